@@ -1,0 +1,224 @@
+"""`gateway.yaml` as frozen values. Reading the file, with every mistake at once, is at the end.
+
+One class a section; a field's name is the key people write, its default is what they
+get, its docstring is the reference page's text. Durations are seconds, sizes bytes;
+people write `30m` and `64KiB`. Secrets are named by file or environment variable, never inline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+Words = Mapping[str, str]
+
+PORTAL_PREFIX = "/.sekisho/"
+
+
+class Environment(StrEnum):
+    """Which Digital Authentication service; `OTHER` where an `issuer` is given."""
+
+    PRODUCTION = "production"
+    SANDBOX = "sandbox"
+    EMULATOR = "emulator"
+    OTHER = "other"
+
+
+class Mode(StrEnum):
+    """How an App is reached."""
+
+    PROXY = "proxy"
+    FORWARD_AUTH = "forward_auth"
+
+
+class Ask(StrEnum):
+    """When scopes are asked for."""
+
+    PER_RULE = "per_rule"
+    ONCE = "once"
+
+
+class Freshness(StrEnum):
+    """What `signed_in_within` counts from."""
+
+    AUTH_TIME = "auth_time"
+    CALLBACK = "callback"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of anything we take from a client or an application before we answer instead."""
+
+    request_line: int = 8 * 1024
+    """Bytes of a request line; over it, 414."""
+    headers: int = 32 * 1024
+    """Bytes of a request's header section, counted as fed; over it, 431."""
+    header_count: int = 100
+    """Fields of a request's header section; over it, 431."""
+    body: int | None = None
+    """Bytes of a request's body; over it, 413. None: no limit."""
+    answer_headers: int = 64 * 1024
+    """Bytes of an answer's header section; over it, 502."""
+    connections: int = 20_000
+    """Client connections in all, per worker."""
+    connections_per_address: int = 1_000
+    """Client connections from one address, trusted proxies excepted, per worker."""
+    head_time: float = 10.0
+    """Seconds a client has to send a whole head; over it, 408."""
+    idle: float = 75.0
+    """Seconds a kept-alive client connection may say nothing."""
+    stream_idle: float = 120.0
+    """Seconds a body may stand still in either direction before both sides are closed."""
+    tunnel_idle: float = 600.0
+    """Seconds a WebSocket may be silent in both directions."""
+    connect: float = 5.0
+    """Seconds to connect to an application; over it, 502."""
+    answer: float = 60.0
+    """Seconds an application has until its answer's head; over it, 504."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSource:
+    """Where a secret is read from: exactly one of the two."""
+
+    file: Path | None = None
+    env: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """The OpenID provider, and us as its client."""
+
+    environment: Environment = Environment.EMULATOR
+    issuer: str = ""
+    """The issuer, compared exactly (OpenID Connect Discovery 4.3); follows from `environment` where not given."""
+    client_id: str = ""
+    keys: SecretSource = SecretSource()
+    """Our client keys, a JWKS file with private members."""
+    contracted: frozenset[str] = frozenset()
+    """The items of the agency's form: of `name`, `address`, `birthdate`, `gender`."""
+    via: str | None = None
+    """Outbound proxy URL; never taken from ambient variables."""
+    via_credentials: SecretSource | None = None
+    ca: Path | None = None
+    """One more CA to trust for the provider; verification itself cannot be switched off."""
+    acr_values: str = "aal3 crl"
+    """Sent as `acr_values`; empty sends none."""
+    require_acr: bool = False
+    freshness: Freshness = Freshness.AUTH_TIME
+    clock_skew: float = 10.0
+    """Seconds our clock may differ from the provider's; 0 to 120."""
+    timeout: float = 10.0
+    """Seconds for any call to the provider."""
+    assertion_lifetime: float = 60.0
+    assertion_audience: str = "token_endpoint"
+    """`token_endpoint` or `issuer`: sources disagree which the service wants."""
+    assertion_algorithm: str | None = None
+    """`ES256` or `RS256`; the key's own `alg` where not given."""
+    id_token_algorithms: tuple[str, ...] = ("ES256",)
+    """Algorithms an ID token may be signed with; `alg` is never taken from the token alone."""
+    stale_for: float = 86_400.0
+    """Seconds that cached metadata and keys serve through an outage."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """Where sessions are kept and for how long."""
+
+    store: str = "memory"
+    """`memory` (one worker, gone on restart), `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`."""
+    secret: SecretSource = SecretSource()
+    """One or more secrets, a line each, 32 bytes or more: the first seals, all open."""
+    idle: float = 1_800.0
+    absolute: float = 28_800.0
+    stale_for: float = 0.0
+    """Seconds that sessions already in memory are honoured when the store is away."""
+    timeout: float = 1.0
+    """Seconds for one command to the store."""
+    ca: Path | None = None
+    per_subject: int | None = None
+    """Most concurrent sessions of one subject; the oldest ends. None: no cap."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathSettings:
+    """Spellings of a path that an old application needs; they change policy and upstream alike."""
+
+    ignore_case: bool = False
+    parameters: str = "refuse"
+    """`refuse` or `keep` a `;` in a segment."""
+    encoded_slash: str = "refuse"
+    """`refuse` or `keep` a `%2F` in a segment."""
+    merge_slashes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderSettings:
+    """How facts are written into request headers."""
+
+    encoding: str = "percent"
+    """`percent`, `base64` or `raw`."""
+    charset: str = "utf-8"
+    """`utf-8`, `cp932` or `euc-jp`."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Fact or condition name to header name, where it is not `X-Verified-…`."""
+    birthdate: str = "extended"
+    """`extended` (`2004-02-29`) or `basic` (`20040229`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutCard:
+    """What a person without a card can do instead."""
+
+    url: str = ""
+    text: Words = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AppSettings:
+    """One protected application."""
+
+    name: str
+    url: str
+    """Public origin: route, redirect URI, cookie and audience follow from it."""
+    upstream: tuple[str, ...] = ()
+    policy: Path = Path()
+    candidate: Path | None = None
+    mode: Mode = Mode.PROXY
+    ask: Ask = Ask.PER_RULE
+    operator: Words = field(default_factory=dict)
+    """Who receives the facts; shown before 4情報 are asked for."""
+    privacy_policy: str = ""
+    contact: str = ""
+    without_card: WithoutCard | None = None
+    application_cookies: tuple[str, ...] = ()
+    """The App's own session cookies: expired when another person signs in on a browser, and at sign-out."""
+    paths: PathSettings = PathSettings()
+    headers: HeaderSettings = HeaderSettings()
+    client: ProviderSettings | None = None
+    """The App's own client, where it does not share the common one."""
+    registration: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def secure(self) -> bool:
+        """Whether the public origin is https."""
+        return self.url.startswith("https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole of `gateway.yaml`."""
+
+    listen: str
+    provider: ProviderSettings
+    sessions: SessionSettings
+    apps: tuple[AppSettings, ...]
+    management: str = "127.0.0.1:9464"
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose `X-Forwarded-*` we believe; nobody by default."""
+    prefix: str = PORTAL_PREFIX
+    limits: Limits = Limits()
+    access_log: str | None = "stderr"
+    """`stderr`, a file's path, or `off`."""

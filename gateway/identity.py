@@ -1,0 +1,89 @@
+"""Who the provider says a person is: a subject and the 4情報 as far as they were asked for.
+
+Values here are already normalised (`login/claims.py` reads the provider's forms);
+what could not be read is `None`, never a guess. What follows from them, an age or
+a municipality, is the policy's business.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from gateway.instant import Instant
+
+
+class Scope(StrEnum):
+    """What can be asked of the provider (OpenID Connect Core 5.4, as the Digital Authentication service has it)."""
+
+    OPENID = "openid"
+    NAME = "name"
+    ADDRESS = "address"
+    BIRTHDATE = "birthdate"
+    GENDER = "gender"
+
+
+class Gender(StrEnum):
+    """The value of gender recorded on the card: code 1, 2 or 9."""
+
+    MALE = "male"
+    FEMALE = "female"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Birthdate:
+    """A day of birth, whose month and day may be unknown (生年月日不詳).
+
+    Raises:
+        ValueError: there is no such day, or a day is given without its month.
+
+    """
+
+    year: int
+    month: int | None = None
+    day: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.month is None and self.day is not None:
+            raise ValueError("a day of birth without its month says nothing")
+        date(self.year, self.month or 1, self.day or 1)
+
+    @property
+    def earliest(self) -> date:
+        """The first day it can mean."""
+        return date(self.year, self.month or 1, self.day or 1)
+
+    @property
+    def latest(self) -> date:
+        """The last day it can mean."""
+        month = self.month or 12
+        return date(self.year, month, self.day or monthrange(self.year, month)[1])
+
+    @property
+    def exact(self) -> date | None:
+        """The day itself, when every part of it is known."""
+        return self.earliest if self.day is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A person as one client of the provider knows her.
+
+    `asked` says which scopes were asked for when she signed in. A scope that is in
+    `asked` with its value `None` was not given, or could not be read: a policy keeps
+    that unknown and does not ask again. A scope that is not in `asked` can be asked
+    for in a step-up.
+    """
+
+    client_id: str
+    subject: str
+    """The provider's pairwise identifier (PPID) of this person for `client_id`."""
+    authenticated_at: Instant
+    """`auth_time`, or the callback's moment where the profile says `freshness: callback`."""
+    asked: frozenset[Scope]
+    name: str | None = None
+    address: str | None = None
+    birthdate: Birthdate | None = None
+    gender: Gender | None = None
+    acr: str | None = None

@@ -1,0 +1,33 @@
+"""Moments, and the day they fall on in Japan.
+
+An `Instant` is what clocks give; a day is what laws and opening hours speak of.
+Nobody here reads a clock: the entrances do, and pass `now` in.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta, timezone
+
+Instant = float
+"""Seconds since the Unix epoch, UTC."""
+
+TOKYO = timezone(timedelta(hours=9), "JST")
+"""Asia/Tokyo. Japan has had no daylight saving time since 1951, so the offset is the zone."""
+
+
+def tokyo_time(now: Instant) -> datetime:
+    """Return the moment as a clock on a wall in Japan shows it."""
+    return datetime.fromtimestamp(now, UTC).astimezone(TOKYO)
+
+
+def tokyo_day(now: Instant) -> date:
+    """Return the day it is in Japan at that moment."""
+    return tokyo_time(now).date()
+
+
+def start_of(day: date) -> Instant:
+    """Return the first moment of a day in Japan."""
+    return datetime.combine(day, time.min, TOKYO).timestamp()
+
+
+def end_of(day: date) -> Instant:
+    """Return the moment a day in Japan is over, which is the next day's first."""
+    return start_of(day + timedelta(days=1))

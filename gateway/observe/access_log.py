@@ -1,0 +1,52 @@
+"""The access line: one struct a request, put into a bounded queue, written by a thread.
+
+A full disk or a slow pipe loses lines, counted, never requests. Events that are not
+requests are structlog's business (`structlog_setup`).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+
+class AccessLine(msgspec.Struct, omit_defaults=True):
+    """What is said of one finished request. No query, no header, no cookie, no claim."""
+
+    time: float
+    """Unix seconds at which the head was complete."""
+    request_id: str
+    client: str
+    method: str
+    host: str
+    path: str
+    """The canonical path, without its query; empty where the head was refused."""
+    status: int
+    app: str = ""
+    verdict: str = ""
+    """`permit`, `challenge`, `deny`, `portal` or `error`."""
+    rule: str = ""
+    reason: str = ""
+    """Of a refusal, a closed word: a `ReasonKind`, an error code or a limit's name."""
+    session: str = ""
+    """The session's pseudonym."""
+    seconds: float = 0.0
+    """From the complete head to the last byte of the answer."""
+    upstream_seconds: float = 0.0
+    """From the head sent to the application to its answer's head."""
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+class Observer(Protocol):
+    """Who is told of what happens on the byte path: the access log and the metrics."""
+
+    def finished(self, line: AccessLine) -> None:
+        """One request is over, however it ended."""
+
+    def connections(self, change: int) -> None:
+        """Client connections opened (+1) or closed (-1)."""
+
+    def limited(self, limit: str) -> None:
+        """A limit or clock of `config.Limits` was met; `limit` is its key."""
