@@ -195,6 +195,8 @@ class AppSettings:
     without_card: WithoutCard | None = None
     application_cookies: tuple[str, ...] = ()
     """The App's own session cookies: expired when another person signs in on a browser, and at sign-out."""
+    allowed_origins: tuple[str, ...] = ()
+    """Other origins whose scripts may read this App's answers, and open its WebSockets, as a signed-in person."""
     paths: PathSettings = PathSettings()
     headers: HeaderSettings = HeaderSettings()
     client: ProviderSettings | None = None

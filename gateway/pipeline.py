@@ -2,18 +2,43 @@
 
 `step` is pure and never waits: values in, a value out. Where it needs what is not in
 memory it says so, the listener fetches it, and steps again with the same table.
+What it makes and may use again (verdicts, rendered headers) it leaves with the session
+or the route it belongs to, each with the moment it stops being true.
 """
 
 from __future__ import annotations
 
+import json
+from http import HTTPStatus
+from typing import Any, assert_never
+
 import msgspec
 
-from gateway.policy.policy import Permit
-from gateway.portal.visit import Visit
+from gateway.headers.encode import identity_lines
+from gateway.headers.strip import outbound_head
+from gateway.instant import Instant
+from gateway.listen.inbound import Inbound
+from gateway.listen.navigation import Navigation, navigation
+from gateway.policy.decide import FittingRule
+from gateway.policy.policy import Challenge, Deny, Permit, Reason, ReasonKind
+from gateway.portal.visit import (
+    FormNotSentPage,
+    OwnPage,
+    RefusalPage,
+    SignInPage,
+    Trouble,
+    TroublePage,
+    Visit,
+)
 from gateway.route.route import Route
+from gateway.route.table import RouteTable
+from gateway.session.session import Found, SessionState, Unavailable, Unread
 from gateway.session.ticket import Ticket
 
 Headers = tuple[tuple[bytes, bytes], ...]
+
+STORE_RETRY_AFTER = 5
+"""Seconds we ask a client to wait when the session store is away: a failover's usual length."""
 
 
 class Forward(msgspec.Struct, frozen=True):
@@ -29,7 +54,8 @@ class Forward(msgspec.Struct, frozen=True):
     """
     signed_in: bool
     """Whether a session was used: its answer must not be kept by a shared cache, its stream dies with it."""
-    ticket: Ticket | None = None
+    pseudonym: str = ""
+    """The session's, for the access line; empty where nobody is signed in."""
 
 
 class AskPortal(msgspec.Struct, frozen=True):
@@ -39,7 +65,7 @@ class AskPortal(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The byte path answers by itself: 401, redirects, refusals of a head, problem+json.
+    """The byte path answers by itself: 401, redirects, refusals, problem+json.
 
     `Content-Length`, `Date` and `Connection` are added by the listener.
     """
@@ -48,6 +74,10 @@ class Answer(msgspec.Struct, frozen=True):
     headers: Headers = ()
     body: bytes = b""
     close: bool = False
+    verdict: str = "error"
+    """`challenge`, `deny` or `error`: for the access line, as are `rule` and `reason`."""
+    rule: str = ""
+    reason: str = ""
 
 
 class NeedSession(msgspec.Struct, frozen=True):
@@ -57,3 +87,164 @@ class NeedSession(msgspec.Struct, frozen=True):
 
 
 Step = Forward | AskPortal | Answer | NeedSession
+
+
+class _Ready(msgspec.Struct, frozen=True):
+    """A permit and its rendered headers, good for one rule of one table until `valid_until`."""
+
+    rule: FittingRule
+    permit: Permit
+    lines: bytes
+    valid_until: Instant
+
+
+def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
+    """Say what becomes of one request, as far as what is known allows."""
+    path = inbound.target.path
+    if table.is_portal(path):
+        home = table.home(inbound.host)
+        return misdirected() if home is None else AskPortal(Visit(home, inbound, known, OwnPage()))
+    route = table.match(inbound.host, path)
+    if route is None:
+        return not_found() if table.knows(inbound.host) else misdirected()
+    rule = route.policy.fitting(inbound, now)
+    if rule is None:
+        return refusal(route, inbound, known, Deny(None, (Reason(ReasonKind.NO_RULE),)))
+
+    found: Found | None = None
+    if rule.needs_session:
+        if isinstance(known, Unread):
+            return NeedSession(known.ticket)
+        # A session belongs to one client: a ticket carried to another client's host opens nothing there.
+        if isinstance(known, Found) and known.session.client_id == route.client_id:
+            found = known
+    keep: dict[Any, Any] = route.ready if found is None else found.ready
+
+    # The rule itself is compared, not only its number: a reload may have put another in its place.
+    ready: _Ready | None = keep.get(id(rule))
+    if ready is None or ready.rule is not rule or now >= ready.valid_until:
+        decision = rule.decide(inbound, None if found is None else found.session.identity, now)
+        match decision.verdict:
+            case Permit() as permit:
+                ready = _Ready(rule, permit, identity_lines(permit, route.app.headers), decision.valid_until)
+                if ready.valid_until > now:
+                    keep[id(rule)] = ready
+            case Challenge() as verdict:
+                # Nobody may pass this rule unknown, and who it is cannot be read: not a logout, not a pass.
+                if isinstance(known, Unavailable):
+                    return store_unavailable(route, inbound, known)
+                return challenge(route, inbound, known, verdict)
+            case Deny() as verdict:
+                return refusal(route, inbound, known, verdict)
+            case _:
+                assert_never(decision.verdict)
+
+    if found is None:
+        return Forward(route, ready.permit, outbound_head(inbound, route, ready.lines), signed_in=False)
+    if inbound.websocket and not _same_origin(inbound, route):
+        return forbidden_origin(ready.permit)
+    head = outbound_head(inbound, route, ready.lines)
+    return Forward(route, ready.permit, head, signed_in=True, pseudonym=found.session.pseudonym)
+
+
+def challenge(route: Route, inbound: Inbound, known: SessionState, verdict: Challenge) -> AskPortal | Answer:
+    """Ask a person to sign in; tell a script that it must."""
+    match navigation(inbound):
+        case Navigation.PAGE:
+            return AskPortal(Visit(route, inbound, known, SignInPage(verdict)))
+        case Navigation.FORM:
+            return AskPortal(Visit(route, inbound, known, FormNotSentPage(verdict)))
+        case Navigation.BACKGROUND:
+            answer = problem(HTTPStatus.UNAUTHORIZED, "sign_in_required", cors=_cors(inbound, route))
+            return msgspec.structs.replace(
+                answer, verdict="challenge", rule=str(verdict.rule), reason=verdict.reason.value
+            )
+        case other:
+            assert_never(other)
+
+
+def refusal(route: Route, inbound: Inbound, known: SessionState, verdict: Deny) -> AskPortal | Answer:
+    """Say no, to a person in the condition's own words."""
+    if navigation(inbound) is not Navigation.BACKGROUND:
+        return AskPortal(Visit(route, inbound, known, RefusalPage(verdict)))
+    reason = verdict.reasons[0]
+    answer = problem(
+        HTTPStatus(verdict.status),
+        reason.kind.value,
+        retry_after=verdict.retry_after,
+        names=tuple(reason.name for reason in verdict.reasons if reason.name),
+        cors=_cors(inbound, route),
+    )
+    rule = "" if verdict.rule is None else str(verdict.rule)
+    return msgspec.structs.replace(answer, verdict="deny", rule=rule, reason=reason.kind.value)
+
+
+def store_unavailable(route: Route, inbound: Inbound, known: SessionState) -> AskPortal | Answer:
+    """Say 503 where a session is needed and cannot be read: the cookie stays, the person waits."""
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    if navigation(inbound) is not Navigation.BACKGROUND:
+        page = TroublePage(Trouble.STORE_UNAVAILABLE, status, STORE_RETRY_AFTER)
+        return AskPortal(Visit(route, inbound, known, page))
+    return problem(status, Trouble.STORE_UNAVAILABLE.value, retry_after=STORE_RETRY_AFTER, cors=_cors(inbound, route))
+
+
+def misdirected() -> Answer:
+    """Say 421 where no App lives on the host (RFC 9110 section 15.5.20)."""
+    return problem(HTTPStatus.MISDIRECTED_REQUEST, "unknown_host")
+
+
+def not_found() -> Answer:
+    """Say 404 where the host has Apps and none of them holds the path."""
+    return problem(HTTPStatus.NOT_FOUND, "unknown_path")
+
+
+def forbidden_origin(permit: Permit) -> Answer:
+    """Refuse a WebSocket that another site's page opened with this person's cookie (RFC 6455 section 10.2)."""
+    answer = problem(HTTPStatus.FORBIDDEN, "forbidden_origin")
+    return msgspec.structs.replace(answer, verdict="deny", rule=str(permit.rule), reason="forbidden_origin")
+
+
+def problem(
+    status: HTTPStatus,
+    code: str,
+    *,
+    retry_after: int | None = None,
+    names: tuple[str, ...] = (),
+    cors: Headers = (),
+) -> Answer:
+    """Make an `application/problem+json` answer (RFC 9457) with our error code in it."""
+    body: dict[str, object] = {"type": "about:blank", "title": status.phrase, "status": status.value, "code": code}
+    if names:
+        body["names"] = names
+    headers: Headers = (
+        (b"Content-Type", b"application/problem+json"),
+        (b"Cache-Control", b"no-store"),
+        (b"X-Content-Type-Options", b"nosniff"),
+        *cors,
+    )
+    if retry_after is not None:
+        headers = (*headers, (b"Retry-After", b"%d" % retry_after))
+    return Answer(status.value, headers, json.dumps(body, ensure_ascii=False).encode(), reason=code)
+
+
+def _header(inbound: Inbound, name: bytes) -> bytes | None:
+    """Return the one field of that lower-case name; two are none."""
+    values = [value for field, value in inbound.headers if field.lower() == name]
+    return values[0] if len(values) == 1 else None
+
+
+def _same_origin(inbound: Inbound, route: Route) -> bool:
+    origin = _header(inbound, b"origin")
+    return origin is not None and (origin.decode("latin-1") in (route.origin, *route.app.allowed_origins))
+
+
+def _cors(inbound: Inbound, route: Route) -> Headers:
+    """Let a script of an allowed origin read our 401, which its browser would else hide (Fetch section 3.2)."""
+    origin = _header(inbound, b"origin")
+    if origin is None or origin.decode("latin-1") not in route.app.allowed_origins:
+        return ()
+    return (
+        (b"Access-Control-Allow-Origin", origin),
+        (b"Access-Control-Allow-Credentials", b"true"),
+        (b"Vary", b"Origin"),
+    )

@@ -6,27 +6,41 @@ one a request belongs to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.config import AppSettings
 from gateway.policy.decide import CompiledPolicy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Route:
     """A protected application, ready to be decided on."""
 
     app: AppSettings
     host: str
-    """As `Inbound.host` spells it."""
+    """As `Inbound.host` spells it: no default port."""
     client_id: str
     policy: CompiledPolicy
     session_cookie: bytes
     """`__Host-sekisho`, or `sekisho` over plain HTTP on loopback."""
     pending_cookie: bytes
     """The cookie that binds pending logins to this browser: `__Host-sekisho-login`, or `sekisho-login`."""
+    prefix: str = "/"
+    """The path the App lives under: `/`, or `/name` without a slash behind it."""
+    ready: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """What the pipeline keeps for those who are not signed in, each with its `valid_until`."""
 
     @property
     def name(self) -> str:
         """The App's name: key of its upstream pool, label of its metrics."""
         return self.app.name
+
+    @property
+    def origin(self) -> str:
+        """The public origin: scheme, host and port (RFC 6454 section 6.1)."""
+        return f"{'https' if self.app.secure else 'http'}://{self.host}"
+
+    def holds(self, path: str) -> bool:
+        """Whether a canonical path is this App's."""
+        return self.prefix == "/" or path == self.prefix or path.startswith(f"{self.prefix}/")

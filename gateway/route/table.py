@@ -1,0 +1,64 @@
+"""All routes, found by host and path prefix. A table never changes: a reload makes another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway.listen.inbound import Inbound
+from gateway.route.route import Route
+from gateway.session.ticket import Ticket, find_ticket
+
+
+class RouteTable:
+    """The routes of one reading of the configuration, and the prefix of our own pages."""
+
+    __slots__ = ("_by_host", "portal_prefix", "routes")
+
+    def __init__(self, routes: Iterable[Route], portal_prefix: str) -> None:
+        """Index the routes.
+
+        Raises:
+            ValueError: two routes claim the same host and prefix.
+
+        """
+        self.routes = tuple(routes)
+        self.portal_prefix = portal_prefix
+        """Begins and ends with `/`."""
+        hosts: dict[str, list[Route]] = {}
+        for route in self.routes:
+            hosts.setdefault(route.host, []).append(route)
+        self._by_host: dict[str, tuple[Route, ...]] = {}
+        for host, here in hosts.items():
+            if len({route.prefix for route in here}) != len(here):
+                raise ValueError(f"two apps share the URL of `{host}`")
+            longest_first = tuple(sorted(here, key=lambda route: -len(route.prefix)))
+            self._by_host[host] = longest_first
+            # A browser leaves the scheme's default port out; a proxy in front may not.
+            self._by_host[f"{host}:{443 if here[0].app.secure else 80}"] = longest_first
+
+    def knows(self, host: str) -> bool:
+        """Whether any App lives on this host."""
+        return host in self._by_host
+
+    def match(self, host: str, path: str) -> Route | None:
+        """Return the App of this host whose prefix is the longest that holds the path, or `None`."""
+        for route in self._by_host.get(host, ()):
+            if route.holds(path):
+                return route
+        return None
+
+    def home(self, host: str) -> Route | None:
+        """Return the App our own pages on this host speak for: the one nearest the root."""
+        here = self._by_host.get(host)
+        return None if here is None else here[-1]
+
+    def is_portal(self, path: str) -> bool:
+        """Whether a canonical path is one of our own pages'."""
+        return path.startswith(self.portal_prefix) or path == self.portal_prefix[:-1]
+
+    def ticket_of(self, inbound: Inbound) -> Ticket | None:
+        """Return the ticket the browser brought for this host, if it has one's shape."""
+        if not inbound.cookie:
+            return None
+        here = self._by_host.get(inbound.host)
+        return None if here is None else find_ticket(inbound.cookie, here[0].session_cookie)
