@@ -11,8 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 Words = Mapping[str, str]
+"""The same words in languages, by code: `{ja: …, en: …}`."""
+
+Seconds = Annotated[float, "duration"]
+"""People write `250ms`, `30s`, `15m`, `8h`, `7d`."""
+
+Bytes = Annotated[int, "size"]
+"""People write `512B`, `64KiB`, `10MiB`, `2GiB`."""
 
 PORTAL_PREFIX = "/.sekisho/"
 
@@ -51,31 +59,31 @@ class Freshness(StrEnum):
 class Limits:
     """How much of anything we take from a client or an application before we answer instead."""
 
-    request_line: int = 8 * 1024
+    request_line: Bytes = 8 * 1024
     """Bytes of a request line; over it, 414."""
-    headers: int = 32 * 1024
+    headers: Bytes = 32 * 1024
     """Bytes of a request's header section, counted as fed; over it, 431."""
     header_count: int = 100
     """Fields of a request's header section; over it, 431."""
-    body: int | None = None
+    body: Bytes | None = None
     """Bytes of a request's body; over it, 413. None: no limit."""
-    answer_headers: int = 64 * 1024
+    answer_headers: Bytes = 64 * 1024
     """Bytes of an answer's header section; over it, 502."""
     connections: int = 20_000
     """Client connections in all, per worker."""
     connections_per_address: int = 1_000
     """Client connections from one address, trusted proxies excepted, per worker."""
-    head_time: float = 10.0
+    head_time: Seconds = 10.0
     """Seconds a client has to send a whole head; over it, 408."""
-    idle: float = 75.0
+    idle: Seconds = 75.0
     """Seconds a kept-alive client connection may say nothing."""
-    stream_idle: float = 120.0
+    stream_idle: Seconds = 120.0
     """Seconds a body may stand still in either direction before both sides are closed."""
-    tunnel_idle: float = 600.0
+    tunnel_idle: Seconds = 600.0
     """Seconds a WebSocket may be silent in both directions."""
-    connect: float = 5.0
+    connect: Seconds = 5.0
     """Seconds to connect to an application; over it, 502."""
-    answer: float = 60.0
+    answer: Seconds = 60.0
     """Seconds an application has until its answer's head; over it, 504."""
 
 
@@ -108,18 +116,18 @@ class ProviderSettings:
     """Sent as `acr_values`; empty sends none."""
     require_acr: bool = False
     freshness: Freshness = Freshness.AUTH_TIME
-    clock_skew: float = 10.0
+    clock_skew: Seconds = 10.0
     """Seconds our clock may differ from the provider's; 0 to 120."""
-    timeout: float = 10.0
+    timeout: Seconds = 10.0
     """Seconds for any call to the provider."""
-    assertion_lifetime: float = 60.0
+    assertion_lifetime: Seconds = 60.0
     assertion_audience: str = "token_endpoint"
     """`token_endpoint` or `issuer`: sources disagree which the service wants."""
     assertion_algorithm: str | None = None
     """`ES256` or `RS256`; the key's own `alg` where not given."""
     id_token_algorithms: tuple[str, ...] = ("ES256",)
     """Algorithms an ID token may be signed with; `alg` is never taken from the token alone."""
-    stale_for: float = 86_400.0
+    stale_for: Seconds = 86_400.0
     """Seconds that cached metadata and keys serve through an outage."""
 
 
@@ -131,11 +139,11 @@ class SessionSettings:
     """`memory` (one worker, gone on restart), `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`."""
     secret: SecretSource = SecretSource()
     """One or more secrets, a line each, 32 bytes or more: the first seals, all open."""
-    idle: float = 1_800.0
-    absolute: float = 28_800.0
-    stale_for: float = 0.0
+    idle: Seconds = 1_800.0
+    absolute: Seconds = 28_800.0
+    stale_for: Seconds = 0.0
     """Seconds that sessions already in memory are honoured when the store is away."""
-    timeout: float = 1.0
+    timeout: Seconds = 1.0
     """Seconds for one command to the store."""
     ca: Path | None = None
     per_subject: int | None = None
@@ -210,6 +218,22 @@ class AppSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """The store of a policy's limits, which must neither evict nor forget."""
+
+    store: str | None = None
+    """`redis://…` with `maxmemory-policy noeviction` and persistence; checked at start."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssertionSettings:
+    """The signed token that repeats the headers."""
+
+    keys: SecretSource | None = None
+    """Our assertion keys, a JWKS file with private members; never the client's keys."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of `gateway.yaml`."""
 
@@ -221,6 +245,10 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose `X-Forwarded-*` we believe; nobody by default."""
     prefix: str = PORTAL_PREFIX
-    limits: Limits = Limits()
+    traffic: Limits = Limits()
+    """Limits and clocks of the byte path."""
+    limits: LimitSettings = LimitSettings()
+    """Where a policy's `limit` is counted."""
+    assertion: AssertionSettings = AssertionSettings()
     access_log: str | None = "stderr"
     """`stderr`, a file's path, or `off`."""
