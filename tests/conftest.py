@@ -1,0 +1,85 @@
+"""What every test stands on: loopback only, free ports, real programs that are always stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+_LOOPBACK_NAMES = frozenset({"localhost", ""})
+_guard_on = False
+
+
+class NotLoopbackError(RuntimeError):
+    """A test tried to reach something that is not on this machine."""
+
+
+def is_loopback(host: object) -> bool:
+    """Whether a host given to a socket stays on this machine: 127/8, ::1, `localhost` and its subdomains."""
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    if not isinstance(name, str):
+        return False
+    if name in _LOOPBACK_NAMES or name.endswith(".localhost"):
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(name.partition("%")[0]).is_loopback
+    return False
+
+
+def _guard(event: str, args: tuple[Any, ...]) -> None:
+    """Refuse, before the kernel is asked, a connection, a datagram or a look-up beyond loopback.
+
+    An audit hook and not a patched `socket`: uvloop and C extensions that go through Python's
+    socket module are seen as well, and a test cannot undo it.
+    """
+    if not _guard_on:
+        return
+    if event in ("socket.connect", "socket.sendto"):
+        address = args[1]
+        if isinstance(address, tuple) and not is_loopback(address[0]):
+            raise NotLoopbackError(f"tests open sockets to loopback only, not to `{address[0]}`")
+    elif event == "socket.getaddrinfo" and args[0] is not None and not is_loopback(args[0]):
+        with contextlib.suppress(ValueError):
+            # A literal address is looked up to be parsed; connecting to it is refused above.
+            ipaddress.ip_address(args[0].decode() if isinstance(args[0], bytes) else str(args[0]))
+            return
+        raise NotLoopbackError(f"tests look up loopback names only, not `{args[0]}`")
+
+
+sys.addaudithook(_guard)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loopback_only() -> Iterator[None]:
+    global _guard_on  # noqa: PLW0603 - an audit hook lives as long as the process and cannot be handed a value
+    _guard_on = True
+    yield
+    _guard_on = False
+
+
+def free_port() -> int:
+    """Return a loopback port nobody listens on now; prefer to let the server bind port 0 where it can."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(name="free_port")
+def free_port_fixture() -> int:
+    """A loopback port nobody listens on now."""
+    return free_port()
+
+
+def program(name: str) -> str:
+    """Return a program's path; a machine without it fails the test rather than passing over it in silence."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    if found is None:
+        pytest.fail(f"`{name}` is not installed; `make test` installs what the tests need")
+    return found
