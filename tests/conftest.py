@@ -35,8 +35,8 @@ def is_loopback(host: object) -> bool:
 def _guard(event: str, args: tuple[Any, ...]) -> None:
     """Refuse, before the kernel is asked, a connection, a datagram or a look-up beyond loopback.
 
-    An audit hook and not a patched `socket`: uvloop and C extensions that go through Python's
-    socket module are seen as well, and a test cannot undo it.
+    An audit hook and not a patched `socket`: a test cannot undo it, nor a library that kept a reference.
+    uvloop's own connections do not pass here; what tests start on uvloop is told only loopback addresses.
     """
     if not _guard_on:
         return
