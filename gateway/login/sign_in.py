@@ -1,17 +1,33 @@
 """What the portal asks of the login step: to begin a sign-in, to finish one, to end a session.
 
-The outcomes are values, matched exhaustively by whoever makes pages of them. How they come
-about is in `desk` (the order of things), `login` and `claims` (pure) and `aiohttp_provider` (calls).
+The one page a page-maker reads. `SignInDesk` in `desk` keeps the `SignIn` promise below; the
+outcomes are values, matched exhaustively by whoever makes pages of them. How they come about is
+in `desk` (the order of things), `login`, `claims`, `return_to` (pure) and `aiohttp_provider` (calls).
+
+One small cookie (`Route.pending_cookie`) binds pending logins to a browser. Its value is opaque to
+the portal: where an outcome's `cookie` is not None, set it with `HttpOnly`, `SameSite=Lax`, `Path=/`,
+`Max-Age` of `BROWSER_COOKIE_SECONDS` and, but on plain-HTTP loopback, `Secure`; never clear it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
+from gateway.policy.policy import Challenge
+from gateway.portal.visit import Visit
 from gateway.route.route import Route
 from gateway.session.session import Session
 from gateway.session.ticket import Ticket
+
+BROWSER_COOKIE_SECONDS = 400 * 86_400
+"""The longest a browser keeps a cookie (RFC 6265bis section 5.5): as long as any cookie of the App may live.
+
+Beside binding pending logins, the cookie remembers, as a hash only this cookie can check, who signed in
+last, so that the App's own cookies are expired when somebody else does, however late.
+"""
 
 
 class LoginFailure(StrEnum):
@@ -20,23 +36,49 @@ class LoginFailure(StrEnum):
     CANCELLED = "cancelled"
     """`access_denied`: the person stopped it in the app."""
     REFUSED = "refused"
-    """Any other OAuth error code: an expired or revoked card among them."""
+    """Any other OAuth error code: an expired or revoked card among them. `Failed.error` says which."""
     EXPIRED = "expired"
-    """The pending login is unknown or too old."""
+    """The pending login is unknown, too old, or was used and its session is gone."""
     OTHER_BROWSER = "other_browser"
-    """The callback came to a browser that did not begin it."""
+    """The callback came to a browser that did not begin it: offer a fresh start there, in one tap."""
     INVALID = "invalid"
     """What came back does not hold: state, ID token or UserInfo fail a check."""
+    CLAIM_MISSING = "claim_missing"
+    """The provider's answer lacks what no sign-in can do without; `Failed.check` names it."""
     PROVIDER_DOWN = "provider_down"
     STORE_DOWN = "store_down"
     NOT_FRESH = "not_fresh"
+    """The provider's own session is older than the rule allows, and it did not ask for the card again."""
     LOOP = "loop"
+    """Three sign-ins in a row were each challenged again at once."""
     TOO_MANY = "too_many"
+    """Too many logins are pending, and this address has more than its share: 429."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of its page."""
+        return _STATUS.get(self, 400)
+
+    @property
+    def can_start_again(self) -> bool:
+        """Whether a fresh start from the page can help at once."""
+        return self not in {LoginFailure.LOOP, LoginFailure.TOO_MANY, LoginFailure.NOT_FRESH}
+
+
+_STATUS: Mapping[LoginFailure, int] = {
+    LoginFailure.CANCELLED: 403,
+    LoginFailure.REFUSED: 403,
+    LoginFailure.NOT_FRESH: 403,
+    LoginFailure.LOOP: 403,
+    LoginFailure.PROVIDER_DOWN: 503,
+    LoginFailure.STORE_DOWN: 503,
+    LoginFailure.TOO_MANY: 429,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The browser goes to `location`; `cookie` binds the pending login to it."""
+    """The browser goes to `location`, by 303; `cookie` binds the pending login to it."""
 
     location: str
     cookie: str | None
@@ -45,7 +87,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """There is a new session under a new ticket; the browser goes to `return_to`."""
+    """There is a new session under a new ticket; the browser goes to `return_to`, by 303."""
 
     ticket: Ticket
     session: Session
@@ -53,11 +95,15 @@ class SignedIn:
     """Path and query on the App's own origin."""
     other_person: bool
     """Another subject was signed in here before: expire the App's own cookies."""
+    cookie: str | None = None
+    """New value of the pending cookie: it remembers who signed in last here."""
+    carried_over: bool = False
+    """A step-up of the same subject: the old ticket is dead, its open streams may live on under the new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlreadySignedIn:
-    """This callback has been answered before, in this browser, which still has the session."""
+    """This callback has been answered before, in this browser, which still has the session: 303, no cookie."""
 
     return_to: str
 
@@ -68,8 +114,13 @@ class Failed:
 
     failure: LoginFailure
     return_to: str | None = None
-    """Where a fresh start should lead, when that is known."""
+    """Where a fresh start should lead, when that is known: path and query on the App's own origin."""
     error: str = ""
+    """The provider's error code: at most 64 characters of `A-Za-z0-9_.-`; safe to show, escaped all the same."""
+    check: str = ""
+    """Our own name of the check that failed, of a closed list: for the log and the metric, not for the person."""
+    retry_after: int | None = None
+    """Seconds, where waiting helps."""
 
 
 FinishOutcome = SignedIn | AlreadySignedIn | Failed
@@ -78,12 +129,58 @@ BeginOutcome = Begun | Failed
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """The session is over; `location` is the provider's end_session URL where it has one."""
+    """The session is over; `location` is the provider's end_session URL where it has one.
+
+    Expire the session cookie and the App's `application_cookies` whatever was there before.
+    """
 
     location: str | None = None
+    ended: int = 0
+    """How many sessions ended: this one, and those begun in the same provider session."""
+
+
+class SignIn(Protocol):
+    """What the portal holds. No method raises for bad input, a provider or a store that fails: those are outcomes,
+    but for `sign_out`, which raises `StoreUnavailableError` rather than say that a session has ended.
+    """
+
+    async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None) -> BeginOutcome:
+        """Open a pending login and say where the browser must go.
+
+        `return_to` is what the browser sent (`rd`, or a hidden field), unchecked; None means the visit's own
+        target. What is not a target on this App's origin becomes `/`. Query parameters of the visit never
+        change what is asked: only `challenge` does.
+        """
+
+    async def finish(self, visit: Visit, query: bytes | None) -> FinishOutcome:
+        """Answer the provider's callback, whose raw query this is. Call it for no prefetch (`is_prefetch`)."""
+
+    async def sign_out(self, visit: Visit) -> SignedOut:
+        """End this browser's session here, and its siblings."""
+
+    def client_jwks(self, route: Route) -> bytes:
+        """Return the public JWKS of the App's client as JSON: what the provider verifies our assertions with."""
+
+    def safe_return(self, route: Route, return_to: str | None) -> str:
+        """Return the target rebuilt on the App's origin, or `/`: what a page may link to or put in a field."""
+
+
+def is_prefetch(headers: tuple[tuple[bytes, bytes], ...]) -> bool:
+    """Whether the browser only fetches ahead: answer 204 or 503, and consume nothing.
+
+    `Sec-Purpose: prefetch…` (Fetch, section 2.2.5), and what older browsers sent.
+    """
+    for name, value in headers:
+        folded = name.lower()
+        if folded == b"sec-purpose" and value.strip().lower().startswith(b"prefetch"):
+            return True
+        if folded in {b"purpose", b"x-purpose", b"x-moz"} and value.strip().lower() in {b"prefetch", b"preview"}:
+            return True
+    return False
 
 
 __all__ = [
+    "BROWSER_COOKIE_SECONDS",
     "AlreadySignedIn",
     "BeginOutcome",
     "Begun",
@@ -91,6 +188,8 @@ __all__ = [
     "FinishOutcome",
     "LoginFailure",
     "Route",
+    "SignIn",
     "SignedIn",
     "SignedOut",
+    "is_prefetch",
 ]
