@@ -1,0 +1,103 @@
+# `make` alone says what there is. Each target does its own set-up, and says what it installs.
+
+PYTHON ?= python3
+PORT ?= 8080
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHON
+
+# Debian's packages, by what needs them: what=package, see tools/need.
+FOR_VENV := python:ensurepip=python3-venv python:venv=python3-venv
+FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx openssl=openssl \
+	file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk
+FOR_LONG_TESTS := $(FOR_TESTS) php=php-cli wrk=wrk
+FOR_BENCH := redis-server=redis-server nginx=nginx wrk=wrk taskset=util-linux
+FOR_ALL_PEERS := $(FOR_BENCH) haproxy=haproxy apache2=apache2 \
+	file:/usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+INSTALL_US := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-long check bench bench-quick security fmt docs lock build clean
+
+help: ## list the targets
+	@echo "Sekisho: make TARGET [ARGS=…]"
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(VENV)/.run ## provider, gateway and two applications on http://localhost:PORT/ (PORT=8080)
+	@exec $(BIN)/sekisho demo --port $(PORT) $(ARGS)
+
+test: $(VENV)/.dev ## the tests but the long ones, in random order (ARGS="-k name")
+	@tools/need $(FOR_TESTS)
+	$(BIN)/python -m pytest $(ARGS)
+
+test-long: $(VENV)/.dev ## every test: storms, 100,000 examples, gigabytes
+	@tools/need $(FOR_LONG_TESTS)
+	$(BIN)/python -m pytest -m "long or not long" $(ARGS)
+
+check: $(VENV)/.dev ## formatting, lint, types, architecture, documentation
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
+
+bench: $(VENV)/.bench ## speed beside every peer, on one core; JSON to the file in BENCH_JSON
+	@tools/need $(FOR_ALL_PEERS)
+	$(BIN)/python -m benchmarks all $(ARGS)
+
+bench-quick: $(VENV)/.dev ## speed beside nginx and an aiohttp proxy; JSON to the file in BENCH_JSON
+	@tools/need $(FOR_BENCH)
+	$(BIN)/python -m benchmarks quick $(ARGS)
+
+security: $(VENV)/.dev ## what an attacker would try, long ones too
+	@tools/need $(FOR_LONG_TESTS)
+	$(BIN)/python -m pytest -m "long or not long" tests/security $(ARGS)
+
+fmt: $(VENV)/.dev ## format, and repair what lint can repair
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.dev ## write the reference pages anew from the code
+	$(BIN)/python -m tools.reference
+
+lock: $(VENV)/.dev ## resolve the dependencies anew, with hashes (ARGS=--upgrade)
+	$(UV_LOCK) $(ARGS) pyproject.toml --output-file requirements.lock
+	$(UV_LOCK) $(ARGS) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(UV_LOCK) $(ARGS) pyproject.toml --extra bench --constraint requirements.lock --output-file requirements-bench.lock
+	echo 'hatchling' | $(UV_LOCK) $(ARGS) - --constraint requirements-dev.lock --output-file requirements-build.lock
+
+build: $(VENV)/.dev ## wheel and sdist, in dist/
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+clean: ## remove what make made
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find gateway tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The virtual environment, in three sizes. Each stamp is as young as the lock it was filled from.
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: apt-get install python3" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, $(PYTHON) is `$(PYTHON) -V`: make PYTHON=python3.12 …" >&2; exit 2; }
+	@tools/need $(FOR_VENV)
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock requirements-build.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes --requirement requirements.lock --requirement requirements-build.lock
+	$(INSTALL_US)
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes --requirement requirements-dev.lock
+	$(INSTALL_US)
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.bench: requirements-bench.lock $(VENV)/.dev | $(VENV)/bin/python
+	$(PIP) install --require-hashes --requirement requirements-bench.lock
+	@touch $@
