@@ -1,0 +1,17 @@
+"""What the application is told, and what nobody else can tell it."""
+
+from gateway.headers.answer import app_answer_headers, portal_answer_headers
+from gateway.headers.encode import IdentityLines, assertion_line, every_header, identity_lines
+from gateway.headers.strip import outbound_head, portal_head, trailer_lines
+
+__all__ = [
+    "IdentityLines",
+    "app_answer_headers",
+    "assertion_line",
+    "every_header",
+    "identity_lines",
+    "outbound_head",
+    "portal_answer_headers",
+    "portal_head",
+    "trailer_lines",
+]

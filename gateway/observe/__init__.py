@@ -1,0 +1,1 @@
+"""What is told about requests to those who watch: lines, events, numbers; never about a person."""

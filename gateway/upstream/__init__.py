@@ -1,0 +1,1 @@
+"""Step 6, the application behind: connections to it, and bodies both ways. Start with `upstream`."""
