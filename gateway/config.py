@@ -1,4 +1,4 @@
-"""`gateway.yaml` as frozen values. Reading the file, with every mistake at once, is at the end.
+"""`gateway.yaml` as frozen values. Reading the file, with every mistake at once, is `config_file`'s business.
 
 One class a section; a field's name is the key people write, its default is what they
 get, its docstring is the reference page's text. Durations are seconds, sizes bytes;
@@ -11,22 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import ClassVar, Literal
+
+from gateway.yaml_values import Bytes, Seconds
 
 Words = Mapping[str, str]
 """The same words in languages, by code: `{ja: …, en: …}`."""
 
-Seconds = Annotated[float, "duration"]
-"""People write `250ms`, `30s`, `15m`, `8h`, `7d`."""
-
-Bytes = Annotated[int, "size"]
-"""People write `512B`, `64KiB`, `10MiB`, `2GiB`."""
 
 PORTAL_PREFIX = "/.sekisho/"
 
 
 class Environment(StrEnum):
-    """Which Digital Authentication service; `OTHER` where an `issuer` is given."""
+    """Which Digital Authentication service."""
 
     PRODUCTION = "production"
     SANDBOX = "sandbox"
@@ -99,13 +96,14 @@ class SecretSource:
 class ProviderSettings:
     """The OpenID provider, and us as its client."""
 
-    environment: Environment = Environment.EMULATOR
+    environment: Environment = Environment.OTHER
+    """`production`, `sandbox`, `emulator` (loopback only), or `other` with an `issuer`."""
     issuer: str = ""
-    """The issuer, compared exactly (OpenID Connect Discovery 4.3); follows from `environment` where not given."""
+    """The issuer, compared exactly (OpenID Connect Discovery 4.3); follows from `production` and `sandbox`."""
     client_id: str = ""
     keys: SecretSource = SecretSource()
     """Our client keys, a JWKS file with private members."""
-    contracted: frozenset[str] = frozenset()
+    contracted: frozenset[Literal["name", "address", "birthdate", "gender"]] = frozenset()
     """The items of the agency's form: of `name`, `address`, `birthdate`, `gender`."""
     via: str | None = None
     """Outbound proxy URL; never taken from ambient variables."""
@@ -121,11 +119,11 @@ class ProviderSettings:
     timeout: Seconds = 10.0
     """Seconds for any call to the provider."""
     assertion_lifetime: Seconds = 60.0
-    assertion_audience: str = "token_endpoint"
+    assertion_audience: Literal["token_endpoint", "issuer"] = "token_endpoint"
     """`token_endpoint` or `issuer`: sources disagree which the service wants."""
-    assertion_algorithm: str | None = None
+    assertion_algorithm: Literal["ES256", "RS256"] | None = None
     """`ES256` or `RS256`; the key's own `alg` where not given."""
-    id_token_algorithms: tuple[str, ...] = ("ES256",)
+    id_token_algorithms: tuple[Literal["ES256", "ES384", "PS256", "RS256"], ...] = ("ES256",)
     """Algorithms an ID token may be signed with; `alg` is never taken from the token alone."""
     stale_for: Seconds = 86_400.0
     """Seconds that cached metadata and keys serve through an outage."""
@@ -155,9 +153,9 @@ class PathSettings:
     """Spellings of a path that an old application needs; they change policy and upstream alike."""
 
     ignore_case: bool = False
-    parameters: str = "refuse"
+    parameters: Literal["refuse", "keep"] = "refuse"
     """`refuse` or `keep` a `;` in a segment."""
-    encoded_slash: str = "refuse"
+    encoded_slash: Literal["refuse", "keep"] = "refuse"
     """`refuse` or `keep` a `%2F` in a segment."""
     merge_slashes: bool = False
 
@@ -166,14 +164,22 @@ class PathSettings:
 class HeaderSettings:
     """How facts are written into request headers."""
 
-    encoding: str = "percent"
+    encoding: Literal["percent", "base64", "raw"] = "percent"
     """`percent`, `base64` or `raw`."""
-    charset: str = "utf-8"
+    charset: Literal["utf-8", "cp932", "euc-jp"] = "utf-8"
     """`utf-8`, `cp932` or `euc-jp`."""
     names: Mapping[str, str] = field(default_factory=dict)
     """Fact or condition name to header name, where it is not `X-Verified-…`."""
-    birthdate: str = "extended"
+    birthdate: Literal["extended", "basic"] = "extended"
     """`extended` (`2004-02-29`) or `basic` (`20040229`)."""
+    longest: Bytes = 4_096
+    """Bytes of one value as sent; a longer one is left out whole, never cut."""
+    strip: tuple[str, ...] = ()
+    """More header names that no client may bring. The reader adds every App's `names`, as Apps may share a server."""
+    keep: tuple[str, ...] = ()
+    """Identity headers of other gateways (such as `Remote-User`) that clients may send after all; never ours."""
+    odd_names: Literal["drop", "keep"] = "drop"
+    """`drop` or `keep` a client's header names with other signs than letters, digits and `-`; `_` is the common one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +191,17 @@ class WithoutCard:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyFiles:
+    """The App's policy; written as a path, or with a candidate that is judged in its shadow."""
+
+    SHORT: ClassVar = "file"
+
+    file: Path = Path()
+    candidate: Path | None = None
+    """Judged beside the real one; never lets anyone in."""
+
+
+@dataclass(frozen=True, slots=True)
 class AppSettings:
     """One protected application."""
 
@@ -192,8 +209,7 @@ class AppSettings:
     url: str
     """Public origin: route, redirect URI, cookie and audience follow from it."""
     upstream: tuple[str, ...] = ()
-    policy: Path = Path()
-    candidate: Path | None = None
+    policy: PolicyFiles = PolicyFiles()
     mode: Mode = Mode.PROXY
     ask: Ask = Ask.PER_RULE
     operator: Words = field(default_factory=dict)
@@ -205,6 +221,8 @@ class AppSettings:
     """The App's own session cookies: expired when another person signs in on a browser, and at sign-out."""
     allowed_origins: tuple[str, ...] = ()
     """Other origins whose scripts may read this App's answers, and open its WebSockets, as a signed-in person."""
+    internal_origins: tuple[str, ...] = ()
+    """Origins the App calls itself by in `Location`, rewritten to `url`; its `upstream`s are always among them."""
     paths: PathSettings = PathSettings()
     headers: HeaderSettings = HeaderSettings()
     client: ProviderSettings | None = None

@@ -1,0 +1,137 @@
+"""Facts as header lines: names, charsets and encodings of what an application is told.
+
+Facts about places and names are text and are encoded as the App wants them; all others (subject,
+birthdate, gender, codes, age, moments, `yes` and `no`) are visible ASCII and go as they are. What
+cannot be sent faithfully is left out, and its absence counted: an application must read an absent
+header as unknown. docs/contract.md is this page for application owners.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+from unicodedata import category
+from urllib.parse import quote_from_bytes
+
+from gateway.config import HeaderSettings
+from gateway.policy.policy import Fact, Permit
+
+ASSERTION = "assertion"
+"""What `names` calls the assertion's header by."""
+
+_PREFIX = "X-Verified-"
+_TEXT = frozenset({Fact.NAME, Fact.ADDRESS, Fact.PREFECTURE, Fact.MUNICIPALITY, Fact.TOWN})
+_VISIBLE = re.compile(r"[!-~]+")
+_TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+
+GETA = "〓"
+"""Stands for a character that the App's charset has no place for, as printers' type did; in both Japanese charsets."""
+
+_VARIATION_SELECTORS = dict.fromkeys((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+_PAIRS = ((0x301C, 0xFF5E), (0x2016, 0x2225), (0x2212, 0xFF0D), (0x00A2, 0xFFE0), (0x00A3, 0xFFE1), (0x00AC, 0xFFE2))
+"""One character of JIS X 0208, two in Unicode: `cp932` has the second, `euc-jp` the first. Addresses hold some."""
+
+_ALIKE = {
+    "cp932": {**dict(_PAIRS), 0x2014: 0x2015},
+    "euc-jp": {**{second: first for first, second in _PAIRS}, 0x2014: 0x2015},
+}
+
+
+class IdentityLines(NamedTuple):
+    """Whole header lines, and what could not be said in them."""
+
+    lines: bytes
+    replaced: int = 0
+    """Characters for which there is no place in the App's charset: `〓` stands for them, or a variant was lost."""
+    left_out: int = 0
+    """Facts left out: control characters in them, too long, or not what their kind of fact looks like."""
+
+
+def identity_lines(permit: Permit, settings: HeaderSettings) -> IdentityLines:
+    """Return a line for each fact that the permit tells; an unknown fact has none."""
+    lines = bytearray()
+    replaced = left_out = 0
+    for name, text in permit.told:
+        value, lost = _value(name, text, settings)
+        replaced += lost
+        if value is None:
+            left_out += 1
+            continue
+        lines += header_name(name, settings) + b": " + value + b"\r\n"
+    return IdentityLines(bytes(lines), replaced, left_out)
+
+
+def assertion_line(token: bytes, settings: HeaderSettings) -> bytes:
+    """Return the line that carries the signed assertion."""
+    return header_name(ASSERTION, settings) + b": " + token + b"\r\n"
+
+
+def header_name(name: str, settings: HeaderSettings) -> bytes:
+    """Return the header in which a fact, a condition or `assertion` is told."""
+    configured = settings.names.get(name)
+    return _default_name(name) if configured is None else configured.encode("ascii")
+
+
+def every_header(conditions: Iterable[str], settings: HeaderSettings) -> tuple[bytes, ...]:
+    """Return the names of all headers an App can ever get: facts, the given conditions, the assertion.
+
+    A forward-auth answer carries them all, empty where unknown, so that the outer proxy overwrites the client's.
+    """
+    names = (*(fact.value for fact in Fact), *conditions, ASSERTION)
+    return tuple(dict.fromkeys(header_name(name, settings) for name in names))
+
+
+def name_faults(settings: HeaderSettings) -> Iterable[str]:
+    """Yield what is wrong with the header names an App configures, a sentence each."""
+    for key, name in settings.names.items():
+        if _TOKEN.fullmatch(name) is None:
+            yield f"header name `{name}` of `{key}`: letters, digits and `-` only, as servers confuse the others"
+
+
+@lru_cache(maxsize=1_024)
+def _default_name(name: str) -> bytes:
+    return (_PREFIX + "-".join(part[:1].upper() + part[1:] for part in re.split("[_-]", name))).encode("ascii")
+
+
+def _value(name: str, text: str, settings: HeaderSettings) -> tuple[bytes | None, int]:
+    """Return a fact's value as sent, or `None` where it must be left out, and how many characters were lost."""
+    if name not in _TEXT:
+        if _VISIBLE.fullmatch(text) is None or len(text) > settings.longest:
+            return None, 0
+        if name == Fact.BIRTHDATE and settings.birthdate == "basic":
+            text = text.replace("-", "")
+        return text.encode("ascii"), 0
+    # A decoded value goes into pages, logs and mail headers of an application that never expected a control
+    # character in a name. Encoded, it would pass every check on the way and arrive there whole.
+    if not text or any(category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in text):
+        return None, 0
+    encoded, lost = _in_charset(text, settings.charset)
+    if settings.encoding == "percent":
+        encoded = quote_from_bytes(encoded, safe="").encode("ascii")
+    elif settings.encoding == "base64":
+        encoded = b64encode(encoded)
+    else:
+        # RFC 9110 section 5.5: spaces around a value are no part of it.
+        encoded = encoded.strip(b" ")
+    if not encoded or len(encoded) > settings.longest:
+        return None, 0
+    return encoded, lost
+
+
+def _in_charset(text: str, charset: str) -> tuple[bytes, int]:
+    """Return the text's bytes in a charset, and how many of its characters were lost."""
+    if charset == "utf-8":
+        return text.encode(), 0
+    plain = text.translate(_VARIATION_SELECTORS)
+    lost = len(text) - len(plain)
+    pieces = bytearray()
+    for sign in plain.translate(_ALIKE[charset]):
+        try:
+            pieces += sign.encode(charset)
+        except UnicodeEncodeError:
+            pieces += GETA.encode(charset)
+            lost += 1
+    return bytes(pieces), lost

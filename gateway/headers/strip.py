@@ -1,0 +1,132 @@
+"""The head an application gets: what the client said, less what nobody but us may say, and then ours.
+
+The order is the security: first what the client's `Connection` names goes, then hop-by-hop,
+framing, forwarding and identity fields go by folded name (`names`), then ours are added, so that
+a client can neither name ours away nor speak before us. Framing (`Content-Length`,
+`Transfer-Encoding`, `Connection`, `Upgrade`) is written by the upstream side, which sends the
+body. How facts become lines is in `encode`.
+"""
+
+from __future__ import annotations
+
+from gateway.config import HeaderSettings
+from gateway.headers.cookies import without_ours
+from gateway.headers.names import AUTHORIZATION, CONNECTION, DROP, fates_of, fold, named_by
+from gateway.listen.inbound import Inbound
+from gateway.portal.visit import VISIT_HEADER, OwnPage, Visit
+from gateway.route.route import Route
+
+_BOUND_TO_CONNECTION = (b"ntlm", b"negotiate")
+"""Schemes that sign in the connection instead of the request (RFC 4559). Ours are shared, so they never get through."""
+
+_PORTAL_HEARS = frozenset(
+    {
+        b"accept",
+        b"accept-language",
+        b"user-agent",
+        b"origin",
+        b"referer",
+        b"access-control-request-method",
+        b"access-control-request-headers",
+    },
+)
+_OWN_PAGE_HEARS = _PORTAL_HEARS | {b"content-type", b"if-none-match", b"if-modified-since"}
+
+_NOT_IN_TRAILERS = frozenset({b"authorization", b"set-cookie", b"date", b"age", b"range", b"location", b"pragma"})
+_NOT_IN_TRAILERS_FAMILIES = (b"content-", b"cache-", b"if-", b"www-", b"sec-", b"access-control-", b"accept")
+
+
+def outbound_head(inbound: Inbound, route: Route, identity_lines: bytes) -> bytes:
+    """Return the request line and header section for the application, each line ending in CRLF, no empty line.
+
+    `identity_lines` are whole lines, as `encode.identity_lines` and `encode.assertion_line` make them. A Host of
+    our own making repeats the public host, as the request was decided on it.
+    """
+    fates = fates_of(route.app.headers)
+    host = inbound.host.encode()
+    parts = [inbound.method.encode(), b" ", inbound.target.raw, b" HTTP/1.1\r\nHost: ", host]
+    begin = len(parts)
+    named: frozenset[bytes] = frozenset()
+    for name, value in inbound.headers:
+        fate = fates[name]
+        if fate is DROP:
+            continue
+        if fate is CONNECTION:
+            named |= named_by(value)
+        elif fate is AUTHORIZATION:
+            if not value.lower().startswith(_BOUND_TO_CONNECTION):
+                parts += (b"\r\n" + name + b": ", value)
+        else:
+            parts += (fate, value)
+    if named:
+        parts[begin:] = _unnamed(parts[begin:], named)
+    if inbound.cookie and (cookies := without_ours(inbound.cookie)):
+        parts += (b"\r\nCookie: ", cookies)
+    parts += (
+        b"\r\nX-Forwarded-For: ",
+        inbound.client.encode(),
+        b"\r\nX-Forwarded-Proto: ",
+        inbound.scheme.encode(),
+        b"\r\nX-Forwarded-Host: ",
+        host,
+        b"\r\nX-Request-Id: ",
+        inbound.request_id.encode(),
+        b"\r\n",
+        identity_lines,
+    )
+    return b"".join(parts)
+
+
+def _unnamed(parts: list[bytes], named: frozenset[bytes]) -> list[bytes]:
+    """Return the (beginning, value) pairs of `parts` without the fields that `Connection` named."""
+    kept: list[bytes] = []
+    for beginning, value in zip(parts[::2], parts[1::2], strict=True):
+        if beginning[2:-2].lower() not in named:
+            kept += (beginning, value)
+    return kept
+
+
+def trailer_lines(trailers: tuple[tuple[bytes, bytes], ...], settings: HeaderSettings) -> bytes:
+    """Return those trailer fields of a request that an application may get, as lines (RFC 9110 section 6.5.1).
+
+    Many servers merge trailers into headers, so what must not be said in a header must not be said here, nor what
+    changes how a message is read once the reading has begun.
+    """
+    fates = fates_of(settings)
+    kept = bytearray()
+    for name, value in trailers:
+        fate = fates[name]
+        folded = fold(name)
+        if fate in (DROP, CONNECTION, AUTHORIZATION):
+            continue
+        if folded in _NOT_IN_TRAILERS or folded.startswith(_NOT_IN_TRAILERS_FAMILIES):
+            continue
+        kept += name + b": " + value + b"\r\n"
+    return bytes(kept)
+
+
+def portal_head(visit: Visit, token: str) -> bytes:
+    """Return the head that asks the portal for a page, in the same form as `outbound_head`.
+
+    What is not one of the portal's own URLs is asked for as a GET of `/` without a body, and without the browser's
+    cookies: the visit behind `token` says what it is about. Nothing the client called `Sekisho-…` gets here.
+    """
+    inbound = visit.inbound
+    own = isinstance(visit.purpose, OwnPage)
+    heard = _OWN_PAGE_HEARS if own else _PORTAL_HEARS
+    lines = [
+        b"%b %b HTTP/1.1" % (inbound.method.encode(), inbound.target.raw) if own else b"GET / HTTP/1.1",
+        b"Host: " + inbound.host.encode(),
+    ]
+    for name, value in inbound.headers:
+        lowered = name.lower()
+        if lowered in heard or lowered.startswith(b"sec-fetch-") or lowered in (b"sec-purpose", b"sec-ch-ua-mobile"):
+            lines.append(name + b": " + value)
+    if own and inbound.cookie:
+        lines.append(b"Cookie: " + inbound.cookie)
+    lines += (
+        b"X-Request-Id: " + inbound.request_id.encode(),
+        VISIT_HEADER.encode() + b": " + token.encode(),
+        b"",
+    )
+    return b"\r\n".join(lines)
