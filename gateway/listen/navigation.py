@@ -32,7 +32,10 @@ def navigation(inbound: Inbound) -> Navigation:
     sent = {name.lower(): value.strip().lower() for name, value in inbound.headers}
     if sent.get(b"x-requested-with") == b"xmlhttprequest" or b"sec-purpose" in sent or b"purpose" in sent:
         return Navigation.BACKGROUND
-    if sent.get(b"sec-fetch-mode", b"navigate") != b"navigate" or sent.get(b"sec-fetch-dest", b"document") != b"document":
+    if (
+        sent.get(b"sec-fetch-mode", b"navigate") != b"navigate"
+        or sent.get(b"sec-fetch-dest", b"document") != b"document"
+    ):
         return Navigation.BACKGROUND
     told_by_browser = b"sec-fetch-mode" in sent
     accept = sent.get(b"accept", b"*/*")
