@@ -126,7 +126,7 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
         decision = rule.decide(inbound, None if found is None else found.session.identity, now)
         match decision.verdict:
             case Permit() as permit:
-                ready = _Ready(rule, permit, identity_lines(permit, route.app.headers), decision.valid_until)
+                ready = _Ready(rule, permit, identity_lines(permit, route.app.headers).lines, decision.valid_until)
                 if ready.valid_until > now:
                     keep[id(rule)] = ready
             case Challenge() as verdict:

@@ -1,0 +1,186 @@
+"""One request through the steps, without a socket."""
+
+import json
+
+from gateway.pipeline import Answer, AskPortal, Forward, NeedSession, step
+from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit, Reason, ReasonKind, RuleId
+from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage
+from gateway.route.table import RouteTable
+from gateway.session.session import Found, Gone, NoTicket, SessionState, Unavailable, Unread
+from tests.builders import NOON, FixedPolicy, FixedRule, app, identity, inbound, route, session
+
+RULE = RuleId("test", "rule")
+SIGN_IN = Challenge(RULE, ChallengeReason.SIGN_IN, frozenset())
+NO = Deny(RULE, (Reason(ReasonKind.CONDITION_NO, "adult"),))
+SCRIPT = ("Accept", "application/json")
+
+
+def table(rule: FixedRule | None) -> RouteTable:
+    """Return a table of the booking App under one rule."""
+    return RouteTable([route(FixedPolicy(rule))], "/.sekisho/")
+
+
+def somebody(told: tuple[tuple[str, str], ...] = (("subject", "hanako"),)) -> FixedRule:
+    """Return a rule that asks nobody in particular to sign in and lets whoever has pass."""
+    return FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity(), told))
+
+
+def test_a_host_without_an_app_is_misdirected() -> None:
+    """Nothing is looked up, nothing forwarded."""
+    answer = step(inbound(host="evil.example"), NoTicket(), NOON, table(FixedRule()))
+
+    assert isinstance(answer, Answer)
+    assert answer.status == 421
+
+
+def test_no_rule_is_a_no() -> None:
+    """A policy in which no rule fits lets nobody through."""
+    result = step(inbound("/", SCRIPT), NoTicket(), NOON, table(None))
+
+    assert isinstance(result, Answer)
+    assert (result.status, result.verdict, result.reason) == (403, "deny", "no_rule")
+
+
+def test_our_own_pages_go_to_the_portal_whatever_the_policy() -> None:
+    """Even where the App's policy would let everybody in."""
+    result = step(inbound("/.sekisho/login"), NoTicket(), NOON, table(FixedRule()))
+
+    assert isinstance(result, AskPortal)
+    assert result.visit.purpose == OwnPage()
+
+
+def test_a_public_rule_asks_no_store() -> None:
+    """Redis may be away: what tells nothing of anybody goes on."""
+    states: tuple[SessionState, ...] = (NoTicket(), Unread("t"), Gone(), Unavailable(), Found(session()))
+    for known in states:
+        result = step(inbound(), known, NOON, table(FixedRule()))
+
+        assert isinstance(result, Forward)
+        assert not result.signed_in
+
+
+def test_a_ticket_that_is_not_in_memory_is_asked_for() -> None:
+    """The listener fetches it and steps again."""
+    assert step(inbound(), Unread("ticket"), NOON, table(somebody())) == NeedSession("ticket")
+
+
+def test_a_person_who_navigates_is_sent_to_sign_in() -> None:
+    """By the portal's page, and a script by a 401 it can read."""
+    for known in (NoTicket(), Gone()):
+        page = step(inbound(), known, NOON, table(somebody()))
+        script = step(inbound("/", SCRIPT), known, NOON, table(somebody()))
+
+        assert isinstance(page, AskPortal)
+        assert page.visit.purpose == SignInPage(SIGN_IN)
+        assert isinstance(script, Answer)
+        assert script.status == 401
+        assert json.loads(script.body)["code"] == "sign_in_required"
+
+
+def test_a_form_that_must_sign_in_is_not_redirected() -> None:
+    """The person is told that it was not sent."""
+    form = inbound("/", ("Content-Type", "application/x-www-form-urlencoded"), method="POST")
+
+    result = step(form, NoTicket(), NOON, table(somebody()))
+
+    assert isinstance(result, AskPortal)
+    assert result.visit.purpose == FormNotSentPage(SIGN_IN)
+
+
+def test_a_store_that_is_away_is_neither_a_logout_nor_a_pass() -> None:
+    """503 where a session is needed, for pages and scripts alike."""
+    page = step(inbound(), Unavailable(), NOON, table(somebody()))
+    script = step(inbound("/", SCRIPT), Unavailable(), NOON, table(somebody()))
+
+    assert isinstance(page, AskPortal)
+    assert page.visit.purpose == TroublePage(Trouble.STORE_UNAVAILABLE, 503, 5)
+    assert isinstance(script, Answer)
+    assert script.status == 503
+    assert (b"Retry-After", b"5") in script.headers
+
+
+def test_what_is_already_no_is_refused_though_the_store_is_away() -> None:
+    """Who it is would not change it."""
+    result = step(inbound(), Unavailable(), NOON, table(FixedRule(nobody=NO, somebody=NO)))
+
+    assert isinstance(result, AskPortal)
+    assert result.visit.purpose == RefusalPage(NO)
+
+
+def test_a_signed_in_person_is_told_of() -> None:
+    """The facts go with the request, and the head says nothing of the ticket."""
+    cookie = ("Cookie", "a=b; __Host-sekisho=" + "A" * 43)
+
+    result = step(inbound("/reserve", cookie), Found(session()), NOON, table(somebody()))
+
+    assert isinstance(result, Forward)
+    assert result.signed_in
+    assert b"X-Verified-Subject: hanako\r\n" in result.head
+    assert b"Cookie: a=b\r\n" in result.head
+    assert b"AAAA" not in result.head
+
+
+def test_a_session_of_another_client_opens_nothing() -> None:
+    """A ticket carried to another tenant's host is a stranger's."""
+    theirs = Found(session(identity(client_id="RP00000002")))
+
+    result = step(inbound(), theirs, NOON, table(somebody()))
+
+    assert isinstance(result, AskPortal)
+    assert isinstance(result.visit.purpose, SignInPage)
+
+
+def test_what_was_decided_is_kept_until_it_can_change() -> None:
+    """Not asked again before its moment, asked again from it on, and never kept where it depends on the request."""
+    rule = FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity()), until=NOON + 10)
+    routes = table(rule)
+    found = Found(session())
+
+    for now in (NOON, NOON + 9.9):
+        step(inbound(), found, now, routes)
+    assert rule.asked == 1
+    step(inbound(), found, NOON + 10, routes)
+    assert rule.asked == 2
+
+
+def test_what_was_kept_for_one_rule_is_not_another_rules() -> None:
+    """A reload puts new rules in place: a permit of the old ones is worth nothing."""
+    found = Found(session())
+    step(inbound(), found, NOON, table(somebody()))
+    (old,) = found.ready.values()
+    strict = FixedRule(nobody=NO, somebody=NO)
+    found.ready[id(strict)] = old
+
+    result = step(inbound(), found, NOON, table(strict))
+
+    assert isinstance(result, AskPortal)
+    assert isinstance(result.visit.purpose, RefusalPage)
+
+
+def test_another_sites_page_opens_no_websocket() -> None:
+    """A signed-in browser sends its cookie along whoever asks: the Origin must be the App's."""
+    for origin in (("Origin", "https://evil.example"), ("Origin", "http://app.gw.test"), ("X-No", "origin")):
+        result = step(inbound("/ws", origin, websocket=True), Found(session()), NOON, table(somebody()))
+
+        assert isinstance(result, Answer)
+        assert result.status == 403
+    own = step(
+        inbound("/ws", ("Origin", "https://app.gw.test"), websocket=True), Found(session()), NOON, table(somebody())
+    )
+    assert isinstance(own, Forward)
+
+
+def test_a_script_of_an_allowed_origin_can_read_its_401() -> None:
+    """And a script of any other origin cannot."""
+    here = RouteTable(
+        [route(FixedPolicy(somebody()), app=app(allowed_origins=("https://spa.gw.test",)))],
+        "/.sekisho/",
+    )
+
+    allowed = step(inbound("/api", SCRIPT, ("Origin", "https://spa.gw.test")), NoTicket(), NOON, here)
+    other = step(inbound("/api", SCRIPT, ("Origin", "https://evil.example")), NoTicket(), NOON, here)
+
+    assert isinstance(allowed, Answer)
+    assert (b"Access-Control-Allow-Origin", b"https://spa.gw.test") in allowed.headers
+    assert isinstance(other, Answer)
+    assert not any(name == b"Access-Control-Allow-Origin" for name, _ in other.headers)
