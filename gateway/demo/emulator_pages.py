@@ -1,0 +1,66 @@
+"""The emulator's pages: the test screen, and the page of a refused request.
+
+The title and the wording 「レスポンス」「正常」「テストカード情報一覧」「認証」 are those of the agency's test screen;
+its column for the 12-digit number is left out, since that number has no place in this system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from gateway.demo.deck import Card
+from gateway.demo.provider_rules import Mistake
+
+TITLE = "デジタル認証アプリ 認証API/署名APIテストレスポンス設定画面"
+
+ERRORS = (
+    ("access_denied", "利用者が認証を中止した"),
+    ("invalid_request", "リクエストが不正"),
+    ("unauthorized_client", "クライアントに権限がない"),
+    ("unsupported_response_type", "レスポンスタイプが不正"),
+    ("invalid_scope", "スコープが不正"),
+    ("login_required", "ログインが必要"),
+    ("interaction_required", "利用者の操作が必要"),
+    ("unmet_authentication_requirements", "求められた認証ができない"),
+    ("server_error", "サーバーエラー"),
+    ("temporarily_unavailable", "一時的に利用できない"),
+    ("x_unknown_error", "定義のないコード"),
+)
+"""OAuth and OpenID Connect error codes; which of them the real service sends is not established."""
+
+_DECK = 4
+
+_PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
+)
+
+
+def choice_page(
+    *,
+    client_id: str,
+    client_name: str,
+    scopes: Sequence[str],
+    ignored: Sequence[str],
+    action: str,
+    cards: Sequence[Card],
+) -> str:
+    """Return the page on which a tester chooses the answer: one post form, inputs `response` and `card`."""
+    return _PAGES.get_template("emulator/choice.html").render(
+        title=TITLE,
+        client_id=client_id,
+        client_name=client_name,
+        scopes=scopes,
+        ignored=ignored,
+        action=action,
+        errors=ERRORS,
+        cards=cards,
+        deck=_DECK,
+    )
+
+
+def refusal(mistakes: Sequence[Mistake]) -> str:
+    """Return the page of a refused request, with every reason on it."""
+    return _PAGES.get_template("emulator/refused.html").render(mistakes=mistakes)
