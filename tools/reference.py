@@ -1,0 +1,284 @@
+"""Writes the reference parts of the documentation from the code: settings, events, errors, metrics.
+
+The code is read and not imported where a docstring under a field is wanted, for Python drops those.
+`make docs` runs it; a test runs it too and compares, so that no page tells what was true last year.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import re
+import sys
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from gateway import config, errors
+from gateway.yaml_values import Bytes, Seconds
+
+ROOT = Path(__file__).resolve().parent.parent
+SETTINGS_PAGE = ROOT / "docs" / "settings.md"
+OPERATIONS_PAGE = ROOT / "docs" / "operations.md"
+METRICS_SOURCE = ROOT / "gateway" / "observe" / "prometheus_metrics.py"
+EVENTS_SOURCE = ROOT / "gateway" / "observe" / "events.py"
+
+METRIC_CLASSES = {
+    "Counter": "counter",
+    "Gauge": "gauge",
+    "Histogram": "histogram",
+    "Summary": "summary",
+    "CounterMetricFamily": "counter",
+    "GaugeMetricFamily": "gauge",
+    "HistogramMetricFamily": "histogram",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric as `/metrics` shows it."""
+
+    name: str
+    kind: str
+    says: str
+    labels: tuple[str, ...]
+
+    @property
+    def samples(self) -> frozenset[str]:
+        """The names of its samples, as queries write them."""
+        if self.kind == "histogram":
+            return frozenset({f"{self.name}_bucket", f"{self.name}_count", f"{self.name}_sum"})
+        return frozenset({self.name})
+
+
+def field_words(source: Path) -> dict[str, dict[str, str]]:
+    """Return the docstrings under the fields and members of each class of a file: class, field, words."""
+    found: dict[str, dict[str, str]] = {}
+    for node in ast.parse(source.read_bytes()).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        words = found.setdefault(node.name, {})
+        for line, below in zip(node.body, node.body[1:], strict=False):
+            match line, below:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    words[name] = " ".join(text.split())
+                case _:
+                    pass
+    return found
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as people write it in the file: `30m`."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as people write it in the file: `64KiB`."""
+    for unit, bytes_in in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
+        if count and count % bytes_in == 0:
+            return f"{count // bytes_in}{unit}"
+    return f"{count}B"
+
+
+def _without_none(kind: object) -> tuple[object, bool]:
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        arguments = typing.get_args(kind)
+        rest = [argument for argument in arguments if argument is not types.NoneType]
+        return rest[0], len(rest) < len(arguments)
+    return kind, False
+
+
+def kind_in_words(kind: object) -> str:
+    """Return what may stand at a key, as an operator would say it."""
+    kind, optional = _without_none(kind)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind == Seconds:
+        words = "duration"
+    elif kind == Bytes:
+        words = "size"
+    elif origin in (tuple, frozenset):
+        words = f"list of {kind_in_words(arguments[0])}"
+    elif origin is typing.Literal:
+        words = " \\| ".join(f"`{argument}`" for argument in arguments)
+    elif isinstance(origin, type) and issubclass(origin, Mapping):
+        words = "words by name"
+    elif isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        words = f"[{sections()[kind]}](#{_anchor(kind)})"
+    elif isinstance(kind, type) and issubclass(kind, StrEnum):
+        words = " \\| ".join(f"`{member}`" for member in kind)
+    else:
+        words = {str: "text", int: "number", bool: "true \\| false", Path: "path", float: "number"}.get(
+            typing.cast("type", kind), str(kind)
+        )
+    return f"{words}, or `none`" if optional else words
+
+
+def default_in_words(field: dataclasses.Field[object], kind: object) -> str:
+    """Return what an operator gets who leaves the key out."""
+    plain, _ = _without_none(kind)
+    value = field.default if field.default is not dataclasses.MISSING else None
+    if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+        words = "required"
+    elif value in (None, "", (), frozenset(), Path()) or dataclasses.is_dataclass(value):
+        words = ""
+    elif plain == Seconds:
+        words = f"`{duration(typing.cast('float', value))}`"
+    elif plain == Bytes:
+        words = f"`{size(typing.cast('int', value))}`"
+    elif isinstance(value, bool):
+        words = f"`{str(value).lower()}`"
+    elif isinstance(value, tuple | frozenset):
+        words = ", ".join(f"`{each}`" for each in value)
+    else:
+        words = f"`{value}`"
+    return words
+
+
+@functools.cache
+def sections() -> dict[type, str]:
+    """Return each settings class with the key it stands under, in the order a reader meets them."""
+    found: dict[type, str] = {}
+
+    def walk(cls: type, at: str) -> None:
+        if cls in found:
+            return
+        found[cls] = at
+        for name, kind in typing.get_type_hints(cls).items():
+            inner, _ = _without_none(kind)
+            listed = typing.get_origin(inner) in (tuple, frozenset)
+            for candidate in (inner, *typing.get_args(inner)):
+                if isinstance(candidate, type) and dataclasses.is_dataclass(candidate):
+                    walk(candidate, f"{at}{'.' if at else ''}{name}{'[]' if listed else ''}")
+
+    walk(config.Settings, "")
+    return found | {config.SecretSource: "a secret"}
+
+
+def _anchor(cls: type) -> str:
+    return re.sub(r"[^a-z_]+", "-", sections()[cls]).strip("-")
+
+
+def settings_page() -> str:
+    """Return the reference page of `gateway.yaml`."""
+    words = field_words(Path(config.__file__))
+    lines = [
+        "# Settings",
+        "",
+        "For operators who write `gateway.yaml`.",
+        "Written by `make docs` from `gateway/config.py`; change it there.",
+        "",
+        "Durations are written `250ms`, `30s`, `15m`, `8h`, `7d`; sizes `512B`, `64KiB`, `10MiB`, `2GiB`.",
+        "`none` or `off` takes a limit away where the table says `or none`.",
+        "Secrets are named by file or by environment variable, never written inline.",
+        "`sekisho check -c gateway.yaml` names every mistake at once, each with its line.",
+    ]
+    for cls, at in sections().items():
+        title = (
+            "The file itself" if cls is config.Settings else f"`{at}`" if cls is not config.SecretSource else "A secret"
+        )
+        lines += ["", f'<a id="{_anchor(cls)}"></a>', "", f"## {title}", "", _first_line(cls), ""]
+        lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
+        kinds = typing.get_type_hints(cls, include_extras=True)
+        for field in dataclasses.fields(cls):
+            kind = kinds[field.name]
+            said = words.get(cls.__name__, {}).get(field.name, "")
+            inner, _ = _without_none(kind)
+            if not said and isinstance(inner, type) and (dataclasses.is_dataclass(inner) or issubclass(inner, StrEnum)):
+                said = _first_line(inner)
+            said = said.replace("|", "\\|")
+            lines.append(f"| `{field.name}` | {kind_in_words(kind)} | {default_in_words(field, kind)} | {said} |")
+    return "\n".join(lines) + "\n"
+
+
+def _first_line(cls: type) -> str:
+    return (cls.__doc__ or "").strip().partition("\n")[0]
+
+
+def all_errors(cls: type[errors.GatewayError] = errors.GatewayError) -> Iterator[type[errors.GatewayError]]:
+    """Yield every error class of the error page, the base first."""
+    yield cls
+    for each in cls.__subclasses__():
+        yield from all_errors(each)
+
+
+def error_table() -> str:
+    """Return the table of error codes."""
+    rows = {f"| `{each.code}` | {int(each.status)} | {_first_line(each)} |" for each in all_errors()}
+    return "\n".join(["| code | status | meaning |", "|---|---|---|", *sorted(rows)])
+
+
+def event_table() -> str:
+    """Return the table of events."""
+    words = field_words(EVENTS_SOURCE).get("Event", {})
+    rows = []
+    for node in ast.walk(ast.parse(EVENTS_SOURCE.read_bytes())):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(event))):
+                rows.append(f"| `{event}` | {words.get(name, '')} |")
+            case _:
+                pass
+    return "\n".join(["| event | meaning |", "|---|---|", *sorted(rows)])
+
+
+def metrics() -> tuple[Metric, ...]:
+    """Return every metric that the metrics file makes, read from its source."""
+    found = []
+    for node in ast.walk(ast.parse(METRICS_SOURCE.read_bytes())):
+        match node:
+            case ast.Call(
+                func=ast.Name(id=cls) | ast.Attribute(attr=cls),
+                args=[ast.Constant(value=str(name)), ast.Constant(value=str(says)), *rest],
+                keywords=keywords,
+            ) if cls in METRIC_CLASSES:
+                kind = METRIC_CLASSES[cls]
+                given = [keyword.value for keyword in keywords if keyword.arg in ("labelnames", "labels")]
+                labels: tuple[str, ...] = ()
+                for value in (*rest, *given):
+                    if isinstance(value, ast.List | ast.Tuple):
+                        labels = tuple(each.value for each in value.elts if isinstance(each, ast.Constant))  # type: ignore[misc]
+                full = f"{name}_total" if kind == "counter" and not name.endswith("_total") else name
+                found.append(Metric(full, kind, says, labels))
+            case _:
+                pass
+    return tuple(sorted(found, key=lambda metric: metric.name))
+
+
+def metric_table() -> str:
+    """Return the table of metrics."""
+    rows = [
+        f"| `{metric.name}` | {metric.kind} | {', '.join(f'`{label}`' for label in metric.labels)} | {metric.says} |"
+        for metric in metrics()
+    ]
+    return "\n".join(["| metric | kind | labels | meaning |", "|---|---|---|---|", *rows])
+
+
+def operations_page(page: str) -> str:
+    """Return the operations page with its tables written anew between their markers."""
+    for name, table in (("events", event_table()), ("errors", error_table()), ("metrics", metric_table())):
+        begin, end = f"<!-- {name}: written by `make docs` -->", f"<!-- end of {name} -->"
+        before, found, rest = page.partition(begin)
+        _, found_end, after = rest.partition(end)
+        if not (found and found_end):
+            raise ValueError(f"`{OPERATIONS_PAGE.name}` has no place for `{name}`")
+        page = f"{before}{begin}\n\n{table}\n\n{end}{after}"
+    return page
+
+
+def main() -> int:
+    """Write the pages."""
+    SETTINGS_PAGE.write_text(settings_page())
+    OPERATIONS_PAGE.write_text(operations_page(OPERATIONS_PAGE.read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
