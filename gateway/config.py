@@ -249,6 +249,10 @@ class AssertionSettings:
 
     keys: SecretSource | None = None
     """Our assertion keys, a JWKS file with private members; never the client's keys."""
+    issuer: str = ""
+    """`iss` of every assertion; each App's own origin where not given."""
+    lifetime: Seconds = 60.0
+    """How long an assertion is good for; at most 10 minutes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,26 +96,33 @@ def _default_name(name: str) -> bytes:
     return (_PREFIX + "-".join(part[:1].upper() + part[1:] for part in re.split("[_-]", name))).encode("ascii")
 
 
+def sayable(name: str, text: str) -> bool:
+    """Say whether a fact can be told at all: text without control characters, or what else is visible ASCII.
+
+    A decoded value goes into pages, logs and mail headers of an application that never expected a control
+    character in a name. Encoded, it would pass every check on the way and arrive there whole.
+    """
+    if name in _TEXT:
+        return bool(text) and not any(category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in text)
+    return _VISIBLE.fullmatch(text) is not None
+
+
 def _value(name: str, text: str, settings: HeaderSettings) -> tuple[bytes | None, int]:
     """Return a fact's value as sent, or `None` where it must be left out, and how many characters were lost."""
-    if name not in _TEXT:
-        if _VISIBLE.fullmatch(text) is None or len(text) > settings.longest:
-            return None, 0
-        if name == Fact.BIRTHDATE and settings.birthdate == "basic":
-            text = text.replace("-", "")
-        return text.encode("ascii"), 0
-    # A decoded value goes into pages, logs and mail headers of an application that never expected a control
-    # character in a name. Encoded, it would pass every check on the way and arrive there whole.
-    if not text or any(category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in text):
+    if not sayable(name, text):
         return None, 0
-    encoded, lost = _in_charset(text, settings.charset)
-    if settings.encoding == "percent":
-        encoded = quote_from_bytes(encoded, safe="").encode("ascii")
-    elif settings.encoding == "base64":
-        encoded = b64encode(encoded)
+    if name not in _TEXT:
+        basic = name == Fact.BIRTHDATE and settings.birthdate == "basic"
+        encoded, lost = (text.replace("-", "") if basic else text).encode("ascii"), 0
     else:
-        # RFC 9110 section 5.5: spaces around a value are no part of it.
-        encoded = encoded.strip(b" ")
+        encoded, lost = _in_charset(text, settings.charset)
+        if settings.encoding == "percent":
+            encoded = quote_from_bytes(encoded, safe="").encode("ascii")
+        elif settings.encoding == "base64":
+            encoded = b64encode(encoded)
+        else:
+            # RFC 9110 section 5.5: spaces around a value are no part of it.
+            encoded = encoded.strip(b" ")
     if not encoded or len(encoded) > settings.longest:
         return None, 0
     return encoded, lost

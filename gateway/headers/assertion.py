@@ -1,0 +1,205 @@
+"""The signed assertion: what the headers say, said so that an application can check who says it.
+
+An ES256 JWT for one App, a minute long, made once per session, rule and half of its life. Keys
+come as the text of a JWKS file: the first key signs, all are published, which is what rotation
+with overlap needs. Reading the file and serving the public keys are `app.py`'s and the pipeline's
+business; docs/contract.md tells an application's owner how to verify.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from jwcrypto.common import JWException, base64url_encode, json_decode
+from jwcrypto.jwk import JWK
+from jwcrypto.jws import JWS
+
+from gateway.config import AssertionSettings
+from gateway.headers.encode import assertion_line, sayable
+from gateway.instant import Instant
+from gateway.policy.policy import Fact, Permit
+from gateway.route.route import Route
+
+ALGORITHM = "ES256"
+
+JWKS_PAGE = "assertion-keys.jwks"
+"""Name of the public keys' page under our own prefix, on every App's host."""
+
+JWKS_SECONDS = 300
+"""How long a verifier may keep the public keys; a new key should be published that long before it signs."""
+
+JTI_BYTES = 16
+
+_PUBLIC_MEMBERS = ("kty", "crv", "x", "y", "kid")
+
+
+class AssertionKeysError(ValueError):
+    """The key file is not one an assertion can be signed with; the message says what would be right."""
+
+
+class AssertionRefusedError(ValueError):
+    """A token that an application must not believe; the message says which check failed."""
+
+
+class AssertionKeys:
+    """The keys of one deployment: which signs, and which are published."""
+
+    def __init__(self, jwks: str) -> None:
+        """Read a JWKS with private members.
+
+        Raises:
+            AssertionKeysError: not a JWKS of P-256 keys with distinct `kid`s whose first is private.
+
+        """
+        try:
+            members = json.loads(jwks)["keys"]
+            keys = [JWK(**member) for member in members]
+        except (JWException, ValueError, KeyError, TypeError) as error:
+            # The text holds private keys, and a parser's message may quote it.
+            raise AssertionKeysError('assertion keys: expected a JWKS, `{"keys": […]}`') from error.__class__()
+        if not keys:
+            raise AssertionKeysError("assertion keys: the set is empty")
+        for key in keys:
+            if key["kty"] != "EC" or key["crv"] != "P-256":
+                raise AssertionKeysError(f"assertion keys: expected `EC` keys on `P-256`, found `{key['kty']}`")
+        self._public = tuple(_published(key) for key in keys)
+        kids = [public["kid"] for public in self._public]
+        if len(set(kids)) != len(kids):
+            raise AssertionKeysError("assertion keys: two keys have the same `kid`")
+        if not keys[0].has_private:
+            raise AssertionKeysError("assertion keys: the first key signs and has no private member `d`")
+        self._signing = keys[0]
+        self._header = json.dumps({"alg": ALGORITHM, "kid": kids[0], "typ": "JWT"})
+        self.thumbprints = frozenset(key.thumbprint() for key in keys)
+        """Compared with those of the provider's client keys, which must never serve here as well."""
+
+    @property
+    def published(self) -> bytes:
+        """The JWKS that verifiers read: public members of every key, the signing one first."""
+        return json.dumps({"keys": self._public}).encode()
+
+    def sign(self, claims: Mapping[str, Any]) -> bytes:
+        """Return a JWT in compact form (RFC 7515 section 7.1)."""
+        token = JWS(msgspec.json.encode(claims))
+        token.add_signature(self._signing, ALGORITHM, self._header)
+        compact: str = token.serialize(compact=True)
+        return compact.encode()
+
+
+def _published(key: JWK) -> dict[str, str]:
+    members: dict[str, str] = key.export_public(as_dict=True)
+    members.setdefault("kid", key.thumbprint())
+    return {name: members[name] for name in _PUBLIC_MEMBERS} | {"use": "sig", "alg": ALGORITHM}
+
+
+class _Made(NamedTuple):
+    maker: Assertions
+    told: tuple[tuple[str, str], ...]
+    line: bytes
+    renew_at: Instant
+
+
+class Assertions:
+    """Makes an App's assertions, and uses each again until half of its life is over."""
+
+    def __init__(self, keys: AssertionKeys, settings: AssertionSettings, random: Callable[[int], bytes]) -> None:
+        """`random` returns that many random bytes; they become the `jti`."""
+        self.keys = keys
+        self._issuer = settings.issuer
+        self._lifetime = settings.lifetime
+        self._random = random
+
+    def line_for(self, permit: Permit, route: Route, keep: dict[Any, Any], now: Instant) -> tuple[bytes, Instant]:
+        """Return the header line with the permit's assertion, and when to ask for another.
+
+        `keep` belongs to the session, or to the route where nobody is signed in; the line waits there.
+        """
+        place = (_Made, permit.rule)
+        made: _Made | None = keep.get(place)
+        if (
+            made is None
+            or made.maker is not self
+            or made.told != permit.told
+            or not 0 <= made.renew_at - now <= self._half
+        ):
+            token = self.keys.sign(self.claims(permit, route, now, base64url_encode(self._random(JTI_BYTES))))
+            made = _Made(self, permit.told, assertion_line(token, route.app.headers), now + self._half)
+            keep[place] = made
+        return made.line, made.renew_at
+
+    @property
+    def _half(self) -> float:
+        return self._lifetime / 2
+
+    def claims(self, permit: Permit, route: Route, now: Instant, jti: str) -> dict[str, Any]:
+        """Return what an assertion says: registered claims, the rule, and the facts that the headers tell.
+
+        Facts are in an object of their own, as a condition may be named like a registered claim. They are plain
+        text whatever the headers' encoding. What a header cannot say is not said here either.
+        """
+        facts = {name: text for name, text in permit.told if sayable(name, text)}
+        claims: dict[str, Any] = {
+            "iss": self._issuer or route.origin,
+            "aud": route.app.url,
+            "iat": int(now),
+            "exp": int(now + self._lifetime),
+            "jti": jti,
+            "rule": str(permit.rule),
+        }
+        subject = facts.pop(Fact.SUBJECT, None)
+        if subject is not None:
+            claims["sub"] = subject
+        return claims | {"facts": facts}
+
+
+def verify(
+    token: str,
+    jwks: str,
+    *,
+    audience: str,
+    issuer: str,
+    now: Instant,
+    skew: float = 5.0,
+) -> dict[str, Any]:
+    """Return an assertion's claims, as an application should check them: the reference for every sample.
+
+    Raises:
+        AssertionRefusedError: another algorithm, an unknown key, a broken signature, or not for this App, from
+            this gateway, now. `skew` is how many seconds the clocks may differ.
+
+    """
+    try:
+        published = {member["kid"]: JWK(**member) for member in json.loads(jwks)["keys"]}
+        unchecked = JWS()
+        unchecked.deserialize(token)
+        header = unchecked.jose_header
+        # The algorithm is ours to say, never the token's: `none`, and HS256 with a public key, end here.
+        if header.get("alg") != ALGORITHM:
+            raise AssertionRefusedError("algorithm is not `ES256`")
+        key = published.get(header.get("kid"))
+        if key is None or key["kty"] != "EC":
+            raise AssertionRefusedError("signed with a key that is not published")
+        unchecked.allowed_algs = [ALGORITHM]
+        unchecked.verify(key, alg=ALGORITHM)
+        claims = json_decode(unchecked.payload)
+    except (JWException, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        raise AssertionRefusedError("not a token signed with a published key") from error
+    except ValueError as error:
+        if isinstance(error, AssertionRefusedError):
+            raise
+        raise AssertionRefusedError("not a token signed with a published key") from error
+    if not isinstance(claims, dict) or claims.get("aud") != audience:
+        raise AssertionRefusedError("made for another application")
+    if claims.get("iss") != issuer:
+        raise AssertionRefusedError("made by another gateway")
+    begins, ends = claims.get("iat"), claims.get("exp")
+    if not isinstance(begins, int) or not isinstance(ends, int):
+        raise AssertionRefusedError("has no times")
+    if begins > now + skew:
+        raise AssertionRefusedError("made in the future")
+    if ends < now - skew:
+        raise AssertionRefusedError("expired")
+    return claims
