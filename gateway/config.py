@@ -89,7 +89,9 @@ class SecretSource:
     """Where a secret is read from: exactly one of the two."""
 
     file: Path | None = None
+    """Path of a file that holds it; readable by us alone."""
     env: str | None = None
+    """Name of an environment variable that holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class ProviderSettings:
     issuer: str = ""
     """The issuer, compared exactly (OpenID Connect Discovery 4.3); follows from `production` and `sandbox`."""
     client_id: str = ""
+    """The client identifier the agency gave us."""
     keys: SecretSource = SecretSource()
     """Our client keys, a JWKS file with private members."""
     contracted: frozenset[Literal["name", "address", "birthdate", "gender"]] = frozenset()
@@ -113,12 +116,14 @@ class ProviderSettings:
     acr_values: str = "aal3 crl"
     """Sent as `acr_values`; empty sends none."""
     require_acr: bool = False
+    """Whether an ID token must say one of `acr_values`."""
     freshness: Freshness = Freshness.AUTH_TIME
     clock_skew: Seconds = 10.0
     """Seconds our clock may differ from the provider's; 0 to 120."""
     timeout: Seconds = 10.0
     """Seconds for any call to the provider."""
     assertion_lifetime: Seconds = 60.0
+    """Seconds a client assertion is valid for."""
     assertion_audience: Literal["token_endpoint", "issuer"] = "token_endpoint"
     """`token_endpoint` or `issuer`: sources disagree which the service wants."""
     assertion_algorithm: Literal["ES256", "RS256"] | None = None
@@ -138,12 +143,15 @@ class SessionSettings:
     secret: SecretSource = SecretSource()
     """One or more secrets, a line each, 32 bytes or more: the first seals, all open."""
     idle: Seconds = 1_800.0
+    """Seconds of silence that end a session."""
     absolute: Seconds = 28_800.0
+    """Seconds after sign-in that end a session, however busy it is."""
     stale_for: Seconds = 0.0
     """Seconds that sessions already in memory are honoured when the store is away."""
     timeout: Seconds = 1.0
     """Seconds for one command to the store."""
     ca: Path | None = None
+    """One more CA to trust for the store, over TLS."""
     per_subject: int | None = None
     """Most concurrent sessions of one subject; the oldest ends. None: no cap."""
 
@@ -153,11 +161,13 @@ class PathSettings:
     """Spellings of a path that an old application needs; they change policy and upstream alike."""
 
     ignore_case: bool = False
+    """Whether the application takes `/Reserve` for `/reserve`: paths are then judged and forwarded in lower case."""
     parameters: Literal["refuse", "keep"] = "refuse"
     """`refuse` or `keep` a `;` in a segment."""
     encoded_slash: Literal["refuse", "keep"] = "refuse"
     """`refuse` or `keep` a `%2F` in a segment."""
     merge_slashes: bool = False
+    """Whether `//` is judged and forwarded as `/`; otherwise refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +197,9 @@ class WithoutCard:
     """What a person without a card can do instead."""
 
     url: str = ""
+    """Page that tells what to do."""
     text: Words = field(default_factory=dict)
+    """The words of the link to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +209,7 @@ class PolicyFiles:
     SHORT: ClassVar = "file"
 
     file: Path = Path()
+    """The policy that decides."""
     candidate: Path | None = None
     """Judged beside the real one; never lets anyone in."""
 
@@ -206,16 +219,20 @@ class AppSettings:
     """One protected application."""
 
     name: str
+    """A short name: key of its upstreams, label of its metrics, never shown to citizens."""
     url: str
     """Public origin: route, redirect URI, cookie and audience follow from it."""
     upstream: tuple[str, ...] = ()
+    """Where the application listens, `http://host:port`; one or several."""
     policy: PolicyFiles = PolicyFiles()
     mode: Mode = Mode.PROXY
     ask: Ask = Ask.PER_RULE
     operator: Words = field(default_factory=dict)
     """Who receives the facts; shown before 4情報 are asked for."""
     privacy_policy: str = ""
+    """URL of the operator's privacy policy; shown with the notice."""
     contact: str = ""
+    """URL where a citizen finds help; shown on every page that cannot help any further."""
     without_card: WithoutCard | None = None
     application_cookies: tuple[str, ...] = ()
     """The App's own session cookies: expired when another person signs in on a browser, and at sign-out."""
@@ -228,6 +245,7 @@ class AppSettings:
     client: ProviderSettings | None = None
     """The App's own client, where it does not share the common one."""
     registration: Mapping[str, str] = field(default_factory=dict)
+    """What the agency's forms ask for: `home`, `summary`, `terms`, `logo`."""
 
     @property
     def secure(self) -> bool:
@@ -260,13 +278,17 @@ class Settings:
     """The whole of `gateway.yaml`."""
 
     listen: str
+    """Address and port we take requests on."""
     provider: ProviderSettings
     sessions: SessionSettings
     apps: tuple[AppSettings, ...]
+    """The protected applications."""
     management: str = "127.0.0.1:9464"
+    """Address and port of metrics and health; never to be published."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose `X-Forwarded-*` we believe; nobody by default."""
     prefix: str = PORTAL_PREFIX
+    """Path under which our own pages live on every App's host."""
     traffic: Limits = Limits()
     """Limits and clocks of the byte path."""
     limits: LimitSettings = LimitSettings()
