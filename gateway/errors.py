@@ -5,6 +5,7 @@ machines (metrics, problem+json, the docs), a `status` for the client, and words
 for our own log only, which never hold a secret or a person's data.
 """
 
+from enum import StrEnum
 from http import HTTPStatus
 
 
@@ -15,6 +16,30 @@ class GatewayError(Exception):
     status = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
+class StoreFault(StrEnum):
+    """What the session store did instead of answering. Label of a metric, word of a log line."""
+
+    UNREACHABLE = "unreachable"
+    """Refused, reset, or not there."""
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    """Wrong password, or a command or key the user may not touch."""
+    LOADING = "loading"
+    READ_ONLY = "read_only"
+    """We speak to a replica: what it says may be old."""
+    TOO_FEW_REPLICAS = "too_few_replicas"
+    """The primary has lost the replicas it must have (`min-replicas-to-write`)."""
+    OUT_OF_MEMORY = "out_of_memory"
+    MOVED = "moved"
+    """A cluster answered where none is configured, or its slots are not all served."""
+    WRONG_TYPE = "wrong_type"
+    """A key of ours holds what we never put there."""
+    PROTOCOL = "protocol"
+    """Anything else that is not an answer."""
+    CIRCUIT_OPEN = "circuit_open"
+    """It failed a moment ago and is not asked again yet."""
+
+
 class StoreUnavailableError(GatewayError):
     """The session store did not answer, or answered what it must not.
 
@@ -23,6 +48,10 @@ class StoreUnavailableError(GatewayError):
 
     code = "store_unavailable"
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, fault: StoreFault = StoreFault.UNREACHABLE) -> None:
+        super().__init__(f"the store is unavailable: `{fault.value}`")
+        self.fault = fault
 
 
 class UpstreamUnreachableError(GatewayError):
@@ -55,3 +84,25 @@ class ProviderUnavailableError(GatewayError):
 
     code = "provider_unavailable"
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class ProviderRefusedError(GatewayError):
+    """The provider's token endpoint answered an OAuth error (RFC 6749 section 5.2)."""
+
+    code = "provider_refused"
+    status = HTTPStatus.BAD_GATEWAY
+
+    def __init__(self, error: str) -> None:
+        super().__init__(f"provider refused with `{error}`")
+        self.error = error
+
+
+class SignInInvalidError(GatewayError):
+    """What the provider sent fails a check; `check` names it, of a closed list, and holds nothing of the answer."""
+
+    code = "sign_in_invalid"
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, check: str) -> None:
+        super().__init__(f"sign-in fails the check `{check}`")
+        self.check = check

@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from gateway.instant import Instant
 
+NOT_TOLD: Instant = 0.0
+"""`authenticated_at` where the provider does not say: too long ago for any `signed_in_within`, and no fact to disclose."""
+
 
 class Scope(StrEnum):
     """What can be asked of the provider (OpenID Connect Core 5.4, as the Digital Authentication service has it)."""
@@ -80,7 +83,7 @@ class Identity:
     subject: str
     """The provider's pairwise identifier (PPID) of this person for `client_id`."""
     authenticated_at: Instant
-    """`auth_time`, or the callback's moment where the profile says `freshness: callback`."""
+    """`auth_time`, or the callback's moment where the profile says `freshness: callback`; else `NOT_TOLD`."""
     asked: frozenset[Scope]
     name: str | None = None
     address: str | None = None

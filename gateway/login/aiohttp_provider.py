@@ -1,0 +1,373 @@
+"""Calls to the provider: discovery, its keys, the token endpoint, UserInfo.
+
+Each call has a time-out and a size limit, follows no redirect, verifies TLS and ignores ambient variables: there
+is no switch for any of that. Metadata and keys are kept for their HTTP lifetimes and refreshed in the background;
+through an outage the last good ones serve. What answers mean is decided in `profile`, `login` and `claims`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Generic, Protocol, TypeVar
+
+import aiohttp
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey, import_key
+
+from gateway.config import ProviderSettings
+from gateway.errors import ProviderRefusedError, ProviderUnavailableError, SignInInvalidError
+from gateway.identity import Scope
+from gateway.instant import Instant
+from gateway.login.claims import VerificationKey
+from gateway.login.keys import KeySet
+from gateway.login.login import TokenAnswer, client_assertion, oauth_error, read_token_answer, token_form
+from gateway.login.pending import SECRET_BYTES, random_name
+from gateway.login.profile import DISCOVERY, Metadata, issuer_of, lifetime, may_be_plain, read_metadata
+
+LARGEST_ANSWER = 256 * 1024
+"""Bytes of any answer of the provider's; discovery, keys and claims are a few KiB."""
+
+REFETCH_PAUSE = 10.0
+"""Seconds between two fetches of the keys because of an unknown `kid`: made-up ones must not make us a flood."""
+
+RETRY_PAUSE = 5.0
+"""Seconds until a document that could not be fetched is tried again: an outage is not answered by a storm."""
+
+MOST_KEYS = 64
+"""Keys of a provider's JWKS that are looked at."""
+
+T = TypeVar("T")
+
+
+class CallMeter(Protocol):
+    """Who counts calls to the provider."""
+
+    def called(self, endpoint: str, outcome: str, seconds: float) -> None:
+        """One call is over: `discovery`, `jwks`, `token` or `userinfo`; `ok`, `refused`, `invalid` or `unavailable`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    members: Mapping[str, Any]
+    good_for: float
+
+
+class _Document(Generic[T]):
+    """One document of the provider's, kept while it is good and, through an outage, a while longer."""
+
+    def __init__(
+        self, fetch: Callable[[], Awaitable[tuple[T, float]]], clock: Callable[[], Instant], stale_for: float
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._stale_for = stale_for
+        self._value: T | None = None
+        self._good_until: Instant = 0.0
+        self._tried_at: Instant = float("-inf")
+        self._running: asyncio.Task[T] | None = None
+
+    @property
+    def due(self) -> Instant:
+        """When it wants to be fetched again."""
+        return max(self._good_until, self._tried_at + RETRY_PAUSE)
+
+    async def get(self) -> T:
+        """Return it: kept, or fetched once for all who wait.
+
+        Raises:
+            ProviderUnavailableError: it cannot be fetched, and none is kept that may still serve.
+
+        """
+        now = self._clock()
+        if self._value is not None and now < self._good_until:
+            return self._value
+        may_be_stale = self._value is not None and now < self._good_until + self._stale_for
+        if self._value is not None and may_be_stale:
+            # Nobody waits for a provider that is slow to die; the refresh goes on behind.
+            self.refresh_if_due()
+            return self._value
+        if self._running is None and now < self._tried_at + RETRY_PAUSE and self._tried_at <= now:
+            raise ProviderUnavailableError("the provider did not answer a moment ago")
+        return await self.fetch()
+
+    def refresh_if_due(self) -> None:
+        """Fetch it in the background if it is time."""
+        if self._running is None and self._clock() >= self.due:
+            self._start()
+
+    async def fetch(self) -> T:
+        """Fetch it now, or wait for the fetch that is under way."""
+        task = self._running or self._start()
+        # A waiter that goes away must not end the fetch that others wait for.
+        return await asyncio.shield(task)
+
+    def _start(self) -> asyncio.Task[T]:
+        self._tried_at = self._clock()
+        self._running = asyncio.get_running_loop().create_task(self._run())
+        # Its outcome is told by `get`, also where nobody waited for it.
+        self._running.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return self._running
+
+    async def _run(self) -> T:
+        try:
+            value, good_for = await self._fetch()
+            self._value = value
+            self._good_until = self._clock() + good_for
+            return value
+        finally:
+            self._running = None
+
+    async def close(self) -> None:
+        """End a fetch that is under way."""
+        task = self._running
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError, ProviderUnavailableError, SignInInvalidError):
+                await task
+
+
+class AiohttpProvider:
+    """The provider, as one of our clients sees it."""
+
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        keys: KeySet,
+        *,
+        clock: Callable[[], Instant],
+        random: Callable[[int], bytes],
+        meter: CallMeter,
+        via_credentials: tuple[str, str] | None = None,
+    ) -> None:
+        """Take the settings of one client; nothing is called before `start` or the first sign-in.
+
+        `via_credentials` are user and password for `settings.via`.
+        """
+        self._settings = settings
+        self._issuer = issuer_of(settings)
+        if not may_be_plain(self._issuer):
+            raise ValueError(f"issuer `{self._issuer}` is neither https nor on loopback")
+        self.keys = keys
+        self._clock = clock
+        self._random = random
+        self._meter = meter
+        self._via_credentials = via_credentials
+        self._http: aiohttp.ClientSession | None = None
+        self._refresher: asyncio.Task[None] | None = None
+        self._metadata = _Document(self._fetch_metadata, clock, settings.stale_for)
+        self._signing = _Document(self._fetch_keys, clock, settings.stale_for)
+        self._refetched_at: Instant = float("-inf")
+
+    async def start(self) -> None:
+        """Begin to keep metadata and keys ready. Returns at once: a provider that is down stops nobody from starting."""
+        self._refresher = asyncio.get_running_loop().create_task(self._refresh())
+
+    async def close(self) -> None:
+        """Let go of every connection and task."""
+        if self._refresher is not None:
+            self._refresher.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._refresher
+            self._refresher = None
+        await self._signing.close()
+        await self._metadata.close()
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    async def metadata(self) -> Metadata:
+        """Return what discovery says.
+
+        Raises:
+            ProviderUnavailableError: nothing that may be used is known.
+
+        """
+        return await self._metadata.get()
+
+    async def signing_keys(self, kid: str | None) -> tuple[VerificationKey, ...]:
+        """Return the provider's keys; fetched again, at most once a while for all who ask, for a `kid` not among them.
+
+        Raises:
+            ProviderUnavailableError: no keys that may be used are known.
+
+        """
+        keys = await self._signing.get()
+        if kid is None or any(key.kid == kid for key in keys):
+            return keys
+        now = self._clock()
+        if now < self._refetched_at + REFETCH_PAUSE:
+            return await self._signing.fetch() if self._signing._running is not None else keys  # noqa: SLF001
+        self._refetched_at = now
+        return await self._signing.fetch()
+
+    async def redeem(self, *, code: str, verifier: str, redirect_uri: str, asked: frozenset[Scope]) -> TokenAnswer:
+        """Exchange a code, once.
+
+        Raises:
+            ProviderRefusedError: the endpoint answered an OAuth error.
+            ProviderUnavailableError: it did not answer, or not as a token endpoint does.
+            SignInInvalidError: its answer cannot be used.
+
+        """
+        metadata = await self.metadata()
+        settings = self._settings
+        assertion = client_assertion(
+            self.keys.signing,
+            client_id=settings.client_id,
+            audience=metadata.issuer if settings.assertion_audience == "issuer" else metadata.token_endpoint,
+            algorithm=settings.assertion_algorithm,
+            now=self._clock(),
+            lifetime=settings.assertion_lifetime,
+            jti=random_name(self._random(SECRET_BYTES)),
+        )
+        form = token_form(
+            client_id=settings.client_id, code=code, redirect_uri=redirect_uri, verifier=verifier, assertion=assertion
+        )
+        answer = await self._call("token", metadata.token_endpoint, form=form)
+        if answer.status != HTTPStatus.OK:
+            raise ProviderRefusedError(oauth_error(answer.members.get("error")))
+        return read_token_answer(answer.members, asked)
+
+    async def userinfo(self, access_token: str) -> Mapping[str, Any]:
+        """Return the claims of the UserInfo endpoint, unchecked.
+
+        Raises:
+            ProviderUnavailableError: there is none, or it did not answer with JSON claims.
+            ProviderRefusedError: it refused the token.
+
+        """
+        endpoint = (await self.metadata()).userinfo_endpoint
+        if endpoint is None:
+            raise ProviderUnavailableError("discovery lacks `userinfo_endpoint`")
+        answer = await self._call("userinfo", endpoint, bearer=access_token)
+        if answer.status != HTTPStatus.OK:
+            raise ProviderRefusedError(oauth_error(answer.members.get("error")))
+        return answer.members
+
+    async def _refresh(self) -> None:
+        while True:
+            for document in (self._metadata, self._signing):
+                with suppress(ProviderUnavailableError):
+                    await document.get()
+                document.refresh_if_due()
+            due = min(self._metadata.due, self._signing.due)
+            await asyncio.sleep(max(due - self._clock(), 1.0))
+
+    async def _fetch_metadata(self) -> tuple[Metadata, float]:
+        answer = await self._call("discovery", self._issuer + DISCOVERY)
+        if answer.status != HTTPStatus.OK:
+            raise ProviderUnavailableError(f"discovery answered `{answer.status}`")
+        return read_metadata(answer.members, self._issuer), answer.good_for
+
+    async def _fetch_keys(self) -> tuple[tuple[VerificationKey, ...], float]:
+        answer = await self._call("jwks", (await self.metadata()).jwks_uri)
+        if answer.status != HTTPStatus.OK:
+            raise ProviderUnavailableError(f"the keys' endpoint answered `{answer.status}`")
+        keys = read_verification_keys(answer.members)
+        if not keys:
+            raise ProviderUnavailableError("the provider publishes no key we can use")
+        return keys, answer.good_for
+
+    async def _call(self, endpoint: str, url: str, *, form: str | None = None, bearer: str | None = None) -> _Answer:
+        """Make one call and read its JSON object.
+
+        Raises:
+            ProviderUnavailableError: no answer in time, a 5xx, a redirect, too long, or not a JSON object.
+
+        """
+        began = asyncio.get_running_loop().time()
+        outcome = "unavailable"
+        try:
+            answer = await self._exchange(url, form, bearer)
+            outcome = "ok" if answer.status == HTTPStatus.OK else "refused"
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            # Its words may hold the URL with our code, or the proxy's credentials: the kind says enough.
+            raise ProviderUnavailableError(f"`{endpoint}` failed with `{type(error).__name__}`") from None
+        except ValueError:
+            outcome = "invalid"
+            raise ProviderUnavailableError(f"`{endpoint}` answered what is no JSON object") from None
+        finally:
+            self._meter.called(endpoint, outcome, asyncio.get_running_loop().time() - began)
+        return answer
+
+    async def _exchange(self, url: str, form: str | None, bearer: str | None) -> _Answer:
+        headers = {"Accept": "application/json"}
+        if bearer is not None:
+            headers["Authorization"] = f"Bearer {bearer}"
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        via = self._settings.via
+        credentials = self._via_credentials
+        async with self._session().request(
+            "GET" if form is None else "POST",
+            url,
+            data=None if form is None else form.encode(),
+            headers=headers,
+            allow_redirects=False,
+            proxy=via,
+            proxy_auth=aiohttp.BasicAuth(*credentials) if via and credentials else None,
+        ) as response:
+            if (
+                response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+                or HTTPStatus.MULTIPLE_CHOICES <= response.status < 400
+            ):
+                raise aiohttp.ClientPayloadError
+            body = bytearray()
+            async for part in response.content.iter_any():
+                body += part
+                if len(body) > LARGEST_ANSWER:
+                    raise aiohttp.ClientPayloadError
+            # A signed or encrypted UserInfo, and an error page, say so by their type; a 4xx need not be JSON.
+            is_json = response.content_type == "application/json" or response.content_type.endswith("+json")
+            if not is_json and response.status != HTTPStatus.OK:
+                return _Answer(response.status, {}, 0.0)
+            if not is_json:
+                raise ValueError("not JSON by its type")
+            members = json.loads(bytes(body))
+            if not isinstance(members, dict):
+                raise ValueError("not an object")
+            good_for = lifetime(response.headers.get("Cache-Control", ""), response.headers.get("Age", ""))
+            return _Answer(response.status, members, good_for)
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            verification = ssl.create_default_context()
+            if self._settings.ca is not None:
+                verification.load_verify_locations(cafile=self._settings.ca)
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=verification, limit=64),
+                timeout=aiohttp.ClientTimeout(total=self._settings.timeout),
+                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                max_line_size=16 * 1024,
+                max_field_size=16 * 1024,
+            )
+        return self._http
+
+
+def read_verification_keys(members: Mapping[str, Any]) -> tuple[VerificationKey, ...]:
+    """Return the keys of a JWKS that can verify a signature; others, of kinds we do not use, are passed over."""
+    said = members.get("keys")
+    keys: list[VerificationKey] = []
+    for member in said[:MOST_KEYS] if isinstance(said, list) else ():
+        if not isinstance(member, dict) or member.get("kty") not in {"EC", "RSA"} or member.get("use", "sig") != "sig":
+            continue
+        operations = member.get("key_ops", ["verify"])
+        kid, alg = member.get("kid"), member.get("alg")
+        if not isinstance(kid, str | None) or not isinstance(alg, str | None) or "verify" not in operations:
+            continue
+        public = {name: member[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in member}
+        try:
+            key = import_key(public)
+        except (JoseError, ValueError, TypeError, KeyError):
+            continue
+        if isinstance(key, ECKey | RSAKey):
+            keys.append(VerificationKey(kid, alg, key))
+    return tuple(keys)

@@ -1,0 +1,392 @@
+"""What the provider says of a person: whether to believe it, and what it means.
+
+`read_id_token` is OpenID Connect Core 3.1.3.7, step by step. It is written out here, above joserfc's
+signatures, because the ready-made validators check only what they are given as options, and take a missing
+`at_hash`, an empty `sub` and a second audience for granted. `read_userinfo` brings the four items into our
+own form; what it cannot read is None and has a reason that can be counted, never a guess.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import math
+import re
+import unicodedata
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from hashlib import sha256, sha384, sha512
+from typing import Any, Protocol
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
+
+from gateway.errors import SignInInvalidError
+from gateway.identity import Birthdate, Gender, Scope
+from gateway.instant import Instant
+
+LONGEST_TOKEN = 16 * 1024
+"""Bytes of an ID token or logout token we look at."""
+
+LONGEST_SUBJECT = 255
+"""OpenID Connect Core section 2: a `sub` is at most 255 ASCII characters."""
+
+LONGEST_NAME = 200
+LONGEST_ADDRESS = 400
+"""Characters. The signing certificate's address has up to 200; that the chip's is no longer is not established."""
+
+PINNABLE = ("ES256", "ES384", "ES512", "PS256", "RS256")
+"""Algorithms that may be pinned: asymmetric ones, so that no public key can serve as a shared secret."""
+
+_HASHES = {"256": sha256, "384": sha384, "512": sha512}
+_KEY_REFERENCES = frozenset({"jku", "jwk", "x5u", "x5c", "crit", "b64", "enc", "zip"})
+_SUBJECT = re.compile(r"[\x21-\x7E](?:[\x20-\x7E]*[\x21-\x7E])?")
+
+
+class Check(StrEnum):
+    """The closed list of what an answer can fail: `Failed.check`, label of a metric."""
+
+    SHAPE = "token_shape"
+    HEADER = "token_header"
+    ALGORITHM = "token_algorithm"
+    KEY = "token_key"
+    SIGNATURE = "token_signature"
+    PAYLOAD = "token_payload"
+    ISSUER = "iss"
+    SUBJECT = "sub"
+    AUDIENCE = "aud"
+    AUTHORIZED_PARTY = "azp"
+    EXPIRED = "exp"
+    NOT_BEFORE = "nbf"
+    ISSUED_AT = "iat"
+    NONCE = "nonce"
+    AT_HASH = "at_hash"
+    ACR = "acr"
+    AUTH_TIME = "auth_time"
+    USERINFO_SHAPE = "userinfo_shape"
+    USERINFO_SUBJECT = "userinfo_sub"
+    TOKEN_ANSWER = "token_answer"
+    TOKEN_TYPE = "token_type"
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """A public key of the provider, and what it says it is for."""
+
+    kid: str | None
+    alg: str | None
+    key: ECKey | RSAKey
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an ID token must agree with."""
+
+    issuer: str
+    client_id: str
+    nonce: str
+    access_token: str
+    algorithms: tuple[str, ...]
+    begun_at: Instant
+    now: Instant
+    skew: float
+    acr_values: tuple[str, ...] = ()
+    require_acr: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IdToken:
+    """An ID token that holds."""
+
+    subject: str
+    auth_time: Instant | None
+    acr: str | None
+    sid: str | None
+
+
+class Trouble(StrEnum):
+    """Why one of the four items is None although it was asked for. Label of a metric."""
+
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    NOT_GRANTED = "not_granted"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The four items, in our own form; `troubles` says why one that was granted is None."""
+
+    name: str | None = None
+    address: str | None = None
+    birthdate: Birthdate | None = None
+    gender: Gender | None = None
+    troubles: tuple[tuple[Scope, Trouble], ...] = ()
+
+
+class Members(Protocol):
+    """JSON members by name: what a decoded object answers."""
+
+    def get(self, key: str, /) -> object: ...
+
+
+def key_id(token: str) -> str | None:
+    """Return the `kid` a token names, unchecked: which key to look for, before anything is believed.
+
+    Raises:
+        SignInInvalidError: it is not a compact JWS with a header of ours to read.
+
+    """
+    return _header(token).kid
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    alg: str
+    kid: str | None
+
+
+def _header(token: str, typ: str = "JWT") -> _Header:
+    if len(token) > LONGEST_TOKEN or token.count(".") != 2 or not token.isascii():
+        raise SignInInvalidError(Check.SHAPE)
+    try:
+        protected = jws.extract_compact(token.encode()).headers()
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise SignInInvalidError(Check.SHAPE) from error
+    # A header that brings its own key, or asks for what we do not know (RFC 7515 section 4.1.11), is not reasoned with.
+    if _KEY_REFERENCES & protected.keys():
+        raise SignInInvalidError(Check.HEADER)
+    said = protected.get("typ", typ)
+    if not isinstance(said, str) or said.casefold().removeprefix("application/") != typ.casefold():
+        raise SignInInvalidError(Check.HEADER)
+    alg, kid = protected.get("alg"), protected.get("kid")
+    if not isinstance(alg, str) or not isinstance(kid, str | None):
+        raise SignInInvalidError(Check.HEADER)
+    return _Header(alg, kid)
+
+
+def verified_claims(
+    token: str, keys: Iterable[VerificationKey], algorithms: tuple[str, ...], *, typ: str = "JWT"
+) -> Mapping[str, Any]:
+    """Return a token's claims once its signature holds under a key of the provider's own.
+
+    Raises:
+        SignInInvalidError: shape, header, algorithm, key, signature or payload fail.
+
+    """
+    header = _header(token, typ)
+    # OpenID Connect Core 3.1.3.7, step 7: the algorithm is the one agreed on. The token only says which of them.
+    if header.alg not in algorithms or header.alg not in PINNABLE:
+        raise SignInInvalidError(Check.ALGORITHM)
+    key = _key_for(header, keys)
+    # OpenID Connect Core 3.1.3.7, step 6: the signature holds, by the keys the issuer publishes.
+    try:
+        signed = jws.deserialize_compact(token.encode(), key.key, algorithms=[header.alg])
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise SignInInvalidError(Check.SIGNATURE) from error
+    try:
+        claims = json.loads(signed.payload or b"", parse_constant=_no_constant, object_pairs_hook=_no_twins)
+    except (ValueError, RecursionError) as error:
+        raise SignInInvalidError(Check.PAYLOAD) from error
+    if not isinstance(claims, dict):
+        raise SignInInvalidError(Check.PAYLOAD)
+    return claims
+
+
+def _no_constant(constant: str) -> object:
+    # `NaN` is no JSON, and is neither before nor after any moment.
+    raise ValueError(f"`{constant}` is not JSON")
+
+
+def _no_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # RFC 7519 section 4: two members of one name are refused; readers differ in which one they take.
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member comes twice")
+    return members
+
+
+def _key_for(header: _Header, keys: Iterable[VerificationKey]) -> VerificationKey:
+    """Return the one key that fits; a key made for another algorithm, curve or use never does."""
+    fitting = [
+        key
+        for key in keys
+        if key.alg in {None, header.alg} and _fits(header.alg, key) and header.kid in {None, key.kid}
+    ]
+    # OpenID Connect Core 10.1: a token without `kid` is unambiguous only where one key could have signed it.
+    if len(fitting) != 1:
+        raise SignInInvalidError(Check.KEY)
+    return fitting[0]
+
+
+def _fits(alg: str, key: VerificationKey) -> bool:
+    if alg.startswith("ES"):
+        curve = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}[alg]
+        return isinstance(key.key, ECKey) and key.key.curve_name == curve
+    return isinstance(key.key, RSAKey)
+
+
+def half_hash(value: str, alg: str) -> str:
+    """Return the left half of a hash, as `at_hash` has it (OpenID Connect Core 3.1.3.6)."""
+    digest = _HASHES[alg[2:]](value.encode()).digest()
+    return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
+
+
+def read_id_token(token: str, keys: Iterable[VerificationKey], expected: Expected) -> IdToken:
+    """Return what an ID token says, once it holds in every point (OpenID Connect Core 3.1.3.7).
+
+    Raises:
+        SignInInvalidError: with the first `Check` it fails.
+
+    """
+    # Step 1, decryption: we register no encryption, so an encrypted one has not the shape. Steps 6 and 7 come
+    # first, so that nothing is said of what nobody signed.
+    claims = verified_claims(token, keys, expected.algorithms)
+    alg = _header(token).alg
+
+    # Step 2: the issuer is exactly the discovered one.
+    if claims.get("iss") != expected.issuer:
+        raise SignInInvalidError(Check.ISSUER)
+    # Step 3: we are the audience, and nobody we do not trust is beside us; we trust nobody beside us.
+    if claims.get("aud") not in (expected.client_id, [expected.client_id]):
+        raise SignInInvalidError(Check.AUDIENCE)
+    # Steps 4 and 5: an authorized party is us.
+    if "azp" in claims and claims["azp"] != expected.client_id:
+        raise SignInInvalidError(Check.AUTHORIZED_PARTY)
+    # Step 8, a MAC by client secret: never, no such algorithm can be pinned.
+    # Step 9: it has not expired.
+    expires = _time(claims.get("exp"), Check.EXPIRED)
+    if expires <= expected.now - expected.skew:
+        raise SignInInvalidError(Check.EXPIRED)
+    if "nbf" in claims and _time(claims["nbf"], Check.NOT_BEFORE) > expected.now + expected.skew:
+        raise SignInInvalidError(Check.NOT_BEFORE)
+    # Step 10: it was issued for this sign-in: neither before it began nor in the future.
+    issued = _time(claims.get("iat"), Check.ISSUED_AT)
+    if not expected.begun_at - expected.skew - 1 <= issued <= expected.now + expected.skew:
+        raise SignInInvalidError(Check.ISSUED_AT)
+    # Step 11: the nonce is the one of this pending login.
+    if not _same_text(claims.get("nonce"), expected.nonce):
+        raise SignInInvalidError(Check.NONCE)
+    # Step 12: what was asked as assurance was reached.
+    acr = _acr(claims, expected)
+    # Step 13: the moment of authentication is none of the future's.
+    auth_time = None
+    if claims.get("auth_time") is not None:
+        auth_time = _time(claims["auth_time"], Check.AUTH_TIME)
+        if auth_time > expected.now + expected.skew:
+            raise SignInInvalidError(Check.AUTH_TIME)
+    # OpenID Connect Core 3.1.3.8: the access token is the one issued with it. Optional there, required here: the
+    # service sends it, and without it an access token of somebody else's could be slipped in.
+    if not _same_text(claims.get("at_hash"), half_hash(expected.access_token, alg)):
+        raise SignInInvalidError(Check.AT_HASH)
+    sid = claims.get("sid")
+    return IdToken(_subject(claims.get("sub")), auth_time, acr, sid if isinstance(sid, str) and sid else None)
+
+
+def _subject(value: object) -> str:
+    """Return a usable `sub`: it names an account and travels in a header."""
+    if not isinstance(value, str) or len(value) > LONGEST_SUBJECT or _SUBJECT.fullmatch(value) is None:
+        raise SignInInvalidError(Check.SUBJECT)
+    return value
+
+
+def _time(value: object, check: Check) -> Instant:
+    """Return a NumericDate: a number, not its spelling, and one a clock can show."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**40:
+        raise SignInInvalidError(check)
+    if not math.isfinite(value):
+        raise SignInInvalidError(check)
+    return float(value)
+
+
+def _same_text(said: object, expected: str) -> bool:
+    return isinstance(said, str) and hmac.compare_digest(said.encode("utf-8", "replace"), expected.encode())
+
+
+def _acr(claims: Mapping[str, Any], expected: Expected) -> str | None:
+    """Return the `acr`. One that lacks a value that was asked for fails; whether an absent one does is a setting."""
+    acr = claims.get("acr")
+    if acr is None:
+        if expected.require_acr:
+            raise SignInInvalidError(Check.ACR)
+        return None
+    if not isinstance(acr, str) or len(acr) > LONGEST_SUBJECT:
+        raise SignInInvalidError(Check.ACR)
+    if not set(expected.acr_values) <= set(acr.split(" ")):
+        raise SignInInvalidError(Check.ACR)
+    return acr
+
+
+def read_userinfo(claims: Mapping[str, Any], subject: str, granted: Iterable[Scope], today: date) -> Facts:
+    """Return the four items as far as they were granted and can be read.
+
+    `today` is the day in Japan: nobody is born after it.
+
+    Raises:
+        SignInInvalidError: `sub` is not the ID token's (OpenID Connect Core 5.3.2); then nothing is used.
+
+    """
+    if not _same_text(claims.get("sub"), subject):
+        raise SignInInvalidError(Check.USERINFO_SUBJECT)
+    found: dict[Scope, Any] = {}
+    troubles: list[tuple[Scope, Trouble]] = []
+    for scope in sorted(set(granted) - {Scope.OPENID}):
+        said = claims.get(scope.value)
+        if said is None or said == "":
+            troubles.append((scope, Trouble.MISSING))
+            continue
+        found[scope] = _READERS[scope](said, today)
+        if found[scope] is None:
+            troubles.append((scope, Trouble.MALFORMED))
+    return Facts(
+        found.get(Scope.NAME),
+        found.get(Scope.ADDRESS),
+        found.get(Scope.BIRTHDATE),
+        found.get(Scope.GENDER),
+        tuple(troubles),
+    )
+
+
+def read_birthdate(said: object, today: date) -> Birthdate | None:
+    """Return a birthdate of `YYYYMMDD` or `YYYY-MM-DD`, whose `00` parts are unknown; None for any other form."""
+    match = _BIRTHDATE.fullmatch(said) if isinstance(said, str) else None
+    if match is None:
+        return None
+    year, month, day = int(match["year"]), int(match["month"]) or None, int(match["day"]) or None
+    try:
+        birthdate = Birthdate(year, month, day)
+    except ValueError:
+        return None
+    return birthdate if year >= _EARLIEST_YEAR and birthdate.earliest <= today else None
+
+
+_BIRTHDATE = re.compile(r"(?P<year>[0-9]{4})(?P<dash>-?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})")
+_EARLIEST_YEAR = 1868
+"""明治元年: the first era a card can name."""
+
+
+def _text(said: object, longest: int) -> str | None:
+    """Return a line of text as it was given, U+3000 and all; None where it holds what no card can print."""
+    if not isinstance(said, str) or len(said) > longest or not said.strip():
+        return None
+    # Controls would end a header; format characters and lone surrogates show one thing and are another. Private
+    # use stays: municipalities write names with characters of their own.
+    if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in said):
+        return None
+    return said
+
+
+def _gender(said: object) -> Gender | None:
+    return {"1": Gender.MALE, "2": Gender.FEMALE, "9": Gender.OTHER}.get(said) if isinstance(said, str) else None
+
+
+_READERS = {
+    Scope.NAME: lambda said, _: _text(said, LONGEST_NAME),
+    # One string, not the address object of OpenID Connect Core 5.1.1: to pick a member of it would be a guess.
+    Scope.ADDRESS: lambda said, _: _text(said, LONGEST_ADDRESS),
+    Scope.BIRTHDATE: read_birthdate,
+    Scope.GENDER: lambda said, _: _gender(said),
+}

@@ -1,0 +1,168 @@
+"""Our client keys: which sign, which are published, and what nobody ever sees.
+
+A key file is a JWKS with private members. Its first key signs; all are published, so that a new one is known to
+the provider before it signs and an old one until its last assertion has expired: `new`, register, `rotate`,
+wait, `retire`. Making keys and reading files is `jwcrypto_keys`. Client keys and assertion keys are two sets
+at two URLs: whoever holds one can do nothing with the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from joserfc import jwk
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
+
+ALGORITHMS = ("ES256", "RS256")
+SMALLEST_RSA = 2_048
+"""Bits."""
+
+_PUBLIC_MEMBERS = {"EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e")}
+_PUBLISHED = ("kid", "use", "alg")
+
+
+class KeySetError(ValueError):
+    """A key file cannot be used; the message never holds a member's value but its `kid`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """One of our keys. Its private members show in no `repr`."""
+
+    kid: str
+    alg: str
+    key: ECKey | RSAKey = field(repr=False)
+
+    @property
+    def public(self) -> dict[str, str]:
+        """The members anybody may see, picked by name: a member nobody thought of stays inside."""
+        members = self.key.as_dict(private=False)
+        names = _PUBLIC_MEMBERS[str(members["kty"])]
+        return {**{name: str(members[name]) for name in names}, "kid": self.kid, "use": "sig", "alg": self.alg}
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """Our keys, the signing one first."""
+
+    keys: tuple[SigningKey, ...]
+
+    @property
+    def signing(self) -> SigningKey:
+        """The key that signs."""
+        return self.keys[0]
+
+    def public_jwks(self) -> bytes:
+        """Return the JWKS to publish: public members only."""
+        return json.dumps({"keys": [key.public for key in self.keys]}, separators=(",", ":"), sort_keys=True).encode()
+
+    def private_jwks(self) -> bytes:
+        """Return the JWKS to keep in a file of mode 0600. Unsafe to show."""
+        members = [{**key.key.as_dict(private=True), "kid": key.kid, "use": "sig", "alg": key.alg} for key in self.keys]
+        return json.dumps({"keys": members}, indent=2, sort_keys=True).encode() + b"\n"
+
+    def with_new(self, key: SigningKey) -> KeySet:
+        """Return the set with a new key, published and not yet signing; in an empty set, the signing one.
+
+        Raises:
+            KeySetError: there is a key of that `kid`.
+
+        """
+        if any(key.kid == known.kid for known in self.keys):
+            raise KeySetError(f"there is a key `{key.kid}` already")
+        return KeySet((*self.keys, key))
+
+    def rotated(self) -> KeySet:
+        """Return the set with its newest key signing; the old one stays published.
+
+        Raises:
+            KeySetError: there is no newer key.
+
+        """
+        if len(self.keys) < 2:
+            raise KeySetError("there is no newer key to sign with: make one with `keys new` and register it first")
+        return KeySet((self.keys[-1], *self.keys[:-1]))
+
+    def retired(self, kid: str) -> KeySet:
+        """Return the set without a key.
+
+        Raises:
+            KeySetError: it is not there, or it signs.
+
+        """
+        if kid not in {key.kid for key in self.keys}:
+            raise KeySetError(f"there is no key `{kid}`")
+        if self.signing.kid == kid:
+            raise KeySetError(f"key `{kid}` signs: `keys rotate` first")
+        return KeySet(tuple(key for key in self.keys if key.kid != kid))
+
+
+def read_key_set(text: bytes) -> KeySet:
+    """Return the keys of a file.
+
+    Raises:
+        KeySetError: with every mistake, one a line.
+
+    """
+    try:
+        said = json.loads(text)
+    except ValueError as error:
+        raise KeySetError("it is not JSON") from error
+    members = said.get("keys") if isinstance(said, dict) else None
+    if not isinstance(members, list) or not members:
+        raise KeySetError("it is not a JWKS: an object with a list `keys`")
+    mistakes: list[str] = []
+    keys: list[SigningKey] = []
+    for position, member in enumerate(members, start=1):
+        try:
+            keys.append(_read_key(member))
+        except KeySetError as error:
+            mistakes.append(f"key {position}: {error}")
+    kids = [key.kid for key in keys]
+    mistakes += [f"two keys have the kid `{kid}`" for kid in sorted({kid for kid in kids if kids.count(kid) > 1})]
+    if mistakes:
+        raise KeySetError("\n".join(mistakes))
+    return KeySet(tuple(keys))
+
+
+def _read_key(member: object) -> SigningKey:
+    if not isinstance(member, Mapping):
+        raise KeySetError("it is not an object")
+    kid, alg = member.get("kid"), member.get("alg")
+    if not isinstance(kid, str) or not kid or not kid.isascii() or not kid.isprintable():
+        raise KeySetError("it has no `kid`")
+    if alg not in ALGORITHMS:
+        raise KeySetError(f"key `{kid}`: `alg` is none of {', '.join(ALGORITHMS)}")
+    if member.get("use", "sig") != "sig":
+        raise KeySetError(f"key `{kid}`: `use` is not `sig`")
+    try:
+        imported = jwk.import_key(dict(member))
+    except (JoseError, ValueError, TypeError, KeyError):
+        # Their words may quote members: ours do not, and the cause is not kept.
+        raise KeySetError(f"key `{kid}`: its members make no key") from None
+    return signing_key(imported, kid, str(alg))
+
+
+def signing_key(imported: Any, kid: str, alg: str) -> SigningKey:
+    """Return a key of ours, once it can do what its `alg` says.
+
+    Raises:
+        KeySetError: another type, curve or size, or only a public key.
+
+    """
+    fits = (
+        (isinstance(imported, ECKey) and imported.curve_name == "P-256")
+        if alg == "ES256"
+        else isinstance(imported, RSAKey)
+    )
+    if not isinstance(imported, ECKey | RSAKey) or not fits:
+        raise KeySetError(f"key `{kid}`: not of the type `{alg}` needs")
+    if not imported.is_private:
+        raise KeySetError(f"key `{kid}`: it has no private members, so it cannot sign")
+    if isinstance(imported, RSAKey) and imported.public_key.key_size < SMALLEST_RSA:
+        raise KeySetError(f"key `{kid}`: an RSA key has at least {SMALLEST_RSA} bits")
+    return SigningKey(kid, alg, imported)

@@ -1,0 +1,154 @@
+"""The requests a sign-in makes: where the browser is sent, what the token endpoint is asked.
+
+Pure: state, nonce, verifier, moment and key come in. authlib's stateless functions write the forms; its client
+and assertion objects are left alone, since they keep a last token and use one `jti` twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
+from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+from gateway.errors import SignInInvalidError
+from gateway.identity import Scope
+from gateway.instant import Instant
+from gateway.login.claims import Check
+from gateway.login.keys import SigningKey
+from gateway.login.profile import Metadata
+
+CALLBACK = "callback"
+"""The redirect URI's place under the portal's prefix."""
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+LONGEST_CODE = 2_048
+LONGEST_ACCESS_TOKEN = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """What the token endpoint gave for a code. Its tokens show in no `repr`, and are kept nowhere."""
+
+    access_token: str = field(repr=False)
+    id_token: str = field(repr=False)
+    granted: frozenset[Scope]
+    session_state: str | None = field(default=None, repr=False)
+
+
+_ORDER = (Scope.OPENID, Scope.NAME, Scope.ADDRESS, Scope.BIRTHDATE, Scope.GENDER)
+
+
+def redirect_uri(url: str, prefix: str) -> str:
+    """Return an App's redirect URI: it follows from the public origin, never from a request."""
+    return url.rstrip("/") + prefix + CALLBACK
+
+
+def scope_text(scopes: Iterable[Scope]) -> str:
+    """Return the scopes as the provider reads them, always in one order, always with `openid`."""
+    wanted = {Scope.OPENID, *scopes}
+    return " ".join(scope.value for scope in _ORDER if scope in wanted)
+
+
+def authorization_url(
+    metadata: Metadata,
+    *,
+    client_id: str,
+    redirect_uri: str,
+    scopes: Iterable[Scope],
+    state: str,
+    nonce: str,
+    verifier: str,
+    acr_values: str,
+) -> str:
+    """Return the authorization request (OpenID Connect Core 3.1.2.1, RFC 7636 section 4.3).
+
+    No `prompt`, `max_age`, `claims` or `ui_locales`: the service documents none of them.
+    """
+    extra = {"acr_values": acr_values} if acr_values else {}
+    url: str = prepare_grant_uri(
+        metadata.authorization_endpoint,
+        client_id,
+        "code",
+        redirect_uri=redirect_uri,
+        scope=scope_text(scopes),
+        state=state,
+        nonce=nonce,
+        code_challenge=create_s256_code_challenge(verifier),
+        code_challenge_method="S256",
+        **extra,
+    )
+    return url
+
+
+def client_assertion(
+    key: SigningKey, *, client_id: str, audience: str, algorithm: str | None, now: Instant, lifetime: float, jti: str
+) -> str:
+    """Return a `private_key_jwt` (OpenID Connect Core section 9): new for each request, since `jti` is for one use."""
+    token: str = sign_jwt_bearer_assertion(
+        key.key,
+        issuer=client_id,
+        audience=audience,
+        subject=client_id,
+        issued_at=int(now),
+        expires_at=int(now + lifetime),
+        claims={"jti": jti},
+        header={"alg": algorithm or key.alg, "kid": key.kid},
+    )
+    return token
+
+
+def token_form(*, client_id: str, code: str, redirect_uri: str, verifier: str, assertion: str) -> str:
+    """Return the token request's form (RFC 6749 section 4.1.3, RFC 7523 section 2.2, RFC 7636 section 4.5)."""
+    form: str = prepare_token_request(
+        "authorization_code",
+        redirect_uri=redirect_uri,
+        code=code,
+        code_verifier=verifier,
+        client_id=client_id,
+        client_assertion_type=ASSERTION_TYPE,
+        client_assertion=assertion,
+    )
+    return form
+
+
+def read_token_answer(said: Mapping[str, Any], asked: frozenset[Scope]) -> TokenAnswer:
+    """Return what we use of a token endpoint's answer (OpenID Connect Core 3.1.3.3).
+
+    What its `scope` does not name was not granted; without a `scope` all was (RFC 6749 section 5.1).
+
+    Raises:
+        SignInInvalidError: a member is missing or of another kind, or the token is not a bearer's.
+
+    """
+    access_token, id_token = said.get("access_token"), said.get("id_token")
+    if not isinstance(access_token, str) or not isinstance(id_token, str) or not id_token:
+        raise SignInInvalidError(Check.TOKEN_ANSWER)
+    # It goes into a header of ours (RFC 6750 section 2.1).
+    if not access_token.isascii() or not access_token.isprintable() or not access_token or " " in access_token:
+        raise SignInInvalidError(Check.TOKEN_ANSWER)
+    if len(access_token) > LONGEST_ACCESS_TOKEN:
+        raise SignInInvalidError(Check.TOKEN_ANSWER)
+    kind = said.get("token_type", "Bearer")
+    if not isinstance(kind, str) or kind.casefold() != "bearer":
+        raise SignInInvalidError(Check.TOKEN_TYPE)
+    scope = said.get("scope")
+    if not isinstance(scope, str | None):
+        raise SignInInvalidError(Check.TOKEN_ANSWER)
+    granted = asked if scope is None else asked & {Scope(word) for word in scope.split() if word in set(Scope)}
+    session_state = said.get("session_state")
+    return TokenAnswer(access_token, id_token, granted, session_state if isinstance(session_state, str) else None)
+
+
+def oauth_error(said: object) -> str:
+    """Return an error code as it may be shown and counted: the characters OAuth's codes are made of, at most 64."""
+    if not isinstance(said, str):
+        return ""
+    return "".join(character for character in said[:64] if character in _ERROR_CHARACTERS)
+
+
+_ERROR_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")

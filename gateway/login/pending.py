@@ -1,0 +1,182 @@
+"""A login that has begun and not come back: what is remembered of it, under a state nobody can guess.
+
+The state goes through the provider and the browser's address bar; the return target, the nonce and the PKCE
+verifier do not: they wait here. A pending login is bound to the browser that began it by one small cookie, whose
+secret all of that browser's logins share, so that two tabs work. It is used once; what came of it is
+remembered as long as it would have lived, so that a callback that arrives twice lands where the first did.
+Keeping them is `memory_pending` or `redis_pending`, behind one contract.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from hashlib import sha256
+from ipaddress import IPv6Address, ip_address
+from typing import Protocol
+
+import msgspec
+
+from gateway.instant import Instant
+from gateway.login.sign_in import LoginFailure
+
+SECRET_BYTES = 32
+"""Random bytes of a state, a nonce, a PKCE verifier and a browser's secret: 43 characters of base64url."""
+
+PENDING_SECONDS = 900.0
+"""How long a pending login lives. People install an app, type two PINs and hold a card to a phone meanwhile."""
+
+PENDING_PER_BROWSER = 8
+"""Live pending logins of one browser; one more ends its own oldest, so that the newest always works."""
+
+PENDING_IN_TOTAL = 20_000
+"""Live pending logins from which on an address with more than its share is refused; at twice that, everybody."""
+
+_STATE = re.compile(r"[A-Za-z0-9_-]{43}")
+_COOKIE = re.compile(rb"([A-Za-z0-9_-]{43})(?:\.([A-Za-z0-9_-]{22}))?")
+
+
+class PendingLogin(msgspec.Struct, frozen=True):
+    """What a callback must find again. Sealed wherever it leaves this process."""
+
+    browser: str
+    """Name of the browser that may come back: a hash of the secret in its cookie."""
+    host: str
+    """As `Route.host`: a state of one App is none on another's host."""
+    client_id: str
+    nonce: str
+    verifier: str
+    return_to: str
+    rule: str
+    """The rule that asked, as text: the loop breaker compares it."""
+    scopes: tuple[str, ...]
+    begun_at: Instant
+    fresh_within: float | None = None
+    rounds: int = 1
+    """How many sign-ins in a row, this one included, the same rule has asked for at once."""
+
+
+class UsedLogin(msgspec.Struct, frozen=True):
+    """A pending login that was used: enough to send its second callback where the first went, and no more."""
+
+    browser: str
+    host: str
+    return_to: str
+    session_name: str | None = None
+    """`ticket_name` of the session it became; None while it is being redeemed, or where it failed."""
+    failure: LoginFailure | None = None
+    error: str = ""
+
+
+class Round(msgspec.Struct, frozen=True):
+    """What the loop breaker remembers of a sign-in, by the session it made."""
+
+    rule: str
+    rounds: int
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """What the binding cookie says: the browser's secret, and a hash of who signed in last."""
+
+    secret: str
+    last: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a pending login is bound to: the secret's hash, which opens nothing."""
+        return sha256(b"sekisho.browser.name.v1:" + self.secret.encode()).hexdigest()
+
+    @property
+    def cookie(self) -> str:
+        """The cookie's value."""
+        return f"{self.secret}.{self.last}" if self.last else self.secret
+
+    def mark_of(self, client_id: str, subject: str) -> str:
+        """Return what remembers a person in this cookie alone: without the secret it names nobody."""
+        person = client_id.encode() + b"\0" + subject.encode()
+        digest = hmac.digest(self.secret.encode(), b"sekisho.browser.last.v1:" + person, "sha256")
+        return urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
+
+
+def random_name(random: bytes) -> str:
+    """Return 32 random bytes as base64url: never a `;`, which a provider has been seen to break on."""
+    if len(random) != SECRET_BYTES:
+        raise ValueError(f"a secret name is made of {SECRET_BYTES} bytes, not {len(random)}")
+    return urlsafe_b64encode(random).rstrip(b"=").decode()
+
+
+def is_state(value: str) -> bool:
+    """Whether a value has a state's shape. Anything else is not worth a look-up."""
+    return _STATE.fullmatch(value) is not None
+
+
+def state_name(state: str) -> str:
+    """Return the name a pending login is kept under: the state's hash."""
+    return sha256(b"sekisho.pending.name.v1:" + state.encode()).hexdigest()
+
+
+def read_browser(cookie: bytes | None) -> Browser | None:
+    """Return what the binding cookie says, or None where it has not its shape."""
+    match = _COOKIE.fullmatch(cookie or b"")
+    if match is None:
+        return None
+    return Browser(match[1].decode(), (match[2] or b"").decode())
+
+
+def same_browser(expected: str, browser: Browser | None) -> bool:
+    """Whether this is the browser a pending login is bound to; compared in constant time."""
+    return browser is not None and hmac.compare_digest(expected, browser.name)
+
+
+def share_of(address: str) -> str:
+    """Return whom an address counts as: itself, or its /64 for IPv6, where one line has 2^64 of them."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return "?"
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return IPv6Address(int(parsed) >> 64 << 64).compressed + "/64"
+    return str(parsed)
+
+
+def may_open(live: int, addresses: int, of_address: int, total: int) -> bool:
+    """Whether one more pending login may be opened from an address.
+
+    Up to `total` live ones, anybody may. From there on an address that already has its share (`total` divided by
+    the addresses that have any, at least one) may not; at twice `total`, nobody. A live one never gives way to a stranger.
+    """
+    if live < total:
+        return True
+    return live < 2 * total and of_address < max(1, total // max(1, addresses))
+
+
+class PendingStore(Protocol):
+    """Where pending logins wait. One test suite holds every implementation to this.
+
+    Each method raises `StoreUnavailableError` where the store cannot be asked. Entries end by themselves after
+    `PENDING_SECONDS`.
+    """
+
+    async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> bool:
+        """Keep a pending login; False, and nothing kept, where `may_open` says no."""
+
+    async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | None:
+        """Return what waits under a state: unused, used, or nothing."""
+
+    async def use(self, state: str, login: PendingLogin, now: Instant) -> bool:
+        """Mark a login that `find` returned as used; True for exactly one caller, ever."""
+
+    async def settle(self, state: str, used: UsedLogin, now: Instant) -> None:
+        """Remember what came of a used login."""
+
+    async def remember_round(self, session_name: str, made: Round, now: Instant) -> None:
+        """Remember which sign-in made a session."""
+
+    async def find_round(self, session_name: str, now: Instant) -> Round | None:
+        """Return which sign-in made a session, if that was within `PENDING_SECONDS`."""

@@ -1,0 +1,121 @@
+"""Which provider, and what its published metadata must say before we use any of it.
+
+Endpoints come from discovery; `environment` only names the issuer. The real service's issuers are from secondary
+sources and to be confirmed against its documentation: `sekisho doctor` shows what discovery answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from gateway.config import Environment, ProviderSettings
+from gateway.errors import ProviderUnavailableError
+
+ISSUERS: Mapping[Environment, str] = {
+    Environment.PRODUCTION: "https://auth-and-sign.go.jp/api/realms/main",
+    Environment.SANDBOX: "https://sb-auth-and-sign.go.jp/api/realms/main",
+}
+"""Secondary: observed by an open-source client, not read in official documentation."""
+
+DISCOVERY = "/.well-known/openid-configuration"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What discovery said, as far as we use it (OpenID Connect Discovery 3)."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None = None
+    end_session_endpoint: str | None = None
+
+
+def issuer_of(settings: ProviderSettings) -> str:
+    """Return the issuer: the one written, or the environment's; empty where neither names one."""
+    return settings.issuer or ISSUERS.get(settings.environment, "")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine: an address of it, `localhost`, or a name under it (RFC 6761)."""
+    host = urlsplit(url).hostname or ""
+    return host in _LOOPBACK or host.endswith(".localhost") or host.startswith("127.")
+
+
+def read_metadata(said: Mapping[str, Any], issuer: str) -> Metadata:
+    """Return what we use of a discovery document.
+
+    Raises:
+        ProviderUnavailableError: it is not this issuer's, or lacks an endpoint, or one is not https.
+
+    """
+    # OpenID Connect Discovery 4.3: exactly the issuer we asked, character for character.
+    if said.get("issuer") != issuer:
+        raise ProviderUnavailableError("discovery names another issuer")
+    if "S256" not in said.get("code_challenge_methods_supported", ["S256"]):
+        raise ProviderUnavailableError("discovery offers no PKCE with S256")
+    return Metadata(
+        issuer,
+        _endpoint(said, "authorization_endpoint", issuer) or _missing("authorization_endpoint"),
+        _endpoint(said, "token_endpoint", issuer) or _missing("token_endpoint"),
+        _endpoint(said, "jwks_uri", issuer) or _missing("jwks_uri"),
+        _endpoint(said, "userinfo_endpoint", issuer),
+        _endpoint(said, "end_session_endpoint", issuer),
+    )
+
+
+def _missing(name: str) -> str:
+    raise ProviderUnavailableError(f"discovery lacks `{name}`")
+
+
+def _endpoint(said: Mapping[str, Any], name: str, issuer: str) -> str | None:
+    url = said.get(name)
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        port_is_a_number = parts is not None and (parts.port or True)
+    except ValueError:
+        parts, port_is_a_number = None, False
+    plain = (
+        parts is not None and port_is_a_number and bool(parts.hostname) and not parts.username and not parts.fragment
+    )
+    # Plain HTTP never leaves this machine: an emulator's endpoints may be on loopback where its issuer is.
+    secure = plain and (url.startswith("https://") or (is_loopback(issuer) and is_loopback(url)))
+    if not secure or not url.isascii() or any(character <= " " for character in url):
+        raise ProviderUnavailableError(f"discovery's `{name}` is not a URL we may call")
+    return str(url)
+
+
+def may_be_plain(url: str) -> bool:
+    """Whether a URL may be called as it is: https, or http on loopback."""
+    return url.startswith("https://") or (url.startswith("http://") and is_loopback(url))
+
+
+SHORTEST_LIFETIME = 60.0
+LONGEST_LIFETIME = 86_400.0
+USUAL_LIFETIME = 3_600.0
+"""Seconds a document is kept: what its headers say, within these bounds; an hour where they say nothing."""
+
+
+def lifetime(cache_control: str, age: str) -> float:
+    """Return for how many seconds a document is good (RFC 9111 section 4.2), within our bounds.
+
+    `no-store` and `no-cache` give the shortest: asking anew at each sign-in would make the provider's
+    trouble ours.
+    """
+    directives = [directive.strip().casefold() for directive in cache_control.split(",")]
+    if "no-store" in directives or "no-cache" in directives:
+        return SHORTEST_LIFETIME
+    for directive in directives:
+        name, _, value = directive.partition("=")
+        value = value.strip('"')
+        if name == "max-age" and value.isdecimal() and value.isascii() and len(value) <= 10:
+            spent = int(age) if age.isdecimal() and age.isascii() and len(age) <= 10 else 0
+            return min(max(int(value) - spent, SHORTEST_LIFETIME), LONGEST_LIFETIME)
+    return USUAL_LIFETIME
