@@ -93,6 +93,7 @@ class FixedPolicy:
 
     def __init__(self, rule: FixedRule | None) -> None:
         self.name = "test"
+        self.disclosed: tuple[str, ...] = ()
         self.rule = rule
 
     def fitting(self, inbound: Inbound, now: Instant) -> FixedRule | None:

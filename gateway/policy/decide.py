@@ -33,6 +33,8 @@ class CompiledPolicy(Protocol):
     """A policy, ready to be asked. The next commit of this step makes it a class."""
 
     name: str
+    disclosed: tuple[str, ...]
+    """Every fact and condition that any of its rules can tell: a forward-auth answer names them all."""
 
     def fitting(self, inbound: Inbound, now: Instant) -> FittingRule | None:
         """Return *the* rule of this request, or `None`: no rule fits, so nobody may."""
