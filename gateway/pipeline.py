@@ -14,6 +14,8 @@ from typing import Any, assert_never
 
 import msgspec
 
+from gateway.config import Mode
+from gateway.headers.assertion import JWKS_PAGE
 from gateway.headers.encode import identity_lines
 from gateway.headers.strip import outbound_head
 from gateway.instant import Instant
@@ -103,10 +105,17 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     path = inbound.target.path
     if table.is_portal(path):
         home = table.home(inbound.host)
-        return misdirected() if home is None else AskPortal(Visit(home, inbound, known, OwnPage()))
+        if home is None:
+            return misdirected()
+        if path == table.portal_prefix + JWKS_PAGE:
+            return published_keys(inbound.method, table)
+        return AskPortal(Visit(home, inbound, known, OwnPage()))
     route = table.match(inbound.host, path)
     if route is None:
         return not_found() if table.knows(inbound.host) else misdirected()
+    if route.app.mode is Mode.FORWARD_AUTH and not inbound.forwarded:
+        # Its requests reach the application through another proxy; nothing of it is forwarded by us.
+        return misdirected()
     rule = route.policy.fitting(inbound, now)
     if rule is None:
         return refusal(route, inbound, known, Deny(None, (Reason(ReasonKind.NO_RULE),)))
@@ -126,8 +135,12 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
         decision = rule.decide(inbound, None if found is None else found.session.identity, now)
         match decision.verdict:
             case Permit() as permit:
-                ready = _Ready(rule, permit, identity_lines(permit, route.app.headers).lines, decision.valid_until)
-                if ready.valid_until > now:
+                lines, valid_until = identity_lines(permit, route.app.headers).lines, decision.valid_until
+                if table.assertions is not None:
+                    line, renew_at = table.assertions.line_for(permit, route, keep, now)
+                    lines, valid_until = lines + line, min(valid_until, renew_at)
+                ready = _Ready(rule, permit, lines, valid_until)
+                if valid_until > now:
                     keep[id(rule)] = ready
             case Challenge() as verdict:
                 # Nobody may pass this rule unknown, and who it is cannot be read: not a logout, not a pass.
@@ -196,6 +209,22 @@ def misdirected() -> Answer:
 def not_found() -> Answer:
     """Say 404 where the host has Apps and none of them holds the path."""
     return problem(HTTPStatus.NOT_FOUND, "unknown_path")
+
+
+def published_keys(method: str, table: RouteTable) -> Answer:
+    """Answer with the keys that verify our assertions (RFC 7517 section 5): public, and the same for everybody."""
+    if table.assertions is None:
+        return not_found()
+    if method not in ("GET", "HEAD"):
+        return msgspec.structs.replace(
+            problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"), headers=((b"Allow", b"GET, HEAD"),), body=b""
+        )
+    headers: Headers = (
+        (b"Content-Type", b"application/jwk-set+json"),
+        (b"Cache-Control", b"public, max-age=300"),
+        (b"X-Content-Type-Options", b"nosniff"),
+    )
+    return Answer(HTTPStatus.OK, headers, table.assertions.published, verdict="portal")
 
 
 def forbidden_origin(permit: Permit) -> Answer:

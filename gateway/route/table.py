@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, Protocol
 
+from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
+from gateway.policy.policy import Permit
 from gateway.route.route import Route
 from gateway.session.ticket import Ticket, find_ticket
+
+
+class Assertions(Protocol):
+    """Who signs what an application is told; `headers.assertion` keeps this promise."""
+
+    @property
+    def published(self) -> bytes:
+        """The public keys, as a JWKS."""
+
+    def line_for(self, permit: Permit, route: Route, keep: dict[Any, Any], now: Instant) -> tuple[bytes, Instant]:
+        """Return the header line with the token, and the moment it must be made anew."""
 
 
 class RouteTable:
     """The routes of one reading of the configuration, and the prefix of our own pages."""
 
-    __slots__ = ("_by_host", "portal_prefix", "routes")
+    __slots__ = ("_by_host", "assertions", "portal_prefix", "routes")
 
-    def __init__(self, routes: Iterable[Route], portal_prefix: str) -> None:
+    def __init__(self, routes: Iterable[Route], portal_prefix: str, assertions: Assertions | None = None) -> None:
         """Index the routes.
 
         Raises:
@@ -24,6 +38,8 @@ class RouteTable:
         self.routes = tuple(routes)
         self.portal_prefix = portal_prefix
         """Begins and ends with `/`."""
+        self.assertions = assertions
+        """Makes the signed token that repeats the headers; `None` where no keys are configured."""
         hosts: dict[str, list[Route]] = {}
         for route in self.routes:
             hosts.setdefault(route.host, []).append(route)

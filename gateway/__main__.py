@@ -1,0 +1,5 @@
+"""`python -m gateway` is `sekisho`."""
+
+from gateway.cli import main
+
+main()
