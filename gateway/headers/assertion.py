@@ -112,6 +112,11 @@ class Assertions:
         self._lifetime = settings.lifetime
         self._random = random
 
+    @property
+    def published(self) -> bytes:
+        """The public keys, as a JWKS."""
+        return self.keys.published
+
     def line_for(self, permit: Permit, route: Route, keep: dict[Any, Any], now: Instant) -> tuple[bytes, Instant]:
         """Return the header line with the permit's assertion, and when to ask for another.
 
