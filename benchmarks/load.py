@@ -1,0 +1,80 @@
+"""Load: wrk for throughput at a fixed number of connections, as fast as the server answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.programs import LOAD_CORE, BenchmarkError, Program, find
+
+CONNECTIONS = 32
+
+_REPORT = """
+done = function(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format(
+    '\\n@@{"requests":%d,"seconds":%.6f,"failed":%d,"p50":%.1f,"p99":%.1f,"p999":%.1f}\\n',
+    summary.requests, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout,
+    latency:percentile(50), latency:percentile(99), latency:percentile(99.9)))
+end
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Round:
+    """What one round of load saw."""
+
+    rate: float
+    """Requests a second."""
+    cpu: float
+    """CPU microseconds of the server a request."""
+    busy: float
+    """Share of its core the server used; well under 1, the load or the upstream was the limit."""
+    p50: float
+    """Microseconds."""
+    p99: float
+    """Microseconds."""
+
+
+def run(
+    server: Program,
+    port: int,
+    path: str,
+    headers: Mapping[str, str],
+    *,
+    seconds: float,
+    folder: Path,
+    connections: int = CONNECTIONS,
+) -> Round:
+    """Load a server for some seconds over keep-alive connections, and say what that took.
+
+    Raises:
+        BenchmarkError: any request failed; a server that answers errors quickly is not fast.
+
+    """
+    script = folder / "report.lua"
+    script.write_text(_REPORT)
+    command = [find("taskset"), "-c", str(LOAD_CORE), find("wrk"), "-t1", f"-c{connections}", f"-d{seconds:g}s"]
+    command += ["-s", str(script)]
+    for name, value in headers.items():
+        command += ["-H", f"{name}: {value}"]
+    before = server.cpu_seconds()
+    done = subprocess.run(
+        [*command, f"http://127.0.0.1:{port}{path}"], check=True, capture_output=True, text=True, timeout=seconds + 30
+    )
+    used = server.cpu_seconds() - before
+    seen = json.loads(done.stdout.partition("@@")[2])
+    if seen["failed"] or not seen["requests"]:
+        raise BenchmarkError(
+            f"`{server.name}` failed {seen['failed']} of {seen['requests']} requests:\n{server.tail()}"
+        )
+    return Round(
+        rate=seen["requests"] / seen["seconds"],
+        cpu=used / seen["requests"] * 1e6,
+        busy=used / seen["seconds"],
+        p50=seen["p50"],
+        p99=seen["p99"],
+    )

@@ -1,0 +1,150 @@
+"""Sekisho as it is run for real: a session in Redis, a policy of twenty rules, metrics and access log on.
+
+The session is made as any other, by a sign-in at the emulator, which runs on the load's core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from jwcrypto import jwk
+
+from benchmarks.browser import Browser
+from benchmarks.peer import Running
+from benchmarks.programs import LOAD_CORE, PEER_CORE, BenchmarkError, free_port, get, running
+from benchmarks.surroundings import BODY, Surroundings
+
+CLIENT = "RP00000001"
+
+_SETTINGS = """\
+listen: 127.0.0.1:{port}
+management: 127.0.0.1:{management}
+provider:
+  environment: emulator
+  issuer: http://localhost:{emulator}/api/realms/main
+  client_id: {client}
+  keys: {{file: client-keys.jwks}}
+  contracted: [name, address, birthdate]
+sessions:
+  store: redis://127.0.0.1:{redis}/0
+  secret: {{file: secret}}
+traffic:
+  connections_per_address: 20000
+access_log: {folder}/access.log
+apps:
+"""
+
+_APP = """\
+  - name: {name}
+    url: {url}
+    upstream: http://127.0.0.1:{upstream}
+    policy: policy.yaml
+    operator: {{ja: 計測}}
+    privacy_policy: {url}/privacy
+    contact: {url}/contact
+"""
+
+_POLICY = """\
+policy: measured
+title: {ja: 計測, en: Measured}
+purpose: {ja: 計測のため, en: To measure}
+conditions:
+  adult:
+    age: {at_least: 18}
+    if_not: {ja: 18歳以上の方が利用できます。}
+  resident:
+    residence: {in: [東京都渋谷区]}
+rules:
+"""
+
+
+def policy(rules: int) -> str:
+    """Return a policy of so many rules, of which the last fits."""
+    early = [
+        f"  - name: area {number}\n    match: {{path: /area-{number}/**, method: [GET, POST]}}\n    allow: signed_in\n"
+        for number in range(rules - 1)
+    ]
+    last = "  - name: the rest\n    require: [adult]\n    disclose: [subject, name, resident]\n"
+    return _POLICY + "".join(early) + last
+
+
+class Sekisho:
+    """The gateway itself."""
+
+    name = "sekisho"
+
+    def __init__(self, *, rules: int = 20, apps: int = 1, name: str = "sekisho") -> None:
+        self.rules, self.apps = rules, apps
+        self.name = name
+        self.what = f"session in Redis, {rules} rules, metrics, access log"
+
+    @contextlib.contextmanager
+    def run(self, around: Surroundings) -> Iterator[Running]:
+        """Run it, and an emulator to sign in at, for the length of a block."""
+        folder = around.folder / self.name
+        folder.mkdir(exist_ok=True)
+        port, emulator, management = free_port(), free_port(), free_port()
+        origin = f"http://localhost:{port}"
+        key = jwk.JWK.generate(kty="EC", crv="P-256", kid="measured", alg="ES256", use="sig")
+        (folder / "client-keys.jwks").write_text(json.dumps({"keys": [key.export_private(as_dict=True)]}))
+        (folder / "client-keys.jwks").chmod(0o600)
+        public = folder / "public.jwks"
+        public.write_text(json.dumps({"keys": [key.export_public(as_dict=True)]}))
+        (folder / "secret").write_text(secrets.token_urlsafe(48) + "\n")
+        (folder / "secret").chmod(0o600)
+        (folder / "policy.yaml").write_text(policy(self.rules))
+        text = _SETTINGS.format(
+            port=port,
+            management=management,
+            emulator=emulator,
+            client=CLIENT,
+            redis=around.redis,
+            folder=folder,
+        )
+        text += _APP.format(name="measured", url=origin, upstream=around.upstream)
+        for number in range(self.apps - 1):
+            url = f"http://app-{number}.localhost:{port}"
+            text += _APP.format(name=f"app-{number}", url=url, upstream=around.upstream)
+        (folder / "gateway.yaml").write_text(text)
+        environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+        stand_in = [sys.executable, "-m", "benchmarks.peers.sekisho", str(emulator), str(public)]
+        stand_in += [f"{origin}/.sekisho/callback"]
+        gateway = [sys.executable, "-m", "gateway", "run", "-c", str(folder / "gateway.yaml")]
+        with (
+            running(
+                f"{self.name}-emulator",
+                stand_in,
+                core=LOAD_CORE,
+                folder=folder,
+                ready=emulator,
+                environment=environment,
+            ),
+            running(self.name, gateway, core=PEER_CORE, folder=folder, ready=port, environment=environment) as program,
+        ):
+            cookies = Browser().walk(f"{origin}/", BODY.encode(), {"response": "normal", "card": "1"})
+            headers = {
+                "Host": f"localhost:{port}",
+                "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items() if "login" not in name),
+            }
+            status, told = get(port, "/told", headers)
+            if status != 200 or not told:
+                raise BenchmarkError(f"the gateway forwards no subject (status {status})")
+            yield Running(program, port, headers)
+
+
+def main() -> None:
+    """Serve the emulator until terminated: port, public keys of the client, redirect URI."""
+    from gateway.demo.emulator import EmulatorClient, run_emulator  # noqa: PLC0415 - only this process needs it
+
+    port, keys, redirect = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    asyncio.run(run_emulator(port, (EmulatorClient(CLIENT, (redirect,), keys),)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""What every peer is measured in: one upstream, one Redis, one provider, all on the load's core.
+
+The upstream is nginx, answering from memory. It shares its core with the load, which costs every
+peer the same; where that makes the load the limit and not the peer, the `busy` column says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.programs import LOAD_CORE, BenchmarkError, find, free_port, get, running
+
+BODY = "k" * 200
+"""The small answer: 200 bytes."""
+
+_UPSTREAM = """
+worker_processes 1;
+daemon off;
+pid {folder}/upstream.pid;
+error_log stderr warn;
+events {{ worker_connections 32768; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/upstream-body;
+    proxy_temp_path {folder}/upstream-proxy;
+    fastcgi_temp_path {folder}/upstream-fastcgi;
+    uwsgi_temp_path {folder}/upstream-uwsgi;
+    scgi_temp_path {folder}/upstream-scgi;
+    keepalive_requests 1000000000;
+    keepalive_timeout 300s;
+    client_max_body_size 0;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        default_type text/plain;
+        location / {{ return 200 "{body}"; }}
+        location = /told {{ return 200 "$http_x_verified_subject"; }}
+        location /files/ {{ alias {folder}/files/; sendfile on; tcp_nopush on; }}
+        location /taken {{
+            client_body_buffer_size 64k;
+            proxy_request_buffering off;
+            proxy_http_version 1.1;
+            proxy_pass http://127.0.0.1:{port}/sink;
+        }}
+        location /sink {{ return 200 "taken"; }}
+    }}
+}}
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where everything is while peers are measured."""
+
+    folder: Path
+    upstream: int
+    """Port of the upstream."""
+    redis: int
+    """Port of a Redis that keeps nothing on disk."""
+
+
+@contextlib.contextmanager
+def surroundings(folder: Path) -> Iterator[Surroundings]:
+    """Start upstream and Redis for the length of a block."""
+    folder.chmod(0o755)
+    (folder / "files").mkdir()
+    upstream, redis = free_port(), free_port()
+    config = folder / "upstream.conf"
+    config.write_text(_UPSTREAM.format(folder=folder, port=upstream, body=BODY))
+    redis_command = [
+        find("redis-server"),
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        str(redis),
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]
+    with (
+        running("upstream", [find("nginx"), "-c", str(config)], core=LOAD_CORE, folder=folder, ready=upstream),
+        running("redis", redis_command, core=LOAD_CORE, folder=folder, ready=redis),
+    ):
+        status, body = get(upstream, "/", {})
+        if (status, body) != (200, BODY.encode()):
+            raise BenchmarkError(f"the upstream answers {status}")
+        yield Surroundings(folder, upstream, redis)
