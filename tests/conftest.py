@@ -83,3 +83,21 @@ def program(name: str) -> str:
     if found is None:
         pytest.fail(f"`{name}` is not installed; `make test` installs what the tests need")
     return found
+
+
+@pytest.fixture(scope="session")
+def _redis() -> Iterator[Any]:
+    from tests.redis_server import redis_server  # noqa: PLC0415 - it imports this file
+
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(_redis: Any) -> str:
+    """The URL of a real, empty redis-server of this test run."""
+    with contextlib.closing(_redis.client()) as client:
+        client.flushall()
+        client.config_resetstat()
+    url: str = _redis.url
+    return url

@@ -1,1 +1,1 @@
-"""Step 3, do we know this browser. Start with `session`; the stores are the files with a technology's name."""
+"""Step 3, do we know this browser: sessions, tickets, how they are sealed and remembered."""

@@ -7,7 +7,7 @@ one is `expires_at`. Stores: `memory_store`, `redis_store`, behind one contract.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -69,6 +69,68 @@ class Unavailable:
 SessionState = NoTicket | Unread | Found | Gone | Unavailable
 
 
+@dataclass(frozen=True, slots=True)
+class OneSession:
+    """The session stored under this name (`ticket_name`)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectSessions:
+    """All sessions of one subject of one client, under whichever secret their pseudonym was made.
+
+    `Secrets.pseudonyms` gives them.
+    """
+
+    pseudonyms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSessions:
+    """All sessions that came from one session at the provider: `Session.provider_session`."""
+
+    provider_session: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSessions:
+    """All sessions of one client."""
+
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllSessions:
+    """Every session there is."""
+
+
+Selector = OneSession | SubjectSessions | ProviderSessions | ClientSessions | AllSessions
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What may be told of a session to whoever runs the gateway: no claim, and nothing that opens it."""
+
+    name: str
+    client_id: str
+    pseudonym: str
+    created_at: Instant
+    authenticated_at: Instant
+    expires_at: Instant
+    idle_left: float
+    """Seconds until silence ends it."""
+    secret_id: str = ""
+    """Which secret sealed it; empty where nothing is sealed."""
+
+
+REVOCATION_MEMORY = 3_600.0
+"""Seconds a revocation is remembered, to refuse sign-ins that began before it: longer than any sign-in may take."""
+
+CARRY_OVER_SECONDS = 60.0
+"""Seconds an ended session remembers which one followed it, so that open streams may go over."""
+
+
 class SessionStore(Protocol):
     """Where sessions wait between requests. One test suite holds every implementation to this.
 
@@ -76,25 +138,56 @@ class SessionStore(Protocol):
     """
 
     async def find(self, ticket: Ticket) -> Session | None:
-        """Return the session, or `None` when it is gone, does not open, or was never there."""
+        """Return the session and restart its idle clock; `None` when it is gone, does not open, or was never there."""
 
-    async def create(self, ticket: Ticket, session: Session) -> None:
-        """Keep a new session until its idle or its absolute clock ends it."""
+    async def create(self, ticket: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
+        """Keep a new session until its idle or its absolute clock ends it.
 
-    async def replace(self, old: Ticket, new: Ticket, session: Session) -> bool:
-        """Keep `session` under `new` and end `old`, at once; False, and nothing kept, if `old` was gone."""
+        `begun_at` is when the sign-in began (`session.created_at` where not given). False, and
+        nothing kept, where the subject, its provider session, its client or everybody has been
+        revoked since then.
+        """
+
+    async def replace(self, old: Ticket, new: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
+        """Keep `session` under `new` and end `old`, at once; False, and nothing kept, if `old` was gone.
+
+        Also False for what `create` says False to. Open streams of `old` go over to `new` if both are
+        the same subject of the same client.
+        """
 
     async def delete(self, ticket: Ticket) -> bool:
         """End a session; False if there was none."""
 
-    async def touch(self, tickets: Iterable[Ticket]) -> None:
-        """Restart the idle clocks of those that still exist; never brings one back."""
+    async def touch(self, tickets: Iterable[Ticket]) -> frozenset[Ticket]:
+        """Restart the idle clocks of those that still exist, and return these; never brings one back."""
+
+    async def idle_left(self, name: str) -> float | None:
+        """Return the seconds until a clock ends the session of this name; `None` if it is gone. Restarts nothing."""
+
+    async def follower(self, name: str) -> str | None:
+        """Return the name of the session that replaced this one for the same subject, for `CARRY_OVER_SECONDS`."""
+
+    def sessions(self, selector: Selector) -> AsyncIterator[Listed]:
+        """List sessions, in no order. Restarts no clock."""
+
+    async def revoke(self, selector: Selector) -> int:
+        """End sessions now and everywhere, those whose sign-in is under way included; return how many there were.
+
+        New sign-ins of the same persons are possible at once.
+        """
 
     async def check(self) -> None:
         """Return if the store can be read and written now."""
 
     async def close(self) -> None:
         """Let go of every connection."""
+
+
+class Watch(Protocol):
+    """An open stream's claim to be told when its session ends."""
+
+    def cancel(self) -> object:
+        """The stream is over; nothing more is told."""
 
 
 class SessionReader(Protocol):
@@ -105,3 +198,10 @@ class SessionReader(Protocol):
 
     async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
         """Ask the store, once for all who ask for the same ticket at the same time."""
+
+    def watch(self, ticket: Ticket, on_end: Callable[[], None]) -> Watch:
+        """Call `on_end` once when the session ends by any clock or hand, or can no longer be known to live.
+
+        For what outlives the request that opened it: WebSockets and event streams. Bytes on a stream
+        restart no clock: a page left open at a library's PC must not keep its session alive.
+        """

@@ -1,0 +1,319 @@
+"""Clients for Redis from a URL: standalone, TLS, Unix socket, Sentinel, Cluster. And its errors as ours.
+
+Used by `session/`, by pending logins and by limits. A command here has one answer or one
+`StoreUnavailableError`, within its time; nothing is retried behind anybody's back but
+the one command whose pooled connection turned out to be dead.
+
+The URLs, a password never among them (it comes from a file or the environment):
+
+    redis://[user@]host[:port][/db]              rediss:// for TLS
+    unix:///path/to/socket[?db=0]                unix://user@/path for an ACL user
+    redis+sentinel://[user@]host:port,host:port/service[/db]      rediss+sentinel://
+    redis+cluster://[user@]host:port,host:port   rediss+cluster://
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, assert_never
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from redis import exceptions as theirs
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
+
+from gateway.errors import StoreFault, StoreUnavailableError
+
+AnyRedis = Redis | RedisCluster
+
+DEFAULT_PORT = 6379
+SENTINEL_PORT = 26379
+POOL = 16
+"""Connections a client opens at most; who finds none free waits, within its time."""
+
+
+class Kind(Enum):
+    """How Redis is deployed."""
+
+    STANDALONE = "standalone"
+    UNIX = "unix"
+    SENTINEL = "sentinel"
+    CLUSTER = "cluster"
+
+
+_SCHEMES = {
+    "redis": (Kind.STANDALONE, False),
+    "rediss": (Kind.STANDALONE, True),
+    "unix": (Kind.UNIX, False),
+    "redis+sentinel": (Kind.SENTINEL, False),
+    "rediss+sentinel": (Kind.SENTINEL, True),
+    "redis+cluster": (Kind.CLUSTER, False),
+    "rediss+cluster": (Kind.CLUSTER, True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RedisUrl:
+    """Where Redis is."""
+
+    kind: Kind
+    hosts: tuple[tuple[str, int], ...] = ()
+    tls: bool = False
+    db: int = 0
+    username: str | None = None
+    path: str = ""
+    """Of a Unix socket."""
+    service: str = ""
+    """Sentinel's name for the primary."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisOptions:
+    """What a URL must not or cannot say."""
+
+    password: str | None = field(default=None, repr=False)
+    ca: Path | None = None
+    """The CA that signed Redis's certificate; the system's where not given."""
+    sentinel_username: str | None = None
+    sentinel_password: str | None = field(default=None, repr=False)
+    timeout: float = 1.0
+    """Seconds for one command, its connection and its turn included."""
+
+
+def parse_redis_url(text: str) -> RedisUrl:
+    """Read a URL of Redis.
+
+    Raises:
+        ValueError: it is none of the forms above, or contradicts itself; says what would be right.
+
+    """
+    split = urlsplit(text)
+    if split.scheme not in _SCHEMES:
+        raise ValueError(
+            f"`{split.scheme}` is no way to Redis, use one of {', '.join(f'`{name}://`' for name in _SCHEMES)}"
+        )
+    kind, tls = _SCHEMES[split.scheme]
+    user, at, places = split.netloc.rpartition("@")
+    if ":" in user:
+        raise ValueError("a password does not belong into a URL, use `password: {file: …}`")
+    username = unquote(user) if at and user else None
+    if split.fragment:
+        raise ValueError(f"`#{split.fragment}` means nothing in a URL of Redis")
+    options = parse_qs(split.query, keep_blank_values=True, strict_parsing=True) if split.query else {}
+    if kind is Kind.UNIX:
+        if places or not split.path.startswith("/"):
+            raise ValueError("a Unix socket is `unix:///path`, with three slashes")
+        if set(options) - {"db"} or len(options.get("db", ["0"])) != 1:
+            raise ValueError(f"`?{split.query}` is not understood, only `?db=` is")
+        db = _number(options.get("db", ["0"])[0], "database")
+        return RedisUrl(kind, username=username, path=unquote(split.path), db=db)
+    if options:
+        raise ValueError(f"`?{split.query}` is not understood: options have keys of their own")
+    default_port = SENTINEL_PORT if kind is Kind.SENTINEL else DEFAULT_PORT
+    hosts = tuple(_place(place, default_port) for place in places.split(","))
+    parts = [unquote(part) for part in split.path.split("/")[1:] if part]
+    match kind:
+        case Kind.STANDALONE:
+            if len(hosts) != 1:
+                raise ValueError("several hosts are `redis+sentinel://` or `redis+cluster://`")
+            if len(parts) > 1:
+                raise ValueError(f"`{split.path}` is no database number")
+            return RedisUrl(kind, hosts, tls, _number(parts[0], "database") if parts else 0, username)
+        case Kind.SENTINEL:
+            if not 1 <= len(parts) <= 2:
+                raise ValueError("Sentinel needs the service's name: `redis+sentinel://host:port/service`")
+            database = _number(parts[1], "database") if parts[1:] else 0
+            return RedisUrl(kind, hosts, tls, database, username, service=parts[0])
+        case Kind.CLUSTER:
+            if parts and parts != ["0"]:
+                raise ValueError("a cluster has no database but 0")
+            return RedisUrl(kind, hosts, tls, 0, username)
+        case _:
+            assert_never(kind)
+
+
+def _number(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"`{text}` is no {what} number")
+    return int(text)
+
+
+def _place(text: str, default_port: int) -> tuple[str, int]:
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ValueError(f"`{text}` is no address")
+        port = rest[1:]
+    else:
+        host, _, port = text.partition(":")
+    if not host:
+        raise ValueError("the URL names no host")
+    number = _number(port, "port") if port else default_port
+    if not 0 < number < 65_536:
+        raise ValueError(f"`{port}` is no port number")
+    return unquote(host), number
+
+
+def check_options(url: RedisUrl, options: RedisOptions) -> None:
+    """Refuse options that contradict the URL.
+
+    Raises:
+        ValueError: they do; says what would be right.
+
+    """
+    if options.ca is not None and not url.tls:
+        raise ValueError("`ca` is given and the URL asks for no TLS: use `rediss://`, or leave `ca` out")
+    if url.username is not None and options.password is None:
+        raise ValueError(f"the URL names the user `{url.username}` and no `password` is given")
+    if (options.sentinel_username or options.sentinel_password) and url.kind is not Kind.SENTINEL:
+        raise ValueError("a password for Sentinel is given and the URL is not `redis+sentinel://`")
+
+
+def tls_context(options: RedisOptions) -> ssl.SSLContext:
+    """Return how TLS to Redis is verified: always, by name, by the given CA alone where there is one."""
+    return ssl.create_default_context(cafile=None if options.ca is None else str(options.ca))
+
+
+def make_redis(url: RedisUrl, options: RedisOptions) -> AnyRedis:
+    """Return a client. It connects when first used, and decodes nothing.
+
+    Raises:
+        ValueError: the options contradict the URL.
+
+    """
+    check_options(url, options)
+    common: dict[str, Any] = {
+        "username": url.username,
+        "password": options.password,
+        "socket_timeout": options.timeout,
+        "socket_connect_timeout": options.timeout,
+        "protocol": 2,
+        "legacy_responses": True,
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        "client_name": "sekisho",
+    }
+    secured: dict[str, Any] = {
+        "ssl_ca_certs": None if options.ca is None else str(options.ca),
+        "ssl_check_hostname": True,
+    }
+    # A pooled connection may have died unnoticed: one more try, on a fresh one. What timed out is not tried
+    # again, it may still be under way.
+    retry = Retry(NoBackoff(), 1, supported_errors=(theirs.ConnectionError,))
+    match url.kind:
+        case Kind.STANDALONE | Kind.UNIX:
+            kind: type[AbstractConnection]
+            place: dict[str, Any]
+            if url.kind is Kind.UNIX:
+                kind, place = UnixDomainSocketConnection, {"path": url.path}
+            else:
+                kind = SSLConnection if url.tls else Connection
+                place = {"host": url.hosts[0][0], "port": url.hosts[0][1], **(secured if url.tls else {})}
+            pool = BlockingConnectionPool(
+                max_connections=POOL,
+                timeout=options.timeout,
+                connection_class=kind,
+                db=url.db,
+                retry=retry,
+                **place,
+                **common,
+            )
+            return Redis.from_pool(pool)
+        case Kind.SENTINEL:
+            sentinel = Sentinel(  # type: ignore[no-untyped-call]
+                list(url.hosts),
+                sentinel_kwargs={
+                    "username": options.sentinel_username,
+                    "password": options.sentinel_password,
+                    "socket_timeout": options.timeout,
+                    "socket_connect_timeout": options.timeout,
+                    **({"ssl": True, **secured} if url.tls else {}),
+                },
+                db=url.db,
+                retry=retry,
+                ssl=url.tls,
+                max_connections=POOL,
+                **(secured if url.tls else {}),
+                **common,
+            )
+            client: Redis = sentinel.master_for(url.service)
+            return client
+        case Kind.CLUSTER:
+            return RedisCluster(
+                startup_nodes=[ClusterNode(host, port) for host, port in url.hosts],
+                max_connections=POOL,
+                ssl=url.tls,
+                retry=Retry(NoBackoff(), 1),
+                cluster_error_retry_attempts=1,
+                **(secured if url.tls else {}),
+                **common,
+            )
+        case _:
+            assert_never(url.kind)
+
+
+def fault_of(error: BaseException) -> StoreFault:
+    """Say in one word what Redis did. Its own words may quote keys and values, and are not passed on."""
+    for kind, fault in _FAULTS:
+        if isinstance(error, kind):
+            return fault
+    word = str(error).partition(" ")[0]
+    return _WORDS.get(word, StoreFault.PROTOCOL)
+
+
+_FAULTS: tuple[tuple[type[BaseException], StoreFault], ...] = (
+    (theirs.BusyLoadingError, StoreFault.LOADING),
+    (theirs.AuthenticationError, StoreFault.REFUSED),
+    (theirs.AuthorizationError, StoreFault.REFUSED),
+    (theirs.AuthenticationWrongNumberOfArgsError, StoreFault.REFUSED),
+    (theirs.NoPermissionError, StoreFault.REFUSED),
+    (theirs.ReadOnlyError, StoreFault.READ_ONLY),
+    (theirs.OutOfMemoryError, StoreFault.OUT_OF_MEMORY),
+    (theirs.ClusterError, StoreFault.MOVED),
+    (theirs.AskError, StoreFault.MOVED),
+    (theirs.TryAgainError, StoreFault.MOVED),
+    (theirs.RedisClusterException, StoreFault.MOVED),
+    (theirs.TimeoutError, StoreFault.TIMEOUT),
+    (TimeoutError, StoreFault.TIMEOUT),
+    (theirs.ConnectionError, StoreFault.UNREACHABLE),
+    (OSError, StoreFault.UNREACHABLE),
+)
+_WORDS = {
+    "WRONGTYPE": StoreFault.WRONG_TYPE,
+    "NOREPLICAS": StoreFault.TOO_FEW_REPLICAS,
+    "MOVED": StoreFault.MOVED,
+    "CLUSTERDOWN": StoreFault.MOVED,
+    "MASTERDOWN": StoreFault.READ_ONLY,
+    "LOADING": StoreFault.LOADING,
+    "READONLY": StoreFault.READ_ONLY,
+    "OOM": StoreFault.OUT_OF_MEMORY,
+    "MISCONF": StoreFault.READ_ONLY,
+    "NOPERM": StoreFault.REFUSED,
+    "NOAUTH": StoreFault.REFUSED,
+    "WRONGPASS": StoreFault.REFUSED,
+}
+
+
+@asynccontextmanager
+async def asking(seconds: float) -> AsyncIterator[None]:
+    """Hold what is asked of Redis inside to this time, and turn every failure of it into ours.
+
+    Raises:
+        StoreUnavailableError: with the reason in one word; Redis's own words are not kept.
+
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except (theirs.RedisError, theirs.RedisClusterException, OSError, TimeoutError) as error:
+        # `from None`: a failed pipeline's text quotes the command, and with it a record.
+        raise StoreUnavailableError(fault_of(error)) from None

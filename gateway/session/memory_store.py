@@ -1,0 +1,280 @@
+"""Sessions in this process's memory: one worker, gone on restart. For the demo, and for trying things.
+
+Nothing is sealed, since nothing leaves the process. The contract is the same as the
+Redis store's, so what is tried here behaves there.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from gateway.instant import Instant
+from gateway.session.session import (
+    CARRY_OVER_SECONDS,
+    REVOCATION_MEMORY,
+    AllSessions,
+    ClientSessions,
+    Found,
+    Gone,
+    Listed,
+    OneSession,
+    ProviderSessions,
+    Selector,
+    Session,
+    SubjectSessions,
+    Unavailable,
+    Unread,
+    Watch,
+)
+from gateway.session.ticket import Ticket, ticket_name
+
+Monotonic = float
+
+
+@dataclass(slots=True)
+class _Kept:
+    ticket: Ticket
+    found: Found
+    silent_at: Monotonic
+    """When silence ends it."""
+    watches: set[_MemoryWatch] = field(default_factory=set)
+
+
+class MemoryStore:
+    """A `SessionStore` and its `SessionReader` in one: what is stored is in memory anyway."""
+
+    def __init__(
+        self,
+        *,
+        idle: float,
+        clock: Callable[[], Instant],
+        monotonic: Callable[[], Monotonic],
+        per_subject: int | None = None,
+    ) -> None:
+        """Begin empty. `idle` in seconds; `clock` gives Unix seconds, `monotonic` seconds that never step."""
+        self._idle = idle
+        self._clock = clock
+        self._monotonic = monotonic
+        self._per_subject = per_subject
+        self._kept: dict[Ticket, _Kept] = {}
+        self._tickets: dict[str, Ticket] = {}
+        self._ends: list[tuple[Monotonic, Ticket]] = []
+        self._revoked: dict[Selector, Instant] = {}
+        self._followers: dict[str, tuple[str, Monotonic]] = {}
+
+    async def find(self, ticket: Ticket) -> Session | None:
+        """See `SessionStore`."""
+        match self.peek(ticket, self._clock()):
+            case Found(session):
+                return session
+            case _:
+                return None
+
+    async def create(self, ticket: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
+        """See `SessionStore`."""
+        if self._is_revoked(session, session.created_at if begun_at is None else begun_at):
+            return False
+        self._sweep()
+        self._keep(ticket, session)
+        self._cap(session.pseudonym)
+        return True
+
+    async def replace(self, old: Ticket, new: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
+        """See `SessionStore`."""
+        before = self._living(old)
+        if before is None or self._is_revoked(session, session.created_at if begun_at is None else begun_at):
+            return False
+        was = before.found.session.identity
+        after = self._keep(new, session)
+        if (was.client_id, was.subject) == (session.client_id, session.identity.subject):
+            self._followers[ticket_name(old)] = (ticket_name(new), self._monotonic() + CARRY_OVER_SECONDS)
+            after.watches, before.watches = before.watches, set()
+            for watch in after.watches:
+                watch.kept = after
+        self._end(before)
+        self._cap(session.pseudonym)
+        return True
+
+    async def delete(self, ticket: Ticket) -> bool:
+        """See `SessionStore`."""
+        kept = self._living(ticket)
+        if kept is None:
+            return False
+        self._end(kept)
+        return True
+
+    async def touch(self, tickets: Iterable[Ticket]) -> frozenset[Ticket]:
+        """See `SessionStore`."""
+        now = self._clock()
+        return frozenset(ticket for ticket in tickets if isinstance(self.peek(ticket, now), Found))
+
+    async def idle_left(self, name: str) -> float | None:
+        """See `SessionStore`."""
+        kept = self._living(self._tickets.get(name, ""))
+        return None if kept is None else self._left(kept)
+
+    async def follower(self, name: str) -> str | None:
+        """See `SessionStore`."""
+        following = self._followers.get(name)
+        return following[0] if following is not None and self._monotonic() < following[1] else None
+
+    async def sessions(self, selector: Selector) -> AsyncIterator[Listed]:
+        """See `SessionStore`."""
+        for kept in self._selected(selector):
+            session = kept.found.session
+            yield Listed(
+                name=ticket_name(kept.ticket),
+                client_id=session.client_id,
+                pseudonym=session.pseudonym,
+                created_at=session.created_at,
+                authenticated_at=session.identity.authenticated_at,
+                expires_at=session.expires_at,
+                idle_left=self._left(kept),
+            )
+
+    async def revoke(self, selector: Selector) -> int:
+        """See `SessionStore`."""
+        now = self._clock()
+        selected = self._selected(selector)
+        if isinstance(selector, OneSession):
+            # Whoever is signing in from that browser is the same subject, as far as anybody can tell.
+            for kept in selected:
+                self._revoked[SubjectSessions((kept.found.session.pseudonym,))] = now
+        elif isinstance(selector, SubjectSessions):
+            for pseudonym in selector.pseudonyms:
+                self._revoked[SubjectSessions((pseudonym,))] = now
+        else:
+            self._revoked[selector] = now
+        for kept in selected:
+            self._end(kept)
+        return len(selected)
+
+    async def check(self) -> None:
+        """See `SessionStore`: memory is always there."""
+
+    async def close(self) -> None:
+        """See `SessionStore`: nothing to let go of."""
+
+    def peek(self, ticket: Ticket, now: Instant) -> Found | Gone | Unread | Unavailable:
+        """See `SessionReader`. Always knows."""
+        kept = self._kept.get(ticket)
+        monotonic = self._monotonic()
+        if kept is None or monotonic >= kept.silent_at or now >= kept.found.session.expires_at:
+            return Gone()
+        kept.silent_at = monotonic + self._idle
+        return kept.found
+
+    async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
+        """See `SessionReader`."""
+        state = self.peek(ticket, now)
+        return Gone() if isinstance(state, Unread) else state
+
+    def watch(self, ticket: Ticket, on_end: Callable[[], None]) -> Watch:
+        """See `SessionReader`."""
+        kept = self._living(ticket)
+        watch = _MemoryWatch(kept, on_end)
+        if kept is None:
+            on_end()
+        else:
+            kept.watches.add(watch)
+        return watch
+
+    def sweep(self) -> None:
+        """End what a clock has ended, and its open streams; called now and then."""
+        self._sweep()
+
+    def _keep(self, ticket: Ticket, session: Session) -> _Kept:
+        kept = _Kept(ticket, Found(session), self._monotonic() + self._idle)
+        self._kept[ticket] = kept
+        self._tickets[ticket_name(ticket)] = ticket
+        heapq.heappush(self._ends, (kept.silent_at, ticket))
+        return kept
+
+    def _living(self, ticket: Ticket) -> _Kept | None:
+        kept = self._kept.get(ticket)
+        if kept is None or self._left(kept) <= 0:
+            return None
+        return kept
+
+    def _left(self, kept: _Kept) -> float:
+        return min(kept.silent_at - self._monotonic(), kept.found.session.expires_at - self._clock())
+
+    def _end(self, kept: _Kept) -> None:
+        self._kept.pop(kept.ticket, None)
+        self._tickets.pop(ticket_name(kept.ticket), None)
+        watches, kept.watches = kept.watches, set()
+        for watch in watches:
+            watch.on_end()
+
+    def _sweep(self) -> None:
+        # A heap of moments at which to look again, not of ends: requests move the end, never the heap.
+        now = self._monotonic()
+        while self._ends and self._ends[0][0] <= now:
+            _, ticket = heapq.heappop(self._ends)
+            kept = self._kept.get(ticket)
+            if kept is None:
+                continue
+            left = self._left(kept)
+            if left > 0:
+                heapq.heappush(self._ends, (now + left, ticket))
+            else:
+                self._end(kept)
+        self._followers = {name: to for name, to in self._followers.items() if now < to[1]}
+        forgotten = self._clock() - REVOCATION_MEMORY
+        self._revoked = {selector: at for selector, at in self._revoked.items() if at > forgotten}
+
+    def _cap(self, pseudonym: str) -> None:
+        if self._per_subject is None:
+            return
+        oldest_first = sorted(
+            self._selected(SubjectSessions((pseudonym,))), key=lambda kept: kept.found.session.created_at
+        )
+        for kept in oldest_first[: -self._per_subject]:
+            self._end(kept)
+
+    def _is_revoked(self, session: Session, begun_at: Instant) -> bool:
+        selectors: list[Selector] = [
+            AllSessions(),
+            ClientSessions(session.client_id),
+            SubjectSessions((session.pseudonym,)),
+        ]
+        if session.provider_session is not None:
+            selectors.append(ProviderSessions(session.provider_session))
+        return any(begun_at <= self._revoked.get(selector, -1.0) for selector in selectors)
+
+    def _selected(self, selector: Selector) -> list[_Kept]:
+        return [
+            kept for kept in self._kept.values() if self._left(kept) > 0 and _fits(selector, kept.found.session, kept)
+        ]
+
+
+def _fits(selector: Selector, session: Session, kept: _Kept) -> bool:
+    match selector:
+        case OneSession(name):
+            return ticket_name(kept.ticket) == name
+        case SubjectSessions(pseudonyms):
+            return session.pseudonym in pseudonyms
+        case ProviderSessions(provider_session):
+            return session.provider_session == provider_session
+        case ClientSessions(client_id):
+            return session.client_id == client_id
+        case AllSessions():
+            return True
+        case _:
+            assert_never(selector)
+
+
+class _MemoryWatch:
+    """An open stream's place in its session."""
+
+    def __init__(self, kept: _Kept | None, on_end: Callable[[], None]) -> None:
+        self.kept = kept
+        self.on_end = on_end
+
+    def cancel(self) -> None:
+        """See `Watch`."""
+        if self.kept is not None:
+            self.kept.watches.discard(self)

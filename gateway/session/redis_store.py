@@ -1,0 +1,453 @@
+"""Sessions in Redis, sealed, one key for the record and one for its idle clock.
+
+    {prefix}t:{<name>}    the record; lives until the absolute clock ends it
+    {prefix}i:{<name>}    the idle clock: there or not there, its time to live is the clock
+    {prefix}n:{<name>}    the name of the session that followed this one, for its open streams
+    {prefix}u:<pseudonym> names of a subject's sessions, by when they end; a superset
+    {prefix}p:<hash>      the same for one session at the provider
+    {prefix}r:u:…, r:p:…  when those were revoked, for sign-ins under way
+    {prefix}t:ended       when a client, or everybody, was revoked
+
+Only `t:` is watched by the workers' caches (`redis_cache`): restarting an idle clock must
+not invalidate anything, so it is a key apart. Braces are Cluster's: what is done in one command
+or transaction lies in one slot. Indexes and revocations lie where they may, so their order is the
+guarantee: **a sign-in writes index, record, and then looks for a revocation; a revocation
+writes itself, and then reads the index**. Whichever comes second sees the other.
+
+What is written again, is written only over what was there (`_RESEAL`): a late write must not bring
+a revoked session back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, assert_never
+
+from gateway.config import SessionSettings
+from gateway.errors import StoreFault, StoreUnavailableError
+from gateway.instant import Instant
+from gateway.redis_client import POOL, AnyRedis, asking
+from gateway.session.seal import NONCE_BYTES, Header, Secrets, read_header, seal, unseal
+from gateway.session.session import (
+    CARRY_OVER_SECONDS,
+    REVOCATION_MEMORY,
+    AllSessions,
+    ClientSessions,
+    Listed,
+    OneSession,
+    ProviderSessions,
+    Selector,
+    Session,
+    SubjectSessions,
+)
+from gateway.session.ticket import Ticket, ticket_name
+
+DEFAULT_PREFIX = "sekisho:"
+PAGE = 500
+"""Keys asked for at once when all of them are walked through."""
+
+_RESEAL = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+return 1
+"""
+
+
+class RedisStore:
+    """A `SessionStore` on Redis of any deployment."""
+
+    def __init__(
+        self,
+        redis: AnyRedis,
+        secrets: Secrets,
+        settings: SessionSettings,
+        *,
+        clock: Callable[[], Instant],
+        random: Callable[[int], bytes],
+        prefix: str = DEFAULT_PREFIX,
+    ) -> None:
+        """Take a client (`redis_client.make_redis`) and close it with the store.
+
+        `clock` gives Unix seconds; `random(n)` returns n random bytes fit for a nonce.
+        """
+        self.redis = redis
+        self.prefix = prefix
+        self.unopened = 0
+        """Records seen that did not open: of a retired secret, or tampered with."""
+        self._secrets = secrets
+        self._idle = settings.idle
+        self._absolute = settings.absolute
+        self._timeout = settings.timeout
+        self._per_subject = settings.per_subject
+        self._clock = clock
+        self._random = random
+        # Sentinel's and Cluster's pools do not wait for a free connection, they fail.
+        self._turn = asyncio.Semaphore(POOL)
+
+    @property
+    def tracked_prefix(self) -> str:
+        """Keys that begin so are what caches must hear about."""
+        return f"{self.prefix}t:"
+
+    def record_key(self, name: str) -> str:
+        """Return the key of a session's record."""
+        return f"{self.prefix}t:{{{name}}}"
+
+    def idle_key(self, name: str) -> str:
+        """Return the key of a session's idle clock."""
+        return f"{self.prefix}i:{{{name}}}"
+
+    @property
+    def ended_key(self) -> str:
+        """The key of the revocations that concern more than one person."""
+        return f"{self.prefix}t:ended"
+
+    async def find(self, ticket: Ticket) -> Session | None:
+        """See `SessionStore`."""
+        name = ticket_name(ticket)
+        # PEXPIRE restarts the clock, says whether there is one, and never makes one. It is also a write: a
+        # replica, whose record may be long revoked, refuses it even where there is no such key.
+        record, silent, ended = await self._ask(
+            ("GET", self.record_key(name)),
+            ("PEXPIRE", self.idle_key(name), _milliseconds(self._idle)),
+            ("HGETALL", self.ended_key),
+        )
+        if record is None or not silent:
+            return None
+        session = unseal(_bytes(record), ticket, self._secrets)
+        if session is None:
+            self.unopened += 1
+            return None
+        if self._clock() >= session.expires_at or session.created_at <= _ended_at(ended, session.client_id):
+            return None
+        header = read_header(record)
+        if header is not None and header.secret_id != self._secrets.first.id:
+            await self._reseal(name, ticket, session, record)
+        return session
+
+    async def create(self, ticket: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
+        """See `SessionStore`."""
+        name = ticket_name(ticket)
+        await self._write(name, ticket, session)
+        if await self._is_revoked(session, session.created_at if begun_at is None else begun_at):
+            await self._remove(name)
+            return False
+        await self._cap(session.pseudonym)
+        return True
+
+    async def replace(self, old: Ticket, new: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
+        """See `SessionStore`."""
+        old_name, new_name = ticket_name(old), ticket_name(new)
+        before, living = await self._ask(("GET", self.record_key(old_name)), ("EXISTS", self.idle_key(old_name)))
+        if before is None or not living:
+            return False
+        was = unseal(_bytes(before), old, self._secrets)
+        if was is None or self._clock() >= was.expires_at:
+            return False
+        # Two at once are alive for a moment, and nobody has the new one's ticket yet.
+        await self._write(new_name, new, session)
+        if await self._is_revoked(session, session.created_at if begun_at is None else begun_at):
+            await self._remove(new_name)
+            return False
+        same = (was.client_id, was.identity.subject) == (session.client_id, session.identity.subject)
+        # The pointer stands before its reader is woken by the end of the old one.
+        if same:
+            await self._ask(("SET", self._follower_key(old_name), new_name, "PX", _milliseconds(CARRY_OVER_SECONDS)))
+        if not await self._remove(old_name):
+            # Ended while we wrote: by sign-out, by revocation, or by another sign-in that was quicker.
+            await self._ask(("DEL", self._follower_key(old_name)))
+            await self._remove(new_name)
+            return False
+        await self._cap(session.pseudonym)
+        return True
+
+    async def delete(self, ticket: Ticket) -> bool:
+        """See `SessionStore`."""
+        return await self._remove(ticket_name(ticket))
+
+    async def touch(self, tickets: Iterable[Ticket]) -> frozenset[Ticket]:
+        """See `SessionStore`."""
+        touched = tuple(tickets)
+        if not touched:
+            return frozenset()
+        replies = await self._ask(
+            *(("PEXPIRE", self.idle_key(ticket_name(ticket)), _milliseconds(self._idle)) for ticket in touched)
+        )
+        return frozenset(ticket for ticket, living in zip(touched, replies, strict=True) if living)
+
+    async def idle_left(self, name: str) -> float | None:
+        """See `SessionStore`."""
+        record, idle, whole = await self._ask(
+            ("GET", self.record_key(name)), ("PTTL", self.idle_key(name)), ("PTTL", self.record_key(name))
+        )
+        header = None if record is None else read_header(_bytes(record))
+        if header is None or idle <= 0 or whole <= 0:
+            return None
+        (ended,) = await self._ask(("HGETALL", self.ended_key))
+        if self._clock() >= header.expires_at or header.created_at <= _ended_at(ended, header.client_id):
+            return None
+        return min(float(idle), float(whole)) / 1_000
+
+    async def follower(self, name: str) -> str | None:
+        """See `SessionStore`."""
+        (follower,) = await self._ask(("GET", self._follower_key(name)))
+        return None if follower is None else _bytes(follower).decode("ascii", "replace")
+
+    async def sessions(self, selector: Selector) -> AsyncIterator[Listed]:
+        """See `SessionStore`."""
+        async for names in self._names(selector):
+            for listed in await self._listed(names, selector):
+                yield listed
+
+    async def revoke(self, selector: Selector) -> int:
+        """See `SessionStore`."""
+        await self._mark_revoked(selector)
+        count = 0
+        async for names in self._names(selector):
+            chosen = names
+            if isinstance(selector, ClientSessions):
+                chosen = [listed.name for listed in await self._listed(names, selector, ended_too=True)]
+            replies = await self._ask(*(("DEL", self.record_key(name), self.idle_key(name)) for name in chosen))
+            count += sum(reply == 2 for reply in replies)
+        return count
+
+    async def check(self) -> None:
+        """See `SessionStore`."""
+        key = f"{self.prefix}check"
+        await self._ask(("SET", key, b"1", "PX", 10_000), ("GET", key))
+
+    async def close(self) -> None:
+        """See `SessionStore`."""
+        await self.redis.aclose()
+
+    async def sealed_by(self) -> dict[str, int]:
+        """Count the records by the id of the secret that seals them; walks through all of them."""
+        counts: dict[str, int] = {}
+        async for names in self._names(AllSessions()):
+            for listed in await self._listed(names, AllSessions()):
+                counts[listed.secret_id] = counts.get(listed.secret_id, 0) + 1
+        return counts
+
+    async def _write(self, name: str, ticket: Ticket, session: Session) -> None:
+        now = self._clock()
+        left = session.expires_at - now
+        if left <= 0:
+            raise ValueError("a session that is over cannot be kept")
+        indexes = [self._subject_key(session.pseudonym)]
+        if session.provider_session is not None:
+            indexes.append(self._provider_key(session.provider_session))
+        # The index first: a session that stands in no index could not be revoked.
+        commands: list[tuple[Any, ...]] = []
+        for index in indexes:
+            commands += [
+                ("ZREMRANGEBYSCORE", index, "-inf", now),
+                ("ZADD", index, session.expires_at, name),
+                ("PEXPIRE", index, _milliseconds(max(left, self._absolute))),
+            ]
+        await self._ask(*commands)
+        record = seal(session, ticket, self._secrets.first, self._random(NONCE_BYTES))
+        await self._ask(
+            ("SET", self.idle_key(name), b"1", "PX", _milliseconds(min(self._idle, left))),
+            ("SET", self.record_key(name), record, "PX", _milliseconds(left), "NX"),
+        )
+
+    async def _reseal(self, name: str, ticket: Ticket, session: Session, record: bytes) -> None:
+        """Let the first secret seal what an older one sealed, unless somebody was there before."""
+        again = seal(session, ticket, self._secrets.first, self._random(NONCE_BYTES))
+        await self._ask(("EVAL", _RESEAL, 1, self.record_key(name), record, again))
+
+    async def _remove(self, name: str) -> bool:
+        (removed,) = await self._ask(("DEL", self.record_key(name), self.idle_key(name)))
+        return bool(removed == 2)
+
+    async def _is_revoked(self, session: Session, begun_at: Instant) -> bool:
+        keys = [self._revoked_subject_key(session.pseudonym)]
+        if session.provider_session is not None:
+            keys.append(self._revoked_provider_key(session.provider_session))
+        *marks, ended = await self._ask(*(("GET", key) for key in keys), ("HGETALL", self.ended_key))
+        latest = max((_instant(mark) for mark in marks), default=-1.0)
+        return begun_at <= max(latest, _ended_at(ended, session.client_id))
+
+    async def _mark_revoked(self, selector: Selector) -> None:
+        now = repr(self._clock())
+        memory = ("PX", _milliseconds(REVOCATION_MEMORY))
+        match selector:
+            case OneSession(name):
+                # Whoever is signing in from that browser is the same subject, as far as anybody can tell.
+                (record,) = await self._ask(("GET", self.record_key(name)))
+                header = None if record is None else read_header(_bytes(record))
+                if header is not None:
+                    await self._ask(("SET", self._revoked_subject_key(header.pseudonym), now, *memory))
+            case SubjectSessions(pseudonyms):
+                await self._ask(*(("SET", self._revoked_subject_key(one), now, *memory) for one in pseudonyms))
+            case ProviderSessions(provider_session):
+                await self._ask(("SET", self._revoked_provider_key(provider_session), now, *memory))
+            case ClientSessions() | AllSessions():
+                # These take effect by themselves at once, however long it takes to walk through the records:
+                # the key is a watched one, and each reading looks at it.
+                field = f"c:{selector.client_id}" if isinstance(selector, ClientSessions) else "all"
+                longest = _milliseconds(max(REVOCATION_MEMORY, self._absolute))
+                await self._ask(("HSET", self.ended_key, field, now), ("PEXPIRE", self.ended_key, longest))
+            case _:
+                assert_never(selector)
+
+    async def _cap(self, pseudonym: str) -> None:
+        """End the oldest sessions of a subject that has more than it may have."""
+        if self._per_subject is None:
+            return
+        (names,) = await self._ask(("ZRANGE", self._subject_key(pseudonym), 0, -1))
+        living = await self._listed([_text(name) for name in names], SubjectSessions((pseudonym,)))
+        oldest_first = sorted(living, key=lambda listed: (listed.created_at, listed.name))
+        for listed in oldest_first[: -self._per_subject]:
+            await self._remove(listed.name)
+
+    async def _names(self, selector: Selector) -> AsyncIterator[list[str]]:
+        match selector:
+            case OneSession(name):
+                yield [name]
+            case SubjectSessions(pseudonyms):
+                for pseudonym in pseudonyms:
+                    (names,) = await self._ask(("ZRANGE", self._subject_key(pseudonym), 0, -1))
+                    yield [_text(name) for name in names]
+            case ProviderSessions(provider_session):
+                (names,) = await self._ask(("ZRANGE", self._provider_key(provider_session), 0, -1))
+                yield [_text(name) for name in names]
+            case ClientSessions() | AllSessions():
+                async for page in self._all_names():
+                    yield page
+            case _:
+                assert_never(selector)
+
+    async def _all_names(self) -> AsyncIterator[list[str]]:
+        start, end = f"{self.prefix}t:{{", "}"
+        page: list[str] = []
+        walk = self.redis.scan_iter(match=_literal(start) + "*", count=PAGE)
+        while True:
+            async with asking(self._timeout):
+                key = await anext(walk, None)
+            if key is not None:
+                page.append(_text(key).removeprefix(start).removesuffix(end))
+            if page and (key is None or len(page) >= PAGE):
+                yield page
+                page = []
+            if key is None:
+                return
+
+    async def _listed(self, names: list[str], selector: Selector, *, ended_too: bool = False) -> list[Listed]:
+        if not names:
+            return []
+        commands: list[tuple[Any, ...]] = []
+        for name in names:
+            commands += [("GET", self.record_key(name)), ("PTTL", self.idle_key(name))]
+        *replies, ended = await self._ask(*commands, ("HGETALL", self.ended_key))
+        now = self._clock()
+        listed: list[Listed] = []
+        for number, name in enumerate(names):
+            record, left = replies[2 * number], replies[2 * number + 1]
+            header = None if record is None else read_header(_bytes(record))
+            if header is None or left <= 0 or now >= header.expires_at or not _fits(selector, header):
+                continue
+            if not ended_too and header.created_at <= _ended_at(ended, header.client_id):
+                continue
+            listed.append(
+                Listed(
+                    name=name,
+                    client_id=header.client_id,
+                    pseudonym=header.pseudonym,
+                    created_at=header.created_at,
+                    authenticated_at=header.authenticated_at,
+                    expires_at=header.expires_at,
+                    idle_left=min(left / 1_000, header.expires_at - now),
+                    secret_id=header.secret_id,
+                )
+            )
+        return listed
+
+    async def _ask(self, *commands: tuple[Any, ...]) -> list[Any]:
+        """Send commands together and return their replies; one that fails fails all.
+
+        Not a transaction: whoever needs an order asks twice.
+        """
+        async with self._in_turn():
+            if len(commands) == 1:
+                return [await self.redis.execute_command(*commands[0])]
+            pipeline: Any = self.redis.pipeline(transaction=False)
+            for command in commands:
+                pipeline.execute_command(*command)
+            replies: list[Any] = await pipeline.execute()
+            return replies
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        async with asking(self._timeout), self._turn:
+            yield
+
+    def _follower_key(self, name: str) -> str:
+        return f"{self.prefix}n:{{{name}}}"
+
+    def _subject_key(self, pseudonym: str) -> str:
+        return f"{self.prefix}u:{pseudonym}"
+
+    def _provider_key(self, provider_session: str) -> str:
+        return f"{self.prefix}p:{provider_session}"
+
+    def _revoked_subject_key(self, pseudonym: str) -> str:
+        return f"{self.prefix}r:u:{pseudonym}"
+
+    def _revoked_provider_key(self, provider_session: str) -> str:
+        return f"{self.prefix}r:p:{provider_session}"
+
+
+def _fits(selector: Selector, header: Header) -> bool:
+    match selector:
+        case ClientSessions(client_id):
+            return header.client_id == client_id
+        case SubjectSessions(pseudonyms):
+            return header.pseudonym in pseudonyms
+        case OneSession() | ProviderSessions() | AllSessions():
+            return True
+        case _:
+            assert_never(selector)
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, int(seconds * 1_000))
+
+
+def _bytes(reply: object) -> bytes:
+    if not isinstance(reply, bytes):
+        raise StoreUnavailableError(StoreFault.PROTOCOL)
+    return reply
+
+
+def _text(reply: object) -> str:
+    return _bytes(reply).decode("utf-8", "replace")
+
+
+def _instant(reply: object) -> Instant:
+    """Read a moment; what is none counts as the end of time, so that it revokes and does not pardon."""
+    if reply is None:
+        return -1.0
+    try:
+        return float(_bytes(reply))
+    except ValueError:
+        return float("inf")
+
+
+def _ended_at(ended: object, client_id: str) -> Instant:
+    """Return when everybody, or every session of this client, was revoked last."""
+    if isinstance(ended, dict):
+        pairs = list(ended.items())
+    elif isinstance(ended, list):
+        # A pipeline's raw reply: names and values in turn.
+        pairs = list(zip(ended[::2], ended[1::2], strict=True))
+    else:
+        raise StoreUnavailableError(StoreFault.PROTOCOL)
+    wanted = (b"all", f"c:{client_id}".encode())
+    return max((_instant(moment) for name, moment in pairs if name in wanted), default=-1.0)
+
+
+def _literal(pattern: str) -> str:
+    return "".join(f"\\{sign}" if sign in "*?[]\\^" else sign for sign in pattern)

@@ -1,0 +1,251 @@
+"""A session as bytes that only the browser's ticket opens.
+
+    version (1) · length of header (2) · header · nonce (12) · sealed claims and tag
+
+The header is in clear, so that sessions can be listed, counted and ended without opening
+them; it is authenticated with the claims. Claims are sealed by AES-256-GCM under a key derived (HKDF,
+RFC 5869) from a server secret *and* the ticket. Who holds a dump of the store and the
+secret still opens nothing: the ticket is in the browser alone. A record moved to another
+ticket's name, cut short or changed in one bit does not open, and is nobody's session.
+
+What a header says before the record was opened is a claim of the store, good for
+listings and never for a decision. Writing records is `redis_store`'s business.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from gateway.identity import Birthdate, Gender, Identity, Scope
+from gateway.instant import Instant
+from gateway.session.session import Session
+from gateway.session.ticket import Ticket
+
+NONCE_BYTES = 12
+SECRET_BYTES = 32
+"""Fewest bytes of a secret."""
+_FEWEST_SIGNS = 8
+"""Fewest different characters of a secret: random ones have about twice as many, `changeme` and its like fewer."""
+
+_VERSION = 1
+_PADDING = 64
+"""Claims are filled up to a multiple of this: the length of an address says too much about where someone lives."""
+_LARGEST_RECORD = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """One server secret and the short name records carry of it."""
+
+    id: str
+    value: bytes
+
+    def __repr__(self) -> str:
+        """Say which, never what."""
+        return f"Secret({self.id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The server's secrets: the first seals, all open."""
+
+    all: tuple[Secret, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Secrets:
+        """Read one secret a line; empty lines and lines that begin with `#` are passed over.
+
+        Raises:
+            ValueError: there is none, or one is short, too regular to be random, or there twice. Says
+                each by its line, and no secret.
+
+        """
+        mistakes: list[str] = []
+        found: dict[str, Secret] = {}
+        for number, raw in enumerate(text.splitlines(), start=1):
+            line = raw.strip()
+            if not line or line.startswith("#"):
+                continue
+            value = line.encode()
+            secret = cls._named(value)
+            if len(value) < SECRET_BYTES:
+                mistakes.append(f"line {number}: a secret of {len(value)} bytes, {SECRET_BYTES} or more are needed")
+            elif len(set(value)) < _FEWEST_SIGNS:
+                mistakes.append(
+                    f"line {number}: a secret this regular is not random, make one with `openssl rand -hex 32`"
+                )
+            elif secret.id in found:
+                mistakes.append(f"line {number}: a secret that is there already")
+            found.setdefault(secret.id, secret)
+        if not found:
+            mistakes.append("no secret, make one with `openssl rand -hex 32`")
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return cls(tuple(found.values()))
+
+    @classmethod
+    def single(cls, random: bytes) -> Secrets:
+        """Make secrets of random bytes that nobody keeps, for a store that does not outlive the process."""
+        if len(random) < SECRET_BYTES:
+            raise ValueError(f"a secret is made of {SECRET_BYTES} bytes or more, not {len(random)}")
+        return cls((cls._named(random),))
+
+    @staticmethod
+    def _named(value: bytes) -> Secret:
+        return Secret(hmac.digest(value, b"sekisho.secret.id.v1", sha256).hex()[:8], value)
+
+    @property
+    def first(self) -> Secret:
+        """The one that seals."""
+        return self.all[0]
+
+    def get(self, secret_id: str) -> Secret | None:
+        """Return the secret of that id, or `None` where it has been retired."""
+        return next((secret for secret in self.all if secret.id == secret_id), None)
+
+    def pseudonym(self, client_id: str, subject: str) -> str:
+        """Name a person in logs and listings without telling who: a keyed hash, 32 hexadecimal digits."""
+        return _pseudonym(self.first, client_id, subject)
+
+    def pseudonyms(self, client_id: str, subject: str) -> tuple[str, ...]:
+        """Return every pseudonym that sessions of this subject may bear, newest secret first."""
+        return tuple(_pseudonym(secret, client_id, subject) for secret in self.all)
+
+
+def _pseudonym(secret: Secret, client_id: str, subject: str) -> str:
+    # Lengths go in front: else client `a`, subject `bc` and client `ab`, subject `c` were one person.
+    parts = (client_id.encode(), subject.encode())
+    message = b"sekisho.pseudonym.v1" + b"".join(len(part).to_bytes(4) + part for part in parts)
+    return hmac.digest(secret.value, message, sha256).hex()[:32]
+
+
+class Header(msgspec.Struct, frozen=True, array_like=True):
+    """The part of a record that is in clear."""
+
+    secret_id: str
+    client_id: str
+    created_at: Instant
+    authenticated_at: Instant
+    expires_at: Instant
+    pseudonym: str
+
+
+class _Claims(msgspec.Struct, frozen=True, array_like=True):
+    """The part that is sealed."""
+
+    subject: str
+    asked: tuple[str, ...]
+    name: str | None
+    address: str | None
+    birthdate: tuple[int, int | None, int | None] | None
+    gender: str | None
+    acr: str | None
+    provider_session: str | None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_header = msgspec.msgpack.Decoder(Header).decode
+_decode_claims = msgspec.msgpack.Decoder(_Claims).decode
+
+
+def seal(session: Session, ticket: Ticket, secret: Secret, nonce: bytes) -> bytes:
+    """Return the record of a session for this ticket.
+
+    `nonce` is 12 random bytes, never used before with the same ticket.
+    """
+    if len(nonce) != NONCE_BYTES:
+        raise ValueError(f"a nonce is {NONCE_BYTES} bytes, not {len(nonce)}")
+    identity = session.identity
+    birthdate = identity.birthdate
+    header = _encode(
+        Header(
+            secret.id,
+            identity.client_id,
+            session.created_at,
+            identity.authenticated_at,
+            session.expires_at,
+            session.pseudonym,
+        )
+    )
+    claims = _encode(
+        _Claims(
+            identity.subject,
+            tuple(sorted(identity.asked)),
+            identity.name,
+            identity.address,
+            None if birthdate is None else (birthdate.year, birthdate.month, birthdate.day),
+            identity.gender,
+            identity.acr,
+            session.provider_session,
+        )
+    )
+    plain = len(claims).to_bytes(4) + claims
+    plain += bytes(-len(plain) % _PADDING)
+    clear = bytes((_VERSION,)) + len(header).to_bytes(2) + header
+    return clear + nonce + AESGCM(_key(secret, ticket)).encrypt(nonce, plain, _associated(clear))
+
+
+def unseal(record: bytes, ticket: Ticket, secrets: Secrets) -> Session | None:
+    """Return the session, or `None` where the record does not open: of another ticket, retired secret, changed, cut."""
+    split = _split(record)
+    if split is None:
+        return None
+    header, clear, rest = split
+    secret = secrets.get(header.secret_id)
+    if secret is None or len(rest) <= NONCE_BYTES:
+        return None
+    try:
+        plain = AESGCM(_key(secret, ticket)).decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], _associated(clear))
+        claims = _decode_claims(plain[4 : 4 + int.from_bytes(plain[:4])])
+        identity = Identity(
+            client_id=header.client_id,
+            subject=claims.subject,
+            authenticated_at=header.authenticated_at,
+            asked=frozenset(map(Scope, claims.asked)),
+            name=claims.name,
+            address=claims.address,
+            birthdate=None if claims.birthdate is None else Birthdate(*claims.birthdate),
+            gender=None if claims.gender is None else Gender(claims.gender),
+            acr=claims.acr,
+        )
+    except (InvalidTag, msgspec.MsgspecError, ValueError):
+        return None
+    return Session(
+        identity=identity,
+        created_at=header.created_at,
+        expires_at=header.expires_at,
+        pseudonym=header.pseudonym,
+        provider_session=claims.provider_session,
+    )
+
+
+def read_header(record: bytes) -> Header | None:
+    """Return what a record says of itself in clear, unproven; `None` where it is no record."""
+    split = _split(record)
+    return None if split is None else split[0]
+
+
+def _split(record: bytes) -> tuple[Header, bytes, bytes] | None:
+    if not 3 < len(record) <= _LARGEST_RECORD or record[0] != _VERSION:
+        return None
+    end = 3 + int.from_bytes(record[1:3])
+    try:
+        return _decode_header(record[3:end]), record[:end], record[end:]
+    except msgspec.MsgspecError:
+        return None
+
+
+def _associated(clear: bytes) -> bytes:
+    return b"sekisho.session.v1" + clear
+
+
+def _key(secret: Secret, ticket: Ticket) -> bytes:
+    return HKDF(SHA256(), 32, salt=secret.value, info=b"sekisho.session.seal.v1").derive(ticket.encode())
