@@ -13,7 +13,7 @@ from enum import StrEnum
 from gateway.instant import Instant
 
 NOT_TOLD: Instant = 0.0
-"""`authenticated_at` where the provider does not say: too long ago for any `signed_in_within`, and no fact to disclose."""
+"""`authenticated_at` where the provider does not say: too long ago for any `signed_in_within`, and nothing to tell."""
 
 
 class Scope(StrEnum):

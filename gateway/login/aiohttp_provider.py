@@ -166,7 +166,7 @@ class AiohttpProvider:
         self._refetched_at: Instant = float("-inf")
 
     async def start(self) -> None:
-        """Begin to keep metadata and keys ready. Returns at once: a provider that is down stops nobody from starting."""
+        """Begin to keep metadata and keys ready. Returns at once: a provider that is down stops nobody."""
         self._refresher = asyncio.get_running_loop().create_task(self._refresh())
 
     async def close(self) -> None:
@@ -332,7 +332,7 @@ class AiohttpProvider:
                 raise ValueError("not JSON by its type")
             members = json.loads(bytes(body))
             if not isinstance(members, dict):
-                raise ValueError("not an object")
+                raise ValueError("not an object")  # noqa: TRY004 (an answer, not an argument)
             good_for = lifetime(response.headers.get("Cache-Control", ""), response.headers.get("Age", ""))
             return _Answer(response.status, members, good_for)
 

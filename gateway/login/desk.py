@@ -5,7 +5,8 @@ back is one of the outcomes in `sign_in`. The order is the point:
 
 1. the state is looked up, and its App, its browser and its single use are settled, before any code is redeemed;
 2. the token answer is believed only after `claims` has checked it, UserInfo only where it is the same person's;
-3. a session is kept under a new ticket before the browser is told of it, and a step-up ends the old one in the same breath.
+3. a session is kept under a new ticket before the browser is told of it, and a step-up ends the old one in the
+   same breath.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ from gateway.login.sign_in import (
 from gateway.policy.policy import Challenge
 from gateway.portal.visit import Visit
 from gateway.route.route import Route
-from gateway.session.session import Found, Session, SessionStore, Unread
+from gateway.session.session import ProviderSessions, Session, SessionStore
 from gateway.session.ticket import TICKET_BYTES, Ticket, find_cookie, find_ticket, new_ticket, ticket_name
 
 MOST_ROUNDS = 3
@@ -240,7 +241,7 @@ class SignInDesk:
         ticket = find_ticket(visit.inbound.cookie, visit.route.session_cookie)
         if ticket is None or used.session_name != ticket_name(ticket):
             return Failed(LoginFailure.EXPIRED, used.return_to)
-        if await self._held(visit, ticket) is None:
+        if await self._held(visit.route, ticket) is None:
             return Failed(LoginFailure.EXPIRED, used.return_to)
         return AlreadySignedIn(used.return_to)
 
@@ -353,7 +354,7 @@ class SignInDesk:
     ) -> SignedIn:
         route, now = visit.route, self._clock()
         old_ticket = find_ticket(visit.inbound.cookie, route.session_cookie)
-        held = await self._held(visit, old_ticket) if old_ticket is not None else None
+        held = await self._held(route, old_ticket) if old_ticket is not None else None
         same = held is not None and held.identity.subject == identity.subject
         session = Session(
             identity=identity,
@@ -368,12 +369,14 @@ class SignInDesk:
         carried_over = False
         if held is not None and old_ticket is not None and same:
             stepped_up = carry_over(held, session)
-            carried_over = await self._sessions.replace(old_ticket, ticket, stepped_up)
+            carried_over = await self._sessions.replace(old_ticket, ticket, stepped_up, begun_at=login.begun_at)
             session = stepped_up if carried_over else session
         if not carried_over:
             # Also where the old one was ended meanwhile: then nothing of it is carried over, and what was just
             # proved with a card stands by itself.
-            await self._sessions.create(ticket, session)
+            if not await self._sessions.create(ticket, session, begun_at=login.begun_at):
+                # Whoever ended this person's sessions meant the sign-in under way as well.
+                _fail(LoginFailure.EXPIRED, login.return_to, check="revoked")
             if held is not None and old_ticket is not None:
                 await self._sessions.delete(old_ticket)
         mark = browser.mark_of(identity.client_id, identity.subject)
@@ -397,13 +400,17 @@ class SignInDesk:
         """
         route = visit.route
         ticket = find_ticket(visit.inbound.cookie, route.session_cookie)
+        held = await self._held(visit.route, ticket) if ticket is not None else None
         ended = 0
-        if ticket is not None and await self._held(visit, ticket) is not None:
+        if ticket is not None and held is not None:
             ended = int(await self._sessions.delete(ticket))
+            if held.provider_session is not None:
+                # The provider's session ends with ours: what else began in it must not live on.
+                ended += await self._sessions.revoke(ProviderSessions(held.provider_session))
         return SignedOut(await self._end_session_url(route) if ended else None, ended)
 
     async def _end_session_url(self, route: Route) -> str | None:
-        """Return where the provider ends its own session (OpenID Connect RP-Initiated Logout 1.0 section 2), if it says."""
+        """Return where the provider ends its own session (RP-Initiated Logout 1.0 section 2), if it says."""
         try:
             metadata = await self._clients[route.client_id].provider.metadata()
         except ProviderUnavailableError:
@@ -429,16 +436,13 @@ class SignInDesk:
         )
         return rebuilt or "/"
 
-    async def _held(self, visit: Visit, ticket: Ticket) -> Session | None:
-        """Return the session this browser has here: of this client, or it is none."""
-        match visit.session:
-            case Found(session=session):
-                held: Session | None = session
-            case Unread():
-                held = await self._sessions.find(ticket)
-            case _:
-                held = None
-        return held if held is not None and held.client_id == visit.route.client_id else None
+    async def _held(self, route: Route, ticket: Ticket) -> Session | None:
+        """Return the session this browser has here: of this client, or it is none.
+
+        Asked of the store and not of memory: what is decided here ends sessions and makes them.
+        """
+        held = await self._sessions.find(ticket)
+        return held if held is not None and held.client_id == route.client_id else None
 
     async def _rounds(self, visit: Visit, challenge: Challenge, now: Instant) -> int:
         """Return which sign-in in a row this one is, that the same rule asks for at once.

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from joserfc import jwk
 from joserfc.errors import JoseError
@@ -147,7 +146,7 @@ def _read_key(member: object) -> SigningKey:
     return signing_key(imported, kid, str(alg))
 
 
-def signing_key(imported: Any, kid: str, alg: str) -> SigningKey:
+def signing_key(imported: object, kid: str, alg: str) -> SigningKey:
     """Return a key of ours, once it can do what its `alg` says.
 
     Raises:

@@ -148,8 +148,9 @@ def share_of(address: str) -> str:
 def may_open(live: int, addresses: int, of_address: int, total: int) -> bool:
     """Whether one more pending login may be opened from an address.
 
-    Up to `total` live ones, anybody may. From there on an address that already has its share (`total` divided by
-    the addresses that have any, at least one) may not; at twice `total`, nobody. A live one never gives way to a stranger.
+    Up to `total` live ones, anybody may. From there on an address that already has its share (`total` divided
+    by the addresses that have any, at least one) may not; at twice `total`, nobody. A live one never gives way
+    to a stranger.
     """
     if live < total:
         return True

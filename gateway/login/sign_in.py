@@ -140,8 +140,10 @@ class SignedOut:
 
 
 class SignIn(Protocol):
-    """What the portal holds. No method raises for bad input, a provider or a store that fails: those are outcomes,
-    but for `sign_out`, which raises `StoreUnavailableError` rather than say that a session has ended.
+    """What the portal holds.
+
+    No method raises for bad input, a provider or a store that fails: those are outcomes. Only `sign_out`
+    raises `StoreUnavailableError`, rather than say that a session has ended.
     """
 
     async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None) -> BeginOutcome:

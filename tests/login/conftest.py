@@ -1,0 +1,167 @@
+"""A desk over real sockets: the stand-in provider, memory stores, and a browser's cookies."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from joserfc.jwk import ECKey
+
+from gateway.config import AppSettings, ProviderSettings
+from gateway.identity import Scope
+from gateway.login.aiohttp_provider import AiohttpProvider
+from gateway.login.desk import Client, SignInDesk, Terms
+from gateway.login.keys import KeySet, signing_key
+from gateway.login.memory_pending import MemoryPendingStore
+from gateway.login.sign_in import Begun, FinishOutcome, SignedIn
+from gateway.policy.policy import Challenge, ChallengeReason, RuleId
+from gateway.portal.visit import OwnPage, Visit
+from gateway.route.route import Route
+from gateway.session.memory_store import MemoryStore
+from gateway.session.session import NoTicket, Session
+from tests.builders import CLIENT, inbound
+from tests.login.stand_in import StandIn
+
+ALL = frozenset(Scope)
+
+
+class Never:
+    """A policy that is not asked."""
+
+    name = "never"
+
+    def fitting(self, *_: object) -> None:
+        """No rule."""
+
+
+def route(host: str = "app.gw.test", client_id: str = CLIENT, name: str = "booking") -> Route:
+    """Return the App's route."""
+    return Route(
+        AppSettings(name, f"https://{host}"), host, client_id, Never(), b"__Host-sekisho", b"__Host-sekisho-login"
+    )
+
+
+def challenge(*scopes: Scope, fresh_within: float | None = None, rule: str = "reserve") -> Challenge:
+    """Return what a rule asks."""
+    return Challenge(
+        RuleId("test", rule), ChallengeReason.SIGN_IN, frozenset({Scope.OPENID, *scopes}), fresh_within=fresh_within
+    )
+
+
+class Clock:
+    """The real clock, and as far ahead of it as a test says."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@dataclass
+class Calls:
+    """What the desk and the provider reported."""
+
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    troubles: list[tuple[str, str]] = field(default_factory=list)
+
+    def called(self, endpoint: str, outcome: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.calls.append((endpoint, outcome))
+
+    def claim_troubled(self, scope: str, trouble: str) -> None:
+        self.troubles.append((scope, trouble))
+
+
+@dataclass
+class Browser:
+    """Cookies of one browser, and what it did."""
+
+    route: Route
+    cookies: dict[str, str] = field(default_factory=dict)
+    address: str = "198.51.100.7"
+
+    def visit(self, path: str = "/reserve/42") -> Visit:
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = [("Cookie", cookie)] if cookie else []
+        return Visit(
+            self.route,
+            inbound(path, *headers, host=self.route.host, client=self.address),
+            NoTicket(),
+            OwnPage(),
+        )
+
+    def take(self, outcome: Begun | FinishOutcome) -> None:
+        """Keep the cookies an outcome sets."""
+        if isinstance(outcome, Begun | SignedIn) and outcome.cookie is not None:
+            self.cookies["__Host-sekisho-login"] = outcome.cookie
+        if isinstance(outcome, SignedIn):
+            self.cookies["__Host-sekisho"] = outcome.ticket
+
+
+@dataclass
+class House:
+    """A desk, what it stands on, and a browser before it."""
+
+    desk: SignInDesk
+    stand_in: StandIn
+    provider: AiohttpProvider
+    pending: MemoryPendingStore
+    sessions: MemoryStore
+    clock: Clock
+    calls: Calls
+    browser: Browser
+    settings: ProviderSettings
+
+    async def begin(self, asked: Challenge | None = None, back: str | None = None) -> str:
+        begun = await self.desk.begin(self.browser.visit(), asked or challenge(), back)
+        assert isinstance(begun, Begun), begun
+        self.browser.take(begun)
+        return begun.location
+
+    async def finish(self, query: bytes) -> FinishOutcome:
+        outcome = await self.desk.finish(self.browser.visit("/.sekisho/callback"), query)
+        self.browser.take(outcome)
+        return outcome
+
+    async def sign_in(self, asked: Challenge | None = None, back: str | None = None) -> FinishOutcome:
+        return await self.finish(self.stand_in.authorize(await self.begin(asked, back)))
+
+    async def session(self) -> Session | None:
+        ticket = self.browser.cookies.get("__Host-sekisho")
+        return await self.sessions.find(ticket) if ticket else None
+
+
+def new_keys(kid: str = "c1") -> KeySet:
+    """Return a set of one new key."""
+    return KeySet((signing_key(ECKey.generate_key("P-256", auto_kid=False), kid, "ES256"),))
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    """A desk with nobody signed in."""
+    keys = new_keys()
+    clock, calls = Clock(), Calls()
+    stand_in = StandIn(CLIENT, keys.public_jwks, clock)
+    await stand_in.start()
+    settings = ProviderSettings(issuer=stand_in.issuer, client_id=CLIENT, timeout=2.0)
+    provider = AiohttpProvider(settings, keys, clock=clock, random=secrets.token_bytes, meter=calls)
+    pending = MemoryPendingStore()
+    sessions = MemoryStore(idle=1800, clock=clock, monotonic=time.monotonic)
+    desk = SignInDesk(
+        {CLIENT: Client(settings, keys, provider)},
+        pending,
+        sessions,
+        Terms("/.sekisho/", 28_800),
+        pseudonym=lambda client, subject: f"p-{client}-{subject}",
+        clock=clock,
+        random=secrets.token_bytes,
+        observer=calls,
+    )
+    yield House(desk, stand_in, provider, pending, sessions, clock, calls, Browser(route()), settings)
+    await provider.close()
+    await sessions.close()
+    await stand_in.stop()
