@@ -10,7 +10,7 @@ export PYTHON
 
 # Debian's packages, by what needs them: what=package, see tools/need.
 FOR_VENV := python:ensurepip=python3-venv python:venv=python3-venv
-FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx openssl=openssl \
+FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx systemd-analyze=systemd \
 	file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk
 FOR_LONG_TESTS := $(FOR_TESTS) php=php-cli wrk=wrk
 FOR_BENCH := redis-server=redis-server nginx=nginx wrk=wrk taskset=util-linux

@@ -1,0 +1,202 @@
+"""The nginx configuration we hand out, run by a real nginx in front of a socket that writes down what it gets."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.conftest import free_port, program
+
+CONFIG = Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "sekisho.conf"
+NAME = "yoyaku.city.example.lg.jp"
+
+
+@dataclass
+class Recorder:
+    """An application of one answer: keeps the heads it was sent."""
+
+    port: int
+    heads: list[bytes] = field(default_factory=list)
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        kept = Recorder(listener.getsockname()[1])
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        head = b""
+                        while b"\r\n\r\n" not in head and (part := connection.recv(65536)):
+                            head += part
+                        if head:
+                            kept.heads.append(head)
+                            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield kept
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+    start = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start - dt.timedelta(minutes=5))
+        .not_valid_after(start + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    chain, private = folder / "fullchain.pem", folder / "privkey.pem"
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return chain, private
+
+
+@dataclass(frozen=True)
+class Front:
+    """A running nginx."""
+
+    port: int
+    plain_port: int
+    chain: Path
+
+    def ask(self, request: bytes, name: str = NAME) -> bytes:
+        context = ssl.create_default_context(cafile=str(self.chain))
+        with (
+            socket.create_connection(("127.0.0.1", self.port), 5) as raw,
+            context.wrap_socket(raw, server_hostname=name) as connection,
+        ):
+            connection.sendall(request)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.fixture
+def front(tmp_path: Path, recorder: Recorder) -> Iterator[Front]:
+    port, plain_port = free_port(), free_port()
+    chain, private = certificate(tmp_path)
+    shipped = CONFIG.read_text()
+    for written, here in (
+        ("listen [::]:443 ssl default_server;", ""),
+        ("listen [::]:443 ssl http2;", ""),
+        ("listen [::]:80;", ""),
+        ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
+        ("listen 80;", f"listen 127.0.0.1:{plain_port};"),
+        ("/etc/ssl/sekisho/fullchain.pem", str(chain)),
+        ("/etc/ssl/sekisho/privkey.pem", str(private)),
+        ("server 127.0.0.1:8080;", f"server 127.0.0.1:{recorder.port};"),
+    ):
+        assert written in shipped, f"the configuration no longer says `{written}`"
+        shipped = shipped.replace(written, here)
+    temporary = "".join(
+        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    whole = tmp_path / "nginx.conf"
+    whole.write_text(
+        f"daemon off; master_process off; pid {tmp_path}/nginx.pid; error_log stderr;"
+        f"events {{}} http {{ {temporary}\n{shipped}\n}}"
+    )
+    nginx = program("nginx")
+    checked = subprocess.run([nginx, "-t", "-c", whole], capture_output=True, text=True, check=False, timeout=20)
+    assert checked.returncode == 0, checked.stderr
+    assert "[warn]" not in checked.stderr
+    process = subprocess.Popen([nginx, "-c", whole], stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                pytest.fail(f"nginx ended with {process.wait(0.05)}")
+        yield Front(port, plain_port, chain)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def lines(head: bytes) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in head.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        found.setdefault(name.lower(), []).append(value.strip())
+    return found
+
+
+def test_what_a_client_says_of_itself_is_not_passed_on_as_ours(front: Front, recorder: Recorder) -> None:
+    """The forwarding headers are nginx's own words, once each; forged ones are gone."""
+    request = (
+        f"GET / HTTP/1.1\r\nHost: {NAME}\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: http\r\n"
+        "X-Forwarded-Host: elsewhere.example\r\nForwarded: for=203.0.113.9\r\nX-Real-IP: 203.0.113.9\r\n"
+        "X-Request-Id: 0123456789abcdef0123\r\nX_Verified_Subject: forged\r\nConnection: close\r\n\r\n"
+    )
+
+    answer = front.ask(request.encode())
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    told = lines(recorder.heads[-1])
+    assert told["host"] == [NAME]
+    assert told["x-forwarded-for"] == ["127.0.0.1"]
+    assert told["x-forwarded-proto"] == ["https"]
+    assert told["x-request-id"] != ["0123456789abcdef0123"]
+    assert not {"x-forwarded-host", "forwarded", "x-real-ip", "x_verified_subject"} & told.keys()
+
+
+@pytest.mark.parametrize(
+    "target", ["/a%2Fb", "//double", "/a/../b", "/%E6%B8%8B?x=%41", "/static/..;/reserve", "/a%5cb", "/A%c3%a9?"]
+)
+def test_the_target_arrives_as_it_was_sent(front: Front, recorder: Recorder, target: str) -> None:
+    """The gateway judges what the browser sent, not what nginx made of it."""
+    front.ask(f"GET {target} HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n".encode())
+
+    assert recorder.heads[-1].startswith(f"GET {target} HTTP/1.1\r\n".encode())
+
+
+def test_a_websocket_keeps_its_upgrade(front: Front, recorder: Recorder) -> None:
+    """An upgrade is passed on, and a request without one asks for none."""
+    front.ask(f"GET /ws HTTP/1.1\r\nHost: {NAME}\r\nUpgrade: websocket\r\nConnection: upgrade, close\r\n\r\n".encode())
+    front.ask(f"GET / HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n".encode())
+
+    upgraded, plain = (lines(head) for head in recorder.heads)
+    assert (upgraded["upgrade"], upgraded["connection"]) == (["websocket"], ["upgrade"])
+    assert not {"upgrade", "connection"} & plain.keys()
+
+
+def test_a_strange_name_gets_no_certificate(front: Front) -> None:
+    """Who asks for another name learns nothing, not even ours."""
+    with pytest.raises(ssl.SSLError):
+        front.ask(b"GET / HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n", name="elsewhere.example")
+
+
+def test_plain_http_is_sent_to_https(front: Front) -> None:
+    """308 keeps the method: a form posted to http is not turned into a GET."""
+    with socket.create_connection(("127.0.0.1", front.plain_port), 5) as connection:
+        connection.sendall(f"POST /reserve HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 0\r\n\r\n".encode())
+        answer = connection.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 308")
+    assert f"Location: https://{NAME}/reserve\r\n".encode() in answer
