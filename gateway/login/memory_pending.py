@@ -22,84 +22,85 @@ class MemoryPendingStore:
     """A `PendingStore` of dictionaries, each in the order its entries end."""
 
     def __init__(self, *, total: int = PENDING_IN_TOTAL, per_browser: int = PENDING_PER_BROWSER) -> None:
+        """Begin empty, with the caps of `pending`."""
         self._total = total
         self._per_browser = per_browser
-        self._live: dict[str, tuple[Instant, str, PendingLogin]] = {}
-        self._used: dict[str, tuple[Instant, UsedLogin]] = {}
+        self._kept: dict[str, tuple[Instant, str, PendingLogin | UsedLogin]] = {}
         self._rounds: dict[str, tuple[Instant, Round]] = {}
         self._addresses: Counter[str] = Counter()
         self._browsers: dict[str, list[str]] = {}
 
     async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> bool:
-        """Keep a pending login; False, and nothing kept, where `may_open` says no."""
+        """See `PendingStore`."""
         self._forget(now)
         share = share_of(address)
         own = self._browsers.get(login.browser, [])
-        full = len(own) >= self._per_browser
-        freed = self._live[own[0]][1] if full else None
-        of_address = self._addresses[share] - (freed == share)
-        if not may_open(len(self._live) - full, len(self._addresses), of_address, self._total):
+        evicted = own[0] if len(own) >= self._per_browser else None
+        of_address = self._addresses[share] - (evicted is not None and self._kept[evicted][1] == share)
+        live = len(self._kept) - (evicted is not None)
+        if not may_open(live, len(self._addresses), of_address, self._total):
             return False
-        if full:
-            self._drop(own[0])
+        if evicted is not None:
+            self._drop(evicted)
         name = state_name(state)
-        self._live[name] = (now + PENDING_SECONDS, share, login)
+        self._kept[name] = (now + PENDING_SECONDS, share, login)
         self._addresses[share] += 1
         self._browsers.setdefault(login.browser, []).append(name)
         return True
 
     async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | None:
-        """Return what waits under a state: unused, used, or nothing."""
-        name = state_name(state)
-        if name in self._used:
-            ends, used = self._used[name]
-            return used if now < ends else None
-        if name in self._live:
-            ends, _, login = self._live[name]
-            return login if now < ends else None
-        return None
+        """See `PendingStore`."""
+        ends, _, kept = self._kept.get(state_name(state), (0.0, "", None))
+        return kept if now < ends else None
 
     async def use(self, state: str, login: PendingLogin, now: Instant) -> bool:
-        """Mark a login that `find` returned as used; True for exactly one caller, ever."""
+        """See `PendingStore`."""
         name = state_name(state)
-        if name not in self._live or now >= self._live[name][0]:
+        ends, share, kept = self._kept.get(name, (0.0, "", None))
+        if not isinstance(kept, PendingLogin) or now >= ends:
             return False
-        self._drop(name)
-        self._used[name] = (now + PENDING_SECONDS, UsedLogin(login.browser, login.host, login.return_to))
-        while len(self._used) > 2 * self._total:
-            del self._used[next(iter(self._used))]
+        self._leave_browser(name, login.browser)
+        # Taken out first, so that the dictionary stays in the order its entries end. It still counts: two
+        # requests that make and spend a login are cheaper than one that only makes it.
+        del self._kept[name]
+        self._kept[name] = (now + PENDING_SECONDS, share, UsedLogin(login.browser, login.host, login.return_to))
         return True
 
     async def settle(self, state: str, used: UsedLogin, now: Instant) -> None:
-        """Remember what came of a used login."""
+        """See `PendingStore`."""
         name = state_name(state)
-        # Taken out first, so that the dictionary stays in the order its entries end.
-        self._used.pop(name, None)
-        self._used[name] = (now + PENDING_SECONDS, used)
+        entry = self._kept.pop(name, None)
+        if entry is not None:
+            self._kept[name] = (now + PENDING_SECONDS, entry[1], used)
 
     async def remember_round(self, session_name: str, made: Round, now: Instant) -> None:
-        """Remember which sign-in made a session."""
+        """See `PendingStore`."""
         self._rounds.pop(session_name, None)
         self._rounds[session_name] = (now + PENDING_SECONDS, made)
+        while len(self._rounds) > 2 * self._total:
+            del self._rounds[next(iter(self._rounds))]
 
     async def find_round(self, session_name: str, now: Instant) -> Round | None:
-        """Return which sign-in made a session, if that was within `PENDING_SECONDS`."""
+        """See `PendingStore`."""
         ends, made = self._rounds.get(session_name, (0.0, None))
         return made if now < ends else None
 
     def _drop(self, name: str) -> None:
-        _, share, login = self._live.pop(name)
+        _, share, kept = self._kept.pop(name)
         self._addresses[share] -= 1
         if not self._addresses[share]:
             del self._addresses[share]
-        own = self._browsers[login.browser]
-        own.remove(name)
+        self._leave_browser(name, kept.browser)
+
+    def _leave_browser(self, name: str, browser: str) -> None:
+        own = self._browsers.get(browser, [])
+        if name in own:
+            own.remove(name)
         if not own:
-            del self._browsers[login.browser]
+            self._browsers.pop(browser, None)
 
     def _forget(self, now: Instant) -> None:
-        while self._live and next(iter(self._live.values()))[0] <= now:
-            self._drop(next(iter(self._live)))
-        for kept in (self._used, self._rounds):
-            while kept and next(iter(kept.values()))[0] <= now:
-                del kept[next(iter(kept))]
+        while self._kept and next(iter(self._kept.values()))[0] <= now:
+            self._drop(next(iter(self._kept)))
+        while self._rounds and next(iter(self._rounds.values()))[0] <= now:
+            del self._rounds[next(iter(self._rounds))]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from joserfc.jwk import ECKey
 
-from gateway.config import AppSettings, ProviderSettings
+from gateway.config import ProviderSettings
 from gateway.identity import Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.desk import Client, SignInDesk, Terms
@@ -22,26 +22,16 @@ from gateway.portal.visit import OwnPage, Visit
 from gateway.route.route import Route
 from gateway.session.memory_store import MemoryStore
 from gateway.session.session import NoTicket, Session
-from tests.builders import CLIENT, inbound
+from tests.builders import CLIENT, app, inbound
+from tests.builders import route as a_route
 from tests.login.stand_in import StandIn
 
 ALL = frozenset(Scope)
 
 
-class Never:
-    """A policy that is not asked."""
-
-    name = "never"
-
-    def fitting(self, *_: object) -> None:
-        """No rule."""
-
-
 def route(host: str = "app.gw.test", client_id: str = CLIENT, name: str = "booking") -> Route:
     """Return the App's route."""
-    return Route(
-        AppSettings(name, f"https://{host}"), host, client_id, Never(), b"__Host-sekisho", b"__Host-sekisho-login"
-    )
+    return a_route(app=app(name=name, url=f"https://{host}"), host=host, client_id=client_id)
 
 
 def challenge(*scopes: Scope, fresh_within: float | None = None, rule: str = "reserve") -> Challenge:

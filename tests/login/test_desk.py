@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -207,7 +207,7 @@ async def test_a_provider_that_is_down_is_said_at_the_start(house: House) -> Non
     ],
 )
 async def test_an_endpoint_that_answers_nonsense_is_a_provider_that_is_down(
-    house: House, endpoint: str, answer: Any
+    house: House, endpoint: str, answer: Callable[[], web.Response]
 ) -> None:
     """No session, no redirect followed, nothing raised."""
     house.stand_in.spoil.answer = lambda name: answer() if name == endpoint else None

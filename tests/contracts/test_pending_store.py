@@ -1,0 +1,234 @@
+"""What every store of pending logins promises, held against each of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from gateway.errors import StoreUnavailableError
+from gateway.login.memory_pending import MemoryPendingStore
+from gateway.login.pending import (
+    PENDING_SECONDS,
+    Browser,
+    PendingLogin,
+    PendingStore,
+    Round,
+    UsedLogin,
+    random_name,
+)
+from gateway.login.redis_pending import RedisPendingStore
+from gateway.login.sign_in import LoginFailure
+from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
+from gateway.session.seal import Secrets
+from tests.builders import CLIENT, NOON
+from tests.redis_server import RedisServer, cluster_redis, redis_server
+
+SECRETS = Secrets.parse("correct-horse-battery-staple-0123456789")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where logins are kept: `url` is empty for memory."""
+
+    url: str
+    servers: tuple[RedisServer, ...] = ()
+
+
+@pytest.fixture(scope="module", params=["memory", "redis", "cluster"])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """Each deployment, started once."""
+    if request.param == "memory":
+        yield Place("")
+    elif request.param == "redis":
+        with redis_server() as server:
+            yield Place(server.url, (server,))
+    else:
+        with cluster_redis() as cluster:
+            yield Place(cluster.url, tuple(cluster.servers))
+
+
+Opener = Callable[..., Awaitable[PendingStore]]
+
+
+@pytest.fixture
+async def open_store(place: Place) -> AsyncIterator[Opener]:
+    """Opens a store with changed caps; what it keeps is empty at the start."""
+    clients: list[Any] = []
+    for server in place.servers:
+        client = server.client()
+        client.flushall()
+        client.close()
+
+    async def open_it(**caps: Any) -> PendingStore:
+        if not place.url:
+            return MemoryPendingStore(**caps)
+        clients.append(make_redis(parse_redis_url(place.url), RedisOptions(timeout=5.0)))
+        return RedisPendingStore(clients[-1], SECRETS, random=os.urandom, timeout=5.0, **caps)
+
+    yield open_it
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+async def store(open_store: Opener) -> PendingStore:
+    """A store with its usual caps."""
+    return await open_store()
+
+
+def new_state() -> str:
+    """A state nobody had before."""
+    return random_name(os.urandom(32))
+
+
+def login(browser: str = "b1", **changes: Any) -> PendingLogin:
+    """A pending login of a browser."""
+    values: dict[str, Any] = {
+        "browser": browser,
+        "host": "app.gw.test",
+        "client_id": CLIENT,
+        "nonce": "nonce-of-the-test",
+        "verifier": "verifier-of-the-test",
+        "return_to": "/reserve/42?who=佐藤",
+        "rule": "test/reserve",
+        "scopes": ("birthdate", "openid"),
+        "begun_at": NOON,
+        "fresh_within": 300.0,
+    }
+    return PendingLogin(**(values | changes))
+
+
+async def test_what_was_opened_is_found_as_it_was(store: PendingStore) -> None:
+    """Every field of it, under its state and no other."""
+    state = new_state()
+
+    opened = await store.open(state, login(), "198.51.100.7", NOON)
+
+    assert opened
+    assert await store.find(state, NOON + 1) == login()
+    assert await store.find(new_state(), NOON + 1) is None
+
+
+async def test_a_login_is_used_exactly_once(store: PendingStore) -> None:
+    """Whoever comes second is told so, and what came of it can be remembered."""
+    state = new_state()
+    await store.open(state, login(), "198.51.100.7", NOON)
+
+    first = await store.use(state, login(), NOON)
+    second = await store.use(state, login(), NOON)
+    between = await store.find(state, NOON)
+    used = UsedLogin("b1", "app.gw.test", "/a", "session-name", LoginFailure.REFUSED, "server_error")
+    await store.settle(state, used, NOON)
+
+    assert (first, second) == (True, False)
+    assert between == UsedLogin("b1", "app.gw.test", "/reserve/42?who=佐藤")
+    assert await store.find(state, NOON) == used
+
+
+async def test_the_newest_login_of_a_browser_always_works(open_store: Opener) -> None:
+    """One more than its cap ends its own oldest, and nobody else's."""
+    store = await open_store(per_browser=2)
+    states = [new_state() for _ in range(4)]
+    await store.open(states[0], login("other"), "198.51.100.7", NOON)
+
+    for second, state in enumerate(states[1:]):
+        assert await store.open(state, login("mine"), "198.51.100.7", NOON + second)
+
+    found = [await store.find(state, NOON + 5) is not None for state in states]
+    assert found == [True, False, True, True]
+
+
+async def test_at_the_cap_the_busy_are_refused_and_the_others_are_not(open_store: Opener) -> None:
+    """And no live login gives way; at twice the cap nobody is let in."""
+    store = await open_store(total=4)
+    busy = [new_state() for _ in range(4)]
+    for number, state in enumerate(busy):
+        assert await store.open(state, login(f"b{number}"), "203.0.113.9", NOON)
+
+    refused = await store.open(new_state(), login("b9"), "203.0.113.9", NOON)
+    others = [await store.open(new_state(), login(f"o{number}"), f"198.51.100.{number}", NOON) for number in range(5)]
+
+    assert not refused
+    assert others == [True, True, True, True, False]
+    assert [await store.find(state, NOON) for state in busy] == [login(f"b{number}") for number in range(4)]
+
+
+async def test_one_line_of_ipv6_is_one_address(open_store: Opener) -> None:
+    """A /64 has more addresses than the store has places."""
+    store = await open_store(total=2)
+    for number in range(2):
+        assert await store.open(new_state(), login(f"b{number}"), f"2001:db8:1:2::{number}", NOON)
+
+    assert not await store.open(new_state(), login("b8"), "2001:db8:1:2:ffff::8", NOON)
+    assert await store.open(new_state(), login("b9"), "2001:db8:1:3::1", NOON)
+
+
+async def test_used_logins_count_until_they_end(open_store: Opener) -> None:
+    """Else making and spending logins would fill the store past its cap."""
+    store = await open_store(total=1)
+    state = new_state()
+    await store.open(state, login(), "198.51.100.7", NOON)
+    await store.use(state, login(), NOON)
+
+    assert not await store.open(new_state(), login("b2"), "198.51.100.7", NOON)
+    assert await store.open(new_state(), login("b2"), "198.51.100.7", NOON + PENDING_SECONDS + 1)
+
+
+async def test_the_sign_in_that_made_a_session_is_remembered(store: PendingStore) -> None:
+    """For the loop breaker, by the session's name."""
+    made = Round("test/reserve", 2, NOON)
+
+    await store.remember_round("name", made, NOON)
+
+    assert await store.find_round("name", NOON) == made
+    assert await store.find_round("other", NOON) is None
+
+
+async def test_a_dump_of_the_store_tells_nothing(store: PendingStore, place: Place) -> None:
+    """No state, nonce, verifier, target, address or browser secret in any key or value."""
+    browser = Browser(random_name(os.urandom(32)))
+    state = new_state()
+    await store.open(state, login(browser.name), "198.51.100.7", NOON)
+    await store.use(state, login(browser.name), NOON)
+    await store.open(other := new_state(), login(browser.name), "198.51.100.7", NOON)
+
+    dumped = b""
+    for server in place.servers:
+        client = server.client()
+        keys: list[Any] = client.keys("*")
+        for key in keys:
+            dumped += key + b"\n" + bytes(client.dump(key) or b"") + b"\n"
+        client.close()
+
+    for secret in (state, other, "nonce-of-the-test", "verifier-of-the-test", "/reserve", "198.51.100", browser.secret):
+        assert secret.encode() not in dumped
+
+
+async def test_a_record_put_under_another_name_opens_for_nobody(store: PendingStore, place: Place) -> None:
+    """Who can write to Redis cannot make one login of another, nor an unused one of a used one."""
+    if len(place.servers) != 1:
+        return
+    mine, theirs = new_state(), new_state()
+    await store.open(mine, login(), "198.51.100.7", NOON)
+    await store.open(theirs, login("b2"), "198.51.100.7", NOON)
+
+    with place.servers[0].client() as client:
+        ours, others = sorted(client.keys("sekisho:l:s:*"))
+        client.copy(ours, others, replace=True)
+        client.copy(ours, ours.replace(b":s:", b":u:"))
+
+    assert {await store.find(mine, NOON), await store.find(theirs, NOON)} == {None}
+
+
+async def test_a_store_that_is_away_says_so() -> None:
+    """Never that there is no such login."""
+    with redis_server() as server:
+        client = make_redis(parse_redis_url(server.url), RedisOptions(timeout=0.5))
+        store = RedisPendingStore(client, SECRETS, random=os.urandom, timeout=0.5)
+    with pytest.raises(StoreUnavailableError):
+        await store.find(new_state(), NOON)
+    await client.aclose()
