@@ -20,6 +20,7 @@ GATEWAY = ROOT / "gateway"
 TECHNOLOGIES = frozenset(
     {
         "aiohttp",
+        "asyncio",
         "httptools",
         "memory",
         "otel",

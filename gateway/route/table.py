@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from gateway.config import PathSettings
 from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
+from gateway.listen.target import DEFAULT_PATHS
 from gateway.policy.policy import Permit
 from gateway.route.route import Route
 from gateway.session.ticket import Ticket, find_ticket
@@ -26,7 +28,7 @@ class Assertions(Protocol):
 class RouteTable:
     """The routes of one reading of the configuration, and the prefix of our own pages."""
 
-    __slots__ = ("_by_host", "assertions", "portal_prefix", "routes")
+    __slots__ = ("_by_host", "_paths", "assertions", "portal_prefix", "routes")
 
     def __init__(self, routes: Iterable[Route], portal_prefix: str, assertions: Assertions | None = None) -> None:
         """Index the routes.
@@ -44,17 +46,26 @@ class RouteTable:
         for route in self.routes:
             hosts.setdefault(route.host, []).append(route)
         self._by_host: dict[str, tuple[Route, ...]] = {}
+        self._paths: dict[str, PathSettings] = {}
         for host, here in hosts.items():
             if len({route.prefix for route in here}) != len(here):
                 raise ValueError(f"two apps share the URL of `{host}`")
             longest_first = tuple(sorted(here, key=lambda route: -len(route.prefix)))
             self._by_host[host] = longest_first
             # A browser leaves the scheme's default port out; a proxy in front may not.
-            self._by_host[f"{host}:{443 if here[0].app.secure else 80}"] = longest_first
+            default_port = f"{host}:{443 if here[0].app.secure else 80}"
+            self._by_host[default_port] = longest_first
+            paths = {route.app.paths for route in here}
+            if len(paths) == 1 and paths != {DEFAULT_PATHS}:
+                self._paths[host] = self._paths[default_port] = here[0].app.paths
 
     def knows(self, host: str) -> bool:
         """Whether any App lives on this host."""
         return host in self._by_host
+
+    def paths_of(self, host: str) -> PathSettings:
+        """Return how this host's paths may be spelled; the strict way where its Apps disagree."""
+        return self._paths.get(host, DEFAULT_PATHS)
 
     def match(self, host: str, path: str) -> Route | None:
         """Return the App of this host whose prefix is the longest that holds the path, or `None`."""

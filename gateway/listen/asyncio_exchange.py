@@ -1,0 +1,730 @@
+"""One request and its answer, from the accepted head to the access line.
+
+The connection it came on (`httptools_listener`) feeds it the body's bytes; the upstream side
+(`upstream/httptools_forward`) feeds it the answer's. Everything is re-framed: lengths and chunks
+that leave are ours. What is not asked of a request costs it nothing: the fields below that have
+a default are written only by those that need them.
+
+`Expect: 100-continue` ends with us: once policy has let a request pass and its application has
+taken the connection, we say 100 ourselves; a refusal is said before anything was uploaded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Protocol, assert_never
+
+import structlog
+
+from gateway.errors import GatewayError
+from gateway.listen.chunks import ChunkFault, ChunkReader, TrailersTooLongError
+from gateway.listen.gate import Gate
+from gateway.listen.inbound import Arrival, Framing
+from gateway.listen.navigation import Navigation, navigation
+from gateway.observe.access_log import AccessLine
+from gateway.observe.events import Event
+from gateway.pipeline import Answer, AskPortal, Forward, NeedSession, Step, problem
+from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
+from gateway.route.route import Route
+from gateway.route.table import RouteTable
+from gateway.session.session import NoTicket, SessionState
+from gateway.session.ticket import Ticket
+from gateway.upstream.tunnel import OpenStreams
+from gateway.upstream.upstream import AnswerFraming, AnswerHead, Exchanger, Headers
+
+log = structlog.get_logger()
+
+DRAINABLE = 64 * 1024
+"""Bytes of an unwanted body that are read away so that the connection can be kept; a longer one ends it."""
+
+CLIENT_GONE = 499
+"""What the access line says where the client left before the answer began. Never sent."""
+
+_NO_TICKET = NoTicket()
+_STATUS_LINES: Mapping[int, bytes] = {
+    status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
+}
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
+_TROUBLES = {trouble.value: trouble for trouble in Trouble}
+
+# What an answer's trailer must not say: it comes when the head has been acted on (RFC 9110 section 6.5.1).
+_NOT_IN_ANSWER_TRAILERS = frozenset(
+    {b"content-type", b"content-encoding", b"content-range", b"location", b"date", b"expires", b"age", b"vary"}
+)
+
+
+def status_line(status: int) -> bytes:
+    """Return the status line of an answer; the reason phrase is the registry's, not the application's."""
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+
+
+class Client(Protocol):
+    """The connection a request came on."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, if there is still somebody."""
+
+    def pause_upload(self) -> None:
+        """Read no more of the body for now."""
+
+    def resume_upload(self) -> None:
+        """Read on."""
+
+    def exchange_over(self, *, keep_alive: bool) -> None:
+        """The answer is sent; serve the next request, or close."""
+
+    def hang_up(self) -> None:
+        """Close at once and without ceremony: the answer cannot be completed, and the client must see that."""
+
+    def date_line(self) -> bytes:
+        """Return a `Date` line with the present second."""
+
+    def tunnelling(self) -> None:
+        """From now on bytes are bytes."""
+
+    def tunnel_over(self) -> None:
+        """Send what is left and close."""
+
+    def tunnel_half_over(self) -> None:
+        """Send what is left and say that nothing more follows."""
+
+    @property
+    def streams(self) -> OpenStreams:
+        """The worker's open streams."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether connections are to be closed as their requests end."""
+
+    @property
+    def congested(self) -> bool:
+        """Whether the client reads slower than the answer comes."""
+
+
+class Exchange:
+    """One request being served."""
+
+    # Defaults on the class: a request writes only what it needs.
+    state: SessionState = _NO_TICKET
+    ticket: Ticket | None = None
+    upstream: Exchanger | None = None
+    over = False
+    tunnel = False
+    half_closed = False
+    _chunks: ChunkReader | None = None
+    _body_left = 0
+    upload_done = True
+    _discarding = False
+    _waiting = False
+    _held: list[bytes] | None = None
+    _app: Route | None = None
+    _signed_in = False
+    _own_body = False
+    _head = b""
+    _repeatable = False
+    _retried = False
+    _portal_asked = False
+    _token = ""
+    _answer_begun = False
+    _answer_chunked = False
+    _answer_bodyless = False
+    _keep_alive = False
+    _registered = False
+    _task: asyncio.Task[None] | None = None
+    _verdict = "error"
+    _rule = ""
+    _reason = ""
+    _pseudonym = ""
+    _app_name = ""
+    _status = 0
+    _upstream_began = 0.0
+    _upstream_seconds = 0.0
+    _bytes_in = 0
+    _bytes_out = 0
+
+    def __init__(self, client: Client, gate: Gate, arrival: Arrival, table: RouteTable) -> None:
+        self._client = client
+        self._gate = gate
+        self._arrival = arrival
+        self.inbound = arrival.inbound
+        self._table = table
+        self._wall_time = gate.clock()
+        self._began = gate.stopwatch()
+        framing = arrival.inbound.framing
+        if framing is not Framing.EMPTY:
+            self.upload_done = False
+            if framing is Framing.CHUNKED:
+                self._chunks = ChunkReader(gate.limits.headers)
+            else:
+                self._body_left = arrival.inbound.length
+
+    # --- the decision -------------------------------------------------------------------------
+
+    def decide(self) -> None:
+        """Ask the pipeline, and do what it says."""
+        gate = self._gate
+        inbound = self.inbound
+        ticket = self._table.ticket_of(inbound)
+        if ticket is not None:
+            self.ticket = ticket
+            self.state = gate.sessions.peek(ticket, self._wall_time)
+        self._act(gate.step(inbound, self.state, self._wall_time, self._table))
+
+    def _act(self, step: Step) -> None:
+        match step:
+            case Forward():
+                self._forward(step)
+            case AskPortal():
+                self._ask_portal(step.visit)
+            case Answer():
+                self._verdict, self._rule, self._reason = step.verdict, step.rule, step.reason
+                self.answer(step)
+            case NeedSession():
+                self._wait_for_upstream()
+                self._task = asyncio.get_running_loop().create_task(self._load(step.ticket))
+            case _:
+                assert_never(step)
+
+    async def _load(self, ticket: Ticket) -> None:
+        """Ask the store, and step again with the same table."""
+        gate = self._gate
+        try:
+            self.state = await gate.sessions.load(ticket, gate.clock())
+            if self.over:
+                return
+            step = gate.step(self.inbound, self.state, gate.clock(), self._table)
+            if isinstance(step, NeedSession):
+                self.broken("the session was asked for twice")
+                return
+            self._act(step)
+        except Exception:
+            # Whatever it is, nobody passes because of it, and nobody waits for ever.
+            log.exception(Event.BYTE_PATH_FAILED, request_id=self.inbound.request_id)
+            self.broken("")
+
+    def broken(self, why: str) -> None:
+        """Answer 500 where something of ours is wrong, as well as it still can be."""
+        if why:
+            log.error(Event.BYTE_PATH_FAILED, request_id=self.inbound.request_id, why=why)
+        if self.over:
+            return
+        if self._answer_begun:
+            self._cut_short("internal_error")
+            return
+        self._drop_upstream()
+        self._reason = "internal_error"
+        self.answer(problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"))
+
+    # --- the request goes out -----------------------------------------------------------------
+
+    def _forward(self, step: Forward) -> None:
+        inbound = self.inbound
+        self._app = step.route
+        self._app_name = step.route.app.name
+        self._signed_in = step.signed_in
+        self._verdict = "permit"
+        self._rule = str(step.permit.rule)
+        self._pseudonym = step.pseudonym
+        framing = inbound.framing
+        if framing is Framing.EMPTY:
+            if inbound.websocket:
+                self._head = step.head + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+            elif inbound.method in ("GET", "HEAD", "OPTIONS", "DELETE"):
+                self._head = step.head + b"\r\n"
+            else:
+                self._head = step.head + b"Content-Length: 0\r\n\r\n"
+            self._repeatable = inbound.method in _REPEATABLE
+        elif framing is Framing.CHUNKED:
+            self._head = step.head + b"Transfer-Encoding: chunked\r\n\r\n"
+        else:
+            self._head = step.head + b"Content-Length: %d\r\n\r\n" % inbound.length
+        self._own_body = True
+        connection = self._gate.upstreams(step.route).take(self, repeatable=self._repeatable, fresh=False)
+        if connection is None:
+            self._wait_for_upstream()
+        else:
+            self._send(connection)
+
+    def _ask_portal(self, visit: Visit) -> None:
+        self._app_name = visit.route.app.name
+        self._app = None
+        self._portal_asked = True
+        self._classify(visit)
+        gate = self._gate
+        token = self._token = gate.visits.issue(visit)
+        head = gate.portal_head(visit, token)
+        inbound = self.inbound
+        self._own_body = isinstance(visit.purpose, OwnPage) and not inbound.websocket
+        self._repeatable = False
+        if not self._own_body:
+            self._discard_upload()
+        if not self._own_body or inbound.framing is Framing.EMPTY:
+            self._head = head + (
+                b"Content-Length: 0\r\n\r\n" if inbound.method == "POST" and self._own_body else b"\r\n"
+            )
+        elif inbound.framing is Framing.CHUNKED:
+            self._head = head + b"Transfer-Encoding: chunked\r\n\r\n"
+        else:
+            self._head = head + b"Content-Length: %d\r\n\r\n" % inbound.length
+        connection = gate.portal.take(self, repeatable=False, fresh=False)
+        if connection is None:
+            self._wait_for_upstream()
+        else:
+            self._send(connection)
+
+    def _classify(self, visit: Visit) -> None:
+        """Say in the access line what the visit is about."""
+        match visit.purpose:
+            case OwnPage():
+                self._verdict = "portal"
+            case SignInPage(challenge) | FormNotSentPage(challenge):
+                self._verdict = "challenge"
+                self._rule, self._reason = str(challenge.rule), challenge.reason.value
+            case RefusalPage(deny):
+                self._verdict = "deny"
+                self._rule = "" if deny.rule is None else str(deny.rule)
+                self._reason = deny.reasons[0].kind.value
+            case TroublePage(trouble=trouble):
+                self._verdict, self._reason = "error", trouble.value
+            case _:
+                assert_never(visit.purpose)
+
+    def _wait_for_upstream(self) -> None:
+        """Take no more of the body until somebody is there to take it from us."""
+        self._waiting = True
+        if not self.upload_done:
+            self._client.pause_upload()
+
+    def _send(self, connection: Exchanger) -> None:
+        self.upstream = connection
+        self._upstream_began = self._gate.stopwatch()
+        uploading = self._own_body and not self.upload_done
+        is_head = self._own_body and self.inbound.method == "HEAD"
+        connection.send(self, self._head, is_head=is_head, uploading=uploading)
+        if uploading and self._arrival.expects_continue and not self._held:
+            self._client.write(_CONTINUE)
+
+    def upstream_ready(self, connection: Exchanger) -> None:
+        """Send what has waited for this connection."""
+        if self.over:
+            connection.abandon()
+            return
+        self._waiting = False
+        self._send(connection)
+        if self._held:
+            held = self._held
+            self._held = None
+            for data in held:
+                if self.upstream is connection:
+                    connection.send_body(data)
+            if self.upload_done and self.upstream is connection:
+                connection.upload_done()
+        if not self.upload_done:
+            self._client.resume_upload()
+
+    def pause_upload(self) -> None:
+        """The application does not keep up."""
+        self._client.pause_upload()
+
+    def resume_upload(self) -> None:
+        """The application has caught up."""
+        self._client.resume_upload()
+
+    # --- the body comes in --------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the body's part of what the client sent, and return what comes behind the body."""
+        chunks = self._chunks
+        rest = b""
+        trailer_lines = b""
+        if chunks is None:
+            left = self._body_left - len(data)
+            if left < 0:
+                rest = data[self._body_left :]
+                data = data[: self._body_left]
+                left = 0
+            self._body_left = left
+            done = left == 0
+            body = data
+            framed = data
+        else:
+            try:
+                body = chunks.feed(data)
+            except TrailersTooLongError:
+                self._bad_upload(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers")
+                return b""
+            except ChunkFault:
+                self._bad_upload(HTTPStatus.BAD_REQUEST, "chunks")
+                return b""
+            done = chunks.complete
+            framed = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            if done:
+                rest = chunks.rest
+                if chunks.trailers and self._app is not None:
+                    trailer_lines = self._gate.trailers(chunks.trailers, self._app)
+                framed += b"0\r\n" + trailer_lines + b"\r\n"
+        self._bytes_in += len(body)
+        limit = self._gate.limits.body
+        if limit is not None and self._bytes_in > limit:
+            self._gate.observer.limited("body")
+            self._bad_upload(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body")
+            return b""
+        if done:
+            self.upload_done = True
+        if self._discarding:
+            return rest
+        upstream = self.upstream
+        if upstream is not None:
+            if framed:
+                upstream.send_body(framed)
+            if done and self.upstream is upstream:
+                upstream.upload_done()
+        elif framed:
+            # Only while a connection is being made: reading is paused, so this is one read's worth.
+            if self._held is None:
+                self._held = []
+            self._held.append(framed)
+        return rest
+
+    def _bad_upload(self, status: HTTPStatus, code: str) -> None:
+        self._drop_upstream()
+        self._reason = code
+        if self._answer_begun:
+            self._cut_short(code)
+            return
+        self._verdict = "error"
+        self.answer(problem(status, code), close=True)
+
+    def _discard_upload(self) -> None:
+        """Read the body away; or, where that would take long, answer and let the connection end."""
+        if self.upload_done:
+            return
+        self._discarding = True
+        self._held = None
+        self._client.resume_upload()
+
+    @property
+    def _can_stay(self) -> bool:
+        """Whether the connection can serve another request once this one is answered."""
+        if not self._arrival.keep_alive or self._client.draining or self.half_closed:
+            return False
+        if self.upload_done:
+            return True
+        # Who was told no instead of 100 may send the body or not, and we could not tell it from a request.
+        return (
+            self._discarding
+            and self._chunks is None
+            and self._body_left <= DRAINABLE
+            and not self._arrival.expects_continue
+        )
+
+    # --- the answer ---------------------------------------------------------------------------
+
+    def answer(self, answer: Answer, *, close: bool = False) -> None:
+        """Answer by ourselves."""
+        self._discard_upload()
+        keep_alive = self._keep_alive = self._can_stay and not close and not answer.close
+        lines = [status_line(answer.status), self._client.date_line()]
+        lines += [b"%b: %b\r\n" % field for field in answer.headers]
+        if answer.status != HTTPStatus.NO_CONTENT:
+            lines.append(b"Content-Length: %d\r\n" % len(answer.body))
+        lines.append(self._connection_line(keep_alive=keep_alive))
+        lines.append(b"\r\n")
+        self._status = answer.status
+        self._answer_begun = True
+        if self.inbound.method != "HEAD":
+            lines.append(answer.body)
+            self._bytes_out = len(answer.body)
+        self._client.write(b"".join(lines))
+        self._finish()
+
+    def _connection_line(self, *, keep_alive: bool) -> bytes:
+        if not keep_alive:
+            return b"Connection: close\r\n"
+        return b"" if self._arrival.minor else b"Connection: keep-alive\r\n"
+
+    def interim_answer(self, status: int, headers: Headers) -> None:
+        """Pass a 1xx on, but for 100: what the client expected, we have answered."""
+        if self.over or self._answer_begun or status == HTTPStatus.CONTINUE or not self._arrival.minor:
+            return
+        if self._portal_asked:
+            return
+        self._client.write(status_line(status) + self._lines(headers) + b"\r\n")
+
+    def _lines(self, headers: Headers) -> bytes:
+        if self._app is None:
+            return self._gate.portal_answer(headers)
+        return self._gate.app_answer(headers, self._app, signed_in=self._signed_in)
+
+    def answer_begins(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:
+        """Send the head, re-framed, and what came of the body with it."""
+        if complete:
+            self.upstream = None
+        if self._app is not None:
+            self._upstream_seconds = self._gate.stopwatch() - self._upstream_began
+        status = self._status = head.status
+        lines = self._lines(head.headers)
+        if b"\r\nDate: " not in lines and b"\r\ndate: " not in b"\r\n" + lines.lower():
+            lines += self._client.date_line()
+        # An early answer: the application has heard enough, and the rest of the body may never come.
+        keep_alive = self._can_stay and (self.upload_done or self._discarding)
+        if self.inbound.websocket:
+            # A refused upgrade leaves no doubt about what the next byte is: there is no next byte.
+            keep_alive = False
+        minor = self._arrival.minor
+        framing = b""
+        bodyless = False
+        if status in (204, 304) or self.inbound.method == "HEAD":
+            bodyless = True
+            if status == 204 or (head.length is None and head.framing is not AnswerFraming.NONE):
+                pass
+            elif complete and head.framing is AnswerFraming.CHUNKED:
+                pass
+            elif head.length is not None:
+                framing = b"Content-Length: %d\r\n" % head.length
+        elif head.length is not None:
+            framing = b"Content-Length: %d\r\n" % head.length
+        elif complete:
+            framing = b"Content-Length: %d\r\n" % len(body)
+        elif minor:
+            framing = b"Transfer-Encoding: chunked\r\n"
+            self._answer_chunked = True
+        else:
+            keep_alive = False
+        self._keep_alive = keep_alive
+        self._answer_begun = True
+        if bodyless:
+            self._answer_bodyless = True
+            body = b""
+        else:
+            self._bytes_out = len(body)
+        if body and self._answer_chunked:
+            body = b"%x\r\n%b\r\n" % (len(body), body)
+        if keep_alive and minor:
+            self._client.write(
+                b"%b%b%b\r\n%b" % (_STATUS_LINES.get(status) or status_line(status), lines, framing, body)
+            )
+        else:
+            self._client.write(
+                b"".join(
+                    (status_line(status), lines, framing, self._connection_line(keep_alive=keep_alive), b"\r\n", body)
+                )
+            )
+        if complete:
+            self._finish()
+        elif self.ticket is not None and self._signed_in:
+            self._registered = True
+            self._client.streams.add(self.ticket, self)
+
+    def answer_goes_on(self, body: bytes) -> None:
+        """Send more of the body."""
+        if self._answer_bodyless or not body:
+            return
+        self._bytes_out += len(body)
+        self._client.write(b"%x\r\n%b\r\n" % (len(body), body) if self._answer_chunked else body)
+
+    def answer_ends(self, trailers: Headers) -> None:
+        """Send the end of the body."""
+        self.upstream = None
+        if self._answer_chunked and not self._answer_bodyless:
+            if trailers:
+                kept = tuple(pair for pair in trailers if pair[0].lower() not in _NOT_IN_ANSWER_TRAILERS)
+                self._client.write(b"0\r\n" + self._lines_of_trailers(kept) + b"\r\n")
+            else:
+                self._client.write(_LAST_CHUNK)
+        self._finish()
+
+    def _lines_of_trailers(self, trailers: Headers) -> bytes:
+        """Return an answer's trailers as lines: what may be in its head, but nothing that a cache or a cookie jar heeds."""
+        names = {name.lower() for name, _ in trailers}
+        if self._app is None or names & {b"set-cookie", b"cache-control", b"www-authenticate", b"clear-site-data"}:
+            return b""
+        return self._gate.app_answer(trailers, self._app, signed_in=False)
+
+    # --- the tunnel ---------------------------------------------------------------------------
+
+    def upgraded(self, headers: Headers, rest: bytes) -> None:
+        """Open the tunnel, if this request asked for one."""
+        if not self.inbound.websocket or self._app is None:
+            upstream = self.upstream
+            self.upstream = None
+            if upstream is not None:
+                upstream.abandon()
+            self._upstream_trouble(Trouble.UPSTREAM_PROTOCOL, HTTPStatus.BAD_GATEWAY)
+            return
+        self.tunnel = True
+        self._answer_begun = True
+        self._status = 101
+        self._upstream_seconds = self._gate.stopwatch() - self._upstream_began
+        self._client.tunnelling()
+        self._client.write(
+            status_line(101)
+            + self._lines(headers)
+            + self._client.date_line()
+            + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+            + rest
+        )
+        self._bytes_out = len(rest)
+        if self.ticket is not None and self._signed_in:
+            self._registered = True
+            self._client.streams.add(self.ticket, self)
+
+    def tunnel_data(self, data: bytes) -> None:
+        """Pass the application's bytes to the client."""
+        self._bytes_out += len(data)
+        self._client.write(data)
+
+    def tunnel_ends(self) -> None:
+        """The application says nothing more."""
+        self._client.tunnel_half_over()
+
+    def feed_tunnel(self, data: bytes) -> None:
+        """Pass the client's bytes to the application."""
+        self._bytes_in += len(data)
+        if self.upstream is not None:
+            self.upstream.send_body(data)
+
+    # --- what goes wrong ----------------------------------------------------------------------
+
+    def upstream_failed(self, error: GatewayError, *, unheard: bool) -> None:
+        """Try again where that is safe; else say what happened."""
+        self.upstream = None
+        if self.over:
+            return
+        if self.tunnel:
+            self._finish_tunnel()
+            return
+        if self._answer_begun:
+            self._cut_short(error.code)
+            return
+        if unheard and self._repeatable and not self._retried and self._app is not None:
+            self._retried = True
+            connection = self._gate.upstreams(self._app).take(self, repeatable=False, fresh=True)
+            if connection is not None:
+                self._send(connection)
+            return
+        self._upstream_trouble(_TROUBLES.get(error.code, Trouble.UPSTREAM_PROTOCOL), error.status)
+
+    def _upstream_trouble(self, trouble: Trouble, status: HTTPStatus) -> None:
+        inbound = self.inbound
+        route = self._app
+        self._verdict, self._reason = "error", trouble.value
+        self._waiting = False
+        if self._portal_asked:
+            self._gate.visits.take(self._token)
+            self.answer(self._plain(HTTPStatus.BAD_GATEWAY))
+            return
+        if route is not None and navigation(inbound) is not Navigation.BACKGROUND:
+            retry_after = 5 if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+            self._ask_portal(Visit(route, inbound, self.state, TroublePage(trouble, status, retry_after)))
+            return
+        self.answer(self._problem(status, trouble.value))
+
+    def _problem(self, status: HTTPStatus, code: str) -> Answer:
+        body = {"type": "about:blank", "title": status.phrase, "status": status.value, "code": code}
+        body["request_id"] = self.inbound.request_id
+        headers: Headers = ((b"Content-Type", b"application/problem+json"), (b"Cache-Control", b"no-store"))
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            headers = (*headers, (b"Retry-After", b"5"))
+        return Answer(status.value, headers, json.dumps(body).encode())
+
+    def _plain(self, status: HTTPStatus) -> Answer:
+        """Return the page of last resort: our own pages do not answer either."""
+        text = (
+            "ただいまご利用になれません。しばらくしてからもう一度お試しください。\n"
+            "This service is not available right now. Please try again later.\n"
+            f"\n{status.value} {self.inbound.request_id}\n"
+        )
+        headers = ((b"Content-Type", b"text/plain; charset=utf-8"), (b"Cache-Control", b"no-store"))
+        return Answer(status.value, headers, text.encode())
+
+    def client_stalled(self) -> None:
+        """The client neither sends nor reads for too long."""
+        self._gate.observer.limited("stream_idle")
+        self._drop_upstream()
+        if self._answer_begun or self.upload_done:
+            self._cut_short("stream_idle")
+            return
+        self._verdict, self._reason = "error", "stream_idle"
+        self.answer(problem(HTTPStatus.REQUEST_TIMEOUT, "stream_idle"), close=True)
+
+    def client_gone(self) -> None:
+        """Nobody is there to hear the rest."""
+        if self.over:
+            return
+        self._drop_upstream()
+        if not self._answer_begun:
+            self._status = CLIENT_GONE
+        if not self.tunnel:
+            self._reason = self._reason or "client_gone"
+        self._done()
+
+    def _cut_short(self, code: str) -> None:
+        """End a begun answer in a way that no client can take for its end."""
+        self._reason = code
+        self._drop_upstream()
+        self._done()
+        self._client.hang_up()
+
+    def cut(self) -> None:
+        """The session is over, and this stream with it."""
+        if not self.over:
+            self._registered = False
+            self._cut_short("session_over")
+
+    def _drop_upstream(self) -> None:
+        upstream = self.upstream
+        self.upstream = None
+        if upstream is not None:
+            upstream.abandon()
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def _finish_tunnel(self) -> None:
+        self._done()
+        self._client.tunnel_over()
+
+    def _finish(self) -> None:
+        self._done()
+        self._client.exchange_over(keep_alive=self._keep_alive)
+
+    def _done(self) -> None:
+        """Write the one access line."""
+        self.over = True
+        if self._task is not None:
+            self._task = None
+        if self._registered:
+            self._client.streams.remove(self)
+        gate = self._gate
+        inbound = self.inbound
+        gate.observer.finished(
+            AccessLine(
+                self._wall_time,
+                inbound.request_id,
+                inbound.client,
+                inbound.method,
+                inbound.host,
+                inbound.target.path,
+                self._status,
+                self._app_name,
+                self._verdict,
+                self._rule,
+                self._reason,
+                self._pseudonym,
+                gate.stopwatch() - self._began,
+                self._upstream_seconds,
+                self._bytes_in,
+                self._bytes_out,
+            )
+        )
+
+
+def date_line(now: float) -> bytes:
+    """Return a `Date` line (RFC 9110 section 6.6.1)."""
+    return b"Date: %b\r\n" % formatdate(now, usegmt=True).encode()

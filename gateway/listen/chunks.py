@@ -1,0 +1,130 @@
+"""A chunked body, taken apart (RFC 9112 section 7.1).
+
+llhttp could do it, but cannot say where the body ends in what it was fed, and behind it the
+next request may have come already. Strict where servers have been fooled: sizes are plain
+hexadecimal, every line ends in CRLF, extensions are dropped, trailers are fields or nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~\x80-\xff]*)?")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*)")
+
+LONGEST_SIZE_LINE = 1024
+"""Bytes of a chunk's size line with its extensions, which nobody uses and we drop."""
+
+
+class ChunkFault(ValueError):
+    """The body is not chunked as the specification says; nothing behind it can be trusted."""
+
+
+class TrailersTooLongError(ChunkFault):
+    """The trailer section is longer than a header section may be."""
+
+
+class _At(Enum):
+    SIZE = 1
+    DATA = 2
+    DATA_END = 3
+    TRAILERS = 4
+    END = 5
+
+
+class ChunkReader:
+    """Takes one body apart, however it was cut on its way."""
+
+    __slots__ = ("_at", "_left", "_limit", "_pending", "rest", "trailers")
+
+    def __init__(self, trailer_limit: int) -> None:
+        self._at = _At.SIZE
+        self._left = 0
+        self._pending = b""
+        self._limit = trailer_limit
+        self.rest = b""
+        """What came behind the body; filled when it is complete."""
+        self.trailers: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last chunk and the trailers have come."""
+        return self._at is _At.END
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the body's bytes in `data`.
+
+        Raises:
+            ChunkFault: the framing is wrong.
+
+        """
+        if self._at is _At.DATA and len(data) < self._left:
+            self._left -= len(data)
+            return data
+        if self._pending:
+            data = self._pending + data
+            self._pending = b""
+        pieces: list[bytes] = []
+        position = 0
+        end = len(data)
+        while True:
+            if self._at is _At.DATA:
+                take = min(self._left, end - position)
+                pieces.append(data[position : position + take])
+                position += take
+                self._left -= take
+                if self._left:
+                    break
+                self._at = _At.DATA_END
+            if self._at is _At.DATA_END:
+                mark = data[position : position + 2]
+                if mark != b"\r\n"[: len(mark)]:
+                    raise ChunkFault("a chunk does not end where its size says")
+                if len(mark) < 2:
+                    self._pending = mark
+                    break
+                position += 2
+                self._at = _At.SIZE
+            if self._at is _At.SIZE:
+                line_end = data.find(b"\r\n", position, position + LONGEST_SIZE_LINE + 2)
+                if line_end < 0:
+                    self._pending = data[position:]
+                    if len(self._pending) > LONGEST_SIZE_LINE or b"\n" in self._pending:
+                        raise ChunkFault("a chunk's size line does not end")
+                    break
+                match = _SIZE_LINE.fullmatch(data, position, line_end)
+                if match is None:
+                    raise ChunkFault("a chunk's size is not a hexadecimal number")
+                position = line_end + 2
+                self._left = int(match[1], 16)
+                self._at = _At.DATA if self._left else _At.TRAILERS
+                continue
+            if self._at is _At.TRAILERS:
+                if data.startswith(b"\r\n", position):
+                    self._finish(data, position + 2)
+                    break
+                section_end = data.find(b"\r\n\r\n", position)
+                if (section_end if section_end >= 0 else end) - position > self._limit:
+                    raise TrailersTooLongError("the trailer section is too long")
+                if section_end < 0:
+                    self._pending = data[position:]
+                    break
+                self.trailers = _fields(data[position:section_end])
+                self._finish(data, section_end + 4)
+                break
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _finish(self, data: bytes, position: int) -> None:
+        self._at = _At.END
+        self.rest = data[position:]
+
+
+def _fields(section: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    fields: list[tuple[bytes, bytes]] = []
+    for line in section.split(b"\r\n"):
+        match = _FIELD.fullmatch(line)
+        if match is None:
+            raise ChunkFault("a trailer is not a field")
+        fields.append((match[1], match[2].rstrip(b" \t")))
+    return tuple(fields)

@@ -1,0 +1,64 @@
+"""Everything the door asks of the rest of the house, in one value.
+
+Composed in `app.py`, faked in tests. A reload makes another and hands it to the listener; a
+request in flight keeps the one it began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.config import Limits
+from gateway.instant import Instant
+from gateway.listen.inbound import Inbound
+from gateway.listen.trust import Trust
+from gateway.observe.access_log import Observer
+from gateway.pipeline import Step
+from gateway.portal.visit import Visit
+from gateway.route.route import Route
+from gateway.route.table import RouteTable
+from gateway.session.session import SessionReader, SessionState
+from gateway.upstream.upstream import Headers, Upstreams
+
+
+class AppAnswer(Protocol):
+    """`headers.app_answer_headers`."""
+
+    def __call__(self, headers: Headers, route: Route, *, signed_in: bool) -> bytes:
+        """Return the answer's header lines."""
+
+
+class Visits(Protocol):
+    """`portal.visits.VisitTable`, as far as the door uses it."""
+
+    def issue(self, visit: Visit) -> str:
+        """Keep a visit and return its one-time token."""
+
+    def take(self, token: str) -> Visit | None:
+        """Forget a visit nobody will come for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What becomes of a request, who answers it, and who is told."""
+
+    table: Callable[[], RouteTable]
+    step: Callable[[Inbound, SessionState, Instant, RouteTable], Step]
+    sessions: SessionReader
+    upstreams: Callable[[Route], Upstreams]
+    """The App's way to its application."""
+    portal: Upstreams
+    visits: Visits
+    portal_head: Callable[[Visit, str], bytes]
+    app_answer: AppAnswer
+    portal_answer: Callable[[Headers], bytes]
+    trailers: Callable[[Headers, Route], bytes]
+    """Lines of those request trailers that the route's application may get."""
+    observer: Observer
+    clock: Callable[[], Instant]
+    stopwatch: Callable[[], float]
+    """A monotonic clock in seconds, for durations."""
+    limits: Limits = Limits()
+    trust: Trust = field(default_factory=lambda: Trust(()))

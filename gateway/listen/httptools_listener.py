@@ -1,0 +1,652 @@
+"""The door: connections come in, and heads on them.
+
+A `ClientConnection` finds where a head ends, has llhttp check its syntax and `inbound` its sense,
+and makes an `Exchange` of it, which does the rest. It feeds llhttp whole heads only: that is the
+pause llhttp's binding does not have, the limit that counts bytes fed, and the end of its
+quadratic joining of what comes in pieces. Refusals of heads are answered here, and lingered on.
+
+A `Listener` has the connections of one worker: it counts them, turns their clock, drains them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+import socket
+from enum import IntEnum
+from http import HTTPStatus
+from itertools import count
+from ssl import SSLContext
+from typing import cast
+
+import httptools
+import structlog
+
+from gateway.listen.asyncio_exchange import Exchange, date_line, status_line
+from gateway.listen.deadlines import Deadlines
+from gateway.listen.gate import Gate
+from gateway.listen.inbound import ALLOW, METHODS, Arrival, HeadReader, Refused, ServerWide
+from gateway.listen.trust import plain_address
+from gateway.observe.access_log import AccessLine
+from gateway.observe.events import Event
+from gateway.session.ticket import Ticket
+from gateway.upstream.tunnel import OpenStreams
+
+log = structlog.get_logger()
+
+LINGER_TIME = 2.0
+"""Seconds a refused client may go on sending into the void before we hang up (RFC 9112 section 9.6)."""
+
+LINGER_BYTES = 1024 * 1024
+"""Bytes it may send meanwhile."""
+
+PIPELINED = 64 * 1024
+"""Bytes of further requests kept while one is being answered; over it, reading waits."""
+
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class _At(IntEnum):
+    HEAD = 0
+    """Waiting for a head, or for the rest of one."""
+    BUSY = 1
+    """A request is being decided on or answered."""
+    TUNNEL = 2
+    LINGER = 3
+    """Answered for good; what comes is thrown away."""
+    CLOSED = 4
+
+
+# As plain integers: an enum's attribute look-up costs more than the comparison it is for.
+_HEAD, _BUSY, _TUNNEL, _LINGER, _CLOSED = (at.value for at in _At)
+
+
+class ClientConnection(asyncio.Protocol):
+    """One client's connection."""
+
+    __slots__ = (
+        "_at",
+        "_buffer",
+        "_exchange",
+        "_gate",
+        "_headers",
+        "_lingered",
+        "_listener",
+        "_parser",
+        "_peer",
+        "_pumping",
+        "_reading_paused",
+        "_scheme",
+        "_stay",
+        "_transport",
+        "congested",
+        "deadline",
+        "slot",
+    )
+
+    def __init__(self, listener: Listener, scheme: str) -> None:
+        self._listener = listener
+        self._gate = listener.gate
+        self._scheme = scheme
+        self._peer = ""
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._exchange: Exchange | None = None
+        self._at: int = _HEAD
+        self._buffer = b""
+        self._pumping = False
+        self._reading_paused = False
+        self._stay = False
+        self._lingered = 0
+        self.congested = False
+        self.deadline = 0.0
+        self.slot = 0
+
+    # --- what the event loop does -------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the connection, and refuse it where there are too many."""
+        # uvloop's transports are none of asyncio's classes, only their like.
+        self._transport = cast("asyncio.Transport", transport)
+        name = transport.get_extra_info("peername")
+        self._peer = plain_address(name[0]) if isinstance(name, tuple) else "unix"
+        refused = self._listener.opened(self, self._peer)
+        if refused is not None:
+            self._refuse(refused)
+            return
+        # A client has this long for its first head, whether it begins at once or not.
+        self._listener.deadlines.arm(self, self._gate.limits.head_time)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes to whoever they are for."""
+        at = self._at
+        if at == _HEAD:
+            self._buffer = self._buffer + data if self._buffer else data
+            self._pump()
+        elif at == _BUSY:
+            exchange = self._exchange
+            if exchange is None or exchange.upload_done:
+                self._buffer += data
+                if len(self._buffer) > PIPELINED:
+                    self._pause_reading()
+                return
+            self._listener.deadlines.arm(self, self._gate.limits.stream_idle)
+            self._feed_body(exchange, data)
+        elif at == _TUNNEL:
+            self._listener.deadlines.arm(self, self._gate.limits.tunnel_idle)
+            if self._exchange is not None:
+                self._exchange.feed_tunnel(data)
+        elif at == _LINGER:
+            self._lingered += len(data)
+            if self._lingered > LINGER_BYTES:
+                self.hang_up()
+
+    def eof_received(self) -> bool:
+        """The client says nothing more; it may still be listening."""
+        exchange = self._exchange
+        if self._at == _TUNNEL and exchange is not None:
+            if exchange.upstream is not None:
+                exchange.upstream.end_tunnel()
+            return True
+        if self._at == _BUSY and exchange is not None and not exchange.over:
+            if exchange.upload_done:
+                exchange.half_closed = True
+                return True
+            # Half a body is no request.
+            exchange.client_gone()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # how it was lost changes nothing
+        """The client is gone."""
+        self._at = _CLOSED
+        self.deadline = 0.0
+        self._transport = None
+        self._buffer = b""
+        exchange = self._exchange
+        self._exchange = None
+        self._listener.closed(self, self._peer)
+        if exchange is not None:
+            exchange.client_gone()
+
+    def pause_writing(self) -> None:
+        """The client reads slower than the answer comes."""
+        self.congested = True
+        exchange = self._exchange
+        if exchange is not None and exchange.upstream is not None:
+            exchange.upstream.pause()
+        self._listener.deadlines.arm(self, self._gate.limits.stream_idle)
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self.congested = False
+        exchange = self._exchange
+        if exchange is not None and exchange.upstream is not None:
+            exchange.upstream.resume()
+
+    def expired(self) -> None:
+        """A clock has run out; which one follows from where we are."""
+        exchange = self._exchange
+        if self._at == _HEAD:
+            if self._buffer:
+                self._gate.observer.limited("head_time")
+                self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "head_time"))
+            else:
+                self._gate.observer.limited("idle")
+                self._close()
+        elif self._at == _BUSY and exchange is not None:
+            if self.congested or not exchange.upload_done:
+                if exchange.over:
+                    self.hang_up()
+                else:
+                    exchange.client_stalled()
+        elif self._at == _TUNNEL and exchange is not None:
+            self._gate.observer.limited("tunnel_idle")
+            exchange.client_gone()
+            self._close()
+        else:
+            self.hang_up()
+
+    # --- heads --------------------------------------------------------------------------------
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note a field: llhttp calls this."""
+        self._headers.append((name, value))
+
+    def _pump(self) -> None:
+        """Serve what has come, one request after the other; a loop, as each may be answered at once."""
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            while self._at == _HEAD and self._buffer and self._read_head():
+                pass
+        finally:
+            self._pumping = False
+
+    def _read_head(self) -> bool:
+        """Serve the request whose head has come; False where more is needed first."""
+        data = self._buffer
+        limits = self._gate.limits
+        if data[0] < 0x21:
+            # One empty line before a request line is ignored, as RFC 9112 section 2.2 wants; no more.
+            if data[:2] == b"\r\n" and (len(data) == 2 or data[2] >= 0x21):
+                if len(data) == 2:
+                    return False
+                data = self._buffer = data[2:]
+            elif data != b"\r":
+                self._refuse(Refused(HTTPStatus.BAD_REQUEST, "request_line"))
+                return False
+        end = data.find(b"\r\n\r\n")
+        line_end = data.find(b"\r\n")
+        if (line_end if line_end >= 0 else len(data)) > limits.request_line:
+            self._gate.observer.limited("request_line")
+            self._refuse(Refused(HTTPStatus.REQUEST_URI_TOO_LONG, "request_line"))
+            return False
+        if (end if end >= 0 else len(data)) - max(line_end, 0) > limits.headers:
+            self._gate.observer.limited("headers")
+            self._refuse(Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers"))
+            return False
+        if end < 0:
+            if not 0x41 <= data[0] <= 0x5A or _BARE_LINE_FEED.search(data):
+                # A TLS greeting on a plain port, or lines that will never end as lines do.
+                self._refuse(Refused(HTTPStatus.BAD_REQUEST, "request_line"))
+            elif self.deadline == 0.0 or self.deadline - self._listener.deadlines.now > limits.head_time:
+                self._listener.deadlines.arm(self, limits.head_time)
+            return False
+        end += 4
+        if end == len(data):
+            head = data
+            self._buffer = b""
+        else:
+            head = data[:end]
+            self._buffer = data[end:]
+        self._accept(head, head[:line_end])
+        return True
+
+    def _accept(self, head: bytes, request_line: bytes) -> None:
+        self._headers = []
+        try:
+            self._parser.feed_data(head)
+        except httptools.HttpParserUpgrade:
+            # The parser believes that what follows is no HTTP. That is for `inbound` to say.
+            self._parser = httptools.HttpRequestParser(self)
+        except httptools.HttpParserError:
+            self._refuse(_fault(request_line))
+            return
+        headers = self._headers
+        if b" \r\n" in head or b"\t\r\n" in head:
+            # llhttp leaves white space behind a value on it (RFC 9110 section 5.5 does not).
+            headers = [(name, value.rstrip(b" \t")) for name, value in headers]
+        listener = self._listener
+        gate = self._gate = listener.gate
+        table = gate.table()
+        arrival = listener.heads.read(
+            request_line, tuple(headers), self._peer, self._scheme, listener.request_id(), table.paths_of
+        )
+        if isinstance(arrival, Arrival):
+            self._at = _BUSY
+            self.deadline = 0.0
+            exchange = self._exchange = Exchange(self, gate, arrival, table)
+            if not exchange.upload_done:
+                # The head's parser never sees the body and would wait for it.
+                self._parser = httptools.HttpRequestParser(self)
+                listener.deadlines.arm(self, gate.limits.stream_idle)
+            elif not arrival.keep_alive:
+                self._parser = httptools.HttpRequestParser(self)
+            try:
+                exchange.decide()
+            except Exception:
+                log.exception(Event.BYTE_PATH_FAILED, request_id=arrival.inbound.request_id)
+                exchange.broken("")
+            if self._buffer and self._exchange is exchange and not exchange.upload_done and self._at == _BUSY:
+                data = self._buffer
+                self._buffer = b""
+                self._feed_body(exchange, data)
+        elif isinstance(arrival, ServerWide):
+            self._answer_server_wide()
+        else:
+            if arrival.code in ("header_count", "body"):
+                gate.observer.limited(arrival.code)
+            self._refuse(arrival)
+
+    def _answer_server_wide(self) -> None:
+        """Answer OPTIONS about ourselves: what methods we carry, and nothing of what is behind us."""
+        self._line(HTTPStatus.NO_CONTENT, "server_wide")
+        self.write(status_line(204) + self.date_line() + b"Allow: " + ALLOW + b"\r\nConnection: close\r\n\r\n")
+        self._linger()
+
+    # --- bodies -------------------------------------------------------------------------------
+
+    def _feed_body(self, exchange: Exchange, data: bytes) -> None:
+        rest = exchange.feed(data)
+        if rest and self._at in (_HEAD, _BUSY):
+            self._buffer = rest + self._buffer
+        if exchange.upload_done:
+            if not self.congested:
+                self.deadline = 0.0
+            if exchange.over and self._exchange is exchange and self._at == _BUSY:
+                # The answer was sent before the unwanted body had been read away.
+                self._next()
+
+    def pause_upload(self) -> None:
+        """Read no more of the body for now."""
+        exchange = self._exchange
+        if exchange is not None and (not exchange.upload_done or exchange.tunnel):
+            self._pause_reading()
+
+    def resume_upload(self) -> None:
+        """Read on."""
+        self._resume_reading()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and self._transport is not None and not self._transport.is_closing():
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused and self._transport is not None and not self._transport.is_closing():
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    # --- answers ------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, if there is still somebody."""
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.write(data)
+
+    def date_line(self) -> bytes:
+        """Return a `Date` line with the present second."""
+        return self._listener.date_line()
+
+    @property
+    def streams(self) -> OpenStreams:
+        """The worker's open streams."""
+        return self._listener.streams
+
+    @property
+    def draining(self) -> bool:
+        """Whether connections are to be closed as their requests end."""
+        return self._listener.draining
+
+    def exchange_over(self, *, keep_alive: bool) -> None:
+        """The answer is sent; serve the next request, or close."""
+        exchange = self._exchange
+        if self._at == _CLOSED or exchange is None:
+            return
+        if not keep_alive:
+            if exchange.upload_done and not self._buffer:
+                self._close()
+            else:
+                self._linger()
+        elif exchange.upload_done:
+            self._next()
+        else:
+            # The rest of an unwanted body comes still.
+            self._resume_reading()
+            self._listener.deadlines.arm(self, self._gate.limits.stream_idle)
+
+    def _next(self) -> None:
+        """Wait for the next request, or go on with the one that has come already."""
+        self._exchange = None
+        self._at = _HEAD
+        if self._listener.draining:
+            self._close()
+            return
+        if self._reading_paused:
+            self._resume_reading()
+        if self._buffer:
+            self._listener.deadlines.arm(self, self._gate.limits.head_time)
+            self._pump()
+        else:
+            self._listener.deadlines.arm(self, self._gate.limits.idle)
+
+    def tunnelling(self) -> None:
+        """From now on bytes are bytes."""
+        self._at = _TUNNEL
+        self._listener.deadlines.arm(self, self._gate.limits.tunnel_idle)
+        if self._buffer and self._exchange is not None:
+            # Bytes that came before the 101: RFC 6455 section 4.1 forbids a client to send them.
+            self._buffer = b""
+        self._resume_reading()
+
+    def tunnel_half_over(self) -> None:
+        """Send what is left and say that nothing more follows."""
+        transport = self._transport
+        if transport is not None and not transport.is_closing() and transport.can_write_eof():
+            transport.write_eof()
+
+    def tunnel_over(self) -> None:
+        """Send what is left and close."""
+        self._close()
+
+    # --- refusals and the end -----------------------------------------------------------------
+
+    def _refuse(self, refused: Refused) -> None:
+        """Say no to a head, or to what will not become one, and mean it."""
+        status = HTTPStatus(refused.status)
+        body = json.dumps(
+            {"type": "about:blank", "title": status.phrase, "status": status.value, "code": refused.code}
+        ).encode()
+        extra = b""
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            extra = b"Allow: " + ALLOW + b"\r\n"
+        elif status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+            extra = b"Retry-After: 5\r\n"
+        self._line(status, refused.code)
+        self.write(
+            b"".join(
+                (
+                    status_line(status),
+                    self.date_line(),
+                    b"Content-Type: application/problem+json\r\nCache-Control: no-store\r\n"
+                    b"X-Content-Type-Options: nosniff\r\n",
+                    extra,
+                    b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body),
+                    body,
+                )
+            )
+        )
+        self._linger()
+
+    def _line(self, status: HTTPStatus, reason: str) -> None:
+        gate = self._gate
+        gate.observer.finished(
+            AccessLine(
+                gate.clock(),
+                self._listener.request_id(),
+                self._peer,
+                "",
+                "",
+                "",
+                status.value,
+                verdict="error",
+                reason=reason,
+            )
+        )
+
+    def _linger(self) -> None:
+        """Half-close, and read what still comes: closing at once would reset the client before it reads our answer."""
+        self._at = _LINGER
+        self._buffer = b""
+        self._exchange = None
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        self._listener.deadlines.arm(self, LINGER_TIME)
+        # Over TLS there is no half-close; there we only go on reading.
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._resume_reading()
+
+    def _close(self) -> None:
+        """Send what is left, then close."""
+        self._at = _CLOSED
+        self._exchange = None
+        if self._transport is not None:
+            self._transport.close()
+            # A client that does not read its answer must not keep us.
+            self._listener.deadlines.arm(self, self._gate.limits.stream_idle)
+
+    def hang_up(self) -> None:
+        """Close at once: what was promised and cannot be kept must not look complete."""
+        self._at = _CLOSED
+        self._exchange = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def close_idle(self) -> None:
+        """Close if no request is being served."""
+        if self._at == _HEAD and not self._buffer:
+            self._close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being served."""
+        return self._at in (_BUSY, _TUNNEL)
+
+    def end(self) -> None:
+        """Close now, whatever is going on."""
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.client_gone()
+        self.hang_up()
+
+
+def _fault(request_line: bytes) -> Refused:
+    """Say what was wrong with a head that llhttp refused, as far as its first line tells."""
+    words = request_line.split(b" ")
+    if len(words) == 3 and _TOKEN.fullmatch(words[0]) and words[2] in (b"HTTP/1.1", b"HTTP/1.0"):
+        if words[0] in (b"CONNECT", b"TRACE"):
+            return Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method")
+        if words[0] not in METHODS:
+            return Refused(HTTPStatus.NOT_IMPLEMENTED, "method")
+    elif len(words) == 3 and re.fullmatch(rb"HTTP/[0-9]\.[0-9]", words[2]):
+        return Refused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "http_version")
+    return Refused(HTTPStatus.BAD_REQUEST, "syntax")
+
+
+class Listener:
+    """The connections of one worker."""
+
+    def __init__(self, gate: Gate, deadlines: Deadlines) -> None:
+        self.gate = gate
+        self.deadlines = deadlines
+        self.streams = OpenStreams()
+        self.draining = False
+        self.heads = HeadReader(gate.limits, gate.trust)
+        self._connections: set[ClientConnection] = set()
+        self._addresses: dict[str, int] = {}
+        self._servers: list[asyncio.Server] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._prefix = secrets.token_hex(6)
+        self._numbers = count(1)
+        self._date_second = -1
+        self._date_line = b""
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def serve(self, sock: socket.socket, *, tls: SSLContext | None = None) -> asyncio.Server:
+        """Accept connections on a bound socket; over TLS where a context is given."""
+        loop = asyncio.get_running_loop()
+        scheme = "http" if tls is None else "https"
+        server = await loop.create_server(
+            lambda: ClientConnection(self, scheme),
+            sock=sock,
+            ssl=tls,
+            backlog=4096,
+        )
+        self._servers.append(server)
+        if self._timer is None:
+            self._tick()
+        return server
+
+    def reload(self, gate: Gate) -> None:
+        """Serve what comes from now on with another gate."""
+        self.gate = gate
+        self.heads = HeadReader(gate.limits, gate.trust)
+
+    def close_idle(self) -> None:
+        """Stop keeping connections: close those that wait, and the others as their requests end."""
+        self.draining = True
+        for connection in tuple(self._connections):
+            connection.close_idle()
+
+    async def drain(self, timeout: float) -> int:  # noqa: ASYNC109  # what is left then is closed, not cancelled
+        """Accept nothing more, let what is going on end, and return how many had to be cut after `timeout` seconds."""
+        for server in self._servers:
+            server.close()
+        self.close_idle()
+        left = 0
+        try:
+            async with asyncio.timeout(timeout):
+                await self._empty.wait()
+        except TimeoutError:
+            left = len(self._connections)
+            for connection in tuple(self._connections):
+                connection.end()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        return left
+
+    def cut(self, ticket: Ticket) -> int:
+        """End every open stream of a session that is over, and return how many there were."""
+        return self.streams.cut(ticket)
+
+    def cut_all(self) -> int:
+        """End every stream that any session opened: what is known of sessions is no longer known."""
+        return self.streams.cut_all()
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self.deadlines.resolution, self._tick)
+        self.deadlines.turn(loop.time())
+
+    # --- what connections ask -----------------------------------------------------------------
+
+    def opened(self, connection: ClientConnection, peer: str) -> Refused | None:
+        """Count a connection in, and say whether it is one too many."""
+        self._connections.add(connection)
+        self._empty.clear()
+        here = self._addresses[peer] = self._addresses.get(peer, 0) + 1
+        gate = self.gate
+        gate.observer.connections(+1)
+        if len(self._connections) > gate.limits.connections:
+            gate.observer.limited("connections")
+            return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "connections")
+        if here > gate.limits.connections_per_address and not gate.trust.trusts(peer):
+            gate.observer.limited("connections_per_address")
+            return Refused(HTTPStatus.TOO_MANY_REQUESTS, "connections_per_address")
+        return None
+
+    def closed(self, connection: ClientConnection, peer: str) -> None:
+        """Count a connection out."""
+        self._connections.discard(connection)
+        left = self._addresses.get(peer, 0) - 1
+        if left > 0:
+            self._addresses[peer] = left
+        else:
+            self._addresses.pop(peer, None)
+        self.gate.observer.connections(-1)
+        if not self._connections:
+            self._empty.set()
+
+    def request_id(self) -> str:
+        """Return an id no other request of any worker has: 12 random digits a process and a number."""
+        return f"{self._prefix}{next(self._numbers):08x}"
+
+    def date_line(self) -> bytes:
+        """Return a `Date` line; made once a second."""
+        second = int(self.gate.clock())
+        if second != self._date_second:
+            self._date_second = second
+            self._date_line = date_line(second)
+        return self._date_line

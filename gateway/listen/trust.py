@@ -1,0 +1,129 @@
+"""Whom we believe about where a request came from.
+
+Nobody by default. A peer in `trusted_proxies` may say whose request it carries
+(`X-Forwarded-For`), how that browser spoke to it (`X-Forwarded-Proto`), and which id the
+request already has (`X-Request-Id`). The host is never taken from a forwarding header, by
+anyone: it chooses the application, so a proxy in front passes `Host` on as it came.
+`Forwarded` (RFC 7239) is not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+import msgspec
+
+LONGEST_CHAIN = 32
+"""Addresses of an `X-Forwarded-For` we look at. A longer chain is nobody's honest way here."""
+
+_REQUEST_ID = re.compile(rb"[0-9A-Za-z_-]{16,64}")
+_WITH_PORT = re.compile(r"(?:\[([^\]]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
+
+
+class Distrust(StrEnum):
+    """Why what a trusted proxy said cannot be used. Reason of a 400: the proxy is set up wrongly."""
+
+    CHAIN = "forwarded_for"
+    SCHEME = "forwarded_proto"
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a request came from, as far as we believe it."""
+
+    client: str
+    scheme: str
+
+
+class Trust:
+    """The addresses whose forwarding headers we believe."""
+
+    __slots__ = ("_known", "_networks")
+
+    def __init__(self, proxies: Iterable[str]) -> None:
+        """Read addresses and networks.
+
+        Raises:
+            ValueError: one of them is neither.
+
+        """
+        self._networks: tuple[IPv4Network | IPv6Network, ...] = tuple(ip_network(proxy) for proxy in proxies)
+        self._known: dict[str, bool] = {}
+
+    def trusts(self, address: str) -> bool:
+        """Say whether this peer is one of the proxies in front of us."""
+        if not self._networks:
+            return False
+        known = self._known.get(address)
+        if known is None:
+            if len(self._known) >= 1024:
+                self._known.clear()
+            known = self._known[address] = self._contains(address)
+        return known
+
+    def _contains(self, address: str) -> bool:
+        plain = _plain(address)
+        if plain is None:
+            return False
+        parsed = ip_address(plain)
+        return any(parsed in network for network in self._networks)
+
+    def origin(
+        self, peer: str, scheme: str, forwarded_for: Sequence[bytes], forwarded_proto: Sequence[bytes]
+    ) -> Origin | Distrust:
+        """Return the browser's address and scheme as a *trusted* `peer` tells them, or why it cannot be used.
+
+        The chain is read from the right, over the proxies we trust, to the first address we do
+        not: that one a trusted proxy saw itself, and everything left of it anybody may have written.
+        """
+        client = peer
+        chain = [part.strip() for part in b",".join(forwarded_for).decode("latin-1").split(",")]
+        if chain != [""]:
+            if len(chain) > LONGEST_CHAIN:
+                return Distrust.CHAIN
+            for part in reversed(chain):
+                address = _plain(part)
+                if address is None:
+                    return Distrust.CHAIN
+                client = address
+                if not self.trusts(address):
+                    break
+        if forwarded_proto:
+            # The nearest proxy's word is the last one; those before it may have come from the browser.
+            last = b",".join(forwarded_proto).rpartition(b",")[2].strip().lower()
+            if last not in (b"http", b"https"):
+                return Distrust.SCHEME
+            scheme = last.decode("ascii")
+        return Origin(client, scheme)
+
+
+def _plain(text: str) -> str | None:
+    """Return an address in its one spelling, without port, brackets and IPv4 mapping, or `None`."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        with_port = _WITH_PORT.fullmatch(text)
+        if with_port is None:
+            return None
+        try:
+            address = ip_address(with_port[1] or with_port[2])
+        except ValueError:
+            return None
+    if address.version == 6:
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        if address.scope_id is not None:
+            return None
+    return str(address)
+
+
+def plain_address(text: str) -> str:
+    """Return a peer's address in its one spelling: `::ffff:192.0.2.1` is `192.0.2.1`; what is no address stays."""
+    return _plain(text) or text
+
+
+def acceptable_request_id(value: bytes) -> bool:
+    """Say whether a trusted proxy's request id is one we can log, forward and show."""
+    return _REQUEST_ID.fullmatch(value) is not None

@@ -1,0 +1,154 @@
+"""What an application's answer is, and who hears it.
+
+An upstream is one place an App can be reached at; several may serve one App. This module has the
+values that pass between the way to the application (`httptools_forward`) and the door
+(`httptools_listener`); which upstream is asked is in `balance`, whether it may be in `breaker`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+
+from gateway.errors import GatewayError
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where an upstream listens: `host` and `port`, or the path of a Unix socket in `unix`."""
+
+    host: str
+    port: int
+    tls: bool = False
+    unix: str = ""
+    prefix: str = ""
+    """Put before each path, without a slash behind it; empty for none."""
+
+    def __str__(self) -> str:
+        if self.unix:
+            return f"unix:{self.unix}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
+
+
+def read_address(url: str) -> Address:
+    """Read an upstream's URL: `http://host:port`, `https://host`, `unix:/path`.
+
+    Raises:
+        ValueError: it is none of these, or has a query, a fragment or credentials.
+
+    """
+    if url.startswith("unix:"):
+        path = url.removeprefix("unix:")
+        if not path.startswith("/"):
+            raise ValueError(f"`{url}` is no upstream: a Unix socket is named as `unix:/path`")
+        return Address("localhost", 0, unix=path)
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"`{url}` is no upstream: `http://host:port`, `https://host:port` or `unix:/path` is")
+    if parts.query or parts.fragment or parts.username is not None or parts.password is not None:
+        raise ValueError(f"`{url}` is no upstream: it must have no credentials, query or fragment")
+    tls = parts.scheme == "https"
+    return Address(parts.hostname, parts.port or (443 if tls else 80), tls, prefix=parts.path.rstrip("/"))
+
+
+class AnswerFraming(Enum):
+    """How the body of an application's answer is delimited (RFC 9112 section 6.3)."""
+
+    NONE = "none"
+    """There is none: HEAD, 204, 304."""
+    COUNTED = "counted"
+    CHUNKED = "chunked"
+    CLOSE = "close"
+    """It ends where the connection does."""
+
+
+class AnswerHead(msgspec.Struct, frozen=True):
+    """The head of an application's answer."""
+
+    status: int
+    headers: Headers
+    framing: AnswerFraming
+    length: int | None = None
+    """What `Content-Length` says; with `NONE`, of a body that does not follow."""
+
+
+class Exchanger(Protocol):
+    """A connection to an application, as the door uses it."""
+
+    def send(self, receiver: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
+        """Begin a request: a whole head, and whether a body will follow in `send_body`."""
+
+    def send_body(self, data: bytes) -> None:
+        """Send framed bytes of the request's body, or bytes of a tunnel."""
+
+    def upload_done(self) -> None:
+        """Say that the request is complete."""
+
+    def end_tunnel(self) -> None:
+        """Say that the client says nothing more in the tunnel."""
+
+    def pause(self) -> None:
+        """Read no more for now."""
+
+    def resume(self) -> None:
+        """Read on."""
+
+    def abandon(self) -> None:
+        """Close: nobody wants the answer any more."""
+
+
+class Upstreams(Protocol):
+    """All the upstreams of one App, or the portal as one."""
+
+    def take(self, receiver: Receiver, *, repeatable: bool, fresh: bool) -> Exchanger | None:
+        """Return a kept connection at once, or `None`, and tell the receiver later.
+
+        `repeatable`: the request may be sent again should the kept connection turn out dead.
+        `fresh`: a kept one has just turned out dead, so make a new one.
+        """
+
+
+class Receiver(Protocol):
+    """Who hears the answer: one client's request. Nothing here may raise."""
+
+    def upstream_ready(self, connection: Exchanger) -> None:
+        """The connection that had to be made first is there."""
+
+    def upstream_failed(self, error: GatewayError, *, unheard: bool) -> None:
+        """There will be no answer, or no more of it.
+
+        `unheard`: a kept connection died before it said a byte, so the application may not even
+        have seen the request.
+        """
+
+    def interim_answer(self, status: int, headers: Headers) -> None:
+        """Tell of a 1xx that is not 101."""
+
+    def answer_begins(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:
+        """Hand over the head, what came of the body with it, and whether that is all."""
+
+    def answer_goes_on(self, body: bytes) -> None:
+        """Hand over more of the body."""
+
+    def answer_ends(self, trailers: Headers) -> None:
+        """Nothing more comes."""
+
+    def upgraded(self, headers: Headers, rest: bytes) -> None:
+        """A 101: from now on bytes are bytes; `rest` came with the head."""
+
+    def tunnel_data(self, data: bytes) -> None:
+        """Hand over what the application says in the tunnel."""
+
+    def tunnel_ends(self) -> None:
+        """The application says nothing more in the tunnel, but may listen still."""
+
+    def pause_upload(self) -> None:
+        """The application does not keep up: send no more until told."""
+
+    def resume_upload(self) -> None:
+        """Send on."""
