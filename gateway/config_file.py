@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from gateway.config import AppSettings, Environment, Mode, ProviderSettings, SecretSource, Settings
 from gateway.loopback import is_loopback
-from gateway.yaml_files import Mistakes, Phrase, read_yaml_file
+from gateway.yaml_files import Phrase, read_yaml_file
 from gateway.yaml_values import Reading, read_values
 
 MAX_SKEW = 120.0
@@ -25,22 +25,13 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _STORES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
 
 
-def read_settings(path: Path, mistakes: Mistakes) -> Settings | None:
-    """Return what a file says, with every mistake in it noted; `None` where there is nothing to speak of.
+def read_settings(path: Path, reading: Reading) -> Settings | None:
+    """Return what a file says, with every value that cannot be read noted; `None` where it is no settings at all.
 
     Settings with a mistake noted may be checked further, and must not be run.
-
-    Relative paths in the file start from the file's own folder. What the settings
-    contradict each other in is noted too.
     """
-    tree = read_yaml_file(path, mistakes)
-    if tree is None:
-        return None
-    reading = Reading(path.parent, mistakes)
-    settings = read_values(Settings, tree, reading)
-    if settings is not None:
-        check_settings(settings, reading)
-    return settings
+    tree = read_yaml_file(path, reading.mistakes)
+    return None if tree is None else read_values(Settings, tree, reading)
 
 
 def check_settings(settings: Settings, reading: Reading) -> None:

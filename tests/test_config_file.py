@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from gateway.config import Environment, Settings
-from gateway.config_file import read_settings
+from gateway.config_file import check_settings, read_settings
 from gateway.yaml_files import Mistakes
+from gateway.yaml_values import Reading
 
 GOOD = """\
 listen: 127.0.0.1:8080
@@ -41,7 +42,10 @@ def read(text: str, tmp_path: Path) -> tuple[Settings | None, list[str]]:
     file = tmp_path / "gateway.yaml"
     file.write_text(text, encoding="utf-8")
     mistakes = Mistakes()
-    settings = read_settings(file, mistakes)
+    reading = Reading(tmp_path, mistakes)
+    settings = read_settings(file, reading)
+    if settings is not None:
+        check_settings(settings, reading)
     return settings, [str(mistake).removeprefix(f"{tmp_path}/") for mistake in mistakes]
 
 
@@ -135,5 +139,5 @@ def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     """Not a traceback."""
     mistakes = Mistakes()
 
-    assert read_settings(tmp_path / "none.yaml", mistakes) is None
+    assert read_settings(tmp_path / "none.yaml", Reading(tmp_path, mistakes)) is None
     assert "there is no such file" in mistakes.say()
