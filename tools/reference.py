@@ -18,23 +18,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from gateway import config, errors
+from gateway.observe.prometheus_metrics import Metrics
 from gateway.yaml_values import Bytes, Seconds
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 OPERATIONS_PAGE = ROOT / "docs" / "operations.md"
-METRICS_SOURCE = ROOT / "gateway" / "observe" / "prometheus_metrics.py"
 EVENTS_SOURCE = ROOT / "gateway" / "observe" / "events.py"
-
-METRIC_CLASSES = {
-    "Counter": "counter",
-    "Gauge": "gauge",
-    "Histogram": "histogram",
-    "Summary": "summary",
-    "CounterMetricFamily": "counter",
-    "GaugeMetricFamily": "gauge",
-    "HistogramMetricFamily": "histogram",
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -230,25 +220,26 @@ def event_table() -> str:
 
 
 def metrics() -> tuple[Metric, ...]:
-    """Return every metric that the metrics file makes, read from its source."""
-    found = []
-    for node in ast.walk(ast.parse(METRICS_SOURCE.read_bytes())):
-        match node:
-            case ast.Call(
-                func=ast.Name(id=cls) | ast.Attribute(attr=cls),
-                args=[ast.Constant(value=str(name)), ast.Constant(value=str(says)), *rest],
-                keywords=keywords,
-            ) if cls in METRIC_CLASSES:
-                kind = METRIC_CLASSES[cls]
-                given = [keyword.value for keyword in keywords if keyword.arg in ("labelnames", "labels")]
-                labels: tuple[str, ...] = ()
-                for value in (*rest, *given):
-                    if isinstance(value, ast.List | ast.Tuple):
-                        labels = tuple(each.value for each in value.elts if isinstance(each, ast.Constant))  # type: ignore[misc]
-                full = f"{name}_total" if kind == "counter" and not name.endswith("_total") else name
-                found.append(Metric(full, kind, says, labels))
-            case _:
-                pass
+    """Return every metric: those a registry has from the start, and gauges that the entrances add to it."""
+    found = [
+        Metric(
+            f"{family.name}_total" if family.type == "counter" else family.name,
+            family.type,
+            family.documentation,
+            tuple(getattr(family, "_labelnames", ())),
+        )
+        for family in Metrics("0").collect()
+    ]
+    for path in sorted((ROOT / "gateway").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(attr="gauge"),
+                    args=[ast.Constant(value=str(name)), ast.Constant(value=str(says)), *_],
+                ):
+                    found.append(Metric(name, "gauge", says, ()))
+                case _:
+                    pass
     return tuple(sorted(found, key=lambda metric: metric.name))
 
 
