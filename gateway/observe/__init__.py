@@ -1,1 +1,1 @@
-"""What is told about requests to those who watch: lines, events, numbers; never about a person."""
+"""What is told of the gateway's work: events, access lines, audit, metrics. Start reading at `events`."""

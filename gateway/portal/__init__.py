@@ -1,1 +1,1 @@
-"""Our own pages, under a prefix of every App's host. Start with `visit`; the pages are made in `aiohttp_portal`."""
+"""Our own pages: what a person sees of the gateway. Start reading at `visit`, then `aiohttp_portal`."""

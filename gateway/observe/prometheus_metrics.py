@@ -1,0 +1,249 @@
+"""The metrics of one worker, in a registry of their own, and the observer that feeds them.
+
+On the hot path a finished request is appended to a list and nothing more; the list is folded into
+plain numbers every few hundred requests and whenever somebody looks, and the numbers become
+Prometheus samples only then. Every label has a bounded set of values: names from the settings and
+policies, and closed words. No path, host, address, user agent or person is ever a label.
+"""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+
+from gateway.observe.access_log import AccessLine
+from gateway.observe.audit import audit_entry
+from gateway.observe.events import Event
+from gateway.observe.thread_access_log import AccessLog
+
+BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds of the latency histograms, in seconds."""
+
+FOLD_AT: Final = 256
+"""Finished requests kept before they are folded."""
+
+MOST_SERIES: Final = 2_000
+"""Label combinations of one metric at most. The rest is counted under `other`: a guard, never met in earnest."""
+
+OTHER: Final = "other"
+
+_log = structlog.get_logger()
+
+
+class _Counts:
+    """A counter by labels, as a plain dictionary, bounded."""
+
+    __slots__ = ("documentation", "labels", "name", "values")
+
+    def __init__(self, name: str, documentation: str, labels: tuple[str, ...]) -> None:
+        self.name = name
+        self.documentation = documentation
+        self.labels = labels
+        self.values: dict[tuple[str, ...], float] = {}
+
+    def add(self, key: tuple[str, ...], amount: float = 1) -> None:
+        values = self.values
+        if key not in values and len(values) >= MOST_SERIES:
+            key = (OTHER,) * len(self.labels)
+        values[key] = values.get(key, 0) + amount
+
+    def collect(self) -> CounterMetricFamily:
+        family = CounterMetricFamily(self.name, self.documentation, labels=self.labels)
+        for key, value in self.values.items():
+            family.add_metric(key, value)
+        return family
+
+
+class _Spread:
+    """A histogram by labels, as plain lists, bounded. The last place of a list is the sum."""
+
+    __slots__ = ("documentation", "labels", "name", "values")
+
+    def __init__(self, name: str, documentation: str, labels: tuple[str, ...]) -> None:
+        self.name = name
+        self.documentation = documentation
+        self.labels = labels
+        self.values: dict[tuple[str, ...], list[float]] = {}
+
+    def add(self, key: tuple[str, ...], seconds: float) -> None:
+        found = self.values.get(key)
+        if found is None:
+            if len(self.values) >= MOST_SERIES:
+                key = (OTHER,) * len(self.labels)
+            found = self.values.setdefault(key, [0.0] * (len(BUCKETS) + 2))
+        found[bisect_left(BUCKETS, seconds)] += 1
+        found[-1] += seconds
+
+    def collect(self) -> HistogramMetricFamily:
+        family = HistogramMetricFamily(self.name, self.documentation, labels=self.labels)
+        for key, counts in self.values.items():
+            so_far = 0.0
+            buckets: list[tuple[str, float]] = []
+            for bound, count in zip((*map(str, BUCKETS), "+Inf"), counts[:-1], strict=True):
+                so_far += count
+                buckets.append((bound, so_far))
+            family.add_metric(key, buckets, counts[-1])
+        return family
+
+
+class Metrics:
+    """The numbers of one worker. Methods are for the event loop's thread alone, but for reading `lost`."""
+
+    def __init__(self, version: str, *, lost: Callable[[], int] = lambda: 0) -> None:
+        """Take the gateway's version and how to ask for the number of lost access lines."""
+        self._requests = _Counts(
+            "sekisho_requests", "Requests by App, class of status and verdict", ("app", "status", "verdict")
+        )
+        self._denials = _Counts("sekisho_denials", "Refusals by App, rule and reason", ("app", "rule", "reason"))
+        self._seconds = _Spread(
+            "sekisho_request_seconds", "From the complete head to the last byte of the answer", ("app",)
+        )
+        self._upstream_seconds = _Spread(
+            "sekisho_upstream_seconds", "From the head sent to the application to its answer's head", ("app",)
+        )
+        self._bytes = _Counts("sekisho_bytes", "Bytes of bodies by App and direction", ("app", "direction"))
+        self._sign_ins = _Counts("sekisho_sign_ins", "Steps of sign-ins by App and outcome", ("app", "outcome"))
+        self._provider_calls = _Counts(
+            "sekisho_provider_calls", "Calls to the provider by endpoint and outcome", ("endpoint", "outcome")
+        )
+        self._provider_seconds = _Spread("sekisho_provider_seconds", "Duration of calls to the provider", ("endpoint",))
+        self._sessions = _Counts("sekisho_session_lookups", "Session look-ups by what they found", ("result",))
+        self._limited = _Counts("sekisho_limits_met", "Limits and clocks of the byte path that were met", ("limit",))
+        self._opened = 0
+        self._closed = 0
+        self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        self._version = version
+        self._lost = lost
+        self._lines: list[AccessLine] = []
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self)
+
+    def finished(self, line: AccessLine) -> None:
+        """Count one finished request, soon."""
+        lines = self._lines
+        lines.append(line)
+        if len(lines) >= FOLD_AT:
+            self.fold()
+
+    def connections(self, change: int) -> None:
+        """Count client connections opened (+1) or closed (-1)."""
+        if change > 0:
+            self._opened += change
+        else:
+            self._closed -= change
+
+    def limited(self, limit: str) -> None:
+        """Count a limit of `config.Limits` that was met."""
+        self._limited.add((limit,))
+
+    def sign_in(self, app: str, outcome: str) -> None:
+        """Count a step of a sign-in; `outcome` is a closed word."""
+        self._sign_ins.add((app, outcome))
+
+    def provider_call(self, endpoint: str, outcome: str, seconds: float) -> None:
+        """Count a call to the provider: `endpoint` by name, `outcome` a closed word."""
+        self._provider_calls.add((endpoint, outcome))
+        self._provider_seconds.add((endpoint,), seconds)
+
+    def session_lookup(self, result: str, count: int = 1) -> None:
+        """Count look-ups of sessions: `hit`, `loaded`, `gone`, `unavailable`, or what the cache calls it."""
+        self._sessions.add((result,), count)
+
+    def gauge(self, name: str, documentation: str, read: Callable[[], float]) -> None:
+        """Show a number that somebody else keeps, read whenever somebody looks. `name` begins with `sekisho_`."""
+        self._gauges[name] = (documentation, read)
+
+    def fold(self) -> None:
+        """Turn the finished requests kept so far into numbers."""
+        lines, self._lines = self._lines, []
+        for line in lines:
+            app = line.app
+            self._requests.add((app, _STATUS_CLASS.get(line.status // 100, OTHER), line.verdict))
+            self._seconds.add((app,), line.seconds)
+            if line.upstream_seconds:
+                self._upstream_seconds.add((app,), line.upstream_seconds)
+            if line.bytes_in:
+                self._bytes.add((app, "in"), line.bytes_in)
+            if line.bytes_out:
+                self._bytes.add((app, "out"), line.bytes_out)
+            if line.verdict == "deny":
+                self._denials.add((app, line.rule, line.reason))
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric; Prometheus's client calls it."""
+        self.fold()
+        for family in (
+            self._requests,
+            self._denials,
+            self._seconds,
+            self._upstream_seconds,
+            self._bytes,
+            self._sign_ins,
+            self._provider_calls,
+            self._provider_seconds,
+            self._sessions,
+            self._limited,
+        ):
+            yield family.collect()
+        yield _counter("sekisho_connections_opened", "Client connections accepted", self._opened)
+        yield GaugeMetricFamily("sekisho_connections", "Client connections open now", self._opened - self._closed)
+        yield _counter("sekisho_access_lines_lost", "Access lines that could not be written", self._lost())
+        for name, (documentation, read) in self._gauges.items():
+            yield GaugeMetricFamily(name, documentation, read())
+        build = GaugeMetricFamily("sekisho_build_info", "What is running; always 1", labels=("version", "python"))
+        build.add_metric((self._version, ".".join(map(str, sys.version_info[:3]))), 1)
+        yield build
+
+    def exposition(self) -> bytes:
+        """Return all metrics in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+
+class GatewayObserver:
+    """The `Observer` of the byte path: access log, metrics and audit in one, in under two microseconds."""
+
+    def __init__(self, metrics: Metrics, access_log: AccessLog, audited: Callable[[str], bool]) -> None:
+        """Take where to count, where to write, and which rules (`policy/rule`) want their permits recorded."""
+        self._count = metrics.finished
+        self._put = access_log.put
+        self._audited = audited
+        self.connections = metrics.connections
+        self.limited = metrics.limited
+
+    def finished(self, line: AccessLine) -> None:
+        """Tell everybody of a finished request."""
+        self._count(line)
+        self._put(line)
+        verdict = line.verdict
+        if verdict == "deny" or (verdict == "permit" and self._audited(line.rule)):
+            entry = audit_entry(line, self._audited)
+            if entry is not None:
+                _log.info(
+                    Event.AUDIT,
+                    time=entry.time,
+                    request_id=entry.request_id,
+                    app=entry.app,
+                    rule=entry.rule,
+                    verdict=entry.verdict,
+                    reasons=entry.reasons,
+                    pseudonym=entry.pseudonym,
+                )
+
+
+_STATUS_CLASS: Mapping[int, str] = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
+
+
+def _counter(name: str, documentation: str, value: float) -> CounterMetricFamily:
+    return CounterMetricFamily(name, documentation, value=value)
+
+
+def metric_names(registry: Iterable[Metric]) -> list[str]:
+    """Return the names of metrics as Prometheus spells them, counters with `_total`."""
+    return [f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in registry]

@@ -1,0 +1,96 @@
+"""What may be said in a log line, and what never is.
+
+An event's fields are a closed list, each a code, an id, a count or a pseudonym. A field that is
+not on the list is dropped and its name counted: forgetting to add one loses a number, not a
+person's secret. Error texts are dropped whole: a library's may quote what it was given.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, MutableMapping
+from pathlib import PurePath
+
+FIELDS: Mapping[str, str] = {
+    "address": "a network address of ours or of a client",
+    "app": "an App's name",
+    "attempt": "which attempt it is, from 1",
+    "candidate": "whether a candidate policy spoke",
+    "changed": "names of what changed",
+    "check": "which check a sign-in failed, of a closed list",
+    "code": "an error code",
+    "connections": "a count",
+    "count": "a count",
+    "dropped": "names of fields that were not allowed in this line",
+    "endpoint": "which of the provider's endpoints: its name, not its URL",
+    "ended": "how many sessions ended",
+    "environment": "the provider's environment",
+    "error": "an error's code or class, never its text",
+    "event": "the event's name",
+    "file": "a file of ours",
+    "issuer": "the provider's issuer",
+    "kid": "a key's identifier",
+    "level": "the line's level",
+    "line": "a line of a file of ours",
+    "limit": "a limit's name",
+    "listen": "an address we listen on",
+    "logger": "the library that spoke",
+    "management": "an address we listen on",
+    "mistakes": "a count",
+    "name": "the name of a key, switch, list or limit of ours",
+    "operator": "whose management token was used",
+    "other_person": "whether another person signed in on the same browser",
+    "outcome": "a closed word",
+    "path": "a file of ours",
+    "pid": "a process",
+    "policy": "a policy's name",
+    "pseudonym": "a person, without telling who",
+    "reason": "a closed word, or what an operator gave as reason",
+    "reasons": "closed words",
+    "request_id": "the request",
+    "retry_after": "seconds",
+    "rule": "a rule's name",
+    "seconds": "a duration",
+    "session": "a session's pseudonym",
+    "sessions": "a count",
+    "signal": "a signal's name",
+    "status": "an HTTP status",
+    "store": "a store's address without credentials",
+    "time": "when",
+    "until": "when something ends",
+    "upstream": "an application's address",
+    "verdict": "what was decided",
+    "version": "a version or a content hash",
+    "where": "file, line and function of an error of ours",
+    "worker": "a worker's number",
+}
+"""Every field a log line may have, and what it holds."""
+
+LONGEST = 300
+"""Characters of a text in a log line; what is longer is cut."""
+
+_PLACES = 8
+"""Frames of a traceback that are told, the innermost last."""
+
+
+def allowed(line: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    """Return the line with nothing in it but allowed fields of plain values."""
+    dropped = sorted(name for name in line if name not in FIELDS)
+    kept: dict[str, object] = {name: _plain(value) for name, value in line.items() if name in FIELDS}
+    if dropped:
+        kept["dropped"] = [name[:40] for name in dropped][:10]
+    return kept
+
+
+def where_it_failed(error: BaseException) -> str:
+    """Return the path through our code to an error, without the error's text and without any value."""
+    frames = traceback.extract_tb(error.__traceback__)[-_PLACES:]
+    return " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in frames)
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in list(value)[:20]]
+    return str(value)[:LONGEST]

@@ -1,0 +1,91 @@
+"""Renders pages with Jinja2 and serves the two static files they use; what they say is `pages`' business."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+
+import jinja2
+from aiohttp import web
+
+from gateway.portal.messages import message
+from gateway.portal.pages import Page
+
+_TYPES = {"sekisho.css": "text/css", "gate.svg": "image/svg+xml"}
+
+STATIC_SECONDS = 7 * 86_400
+"""How long a browser may keep a static file. Its address changes with its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A static file, in memory: there are two and they are small."""
+
+    content: bytes
+    type: str
+    version: str
+
+
+class Pages:
+    """Templates and static files of one portal."""
+
+    def __init__(self, prefix: str) -> None:
+        """Read everything at once, so that nothing is read from disk while people wait."""
+        self._prefix = prefix
+        self.assets = {name: _asset(name, type_) for name, type_ in _TYPES.items()}
+        self._environment = jinja2.Environment(
+            loader=jinja2.PackageLoader("gateway.portal"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
+
+    def render(self, page: Page) -> str:
+        """Return the page as HTML."""
+        template = self._environment.get_template(page.template)
+        return template.render(
+            page.values,
+            language=page.language.value,
+            title=page.title,
+            prefix=self._prefix,
+            asset=self.address,
+            t=partial(message, page.language),
+        )
+
+    def address(self, name: str) -> str:
+        """Return a static file's path, with its version."""
+        return f"{self._prefix}static/{name}?v={self.assets[name].version}"
+
+    def response(self, page: Page, form_origins: Iterable[str]) -> web.Response:
+        """Return the page as an answer, with what keeps it from being framed, kept or scripted.
+
+        `form_origins` are where a form of ours may lead by a redirect: Chromium holds `form-action` against
+        each hop, so the provider's origin must be named or the button does nothing.
+        """
+        response = web.Response(text=self.render(page), status=page.status, content_type="text/html", charset="utf-8")
+        response.headers["Content-Language"] = page.language.value
+        response.headers["Content-Security-Policy"] = content_security_policy(form_origins)
+        if page.retry_after is not None:
+            response.headers["Retry-After"] = str(page.retry_after)
+        return response
+
+
+def content_security_policy(form_origins: Iterable[str]) -> str:
+    """Return the policy of our pages (CSP Level 3): our sheet, our picture, our forms, and nothing else."""
+    allowed = " ".join(("'self'", *form_origins))
+    return (
+        "default-src 'none'; style-src 'self'; img-src 'self'; "
+        f"form-action {allowed}; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def _asset(name: str, type_: str) -> Asset:
+    content = (files("gateway.portal") / "static" / name).read_bytes()
+    return Asset(content, type_, hashlib.sha256(content).hexdigest()[:12])

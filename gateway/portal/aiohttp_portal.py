@@ -1,0 +1,489 @@
+"""Our own pages as an aiohttp application: just another upstream of the byte path, behind socketpairs.
+
+Each request brings a one-time token for its `Visit`; without one nothing is answered. What a
+visit is for decides what is made of it, its path only where the browser asked for one of our
+own URLs. Who signs in, and how, is `login`'s business; what pages say is `pages`'; where the
+sockets come from is `app`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol, assert_never
+from urllib.parse import parse_qs
+
+import structlog
+from aiohttp import hdrs, web
+
+from gateway.errors import GatewayError, StoreUnavailableError
+from gateway.instant import Instant
+from gateway.listen.navigation import Navigation, navigation
+from gateway.login.sign_in import (
+    BROWSER_COOKIE_SECONDS,
+    AlreadySignedIn,
+    Begun,
+    Failed,
+    SignedIn,
+    SignIn,
+    is_prefetch,
+)
+from gateway.observe.events import Event
+from gateway.observe.redact import where_it_failed
+from gateway.policy.policy import Deny, Permit
+from gateway.portal import pages
+from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages
+from gateway.portal.asked import Start, next_start, person_of, start_for
+from gateway.portal.cookies import expire_application_cookies, expire_cookie, set_cookie
+from gateway.portal.in_app import in_app_browser
+from gateway.portal.pages import Page
+from gateway.portal.same_site import Sender, sender
+from gateway.portal.visit import (
+    VISIT_HEADER,
+    FormNotSentPage,
+    OwnPage,
+    RefusalPage,
+    SignInPage,
+    Trouble,
+    TroublePage,
+    Visit,
+)
+from gateway.portal.visits import VisitTable
+from gateway.route.route import Route
+from gateway.route.table import RouteTable
+from gateway.session.session import Found, Gone, SessionState, Unavailable, Unread
+from gateway.session.ticket import Ticket, find_ticket
+
+LARGEST_FORM = 64 * 1024
+"""Bytes of a form sent to us. Ours have three short fields; a logout token has a few KiB."""
+
+STORE_RETRY_AFTER = 5
+"""Seconds we ask a person to wait when the session store is away."""
+
+KEYS_SECONDS = 300
+"""How long a reader of our public keys may keep them: well under any overlap of a rotation."""
+
+_LOGOUT_DOMAIN = b"sekisho.logout.form.v1:"
+
+HEADERS: Mapping[str, str] = {
+    "Cache-Control": "private, no-store",
+    "Vary": "Accept-Language, Cookie, User-Agent",
+    # Not `no-referrer`: it would have browsers send `Origin: null` with our own forms. Of a callback's
+    # address with its code, nobody is told more than the origin.
+    "Referrer-Policy": "strict-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+}
+"""On every answer of the portal that does not say otherwise."""
+
+_log = structlog.get_logger()
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class SessionLoader(Protocol):
+    """Who can say what a ticket stands for: the part of `SessionReader` the portal needs."""
+
+    async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
+        """Ask the store."""
+
+
+class SignInObserver(Protocol):
+    """Who counts how sign-ins go."""
+
+    def sign_in(self, app: str, outcome: str) -> None:
+        """One step of a sign-in ended: `begun`, `signed_in`, `already_signed_in`, `signed_out` or a `LoginFailure`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """What the portal stands on."""
+
+    visits: VisitTable
+    sign_in: SignIn
+    sessions: SessionLoader
+    table: Callable[[], RouteTable]
+    """Returns the routes in force now."""
+    form_origins: Callable[[Route], Iterable[str]]
+    """Returns the origins a form of an App may lead to: its provider's."""
+    observer: SignInObserver
+    prefix: str
+    """Begins and ends with `/`."""
+    assertion_jwks: Callable[[Route], bytes] | None = None
+    """Returns the public keys of the assertion, where there are any."""
+    person_code: Callable[[Route, str], str] | None = None
+    """Returns the code of a subject that a person reads out at a counter."""
+    clock: Callable[[], Instant] = time.time
+
+
+def make_portal(behind: Behind) -> web.Application:
+    """Return the application. Serve it with `access_log=None`: the byte path writes the access line."""
+    portal = Portal(behind)
+    prefix = behind.prefix
+    app = web.Application(client_max_size=LARGEST_FORM, middlewares=[portal.answer])
+    # No HEAD where a GET has an effect: a link checker must not begin a sign-in, nor use up a callback.
+    app.router.add_get(f"{prefix}login", portal.login_page, allow_head=False)
+    app.router.add_post(f"{prefix}login", portal.login_form)
+    app.router.add_get(f"{prefix}callback", portal.callback, allow_head=False)
+    app.router.add_get(f"{prefix}logout", portal.logout_page)
+    app.router.add_post(f"{prefix}logout", portal.logout_form)
+    app.router.add_get(f"{prefix}signed-out", portal.signed_out)
+    app.router.add_get(f"{prefix}signed-in", portal.signed_in)
+    app.router.add_get(f"{prefix}me", portal.me)
+    app.router.add_get(f"{prefix}keys/client", portal.keys(behind.sign_in.client_jwks))
+    if behind.assertion_jwks is not None:
+        app.router.add_get(f"{prefix}keys/assertion", portal.keys(behind.assertion_jwks))
+    app.router.add_get(f"{prefix}static/{{name}}", portal.static)
+    return app
+
+
+class Portal:
+    """The handlers. Each takes the visit from its request, and answers with a page, a redirect or a file."""
+
+    def __init__(self, behind: Behind) -> None:
+        self._visits = behind.visits
+        self._sign_in = behind.sign_in
+        self._sessions = behind.sessions
+        self._table = behind.table
+        self._form_origins = behind.form_origins
+        self._observer = behind.observer
+        self._prefix = behind.prefix
+        self._person_code = behind.person_code
+        self._clock = behind.clock
+        self._pages = Pages(behind.prefix)
+
+    @web.middleware
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Take the visit, have it answered, and put our headers on whatever the answer is."""
+        visit = self._visits.take(request.headers.get(VISIT_HEADER, ""))
+        if visit is None:
+            # Nobody but the byte path can reach the socket; whoever sends this is a mistake of ours.
+            return web.Response(status=HTTPStatus.FORBIDDEN, text="no visit\n")
+        request[_VISIT] = visit
+        try:
+            response = await self._answer(visit, request, handler)
+        except web.HTTPException as refused:
+            response = self._page(visit, _plain(visit, refused))
+            if hdrs.ALLOW in refused.headers:
+                response.headers[hdrs.ALLOW] = refused.headers[hdrs.ALLOW]
+        except GatewayError as error:
+            response = self._failed(visit, error)
+        # The last resort of a page: a person gets a sentence and a number, we get the place, nobody a traceback.
+        except Exception as error:  # noqa: BLE001
+            _log.error(
+                Event.PORTAL_FAILED,
+                request_id=visit.inbound.request_id,
+                app=visit.route.name,
+                error=type(error).__name__,
+                where=where_it_failed(error),
+            )
+            response = self._page(visit, pages.plain(visit, "internal", HTTPStatus.INTERNAL_SERVER_ERROR))
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    async def _answer(self, visit: Visit, request: web.Request, handler: Handler) -> web.StreamResponse:
+        match visit.purpose:
+            case OwnPage():
+                return await handler(request)
+            case SignInPage(challenge):
+                start = start_for(visit, challenge)
+                if challenge.needs_notice or in_app_browser(visit.inbound) is not None:
+                    return self._page(visit, pages.notice(visit, start))
+                return await self._begin(visit, start, None)
+            case FormNotSentPage(challenge):
+                return self._page(visit, pages.form_not_sent(visit, start_for(visit, challenge)))
+            case RefusalPage(deny):
+                return self._page(visit, pages.refusal(visit, deny))
+            case TroublePage():
+                return self._page(visit, pages.trouble(visit, visit.purpose))
+            case _:
+                assert_never(visit.purpose)
+
+    async def login_page(self, request: web.Request) -> web.StreamResponse:
+        """Sign in by link: `rd` is where the person wants to be afterwards."""
+        visit = request[_VISIT]
+        if is_prefetch(visit.inbound.headers):
+            return _not_ahead_of_time()
+        if navigation(visit.inbound) is Navigation.BACKGROUND:
+            return _problem(HTTPStatus.UNAUTHORIZED, "sign_in_required")
+        given = _query(visit).get("rd", [])
+        target = self._sign_in.safe_return(visit.route, given[0] if len(given) == 1 else None)
+        session = await self._session(visit)
+        outcome = next_start(visit, target, "GET", session, self._clock(), self._table())
+        return await self._offer(visit, outcome, target, shown=frozenset())
+
+    async def login_form(self, request: web.Request) -> web.StreamResponse:
+        """Begin what a page of ours offered, unless it would ask for more than that page said."""
+        visit = request[_VISIT]
+        form = await _form(request)
+        target = self._sign_in.safe_return(visit.route, form.get("rd"))
+        method = "POST" if form.get("method") == "POST" else "GET"
+        shown = frozenset(form.get("shown", "").split())
+        if sender(visit.inbound, visit.route.origin) is Sender.FOREIGN:
+            # Another site pressed the button: the person has seen no notice.
+            shown = frozenset()
+        session = await self._session(visit)
+        outcome = next_start(visit, target, method, session, self._clock(), self._table())
+        return await self._offer(visit, outcome, target, shown=shown)
+
+    async def callback(self, request: web.Request) -> web.StreamResponse:
+        """Finish a sign-in: the provider sent the browser back."""
+        visit = request[_VISIT]
+        if is_prefetch(visit.inbound.headers):
+            return _not_ahead_of_time()
+        outcome = await self._sign_in.finish(visit, visit.inbound.target.query)
+        route = visit.route
+        match outcome:
+            case SignedIn():
+                self._tell(visit, "signed_in", pseudonym=outcome.session.pseudonym, other_person=outcome.other_person)
+                response = _redirect(outcome.return_to)
+                self._set(response, route.session_cookie, outcome.ticket, route)
+                if outcome.cookie is not None:
+                    self._set(response, route.pending_cookie, outcome.cookie, route, BROWSER_COOKIE_SECONDS)
+                if outcome.other_person:
+                    self._expire_application_cookies(response, visit)
+                return response
+            case AlreadySignedIn():
+                self._tell(visit, "already_signed_in")
+                return _redirect(outcome.return_to)
+            case Failed():
+                return await self._sign_in_failed(visit, outcome)
+            case _:
+                assert_never(outcome)
+
+    async def logout_page(self, request: web.Request) -> web.StreamResponse:
+        """Ask whether to sign out: a GET changes nothing, however it came about."""
+        visit = request[_VISIT]
+        return self._page(visit, pages.logout(visit, logout_token(_ticket(visit))))
+
+    async def logout_form(self, request: web.Request) -> web.StreamResponse:
+        """End the session, if a page of this origin asks for it; an App may have such a form of its own."""
+        visit = request[_VISIT]
+        form = await _form(request)
+        ticket = _ticket(visit)
+        match sender(visit.inbound, visit.route.origin):
+            case Sender.OURS:
+                asked = True
+            case Sender.UNSAID:
+                asked = ticket is None or hmac.compare_digest(
+                    form.get("token", "").encode(), logout_token(ticket).encode()
+                )
+            case Sender.FOREIGN:
+                asked = False
+            case other:
+                assert_never(other)
+        if not asked:
+            return self._page(visit, pages.logout(visit, logout_token(ticket)))
+        ended = await self._sign_in.sign_out(visit)
+        self._tell(visit, "signed_out", sessions=ended.ended)
+        response = _redirect(ended.location or f"{self._prefix}signed-out")
+        cookie = visit.route.session_cookie.decode()
+        response.headers.add(hdrs.SET_COOKIE, expire_cookie(cookie, secure=visit.route.app.secure))
+        self._expire_application_cookies(response, visit)
+        return response
+
+    async def signed_out(self, request: web.Request) -> web.StreamResponse:
+        """Say that the session is over."""
+        visit = request[_VISIT]
+        return self._page(visit, pages.signed_out(visit))
+
+    async def signed_in(self, request: web.Request) -> web.StreamResponse:
+        """Send a person back to the tab with the form."""
+        visit = request[_VISIT]
+        return self._page(visit, pages.signed_in(visit))
+
+    async def me(self, request: web.Request) -> web.StreamResponse:
+        """Show a person what is held of them."""
+        visit = request[_VISIT]
+        session = await self._session(visit)
+        person = person_of(session, visit.route)
+        if person is None or not isinstance(session, Found):
+            return self._page(visit, pages.me(visit, None, ""))
+        code = "" if self._person_code is None else self._person_code(visit.route, person.subject)
+        return self._page(visit, pages.me(visit, session.session, code))
+
+    def keys(self, jwks: Callable[[Route], bytes]) -> Handler:
+        """Return the handler that serves one set of public keys (RFC 7517 section 5)."""
+
+        async def serve(request: web.Request) -> web.StreamResponse:
+            response = web.Response(body=jwks(request[_VISIT].route), content_type="application/jwk-set+json")
+            response.headers[hdrs.CACHE_CONTROL] = f"max-age={KEYS_SECONDS}"
+            # Whoever verifies reads them from elsewhere: an application, the provider.
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+            return response
+
+        return serve
+
+    async def static(self, request: web.Request) -> web.StreamResponse:
+        """Serve one of the two static files."""
+        asset = self._pages.assets.get(request.match_info["name"])
+        if asset is None:
+            raise web.HTTPNotFound
+        response = web.Response(body=asset.content, content_type=asset.type, charset="utf-8")
+        response.headers[hdrs.CACHE_CONTROL] = f"max-age={STATIC_SECONDS}, immutable"
+        response.headers[hdrs.VARY] = "Accept-Encoding"
+        return response
+
+    async def _offer(
+        self, visit: Visit, outcome: Start | Permit | Deny, target: str, *, shown: frozenset[str]
+    ) -> web.StreamResponse:
+        """Begin a sign-in if what it asks was shown, else show it first; where none is needed, go where it led."""
+        match outcome:
+            case Start() if not shown.issuperset(outcome.items):
+                return self._page(visit, pages.notice(visit, outcome))
+            case Start():
+                # The tab with the form is still open: the person goes back to it and sends it again.
+                back = f"{self._prefix}signed-in" if outcome.method == "POST" else target
+                return await self._begin(visit, outcome, back)
+            case Permit():
+                return _redirect(target)
+            case Deny():
+                return self._page(visit, pages.refusal(visit, outcome))
+            case _:
+                assert_never(outcome)
+
+    async def _begin(self, visit: Visit, start: Start, return_to: str | None) -> web.StreamResponse:
+        outcome = await self._sign_in.begin(visit, start.challenge, return_to)
+        match outcome:
+            case Begun():
+                self._tell(visit, "begun", rule=str(start.challenge.rule), reason=start.challenge.reason.value)
+                response = _redirect(outcome.location)
+                if outcome.cookie is not None:
+                    route = visit.route
+                    self._set(response, route.pending_cookie, outcome.cookie, route, BROWSER_COOKIE_SECONDS)
+                return response
+            case Failed():
+                return await self._sign_in_failed(visit, outcome)
+            case _:
+                assert_never(outcome)
+
+    async def _sign_in_failed(self, visit: Visit, failed: Failed) -> web.StreamResponse:
+        self._tell(visit, failed.failure.value, error=failed.error, check=failed.check)
+        start: Start | None = None
+        if failed.failure.can_start_again:
+            target = self._sign_in.safe_return(visit.route, failed.return_to)
+            session = await self._session(visit)
+            outcome = next_start(visit, target, "GET", session, self._clock(), self._table())
+            if isinstance(outcome, Start):
+                start = outcome
+        return self._page(visit, pages.failure(visit, failed, start))
+
+    async def _session(self, visit: Visit) -> SessionState:
+        """Return who is signed in, asking the store where memory does not know."""
+        match visit.session:
+            case Unread(ticket):
+                return await self._sessions.load(ticket, self._clock())
+            case known:
+                return known
+
+    def _failed(self, visit: Visit, error: GatewayError) -> web.Response:
+        _log.warning(Event.PORTAL_FAILED, request_id=visit.inbound.request_id, app=visit.route.name, error=error.code)
+        if isinstance(error, StoreUnavailableError):
+            page = TroublePage(Trouble.STORE_UNAVAILABLE, error.status, STORE_RETRY_AFTER)
+            return self._page(visit, pages.trouble(visit, page))
+        return self._page(visit, pages.plain(visit, "internal", error.status))
+
+    def _page(self, visit: Visit, page: Page) -> web.Response:
+        return self._pages.response(page, self._form_origins(visit.route))
+
+    def _set(
+        self, response: web.StreamResponse, name: bytes, value: str, route: Route, max_age: int | None = None
+    ) -> None:
+        line = set_cookie(name.decode(), value, secure=route.app.secure, max_age=max_age)
+        response.headers.add(hdrs.SET_COOKIE, line)
+
+    def _expire_application_cookies(self, response: web.StreamResponse, visit: Visit) -> None:
+        """End the own sessions of every App on this host: they share the browser's cookies and its person."""
+        for route in self._table().routes:
+            if route.host != visit.route.host:
+                continue
+            for line in expire_application_cookies(
+                route.app.application_cookies, route.prefix, secure=route.app.secure
+            ):
+                response.headers.add(hdrs.SET_COOKIE, line)
+
+    def _tell(self, visit: Visit, outcome: str, **fields: object) -> None:
+        self._observer.sign_in(visit.route.name, outcome)
+        told = {name: value for name, value in fields.items() if value not in ("", None)}
+        _log.info(Event.SIGN_IN, app=visit.route.name, outcome=outcome, request_id=visit.inbound.request_id, **told)
+
+
+_VISIT = web.RequestKey("visit", Visit)
+
+
+def logout_token(ticket: Ticket | None) -> str:
+    """Return what the sign-out form carries: derived from the ticket, which no other site knows."""
+    return "" if ticket is None else hashlib.sha256(_LOGOUT_DOMAIN + ticket.encode()).hexdigest()
+
+
+def _ticket(visit: Visit) -> Ticket | None:
+    return find_ticket(visit.inbound.cookie, visit.route.session_cookie)
+
+
+def _query(visit: Visit) -> Mapping[str, list[str]]:
+    """Return the visit's query; what cannot be read is empty, and so leads nowhere."""
+    try:
+        return parse_qs((visit.inbound.target.query or b"").decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError:
+        return {}
+
+
+async def _form(request: web.Request) -> Mapping[str, str]:
+    """Return the fields of a form of ours, each once.
+
+    Raises:
+        web.HTTPBadRequest: it is none.
+        web.HTTPRequestEntityTooLarge: it is larger than `LARGEST_FORM`.
+
+    """
+    body = await request.read()
+    if body and request.content_type != "application/x-www-form-urlencoded":
+        raise web.HTTPBadRequest
+    try:
+        fields = parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
+    except ValueError as error:
+        raise web.HTTPBadRequest from error
+    if any(len(values) > 1 for values in fields.values()):
+        raise web.HTTPBadRequest
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _redirect(location: str) -> web.Response:
+    """Send the browser on with a GET (RFC 9110 section 15.4.4). Not raised: an exception would lose our cookies."""
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: location})
+
+
+def _not_ahead_of_time() -> web.Response:
+    """Refuse a prefetch: browsers then ask again when the person really goes there."""
+    return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _problem(status: HTTPStatus, code: str) -> web.Response:
+    body = json.dumps({"type": "about:blank", "title": status.phrase, "status": status.value, "code": code})
+    return web.Response(status=status, text=body, content_type="application/problem+json")
+
+
+def _plain(visit: Visit, refused: web.HTTPException) -> Page:
+    """Return the page of an answer that aiohttp itself would have made."""
+    match refused.status:
+        case HTTPStatus.NOT_FOUND:
+            return pages.plain(visit, "not_found", refused.status)
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return pages.plain(visit, "method", refused.status)
+        case HTTPStatus.BAD_REQUEST | HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return pages.plain(visit, "bad_form", refused.status)
+        case _:
+            return pages.plain(visit, "internal", refused.status)
+
+
+__all__ = ["HEADERS", "Behind", "SessionLoader", "SignInObserver", "logout_token", "make_portal"]

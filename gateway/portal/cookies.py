@@ -1,0 +1,47 @@
+"""The Set-Cookie lines of our pages (RFC 6265bis section 4.1), and those that end an application's own.
+
+Written by hand because one answer may have to expire one name at several paths, which the
+standard library's cookie jar cannot say.
+"""
+
+from __future__ import annotations
+
+import re
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
+_EXPIRED = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+
+
+def set_cookie(name: str, value: str, *, secure: bool, max_age: int | None = None) -> str:
+    """Return the line that sets a cookie of ours; without `max_age` (seconds) it ends with the browser.
+
+    `Lax`, not `Strict`: the provider's redirect back to us is a cross-site navigation.
+
+    Raises:
+        ValueError: the name or the value has a character that a cookie cannot carry.
+
+    """
+    if _TOKEN.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
+        raise ValueError(f"cookie `{name}` cannot carry its name or its value")
+    line = f"{name}={value}; Path=/; HttpOnly; SameSite=Lax"
+    if max_age is not None:
+        line += f"; Max-Age={max_age}"
+    return f"{line}; Secure" if secure else line
+
+
+def expire_cookie(name: str, *, secure: bool) -> str:
+    """Return the line that ends a cookie of ours. A `__Host-` name is only heard with Secure and Path=/."""
+    line = f"{name}=; Path=/; HttpOnly; SameSite=Lax; {_EXPIRED}"
+    return f"{line}; Secure" if secure else line
+
+
+def expire_application_cookies(names: tuple[str, ...], prefix: str, *, secure: bool) -> list[str]:
+    """Return the lines that end an App's own cookies where it is known to set them.
+
+    A browser only ends a cookie of the same path: the root, where most frameworks set theirs, and the
+    path the App lives under, with and without its slash. One set for a parent domain is beyond us.
+    """
+    paths = ["/"] if prefix == "/" else ["/", prefix, f"{prefix}/"]
+    ending = f"; {_EXPIRED}; Secure" if secure else f"; {_EXPIRED}"
+    return [f"{name}=; Path={path}{ending}" for name in names if _TOKEN.fullmatch(name) for path in paths]

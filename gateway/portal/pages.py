@@ -1,0 +1,248 @@
+"""What each page says, as values. The sentences are in `messages/`, their form in `templates/`.
+
+One function a page: from a visit and what came of it to a `Page`, which `aiohttp_pages` renders
+and `aiohttp_portal` sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+
+from gateway.identity import Gender, Identity
+from gateway.instant import tokyo_time
+from gateway.login.sign_in import Failed, LoginFailure
+from gateway.policy.policy import Deny, Reason
+from gateway.portal.asked import ITEMS, Start, person_of
+from gateway.portal.in_app import in_app_browser
+from gateway.portal.language import Language, Said, preferred, said
+from gateway.portal.messages import message
+from gateway.portal.visit import Trouble, TroublePage, Visit
+from gateway.route.route import Route
+from gateway.session.session import Session
+
+LONGEST_NAME = 80
+"""Characters of a condition's name on a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page, ready to be rendered."""
+
+    template: str
+    status: int
+    language: Language
+    title: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    retry_after: int | None = None
+    """Seconds, for the Retry-After field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One reason of a refusal as the page shows it."""
+
+    sentence: Said
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A sign-in as its button and the notice around it show it."""
+
+    target: str
+    method: str
+    items: tuple[str, ...]
+    reason: str
+    purpose: Said
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One of the 4情報 on the page of what we hold. `value` is None where we hold none."""
+
+    name: str
+    value: str | None
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a session holds of a person, for that person's eyes."""
+
+    facts: tuple[Fact, ...]
+    since: datetime
+    until: datetime
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherWay:
+    """What a person without a card can do."""
+
+    text: Said
+    url: str
+
+
+def language_of(visit: Visit) -> Language:
+    """Return the language of a visit's page."""
+    accepted = [value for name, value in visit.inbound.headers if name.lower() == b"accept-language"]
+    return preferred(b",".join(accepted).decode("latin-1"))
+
+
+def home_of(route: Route) -> str:
+    """Return the path of the App's own front page."""
+    return "/" if route.prefix == "/" else f"{route.prefix}/"
+
+
+def notice(visit: Visit, start: Start) -> Page:
+    """Ask a person to sign in, saying first what is asked, why and for whom."""
+    language = language_of(visit)
+    return _page("notice", HTTPStatus.UNAUTHORIZED, language, "notice.title", _signing_in(visit, start, language))
+
+
+def form_not_sent(visit: Visit, start: Start) -> Page:
+    """Say that a form was not sent, and how it can be once the person has signed in."""
+    language = language_of(visit)
+    values = _signing_in(visit, start, language)
+    return _page("form_not_sent", HTTPStatus.UNAUTHORIZED, language, "form_not_sent.title", values)
+
+
+def refusal(visit: Visit, deny: Deny, route: Route | None = None) -> Page:
+    """Say no in the conditions' own words, or plainly where a condition has none."""
+    language = language_of(visit)
+    values = _common(visit, route or visit.route, language) | {
+        "reasons": _shown(deny.reasons, language),
+        "retry_after": deny.retry_after,
+        "signed_in": person_of(visit.session, visit.route) is not None,
+    }
+    return _page("refusal", deny.status, language, "refusal.title", values, deny.retry_after)
+
+
+def trouble(visit: Visit, page: TroublePage) -> Page:
+    """Say that something of ours does not work, and what to do."""
+    language = language_of(visit)
+    sent = visit.inbound.method not in ("GET", "HEAD")
+    # An application that did not answer in time may have done what it was asked all the same.
+    unclear = page.trouble in (Trouble.UPSTREAM_TIMEOUT, Trouble.UPSTREAM_PROTOCOL, Trouble.UPSTREAM_UNREACHABLE)
+    values = _common(visit, visit.route, language) | {
+        "trouble": page.trouble.value,
+        "retry_after": page.retry_after,
+        "form_sent": sent and unclear,
+    }
+    return _page("trouble", page.status, language, f"trouble.{page.trouble}.title", values, page.retry_after)
+
+
+def failure(visit: Visit, failed: Failed, start: Start | None) -> Page:
+    """Say why a sign-in ended without a session; `start` is the fresh one its button begins, where one can help."""
+    language = language_of(visit)
+    values = _signing_in(visit, start, language) | {
+        "failure": failed.failure.value,
+        "code": failed.error if failed.failure is not LoginFailure.CANCELLED else "",
+        "retry_after": failed.retry_after,
+    }
+    title = f"failure.{failed.failure}.title"
+    return _page("failure", failed.failure.status, language, title, values, failed.retry_after)
+
+
+def logout(visit: Visit, token: str) -> Page:
+    """Ask whether to sign out; `token` is what only this browser's own page can know."""
+    language = language_of(visit)
+    values = _common(visit, visit.route, language) | {"token": token}
+    return _page("logout", HTTPStatus.OK, language, "logout.title", values)
+
+
+def signed_out(visit: Visit) -> Page:
+    """Say that the session is over."""
+    language = language_of(visit)
+    return _page("signed_out", HTTPStatus.OK, language, "signed_out.title", _common(visit, visit.route, language))
+
+
+def signed_in(visit: Visit) -> Page:
+    """Send a person back to the tab in which a form is waiting."""
+    language = language_of(visit)
+    return _page("signed_in", HTTPStatus.OK, language, "signed_in.title", _common(visit, visit.route, language))
+
+
+def plain(visit: Visit, kind: str, status: int) -> Page:
+    """Say one sentence: `kind` is `not_found`, `method`, `bad_form` or `internal`."""
+    language = language_of(visit)
+    values = _common(visit, visit.route, language) | {"kind": kind}
+    return _page("plain", status, language, f"{kind}.title", values)
+
+
+def me(visit: Visit, session: Session | None, code: str) -> Page:
+    """Show a person what we hold of them; `code` is what they read out at a counter."""
+    language = language_of(visit)
+    held = None if session is None else _held(session, code, language)
+    values = _common(visit, visit.route, language) | {"held": held}
+    return _page("me", HTTPStatus.OK, language, "me.title", values)
+
+
+def _page(
+    template: str,
+    status: int,
+    language: Language,
+    title: str,
+    values: Mapping[str, object],
+    retry_after: int | None = None,
+) -> Page:
+    return Page(f"{template}.html", int(status), language, message(language, title), values, retry_after)
+
+
+def _common(visit: Visit, route: Route, language: Language) -> dict[str, object]:
+    app = route.app
+    operator = said(app.operator, language) or Said(route.host, language)
+    other_way = app.without_card
+    return {
+        "operator": operator,
+        "privacy_policy": app.privacy_policy,
+        "contact": app.contact,
+        "other_way": None if other_way is None else OtherWay(said(other_way.text, language), other_way.url),
+        "home": home_of(route),
+        "request_id": visit.inbound.request_id,
+    }
+
+
+def _signing_in(visit: Visit, start: Start | None, language: Language) -> dict[str, object]:
+    values = _common(visit, visit.route if start is None else start.route, language)
+    values["in_app"] = in_app_browser(visit.inbound)
+    values["start"] = None
+    if start is not None:
+        purpose = said(start.challenge.purpose, language)
+        values["start"] = Offer(start.target, start.method, start.items, start.challenge.reason.value, purpose)
+    return values
+
+
+def _shown(reasons: tuple[Reason, ...], language: Language) -> tuple[Shown, ...]:
+    shown: dict[Shown, None] = {}
+    for reason in reasons:
+        general = Said(message(language, f"refusal.kind.{reason.kind}"), language)
+        shown[Shown(said(reason.sentence, language) or general, reason.name[:LONGEST_NAME])] = None
+    return tuple(shown)
+
+
+def _held(session: Session, code: str, language: Language) -> Held:
+    identity = session.identity
+    facts = tuple(
+        Fact(scope.value, _value(identity, scope.value, language), scope in identity.asked) for scope in ITEMS
+    )
+    return Held(facts, tokyo_time(identity.authenticated_at), tokyo_time(session.expires_at), code)
+
+
+def _value(identity: Identity, name: str, language: Language) -> str | None:
+    match name:
+        case "birthdate" if identity.birthdate is not None:
+            born = identity.birthdate
+            parts = (f"{born.year:04d}", *(f"{part:02d}" for part in (born.month, born.day) if part is not None))
+            return "-".join(parts)
+        case "gender" if isinstance(identity.gender, Gender):
+            return message(language, f"me.gender_{identity.gender}")
+        case "name":
+            return identity.name
+        case "address":
+            return identity.address
+        case _:
+            return None

@@ -1,0 +1,77 @@
+"""A sign-in desk and sessions that answer as a test told them to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gateway.errors import StoreUnavailableError
+from gateway.instant import Instant
+from gateway.login.return_to import rebuild
+from gateway.login.sign_in import BeginOutcome, Begun, Failed, FinishOutcome, LoginFailure, SignedOut
+from gateway.policy.policy import Challenge
+from gateway.portal.visit import Visit
+from gateway.route.route import Route
+from gateway.session.session import Found, Gone, Unavailable, Unread
+from gateway.session.ticket import Ticket
+
+PROVIDER = "https://provider.test"
+
+
+@dataclass
+class FakeDesk:
+    """Keeps the promise of `SignIn` without a provider, and remembers what it was asked."""
+
+    begins: BeginOutcome = field(default_factory=lambda: Begun(f"{PROVIDER}/auth?state=s", "pending-value"))
+    finishes: FinishOutcome = field(default_factory=lambda: Failed(LoginFailure.EXPIRED))
+    signs_out: SignedOut = field(default_factory=SignedOut)
+    store_fails: bool = False
+    begun: list[tuple[Visit, Challenge, str | None]] = field(default_factory=list)
+    finished: list[bytes | None] = field(default_factory=list)
+    ended: int = 0
+
+    async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None) -> BeginOutcome:
+        self.begun.append((visit, challenge, return_to))
+        return self.begins
+
+    async def finish(self, visit: Visit, query: bytes | None) -> FinishOutcome:
+        self.finished.append(query)
+        return self.finishes
+
+    async def sign_out(self, visit: Visit) -> SignedOut:
+        if self.store_fails:
+            raise StoreUnavailableError
+        self.ended += 1
+        return self.signs_out
+
+    def client_jwks(self, route: Route) -> bytes:
+        return b'{"keys":[]}'
+
+    def safe_return(self, route: Route, return_to: str | None) -> str:
+        if return_to is None:
+            return "/"
+        return rebuild(return_to, origin=route.origin, prefix="/.sekisho/") or "/"
+
+
+@dataclass
+class FakeSessions:
+    """A session cache that knows one answer."""
+
+    answer: Found | Gone | Unavailable = field(default_factory=Gone)
+    asked: list[Ticket] = field(default_factory=list)
+
+    def peek(self, ticket: Ticket, now: Instant) -> Found | Gone | Unread | Unavailable:
+        return Unread(ticket)
+
+    async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
+        self.asked.append(ticket)
+        return self.answer
+
+
+@dataclass
+class Counted:
+    """Remembers what it was told of sign-ins."""
+
+    told: list[tuple[str, str]] = field(default_factory=list)
+
+    def sign_in(self, app: str, outcome: str) -> None:
+        self.told.append((app, outcome))

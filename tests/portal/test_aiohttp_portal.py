@@ -1,0 +1,618 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from aiohttp import ClientResponse
+
+from gateway.identity import Birthdate, Scope
+from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoginFailure, SignedIn, SignedOut
+from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit
+from gateway.portal.aiohttp_portal import logout_token
+from gateway.portal.visit import (
+    FormNotSentPage,
+    RefusalPage,
+    SignInPage,
+    Trouble,
+    TroublePage,
+)
+from gateway.session.session import Found, Gone, Unavailable, Unread
+from tests import builders
+from tests.portal.conftest import BARE, NOTICED, PREFIX, RULE, TOO_YOUNG, House, Starter, settings
+from tests.portal.fakes import PROVIDER
+
+TICKET = "T" * 43
+TICKET_COOKIE = ("Cookie", f"__Host-sekisho={TICKET}")
+FOREIGN = ("Sec-Fetch-Site", "cross-site")
+SIGNED_IN = SignedIn(TICKET, builders.session(), "/reserve/42", other_person=False, cookie="browser-value")
+
+
+def cookies(answer: ClientResponse) -> list[str]:
+    return answer.headers.getall("Set-Cookie", [])
+
+
+def first_form(html: str) -> dict[str, str]:
+    """Return the hidden fields of the page's first form, and its method and action."""
+    form = re.search(r"<form\b.*?</form>", html, re.DOTALL)
+    assert form is not None
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form[0]))
+    method = re.search(r'method="(\w+)"', form[0])
+    action = re.search(r'action="([^"]+)"', form[0])
+    assert method is not None
+    assert action is not None
+    return fields | {"_method": method[1], "_action": action[1]}
+
+
+async def test_nothing_is_answered_without_a_visit(house: House) -> None:
+    """Whoever reaches the socket past the byte path gets no page."""
+    answer = await house.client.get(f"{PREFIX}logout", headers={"Sekisho-Visit": "made-up"})
+
+    assert answer.status == 403
+    assert "<html" not in await answer.text()
+
+
+async def test_a_token_is_worth_one_visit(house: House) -> None:
+    """A token that was used opens nothing."""
+    token = house.visits.issue(house.visit(f"{PREFIX}signed-out"))
+    headers = {"Sekisho-Visit": token}
+
+    first = await house.client.get(f"{PREFIX}signed-out", headers=headers)
+    second = await house.client.get(f"{PREFIX}signed-out", headers=headers)
+
+    assert (first.status, second.status) == (200, 403)
+
+
+async def test_the_notice_says_what_why_and_for_whom_before_anything_is_asked(house: House) -> None:
+    """401 in place, with the items, the purpose, the operator, the ways out, and one button; nothing has begun."""
+    answer = await house.send(house.visit("/reserve/42", purpose=SignInPage(NOTICED)))
+    html = await answer.text()
+
+    assert answer.status == 401
+    for said in (
+        "氏名",
+        "住所",
+        "生年月日",
+        "施設の予約受付と使用料の区分のため",
+        "渋谷区 スポーツ振興課",
+        "https://www.city.example.lg.jp/privacy",
+        "https://www.city.example.lg.jp/contact",
+        "窓口での申込み",
+        "マイナンバーカードで認証",
+        "券面事項入力補助用の暗証番号",
+    ):
+        assert said in html
+    assert "性別" not in html
+    form = first_form(html)
+    assert form["_method"] == "post"
+    assert form["_action"] == f"{PREFIX}login"
+    assert html.count("<form") == 1
+    assert house.desk.begun == []
+    assert cookies(answer) == []
+
+
+async def test_openid_alone_goes_to_the_provider_at_once(house: House) -> None:
+    """Nothing of the 4情報 is asked, so there is nothing to give notice of."""
+    answer = await house.send(house.visit("/wallet", purpose=SignInPage(BARE)))
+
+    assert answer.status == 303
+    assert answer.headers["Location"].startswith(PROVIDER)
+    assert house.desk.begun[0][1:] == (BARE, None)
+    assert cookies(answer) == [
+        "__Host-sekisho-login=pending-value; Path=/; HttpOnly; SameSite=Lax; Max-Age=34560000; Secure"
+    ]
+
+
+async def test_an_in_app_browser_is_told_before_it_leaves(house: House) -> None:
+    """From LINE's browser the person cannot come back, so even `openid` alone stops at a page first."""
+    agent = ("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Safari Line/15.1")
+
+    answer = await house.send(house.visit("/wallet", agent, purpose=SignInPage(BARE)))
+
+    assert answer.status == 401
+    assert "LINEの中のブラウザ" in await answer.text()
+    assert house.desk.begun == []
+
+
+async def test_the_notices_button_begins_what_was_shown(house: House) -> None:
+    """The policy is asked again for the page the person wanted; the form only says which page."""
+    page = await house.send(house.visit("/reserve/42", purpose=SignInPage(NOTICED), query="d=1"))
+    form = first_form(await page.text())
+    fields = {name: value for name, value in form.items() if not name.startswith("_")}
+
+    answer = await house.post("login", fields)
+
+    assert answer.status == 303
+    assert house.desk.begun[0][1:] == (NOTICED, "/reserve/42?d=1")
+
+
+async def test_what_grew_since_the_notice_is_shown_again(house: House) -> None:
+    """A form that showed less than would be asked now begins nothing."""
+    answer = await house.post("login", {"rd": "/reserve/42", "shown": "name address"})
+
+    assert answer.status == 401
+    assert "生年月日" in await answer.text()
+    assert house.desk.begun == []
+
+
+async def test_another_sites_button_shows_the_notice(house: House) -> None:
+    """A foreign page cannot press the button for a person who has seen nothing."""
+    answer = await house.post("login", {"rd": "/reserve/42", "shown": "name address birthdate"}, FOREIGN)
+
+    assert answer.status == 401
+    assert house.desk.begun == []
+
+
+async def test_a_form_that_was_not_sent_is_said_not_to_be(house: House) -> None:
+    """The sign-in opens in a new tab and ends on a page that sends the person back to the form."""
+    page = await house.send(house.visit("/reserve/42", purpose=FormNotSentPage(NOTICED), method="POST"))
+    html = await page.text()
+    fields = {name: value for name, value in first_form(html).items() if not name.startswith("_")}
+
+    answer = await house.post("login", fields)
+
+    assert page.status == 401
+    assert "まだ送信されていません" in html
+    assert 'target="_blank"' in html
+    assert answer.status == 303
+    assert house.desk.begun[0][1:] == (NOTICED, f"{PREFIX}signed-in")
+
+
+async def test_a_refusal_speaks_the_conditions_own_words(house: House) -> None:
+    """The status is the policy's; the sentence is the author's."""
+    answer = await house.send(house.visit("/reserve/42", purpose=RefusalPage(TOO_YOUNG)))
+    html = await answer.text()
+
+    assert answer.status == 403
+    assert "18歳以上の方が予約できます。" in html
+    assert "0123456789abcdef" in html
+
+
+async def test_a_japanese_sentence_on_an_english_page_is_marked(house: House) -> None:
+    """A screen reader must know which language to speak."""
+    visit = house.visit("/reserve/42", ("Accept-Language", "en-GB,en;q=0.9"), purpose=RefusalPage(TOO_YOUNG))
+
+    answer = await house.send(visit)
+    html = await answer.text()
+
+    assert answer.headers["Content-Language"] == "en"
+    assert '<html lang="en">' in html
+    assert '<span lang="ja">18歳以上の方が予約できます。</span>' in html
+
+
+async def test_trouble_comes_with_a_number_and_a_time(house: House) -> None:
+    """The page says what to do, the answer when to retry, and a person who sent a form is warned of doing it twice."""
+    purpose = TroublePage(Trouble.UPSTREAM_TIMEOUT, 504, 10)
+
+    answer = await house.send(house.visit("/pay", purpose=purpose, method="POST"))
+    html = await answer.text()
+
+    assert answer.status == 504
+    assert answer.headers["Retry-After"] == "10"
+    assert "0123456789abcdef" in html
+    assert "二重にならないよう" in html
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+async def test_every_trouble_has_its_page(house: House, trouble: Trouble) -> None:
+    """No trouble ends on a missing sentence."""
+    answer = await house.send(house.visit("/x", purpose=TroublePage(trouble, 503)))
+
+    assert answer.status == 503
+    assert "<h1>" in await answer.text()
+
+
+async def test_signing_in_sets_the_cookies_and_goes_on(house: House) -> None:
+    """The session cookie ends with the browser, is out of scripts' reach, and goes over TLS alone."""
+    house.desk.finishes = SIGNED_IN
+
+    answer = await house.get("callback", query="code=c&state=s")
+
+    assert answer.status == 303
+    assert answer.headers["Location"] == "/reserve/42"
+    assert house.desk.finished == [b"code=c&state=s"]
+    assert cookies(answer) == [
+        f"__Host-sekisho={TICKET}; Path=/; HttpOnly; SameSite=Lax; Secure",
+        "__Host-sekisho-login=browser-value; Path=/; HttpOnly; SameSite=Lax; Max-Age=34560000; Secure",
+    ]
+    assert house.counted.told == [("booking", "signed_in")]
+
+
+async def test_another_person_takes_over_no_application_session(house: House) -> None:
+    """At a family's computer the next person would else be the last one in the application's eyes."""
+    house.desk.finishes = SignedIn(TICKET, builders.session(), "/", other_person=True)
+
+    answer = await house.get("callback", query="code=c&state=s")
+
+    expired = [line for line in cookies(answer) if line.startswith("JSESSIONID=;")]
+    assert len(expired) == 1
+    assert "Path=/;" in expired[0]
+    assert "Max-Age=0" in expired[0]
+
+
+async def test_on_loopback_cookies_have_neither_prefix_nor_secure(start: Starter) -> None:
+    """A browser would refuse both over plain HTTP."""
+    house = await start(
+        builders.route(
+            app=settings(url="http://localhost:8080"),
+            host="localhost:8080",
+            session_cookie=b"sekisho",
+            pending_cookie=b"sekisho-login",
+        )
+    )
+    house.desk.finishes = SIGNED_IN
+
+    answer = await house.get("callback", host="localhost:8080")
+
+    assert [line.split(";")[0] for line in cookies(answer)] == [f"sekisho={TICKET}", "sekisho-login=browser-value"]
+    assert not any("Secure" in line for line in cookies(answer))
+
+
+async def test_a_callback_that_was_answered_before_sets_nothing(house: House) -> None:
+    """Reloading the callback lands where the first one did."""
+    house.desk.finishes = AlreadySignedIn("/reserve/42")
+
+    answer = await house.get("callback", query="code=c&state=s")
+
+    assert (answer.status, answer.headers["Location"]) == (303, "/reserve/42")
+    assert cookies(answer) == []
+
+
+@pytest.mark.parametrize("headers", [("Sec-Purpose", "prefetch;prerender"), ("Purpose", "prefetch")])
+@pytest.mark.parametrize("page", ["callback", "login"])
+async def test_fetching_ahead_consumes_nothing(house: House, page: str, headers: tuple[str, str]) -> None:
+    """A browser that guesses where the person goes next must not use up the login."""
+    answer = await house.get(page, headers, query="code=c&state=s")
+
+    assert answer.status == 503
+    assert house.desk.finished == []
+    assert house.desk.begun == []
+
+
+async def test_asking_for_the_head_alone_consumes_nothing(house: House) -> None:
+    """A link checker is no person."""
+    answer = await house.get("callback", query="code=c&state=s", method="HEAD")
+
+    assert answer.status == 405
+    assert house.desk.finished == []
+
+
+@pytest.mark.parametrize("failure", list(LoginFailure))
+async def test_every_failure_has_its_page_and_its_label(house: House, failure: LoginFailure) -> None:
+    """What happened, what to do, the number to quote; and a button where starting again can help."""
+    house.desk.finishes = Failed(failure, "/reserve/42", error="interaction_required", retry_after=7)
+
+    answer = await house.get("callback", query="error=x&state=s")
+    html = await answer.text()
+
+    assert answer.status == failure.status
+    assert house.counted.told == [("booking", failure.value)]
+    assert "0123456789abcdef" in html
+    assert ("<form" in html) == failure.can_start_again
+    assert answer.headers["Retry-After"] == "7"
+
+
+async def test_a_fresh_start_in_the_other_browser_is_one_tap(house: House) -> None:
+    """The page holds the notice, so its button leads to the provider and not to another page."""
+    house.desk.finishes = Failed(LoginFailure.OTHER_BROWSER, "/reserve/42")
+    page = await house.get("callback", query="code=c&state=s")
+    html = await page.text()
+    fields = {name: value for name, value in first_form(html).items() if not name.startswith("_")}
+
+    answer = await house.post("login", fields)
+
+    assert "施設の予約受付と使用料の区分のため" in html
+    assert answer.status == 303
+    assert house.desk.begun[0][1:] == (NOTICED, "/reserve/42")
+
+
+async def test_an_unknown_error_code_is_shown_and_does_no_harm(house: House) -> None:
+    """Whatever a provider calls an error, the page shows it as text."""
+    house.desk.finishes = Failed(LoginFailure.REFUSED, "/", error="<script>alert(1)</script>")
+
+    html = await (await house.get("callback", query="error=x&state=s")).text()
+
+    assert "<script>" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+
+
+async def test_a_login_that_cannot_begin_gets_the_failures_page(house: House) -> None:
+    """A provider that is down is a 503 page, not a redirect into nowhere."""
+    house.desk.begins = Failed(LoginFailure.PROVIDER_DOWN, "/wallet", retry_after=30)
+
+    answer = await house.send(house.visit("/wallet", purpose=SignInPage(BARE)))
+
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "30"
+    assert "認証サービスに接続できません" in await answer.text()
+
+
+async def test_the_login_link_leads_where_the_policy_says(house: House) -> None:
+    """A link to a page that needs 4情報 shows its notice; foreign targets become the front page."""
+    answer = await house.get("login", query="rd=https%3A%2F%2Fevil.example%2F")
+
+    assert answer.status == 401
+    assert first_form(await answer.text())["rd"] == "/"
+
+
+async def test_the_login_link_of_an_open_page_signs_in_all_the_same(start: Starter) -> None:
+    """Where nobody has to sign in, whoever asks to may."""
+    house = await start(builders.route(app=settings()))
+
+    answer = await house.get("login", query="rd=%2Fnews")
+
+    assert answer.status == 303
+    _, challenge, return_to = house.desk.begun[0]
+    assert challenge.scopes == {Scope.OPENID}
+    assert return_to == "/news"
+
+
+async def test_the_login_link_of_somebody_signed_in_goes_on(start: Starter) -> None:
+    """Nobody reads a card for what they already have; an unread ticket is looked up first."""
+    house = await start(
+        builders.route(builders.FixedPolicy(builders.FixedRule(BARE, Permit(RULE, None))), app=settings())
+    )
+    house.sessions.answer = Found(builders.session())
+
+    answer = await house.get("login", query="rd=%2Fwallet", session=Unread(TICKET))
+
+    assert (answer.status, answer.headers["Location"]) == (303, "/wallet")
+    assert house.sessions.asked == [TICKET]
+
+
+async def test_a_session_of_another_client_is_nobody(start: Starter) -> None:
+    """A ticket carried over from another App's client signs nobody in here."""
+    house = await start(
+        builders.route(builders.FixedPolicy(builders.FixedRule(BARE, Permit(RULE, None))), app=settings())
+    )
+    stranger = Found(builders.session(builders.identity(client_id="RP00000002")))
+
+    answer = await house.get("login", query="rd=%2Fwallet", session=stranger)
+
+    assert answer.headers["Location"].startswith(PROVIDER)
+
+
+async def test_the_login_link_to_a_refusal_is_the_refusal(start: Starter) -> None:
+    """Nobody touches a card for nothing."""
+    house = await start(
+        builders.route(builders.FixedPolicy(builders.FixedRule(Deny(RULE, TOO_YOUNG.reasons))), app=settings())
+    )
+
+    answer = await house.get("login", query="rd=%2Freserve")
+
+    assert answer.status == 403
+    assert house.desk.begun == []
+
+
+async def test_a_script_that_asks_to_sign_in_gets_401(house: House) -> None:
+    """A background request begins nothing."""
+    answer = await house.get("login", ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "empty"))
+
+    assert answer.status == 401
+    assert answer.content_type == "application/problem+json"
+
+
+async def test_a_get_signs_nobody_out(house: House) -> None:
+    """An image on another site cannot end a session."""
+    answer = await house.get("logout", FOREIGN, TICKET_COOKIE)
+
+    assert answer.status == 200
+    assert first_form(await answer.text())["_method"] == "post"
+    assert house.desk.ended == 0
+    assert cookies(answer) == []
+
+
+async def test_signing_out_ends_every_cookie(house: House) -> None:
+    """Ours and the application's, whatever was there before."""
+    answer = await house.post("logout", {}, ("Sec-Fetch-Site", "same-origin"), TICKET_COOKIE)
+
+    assert (answer.status, answer.headers["Location"]) == (303, f"{PREFIX}signed-out")
+    assert house.desk.ended == 1
+    names = [line.split("=")[0] for line in cookies(answer)]
+    assert names == ["__Host-sekisho", "JSESSIONID"]
+    assert all("Max-Age=0" in line for line in cookies(answer))
+
+
+async def test_signing_out_goes_on_to_the_provider_that_has_a_page_for_it(house: House) -> None:
+    """RP-initiated logout, where the metadata offers it."""
+    house.desk.signs_out = SignedOut(f"{PROVIDER}/logout", 2)
+
+    answer = await house.post("logout", {})
+
+    assert answer.headers["Location"] == f"{PROVIDER}/logout"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (FOREIGN,),
+        (("Sec-Fetch-Site", "same-site"),),
+        (("Origin", "https://evil.example"),),
+        (("Origin", "null"),),
+        (("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "same-origin")),
+        (("Accept", "*/*"),),
+    ],
+)
+async def test_a_foreign_form_signs_nobody_out(house: House, headers: tuple[tuple[str, str], ...]) -> None:
+    """Without a proof that a page of this origin asks, the confirmation is shown instead."""
+    answer = await house.post("logout", {"token": "0" * 64}, *headers, TICKET_COOKIE)
+
+    assert answer.status == 200
+    assert house.desk.ended == 0
+
+
+async def test_an_old_browser_signs_out_with_the_pages_token(house: House) -> None:
+    """A client that says nothing of where a form comes from shows the token only this browser's page had."""
+    page = await house.get("logout", TICKET_COOKIE)
+    token = first_form(await page.text())["token"]
+
+    answer = await house.post("logout", {"token": token}, TICKET_COOKIE)
+
+    assert token == logout_token(TICKET)
+    assert answer.status == 303
+    assert house.desk.ended == 1
+
+
+async def test_a_session_that_cannot_be_ended_is_not_said_to_be(house: House) -> None:
+    """The store is away: 503, and no cookie is touched."""
+    house.desk.store_fails = True
+
+    answer = await house.post("logout", {})
+
+    assert answer.status == 503
+    assert cookies(answer) == []
+    assert "サインアウトはされていません" in await answer.text()
+
+
+async def test_what_is_held_is_shown_only_when_tapped(house: House) -> None:
+    """Each value stands in a closed `details`; what was not asked for is said not to be there."""
+    person = builders.identity(
+        name="髙橋　花子",
+        birthdate=Birthdate(2004, 2),
+        asked=frozenset({Scope.OPENID, Scope.NAME, Scope.BIRTHDATE, Scope.ADDRESS}),
+    )
+
+    answer = await house.get("me", session=Found(builders.session(person)))
+    html = await answer.text()
+
+    assert re.search(r"<details><summary>[^<]+</summary><p[^>]*>髙橋　花子</p></details>", html)
+    assert "2004-02" in html
+    assert "受け取っていません" in html
+    assert "確認していません" in html
+    assert "<details open" not in html
+
+
+@pytest.mark.parametrize("session", [None, Gone(), Unavailable()])
+async def test_nothing_is_held_of_nobody(house: House, session: Gone | Unavailable | None) -> None:
+    """Somebody who is not signed in learns nothing."""
+    answer = await house.get("me", session=session)
+
+    assert "保持している情報はありません" in await answer.text()
+
+
+async def test_the_clients_keys_are_public(house: House) -> None:
+    """The provider reads them here."""
+    answer = await house.get("keys/client")
+
+    assert answer.status == 200
+    assert answer.content_type == "application/jwk-set+json"
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [
+        ("nothing-here", "GET", 404),
+        ("", "GET", 404),
+        ("me", "POST", 405),
+        ("static/../pages.py", "GET", 404),
+        ("keys/assertion", "GET", 404),
+    ],
+)
+async def test_what_is_not_there_has_a_page(house: House, path: str, method: str, status: int) -> None:
+    """A 404 and a 405 of ours are pages too, with a way home."""
+    answer = await house.get(path, method=method)
+
+    assert answer.status == status
+    assert "<h1>" in await answer.text()
+    assert answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"rd=%ff%fe", b"rd=/a&rd=/b", b"\xff\xfe", b"&".join(b"a%d=1" % n for n in range(50))],
+)
+async def test_a_form_that_cannot_be_read_is_refused(house: House, body: bytes) -> None:
+    """Two fields of one name, bytes that are no text, too many fields: nobody guesses."""
+    headers = (("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/x-www-form-urlencoded"))
+
+    answer = await house.send(house.visit(f"{PREFIX}login", *headers, method="POST"), body)
+
+    assert answer.status == 400
+    assert house.desk.begun == []
+
+
+async def test_a_huge_form_is_refused(house: House) -> None:
+    """Our forms are short."""
+    headers = (("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/x-www-form-urlencoded"))
+
+    answer = await house.send(house.visit(f"{PREFIX}login", *headers, method="POST"), b"rd=" + b"a" * 100_000)
+
+    assert answer.status == 413
+
+
+async def test_a_mistake_of_ours_shows_no_traceback(start: Starter) -> None:
+    """A person gets a sentence and a number."""
+    house = await start(builders.route(app=settings()))
+
+    class BrokenDeskError(Exception):
+        pass
+
+    async def broken(*_: object) -> Begun:
+        raise BrokenDeskError("secret of the house")
+
+    house.desk.begin = broken  # type: ignore[method-assign]
+
+    answer = await house.get("login")
+    html = await answer.text()
+
+    assert answer.status == 500
+    assert "secret of the house" not in html
+    assert "Traceback" not in html
+    assert "0123456789abcdef" in html
+
+
+PURPOSES = {
+    "notice": SignInPage(NOTICED),
+    "form_not_sent": FormNotSentPage(NOTICED),
+    "refusal": RefusalPage(TOO_YOUNG),
+    "trouble": TroublePage(Trouble.UPSTREAM_UNREACHABLE, 502, 5),
+}
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize("page", ["login", "logout", "signed-out", "signed-in", "me", "nowhere", *PURPOSES])
+async def test_every_page_keeps_the_rules_of_the_web(house: House, page: str, language: str) -> None:
+    """No page can be framed, kept, scripted or misread; each says its language and has one heading."""
+    header = ("Accept-Language", language)
+    visit = (
+        house.visit("/x", header, purpose=PURPOSES[page]) if page in PURPOSES else house.visit(PREFIX + page, header)
+    )
+
+    answer = await house.send(visit)
+    html = await answer.text()
+
+    headers = answer.headers
+    csp = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in csp
+    assert f"form-action 'self' {PROVIDER};" in csp
+    assert "frame-ancestors 'none'" in csp
+    assert "unsafe" not in csp
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "strict-origin"
+    assert headers["Cache-Control"] == "private, no-store"
+    assert "Accept-Language" in headers["Vary"]
+    assert headers["Content-Language"] == language
+    assert f'<html lang="{language}">' in html
+    assert html.count("<h1>") == 1
+    assert html.count("<main") == 1
+    assert "<script" not in html
+    assert " style=" not in html
+
+
+async def test_the_style_sheet_may_be_kept(house: House) -> None:
+    """Its address changes with its content; it is the same for everybody."""
+    answer = await house.get("static/sekisho.css")
+
+    assert answer.status == 200
+    assert answer.content_type == "text/css"
+    assert "immutable" in answer.headers["Cache-Control"]
+
+
+async def test_a_foreign_challenge_field_is_not_believed(house: House) -> None:
+    """What a form says of scopes is not read at all."""
+    answer = await house.post(
+        "login", {"rd": "/reserve/42", "shown": "name address birthdate", "scope": "gender", "scopes": "gender"}
+    )
+
+    assert answer.status == 303
+    assert house.desk.begun[0][1] == Challenge(RULE, ChallengeReason.SIGN_IN, NOTICED.scopes, NOTICED.purpose)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import re
+import string
+from pathlib import Path
+
+import gateway.portal
+from gateway.login.sign_in import LoginFailure
+from gateway.policy.policy import ChallengeReason, ReasonKind
+from gateway.portal.language import Language
+from gateway.portal.messages import CATALOGUE
+from gateway.portal.visit import Trouble
+
+PORTAL = Path(gateway.portal.__file__).parent
+
+
+def placeholders(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
+
+
+def test_both_languages_say_everything() -> None:
+    """The same keys, with the same placeholders, and no empty sentence."""
+    ja, en = CATALOGUE[Language.JA], CATALOGUE[Language.EN]
+
+    assert set(ja) == set(en)
+    assert {key: placeholders(text) for key, text in ja.items()} == {
+        key: placeholders(text) for key, text in en.items()
+    }
+    assert all(text.strip() for text in (*ja.values(), *en.values()))
+
+
+def test_every_closed_word_has_its_sentences() -> None:
+    """A new failure, trouble or reason cannot be added without its page."""
+    needed = {f"failure.{failure}.{part}" for failure in LoginFailure for part in ("title", "what", "do")}
+    needed |= {f"trouble.{trouble}.{part}" for trouble in Trouble for part in ("title", "what")}
+    needed |= {f"refusal.kind.{kind}" for kind in ReasonKind}
+    needed |= {f"notice.lead_{reason}" for reason in ChallengeReason}
+
+    assert needed <= set(CATALOGUE[Language.JA])
+
+
+def test_no_sentence_is_left_over() -> None:
+    """Each sentence is used by a template or a page: an old one would be translated for nobody."""
+    sources = [*PORTAL.glob("templates/*.html"), *PORTAL.glob("*.py")]
+    text = "\n".join(source.read_text() for source in sources)
+    used = set(re.findall(r"[a-z_]+(?:\.[a-z_]+)+", text))
+    families = (
+        *(f"failure.{failure}." for failure in LoginFailure),
+        *(f"trouble.{trouble}." for trouble in Trouble),
+        "refusal.kind.",
+        "notice.lead_",
+        "fact.",
+        "me.gender_",
+    )
+    plain = {f"{kind}.{part}" for kind in ("not_found", "method", "bad_form", "internal") for part in ("title", "what")}
+
+    left_over = {key for key in CATALOGUE[Language.JA] if key not in used | plain and not key.startswith(families)}
+
+    assert left_over == set()
+
+
+def test_no_official_affiliation_is_claimed() -> None:
+    """Every page says whose it is, and whose it is not."""
+    assert "デジタル庁が表示する画面ではありません" in CATALOGUE[Language.JA]["common.disclaimer"]
+    assert "not a page of the Digital Agency" in CATALOGUE[Language.EN]["common.disclaimer"]
