@@ -1,0 +1,114 @@
+"""The dashboard and the alerts we hand out, held to what `/metrics` has."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from gateway.config import Settings
+from tests.conftest import program
+from tools import reference
+
+ROOT = Path(__file__).resolve().parents[2]
+DASHBOARD = ROOT / "grafana" / "sekisho.json"
+ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
+SCRAPE = ROOT / "deploy" / "prometheus" / "prometheus.yml"
+
+
+def read_yaml(path: Path) -> Any:
+    return YAML(typ="safe").load(path.read_text())
+
+
+def dashboard_queries() -> Iterator[tuple[str, str]]:
+    """Yield every query of the dashboard with its panel's title."""
+    board = json.loads(DASHBOARD.read_text())
+    for panel in board["panels"]:
+        for target in panel.get("targets", ()):
+            yield panel["title"], target["expr"]
+    for variable in board["templating"]["list"]:
+        if variable["type"] == "query":
+            yield variable["name"], variable["query"]["query"]
+
+
+def alert_queries() -> Iterator[tuple[str, str]]:
+    for group in read_yaml(ALERTS)["groups"]:
+        for rule in group["rules"]:
+            yield rule["alert"], rule["expr"]
+
+
+QUERIES = [*dashboard_queries(), *alert_queries()]
+
+
+@pytest.mark.parametrize(("title", "query"), QUERIES, ids=[title for title, _ in QUERIES])
+def test_a_query_asks_for_what_there_is(title: str, query: str) -> None:
+    """Each metric of a query exists, and so does each label it picks or groups by."""
+    samples = {sample: metric for metric in reference.metrics() for sample in metric.samples}
+    asked = set(re.findall(r"\bsekisho_\w+", query))
+    labels = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", query))
+    labels |= {word for group in re.findall(r"\bby \(([^)]*)\)", query) for word in re.split(r",\s*", group)}
+    labels |= set(re.findall(r"label_values\(\w+, (\w+)\)", query))
+
+    unknown = asked - samples.keys()
+    known = {label for name in asked & samples.keys() for label in samples[name].labels}
+    strange = labels - known - {"le", "job", "instance"}
+
+    assert asked or "up{" in query
+    assert not unknown, f"{title}: no such metric"
+    assert not strange, f"{title}: no such label"
+
+
+def test_every_metric_is_on_the_dashboard() -> None:
+    """What is worth counting is worth a look."""
+    shown = " ".join(query for _, query in dashboard_queries())
+
+    unseen = {metric.name for metric in reference.metrics() if metric.name not in shown}
+
+    assert not unseen
+
+
+def test_panels_do_not_overlap() -> None:
+    """Each panel has a place of its own and an id of its own."""
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    taken = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in panels)
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+
+    assert len(taken) == len(set(taken))
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert max(x for x, _ in taken) < 24
+
+
+def test_prometheus_looks_where_we_are() -> None:
+    """The target is the management listener's default address."""
+    (job,) = read_yaml(SCRAPE)["scrape_configs"]
+
+    assert job["job_name"] == "sekisho"
+    assert job["static_configs"][0]["targets"] == [Settings.__dataclass_fields__["management"].default]
+    assert read_yaml(SCRAPE)["rule_files"] == [ALERTS.name]
+
+
+def test_each_alert_says_what_to_do_and_how_urgent_it_is() -> None:
+    """Whoever is woken reads a sentence, not an expression."""
+    for group in read_yaml(ALERTS)["groups"]:
+        for rule in group["rules"]:
+            assert rule["labels"]["severity"] in ("page", "ticket")
+            assert rule["annotations"]["summary"]
+            assert rule["labels"]["severity"] == "ticket" or rule["annotations"]["description"]
+
+
+@pytest.mark.long
+def test_prometheus_reads_them() -> None:
+    """Prometheus's own tool accepts rules and configuration."""
+    promtool = program("promtool")
+    subprocess.run([promtool, "check", "rules", ALERTS], check=True, capture_output=True, timeout=20)
+    subprocess.run([promtool, "check", "config", SCRAPE], check=True, capture_output=True, timeout=20)
