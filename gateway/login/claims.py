@@ -44,6 +44,8 @@ PINNABLE = ("ES256", "ES384", "ES512", "PS256", "RS256")
 
 _HASHES = {"256": sha256, "384": sha384, "512": sha512}
 _KEY_REFERENCES = frozenset({"jku", "jwk", "x5u", "x5c", "crit", "b64", "enc", "zip"})
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+"""RFC 7515 section 7.1."""
 _SUBJECT = re.compile(r"[\x21-\x7E](?:[\x20-\x7E]*[\x21-\x7E])?")
 
 
@@ -144,7 +146,7 @@ class _Header:
 
 
 def _header(token: str, typ: str = "JWT") -> _Header:
-    if len(token) > LONGEST_TOKEN or token.count(".") != 2 or not token.isascii():
+    if len(token) > LONGEST_TOKEN or _COMPACT.fullmatch(token) is None:
         raise SignInInvalidError(Check.SHAPE)
     try:
         protected = jws.extract_compact(token.encode()).headers()

@@ -55,6 +55,11 @@ class KeySet:
         """The key that signs."""
         return self.keys[0]
 
+    @property
+    def thumbprints(self) -> frozenset[str]:
+        """The keys themselves, whatever they are called (RFC 7638)."""
+        return frozenset(key.key.thumbprint() for key in self.keys)
+
     def public_jwks(self) -> bytes:
         """Return the JWKS to publish: public members only."""
         return json.dumps({"keys": [key.public for key in self.keys]}, separators=(",", ":"), sort_keys=True).encode()

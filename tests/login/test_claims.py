@@ -1,0 +1,418 @@
+"""Whether to believe the provider, and what it means.
+
+Each test of the first part carries the number of the check it guards: `core-N` is step N of OpenID Connect
+Core 3.1.3.7, `trap-N` is a thing authlib's ready-made validators let pass. Each names the `Check` it must fail,
+so it fails when that check is removed, also where another would still refuse the token.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from datetime import date
+from typing import Any
+
+import pytest
+from authlib.oidc.core import CodeIDToken
+from hypothesis import given
+from hypothesis import strategies as st
+from joserfc import jws
+from joserfc.jwk import ECKey, OctKey, RSAKey
+
+from gateway.errors import SignInInvalidError
+from gateway.identity import Birthdate, Gender, Scope
+from gateway.login.aiohttp_provider import read_verification_keys
+from gateway.login.claims import (
+    Check,
+    Expected,
+    Trouble,
+    VerificationKey,
+    half_hash,
+    key_id,
+    read_birthdate,
+    read_id_token,
+    read_userinfo,
+)
+
+NOW = 1_795_402_800.0
+KEY = ECKey.generate_key("P-256", auto_kid=False)
+STRANGER = ECKey.generate_key("P-256", auto_kid=False)
+RSA = RSAKey.generate_key(2048, auto_kid=False)
+CURVE_384 = ECKey.generate_key("P-384", auto_kid=False)
+TODAY = date(2026, 11, 23)
+ACCESS_TOKEN = "access-token"
+
+EXPECTED = Expected(
+    issuer="https://op.example/realms/main",
+    client_id="RP00000001",
+    nonce="the-nonce",
+    access_token=ACCESS_TOKEN,
+    algorithms=("ES256",),
+    begun_at=NOW - 120,
+    now=NOW,
+    skew=10.0,
+    acr_values=("aal3", "crl"),
+)
+KEYS = (
+    VerificationKey("k0", "RS256", RSAKey.import_key(RSA.as_dict(private=False))),
+    VerificationKey("k1", "ES256", ECKey.import_key(KEY.as_dict(private=False))),
+    VerificationKey("k3", None, ECKey.import_key(CURVE_384.as_dict(private=False))),
+)
+
+CLAIMS: dict[str, Any] = {
+    "iss": "https://op.example/realms/main",
+    "sub": "ppid-1",
+    "aud": "RP00000001",
+    "exp": NOW + 300,
+    "iat": NOW - 1,
+    "auth_time": NOW - 5,
+    "nonce": "the-nonce",
+    "acr": "aal3 crl",
+    "at_hash": half_hash(ACCESS_TOKEN, "ES256"),
+}
+HEADER: dict[str, Any] = {"alg": "ES256", "kid": "k1", "typ": "JWT"}
+
+
+def _part(value: bytes) -> bytes:
+    return urlsafe_b64encode(value).rstrip(b"=")
+
+
+def token(
+    claims: dict[str, Any] | None = None,
+    header: dict[str, Any] | None = None,
+    key: ECKey | RSAKey = KEY,
+    payload: bytes = b"",
+) -> str:
+    """Sign a token, spoiled as told; None leaves a member out. No library checks what is signed."""
+    said = {name: value for name, value in {**CLAIMS, **(claims or {})}.items() if value is not None}
+    head = {name: value for name, value in {**HEADER, **(header or {})}.items() if value is not None}
+    signed = _part(json.dumps(head).encode()) + b"." + _part(payload or json.dumps(said).encode())
+    alg = str(head.get("alg", "ES256"))
+    algorithm = jws.JWSRegistry(algorithms=[alg if alg in {"ES256", "RS256", "ES384"} else "ES256"]).get_alg(
+        alg if alg in {"ES256", "RS256", "ES384"} else "ES256"
+    )
+    return (signed + b"." + _part(algorithm.sign(signed, key))).decode()
+
+
+def failing(said: str, expected: Expected = EXPECTED, keys: tuple[VerificationKey, ...] = KEYS) -> str:
+    """Return the check that a token fails."""
+    with pytest.raises(SignInInvalidError) as refused:
+        read_id_token(said, keys, expected)
+    return refused.value.check
+
+
+def test_a_token_that_holds_is_read() -> None:
+    """The measure of all below: spoiled in nothing, it is believed."""
+    read = read_id_token(token({"sid": "s-1", "azp": "RP00000001", "aud": ["RP00000001"]}), KEYS, EXPECTED)
+
+    assert (read.subject, read.auth_time, read.acr, read.sid) == ("ppid-1", NOW - 5, "aal3 crl", "s-1")
+
+
+_CORE: list[tuple[str, dict[str, Any], Check]] = [
+    ("core-02 another issuer", {"iss": "https://evil-idp.example"}, Check.ISSUER),
+    ("core-02 the issuer with a slash", {"iss": "https://op.example/realms/main/"}, Check.ISSUER),
+    ("core-02 no issuer", {"iss": None}, Check.ISSUER),
+    ("core-02 a list of issuers", {"iss": ["https://op.example/realms/main"]}, Check.ISSUER),
+    ("core-03 another audience", {"aud": "other-client"}, Check.AUDIENCE),
+    ("core-03 no audience", {"aud": None}, Check.AUDIENCE),
+    ("core-03 an empty audience", {"aud": []}, Check.AUDIENCE),
+    ("core-03 trap-3 a second audience", {"aud": ["RP00000001", "other"]}, Check.AUDIENCE),
+    ("core-03 trap-3 a second audience and azp", {"aud": ["RP00000001", "x"], "azp": "RP00000001"}, Check.AUDIENCE),
+    ("core-03 twice the same", {"aud": ["RP00000001", "RP00000001"]}, Check.AUDIENCE),
+    ("core-04 core-05 another authorized party", {"azp": "other-client"}, Check.AUTHORIZED_PARTY),
+    ("core-05 trap-5 an empty authorized party", {"azp": ""}, Check.AUTHORIZED_PARTY),
+    ("core-09 expired", {"exp": NOW - 11}, Check.EXPIRED),
+    ("core-09 expired to the second", {"exp": NOW - 10}, Check.EXPIRED),
+    ("core-09 no expiry", {"exp": None}, Check.EXPIRED),
+    ("core-09 an expiry as text", {"exp": "9999999999"}, Check.EXPIRED),
+    ("core-09 an expiry that is true", {"exp": True}, Check.EXPIRED),
+    ("core-09 an expiry no clock shows", {"exp": 1e300}, Check.EXPIRED),
+    ("core-09 not yet valid", {"nbf": NOW + 11}, Check.NOT_BEFORE),
+    ("core-10 issued in the future", {"iat": NOW + 11}, Check.ISSUED_AT),
+    ("core-10 issued before this sign-in began", {"iat": NOW - 200}, Check.ISSUED_AT),
+    ("core-10 no moment of issue", {"iat": None}, Check.ISSUED_AT),
+    ("core-10 a moment as text", {"iat": "now"}, Check.ISSUED_AT),
+    ("core-11 another nonce", {"nonce": "x"}, Check.NONCE),
+    ("core-11 no nonce", {"nonce": None}, Check.NONCE),
+    ("core-11 an empty nonce", {"nonce": ""}, Check.NONCE),
+    ("core-11 a nonce in a list", {"nonce": ["the-nonce"]}, Check.NONCE),
+    ("core-12 a lower assurance", {"acr": "low"}, Check.ACR),
+    ("core-12 half the assurance", {"acr": "aal3"}, Check.ACR),
+    ("core-12 an assurance that only contains it", {"acr": "aal33 crl"}, Check.ACR),
+    ("core-12 an assurance as a number", {"acr": 3}, Check.ACR),
+    ("core-13 authenticated in the future", {"auth_time": NOW + 7200}, Check.AUTH_TIME),
+    ("core-13 authenticated at a text", {"auth_time": "yesterday"}, Check.AUTH_TIME),
+    ("core-13 trap-4 authenticated at false", {"auth_time": False}, Check.AUTH_TIME),
+    ("trap-1 no at_hash", {"at_hash": None}, Check.AT_HASH),
+    ("trap-1 an empty at_hash", {"at_hash": ""}, Check.AT_HASH),
+    ("trap-1 another at_hash", {"at_hash": "AAAA"}, Check.AT_HASH),
+    ("trap-1 a whole hash", {"at_hash": half_hash(ACCESS_TOKEN, "ES512")}, Check.AT_HASH),
+    ("trap-2 an empty sub", {"sub": ""}, Check.SUBJECT),
+    ("trap-2 no sub", {"sub": None}, Check.SUBJECT),
+    ("trap-2 a sub that is a number", {"sub": 1234}, Check.SUBJECT),
+    ("trap-2 a sub of spaces", {"sub": "  "}, Check.SUBJECT),
+    ("trap-2 a sub with a line end", {"sub": "a\r\nX-Evil: 1"}, Check.SUBJECT),
+    ("trap-2 a sub outside ASCII", {"sub": "花子"}, Check.SUBJECT),
+    ("trap-2 a sub of 256", {"sub": "s" * 256}, Check.SUBJECT),
+]
+
+
+@pytest.mark.parametrize(("claims", "check"), [pytest.param(c, check, id=name) for name, c, check in _CORE])
+def test_a_claim_that_does_not_hold_is_named(claims: dict[str, Any], check: Check) -> None:
+    """One claim wrong, all else right, and the signature good."""
+    assert failing(token(claims)) == check
+
+
+_HEADERS: list[tuple[str, dict[str, Any], Check]] = [
+    ("core-07 none", {"alg": "none"}, Check.ALGORITHM),
+    ("core-07 none in capitals", {"alg": "NoNe"}, Check.ALGORITHM),
+    ("core-07 core-08 a MAC", {"alg": "HS256"}, Check.ALGORITHM),
+    ("core-07 another of our own", {"alg": "ES384"}, Check.ALGORITHM),
+    ("core-07 an algorithm that is a list", {"alg": ["ES256"]}, Check.HEADER),
+    ("core-06 no such key", {"kid": "k9"}, Check.KEY),
+    ("core-06 a path as a key", {"kid": "../../dev/null"}, Check.KEY),
+    ("core-06 a key of another kind", {"kid": "k0"}, Check.KEY),
+    ("core-06 a key of another curve", {"kid": "k3"}, Check.KEY),
+    ("core-06 a kid that is a number", {"kid": 1}, Check.HEADER),
+    ("core-06 a key by URL", {"jku": "https://evil.example/jwks"}, Check.HEADER),
+    ("core-06 a certificate by URL", {"x5u": "https://evil.example/c.pem"}, Check.HEADER),
+    ("core-06 a certificate", {"x5c": ["AAAA"]}, Check.HEADER),
+    ("core-06 a key of its own", {"jwk": STRANGER.as_dict(private=False)}, Check.HEADER),
+    ("core-06 critical and unknown", {"crit": ["x"], "x": 1}, Check.HEADER),
+    ("core-06 an unencoded payload", {"b64": True, "crit": ["b64"]}, Check.HEADER),
+    ("core-06 a logout token", {"typ": "logout+jwt"}, Check.HEADER),
+    ("core-06 an access token", {"typ": "at+jwt"}, Check.HEADER),
+]
+
+
+@pytest.mark.parametrize(("header", "check"), [pytest.param(h, check, id=name) for name, h, check in _HEADERS])
+def test_a_header_that_does_not_hold_is_named(header: dict[str, Any], check: Check) -> None:
+    """The token says how it would like to be checked, and is not asked."""
+    assert failing(token(header=header)) == check
+
+
+def test_core_06_a_stranger_cannot_sign() -> None:
+    """Not even under the right key's name."""
+    assert failing(token(key=STRANGER)) == Check.SIGNATURE
+
+
+def test_core_06_one_changed_byte_breaks_the_signature() -> None:
+    """Claims are what was signed."""
+    head, _, signature = token().split(".")
+    changed = _part(json.dumps({**CLAIMS, "sub": "ppid-2"}).encode()).decode()
+
+    assert failing(f"{head}.{changed}.{signature}") == Check.SIGNATURE
+
+
+def test_core_07_the_public_key_is_no_shared_secret() -> None:
+    """The classic: HMAC with the public RSA key's PEM, where RS256 is pinned."""
+    pem = RSA.as_pem(private=False)
+    mac = jws.serialize_compact(
+        {"alg": "HS256", "kid": "k0"}, json.dumps(CLAIMS), OctKey.import_key(pem.replace(b"-----", b"")), ["HS256"]
+    )
+
+    assert failing(mac, _expecting(algorithms=("RS256",))) == Check.ALGORITHM
+    assert failing(mac, _expecting(algorithms=("RS256", "HS256"))) == Check.ALGORITHM
+
+
+def _expecting(**changes: Any) -> Expected:
+    values = {name: getattr(EXPECTED, name) for name in Expected.__slots__}
+    return Expected(**(values | changes))
+
+
+def test_core_06_without_a_kid_one_key_must_fit() -> None:
+    """With two that could have signed, it is not said which."""
+    other = VerificationKey("k2", "ES256", ECKey.import_key(STRANGER.as_dict(private=False)))
+
+    assert read_id_token(token(header={"kid": None}), KEYS, EXPECTED).subject == "ppid-1"
+    assert failing(token(header={"kid": None}), keys=(*KEYS, other)) == Check.KEY
+
+
+def test_core_12_whether_an_assurance_must_be_there_is_a_setting() -> None:
+    """Absent passes, unless `require_acr` says otherwise."""
+    assert read_id_token(token({"acr": None}), KEYS, EXPECTED).acr is None
+    assert failing(token({"acr": None}), _expecting(require_acr=True)) == Check.ACR
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", "a.b", "a.b.c.d", "....", "e30.e30.e30", "\x00.\x00.\x00", "あ.あ.あ", "a" * 20_000 + ".b.c", token() + "\n"],
+)
+def test_core_01_what_is_no_signed_token_has_not_the_shape(said: str) -> None:
+    """Nor an encrypted one, of five parts."""
+    assert failing(said) in {Check.SHAPE, Check.HEADER}
+    with pytest.raises(SignInInvalidError):
+        key_id(said)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"[]", b"null", b'"sub"', b"{", b'{"exp": NaN}', b'{"sub": "a", "sub": "b"}', b"[" * 100_000, b"\xff"],
+)
+def test_trap_6_a_payload_readers_could_differ_about_is_refused(payload: bytes) -> None:
+    """Two members of one name, `NaN`, or no object at all: signed or not."""
+    assert failing(token(payload=payload[:10_000])) == Check.PAYLOAD
+
+
+def test_authlib_lets_pass_what_we_refuse() -> None:
+    """Why the checks are written out: should authlib begin to refuse these, this says so."""
+    spoiled = {**CLAIMS, "at_hash": None, "sub": "", "aud": ["RP00000001", "other"], "azp": "", "auth_time": False}
+    said = {name: value for name, value in spoiled.items() if value is not None}
+    options = {"aud": {"values": ["RP00000001"]}}
+
+    believed = CodeIDToken(said, dict(HEADER), options, {"nonce": "the-nonce", "access_token": ACCESS_TOKEN})
+    believed.validate(now=int(NOW), leeway=10)
+
+    assert failing(token(spoiled)) == Check.AUDIENCE
+
+
+def test_keys_we_cannot_use_are_passed_over() -> None:
+    """A JWKS may hold kinds of keys, uses and members we never heard of."""
+    good = {**KEY.as_dict(private=False), "kid": "k1", "use": "sig", "alg": "ES256"}
+    members: list[Any] = [
+        good,
+        {**good, "kid": "k2", "use": "enc"},
+        {**good, "kid": "k3", "key_ops": ["sign"]},
+        {**good, "kid": 4},
+        {"kty": "OKP", "crv": "Ed25519", "x": "AAAA", "kid": "k5"},
+        {"kty": "oct", "k": "AAAA", "kid": "k6"},
+        {"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA", "kid": "k7"},
+        {"kty": "RSA", "kid": "k8"},
+        "text",
+        None,
+    ]
+
+    assert [key.kid for key in read_verification_keys({"keys": members})] == ["k1"]
+    assert read_verification_keys({"keys": {}}) == ()
+    assert read_verification_keys({}) == ()
+
+
+FOUR = frozenset(Scope)
+
+
+def test_the_four_items_come_into_our_form() -> None:
+    """As the Digital Authentication service is understood to give them."""
+    said = {
+        "sub": "s",
+        "name": "佐藤　花子",
+        "address": "東京都渋谷区神南1-1-1",
+        "birthdate": "19860401",
+        "gender": "2",
+    }
+
+    facts = read_userinfo(said, "s", FOUR, TODAY)
+
+    assert (facts.name, facts.address) == ("佐藤　花子", "東京都渋谷区神南1-1-1")
+    assert (facts.birthdate, facts.gender, facts.troubles) == (Birthdate(1986, 4, 1), Gender.FEMALE, ())
+
+
+@pytest.mark.parametrize("sub", ["t", "", None, 1, ["s"]])
+def test_userinfo_of_another_subject_is_not_used(sub: object) -> None:
+    """OpenID Connect Core 5.3.2: else tokens could be exchanged for somebody else's facts."""
+    with pytest.raises(SignInInvalidError) as refused:
+        read_userinfo({"sub": sub, "name": "佐藤"}, "s", FOUR, TODAY)
+
+    assert refused.value.check == Check.USERINFO_SUBJECT
+
+
+def test_what_was_not_granted_is_not_read() -> None:
+    """Also where the provider says more than it was asked."""
+    said = {"sub": "s", "name": "佐藤　花子", "birthdate": "19860401"}
+
+    facts = read_userinfo(said, "s", {Scope.OPENID, Scope.BIRTHDATE}, TODAY)
+
+    assert facts.name is None
+    assert facts.birthdate == Birthdate(1986, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "trouble"),
+    [
+        (Scope.NAME, None, Trouble.MISSING),
+        (Scope.NAME, "", Trouble.MISSING),
+        (Scope.NAME, "佐藤\n花子", Trouble.MALFORMED),
+        (Scope.NAME, "佐藤\u202e花子", Trouble.MALFORMED),
+        (Scope.NAME, "　", Trouble.MALFORMED),
+        (Scope.NAME, ["佐藤"], Trouble.MALFORMED),
+        (Scope.NAME, "佐" * 201, Trouble.MALFORMED),
+        (Scope.ADDRESS, {"formatted": "東京都渋谷区神南1-1-1"}, Trouble.MALFORMED),
+        (Scope.ADDRESS, "東京都\x00渋谷区", Trouble.MALFORMED),
+        (Scope.GENDER, "3", Trouble.MALFORMED),
+        (Scope.GENDER, "female", Trouble.MALFORMED),
+        (Scope.GENDER, 2, Trouble.MALFORMED),
+        (Scope.BIRTHDATE, "昭和61年4月1日", Trouble.MALFORMED),
+    ],
+)
+def test_what_cannot_be_read_is_unknown_and_counted(member: Scope, value: object, trouble: Trouble) -> None:
+    """Never a guess, and never the value itself."""
+    said = {"sub": "s", "name": "a", "address": "b", "birthdate": "20000101", "gender": "1", member.value: value}
+
+    facts = read_userinfo(said, "s", FOUR, TODAY)
+
+    assert getattr(facts, member.value) is None
+    assert facts.troubles == ((member, trouble),)
+
+
+@pytest.mark.parametrize("name", ["佐藤　花子", "SMITH JOHN (スミス)", "葛\U000e0100城", "\ue000田", "龍"])
+def test_a_name_is_kept_as_it_is(name: str) -> None:
+    """U+3000, variation selectors and private characters of a municipality's included."""
+    assert read_userinfo({"sub": "s", "name": name}, "s", {Scope.NAME}, TODAY).name == name
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("19860401", Birthdate(1986, 4, 1)),
+        ("1986-04-01", Birthdate(1986, 4, 1)),
+        ("20040229", Birthdate(2004, 2, 29)),
+        ("19860000", Birthdate(1986)),
+        ("19860400", Birthdate(1986, 4)),
+        ("1986-00-00", Birthdate(1986)),
+        ("20261123", Birthdate(2026, 11, 23)),
+        ("20261124", None),
+        ("19860001", None),
+        ("20030229", None),
+        ("19861301", None),
+        ("00000000", None),
+        ("18671231", None),
+        ("1986-0401", None),
+        ("198604-01", None),
+        ("1986/04/01", None),
+        ("１９８６０４０１", None),
+        ("19860401 ", None),
+        ("19860401\n", None),
+        ("319860401", None),
+        ("1986", None),
+        ("0000-04-01", None),
+        (19860401, None),
+        (None, None),
+    ],
+)
+def test_birthdates_are_eight_digits_or_iso_and_nothing_else(said: object, read: Birthdate | None) -> None:
+    """`00` is an unknown part; any other form decides nothing."""
+    assert read_birthdate(said, TODAY) == read
+
+
+@given(st.text())
+def test_no_text_makes_the_birthdate_reader_stumble(said: str) -> None:
+    """It says None or a day not after today."""
+    read = read_birthdate(said, TODAY)
+
+    assert read is None or read.earliest <= TODAY
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda s: st.lists(s) | st.dictionaries(st.text(), s),
+        max_leaves=6,
+    )
+)
+def test_no_claim_makes_the_userinfo_reader_stumble(said: object) -> None:
+    """Whatever JSON a claim is, it is a readable line or unknown."""
+    claims = {"sub": "s", "name": said, "address": said, "birthdate": said, "gender": said}
+
+    facts = read_userinfo(claims, "s", FOUR, TODAY)
+
+    for text in (facts.name, facts.address):
+        assert text is None or ("\r" not in text and "\n" not in text and "\x00" not in text)
