@@ -116,17 +116,25 @@ class EmulatorSettings:
             raise ValueError(f"issuer `{self.issuer}` must be an origin and `{REALM}`, without a slash at the end")
 
 
-@dataclass(slots=True)
-class _Keys:
-    """The service's signing keys: ID tokens ES256, access tokens RS256, and one that only encrypts."""
+@dataclass(frozen=True, slots=True)
+class EmulatorKeys:
+    """The service's keys: ID tokens are signed with ES256, access tokens with RS256, and one only encrypts."""
 
     id_token: jwk.ECKey
     access: jwk.RSAKey
-    retired: list[jwk.ECKey | jwk.RSAKey] = field(default_factory=list)
+    encryption: jwk.RSAKey
+    retired: tuple[jwk.ECKey | jwk.RSAKey, ...] = ()
+    """Still published, no longer signing."""
 
     @classmethod
-    def generate(cls) -> _Keys:
-        return cls(_ec_key(), _rsa_key("RS256", "sig"))
+    def generate(cls) -> EmulatorKeys:
+        """Make new ones. Two are RSA, which takes a moment: tests that start many emulators may share a set."""
+        return cls(_ec_key(), _rsa_key("RS256", "sig"), _rsa_key("RSA-OAEP", "enc"))
+
+    def rotated(self, *, withdraw: bool) -> EmulatorKeys:
+        """Return keys of which both signing ones are new."""
+        retired = () if withdraw else (*self.retired, self.id_token, self.access)
+        return EmulatorKeys(_ec_key(), _rsa_key("RS256", "sig"), self.encryption, retired)
 
 
 def _ec_key() -> jwk.ECKey:
@@ -173,14 +181,13 @@ class Call:
 class Emulator:
     """The service's state, its endpoints, and the handles by which a test makes it fail."""
 
-    def __init__(self, settings: EmulatorSettings) -> None:
+    def __init__(self, settings: EmulatorSettings, keys: EmulatorKeys | None = None) -> None:
         self.settings = settings
         self.clients: dict[str, EmulatorClient] = {}
-        self.keys = _Keys.generate()
+        self.keys = keys or EmulatorKeys.generate()
         self.alterations = Alterations()
         self.faults: list[tuple[Fault, int]] = []
         self.calls: list[Call] = []
-        self._encryption_key = _rsa_key("RSA-OAEP", "enc")
         self._stranger = _ec_key()
         self._transactions: dict[str, _Transaction] = {}
         self._codes: dict[str, _Grant] = {}
@@ -218,9 +225,7 @@ class Emulator:
 
     def rotate_keys(self, *, withdraw: bool = False) -> None:
         """Sign with new keys. The old ones stay published, unless they are withdrawn at once."""
-        retired = [] if withdraw else [*self.keys.retired, self.keys.id_token, self.keys.access]
-        self.keys = _Keys.generate()
-        self.keys.retired = retired
+        self.keys = self.keys.rotated(withdraw=withdraw)
 
     def count(self, endpoint: str) -> int:
         """Return how many requests an endpoint got since the start or the last `mend`."""
@@ -271,7 +276,7 @@ class Emulator:
                 self._note(endpoint, "", "dropped")
                 if request.transport is not None:
                     request.transport.abort()
-                raise asyncio.CancelledError
+                return web.Response()
             if fault.status is None and fault.body is None:
                 return await handler(request)
             self._note(endpoint, "", "fault")
@@ -322,7 +327,7 @@ class Emulator:
         return self._cacheable(altered(document, self.alterations.discovery))
 
     async def _certs(self, _request: web.Request) -> web.Response:
-        keys = [self.keys.id_token, self.keys.access, *self.keys.retired, self._encryption_key]
+        keys = [self.keys.id_token, self.keys.access, *self.keys.retired, self.keys.encryption]
         published = [key.as_dict(private=False) for key in keys]
         self._note("certs", "", "ok")
         return self._cacheable({"keys": [*published, *self.alterations.extra_keys]})
@@ -678,8 +683,8 @@ EMULATOR: web.AppKey[Emulator] = web.AppKey("emulator", Emulator)
 """Where a test finds the `Emulator` of an application."""
 
 
-def make_emulator(settings: EmulatorSettings) -> web.Application:
-    """Return the emulator as an aiohttp application, with keys of its own made now.
+def make_emulator(settings: EmulatorSettings, keys: EmulatorKeys | None = None) -> web.Application:
+    """Return the emulator as an aiohttp application; its keys are made now, unless it is given some.
 
     `app[EMULATOR]` is the `Emulator`, by which tests make it fail.
 
@@ -687,7 +692,7 @@ def make_emulator(settings: EmulatorSettings) -> web.Application:
         ValueError: a client's registration cannot be used.
 
     """
-    return Emulator(settings).application()
+    return Emulator(settings, keys).application()
 
 
 class _Registration(msgspec.Struct, forbid_unknown_fields=True):
@@ -826,7 +831,8 @@ def _sign_es256(key: jwk.ECKey, data: bytes) -> bytes:
 
 async def start_emulator(app: web.Application, port: int) -> web.AppRunner:
     """Serve an emulator on loopback; the caller cleans the runner up. A busy port raises OSError."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    # A fault may dawdle for minutes; neither its client's going away nor our stopping waits for it.
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
