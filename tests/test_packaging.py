@@ -1,0 +1,124 @@
+"""What we hand out: a wheel and a sdist, built, installed into an empty environment, and run from somewhere else."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from gateway import __version__
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = sorted(ROOT.glob("requirements*.lock"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Run a program and return what it says; its complaint is the failure."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Build the sdist from the checkout and the wheel from the sdist, as a release does."""
+    out = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, ROOT, cwd=out)
+    return next(out.glob("*.whl")), next(out.glob("*.tar.gz"))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_the_wheel_carries_all_that_runs(built: tuple[Path, Path]) -> None:
+    """Every file beneath `gateway/` is in the wheel: templates, static files, tables, the demo's policies."""
+    wheel, sdist = built
+    ours = {
+        str(path.relative_to(ROOT))
+        for path in (*(ROOT / "gateway").rglob("*"), *(ROOT / "gateway/demo/policies").rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+    carried = set(zipfile.ZipFile(wheel).namelist())
+    with tarfile.open(sdist) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+
+    assert ours <= carried
+    assert ours | {"LICENSE", "README.md", "Makefile", "requirements.lock"} <= packed
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_the_wheel_installs_and_runs_from_elsewhere(built: tuple[Path, Path], tmp_path: Path) -> None:
+    """From an empty environment and the lock alone, `sekisho` runs where no checkout is."""
+    wheel, _ = built
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    pip = (python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet")
+    run(*pip, "--require-hashes", "-r", ROOT / "requirements.lock", cwd=tmp_path)
+    run(*pip, "--no-deps", wheel, cwd=tmp_path)
+    run(python, "-m", "pip", "check", cwd=tmp_path)
+
+    said = run(tmp_path / "venv" / "bin" / "sekisho", "--version", cwd=tmp_path)
+
+    assert said == f"sekisho {__version__}\n"
+    where = run(python, "-c", "import gateway; print(gateway.__file__)", cwd=tmp_path)
+    assert where.startswith(str(tmp_path))
+    policies = "import gateway.demo as d, pathlib; print(*pathlib.Path(d.__file__).parent.glob('policies/*.yaml'))"
+    assert "facility-booking.yaml" in run(python, "-c", policies, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+def test_a_lock_pins_by_hash_and_names_no_registry(lock: Path) -> None:
+    """Every requirement has a version and hashes; where to fetch it from is the machine's business."""
+    text = lock.read_text().replace("\\\n", " ")
+    requirements = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
+
+    assert requirements
+    assert all(re.match(r"[a-z0-9.-]+(\[[a-z,-]+\])?==\S+ .*--hash=sha256:[0-9a-f]{64}", line) for line in requirements)
+    assert not re.search(r"://|--(extra-)?index-url|--find-links", text)
+
+
+def test_the_lock_knows_every_dependency() -> None:
+    """A dependency added without `make lock` is missing on the next machine."""
+
+    def names(requirements: list[str]) -> set[str]:
+        found = (re.match(r"[A-Za-z0-9._-]+", requirement) for requirement in requirements)
+        return {re.sub(r"[._]", "-", match[0]).lower() for match in found if match}
+
+    def locked(name: str) -> set[str]:
+        return set(re.findall(r"^([a-z0-9-]+)==", (ROOT / name).read_text(), re.MULTILINE))
+
+    groups = PROJECT["optional-dependencies"]
+
+    assert names(PROJECT["dependencies"]) <= locked("requirements.lock")
+    assert names(groups["test"]) | names(groups["dev"]) - {"sekisho"} <= locked("requirements-dev.lock")
+    assert names(groups["bench"]) <= locked("requirements-bench.lock")
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    """What the gateway imports it also asks for; nothing is there by luck."""
+    import ast  # noqa: PLC0415 - only this test reads code
+
+    declared = {"hiredis", *(re.split(r"[^A-Za-z0-9_.-]", each)[0] for each in PROJECT["dependencies"])}
+    modules = {"ruamel.yaml": "ruamel", "prometheus-client": "prometheus_client"}
+    known = {modules.get(name, name).lower() for name in declared} | {"multidict", "gateway"}
+    found = set()
+    for path in (ROOT / "gateway").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            match node:
+                case ast.Import():
+                    found |= {alias.name.partition(".")[0] for alias in node.names}
+                case ast.ImportFrom(module=str(module)):
+                    found.add(module.partition(".")[0])
+                case _:
+                    pass
+
+    assert not found - known - sys.stdlib_module_names
