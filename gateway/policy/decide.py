@@ -1,40 +1,381 @@
-"""What a policy says of one request. Pure: the person, the moment and the surroundings come in."""
+"""What a policy says of one request. Pure: the person, the moment and the surroundings come in.
+
+The order of a decision: what is already no is refused; a person who is not known, or has not been
+asked for all the rule can need, is challenged once for all of it; what stays unknown is refused; a
+sign-in that is too old is challenged; then the rule permits. Finding the rule lives in `matching`.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from math import ceil, inf
+from typing import NamedTuple, assert_never
 
-from gateway.identity import Identity
-from gateway.instant import Instant
+from gateway.identity import Identity, Scope
+from gateway.instant import TOKYO, Instant
 from gateway.listen.inbound import Inbound
-from gateway.policy.policy import RuleId, Verdict
+from gateway.policy.age import age_on, next_birthday
+from gateway.policy.conditions import (
+    Circumstances,
+    Condition,
+    Needs,
+    Surroundings,
+    Test,
+    all_needs,
+    can_become_yes,
+    moment_of,
+)
+from gateway.policy.matching import AmbiguousQuery, PathIndex, named_values
+from gateway.policy.policy import (
+    FACT_SCOPES,
+    Allow,
+    Challenge,
+    ChallengeReason,
+    Deny,
+    Fact,
+    Permit,
+    Policy,
+    Reason,
+    ReasonKind,
+    Rule,
+    RuleId,
+    Truth,
+    Verdict,
+)
+from gateway.policy.residence import residence_of
+
+_NO_SURROUNDINGS = Surroundings()
+
+RETRY_HORIZON = 400
+"""Turns of the clock that `retry_after: end` looks ahead: more than a year of days."""
 
 
-class Decision(Protocol):
-    """A verdict, and until when the same person, rule and request shape would hear the same."""
+class Decision(NamedTuple):
+    """A verdict, and until when the same person hears the same from the same rule."""
 
     verdict: Verdict
     valid_until: Instant
     """The next moment any condition of the rule can change; `now` where it depends on the request itself."""
 
 
-class FittingRule(Protocol):
-    """The rule, once `match` and `when` have found it."""
+def no_rule_fits() -> Deny:
+    """Return the verdict on a request that no rule is about."""
+    return Deny(None, (Reason(ReasonKind.NO_RULE),))
 
-    id: RuleId
-    needs_session: bool
-    """Whether its verdict can differ with who is signed in; False lets a request pass without a look-up."""
+
+def rule_scopes(rule: Rule, conditions: Mapping[str, Condition]) -> frozenset[Scope]:
+    """Return all that a rule can need of the provider; empty where it asks nobody."""
+    match rule.allow:
+        case Allow.EVERYONE | Allow.NOBODY:
+            return frozenset()
+        case Allow.SIGNED_IN | None:
+            names = [*rule.require, *rule.disclose]
+            needs = all_needs(conditions[name].test for name in names if name in conditions)
+            facts = [
+                FACT_SCOPES[Fact(name)] for name in rule.disclose if name not in conditions and name in tuple(Fact)
+            ]
+            return needs.scopes.union({Scope.OPENID}, *facts)
+        case _:
+            assert_never(rule.allow)
+
+
+class FittingRule:
+    """A rule ready to be asked, once `match` and `when` have found it.
+
+    What was decided may be kept under this very object: a changed policy, switch or list makes new ones.
+    """
+
+    __slots__ = (
+        "_condition_tests",
+        "_constant",
+        "_disclosed",
+        "_needs",
+        "_required",
+        "_rule",
+        "_surroundings",
+        "_when",
+        "id",
+        "needs_session",
+        "public",
+        "scopes",
+    )
+
+    def __init__(self, rule: Rule, conditions: Mapping[str, Condition], surroundings: Surroundings) -> None:
+        self.id: RuleId = rule.id
+        self._rule = rule
+        self._surroundings = surroundings
+        self._when = None if rule.when is None else conditions[rule.when].test
+        self._required = tuple(conditions[name] for name in rule.require)
+        self._disclosed: tuple[tuple[str, Fact | Test], ...] = tuple(
+            (name, conditions[name].test if name in conditions else Fact(name)) for name in rule.disclose
+        )
+        told = [test for _, test in self._disclosed if not isinstance(test, Fact)]
+        self._needs: Needs = all_needs([*(condition.test for condition in self._required), *told])
+        self.scopes: frozenset[Scope] = rule_scopes(rule, conditions)
+        """All that this rule can need of the provider; empty where it asks nobody."""
+        self.public: bool = rule.allow is Allow.EVERYONE
+        """Whether everybody passes: where the session cannot be known, this rule goes on without it."""
+        self.needs_session: bool = not (rule.allow is Allow.NOBODY or (self.public and not rule.disclose))
+        """Whether its verdict can differ with who is signed in; False lets a request pass without a look-up."""
+        self._constant: Decision | None = None
+        if self.public and not rule.disclose:
+            self._constant = Decision(Permit(rule.id, None, audit=rule.audit), inf)
+
+    @property
+    def rule(self) -> Rule:
+        """The rule as written."""
+        return self._rule
 
     def decide(self, inbound: Inbound, person: Identity | None, now: Instant) -> Decision:
         """Say what becomes of the request of this person; `None` is nobody signed in."""
+        if self._constant is not None:
+            return self._constant
+        rule = self._rule
+        at = Circumstances(person, now, inbound.client, self._surroundings)
+        if rule.allow is Allow.NOBODY:
+            return self._refuse_everybody(at)
+        until: Instant = now if self._needs.request else inf
+        unknown: list[Condition] = []
+        refused: list[Condition] = []
+        for condition in self._required:
+            truth, holds = condition.test.ask(at)
+            until = min(until, holds)
+            if truth is Truth.NO:
+                refused.append(condition)
+            elif truth is Truth.UNKNOWN:
+                unknown.append(condition)
+        if refused:
+            reasons = [_reason(ReasonKind.CONDITION_NO, condition) for condition in refused]
+            if person is not None:
+                reasons += [_reason(ReasonKind.CONDITION_UNKNOWN, condition) for condition in unknown]
+            return Decision(Deny(rule.id, tuple(reasons)), until)
+        if self.public:
+            return self._permit(at, until)
+        if person is None:
+            return Decision(self._challenge(ChallengeReason.SIGN_IN, frozenset()), until)
+        missing = self.scopes - person.asked
+        hopeless = [condition for condition in unknown if not can_become_yes(condition.test, at, missing)]
+        if hopeless:
+            reasons = [_reason(ReasonKind.CONDITION_UNKNOWN, condition) for condition in hopeless]
+            return Decision(Deny(rule.id, tuple(reasons)), until)
+        if missing:
+            return Decision(self._challenge(ChallengeReason.MORE_FACTS, person.asked), until)
+        if rule.signed_in_within is not None:
+            stale_at = person.authenticated_at + rule.signed_in_within
+            if now > stale_at:
+                return Decision(self._challenge(ChallengeReason.TOO_LONG_AGO, person.asked), until)
+            # The moment itself is still fresh; kept until it, decided again from then on.
+            until = min(until, stale_at)
+        return self._permit(at, until)
+
+    def _permit(self, at: Circumstances, until: Instant) -> Decision:
+        person = at.person
+        rule = self._rule
+        if person is None:
+            return Decision(Permit(rule.id, None, audit=rule.audit), until)
+        told: list[tuple[str, str]] = []
+        for name, asked in self._disclosed:
+            if isinstance(asked, Fact):
+                value = fact_of(person, asked, at)
+                if asked is Fact.AGE:
+                    until = min(until, moment_of(next_birthday(person.birthdate, at.today)))
+            else:
+                truth, holds = asked.ask(at)
+                until = min(until, holds)
+                value = None if truth is Truth.UNKNOWN else truth.value
+            if value is not None:
+                told.append((name, value))
+        return Decision(Permit(rule.id, person, tuple(told), rule.limit, rule.audit), until)
+
+    def _challenge(self, reason: ChallengeReason, asked_before: frozenset[Scope]) -> Challenge:
+        # A step-up replaces what is known: were the facts of the last sign-in not asked for again, going to
+        # and fro between two rules would read the card each time.
+        scopes = self.scopes | asked_before
+        rule = self._rule
+        return Challenge(
+            rule.id,
+            reason,
+            scopes,
+            purpose=rule.purpose if scopes - {Scope.OPENID} else {},
+            fresh_within=rule.signed_in_within,
+            keep_form=rule.keep_form,
+        )
+
+    def _refuse_everybody(self, at: Circumstances) -> Decision:
+        rule = self._rule
+        say = rule.say
+        if say is None:
+            return Decision(Deny(rule.id, (Reason(ReasonKind.NOBODY_ALLOWED, rule.name),)), inf)
+        reasons = (Reason(ReasonKind.NOBODY_ALLOWED, rule.name, say.words),)
+        retry_after, until = say.retry_after, inf
+        if say.until_change and self._when is not None:
+            ends = _next_change(self._when, at)
+            retry_after = None if ends == inf else max(1, ceil(ends - at.now))
+            until = at.now
+        return Decision(Deny(rule.id, reasons, say.status, retry_after), until)
 
 
-class CompiledPolicy(Protocol):
-    """A policy, ready to be asked. The next commit of this step makes it a class."""
+def _reason(kind: ReasonKind, condition: Condition) -> Reason:
+    return Reason(kind, condition.name, condition.if_not)
 
-    name: str
-    disclosed: tuple[str, ...]
-    """Every fact and condition that any of its rules can tell: a forward-auth answer names them all."""
+
+def _next_change(test: Test, at: Circumstances) -> Instant:
+    """Return the next moment at which a test says something else, the request and the person staying as they are."""
+    truth, until = test.ask(at)
+    for _ in range(RETRY_HORIZON):
+        if until == inf:
+            return inf
+        later = Circumstances(at.person, until, at.client, at.surroundings)
+        then, following = test.ask(later)
+        if then is not truth:
+            return until
+        until = following
+    return inf
+
+
+def fact_of(person: Identity, fact: Fact, at: Circumstances) -> str | None:
+    """Return a fact as text, or `None` where it is not known."""
+    match fact:
+        case Fact.SUBJECT:
+            return person.subject
+        case Fact.NAME:
+            return person.name
+        case Fact.ADDRESS:
+            return person.address
+        case Fact.BIRTHDATE:
+            exact = None if person.birthdate is None else person.birthdate.exact
+            return None if exact is None else exact.isoformat()
+        case Fact.GENDER:
+            return None if person.gender is None else person.gender.value
+        case Fact.PREFECTURE:
+            return residence_of(person.address).prefecture
+        case Fact.MUNICIPALITY:
+            return residence_of(person.address).municipality
+        case Fact.MUNICIPALITY_CODE:
+            return residence_of(person.address).municipality_code
+        case Fact.TOWN:
+            return residence_of(person.address).town
+        case Fact.AGE:
+            age = age_on(person.birthdate, at.today)
+            return None if age is None else str(age)
+        case Fact.SIGNED_IN_AT:
+            moment = datetime.fromtimestamp(int(person.authenticated_at), UTC)
+            return moment.astimezone(TOKYO).isoformat(timespec="seconds")
+        case _:
+            assert_never(fact)
+
+
+class Undecidable(FittingRule):
+    """What stands in for the rule where nobody can say which rule it is. It refuses."""
+
+    __slots__ = ("_deny",)
+
+    def __init__(self, rule: Rule, deny: Deny) -> None:
+        super().__init__(replace(rule, allow=Allow.NOBODY, require=(), disclose=(), when=None), {}, _NO_SURROUNDINGS)
+        self._deny = deny
+
+    def decide(self, inbound: Inbound, person: Identity | None, now: Instant) -> Decision:
+        """Refuse."""
+        del inbound, person
+        return Decision(self._deny, now)
+
+
+class CompiledPolicy:
+    """A policy, ready to be asked: one snapshot with its switches and lists.
+
+    A request is judged by one snapshot from its first step to its last.
+    """
+
+    __slots__ = ("_ambiguous", "_index", "_named", "_plain", "_rules", "_whens", "policy", "scopes", "surroundings")
+
+    def __init__(
+        self, policy: Policy, surroundings: Surroundings = _NO_SURROUNDINGS, *, ignore_case: bool = False
+    ) -> None:
+        """Make a policy ready. `ignore_case`: the App's paths are lower-cased before they are matched."""
+        self.policy = policy
+        self.surroundings = surroundings
+        matches = [rule.match for rule in policy.rules]
+        patterns = [tuple(path.lower() for path in match.path) if ignore_case else match.path for match in matches]
+        self._index = PathIndex([(paths, match.method) for paths, match in zip(patterns, matches, strict=True)])
+        self._bind()
+
+    def _bind(self) -> None:
+        rules, conditions = self.policy.rules, self.policy.conditions
+        self._rules = tuple(FittingRule(rule, conditions, self.surroundings) for rule in rules)
+        self.scopes: frozenset[Scope] = frozenset[Scope]().union(*(rule.scopes for rule in self._rules))
+        """All that any rule can need of the provider: what `ask: once` asks for."""
+        self._whens = tuple(None if rule.when is None else conditions[rule.when] for rule in rules)
+        self._named = tuple(tuple(rule.match.query.items()) for rule in rules)
+        self._plain = tuple(when is None and not named for when, named in zip(self._whens, self._named, strict=True))
+        self._ambiguous = tuple(
+            Undecidable(rule, Deny(rule.id, (Reason(ReasonKind.AMBIGUOUS_QUERY),), status=400)) for rule in rules
+        )
+
+    @property
+    def name(self) -> str:
+        """The policy's name."""
+        return self.policy.name
+
+    @property
+    def version(self) -> str:
+        """A hash of all that the policy was read from: 16 hexadecimal digits."""
+        return self.policy.version
+
+    @property
+    def rules(self) -> tuple[FittingRule, ...]:
+        """All rules, in order."""
+        return self._rules
+
+    @property
+    def disclosed(self) -> tuple[str, ...]:
+        """Every fact and condition that any rule can tell, each once, in order of first mention."""
+        return tuple(dict.fromkeys(name for rule in self.policy.rules for name in rule.disclose))
+
+    def within(self, surroundings: Surroundings) -> CompiledPolicy:
+        """Return a snapshot of the same policy with other switches or lists; what was kept of the old one is void."""
+        other = object.__new__(CompiledPolicy)
+        other.policy = self.policy
+        other.surroundings = surroundings
+        other._index = self._index
+        other._bind()
+        return other
 
     def fitting(self, inbound: Inbound, now: Instant) -> FittingRule | None:
         """Return *the* rule of this request, or `None`: no rule fits, so nobody may."""
+        target = inbound.target
+        candidates = self._index.candidates(inbound.method, target.path)
+        plain = self._plain
+        for position, number in enumerate(candidates):
+            if plain[number]:
+                return self._rules[number]
+            # The first rule with a `when` or a `query`: the request itself is looked at, up to the rule that needs no look.
+            last = next((index for index, other in enumerate(candidates) if plain[other]), len(candidates))
+            return self._choose(inbound, now, candidates[position : last + 1])
+        return None
+
+    def _choose(self, inbound: Inbound, now: Instant, candidates: tuple[int, ...]) -> FittingRule | None:
+        named = {name for number in candidates for name, _ in self._named[number]}
+        values: Mapping[str, str] = {}
+        if named:
+            try:
+                values = named_values(inbound.target.query, named)
+            except AmbiguousQuery:
+                return self._ambiguous[candidates[0]]
+        at: Circumstances | None = None
+        for number in candidates:
+            if any(values.get(name) not in allowed for name, allowed in self._named[number]):
+                continue
+            when = self._whens[number]
+            if when is not None:
+                at = at or Circumstances(None, now, inbound.client, self.surroundings)
+                truth = when.test.ask(at).truth
+                if truth is Truth.UNKNOWN:
+                    # Going on to the next rule would take "cannot be told" for a no.
+                    reasons = (_reason(ReasonKind.CONDITION_UNKNOWN, when),)
+                    return Undecidable(self.policy.rules[number], Deny(self._rules[number].id, reasons))
+                if truth is Truth.NO:
+                    continue
+            return self._rules[number]
+        return None

@@ -10,8 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.identity import Identity, Scope
+
+if TYPE_CHECKING:
+    from gateway.policy.conditions import Condition, Listed
+    from gateway.policy.examples import Example
 
 
 class Fact(StrEnum):
@@ -73,6 +79,10 @@ class Permit:
     Values are plain text (`name`: U+3000 kept; `birthdate`: `YYYY-MM-DD`; a condition: `yes` or
     `no`); what is unknown is not in it. `headers/encode.py` gives them their form on the wire.
     """
+    limit: Limit | None = None
+    """An entry of this limit must be reserved before the request goes on, and settled at the answer's head."""
+    audit: bool = False
+    """The rule wants every permit of its own in the audit log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +141,126 @@ class Reason:
 
 
 Verdict = Permit | Challenge | Deny
+
+
+# --- what is written -----------------------------------------------------------------
+
+
+class Allow(StrEnum):
+    """Who may pass, where a rule asks for no condition."""
+
+    EVERYONE = "everyone"
+    SIGNED_IN = "signed_in"
+    NOBODY = "nobody"
+
+
+class Once(StrEnum):
+    """The time in which a limit counts; days, months and years are those of Asia/Tokyo."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+    FISCAL_YEAR = "fiscal_year"
+    EVER = "ever"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many times for one sign-in identity (the PPID of a client), which is not the same as for one human."""
+
+    name: str
+    once: Once
+    statuses: frozenset[int]
+    """`counted_when`: the answer's status is one of these …"""
+    location: str | None = None
+    """… and, where this is given, its `Location` leads to this path."""
+    times: int = 1
+    if_over: Words = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Which requests a rule is about; what is empty does not restrict."""
+
+    path: tuple[str, ...] = ()
+    """Patterns: `*` is one segment, `**` any number."""
+    method: frozenset[str] = frozenset()
+    query: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """The page of a rule with `allow: nobody`."""
+
+    words: Words = field(default_factory=dict)
+    status: int = 403
+    retry_after: int | None = None
+    """Seconds."""
+    until_change: bool = False
+    """`retry_after: end`: until the rule's `when` changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule as written: exactly one of `allow` and `require`."""
+
+    id: RuleId
+    match: Match = Match()
+    when: str | None = None
+    allow: Allow | None = None
+    require: tuple[str, ...] = ()
+    signed_in_within: float | None = None
+    """Seconds."""
+    limit: Limit | None = None
+    disclose: tuple[str, ...] = ()
+    """Facts and names of conditions, in the order written."""
+    purpose: Words = field(default_factory=dict)
+    """The rule's own, or else the policy's."""
+    say: Say | None = None
+    keep_form: bool = False
+    audit: bool = False
+    line: int = field(default=0, compare=False)
+
+    @property
+    def name(self) -> str:
+        """What the rule is called in its policy."""
+        return self.id.rule
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A whole policy as written, every name in it resolved and checked by `parse`."""
+
+    name: str
+    rules: tuple[Rule, ...]
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    title: Words = field(default_factory=dict)
+    purpose: Words = field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
+    version: str = ""
+    """A hash of every file it was read from: 16 hexadecimal digits."""
+    sources: tuple[Path, ...] = ()
+    """Every file it was read from, `use` and subject lists included: what to watch."""
+    lists: Mapping[str, Mapping[str, Listed]] = field(default_factory=dict)
+    """The subject lists as they were when it was read."""
+
+
+def header_word(name: str) -> str:
+    """Return a disclosed name as headers spell it; two names that fold alike cannot both be disclosed."""
+    return name.replace("_", "-").lower()
+
+
+FACT_SCOPES: Mapping[Fact, frozenset[Scope]] = {
+    Fact.SUBJECT: frozenset(),
+    Fact.NAME: frozenset({Scope.NAME}),
+    Fact.ADDRESS: frozenset({Scope.ADDRESS}),
+    Fact.BIRTHDATE: frozenset({Scope.BIRTHDATE}),
+    Fact.GENDER: frozenset({Scope.GENDER}),
+    Fact.PREFECTURE: frozenset({Scope.ADDRESS}),
+    Fact.MUNICIPALITY: frozenset({Scope.ADDRESS}),
+    Fact.MUNICIPALITY_CODE: frozenset({Scope.ADDRESS}),
+    Fact.TOWN: frozenset({Scope.ADDRESS}),
+    Fact.AGE: frozenset({Scope.BIRTHDATE}),
+    Fact.SIGNED_IN_AT: frozenset(),
+}
+"""What must be asked of the provider to tell a fact, beside `openid`."""

@@ -1,0 +1,183 @@
+"""Age as the law counts it (年齢計算ニ関スル法律, 民法143条), and the days it changes on.
+
+A person reaches an age at the end of the eve of her birthday (達する日, day D below). What a
+notice means by "N歳以上" then depends on what it counts from: see `CountedFrom`. Days are
+days in Asia/Tokyo; the caller brings today.
+
+A birthdate with unknown parts (生年月日不詳) decides only what every reading of it decides.
+A birthdate after today, or before 1800, is nobody's, and decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from functools import lru_cache
+
+from gateway.identity import Birthdate
+from gateway.policy.policy import Truth
+
+OLDEST_YEAR = 1800
+"""Birthdates before this are misread cards, not people."""
+
+HIGHEST_AGE = 150
+"""Years; an age above it in a policy is a slip."""
+
+_APRIL = 4
+_ONE_DAY = timedelta(days=1)
+
+
+class CountedFrom(StrEnum):
+    """From which day on a person counts as being of an age. D is the eve of the birthday."""
+
+    BIRTHDAY = "birthday"
+    """The birthday itself, D + 1 day: N歳以上, N歳未満, N歳に達したとき."""
+    EVE = "eve"
+    """D: N歳に達した日 (介護保険), the vote (公職選挙法)."""
+    MONTH = "month"
+    """The first of D's month: 誕生月の初日 (Tokyo シルバーパス)."""
+    FISCAL_YEAR = "fiscal_year"
+    """1 April of D's fiscal year: その年度にN歳になる."""
+    NEXT_APRIL = "next_april"
+    """The 1 April after D: N歳に達する日以後の最初の3月31日まで, 学年."""
+
+
+def eve_of(birthday: date, years: int) -> date:
+    """Return D, the day on which somebody born on `birthday` reaches an age.
+
+    Somebody born on 29 February reaches every age on 28 February (民法143条2項).
+    """
+    year = birthday.year + years
+    if (birthday.month, birthday.day) == (2, 29):
+        return date(year, 2, 28)
+    return date(year, birthday.month, birthday.day) - _ONE_DAY
+
+
+def first_day(birthday: date, years: int, counted_from: CountedFrom) -> date:
+    """Return the first day on which somebody born on `birthday` counts as `years` old."""
+    eve = eve_of(birthday, years)
+    match counted_from:
+        case CountedFrom.BIRTHDAY:
+            return eve + _ONE_DAY
+        case CountedFrom.EVE:
+            return eve
+        case CountedFrom.MONTH:
+            return eve.replace(day=1)
+        case CountedFrom.FISCAL_YEAR:
+            return date(eve.year if eve.month >= _APRIL else eve.year - 1, _APRIL, 1)
+        case CountedFrom.NEXT_APRIL:
+            return date(eve.year + 1 if eve.month >= _APRIL else eve.year, _APRIL, 1)
+
+
+@lru_cache(maxsize=4096)
+def _first_day(birthday: date, years: int, counted_from: CountedFrom) -> date:
+    """Remember `first_day`: the hot path asks for the same few people again and again."""
+    return first_day(birthday, years, counted_from)
+
+
+@lru_cache(maxsize=1024)
+def readings(birthdate: Birthdate, today: date) -> tuple[date, date] | None:
+    """Return the first and last day a birthdate can mean for somebody alive today, or `None`."""
+    earliest = birthdate.earliest
+    if earliest > today or earliest.year < OLDEST_YEAR:
+        return None
+    return earliest, min(birthdate.latest, today)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A truth, and the first day on which the same person may hear another; `None`: never."""
+
+    truth: Truth
+    changes: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgeRange:
+    """At least so old and below so old; a bound that is `None` is open."""
+
+    at_least: int | None = None
+    below: int | None = None
+    counted_from: CountedFrom = CountedFrom.BIRTHDAY
+
+    def of(self, birthdate: Birthdate | None, today: date) -> Answer:
+        """Say whether somebody is of that age today."""
+        if birthdate is None:
+            return Answer(Truth.UNKNOWN)
+        span = readings(birthdate, today)
+        if span is None:
+            return Answer(Truth.UNKNOWN, birthdate.earliest if birthdate.earliest > today else None)
+        old_enough = _yes_from(self.at_least, span, self.counted_from, today)
+        too_old = Answer(Truth.NO) if self.below is None else _yes_from(self.below, span, self.counted_from, today)
+        changes = [day for day in (old_enough.changes, too_old.changes) if day is not None]
+        if birthdate.latest > today:
+            # Tomorrow there is one more day on which this person can have been born.
+            changes.append(today + _ONE_DAY)
+        # No reading makes both bounds unknown and the range impossible: `parse` sees to it that the
+        # range is not empty, so between its two ends lies a reading inside it.
+        if Truth.NO is old_enough.truth or Truth.YES is too_old.truth:
+            truth = Truth.NO
+        elif Truth.UNKNOWN in (old_enough.truth, too_old.truth):
+            truth = Truth.UNKNOWN
+        else:
+            truth = Truth.YES
+        return Answer(truth, min(changes, default=None))
+
+
+def _yes_from(years: int | None, span: tuple[date, date], counted_from: CountedFrom, today: date) -> Answer:
+    """Say whether somebody born within `span` counts as `years` old: later born, later of age."""
+    if years is None:
+        return Answer(Truth.YES)
+    earliest = _first_day(span[0], years, counted_from)
+    latest = earliest if span[0] == span[1] else _first_day(span[1], years, counted_from)
+    if today < earliest:
+        return Answer(Truth.NO, earliest)
+    if today < latest:
+        return Answer(Truth.UNKNOWN, latest)
+    return Answer(Truth.YES)
+
+
+@dataclass(frozen=True, slots=True)
+class BornRange:
+    """Born from one day until another, both included; a bound that is `None` is open."""
+
+    since: date | None = None
+    until: date | None = None
+
+    def of(self, birthdate: Birthdate | None) -> Truth:
+        """Say whether somebody was born then. It never changes."""
+        if birthdate is None or birthdate.earliest.year < OLDEST_YEAR:
+            return Truth.UNKNOWN
+        earliest, latest = birthdate.earliest, birthdate.latest
+        if (self.since is not None and latest < self.since) or (self.until is not None and earliest > self.until):
+            return Truth.NO
+        if (self.since is None or earliest >= self.since) and (self.until is None or latest <= self.until):
+            return Truth.YES
+        return Truth.UNKNOWN
+
+
+def age_on(birthdate: Birthdate | None, today: date) -> int | None:
+    """Return the age in years by the birthday, or `None` where not every reading agrees."""
+    span = None if birthdate is None else readings(birthdate, today)
+    if span is None:
+        return None
+    oldest, youngest = (_completed_years(born, today) for born in span)
+    return oldest if oldest == youngest else None
+
+
+def next_birthday(birthdate: Birthdate | None, today: date) -> date | None:
+    """Return the next day on which `age_on` can change; `None`: never."""
+    if birthdate is None or readings(birthdate, today) is None:
+        return None
+    if birthdate.latest > today:
+        return today + _ONE_DAY
+    return min(
+        first_day(born, _completed_years(born, today) + 1, CountedFrom.BIRTHDAY)
+        for born in {birthdate.earliest, birthdate.latest}
+    )
+
+
+def _completed_years(born: date, today: date) -> int:
+    years = today.year - born.year
+    return years if today >= first_day(born, years, CountedFrom.BIRTHDAY) else years - 1

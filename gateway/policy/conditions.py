@@ -1,0 +1,400 @@
+"""The tests a condition can make, and what each depends on. A condition says yes, no or unknown.
+
+Unknown is never a yes: `not` keeps it, `all` and `any` follow Kleene. Before sign-in whatever
+is about the person is unknown; so is what was asked and not given, or cannot be read.
+Every answer carries the moment until which it holds for the same person, client address,
+lists and switches. Ages live in `age`, addresses in `residence`, reading in `parse`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from math import inf
+from typing import NamedTuple, assert_never
+
+from gateway.identity import Identity, Scope
+from gateway.instant import Instant, tokyo_time
+from gateway.policy.age import AgeRange, BornRange
+from gateway.policy.policy import Truth, Words
+from gateway.policy.residence import residence_of
+from gateway.policy.subject_code import subject_code
+
+Network = IPv4Network | IPv6Network
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_DAY_SECONDS = 86_400
+_TOKYO_SECONDS = 32_400
+"""Asia/Tokyo is nine hours ahead of UTC, all year."""
+
+
+class Heard(NamedTuple):
+    """What a condition says, and until when."""
+
+    truth: Truth
+    until: Instant = inf
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One entry of a subject list."""
+
+    code: str
+    """The person's code for this client, folded (`subject_code.fold_code`)."""
+    until: date | None = None
+    """The last day it holds, included."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What decides and is neither request nor person nor clock; a policy snapshot holds one."""
+
+    switches: Mapping[str, Instant] = field(default_factory=dict)
+    """The switches that are on, and when each ends by itself."""
+    lists: Mapping[str, Mapping[str, Listed]] = field(default_factory=dict)
+    """For each list a policy names: the entries by code."""
+
+
+class Circumstances:
+    """One request as conditions see it."""
+
+    __slots__ = ("client", "now", "person", "surroundings", "today", "tomorrow")
+
+    def __init__(self, person: Identity | None, now: Instant, client: str, surroundings: Surroundings) -> None:
+        days = int(now + _TOKYO_SECONDS) // _DAY_SECONDS
+        self.person = person
+        self.now = now
+        self.today = date.fromordinal(days + _EPOCH)
+        self.tomorrow: Instant = (days + 1) * _DAY_SECONDS - _TOKYO_SECONDS
+        self.client = client
+        self.surroundings = surroundings
+
+
+def moment_of(day: date | None) -> Instant:
+    """Return a day's first moment in Japan; never, for `None`."""
+    return inf if day is None else (day.toordinal() - _EPOCH) * _DAY_SECONDS - _TOKYO_SECONDS
+
+
+# --- the tests -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """`age`: depends on the person and the day."""
+
+    range: AgeRange
+
+    def ask(self, at: Circumstances) -> Heard:
+        """Say whether the person is of that age today."""
+        if at.person is None:
+            return _UNKNOWN
+        answer = self.range.of(at.person.birthdate, at.today)
+        return Heard(answer.truth, moment_of(answer.changes))
+
+
+@dataclass(frozen=True, slots=True)
+class Born:
+    """`born`: depends on the person alone."""
+
+    range: BornRange
+
+    def ask(self, at: Circumstances) -> Heard:
+        """Say whether the person was born then."""
+        return _UNKNOWN if at.person is None else Heard(self.range.of(at.person.birthdate))
+
+
+@dataclass(frozen=True, slots=True)
+class Residence:
+    """`residence`: depends on the person alone, as long as her card says the same."""
+
+    places: frozenset[str]
+    """Codes, as `residence.Place.code` has them."""
+
+    def ask(self, at: Circumstances) -> Heard:
+        """Say whether the address on the card lies in one of the places."""
+        return _UNKNOWN if at.person is None else Heard(residence_of(at.person.address).lies_in(self.places))
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """`subject`: depends on the person, a list and the day."""
+
+    list: str
+    """The list's key in `Surroundings.lists`."""
+
+    def ask(self, at: Circumstances) -> Heard:
+        """Say whether the person's code is on the list and its entry still holds."""
+        if at.person is None:
+            return _UNKNOWN
+        entries = at.surroundings.lists.get(self.list)
+        if entries is None:
+            return _UNKNOWN
+        entry = entries.get(subject_code(at.person.client_id, at.person.subject))
+        if entry is None:
+            return _NO
+        if entry.until is None:
+            return _YES
+        if at.today > entry.until:
+            return _NO
+        return Heard(Truth.YES, moment_of(entry.until + timedelta(days=1)))
+
+
+@lru_cache(maxsize=4096)
+def _address(client: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return None
+    # An IPv4 client on a dual-stack socket: the official wrote 192.0.2.0/24 and means it.
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+@dataclass(frozen=True, slots=True)
+class InNetwork:
+    """`network`: depends on the request alone."""
+
+    networks: tuple[Network, ...]
+
+    def ask(self, at: Circumstances) -> Heard:
+        """Say whether the browser's address lies in one of the networks."""
+        address = _address(at.client)
+        if address is None:
+            return _UNKNOWN
+        return _YES if any(address in network for network in self.networks) else _NO
+
+
+@dataclass(frozen=True, slots=True)
+class MonthDay:
+    """A day of every year."""
+
+    month: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """`dates`: depends on the clock alone. All that is given must hold."""
+
+    since: date | MonthDay | None = None
+    until: date | MonthDay | None = None
+    """The last day, included. Both bounds are days of every year, or neither is."""
+    opens: time | None = None
+    closes: time | None = None
+    """Excluded; `00:00` is the end of the day. At or before `opens`: the hours belong to the day they began."""
+    days: frozenset[int] = frozenset()
+    """Days of the week, Monday 0; empty: every day."""
+
+    def ask(self, at: Circumstances) -> Heard:
+        """Say whether it is that time, and until the next moment at which that may change."""
+        if self.opens is None or self.closes is None:
+            return Heard(Truth.YES if self._on(at.today) else Truth.NO, at.tomorrow)
+        clock = tokyo_time(at.now).time()
+        if self.opens < self.closes:
+            holds = self._on(at.today) and self.opens <= clock < self.closes
+        else:
+            holds = (self._on(at.today) and clock >= self.opens) or (
+                clock < self.closes and self._on(at.today - timedelta(days=1))
+            )
+        midnight = at.tomorrow - _DAY_SECONDS
+        turns = (midnight + _seconds(self.opens), midnight + _seconds(self.closes), at.tomorrow)
+        return Heard(Truth.YES if holds else Truth.NO, min(turn for turn in turns if turn > at.now))
+
+    def _on(self, day: date) -> bool:
+        if self.days and day.weekday() not in self.days:
+            return False
+        since, until = self.since, self.until
+        if isinstance(since, MonthDay) and isinstance(until, MonthDay):
+            first, last = (since.month, since.day), (until.month, until.day)
+            here = (day.month, day.day)
+            return first <= here <= last if first <= last else here >= first or here <= last
+        return not (isinstance(since, date) and day < since) and not (isinstance(until, date) and day > until)
+
+
+def _seconds(clock: time) -> int:
+    return clock.hour * 3600 + clock.minute * 60 + clock.second
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """`switch`: depends on the switches file."""
+
+    name: str
+
+    def ask(self, at: Circumstances) -> Heard:
+        """Say whether the switch is on; it ends by itself."""
+        ends = at.surroundings.switches.get(self.name)
+        return _NO if ends is None or ends <= at.now else Heard(Truth.YES, ends)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """`any`: yes if one says yes, no if all say no (Kleene)."""
+
+    names: tuple[str, ...]
+    tests: tuple[Test, ...]
+
+    def ask(self, at: Circumstances) -> Heard:
+        """Ask each until one says yes."""
+        return _first(self.tests, at, Truth.YES, Truth.NO)
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """`all`: no if one says no, yes if all say yes (Kleene)."""
+
+    names: tuple[str, ...]
+    tests: tuple[Test, ...]
+
+    def ask(self, at: Circumstances) -> Heard:
+        """Ask each until one says no."""
+        return _first(self.tests, at, Truth.NO, Truth.YES)
+
+
+def _first(tests: tuple[Test, ...], at: Circumstances, decisive: Truth, otherwise: Truth) -> Heard:
+    until = inf
+    unknown = False
+    for test in tests:
+        heard = test.ask(at)
+        if heard.truth is decisive:
+            # It alone holds the answer up: whatever the others come to say, this one settles it.
+            return heard
+        unknown = unknown or heard.truth is Truth.UNKNOWN
+        until = min(until, heard.until)
+    return Heard(Truth.UNKNOWN if unknown else otherwise, until)
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """`not`: yes for no, no for yes; unknown stays unknown."""
+
+    name: str
+    test: Test
+
+    def ask(self, at: Circumstances) -> Heard:
+        """Ask, and turn the answer round."""
+        truth, until = self.test.ask(at)
+        if truth is Truth.UNKNOWN:
+            return Heard(truth, until)
+        return Heard(Truth.NO if truth is Truth.YES else Truth.YES, until)
+
+
+Test = Age | Born | Residence | Subject | InNetwork | Dates | Switch | AnyOf | AllOf | Not
+
+_YES = Heard(Truth.YES)
+_NO = Heard(Truth.NO)
+_UNKNOWN = Heard(Truth.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A name, one test, and the sentence a refused person reads."""
+
+    name: str
+    test: Test
+    if_not: Words = field(default_factory=dict)
+    line: int = field(default=0, compare=False)
+
+
+# --- what a test depends on ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a test depends on, all that it is made of included."""
+
+    person: bool = False
+    """Nobody signed in: unknown."""
+    scopes: frozenset[Scope] = frozenset()
+    """What must be asked of the provider, beside `openid`."""
+    request: bool = False
+    """Two requests of one person may hear different answers at the same moment."""
+    clock: bool = False
+    lists: frozenset[str] = frozenset()
+    switches: frozenset[str] = frozenset()
+
+    def __or__(self, other: Needs) -> Needs:
+        return Needs(
+            self.person or other.person,
+            self.scopes | other.scopes,
+            self.request or other.request,
+            self.clock or other.clock,
+            self.lists | other.lists,
+            self.switches | other.switches,
+        )
+
+
+def needs_of(test: Test) -> Needs:
+    """Return what a test depends on."""
+    match test:
+        case Age():
+            return Needs(person=True, scopes=frozenset({Scope.BIRTHDATE}), clock=True)
+        case Born():
+            return Needs(person=True, scopes=frozenset({Scope.BIRTHDATE}))
+        case Residence():
+            return Needs(person=True, scopes=frozenset({Scope.ADDRESS}))
+        case Subject(list=name):
+            return Needs(person=True, clock=True, lists=frozenset({name}))
+        case InNetwork():
+            return Needs(request=True)
+        case Dates():
+            return Needs(clock=True)
+        case Switch(name=name):
+            return Needs(clock=True, switches=frozenset({name}))
+        case AnyOf(tests=tests) | AllOf(tests=tests):
+            return all_needs(tests)
+        case Not(test=inner):
+            return needs_of(inner)
+        case _:
+            assert_never(test)
+
+
+def all_needs(tests: Iterable[Test]) -> Needs:
+    """Return what several tests depend on together."""
+    total = Needs()
+    for test in tests:
+        total |= needs_of(test)
+    return total
+
+
+def can_become_yes(test: Test, at: Circumstances, askable: frozenset[Scope]) -> bool:
+    """Say whether asking the person for more could still turn this into a yes."""
+    return Truth.YES in _possible(test, at, askable)
+
+
+def _possible(test: Test, at: Circumstances, askable: frozenset[Scope]) -> frozenset[Truth]:
+    """Return what a test can come to say once `askable` has been asked for, given or not."""
+    match test:
+        case AnyOf(tests=tests):
+            return _combine(tests, at, askable, Truth.YES, Truth.NO)
+        case AllOf(tests=tests):
+            return _combine(tests, at, askable, Truth.NO, Truth.YES)
+        case Not(test=inner):
+            turned = {Truth.YES: Truth.NO, Truth.NO: Truth.YES, Truth.UNKNOWN: Truth.UNKNOWN}
+            return frozenset(turned[truth] for truth in _possible(inner, at, askable))
+        case _:
+            truth = test.ask(at).truth
+            needs = needs_of(test)
+            open_yet = needs.person and (at.person is None or not needs.scopes.isdisjoint(askable))
+            return frozenset(Truth) if open_yet else frozenset({truth})
+
+
+def _combine(
+    tests: tuple[Test, ...], at: Circumstances, askable: frozenset[Scope], decisive: Truth, otherwise: Truth
+) -> frozenset[Truth]:
+    total = frozenset({otherwise})
+    for test in tests:
+        each = _possible(test, at, askable)
+        total = frozenset(_kleene(one, two, decisive, otherwise) for one in total for two in each)
+    return total
+
+
+def _kleene(one: Truth, two: Truth, decisive: Truth, otherwise: Truth) -> Truth:
+    if decisive in (one, two):
+        return decisive
+    return Truth.UNKNOWN if Truth.UNKNOWN in (one, two) else otherwise

@@ -1,0 +1,222 @@
+"""Examples: what a policy's author expects of it, and whether the policy does it.
+
+An example is a whole little world: a moment, a person, an address, switches, entries of a limit
+so far, and a request. Nothing is read or asked of anybody. Reading them lives in `parse_examples`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import assert_never
+
+from gateway.identity import Birthdate, Gender, Identity, Scope
+from gateway.instant import Instant
+from gateway.listen.inbound import Inbound
+from gateway.listen.target import Target
+from gateway.policy.conditions import Listed, Surroundings
+from gateway.policy.decide import CompiledPolicy, no_rule_fits
+from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit, Policy, Reason, ReasonKind, Verdict
+from gateway.policy.subject_code import subject_code
+from gateway.yaml_files import Language, Where
+
+EXAMPLE_CLIENT = "198.51.100.1"
+"""Where a request of an example comes from, unless it says `from`: an address of nobody (RFC 5737)."""
+
+EXAMPLE_SUBJECT = "example-person"
+
+EXAMPLE_CLIENT_ID = "example-client"
+
+NOTHING = "nothing"
+"""In `told`: this is not told."""
+
+ALL_SCOPES = frozenset(Scope)
+
+
+class Expect(StrEnum):
+    """What an example can expect."""
+
+    ALLOW = "allow"
+    SIGN_IN = "sign in"
+    SIGN_IN_AGAIN = "sign in again"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The facts a sign-in has given. A fact that is missing was asked and not given."""
+
+    subject: str = EXAMPLE_SUBJECT
+    name: str | None = None
+    address: str | None = None
+    birthdate: Birthdate | None = None
+    gender: Gender | None = None
+
+    def identity(self, signed_in_at: Instant) -> Identity:
+        """Return the person as a session would know her."""
+        return Identity(
+            EXAMPLE_CLIENT_ID,
+            self.subject,
+            signed_in_at,
+            ALL_SCOPES,
+            name=self.name,
+            address=self.address,
+            birthdate=self.birthdate,
+            gender=self.gender,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example as written."""
+
+    title: str
+    at: Instant
+    method: str
+    path: str
+    query: str | None
+    expect: Expect
+    name: str = ""
+    """After `deny`: the condition, limit or rule that must be among the reasons; empty: no rule fits."""
+    who: Who | None = None
+    """`None`: nobody is signed in."""
+    signed_in_ago: float = 0.0
+    """Seconds since the sign-in."""
+    client: str = EXAMPLE_CLIENT
+    switches: tuple[str, ...] = ()
+    entries: int = 0
+    """Entries of the rule's limit so far."""
+    listed: tuple[str, ...] = ()
+    told: Mapping[str, str] | None = None
+    """Names and values, `nothing` for what must not be told; `{}`: nothing at all; `None`: not looked at."""
+    where: Where = field(default=Where(""), compare=False)
+
+    def inbound(self) -> Inbound:
+        """Return the request as the door would hand it on."""
+        return make_inbound(self.method, self.path, self.query, self.client)
+
+
+def make_inbound(method: str, path: str, query: str | None = None, client: str = EXAMPLE_CLIENT) -> Inbound:
+    """Return a request's head with nothing in it but what policies look at."""
+    target = Target(path=path, raw_path=path.encode(), query=None if query is None else query.encode())
+    return Inbound(method, target, "example", (), "", peer=client, client=client, scheme="https")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one example."""
+
+    example: Example
+    verdict: Verdict
+    rule: str | None
+    """The rule that was *the* rule; `None`: none fits."""
+    differences: tuple[tuple[str, str, str], ...] = ()
+    """(what, expected, found): `verdict`, or a name under `told`."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the policy does what its author expects."""
+        return not self.differences
+
+    def say(self, language: Language = Language.EN) -> str:
+        """Return the example's line, and for a failing one each difference."""
+        mark = "ok" if self.passed else "FAILED"
+        lines = [f"{mark}: {self.example.title}"]
+        for what, expected, found in self.differences:
+            if language is Language.JA:
+                lines.append(f"  {what}: 期待 `{expected}`、実際 `{found}`")
+            else:
+                lines.append(f"  {what}: expected `{expected}`, found `{found}`")
+        return "\n".join(lines)
+
+
+def surroundings_of(policy: Policy, example: Example) -> Surroundings:
+    """Return the world of one example: its switches are on, the lists as they are."""
+    lists: Mapping[str, Mapping[str, Listed]] = policy.lists
+    if example.listed and example.who is not None:
+        code = subject_code(EXAMPLE_CLIENT_ID, example.who.subject)
+        lists = {
+            key: {**entries, code: Listed(code)} if any(key.endswith(name) for name in example.listed) else entries
+            for key, entries in policy.lists.items()
+        }
+    return Surroundings({name: float("inf") for name in example.switches}, lists)
+
+
+def judge(compiled: CompiledPolicy, example: Example) -> tuple[Verdict, str | None]:
+    """Return what the policy says of an example's request, and the name of its rule."""
+    inbound = example.inbound()
+    rule = compiled.fitting(inbound, example.at)
+    if rule is None:
+        return no_rule_fits(), None
+    person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
+    verdict = rule.decide(inbound, person, example.at).verdict
+    if isinstance(verdict, Permit) and verdict.limit is not None and example.entries >= verdict.limit.times:
+        reason = Reason(ReasonKind.LIMIT_REACHED, verdict.limit.name, verdict.limit.if_over)
+        verdict = Deny(verdict.rule, (reason,))
+    return verdict, rule.id.rule
+
+
+def run_example(policy: Policy, example: Example, compiled: CompiledPolicy | None = None) -> Outcome:
+    """Judge one example and compare. `compiled` saves making the policy ready for each."""
+    ready = (compiled or CompiledPolicy(policy)).within(surroundings_of(policy, example))
+    verdict, rule = judge(ready, example)
+    differences: list[tuple[str, str, str]] = []
+    expected = f"{example.expect} {example.name}".strip()
+    if not _as_expected(example, verdict):
+        differences.append(("verdict", expected, say_verdict(verdict)))
+    elif example.told is not None and isinstance(verdict, Permit):
+        told = dict(verdict.told)
+        wanted = example.told or dict.fromkeys(told, NOTHING)
+        for name, value in wanted.items():
+            found = told.get(name, NOTHING)
+            if found != value:
+                differences.append((f"told {name}", value, found))
+    return Outcome(example, verdict, rule, tuple(differences))
+
+
+def run_examples(policy: Policy) -> tuple[Outcome, ...]:
+    """Judge every example of a policy."""
+    compiled = CompiledPolicy(policy)
+    return tuple(run_example(policy, example, compiled) for example in policy.examples)
+
+
+def _as_expected(example: Example, verdict: Verdict) -> bool:
+    match verdict:
+        case Permit():
+            return example.expect is Expect.ALLOW
+        case Challenge(reason=ChallengeReason.TOO_LONG_AGO):
+            return example.expect is Expect.SIGN_IN_AGAIN
+        case Challenge():
+            return example.expect is Expect.SIGN_IN
+        case Deny(reasons=reasons):
+            if example.expect is not Expect.DENY:
+                return False
+            if not example.name:
+                return any(reason.kind is ReasonKind.NO_RULE for reason in reasons)
+            return any(reason.name == example.name for reason in reasons)
+        case _:
+            assert_never(verdict)
+
+
+def say_verdict(verdict: Verdict) -> str:
+    """Return a verdict in the words of `expect`."""
+    match verdict:
+        case Permit():
+            return Expect.ALLOW.value
+        case Challenge(reason=ChallengeReason.TOO_LONG_AGO):
+            return Expect.SIGN_IN_AGAIN.value
+        case Challenge():
+            return Expect.SIGN_IN.value
+        case Deny(reasons=reasons):
+            names = [
+                f"{reason.name} (unknown)" if reason.kind is ReasonKind.CONDITION_UNKNOWN else reason.name
+                for reason in reasons
+                if reason.name
+            ]
+            kinds = [
+                reason.kind.value for reason in reasons if not reason.name and reason.kind is not ReasonKind.NO_RULE
+            ]
+            return " ".join(["deny", ", ".join([*names, *kinds])]).strip()
+        case _:
+            assert_never(verdict)

@@ -1,0 +1,362 @@
+"""Where an address is: prefecture, municipality, ward, code and town, or unknown where it does not decide.
+
+The table is built from the postal code data (`tools/build_municipalities.py`); what those do
+not have, the codes of prefectures and of designated cities as a whole and former names, is kept by
+hand in `places.tsv`. Everything that is written is folded first (`fold`), addresses and policies alike.
+
+The address is the one recorded on the card (カードに記録された住所); a sign-in does not prove it current.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from importlib.resources import files
+from unicodedata import normalize
+
+from gateway.policy.policy import Truth
+
+Code = str
+"""The first digits of a 全国地方公共団体コード: 2 for a prefecture, 5 for a municipality, a ward or a designated city."""
+
+_FOLDS = str.maketrans(
+    {
+        "ヶ": "ケ",
+        "ヵ": "カ",
+        "ヱ": "エ",
+        "檜": "桧",
+        "梼": "檮",
+        "龍": "竜",
+        "竈": "釜",
+        "瀧": "滝",
+        "澤": "沢",
+        "濱": "浜",
+        "邊": "辺",
+        "邉": "辺",
+        "齋": "斎",
+        "廣": "広",
+        "國": "国",
+        "曾": "曽",
+        "淵": "渕",
+        "條": "条",
+        "櫻": "桜",
+        "舘": "館",
+        "峯": "峰",
+        "鰺": "鯵",
+        "籠": "篭",
+        "麴": "麹",
+        "與": "与",
+        "槇": "槙",
+        "鹽": "塩",
+        "髙": "高",
+        "﨑": "崎",
+        "𠮷": "吉",
+    }
+)
+"""Spellings of one name that cards and policies mix. No two places of the table fold to the same."""
+
+_SPACES = re.compile(r"[\s\u200b\u200c\u200d\u2060\ufeff]+")
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+
+
+def fold(text: str) -> str:
+    """Return the spelling that addresses and names are compared in: half-width digits, no spaces, ケ for ヶ."""
+    text = _SELECTORS.sub("", normalize("NFKC", text))
+    return _SPACES.sub("", text).translate(_FOLDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A prefecture, a municipality, a designated city as a whole or one of its wards."""
+
+    code: Code
+    prefecture: str
+    municipality: str = ""
+    """市区町村 without its 郡, a ward with its city (横浜市中区); empty for a prefecture."""
+    county: str = ""
+    city: Code = ""
+    """Of a ward: the code of its designated city."""
+    is_city: bool = False
+    """A designated city as a whole: which ward is not said."""
+
+    @property
+    def chain(self) -> tuple[Code, ...]:
+        """The codes of all it lies in, itself included."""
+        if not self.municipality:
+            return (self.code,)
+        return (self.code[:2], self.city, self.code) if self.city else (self.code[:2], self.code)
+
+    @property
+    def full_code(self) -> str:
+        """The code with its check digit, six digits."""
+        stem = self.code.ljust(5, "0")
+        return stem + check_digit(stem)
+
+    @property
+    def full_name(self) -> str:
+        """The whole name: prefecture, county, municipality."""
+        return self.prefecture + self.county + self.municipality
+
+
+def check_digit(code: str) -> str:
+    """Return the sixth digit that belongs to five (総務省, 全国地方公共団体コードの検査数字)."""
+    total = sum(int(digit) * weight for digit, weight in zip(code, (6, 5, 4, 3, 2), strict=True))
+    return str((11 - total % 11) % 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A name that cards may still bear and no municipality bears today."""
+
+    until: date
+    """The last day it was in use."""
+    name: str
+    prefecture: str
+    now: tuple[Code, ...]
+    """What it is now; more than one where the name alone does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All places of Japan, by code and by every way of writing them."""
+
+    places: Mapping[Code, Place]
+    spelled: Mapping[str, frozenset[Code]]
+    """Folded spellings, with and without prefecture and county, to all they can mean. More than one: ambiguous."""
+    lengths: tuple[int, ...]
+    """Lengths of the spellings, longest first."""
+    wards: Mapping[str, frozenset[Code]]
+    """Folded names of wards without their city; not a way to write one, but what a slip can have meant."""
+    former: Mapping[str, Former]
+    """Folded former names, with and without prefecture and county."""
+
+
+def _rows(name: str) -> Iterable[list[str]]:
+    text = files(__package__).joinpath(name).read_text("utf-8")
+    return (line.split("\t") for line in text.split("\n") if line and not line.startswith("#"))
+
+
+@cache
+def table() -> Table:
+    """Return the table of this version, read once."""
+    places: dict[Code, Place] = {}
+    cities: dict[str, Code] = {}
+    former_rows: list[list[str]] = []
+    for kind, *row in _rows("places.tsv"):
+        if kind == "prefecture":
+            places[row[0][:2]] = Place(row[0][:2], row[1])
+        elif kind == "city":
+            code = row[0][:5]
+            cities[row[1]] = code
+            places[code] = Place(code, places[code[:2]].prefecture, row[1], is_city=True)
+        else:
+            former_rows.append(row)
+    for full_code, prefecture, county, city, ward in _rows("municipalities.tsv"):
+        code = full_code[:5]
+        places[code] = Place(code, prefecture, city + ward, county, cities[city] if ward else "")
+    spelled: defaultdict[str, set[Code]] = defaultdict(set)
+    wards: defaultdict[str, set[Code]] = defaultdict(set)
+    for place in places.values():
+        for spelling in _spellings(place.prefecture, place.county, place.municipality):
+            spelled[spelling].add(place.code)
+        if place.city:
+            wards[fold(place.municipality.removeprefix(places[place.city].municipality))].add(place.code)
+    former: dict[str, Former] = {}
+    for until, prefecture, county, name, codes in former_rows:
+        entry = Former(date.fromisoformat(until), name, prefecture, tuple(code[:5] for code in codes.split(" ")))
+        for spelling in _spellings(prefecture, county, name):
+            if spelling not in spelled:
+                former[spelling] = entry
+            elif not spelling.startswith(fold(prefecture)):
+                # An old name that another place bears today: without its prefecture it means either.
+                spelled[spelling].update(entry.now)
+    return Table(
+        places=places,
+        spelled={spelling: frozenset(codes) for spelling, codes in spelled.items()},
+        lengths=tuple(sorted({len(spelling) for spelling in [*spelled, *former]}, reverse=True)),
+        wards={name: frozenset(codes) for name, codes in wards.items()},
+        former=former,
+    )
+
+
+def _spellings(prefecture: str, county: str, name: str) -> set[str]:
+    return {fold(before + between + name) for before in (prefecture, "") for between in (county, "")} - {""}
+
+
+# --- an address ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Residence:
+    """What an address decides. A part that it does not decide is `None`."""
+
+    prefecture: str | None = None
+    municipality: str | None = None
+    municipality_code: str | None = None
+    """Six digits."""
+    town: str | None = None
+    """町名 and 丁目, no 番地; nothing of what stands behind (方書)."""
+    chain: tuple[Code, ...] = ()
+    """The codes of all it certainly lies in."""
+    open_within: Code | None = None
+    """Where the address does not say which part of a place it is in, the place's code; empty: anywhere."""
+
+    def lies_in(self, places: frozenset[Code]) -> Truth:
+        """Say whether it lies in one of the places."""
+        if not places.isdisjoint(self.chain):
+            return Truth.YES
+        if self.open_within is None:
+            return Truth.NO
+        within = table().places
+        undecided = any(self.open_within in within[code].chain for code in places) if self.open_within else True
+        return Truth.UNKNOWN if undecided else Truth.NO
+
+
+UNKNOWN_RESIDENCE = Residence(open_within="")
+NOWHERE = Residence()
+"""Overseas: resident of no municipality of Japan."""
+
+_OVERSEAS = re.compile(r"\(?(?:日本国外|国外|海外(?:転出|居住|$|\W))")
+_POSTAL_CODE = re.compile(r"〒?\d{3}-\d{4}|〒\d{7}")
+
+
+@lru_cache(maxsize=512)
+def residence_of(address: str | None) -> Residence:
+    """Return what an address as the card bears it decides."""
+    if address is None:
+        return UNKNOWN_RESIDENCE
+    text = (
+        _POSTAL_CODE.sub("", fold(address), count=1)
+        if address[:1] in "〒0123456789０１２３４５６７８９"
+        else fold(address)
+    )
+    if _OVERSEAS.match(text):
+        return NOWHERE
+    places = table()
+    for length in places.lengths:
+        spelling = text[:length]
+        if len(spelling) < length:
+            continue
+        former = places.former.get(spelling)
+        codes = frozenset(former.now) if former is not None else places.spelled.get(spelling)
+        if codes is None:
+            continue
+        # 中央区 is in Tokyo, and a ward's name elsewhere: alone it decides nothing.
+        codes |= places.wards.get(spelling, frozenset())
+        return _settle(places, codes, text[length:])
+    return UNKNOWN_RESIDENCE
+
+
+def _settle(places: Table, codes: frozenset[Code], rest: str) -> Residence:
+    if len(codes) == 1:
+        (code,) = codes
+        return _at(places.places[code], rest)
+    # Several: they agree on nothing, or on a designated city whose former ward was divided.
+    common = frozenset.intersection(*(frozenset(places.places[code].chain) for code in codes))
+    if not common:
+        return UNKNOWN_RESIDENCE
+    return _at(places.places[max(common, key=len)], rest)
+
+
+def _at(place: Place, rest: str) -> Residence:
+    if not place.municipality:
+        return Residence(prefecture=place.prefecture, chain=place.chain, open_within=place.code)
+    if place.is_city:
+        # A ward we do not know: old or very new. It counts as the city, and its name is no town.
+        ward = re.match(r"[^\d市町村]{1,6}?区", rest)
+        rest = rest[ward.end() :] if ward else rest
+    return Residence(
+        prefecture=place.prefecture,
+        municipality=place.municipality,
+        municipality_code=place.full_code,
+        town=find_town(rest),
+        chain=place.chain,
+        open_within=place.code if place.is_city else None,
+    )
+
+
+_NUMERALS = "〇一二三四五六七八九十百千"
+_CHOME = re.compile(rf"[\d{_NUMERALS}]+丁目")
+_LOT = re.compile(
+    rf"\d+(?!\d|条|線|区|町|丁|部|地割|号線)|[{_NUMERALS}]+(?:番地|番(?![町丁])|号)|無番地|番外地|番地|番戸"
+)
+"""Where the lot begins: a number that is no part of a town's name (北1条, 西3線, 第1地割, 三番町)."""
+
+
+def find_town(rest: str) -> str | None:
+    """Return 町名 and, where it is written as one, 丁目, of what stands behind the municipality.
+
+    In 神南1-1-1 the first number may be 丁目 or 番地: only what is written as 丁目 is told. Without
+    any number nothing says where the town ends and a building's name (方書) begins, so there is none.
+    """
+    lot = _LOT.search(rest)
+    chome = _CHOME.search(rest)
+    if chome is not None and (lot is None or chome.end() <= lot.start() or chome.start() == lot.start()):
+        return rest[: chome.end()]
+    town = "" if lot is None else rest[: lot.start()]
+    return None if town in {"", "字", "大字"} else town
+
+
+# --- a place in a policy -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NotAPlace:
+    """What is written names no place, or more than one."""
+
+    reason: str
+    """`unknown`, `ambiguous`, `ward`, `check_digit` or `former`."""
+    candidates: tuple[str, ...] = ()
+    """What can have been meant, in words a policy accepts."""
+
+
+_CODE = re.compile(r"\d{5,6}")
+
+
+def find_place(written: str) -> Place | NotAPlace:
+    """Return the place a policy means by a name or a code of 5 or 6 digits."""
+    places = table()
+    if written.isascii() and _CODE.fullmatch(written):
+        return _by_code(places, written)
+    name = fold(written)
+    codes = places.spelled.get(name, frozenset())
+    lone_wards = places.wards.get(name, frozenset())
+    if len(codes) == 1 and not lone_wards:
+        (code,) = codes
+        return places.places[code]
+    if codes:
+        return NotAPlace("ambiguous", _names(places, codes | lone_wards))
+    if lone_wards:
+        return NotAPlace("ward", _names(places, lone_wards))
+    former = places.former.get(name)
+    if former is not None:
+        return NotAPlace("former", _names(places, former.now))
+    prefectures = tuple(place.prefecture for place in places.places.values() if not place.municipality)
+    shortened = tuple(full for full in prefectures if full[:-1] == name)
+    close = shortened or tuple(get_close_matches(name, places.spelled, n=3, cutoff=0.6))
+    return NotAPlace("unknown", tuple(_as_written(places, spelling) for spelling in close))
+
+
+def _by_code(places: Table, written: str) -> Place | NotAPlace:
+    stem = written[:5]
+    code = stem[:2] if stem.endswith("000") else stem
+    place = places.places.get(code)
+    if place is None:
+        return NotAPlace("unknown")
+    if written not in {stem, place.full_code}:
+        return NotAPlace("check_digit", (place.full_code,))
+    return place
+
+
+def _as_written(places: Table, spelling: str) -> str:
+    codes = places.spelled.get(spelling, frozenset())
+    return places.places[min(codes)].full_name if codes else spelling
+
+
+def _names(places: Table, codes: Iterable[Code]) -> tuple[str, ...]:
+    return tuple(places.places[code].full_name for code in sorted(codes))
