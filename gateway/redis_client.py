@@ -29,6 +29,7 @@ from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -253,12 +254,20 @@ def make_redis(url: RedisUrl, options: RedisOptions) -> AnyRedis:
                 max_connections=POOL,
                 ssl=url.tls,
                 retry=Retry(NoBackoff(), 1),
-                cluster_error_retry_attempts=1,
                 **(secured if url.tls else {}),
                 **common,
             )
         case _:
             assert_never(url.kind)
+
+
+async def close_redis(redis: AnyRedis) -> None:
+    """Let go of a client's connections, those to the sentinels that found it included."""
+    await redis.aclose()
+    if isinstance(redis, Redis) and isinstance(redis.connection_pool, SentinelConnectionPool):
+        await redis.connection_pool.disconnect()
+        for sentinel in redis.connection_pool.sentinel_manager.sentinels:
+            await sentinel.aclose()
 
 
 def fault_of(error: BaseException) -> StoreFault:

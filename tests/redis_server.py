@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -83,18 +85,30 @@ class RedisServer:
                 *address,
                 *self.arguments,
             ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         wait_until(self.answers, "an answer of redis-server")
 
     def answers(self) -> bool:
-        """Whether it can be spoken to."""
+        """Whether it can be spoken to; one that has ended says why.
+
+        Raises:
+            RuntimeError: it has ended, with the end of its log.
+
+        """
+        if self.process is not None and self.process.poll() is not None:
+            raise RuntimeError(f"redis-server has ended: {self._last_words()}")
         with contextlib.closing(self.client()) as client:
             try:
                 return bool(client.ping())
             except RedisError:
                 return False
+
+    def _last_words(self) -> str:
+        output = "" if self.process is None or self.process.stdout is None else self.process.stdout.read().decode()
+        log = self.directory / "redis.log"
+        return output[-500:] + (log.read_text()[-500:] if log.exists() else "")
 
     def signal(self, number: int) -> None:
         """Send it a signal: `SIGSTOP`, `SIGCONT`."""
@@ -107,15 +121,19 @@ class RedisServer:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.process.pid, signal.SIGKILL)
             self.process.wait()
+            if self.process.stdout is not None:
+                self.process.stdout.close()
             self.process = None
 
 
 @contextmanager
-def redis_server(*arguments: str, tls: bool = False, password: str | None = None) -> Iterator[RedisServer]:
+def redis_server(
+    *arguments: str, tls: bool = False, password: str | None = None, port: int = 0
+) -> Iterator[RedisServer]:
     """Run a redis-server; more arguments are its own (`--maxmemory`, `1mb`)."""
     # A short path: a Unix socket's may have no more than 107 characters.
     directory = Path(tempfile.mkdtemp(prefix="sekisho-redis-"))
-    server = RedisServer(directory, free_port(), arguments, tls, password)
+    server = RedisServer(directory, port or free_port(), arguments, tls, password)
     try:
         server.start()
         yield server
@@ -258,9 +276,8 @@ def _knows_replica(group: SentinelSet) -> bool:
     for sentinel in group.sentinels:
         with contextlib.closing(sentinel.client()) as client:
             info = client.execute_command("SENTINEL", "MASTER", group.service)
-        # RESP2: a list of names and values, which redis-py makes a dictionary.
-        assert isinstance(info, dict)
-        known = {_text(key): _text(value) for key, value in info.items()}
+        assert isinstance(info, list)
+        known = dict(zip(map(_text, info[::2]), map(_text, info[1::2]), strict=True))
         if int(known["num-slaves"]) < 1 or int(known["num-other-sentinels"]) < len(group.sentinels) - 1:
             return False
     return True
@@ -286,9 +303,9 @@ class ClusterSet:
 def cluster_redis(*arguments: str, primaries: int = 3) -> Iterator[ClusterSet]:
     """Run a cluster of primaries without replicas."""
     with contextlib.ExitStack() as stack:
+        whole = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
         servers = [
-            stack.enter_context(redis_server("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", *arguments))
-            for _ in range(primaries)
+            stack.enter_context(redis_server(*whole, *arguments, port=_port_with_bus())) for _ in range(primaries)
         ]
         clients = [stack.enter_context(contextlib.closing(server.client())) for server in servers]
         share = 16_384 // primaries
@@ -302,7 +319,18 @@ def cluster_redis(*arguments: str, primaries: int = 3) -> Iterator[ClusterSet]:
         yield ClusterSet(servers)
 
 
+def _port_with_bus() -> int:
+    """Return a free port whose port 10,000 above, which the cluster speaks on among itself, is free too."""
+    for port in random.SystemRandom().sample(range(12_000, 22_000), 100):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for number in (port, port + 10_000):
+                probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+                probe.bind(("127.0.0.1", number))
+            return port
+    raise RuntimeError("no free pair of ports")
+
+
 def _is_whole(client: Redis, primaries: int) -> bool:
     info = client.execute_command("CLUSTER", "INFO")
-    known = {_text(key): _text(value) for key, value in info.items()} if isinstance(info, dict) else {}
+    known = dict(line.split(":", 1) for line in _text(info).splitlines())
     return known.get("cluster_state") == "ok" and known.get("cluster_known_nodes") == str(primaries)

@@ -28,7 +28,7 @@ from typing import Any, assert_never
 from gateway.config import SessionSettings
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import Instant
-from gateway.redis_client import POOL, AnyRedis, asking
+from gateway.redis_client import POOL, AnyRedis, asking, close_redis
 from gateway.session.seal import NONCE_BYTES, Header, Secrets, read_header, seal, unseal
 from gateway.session.session import (
     CARRY_OVER_SECONDS,
@@ -220,7 +220,7 @@ class RedisStore:
 
     async def close(self) -> None:
         """See `SessionStore`."""
-        await self.redis.aclose()
+        await close_redis(self.redis)
 
     async def sealed_by(self) -> dict[str, int]:
         """Count the records by the id of the secret that seals them; walks through all of them."""

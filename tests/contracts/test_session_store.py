@@ -92,7 +92,7 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
 
 ACL_COMMANDS = (
     "+get +set +del +exists +pexpire +pttl +hgetall +hset +zadd +zrange +zremrangebyscore +scan +eval "
-    "+ping +client|setname +client|setinfo +client|tracking +client|id +hello +select +info +config|get"
+    "+ping +client|setname +client|tracking +client|id +hello +select +info +config|get"
 )
 
 
