@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
 from typing import Any
 
 import aiohttp
 import pytest
 
 from gateway.demo.emulator import EMULATOR, REALM, EmulatorKeys, EmulatorSettings, make_emulator, start_emulator
+from gateway.demo.legacy import LegacyApplication, serving
 from tests.demo.relying_party import RelyingParty
 
 StartEmulator = Callable[..., Awaitable[RelyingParty]]
@@ -43,3 +44,10 @@ async def start(free_port: int, emulator_keys: EmulatorKeys) -> AsyncIterator[St
 async def party(start: StartEmulator) -> RelyingParty:
     """A relying party whose emulator is as it comes."""
     return await start()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[LegacyApplication], int]]:
+    """Serve legacy applications on ports of their own, until the test ends."""
+    with ExitStack() as stack:
+        yield lambda application: stack.enter_context(serving(application))

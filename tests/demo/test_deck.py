@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.demo.deck import CardState, born_tomorrow, deck, years_before
+
+_DAYS = st.dates(date(2020, 1, 1), date(2099, 12, 31))
+
+
+def _age(born: date, today: date) -> int:
+    """Full years by 民法143条: somebody born on 29 February is older on 1 March of a common year."""
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def test_the_first_four_are_the_agencys_deck() -> None:
+    """Valid, expired, revoked, valid; the first three are one person."""
+    cards = deck(date(2026, 11, 23))[:4]
+
+    assert [card.state for card in cards] == [CardState.VALID, CardState.EXPIRED, CardState.REVOKED, CardState.VALID]
+    assert [card.serial for card in cards] == ["7F00D011", "7F00D013", "7F00D015", "7F00D017"]
+    assert cards[0].person is cards[1].person is cards[2].person
+    assert cards[3].person.key != cards[0].person.key
+
+
+def test_card_1_is_an_adult_of_shibuya_with_a_full_width_space() -> None:
+    """The booking application greets this person and takes the resident's fee."""
+    person = deck(date(2026, 11, 23))[0].person.claims
+
+    assert person["name"] == "髙橋　花子"
+    assert person["address"].startswith("東京都渋谷区")
+    assert person["birthdate"] == "19850401"
+
+
+@given(_DAYS)
+def test_birthdays_are_where_their_labels_say(today: date) -> None:
+    """On any day: the eve is still too young, today is old enough, and 17 is 17."""
+    born = {
+        card.person.key: date.fromisoformat(card.person.claims["birthdate"])
+        for card in deck(today)
+        if card.person.key in {"eve-18", "exactly-18", "eve-20", "exactly-20", "seventeen"}
+    }
+
+    assert {key: _age(day, today) for key, day in born.items()} == {
+        "eve-18": 17,
+        "exactly-18": 18,
+        "eve-20": 19,
+        "exactly-20": 20,
+        "seventeen": 17,
+    }
+
+
+@pytest.mark.parametrize(
+    ("today", "expected"),
+    [
+        (date(2026, 11, 22), date(2008, 11, 23)),
+        (date(2028, 2, 28), date(2010, 3, 1)),  # nobody was born on 29 February 2010
+        (date(2026, 2, 28), date(2008, 3, 1)),
+    ],
+)
+def test_the_eve_exists_on_every_day(today: date, expected: date) -> None:
+    """Where tomorrow is a day that the year of birth did not have, the next one serves."""
+    assert born_tomorrow(today, 18) == expected
+
+
+@given(_DAYS)
+def test_years_before_a_leap_day(today: date) -> None:
+    """The same day, or 28 February."""
+    before = years_before(today, 18)
+
+    assert before.year == today.year - 18
+    assert (before.month, before.day) == (today.month, today.day) or (today.day, before.day) == (29, 28)
+
+
+def test_every_difficulty_has_its_person() -> None:
+    """The forms that addresses, names and dates come in, each on one card."""
+    claims = {card.person.key: card.person.claims for card in deck(date(2026, 11, 23))}
+
+    assert claims["leap"]["birthdate"] == "20040229"
+    assert claims["no-day"]["birthdate"].endswith("00")
+    assert claims["no-month"]["birthdate"].endswith("0000")
+    assert claims["gender-9"]["gender"] == "9"
+    assert "５－２３－１" in claims["full-width"]["address"]
+    assert claims["ward"]["address"].startswith("福岡県福岡市中央区")
+    assert claims["no-prefecture"]["address"].startswith("広島市中区")
+    assert "郡" in claims["county"]["address"]
+    assert len(claims["long"]["address"]) == 200
+    assert claims["latin"]["name"].startswith("NGUYEN VAN AN（")
+    assert "　" not in claims["single"]["name"]
+    assert "〓" in claims["glyph"]["name"]
+    assert any(ord(sign) > 0xFFFF for sign in claims["plane-2"]["name"])
+    assert claims["commuter"]["address"].startswith("埼玉県川口市")
+    assert "address" not in claims["no-address"]
+    assert not claims["no-birthdate"]["birthdate"].isdigit()
+
+
+def test_numbers_are_consecutive_and_people_distinct() -> None:
+    """A number is all a script sends."""
+    cards = deck(date(2026, 11, 23))
+
+    assert [card.number for card in cards] == list(range(1, len(cards) + 1))
+    assert len({card.person.key for card in cards}) == len(cards) - 2
+    assert len({card.serial for card in cards}) == len(cards)
