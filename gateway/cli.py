@@ -7,15 +7,12 @@ Groups of commands live in `commands/`, one file a group; this page has those a 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import locale
 import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import click
 import typer
 
 from gateway import __version__
@@ -49,20 +46,20 @@ def language() -> Language:
 
 def fail(mistakes: Mistakes) -> typer.Exit:
     """Say every mistake on standard error; the caller raises what is returned."""
-    click.echo(mistakes.say(language()), err=True)
+    typer.echo(mistakes.say(language()), err=True)
     return typer.Exit(EXIT_USERS)
 
 
-def _version(*, wanted: bool) -> None:
+def _version(wanted: bool) -> None:
     if wanted:
-        click.echo(f"sekisho {__version__}")
+        typer.echo(f"sekisho {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def sekisho(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=lambda wanted: _version(wanted=wanted))
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version)
     ] = False,
 ) -> None:
     """Take the options that stand before every command."""
@@ -86,8 +83,8 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
     if configuration is None or len(mistakes):
         raise fail(mistakes)
     for remark in configuration.remarks:
-        click.echo(f"remark: {remark.say(language())}")
-    click.echo(configuration.summary(language()))
+        typer.echo(f"remark: {remark.say(language())}")
+    typer.echo(configuration.summary(language()))
 
 
 @app.command()
@@ -101,19 +98,10 @@ def demo(
 
 
 def main() -> None:
-    """Run the command line, and turn what goes wrong into an exit code and a sentence."""
-    with contextlib.suppress(locale.Error):
-        locale.setlocale(locale.LC_ALL, "")
+    """Run the command line; usage mistakes exit 2, what nobody foresaw exits 1 and says where."""
     try:
-        result: Any = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(EXIT_USERS)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
-    except Exception:  # noqa: BLE001 - the last stop: whatever got here is ours, and says where it comes from
-        click.echo("sekisho has failed; this is a defect of ours:", err=True)
+        app()
+    except Exception:  # noqa: BLE001 - the last stop: whatever gets here is ours, and says where it comes from
+        typer.echo("sekisho has failed; this is a defect of ours:", err=True)
         traceback.print_exc()
         sys.exit(EXIT_OURS)
-    sys.exit(result if isinstance(result, int) else 0)

@@ -294,5 +294,7 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     """Where a policy's `limit` is counted."""
     assertion: AssertionSettings = AssertionSettings()
+    drain_timeout: Seconds = 30.0
+    """Seconds that requests and streams under way may take to end once we are told to stop."""
     access_log: str | None = "stderr"
     """`stderr`, a file's path, or `off`."""

@@ -106,3 +106,10 @@ class SignInInvalidError(GatewayError):
     def __init__(self, check: str) -> None:
         super().__init__(f"sign-in fails the check `{check}`")
         self.check = check
+
+
+class DrainingError(GatewayError):
+    """This worker is about to end and should get no new requests."""
+
+    code = "draining"
+    status = HTTPStatus.SERVICE_UNAVAILABLE

@@ -1,0 +1,312 @@
+"""The composition root: makes one worker of the gateway from a configuration, and lets it go again.
+
+Two lives are kept apart. What lasts as long as the process (sessions, pending logins, metrics,
+the access log, the listening socket) is the `Worker`'s. What one reading of the configuration
+made (routes, ways to the applications, clients of the provider) is a `Generation`'s: a reload
+makes another, hands it to the listener between two requests, and lets the old one end with the
+last request that began with it. Processes and signals are `workers`' business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets as randomness
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from gateway import __version__, pipeline
+from gateway.config import Limits
+from gateway.configuration import Configuration
+from gateway.errors import DrainingError
+from gateway.headers.answer import app_answer_headers, portal_answer_headers
+from gateway.headers.assertion import Assertions
+from gateway.headers.strip import portal_head, trailer_lines
+from gateway.instant import Instant
+from gateway.listen.deadlines import Deadlines
+from gateway.listen.gate import Gate
+from gateway.listen.httptools_listener import Listener
+from gateway.listen.trust import Trust
+from gateway.login.aiohttp_provider import AiohttpProvider
+from gateway.login.desk import Client, SignInDesk, Terms
+from gateway.login.memory_pending import MemoryPendingStore
+from gateway.login.pending import PendingStore
+from gateway.login.profile import issuer_of
+from gateway.login.redis_pending import RedisPendingStore
+from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
+from gateway.observe.thread_access_log import AccessLog
+from gateway.portal.aiohttp_management import make_management
+from gateway.portal.aiohttp_portal import Behind, make_portal
+from gateway.portal.visits import VisitTable
+from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
+from gateway.route.route import Route
+from gateway.route.table import RouteTable
+from gateway.session.redis_sessions import Sessions, open_sessions
+from gateway.session.seal import Secrets
+from gateway.session.ticket import TICKET_BYTES
+from gateway.upstream.httptools_forward import Endpoint, Upstreams, connector
+from gateway.upstream.upstream import read_address
+
+SECONDS_TO_CLOSE = 5.0
+"""Seconds our own pages may take to end when their generation is over."""
+
+
+class _Meter:
+    """Hands what the login step counts to the metrics."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def called(self, endpoint: str, outcome: str, seconds: float) -> None:
+        """Count one call to the provider."""
+        self._metrics.provider_call(endpoint, outcome, seconds)
+
+    def claim_troubled(self, scope: str, trouble: str) -> None:
+        """Count one item that was asked for and did not come as it should."""
+        self._metrics.claim_troubled(scope, trouble)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What every generation of a worker stands on."""
+
+    sessions: Sessions
+    pending: PendingStore
+    metrics: Metrics
+    observer: GatewayObserver
+    deadlines: Deadlines
+    clock: Callable[[], Instant]
+
+
+class Generation:
+    """What one reading of the configuration made."""
+
+    def __init__(self, configuration: Configuration, shared: Shared) -> None:
+        self.configuration = configuration
+        self._shared = shared
+        self._closing = AsyncExitStack()
+        assertion_keys = configuration.assertion_keys
+        assertions = None
+        if assertion_keys is not None:
+            assertions = Assertions(assertion_keys, configuration.settings.assertion, randomness.token_bytes)
+        self.table: RouteTable = configuration.table(assertions)
+
+    async def open(self) -> Gate:
+        """Start what this generation needs and return the gate that leads to it."""
+        settings, shared = self.configuration.settings, self._shared
+        limits = settings.traffic
+        desk = await self._desk()
+        visits = VisitTable(randomness.token_bytes)
+        portal = make_portal(
+            Behind(
+                visits=visits,
+                sign_in=desk,
+                sessions=shared.sessions.reader,
+                table=lambda: self.table,
+                form_origins=self._form_origins,
+                observer=shared.metrics,
+                prefix=settings.prefix,
+                clock=shared.clock,
+            )
+        )
+        connect = await self._serve_inside(portal)
+        pages = Upstreams("portal", [Endpoint("portal", connect, limits, shared.deadlines)], limits)
+        self._closing.callback(pages.close)
+        ways = {route.name: self._way(route, limits) for route in self.table.routes}
+        return Gate(
+            table=lambda: self.table,
+            step=pipeline.step,
+            sessions=shared.sessions.reader,
+            upstreams=lambda route: ways[route.name],
+            portal=pages,
+            visits=visits,
+            portal_head=portal_head,
+            app_answer=app_answer_headers,
+            portal_answer=portal_answer_headers,
+            trailers=lambda fields, route: trailer_lines(fields, route.app.headers),
+            observer=shared.observer,
+            clock=shared.clock,
+            stopwatch=time.perf_counter,
+            limits=limits,
+            trust=Trust(settings.trusted_proxies),
+        )
+
+    async def close(self) -> None:
+        """End what this generation started; requests that are still with it are cut."""
+        await self._closing.aclose()
+
+    async def _desk(self) -> SignInDesk:
+        settings, shared = self.configuration.settings, self._shared
+        meter = _Meter(shared.metrics)
+        clients: dict[str, Client] = {}
+        for client_id, client in self.configuration.clients().items():
+            keys = self.configuration.client_keys[client_id]
+            provider = AiohttpProvider(
+                client,
+                keys,
+                clock=shared.clock,
+                random=randomness.token_bytes,
+                meter=meter,
+                via_credentials=self.configuration.via_credentials.get(client_id),
+            )
+            await provider.start()
+            self._closing.push_async_callback(provider.close)
+            clients[client_id] = Client(client, keys, provider)
+        return SignInDesk(
+            clients,
+            shared.pending,
+            shared.sessions.store,
+            Terms(prefix=settings.prefix, absolute=settings.sessions.absolute),
+            pseudonym=shared.sessions.secrets.pseudonym,
+            clock=shared.clock,
+            random=randomness.token_bytes,
+            observer=meter,
+        )
+
+    def _form_origins(self, route: Route) -> tuple[str, ...]:
+        """Return where a form of this App may lead in the end: Chromium holds redirects to `form-action` too."""
+        parts = urlsplit(issuer_of(self.configuration.clients()[route.client_id]))
+        return (f"{parts.scheme}://{parts.netloc}",)
+
+    def _way(self, route: Route, limits: Limits) -> Upstreams:
+        endpoints = [
+            Endpoint(url, connector(read_address(url)), limits, self._shared.deadlines) for url in route.app.upstream
+        ]
+        way = Upstreams(route.name, endpoints, limits)
+        self._closing.callback(way.close)
+        return way
+
+    async def _serve_inside(
+        self, portal: web.Application
+    ) -> Callable[[Callable[[], asyncio.Protocol]], Awaitable[tuple[asyncio.BaseTransport, asyncio.BaseProtocol]]]:
+        """Serve an application behind socketpairs, and return what opens one: no path, no port, nothing left behind."""
+        runner = web.AppRunner(portal, access_log=None, shutdown_timeout=SECONDS_TO_CLOSE, handle_signals=False)
+        await runner.setup()
+        self._closing.push_async_callback(runner.cleanup)
+        server = runner.server
+        if server is None:
+            raise RuntimeError("a runner that has been set up has no server")
+
+        async def connect(
+            factory: Callable[[], asyncio.Protocol],
+        ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
+            loop = asyncio.get_running_loop()
+            ours, theirs = socket.socketpair()
+            ours.setblocking(False)
+            theirs.setblocking(False)
+            await loop.connect_accepted_socket(server, theirs)
+            return await loop.create_unix_connection(factory, sock=ours)
+
+        return connect
+
+
+class Worker:
+    """One process's gateway: a listener in front of the current generation."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        """Take a configuration without mistakes; nothing is opened before `open`."""
+        self._generation: Generation | None = None
+        self._configuration = configuration
+        self._retired: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self._closing = AsyncExitStack()
+        self.access_log: AccessLog
+        self.metrics: Metrics
+        self._shared: Shared
+        self._listener: Listener
+
+    async def open(self) -> None:
+        """Open the stores and the first generation.
+
+        Raises:
+            OSError: the access log cannot be written.
+            ValueError: the session store's settings contradict each other.
+
+        """
+        settings = self._configuration.settings
+        self.access_log = AccessLog(settings.access_log)
+        self._closing.callback(self.access_log.close)
+        self.metrics = Metrics(__version__, lost=lambda: self.access_log.lost)
+        # Without a secret there is one store, in this process; what it seals dies with it.
+        secrets = self._configuration.secrets or Secrets.single(randomness.token_bytes(TICKET_BYTES))
+        sessions = await open_sessions(settings.sessions, secrets, clock=time.time, random=randomness.token_bytes)
+        self._closing.push_async_callback(sessions.close)
+        deadlines = Deadlines(asyncio.get_running_loop().time())
+        observer = GatewayObserver(self.metrics, self.access_log, self._is_audited)
+        pending = await self._pending(secrets)
+        self._shared = Shared(sessions, pending, self.metrics, observer, deadlines, time.time)
+        self._generation = Generation(self._configuration, self._shared)
+        self._listener = Listener(await self._generation.open(), deadlines)
+
+    async def _pending(self, secrets: Secrets) -> PendingStore:
+        settings = self._configuration.settings.sessions
+        if settings.store == "memory":
+            return MemoryPendingStore()
+        redis = make_redis(parse_redis_url(settings.store), RedisOptions(ca=settings.ca, timeout=settings.timeout))
+        self._closing.push_async_callback(redis.aclose)
+        return RedisPendingStore(redis, secrets, random=randomness.token_bytes, timeout=settings.timeout)
+
+    def _is_audited(self, rule: str) -> bool:
+        return self._generation is not None and rule in self._generation.configuration.audited
+
+    async def listen(self, door: socket.socket) -> None:
+        """Take requests from a bound socket."""
+        await self._listener.serve(door)
+
+    async def reload(self, configuration: Configuration) -> None:
+        """Let requests from now on be judged by another configuration; those under way end by the old one.
+
+        Where sessions are kept, and where we listen, stay as they were at the start.
+        """
+        generation = Generation(configuration, self._shared)
+        gate = await generation.open()
+        self._listener.reload(gate)
+        old, self._generation = self._generation, generation
+        if old is not None:
+            task = asyncio.create_task(self._retire(old))
+            self._retired.add(task)
+            task.add_done_callback(self._retired.discard)
+
+    async def _retire(self, generation: Generation) -> None:
+        """Close a generation once its requests have had the time an answer may take."""
+        await asyncio.sleep(generation.configuration.settings.traffic.answer)
+        await generation.close()
+
+    async def check(self) -> None:
+        """Return if this worker should get new requests.
+
+        Raises:
+            DrainingError: it is about to end.
+            StoreUnavailableError: the session store cannot be read and written.
+
+        """
+        if self._draining:
+            raise DrainingError
+        await self._shared.sessions.store.check()
+
+    def management(self) -> web.Application:
+        """Return the management application of this worker."""
+
+        async def exposition() -> bytes:
+            return self.metrics.exposition()
+
+        return make_management(metrics=exposition, alive={}, ready={"worker": self.check})
+
+    async def drain(self, patience: float) -> int:
+        """Take no more requests, let those under way end within `patience` seconds, and return how many were cut."""
+        self._draining = True
+        return await self._listener.drain(patience)
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        for task in self._retired:
+            task.cancel()
+        await asyncio.gather(*self._retired, return_exceptions=True)
+        if self._generation is not None:
+            await self._generation.close()
+        await self._closing.aclose()

@@ -1,0 +1,277 @@
+"""Everything the settings name, read: policies, keys, secrets; checked together, with every mistake at once.
+
+`check`, `run` and a reload read through here, so that what is refused by one is refused by
+all. Opening connections and listening is `app`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway.config import AppSettings, Mode, ProviderSettings, SecretSource, Settings
+from gateway.config_file import check_settings, read_settings
+from gateway.headers.assertion import AssertionKeys, AssertionKeysError
+from gateway.headers.encode import name_faults
+from gateway.identity import Scope
+from gateway.login.keys import KeySet, KeySetError, read_key_set
+from gateway.policy.conditions import Surroundings
+from gateway.policy.decide import CompiledPolicy
+from gateway.policy.parse import load_policy
+from gateway.policy.policy import Policy
+from gateway.redis_client import RedisOptions, check_options, parse_redis_url
+from gateway.route.route import Route
+from gateway.route.table import Assertions, RouteTable
+from gateway.session.seal import Secrets
+from gateway.yaml_files import Language, Mistake, Mistakes, Phrase
+from gateway.yaml_values import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One reading of `gateway.yaml` and of all it names, without a mistake."""
+
+    path: Path
+    settings: Settings
+    policies: Mapping[Path, Policy]
+    client_keys: Mapping[str, KeySet]
+    """By client_id."""
+    secrets: Secrets | None
+    """`None` with `store: memory` and no secret: the process makes one of its own."""
+    assertion_keys: AssertionKeys | None
+    via_credentials: Mapping[str, tuple[str, str]]
+    """User and password for the outbound proxy, by client_id, where there are any."""
+    remarks: tuple[Mistake, ...] = ()
+
+    @property
+    def audited(self) -> frozenset[str]:
+        """The rules whose every permit is recorded, as `policy/rule`."""
+        rules = (rule for policy in self.policies.values() for rule in policy.rules)
+        return frozenset(str(rule.id) for rule in rules if rule.audit)
+
+    def clients(self) -> dict[str, ProviderSettings]:
+        """Return the settings of each client, by client_id."""
+        apps = (app.client for app in self.settings.apps)
+        every = (self.settings.provider, *(client for client in apps if client is not None))
+        return {client.client_id: client for client in every}
+
+    def table(self, assertions: Assertions | None) -> RouteTable:
+        """Return the routes."""
+        # A name that one App gives a fact is an identity header everywhere: a browser sends it to any App.
+        named = {name for app in self.settings.apps for name in app.headers.names.values()}
+        return RouteTable(
+            [self._route(app, tuple(sorted(named))) for app in self.settings.apps], self.settings.prefix, assertions
+        )
+
+    def _route(self, app: AppSettings, named: tuple[str, ...]) -> Route:
+        parts = urlsplit(app.url)
+        host = (parts.hostname or "").rstrip(".")
+        port = parts.port
+        if ":" in host:
+            host = f"[{host}]"
+        if port is not None and port != (443 if app.secure else 80):
+            host = f"{host}:{port}"
+        policy = self.policies[app.policy.file]
+        headers = replace(app.headers, strip=(*app.headers.strip, *named))
+        # RFC 6265bis section 4.1.3.2: `__Host-` is for secure origins alone; plain HTTP is for loopback.
+        prefix = "__Host-" if app.secure else ""
+        return Route(
+            app=replace(app, headers=headers),
+            host=host,
+            client_id=(app.client or self.settings.provider).client_id,
+            policy=CompiledPolicy(policy, Surroundings(lists=policy.lists), ignore_case=app.paths.ignore_case),
+            session_cookie=f"{prefix}sekisho".encode(),
+            pending_cookie=f"{prefix}sekisho-login".encode(),
+            prefix=parts.path.rstrip("/") or "/",
+        )
+
+    def summary(self, language: Language) -> str:
+        """Say in one line what was read."""
+        apps, policies = len(self.settings.apps), len(self.policies)
+        return Phrase(
+            f"{self.path}: good; {apps} App{'s' * (apps != 1)}, {policies} polic{'y' if policies == 1 else 'ies'}",
+            f"{self.path}: 問題ありません（アプリ {apps}、ポリシー {policies}）",
+        ).say(language)
+
+
+def read_configuration(
+    path: Path, mistakes: Mistakes, environment: Mapping[str, str] | None = None
+) -> Configuration | None:
+    """Return what `path` and the files it names say, or `None` with every mistake noted.
+
+    `environment` is where secrets named by `env` are looked up.
+    """
+    reading = Reading(path.parent, mistakes)
+    settings = read_settings(path, reading)
+    if settings is None:
+        return None
+    check_settings(settings, reading)
+    reader = _Reader(settings, reading, environment or {})
+    policies = reader.policies()
+    keys = reader.client_keys()
+    secrets = reader.secrets()
+    assertion_keys = reader.assertion_keys(keys)
+    via_credentials = reader.via_credentials()
+    reader.check_stores()
+    if len(mistakes):
+        return None
+    return Configuration(
+        path, settings, policies, keys, secrets, assertion_keys, via_credentials, tuple(reader.remarks)
+    )
+
+
+class _Reader:
+    """Reads what the settings name, noting each mistake at the setting that names it."""
+
+    def __init__(self, settings: Settings, reading: Reading, environment: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._reading = reading
+        self._environment = environment
+        self.remarks = Mistakes()
+
+    def policies(self) -> dict[Path, Policy]:
+        """Read each policy once, and hold it to what its Apps' clients are contracted for."""
+        read: dict[Path, Policy] = {}
+        for number, app in enumerate(self._settings.apps):
+            at = f"apps[{number}]"
+            for fault in name_faults(app.headers):
+                self._reading.note(f"{at}.headers", Phrase(fault))
+            file = app.policy.file
+            if not file.name or f"{at}.policy" in self._reading.broken:
+                continue
+            if file not in read:
+                policy = load_policy(file, self._reading.mistakes)
+                if policy is None:
+                    continue
+                read[file] = policy
+            self._check_contracted(app, read[file], at)
+            self._check_mode(app, read[file], at)
+        return read
+
+    def _check_contracted(self, app: AppSettings, policy: Policy, at: str) -> None:
+        contracted = (app.client or self._settings.provider).contracted
+        asked = {scope.value for scope in CompiledPolicy(policy).scopes} - {Scope.OPENID.value}
+        for item in sorted(asked - contracted):
+            form = _FORM_ITEMS[item]
+            what = Phrase(
+                f"the policy `{policy.name}` asks for `{item}`, which is not contracted",
+                f"ポリシー `{policy.name}` は `{item}` を求めますが、契約に含まれていません",
+            )
+            remedy = Phrase(
+                f"add it to `contracted` once the form's item {form} says yes, or ask for less",
+                f"申請書の「{form}」を利用ありとしたうえで `contracted` に加えるか、求める項目を減らしてください",
+            )
+            self._reading.note(f"{at}.policy", what, remedy)
+
+    def _check_mode(self, app: AppSettings, policy: Policy, at: str) -> None:
+        if app.mode is Mode.FORWARD_AUTH and any(rule.limit for rule in policy.rules):
+            what = Phrase(f"the policy `{policy.name}` has a `limit`, which forward_auth cannot count")
+            remedy = Phrase(
+                "use `mode: proxy`: the answer, which decides whether an entry counts, is not seen otherwise"
+            )
+            self._reading.note(f"{at}.mode", what, remedy)
+
+    def _clients(self) -> list[tuple[str, ProviderSettings]]:
+        apps = [(f"apps[{n}].client", app.client) for n, app in enumerate(self._settings.apps) if app.client]
+        return [("provider", self._settings.provider), *apps]
+
+    def via_credentials(self) -> dict[str, tuple[str, str]]:
+        """Read `user:password` of each client's outbound proxy."""
+        credentials: dict[str, tuple[str, str]] = {}
+        for at, client in self._clients():
+            if client.via_credentials is None:
+                continue
+            text = self._secret(client.via_credentials, f"{at}.via_credentials")
+            if text is None:
+                continue
+            user, colon, password = text.decode(errors="replace").strip().partition(":")
+            if not colon or not user:
+                self._reading.note(f"{at}.via_credentials", Phrase("it does not hold `user:password` on one line"))
+                continue
+            credentials[client.client_id] = (user, password)
+        return credentials
+
+    def client_keys(self) -> dict[str, KeySet]:
+        """Read the keys of every client."""
+        keys: dict[str, KeySet] = {}
+        for at, client in self._clients():
+            text = self._secret(client.keys, f"{at}.keys")
+            if text is None:
+                continue
+            try:
+                keys[client.client_id] = read_key_set(text)
+            except KeySetError as error:
+                self._reading.note(f"{at}.keys", Phrase(str(error)), Phrase("make them with `sekisho keys new`"))
+        return keys
+
+    def secrets(self) -> Secrets | None:
+        """Read the secrets that seal sessions."""
+        text = self._secret(self._settings.sessions.secret, "sessions.secret")
+        if text is None:
+            return None
+        try:
+            return Secrets.parse(text.decode())
+        except ValueError as error:
+            self._reading.note("sessions.secret", Phrase(str(error)), Phrase("`openssl rand -hex 32` makes a good one"))
+            return None
+
+    def assertion_keys(self, clients: Mapping[str, KeySet]) -> AssertionKeys | None:
+        """Read the keys of the assertion, which are never the client's."""
+        source = self._settings.assertion.keys
+        text = None if source is None else self._secret(source, "assertion.keys")
+        if text is None:
+            return None
+        try:
+            keys = AssertionKeys(text.decode())
+        except (AssertionKeysError, UnicodeDecodeError) as error:
+            self._reading.note("assertion.keys", Phrase(str(error)), Phrase("make them with `sekisho keys new`"))
+            return None
+        if any(keys.thumbprints & key_set.thumbprints for key_set in clients.values()):
+            what = Phrase("a key is both the client's and the assertion's")
+            self._reading.note(
+                "assertion.keys", what, Phrase("make a set of their own: what one vouches for is not the other's")
+            )
+        return keys
+
+    def check_stores(self) -> None:
+        """Look at what can be told of the stores without calling them."""
+        sessions = self._settings.sessions
+        stores: tuple[tuple[str, str | None, RedisOptions], ...] = (
+            ("sessions.store", None if sessions.store == "memory" else sessions.store, RedisOptions(ca=sessions.ca)),
+            ("limits.store", self._settings.limits.store, RedisOptions()),
+        )
+        for at, url, options in stores:
+            if url is None:
+                continue
+            try:
+                check_options(parse_redis_url(url), options)
+            except ValueError as error:
+                self._reading.note(at, Phrase(str(error)))
+
+    def _secret(self, source: SecretSource, at: str) -> bytes | None:
+        """Return what a file or a variable holds; a missing one is a mistake, an unnamed one is not."""
+        if source.env is not None:
+            value = self._environment.get(source.env)
+            if not value:
+                self._reading.note(
+                    at, Phrase(f"the variable `{source.env}` is not set"), Phrase("set it, or name a file")
+                )
+                return None
+            return value.encode()
+        if source.file is None:
+            return None
+        try:
+            return source.file.read_bytes()
+        except OSError as error:
+            self._reading.note(at, Phrase(f"`{source.file}` cannot be read: {error.strerror}"))
+            return None
+
+
+_FORM_ITEMS: Mapping[str, str] = {
+    "name": "券面事項入力補助APの氏名",
+    "address": "券面事項入力補助APの住所",
+    "birthdate": "券面事項入力補助APの生年月日",
+    "gender": "券面事項入力補助APの性別",
+}
