@@ -81,6 +81,12 @@ class _Spread:
         found[bisect_left(BUCKETS, seconds)] += 1
         found[-1] += seconds
 
+    def merge(self, key: tuple[str, ...], within: list[int], total: float) -> None:
+        found = self.values.setdefault(key, [0.0] * (len(BUCKETS) + 2))
+        for position, count in enumerate(within):
+            found[position] += count
+        found[-1] += total
+
     def collect(self) -> HistogramMetricFamily:
         family = HistogramMetricFamily(self.name, self.documentation, labels=self.labels)
         for key, counts in self.values.items():
@@ -93,27 +99,36 @@ class _Spread:
         return family
 
 
+class _Cell:
+    """What is counted of the requests of one App, class of status and verdict: one look-up serves all of it."""
+
+    __slots__ = ("bytes_in", "bytes_out", "requests", "seconds", "upstream_seconds", "upstream_within", "within")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.seconds = 0.0
+        self.upstream_seconds = 0.0
+        self.within = [0] * (len(BUCKETS) + 1)
+        self.upstream_within = [0] * (len(BUCKETS) + 1)
+
+
 class Metrics:
     """The numbers of one worker. Methods are for the event loop's thread alone, but for reading `lost`."""
 
     def __init__(self, version: str, *, lost: Callable[[], int] = lambda: 0) -> None:
         """Take the gateway's version and how to ask for the number of lost access lines."""
-        self._requests = _Counts(
-            "sekisho_requests", "Requests by App, class of status and verdict", ("app", "status", "verdict")
-        )
+        self._cells: dict[tuple[str, int, str], _Cell] = {}
         self._denials = _Counts("sekisho_denials", "Refusals by App, rule and reason", ("app", "rule", "reason"))
-        self._seconds = _Spread(
-            "sekisho_request_seconds", "From the complete head to the last byte of the answer", ("app",)
-        )
-        self._upstream_seconds = _Spread(
-            "sekisho_upstream_seconds", "From the head sent to the application to its answer's head", ("app",)
-        )
-        self._bytes = _Counts("sekisho_bytes", "Bytes of bodies by App and direction", ("app", "direction"))
         self._sign_ins = _Counts("sekisho_sign_ins", "Steps of sign-ins by App and outcome", ("app", "outcome"))
         self._provider_calls = _Counts(
             "sekisho_provider_calls", "Calls to the provider by endpoint and outcome", ("endpoint", "outcome")
         )
         self._provider_seconds = _Spread("sekisho_provider_seconds", "Duration of calls to the provider", ("endpoint",))
+        self._claims = _Counts(
+            "sekisho_claims_troubled", "Items asked for that did not come as they should", ("scope", "trouble")
+        )
         self._sessions = _Counts("sekisho_session_lookups", "Session look-ups by what they found", ("result",))
         self._limited = _Counts("sekisho_limits_met", "Limits and clocks of the byte path that were met", ("limit",))
         self._opened = 0
@@ -152,6 +167,10 @@ class Metrics:
         self._provider_calls.add((endpoint, outcome))
         self._provider_seconds.add((endpoint,), seconds)
 
+    def claim_troubled(self, scope: str, trouble: str) -> None:
+        """Count an item that was asked for and is missing, malformed or was not granted."""
+        self._claims.add((scope, trouble))
+
     def session_lookup(self, result: str, count: int = 1) -> None:
         """Count look-ups of sessions: `hit`, `loaded`, `gone`, `unavailable`, or what the cache calls it."""
         self._sessions.add((result,), count)
@@ -163,30 +182,57 @@ class Metrics:
     def fold(self) -> None:
         """Turn the finished requests kept so far into numbers."""
         lines, self._lines = self._lines, []
+        cells = self._cells
         for line in lines:
-            app = line.app
-            self._requests.add((app, _STATUS_CLASS.get(line.status // 100, OTHER), line.verdict))
-            self._seconds.add((app,), line.seconds)
-            if line.upstream_seconds:
-                self._upstream_seconds.add((app,), line.upstream_seconds)
-            if line.bytes_in:
-                self._bytes.add((app, "in"), line.bytes_in)
-            if line.bytes_out:
-                self._bytes.add((app, "out"), line.bytes_out)
+            key = (line.app, line.status // 100, line.verdict)
+            cell = cells.get(key)
+            if cell is None:
+                cell = self._cell(key)
+            seconds = line.seconds
+            cell.requests += 1
+            cell.bytes_in += line.bytes_in
+            cell.bytes_out += line.bytes_out
+            cell.seconds += seconds
+            cell.within[bisect_left(BUCKETS, seconds)] += 1
+            if upstream_seconds := line.upstream_seconds:
+                cell.upstream_seconds += upstream_seconds
+                cell.upstream_within[bisect_left(BUCKETS, upstream_seconds)] += 1
             if line.verdict == "deny":
-                self._denials.add((app, line.rule, line.reason))
+                self._denials.add((line.app, line.rule, line.reason))
+
+    def _cell(self, key: tuple[str, int, str]) -> _Cell:
+        if len(self._cells) >= MOST_SERIES:
+            key = (OTHER, 0, OTHER)
+        return self._cells.setdefault(key, _Cell())
+
+    def _requests(self) -> Iterator[Metric]:
+        """Yield what the cells hold: requests and bytes as counters, durations as histograms by App."""
+        requests = _Counts(
+            "sekisho_requests", "Requests by App, class of status and verdict", ("app", "status", "verdict")
+        )
+        size = _Counts("sekisho_bytes", "Bytes of bodies by App and direction", ("app", "direction"))
+        seconds = _Spread("sekisho_request_seconds", "From the complete head to the last byte of the answer", ("app",))
+        upstream = _Spread(
+            "sekisho_upstream_seconds", "From the head sent to the application to its answer's head", ("app",)
+        )
+        for (app, status, verdict), cell in self._cells.items():
+            requests.add((app, _STATUS_CLASS.get(status, OTHER), verdict), cell.requests)
+            size.add((app, "in"), cell.bytes_in)
+            size.add((app, "out"), cell.bytes_out)
+            seconds.merge((app,), cell.within, cell.seconds)
+            upstream.merge((app,), cell.upstream_within, cell.upstream_seconds)
+        for family in (requests, size, seconds, upstream):
+            yield family.collect()
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric; Prometheus's client calls it."""
         self.fold()
+        yield from self._requests()
         for family in (
-            self._requests,
             self._denials,
-            self._seconds,
-            self._upstream_seconds,
-            self._bytes,
             self._sign_ins,
             self._provider_calls,
+            self._claims,
             self._provider_seconds,
             self._sessions,
             self._limited,
