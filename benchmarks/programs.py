@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import http
 import http.client
 import os
 import select
@@ -144,6 +145,21 @@ def _await_port(program: Program, port: int) -> None:
     finally:
         os.close(ended)
     raise BenchmarkError(f"`{program.name}` did not come up on port {port}:\n{program.tail()}")
+
+
+def await_answer(program: Program, port: int) -> None:
+    """Ask until the server answers 200: some listen before they know where to forward."""
+    ended = os.pidfd_open(program.process.pid)
+    try:
+        for _ in range(int(_START_SECONDS / 0.05)):
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if get(port, "/", {})[0] == http.HTTPStatus.OK:
+                    return
+            if select.select([ended], [], [], 0.05)[0]:
+                break
+    finally:
+        os.close(ended)
+    raise BenchmarkError(f"`{program.name}` does not forward:\n{program.tail()}")
 
 
 @contextlib.contextmanager
