@@ -93,6 +93,8 @@ class Age:
         if at.person is None:
             return _UNKNOWN
         answer = self.range.of(at.person.birthdate, at.today)
+        if answer.changes is None:
+            return _FOR_EVER[answer.truth is Truth.YES] if answer.truth is not Truth.UNKNOWN else _UNKNOWN
         return Heard(answer.truth, moment_of(answer.changes))
 
 
@@ -116,7 +118,10 @@ class Residence:
 
     def ask(self, at: Circumstances) -> Heard:
         """Say whether the address on the card lies in one of the places."""
-        return _UNKNOWN if at.person is None else Heard(residence_of(at.person.address).lies_in(self.places))
+        if at.person is None:
+            return _UNKNOWN
+        truth = residence_of(at.person.address).lies_in(self.places)
+        return _FOR_EVER[truth is Truth.YES] if truth is not Truth.UNKNOWN else _UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +294,8 @@ Test = Age | Born | Residence | Subject | InNetwork | Dates | Switch | AnyOf | A
 _YES = Heard(Truth.YES)
 _NO = Heard(Truth.NO)
 _UNKNOWN = Heard(Truth.UNKNOWN)
+_FOR_EVER = (_NO, _YES)
+"""By whether it is a yes: made once, for the hot path."""
 
 
 @dataclass(frozen=True, slots=True)

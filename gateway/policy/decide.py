@@ -7,7 +7,7 @@ sign-in that is too old is challenged; then the rule permits. Finding the rule l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil, inf
@@ -88,13 +88,13 @@ class FittingRule:
     """
 
     __slots__ = (
-        "_condition_tests",
         "_constant",
         "_disclosed",
         "_needs",
         "_required",
         "_rule",
         "_surroundings",
+        "_tells_age",
         "_when",
         "id",
         "needs_session",
@@ -108,10 +108,12 @@ class FittingRule:
         self._surroundings = surroundings
         self._when = None if rule.when is None else conditions[rule.when].test
         self._required = tuple(conditions[name] for name in rule.require)
-        self._disclosed: tuple[tuple[str, Fact | Test], ...] = tuple(
-            (name, conditions[name].test if name in conditions else Fact(name)) for name in rule.disclose
+        self._disclosed = tuple(
+            (name, None, conditions[name].test) if name in conditions else (name, _FACTS[Fact(name)], None)
+            for name in rule.disclose
         )
-        told = [test for _, test in self._disclosed if not isinstance(test, Fact)]
+        self._tells_age = Fact.AGE in rule.disclose and Fact.AGE not in conditions
+        told = [test for _, _, test in self._disclosed if test is not None]
         self._needs: Needs = all_needs([*(condition.test for condition in self._required), *told])
         self.scopes: frozenset[Scope] = rule_scopes(rule, conditions)
         """All that this rule can need of the provider; empty where it asks nobody."""
@@ -141,7 +143,7 @@ class FittingRule:
         refused: list[Condition] = []
         for condition in self._required:
             truth, holds = condition.test.ask(at)
-            until = min(until, holds)
+            until = holds if holds < until else until
             if truth is Truth.NO:
                 refused.append(condition)
             elif truth is Truth.UNKNOWN:
@@ -155,12 +157,13 @@ class FittingRule:
             return self._permit(at, until)
         if person is None:
             return Decision(self._challenge(ChallengeReason.SIGN_IN, frozenset()), until)
-        missing = self.scopes - person.asked
-        hopeless = [condition for condition in unknown if not can_become_yes(condition.test, at, missing)]
-        if hopeless:
-            reasons = [_reason(ReasonKind.CONDITION_UNKNOWN, condition) for condition in hopeless]
-            return Decision(Deny(rule.id, tuple(reasons)), until)
-        if missing:
+        if unknown:
+            missing = self.scopes - person.asked
+            hopeless = [condition for condition in unknown if not can_become_yes(condition.test, at, missing)]
+            if hopeless:
+                reasons = [_reason(ReasonKind.CONDITION_UNKNOWN, condition) for condition in hopeless]
+                return Decision(Deny(rule.id, tuple(reasons)), until)
+        if not self.scopes <= person.asked:
             return Decision(self._challenge(ChallengeReason.MORE_FACTS, person.asked), until)
         if rule.signed_in_within is not None:
             stale_at = person.authenticated_at + rule.signed_in_within
@@ -176,17 +179,18 @@ class FittingRule:
         if person is None:
             return Decision(Permit(rule.id, None, audit=rule.audit), until)
         told: list[tuple[str, str]] = []
-        for name, asked in self._disclosed:
-            if isinstance(asked, Fact):
-                value = fact_of(person, asked, at)
-                if asked is Fact.AGE:
-                    until = min(until, moment_of(next_birthday(person.birthdate, at.today)))
-            else:
-                truth, holds = asked.ask(at)
-                until = min(until, holds)
-                value = None if truth is Truth.UNKNOWN else truth.value
+        for name, fact, test in self._disclosed:
+            value = None
+            if fact is not None:
+                value = fact(person, at)
+            elif test is not None:
+                truth, holds = test.ask(at)
+                until = holds if holds < until else until
+                value = "yes" if truth is Truth.YES else "no" if truth is Truth.NO else None
             if value is not None:
                 told.append((name, value))
+        if self._tells_age:
+            until = min(until, moment_of(next_birthday(person.birthdate, at.today)))
         return Decision(Permit(rule.id, person, tuple(told), rule.limit, rule.audit), until)
 
     def _challenge(self, reason: ChallengeReason, asked_before: frozenset[Scope]) -> Challenge:
@@ -237,34 +241,37 @@ def _next_change(test: Test, at: Circumstances) -> Instant:
 
 def fact_of(person: Identity, fact: Fact, at: Circumstances) -> str | None:
     """Return a fact as text, or `None` where it is not known."""
-    match fact:
-        case Fact.SUBJECT:
-            return person.subject
-        case Fact.NAME:
-            return person.name
-        case Fact.ADDRESS:
-            return person.address
-        case Fact.BIRTHDATE:
-            exact = None if person.birthdate is None else person.birthdate.exact
-            return None if exact is None else exact.isoformat()
-        case Fact.GENDER:
-            return None if person.gender is None else person.gender.value
-        case Fact.PREFECTURE:
-            return residence_of(person.address).prefecture
-        case Fact.MUNICIPALITY:
-            return residence_of(person.address).municipality
-        case Fact.MUNICIPALITY_CODE:
-            return residence_of(person.address).municipality_code
-        case Fact.TOWN:
-            return residence_of(person.address).town
-        case Fact.AGE:
-            age = age_on(person.birthdate, at.today)
-            return None if age is None else str(age)
-        case Fact.SIGNED_IN_AT:
-            moment = datetime.fromtimestamp(int(person.authenticated_at), UTC)
-            return moment.astimezone(TOKYO).isoformat(timespec="seconds")
-        case _:
-            assert_never(fact)
+    return _FACTS[fact](person, at)
+
+
+def _birthdate(person: Identity, _: Circumstances) -> str | None:
+    exact = None if person.birthdate is None else person.birthdate.exact
+    return None if exact is None else exact.isoformat()
+
+
+def _age(person: Identity, at: Circumstances) -> str | None:
+    age = age_on(person.birthdate, at.today)
+    return None if age is None else str(age)
+
+
+def _signed_in_at(person: Identity, _: Circumstances) -> str:
+    moment = datetime.fromtimestamp(int(person.authenticated_at), UTC)
+    return moment.astimezone(TOKYO).isoformat(timespec="seconds")
+
+
+_FACTS: Mapping[Fact, Callable[[Identity, Circumstances], str | None]] = {
+    Fact.SUBJECT: lambda person, _: person.subject,
+    Fact.NAME: lambda person, _: person.name,
+    Fact.ADDRESS: lambda person, _: person.address,
+    Fact.BIRTHDATE: _birthdate,
+    Fact.GENDER: lambda person, _: None if person.gender is None else person.gender.value,
+    Fact.PREFECTURE: lambda person, _: residence_of(person.address).prefecture,
+    Fact.MUNICIPALITY: lambda person, _: residence_of(person.address).municipality,
+    Fact.MUNICIPALITY_CODE: lambda person, _: residence_of(person.address).municipality_code,
+    Fact.TOWN: lambda person, _: residence_of(person.address).town,
+    Fact.AGE: _age,
+    Fact.SIGNED_IN_AT: _signed_in_at,
+}
 
 
 class Undecidable(FittingRule):
@@ -290,12 +297,13 @@ class CompiledPolicy:
 
     __slots__ = ("_ambiguous", "_index", "_named", "_plain", "_rules", "_whens", "policy", "scopes", "surroundings")
 
-    def __init__(
-        self, policy: Policy, surroundings: Surroundings = _NO_SURROUNDINGS, *, ignore_case: bool = False
-    ) -> None:
-        """Make a policy ready. `ignore_case`: the App's paths are lower-cased before they are matched."""
+    def __init__(self, policy: Policy, surroundings: Surroundings | None = None, *, ignore_case: bool = False) -> None:
+        """Make a policy ready. `ignore_case`: the App's paths are lower-cased before they are matched.
+
+        Without `surroundings` every switch is off and the subject lists are those the policy was read with.
+        """
         self.policy = policy
-        self.surroundings = surroundings
+        self.surroundings = Surroundings(lists=policy.lists) if surroundings is None else surroundings
         matches = [rule.match for rule in policy.rules]
         patterns = [tuple(path.lower() for path in match.path) if ignore_case else match.path for match in matches]
         self._index = PathIndex([(paths, match.method) for paths, match in zip(patterns, matches, strict=True)])

@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from gateway.identity import Identity, Scope
 
 if TYPE_CHECKING:
@@ -67,8 +69,7 @@ class RuleId:
         return f"{self.policy}/{self.rule}"
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
+class Permit(msgspec.Struct, frozen=True):
     """The request may go on. Only `decide` makes one, and nothing is forwarded without one."""
 
     rule: RuleId
