@@ -25,7 +25,7 @@ from gateway.errors import ProviderRefusedError, ProviderUnavailableError, SignI
 from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.login.claims import VerificationKey
-from gateway.login.keys import KeySet
+from gateway.login.keys import SMALLEST_RSA, KeySet, rsa_bits
 from gateway.login.login import TokenAnswer, client_assertion, oauth_error, read_token_answer, token_form
 from gateway.login.pending import SECRET_BYTES, random_name
 from gateway.login.profile import DISCOVERY, Metadata, issuer_of, lifetime, may_be_plain, read_metadata
@@ -362,6 +362,8 @@ def read_verification_keys(members: Mapping[str, Any]) -> tuple[VerificationKey,
         operations = member.get("key_ops", ["verify"])
         kid, alg = member.get("kid"), member.get("alg")
         if not isinstance(kid, str | None) or not isinstance(alg, str | None) or "verify" not in operations:
+            continue
+        if member["kty"] == "RSA" and rsa_bits(member.get("n")) < SMALLEST_RSA:
             continue
         public = {name: member[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in member}
         try:

@@ -9,6 +9,7 @@ at two URLs: whoever holds one can do nothing with the other.
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -143,6 +144,9 @@ def _read_key(member: object) -> SigningKey:
         raise KeySetError(f"key `{kid}`: `alg` is none of {', '.join(ALGORITHMS)}")
     if member.get("use", "sig") != "sig":
         raise KeySetError(f"key `{kid}`: `use` is not `sig`")
+    # Before it is imported: joserfc only warns of a short one.
+    if member.get("kty") == "RSA" and rsa_bits(member.get("n")) < SMALLEST_RSA:
+        raise KeySetError(f"key `{kid}`: an RSA key has at least {SMALLEST_RSA} bits")
     try:
         imported = jwk.import_key(dict(member))
     except (JoseError, ValueError, TypeError, KeyError):
@@ -167,6 +171,13 @@ def signing_key(imported: object, kid: str, alg: str) -> SigningKey:
         raise KeySetError(f"key `{kid}`: not of the type `{alg}` needs")
     if not imported.is_private:
         raise KeySetError(f"key `{kid}`: it has no private members, so it cannot sign")
-    if isinstance(imported, RSAKey) and imported.public_key.key_size < SMALLEST_RSA:
-        raise KeySetError(f"key `{kid}`: an RSA key has at least {SMALLEST_RSA} bits")
     return SigningKey(kid, alg, imported)
+
+
+def rsa_bits(modulus: object) -> int:
+    """Return the size of an RSA key by its member `n`; 0 where that is not base64url."""
+    try:
+        decoded = urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4)) if isinstance(modulus, str) else b""
+    except ValueError:
+        return 0
+    return int.from_bytes(decoded).bit_length()

@@ -278,6 +278,7 @@ def test_keys_we_cannot_use_are_passed_over() -> None:
         {"kty": "oct", "k": "AAAA", "kid": "k6"},
         {"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA", "kid": "k7"},
         {"kty": "RSA", "kid": "k8"},
+        {"kty": "RSA", "n": "w" * 170, "e": "AQAB", "kid": "k9"},
         "text",
         None,
     ]

@@ -1,0 +1,114 @@
+"""Makes client keys, and keeps them in a file that only its owner reads. What is in the file is `keys`' business."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from joserfc.jwk import import_key
+from jwcrypto import jwk
+
+from gateway.login.keys import ALGORITHMS, KeySet, KeySetError, SigningKey, read_key_set, signing_key
+
+FILE_MODE = 0o600
+RSA_BITS = 3_072
+"""NIST SP 800-57: 128 bits of security, like P-256."""
+
+
+def make_key(algorithm: str) -> SigningKey:
+    """Return a new key for `ES256` or `RS256`; its `kid` is its thumbprint (RFC 7638).
+
+    Raises:
+        KeySetError: another algorithm.
+
+    """
+    if algorithm not in ALGORITHMS:
+        raise KeySetError(f"`{algorithm}` is none of {', '.join(ALGORITHMS)}")
+    if algorithm == "ES256":
+        made = jwk.JWK.generate(kty="EC", crv="P-256")
+    else:
+        made = jwk.JWK.generate(kty="RSA", size=RSA_BITS)
+    return signing_key(import_key(json.loads(made.export_private())), made.thumbprint(), algorithm)
+
+
+def load_keys(path: Path) -> KeySet:
+    """Return the keys of a file.
+
+    Raises:
+        KeySetError: it cannot be read or used; says why and what would be right, and no member of a key.
+
+    """
+    try:
+        return read_key_set(path.read_bytes())
+    except OSError as error:
+        raise KeySetError(f"`{path}` cannot be read: {error.strerror}; `sekisho keys new` makes one") from None
+    except KeySetError as error:
+        raise KeySetError("\n".join(f"`{path}`: {line}" for line in str(error).splitlines())) from None
+
+
+def save_keys(path: Path, keys: KeySet) -> None:
+    """Write a key file of mode 0600, whole or not at all: a full disk must not cost a key.
+
+    Raises:
+        OSError: it cannot be written; then what was there still is.
+
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            # The mode asked for is cut by the umask, never widened by it; said again for file systems that guess.
+            os.fchmod(file.fileno(), FILE_MODE)
+            file.write(keys.private_jwks())
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            beside.unlink()
+
+
+def is_private(path: Path) -> bool:
+    """Whether nobody but its owner may read or change a file."""
+    return not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+
+
+def new_key(path: Path, algorithm: str) -> SigningKey:
+    """`keys new`: add a key to a file, or begin one. It is published at once, and signs only where it is the first.
+
+    Raises:
+        KeySetError: the file that is there cannot be used.
+        OSError: it cannot be written.
+
+    """
+    made = make_key(algorithm)
+    keys = load_keys(path) if path.exists() else KeySet(())
+    save_keys(path, keys.with_new(made))
+    return made
+
+
+def rotate_keys(path: Path) -> SigningKey:
+    """`keys rotate`: let the newest key sign; the old one stays published.
+
+    Raises:
+        KeySetError: there is no newer key, or the file cannot be used.
+        OSError: it cannot be written.
+
+    """
+    rotated = load_keys(path).rotated()
+    save_keys(path, rotated)
+    return rotated.signing
+
+
+def retire_key(path: Path, kid: str) -> None:
+    """`keys retire`: remove a key that no longer signs.
+
+    Raises:
+        KeySetError: it signs, or is not there, or the file cannot be used.
+        OSError: it cannot be written.
+
+    """
+    save_keys(path, load_keys(path).retired(kid))

@@ -1,0 +1,177 @@
+"""The requests a sign-in makes."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from gateway.errors import SignInInvalidError
+from gateway.identity import Scope
+from gateway.login.claims import Check
+from gateway.login.keys import signing_key
+from gateway.login.login import (
+    authorization_url,
+    client_assertion,
+    oauth_error,
+    read_token_answer,
+    redirect_uri,
+    scope_text,
+    token_form,
+)
+from gateway.login.profile import Metadata
+
+METADATA = Metadata(
+    "https://op.example", "https://op.example/auth?x=1", "https://op.example/token", "https://op.example/c"
+)
+
+
+def test_the_authorization_request_says_all_that_is_required_and_nothing_else() -> None:
+    """State, nonce and an S256 challenge; the verifier itself stays here."""
+    url = authorization_url(
+        METADATA,
+        client_id="RP00000001",
+        redirect_uri="https://app.gw.test/.sekisho/callback",
+        scopes={Scope.GENDER, Scope.NAME},
+        state="the-state",
+        nonce="the-nonce",
+        verifier="dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+        acr_values="aal3 crl",
+    )
+
+    assert parse_qs(urlsplit(url).query) == {
+        "x": ["1"],
+        "response_type": ["code"],
+        "client_id": ["RP00000001"],
+        "redirect_uri": ["https://app.gw.test/.sekisho/callback"],
+        "scope": ["openid name gender"],
+        "state": ["the-state"],
+        "nonce": ["the-nonce"],
+        # RFC 7636 appendix B.
+        "code_challenge": ["E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"],
+        "code_challenge_method": ["S256"],
+        "acr_values": ["aal3 crl"],
+    }
+
+
+def test_without_acr_values_none_are_sent() -> None:
+    """An empty parameter would be another request."""
+    url = authorization_url(
+        METADATA, client_id="c", redirect_uri="r", scopes=(), state="s", nonce="n", verifier="v", acr_values=""
+    )
+
+    assert "acr_values" not in url
+    assert "scope=openid&" in url
+
+
+def test_scopes_have_one_order() -> None:
+    """So that two requests for the same are the same."""
+    assert scope_text(Scope) == scope_text(reversed(list(Scope))) == "openid name address birthdate gender"
+
+
+@pytest.mark.parametrize("url", ["https://app.gw.test", "https://app.gw.test/"])
+def test_the_redirect_uri_follows_from_the_origin(url: str) -> None:
+    """However it was written."""
+    assert redirect_uri(url, "/.sekisho/") == "https://app.gw.test/.sekisho/callback"
+
+
+def test_an_assertion_says_who_to_whom_and_for_how_long() -> None:
+    """OpenID Connect Core section 9, with the `kid` that rotation needs."""
+    key = signing_key(ECKey.generate_key("P-256", auto_kid=False), "k1", "ES256")
+
+    assertion = client_assertion(
+        key, client_id="c", audience="https://op.example/token", algorithm=None, now=1.0e9, lifetime=60, jti="j1"
+    )
+
+    token = jwt.decode(assertion, key.key, algorithms=["ES256"])
+    assert (token.header["alg"], token.header["kid"]) == ("ES256", "k1")
+    assert token.claims == {
+        "iss": "c",
+        "sub": "c",
+        "aud": "https://op.example/token",
+        "iat": 1_000_000_000,
+        "exp": 1_000_000_060,
+        "jti": "j1",
+    }
+
+
+def test_the_token_request_has_every_part() -> None:
+    """As a form."""
+    form = parse_qs(token_form(client_id="c", code="a b", redirect_uri="r", verifier="v", assertion="x.y.z"))
+
+    assert form == {
+        "grant_type": ["authorization_code"],
+        "code": ["a b"],
+        "redirect_uri": ["r"],
+        "code_verifier": ["v"],
+        "client_id": ["c"],
+        "client_assertion_type": ["urn:ietf:params:oauth:client-assertion-type:jwt-bearer"],
+        "client_assertion": ["x.y.z"],
+    }
+
+
+ANSWER = {"access_token": "at", "id_token": "a.b.c", "token_type": "Bearer"}
+ASKED = frozenset({Scope.OPENID, Scope.NAME, Scope.GENDER})
+
+
+@pytest.mark.parametrize(
+    ("scope", "granted"),
+    [
+        (None, ASKED),
+        ("openid name", {Scope.OPENID, Scope.NAME}),
+        ("openid name gender address profile", ASKED),
+        ("", set()),
+    ],
+)
+def test_what_was_not_granted_is_told(scope: str | None, granted: set[Scope]) -> None:
+    """Never more than was asked for; all of it where the answer does not say."""
+    said = {**ANSWER, **({} if scope is None else {"scope": scope})}
+
+    assert read_token_answer(said, ASKED).granted == granted
+
+
+@pytest.mark.parametrize(
+    ("changes", "check"),
+    [
+        ({"access_token": None}, Check.TOKEN_ANSWER),
+        ({"access_token": ""}, Check.TOKEN_ANSWER),
+        ({"access_token": "a\r\nb"}, Check.TOKEN_ANSWER),
+        ({"access_token": "a b"}, Check.TOKEN_ANSWER),
+        ({"access_token": "a" * 20_000}, Check.TOKEN_ANSWER),
+        ({"id_token": None}, Check.TOKEN_ANSWER),
+        ({"id_token": {}}, Check.TOKEN_ANSWER),
+        ({"scope": ["openid"]}, Check.TOKEN_ANSWER),
+        ({"token_type": "mac"}, Check.TOKEN_TYPE),
+        ({"token_type": 1}, Check.TOKEN_TYPE),
+    ],
+)
+def test_a_token_answer_that_cannot_be_used_is_named(changes: dict[str, Any], check: Check) -> None:
+    """Before anything in it is used."""
+    with pytest.raises(SignInInvalidError) as refused:
+        read_token_answer({**ANSWER, **changes}, ASKED)
+
+    assert refused.value.check == check
+
+
+def test_tokens_show_nowhere() -> None:
+    """Not in the `repr` a traceback prints."""
+    assert "a.b.c" not in repr(read_token_answer(ANSWER, ASKED))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("access_denied", "access_denied"),
+        ("<b>x", "bx"),
+        ("x" * 100, "x" * 64),
+        (None, ""),
+        (["a"], ""),
+        ("エラー", ""),
+    ],
+)
+def test_an_error_code_is_made_safe(said: object, shown: str) -> None:
+    """It goes on a page and into a label."""
+    assert oauth_error(said) == shown

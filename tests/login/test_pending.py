@@ -1,0 +1,111 @@
+"""States, the binding cookie and the cap: the parts of a pending login that no store decides."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.login.pending import (
+    Browser,
+    is_state,
+    may_open,
+    random_name,
+    read_browser,
+    same_browser,
+    share_of,
+    state_name,
+)
+
+SECRET = random_name(bytes(range(32)))
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_a_state_never_holds_what_a_provider_breaks_on(random: bytes) -> None:
+    """43 characters of base64url: no `;`, no padding, nothing to encode."""
+    state = random_name(random)
+
+    assert is_state(state)
+    assert ";" not in state
+    assert state.replace("-", "").replace("_", "").isalnum()
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_a_state_is_made_of_32_random_bytes(size: int) -> None:
+    """Fewer could be guessed."""
+    with pytest.raises(ValueError, match="32 bytes"):
+        random_name(b"x" * size)
+
+
+@given(st.text() | st.from_regex(r"[A-Za-z0-9_-]{40,46}", fullmatch=True))
+def test_only_a_states_shape_is_looked_up(value: str) -> None:
+    """Nothing else reaches a store."""
+    assert is_state(value) == (len(value) == 43 and all(c.isascii() and (c.isalnum() or c in "-_") for c in value))
+
+
+@given(st.binary())
+def test_no_cookie_makes_the_reader_stumble(cookie: bytes) -> None:
+    """It is a browser of ours, which writes the same cookie, or none."""
+    browser = read_browser(cookie)
+
+    assert browser is None or browser.cookie.encode() == cookie
+
+
+def test_a_browser_is_known_by_its_secret_alone() -> None:
+    """The memory of who signed in last takes no part."""
+    browser = Browser(SECRET)
+    again = read_browser(f"{SECRET}.{browser.mark_of('c', 's')}".encode())
+
+    assert same_browser(browser.name, again)
+    assert not same_browser(browser.name, Browser(random_name(b"y" * 32)))
+    assert not same_browser(browser.name, None)
+
+
+@pytest.mark.parametrize(
+    "cookie", [b"", b"short", SECRET.encode() + b".", SECRET.encode() + b".short", SECRET.encode() + b"\n", None]
+)
+def test_a_cookie_of_another_shape_is_no_browser(cookie: bytes | None) -> None:
+    """It is given a new secret."""
+    assert read_browser(cookie) is None
+
+
+def test_who_signed_in_last_is_told_by_this_cookie_only() -> None:
+    """Another browser's mark of the same person is another, and so is another client's."""
+    mine, yours = Browser(SECRET), Browser(random_name(b"y" * 32))
+
+    assert mine.mark_of("c", "s") == mine.mark_of("c", "s")
+    assert len({mine.mark_of("c", "s"), yours.mark_of("c", "s"), mine.mark_of("d", "s"), mine.mark_of("c", "t")}) == 4
+
+
+def test_names_open_nothing() -> None:
+    """What a store sees is neither state nor secret."""
+    assert SECRET not in state_name(SECRET)
+    assert SECRET not in Browser(SECRET).name
+    assert state_name(SECRET) != Browser(SECRET).name
+
+
+@pytest.mark.parametrize(
+    ("address", "share"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unknown", "?"),
+    ],
+)
+def test_an_address_counts_as_its_line(address: str, share: str) -> None:
+    """One household has 2^64 addresses of IPv6."""
+    assert share_of(address) == share
+
+
+def test_the_cap_grows_nobody_a_place_and_takes_nobody_one() -> None:
+    """Below the cap all may; above it only who has less than her share; at twice the cap nobody."""
+    assert may_open(99, 1, 99, 100)
+    assert not may_open(100, 1, 100, 100)
+    assert may_open(100, 2, 0, 100)
+    assert not may_open(100, 2, 50, 100)
+    assert may_open(199, 1_000, 0, 100)
+    assert not may_open(199, 1_000, 1, 100)
+    assert not may_open(200, 1_000, 0, 100)
