@@ -197,8 +197,8 @@ class Generation:
         ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
             loop = asyncio.get_running_loop()
             ours, theirs = socket.socketpair()
-            ours.setblocking(False)
-            theirs.setblocking(False)
+            ours.settimeout(0)
+            theirs.settimeout(0)
             await loop.connect_accepted_socket(server, theirs)
             return await loop.create_unix_connection(factory, sock=ours)
 

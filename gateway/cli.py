@@ -16,10 +16,9 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.yaml_files import Language, Mistakes
-
-EXIT_OURS = 1
-EXIT_USERS = 2
+from gateway.commands import policy
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, language
+from gateway.yaml_files import Mistakes
 
 app = typer.Typer(
     name="sekisho",
@@ -30,24 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ConfigFile = Annotated[
-    Path, typer.Option("--config", "-c", help="The gateway's settings.", metavar="gateway.yaml", show_default=True)
-]
-DEFAULT_CONFIG = Path("gateway.yaml")
-
-
-def language() -> Language:
-    """Return the language of whoever sits at this terminal, by the locale's usual variables."""
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if value := os.environ.get(name):
-            return Language.JA if value.startswith("ja") else Language.EN
-    return Language.EN
-
-
-def fail(mistakes: Mistakes) -> typer.Exit:
-    """Say every mistake on standard error; the caller raises what is returned."""
-    typer.echo(mistakes.say(language()), err=True)
-    return typer.Exit(EXIT_USERS)
+app.add_typer(policy.app)
 
 
 def _version(wanted: bool) -> None:
@@ -79,7 +61,7 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
     from gateway.configuration import read_configuration  # noqa: PLC0415
 
     mistakes = Mistakes()
-    configuration = read_configuration(config, mistakes)
+    configuration = read_configuration(config, mistakes, os.environ)
     if configuration is None or len(mistakes):
         raise fail(mistakes)
     for remark in configuration.remarks:
@@ -95,6 +77,32 @@ def demo(
     from gateway.demo.demo import run_demo  # noqa: PLC0415
 
     raise typer.Exit(asyncio.run(run_demo(port)))
+
+
+@app.command()
+def emulator(
+    port: Annotated[int, typer.Option(help="The port to serve on, on loopback.", min=1, max=65535)] = 9000,
+    client_id: Annotated[str, typer.Option(help="The client that may sign people in.")] = "RP00000001",
+    redirect_uri: Annotated[
+        list[str] | None, typer.Option(help="Where it may send browsers back to; repeat for more.")
+    ] = None,
+    jwks: Annotated[
+        Path | None, typer.Option(help="The client's public keys, a JWKS file.", exists=True, dir_okay=False)
+    ] = None,
+) -> None:
+    """Stand in for the Digital Authentication service, strictly, on loopback; no real person can sign in."""
+    from gateway.demo.emulator import EmulatorClient, run_emulator  # noqa: PLC0415
+
+    home = "http://localhost:8080"
+    where = tuple(redirect_uri or (f"{home}/.sekisho/callback",))
+    keys = jwks or f"{home}/.sekisho/keys/client"
+    items = frozenset({"name", "address", "birthdate", "gender"})
+    try:
+        client = EmulatorClient(client_id, where, keys, contracted=items)
+        asyncio.run(run_emulator(port, (client,), ready=lambda issuer: typer.echo(f"issuer: {issuer}")))
+    except (OSError, ValueError) as error:
+        typer.echo(f"sekisho emulator: {error}", err=True)
+        raise typer.Exit(EXIT_USERS) from None
 
 
 def main() -> None:

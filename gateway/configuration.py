@@ -214,7 +214,7 @@ class _Reader:
         try:
             return Secrets.parse(text.decode())
         except ValueError as error:
-            self._reading.note("sessions.secret", Phrase(str(error)), Phrase("`openssl rand -hex 32` makes a good one"))
+            self._reading.note("sessions.secret", Phrase(str(error)))
             return None
 
     def assertion_keys(self, clients: Mapping[str, KeySet]) -> AssertionKeys | None:

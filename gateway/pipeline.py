@@ -21,8 +21,8 @@ from gateway.headers.strip import outbound_head
 from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
 from gateway.listen.navigation import Navigation, navigation
-from gateway.policy.decide import FittingRule
-from gateway.policy.policy import Challenge, Deny, Permit, Reason, ReasonKind
+from gateway.policy.decide import FittingRule, no_rule_fits
+from gateway.policy.policy import Challenge, Deny, Permit
 from gateway.portal.visit import (
     FormNotSentPage,
     OwnPage,
@@ -116,10 +116,14 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if route.app.mode is Mode.FORWARD_AUTH and not inbound.forwarded:
         # Its requests reach the application through another proxy; nothing of it is forwarded by us.
         return misdirected()
+    return _judge(route, inbound, known, now, table)
+
+
+def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
+    """Find the rule, and do what it says."""
     rule = route.policy.fitting(inbound, now)
     if rule is None:
-        return refusal(route, inbound, known, Deny(None, (Reason(ReasonKind.NO_RULE),)))
-
+        return refusal(route, inbound, known, no_rule_fits())
     found: Found | None = None
     if rule.needs_session:
         if isinstance(known, Unread):
@@ -146,7 +150,7 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
                 # Nobody may pass this rule unknown, and who it is cannot be read: not a logout, not a pass.
                 if isinstance(known, Unavailable):
                     return store_unavailable(route, inbound, known)
-                return challenge(route, inbound, known, verdict)
+                return challenge(route, inbound, known, route.asking(verdict))
             case Deny() as verdict:
                 return refusal(route, inbound, known, verdict)
             case _:

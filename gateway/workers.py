@@ -78,7 +78,7 @@ def bind(address: str) -> socket.socket:
     except OSError as error:
         door.close()
         raise OSError(error.errno, f"cannot listen on `{address}`: {error.strerror}") from error
-    door.setblocking(False)
+    door.settimeout(0)
     return door
 
 
@@ -118,7 +118,7 @@ async def serve(
         try:
             await web.SockSite(management, desk).start()
             await worker.listen(door)
-            _log.info(Event.STARTED, listen=configuration.settings.listen, apps=len(configuration.settings.apps))
+            _log.info(Event.STARTED, listen=configuration.settings.listen, count=len(configuration.settings.apps))
             notify("READY=1")
             if ready is not None:
                 ready()
@@ -152,7 +152,7 @@ async def _watch(
             if configuration is not None:
                 notify("RELOADING=1")
                 await worker.reload(configuration)
-                _log.info(Event.RELOADED, apps=len(configuration.settings.apps))
+                _log.info(Event.RELOADED, count=len(configuration.settings.apps))
                 notify("READY=1")
     finally:
         stopping.cancel()

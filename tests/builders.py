@@ -10,7 +10,6 @@ from gateway.identity import Identity, Scope
 from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
 from gateway.listen.target import Target
-from gateway.policy.decide import CompiledPolicy
 from gateway.policy.policy import Permit, RuleId, Verdict
 from gateway.route.route import Route
 from gateway.session.session import Session
@@ -107,7 +106,7 @@ def app(**changes: Any) -> AppSettings:
     return AppSettings(**(values | changes))
 
 
-def route(policy: CompiledPolicy | None = None, **changes: Any) -> Route:
+def route(policy: FixedPolicy | None = None, **changes: Any) -> Route:
     """Return the booking App's route under a policy that lets everybody in."""
     values: dict[str, Any] = {
         "app": app(),

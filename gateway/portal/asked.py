@@ -56,7 +56,7 @@ def judge(
 
     `target` is path and query in ASCII, already known to be on this origin.
     """
-    found = canonical(target.encode(), visit.route.app.paths)
+    found = canonical(target.encode(), table.paths_of(visit.inbound.host))
     route = table.match(visit.inbound.host, found.path) if isinstance(found, Target) else None
     if route is None or not isinstance(found, Target):
         return visit.route, Deny(None, (Reason(ReasonKind.NO_RULE),))
@@ -84,7 +84,7 @@ def next_start(
     """Return the sign-in that `target` needs, or its permit or refusal where none can help."""
     route, verdict = judge(visit, target, method, session, now, table)
     if isinstance(verdict, Challenge):
-        return Start(route, target, method, verdict)
+        return Start(route, target, method, route.asking(verdict))
     if isinstance(verdict, Permit) and person_of(session, route) is None:
         return Start(route, target, method, sign_in_at_all(route))
     return verdict

@@ -6,11 +6,12 @@ one a request belongs to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.config import AppSettings
+from gateway.config import AppSettings, Ask
 from gateway.policy.decide import CompiledPolicy
+from gateway.policy.policy import Challenge
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,13 @@ class Route:
     def origin(self) -> str:
         """The public origin: scheme, host and port (RFC 6454 section 6.1)."""
         return f"{'https' if self.app.secure else 'http'}://{self.host}"
+
+    def asking(self, challenge: Challenge) -> Challenge:
+        """Return what is really asked: where the App asks `once`, all that any of its rules can need."""
+        if self.app.ask is Ask.PER_RULE:
+            return challenge
+        purpose = challenge.purpose or self.policy.policy.purpose
+        return replace(challenge, scopes=challenge.scopes | self.policy.scopes, purpose=purpose)
 
     def holds(self, path: str) -> bool:
         """Whether a canonical path is this App's."""
