@@ -18,6 +18,7 @@ import hmac
 import json
 import secrets
 import signal
+import socket
 import time
 import uuid
 from collections import Counter
@@ -829,17 +830,24 @@ def _sign_es256(key: jwk.ECKey, data: bytes) -> bytes:
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-async def start_emulator(app: web.Application, port: int) -> web.AppRunner:
-    """Serve an emulator on loopback; the caller cleans the runner up. A busy port raises OSError."""
+async def serve_emulator(app: web.Application, door: socket.socket) -> web.AppRunner:
+    """Serve an emulator on a bound socket; the caller cleans the runner up."""
     # A fault may dawdle for minutes; neither its client's going away nor our stopping waits for it.
     runner = web.AppRunner(app, access_log=None, handle_signals=False, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-    except OSError:
-        await runner.cleanup()
-        raise
+    await web.SockSite(runner, door).start()
     return runner
+
+
+async def start_emulator(app: web.Application, port: int) -> web.AppRunner:
+    """Serve an emulator on a port of loopback; the caller cleans the runner up.
+
+    Raises:
+        OSError: the port cannot be had.
+
+    """
+    # Never on another interface: whoever reaches it can be anybody.
+    return await serve_emulator(app, socket.create_server(("127.0.0.1", port)))
 
 
 async def run_emulator(

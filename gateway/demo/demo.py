@@ -1,0 +1,286 @@
+"""What `sekisho demo` starts: provider, gateway and two old applications on this machine, for one evening.
+
+Everything is made anew in a folder that goes with the process: client keys, secrets, the settings that
+it shows, the applications' files. The gateway itself is started as `sekisho run` starts it, from those
+settings; only the provider is not what it would be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import TextIO
+
+import aiohttp
+from joserfc import jwk
+
+from gateway.configuration import read_configuration
+from gateway.demo.booking import Booking
+from gateway.demo.currency import Currency
+from gateway.demo.emulator import REALM, EmulatorClient, EmulatorSettings, make_emulator, serve_emulator
+from gateway.demo.legacy import serving
+from gateway.observe.structlog_setup import set_up_logging
+from gateway.workers import EXIT_OURS, EXIT_USERS, bind, serve
+from gateway.yaml_files import Mistakes
+
+POLICIES = Path(__file__).parent / "policies"
+"""The policies of the repository: linked to in a checkout, carried along in a wheel."""
+
+_CLIENT_ID = "RP00000001"
+_PREFIX = "/.sekisho/"
+_READY_SECONDS = 30.0
+_REDIS_SECONDS = 10.0
+
+
+async def run_demo(port: int) -> int:
+    """Run until SIGINT or SIGTERM; return the exit code."""
+    set_up_logging(level="warning")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        door = bind(f"127.0.0.1:{port}")
+    except OSError as error:
+        _say(f"{error.strerror}; choose another port: PORT={port + 1 if port < 65535 else 8080}", sys.stderr)
+        return EXIT_USERS
+    async with AsyncExitStack() as stack:
+        stack.enter_context(door)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sekisho-demo-")))
+        store = await stack.enter_async_context(_store(folder))
+        booking = stack.enter_context(serving(Booking(folder / "booking.db", logout_url=f"{_PREFIX}logout")))
+        currency = stack.enter_context(serving(Currency(folder / "currency.db", logout_url=f"{_PREFIX}logout")))
+        desk = stack.enter_context(bind("127.0.0.1:0"))
+        key = jwk.ECKey.generate_key("P-256", {"kid": secrets.token_urlsafe(8), "use": "sig", "alg": "ES256"})
+        origins = (f"http://localhost:{port}", f"http://wallet.localhost:{port}")
+        issuer = await _provider(stack, origins, key)
+        settings = folder / "gateway.yaml"
+        _write_secret(folder / "client-keys.jwks", json.dumps({"keys": [key.as_dict(private=True)]}))
+        _write_secret(folder / "secret", secrets.token_hex(32))
+        management = f"127.0.0.1:{desk.getsockname()[1]}"
+        settings.write_text(
+            _settings(
+                listen=f"127.0.0.1:{port}",
+                access_log=folder / "access.log",
+                management=management,
+                issuer=issuer,
+                store=store,
+                origins=origins,
+                upstreams=(booking, currency),
+            ),
+            encoding="utf-8",
+        )
+        mistakes = Mistakes()
+        configuration = read_configuration(settings, mistakes, {})
+        if configuration is None:
+            _say(mistakes.say(), sys.stderr)
+            return EXIT_OURS
+        failed = False
+
+        async def announce() -> None:
+            nonlocal failed
+            try:
+                await _wait_until_ready(origins, port)
+            except TimeoutError:
+                failed = True
+                _say(f"the demo did not become ready within {_READY_SECONDS:g} s", sys.stderr)
+                stop.set()
+                return
+            _say(_what_to_try(origins, management, issuer, settings, store))
+            _say(f"ready: http://localhost:{port}/")
+
+        tasks: set[asyncio.Task[None]] = set()
+        await serve(configuration, door, desk, ready=lambda: tasks.add(asyncio.create_task(announce())), stop=stop)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return EXIT_OURS if failed else 0
+
+
+async def _provider(stack: AsyncExitStack, origins: tuple[str, ...], key: jwk.ECKey) -> str:
+    """Start the emulator, with us registered, and return its issuer."""
+    door = stack.enter_context(bind("127.0.0.1:0"))
+    issuer = f"http://localhost:{door.getsockname()[1]}{REALM}"
+    client = EmulatorClient(
+        _CLIENT_ID,
+        tuple(f"{origin}{_PREFIX}callback" for origin in origins),
+        {"keys": [key.as_dict(private=False)]},
+        name="実演用の共通サービス",
+    )
+    runner = await serve_emulator(make_emulator(EmulatorSettings(issuer, (client,))), door)
+    stack.push_async_callback(runner.cleanup)
+    return issuer
+
+
+@asynccontextmanager
+async def _store(folder: Path) -> AsyncIterator[str]:
+    """Yield the session store's setting: a Redis of our own where there is one to start, else memory."""
+    program = shutil.which("redis-server")
+    if program is None:
+        yield "memory"
+        return
+    path = folder / "redis.sock"
+    arguments = [
+        "--port",
+        "0",
+        "--unixsocket",
+        str(path),
+        "--unixsocketperm",
+        "700",
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+    ]
+    # In a session of its own: Ctrl-C goes to the whole foreground group, and the gateway must drain while its store
+    # is still there. Should we be killed outright, the kernel ends it.
+    guard = shutil.which("setpriv")
+    command = [*([guard, "--pdeathsig", "TERM", "--"] if guard else []), program, *arguments]
+    process = subprocess.Popen(  # noqa: S603, ASYNC220 - a program of this machine, started once, before anything is served
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        yield f"unix://{path}" if await _is_up(process, path) else "memory"
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait)
+
+
+async def _is_up(process: subprocess.Popen[bytes], path: Path) -> bool:
+    """Wait until Redis answers; False where it ends, or takes too long, instead."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _REDIS_SECONDS
+    while not await _answers(path):
+        if process.poll() is not None or loop.time() > end:
+            return False
+        await asyncio.sleep(0.02)
+    return True
+
+
+async def _answers(path: Path) -> bool:
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        return False
+    try:
+        writer.write(b"PING\r\n")
+        return await reader.readline() == b"+PONG\r\n"
+    finally:
+        writer.close()
+
+
+async def _wait_until_ready(origins: tuple[str, ...], port: int) -> None:
+    """Return once a stranger is shown the rooms, and a wallet's visitor is sent to the provider.
+
+    Raises:
+        TimeoutError: it takes too long.
+
+    """
+    asked = ((origins[0], HTTPStatus.OK), (origins[1], HTTPStatus.SEE_OTHER))
+    navigating = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    async with asyncio.timeout(_READY_SECONDS), aiohttp.ClientSession() as client:
+        for origin, wanted in asked:
+            headers = {"Host": origin.removeprefix("http://"), **navigating}
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    url = f"http://127.0.0.1:{port}/"
+                    async with client.get(url, headers=headers, allow_redirects=False) as answer:
+                        if answer.status == wanted:
+                            break
+                await asyncio.sleep(0.05)
+
+
+def _settings(
+    *,
+    listen: str,
+    access_log: Path,
+    management: str,
+    issuer: str,
+    store: str,
+    origins: tuple[str, ...],
+    upstreams: tuple[int, int],
+) -> str:
+    """Return a `gateway.yaml`, as an operator would have written it."""
+    apps = (
+        (
+            "booking",
+            "facility-booking",
+            "公共施設予約システム運営事務局（実演用）",
+            "Facility booking office (demo)",
+            "YOYAKU_SESSION",
+        ),
+        ("wallet", "currency", "まちポイント事務局（実演用）", "Community currency office (demo)", "SAIFU_SESSION"),
+    )
+    lines = [
+        f"listen: {listen}",
+        f"management: {management}",
+        "drain_timeout: 2s",
+        f"access_log: {json.dumps(str(access_log))}",
+        "provider:",
+        "  environment: emulator",
+        f"  issuer: {issuer}",
+        f"  client_id: {_CLIENT_ID}",
+        "  keys: {file: client-keys.jwks}",
+        "  contracted: [name, address, birthdate]",
+        "sessions:",
+        f"  store: {json.dumps(store)}",
+        "  secret: {file: secret}",
+        "apps:",
+    ]
+    for (name, policy, ja, en, cookie), origin, upstream in zip(apps, origins, upstreams, strict=True):
+        lines += [
+            f"  - name: {name}",
+            f"    url: {origin}",
+            f"    upstream: http://127.0.0.1:{upstream}",
+            f"    policy: {json.dumps(str(POLICIES / f'{policy}.yaml'))}",
+            f"    operator: {{ja: {ja}, en: {en}}}",
+            f"    privacy_policy: {origins[0]}/static/help.html",
+            f"    contact: {origins[0]}/static/help.html",
+            "    without_card:",
+            f"      url: {origins[0]}/static/help.html",
+            "      text: {ja: 窓口での申込み, en: Apply at the counter}",
+            f"    application_cookies: [{cookie}]",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _what_to_try(origins: tuple[str, ...], management: str, issuer: str, settings: Path, store: str) -> str:
+    kept = "memory (with redis-server installed they would be in Redis)" if store == "memory" else store
+    return f"""
+Sekisho demo. Everyone here is made up, and everything is gone after Ctrl-C.
+
+  Book a room    {origins[0]}/
+                 Look around, then /reserve. Test card 1 pays the resident's fee, card 5 lives elsewhere,
+                 card 10 is 17 years old, cards 2 and 3 are not valid.
+  Pay a shop     {origins[1]}/
+                 Card 4 may open an account, card 1 lives in another city.
+  Old logins     {origins[0]}/static/help.html
+  Metrics        http://{management}/metrics
+  Provider       {issuer}
+  Settings       {settings}
+  Sessions       {kept}
+"""
+
+
+def _write_secret(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text + "\n")
+
+
+def _say(text: str, out: TextIO | None = None) -> None:
+    stream = out or sys.stdout
+    stream.write(f"{text}\n")
+    stream.flush()
