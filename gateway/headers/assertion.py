@@ -25,8 +25,8 @@ from gateway.route.route import Route
 
 ALGORITHM = "ES256"
 
-JWKS_PAGE = "assertion-keys.jwks"
-"""Name of the public keys' page under our own prefix, on every App's host."""
+JWKS_PAGE = "keys/assertion"
+"""The public keys' page under our own prefix, on every App's host; the portal serves it."""
 
 JWKS_SECONDS = 300
 """How long a verifier may keep the public keys; a new key should be published that long before it signs."""

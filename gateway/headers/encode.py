@@ -24,7 +24,7 @@ ASSERTION = "assertion"
 
 _PREFIX = "X-Verified-"
 _TEXT = frozenset({Fact.NAME, Fact.ADDRESS, Fact.PREFECTURE, Fact.MUNICIPALITY, Fact.TOWN})
-_VISIBLE = re.compile(r"[!-~]+")
+_VISIBLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 GETA = "〓"

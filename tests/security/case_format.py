@@ -1,0 +1,179 @@
+"""The security-case format: what a case may say. An unknown key, placeholder or predicate is an error, never a pass.
+
+The head of `cases.yaml` is the format's own description; this reads it strictly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+CASE_KEYS = frozenset(
+    {
+        "id", "class", "source", "title", "request", "expect", "assert", "peer", "session", "browser", "idp", "store",
+        "upstream", "clock", "repeat",
+    }
+)  # fmt: skip
+REQUEST_KEYS = frozenset({"method", "target", "headers", "raw", "body", "trailers", "protocol"})
+PEERS = frozenset({"untrusted", "trusted", "trusted-outer"})
+BROWSERS = frozenset({"pending", "complete-login", "confirm-logout"})
+UPSTREAM_KEYS = frozenset({"raw", "headers"})
+
+PLACEHOLDER = re.compile(r"\{([A-Z][A-Z_]*)((?::[^{}|]*)*)((?:\|[a-z_]+)*)\}")
+
+
+class FormatError(ValueError):
+    """A file or case that does not say what the format allows."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    raw: str | None = None
+    body: str | None = None
+    trailers: tuple[tuple[str, str], ...] = ()
+    protocol: str = "http/1.1"
+
+    def texts(self) -> Iterator[str]:
+        """Every text in which a placeholder may stand."""
+        yield self.target
+        for name, value in (*self.headers, *self.trailers):
+            yield name
+            yield value
+        yield self.raw or ""
+        yield self.body or ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One entry of a case file."""
+
+    id: str
+    kind: str
+    request: Request
+    predicates: tuple[str, ...]
+    title: str = ""
+    expect: str = ""
+    peer: str = "untrusted"
+    session: str = "none"
+    browser: str | None = None
+    idp: dict[str, Any] = field(default_factory=dict)
+    store: str | None = None
+    upstream: dict[str, Any] = field(default_factory=dict)
+    clock: str | None = None
+    repeat: int = 1
+
+    def wants(self, *names: str) -> bool:
+        """Whether one of these predicates is asked for."""
+        return any(predicate.partition(":")[0] in names for predicate in self.predicates)
+
+    def mentions(self, placeholder: str) -> bool:
+        """Whether the request has that placeholder, with any argument."""
+        return any(found[1] == placeholder for text in self.request.texts() for found in PLACEHOLDER.finditer(text))
+
+
+def _pairs(value: Any, where: str) -> tuple[tuple[str, str], ...]:  # noqa: ANN401 (parsed YAML)
+    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
+        raise FormatError(f"{where}: expected a list of pairs")
+    return tuple((str(name), str(text)) for name, text in value)
+
+
+def _known(entry: dict[str, Any], allowed: frozenset[str], where: str) -> None:
+    unknown = sorted(map(str, set(entry) - allowed))
+    if unknown:
+        raise FormatError(f"{where}: unknown key `{'`, `'.join(unknown)}`")
+
+
+def read_case(entry: Any) -> Case:  # noqa: ANN401 (parsed YAML)
+    """Return one case.
+
+    Raises:
+        FormatError: a key is missing, unknown or of another kind.
+
+    """
+    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
+        raise FormatError("a case without `id`")
+    where = entry["id"]
+    _known(entry, CASE_KEYS, where)
+    missing = sorted({"class", "request", "assert"} - set(entry))
+    if missing:
+        raise FormatError(f"{where}: lacks `{'`, `'.join(missing)}`")
+    asked = entry["request"]
+    if not isinstance(asked, dict):
+        raise FormatError(f"{where}: `request` is not a mapping")
+    _known(asked, REQUEST_KEYS, f"{where}: request")
+    body = asked.get("body")
+    request = Request(
+        method=str(asked["method"]),
+        target=str(asked["target"]),
+        headers=_pairs(asked.get("headers", []), where),
+        raw=asked.get("raw"),
+        body=None if body is None else str(body),
+        trailers=_pairs(asked.get("trailers", []), where),
+        protocol=str(asked.get("protocol", "http/1.1")),
+    )
+    if request.protocol not in ("http/1.1", "h2"):
+        raise FormatError(f"{where}: unknown protocol `{request.protocol}`")
+    predicates = entry["assert"]
+    if not isinstance(predicates, list) or not predicates or not all(isinstance(text, str) for text in predicates):
+        raise FormatError(f"{where}: `assert` is not a list of predicates")
+    case = Case(
+        id=where,
+        kind=str(entry["class"]),
+        request=request,
+        predicates=tuple(predicates),
+        title=str(entry.get("title") or ""),
+        expect=str(entry.get("expect") or ""),
+        peer=str(entry.get("peer", "untrusted")),
+        session=str(entry.get("session", "none")),
+        browser=entry.get("browser"),
+        idp=dict(entry.get("idp") or {}),
+        store=entry.get("store"),
+        upstream=dict(entry.get("upstream") or {}),
+        clock=entry.get("clock"),
+        repeat=int(entry.get("repeat", 1)),
+    )
+    _known(case.upstream, UPSTREAM_KEYS, f"{where}: upstream")
+    if case.peer not in PEERS:
+        raise FormatError(f"{where}: unknown peer `{case.peer}`")
+    if case.browser is not None and case.browser not in BROWSERS:
+        raise FormatError(f"{where}: unknown browser `{case.browser}`")
+    if case.repeat < 1:
+        raise FormatError(f"{where}: `repeat` is less than 1")
+    return case
+
+
+def read_cases(path: Path) -> list[Case]:
+    """Return the cases of a file.
+
+    Raises:
+        FormatError: one of them is not in the format, or two have the same `id`.
+
+    """
+    entries = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    if not isinstance(entries, list):
+        raise FormatError(f"{path}: expected a list of cases")
+    cases = [read_case(entry) for entry in entries]
+    seen: set[str] = set()
+    for case in cases:
+        if case.id in seen:
+            raise FormatError(f"{case.id}: two cases have this `id`")
+        seen.add(case.id)
+    return cases
+
+
+def read_not_applicable(path: Path) -> dict[str, str]:
+    """Return the reviewed table: class to the reason it cannot apply."""
+    table = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    if not isinstance(table, dict) or not all(isinstance(reason, str) and reason for reason in table.values()):
+        raise FormatError(f"{path}: expected `class: reason`")
+    return {str(kind): str(reason) for kind, reason in table.items()}
