@@ -15,6 +15,9 @@ from urllib.parse import quote
 LONGEST_RETURN = 2_048
 """Bytes of a rebuilt target. Longer ones are refused, not cut: half a target is another target."""
 
+END_OF_TAB = "signed-in"
+"""The one page of the portal that may be returned to: it changes nothing, and sends a person back to another tab."""
+
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _LOOSE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _STILL_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -43,7 +46,8 @@ def rebuild(raw: str, *, origin: str, prefix: str, encoded_slash: bool = False) 
     path, has_query, query = target.partition("?")
     if not path.startswith("/") or path.startswith("//"):
         return None
-    if not _is_plain(path, encoded_slash=encoded_slash) or _is_ours(path, prefix):
+    ours = _is_ours(path, prefix) and path != prefix + END_OF_TAB
+    if ours or not _is_plain(path, encoded_slash=encoded_slash):
         return None
     rebuilt = quote(path, safe=_PATH_KEEPS)
     if has_query:

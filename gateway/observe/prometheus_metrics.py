@@ -130,6 +130,11 @@ class Metrics:
             "sekisho_claims_troubled", "Items asked for that did not come as they should", ("scope", "trouble")
         )
         self._sessions = _Counts("sekisho_session_lookups", "Session look-ups by what they found", ("result",))
+        self._values = _Counts(
+            "sekisho_header_values_troubled",
+            "Disclosed values with characters the App's charset lacks (`replaced`), or too long (`left_out`)",
+            ("app", "trouble"),
+        )
         self._limited = _Counts("sekisho_limits_met", "Limits and clocks of the byte path that were met", ("limit",))
         self._opened = 0
         self._closed = 0
@@ -167,9 +172,9 @@ class Metrics:
         self._provider_calls.add((endpoint, outcome))
         self._provider_seconds.add((endpoint,), seconds)
 
-    def claim_troubled(self, scope: str, trouble: str) -> None:
-        """Count an item that was asked for and is missing, malformed or was not granted."""
-        self._claims.add((scope, trouble))
+    def header_value_troubled(self, app: str, trouble: str, count: int = 1) -> None:
+        """Count disclosed values the App cannot get whole: `replaced` (〓 stands in) or `left_out`."""
+        self._values.add((app, trouble), count)
 
     def session_lookup(self, result: str, count: int = 1) -> None:
         """Count look-ups of sessions: `hit`, `loaded`, `gone`, `unavailable`, or what the cache calls it."""
@@ -232,8 +237,9 @@ class Metrics:
             self._denials,
             self._sign_ins,
             self._provider_calls,
-            self._claims,
             self._provider_seconds,
+            self._claims,
+            self._values,
             self._sessions,
             self._limited,
         ):

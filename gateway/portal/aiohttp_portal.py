@@ -24,6 +24,7 @@ from aiohttp import hdrs, web
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.instant import Instant
 from gateway.listen.navigation import Navigation, navigation
+from gateway.login.return_to import END_OF_TAB
 from gateway.login.sign_in import (
     BROWSER_COOKIE_SECONDS,
     AlreadySignedIn,
@@ -137,7 +138,7 @@ def make_portal(behind: Behind) -> web.Application:
     app.router.add_get(f"{prefix}logout", portal.logout_page)
     app.router.add_post(f"{prefix}logout", portal.logout_form)
     app.router.add_get(f"{prefix}signed-out", portal.signed_out)
-    app.router.add_get(f"{prefix}signed-in", portal.signed_in)
+    app.router.add_get(prefix + END_OF_TAB, portal.signed_in)
     app.router.add_get(f"{prefix}me", portal.me)
     app.router.add_get(f"{prefix}keys/client", portal.keys(behind.sign_in.client_jwks))
     if behind.assertion_jwks is not None:
@@ -343,7 +344,7 @@ class Portal:
                 return self._page(visit, pages.notice(visit, outcome))
             case Start():
                 # The tab with the form is still open: the person goes back to it and sends it again.
-                back = f"{self._prefix}signed-in" if outcome.method == "POST" else target
+                back = self._prefix + END_OF_TAB if outcome.method == "POST" else target
                 return await self._begin(visit, outcome, back)
             case Permit():
                 return _redirect(target)

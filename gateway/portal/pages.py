@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from http import HTTPStatus
 
-from gateway.identity import Gender, Identity
-from gateway.instant import tokyo_time
+from gateway.identity import NOT_TOLD, Gender, Identity
+from gateway.instant import Instant, tokyo_time
 from gateway.login.sign_in import Failed, LoginFailure
 from gateway.policy.policy import Deny, Reason
 from gateway.portal.asked import ITEMS, Start, person_of
@@ -22,6 +21,8 @@ from gateway.portal.messages import message
 from gateway.portal.visit import Trouble, TroublePage, Visit
 from gateway.route.route import Route
 from gateway.session.session import Session
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 LONGEST_NAME = 80
 """Characters of a condition's name on a page."""
@@ -73,9 +74,17 @@ class Held:
     """What a session holds of a person, for that person's eyes."""
 
     facts: tuple[Fact, ...]
-    since: datetime
-    until: datetime
+    since: Moment
+    until: Moment
     code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment as a person in Japan says it, and as a machine reads it."""
+
+    text: str
+    machine: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +238,18 @@ def _held(session: Session, code: str, language: Language) -> Held:
     facts = tuple(
         Fact(scope.value, _value(identity, scope.value, language), scope in identity.asked) for scope in ITEMS
     )
-    return Held(facts, tokyo_time(identity.authenticated_at), tokyo_time(session.expires_at), code)
+    # Where the provider does not tell when the card was read, the session's beginning is what we know.
+    since = session.created_at if identity.authenticated_at == NOT_TOLD else identity.authenticated_at
+    return Held(facts, _moment(since, language), _moment(session.expires_at, language), code)
+
+
+def _moment(instant: Instant, language: Language) -> Moment:
+    at = tokyo_time(instant)
+    key = "me.moment"
+    text = message(
+        language, key, year=at.year, month=at.month, month_name=_MONTHS[at.month - 1], day=at.day, time=f"{at:%H:%M}"
+    )
+    return Moment(text, at.isoformat(timespec="minutes"))
 
 
 def _value(identity: Identity, name: str, language: Language) -> str | None:

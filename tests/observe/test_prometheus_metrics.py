@@ -103,6 +103,8 @@ def test_everything_else_has_its_number() -> None:
     metrics.sign_in("booking", "cancelled")
     metrics.provider_call("token", "ok", 0.2)
     metrics.session_lookup("hit", 3)
+    metrics.claim_troubled("address", "malformed")
+    metrics.header_value_troubled("booking", "replaced", 2)
 
     assert value(metrics, "sekisho_connections") == 1
     assert value(metrics, "sekisho_connections_opened_total") == 2
@@ -111,6 +113,8 @@ def test_everything_else_has_its_number() -> None:
     assert value(metrics, "sekisho_provider_calls_total", endpoint="token", outcome="ok") == 1
     assert value(metrics, "sekisho_provider_seconds_count", endpoint="token") == 1
     assert value(metrics, "sekisho_session_lookups_total", result="hit") == 3
+    assert value(metrics, "sekisho_claims_troubled_total", scope="address", trouble="malformed") == 1
+    assert value(metrics, "sekisho_header_values_troubled_total", app="booking", trouble="replaced") == 2
     assert value(metrics, "sekisho_access_lines_lost_total") == 7
     assert value(metrics, "sekisho_sessions_cached") == 5
     assert any(name == "sekisho_build_info" and ("version", "1.0") in labels for name, labels in samples(metrics))

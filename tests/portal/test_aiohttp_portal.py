@@ -11,6 +11,7 @@ from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit
 from gateway.portal.aiohttp_portal import logout_token
 from gateway.portal.visit import (
     FormNotSentPage,
+    Purpose,
     RefusalPage,
     SignInPage,
     Trouble,
@@ -549,7 +550,7 @@ async def test_a_mistake_of_ours_shows_no_traceback(start: Starter) -> None:
     async def broken(*_: object) -> Begun:
         raise BrokenDeskError("secret of the house")
 
-    house.desk.begin = broken  # type: ignore[method-assign]
+    house.desk.begin = broken  # type: ignore[method-assign, assignment]
 
     answer = await house.get("login")
     html = await answer.text()
@@ -560,7 +561,7 @@ async def test_a_mistake_of_ours_shows_no_traceback(start: Starter) -> None:
     assert "0123456789abcdef" in html
 
 
-PURPOSES = {
+PURPOSES: dict[str, Purpose] = {
     "notice": SignInPage(NOTICED),
     "form_not_sent": FormNotSentPage(NOTICED),
     "refusal": RefusalPage(TOO_YOUNG),

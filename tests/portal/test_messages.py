@@ -23,8 +23,9 @@ def test_both_languages_say_everything() -> None:
     ja, en = CATALOGUE[Language.JA], CATALOGUE[Language.EN]
 
     assert set(ja) == set(en)
-    assert {key: placeholders(text) for key, text in ja.items()} == {
-        key: placeholders(text) for key, text in en.items()
+    # Each language writes a date in its own way.
+    assert {key: placeholders(text) for key, text in ja.items() if key != "me.moment"} == {
+        key: placeholders(text) for key, text in en.items() if key != "me.moment"
     }
     assert all(text.strip() for text in (*ja.values(), *en.values()))
 
