@@ -25,6 +25,8 @@ from benchmarks.surroundings import surroundings
 def quick(options: argparse.Namespace) -> None:
     """Measure the three of every day: us, nginx, and what one would write with aiohttp."""
     everyone: list[Peer] = [Sekisho(), Nginx(), AiohttpProxy()]
+    if "sekisho-memory" in options.only:
+        everyone.append(Sekisho(memory=True, name="sekisho-memory"))
     peers = [peer for peer in everyone if not options.only or peer.name in options.only]
     with tempfile.TemporaryDirectory(prefix="sekisho-bench-") as folder, surroundings(Path(folder)) as around:
         results = small.measure(peers, around, rounds=options.rounds, seconds=options.seconds)

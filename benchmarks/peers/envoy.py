@@ -13,8 +13,8 @@ from typing import Any
 
 from benchmarks.browser import Browser
 from benchmarks.peer import Running
-from benchmarks.provider import CLIENT, SECRET, provider
 from benchmarks.programs import PEER_CORE, find, free_port, running
+from benchmarks.provider import CLIENT, SECRET, provider
 from benchmarks.surroundings import BODY, Surroundings
 
 _ROUTER = {
@@ -42,7 +42,8 @@ def _cluster(name: str, port: int) -> dict[str, Any]:
 def _config(port: int, clusters: list[dict[str, Any]], filters: list[dict[str, Any]]) -> dict[str, Any]:
     route = {"match": {"prefix": "/"}, "route": {"cluster": "application", "timeout": "0s"}}
     manager = {
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3"
+        ".HttpConnectionManager",
         "stat_prefix": "door",
         "codec_type": "HTTP1",
         "upgrade_configs": [{"upgrade_type": "websocket"}],
@@ -88,9 +89,7 @@ class Envoy:
         port = free_port()
         config = around.folder / "envoy.json"
         config.write_text(json.dumps(_config(port, [_cluster("application", around.upstream)], [])))
-        with running(
-            self.name, _command(str(config)), core=PEER_CORE, folder=around.folder, ready=port
-        ) as program:
+        with running(self.name, _command(str(config)), core=PEER_CORE, folder=around.folder, ready=port) as program:
             yield Running(program, port)
 
 
@@ -128,9 +127,7 @@ class EnvoyOAuth2:
             clusters = [_cluster("application", around.upstream), _cluster("provider", provider_port)]
             config = around.folder / "envoy-oauth2.json"
             config.write_text(json.dumps(_config(port, clusters, [oauth2])))
-            with running(
-                self.name, _command(str(config)), core=PEER_CORE, folder=around.folder, ready=port
-            ) as program:
+            with running(self.name, _command(str(config)), core=PEER_CORE, folder=around.folder, ready=port) as program:
                 cookies = Browser().walk(f"http://localhost:{port}/", BODY.encode(), {})
                 cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
                 yield Running(program, port, {"Host": f"localhost:{port}", "Cookie": cookie})

@@ -76,7 +76,11 @@ class ModAuthOpenidc:
     def run(self, around: Surroundings) -> Iterator[Running]:
         """Run it, and a provider to sign in at, for the length of a block."""
         port = free_port()
-        cache = f"OIDCCacheType redis\nOIDCRedisCacheServer 127.0.0.1:{around.redis}" if self._redis else "OIDCCacheType shm"
+        cache = (
+            f"OIDCCacheType redis\nOIDCRedisCacheServer 127.0.0.1:{around.redis}"
+            if self._redis
+            else "OIDCCacheType shm"
+        )
         with provider(around, f"http://localhost:{port}/callback") as (issuer, _):
             config = around.folder / f"{self.name}.conf"
             config.write_text(

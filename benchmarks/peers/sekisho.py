@@ -32,8 +32,7 @@ provider:
   keys: {{file: client-keys.jwks}}
   contracted: [name, address, birthdate]
 sessions:
-  store: redis://127.0.0.1:{redis}/0
-  secret: {{file: secret}}
+  store: {store}
 traffic:
   connections_per_address: 20000
 access_log: {folder}/access.log
@@ -79,10 +78,10 @@ class Sekisho:
 
     name = "sekisho"
 
-    def __init__(self, *, rules: int = 20, apps: int = 1, name: str = "sekisho") -> None:
-        self.rules, self.apps = rules, apps
+    def __init__(self, *, rules: int = 20, apps: int = 1, memory: bool = False, name: str = "sekisho") -> None:
+        self.rules, self.apps, self.memory = rules, apps, memory
         self.name = name
-        self.what = f"session in Redis, {rules} rules, metrics, access log"
+        self.what = f"session in {'memory' if memory else 'Redis'}, {rules} rules, metrics, access log"
 
     @contextlib.contextmanager
     def run(self, around: Surroundings) -> Iterator[Running]:
@@ -104,7 +103,7 @@ class Sekisho:
             management=management,
             emulator=emulator,
             client=CLIENT,
-            redis=around.redis,
+            store="memory" if self.memory else f"redis://127.0.0.1:{around.redis}/0\n  secret: {{file: secret}}",
             folder=folder,
         )
         text += _APP.format(name="measured", url=origin, upstream=around.upstream)
