@@ -172,6 +172,10 @@ class Metrics:
         self._provider_calls.add((endpoint, outcome))
         self._provider_seconds.add((endpoint,), seconds)
 
+    def claim_troubled(self, scope: str, trouble: str) -> None:
+        """Count an item that was asked for and is missing, malformed or was not granted."""
+        self._claims.add((scope, trouble))
+
     def header_value_troubled(self, app: str, trouble: str, count: int = 1) -> None:
         """Count disclosed values the App cannot get whole: `replaced` (〓 stands in) or `left_out`."""
         self._values.add((app, trouble), count)
