@@ -91,6 +91,9 @@ class Client(Protocol):
     def tunnel_over(self) -> None:
         """Send what is left and close."""
 
+    def tunnel_data(self, data: bytes) -> None:
+        """Send bytes of a tunnel, which is not silent then."""
+
     def tunnel_half_over(self) -> None:
         """Send what is left and say that nothing more follows."""
 
@@ -117,6 +120,8 @@ class Exchange:
     over = False
     tunnel = False
     half_closed = False
+    """The client has said its last, but listens still."""
+    _upstream_ended = False
     _chunks: ChunkReader | None = None
     _body_left = 0
     upload_done = True
@@ -245,11 +250,7 @@ class Exchange:
         else:
             self._head = step.head + b"Content-Length: %d\r\n\r\n" % inbound.length
         self._own_body = True
-        connection = self._gate.upstreams(step.route).take(self, repeatable=self._repeatable, fresh=False)
-        if connection is None:
-            self._wait_for_upstream()
-        else:
-            self._send(connection)
+        self._hand_to(self._gate.upstreams(step.route).take(self, repeatable=self._repeatable, fresh=False))
 
     def _ask_portal(self, visit: Visit) -> None:
         self._app_name = visit.route.app.name
@@ -272,9 +273,15 @@ class Exchange:
             self._head = head + b"Transfer-Encoding: chunked\r\n\r\n"
         else:
             self._head = head + b"Content-Length: %d\r\n\r\n" % inbound.length
-        connection = gate.portal.take(self, repeatable=False, fresh=False)
+        self._hand_to(gate.portal.take(self, repeatable=False, fresh=False))
+
+    def _hand_to(self, connection: Exchanger | None) -> None:
+        """Send on a connection there is; or wait for one."""
         if connection is None:
             self._wait_for_upstream()
+        elif self._waiting:
+            # We waited for the session, and part of the body has come meanwhile.
+            self.upstream_ready(connection)
         else:
             self._send(connection)
 
@@ -403,10 +410,12 @@ class Exchange:
 
     def _discard_upload(self) -> None:
         """Read the body away; or, where that would take long, answer and let the connection end."""
+        # Also what came while the session was being asked for: behind a head without a body it would be
+        # read as a request of its own.
+        self._held = None
         if self.upload_done:
             return
         self._discarding = True
-        self._held = None
         self._client.resume_upload()
 
     @property
@@ -578,11 +587,26 @@ class Exchange:
     def tunnel_data(self, data: bytes) -> None:
         """Pass the application's bytes to the client."""
         self._bytes_out += len(data)
-        self._client.write(data)
+        self._client.tunnel_data(data)
 
     def tunnel_ends(self) -> None:
         """The application says nothing more."""
-        self._client.tunnel_half_over()
+        if self.half_closed:
+            self._drop_upstream()
+            self._finish_tunnel()
+        else:
+            self._upstream_ended = True
+            self._client.tunnel_half_over()
+
+    def client_ends_tunnel(self) -> None:
+        """The client says nothing more."""
+        if self._upstream_ended:
+            self._drop_upstream()
+            self._finish_tunnel()
+        else:
+            self.half_closed = True
+            if self.upstream is not None:
+                self.upstream.end_tunnel()
 
     def feed_tunnel(self, data: bytes) -> None:
         """Pass the client's bytes to the application."""

@@ -5,6 +5,9 @@ each time would cost more than reading the head. Here a deadline is an attribute
 connection waits in one slot of a wheel: when its slot comes it is either late, or put into the
 slot of the deadline it has by then. A deadline is met up to two ticks late, never early.
 
+The wheel goes slower than the world where the process was held up: what peers sent meanwhile
+waits unread in the kernel, and they must not be taken for silent because we were.
+
 Who turns the wheel (`httptools_listener`) brings the clock.
 """
 
@@ -29,13 +32,20 @@ class Timed(Protocol):
         """The deadline has passed. It is in no slot any more and may be armed again."""
 
 
-class Deadlines:
-    """The wheel. `now` is the last tick's time: good enough for clocks of seconds, and free."""
+LONGEST_STEP = 4
+"""Ticks the wheel moves in one turn at most."""
 
-    __slots__ = ("_slots", "_tick", "now", "resolution")
+
+class Deadlines:
+    """The wheel."""
+
+    __slots__ = ("_slots", "_tick", "now", "resolution", "time")
 
     def __init__(self, now: float, resolution: float = 0.25) -> None:
+        self.time = now
+        """The last turn's time: good enough for clocks of seconds, and free."""
         self.now = now
+        """The wheel's own time."""
         self.resolution = resolution
         self._tick = int(now / resolution)
         self._slots: dict[int, list[Timed]] = {}
@@ -57,16 +67,15 @@ class Deadlines:
             waiting.append(timed)
 
     def turn(self, now: float) -> None:
-        """Move to `now`, and tell those that are late."""
-        self.now = now
+        """Move towards `now`, and tell those that are late."""
+        step = min(now - self.time, LONGEST_STEP * self.resolution)
+        self.time = now
+        self.now = now = self.now + step
         last = int(now / self.resolution)
-        if last - self._tick > len(self._slots):
-            due = sorted(tick for tick in self._slots if tick <= last)
-        else:
-            due = [tick for tick in range(self._tick + 1, last + 1) if tick in self._slots]
+        first = self._tick + 1
         self._tick = last
-        for tick in due:
-            for timed in self._slots.pop(tick):
+        for tick in range(first, last + 1):
+            for timed in self._slots.pop(tick, ()):
                 if timed.slot != tick:
                     continue
                 timed.slot = 0

@@ -149,8 +149,7 @@ class ClientConnection(asyncio.Protocol):
         """The client says nothing more; it may still be listening."""
         exchange = self._exchange
         if self._at == _TUNNEL and exchange is not None:
-            if exchange.upstream is not None:
-                exchange.upstream.end_tunnel()
+            exchange.client_ends_tunnel()
             return True
         if self._at == _BUSY and exchange is not None and not exchange.over:
             if exchange.upload_done:
@@ -414,6 +413,11 @@ class ClientConnection(asyncio.Protocol):
             # Bytes that came before the 101: RFC 6455 section 4.1 forbids a client to send them.
             self._buffer = b""
         self._resume_reading()
+
+    def tunnel_data(self, data: bytes) -> None:
+        """Send bytes of a tunnel, which is not silent then."""
+        self._listener.deadlines.arm(self, self._gate.limits.tunnel_idle)
+        self.write(data)
 
     def tunnel_half_over(self) -> None:
         """Send what is left and say that nothing more follows."""

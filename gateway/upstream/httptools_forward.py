@@ -314,12 +314,11 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if self._is_head:
             # A parser cannot be told that the request was HEAD; it would wait for the body.
-            self._excess = len(data) > end
-            rest = data[:end]
+            fed = data[:end]
         else:
-            rest = data
+            fed = data
         try:
-            self._parser.feed_data(rest)
+            self._parser.feed_data(fed)
         except httptools.HttpParserUpgrade as upgrade:
             self._upgrade(data[upgrade.args[0] :], receiver)
             return
@@ -334,6 +333,8 @@ class UpstreamConnection(asyncio.Protocol):
         if not self._headers_done:
             # An interim answer, and nothing behind it yet.
             return
+        if self._is_head and len(data) > end:
+            self._excess = True
         self._begin_answer(data, receiver)
 
     @staticmethod
@@ -511,7 +512,7 @@ class Endpoint:
 
     def put_back(self, connection: UpstreamConnection) -> None:
         """Keep a connection for the next request."""
-        if self.idle.put(connection, self.deadlines.now):
+        if self.idle.put(connection, self.deadlines.time):
             # Late by up to two ticks of the wheel; `take` looks at the age itself.
             self.deadlines.arm(connection, IDLE)
         else:
@@ -554,7 +555,7 @@ class Upstreams:
         self._next = (self._next + 1) % len(self.endpoints)
         if not fresh:
             within = IDLE if repeatable else FRESH
-            while (connection := endpoint.idle.take(endpoint.deadlines.now, within)) is not None:
+            while (connection := endpoint.idle.take(endpoint.deadlines.time, within)) is not None:
                 if connection.usable:
                     return connection
         task = asyncio.get_running_loop().create_task(self._connect(endpoint, receiver))

@@ -7,6 +7,7 @@ import contextlib
 import re
 import socket
 import ssl
+import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -44,8 +45,14 @@ PERMIT = Permit(RuleId("policy", "rule"), None)
 
 
 def get(path: bytes = b"/", *fields: bytes) -> bytes:
-    """Return a GET of the App under test."""
-    return b"GET %b HTTP/1.1\r\n%b%b\r\n" % (path, HOST, b"".join(line + b"\r\n" for line in fields))
+    """Return a script's GET of the App under test: where it is answered by us, then with problem+json."""
+    lines = b"".join(line + b"\r\n" for line in fields)
+    return b"GET %b HTTP/1.1\r\n%bX-Requested-With: XMLHttpRequest\r\n%b\r\n" % (path, HOST, lines)
+
+
+def navigate(path: bytes = b"/") -> bytes:
+    """Return a person's GET of the App under test: where it is answered by us, then with a page."""
+    return b"GET %b HTTP/1.1\r\n%bAccept: text/html\r\nSec-Fetch-Mode: navigate\r\n\r\n" % (path, HOST)
 
 
 @dataclass
@@ -170,6 +177,12 @@ class Peer:
             await self.writer.wait_closed()
 
     def abort(self) -> None:
+        self.writer.transport.abort()
+
+    def reset(self) -> None:
+        """Leave in a way that cannot be taken for the end of what is said."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
 
