@@ -108,6 +108,18 @@ class _Document(Generic[T]):
         # A waiter that goes away must not end the fetch that others wait for.
         return await asyncio.shield(task)
 
+    async def fetch_again(self, pause: float) -> T:
+        """Fetch it although it is good, unless that was done within `pause` seconds; else return what is kept.
+
+        Raises:
+            ProviderUnavailableError: it cannot be fetched.
+
+        """
+        now = self._clock()
+        if self._running is None and self._value is not None and 0 <= now - self._tried_at < pause:
+            return self._value
+        return await self.fetch()
+
     def _start(self) -> asyncio.Task[T]:
         self._tried_at = self._clock()
         self._running = asyncio.get_running_loop().create_task(self._run())
@@ -163,7 +175,6 @@ class AiohttpProvider:
         self._refresher: asyncio.Task[None] | None = None
         self._metadata = _Document(self._fetch_metadata, clock, settings.stale_for)
         self._signing = _Document(self._fetch_keys, clock, settings.stale_for)
-        self._refetched_at: Instant = float("-inf")
 
     async def start(self) -> None:
         """Begin to keep metadata and keys ready. Returns at once: a provider that is down stops nobody."""
@@ -201,11 +212,7 @@ class AiohttpProvider:
         keys = await self._signing.get()
         if kid is None or any(key.kid == kid for key in keys):
             return keys
-        now = self._clock()
-        if now < self._refetched_at + REFETCH_PAUSE:
-            return await self._signing.fetch() if self._signing._running is not None else keys  # noqa: SLF001
-        self._refetched_at = now
-        return await self._signing.fetch()
+        return await self._signing.fetch_again(REFETCH_PAUSE)
 
     async def redeem(self, *, code: str, verifier: str, redirect_uri: str, asked: frozenset[Scope]) -> TokenAnswer:
         """Exchange a code, once.
@@ -303,16 +310,20 @@ class AiohttpProvider:
             headers["Authorization"] = f"Bearer {bearer}"
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        via = self._settings.via
-        credentials = self._via_credentials
+        proxy_headers = {}
+        if self._settings.via is not None and self._via_credentials is not None:
+            proxy_headers["Proxy-Authorization"] = aiohttp.encode_basic_auth(*self._via_credentials)
+            if not url.startswith("https://"):
+                # Without a tunnel the proxy reads the request itself; through one, the provider would.
+                headers |= proxy_headers
         async with self._session().request(
             "GET" if form is None else "POST",
             url,
             data=None if form is None else form.encode(),
             headers=headers,
             allow_redirects=False,
-            proxy=via,
-            proxy_auth=aiohttp.BasicAuth(*credentials) if via and credentials else None,
+            proxy=self._settings.via,
+            proxy_headers=proxy_headers,
         ) as response:
             if (
                 response.status >= HTTPStatus.INTERNAL_SERVER_ERROR

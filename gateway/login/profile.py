@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,7 +22,6 @@ ISSUERS: Mapping[Environment, str] = {
 """Secondary: observed by an open-source client, not read in official documentation."""
 
 DISCOVERY = "/.well-known/openid-configuration"
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,12 @@ def issuer_of(settings: ProviderSettings) -> str:
 def is_loopback(url: str) -> bool:
     """Whether a URL's host is this machine: an address of it, `localhost`, or a name under it (RFC 6761)."""
     host = urlsplit(url).hostname or ""
-    return host in _LOOPBACK or host.endswith(".localhost") or host.startswith("127.")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def read_metadata(said: Mapping[str, Any], issuer: str) -> Metadata:
@@ -57,7 +62,8 @@ def read_metadata(said: Mapping[str, Any], issuer: str) -> Metadata:
     # OpenID Connect Discovery 4.3: exactly the issuer we asked, character for character.
     if said.get("issuer") != issuer:
         raise ProviderUnavailableError("discovery names another issuer")
-    if "S256" not in said.get("code_challenge_methods_supported", ["S256"]):
+    methods = said.get("code_challenge_methods_supported", ["S256"])
+    if not isinstance(methods, list) or "S256" not in methods:
         raise ProviderUnavailableError("discovery offers no PKCE with S256")
     return Metadata(
         issuer,

@@ -1,0 +1,250 @@
+"""Calls to the provider: kept, refreshed, limited, and never led elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from joserfc.jwk import ECKey
+
+from gateway.config import ProviderSettings
+from gateway.errors import ProviderRefusedError, ProviderUnavailableError
+from gateway.identity import Scope
+from gateway.login.aiohttp_provider import REFETCH_PAUSE, RETRY_PAUSE, AiohttpProvider
+from tests.builders import CLIENT
+from tests.conftest import free_port
+from tests.login.conftest import Calls, Clock, House, new_keys
+from tests.redis_server import write_certificates
+
+Make = Callable[..., AiohttpProvider]
+
+
+@pytest.fixture
+async def make(house: House) -> AsyncIterator[Make]:
+    """Makes more providers like the house's, with changed settings."""
+    made: list[AiohttpProvider] = []
+
+    def make_it(via_credentials: tuple[str, str] | None = None, **changes: Any) -> AiohttpProvider:
+        made.append(
+            AiohttpProvider(
+                replace(house.settings, **changes),
+                new_keys(),
+                clock=house.clock,
+                random=secrets.token_bytes,
+                meter=house.calls,
+                via_credentials=via_credentials,
+            )
+        )
+        return made[-1]
+
+    yield make_it
+    for provider in made:
+        await provider.close()
+
+
+async def test_metadata_and_keys_are_asked_for_once(house: House) -> None:
+    """However many sign in at the same time."""
+    await asyncio.gather(*(house.provider.metadata() for _ in range(20)))
+    await asyncio.gather(*(house.provider.signing_keys("p1") for _ in range(20)))
+
+    assert house.stand_in.calls == ["discovery", "jwks"]
+
+
+async def test_an_unknown_kid_is_looked_for_once_for_all_who_wait(house: House) -> None:
+    """The provider rotated: twenty sign-ins make one fetch, and made-up kids none for a while."""
+    await house.provider.signing_keys("p1")
+    house.stand_in.key = ECKey.generate_key("P-256", {"kid": "p2", "use": "sig", "alg": "ES256"}, auto_kid=False)
+    house.clock.ahead = REFETCH_PAUSE + 1
+
+    found = await asyncio.gather(*(house.provider.signing_keys("p2") for _ in range(20)))
+    await asyncio.gather(*(house.provider.signing_keys(f"made-up-{number}") for number in range(20)))
+
+    assert all(any(key.kid == "p2" for key in keys) for keys in found)
+    assert house.stand_in.calls.count("jwks") == 2
+
+
+async def test_documents_live_as_long_as_their_headers_say(house: House) -> None:
+    """Then the kept one serves while a new one is fetched behind it."""
+    house.stand_in.cache_control = "max-age=120"
+    await house.provider.metadata()
+    house.clock.ahead = 119
+    await house.provider.metadata()
+    before = house.stand_in.calls.count("discovery")
+    house.clock.ahead = 121
+
+    await house.provider.metadata()
+    await house.provider._metadata.fetch()
+
+    assert before == 1
+    assert house.stand_in.calls.count("discovery") == 2
+
+
+async def test_an_outage_is_not_noticed_while_the_kept_may_serve(house: House) -> None:
+    """Stale metadata and keys serve for `stale_for`, and not a second longer."""
+    house.stand_in.cache_control = "max-age=60"
+    await house.provider.signing_keys("p1")
+    await house.stand_in.stop()
+    house.clock.ahead = 60 + house.settings.stale_for - 1
+
+    metadata = await house.provider.metadata()
+    keys = await house.provider.signing_keys("p1")
+    house.clock.ahead += RETRY_PAUSE + 2
+
+    assert metadata.issuer == house.stand_in.issuer
+    assert keys
+    with pytest.raises(ProviderUnavailableError):
+        await house.provider.metadata()
+
+
+async def test_recovery_needs_no_restart_and_an_outage_no_storm(house: House) -> None:
+    """While it is down it is asked at most every few seconds; once it is back, it is used."""
+    await house.stand_in.stop()
+    for _ in range(10):
+        with pytest.raises(ProviderUnavailableError):
+            await house.provider.metadata()
+    await house.stand_in.start()
+    house.clock.ahead = RETRY_PAUSE + 1
+
+    metadata = await house.provider.metadata()
+
+    assert metadata.issuer == house.stand_in.issuer
+    assert house.calls.calls == [("discovery", "unavailable"), ("discovery", "ok")]
+
+
+async def test_the_background_keeps_both_ready(house: House) -> None:
+    """Before the first sign-in; and a provider that is down stops nobody from starting."""
+    await house.provider.start()
+
+    keys = await house.provider.signing_keys("p1")
+    await house.provider.close()
+
+    assert keys
+
+
+async def test_another_issuer_is_never_used(house: House) -> None:
+    """OpenID Connect Discovery 4.3: exactly the issuer we asked."""
+    house.stand_in.spoil.answer = lambda name: (
+        web.json_response({"issuer": "https://evil-idp.example"}) if name == "discovery" else None
+    )
+
+    with pytest.raises(ProviderUnavailableError, match="another issuer"):
+        await house.provider.metadata()
+
+
+async def test_a_slow_provider_is_one_that_is_down(make: Make, house: House) -> None:
+    """Each call has its time, however the bytes trickle."""
+    release = asyncio.Event()
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+        await release.wait()
+        writer.close()
+
+    server = await asyncio.start_server(never, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    provider = make(issuer=f"http://127.0.0.1:{port}", timeout=0.2)
+
+    with pytest.raises(ProviderUnavailableError, match="TimeoutError"):
+        await provider.metadata()
+
+    release.set()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_an_unknown_certificate_is_not_believed_and_a_given_ca_is(
+    make: Make, house: House, tmp_path: Path
+) -> None:
+    """Verification has no switch; a CA of one's own can be added."""
+    ca, certificate, key = write_certificates(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    issuer = f"https://localhost:{(port := free_port())}"
+
+    async def discovery(_: web.Request) -> web.Response:
+        endpoints = dict.fromkeys(("authorization_endpoint", "token_endpoint", "jwks_uri"), f"{issuer}/x")
+        return web.json_response({"issuer": issuer, **endpoints})
+
+    app = web.Application()
+    app.router.add_get("/.well-known/openid-configuration", discovery)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
+
+    with pytest.raises(ProviderUnavailableError, match="Certificate"):
+        await make(issuer=issuer).metadata()
+    metadata = await make(issuer=issuer, ca=ca).metadata()
+
+    assert metadata.issuer == issuer
+    await runner.cleanup()
+
+
+async def test_calls_go_through_the_proxy_that_is_configured_and_no_other(
+    make: Make, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its credentials, which the provider never sees; ambient variables are not looked at."""
+    seen: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    via = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, via)
+
+    await make().metadata()
+    ambient = list(seen)
+    for issuer in (house.stand_in.issuer, "https://op.example"):
+        with pytest.raises(ProviderUnavailableError):
+            await make(issuer=issuer, via=via, via_credentials=("user", "geheim")).metadata()
+    server.close()
+    await server.wait_closed()
+
+    assert ambient == []
+    plain, tunnel = seen
+    assert plain.startswith(f"GET {house.stand_in.issuer}/".encode())
+    assert tunnel.startswith(b"CONNECT op.example:443 ")
+    assert plain.count(b"Proxy-Authorization: Basic ") == tunnel.count(b"Proxy-Authorization: Basic ") == 1
+
+
+async def test_an_error_quotes_neither_code_nor_token(house: House) -> None:
+    """Texts end in logs."""
+    house.stand_in.spoil.answer = lambda name: web.Response(status=500) if name == "token" else None
+
+    with pytest.raises(ProviderUnavailableError) as refused:
+        await house.provider.redeem(
+            code="the-code", verifier="the-verifier", redirect_uri="https://x", asked=frozenset({Scope.OPENID})
+        )
+
+    assert "the-code" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+async def test_a_refused_access_token_is_a_refusal(house: House) -> None:
+    """And its error code is made safe."""
+    with pytest.raises(ProviderRefusedError, match="invalid_token"):
+        await house.provider.userinfo("made-up")
+
+
+@pytest.mark.parametrize("issuer", ["http://op.example", "ftp://localhost", "", "op.example"])
+def test_an_issuer_that_is_neither_https_nor_here_is_refused(issuer: str) -> None:
+    """Before any call."""
+    with pytest.raises(ValueError, match="neither https nor on loopback"):
+        AiohttpProvider(
+            ProviderSettings(issuer=issuer, client_id=CLIENT),
+            new_keys(),
+            clock=Clock(),
+            random=secrets.token_bytes,
+            meter=Calls(),
+        )

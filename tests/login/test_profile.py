@@ -1,0 +1,105 @@
+"""Which provider, and what its metadata must say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.config import Environment, ProviderSettings
+from gateway.errors import ProviderUnavailableError
+from gateway.login.profile import is_loopback, issuer_of, lifetime, read_metadata
+
+ISSUER = "https://op.example/realms/main"
+SAID: dict[str, Any] = {
+    "issuer": ISSUER,
+    "authorization_endpoint": f"{ISSUER}/auth",
+    "token_endpoint": f"{ISSUER}/token",
+    "jwks_uri": f"{ISSUER}/certs",
+    "userinfo_endpoint": f"{ISSUER}/userinfo",
+}
+
+
+def test_what_we_use_is_read() -> None:
+    """And what is not offered is None."""
+    metadata = read_metadata({**SAID, "registration_endpoint": "whatever"}, ISSUER)
+
+    assert metadata.token_endpoint == f"{ISSUER}/token"
+    assert metadata.end_session_endpoint is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"issuer": f"{ISSUER}/"}, "another issuer"),
+        ({"issuer": None}, "another issuer"),
+        ({"token_endpoint": None}, "lacks `token_endpoint`"),
+        ({"jwks_uri": None}, "lacks `jwks_uri`"),
+        ({"authorization_endpoint": None}, "lacks `authorization_endpoint`"),
+        ({"token_endpoint": "http://op.example/token"}, "`token_endpoint` is not a URL"),
+        ({"token_endpoint": "http://localhost/token"}, "`token_endpoint` is not a URL"),
+        ({"token_endpoint": "https:///token"}, "`token_endpoint` is not a URL"),
+        ({"token_endpoint": "https://op.example:x/token"}, "`token_endpoint` is not a URL"),
+        ({"token_endpoint": "https://user@op.example/token"}, "`token_endpoint` is not a URL"),
+        ({"token_endpoint": "https://op.example/to ken"}, "`token_endpoint` is not a URL"),
+        ({"authorization_endpoint": "javascript:alert(1)"}, "`authorization_endpoint` is not a URL"),
+        ({"userinfo_endpoint": ["https://op.example"]}, "`userinfo_endpoint` is not a URL"),
+        ({"code_challenge_methods_supported": ["plain"]}, "PKCE"),
+        ({"code_challenge_methods_supported": "S256"}, "PKCE"),
+        ({"code_challenge_methods_supported": 5}, "PKCE"),
+    ],
+)
+def test_metadata_that_cannot_be_used_is_never_used(changes: dict[str, Any], said: str) -> None:
+    """Another issuer's, incomplete, or with an endpoint that is not https."""
+    with pytest.raises(ProviderUnavailableError, match=said):
+        read_metadata({**SAID, **changes}, ISSUER)
+
+
+def test_an_environment_names_its_issuer_and_a_written_one_goes_first() -> None:
+    """Where neither does, it is empty, and refused by who calls."""
+    assert issuer_of(ProviderSettings(environment=Environment.SANDBOX)).startswith("https://sb-")
+    assert (
+        issuer_of(ProviderSettings(environment=Environment.PRODUCTION, issuer="https://x.example"))
+        == "https://x.example"
+    )
+    assert issuer_of(ProviderSettings(environment=Environment.OTHER)) == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://localhost:8081/x", True),
+        ("http://idp.localhost/", True),
+        ("http://127.0.0.1:1/", True),
+        ("http://[::1]:1/", True),
+        ("http://localhost.example/", False),
+        ("http://127.0.0.1.example/", False),
+        ("http://127.evil.example/", False),
+        ("http://10.0.0.1/", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_this_machine_and_nothing_that_looks_like_it(url: str, *, here: bool) -> None:
+    """Plain HTTP goes nowhere else."""
+    assert is_loopback(url) == here
+
+
+@pytest.mark.parametrize(
+    ("cache_control", "age", "seconds"),
+    [
+        ("", "", 3_600),
+        ("max-age=300", "", 300),
+        ("public, Max-Age=300", "100", 200),
+        ("max-age=0", "", 60),
+        ("max-age=10000000", "", 86_400),
+        ("no-store", "", 60),
+        ("max-age=abc", "", 3_600),
+        ("max-age=-5", "", 3_600),
+        ("max-age=99999999999999999999", "", 3_600),
+        ("max-age=300", "nonsense", 300),
+        ("max-age=٣٠٠", "", 3_600),
+    ],
+)
+def test_a_lifetime_is_what_headers_say_within_bounds(cache_control: str, age: str, seconds: float) -> None:
+    """Neither a storm nor a key that is never looked at again."""
+    assert lifetime(cache_control, age) == seconds
