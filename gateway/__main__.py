@@ -2,4 +2,6 @@
 
 from gateway.cli import main
 
-main()
+# Worker processes import this module again under another name: they must not become another `sekisho`.
+if __name__ == "__main__":
+    main()

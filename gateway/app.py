@@ -40,7 +40,6 @@ from gateway.login.profile import issuer_of
 from gateway.login.redis_pending import RedisPendingStore
 from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
 from gateway.observe.thread_access_log import AccessLog
-from gateway.portal.aiohttp_management import make_management
 from gateway.portal.aiohttp_portal import Behind, make_portal
 from gateway.portal.visits import VisitTable
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
@@ -274,8 +273,10 @@ class Worker:
 
     async def _retire(self, generation: Generation) -> None:
         """Close a generation once its requests have had the time an answer may take."""
-        await asyncio.sleep(generation.configuration.settings.traffic.answer)
-        await generation.close()
+        try:
+            await asyncio.sleep(generation.configuration.settings.traffic.answer)
+        finally:
+            await generation.close()
 
     async def check(self) -> None:
         """Return if this worker should get new requests.
@@ -288,14 +289,6 @@ class Worker:
         if self._draining:
             raise DrainingError
         await self._shared.sessions.store.check()
-
-    def management(self) -> web.Application:
-        """Return the management application of this worker."""
-
-        async def exposition() -> bytes:
-            return self.metrics.exposition()
-
-        return make_management(metrics=exposition, alive={}, ready={"worker": self.check})
 
     async def drain(self, patience: float) -> int:
         """Take no more requests, let those under way end within `patience` seconds, and return how many were cut."""

@@ -294,7 +294,13 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     """Where a policy's `limit` is counted."""
     assertion: AssertionSettings = AssertionSettings()
+    workers: str = "1"
+    """Worker processes: a number, or `auto` for one a core. More than one needs a store that is not `memory`."""
     drain_timeout: Seconds = 30.0
     """Seconds that requests and streams under way may take to end once we are told to stop."""
     access_log: str | None = "stderr"
     """`stderr`, a file's path, or `off`."""
+
+    def worker_count(self, cores: int) -> int:
+        """Return how many workers to run on a machine of so many cores."""
+        return cores if self.workers == "auto" else int(self.workers)

@@ -43,6 +43,7 @@ def check_settings(settings: Settings, reading: Reading) -> None:
     for number, app in enumerate(settings.apps):
         _check_app(app, f"apps[{number}]", settings, reading)
     _check_apps_together(settings, reading)
+    _check_workers(settings, reading)
     _check_emulator(settings, reading)
 
 
@@ -230,6 +231,21 @@ def _check_apps_together(settings: Settings, reading: Reading) -> None:
         if first[1] != client.client_id:
             what = Phrase(f"`{app.name}` and `{first[0]}` share an origin but not a client")
             reading.note(f"{at}.client", what, Phrase("Apps of one origin share one client: their cookie is one"))
+
+
+def _check_workers(settings: Settings, reading: Reading) -> None:
+    if settings.workers != "auto" and not re.fullmatch(r"[1-9]\d{0,2}", settings.workers):
+        what = Phrase(
+            f"`{settings.workers}` is no number of workers", f"`{settings.workers}` はワーカーの数として読めません"
+        )
+        reading.note(
+            "workers", what, Phrase("write `auto`, or a number from 1", "`auto` か、1以上の数を書いてください")
+        )
+    elif settings.workers != "1" and settings.sessions.store == "memory":
+        what = Phrase(
+            "several workers cannot share sessions in memory", "メモリ上のセッションは複数のワーカーで共有できません"
+        )
+        reading.note("workers", what, Phrase("write `workers: 1`, or keep sessions in Redis"))
 
 
 def _check_emulator(settings: Settings, reading: Reading) -> None:

@@ -113,3 +113,10 @@ class DrainingError(GatewayError):
 
     code = "draining"
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class NoWorkerError(GatewayError):
+    """No worker can take requests now."""
+
+    code = "no_worker"
+    status = HTTPStatus.SERVICE_UNAVAILABLE

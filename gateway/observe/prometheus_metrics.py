@@ -17,10 +17,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
 
 from gateway.observe.access_log import AccessLine
 from gateway.observe.audit import audit_entry
 from gateway.observe.events import Event
+from gateway.observe.merge import Families, Family, Sample
 from gateway.observe.thread_access_log import AccessLog
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -257,6 +259,18 @@ class Metrics:
         build.add_metric((self._version, ".".join(map(str, sys.version_info[:3]))), 1)
         yield build
 
+    def families(self) -> Families:
+        """Return all metrics as values that can be sent to another process, and merged there."""
+        return tuple(
+            Family(
+                metric.name,
+                metric.type,
+                metric.documentation,
+                tuple(Sample(each.name, tuple(sorted(each.labels.items())), each.value) for each in metric.samples),
+            )
+            for metric in self.collect()
+        )
+
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
         return generate_latest(self.registry)
@@ -303,3 +317,25 @@ def _counter(name: str, documentation: str, value: float) -> CounterMetricFamily
 def metric_names(registry: Iterable[Metric]) -> list[str]:
     """Return the names of metrics as Prometheus spells them, counters with `_total`."""
     return [f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in registry]
+
+
+class _Merged(Collector):
+    """Shows merged numbers to Prometheus's client."""
+
+    def __init__(self, families: Families) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each family as the metric it was."""
+        for family in self._families:
+            metric = Metric(family.name, family.documentation, family.kind)
+            for sample in family.samples:
+                metric.add_sample(sample.name, dict(sample.labels), sample.value)
+            yield metric
+
+
+def expose(families: Families) -> bytes:
+    """Return merged metrics in Prometheus's text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Merged(families))
+    return generate_latest(registry)
