@@ -270,13 +270,38 @@ async def close_redis(redis: AnyRedis) -> None:
             await sentinel.aclose()
 
 
+async def find_primary(redis: AnyRedis) -> tuple[str, int]:
+    """Ask the sentinels where the primary is now; call it inside `asking`."""
+    pool = redis.connection_pool if isinstance(redis, Redis) else None
+    if not isinstance(pool, SentinelConnectionPool):
+        raise TypeError("this client knows no sentinels")
+    host, port = await pool.get_master_address()  # type: ignore[no-untyped-call]
+    return str(host), int(port)
+
+
+async def find_primaries(redis: AnyRedis) -> dict[tuple[str, int], int]:
+    """Read a cluster's table anew: each primary's address and its first slot; call it inside `asking`."""
+    if not isinstance(redis, RedisCluster):
+        raise TypeError("this client knows no cluster")
+    await redis.initialize()
+    await redis.nodes_manager.initialize()
+    firsts: dict[tuple[str, int], int] = {}
+    for slot, nodes in sorted(redis.nodes_manager.slots_cache.items()):
+        firsts.setdefault((str(nodes[0].host), int(nodes[0].port)), slot)
+    return firsts
+
+
 def fault_of(error: BaseException) -> StoreFault:
     """Say in one word what Redis did. Its own words may quote keys and values, and are not passed on."""
     for kind, fault in _FAULTS:
         if isinstance(error, kind):
             return fault
-    word = str(error).partition(" ")[0]
-    return _WORDS.get(word, StoreFault.PROTOCOL)
+    return fault_of_words(str(error))
+
+
+def fault_of_words(text: str) -> StoreFault:
+    """Say in one word what an error reply means, by the word it begins with."""
+    return _WORDS.get(text.partition(" ")[0], StoreFault.PROTOCOL)
 
 
 _FAULTS: tuple[tuple[type[BaseException], StoreFault], ...] = (

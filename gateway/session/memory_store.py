@@ -6,6 +6,7 @@ Redis store's, so what is tried here behaves there.
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
@@ -32,6 +33,9 @@ from gateway.session.session import (
 from gateway.session.ticket import Ticket, ticket_name
 
 Monotonic = float
+
+SWEEP = 1.0
+"""Seconds between looks for what a clock has ended."""
 
 
 @dataclass(slots=True)
@@ -63,7 +67,11 @@ class MemoryStore:
         self._tickets: dict[str, Ticket] = {}
         self._ends: list[tuple[Monotonic, Ticket]] = []
         self._revoked: dict[Selector, Instant] = {}
+        self._sweeping: asyncio.Task[None] | None = None
         self._followers: dict[str, tuple[str, Monotonic]] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
     async def find(self, ticket: Ticket) -> Session | None:
         """See `SessionStore`."""
@@ -77,7 +85,7 @@ class MemoryStore:
         """See `SessionStore`."""
         if self._is_revoked(session, session.created_at if begun_at is None else begun_at):
             return False
-        self._sweep()
+        self.sweep()
         self._keep(ticket, session)
         self._cap(session.pseudonym)
         return True
@@ -156,7 +164,19 @@ class MemoryStore:
         """See `SessionStore`: memory is always there."""
 
     async def close(self) -> None:
-        """See `SessionStore`: nothing to let go of."""
+        """See `SessionStore`: nothing to let go of but the sweeping."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.gather(self._sweeping, return_exceptions=True)
+
+    def start(self) -> None:
+        """Sweep every second from now on: who never comes back takes no memory, and her open streams are cut."""
+        self._sweeping = asyncio.get_running_loop().create_task(self._sweep_on())
+
+    async def _sweep_on(self) -> None:
+        while True:
+            self.sweep()
+            await asyncio.sleep(SWEEP)
 
     def peek(self, ticket: Ticket, now: Instant) -> Found | Gone | Unread | Unavailable:
         """See `SessionReader`. Always knows."""
@@ -182,10 +202,6 @@ class MemoryStore:
             kept.watches.add(watch)
         return watch
 
-    def sweep(self) -> None:
-        """End what a clock has ended, and its open streams; called now and then."""
-        self._sweep()
-
     def _keep(self, ticket: Ticket, session: Session) -> _Kept:
         kept = _Kept(ticket, Found(session), self._monotonic() + self._idle)
         self._kept[ticket] = kept
@@ -209,7 +225,8 @@ class MemoryStore:
         for watch in watches:
             watch.on_end()
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
+        """End what a clock has ended, and its open streams."""
         # A heap of moments at which to look again, not of ends: requests move the end, never the heap.
         now = self._monotonic()
         while self._ends and self._ends[0][0] <= now:

@@ -1,60 +1,385 @@
-"""What the listener asks instead of Redis: sessions this worker has read."""
+"""What the listener asks instead of Redis: sessions this worker has read, while it is told of their changes.
+
+The memory and its rules are `cache`; being told is `redis_tracking`; this joins them to a
+`RedisStore`. Three things run beside the requests: the epoch with its heartbeats, the restarting
+of idle clocks, and the watch over open streams.
+
+The heartbeat is a write, sent the way revocations are sent and confirmed the way their news
+come: a server that takes no writes, a tracking connection to yesterday's primary, a network
+that drops what one of the two sends, all end trust within a second. Each beat has a key of
+its own, so that a late answer to an earlier one confirms nothing newer.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from gateway.errors import StoreUnavailableError
+import structlog
+from redis.asyncio import RedisCluster
+from redis.crc import key_slot
+
+from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import Instant
+from gateway.observe.events import Event
+from gateway.redis_client import Kind, RedisOptions, RedisUrl, asking, find_primaries, find_primary
+from gateway.session.cache import Monotonic, SessionCache
 from gateway.session.redis_store import RedisStore
+from gateway.session.redis_tracking import TrackingConnection, track
+from gateway.session.redis_watches import GRACE, Watches
 from gateway.session.session import Found, Gone, Unavailable, Unread, Watch
 from gateway.session.ticket import Ticket, ticket_name
+
+log = structlog.get_logger()
+
+BEAT = 0.25
+"""Seconds between heartbeats: three may be lost before trust is."""
+BEAT_LASTS = 5.0
+"""Seconds a heartbeat's key lives."""
+LOST = 3.0
+"""Seconds without a heartbeat that came back, after which everything is connected anew."""
+TOPOLOGY = 1.0
+"""Seconds between looks at who the primaries are."""
+RETRY = (0.05, 1.0)
+"""Seconds until the next attempt to be told: the first, and the longest."""
+TOUCHES_AT_ONCE = 500
+
+_GONE = Gone()
+_UNAVAILABLE = Unavailable()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Who may change records, and must tell of it: a server, or a primary of a cluster."""
+
+    address: tuple[str, int] | str
+    tag: str = ""
+    """What, hashed by a cluster, lies in one of its slots."""
+
+    @property
+    def id(self) -> str:
+        """Its name among the places."""
+        return self.address if isinstance(self.address, str) else f"{self.address[0]}:{self.address[1]}"
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened so far, for metrics."""
+
+    epochs: int = 0
+    """How often being told began."""
+    lookups: int = 0
+    """Times the store was asked for a ticket."""
+    stale: int = 0
+    """Requests that were let through on a session remembered from before an outage."""
+    unavailable: int = 0
+    """Look-ups the store did not answer."""
 
 
 class CachedReader:
     """A `SessionReader` in front of a `RedisStore`."""
 
-    def __init__(self, store: RedisStore) -> None:
+    def __init__(
+        self,
+        store: RedisStore,
+        cache: SessionCache,
+        url: RedisUrl,
+        options: RedisOptions,
+        *,
+        worker: str,
+        monotonic: Callable[[], Monotonic],
+        stale_for: float = 0.0,
+    ) -> None:
+        """`worker` is a name no other worker of any node has; `monotonic` gives seconds that never step."""
+        self.cache = cache
+        self.counts = Counts()
+        self.watches = Watches(
+            store,
+            monotonic=monotonic,
+            told_until=lambda: cache.trusted_until,
+            grace=max(GRACE, stale_for),
+        )
         self._store = store
-        self._watches: set[asyncio.Task[None]] = set()
+        self._url = url
+        self._options = options
+        self._monotonic = monotonic
+        self._loads: dict[Ticket, asyncio.Task[Found | Gone | Unavailable]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._places: tuple[Place, ...] = ()
+        self._heart = f"{store.prefix}h:{worker}:"
+        self._heart_bytes = self._heart.encode()
+        self._ended_bytes = store.ended_key.encode()
+        opening, closing = store.record_key("\n").encode().split(b"\n")
+        self._record_ends = (opening, closing)
+        self._beats: dict[bytes, tuple[str, TrackingConnection, Monotonic]] = {}
+        self._beat_number = 0
 
-    def peek(self, ticket: Ticket, now: Instant) -> Found | Gone | Unread | Unavailable:  # noqa: ARG002
+    def start(self) -> None:
+        """Begin to be told. Until then, and whenever not, every look-up asks the store."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(work()) for work in (self._run, self._restart_clocks, self.watches.run)]
+
+    async def close(self) -> None:
+        """Stop everything that runs."""
+        running: set[asyncio.Task[Any]] = {*self._tasks, *self._loads.values()}
+        while running:
+            for task in running:
+                task.cancel()
+            # Again until it is heard: the library's cluster client takes a cancellation now and then for an answer.
+            _, running = await asyncio.wait(running, timeout=0.1)
+        self.cache.end()
+
+    @property
+    def trusted(self) -> bool:
+        """Whether memory is believed at this moment."""
+        return self._monotonic() < self.cache.trusted_until
+
+    def peek(self, ticket: Ticket, now: Instant) -> Found | Gone | Unread | Unavailable:
         """See `SessionReader`."""
+        known = self.cache.peek(ticket, now, self._monotonic())
+        if known is not None:
+            return known
+        circuit = self._store.circuit
+        if circuit is not None and circuit.is_open:
+            return self._without_store(ticket, now)
         return Unread(ticket)
 
-    async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:  # noqa: ARG002
+    async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
         """See `SessionReader`."""
-        try:
-            session = await self._store.find(ticket)
-        except StoreUnavailableError:
-            return Unavailable()
-        return Gone() if session is None else Found(session)
+        task = self._loads.get(ticket)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._load(ticket))
+            self._loads[ticket] = task
+            task.add_done_callback(lambda _: self._loads.pop(ticket, None))
+        # Whoever asked first may go away; the others still want the answer.
+        state = await asyncio.shield(task)
+        return self._without_store(ticket, now) if isinstance(state, Unavailable) else state
 
     def watch(self, ticket: Ticket, on_end: Callable[[], None]) -> Watch:
         """See `SessionReader`."""
-        task = asyncio.get_running_loop().create_task(self._follow(ticket_name(ticket), on_end))
-        self._watches.add(task)
-        task.add_done_callback(self._watches.discard)
-        return task
+        return self.watches.add(ticket_name(ticket), on_end)
 
-    async def _follow(self, name: str, on_end: Callable[[], None]) -> None:
+    async def _load(self, ticket: Ticket) -> Found | Gone | Unavailable:
+        self.counts.lookups += 1
+        name = ticket_name(ticket)
+        # The marker stands before the question goes out.
+        marker = self.cache.place(ticket, name, self._monotonic())
+        try:
+            session = await self._store.find(ticket)
+        except StoreUnavailableError:
+            self.cache.give_up(marker)
+            self.counts.unavailable += 1
+            return _UNAVAILABLE
+        except BaseException:
+            self.cache.give_up(marker)
+            raise
+        if session is None:
+            self.cache.keep_unknown(marker)
+            return _GONE
+        found = Found(session)
+        if self._is_told_of(self._store.record_key(name)):
+            self.cache.keep(marker, found)
+        else:
+            self.cache.give_up(marker)
+        return found
+
+    def _without_store(self, ticket: Ticket, now: Instant) -> Found | Unavailable:
+        stale = self.cache.stale(ticket, now, self._monotonic())
+        if stale is None:
+            return _UNAVAILABLE
+        self.counts.stale += 1
+        return stale
+
+    def _is_told_of(self, key: str) -> bool:
+        """Whether the server that answered for this key is one that tells us: a slot may have moved to a new one."""
+        redis = self._store.redis
+        if not isinstance(redis, RedisCluster):
+            return True
+        node = redis.get_node_from_key(key)
+        return node is not None and any(place.address == (node.host, int(node.port)) for place in self._places)
+
+    async def _run(self) -> None:
+        pause = RETRY[0]
         while True:
+            epochs = self.counts.epochs
+            fault = StoreFault.PROTOCOL
             try:
-                left = await self._store.idle_left(name)
-                if left is None:
-                    follower = await self._store.follower(name)
-                    if follower is None:
-                        break
-                    name = follower
-                    continue
-            except StoreUnavailableError:
-                break
-            await asyncio.sleep(min(left, 1.0))
-        on_end()
+                await self._be_told()
+            except StoreUnavailableError as error:
+                fault = error.fault
+            except Exception:
+                log.exception(Event.SESSION_TRACKING_FAILED)
+            log.warning(Event.SESSION_TRACKING_LOST, fault=fault.value)
+            self.watches.all_changed()
+            pause = RETRY[0] if self.counts.epochs > epochs else min(pause * 2, RETRY[1])
+            await asyncio.sleep(pause)
 
-    async def close(self) -> None:
-        """Stop watching."""
-        for task in self._watches:
-            task.cancel()
-        await asyncio.gather(*self._watches, return_exceptions=True)
+    async def _be_told(self) -> None:
+        """Connect, begin an epoch, and keep its heart beating until something is wrong.
+
+        Raises:
+            StoreUnavailableError: what is wrong.
+
+        """
+        # Before anything else, whether it can be written at all: this is also what closes the circuit.
+        await self._store.probe(f"{self._store.prefix}check", BEAT_LASTS)
+        lost: asyncio.Future[StoreFault] = asyncio.get_running_loop().create_future()
+        connections: dict[str, TrackingConnection] = {}
+
+        def on_lost(fault: StoreFault) -> None:
+            # At once, and not when somebody next runs: requests may come first.
+            self.cache.end()
+            if not lost.done():
+                lost.set_result(fault)
+
+        try:
+            places = await self._find_places(None)
+            for place in places:
+                connection = TrackingConnection(self._on_keys, on_lost)
+                connections[place.id] = connection
+                prefixes = (self._store.tracked_prefix, self._heart)
+                await track(connection, place.address, self._url, self._options, prefixes)
+            if await self._find_places(connections) != places:
+                raise StoreUnavailableError(StoreFault.MOVED)
+            if lost.done():
+                raise StoreUnavailableError(lost.result())
+            self._places = places
+            self.cache.begin(frozenset(place.id for place in places))
+            self.counts.epochs += 1
+            self.watches.all_changed()
+            log.info(Event.SESSION_TRACKING_BEGUN, places=len(places))
+            await self._beat(connections, lost)
+        finally:
+            self.cache.end()
+            self._beats.clear()
+            for connection in connections.values():
+                connection.close()
+
+    async def _beat(self, connections: dict[str, TrackingConnection], lost: asyncio.Future[StoreFault]) -> None:
+        begun = looked_at = self._monotonic()
+        while True:
+            await asyncio.gather(*(self._send_beat(place, connections[place.id]) for place in self._places))
+            await asyncio.wait({lost}, timeout=BEAT)
+            if lost.done():
+                raise StoreUnavailableError(lost.result())
+            now = self._monotonic()
+            if now >= max(begun, self.cache.trusted_until) + LOST:
+                raise StoreUnavailableError(StoreFault.TIMEOUT)
+            if now >= looked_at + TOPOLOGY and self._url.kind in (Kind.SENTINEL, Kind.CLUSTER):
+                looked_at = now
+                if await self._find_places(connections) != self._places:
+                    raise StoreUnavailableError(StoreFault.MOVED)
+
+    async def _send_beat(self, place: Place, connection: TrackingConnection) -> None:
+        self._beat_number += 1
+        key = f"{self._heart}{{{place.tag}}}:{self._beat_number}" if place.tag else f"{self._heart}{self._beat_number}"
+        beat = key.encode()
+        self._beats[beat] = (place.id, connection, self._monotonic())
+        try:
+            await self._store.probe(key, BEAT_LASTS)
+        except StoreUnavailableError as error:
+            self._beats.pop(beat, None)
+            # A slow answer is no lost one; `LOST` is the limit.
+            if error.fault is not StoreFault.TIMEOUT:
+                raise
+
+    def _on_keys(self, connection: TrackingConnection, keys: list[bytes] | None) -> None:
+        """Take news in. Must not raise; what is not understood may concern any session."""
+        if keys is None:
+            self._forget()
+            return
+        opening, closing = self._record_ends
+        for key in keys:
+            if key.startswith(self._heart_bytes):
+                beat = self._beats.pop(key, None)
+                if beat is not None and beat[1] is connection:
+                    self.cache.confirm(beat[0], beat[2])
+            elif key.startswith(opening) and key.endswith(closing):
+                name = key[len(opening) : -len(closing)].decode("ascii", "replace")
+                self.cache.invalidate(name)
+                self.watches.changed(name)
+            else:
+                # `ended`, or a key that nobody of us writes.
+                self._forget()
+
+    def _forget(self) -> None:
+        self.cache.forget()
+        self.watches.all_changed()
+
+    async def _find_places(self, connections: dict[str, TrackingConnection] | None) -> tuple[Place, ...]:
+        """Return who the primaries are now."""
+        redis = self._store.redis
+        match self._url.kind:
+            case Kind.UNIX:
+                return (Place(self._url.path),)
+            case Kind.STANDALONE:
+                return (Place(self._url.hosts[0]),)
+            case Kind.SENTINEL:
+                async with asking(self._options.timeout):
+                    return (Place(await find_primary(redis)),)
+            case Kind.CLUSTER:
+                return await self._find_primaries(connections)
+
+    async def _find_primaries(self, connections: dict[str, TrackingConnection] | None) -> tuple[Place, ...]:
+        """Read the cluster's table of slots: once we are connected every primary's own, and they must agree."""
+        redis = self._store.redis
+        async with asking(self._options.timeout):
+            if not connections:
+                return _places(await find_primaries(redis))
+            tables = [await connection.ask("CLUSTER", "SLOTS") for connection in connections.values()]
+        found = {_places(_first_slots(table)) for table in tables}
+        if len(found) != 1:
+            raise StoreUnavailableError(StoreFault.MOVED)
+        return found.pop()
+
+    async def _restart_clocks(self) -> None:
+        """Restart the idle clocks of sessions in use, off the requests' way and many at a time."""
+        while True:
+            await asyncio.sleep(BEAT)
+            due, self.cache.due[:] = list(dict.fromkeys(self.cache.due)), []
+            for first in range(0, len(due), TOUCHES_AT_ONCE):
+                batch = due[first : first + TOUCHES_AT_ONCE]
+                sent_at = self._monotonic()
+                try:
+                    living = await self._store.touch(batch)
+                except StoreUnavailableError:
+                    for ticket in batch:
+                        self.cache.not_touched(ticket, sent_at)
+                    continue
+                for ticket in batch:
+                    if ticket in living:
+                        self.cache.touched(ticket, sent_at)
+                    else:
+                        self.cache.discard(ticket)
+
+
+def _first_slots(table: object) -> dict[tuple[str, int], int]:
+    """Read an answer to `CLUSTER SLOTS`: each primary's address and its first slot."""
+    firsts: dict[tuple[str, int], int] = {}
+    if not isinstance(table, list):
+        raise StoreUnavailableError(StoreFault.PROTOCOL)
+    try:
+        for start, _, (host, port, *_), *_ in sorted(table, key=lambda row: row[0]):
+            firsts.setdefault((host.decode(), int(port)), int(start))
+    except (ValueError, TypeError, AttributeError, IndexError):
+        raise StoreUnavailableError(StoreFault.PROTOCOL) from None
+    return firsts
+
+
+def _places(first_slots: dict[tuple[str, int], int]) -> tuple[Place, ...]:
+    slots = {slot: address for address, slot in first_slots.items()}
+    return tuple(Place(slots[slot], _tag_of(slot)) for slot in sorted(slots))
+
+
+_tags: dict[int, str] = {}
+
+
+def _tag_of(slot: int) -> str:
+    """Return what hashes into a slot."""
+    number = 0
+    while slot not in _tags:
+        _tags.setdefault(key_slot(str(number).encode()), str(number))
+        number += 1
+    return _tags[slot]

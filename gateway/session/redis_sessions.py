@@ -10,14 +10,47 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+import structlog
+
 from gateway.config import SessionSettings
 from gateway.instant import Instant
+from gateway.observe.events import Event
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
+from gateway.session.cache import SessionCache
+from gateway.session.circuit import Circuit
 from gateway.session.memory_store import MemoryStore
 from gateway.session.redis_cache import CachedReader
 from gateway.session.redis_store import RedisStore
 from gateway.session.seal import Secrets
 from gateway.session.session import SessionReader, SessionStore
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsStatus:
+    """How sessions are at a moment, for readiness and metrics."""
+
+    trusted: bool = True
+    """Whether this worker is told of changes, and believes its memory."""
+    store_answers: bool = True
+    """False while the store is left alone because it failed."""
+    remembered: int = 0
+    """Sessions in this worker's memory."""
+    streams: int = 0
+    """Open streams under watch."""
+    epochs: int = 0
+    """How often being told began; more than once means it was lost between."""
+    lookups: int = 0
+    """Tickets the store was asked for."""
+    unavailable: int = 0
+    """Look-ups the store did not answer."""
+    stale: int = 0
+    """Requests let through on memory during an outage, as `stale_for` allows."""
+    unopened: int = 0
+    """Records that did not open: of a retired secret, or tampered with."""
+    outages: int = 0
+    """Times the store was left alone because it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +62,7 @@ class Sessions:
     secrets: Secrets
     close: Callable[[], Awaitable[None]]
     """Stop what runs in the background and let go of every connection."""
+    status: Callable[[], SessionsStatus]
 
 
 async def open_sessions(
@@ -39,11 +73,13 @@ async def open_sessions(
     random: Callable[[int], bytes],
     monotonic: Callable[[], float] = time.monotonic,
     options: RedisOptions | None = None,
+    background: bool = True,
 ) -> Sessions:
     """Open the store the settings name, and return at once: a store that is away is not waited for.
 
     `clock` gives Unix seconds, `random(n)` n random bytes fit for a key. Of `options`
-    the passwords count; the rest is in the settings.
+    the passwords count; the rest is in the settings. Without `background`, as a command line
+    wants it, nothing runs beside the calls: each look-up asks the store, and no stream is watched.
 
     Raises:
         ValueError: the settings contradict themselves; says what would be right.
@@ -51,14 +87,38 @@ async def open_sessions(
     """
     if settings.store == "memory":
         memory = MemoryStore(idle=settings.idle, clock=clock, monotonic=monotonic, per_subject=settings.per_subject)
-        return Sessions(memory, memory, secrets, memory.close)
+        if background:
+            memory.start()
+        return Sessions(memory, memory, secrets, memory.close, lambda: SessionsStatus(remembered=len(memory)))
     options = replace(options or RedisOptions(), ca=settings.ca, timeout=settings.timeout)
-    redis = make_redis(parse_redis_url(settings.store), options)
-    store = RedisStore(redis, secrets, settings, clock=clock, random=random)
-    reader = CachedReader(store)
+    url = parse_redis_url(settings.store)
+    circuit = Circuit() if background else None
+    store = RedisStore(make_redis(url, options), secrets, settings, clock=clock, random=random, circuit=circuit)
+    cache = SessionCache(idle=settings.idle, stale_for=settings.stale_for)
+    reader = CachedReader(
+        store, cache, url, options, worker=random(8).hex(), monotonic=monotonic, stale_for=settings.stale_for
+    )
+    if background:
+        if settings.stale_for > 0:
+            log.warning(Event.SESSIONS_STALE_ALLOWED, seconds=settings.stale_for)
+        reader.start()
 
     async def close() -> None:
         await reader.close()
         await store.close()
 
-    return Sessions(store, reader, secrets, close)
+    def status() -> SessionsStatus:
+        return SessionsStatus(
+            trusted=reader.trusted,
+            store_answers=circuit is None or not circuit.is_open,
+            remembered=len(cache),
+            streams=len(reader.watches),
+            epochs=reader.counts.epochs,
+            lookups=reader.counts.lookups,
+            unavailable=reader.counts.unavailable,
+            stale=reader.counts.stale,
+            unopened=store.unopened,
+            outages=0 if circuit is None else circuit.opened,
+        )
+
+    return Sessions(store, reader, secrets, close, status)

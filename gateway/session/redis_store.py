@@ -29,6 +29,7 @@ from gateway.config import SessionSettings
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import Instant
 from gateway.redis_client import POOL, AnyRedis, asking, close_redis
+from gateway.session.circuit import Circuit
 from gateway.session.seal import NONCE_BYTES, Header, Secrets, read_header, seal, unseal
 from gateway.session.session import (
     CARRY_OVER_SECONDS,
@@ -66,12 +67,15 @@ class RedisStore:
         *,
         clock: Callable[[], Instant],
         random: Callable[[int], bytes],
+        circuit: Circuit | None = None,
         prefix: str = DEFAULT_PREFIX,
     ) -> None:
         """Take a client (`redis_client.make_redis`) and close it with the store.
 
-        `clock` gives Unix seconds; `random(n)` returns n random bytes fit for a nonce.
+        `clock` gives Unix seconds; `random(n)` returns n random bytes fit for a nonce. Whoever brings a
+        `circuit` must `probe` now and then: nothing else closes it again.
         """
+        self.circuit = circuit
         self.redis = redis
         self.prefix = prefix
         self.unopened = 0
@@ -183,7 +187,8 @@ class RedisStore:
             ("GET", self.record_key(name)), ("PTTL", self.idle_key(name)), ("PTTL", self.record_key(name))
         )
         header = None if record is None else read_header(_bytes(record))
-        if header is None or idle <= 0 or whole <= 0:
+        # Less than nothing: Redis has no such clock. Nothing: less than a millisecond is left.
+        if header is None or idle < 0 or whole < 0:
             return None
         (ended,) = await self._ask(("HGETALL", self.ended_key))
         if self._clock() >= header.expires_at or header.created_at <= _ended_at(ended, header.client_id):
@@ -217,6 +222,11 @@ class RedisStore:
         """See `SessionStore`."""
         key = f"{self.prefix}check"
         await self._ask(("SET", key, b"1", "PX", 10_000), ("GET", key))
+
+    async def probe(self, key: str, seconds: float) -> None:
+        """Write a key that lasts for that time, whatever the circuit says: a heartbeat, or a first sign of life."""
+        async with self._in_turn(probing=True):
+            await self.redis.execute_command("SET", key, b"", "PX", _milliseconds(seconds))
 
     async def close(self) -> None:
         """See `SessionStore`."""
@@ -347,7 +357,7 @@ class RedisStore:
         for number, name in enumerate(names):
             record, left = replies[2 * number], replies[2 * number + 1]
             header = None if record is None else read_header(_bytes(record))
-            if header is None or left <= 0 or now >= header.expires_at or not _fits(selector, header):
+            if header is None or left < 0 or now >= header.expires_at or not _fits(selector, header):
                 continue
             if not ended_too and header.created_at <= _ended_at(ended, header.client_id):
                 continue
@@ -380,9 +390,19 @@ class RedisStore:
             return replies
 
     @asynccontextmanager
-    async def _in_turn(self) -> AsyncIterator[None]:
-        async with asking(self._timeout), self._turn:
-            yield
+    async def _in_turn(self, *, probing: bool = False) -> AsyncIterator[None]:
+        circuit = self.circuit
+        if circuit is not None and circuit.is_open and not probing:
+            raise StoreUnavailableError(StoreFault.CIRCUIT_OPEN)
+        try:
+            async with asking(self._timeout), self._turn:
+                yield
+        except StoreUnavailableError as error:
+            if circuit is not None:
+                circuit.failed(error.fault)
+            raise
+        if circuit is not None:
+            circuit.succeeded()
 
     def _follower_key(self, name: str) -> str:
         return f"{self.prefix}n:{{{name}}}"
