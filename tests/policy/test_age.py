@@ -98,7 +98,9 @@ def oracle_first_day(eve: date, counted_from: CountedFrom) -> date:
     return day
 
 
-@pytest.mark.parametrize("born", [date(2004, 2, 29), date(2003, 2, 28), date(2003, 3, 1), date(1999, 12, 31), date(2000, 1, 1)])
+@pytest.mark.parametrize(
+    "born", [date(2004, 2, 29), date(2003, 2, 28), date(2003, 3, 1), date(1999, 12, 31), date(2000, 1, 1)]
+)
 def test_every_age_of_a_life_agrees_with_counting_days(born: date) -> None:
     """The hard birthdays, every age of ninety years, every way of counting."""
     for years, eve in oracle_reached(born):

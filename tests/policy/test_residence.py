@@ -46,7 +46,11 @@ def test_the_table_is_whole() -> None:
 def test_every_check_digit_in_the_files_is_right() -> None:
     """The sixth digit of each row follows from the five before it."""
     folder = Path(sys.modules["gateway.policy.residence"].__file__ or "").parent
-    rows = [line.split("\t") for name in ("municipalities.tsv", "places.tsv") for line in (folder / name).read_text("utf-8").splitlines()]
+    rows = [
+        line.split("\t")
+        for name in ("municipalities.tsv", "places.tsv")
+        for line in (folder / name).read_text("utf-8").splitlines()
+    ]
     codes = [field for row in rows for field in " ".join(row).split() if field.isdigit() and len(field) == 6]
 
     assert len(codes) > 1892 + 67
@@ -55,7 +59,13 @@ def test_every_check_digit_in_the_files_is_right() -> None:
 
 def test_known_codes_are_the_ministrys() -> None:
     """Spot checks against 全国地方公共団体コード as published."""
-    known = {"北海道": "010006", "札幌市": "011002", "東京都渋谷区": "131130", "大阪市": "271004", "札幌市中央区": "011011"}
+    known = {
+        "北海道": "010006",
+        "札幌市": "011002",
+        "東京都渋谷区": "131130",
+        "大阪市": "271004",
+        "札幌市中央区": "011011",
+    }
 
     for name, code in known.items():
         place = find_place(name)
