@@ -161,7 +161,7 @@ class Generation:
             shared.pending,
             shared.sessions.store,
             Terms(prefix=settings.prefix, absolute=settings.sessions.absolute),
-            pseudonym=shared.sessions.secrets.pseudonym,
+            pseudonyms=shared.sessions.secrets.pseudonyms,
             clock=shared.clock,
             random=randomness.token_bytes,
             observer=meter,

@@ -68,7 +68,10 @@ class Check(StrEnum):
     AT_HASH = "at_hash"
     ACR = "acr"
     AUTH_TIME = "auth_time"
-    USERINFO_SHAPE = "userinfo_shape"
+    SID = "sid"
+    EVENTS = "events"
+    JTI = "jti"
+    REPLAYED = "replayed"
     USERINFO_SUBJECT = "userinfo_sub"
     TOKEN_ANSWER = "token_answer"  # noqa: S105 (a name)
     TOKEN_TYPE = "token_type"  # noqa: S105 (a name)
@@ -128,14 +131,14 @@ class Facts:
     troubles: tuple[tuple[Scope, Trouble], ...] = ()
 
 
-def key_id(token: str) -> str | None:
+def key_id(token: str, types: tuple[str, ...] = ("JWT",)) -> str | None:
     """Return the `kid` a token names, unchecked: which key to look for, before anything is believed.
 
     Raises:
         SignInInvalidError: it is not a compact JWS with a header of ours to read.
 
     """
-    return _header(token).kid
+    return _header(token, types).kid
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ class _Header:
     kid: str | None
 
 
-def _header(token: str, typ: str = "JWT") -> _Header:
+def _header(token: str, types: tuple[str, ...] = ("JWT",)) -> _Header:
     if len(token) > LONGEST_TOKEN or _COMPACT.fullmatch(token) is None:
         raise SignInInvalidError(Check.SHAPE)
     try:
@@ -154,8 +157,8 @@ def _header(token: str, typ: str = "JWT") -> _Header:
     # A header that brings its own key, or asks for what we do not know (RFC 7515 section 4.1.11), is not reasoned with.
     if _KEY_REFERENCES & protected.keys():
         raise SignInInvalidError(Check.HEADER)
-    said = protected.get("typ", typ)
-    if not isinstance(said, str) or said.casefold().removeprefix("application/") != typ.casefold():
+    said = protected.get("typ", "JWT")
+    if not isinstance(said, str) or said.casefold().removeprefix("application/") not in map(str.casefold, types):
         raise SignInInvalidError(Check.HEADER)
     alg, kid = protected.get("alg"), protected.get("kid")
     if not isinstance(alg, str) or not isinstance(kid, str | None):
@@ -164,7 +167,7 @@ def _header(token: str, typ: str = "JWT") -> _Header:
 
 
 def verified_claims(
-    token: str, keys: Iterable[VerificationKey], algorithms: tuple[str, ...], *, typ: str = "JWT"
+    token: str, keys: Iterable[VerificationKey], algorithms: tuple[str, ...], *, types: tuple[str, ...] = ("JWT",)
 ) -> Mapping[str, Any]:
     """Return a token's claims once its signature holds under a key of the provider's own.
 
@@ -172,7 +175,7 @@ def verified_claims(
         SignInInvalidError: shape, header, algorithm, key, signature or payload fail.
 
     """
-    header = _header(token, typ)
+    header = _header(token, types)
     # OpenID Connect Core 3.1.3.7, step 7: the algorithm is the one agreed on. The token only says which of them.
     if header.alg not in algorithms or header.alg not in PINNABLE:
         raise SignInInvalidError(Check.ALGORITHM)
@@ -253,13 +256,13 @@ def read_id_token(token: str, keys: Iterable[VerificationKey], expected: Expecte
         raise SignInInvalidError(Check.AUTHORIZED_PARTY)
     # Step 8, a MAC by client secret: never, no such algorithm can be pinned.
     # Step 9: it has not expired.
-    expires = _time(claims.get("exp"), Check.EXPIRED)
+    expires = read_time(claims.get("exp"), Check.EXPIRED)
     if expires <= expected.now - expected.skew:
         raise SignInInvalidError(Check.EXPIRED)
-    if "nbf" in claims and _time(claims["nbf"], Check.NOT_BEFORE) > expected.now + expected.skew:
+    if "nbf" in claims and read_time(claims["nbf"], Check.NOT_BEFORE) > expected.now + expected.skew:
         raise SignInInvalidError(Check.NOT_BEFORE)
     # Step 10: it was issued for this sign-in: neither before it began nor in the future.
-    issued = _time(claims.get("iat"), Check.ISSUED_AT)
+    issued = read_time(claims.get("iat"), Check.ISSUED_AT)
     if not expected.begun_at - expected.skew - 1 <= issued <= expected.now + expected.skew:
         raise SignInInvalidError(Check.ISSUED_AT)
     # Step 11: the nonce is the one of this pending login.
@@ -270,7 +273,7 @@ def read_id_token(token: str, keys: Iterable[VerificationKey], expected: Expecte
     # Step 13: the moment of authentication is none of the future's.
     auth_time = None
     if claims.get("auth_time") is not None:
-        auth_time = _time(claims["auth_time"], Check.AUTH_TIME)
+        auth_time = read_time(claims["auth_time"], Check.AUTH_TIME)
         if auth_time > expected.now + expected.skew:
             raise SignInInvalidError(Check.AUTH_TIME)
     # OpenID Connect Core 3.1.3.8: the access token is the one issued with it. Optional there, required here: the
@@ -278,17 +281,17 @@ def read_id_token(token: str, keys: Iterable[VerificationKey], expected: Expecte
     if not _same_text(claims.get("at_hash"), half_hash(expected.access_token, alg)):
         raise SignInInvalidError(Check.AT_HASH)
     sid = claims.get("sid")
-    return IdToken(_subject(claims.get("sub")), auth_time, acr, sid if isinstance(sid, str) and sid else None)
+    return IdToken(read_subject(claims.get("sub")), auth_time, acr, sid if isinstance(sid, str) and sid else None)
 
 
-def _subject(value: object) -> str:
+def read_subject(value: object) -> str:
     """Return a usable `sub`: it names an account and travels in a header."""
     if not isinstance(value, str) or len(value) > LONGEST_SUBJECT or _SUBJECT.fullmatch(value) is None:
         raise SignInInvalidError(Check.SUBJECT)
     return value
 
 
-def _time(value: object, check: Check) -> Instant:
+def read_time(value: object, check: Check) -> Instant:
     """Return a NumericDate: a number, not its spelling, and one a clock can show."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**40:
         raise SignInInvalidError(check)

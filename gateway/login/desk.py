@@ -39,6 +39,7 @@ from gateway.login.claims import (
 )
 from gateway.login.keys import KeySet
 from gateway.login.login import LONGEST_CODE, TokenAnswer, authorization_url, oauth_error, redirect_uri
+from gateway.login.logout import LOGOUT_TYPES, LogoutExpected, LogoutToken, read_logout_form, read_logout_token
 from gateway.login.pending import (
     SECRET_BYTES,
     Browser,
@@ -59,14 +60,17 @@ from gateway.login.sign_in import (
     Begun,
     Failed,
     FinishOutcome,
+    LoggedOut,
     LoginFailure,
+    LogoutOutcome,
+    LogoutRefused,
     SignedIn,
     SignedOut,
 )
 from gateway.policy.policy import Challenge
 from gateway.portal.visit import Visit
 from gateway.route.route import Route
-from gateway.session.session import ProviderSessions, Session, SessionStore
+from gateway.session.session import ProviderSessions, Session, SessionStore, SubjectSessions
 from gateway.session.ticket import TICKET_BYTES, Ticket, find_cookie, find_ticket, new_ticket, ticket_name
 
 MOST_ROUNDS = 3
@@ -133,20 +137,21 @@ class SignInDesk:
         sessions: SessionStore,
         terms: Terms,
         *,
-        pseudonym: Callable[[str, str], str],
+        pseudonyms: Callable[[str, str], tuple[str, ...]],
         clock: Callable[[], Instant],
         random: Callable[[int], bytes],
         observer: SignInObserver,
     ) -> None:
         """Take clients by `client_id`, and everything else that is not decided here.
 
-        `pseudonym` makes a session's from client and subject; `random` returns that many unguessable bytes.
+        `pseudonyms` makes a session's from client and subject, the one for new sessions first
+        (`Secrets.pseudonyms`); `random` returns that many unguessable bytes.
         """
         self._clients = clients
         self._pending = pending
         self._sessions = sessions
         self._terms = terms
-        self._pseudonym = pseudonym
+        self._pseudonyms = pseudonyms
         self._clock = clock
         self._random = random
         self._observer = observer
@@ -300,7 +305,9 @@ class SignInDesk:
         for scope in sorted(asked - tokens.granted - {Scope.OPENID}):
             self._observer.claim_troubled(scope, Trouble.NOT_GRANTED)
         identity = self._identity(client, login, id_token, facts)
-        provider_session = id_token.sid or tokens.session_state or answer.get("session_state")
+        # Not the callback's own `session_state`: that went through the browser, which could name a stranger's
+        # session there and end it with its own.
+        provider_session = id_token.sid or tokens.session_state
         return await self._keep(visit, login, browser, identity, provider_session)
 
     async def _believe(self, client: Client, metadata: Metadata, tokens: TokenAnswer, login: PendingLogin) -> IdToken:
@@ -360,8 +367,8 @@ class SignInDesk:
             identity=identity,
             created_at=now,
             expires_at=now + self._terms.absolute,
-            pseudonym=self._pseudonym(identity.client_id, identity.subject),
-            provider_session=provider_session_name(identity, provider_session),
+            pseudonym=self._pseudonyms(identity.client_id, identity.subject)[0],
+            provider_session=provider_session_name(identity.client_id, provider_session) if provider_session else None,
         )
         # The ticket changes at sign-in. Were the old one kept, whoever planted it in this browser beforehand
         # would be signed in by somebody else's login.
@@ -408,6 +415,42 @@ class SignInDesk:
                 # The provider's session ends with ours: what else began in it must not live on.
                 ended += await self._sessions.revoke(ProviderSessions(held.provider_session))
         return SignedOut(await self._end_session_url(route) if ended else None, ended)
+
+    async def back_channel_logout(self, route: Route, body: bytes) -> LogoutOutcome:
+        """End what the provider says has ended; see `sign_in.SignIn`."""
+        client = self._clients[route.client_id]
+        try:
+            token = read_logout_form(body)
+            kid = key_id(token, LOGOUT_TYPES)
+            issuer = (await client.provider.metadata()).issuer
+            keys = await client.provider.signing_keys(kid)
+            named = read_logout_token(
+                token,
+                keys,
+                LogoutExpected(
+                    issuer,
+                    client.settings.client_id,
+                    client.settings.id_token_algorithms,
+                    self._clock(),
+                    client.settings.clock_skew,
+                ),
+            )
+            if not await self._pending.spend(f"{client.settings.client_id}\0{named.jti}", self._clock()):
+                return LogoutRefused(Check.REPLAYED)
+            return LoggedOut(await self._end(client.settings.client_id, named))
+        except SignInInvalidError as invalid:
+            return LogoutRefused(invalid.check)
+        except ProviderUnavailableError as error:
+            return LogoutRefused(error.code, 503)
+        except StoreUnavailableError as error:
+            return LogoutRefused(error.code, 503)
+
+    async def _end(self, client_id: str, named: LogoutToken) -> int:
+        if named.sid is not None:
+            name = provider_session_name(client_id, named.sid)
+            return await self._sessions.revoke(ProviderSessions(name))
+        # Every session of the subject, not only the newest: section 2.7.
+        return await self._sessions.revoke(SubjectSessions(self._pseudonyms(client_id, named.subject or "")))
 
     async def _end_session_url(self, route: Route) -> str | None:
         """Return where the provider ends its own session (RP-Initiated Logout 1.0 section 2), if it says."""
@@ -521,9 +564,6 @@ def carry_over(held: Session, session: Session) -> Session:
     return replace(session, identity=merged, expires_at=min(session.expires_at, held.expires_at))
 
 
-def provider_session_name(identity: Identity, said: str | None) -> str | None:
-    """Return the hash a provider's session is known by here, bound to the client and the subject."""
-    if not said:
-        return None
-    parts = (identity.client_id, identity.subject, said[:1024])
-    return sha256(b"sekisho.provider.session.v1:" + "\0".join(parts).encode("utf-8", "replace")).hexdigest()
+def provider_session_name(client_id: str, sid: str) -> str:
+    """Return the hash a provider's session of a client is known by here."""
+    return sha256(b"sekisho.provider.session.v1:" + f"{client_id}\0{sid[:1024]}".encode("utf-8", "replace")).hexdigest()

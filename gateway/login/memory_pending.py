@@ -27,6 +27,7 @@ class MemoryPendingStore:
         self._per_browser = per_browser
         self._kept: dict[str, tuple[Instant, str, PendingLogin | UsedLogin]] = {}
         self._rounds: dict[str, tuple[Instant, Round]] = {}
+        self._spent: dict[str, Instant] = {}
         self._addresses: Counter[str] = Counter()
         self._browsers: dict[str, list[str]] = {}
 
@@ -85,6 +86,14 @@ class MemoryPendingStore:
         ends, made = self._rounds.get(session_name, (0.0, None))
         return made if now < ends else None
 
+    async def spend(self, name: str, now: Instant) -> bool:
+        """See `PendingStore`."""
+        self._forget(now)
+        if name in self._spent:
+            return False
+        self._spent[name] = now + PENDING_SECONDS
+        return True
+
     def _drop(self, name: str) -> None:
         _, share, kept = self._kept.pop(name)
         self._addresses[share] -= 1
@@ -104,3 +113,5 @@ class MemoryPendingStore:
             self._drop(next(iter(self._kept)))
         while self._rounds and next(iter(self._rounds.values()))[0] <= now:
             del self._rounds[next(iter(self._rounds))]
+        while self._spent and next(iter(self._spent.values())) <= now:
+            del self._spent[next(iter(self._spent))]

@@ -181,3 +181,6 @@ class PendingStore(Protocol):
 
     async def find_round(self, session_name: str, now: Instant) -> Round | None:
         """Return which sign-in made a session, if that was within `PENDING_SECONDS`."""
+
+    async def spend(self, name: str, now: Instant) -> bool:
+        """Remember a name that is for one use; True for exactly one caller within `PENDING_SECONDS`."""

@@ -3,6 +3,7 @@
     {prefix}l:s:{<name>}       a pending login, sealed; gone when it is used
     {prefix}l:u:{<name>}       what came of a used one, sealed; who sets it first has used it
     {prefix}l:r:{<name>}       which sign-in made a session, for the loop breaker, sealed
+    {prefix}l:x:{<hash>}       a name that is for one use, and was used
     {prefix}l:{login}:all      names of those that count, by when they end
     {prefix}l:{login}:from     keyed hashes of the addresses that have any
     {prefix}l:{login}:a:<hash> names of one address, {prefix}l:{login}:b:<hash> of one browser
@@ -155,6 +156,11 @@ class RedisPendingStore:
         """See `PendingStore`."""
         sealed = await self._ask("GET", self._key("r", session_name))
         return None if sealed is None else self._open(bytes(sealed), session_name, session_name, Round)
+
+    async def spend(self, name: str, now: Instant) -> bool:  # noqa: ARG002 (Redis has the clock)
+        """See `PendingStore`."""
+        hashed = sha256(b"sekisho.spent.v1:" + name.encode()).hexdigest()
+        return await self._ask("SET", self._key("x", hashed), b"", "PX", _MILLISECONDS, "NX") is not None
 
     async def _ask(self, *command: str | bytes | float) -> bytes | int | None:
         async with asking(self._timeout):

@@ -139,6 +139,25 @@ class SignedOut:
     """How many sessions ended: this one, and those begun in the same provider session."""
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedOut:
+    """The provider's logout token was believed, and these many sessions ended: 200, `Cache-Control: no-store`."""
+
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutRefused:
+    """It was not believed, or could not be checked: `status`, `Cache-Control: no-store`, no detail to the caller."""
+
+    check: str
+    """Our own name of the check that failed, of a closed list: for the log and the metric."""
+    status: int = 400
+
+
+LogoutOutcome = LoggedOut | LogoutRefused
+
+
 class SignIn(Protocol):
     """What the portal holds.
 
@@ -159,6 +178,12 @@ class SignIn(Protocol):
 
     async def sign_out(self, visit: Visit) -> SignedOut:
         """End this browser's session here, and its siblings."""
+
+    async def back_channel_logout(self, route: Route, body: bytes) -> LogoutOutcome:
+        """Answer the provider's POST of `application/x-www-form-urlencoded` (Back-Channel Logout 1.0 section 2.5).
+
+        It comes from the provider and not from a browser: no cookie, no origin and no CSRF check apply.
+        """
 
     def client_jwks(self, route: Route) -> bytes:
         """Return the public JWKS of the App's client as JSON: what the provider verifies our assertions with."""
@@ -188,7 +213,10 @@ __all__ = [
     "Begun",
     "Failed",
     "FinishOutcome",
+    "LoggedOut",
     "LoginFailure",
+    "LogoutOutcome",
+    "LogoutRefused",
     "Route",
     "SignIn",
     "SignedIn",

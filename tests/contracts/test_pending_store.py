@@ -188,6 +188,15 @@ async def test_the_sign_in_that_made_a_session_is_remembered(store: PendingStore
     assert await store.find_round("other", NOON) is None
 
 
+async def test_a_name_for_one_use_is_spent_once(store: PendingStore) -> None:
+    """A replayed logout token is the second."""
+    assert [await store.spend("jti-1", NOON), await store.spend("jti-1", NOON), await store.spend("jti-2", NOON)] == [
+        True,
+        False,
+        True,
+    ]
+
+
 async def test_a_dump_of_the_store_tells_nothing(store: PendingStore, place: Place) -> None:
     """No state, nonce, verifier, target, address or browser secret in any key or value."""
     browser = Browser(random_name(os.urandom(32)))

@@ -146,7 +146,7 @@ async def house() -> AsyncIterator[House]:
         pending,
         sessions,
         Terms("/.sekisho/", 28_800),
-        pseudonym=lambda client, subject: f"p-{client}-{subject}",
+        pseudonyms=lambda client, subject: (f"p-{client}-{subject}",),
         clock=clock,
         random=secrets.token_bytes,
         observer=calls,

@@ -1,0 +1,193 @@
+"""Signing out by the provider's word: each check of Back-Channel Logout 1.0 section 2.6, numbered."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from joserfc import jwt
+
+from gateway.errors import SignInInvalidError
+from gateway.login.claims import Check
+from gateway.login.logout import EVENT, read_logout_form
+from gateway.login.sign_in import LoggedOut, LogoutRefused, SignedIn
+from tests.builders import CLIENT
+from tests.login.conftest import Browser, House, challenge
+
+
+def logout_token(house: House, header: dict[str, Any] | None = None, **changes: Any) -> bytes:
+    """Return the provider's form; None leaves a claim out."""
+    claims: dict[str, Any] = {
+        "iss": house.stand_in.issuer,
+        "aud": CLIENT,
+        "iat": int(time.time()),
+        "exp": int(time.time()) + 120,
+        "jti": f"jti-{time.monotonic_ns()}",
+        "sub": "sub-hanako",
+        "sid": "ss-1",
+        "events": {EVENT: {}},
+        **changes,
+    }
+    said = {name: value for name, value in claims.items() if value is not None}
+    head = {"alg": "ES256", "kid": "p1", "typ": "logout+jwt", **(header or {})}
+    return urlencode({"logout_token": jwt.encode(head, said, house.stand_in.key)}).encode()
+
+
+async def test_a_believed_token_ends_the_session_at_the_provider(house: House) -> None:
+    """Everywhere it was used, by `sid`; another person's stays."""
+    await house.sign_in()
+    ours = house.browser.cookies["__Host-sekisho"]
+    house.browser.cookies.clear()
+    house.stand_in.subject = "sub-taro"
+    house.stand_in.spoil.token = {"session_state": "ss-2"}
+    await house.sign_in()
+
+    outcome = await house.desk.back_channel_logout(house.browser.route, logout_token(house))
+
+    assert outcome == LoggedOut(1)
+    assert await house.sessions.find(ours) is None
+    assert await house.session() is not None
+
+
+async def test_a_token_with_a_subject_alone_ends_all_of_that_subject(house: House) -> None:
+    """Three devices, not only the newest (LOGOUT-021)."""
+    tickets = []
+    for number in range(3):
+        house.browser.cookies.clear()
+        house.stand_in.spoil.token = {"session_state": f"ss-{number}"}
+        await house.sign_in()
+        tickets.append(house.browser.cookies["__Host-sekisho"])
+
+    outcome = await house.desk.back_channel_logout(house.browser.route, logout_token(house, sid=None))
+
+    assert outcome == LoggedOut(3)
+    assert [await house.sessions.find(ticket) for ticket in tickets] == [None, None, None]
+
+
+async def test_a_token_without_a_subject_ends_by_sid(house: House) -> None:
+    """Section 2.4: one of the two is enough."""
+    await house.sign_in()
+
+    assert await house.desk.back_channel_logout(house.browser.route, logout_token(house, sub=None)) == LoggedOut(1)
+
+
+async def test_a_type_is_recommended_and_not_required(house: House) -> None:
+    """Older providers say JWT."""
+    await house.sign_in()
+
+    assert await house.desk.back_channel_logout(house.browser.route, logout_token(house, {"typ": "JWT"})) == LoggedOut(
+        1
+    )
+
+
+_DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("header", "changes", "check"),
+    [
+        pytest.param({"typ": "at+jwt"}, {}, Check.HEADER, id="2.6-1 an access token"),
+        pytest.param({"kid": "made-up"}, {}, Check.KEY, id="2.6-2 another key"),
+        pytest.param({}, {"iss": "https://evil.example"}, Check.ISSUER, id="2.6-3 another issuer"),
+        pytest.param({}, {"aud": "other"}, Check.AUDIENCE, id="2.6-3 another audience"),
+        pytest.param({}, {"aud": ["other"]}, Check.AUDIENCE, id="2.6-3 other audiences"),
+        pytest.param({}, {"iat": None}, Check.ISSUED_AT, id="2.6-3 LOGOUT-011 no iat"),
+        pytest.param({}, {"iat": int(time.time()) - _DAY}, Check.ISSUED_AT, id="2.6-3 LOGOUT-013 a day old"),
+        pytest.param({}, {"iat": int(time.time()) + _DAY}, Check.ISSUED_AT, id="2.6-3 of tomorrow"),
+        pytest.param({}, {"exp": int(time.time()) - 60}, Check.EXPIRED, id="2.6-3 expired"),
+        pytest.param({}, {"sub": None, "sid": None}, Check.SUBJECT, id="2.6-4 names nobody"),
+        pytest.param({}, {"sub": 12}, Check.SUBJECT, id="2.6-4 a number"),
+        pytest.param({}, {"sid": ["ss-1"]}, Check.SID, id="2.6-4 a list of sessions"),
+        pytest.param({}, {"sid": ""}, Check.SID, id="2.6-4 an empty session"),
+        pytest.param({}, {"events": {"http://evil.example/e": {}}}, Check.EVENTS, id="2.6-5 LOGOUT-010 other event"),
+        pytest.param({}, {"events": None}, Check.EVENTS, id="2.6-5 no event"),
+        pytest.param({}, {"events": {EVENT: True}}, Check.EVENTS, id="2.6-5 not an object"),
+        pytest.param({}, {"nonce": "n"}, Check.NONCE, id="2.6-6 a nonce"),
+        pytest.param({}, {"jti": None}, Check.JTI, id="2.6-7 LOGOUT-012 no jti"),
+        pytest.param({}, {"jti": "j" * 300}, Check.JTI, id="2.6-7 a jti too long"),
+    ],
+)
+async def test_a_token_that_does_not_hold_ends_nothing(
+    house: House, header: dict[str, Any], changes: dict[str, Any], check: Check
+) -> None:
+    """And the first check it fails is named."""
+    await house.sign_in()
+
+    outcome = await house.desk.back_channel_logout(house.browser.route, logout_token(house, header, **changes))
+
+    assert outcome == LogoutRefused(check)
+    assert await house.session() is not None
+
+
+async def test_an_id_token_is_no_logout_token(house: House) -> None:
+    """It names a person and is signed by the right key, and would end her session for whoever saw it."""
+    await house.sign_in()
+    token = house.stand_in.id_token({"nonce": "n"}, "at")
+
+    outcome = await house.desk.back_channel_logout(house.browser.route, urlencode({"logout_token": token}).encode())
+
+    assert outcome == LogoutRefused(Check.EVENTS)
+    assert await house.session() is not None
+
+
+async def test_a_token_is_for_one_use(house: House) -> None:
+    """Replayed, it ends nobody's next session."""
+    await house.sign_in()
+    body = logout_token(house)
+    first = await house.desk.back_channel_logout(house.browser.route, body)
+    house.clock.ahead = 1
+    assert isinstance(await house.sign_in(challenge(rule="again")), SignedIn)
+
+    second = await house.desk.back_channel_logout(house.browser.route, body)
+
+    assert first == LoggedOut(1)
+    assert second == LogoutRefused(Check.REPLAYED)
+    assert await house.session() is not None
+
+
+async def test_a_provider_that_is_down_is_asked_to_come_again(house: House) -> None:
+    """503, not 400: what cannot be checked is not refused for good."""
+    await house.stand_in.stop()
+
+    outcome = await house.desk.back_channel_logout(house.browser.route, logout_token(house))
+
+    assert outcome == LogoutRefused("provider_unavailable", 503)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"logout_token",
+        b"token=a.b.c",
+        b"logout_token=a.b.c&logout_token=a.b.c",
+        b"logout_token=%FF&x",
+        b"\xff=1",
+        b"logout_token=" + b"a" * 40_000,
+    ],
+)
+def test_a_form_without_exactly_one_token_is_refused(body: bytes) -> None:
+    """LOGOUT-020: two tokens are nobody's word."""
+    with pytest.raises(SignInInvalidError) as refused:
+        read_logout_form(body)
+
+    assert refused.value.check == Check.SHAPE
+
+
+async def test_a_browser_cannot_name_its_provider_session(house: House) -> None:
+    """A `session_state` that went through the browser joins nobody's session."""
+    await house.sign_in()
+    victim = house.browser.cookies["__Host-sekisho"]
+    attacker = Browser(house.browser.route)
+    house.stand_in.subject = "sub-eve"
+    house.stand_in.spoil.token = {"session_state": None}
+    house.browser = attacker
+    query = house.stand_in.authorize(await house.begin(), session_state="ss-1")
+    await house.finish(query)
+
+    signed_out = await house.desk.sign_out(attacker.visit())
+
+    assert signed_out.ended == 1
+    assert await house.sessions.find(victim) is not None
