@@ -11,6 +11,7 @@ A `Listener` has the connections of one worker: it counts them, turns their cloc
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import secrets
@@ -38,6 +39,9 @@ log = structlog.get_logger()
 
 LINGER_TIME = 2.0
 """Seconds a refused client may go on sending into the void before we hang up (RFC 9112 section 9.6)."""
+
+LAST_REQUEST = 1.0
+"""Seconds a kept-alive connection has, when we drain, to send what may be on its way already; its answer closes it."""
 
 LINGER_BYTES = 1024 * 1024
 """Bytes it may send meanwhile."""
@@ -587,10 +591,14 @@ class Listener:
         """Accept nothing more, let what is going on end, and return how many had to be cut after `timeout` seconds."""
         for server in self._servers:
             server.close()
-        self.close_idle()
+        self.draining = True
         left = 0
         try:
             async with asyncio.timeout(timeout):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_REQUEST):
+                        await self._empty.wait()
+                self.close_idle()
                 await self._empty.wait()
         except TimeoutError:
             left = len(self._connections)
