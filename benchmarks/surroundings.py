@@ -1,13 +1,15 @@
 """What every peer is measured in: one upstream, one Redis, one provider, all on the load's core.
 
-The upstream is nginx, answering from memory. It shares its core with the load, which costs every
-peer the same; where that makes the load the limit and not the peer, the `busy` column says so.
+The upstream is nginx, answering from memory; behind it, for uploads and WebSockets, a sink. It
+shares its core with the load, which costs every peer the same; where that makes the load the limit
+and not the peer, the `busy` column says so.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,19 +34,23 @@ http {{
     keepalive_requests 1000000000;
     keepalive_timeout 300s;
     client_max_body_size 0;
+    map $http_upgrade $hop {{ default upgrade; '' ''; }}
+    upstream sink {{ server 127.0.0.1:{sink}; keepalive 64; }}
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         default_type text/plain;
         location / {{ return 200 "{body}"; }}
         location = /told {{ return 200 "$http_x_verified_subject"; }}
         location /files/ {{ alias {folder}/files/; sendfile on; tcp_nopush on; }}
-        location /taken {{
-            client_body_buffer_size 64k;
-            proxy_request_buffering off;
+        location /sink/ {{
             proxy_http_version 1.1;
-            proxy_pass http://127.0.0.1:{port}/sink;
+            proxy_request_buffering off;
+            proxy_buffering off;
+            proxy_read_timeout 300s;
+            proxy_set_header Connection $hop;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_pass http://sink;
         }}
-        location /sink {{ return 200 "taken"; }}
     }}
 }}
 """
@@ -66,9 +72,9 @@ def surroundings(folder: Path) -> Iterator[Surroundings]:
     """Start upstream and Redis for the length of a block."""
     folder.chmod(0o755)
     (folder / "files").mkdir()
-    upstream, redis = free_port(), free_port()
+    upstream, redis, sink = free_port(), free_port(), free_port()
     config = folder / "upstream.conf"
-    config.write_text(_UPSTREAM.format(folder=folder, port=upstream, body=BODY))
+    config.write_text(_UPSTREAM.format(folder=folder, port=upstream, sink=sink, body=BODY))
     redis_command = [
         find("redis-server"),
         "--bind",
@@ -80,7 +86,10 @@ def surroundings(folder: Path) -> Iterator[Surroundings]:
         "--appendonly",
         "no",
     ]
+    environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+    sink_command = [sys.executable, "-m", "benchmarks.sink", str(sink)]
     with (
+        running("sink", sink_command, core=LOAD_CORE, folder=folder, ready=sink, environment=environment),
         running("upstream", [find("nginx"), "-c", str(config)], core=LOAD_CORE, folder=folder, ready=upstream),
         running("redis", redis_command, core=LOAD_CORE, folder=folder, ready=redis),
     ):

@@ -1,0 +1,136 @@
+"""What is measured beside the small GET: bodies, WebSockets, idle connections, delay at half load, growth.
+
+Each case returns rows for the table and the JSON; a figure is named with its unit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
+
+from benchmarks import clients, load, small
+from benchmarks.peer import Peer, Running
+from benchmarks.peers.sekisho import Sekisho
+from benchmarks.surroundings import Surroundings
+
+MIB = 1 << 20
+GIB = 1 << 30
+_BODY_CONNECTIONS = 8
+_SOCKETS = 32
+_OPEN_LOOP_CONNECTIONS = 256
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One peer's figures in one case."""
+
+    case: str
+    peer: str
+    figures: Mapping[str, float]
+
+
+def bodies(peer: Running, around: Surroundings, *, rounds: int, seconds: float) -> dict[str, float]:
+    """Carry bodies of 1 MiB and 1 GiB both ways; how much memory that takes, too."""
+    for name, size in (("1m", MIB), ("1g", GIB)):
+        path = around.folder / "files" / name
+        if not path.exists():
+            with path.open("wb") as file:
+                # Without blocks on disk: it is read as zeros, at the speed of memory.
+                file.truncate(size)
+    mebibytes = load.run(
+        peer.program,
+        peer.port,
+        "/files/1m",
+        peer.headers,
+        seconds=seconds,
+        folder=around.folder,
+        connections=_BODY_CONNECTIONS,
+    )
+    before = peer.program.resident_bytes()
+    down, up = [], []
+    most = before
+    for _ in range(rounds):
+        down.append(clients.download(peer.port, "/files/1g", peer.headers, GIB))
+        most = max(most, peer.program.resident_bytes())
+        up.append(clients.upload(peer.port, "/sink/1g", peer.headers, around.folder / "files" / "1g"))
+        most = max(most, peer.program.resident_bytes())
+    return {
+        "1 MiB answers/s": mebibytes.rate,
+        "1 GiB down, MiB/s": 1024 / median(down),
+        "1 GiB up, MiB/s": 1024 / median(up),
+        "more memory, MiB": (most - before) / MIB,
+    }
+
+
+def websocket(peer: Running, around: Surroundings, *, rounds: int, seconds: float) -> dict[str, float]:
+    """Send messages of 125 bytes and wait for their echo, on 32 WebSockets."""
+    del around
+    rates, costs = [], []
+    for _ in range(rounds):
+        before = peer.program.cpu_seconds()
+        count = clients.messages(peer.port, "/sink/ws", peer.headers, connections=_SOCKETS, seconds=seconds)
+        rates.append(count / seconds)
+        costs.append((peer.program.cpu_seconds() - before) / max(count, 1) * 1e6)
+    return {"messages/s": median(rates), "µs CPU a message": median(costs)}
+
+
+def idle(peer: Running, around: Surroundings, *, connections: int) -> dict[str, float]:
+    """Hold connections that have made one request each and now say nothing."""
+    del around
+    before = peer.program.resident_bytes()
+    with clients.idle_connections(peer.port, "/", peer.headers, connections):
+        each = (peer.program.resident_bytes() - before) / connections
+    return {"connections": connections, "KiB each": each / 1024}
+
+
+def delay(peer: Running, around: Surroundings, *, full: float, rounds: int, seconds: float) -> dict[str, float]:
+    """Send half of what the peer can take, on schedule; what it adds to asking the upstream directly."""
+    rate = full / 2
+    added: dict[str, list[float]] = {"p50": [], "p99": [], "p999": []}
+    for _ in range(rounds):
+        seen = clients.open_loop(
+            peer.port, "/", peer.headers, rate=rate, seconds=seconds, connections=_OPEN_LOOP_CONNECTIONS
+        )
+        plain = clients.open_loop(
+            around.upstream, "/", peer.headers, rate=rate, seconds=seconds, connections=_OPEN_LOOP_CONNECTIONS
+        )
+        for name, delays in added.items():
+            delays.append((getattr(seen, name) - getattr(plain, name)) * 1000)
+    return {
+        "requests/s": rate,
+        "added p50, ms": median(added["p50"]),
+        "added p99, ms": median(added["p99"]),
+        "added p99.9, ms": median(added["p999"]),
+    }
+
+
+def growth(around: Surroundings, *, rounds: int, seconds: float) -> list[Row]:
+    """Measure the gateway as its configuration grows: 1 to 1,000 Apps, 1 to 500 rules."""
+    sizes = [(1, 1), (1, 20), (1, 500), (100, 20), (1000, 20)]
+    rows = []
+    for apps, rules in sizes:
+        peer = Sekisho(rules=rules, apps=apps, name=f"sekisho-{apps}-apps-{rules}-rules")
+        (result,) = small.measure([peer], around, rounds=rounds, seconds=seconds)
+        figures = {"Apps": apps, "rules": rules, "requests/s": result.rate, "µs CPU a request": result.cpu}
+        rows.append(Row("growth", peer.name, figures))
+    return rows
+
+
+def each(
+    case: str, peers: Sequence[Peer], around: Surroundings, measure: Callable[[Running, str], Mapping[str, float]]
+) -> list[Row]:
+    """Run one case for each peer, one after the other, alone on its core."""
+    rows = []
+    for peer in peers:
+        with peer.run(around) as up:
+            rows.append(Row(case, peer.name, measure(up, peer.name)))
+    return rows
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return one case's rows as a table."""
+    names = list(rows[0].figures)
+    lines = [f"{rows[0].case:<28}" + "".join(f"{name:>20}" for name in names)]
+    lines += [f"  {row.peer:<26}" + "".join(f"{row.figures[name]:>20,.1f}" for name in names) for row in rows]
+    return "\n".join(lines)
