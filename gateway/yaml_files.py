@@ -597,6 +597,8 @@ class _Builder:
         if root is None or root == Scalar("", root.where):
             self._mistakes.add(Where(self._file), Phrase("the file is empty", "ファイルが空です"))
             return None
+        if isinstance(root, Scalar) and root.plain and "：" in root.text:
+            self.slipped = True
         return root
 
     def _where(self, event: Event) -> Where:

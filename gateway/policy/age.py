@@ -113,7 +113,7 @@ _UNKNOWN = Answer(Truth.UNKNOWN)
 
 
 @lru_cache(maxsize=4096)
-def _answer(  # noqa: PLR0913 - plain values hash in a tenth of the time the objects take
+def _answer(
     at_least: int | None,
     below: int | None,
     counted_from: str,

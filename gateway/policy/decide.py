@@ -143,7 +143,7 @@ class FittingRule:
         refused: list[Condition] = []
         for condition in self._required:
             truth, holds = condition.test.ask(at)
-            until = holds if holds < until else until
+            until = min(until, holds)
             if truth is Truth.NO:
                 refused.append(condition)
             elif truth is Truth.UNKNOWN:
@@ -185,7 +185,7 @@ class FittingRule:
                 value = fact(person, at)
             elif test is not None:
                 truth, holds = test.ask(at)
-                until = holds if holds < until else until
+                until = min(until, holds)
                 value = "yes" if truth is Truth.YES else "no" if truth is Truth.NO else None
             if value is not None:
                 told.append((name, value))
@@ -358,7 +358,7 @@ class CompiledPolicy:
         for position, number in enumerate(candidates):
             if plain[number]:
                 return self._rules[number]
-            # The first rule with a `when` or a `query`: the request itself is looked at, up to the rule that needs no look.
+            # A rule with a `when` or a `query`: the request is looked at, up to the first rule that needs no look.
             last = next((index for index, other in enumerate(candidates) if plain[other]), len(candidates))
             return self._choose(inbound, now, candidates[position : last + 1])
         return None

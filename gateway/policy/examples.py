@@ -15,10 +15,10 @@ from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
 from gateway.listen.target import Target
-from gateway.policy.conditions import Listed, Surroundings
+from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy, no_rule_fits
 from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit, Policy, Reason, ReasonKind, Verdict
-from gateway.policy.subject_code import subject_code
+from gateway.policy.subject_code import fold_code, subject_code
 from gateway.yaml_files import Language, Where
 
 EXAMPLE_CLIENT = "198.51.100.1"
@@ -87,7 +87,6 @@ class Example:
     switches: tuple[str, ...] = ()
     entries: int = 0
     """Entries of the rule's limit so far."""
-    listed: tuple[str, ...] = ()
     told: Mapping[str, str] | None = None
     """Names and values, `nothing` for what must not be told; `{}`: nothing at all; `None`: not looked at."""
     where: Where = field(default=Where(""), compare=False)
@@ -133,13 +132,12 @@ class Outcome:
 
 def surroundings_of(policy: Policy, example: Example) -> Surroundings:
     """Return the world of one example: its switches are on, the lists as they are."""
-    lists: Mapping[str, Mapping[str, Listed]] = policy.lists
-    if example.listed and example.who is not None:
-        code = subject_code(EXAMPLE_CLIENT_ID, example.who.subject)
-        lists = {
-            key: {**entries, code: Listed(code)} if any(key.endswith(name) for name in example.listed) else entries
-            for key, entries in policy.lists.items()
-        }
+    lists = policy.lists
+    code = None if example.who is None else fold_code(example.who.subject)
+    if example.who is not None and code is not None:
+        # The author knows people by the codes on her list: such a subject is whoever bears the code.
+        own = subject_code(EXAMPLE_CLIENT_ID, example.who.subject)
+        lists = {key: {**entries, own: entries[code]} if code in entries else entries for key, entries in lists.items()}
     return Surroundings({name: float("inf") for name in example.switches}, lists)
 
 

@@ -301,9 +301,8 @@ class _PolicyReader(Reader):
         names: list[str] = []
         if require_entry is not None:
             self._no_test_in_place(require_entry.value)
-            for scalar in self.listed(require_entry.value, Phrase("names of conditions", "条件の名前")):
-                if self._known(scalar):
-                    names.append(scalar.text)
+            written = self.listed(require_entry.value, Phrase("names of conditions", "条件の名前"))
+            names += [scalar.text for scalar in written if self._known(scalar)]
         return None, tuple(dict.fromkeys(names))
 
     def _no_test_in_place(self, node: Node) -> None:

@@ -14,7 +14,7 @@ from gateway.policy.examples import EXAMPLE_CLIENT, EXAMPLE_SUBJECT, NOTHING, Ex
 from gateway.policy.parse_values import Reader, day_of, duration_of
 from gateway.yaml_files import Items, Mistakes, Node, Phrase, Scalar, Table, did_you_mean, unknown_key
 
-_KEYS = ("title", "at", "who", "signed_in", "from", "switch", "listed", "entries", "request", "expect", "told")
+_KEYS = ("title", "at", "who", "signed_in", "from", "switch", "entries", "request", "expect", "told")
 _WHO = ("subject", "name", "address", "birthdate", "gender")
 _EXAMPLE = Phrase("an example", "例")
 
@@ -61,13 +61,9 @@ class ExampleReader(Reader):
             if entries_node is None
             else self.number(entries_node, Phrase("a number of entries", "回数"), 0, 1_000_000)
         )
-        switches, listed = (
-            () if (value := table.get(key)) is None else tuple(scalar.text for scalar in self.listed(value, what))
-            for key, what in (
-                ("switch", Phrase("a switch", "スイッチの名前")),
-                ("listed", Phrase("the file of a subject list", "一覧のファイル名")),
-            )
-        )
+        switch_node = table.get("switch")
+        what = Phrase("a switch", "スイッチの名前")
+        switches = () if switch_node is None else tuple(scalar.text for scalar in self.listed(switch_node, what))
         told_node = table.get("told")
         told = None if told_node is None else self._tell(told_node)
         if len(self.mistakes) > before or request is None or expect is None or at is None:
@@ -86,7 +82,6 @@ class ExampleReader(Reader):
             client=client,
             switches=switches,
             entries=entries or 0,
-            listed=listed,
             told=told,
             where=table.where,
         )
@@ -245,12 +240,18 @@ def moment_of(text: str) -> Instant | None:
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=TOKYO)).timestamp()
 
 
+_BIRTHDATE = re.compile(r"(\d{4})(?:[-/](\d{1,2}|\?\?)(?:[-/](\d{1,2}|\?\?))?|(\d{2})(\d{2}))?", re.ASCII)
+
+
 def birthdate_of(text: str) -> Birthdate | None:
     """Return a birthdate; a month or a day that is missing, `00` or `??` is unknown."""
-    match = re.fullmatch(r"(\d{4})(?:[-/]?(\d{1,2}|\?\?)(?:[-/]?(\d{1,2}|\?\?))?)?", text, re.ASCII)
+    match = _BIRTHDATE.fullmatch(text)
     if match is None:
         return None
-    month, day = (None if part is None or part in {"??", "00"} else int(part) for part in (match[2], match[3]))
+    month, day = (
+        None if part is None or part in {"??", "00"} else int(part)
+        for part in (match[2] or match[4], match[3] or match[5])
+    )
     try:
         return Birthdate(int(match[1]), month, day)
     except ValueError:

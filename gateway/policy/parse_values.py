@@ -41,7 +41,12 @@ class Reader:
 
     def expected(self, node: Node, what: Phrase, remedy: Phrase | None = None) -> None:
         """Note that something else belongs here; where a full-width slip is the reason, that is what is said."""
-        if isinstance(node, Scalar) and node.plain and node.text[:1] in "｛［「" and note_slips(node, self.mistakes):
+        if (
+            isinstance(node, Scalar)
+            and node.plain
+            and re.search("[：｛｝［］「]", node.text)
+            and note_slips(node, self.mistakes)
+        ):
             return
         found = kind_of(node)
         said = Phrase(f"expected {what.en}, found {found.en}", f"{what.ja}を書くところに{found.ja}があります")
@@ -222,7 +227,7 @@ class Reader:
         match = re.fullmatch(r"(\d{1,2}):(\d{2})", text, re.ASCII)
         if text == "24:00":
             return time(0, 0)
-        if match is None or int(match[1]) > 23 or int(match[2]) > 59:  # noqa: PLR2004 - hours and minutes of a clock
+        if match is None or int(match[1]) > 23 or int(match[2]) > 59:
             remedy = Phrase("write it as `9:00`", "`9:00` のように書いてください")
             found = Phrase(f"`{text}` is not a time of day", f"`{text}` は時刻ではありません")
             self.mistakes.add(node.where, found, remedy)

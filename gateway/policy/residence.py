@@ -22,7 +22,7 @@ from unicodedata import normalize
 from gateway.policy.policy import Truth
 
 Code = str
-"""The first digits of a 全国地方公共団体コード: 2 for a prefecture, 5 for a municipality, a ward or a designated city."""
+"""The first digits of a 全国地方公共団体コード: 2 for a prefecture, 5 for any other place."""
 
 _FOLDS = str.maketrans(
     {

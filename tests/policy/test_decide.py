@@ -1,0 +1,390 @@
+"""What a policy says of a request: the first fitting rule, one challenge for all, and nothing unknown passes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.identity import Birthdate, Gender, Identity, Scope
+from gateway.instant import Instant
+from gateway.policy.conditions import Surroundings
+from gateway.policy.decide import CompiledPolicy, Decision, no_rule_fits
+from gateway.policy.examples import make_inbound
+from gateway.policy.parse import parse_policy
+from gateway.policy.parse_examples import moment_of
+from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit, Policy, ReasonKind
+from gateway.yaml_files import Mistakes
+
+NOW = moment_of("2026-11-23 12:00") or 0.0
+
+HEAD = """\
+policy: p
+purpose: {ja: 予約のため}
+conditions:
+  adult: {age: {at_least: 18}, if_not: {ja: 18歳以上}}
+  child: {not: adult}
+  here: {residence: {in: [東京都渋谷区]}}
+  either: {any: [adult, here]}
+  office: {network: [192.0.2.0/24]}
+  open: {dates: {from: 2026-12-01, until: 2026-12-10}}
+  opening: {dates: {hours: {from: 9:00, until: 17:00}}}
+  emergency: {switch: disaster}
+  away: {not: office}
+  closed: {all: [open, away]}
+rules:
+"""
+
+
+def policy_of(*rules: str) -> Policy:
+    mistakes = Mistakes()
+    policy = parse_policy(HEAD + "".join(f"  - {{{rule}}}\n" for rule in rules), mistakes)
+    assert policy is not None, mistakes.say()
+    return policy
+
+
+def person(asked: frozenset[Scope] = frozenset(Scope), ago: float = 0, **facts: object) -> Identity:
+    return Identity("client", "subject", NOW - ago, asked, **facts)  # type: ignore[arg-type]
+
+
+ADULT = person(birthdate=Birthdate(1986, 4, 1), address="東京都渋谷区神南1-1-1", name="山田　太郎", gender=Gender.MALE)
+
+
+def decide(
+    policy: Policy,
+    who: Identity | None = None,
+    now: Instant = NOW,
+    *,
+    request: str = "GET /",
+    client: str = "198.51.100.1",
+    switches: tuple[str, ...] = (),
+) -> Decision:
+    method, _, target = request.partition(" ")
+    path, mark, query = target.partition("?")
+    compiled = CompiledPolicy(policy, Surroundings(dict.fromkeys(switches, inf)))
+    inbound = make_inbound(method, path, query if mark else None, client)
+    rule = compiled.fitting(inbound, now)
+    return Decision(no_rule_fits(), now) if rule is None else rule.decide(inbound, who, now)
+
+
+def reasons(decision: Decision) -> list[tuple[ReasonKind, str]]:
+    assert isinstance(decision.verdict, Deny)
+    return [(reason.kind, reason.name) for reason in decision.verdict.reasons]
+
+
+def test_the_first_rule_that_fits_is_the_rule() -> None:
+    """A later rule is not asked, however generous; none that fits is a no."""
+    policy = policy_of("name: a, match: {path: /tax}, allow: nobody", "name: b, match: {path: /**}, allow: everyone")
+
+    assert reasons(decide(policy, request="GET /tax")) == [(ReasonKind.NOBODY_ALLOWED, "a")]
+    assert isinstance(decide(policy, request="GET /tax/").verdict, Permit)
+    assert reasons(decide(policy_of("name: a, match: {path: /x}, allow: everyone"))) == [(ReasonKind.NO_RULE, "")]
+
+
+def test_before_sign_in_one_challenge_asks_for_all_the_rule_can_need() -> None:
+    """Conditions, and what they are made of, and what is told."""
+    decision = decide(policy_of("name: r, require: [either], disclose: [subject, name, age]"))
+
+    assert isinstance(decision.verdict, Challenge)
+    assert decision.verdict.reason is ChallengeReason.SIGN_IN
+    assert decision.verdict.scopes == {Scope.OPENID, Scope.BIRTHDATE, Scope.ADDRESS, Scope.NAME}
+    assert decision.verdict.purpose == {"ja": "予約のため"}
+    assert decision.verdict.needs_notice
+
+
+def test_what_is_already_no_is_refused_before_anybody_signs_in() -> None:
+    """Nobody touches a card for nothing; what is merely unknown is no reason yet."""
+    assert reasons(decide(policy_of("name: r, require: [adult, open]"))) == [(ReasonKind.CONDITION_NO, "open")]
+
+
+def test_what_was_asked_and_not_given_is_refused_and_not_asked_again() -> None:
+    """Unknown is never a yes, and never a second challenge."""
+    policy = policy_of("name: r, require: [adult]")
+
+    assert reasons(decide(policy, person())) == [(ReasonKind.CONDITION_UNKNOWN, "adult")]
+    assert reasons(decide(policy, person(birthdate=Birthdate(2008)))) == [(ReasonKind.CONDITION_UNKNOWN, "adult")]
+    assert reasons(decide(policy_of("name: r, require: [child]"), person())) == [
+        (ReasonKind.CONDITION_UNKNOWN, "child")
+    ]
+
+
+def test_what_has_not_been_asked_is_a_step_up_that_keeps_what_was() -> None:
+    """Were the earlier facts not asked for again, two rules would read the card by turns."""
+    asked = frozenset({Scope.OPENID, Scope.GENDER})
+
+    verdict = decide(policy_of("name: r, require: [adult]"), person(asked)).verdict
+
+    assert isinstance(verdict, Challenge)
+    assert verdict.reason is ChallengeReason.MORE_FACTS
+    assert verdict.scopes == {Scope.OPENID, Scope.GENDER, Scope.BIRTHDATE}
+
+
+def test_a_step_up_that_cannot_help_is_a_refusal() -> None:
+    """Her birthdate cannot be read; asking for her name would end in the same no."""
+    asked = frozenset({Scope.OPENID, Scope.BIRTHDATE})
+
+    decision = decide(policy_of("name: r, require: [adult], disclose: [name]"), person(asked))
+
+    assert reasons(decision) == [(ReasonKind.CONDITION_UNKNOWN, "adult")]
+
+
+def test_one_of_two_is_asked_for_where_the_other_is_unreadable() -> None:
+    """`any` can still become a yes."""
+    asked = frozenset({Scope.OPENID, Scope.BIRTHDATE})
+
+    verdict = decide(policy_of("name: r, require: [either]"), person(asked)).verdict
+
+    assert isinstance(verdict, Challenge)
+    assert verdict.reason is ChallengeReason.MORE_FACTS
+
+
+def test_a_no_names_every_reason() -> None:
+    """What is no first, what stays unknown behind it, each with its sentence."""
+    decision = decide(policy_of("name: r, require: [here, adult, open]"), person(birthdate=Birthdate(2010, 1, 1)))
+
+    assert reasons(decision) == [
+        (ReasonKind.CONDITION_NO, "adult"),
+        (ReasonKind.CONDITION_NO, "open"),
+        (ReasonKind.CONDITION_UNKNOWN, "here"),
+    ]
+    assert isinstance(decision.verdict, Deny)
+    assert decision.verdict.reasons[0].sentence == {"ja": "18歳以上"}
+
+
+def test_only_what_is_disclosed_is_told() -> None:
+    """Facts as text, conditions as yes or no, in the order written, nothing else."""
+    policy = policy_of(
+        "name: r, allow: signed_in, disclose: [here, child, name, prefecture, municipality, municipality_code, town, "
+        "age, birthdate, gender, signed_in_at, subject]"
+    )
+
+    verdict = decide(policy, ADULT).verdict
+
+    assert isinstance(verdict, Permit)
+    assert verdict.identity is ADULT
+    assert dict(verdict.told) == {
+        "here": "yes",
+        "child": "no",
+        "name": "山田　太郎",
+        "prefecture": "東京都",
+        "municipality": "渋谷区",
+        "municipality_code": "131130",
+        "town": "神南",
+        "age": "40",
+        "birthdate": "1986-04-01",
+        "gender": "male",
+        "signed_in_at": "2026-11-23T12:00:00+09:00",
+        "subject": "subject",
+    }
+    assert [name for name, _ in verdict.told][:2] == ["here", "child"]
+
+
+def test_what_is_not_known_is_absent() -> None:
+    """Not given, unreadable, partly unknown: no header, and no challenge."""
+    policy = policy_of("name: r, allow: signed_in, disclose: [subject, name, birthdate, age, town, here, adult]")
+
+    verdict = decide(policy, person(birthdate=Birthdate(1980), address="府中市1")).verdict
+
+    assert isinstance(verdict, Permit)
+    assert dict(verdict.told) == {"subject": "subject", "adult": "yes"}
+
+
+def test_a_rule_open_to_everyone_asks_nobody_and_tells_of_those_signed_in() -> None:
+    """Without a session nothing is told; with one, what she has given."""
+    policy = policy_of("name: r, allow: everyone, disclose: [subject, name]")
+    rule = CompiledPolicy(policy).rules[0]
+
+    assert (rule.public, rule.needs_session, rule.scopes) == (True, True, frozenset())
+    assert decide(policy).verdict == Permit(rule.id, None)
+    told = decide(policy, person(frozenset({Scope.OPENID}))).verdict
+    assert isinstance(told, Permit)
+    assert told.told == (("subject", "subject"),)
+    assert not CompiledPolicy(policy_of("name: r, allow: everyone")).rules[0].needs_session
+
+
+def test_an_old_sign_in_is_asked_again() -> None:
+    """Fresh at the very second, too old behind it, kept no longer than it is fresh."""
+    policy = policy_of("name: r, allow: signed_in, signed_in_within: 5m")
+
+    fresh = decide(policy, person(ago=299))
+    assert isinstance(fresh.verdict, Permit)
+    assert fresh.valid_until == NOW + 1
+    assert isinstance(decide(policy, person(ago=300)).verdict, Permit)
+    stale = decide(policy, person(ago=301)).verdict
+    assert isinstance(stale, Challenge)
+    assert (stale.reason, stale.fresh_within) == (ChallengeReason.TOO_LONG_AGO, 300)
+
+
+def test_a_refusal_comes_before_a_question_of_freshness() -> None:
+    """Signing in again would end in the same no."""
+    policy = policy_of("name: r, require: [adult], signed_in_within: 5m")
+
+    assert reasons(decide(policy, person(ago=900, birthdate=Birthdate(2010, 1, 1)))) == [
+        (ReasonKind.CONDITION_NO, "adult")
+    ]
+
+
+def test_when_finds_another_rule() -> None:
+    """A switch, a network: what needs no person chooses the rule."""
+    policy = policy_of("name: now, when: emergency, allow: everyone", "name: later, require: [here]")
+
+    assert isinstance(decide(policy, switches=("disaster",)).verdict, Permit)
+    assert isinstance(decide(policy).verdict, Challenge)
+
+
+def test_a_when_that_cannot_be_told_refuses() -> None:
+    """Going on to the next rule would take "cannot be told" for a no."""
+    policy = policy_of("name: shut, when: away, allow: nobody", "name: open, allow: everyone")
+
+    assert reasons(decide(policy, client="")) == [(ReasonKind.CONDITION_UNKNOWN, "away")]
+    assert isinstance(decide(policy, client="192.0.2.7").verdict, Permit)
+
+
+def test_a_rule_for_nobody_says_its_page() -> None:
+    """Its words, its status, and until when."""
+    policy = policy_of("name: r, when: closed, allow: nobody, say: {ja: 休止中, status: 503, retry_after: end}")
+    now = moment_of("2026-12-09 18:00") or 0.0
+
+    verdict = decide(policy, now=now).verdict
+
+    assert isinstance(verdict, Deny)
+    assert (verdict.status, verdict.retry_after) == (503, 30 * 3600)
+    assert verdict.reasons[0].sentence == {"ja": "休止中"}
+
+
+def test_a_named_parameter_that_comes_twice_is_400() -> None:
+    """Nobody can say which of the two the application reads."""
+    policy = policy_of("name: a, match: {query: {action: view}}, allow: everyone", "name: b, allow: nobody")
+
+    assert isinstance(decide(policy, request="GET /?action=view").verdict, Permit)
+    assert reasons(decide(policy, request="GET /?action=edit")) == [(ReasonKind.NOBODY_ALLOWED, "b")]
+    twice = decide(policy, request="GET /?action=view&action=edit")
+    assert reasons(twice) == [(ReasonKind.AMBIGUOUS_QUERY, "")]
+    assert isinstance(twice.verdict, Deny)
+    assert twice.verdict.status == 400
+
+
+def test_a_verdict_on_the_request_itself_is_not_kept() -> None:
+    """The next request can come from another address."""
+    decision = decide(policy_of("name: r, require: [office]"), client="192.0.2.7", who=ADULT)
+
+    assert isinstance(decision.verdict, Permit)
+    assert decision.valid_until == NOW
+
+
+def test_another_snapshot_makes_other_rules() -> None:
+    """What was kept under the old rule's object is void when a switch turns."""
+    policy = CompiledPolicy(policy_of("name: r, when: emergency, allow: everyone"))
+
+    turned = policy.within(Surroundings({"disaster": inf}))
+
+    assert turned.rules[0] is not policy.rules[0]
+    assert policy.fitting(make_inbound("GET", "/"), NOW) is None
+    assert turned.fitting(make_inbound("GET", "/"), NOW) is turned.rules[0]
+
+
+def test_what_a_policy_needs_and_tells_is_known_beforehand() -> None:
+    """The union for `ask: once`, and every name that can be told, for stripping."""
+    policy = CompiledPolicy(
+        policy_of(
+            "name: a, match: {path: /a}, allow: everyone, disclose: [gender, here]",
+            "name: b, require: [adult], disclose: [here, subject]",
+        )
+    )
+
+    assert policy.scopes == {Scope.OPENID, Scope.BIRTHDATE, Scope.ADDRESS}
+    assert policy.disclosed == ("gender", "here", "subject")
+    assert len(policy.version) == 16
+
+
+def test_case_can_be_ignored_where_the_application_does() -> None:
+    """The App's paths arrive in lower case, and so must the patterns be."""
+    policy = policy_of("name: a, match: {path: /Admin/**}, allow: nobody", "name: b, allow: everyone")
+    inbound = make_inbound("GET", "/admin/x")
+
+    careful = CompiledPolicy(policy, ignore_case=True).fitting(inbound, NOW)
+
+    assert careful is not None
+    assert careful.id.rule == "a"
+
+
+BIRTHDATES = st.one_of(
+    st.none(),
+    st.dates().filter(lambda day: 1900 < day.year < 2027).map(lambda day: Birthdate(day.year, day.month, day.day)),
+    st.integers(1900, 2026).map(Birthdate),
+)
+PEOPLE = st.one_of(
+    st.none(),
+    st.builds(
+        lambda asked, born, address, ago: Identity(
+            "client",
+            "subject",
+            NOW - ago,
+            frozenset({Scope.OPENID, *asked}),
+            birthdate=born if Scope.BIRTHDATE in asked else None,
+            address=address if Scope.ADDRESS in asked else None,
+        ),
+        st.frozensets(st.sampled_from(Scope)),
+        BIRTHDATES,
+        st.sampled_from([None, "", "東京都渋谷区神南1-1-1", "埼玉県川口市青木2-1-1", "府中市1"]),
+        st.integers(0, 900),
+    ),
+)
+NAMES = ["adult", "child", "here", "either", "office", "open", "opening", "emergency", "away", "closed"]
+MOMENTS = st.integers(-40 * 1440, 40 * 1440).map(lambda minutes: NOW + minutes * 60.0)
+CLIENTS = st.sampled_from(["192.0.2.7", "198.51.100.1", ""])
+SWITCHES = st.sampled_from([(), ("disaster",)])
+EVERY = policy_of("name: r, require: [adult], disclose: [age, here, child]")
+
+
+def requiring(names: list[str]) -> Policy:
+    return replace(EVERY, rules=(replace(EVERY.rules[0], require=tuple(names)),))
+
+
+@given(
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True),
+    st.sampled_from(NAMES),
+    PEOPLE,
+    MOMENTS,
+    CLIENTS,
+    SWITCHES,
+)
+def test_one_more_condition_never_lets_anybody_in(
+    names: list[str], more: str, who: Identity | None, now: Instant, client: str, switches: tuple[str, ...]
+) -> None:
+    """Whoever passes the longer list passes the shorter one; nobody passes while a condition is not a yes."""
+    fewer = decide(requiring(names), who, now, client=client, switches=switches).verdict
+    longer = decide(requiring([*names, more]), who, now, client=client, switches=switches).verdict
+
+    if isinstance(longer, Permit):
+        assert isinstance(fewer, Permit)
+    if isinstance(fewer, Deny):
+        assert isinstance(longer, Deny)
+
+
+@given(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True), PEOPLE, MOMENTS, CLIENTS, SWITCHES)
+def test_a_verdict_holds_until_it_says(
+    names: list[str], who: Identity | None, now: Instant, client: str, switches: tuple[str, ...]
+) -> None:
+    """The same person, address and switches hear the same until `valid_until`, midnights and birthdays included."""
+    policy = requiring(names)
+
+    verdict, until = decide(policy, who, now, client=client, switches=switches)
+
+    assert until >= now
+    end = min(until, now + 400 * 86_400.0)
+    for share in (0.1, 0.5, 0.9, 0.999_999):
+        later = now + (end - now) * share
+        assert decide(policy, who, later, client=client, switches=switches).verdict == verdict
+
+
+@pytest.mark.parametrize("asked", [frozenset({Scope.OPENID}), frozenset(Scope)])
+def test_nobody_signed_in_is_never_permitted_where_a_person_is_required(asked: frozenset[Scope]) -> None:
+    """A permit of such a rule always names whom it is for."""
+    for names in (["adult"], ["child"], ["here"], ["either"]):
+        assert not isinstance(decide(requiring(names)).verdict, Permit)
+        verdict = decide(requiring(names), person(asked)).verdict
+        assert not isinstance(verdict, Permit)
