@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.commands import policy
+from gateway.commands import keys, policy
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, language
 from gateway.yaml_files import Mistakes
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 
 app.add_typer(policy.app)
+app.add_typer(keys.app)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,81 @@
+"""`sekisho keys …`: the keys we sign with, in files that only their owner reads.
+
+The same commands make the client's keys and the assertion's; the two are never one file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from gateway.commands.terminal import EXIT_USERS
+from gateway.login.jwcrypto_keys import is_private, load_keys, new_key, retire_key, rotate_keys
+from gateway.login.keys import KeySetError
+
+app = typer.Typer(name="keys", help="Make, rotate and publish signing keys.", no_args_is_help=True)
+
+KeyFile = Annotated[Path, typer.Argument(help="A JWKS file with private members.", metavar="KEYS.jwks")]
+
+
+@contextmanager
+def _telling(file: Path) -> Iterator[None]:
+    """Turn what is wrong with a key file into a sentence and exit 2."""
+    try:
+        yield
+    except (KeySetError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        typer.echo(f"{file}: {reason}", err=True)
+        raise typer.Exit(EXIT_USERS) from None
+
+
+@app.command()
+def new(
+    file: KeyFile,
+    algorithm: Annotated[Literal["ES256", "RS256"], typer.Option("--alg", help="What the key signs with.")] = "ES256",
+) -> None:
+    """Add a key to the file, or begin one (mode 0600). It is published at once; it signs only where it is the first."""
+    with _telling(file):
+        key = new_key(file, algorithm)
+        signs = load_keys(file).signing.kid == key.kid
+    typer.echo(f"{key.kid}\t{key.alg}\t{'signs' if signs else 'published; let it sign with `keys rotate`'}")
+
+
+@app.command("list")
+def list_keys(file: KeyFile) -> None:
+    """Show each key's kid, algorithm and role; never a private member."""
+    with _telling(file):
+        keys = load_keys(file)
+        others_can_read = not is_private(file)
+    for key in keys.keys:
+        typer.echo(f"{key.kid}\t{key.alg}\t{'signs' if key is keys.signing else 'published'}")
+    if others_can_read:
+        typer.echo(f"{file}: others can read it; `chmod 600 {file}`", err=True)
+        raise typer.Exit(EXIT_USERS)
+
+
+@app.command()
+def jwks(file: KeyFile) -> None:
+    """Print the public JWKS, as it is registered with the provider; private members are never printed."""
+    with _telling(file):
+        typer.echo(load_keys(file).public_jwks().decode())
+
+
+@app.command()
+def rotate(file: KeyFile) -> None:
+    """Let the newest key sign. The old one stays published until `retire`; SIGHUP makes the gateway read the file."""
+    with _telling(file):
+        typer.echo(f"{rotate_keys(file).kid}\tsigns")
+
+
+@app.command()
+def retire(
+    file: KeyFile, kid: Annotated[str, typer.Argument(help="The key to remove; it must not be the one that signs.")]
+) -> None:
+    """Remove a key that no longer signs."""
+    with _telling(file):
+        retire_key(file, kid)
+    typer.echo(f"{kid}\tretired")
