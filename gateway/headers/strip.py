@@ -65,9 +65,10 @@ def outbound_head(inbound: Inbound, route: Route, identity_lines: bytes) -> byte
     parts += (
         b"\r\nX-Forwarded-For: ",
         inbound.client.encode(),
-        b"\r\nX-Forwarded-Proto: ",
-        inbound.scheme.encode(),
-        b"\r\nX-Forwarded-Host: ",
+        # The public origin's scheme, which the application builds its links with: not that of the hop before us.
+        b"\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: "
+        if route.app.secure
+        else b"\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ",
         host,
         b"\r\nX-Request-Id: ",
         inbound.request_id.encode(),
