@@ -147,7 +147,7 @@ def test_what_was_not_given_is_unknown_and_not_turns_it_into_nothing_else() -> N
 
 
 YES, NO, UNKNOWN = Switch("on"), Switch("off"), InNetwork(())
-LEAVES = st.sampled_from([YES, NO, UNKNOWN])
+LEAVES: st.SearchStrategy[Test] = st.sampled_from([YES, NO, UNKNOWN])
 TREES: st.SearchStrategy[Test] = st.recursive(
     LEAVES,
     lambda inner: st.one_of(
@@ -169,11 +169,17 @@ def test_the_leaves_are_the_three_values() -> None:
     assert [says(leaf) for leaf in (YES, NO, UNKNOWN)] == [Truth.YES, Truth.NO, Truth.UNKNOWN]
 
 
+def both(*tests: Test) -> Test:
+    return AllOf(("",) * len(tests), tests)
+
+
+def either(*tests: Test) -> Test:
+    return AnyOf(("",) * len(tests), tests)
+
+
 @given(TREES, TREES, TREES)
 def test_kleenes_laws_hold(a: Test, b: Test, c: Test) -> None:
     """Order, grouping, doubling, De Morgan, distribution; and `not not` is nothing."""
-    both, either = (lambda *t: AllOf(("",) * len(t), t)), (lambda *t: AnyOf(("",) * len(t), t))
-
     assert says(both(a, b)) is says(both(b, a))
     assert says(either(a, b)) is says(either(b, a))
     assert says(both(a, both(b, c))) is says(both(a, b, c))
@@ -221,7 +227,7 @@ def test_each_test_says_what_it_depends_on() -> None:
     )
 
     assert needs.scopes == {Scope.BIRTHDATE, Scope.ADDRESS}
-    assert (needs.person, needs.request, needs.clock, needs.lists) == (True, True, True, {"l"})
+    assert (needs.person, needs.request, needs.clock, needs.lists) == (True, True, True, frozenset({"l"}))
     assert not needs_of(AnyOf(("", ""), (Dates(), Switch("x")))).person
 
 

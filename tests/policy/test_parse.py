@@ -67,7 +67,7 @@ def test_a_policy_is_what_it_says() -> None:
     assert found.match.query == {"action": {"reserve", "book"}}
     assert found.signed_in_within == 300
     assert found.limit is not None
-    assert (found.limit.once, found.limit.times, found.limit.statuses) == (Once.FISCAL_YEAR, 3, {302, 303})
+    assert (found.limit.once, found.limit.times, found.limit.statuses) == (Once.FISCAL_YEAR, 3, frozenset({302, 303}))
     assert found.disclose == ("subject", "name", "adult")
     assert (found.keep_form, found.audit, found.purpose) == (True, True, {"ja": "予約のため"})
     assert policy.conditions["adult"].test == Age(AgeRange(18))
