@@ -42,6 +42,7 @@ from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
 from gateway.observe.thread_access_log import AccessLog
 from gateway.portal.aiohttp_portal import Behind, make_portal
 from gateway.portal.visits import VisitTable
+from gateway.rates import Rate
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -110,6 +111,8 @@ class Generation:
                 form_origins=self._form_origins,
                 observer=shared.metrics,
                 prefix=settings.prefix,
+                begins=Rate(settings.rates.sign_ins_per_address, settings.rates.sign_ins),
+                callbacks=Rate(settings.rates.callbacks_per_address, settings.rates.callbacks),
                 clock=shared.clock,
             )
         )

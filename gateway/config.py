@@ -254,6 +254,20 @@ class AppSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RateSettings:
+    """How often a worker lets something be done in a minute before it answers 429."""
+
+    sign_ins_per_address: int = 600
+    """Sign-ins begun from one address (of IPv6: one /64). A library or a mobile carrier is one address for many."""
+    sign_ins: int = 12_000
+    """Sign-ins begun from all addresses."""
+    callbacks_per_address: int = 600
+    """Answers of the provider brought back by browsers of one address."""
+    callbacks: int = 12_000
+    """Answers of the provider brought back by all browsers."""
+
+
+@dataclass(frozen=True, slots=True)
 class LimitSettings:
     """The store of a policy's limits, which must neither evict nor forget."""
 
@@ -291,6 +305,8 @@ class Settings:
     """Path under which our own pages live on every App's host."""
     traffic: Limits = Limits()
     """Limits and clocks of the byte path."""
+    rates: RateSettings = RateSettings()
+    """How often sign-ins may be tried."""
     limits: LimitSettings = LimitSettings()
     """Where a policy's `limit` is counted."""
     assertion: AssertionSettings = AssertionSettings()

@@ -1,20 +1,37 @@
-"""The management listener: metrics and health, for those who operate the gateway, never for the public.
+"""The management listener: metrics, health and sessions, for those who operate the gateway, never for the public.
 
-It is bound to an address of its own and serves no page. Health says one word to whoever asks;
-which check failed is in the answer's body, with no address or secret in it.
+It is bound to an address of its own and serves no page. Health says one word to whoever asks; which
+check failed is in the answer's body, with no address or secret in it. The sessions API lists and
+ends sessions for whoever has a named token (`operators`), and every use of it is an event.
+A selector goes into the body of a POST, never into a URL: it may name a person.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Protocol, assert_never
 
+import msgspec
 import structlog
 from aiohttp import hdrs, web
 
 from gateway.errors import GatewayError
+from gateway.identity import NOT_TOLD
+from gateway.instant import tokyo_time
 from gateway.observe.events import Event
+from gateway.portal.operators import Operators
+from gateway.session.session import (
+    AllSessions,
+    ClientSessions,
+    Listed,
+    OneSession,
+    ProviderSessions,
+    Selector,
+    SubjectSessions,
+)
 
 CHECK_SECONDS = 2.0
 """Seconds a check of readiness may take; probes usually wait no longer."""
@@ -22,18 +39,24 @@ CHECK_SECONDS = 2.0
 Check = Callable[[], Awaitable[None]]
 """Returns when all is well, raises when it is not."""
 
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 _log = structlog.get_logger()
 
 
 def make_management(
-    *, metrics: Callable[[], Awaitable[bytes]], alive: Mapping[str, Check], ready: Mapping[str, Check]
+    *,
+    metrics: Callable[[], Awaitable[bytes]],
+    alive: Mapping[str, Check],
+    ready: Mapping[str, Check],
+    sessions: SessionControl | None = None,
 ) -> web.Application:
     """Return the application.
 
     `metrics` returns Prometheus's text format. `alive` are the checks of `/livez`: a process that fails one
-    should be replaced. `ready` are those of `/readyz`: one that fails should get no new requests.
+    should be replaced. `ready` are those of `/readyz`: one that fails should get no new requests. Without
+    `sessions` there is no sessions API.
     """
 
     async def serve_metrics(_request: web.Request) -> web.Response:
@@ -49,7 +72,187 @@ def make_management(
     app.router.add_get("/metrics", serve_metrics)
     app.router.add_get("/livez", livez)
     app.router.add_get("/readyz", readyz)
+    if sessions is not None:
+        api = _SessionsApi(sessions)
+        app.router.add_post("/sessions/list", api.list)
+        app.router.add_post("/sessions/revoke", api.revoke)
     return app
+
+
+class Sessions(Protocol):
+    """What of a `SessionStore` the API uses."""
+
+    def sessions(self, selector: Selector) -> AsyncIterator[Listed]:
+        """List sessions."""
+
+    async def revoke(self, selector: Selector) -> int:
+        """End sessions, now and everywhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionControl:
+    """What the sessions API stands on."""
+
+    store: Sessions
+    operators: Callable[[], Operators]
+    """Returns who may use it now; read anew after a reload."""
+    pseudonyms: Callable[[str, str], tuple[str, ...]]
+    """Returns every pseudonym of a client's subject: `Secrets.pseudonyms`."""
+    provider_session: Callable[[str, str], str]
+    """Returns the name a client's provider session (`sid`) is known by here."""
+
+
+class _Asked(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The body of a request. Exactly one way of naming sessions: everybody's are named by `all: true` alone."""
+
+    session: str | None = None
+    """A session's name, as a listing shows it."""
+    pseudonym: str | None = None
+    client: str | None = None
+    """Alone: all of the client's. With `subject` or `sid`: that person's, or that provider session's."""
+    subject: str | None = None
+    sid: str | None = None
+    all: bool = False
+    reason: str = ""
+    """Why, for the audit; required to end sessions."""
+
+
+class _SessionsApi:
+    """Lists and ends sessions for people with a token."""
+
+    def __init__(self, control: SessionControl) -> None:
+        self._control = control
+        self._decoder = msgspec.json.Decoder(_Asked)
+
+    async def list(self, request: web.Request) -> web.StreamResponse:
+        """Answer one JSON object a line, as they are found: there may be very many. No claim is in any.
+
+        The last line is `{"count": …}`, or `{"error": …}` where the store went away in the middle: a list
+        without a last line is half a list.
+        """
+        operator, asked, selector = await self._admitted(request)
+        found = aiter(self._control.store.sessions(selector))
+        # The first one before the head, so that a store that is away is a 503.
+        listed = await anext(found, None)
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/jsonl", **_HEADERS})
+        await response.prepare(request)
+        count = 0
+        last: dict[str, object]
+        try:
+            while listed is not None:
+                await response.write(msgspec.json.encode(_told(listed)) + b"\n")
+                count += 1
+                listed = await anext(found, None)
+            last = {"count": count}
+        except GatewayError as error:
+            last = {"error": error.code}
+        await response.write(msgspec.json.encode(last) + b"\n")
+        await response.write_eof()
+        _log.info(Event.SESSIONS_LISTED, operator=operator, reason=asked.reason, count=count, **_named(selector))
+        return response
+
+    async def revoke(self, request: web.Request) -> web.StreamResponse:
+        """End sessions and say how many there were."""
+        operator, asked, selector = await self._admitted(request)
+        if not asked.reason.strip():
+            return _refused(HTTPStatus.BAD_REQUEST, "say a `reason`: it goes into the audit")
+        ended = await self._control.store.revoke(selector)
+        _log.info(Event.SESSIONS_REVOKED, operator=operator, reason=asked.reason, ended=ended, **_named(selector))
+        return web.json_response({"ended": ended})
+
+    async def _admitted(self, request: web.Request) -> tuple[str, _Asked, Selector]:
+        """Return who asks, and for which sessions.
+
+        Raises:
+            _RefusedError: nobody we know, or nothing we understand.
+
+        """
+        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        operator = self._control.operators().who(token.strip()) if scheme.lower() == "bearer" else None
+        if operator is None:
+            _log.warning(Event.MANAGEMENT_REFUSED, address=str(request.remote or ""))
+            raise _RefusedError(HTTPStatus.UNAUTHORIZED, "show a named token")
+        # A browser cannot send this type to another site unasked.
+        if request.content_type != "application/json":
+            raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send `application/json`")
+        try:
+            asked = self._decoder.decode(await request.read())
+        except msgspec.MsgspecError as error:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, "the body is not what docs/operations.md describes") from error
+        selector = self._selector(asked)
+        if selector is None:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, "name sessions in exactly one way")
+        return operator, asked, selector
+
+    def _selector(self, asked: _Asked) -> Selector | None:
+        """Return what the body names, if it is exactly one thing; an empty name names nothing."""
+        match asked:
+            case _Asked(session=str(name), pseudonym=None, client=None, subject=None, sid=None, all=False) if name:
+                return OneSession(name)
+            case _Asked(session=None, pseudonym=str(name), client=None, subject=None, sid=None, all=False) if name:
+                return SubjectSessions((name,))
+            case _Asked(session=None, pseudonym=None, client=str(client), subject=None, sid=None, all=False) if client:
+                return ClientSessions(client)
+            case _Asked(
+                session=None, pseudonym=None, client=str(client), subject=str(subject), sid=None, all=False
+            ) if client and subject:
+                return SubjectSessions(self._control.pseudonyms(client, subject))
+            case _Asked(session=None, pseudonym=None, client=str(client), subject=None, sid=str(sid), all=False) if (
+                client and sid
+            ):
+                return ProviderSessions(self._control.provider_session(client, sid))
+            case _Asked(session=None, pseudonym=None, client=None, subject=None, sid=None, all=True):
+                return AllSessions()
+            case _:
+                return None
+
+
+class _RefusedError(Exception):
+    """The API does not do it. The words go to whoever asked."""
+
+    def __init__(self, status: HTTPStatus, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+        self.words = words
+
+
+def _told(listed: Listed) -> dict[str, object]:
+    """Return what an operator sees of a session: when, whose by pseudonym, of which client."""
+    return {
+        "session": listed.name,
+        "client": listed.client_id,
+        "pseudonym": listed.pseudonym,
+        "created_at": tokyo_time(listed.created_at).isoformat(timespec="seconds"),
+        "authenticated_at": None
+        if listed.authenticated_at == NOT_TOLD
+        else tokyo_time(listed.authenticated_at).isoformat(timespec="seconds"),
+        "expires_at": tokyo_time(listed.expires_at).isoformat(timespec="seconds"),
+        "idle_left": round(listed.idle_left),
+    }
+
+
+def _named(selector: Selector) -> dict[str, object]:
+    """Return what the audit says of which sessions: pseudonyms and names of ours, never a subject."""
+    match selector:
+        case OneSession(name):
+            return {"selector": "session", "session": name}
+        case SubjectSessions(pseudonyms):
+            return {"selector": "subject", "pseudonym": pseudonyms[0]}
+        case ProviderSessions():
+            return {"selector": "provider_session"}
+        case ClientSessions(client_id):
+            return {"selector": "client", "client_id": client_id}
+        case AllSessions():
+            return {"selector": "all"}
+        case _:
+            assert_never(selector)
+
+
+def _refused(status: HTTPStatus, words: str) -> web.Response:
+    response = web.json_response({"error": words}, status=status)
+    if status is HTTPStatus.UNAUTHORIZED:
+        response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+    return response
 
 
 @web.middleware
@@ -62,8 +265,12 @@ async def _plain_headers(
         response = web.Response(status=refused.status, text=f"{refused.reason}\n")
         if hdrs.ALLOW in refused.headers:
             response.headers[hdrs.ALLOW] = refused.headers[hdrs.ALLOW]
-    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    except _RefusedError as refused:
+        response = _refused(refused.status, refused.words)
+    except GatewayError as error:
+        response = _refused(HTTPStatus(error.status), error.code)
+    if not response.prepared:
+        response.headers.update(_HEADERS)
     return response
 
 

@@ -30,6 +30,9 @@ from gateway.login.sign_in import (
     AlreadySignedIn,
     Begun,
     Failed,
+    LoggedOut,
+    LoginFailure,
+    LogoutRefused,
     SignedIn,
     SignIn,
     is_prefetch,
@@ -37,6 +40,7 @@ from gateway.login.sign_in import (
 from gateway.observe.events import Event
 from gateway.observe.redact import where_it_failed
 from gateway.policy.policy import Deny, Permit
+from gateway.policy.subject_code import show_code, subject_code
 from gateway.portal import pages
 from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages
 from gateway.portal.asked import Start, next_start, person_of, start_for
@@ -55,6 +59,7 @@ from gateway.portal.visit import (
     Visit,
 )
 from gateway.portal.visits import VisitTable
+from gateway.rates import Rate
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, SessionState, Unavailable, Unread
@@ -119,10 +124,12 @@ class Behind:
     observer: SignInObserver
     prefix: str
     """Begins and ends with `/`."""
+    begins: Rate
+    """How many sign-ins may be begun."""
+    callbacks: Rate
+    """How many callbacks may be answered."""
     assertion_jwks: Callable[[Route], bytes] | None = None
     """Returns the public keys of the assertion, where there are any."""
-    person_code: Callable[[Route, str], str] | None = None
-    """Returns the code of a subject that a person reads out at a counter."""
     clock: Callable[[], Instant] = time.time
 
 
@@ -137,6 +144,7 @@ def make_portal(behind: Behind) -> web.Application:
     app.router.add_get(f"{prefix}callback", portal.callback, allow_head=False)
     app.router.add_get(f"{prefix}logout", portal.logout_page)
     app.router.add_post(f"{prefix}logout", portal.logout_form)
+    app.router.add_post(f"{prefix}backchannel-logout", portal.back_channel_logout)
     app.router.add_get(f"{prefix}signed-out", portal.signed_out)
     app.router.add_get(prefix + END_OF_TAB, portal.signed_in)
     app.router.add_get(f"{prefix}me", portal.me)
@@ -158,7 +166,8 @@ class Portal:
         self._form_origins = behind.form_origins
         self._observer = behind.observer
         self._prefix = behind.prefix
-        self._person_code = behind.person_code
+        self._begins = behind.begins
+        self._callbacks = behind.callbacks
         self._clock = behind.clock
         self._pages = Pages(behind.prefix)
 
@@ -242,6 +251,8 @@ class Portal:
         visit = request[_VISIT]
         if is_prefetch(visit.inbound.headers):
             return _not_ahead_of_time()
+        if (wait := self._callbacks.take(visit.inbound.client, self._clock())) is not None:
+            return await self._sign_in_failed(visit, Failed(LoginFailure.TOO_MANY, retry_after=wait))
         outcome = await self._sign_in.finish(visit, visit.inbound.target.query)
         route = visit.route
         match outcome:
@@ -293,6 +304,25 @@ class Portal:
         self._expire_application_cookies(response, visit)
         return response
 
+    async def back_channel_logout(self, request: web.Request) -> web.StreamResponse:
+        """End what the provider says has ended (OpenID Connect Back-Channel Logout 1.0 section 2.5).
+
+        Told to a provider in one word: whoever else tries learns nothing of why it failed.
+        """
+        visit = request[_VISIT]
+        if request.content_type != "application/x-www-form-urlencoded":
+            raise web.HTTPBadRequest
+        outcome = await self._sign_in.back_channel_logout(visit.route, await request.read())
+        match outcome:
+            case LoggedOut(ended):
+                self._tell(visit, "logged_out_by_provider", sessions=ended)
+                return web.Response(status=HTTPStatus.OK)
+            case LogoutRefused(check, status):
+                self._tell(visit, "logout_refused", check=check)
+                return web.json_response({"error": "invalid_request"}, status=status)
+            case _:
+                assert_never(outcome)
+
     async def signed_out(self, request: web.Request) -> web.StreamResponse:
         """Say that the session is over."""
         visit = request[_VISIT]
@@ -310,7 +340,7 @@ class Portal:
         person = person_of(session, visit.route)
         if person is None or not isinstance(session, Found):
             return self._page(visit, pages.me(visit, None, ""))
-        code = "" if self._person_code is None else self._person_code(visit.route, person.subject)
+        code = show_code(subject_code(person.client_id, person.subject))
         return self._page(visit, pages.me(visit, session.session, code))
 
     def keys(self, jwks: Callable[[Route], bytes]) -> Handler:
@@ -354,6 +384,8 @@ class Portal:
                 assert_never(outcome)
 
     async def _begin(self, visit: Visit, start: Start, return_to: str | None) -> web.StreamResponse:
+        if (wait := self._begins.take(visit.inbound.client, self._clock())) is not None:
+            return await self._sign_in_failed(visit, Failed(LoginFailure.TOO_MANY, return_to, retry_after=wait))
         outcome = await self._sign_in.begin(visit, start.challenge, return_to)
         match outcome:
             case Begun():

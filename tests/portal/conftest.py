@@ -20,6 +20,7 @@ from gateway.policy.policy import Challenge, ChallengeReason, Deny, Reason, Reas
 from gateway.portal.aiohttp_portal import Behind, make_portal
 from gateway.portal.visit import VISIT_HEADER, OwnPage, Purpose, Visit
 from gateway.portal.visits import VisitTable
+from gateway.rates import Rate
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import NoTicket, SessionState
@@ -115,8 +116,8 @@ async def house_fixture(aiohttp_client: AiohttpClient, policy: builders.FixedPol
     return await make_house(aiohttp_client, builders.route(policy, app=settings()))
 
 
-async def make_house(aiohttp_client: AiohttpClient, route: Route) -> House:
-    """Start a portal for that route."""
+async def make_house(aiohttp_client: AiohttpClient, route: Route, rate: int = 1_000) -> House:
+    """Start a portal for that route; `rate` is how many sign-ins a minute may begin, and end."""
     visits, desk, sessions, counted = VisitTable(os.urandom), FakeDesk(), FakeSessions(), Counted()
     table = RouteTable([route], PREFIX)
     app = make_portal(
@@ -128,6 +129,8 @@ async def make_house(aiohttp_client: AiohttpClient, route: Route) -> House:
             form_origins=lambda _: (PROVIDER,),
             observer=counted,
             prefix=PREFIX,
+            begins=Rate(rate, rate),
+            callbacks=Rate(rate, rate),
             clock=lambda: builders.NOON,
         )
     )

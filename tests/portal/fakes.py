@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
 from gateway.login.return_to import rebuild
-from gateway.login.sign_in import BeginOutcome, Begun, Failed, FinishOutcome, LoginFailure, SignedOut
+from gateway.login.sign_in import (
+    BeginOutcome,
+    Begun,
+    Failed,
+    FinishOutcome,
+    LoginFailure,
+    LogoutOutcome,
+    LogoutRefused,
+    SignedOut,
+)
 from gateway.policy.policy import Challenge
 from gateway.portal.visit import Visit
 from gateway.route.route import Route
@@ -24,9 +33,11 @@ class FakeDesk:
     begins: BeginOutcome = field(default_factory=lambda: Begun(f"{PROVIDER}/auth?state=s", "pending-value"))
     finishes: FinishOutcome = field(default_factory=lambda: Failed(LoginFailure.EXPIRED))
     signs_out: SignedOut = field(default_factory=SignedOut)
+    logs_out: LogoutOutcome = field(default_factory=lambda: LogoutRefused("signature"))
     store_fails: bool = False
     begun: list[tuple[Visit, Challenge, str | None]] = field(default_factory=list)
     finished: list[bytes | None] = field(default_factory=list)
+    logout_bodies: list[bytes] = field(default_factory=list)
     ended: int = 0
 
     async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None) -> BeginOutcome:
@@ -42,6 +53,10 @@ class FakeDesk:
             raise StoreUnavailableError
         self.ended += 1
         return self.signs_out
+
+    async def back_channel_logout(self, route: Route, body: bytes) -> LogoutOutcome:
+        self.logout_bodies.append(body)
+        return self.logs_out
 
     def client_jwks(self, route: Route) -> bytes:
         return b'{"keys":[]}'

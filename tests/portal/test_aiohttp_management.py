@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+import structlog
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from gateway.errors import StoreUnavailableError
 from gateway.portal import aiohttp_management
-from gateway.portal.aiohttp_management import make_management
+from gateway.portal.aiohttp_management import SessionControl, make_management
+from gateway.portal.operators import new_token, read_operators
+from gateway.session.memory_store import MemoryStore
+from gateway.session.session import AllSessions, Listed, Selector
+from gateway.session.ticket import ticket_name
+from tests import builders
 
 
 async def well() -> None:
@@ -83,3 +92,210 @@ async def test_there_is_nothing_else(aiohttp_client: AiohttpClient) -> None:
 
     assert (await client.get("/")).status == 404
     assert (await client.post("/metrics")).status == 405
+
+
+TOKEN, LINE = new_token("sato", bytes(32))
+ALLOWED = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def pseudonyms(client: str, subject: str) -> tuple[str, ...]:
+    return (f"p-{client}-{subject}",)
+
+
+class Api:
+    """The sessions API before a memory store with three sessions: two of Hanako's, one of Taro's."""
+
+    def __init__(self, client: TestClient[web.Request, web.Application], store: MemoryStore) -> None:
+        self.client = client
+        self.store = store
+
+    async def ask(self, path: str, asked: object, headers: dict[str, str] | None = None) -> ClientResponse:
+        return await self.client.post(f"/sessions/{path}", json=asked, headers=ALLOWED if headers is None else headers)
+
+    async def listed(self, asked: object) -> list[dict[str, object]]:
+        answer = await self.ask("list", asked)
+        assert answer.status == 200
+        return [json.loads(line) for line in (await answer.text()).splitlines()]
+
+
+@pytest.fixture(name="api")
+async def api_fixture(aiohttp_client: AiohttpClient) -> Api:
+    """Three people's sessions, and Sato who may look after them."""
+    store = MemoryStore(idle=1800, clock=lambda: builders.NOON, monotonic=lambda: 0.0)
+    for ticket, subject, provider_session in (
+        ("a" * 43, "hanako", "s1"),
+        ("b" * 43, "hanako", "s2"),
+        ("c" * 43, "taro", "s3"),
+    ):
+        person = builders.identity(subject, name="髙橋　花子")
+        pseudonym = pseudonyms(builders.CLIENT, subject)[0]
+        await store.create(ticket, builders.session(person, pseudonym=pseudonym, provider_session=provider_session))
+    control = SessionControl(
+        store=store,
+        operators=lambda: read_operators(LINE),
+        pseudonyms=pseudonyms,
+        provider_session=lambda _client, sid: sid,
+    )
+    client = await aiohttp_client(make_management(metrics=metrics, alive={}, ready={}, sessions=control))
+    return Api(client, store)
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [
+        ({"all": True}, 3),
+        ({"client": builders.CLIENT}, 3),
+        ({"client": "RP00000002"}, 0),
+        ({"client": builders.CLIENT, "subject": "hanako"}, 2),
+        ({"pseudonym": pseudonyms(builders.CLIENT, "taro")[0]}, 1),
+        ({"client": builders.CLIENT, "sid": "s1"}, 1),
+        ({"session": ticket_name("a" * 43)}, 1),
+        ({"session": "nobody's"}, 0),
+    ],
+)
+async def test_sessions_are_named_in_each_way(api: Api, asked: dict[str, object], count: int) -> None:
+    """What is listed is what is ended, and nothing else."""
+    listed = await api.listed(asked)
+    ended = await (await api.ask("revoke", asked | {"reason": "lost phone"})).json()
+    left = await api.listed({"all": True})
+
+    assert len(listed) == count + 1
+    assert listed[-1] == {"count": count}
+    assert ended == {"ended": count}
+    assert left[-1] == {"count": 3 - count}
+
+
+async def test_a_listing_tells_no_claim(api: Api) -> None:
+    """Times, client, pseudonym; no name, no subject, nothing that opens a session."""
+    answer = await api.ask("list", {"all": True})
+    text = await answer.text()
+
+    assert set(json.loads(text.splitlines()[0])) == {
+        "session",
+        "client",
+        "pseudonym",
+        "created_at",
+        "authenticated_at",
+        "expires_at",
+        "idle_left",
+    }
+    assert "髙橋" not in text
+    assert '"hanako"' not in text
+    assert "a" * 43 not in text
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": f"Basic {TOKEN}"},
+        {"Authorization": TOKEN},
+        {"Authorization": "Bearer "},
+    ],
+)
+async def test_nobody_gets_in_without_a_named_token(api: Api, headers: dict[str, str]) -> None:
+    """Being able to reach the listener is not enough."""
+    with structlog.testing.capture_logs() as events:
+        listing = await api.ask("list", {"all": True}, headers)
+        ending = await api.ask("revoke", {"all": True, "reason": "x"}, headers)
+
+    assert (listing.status, ending.status) == (401, 401)
+    assert listing.headers["WWW-Authenticate"] == "Bearer"
+    assert [event["event"] for event in events] == ["management_refused", "management_refused"]
+    assert len([listed async for listed in api.store.sessions(AllSessions())]) == 3
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"all": False},
+        {"session": ""},
+        {"client": ""},
+        {"subject": "hanako"},
+        {"client": builders.CLIENT, "subject": ""},
+        {"sid": "s1"},
+        {"client": builders.CLIENT, "subject": "hanako", "sid": "s1"},
+        {"all": True, "client": builders.CLIENT},
+        {"session": "a", "all": True},
+        {"all": "yes"},
+        {"sessions": "a"},
+        [],
+    ],
+)
+async def test_an_unclear_request_ends_nothing(api: Api, asked: object) -> None:
+    """Empty names nothing, two ways are none, and an unknown field is a slip of the pen."""
+    body = asked | {"reason": "x"} if isinstance(asked, dict) else asked
+
+    answer = await api.ask("revoke", body)
+
+    assert answer.status == 400
+    assert len([listed async for listed in api.store.sessions(AllSessions())]) == 3
+
+
+async def test_ending_sessions_needs_a_reason_and_says_who(api: Api) -> None:
+    """The audit has the operator, the reason and the number, and no subject."""
+    silent = await api.ask("revoke", {"all": True, "reason": " "})
+    with structlog.testing.capture_logs() as events:
+        answer = await api.ask("revoke", {"client": builders.CLIENT, "subject": "hanako", "reason": "ticket 42"})
+
+    assert silent.status == 400
+    assert answer.status == 200
+    assert events == [
+        {
+            "event": "sessions_revoked",
+            "log_level": "info",
+            "operator": "sato",
+            "reason": "ticket 42",
+            "ended": 2,
+            "selector": "subject",
+            "pseudonym": pseudonyms(builders.CLIENT, "hanako")[0],
+        }
+    ]
+
+
+async def test_a_form_of_a_browser_is_not_taken(api: Api) -> None:
+    """Only JSON, which no page can send here unasked."""
+    answer = await api.client.post("/sessions/revoke", data={"all": "true"}, headers=ALLOWED)
+
+    assert answer.status == 415
+
+
+async def test_a_store_that_is_away_is_said_to_be(aiohttp_client: AiohttpClient) -> None:
+    """503 before the first line; an error as the last line after it."""
+
+    class Leaving:
+        def __init__(self, after: int) -> None:
+            self.after = after
+
+        async def sessions(self, _selector: Selector) -> AsyncIterator[Listed]:
+            for number in range(self.after):
+                yield Listed(f"n{number}", builders.CLIENT, "p", 0.0, 0.0, 0.0, 60.0)
+            raise StoreUnavailableError
+
+        async def revoke(self, _selector: Selector) -> int:
+            raise StoreUnavailableError
+
+    async def api_before(store: Leaving) -> Api:
+        control = SessionControl(
+            store=store, operators=lambda: read_operators(LINE), pseudonyms=pseudonyms, provider_session=lambda *_: ""
+        )
+        app = make_management(metrics=metrics, alive={}, ready={}, sessions=control)
+        return Api(await aiohttp_client(app), MemoryStore(idle=1, clock=lambda: 0.0, monotonic=lambda: 0.0))
+
+    away, leaving = await api_before(Leaving(0)), await api_before(Leaving(1))
+
+    assert (await away.ask("list", {"all": True})).status == 503
+    assert (await away.ask("revoke", {"all": True, "reason": "x"})).status == 503
+    assert (await leaving.listed({"all": True}))[-1] == {"error": "store_unavailable"}
+
+
+async def test_without_control_there_is_no_api(aiohttp_client: AiohttpClient) -> None:
+    """Who names no operators has none."""
+    client = await aiohttp_client(make_management(metrics=metrics, alive={}, ready={}))
+
+    answer = await client.post("/sessions/list", json={"all": True}, headers=ALLOWED)
+
+    assert answer.status == 404

@@ -4,10 +4,21 @@ import re
 
 import pytest
 from aiohttp import ClientResponse
+from pytest_aiohttp.plugin import AiohttpClient
 
 from gateway.identity import Birthdate, Scope
-from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoginFailure, SignedIn, SignedOut
+from gateway.login.sign_in import (
+    AlreadySignedIn,
+    Begun,
+    Failed,
+    LoggedOut,
+    LoginFailure,
+    LogoutRefused,
+    SignedIn,
+    SignedOut,
+)
 from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit
+from gateway.policy.subject_code import show_code, subject_code
 from gateway.portal.aiohttp_portal import logout_token
 from gateway.portal.visit import (
     FormNotSentPage,
@@ -19,7 +30,7 @@ from gateway.portal.visit import (
 )
 from gateway.session.session import Found, Gone, Unavailable, Unread
 from tests import builders
-from tests.portal.conftest import BARE, NOTICED, PREFIX, RULE, TOO_YOUNG, House, Starter, settings
+from tests.portal.conftest import BARE, NOTICED, PREFIX, RULE, TOO_YOUNG, House, Starter, make_house, settings
 from tests.portal.fakes import PROVIDER
 
 TICKET = "T" * 43
@@ -617,3 +628,60 @@ async def test_a_foreign_challenge_field_is_not_believed(house: House) -> None:
 
     assert answer.status == 303
     assert house.desk.begun[0][1] == Challenge(RULE, ChallengeReason.SIGN_IN, NOTICED.scopes, NOTICED.purpose)
+
+
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+
+
+async def test_the_provider_ends_what_has_ended_there(house: House) -> None:
+    """200 and nothing else; no browser's proof is asked for, since none is there."""
+    house.desk.logs_out = LoggedOut(3)
+
+    answer = await house.send(house.visit(f"{PREFIX}backchannel-logout", FORM, method="POST"), b"logout_token=x")
+
+    assert answer.status == 200
+    assert await answer.read() == b""
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert house.desk.logout_bodies == [b"logout_token=x"]
+    assert house.counted.told == [("booking", "logged_out_by_provider")]
+
+
+async def test_a_logout_token_that_is_not_believed_learns_nothing(house: House) -> None:
+    """One word, whatever the check was."""
+    house.desk.logs_out = LogoutRefused("signature")
+
+    answer = await house.send(house.visit(f"{PREFIX}backchannel-logout", FORM, method="POST"), b"logout_token=x")
+
+    assert answer.status == 400
+    assert await answer.json() == {"error": "invalid_request"}
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+async def test_a_flood_of_sign_ins_is_told_to_wait(aiohttp_client: AiohttpClient) -> None:
+    """429 with a page and a time; an address that does not flood goes on."""
+    house = await make_house(aiohttp_client, builders.route(app=settings()), rate=2)
+
+    flood = [await house.send(house.visit("/wallet", purpose=SignInPage(BARE))) for _ in range(3)]
+
+    assert [answer.status for answer in flood] == [303, 303, 429]
+    assert int(flood[2].headers["Retry-After"]) > 0
+    assert "混み合っています" in await flood[2].text()
+    assert len(house.desk.begun) == 2
+
+
+async def test_a_flood_of_callbacks_reaches_no_provider(aiohttp_client: AiohttpClient) -> None:
+    """Forged callbacks cost the provider nothing."""
+    house = await make_house(aiohttp_client, builders.route(app=settings()), rate=2)
+
+    answers = [await house.get("callback", query="code=c&state=s") for _ in range(3)]
+
+    assert [answer.status for answer in answers] == [400, 400, 429]
+    assert len(house.desk.finished) == 2
+
+
+async def test_a_person_reads_out_a_code_of_their_own(house: House) -> None:
+    """The code that a list at the counter holds, in four groups of four; it is not the subject."""
+    html = await (await house.get("me", session=Found(builders.session()))).text()
+
+    assert show_code(subject_code(builders.CLIENT, "hanako")) in html
+    assert "hanako" not in html.replace("p-hanako", "")

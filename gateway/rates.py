@@ -1,0 +1,87 @@
+"""How often something may be done from one address, and in all, before the answer is 429.
+
+Buckets of tokens: each holds a minute's worth and fills steadily. A library or a mobile carrier's
+gateway is one address for many people, so the limits are wide: they stop floods, not persons.
+A worker counts for itself. What is limited, and what a person then sees, is the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+
+from gateway.instant import Instant
+
+MOST_ADDRESSES = 50_000
+"""Addresses remembered. The one not seen for longest is forgotten; by then its bucket is full again, or the flood
+comes from so many that only the bucket of all can stop it."""
+
+_NETWORK_BITS = 64
+"""Of an IPv6 address, what one household or one attacker has at least: addresses within are one."""
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    filled_at: Instant
+
+    def take(self, rate: float, size: float, now: Instant) -> float:
+        """Take a token and return 0, or return the seconds until there is one."""
+        # A clock that was set back fills nothing and empties nothing.
+        self.tokens = min(size, self.tokens + max(0.0, now - self.filled_at) * rate)
+        self.filled_at = now
+        if self.tokens >= 1.0:
+            self.tokens -= 1.0
+            return 0.0
+        return (1.0 - self.tokens) / rate
+
+
+class Rate:
+    """One kind of thing, limited by address and in all; both numbers are a minute's."""
+
+    __slots__ = ("_addresses", "_all", "_per_address", "_total")
+
+    def __init__(self, per_address: int, total: int) -> None:
+        """Take how many a minute from one address, and how many from all.
+
+        Raises:
+            ValueError: a number is not positive.
+
+        """
+        if per_address < 1 or total < 1:
+            raise ValueError("a rate of nothing lets nobody in")
+        self._per_address = float(per_address)
+        self._total = float(total)
+        self._addresses: OrderedDict[str, _Bucket] = OrderedDict()
+        self._all = _Bucket(self._total, 0.0)
+
+    def take(self, address: str, now: Instant) -> int | None:
+        """Count one, and return None; or count nothing, and return the whole seconds to wait."""
+        key = neighbourhood(address)
+        bucket = self._addresses.get(key)
+        if bucket is None:
+            if len(self._addresses) >= MOST_ADDRESSES:
+                self._addresses.popitem(last=False)
+            bucket = self._addresses[key] = _Bucket(self._per_address, now)
+        else:
+            self._addresses.move_to_end(key)
+        # The address first: one that floods must not use up what all share.
+        wait = bucket.take(self._per_address / 60, self._per_address, now)
+        if wait == 0.0:
+            wait = self._all.take(self._total / 60, self._total, now)
+        return None if wait == 0.0 else int(wait) + 1
+
+
+def neighbourhood(address: str) -> str:
+    """Return what counts as one sender: an IPv4 address, or the network an IPv6 address lies in."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        # A socket without an address, or a name: whoever it is, it is one sender.
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return f"{int(parsed) >> (128 - _NETWORK_BITS):x}::"

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from gateway.portal.operators import new_token, read_operators
+
+
+def test_a_token_says_who() -> None:
+    """And another's, an old one, or none says nobody."""
+    sato, line_of_sato = new_token("sato", os.urandom(32))
+    suzuki, line_of_suzuki = new_token("suzuki@city", os.urandom(32))
+    operators = read_operators(f"# 2026-11\n{line_of_sato}\n\n{line_of_suzuki}  # until March\n")
+
+    assert operators.names == ("sato", "suzuki@city")
+    assert operators.who(sato) == "sato"
+    assert operators.who(suzuki) == "suzuki@city"
+    assert operators.who(sato[:-1]) is None
+    assert operators.who("") is None
+    assert operators.who("é" * 40) is None
+
+
+def test_the_file_opens_nothing() -> None:
+    """Who reads it has no token, and it does not show itself in a traceback."""
+    token, line = new_token("sato", os.urandom(32))
+    operators = read_operators(line)
+
+    assert token not in line
+    assert operators.who(line.split()[1]) is None
+    assert line.split()[1] not in repr(operators)
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    """By line, and without a hash."""
+    _, line = new_token("sato", bytes(32))
+    text = "\n".join(["sato", "sa to ko", f"さとう {'0' * 64}", "ito xyz", line, line, f"ito {line.split()[1]}"])
+
+    with pytest.raises(ValueError, match="line 1") as caught:
+        read_operators(text)
+
+    message = str(caught.value)
+    assert [f"line {number}:" in message for number in range(1, 8)] == [True, True, True, True, False, True, True]
+    assert line.split()[1] not in message
+
+
+def test_an_empty_file_admits_nobody() -> None:
+    """Empty is never a yes."""
+    operators = read_operators("")
+
+    assert operators.names == ()
+    assert operators.who("") is None
+
+
+@pytest.mark.parametrize(("name", "random"), [("", bytes(32)), ("a b", bytes(32)), ("sato", bytes(31))])
+def test_a_token_is_made_of_enough(name: str, random: bytes) -> None:
+    """A name that cannot stand in the file, or too few random bytes, is refused."""
+    with pytest.raises(ValueError, match=r"no name|made of"):
+        new_token(name, random)
