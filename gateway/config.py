@@ -117,6 +117,8 @@ class ProviderSettings:
     """Sent as `acr_values`; empty sends none."""
     require_acr: bool = False
     """Whether an ID token must say one of `acr_values`."""
+    require_at_hash: bool = True
+    """Fail sign-ins whose ID token has no `at_hash`. False only for a provider that never sends one; a wrong one fails always."""
     freshness: Freshness = Freshness.AUTH_TIME
     clock_skew: Seconds = 10.0
     """Seconds our clock may differ from the provider's; 0 to 120."""
@@ -299,6 +301,8 @@ class Settings:
     """The protected applications."""
     management: str = "127.0.0.1:9464"
     """Address and port of metrics and health; never to be published."""
+    operators: SecretSource | None = None
+    """Who may list and end sessions through `management`: a file with a name and a token's hash a line."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose `X-Forwarded-*` we believe; nobody by default."""
     prefix: str = PORTAL_PREFIX
