@@ -312,6 +312,7 @@ _FAULTS: tuple[tuple[type[BaseException], StoreFault], ...] = (
     (theirs.NoPermissionError, StoreFault.REFUSED),
     (theirs.ReadOnlyError, StoreFault.READ_ONLY),
     (theirs.OutOfMemoryError, StoreFault.OUT_OF_MEMORY),
+    (theirs.MasterDownError, StoreFault.READ_ONLY),
     (theirs.ClusterError, StoreFault.MOVED),
     (theirs.AskError, StoreFault.MOVED),
     (theirs.TryAgainError, StoreFault.MOVED),

@@ -27,7 +27,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from tests.conftest import free_port, program
 
@@ -222,7 +222,15 @@ class SentinelSet:
         """Have the sentinels promote the replica, and wait until they say so."""
         before = self.primary()
         with contextlib.closing(self.sentinels[0].client()) as client:
-            client.execute_command("SENTINEL", "FAILOVER", self.service)
+
+            def accepted() -> bool:
+                # A sentinel that has not seen the replica's latest state yet calls it unsuitable.
+                with contextlib.suppress(ResponseError):
+                    client.execute_command("SENTINEL", "FAILOVER", self.service)
+                    return True
+                return False
+
+            wait_until(accepted, "a sentinel that begins a failover", 30)
         wait_until(lambda: self.primary() is not before, "a failover", 30)
 
 

@@ -386,7 +386,11 @@ class RedisStore:
             pipeline: Any = self.redis.pipeline(transaction=False)
             for command in commands:
                 pipeline.execute_command(*command)
-            replies: list[Any] = await pipeline.execute()
+            # Not raised by the library: its words would quote the command, and with it a record.
+            replies: list[Any] = await pipeline.execute(raise_on_error=False)
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
             return replies
 
     @asynccontextmanager

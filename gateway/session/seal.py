@@ -239,7 +239,8 @@ def _split(record: bytes) -> tuple[Header, bytes, bytes] | None:
     end = 3 + int.from_bytes(record[1:3])
     try:
         return _decode_header(record[3:end]), record[:end], record[end:]
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError):
+        # A string that is no UTF-8 is not msgspec's own error.
         return None
 
 

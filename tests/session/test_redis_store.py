@@ -1,0 +1,399 @@
+"""What only a store on Redis can get wrong: its faults, its secrets, and what it leaves readable."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from gateway.errors import StoreFault, StoreUnavailableError
+from gateway.identity import Birthdate, Gender, Identity, Scope
+from gateway.session.redis_sessions import Sessions
+from gateway.session.redis_store import RedisStore
+from gateway.session.seal import Secrets
+from gateway.session.session import AllSessions, Found, Gone, ProviderSessions, Session, SubjectSessions, Unavailable
+from gateway.session.ticket import Ticket, ticket_name
+from tests.builders import CLIENT, session
+from tests.redis_server import RedisServer, redis_server, wait_until
+from tests.session.conftest import SECRETS, Open, new, until
+
+OLD = "an older secret for tests, longer than 32 bytes"
+NEW = "a newer secret for tests, longer than 32 bytes!"
+
+
+def now_session(**changes: Any) -> Session:
+    """A session that began now."""
+    now = time.time()
+    return session(**({"created_at": now, "expires_at": now + 28_800} | changes))
+
+
+def record_key(ticket: Ticket) -> str:
+    """Where the record of a ticket lies."""
+    return f"sekisho:t:{{{ticket_name(ticket)}}}"
+
+
+def idle_key(ticket: Ticket) -> str:
+    """Where its idle clock lies."""
+    return f"sekisho:i:{{{ticket_name(ticket)}}}"
+
+
+@pytest.fixture
+async def quiet(redis_url: str, open_worker: Open) -> Sessions:
+    """Sessions without anything in the background, as the command line has them."""
+    return await open_worker(redis_url, told=False, background=False)
+
+
+CANARIES = ("canary-ppid-7f3a", "関所 カナリア", "東京都渋谷区金糸雀町", "1907", "canary-acr", "canary-provider-sid")
+
+
+async def test_no_claim_reaches_redis(redis_url: str, behind: Redis, open_worker: Open) -> None:
+    """In no value, no key and no command that goes over the line is there a claim, or a ticket."""
+    identity = Identity(
+        CLIENT, CANARIES[0], time.time(), frozenset(Scope), CANARIES[1], CANARIES[2], Birthdate(1907, 1), Gender.MALE,
+        CANARIES[4],
+    )  # fmt: skip
+    kept = replace(now_session(pseudonym=SECRETS.pseudonym(CLIENT, CANARIES[0])), identity=identity)
+    seen: list[bytes] = []
+    mine, next_one = new(), new()
+
+    with contextlib.closing(Redis.from_url(redis_url, protocol=2)) as watcher, watcher.monitor() as monitor:
+        done = threading.Event()
+
+        def listen() -> None:
+            for command in monitor.listen():
+                seen.append(str(command["command"]).encode())
+                if "the-end" in str(command["command"]):
+                    done.set()
+                    return
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        worker = await open_worker(redis_url)
+        await worker.store.create(mine, replace(kept, provider_session="hash"))
+        await worker.reader.load(mine, time.time())
+        await worker.store.replace(mine, next_one, kept)
+        listed = [one async for one in worker.store.sessions(AllSessions())]
+        await worker.store.touch([next_one])
+        dump = b"".join(
+            key + (behind.dump(key) or b"")  # type: ignore[operator]
+            for key in behind.scan_iter()
+        )
+        await worker.store.revoke(SubjectSessions((kept.pseudonym,)))
+        behind.set("the-end", "1")
+        await asyncio.to_thread(done.wait, 5)
+        thread.join(5)
+
+    assert len(listed) == 1
+    assert any(b"PEXPIRE" in line for line in seen)
+    everything = dump + b"".join(seen) + repr(listed).encode()
+    for canary in (*CANARIES, mine, next_one):
+        assert canary.encode() not in everything
+
+
+async def test_a_record_under_anothers_name_is_nobodys(quiet: Sessions, behind: Redis) -> None:
+    """Who can write in Redis cannot make one person another by moving records."""
+    mine, theirs = new(), new()
+    await quiet.store.create(mine, now_session())
+    await quiet.store.create(theirs, now_session(pseudonym="other"))
+    first, second = behind.get(record_key(mine)), behind.get(record_key(theirs))
+
+    behind.set(record_key(mine), second)  # type: ignore[arg-type]
+    behind.set(record_key(theirs), first)  # type: ignore[arg-type]
+
+    assert await quiet.store.find(mine) is None
+    assert await quiet.store.find(theirs) is None
+    assert quiet.status().unopened == 2
+
+
+async def test_a_record_from_before_a_step_up_does_not_return(quiet: Sessions, behind: Redis) -> None:
+    """The old record, put under the new name, opens nothing."""
+    old, after = new(), new()
+    await quiet.store.create(old, now_session())
+    before = behind.get(record_key(old))
+    await quiet.store.replace(old, after, now_session())
+
+    behind.set(record_key(after), before)  # type: ignore[arg-type]
+
+    assert await quiet.store.find(after) is None
+
+
+@pytest.mark.parametrize("value", [b"", b"\x01", b"\x01\xff\xff", b"{}", b"\x80\x04N."], ids=repr)
+async def test_a_value_that_is_no_record_is_absent(quiet: Sessions, behind: Redis, value: bytes) -> None:
+    """Truncated or foreign, it is no session, and breaks no listing."""
+    mine = new()
+    await quiet.store.create(mine, now_session())
+
+    behind.set(record_key(mine), value, keepttl=True)
+
+    assert await quiet.store.find(mine) is None
+    assert await quiet.store.idle_left(ticket_name(mine)) is None
+    assert [one async for one in quiet.store.sessions(AllSessions())] == []
+
+
+async def test_a_foreign_type_is_a_fault_and_no_crash(quiet: Sessions, behind: Redis) -> None:
+    """A key of ours that holds a list says something about Redis, and nothing about the person."""
+    mine = new()
+    await quiet.store.create(mine, now_session())
+    behind.delete(record_key(mine))
+    behind.lpush(record_key(mine), "x")
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        await quiet.store.find(mine)
+
+    assert caught.value.fault is StoreFault.WRONG_TYPE
+
+
+async def test_a_damaged_revocation_revokes(quiet: Sessions, behind: Redis) -> None:
+    """A mark that cannot be read counts as one that says now."""
+    mine = new()
+    await quiet.store.create(mine, now_session())
+
+    behind.hset("sekisho:t:ended", "all", "not a number")
+
+    assert await quiet.store.find(mine) is None
+    assert not await quiet.store.create(new(), now_session())
+
+
+async def test_rotation_with_overlap(redis_url: str, behind: Redis, open_worker: Open) -> None:
+    """A record of the old secret opens while that is there, is sealed anew when read, and the report says how many are left."""
+    old = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(OLD))
+    read, unread = new(), new()
+    for ticket in (read, unread):
+        await old.store.create(ticket, now_session())
+    both = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(f"{NEW}\n{OLD}"))
+    newest = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(NEW))
+    life_before = behind.pttl(record_key(read))
+
+    found = await both.store.find(read)
+
+    assert found is not None
+    assert await newest.store.find(read) == found
+    assert await newest.store.find(unread) is None
+    assert isinstance(both.store, RedisStore)
+    ids = [secret.id for secret in both.secrets.all]
+    assert await both.store.sealed_by() == {ids[0]: 1, ids[1]: 1}
+    assert 0 < behind.pttl(record_key(read)) <= life_before  # type: ignore[operator]
+
+
+async def test_sealing_anew_brings_nothing_back(
+    redis_url: str, behind: Redis, open_worker: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session revoked between reading it and sealing it anew stays revoked."""
+    old = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(OLD))
+    both = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(f"{NEW}\n{OLD}"))
+    mine = new()
+    await old.store.create(mine, now_session())
+    assert isinstance(both.store, RedisStore)
+    reseal = both.store._reseal
+
+    async def after_the_revocation(*arguments: Any) -> None:
+        await old.store.delete(mine)
+        await reseal(*arguments)
+
+    monkeypatch.setattr(both.store, "_reseal", after_the_revocation)
+    await both.store.find(mine)
+
+    assert behind.exists(record_key(mine)) == 0
+
+
+async def test_a_full_redis_still_answers(own_redis: RedisServer, open_worker: Open) -> None:
+    """At `maxmemory` with noeviction nobody can sign in, and those signed in go on."""
+    worker = await open_worker(own_redis.url)
+    mine, late = new(), new()
+    await worker.store.create(mine, now_session())
+    with contextlib.closing(own_redis.client()) as client:
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", "1mb")
+
+        found = await worker.store.find(mine)
+        with pytest.raises(StoreUnavailableError) as caught:
+            await worker.store.create(late, now_session())
+
+    assert found is not None
+    assert caught.value.fault is StoreFault.OUT_OF_MEMORY
+
+
+async def test_an_evicted_session_is_gone_and_not_remembered(own_redis: RedisServer, open_worker: Open) -> None:
+    """Redis throwing records out is heard of like any other end."""
+    worker = await open_worker(own_redis.url)
+    mine = new()
+    await worker.store.create(mine, now_session())
+    await worker.reader.load(mine, time.time())
+    with contextlib.closing(own_redis.client()) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        client.config_set("maxmemory", "1mb")
+        with contextlib.suppress(Exception):
+            client.ping()
+
+        await until(lambda: not isinstance(worker.reader.peek(mine, time.time()), Found), "news of the eviction", 5.0)
+
+
+async def test_a_primary_without_its_replica_takes_no_sign_in(own_redis: RedisServer, open_worker: Open) -> None:
+    """`min-replicas-to-write`: a cut-off primary refuses, and is unavailable rather than trusted."""
+    worker = await open_worker(own_redis.url)
+    mine = new()
+    await worker.store.create(mine, now_session())
+    with contextlib.closing(own_redis.client()) as client:
+        client.config_set("min-replicas-to-write", "1")
+
+        with pytest.raises(StoreUnavailableError) as caught:
+            await worker.store.find(mine)
+        await until(lambda: not worker.status().trusted, "distrust", 3.0)
+
+    assert caught.value.fault is StoreFault.TOO_FEW_REPLICAS
+
+
+class Stub:
+    """A server that says one thing to everything: what a broken or foreign Redis may say."""
+
+    def __init__(self, says: bytes, delay: float = 0.0) -> None:
+        self.says = says
+        self.delay = delay
+        self.url = ""
+        self.connections: set[asyncio.StreamWriter] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer each command."""
+        self.connections.add(writer)
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while line := await reader.readline():
+                if line.startswith(b"*"):
+                    for _ in range(int(line[1:])):
+                        length = int((await reader.readline())[1:])
+                        await reader.readexactly(length + 2)
+                    await asyncio.sleep(self.delay)
+                    writer.write(self.says)
+        writer.close()
+
+
+@pytest.fixture
+async def stub(request: pytest.FixtureRequest) -> AsyncIterator[Stub]:
+    """A running stub."""
+    stub = Stub(*request.param)
+    server = await asyncio.start_server(stub.serve, "127.0.0.1", 0)
+    stub.url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+    yield stub
+    server.close()
+    for writer in stub.connections:
+        writer.close()
+    await server.wait_closed()
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("stub", "fault"),
+    [
+        ((b"-MOVED 3999 127.0.0.1:6381\r\n",), StoreFault.MOVED),
+        ((b"-CLUSTERDOWN The cluster is down\r\n",), StoreFault.MOVED),
+        ((b"-LOADING Redis is loading the dataset in memory\r\n",), StoreFault.LOADING),
+        ((b"-READONLY You can't write against a read only replica.\r\n",), StoreFault.READ_ONLY),
+        ((b"-MASTERDOWN Link with MASTER is down\r\n",), StoreFault.READ_ONLY),
+        ((b"-NOAUTH Authentication required.\r\n",), StoreFault.REFUSED),
+        ((b"-NOPERM this user has no permissions\r\n",), StoreFault.REFUSED),
+        ((b"-ERR something else\r\n",), StoreFault.PROTOCOL),
+        ((b"+OK\r\n", 5.0), StoreFault.TIMEOUT),
+        ((b"HTTP/1.1 400 Bad Request\r\n\r\n",), StoreFault.PROTOCOL),
+    ],
+    indirect=["stub"],
+    ids=["moved", "clusterdown", "loading", "readonly", "masterdown", "noauth", "noperm", "err", "slow", "http"],
+)
+async def test_whatever_redis_says_is_unavailable(stub: Stub, fault: StoreFault, open_worker: Open) -> None:
+    """No answer that is none is a session, a logout or a crash; and it takes no longer than its time."""
+    worker = await open_worker(stub.url, told=False, background=False, timeout=0.5)
+    begun = time.monotonic()
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        await worker.store.find(new())
+
+    assert caught.value.fault is fault
+    assert time.monotonic() - begun < 2.0
+    assert isinstance(await worker.reader.load(new(), time.time()), Unavailable)
+
+
+async def test_a_wrong_password_is_a_fault(open_worker: Open) -> None:
+    """A server that refuses us is unavailable, and its refusal is in our words alone."""
+    with redis_server("--requirepass", "right", password="right") as server:
+        worker = await open_worker(server.url, told=False, background=False)
+
+        with pytest.raises(StoreUnavailableError) as caught:
+            await worker.store.find(new())
+
+    assert caught.value.fault is StoreFault.REFUSED
+    assert caught.value.__cause__ is None
+
+
+async def test_an_index_is_a_superset_and_harmless(quiet: Sessions, behind: Redis) -> None:
+    """Entries of sessions that are gone list nothing, revoke nothing, and end with their time."""
+    mine, gone = new(), new()
+    for ticket in (mine, gone):
+        await quiet.store.create(ticket, now_session(provider_session="sid"))
+    behind.delete(record_key(gone))
+
+    listed = [one.name async for one in quiet.store.sessions(ProviderSessions("sid"))]
+
+    assert behind.zcard("sekisho:p:sid") == 2
+    assert listed == [ticket_name(mine)]
+    assert behind.pttl("sekisho:p:sid") > 0  # type: ignore[operator]
+    assert await quiet.store.revoke(ProviderSessions("sid")) == 1
+
+
+async def test_every_key_ends(quiet: Sessions, behind: Redis) -> None:
+    """Nothing we write stays in Redis for good."""
+    first, second = new(), new()
+    await quiet.store.create(first, now_session(provider_session="sid"))
+    await quiet.store.replace(first, second, now_session(provider_session="sid"))
+    await quiet.store.revoke(AllSessions())
+    await quiet.store.revoke(SubjectSessions(("someone",)))
+    await quiet.store.revoke(ProviderSessions("sid"))
+    await quiet.store.check()
+
+    endless = [key for key in behind.scan_iter() if behind.pttl(key) < 0]  # type: ignore[operator]
+
+    assert endless == []
+
+
+async def test_a_cancelled_look_up_shifts_no_answers(quiet: Sessions) -> None:
+    """Who goes away in the middle of an answer leaves it to nobody else."""
+    people = {new(): f"sub-{number}" for number in range(20)}
+    for ticket, name in people.items():
+        await quiet.store.create(ticket, now_session(pseudonym=name))
+
+    for _ in range(5):
+        tasks = [asyncio.create_task(quiet.store.find(ticket)) for ticket in people]
+        await asyncio.sleep(0.0005)
+        for task in tasks[::2]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        found = await asyncio.gather(*(quiet.store.find(ticket) for ticket in people))
+        assert [one.pseudonym for one in found if one is not None] == list(people.values())
+
+
+async def test_a_ticket_with_signs_of_redis_is_only_hashed(quiet: Sessions, behind: Redis) -> None:
+    """Line ends, spaces and braces in a cookie reach no command and choose no slot."""
+    before = behind.dbsize()
+
+    for hostile in ("a\r\nFLUSHALL\r\n", "{x}", "a b", "*", "\x00"):
+        assert await quiet.store.find(hostile) is None
+        assert isinstance(await quiet.reader.load(hostile, time.time()), Gone)
+
+    assert behind.dbsize() == before
+
+
+async def test_a_restarted_redis_is_found_again(own_redis: RedisServer, open_worker: Open) -> None:
+    """A pooled connection that died is replaced without anybody noticing."""
+    worker = await open_worker(own_redis.url, told=False, background=False)
+    await worker.store.check()
+
+    own_redis.kill()
+    own_redis.start()
+
+    wait_until(own_redis.answers, "an answer")
+    assert await worker.store.find(os.urandom(8).hex()) is None

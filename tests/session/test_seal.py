@@ -1,0 +1,178 @@
+"""A record opens for its own ticket and a secret we still have, and for nobody else."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.identity import Birthdate, Gender, Identity, Scope
+from gateway.session.seal import NONCE_BYTES, Secrets, read_header, seal, unseal
+from gateway.session.session import Session
+from gateway.session.ticket import new_ticket
+from tests.builders import CLIENT, NOON
+
+OLD = "an old secret of more than thirty-two bytes"
+NEW = "a new secret of more than thirty-two bytes!"
+SECRETS = Secrets.parse(NEW)
+TICKET = new_ticket(bytes(range(32)))
+NONCE = bytes(NONCE_BYTES)
+
+PERSON = Identity(
+    client_id=CLIENT,
+    subject="ppid-0001",
+    authenticated_at=NOON - 3.25,
+    asked=frozenset(Scope),
+    name="関所 花子",
+    address="東京都渋谷区神南一丁目19番11号",
+    birthdate=Birthdate(1986, 4, 1),
+    gender=Gender.FEMALE,
+    acr="aal3",
+)
+SESSION = Session(PERSON, NOON, NOON + 28_800, SECRETS.pseudonym(CLIENT, "ppid-0001"), "hash-of-sid")
+
+texts = st.none() | st.text(max_size=200)
+birthdates = st.none() | st.builds(
+    Birthdate, st.integers(1868, 2100), st.integers(1, 12), st.none() | st.integers(1, 28)
+)
+identities = st.builds(
+    Identity,
+    client_id=st.text(max_size=40),
+    subject=st.text(max_size=200),
+    authenticated_at=st.floats(0, 4e9),
+    asked=st.frozensets(st.sampled_from(Scope)),
+    name=texts,
+    address=texts,
+    birthdate=birthdates,
+    gender=st.none() | st.sampled_from(Gender),
+    acr=texts,
+)
+sessions = st.builds(
+    Session,
+    identities,
+    st.floats(0, 4e9),
+    st.floats(0, 4e9),
+    st.text("0123456789abcdef", min_size=32, max_size=32),
+    texts,
+)
+
+
+@given(sessions)
+def test_what_is_sealed_comes_back(session: Session) -> None:
+    """Whatever a session holds, it opens as it was."""
+    record = seal(session, TICKET, SECRETS.first, NONCE)
+
+    assert unseal(record, TICKET, SECRETS) == session
+
+
+@given(st.integers(0), st.integers(0, 7))
+def test_one_flipped_bit_closes_it(place: int, bit: int) -> None:
+    """No bit of a record can be changed, the header in clear included."""
+    record = bytearray(seal(SESSION, TICKET, SECRETS.first, NONCE))
+    record[place % len(record)] ^= 1 << bit
+
+    assert unseal(bytes(record), TICKET, SECRETS) is None
+
+
+@given(st.data())
+def test_a_part_of_it_opens_nothing(data: st.DataObject) -> None:
+    """A truncated record is nobody's session, and no crash."""
+    record = seal(SESSION, TICKET, SECRETS.first, NONCE)
+    cut = data.draw(st.integers(0, len(record) - 1))
+
+    assert unseal(record[:cut], TICKET, SECRETS) is None
+    assert unseal(record + b"\x00", TICKET, SECRETS) is None
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_open_nothing(noise: bytes) -> None:
+    """What we never wrote is absent, whatever it is."""
+    assert unseal(noise, TICKET, SECRETS) is None
+    assert unseal(b"\x01" + noise, TICKET, SECRETS) is None
+    read_header(noise)
+
+
+def test_another_ticket_opens_nothing() -> None:
+    """A record put under another session's name is nobody's, though the secret is the same."""
+    record = seal(SESSION, TICKET, SECRETS.first, NONCE)
+
+    assert unseal(record, new_ticket(bytes(32)), SECRETS) is None
+
+
+def test_a_dump_and_the_secret_show_no_claim() -> None:
+    """Neither the record nor its header holds a claim in clear."""
+    record = seal(SESSION, TICKET, SECRETS.first, NONCE)
+
+    for claim in ("ppid-0001", "花子", "渋谷", "aal3", "hash-of-sid", "female", TICKET):
+        assert claim.encode() not in record
+    header = read_header(record)
+    assert header is not None
+    assert (header.client_id, header.created_at, header.expires_at) == (CLIENT, NOON, NOON + 28_800)
+
+
+def test_the_length_of_an_address_does_not_show() -> None:
+    """Records of persons whose claims differ a little in length are as long as each other."""
+    short = replace(SESSION, identity=replace(PERSON, address="東京都渋谷区神南一丁目19番11号2"))
+
+    lengths = {len(seal(one, TICKET, SECRETS.first, NONCE)) for one in (SESSION, short)}
+
+    assert len(lengths) == 1
+
+
+def test_every_secret_opens_and_the_first_seals() -> None:
+    """Rotation with overlap: the old secret's records open until it is taken out."""
+    old, both, new = Secrets.parse(OLD), Secrets.parse(f"{NEW}\n{OLD}\n"), Secrets.parse(NEW)
+    record = seal(SESSION, TICKET, old.first, NONCE)
+
+    assert unseal(record, TICKET, both) == SESSION
+    assert unseal(record, TICKET, new) is None
+    assert both.first == new.first
+
+
+def test_a_secret_does_not_show_itself() -> None:
+    """Neither a representation nor a mistake's words hold a secret."""
+    assert NEW not in repr(SECRETS)
+    with pytest.raises(ValueError, match="line 1") as caught:
+        Secrets.parse("too-short-but-still-secret")
+    assert "too-short" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no secret"),
+        ("# only a comment\n\n", "no secret"),
+        ("short", "line 1: a secret of 5 bytes"),
+        ("a" * 40, "line 1: a secret this regular"),
+        (f"{NEW}\n{NEW}", "line 2: a secret that is there already"),
+        (f"# first\n{NEW}\nshort\n{'ab' * 20}", "line 3: a secret of 5 bytes, 32 or more are needed; line 4:"),
+    ],
+)
+def test_a_weak_secret_is_refused_with_its_line(text: str, says: str) -> None:
+    """Every mistake is told at once, each with its line."""
+    with pytest.raises(ValueError, match="secret") as caught:
+        Secrets.parse(text)
+
+    assert says in str(caught.value)
+
+
+def test_a_pseudonym_is_one_persons_of_one_client() -> None:
+    """Client and subject cannot be shifted into each other, and each secret names anew."""
+    both = Secrets.parse(f"{NEW}\n{OLD}")
+    names = {both.pseudonym("a", "bc"), both.pseudonym("ab", "c"), both.pseudonym("", "abc")}
+
+    assert len(names) == 3
+    assert both.pseudonyms("a", "bc") == (
+        Secrets.parse(NEW).pseudonym("a", "bc"),
+        Secrets.parse(OLD).pseudonym("a", "bc"),
+    )
+
+
+def test_random_secrets_need_their_length() -> None:
+    """A process-only secret is made of 32 bytes or more."""
+    assert Secrets.single(os.urandom(32)).first.value
+    with pytest.raises(ValueError, match="32 bytes"):
+        Secrets.single(b"x")
