@@ -99,10 +99,10 @@ def commands_of_the_cli() -> frozenset[str]:
     """Return every command line of ours up to its options: `run`, `policy test`."""
     import typer  # noqa: PLC0415 - only this test needs it
 
-    from gateway import cli  # noqa: PLC0415 - only this test needs it
+    from gateway.cli import app  # noqa: PLC0415 - only this test needs it
 
     found = set()
-    root = typer.main.get_command(cli.app)
+    root = typer.main.get_command(app)
 
     def walk(command: object, words: tuple[str, ...]) -> None:
         inner = getattr(command, "commands", {})
