@@ -118,7 +118,7 @@ class ProviderSettings:
     require_acr: bool = False
     """Whether an ID token must say one of `acr_values`."""
     require_at_hash: bool = True
-    """Fail sign-ins whose ID token has no `at_hash`. False only for a provider that never sends one; a wrong one fails always."""
+    """Whether an ID token must have an `at_hash`; a wrong one fails always. `false` where a provider sends none."""
     freshness: Freshness = Freshness.AUTH_TIME
     clock_skew: Seconds = 10.0
     """Seconds our clock may differ from the provider's; 0 to 120."""

@@ -324,6 +324,7 @@ class SignInDesk:
             skew=settings.clock_skew,
             acr_values=tuple(settings.acr_values.split()),
             require_acr=settings.require_acr,
+            require_at_hash=settings.require_at_hash,
         )
         return read_id_token(tokens.id_token, keys, expected)
 
