@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from gateway import __version__, pipeline
+from gateway import __version__
 from gateway.config import Limits
 from gateway.configuration import Configuration
 from gateway.errors import DrainingError
@@ -28,6 +28,7 @@ from gateway.headers.answer import app_answer_headers, portal_answer_headers
 from gateway.headers.assertion import Assertions
 from gateway.headers.strip import portal_head, trailer_lines
 from gateway.instant import Instant
+from gateway.listen import forward_auth
 from gateway.listen.deadlines import Deadlines
 from gateway.listen.gate import Gate
 from gateway.listen.httptools_listener import Listener
@@ -100,6 +101,7 @@ class Generation:
         """Start what this generation needs and return the gate that leads to it."""
         settings, shared = self.configuration.settings, self._shared
         limits = settings.traffic
+        trust = Trust(settings.trusted_proxies)
         desk = await self._desk()
         visits = VisitTable(randomness.token_bytes)
         portal = make_portal(
@@ -122,7 +124,8 @@ class Generation:
         ways = {route.name: self._way(route, limits) for route in self.table.routes}
         return Gate(
             table=lambda: self.table,
-            step=pipeline.step,
+            step=forward_auth.step,
+            original=lambda inbound, table: forward_auth.original(inbound, table, trust),
             sessions=shared.sessions.reader,
             upstreams=lambda route: ways[route.name],
             portal=pages,
@@ -135,7 +138,7 @@ class Generation:
             clock=shared.clock,
             stopwatch=time.perf_counter,
             limits=limits,
-            trust=Trust(settings.trusted_proxies),
+            trust=trust,
         )
 
     async def close(self) -> None:

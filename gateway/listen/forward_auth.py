@@ -13,7 +13,6 @@ cannot be cut in this mode: once the proxy has forwarded, we are no longer asked
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from html import escape
 from typing import assert_never
@@ -88,13 +87,13 @@ def is_question(path: str, table: RouteTable) -> bool:
     return path.startswith(table.portal_prefix + AUTH_PAGES)
 
 
-def original(
-    inbound: Inbound, table: RouteTable, trust: Trust, paths_of: Callable[[str], PathSettings]
-) -> Inbound | Answer:
-    """Return the request that a sub-request asks about, or the refusal of a question that cannot be believed.
+def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Answer:
+    """Return what is to be decided on: the request itself, or the one that a sub-request asks about.
 
-    `paths_of` gives the spellings of paths that a host's Apps need, as for `HeadReader.read`.
+    A question that cannot be believed is answered at once, with 403.
     """
+    if not inbound.target.path.startswith(table.portal_prefix) or not is_question(inbound.target.path, table):
+        return inbound
     if not trust.trusts(inbound.peer):
         return _refused(AuthFault.PEER)
     received = inbound.received or inbound.target.raw
@@ -120,7 +119,7 @@ def original(
     host = canonical_host(host_word, scheme)
     if host is None or not table.knows(host):
         return _refused(AuthFault.HOST)
-    target = _exactly(uri, paths_of(host))
+    target = _exactly(uri, table.paths_of(host))
     if target is None:
         return _refused(AuthFault.TARGET)
     return msgspec.structs.replace(
@@ -144,8 +143,10 @@ _TOLD = frozenset(
 )
 
 
-def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Answer | NeedSession:
-    """Decide on an `original` request as the pipeline does, and say the outcome in the asking proxy's dialect."""
+def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
+    """Decide as the pipeline does; on an `original` request, say the outcome in the asking proxy's dialect."""
+    if not inbound.forwarded:
+        return pipeline.step(inbound, known, now, table)
     path = inbound.target.path
     if table.is_portal(path):
         # The outer proxy sends our own pages to us, and never asks whether it may.

@@ -15,7 +15,7 @@ from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
 from gateway.listen.trust import Trust
 from gateway.observe.access_log import Observer
-from gateway.pipeline import Step
+from gateway.pipeline import Answer, Step
 from gateway.portal.visit import Visit
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -40,6 +40,10 @@ class Visits(Protocol):
         """Forget a visit nobody will come for."""
 
 
+def _as_it_came(inbound: Inbound, _table: RouteTable) -> Inbound | Answer:
+    return inbound
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """What becomes of a request, who answers it, and who is told."""
@@ -60,5 +64,7 @@ class Gate:
     clock: Callable[[], Instant]
     stopwatch: Callable[[], float]
     """A monotonic clock in seconds, for durations."""
+    original: Callable[[Inbound, RouteTable], Inbound | Answer] = _as_it_came
+    """What is decided on: the request itself, or the one another proxy asks about (`forward_auth.original`)."""
     limits: Limits = Limits()
     trust: Trust = field(default_factory=lambda: Trust(()))
