@@ -28,6 +28,7 @@ from gateway.listen.navigation import Navigation, navigation
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
 from gateway.pipeline import Answer, AskPortal, Forward, NeedSession, Step, problem
+from gateway.policy.policy import RuleId
 from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -51,6 +52,8 @@ _STATUS_LINES: Mapping[int, bytes] = {
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
+_USUALLY_BODYLESS = _REPEATABLE | {"DELETE"}
+"""Methods that need not say so where they have no body (RFC 9110 section 8.6)."""
 _TROUBLES = {trouble.value: trouble for trouble in Trouble}
 
 # What an answer's trailer must not say: it comes when the head has been acted on (RFC 9110 section 6.5.1).
@@ -143,13 +146,14 @@ class Exchange:
     _registered = False
     _task: asyncio.Task[None] | None = None
     _verdict = "error"
-    _rule = ""
+    _rule: RuleId | str = ""
+    """Named where the line is written: many a request is over before anybody asks."""
     _reason = ""
     _pseudonym = ""
     _app_name = ""
     _status = 0
     _upstream_began = 0.0
-    _upstream_seconds = 0.0
+    _answered = 0.0
     _bytes_in = 0
     _bytes_out = 0
 
@@ -160,7 +164,7 @@ class Exchange:
         self.inbound = arrival.inbound
         self._table = table
         self._wall_time = gate.clock()
-        self._began = gate.stopwatch()
+        self._began = self._upstream_began = gate.stopwatch()
         framing = arrival.inbound.framing
         if framing is not Framing.EMPTY:
             self.upload_done = False
@@ -174,7 +178,11 @@ class Exchange:
     def decide(self) -> None:
         """Ask the pipeline, and do what it says."""
         gate = self._gate
-        inbound = self.inbound
+        inbound = gate.original(self.inbound, self._table)
+        if isinstance(inbound, Answer):
+            self._act(inbound)
+            return
+        self.inbound = inbound
         ticket = self._table.ticket_of(inbound)
         if ticket is not None:
             self.ticket = ticket
@@ -182,6 +190,10 @@ class Exchange:
         self._act(gate.step(inbound, self.state, self._wall_time, self._table))
 
     def _act(self, step: Step) -> None:
+        # The usual case first, and without a match's isinstance calls.
+        if type(step) is Forward:
+            self._forward(step)
+            return
         match step:
             case Forward():
                 self._forward(step)
@@ -234,17 +246,18 @@ class Exchange:
         self._app_name = step.route.app.name
         self._signed_in = step.signed_in
         self._verdict = "permit"
-        self._rule = str(step.permit.rule)
+        self._rule = step.permit.rule
         self._pseudonym = step.pseudonym
         framing = inbound.framing
         if framing is Framing.EMPTY:
+            method = inbound.method
+            self._repeatable = method in _REPEATABLE
             if inbound.websocket:
                 self._head = step.head + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-            elif inbound.method in ("GET", "HEAD", "OPTIONS", "DELETE"):
+            elif method == "GET" or method in _USUALLY_BODYLESS:
                 self._head = step.head + b"\r\n"
             else:
                 self._head = step.head + b"Content-Length: 0\r\n\r\n"
-            self._repeatable = inbound.method in _REPEATABLE
         elif framing is Framing.CHUNKED:
             self._head = step.head + b"Transfer-Encoding: chunked\r\n\r\n"
         else:
@@ -310,9 +323,11 @@ class Exchange:
 
     def _send(self, connection: Exchanger) -> None:
         self.upstream = connection
-        self._upstream_began = self._gate.stopwatch()
-        uploading = self._own_body and not self.upload_done
-        is_head = self._own_body and self.inbound.method == "HEAD"
+        if self._waiting:
+            self._waiting = False
+            self._upstream_began = self._gate.stopwatch()
+        uploading = not self.upload_done and self._own_body
+        is_head = self._arrival.inbound.method == "HEAD" and self._own_body
         connection.send(self, self._head, is_head=is_head, uploading=uploading)
         if uploading and self._arrival.expects_continue and not self._held:
             self._client.write(_CONTINUE)
@@ -322,7 +337,6 @@ class Exchange:
         if self.over:
             connection.abandon()
             return
-        self._waiting = False
         self._send(connection)
         if self._held:
             held = self._held
@@ -421,7 +435,7 @@ class Exchange:
     @property
     def _can_stay(self) -> bool:
         """Whether the connection can serve another request once this one is answered."""
-        if not self._arrival.keep_alive or self._client.draining or self.half_closed:
+        if not self._arrival.keep_alive or self.half_closed or self._client.draining:
             return False
         if self.upload_done:
             return True
@@ -447,7 +461,8 @@ class Exchange:
         lines.append(b"\r\n")
         self._status = answer.status
         self._answer_begun = True
-        if self.inbound.method != "HEAD":
+        # The method on this connection: a proxy asks about a HEAD with a GET, and waits for a body.
+        if self._arrival.inbound.method != "HEAD":
             lines.append(answer.body)
             self._bytes_out = len(answer.body)
         self._client.write(b"".join(lines))
@@ -473,63 +488,51 @@ class Exchange:
 
     def answer_begins(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:
         """Send the head, re-framed, and what came of the body with it."""
-        if complete:
-            self.upstream = None
-        if self._app is not None:
-            self._upstream_seconds = self._gate.stopwatch() - self._upstream_began
+        client = self._client
+        inbound = self.inbound
         status = self._status = head.status
-        lines = self._lines(head.headers)
-        if b"\r\nDate: " not in lines and b"\r\ndate: " not in b"\r\n" + lines.lower():
-            lines += self._client.date_line()
-        # An early answer: the application has heard enough, and the rest of the body may never come.
-        keep_alive = self._can_stay and (self.upload_done or self._discarding)
-        if self.inbound.websocket:
-            # A refused upgrade leaves no doubt about what the next byte is: there is no next byte.
-            keep_alive = False
-        minor = self._arrival.minor
+        app = self._app
+        if app is None:
+            lines = self._gate.portal_answer(head.headers)
+        else:
+            self._answered = self._gate.stopwatch()
+            lines = self._gate.app_answer(head.headers, app, signed_in=self._signed_in)
+        if b"Date: " not in lines and b"\r\ndate: " not in b"\r\n" + lines.lower():
+            lines += client.date_line()
+        # An early answer ends the connection: the application has heard enough, and the rest may never come.
+        # So does a refused upgrade: it leaves no doubt about what the next byte is, as there is none.
+        keep_alive = self._can_stay and not inbound.websocket
+        length = head.length
         framing = b""
-        bodyless = False
-        if status in (204, 304) or self.inbound.method == "HEAD":
-            bodyless = True
-            if status == 204 or (head.length is None and head.framing is not AnswerFraming.NONE):
-                pass
-            elif complete and head.framing is AnswerFraming.CHUNKED:
-                pass
-            elif head.length is not None:
-                framing = b"Content-Length: %d\r\n" % head.length
-        elif head.length is not None:
-            framing = b"Content-Length: %d\r\n" % head.length
+        if self._arrival.inbound.method == "HEAD" or status in (204, 304):
+            self._answer_bodyless = True
+            body = b""
+            if length is not None and status != 204:
+                framing = b"Content-Length: %d\r\n" % length
+        elif length is not None:
+            framing = b"Content-Length: %d\r\n" % length
         elif complete:
             framing = b"Content-Length: %d\r\n" % len(body)
-        elif minor:
+        elif self._arrival.minor:
             framing = b"Transfer-Encoding: chunked\r\n"
             self._answer_chunked = True
         else:
             keep_alive = False
         self._keep_alive = keep_alive
         self._answer_begun = True
-        if bodyless:
-            self._answer_bodyless = True
-            body = b""
-        else:
+        if body:
             self._bytes_out = len(body)
-        if body and self._answer_chunked:
-            body = b"%x\r\n%b\r\n" % (len(body), body)
-        if keep_alive and minor:
-            self._client.write(
-                b"%b%b%b\r\n%b" % (_STATUS_LINES.get(status) or status_line(status), lines, framing, body)
-            )
-        else:
-            self._client.write(
-                b"".join(
-                    (status_line(status), lines, framing, self._connection_line(keep_alive=keep_alive), b"\r\n", body)
-                )
-            )
+            if self._answer_chunked:
+                body = b"%x\r\n%b\r\n" % (len(body), body)
+        if not keep_alive or not self._arrival.minor:
+            framing += self._connection_line(keep_alive=keep_alive)
+        client.write(b"%b%b%b\r\n%b" % (_STATUS_LINES.get(status) or status_line(status), lines, framing, body))
         if complete:
+            self.upstream = None
             self._finish()
-        elif self.ticket is not None and self._signed_in:
+        elif self._signed_in and self.ticket is not None:
             self._registered = True
-            self._client.streams.add(self.ticket, self)
+            client.streams.add(self.ticket, self)
 
     def answer_goes_on(self, body: bytes) -> None:
         """Send more of the body."""
@@ -570,7 +573,7 @@ class Exchange:
         self.tunnel = True
         self._answer_begun = True
         self._status = 101
-        self._upstream_seconds = self._gate.stopwatch() - self._upstream_began
+        self._answered = self._gate.stopwatch()
         self._client.tunnelling()
         self._client.write(
             status_line(101)
@@ -721,12 +724,12 @@ class Exchange:
     def _done(self) -> None:
         """Write the one access line."""
         self.over = True
-        if self._task is not None:
-            self._task = None
+        self._task = None
         if self._registered:
             self._client.streams.remove(self)
         gate = self._gate
         inbound = self.inbound
+        rule = self._rule
         gate.observer.finished(
             AccessLine(
                 self._wall_time,
@@ -738,15 +741,31 @@ class Exchange:
                 self._status,
                 self._app_name,
                 self._verdict,
-                self._rule,
+                rule if type(rule) is str else _name(rule),
                 self._reason,
                 self._pseudonym,
                 gate.stopwatch() - self._began,
-                self._upstream_seconds,
+                self._answered - self._upstream_began if self._answered else 0.0,
                 self._bytes_in,
                 self._bytes_out,
             )
         )
+
+
+_rule_names: dict[int, tuple[RuleId, str]] = {}
+
+
+def _name(rule: RuleId | str) -> str:
+    """Return a rule's name, made once a rule: there are as many as rules are written, and a reload makes others."""
+    known = _rule_names.get(id(rule))
+    if known is not None and known[0] is rule:
+        return known[1]
+    name = str(rule)
+    if isinstance(rule, RuleId):
+        if len(_rule_names) >= 4096:
+            _rule_names.clear()
+        _rule_names[id(rule)] = rule, name
+    return name
 
 
 def date_line(now: float) -> bytes:

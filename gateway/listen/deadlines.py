@@ -1,9 +1,9 @@
 """One coarse clock for all connections, instead of a timer for each request.
 
 A connection changes its deadline several times a request; asking the event loop for a timer
-each time would cost more than reading the head. Here a deadline is an attribute, and each
-connection waits in one slot of a wheel: when its slot comes it is either late, or put into the
-slot of the deadline it has by then. A deadline is met up to two ticks late, never early.
+each time would cost more than reading the head. Here a deadline is an attribute anybody may
+write, and the wheel looks at each connection once a second: a deadline is met up to that much
+late, never early.
 
 The wheel goes slower than the world where the process was held up: what peers sent meanwhile
 waits unread in the kernel, and they must not be taken for silent because we were.
@@ -15,9 +15,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+LONGEST_STEP = 4
+"""Ticks the wheel moves in one turn at most."""
 
-HORIZON = 5.0
-"""Seconds after which everything that waits is looked at, however late its deadline."""
+ROUND = 4
+"""Ticks after which each connection is looked at again."""
 
 
 class Timed(Protocol):
@@ -26,14 +28,10 @@ class Timed(Protocol):
     deadline: float
     """When it is late, in the wheel's seconds; 0 for never."""
     slot: int
-    """The tick it waits for; 0 when it waits for none. The wheel's own."""
+    """0 while the wheel does not look at it. The wheel's own."""
 
     def expired(self) -> None:
         """The deadline has passed. It is in no slot any more and may be armed again."""
-
-
-LONGEST_STEP = 4
-"""Ticks the wheel moves in one turn at most."""
 
 
 class Deadlines:
@@ -45,45 +43,40 @@ class Deadlines:
         self.time = now
         """The last turn's time: good enough for clocks of seconds, and free."""
         self.now = now
-        """The wheel's own time."""
+        """The wheel's own time; deadlines are counted from it."""
         self.resolution = resolution
-        self._tick = int(now / resolution)
-        self._slots: dict[int, list[Timed]] = {}
+        self._tick = ROUND
+        self._slots: list[list[Timed]] = [[] for _ in range(ROUND)]
+
+    def enter(self, timed: Timed) -> None:
+        """Begin to look at something whose `slot` is 0, and go on while it has a deadline."""
+        timed.slot = self._tick
+        self._slots[self._tick % ROUND].append(timed)
 
     def arm(self, timed: Timed, seconds: float) -> None:
         """Let it be late `seconds` from now."""
-        deadline = timed.deadline = self.now + seconds
-        slot = timed.slot
-        # A closed connection stays in its slot until it is looked at, so no slot is far away.
-        tick = int(min(deadline, self.now + HORIZON) / self.resolution) + 1
-        # It waits already, and not past its time: moving it can wait until it is looked at.
-        if slot and slot <= tick:
-            return
-        timed.slot = tick
-        waiting = self._slots.get(tick)
-        if waiting is None:
-            self._slots[tick] = [timed]
-        else:
-            waiting.append(timed)
+        timed.deadline = self.now + seconds
+        if not timed.slot:
+            self.enter(timed)
 
     def turn(self, now: float) -> None:
         """Move towards `now`, and tell those that are late."""
         step = min(now - self.time, LONGEST_STEP * self.resolution)
         self.time = now
         self.now = now = self.now + step
-        last = int(now / self.resolution)
-        first = self._tick + 1
-        self._tick = last
-        for tick in range(first, last + 1):
-            for timed in self._slots.pop(tick, ()):
-                if timed.slot != tick:
-                    continue
+        self._tick += 1
+        place = self._tick % ROUND
+        waiting = self._slots[place]
+        stay: list[Timed] = []
+        self._slots[place] = stay
+        for timed in waiting:
+            deadline = timed.deadline
+            if not deadline:
+                # Nothing to wait for, or closed: let go of it, until it is armed again.
                 timed.slot = 0
-                if not timed.deadline:
-                    continue
-                left = timed.deadline - now
-                if left <= 0:
-                    timed.deadline = 0.0
-                    timed.expired()
-                else:
-                    self.arm(timed, left)
+            elif deadline <= now:
+                timed.slot = 0
+                timed.deadline = 0.0
+                timed.expired()
+            else:
+                stay.append(timed)

@@ -74,6 +74,7 @@ class ClientConnection(asyncio.Protocol):
     __slots__ = (
         "_at",
         "_buffer",
+        "_deadlines",
         "_exchange",
         "_gate",
         "_headers",
@@ -93,6 +94,7 @@ class ClientConnection(asyncio.Protocol):
 
     def __init__(self, listener: Listener, scheme: str) -> None:
         self._listener = listener
+        self._deadlines = listener.deadlines
         self._gate = listener.gate
         self._scheme = scheme
         self._peer = ""
@@ -123,13 +125,22 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(refused)
             return
         # A client has this long for its first head, whether it begins at once or not.
-        self._listener.deadlines.arm(self, self._gate.limits.head_time)
+        self._arm(self._gate.limits.head_time)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes to whoever they are for."""
         at = self._at
         if at == _HEAD:
-            self._buffer = self._buffer + data if self._buffer else data
+            if self._buffer:
+                data = self._buffer + data
+            elif data[-4:] == b"\r\n\r\n" and data.find(b"\r\n\r\n") == len(data) - 4 and not self._pumping:
+                # One whole head and nothing else, which is what nearly every read brings.
+                line_end = data.find(b"\r\n")
+                limits = self._gate.limits
+                if line_end <= limits.request_line and len(data) - line_end <= limits.headers and data[0] > 0x20:
+                    self._accept(data, data[:line_end])
+                    return
+            self._buffer = data
             self._pump()
         elif at == _BUSY:
             exchange = self._exchange
@@ -138,10 +149,10 @@ class ClientConnection(asyncio.Protocol):
                 if len(self._buffer) > PIPELINED:
                     self._pause_reading()
                 return
-            self._listener.deadlines.arm(self, self._gate.limits.stream_idle)
+            self._arm(self._gate.limits.stream_idle)
             self._feed_body(exchange, data)
         elif at == _TUNNEL:
-            self._listener.deadlines.arm(self, self._gate.limits.tunnel_idle)
+            self._arm(self._gate.limits.tunnel_idle)
             if self._exchange is not None:
                 self._exchange.feed_tunnel(data)
         elif at == _LINGER:
@@ -181,7 +192,7 @@ class ClientConnection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is not None and exchange.upstream is not None:
             exchange.upstream.pause()
-        self._listener.deadlines.arm(self, self._gate.limits.stream_idle)
+        self._arm(self._gate.limits.stream_idle)
 
     def resume_writing(self) -> None:
         """The client has caught up."""
@@ -189,6 +200,12 @@ class ClientConnection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is not None and exchange.upstream is not None:
             exchange.upstream.resume()
+
+    def _arm(self, seconds: float) -> None:
+        deadlines = self._deadlines
+        self.deadline = deadlines.now + seconds
+        if not self.slot:
+            deadlines.enter(self)
 
     def expired(self) -> None:
         """A clock has run out; which one follows from where we are."""
@@ -257,8 +274,8 @@ class ClientConnection(asyncio.Protocol):
             if not 0x41 <= data[0] <= 0x5A or _BARE_LINE_FEED.search(data):
                 # A TLS greeting on a plain port, or lines that will never end as lines do.
                 self._refuse(Refused(HTTPStatus.BAD_REQUEST, "request_line"))
-            elif self.deadline == 0.0 or self.deadline - self._listener.deadlines.now > limits.head_time:
-                self._listener.deadlines.arm(self, limits.head_time)
+            elif self.deadline == 0.0 or self.deadline - self._deadlines.now > limits.head_time:
+                self._arm(limits.head_time)
             return False
         end += 4
         if end == len(data):
@@ -360,6 +377,7 @@ class ClientConnection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes, if there is still somebody."""
         transport = self._transport
+        # Without the look at `is_closing`, uvloop raises, and inside whoever's callback this is.
         if transport is not None and not transport.is_closing():
             transport.write(data)
 
@@ -392,27 +410,25 @@ class ClientConnection(asyncio.Protocol):
         else:
             # The rest of an unwanted body comes still.
             self._resume_reading()
-            self._listener.deadlines.arm(self, self._gate.limits.stream_idle)
+            self._arm(self._gate.limits.stream_idle)
 
     def _next(self) -> None:
         """Wait for the next request, or go on with the one that has come already."""
         self._exchange = None
         self._at = _HEAD
-        if self._listener.draining:
-            self._close()
-            return
         if self._reading_paused:
             self._resume_reading()
         if self._buffer:
-            self._listener.deadlines.arm(self, self._gate.limits.head_time)
+            self._arm(self._gate.limits.head_time)
             self._pump()
         else:
-            self._listener.deadlines.arm(self, self._gate.limits.idle)
+            # Somebody who was told to stay may have the next request on its way, draining or not.
+            self._arm(LAST_REQUEST if self._listener.draining else self._gate.limits.idle)
 
     def tunnelling(self) -> None:
         """From now on bytes are bytes."""
         self._at = _TUNNEL
-        self._listener.deadlines.arm(self, self._gate.limits.tunnel_idle)
+        self._arm(self._gate.limits.tunnel_idle)
         if self._buffer and self._exchange is not None:
             # Bytes that came before the 101: RFC 6455 section 4.1 forbids a client to send them.
             self._buffer = b""
@@ -420,7 +436,7 @@ class ClientConnection(asyncio.Protocol):
 
     def tunnel_data(self, data: bytes) -> None:
         """Send bytes of a tunnel, which is not silent then."""
-        self._listener.deadlines.arm(self, self._gate.limits.tunnel_idle)
+        self._arm(self._gate.limits.tunnel_idle)
         self.write(data)
 
     def tunnel_half_over(self) -> None:
@@ -486,7 +502,7 @@ class ClientConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        self._listener.deadlines.arm(self, LINGER_TIME)
+        self._arm(LINGER_TIME)
         # Over TLS there is no half-close; there we only go on reading.
         if transport.can_write_eof():
             transport.write_eof()
@@ -499,7 +515,7 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
             # A client that does not read its answer must not keep us.
-            self._listener.deadlines.arm(self, self._gate.limits.stream_idle)
+            self._arm(self._gate.limits.stream_idle)
 
     def hang_up(self) -> None:
         """Close at once: what was promised and cannot be kept must not look complete."""

@@ -47,7 +47,24 @@ class _At(IntEnum):
 # As plain integers: an enum's attribute look-up costs more than the comparison it is for.
 _IDLE, _HEAD, _COUNTED, _CHUNKED, _CLOSE, _TUNNEL, _CLOSED = (at.value for at in _At)
 
-_CHUNKED_CODING = b"chunked"
+_VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
+
+
+def _behind_interim_answers(data: bytes) -> tuple[int, int]:
+    """Return where the final answer's head begins and ends; the end is below 4 where it is not there yet."""
+    start = 0
+    while True:
+        end = data.find(b"\r\n\r\n", start) + 4
+        if end < 4:
+            # Interim answers that came alone are complete in themselves.
+            return (start, start) if start and start == len(data) else (start, -1)
+        if data[start + 8 : start + 10] != b" 1" or data[start + 9 : start + 12] == b"101":
+            return start, end
+        start = end
+
+
+def _says_close(headers: Headers) -> bool:
+    return any(name.lower() == b"connection" and b"close" in value.lower() for name, value in headers)
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -59,8 +76,9 @@ class UpstreamConnection(asyncio.Protocol):
         "_buffer",
         "_complete",
         "_excess",
-        "_headers",
-        "_headers_done",
+        "_all_fields",
+        "_fields",
+        "_head_fields",
         "_home",
         "_is_head",
         "_keep_alive",
@@ -69,7 +87,6 @@ class UpstreamConnection(asyncio.Protocol):
         "_reading_paused",
         "_receiver",
         "_status",
-        "_trailers",
         "_transport",
         "_uploading",
         "_writing_paused",
@@ -85,10 +102,12 @@ class UpstreamConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._at: int = _IDLE
         self._buffer = b""
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._head_fields = -1
+        """How many of them are the head's; -1 while there is no head."""
+        self._all_fields = 0
+        """How many of them are the answer's; the rest are trailers."""
         self._bodies: list[bytes] = []
-        self._trailers: list[tuple[bytes, bytes]] = []
-        self._headers_done = False
         self._complete = False
         self._excess = False
         self._keep_alive = False
@@ -115,11 +134,17 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_head = is_head
         self._uploading = uploading
         self.heard = False
-        home = self._home
-        home.deadlines.arm(self, home.limits.stream_idle if uploading else home.limits.answer)
+        limits = self._home.limits
+        self._arm(limits.stream_idle if uploading else limits.answer)
         transport = self._transport
         if transport is not None and not transport.is_closing():
             transport.write(head)
+
+    def _arm(self, seconds: float) -> None:
+        deadlines = self._home.deadlines
+        self.deadline = deadlines.now + seconds
+        if not self.slot:
+            deadlines.enter(self)
 
     def send_body(self, data: bytes) -> None:
         """Send framed bytes of the request's body, or bytes of a tunnel."""
@@ -131,7 +156,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The request is complete: from here the application's time to answer counts."""
         self._uploading = False
         if self._at == _HEAD:
-            self._home.deadlines.arm(self, self._home.limits.answer)
+            self._arm(self._home.limits.answer)
 
     def end_tunnel(self) -> None:
         """Tell the application that the client says nothing more in the tunnel."""
@@ -185,7 +210,7 @@ class UpstreamConnection(asyncio.Protocol):
                 data = data[: self._left]
                 left = 0
             self._left = left
-            self._home.deadlines.arm(self, self._home.limits.stream_idle)
+            self._arm(self._home.limits.stream_idle)
             receiver.answer_goes_on(data)
             if not left and self._receiver is receiver:
                 # The parser has not seen this body, so it waits for it still.
@@ -193,12 +218,12 @@ class UpstreamConnection(asyncio.Protocol):
                 self._finish()
                 receiver.answer_ends(())
         elif at == _CHUNKED:
-            self._home.deadlines.arm(self, self._home.limits.stream_idle)
+            self._arm(self._home.limits.stream_idle)
             self._read_chunks(data, receiver)
         elif at == _TUNNEL:
             receiver.tunnel_data(data)
         else:
-            self._home.deadlines.arm(self, self._home.limits.stream_idle)
+            self._arm(self._home.limits.stream_idle)
             receiver.answer_goes_on(data)
 
     def eof_received(self) -> bool:
@@ -241,7 +266,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._writing_paused = False
         if self._receiver is not None:
             if self._at == _HEAD and self._uploading:
-                self._home.deadlines.arm(self, self._home.limits.stream_idle)
+                self._arm(self._home.limits.stream_idle)
             self._receiver.resume_upload()
 
     def expired(self) -> None:
@@ -252,7 +277,7 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if (self._uploading and not self._writing_paused) or self._reading_paused:
             # It waits for the client, whose own clock the listener watches.
-            self._home.deadlines.arm(self, self._home.limits.stream_idle)
+            self._arm(self._home.limits.stream_idle)
             return
         self._fail(UpstreamTimeoutError("the application was silent for too long"))
 
@@ -264,18 +289,13 @@ class UpstreamConnection(asyncio.Protocol):
             self._excess = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note a field of the head, or a trailer."""
-        if self._excess:
-            return
-        if self._headers_done:
-            self._trailers.append((name, value))
-        else:
-            self._headers.append((name, value))
+        """Note a field, of whatever it is."""
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Note what only the parser knows, and only now."""
+        """Note what only the parser knows, and only now: the fields so far are the head's."""
         if not self._excess:
-            self._headers_done = True
+            self._head_fields = len(self._fields)
             self._status = self._parser.get_status_code()
 
     def on_body(self, body: bytes) -> None:
@@ -287,13 +307,15 @@ class UpstreamConnection(asyncio.Protocol):
         """Note the end of the answer; of an interim one, only that another head follows."""
         if self._excess:
             return
-        if 100 <= self._status < 200 and self._status != 101:
+        status = self._status
+        if 100 <= status < 200 and status != 101:
             receiver = self._receiver
             if receiver is not None:
-                receiver.interim_answer(self._status, tuple(self._headers))
-            self._headers = []
-            self._headers_done = False
+                receiver.interim_answer(status, tuple(self._fields))
+            self._fields = []
+            self._head_fields = -1
             return
+        self._all_fields = len(self._fields)
         self._complete = True
         self._keep_alive = self._parser.should_keep_alive()
 
@@ -305,20 +327,19 @@ class UpstreamConnection(asyncio.Protocol):
             data = self._buffer + data
             self._buffer = b""
         # Fed only when whole: what is fed in pieces, llhttp's binding joins in quadratic time.
-        end = self._end_of_heads(data)
-        if end > self._home.limits.answer_headers or (end < 0 and len(data) > self._home.limits.answer_headers):
+        end = data.find(b"\r\n\r\n") + 4
+        start = 0
+        if data[8:10] == b" 1":
+            start, end = _behind_interim_answers(data)
+        if end > self._home.limits.answer_headers or (end < 4 and len(data) > self._home.limits.answer_headers):
             self._fail(UpstreamProtocolError("the answer's header section is too long"))
             return
-        if end < 0:
+        if end < 4:
             self._buffer = data
             return
-        if self._is_head:
-            # A parser cannot be told that the request was HEAD; it would wait for the body.
-            fed = data[:end]
-        else:
-            fed = data
         try:
-            self._parser.feed_data(fed)
+            # A parser cannot be told that the request was HEAD; it would wait for the body.
+            self._parser.feed_data(data[:end] if self._is_head else data)
         except httptools.HttpParserUpgrade as upgrade:
             self._upgrade(data[upgrade.args[0] :], receiver)
             return
@@ -328,55 +349,45 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             # The answer was whole; what stands behind it is nobody's, and ends the connection.
             self._excess = True
-        if self._receiver is None:
-            return
-        if not self._headers_done:
+        if self._receiver is not receiver or self._head_fields < 0:
             # An interim answer, and nothing behind it yet.
             return
         if self._is_head and len(data) > end:
             self._excess = True
-        self._begin_answer(data, receiver)
+        if data[start : start + 8] not in _VERSIONS:
+            self._fail(UpstreamProtocolError("the answer's version is not HTTP/1.1"))
+            return
+        self._begin_answer(receiver)
 
-    @staticmethod
-    def _end_of_heads(data: bytes) -> int:
-        """Return where the final answer's head ends, behind interim ones, or -1."""
-        start = 0
-        while True:
-            end = data.find(b"\r\n\r\n", start)
-            if end < 0:
-                # Interim answers that came alone are complete in themselves.
-                return start if start and start == len(data) else -1
-            end += 4
-            if data[start + 8 : start + 10] != b" 1" or data[start + 9 : start + 12] == b"101":
-                return end
-            start = end
-
-    def _begin_answer(self, data: bytes, receiver: Receiver) -> None:
+    def _begin_answer(self, receiver: Receiver) -> None:
         status = self._status
-        headers = tuple(self._headers)
+        headers = tuple(self._fields[: self._head_fields])
         length: int | None = None
         coding: bytes | None = None
         for name, value in headers:
             size = len(name)
-            if size == 14 and name.lower() == b"content-length":
-                length = int(value)
+            if size == 14:
+                if name.lower() == b"content-length":
+                    length = int(value)
             elif size == 17 and name.lower() == b"transfer-encoding":
                 coding = value if coding is None else b"%b,%b" % (coding, value)
-        fault = ""
-        if not 200 <= status <= 599:
-            fault = f"the answer's status is `{status}`"
-        elif coding is not None and coding.strip().lower() != _CHUNKED_CODING:
-            fault = "the answer has a transfer coding other than chunked"
-        elif self._parser.get_http_version() not in ("1.1", "1.0"):
-            fault = "the answer's version is not HTTP/1.1"
-        if fault:
-            self._fail(UpstreamProtocolError(fault))
+        if coding is not None and coding.strip().lower() != b"chunked":
+            self._fail(UpstreamProtocolError("the answer has a transfer coding other than chunked"))
             return
-        if self._is_head or status in (204, 304):
+        if not 200 <= status <= 599:
+            self._fail(UpstreamProtocolError(f"the answer's status is `{status}`"))
+            return
+        bodies = self._bodies
+        body = b""
+        if bodies:
+            body = bodies[0] if len(bodies) == 1 else b"".join(bodies)
+            self._bodies = []
+        if self._is_head:
             framing = AnswerFraming.NONE
-            if self._is_head:
-                self._complete = True
-                self._keep_alive = False
+            self._all_fields = self._head_fields
+            self._complete = True
+        elif status in (204, 304):
+            framing = AnswerFraming.NONE
         elif coding is not None:
             framing = AnswerFraming.CHUNKED
         elif length is not None:
@@ -384,35 +395,28 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             framing = AnswerFraming.CLOSE
         head = AnswerHead(status, headers, framing, length)
-        bodies = self._bodies
-        body = b"" if not bodies else bodies[0] if len(bodies) == 1 else b"".join(bodies)
-        self._bodies = []
         if self._complete:
-            if not self._trailers:
+            if self._all_fields == self._head_fields:
                 self._finish()
                 receiver.answer_begins(head, body, complete=True)
                 return
-            trailers = tuple(self._trailers)
+            trailers = self._trailers()
             receiver.answer_begins(head, body, complete=False)
             if self._receiver is receiver:
                 self._finish()
                 receiver.answer_ends(trailers)
             return
-        if framing is AnswerFraming.COUNTED:
-            assert length is not None  # noqa: S101  # what COUNTED means
+        if framing is AnswerFraming.COUNTED and length is not None:
             self._at = _COUNTED
             self._left = length - len(body)
-            self._keep_alive = self._says_keep_alive(headers, data)
+            self._keep_alive = self._parser.should_keep_alive() and not _says_close(headers)
         else:
             self._at = _CHUNKED if framing is AnswerFraming.CHUNKED else _CLOSE
-        self._home.deadlines.arm(self, self._home.limits.stream_idle)
+        self._arm(self._home.limits.stream_idle)
         receiver.answer_begins(head, body, complete=False)
 
-    @staticmethod
-    def _says_keep_alive(headers: Headers, data: bytes) -> bool:
-        """Say what `should_keep_alive` would, could it be asked before the body has passed the parser."""
-        connection = b",".join(value for name, value in headers if name.lower() == b"connection").lower()
-        return data.startswith(b"HTTP/1.1") and b"close" not in connection
+    def _trailers(self) -> Headers:
+        return tuple(self._fields[self._head_fields : self._all_fields])
 
     def _read_chunks(self, data: bytes, receiver: Receiver) -> None:
         try:
@@ -435,7 +439,7 @@ class UpstreamConnection(asyncio.Protocol):
                 self._fail(UpstreamProtocolError("the answer's trailer section is too long"))
                 return
         if self._complete and self._receiver is receiver:
-            trailers = tuple(self._trailers)
+            trailers = self._trailers()
             self._finish()
             receiver.answer_ends(trailers)
 
@@ -445,7 +449,7 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self._at = _TUNNEL
         self.deadline = 0.0
-        receiver.upgraded(tuple(self._headers), rest)
+        receiver.upgraded(tuple(self._fields), rest)
 
     # --- the end of an answer -----------------------------------------------------------------
 
@@ -460,15 +464,13 @@ class UpstreamConnection(asyncio.Protocol):
         if self._reading_paused:
             self.resume()
         self._at = _IDLE
-        self._headers = []
-        if self._trailers:
-            self._trailers = []
-        self._headers_done = False
+        self._fields = []
+        self._head_fields = -1
         self._complete = False
-        self._keep_alive = False
         self._left = 0
-        self._home.done(ok=True)
-        self._home.put_back(self)
+        home = self._home
+        home.done(ok=True)
+        home.put_back(self)
 
     def _fail(self, error: GatewayError) -> None:
         receiver = self._receiver
@@ -513,8 +515,8 @@ class Endpoint:
     def put_back(self, connection: UpstreamConnection) -> None:
         """Keep a connection for the next request."""
         if self.idle.put(connection, self.deadlines.time):
-            # Late by up to two ticks of the wheel; `take` looks at the age itself.
-            self.deadlines.arm(connection, IDLE)
+            # Closed somewhat late; `take` looks at the age itself.
+            connection.deadline = self.deadlines.now + IDLE
         else:
             connection.abandon()
 

@@ -353,6 +353,7 @@ class Door:
         return Gate(
             table=lambda: table,
             step=lambda *args: self.step(*args),
+            original=lambda inbound, table: inbound,
             sessions=self.sessions,
             upstreams=lambda route: self.upstreams,
             portal=self.portal,
