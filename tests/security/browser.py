@@ -14,6 +14,9 @@ from tests.security.wire import Response
 MOST_HOPS = 15
 """Redirects and presses after which a browser, or a person, has enough."""
 
+MOST_PRESSES = 2
+"""Times a person presses the button of a notice: once, and once more for a step-up."""
+
 Sender = Callable[[str, str, str, list[tuple[str, str]], bytes | None], Awaitable[Response]]
 """Sends (method, host, target, headers, body) to the gateway."""
 
@@ -125,11 +128,15 @@ class Browser:
         self.hops.append(Hop(url, response, method))
         return response
 
-    async def follow(self, url: Url, response: Response, *, press: str | None = "login") -> Response | None:
+    async def follow(
+        self, url: Url, response: Response, *, press: str | None = "login", until_provider: bool = False
+    ) -> Response | None:
         """Go on as a browser does, and press the button a person would, until a page stays; `None`: it is elsewhere.
 
-        `press` names the page whose form is sent: `login` for the notice, `logout` for its confirmation.
+        `press` names the page whose form is sent: `login` for the notice, `logout` for its confirmation. A page that
+        says that a sign-in failed is an end, although it offers another start. `until_provider` stops there.
         """
+        presses = 0
         current: Response | None = response
         for _ in range(MOST_HOPS):
             if current is None:
@@ -139,6 +146,9 @@ class Browser:
                 there = parse(location, url)
                 if there is None:
                     return current
+                if until_provider and there.host == PROVIDER_HOST:
+                    self.authorizations.append(location)
+                    return current
                 current = await self._visit(there, location)
                 url = self.hops[-1].url
                 continue
@@ -146,12 +156,15 @@ class Browser:
                 (
                     form
                     for form in page_of(current).forms
-                    if press is not None and form.method == "post" and form.action.partition("?")[0].endswith(f"/{press}")
+                    if press is not None
+                    and form.method == "post"
+                    and form.action.partition("?")[0].endswith(f"/{press}")
                 ),
                 None,
             )
-            if form is None:
+            if form is None or presses == MOST_PRESSES or url.path.endswith("/callback"):
                 return current
+            presses += 1
             there = parse(form.action, url)
             if there is None or there.host not in self.known_hosts:
                 return current

@@ -81,7 +81,7 @@ class Case:
         return any(found[1] == placeholder for text in self.request.texts() for found in PLACEHOLDER.finditer(text))
 
 
-def _pairs(value: Any, where: str) -> tuple[tuple[str, str], ...]:  # noqa: ANN401 (parsed YAML)
+def _pairs(value: Any, where: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
         raise FormatError(f"{where}: expected a list of pairs")
     return tuple((str(name), str(text)) for name, text in value)
@@ -93,7 +93,7 @@ def _known(entry: dict[str, Any], allowed: frozenset[str], where: str) -> None:
         raise FormatError(f"{where}: unknown key `{'`, `'.join(unknown)}`")
 
 
-def read_case(entry: Any) -> Case:  # noqa: ANN401 (parsed YAML)
+def read_case(entry: Any) -> Case:
     """Return one case.
 
     Raises:

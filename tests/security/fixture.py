@@ -245,9 +245,7 @@ class Fixture:
         }
         proxied = f"    upstream: http://127.0.0.1:{self.upstream_ports['app']}"
         for node, lines, more in ((self.proxy, proxied, OTHER_APP), (self.forward, "    mode: forward_auth", "")):
-            text = (SETTINGS + more).format(
-                port=node.port, management=node.management, upstream_app=lines, **common
-            )
+            text = (SETTINGS + more).format(port=node.port, management=node.management, upstream_app=lines, **common)
             (self.directory / f"{node.name}.yaml").write_text(text, encoding="utf-8")
         (self.directory / "policy.yaml").write_text(POLICY.format(), encoding="utf-8")
         (self.directory / "other.yaml").write_text(OTHER_POLICY, encoding="utf-8")
@@ -404,7 +402,9 @@ class Fixture:
         await browser.follow(begin, await browser.go(begin))
         ticket = browser.jar.get(host, {}).get(SESSION_COOKIE)
         if ticket is None:
-            seen = [f"{hop.method} {hop.url.target} {hop.response.status if hop.response else '-'}" for hop in browser.hops]
+            seen = [
+                f"{hop.method} {hop.url.target} {hop.response.status if hop.response else '-'}" for hop in browser.hops
+            ]
             raise NotReadyError(f"could not prepare the session `{kind}`: {'; '.join(seen)}")
         token = self.provider.id_tokens[-1]
         sid = json.loads(_unb64(token.split(".")[1])).get("sid", "")
@@ -430,8 +430,8 @@ async def started() -> AsyncIterator[Fixture]:
         upstream, store = Upstream(), StoreProxy(server.port)
         nodes = [Node(name, free_port(), free_port(), directory / f"{name}.log") for name in ("proxy", "forward")]
         fixture: Fixture
-        provider = Provider(directory, lambda: fixture.now())
-        fixture = Fixture(directory, server, redis, upstream, provider, store, *nodes)
+        provider = Provider(directory, lambda: fixture.now())  # noqa: PLW0108 (bound below)
+        fixture = Fixture(directory, server, redis, upstream, provider, store, nodes[0], nodes[1])
         try:
             fixture.secrets = [randomness.token_hex(32)]
             (directory / "hands").write_bytes(struct.pack("<d", 0.0))

@@ -161,7 +161,7 @@ class Provider:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._certificate())
         await site.start()
-        server = site._server  # noqa: SLF001 (the port the system chose)
+        server = site._server
         assert isinstance(server, asyncio.Server)
         self.port = server.sockets[0].getsockname()[1]
         self._proxy = await asyncio.start_server(self._connect, "127.0.0.1", 0)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
@@ -23,7 +21,9 @@ _ERRORS = {
     "noauth": b"-NOAUTH Authentication required.\r\n",
     "garbage": b"!!! this is not RESP\r\n",
 }
-_READS = frozenset({b"GET", b"MGET", b"EXISTS", b"TTL", b"PTTL", b"PING", b"HELLO", b"CLIENT", b"SELECT", b"INFO", b"ROLE"})
+_READS = frozenset(
+    {b"GET", b"MGET", b"EXISTS", b"TTL", b"PTTL", b"PING", b"HELLO", b"CLIENT", b"SELECT", b"INFO", b"ROLE"}
+)
 _SETUP = frozenset({b"HELLO", b"CLIENT", b"SELECT", b"AUTH", b"PING", b"INFO", b"ROLE", b"COMMAND"})
 
 
@@ -35,6 +35,8 @@ class StoreProxy:
         self.port = 0
         self.mode: str | None = None
         self.commands: list[tuple[bytes, ...]] = []
+        self._talking = asyncio.Event()
+        self._talking.set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -52,6 +54,10 @@ class StoreProxy:
 
     def behave(self, mode: str | None) -> None:
         self.mode = mode
+        if mode == "timeout":
+            self._talking.clear()
+        else:
+            self._talking.set()
         if mode in ("down", "refuse"):
             for writer in list(self._writers):
                 writer.transport.abort()
@@ -79,8 +85,7 @@ class StoreProxy:
         while piece := await there.read(1 << 16):
             if self.mode == "slow":
                 await asyncio.sleep(SLOW)
-            while self.mode == "timeout":
-                await asyncio.sleep(0.05)
+            await self._talking.wait()
             writer.write(piece)
             await writer.drain()
         writer.close()
@@ -94,7 +99,11 @@ class StoreProxy:
                 self.commands.append(words)
                 name = words[0].upper() if words else b""
                 error = _ERRORS.get(self.mode or "")
-                if error is not None and name not in _SETUP and not (self.mode in ("readonly", "oom") and name in _READS):
+                if (
+                    error is not None
+                    and name not in _SETUP
+                    and not (self.mode in ("readonly", "oom") and name in _READS)
+                ):
                     writer.write(error)
                     await writer.drain()
                     continue
@@ -118,29 +127,29 @@ async def _command(reader: asyncio.StreamReader) -> tuple[bytes, tuple[bytes, ..
     return bytes(raw), tuple(words)
 
 
-async def everything(redis: Redis) -> dict[bytes, Iterable[bytes]]:
+async def everything(redis: Redis) -> dict[bytes, list[bytes]]:
     """Return every key with every byte string stored under it."""
-    found: dict[bytes, Iterable[bytes]] = {}
+    found: dict[bytes, list[bytes]] = {}
+    readers: dict[bytes, tuple[str, ...]] = {
+        b"string": ("GET",),
+        b"hash": ("HGETALL",),
+        b"set": ("SMEMBERS",),
+        b"zset": ("ZRANGE", "0", "-1"),
+        b"list": ("LRANGE", "0", "-1"),
+    }
     async for key in redis.scan_iter(count=1000):
-        values: list[bytes] = []
-        kind = await redis.type(key)
-        with suppress(Exception):
-            reader: Any = {
-                b"string": redis.get,
-                b"hash": redis.hgetall,
-                b"set": redis.smembers,
-            }.get(kind)
-            if kind == b"zset":
-                values = list(await redis.zrange(key, 0, -1))
-            elif kind == b"list":
-                values = list(await redis.lrange(key, 0, -1))
-            elif reader is not None:
-                value = await reader(key)
-                if isinstance(value, dict):
-                    values = [*value.keys(), *value.values()]
-                elif isinstance(value, (set, list)):
-                    values = list(value)
-                elif value is not None:
-                    values = [value]
-        found[key] = values
+        command = readers[await redis.type(key)]
+        reply: Any = await redis.execute_command(command[0], key, *command[1:])
+        found[key] = flat(reply)
     return found
+
+
+def flat(reply: Any) -> list[bytes]:
+    """Return the byte strings in a reply, however deep."""
+    if isinstance(reply, bytes):
+        return [reply]
+    if isinstance(reply, dict):
+        return [text for pair in reply.items() for each in pair for text in flat(each)]
+    if isinstance(reply, (list, set, tuple)):
+        return [text for each in reply for text in flat(each)]
+    return []

@@ -14,7 +14,12 @@ from typing import Any
 GZIP_BOMB = gzip.compress(bytes(64 * 1024 * 1024), 9)
 """64 MiB of zeros in 64 KiB: who inflates it shows in memory."""
 
-BODIES = {"/admin/secret": b"PROTECTED", "/adult/page": b"ADULT-ONLY", "/adult18/page": b"ADULT18", "/stepup/page": b"STEPUP"}
+BODIES = {
+    "/admin/secret": b"PROTECTED",
+    "/adult/page": b"ADULT-ONLY",
+    "/adult18/page": b"ADULT18",
+    "/stepup/page": b"STEPUP",
+}
 
 
 @dataclass
@@ -75,7 +80,7 @@ class Upstream:
             self._connections += 1
             try:
                 await self._serve(app, self._connections, reader, writer)
-            except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 pass
             finally:
                 self._tasks.discard(task)
@@ -93,9 +98,7 @@ class Upstream:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _serve(
-        self, app: str, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _serve(self, app: str, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             try:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -144,10 +147,7 @@ class Upstream:
             return False
         if request.path == "/app/slow":
             await asyncio.sleep(0.2)
-        if request.method == "HEAD":
-            body_sent = b""
-        else:
-            body_sent = body
+        body_sent = b"" if request.method == "HEAD" else body
         headers.append((b"Content-Length", b"%d" % len(body)))
         lines = [b"HTTP/1.1 " + status, *(b"%b: %b" % header for header in headers), b"", b""]
         writer.write(b"\r\n".join(lines) + body_sent)
@@ -163,7 +163,9 @@ class Upstream:
             return b"404 Not Found", [(b"Content-Type", b"text/plain")], b"no such page"
         if path == "/app/gzipbomb":
             return b"200 OK", [(b"Content-Encoding", b"gzip"), (b"Content-Type", b"text/plain")], GZIP_BOMB
-        cacheable = [(b"Cache-Control", b"public, max-age=600, s-maxage=600")] if path.endswith((".css", "/page")) else []
+        cacheable = (
+            [(b"Cache-Control", b"public, max-age=600, s-maxage=600")] if path.endswith((".css", "/page")) else []
+        )
         echo = {
             "app": request.app,
             "line": request.line.decode("latin-1"),
@@ -181,9 +183,7 @@ class Upstream:
             await writer.drain()
             await asyncio.sleep(0.2)
 
-    async def _websocket(
-        self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _websocket(self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         key = request.values("sec-websocket-key")[0]
         accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())  # noqa: S324 (RFC 6455)
         writer.write(
