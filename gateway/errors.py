@@ -54,6 +54,17 @@ class StoreUnavailableError(GatewayError):
         self.fault = fault
 
 
+class UnfitLimitStoreError(GatewayError):
+    """The store of limits may forget what it counted, so it must not be trusted to count."""
+
+    code = "limit_store_unfit"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"the store of limits may forget: {what}, {remedy}")
+        self.remedy = remedy
+
+
 class UpstreamUnreachableError(GatewayError):
     """The application did not accept our connection."""
 
