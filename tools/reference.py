@@ -219,6 +219,7 @@ def event_table() -> str:
     return "\n".join(["| event | meaning |", "|---|---|", *sorted(rows)])
 
 
+@functools.cache
 def metrics() -> tuple[Metric, ...]:
     """Return every metric: those a registry has from the start, and gauges that the entrances add to it."""
     found = [
