@@ -251,9 +251,12 @@ async def _reload(worker: Worker, reread: Callable[[], Configuration | None]) ->
     worker.access_log.reopen()
     configuration = await asyncio.to_thread(reread)
     if configuration is None:
+        notify("STATUS=reload refused")
         return False
+    notify("RELOADING=1")
     await worker.reload(configuration)
     _log.info(Event.RELOADED, count=len(configuration.settings.apps))
+    notify("READY=1")
     return True
 
 
@@ -285,6 +288,8 @@ def work(path: Path, door: socket.socket, orders: socket.socket) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    # The service manager hears of the whole from its supervisor alone.
+    os.environ.pop("NOTIFY_SOCKET", None)
     set_up_logging()
     configuration = _reread(path)
     if configuration is None:
@@ -472,6 +477,7 @@ class Supervisor:
         while not self._stopping:
             await asyncio.sleep(pause)
             if await self._start():
+                notify("STATUS=a worker died and was started anew")
                 return
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -495,6 +501,7 @@ class Supervisor:
     async def _reload(self) -> None:
         configuration = await asyncio.to_thread(_reread, self._configuration.path)
         if configuration is None:
+            notify("STATUS=reload refused")
             return
         notify("RELOADING=1")
         self._configuration = configuration
@@ -511,6 +518,7 @@ class Supervisor:
                 self._members.remove(old)
                 await old.end(self._configuration.settings.drain_timeout)
         _log.info(Event.REPLACED, count=len(self._members))
+        notify("STATUS=replaced")
 
     async def _end(self) -> None:
         self._stopping = True

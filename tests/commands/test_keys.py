@@ -1,0 +1,72 @@
+"""`sekisho keys …`, as an operator types it."""
+
+import json
+import stat
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from gateway.cli import app
+
+PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "k", "oth"}
+
+
+def sekisho(*arguments: str) -> Result:
+    """Run the command line in this process."""
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_a_key_lives_from_new_to_retired(tmp_path: Path) -> None:
+    """Made, published beside its follower, replaced as the one that signs, and removed at last."""
+    file = str(tmp_path / "keys.jwks")
+
+    first = sekisho("keys", "new", file).stdout.split("\t")[0]
+    second = sekisho("keys", "new", file, "--alg", "RS256").stdout.split("\t")[0]
+    assert sekisho("keys", "list", file).stdout.splitlines() == [
+        f"{first}\tES256\tsigns",
+        f"{second}\tRS256\tpublished",
+    ]
+    assert sekisho("keys", "retire", file, first).exit_code == 2
+    assert sekisho("keys", "rotate", file).stdout == f"{second}\tsigns\n"
+    assert sekisho("keys", "retire", file, first).exit_code == 0
+
+    assert sekisho("keys", "list", file).stdout == f"{second}\tRS256\tsigns\n"
+
+
+def test_what_is_printed_opens_nothing(tmp_path: Path) -> None:
+    """No command prints a private member, and the file is its owner's alone."""
+    file = tmp_path / "keys.jwks"
+    sekisho("keys", "new", str(file))
+    private = json.loads(file.read_text())["keys"][0]["d"]
+
+    printed = [sekisho("keys", command, str(file)).output for command in ("list", "jwks", "new", "rotate")]
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert private not in "".join(printed)
+    for key in json.loads(printed[1])["keys"]:
+        assert not PRIVATE_MEMBERS & key.keys()
+        assert key["use"] == "sig"
+
+
+def test_a_file_that_others_can_read_is_told_of(tmp_path: Path) -> None:
+    """Exit 2, with what to type."""
+    file = tmp_path / "keys.jwks"
+    sekisho("keys", "new", str(file))
+    file.chmod(0o640)
+
+    result = sekisho("keys", "list", str(file))
+
+    assert result.exit_code == 2
+    assert f"chmod 600 {file}" in result.output
+
+
+def test_a_file_that_is_none_is_a_sentence(tmp_path: Path) -> None:
+    """Exit 2, no traceback, and nothing of the file's contents."""
+    file = tmp_path / "keys.jwks"
+    file.write_text('{"keys": [{"kty": "EC", "d": "SECRET"}]}')
+
+    result = sekisho("keys", "jwks", str(file))
+
+    assert result.exit_code == 2
+    assert str(file) in result.output
+    assert "SECRET" not in result.output

@@ -1,0 +1,81 @@
+"""`sekisho policy …`, as an author types it."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli import app
+
+GOOD = """\
+policy: p
+purpose: {ja: 確認のため}
+conditions:
+  adult: {age: {at_least: 18}}
+rules:
+  - name: all
+    require: [adult]
+examples:
+  - title: eighteen today
+    at: 2026-11-23
+    who: {birthdate: 2008-11-23}
+    request: GET /
+    expect: allow
+"""
+
+
+def sekisho(*arguments: str) -> Result:
+    """Run the command line in this process."""
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture(autouse=True)
+def _in_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+
+
+def test_examples_that_hold_pass(tmp_path: Path) -> None:
+    """Exit 0 and the count; each by name where asked."""
+    file = tmp_path / "p.yaml"
+    file.write_text(GOOD, encoding="utf-8")
+
+    quiet, verbose = sekisho("policy", "test", str(file)), sekisho("policy", "test", "-v", str(tmp_path))
+
+    assert (quiet.exit_code, quiet.stdout) == (0, "1 passed, 0 failed\n")
+    assert f"{file}:9:5: ok: eighteen today" in verbose.stdout
+
+
+def test_an_example_that_fails_is_exit_2(tmp_path: Path) -> None:
+    """With its place, what was expected and what was found."""
+    file = tmp_path / "p.yaml"
+    file.write_text(GOOD.replace("2008-11-23}", "2008-11-24}"), encoding="utf-8")
+
+    result = sekisho("policy", "test", str(file))
+
+    assert result.exit_code == 2
+    assert f"{file}:9:5: FAILED: eighteen today" in result.stdout
+    assert "expected `allow`, found `deny adult`" in result.stdout
+
+
+def test_a_japanese_terminal_is_spoken_to_in_japanese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the locale's variables."""
+    monkeypatch.setenv("LC_ALL", "ja_JP.UTF-8")
+    file = tmp_path / "p.yaml"
+    file.write_text(GOOD.replace("allow", "alow"), encoding="utf-8")
+
+    result = sekisho("policy", "check", str(file))
+
+    assert result.exit_code == 2
+    assert "のことですか" in result.output
+
+
+def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
+    """Of every file."""
+    (tmp_path / "a.yaml").write_text(GOOD.replace("at_least: 18", "at_leest: 18"), encoding="utf-8")
+    (tmp_path / "b.yaml").write_text(GOOD.replace("[adult]", "[adlt]"), encoding="utf-8")
+
+    result = sekisho("policy", "check", str(tmp_path))
+
+    assert result.exit_code == 2
+    assert "a.yaml:4:" in result.output
+    assert "b.yaml:7:" in result.output

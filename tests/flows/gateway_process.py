@@ -1,0 +1,172 @@
+"""A real gateway in processes of its own, as an operator starts it, in front of a small application."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from gateway.login.jwcrypto_keys import new_key
+from tests.conftest import free_port
+
+HOST = "app.localhost"
+
+PATIENCE = 40
+"""Seconds to wait for a word of it, on a machine that is busy with other tests."""
+
+OPEN_POLICY = """\
+policy: open
+rules:
+  - name: everything
+    allow: everyone
+"""
+
+
+class _Application(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        body = json.dumps({"path": self.path, "headers": dict(self.headers)}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def application() -> Iterator[int]:
+    """Run an application that repeats what it was asked, and yield its port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Application)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class GatewayProcess:
+    """`sekisho run` on free ports, with its settings in a folder of the test's."""
+
+    def __init__(self, folder: Path, upstream: int, store: str, workers: int = 1, policy: str = OPEN_POLICY) -> None:
+        self.folder = folder
+        self.port, self.management = free_port(), free_port()
+        self.settings = folder / "gateway.yaml"
+        (folder / "policy.yaml").write_text(policy, encoding="utf-8")
+        (folder / "secret").write_text(secrets.token_hex(32))
+        new_key(folder / "keys.jwks", "ES256")
+        self.settings.write_text(
+            f"""\
+listen: 127.0.0.1:{self.port}
+management: 127.0.0.1:{self.management}
+workers: {workers}
+drain_timeout: 10s
+provider:
+  environment: emulator
+  issuer: http://localhost:1/api/realms/main
+  client_id: RP00000001
+  keys: {{file: keys.jwks}}
+sessions:
+  store: {store}
+  secret: {{file: secret}}
+apps:
+  - name: app
+    url: http://{HOST}:{self.port}
+    upstream: http://127.0.0.1:{upstream}
+    policy: policy.yaml
+access_log: access.log
+""",
+            encoding="utf-8",
+        )
+        self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notices.bind(str(folder / "notify"))
+        self._notices.settimeout(1)
+        self._log = (folder / "events.log").open("wb")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and return once it says that it is ready, as systemd is told."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "run", "-c", str(self.settings)],
+            env={**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify")},
+            stderr=self._log,
+        )
+        assert self.next_notice() == "READY=1", self.events()
+
+    def next_notice(self) -> str:
+        """Return what it tells the service manager next."""
+        for _ in range(PATIENCE):
+            try:
+                return self._notices.recv(1024).decode()
+            except TimeoutError:
+                assert self.process is not None
+                assert self.process.poll() is None, f"it ended: {self.events()}"
+        raise AssertionError(f"no word from it: {self.events()}")
+
+    def workers(self) -> list[int]:
+        """Return the process ids of its workers."""
+        assert self.process is not None
+        found = []
+        for child in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = child.read_text().rpartition(")")[2].split()
+                command = (child.parent / "cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if fields[1] == str(self.process.pid) and b"spawn_main" in command and fields[0] != "Z":
+                found.append(int(child.parent.name))
+        return found
+
+    def get(self, path: str = "/", host: str | None = None) -> tuple[int, bytes]:
+        """Ask the gateway as a browser would."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
+        request.add_header("Host", host or f"{HOST}:{self.port}")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.read()
+
+    def ask_management(self, path: str) -> tuple[int, str]:
+        """Ask the management listener."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.management}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.read().decode()
+
+    def events(self) -> list[dict[str, object]]:
+        """Return what it has logged, but for access lines."""
+        lines = (self.folder / "events.log").read_text().splitlines()
+        return [json.loads(line) if line.startswith("{") else {"text": line} for line in lines]
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it, and return its exit code."""
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(30)
+        finally:
+            self.process.kill()
+            self._log.close()
+            self._notices.close()

@@ -1,0 +1,184 @@
+"""Processes and signals, with real ones: start, reload, replacement, death, end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from tests.flows.gateway_process import HOST, GatewayProcess, application
+
+
+@pytest.fixture
+def start(tmp_path: Path, redis_url: str) -> Iterator[Callable[[int], GatewayProcess]]:
+    """Start a gateway with so many workers, and end it with the test."""
+    with application() as upstream:
+        started: list[GatewayProcess] = []
+
+        def start_one(workers: int) -> GatewayProcess:
+            gateway = GatewayProcess(tmp_path, upstream, redis_url, workers)
+            started.append(gateway)
+            gateway.start()
+            return gateway
+
+        yield start_one
+        for gateway in started:
+            gateway.stop()
+
+
+class Visitors:
+    """Clients that ask again and again over kept connections, and count what is not a 200."""
+
+    def __init__(self, gateway: GatewayProcess, count: int = 4) -> None:
+        self._gateway = gateway
+        self._enough = threading.Event()
+        self.answered = 0
+        self.failures: list[str] = []
+        self._threads = [threading.Thread(target=self._ask) for _ in range(count)]
+        self._lock = threading.Lock()
+
+    def _ask(self) -> None:
+        head = f"GET /x HTTP/1.1\r\nHost: {HOST}:{self._gateway.port}\r\n\r\n".encode()
+        while not self._enough.is_set():
+            with socket.create_connection(("127.0.0.1", self._gateway.port), 20) as connection:
+                answers = connection.makefile("rb")
+                closing = False
+                while not closing and not self._enough.is_set():
+                    connection.sendall(head)
+                    status = answers.readline()
+                    length = 0
+                    while (line := answers.readline()) not in (b"\r\n", b""):
+                        name, _, value = line.partition(b":")
+                        length = int(value) if name.lower() == b"content-length" else length
+                        closing = closing or (name.lower() == b"connection" and value.strip() == b"close")
+                    whole = len(answers.read(length)) == length
+                    with self._lock:
+                        self.answered += 1
+                        if status != b"HTTP/1.1 200 OK\r\n" or not whole:
+                            self.failures.append(repr(status))
+                            closing = True
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._enough.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def test_one_worker_runs_in_the_process_itself(start: Callable[[int], GatewayProcess]) -> None:
+    """It serves, tells its health and its numbers, and ends with 0."""
+    gateway = start(1)
+
+    assert gateway.get()[0] == 200
+    assert gateway.workers() == []
+    assert gateway.ask_management("/readyz")[0] == 200
+    assert (
+        'sekisho_requests_total{app="app",status="2xx",verdict="permit"} 1.0' in gateway.ask_management("/metrics")[1]
+    )
+    assert gateway.stop() == 0
+
+
+def test_replacing_every_worker_loses_no_request(start: Callable[[int], GatewayProcess]) -> None:
+    """Other processes serve afterwards, and the numbers of those that ended are still counted."""
+    gateway = start(2)
+    before = set(gateway.workers())
+    with Visitors(gateway) as visitors:
+        assert gateway.process is not None
+        gateway.process.send_signal(signal.SIGUSR2)
+        assert gateway.next_notice() == "STATUS=replaced"
+    after = set(gateway.workers())
+
+    assert visitors.failures == []
+    assert visitors.answered > 0
+    assert len(before) == len(after) == 2
+    assert not before & after
+    counted = f'sekisho_requests_total{{app="app",status="2xx",verdict="permit"}} {float(visitors.answered)}'
+    assert counted in gateway.ask_management("/metrics")[1]
+
+
+def test_a_worker_that_dies_is_replaced(start: Callable[[int], GatewayProcess]) -> None:
+    """The other one serves meanwhile."""
+    gateway = start(2)
+    victim, survivor = gateway.workers()
+
+    os.kill(victim, signal.SIGKILL)
+
+    assert gateway.next_notice() == "STATUS=a worker died and was started anew"
+    assert gateway.get()[0] == 200
+    assert survivor in gateway.workers()
+    assert len(gateway.workers()) == 2
+    assert any(event.get("event") == "worker_died" and event.get("code") == -9 for event in gateway.events())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_reload_changes_the_policy_between_two_requests(workers: int, start: Callable[[int], GatewayProcess]) -> None:
+    """And a mistake in it leaves the old one in force."""
+    gateway = start(workers)
+    policy = gateway.folder / "policy.yaml"
+    assert gateway.process is not None
+    with Visitors(gateway) as visitors:
+        policy.write_text("policy: open\nrules:\n  - {name: everything, alow: everyone}\n", encoding="utf-8")
+        gateway.process.send_signal(signal.SIGHUP)
+        assert gateway.next_notice() == "STATUS=reload refused"
+        assert gateway.get()[0] == 200
+    policy.write_text("policy: shut\nrules:\n  - {name: everything, allow: nobody}\n", encoding="utf-8")
+    gateway.process.send_signal(signal.SIGHUP)
+    assert gateway.next_notice() == "RELOADING=1"
+    assert gateway.next_notice() == "READY=1"
+
+    assert visitors.failures == []
+    assert gateway.get()[0] == 403
+    refused = [event for event in gateway.events() if event.get("event") == "reload_refused"]
+    assert any("did you mean `allow`?" in str(event["mistake"]) for event in refused)
+
+
+def test_a_request_under_way_may_end(start: Callable[[int], GatewayProcess]) -> None:
+    """SIGTERM while a request's head is still arriving: it is answered, then its connection ends, and the gateway."""
+    gateway = start(2)
+    with socket.create_connection(("127.0.0.1", gateway.port), 20) as slow:
+        slow.sendall(f"GET /x HTTP/1.1\r\nHost: {HOST}:{gateway.port}\r\n".encode())
+        gateway.get()
+        assert gateway.process is not None
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.next_notice() == "STOPPING=1"
+        slow.sendall(b"\r\n")
+        with slow.makefile("rb") as whole:
+            answer = whole.read()
+
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert gateway.process.wait(30) == 0
+
+
+def test_settings_with_mistakes_do_not_start(tmp_path: Path) -> None:
+    """Exit 2, with every mistake and its place, and no traceback."""
+    settings = tmp_path / "gateway.yaml"
+    settings.write_text("listen: nowhere\nprovider: {}\nsessions: {}\napps: []\n", encoding="utf-8")
+
+    command = [sys.executable, "-m", "gateway", "run", "-c", str(settings)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    assert result.returncode == 2
+    assert f"{settings}:1:9: `nowhere` is no address to listen on" in result.stderr
+    assert "no App at all" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_port_that_is_taken_is_said(start: Callable[[int], GatewayProcess]) -> None:
+    """Exit 2 and the address, not a traceback."""
+    gateway = start(1)
+
+    command = [sys.executable, "-m", "gateway", "run", "-c", str(gateway.settings)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    assert result.returncode == 2
+    assert f"cannot listen on `127.0.0.1:{gateway.port}`: Address already in use" in result.stderr

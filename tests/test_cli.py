@@ -1,0 +1,122 @@
+"""The commands a stranger meets first."""
+
+import secrets
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway import __version__
+from gateway.cli import app, main
+from gateway.login.jwcrypto_keys import new_key
+
+SETTINGS = """\
+listen: 127.0.0.1:8080
+provider:
+  environment: emulator
+  issuer: http://localhost:9000/api/realms/main
+  client_id: RP00000001
+  keys: {file: keys.jwks}
+  contracted: [name, address, birthdate]
+sessions: {store: memory, secret: {file: secret}}
+apps:
+  - name: booking
+    url: http://localhost:8080
+    upstream: http://127.0.0.1:9001
+    policy: policy.yaml
+"""
+POLICY = """\
+policy: booking
+purpose: {ja: 予約のため}
+conditions:
+  adult: {age: {at_least: 18}}
+rules:
+  - name: reserve
+    require: [adult]
+    disclose: [subject, name]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with settings and all they name, without a mistake."""
+    (tmp_path / "gateway.yaml").write_text(SETTINGS, encoding="utf-8")
+    (tmp_path / "policy.yaml").write_text(POLICY, encoding="utf-8")
+    (tmp_path / "secret").write_text(secrets.token_hex(32))
+    new_key(tmp_path / "keys.jwks", "ES256")
+    return tmp_path
+
+
+def check(folder: Path) -> Result:
+    """Run `sekisho check` on the folder's settings."""
+    return CliRunner(env={"LC_ALL": "C.UTF-8"}).invoke(app, ["check", "-c", str(folder / "gateway.yaml")])
+
+
+def change(file: Path, old: str, new: str) -> None:
+    """Put `new` in the place of `old`, which is there."""
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_version() -> None:
+    """The version, and nothing else."""
+    result = CliRunner().invoke(app, ["--version"])
+
+    assert (result.exit_code, result.stdout) == (0, f"sekisho {__version__}\n")
+
+
+def test_settings_without_a_mistake_are_good(folder: Path) -> None:
+    """Exit 0, in one line."""
+    result = check(folder)
+
+    assert result.exit_code == 0, result.output
+    assert "good; 1 App, 1 policy" in result.stdout
+
+
+def test_mistakes_of_every_kind_are_named_at_once(folder: Path) -> None:
+    """In the settings, in a policy, in a key file, in a secret, and between them."""
+    change(folder / "gateway.yaml", "listen: 127.0.0.1:8080", "listen: 127.0.0.1:http")
+    change(folder / "gateway.yaml", "store: memory", "store: memry")
+    change(folder / "gateway.yaml", "birthdate]", "gender]")
+    change(folder / "policy.yaml", "at_least", "at_leest")
+    (folder / "secret").write_text("short")
+    (folder / "keys.jwks").write_text("{}")
+
+    result = check(folder)
+
+    assert result.exit_code == 2
+    for said in (
+        "gateway.yaml:1:9: `127.0.0.1:http` is no address to listen on",
+        "gateway.yaml:6:",
+        "gateway.yaml:8:19: `memry` is no session store",
+        "gateway.yaml:8:",
+        "policy.yaml:4:",
+    ):
+        assert said in result.output
+    assert len(result.output.splitlines()) >= 5
+    assert all(line.startswith(str(folder)) for line in result.output.splitlines())
+
+
+def test_a_policy_that_asks_for_more_than_is_contracted_names_the_form(folder: Path) -> None:
+    """The item of the agency's form, where the App names its policy."""
+    change(folder / "gateway.yaml", "[name, address, birthdate]", "[name]")
+
+    result = check(folder)
+
+    assert result.exit_code == 2
+    assert "asks for `birthdate`, which is not contracted" in result.output
+    assert "券面事項入力補助APの生年月日" in result.output
+
+
+def test_what_nobody_foresaw_is_exit_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """And says that it is ours."""
+    monkeypatch.setattr(sys, "argv", ["sekisho", "check"])
+    monkeypatch.setattr("gateway.configuration.read_configuration", lambda *_: 1 / 0)
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 1
+    assert "a defect of ours" in capsys.readouterr().err
