@@ -89,6 +89,8 @@ class Generation:
 
     def __init__(self, configuration: Configuration, shared: Shared) -> None:
         self.configuration = configuration
+        self.audited = configuration.audited
+        """The rules whose every permit is recorded: looked at on each request."""
         self._shared = shared
         self._closing = AsyncExitStack()
         assertion_keys = configuration.assertion_keys
@@ -257,7 +259,7 @@ class Worker:
         return RedisPendingStore(redis, secrets, random=randomness.token_bytes, timeout=settings.timeout)
 
     def _is_audited(self, rule: str) -> bool:
-        return self._generation is not None and rule in self._generation.configuration.audited
+        return self._generation is not None and rule in self._generation.audited
 
     async def listen(self, door: socket.socket) -> None:
         """Take requests from a bound socket."""
