@@ -163,7 +163,7 @@ async def test_a_damaged_revocation_revokes(quiet: Sessions, behind: Redis) -> N
 
 
 async def test_rotation_with_overlap(redis_url: str, behind: Redis, open_worker: Open) -> None:
-    """A record of the old secret opens while that is there, is sealed anew when read, and the report says how many are left."""
+    """A record of the old secret opens while that is there, is sealed anew when read, and those left are counted."""
     old = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(OLD))
     read, unread = new(), new()
     for ticket in (read, unread):
