@@ -87,6 +87,8 @@ async def run_demo(port: int) -> int:
         if configuration is None:
             _say(mistakes.say(), sys.stderr)
             return EXIT_OURS
+        if stop.is_set():
+            return 0
         failed = False
 
         async def announce() -> None:
@@ -96,16 +98,22 @@ async def run_demo(port: int) -> int:
             except TimeoutError:
                 failed = True
                 _say(f"the demo did not become ready within {_READY_SECONDS:g} s", sys.stderr)
-                stop.set()
+                os.kill(os.getpid(), signal.SIGTERM)
                 return
             _say(_what_to_try(origins, management, issuer, settings, store))
-            _say(f"ready: http://localhost:{port}/")
+            _say(f"ready: {origins[0]}/")
 
-        tasks: set[asyncio.Task[None]] = set()
-        await serve(configuration, door, desk, ready=lambda: tasks.add(asyncio.create_task(announce())), stop=stop)
-        for task in tasks:
+        announcing: list[asyncio.Task[None]] = []
+        await serve(
+            configuration,
+            door,
+            desk,
+            reread=lambda: read_configuration(settings, Mistakes(), {}),
+            ready=lambda: announcing.append(asyncio.create_task(announce())),
+        )
+        for task in announcing:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*announcing, return_exceptions=True)
         return EXIT_OURS if failed else 0
 
 
