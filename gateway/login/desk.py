@@ -38,7 +38,7 @@ from gateway.login.claims import (
     read_userinfo,
 )
 from gateway.login.keys import KeySet
-from gateway.login.login import LONGEST_CODE, TokenAnswer, authorization_url, oauth_error, redirect_uri
+from gateway.login.login import LONGEST_CODE, TokenAnswer, authorization_url, oauth_error, origin_of, redirect_uri
 from gateway.login.logout import LOGOUT_TYPES, LogoutExpected, LogoutToken, read_logout_form, read_logout_token
 from gateway.login.pending import (
     SECRET_BYTES,
@@ -462,7 +462,7 @@ class SignInDesk:
         if metadata.end_session_endpoint is None:
             return None
         # No id_token_hint: we keep no ID token. `client_id` says who asks.
-        form = urlencode({"client_id": route.client_id, "post_logout_redirect_uri": route.app.url.rstrip("/") + "/"})
+        form = urlencode({"client_id": route.client_id, "post_logout_redirect_uri": origin_of(route.app.url) + "/"})
         joint = "&" if "?" in metadata.end_session_endpoint else "?"
         return metadata.end_session_endpoint + joint + form
 
@@ -474,7 +474,7 @@ class SignInDesk:
         """Return the target rebuilt on the App's origin, or `/`."""
         rebuilt = rebuild(
             return_to or "/",
-            origin=route.app.url.rstrip("/"),
+            origin=origin_of(route.app.url),
             prefix=self._terms.prefix,
             encoded_slash=route.app.paths.encoded_slash == "keep",
         )

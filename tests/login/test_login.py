@@ -72,9 +72,11 @@ def test_scopes_have_one_order() -> None:
     assert scope_text(Scope) == scope_text(reversed(list(Scope))) == "openid name address birthdate gender"
 
 
-@pytest.mark.parametrize("url", ["https://app.gw.test", "https://app.gw.test/"])
+@pytest.mark.parametrize(
+    "url", ["https://app.gw.test", "https://app.gw.test/", "https://APP.gw.test:443/", "https://app.gw.test/booking/"]
+)
 def test_the_redirect_uri_follows_from_the_origin(url: str) -> None:
-    """However it was written."""
+    """However it was written, and on the origin's root where the App has but a part of it."""
     assert redirect_uri(url, "/.sekisho/") == "https://app.gw.test/.sekisho/callback"
 
 

@@ -1,0 +1,184 @@
+"""What the agency's forms ask for, filled in from our own settings: one sheet a client and environment.
+
+Field names are the forms' own (テスト環境・本番環境設定書 and サービス基本情報); which of the four items are asked
+for is read from the policies, not from what somebody remembers. What we cannot know is marked as missing. The
+forms' own text was not available to us: 「Signed Jwt」 in particular is listed without a known meaning.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.config import AppSettings, Environment, ProviderSettings
+from gateway.identity import Scope
+from gateway.login.keys import KeySet
+from gateway.login.login import origin_of, redirect_uri
+from gateway.login.profile import issuer_of
+
+CLIENT_KEYS = "keys/client"
+"""Where the portal serves a client's public keys, under its prefix."""
+
+MISSING = "（未記入）"
+
+ITEMS: Mapping[Scope, str] = {
+    Scope.NAME: "氏名",
+    Scope.ADDRESS: "住所",
+    Scope.BIRTHDATE: "生年月日",
+    Scope.GENDER: "性別",
+}
+"""The four items of サービス基本情報, each contracted by itself."""
+
+_ENVIRONMENTS = {
+    Environment.PRODUCTION: "本番環境",
+    Environment.SANDBOX: "テスト環境",
+    Environment.EMULATOR: "エミュレーター（申請不要）",
+    Environment.OTHER: "その他",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One field of a form."""
+
+    name: str
+    """As the form has it."""
+    values: tuple[str, ...]
+    """What to write, one line each; empty where it is missing."""
+    note: str = ""
+    """What to know before writing it."""
+    required: bool = True
+
+    @property
+    def missing(self) -> bool:
+        """Whether somebody must still say it."""
+        return self.required and not self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All fields of one client in one environment."""
+
+    client_id: str
+    environment: Environment
+    issuer: str
+    apps: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The names of the fields that somebody must still fill in."""
+        return tuple(entry.name for entry in self.entries if entry.missing)
+
+
+def registration_sheet(
+    client: ProviderSettings,
+    apps: Sequence[AppSettings],
+    used: Mapping[str, frozenset[Scope]],
+    keys: KeySet,
+    prefix: str,
+) -> Sheet:
+    """Return what to write on the forms for one client.
+
+    `apps` are those that share the client; `used` says for each App's name which scopes its policy can ask for.
+    """
+    every = frozenset[Scope]().union(*(used.get(app.name, frozenset()) for app in apps))
+    origins = _once(origin_of(app.url) for app in apps)
+    entries = [
+        Entry("サービス名", _said(apps, "service")),
+        Entry("サービス提供者名", _once(app.operator.get("ja", "") for app in apps)),
+        Entry(
+            "利用形態", _said(apps, "use") or ("PCWEB", "スマホWEB"), "ブラウザーからだけ使えます（アプリは使えません）"
+        ),
+        Entry("月間トランザクション数（認証）", _said(apps, "transactions"), "サインインと追加確認の回数の見込み"),
+        *(_item(scope, name, every, client, apps, used) for scope, name in ITEMS.items()),
+        Entry("ホームURI", _said(apps, "home") or tuple(f"{origin}/" for origin in origins)),
+        Entry("リダイレクトURI", _once(redirect_uri(app.url, prefix) for app in apps), "一字一句このまま登録します"),
+        Entry(
+            "クライアント認証用のJWKS",
+            (keys.public_jwks().decode(),),
+            f"公開鍵だけです。同じものを {origins[0] if origins else ''}{prefix}{CLIENT_KEYS} でも公開しています",
+        ),
+        Entry(
+            "Signed Jwt", _said(apps, "signed_jwt"), "意味は未確認です。デジタル庁に確認してください", required=False
+        ),
+        Entry("ポリシーURI", _once(app.privacy_policy for app in apps)),
+        Entry("サマリーURI", _said(apps, "summary")),
+        Entry("利用規約URI", _said(apps, "terms")),
+        Entry("ロゴ画像", _said(apps, "logo")),
+    ]
+    return Sheet(
+        client.client_id, client.environment, issuer_of(client), tuple(app.name for app in apps), tuple(entries)
+    )
+
+
+def _item(
+    scope: Scope,
+    name: str,
+    every: frozenset[Scope],
+    client: ProviderSettings,
+    apps: Sequence[AppSettings],
+    used: Mapping[str, frozenset[Scope]],
+) -> Entry:
+    """Return whether one of the four items is used: by which Apps, and whether that is what was contracted."""
+    label = f"券面事項入力補助APの利用：{name}"
+    users = "、".join(app.name for app in apps if scope in used.get(app.name, frozenset()))
+    if scope in every:
+        note = f"使うアプリ：{users}"
+        if scope.value not in client.contracted:
+            note += f"。provider.contracted に {scope.value} がありません：契約が要ります"
+        return Entry(label, ("利用する",), note)
+    unneeded = (
+        f"provider.contracted に {scope.value} がありますが、どのポリシーも使いません"
+        if scope.value in client.contracted
+        else ""
+    )
+    return Entry(label, ("利用しない",), unneeded)
+
+
+def _said(apps: Sequence[AppSettings], key: str) -> tuple[str, ...]:
+    return _once(app.registration.get(key, "") for app in apps)
+
+
+def _once(values: Iterable[str]) -> tuple[str, ...]:
+    """Return what is not empty, each once, in order."""
+    return tuple(dict.fromkeys(value for value in values if value))
+
+
+def sheet_text(sheet: Sheet) -> str:
+    """Return a sheet as a person copies it into the forms, in Japanese."""
+    lines = [
+        f"■ クライアント {sheet.client_id or MISSING}（{_ENVIRONMENTS[sheet.environment]}）",
+        f"　発行者：{sheet.issuer}",
+        f"　アプリ：{'、'.join(sheet.apps)}",
+        "",
+    ]
+    for entry in sheet.entries:
+        values = entry.values or (MISSING if entry.required else "（任意）",)
+        lines.append(f"{entry.name}：{values[0]}")
+        lines += [f"　　{value}" for value in values[1:]]
+        if entry.note:
+            lines.append(f"　　※ {entry.note}")
+    lines.append("")
+    lines.append(f"未記入の項目：{'、'.join(sheet.missing) or 'なし'}")
+    return "\n".join(lines) + "\n"
+
+
+def sheets_json(sheets: Sequence[Sheet]) -> str:
+    """Return sheets for machines; a missing field is null."""
+    said = [
+        {
+            "client_id": sheet.client_id,
+            "environment": sheet.environment.value,
+            "issuer": sheet.issuer,
+            "apps": list(sheet.apps),
+            "fields": {
+                entry.name: {"values": list(entry.values) or None, "note": entry.note, "missing": entry.missing}
+                for entry in sheet.entries
+            },
+            "missing": list(sheet.missing),
+        }
+        for sheet in sheets
+    ]
+    return json.dumps(said, ensure_ascii=False, indent=2)

@@ -1,0 +1,82 @@
+"""The agency's forms, filled in from our own settings."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.config import AppSettings, Environment, ProviderSettings
+from gateway.identity import Scope
+from gateway.login.registration import MISSING, Sheet, registration_sheet, sheet_text, sheets_json
+from tests.login.conftest import new_keys
+
+BOOKING = AppSettings(
+    "booking",
+    "https://yoyaku.city.example.lg.jp",
+    operator={"ja": "渋谷区 スポーツ振興課"},
+    privacy_policy="https://www.city.example.lg.jp/privacy",
+    registration={"summary": "https://www.city.example.lg.jp/summary", "logo": "logo.png"},
+)
+CURRENCY = AppSettings("currency", "https://coin.city.example.lg.jp/", operator={"ja": "渋谷区 産業振興課"})
+CLIENT = ProviderSettings(
+    environment=Environment.SANDBOX, client_id="RP00000001", contracted=frozenset({"name", "gender"})
+)
+USED = {"booking": frozenset({Scope.OPENID, Scope.NAME, Scope.BIRTHDATE}), "currency": frozenset({Scope.OPENID})}
+
+
+@pytest.fixture
+def sheet() -> Sheet:
+    """The sheet of two Apps that share a client."""
+    return registration_sheet(CLIENT, [BOOKING, CURRENCY], USED, new_keys(), "/.sekisho/")
+
+
+def field(sheet: Sheet, name: str) -> Any:
+    """Return one field."""
+    return next(entry for entry in sheet.entries if entry.name.endswith(name))
+
+
+def test_what_follows_from_our_settings_is_filled_in(sheet: Sheet) -> None:
+    """Redirect URIs of every App of the client, to the letter."""
+    assert field(sheet, "リダイレクトURI").values == (
+        "https://yoyaku.city.example.lg.jp/.sekisho/callback",
+        "https://coin.city.example.lg.jp/.sekisho/callback",
+    )
+    assert field(sheet, "サービス提供者名").values == ("渋谷区 スポーツ振興課", "渋谷区 産業振興課")
+    assert sheet.issuer.startswith("https://sb-")
+
+
+def test_the_four_items_are_those_the_policies_use(sheet: Sheet) -> None:
+    """What is used and not contracted, and what is contracted and not used, is said."""
+    assert field(sheet, "：氏名").values == ("利用する",)
+    assert "使うアプリ：booking" in field(sheet, "：氏名").note
+    assert "契約が要ります" in field(sheet, "：生年月日").note
+    assert field(sheet, "：住所").values == ("利用しない",)
+    assert "どのポリシーも使いません" in field(sheet, "：性別").note
+
+
+def test_what_nobody_said_is_marked(sheet: Sheet) -> None:
+    """By name, at the field and at the end; what is optional is not missing."""
+    assert sheet.missing == ("サービス名", "月間トランザクション数（認証）", "利用規約URI")
+    text = sheet_text(sheet)
+    assert text.count(MISSING) == 3
+    assert "未記入の項目：サービス名、月間トランザクション数（認証）、利用規約URI" in text
+    assert "意味は未確認です" in text
+
+
+def test_the_keys_are_the_public_ones(sheet: Sheet) -> None:
+    """Nothing that signs leaves by a form."""
+    published = json.loads(field(sheet, "クライアント認証用のJWKS").values[0])
+
+    assert set(published["keys"][0]) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+    assert "/.sekisho/keys/client" in sheet_text(sheet)
+
+
+def test_the_json_says_the_same(sheet: Sheet) -> None:
+    """For whoever fills in forms by program."""
+    said = json.loads(sheets_json([sheet]))[0]
+
+    assert said["fields"]["利用規約URI"] == {"values": None, "note": "", "missing": True}
+    assert said["fields"]["ロゴ画像"]["values"] == ["logo.png"]
+    assert said["environment"] == "sandbox"
