@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.conftest import program
 
 UNIT = Path(__file__).resolve().parents[2] / "deploy" / "systemd" / "sekisho.service"
+SOCKET = UNIT.with_suffix(".socket")
 
 
 def commands() -> list[str]:
@@ -34,9 +35,10 @@ def test_systemd_finds_nothing_to_complain_about(tmp_path: Path) -> None:
     stand_in = program("true")
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text().replace("/opt/sekisho/bin/sekisho", stand_in))
+    (tmp_path / SOCKET.name).write_text(SOCKET.read_text())
 
     said = subprocess.run(
-        [program("systemd-analyze"), "verify", "--man=no", "--recursive-errors=no", unit],
+        [program("systemd-analyze"), "verify", "--man=no", "--recursive-errors=no", unit, tmp_path / SOCKET.name],
         capture_output=True,
         text=True,
         check=False,
