@@ -193,7 +193,7 @@ def refusal(route: Route, inbound: Inbound, known: SessionState, verdict: Deny) 
         cors=_cors(inbound, route),
     )
     rule = "" if verdict.rule is None else str(verdict.rule)
-    return msgspec.structs.replace(answer, verdict="deny", rule=rule, reason=reason.kind.value)
+    return msgspec.structs.replace(answer, verdict="deny", rule=rule, reason=verdict.words)
 
 
 def store_unavailable(route: Route, inbound: Inbound, known: SessionState) -> AskPortal | Answer:

@@ -34,8 +34,9 @@ from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import NoTicket, SessionState
 from gateway.session.ticket import Ticket
+from gateway.upstream.prefix import PathRewrite
 from gateway.upstream.tunnel import OpenStreams
-from gateway.upstream.upstream import AnswerFraming, AnswerHead, Exchanger, Headers
+from gateway.upstream.upstream import AnswerHead, Exchanger, Headers
 
 log = structlog.get_logger()
 
@@ -54,7 +55,7 @@ _LAST_CHUNK = b"0\r\n\r\n"
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _USUALLY_BODYLESS = _REPEATABLE | {"DELETE"}
 """Methods that need not say so where they have no body (RFC 9110 section 8.6)."""
-_TROUBLES = {trouble.value: trouble for trouble in Trouble}
+_TROUBLES = {trouble.value: trouble for trouble in Trouble} | {"upstream_ejected": Trouble.UPSTREAM_UNREACHABLE}
 
 # What an answer's trailer must not say: it comes when the head has been acted on (RFC 9110 section 6.5.1).
 _NOT_IN_ANSWER_TRAILERS = frozenset(
@@ -132,6 +133,7 @@ class Exchange:
     _waiting = False
     _held: list[bytes] | None = None
     _app: Route | None = None
+    _rewrite: PathRewrite | None = None
     _signed_in = False
     _own_body = False
     _head = b""
@@ -263,7 +265,11 @@ class Exchange:
         else:
             self._head = step.head + b"Content-Length: %d\r\n\r\n" % inbound.length
         self._own_body = True
-        self._hand_to(self._gate.upstreams(step.route).take(self, repeatable=self._repeatable, fresh=False))
+        upstreams = self._gate.upstreams(step.route)
+        if upstreams.rewrite is not None:
+            self._rewrite = upstreams.rewrite
+            self._head = self._rewrite.outbound(self._head)
+        self._hand_to(upstreams.take(self, repeatable=self._repeatable, fresh=False))
 
     def _ask_portal(self, visit: Visit) -> None:
         self._app_name = visit.route.app.name
@@ -309,7 +315,7 @@ class Exchange:
             case RefusalPage(deny):
                 self._verdict = "deny"
                 self._rule = "" if deny.rule is None else str(deny.rule)
-                self._reason = deny.reasons[0].kind.value
+                self._reason = deny.words
             case TroublePage(trouble=trouble):
                 self._verdict, self._reason = "error", trouble.value
             case _:
@@ -496,7 +502,8 @@ class Exchange:
             lines = self._gate.portal_answer(head.headers)
         else:
             self._answered = self._gate.stopwatch()
-            lines = self._gate.app_answer(head.headers, app, signed_in=self._signed_in)
+            headers = head.headers if self._rewrite is None else self._rewrite.answer(head.headers)
+            lines = self._gate.app_answer(headers, app, signed_in=self._signed_in)
         if b"Date: " not in lines and b"\r\ndate: " not in b"\r\n" + lines.lower():
             lines += client.date_line()
         # An early answer ends the connection: the application has heard enough, and the rest may never come.
@@ -636,7 +643,7 @@ class Exchange:
             if connection is not None:
                 self._send(connection)
             return
-        self._upstream_trouble(_TROUBLES.get(error.code, Trouble.UPSTREAM_PROTOCOL), error.status)
+        self._upstream_trouble(_TROUBLES[error.code], error.status)
 
     def _upstream_trouble(self, trouble: Trouble, status: HTTPStatus) -> None:
         inbound = self.inbound

@@ -224,7 +224,7 @@ def _denied(deny: Deny, *, nginx: bool) -> Answer:
     if deny.retry_after is not None:
         answer = msgspec.structs.replace(answer, headers=(*answer.headers, (b"Retry-After", b"%d" % deny.retry_after)))
     rule = "" if deny.rule is None else str(deny.rule)
-    return msgspec.structs.replace(answer, verdict="deny", rule=rule, reason=deny.reasons[0].kind.value)
+    return msgspec.structs.replace(answer, verdict="deny", rule=rule, reason=deny.words)
 
 
 _NOT_SENT = (

@@ -28,7 +28,7 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     """`permit`, `challenge`, `deny`, `portal` or `error`."""
     rule: str = ""
     reason: str = ""
-    """Of a refusal, a closed word: a `ReasonKind`, an error code or a limit's name."""
+    """Of a refusal, closed words joined by commas: a `ReasonKind` with its name, an error code or a limit's name."""
     session: str = ""
     """The session's pseudonym."""
     seconds: float = 0.0

@@ -122,7 +122,11 @@ class Metrics:
     def __init__(self, version: str, *, lost: Callable[[], int] = lambda: 0) -> None:
         """Take the gateway's version and how to ask for the number of lost access lines."""
         self._cells: dict[tuple[str, int, str], _Cell] = {}
-        self._denials = _Counts("sekisho_denials", "Refusals by App, rule and reason", ("app", "rule", "reason"))
+        self._denials = _Counts(
+            "sekisho_denials",
+            "Refusals by App, rule and reason; one with two reasons is under both",
+            ("app", "rule", "reason"),
+        )
         self._sign_ins = _Counts("sekisho_sign_ins", "Steps of sign-ins by App and outcome", ("app", "outcome"))
         self._provider_calls = _Counts(
             "sekisho_provider_calls", "Calls to the provider by endpoint and outcome", ("endpoint", "outcome")
@@ -209,7 +213,8 @@ class Metrics:
                 cell.upstream_seconds += upstream_seconds
                 cell.upstream_within[bisect_left(BUCKETS, upstream_seconds)] += 1
             if line.verdict == "deny":
-                self._denials.add((line.app, line.rule, line.reason))
+                for reason in line.reason.split(","):
+                    self._denials.add((line.app, line.rule, reason))
 
     def _cell(self, key: tuple[str, int, str]) -> _Cell:
         if len(self._cells) >= MOST_SERIES:

@@ -118,6 +118,11 @@ class Deny:
     retry_after: int | None = None
     """Seconds, where the rule's `say` gives one."""
 
+    @property
+    def words(self) -> str:
+        """Every reason as the access line and the audit say it: `condition_no:adult,condition_unknown:resident`."""
+        return ",".join(reason.word for reason in self.reasons)
+
 
 class ReasonKind(StrEnum):
     """The closed list of why not. Label of metrics and audit lines."""
@@ -139,6 +144,11 @@ class Reason:
     """The condition, limit or rule it is about; empty where no rule fits."""
     sentence: Words = field(default_factory=dict)
     """`if_not`, `if_over` or `say`: what the refused person reads; may be empty."""
+
+    @property
+    def word(self) -> str:
+        """Kind and name: `condition_no:adult`; a comma in a name would look like another reason."""
+        return f"{self.kind.value}:{self.name.replace(',', ' ')}" if self.name else self.kind.value
 
 
 Verdict = Permit | Challenge | Deny

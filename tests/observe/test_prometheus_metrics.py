@@ -86,9 +86,11 @@ def test_denials_name_rule_and_reason() -> None:
     metrics = Metrics("1.0")
 
     metrics.finished(line(verdict="deny", status=403, reason="condition_no:adult"))
+    metrics.finished(line(verdict="deny", status=403, reason="condition_no:adult,condition_unknown:resident"))
 
-    labels = {"app": "booking", "rule": "booking/reserve", "reason": "condition_no:adult"}
-    assert value(metrics, "sekisho_denials_total", **labels) == 1
+    labels = {"app": "booking", "rule": "booking/reserve"}
+    assert value(metrics, "sekisho_denials_total", reason="condition_no:adult", **labels) == 2
+    assert value(metrics, "sekisho_denials_total", reason="condition_unknown:resident", **labels) == 1
 
 
 def test_everything_else_has_its_number() -> None:
