@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Required, TypedDict, TypeVar
 
 import aiohttp
 from joserfc.errors import JoseError
@@ -145,6 +145,13 @@ class _Document(Generic[T]):
                 await task
 
 
+class _Way(TypedDict, total=False):
+    allow_redirects: Required[bool]
+    proxy: Required[str | None]
+    headers: Required[dict[str, str]]
+    proxy_headers: dict[str, str]
+
+
 class AiohttpProvider:
     """The provider, as one of our clients sees it."""
 
@@ -258,6 +265,44 @@ class AiohttpProvider:
             raise ProviderRefusedError(oauth_error(answer.members.get("error")))
         return answer.members
 
+    async def date(self) -> str | None:
+        """Return the `Date` the provider's discovery is answered with: what `doctor` compares clocks by.
+
+        Raises:
+            ProviderUnavailableError: it did not answer.
+
+        """
+        try:
+            async with self._session().get(self._issuer + DISCOVERY, **self._way(self._issuer)) as response:
+                return response.headers.get("Date")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ProviderUnavailableError(f"`discovery` failed with `{type(error).__name__}`") from None
+
+    async def look(self, url: str) -> tuple[int, str | None]:
+        """Return status and `Location` of a page of the provider's, followed nowhere: `doctor`'s way to ask.
+
+        Raises:
+            ProviderUnavailableError: it did not answer.
+
+        """
+        try:
+            async with self._session().get(url, **self._way(url)) as response:
+                return response.status, response.headers.get("Location")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ProviderUnavailableError(f"it failed with `{type(error).__name__}`") from None
+
+    def _way(self, url: str) -> _Way:
+        """Return how any call goes: through the proxy where there is one, and following no redirect."""
+        way = _Way(allow_redirects=False, proxy=self._settings.via, headers={"Accept": "application/json"})
+        if self._settings.via is not None and self._via_credentials is not None:
+            credentials = {"Proxy-Authorization": aiohttp.encode_basic_auth(*self._via_credentials)}
+            # Through a tunnel the provider would read the request's own headers; without one the proxy does.
+            if url.startswith("https://"):
+                way["proxy_headers"] = credentials
+            else:
+                way["headers"] |= credentials
+        return way
+
     async def _refresh(self) -> None:
         while True:
             for document in (self._metadata, self._signing):
@@ -305,26 +350,13 @@ class AiohttpProvider:
         return answer
 
     async def _exchange(self, url: str, form: str | None, bearer: str | None) -> _Answer:
-        headers = {"Accept": "application/json"}
+        way = self._way(url)
         if bearer is not None:
-            headers["Authorization"] = f"Bearer {bearer}"
+            way["headers"]["Authorization"] = f"Bearer {bearer}"
         if form is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        proxy_headers = {}
-        if self._settings.via is not None and self._via_credentials is not None:
-            proxy_headers["Proxy-Authorization"] = aiohttp.encode_basic_auth(*self._via_credentials)
-            if not url.startswith("https://"):
-                # Without a tunnel the proxy reads the request itself; through one, the provider would.
-                headers |= proxy_headers
-        async with self._session().request(
-            "GET" if form is None else "POST",
-            url,
-            data=None if form is None else form.encode(),
-            headers=headers,
-            allow_redirects=False,
-            proxy=self._settings.via,
-            proxy_headers=proxy_headers,
-        ) as response:
+            way["headers"]["Content-Type"] = "application/x-www-form-urlencoded"
+        method, data = ("GET", None) if form is None else ("POST", form.encode())
+        async with self._session().request(method, url, data=data, **way) as response:
             if (
                 response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
                 or HTTPStatus.MULTIPLE_CHOICES <= response.status < 400

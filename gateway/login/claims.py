@@ -41,6 +41,7 @@ LONGEST_ADDRESS = 400
 PINNABLE = ("ES256", "ES384", "ES512", "PS256", "RS256")
 """Algorithms that may be pinned: asymmetric ones, so that no public key can serve as a shared secret."""
 
+_CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 _HASHES = {"256": sha256, "384": sha384, "512": sha512}
 _KEY_REFERENCES = frozenset({"jku", "jwk", "x5u", "x5c", "crit", "b64", "enc", "zip"})
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -84,6 +85,15 @@ class VerificationKey:
     kid: str | None
     alg: str | None
     key: ECKey | RSAKey
+
+    @property
+    def algorithm(self) -> str:
+        """What it can verify: what it says, or what its type is used for most."""
+        if self.alg is not None:
+            return self.alg
+        if isinstance(self.key, RSAKey):
+            return "RS256"
+        return {curve: alg for alg, curve in _CURVES.items()}.get(self.key.curve_name, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +233,7 @@ def _key_for(header: _Header, keys: Iterable[VerificationKey]) -> VerificationKe
 
 def _fits(alg: str, key: VerificationKey) -> bool:
     if alg.startswith("ES"):
-        curve = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}[alg]
-        return isinstance(key.key, ECKey) and key.key.curve_name == curve
+        return isinstance(key.key, ECKey) and key.key.curve_name == _CURVES[alg]
     return isinstance(key.key, RSAKey)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from aiohttp import web
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
 PERSON = {"name": "佐藤　花子", "address": "東京都渋谷区神南1-1-1", "birthdate": "19860401", "gender": "2"}
@@ -59,6 +60,7 @@ class StandIn:
         self.cache_control = "max-age=3600"
         self.end_session = False
         self.auth_age = 0
+        self.redirect_uris = {"https://app.gw.test/.sekisho/callback"}
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -73,6 +75,7 @@ class StandIn:
         app.router.add_get(f"{base}/certs", self._certs)
         app.router.add_post(f"{base}/token", self._token)
         app.router.add_get(f"{base}/userinfo", self._userinfo)
+        app.router.add_get(f"{base}/auth", self._auth)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
@@ -120,6 +123,10 @@ class StandIn:
             members["end_session_endpoint"] = f"{self.issuer}/logout"
         return spoiled or web.json_response(members, headers={"Cache-Control": self.cache_control})
 
+    async def _auth(self, request: web.Request) -> web.StreamResponse:
+        known = request.query["redirect_uri"] in self.redirect_uris
+        return web.Response(text="card, please" if known else "unknown redirect URI", status=200 if known else 400)
+
     async def _certs(self, _: web.Request) -> web.StreamResponse:
         spoiled = await self._spoiled("jwks")
         keys = [
@@ -133,7 +140,10 @@ class StandIn:
         if form.get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer":
             return "assertion type"
         keys = KeySet.import_key_set(json.loads(self.client_keys()))
-        token = jwt.decode(form["client_assertion"], keys, algorithms=["ES256", "RS256"])
+        try:
+            token = jwt.decode(form["client_assertion"], keys, algorithms=["ES256", "RS256"])
+        except (JoseError, ValueError):
+            return "signature"
         claims = token.claims
         self.assertions.append(claims)
         self.assertion_headers.append(token.header)

@@ -1,0 +1,175 @@
+"""Measures what `doctor` judges: a few calls to the provider, a connection to each application, the files' modes.
+
+Nothing is signed in and nothing changed: the code that is sent is one that cannot exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import stat
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway.config import AppSettings, ProviderSettings
+from gateway.errors import GatewayError, ProviderRefusedError, ProviderUnavailableError
+from gateway.identity import Scope
+from gateway.login.aiohttp_provider import AiohttpProvider
+from gateway.login.doctor import (
+    Finding,
+    assertion_finding,
+    bypass_finding,
+    clock_finding,
+    keys_finding,
+    mode_finding,
+    passed,
+    redirect_finding,
+    store_finding,
+    unreachable,
+    upstream_finding,
+)
+from gateway.login.keys import KeySet
+from gateway.login.login import authorization_url, redirect_uri
+from gateway.login.pending import SECRET_BYTES, random_name
+from gateway.login.profile import Metadata, issuer_of
+from gateway.session.session import SessionStore
+from gateway.yaml_files import Phrase
+
+CONNECT_SECONDS = 3.0
+
+
+class _Unmetered:
+    def called(self, endpoint: str, outcome: str, seconds: float) -> None:
+        """See `CallMeter`: these calls are nobody's sign-in."""
+
+
+async def examine_client(
+    settings: ProviderSettings,
+    keys: KeySet,
+    apps: Sequence[AppSettings],
+    prefix: str,
+    via_credentials: tuple[str, str] | None = None,
+) -> AsyncIterator[Finding]:
+    """Look at everything between one client and the provider."""
+    subject = settings.client_id
+    provider = AiohttpProvider(
+        settings, keys, clock=time.time, random=secrets.token_bytes, meter=_Unmetered(), via_credentials=via_credentials
+    )
+    try:
+        try:
+            metadata = await provider.metadata()
+        except ProviderUnavailableError as error:
+            yield unreachable("discovery", issuer_of(settings), str(error))
+            return
+        yield passed("discovery", metadata.issuer, Phrase("it is the issuer's own", "発行者自身のものです"))
+        async for finding in _examine(provider, settings, metadata, apps, prefix, subject):
+            yield finding
+    finally:
+        await provider.close()
+
+
+async def _examine(
+    provider: AiohttpProvider,
+    settings: ProviderSettings,
+    metadata: Metadata,
+    apps: Sequence[AppSettings],
+    prefix: str,
+    subject: str,
+) -> AsyncIterator[Finding]:
+    try:
+        published = await provider.signing_keys(None)
+        yield keys_finding(subject, tuple(key.algorithm for key in published), settings.id_token_algorithms)
+    except ProviderUnavailableError as error:
+        yield unreachable("provider_keys", subject, str(error))
+    before = time.time()
+    try:
+        date = await provider.date()
+        yield clock_finding(subject, date, before, time.time(), settings.clock_skew)
+    except ProviderUnavailableError as error:
+        yield unreachable("clock", subject, str(error))
+    uris = tuple(dict.fromkeys(redirect_uri(app.url, prefix) for app in apps))
+    for uri in uris[:1]:
+        try:
+            await provider.redeem(
+                code=random_name(secrets.token_bytes(SECRET_BYTES)),
+                verifier=random_name(secrets.token_bytes(SECRET_BYTES)),
+                redirect_uri=uri,
+                asked=frozenset({Scope.OPENID}),
+            )
+            yield assertion_finding(subject, 200, "")
+        except ProviderRefusedError as refused:
+            yield assertion_finding(subject, 400, refused.error)
+        except GatewayError as error:
+            yield unreachable("assertion", subject, str(error))
+    for uri in uris:
+        url = authorization_url(
+            metadata,
+            client_id=settings.client_id,
+            redirect_uri=uri,
+            scopes=(Scope.OPENID,),
+            state=random_name(secrets.token_bytes(SECRET_BYTES)),
+            nonce=random_name(secrets.token_bytes(SECRET_BYTES)),
+            verifier=random_name(secrets.token_bytes(SECRET_BYTES)),
+            acr_values=settings.acr_values,
+        )
+        try:
+            status, location = await provider.look(url)
+            yield redirect_finding(subject, uri, status, location)
+        except ProviderUnavailableError as error:
+            yield unreachable("redirect_uri", subject, str(error))
+
+
+async def examine_app(app: AppSettings) -> AsyncIterator[Finding]:
+    """Look whether an App's servers answer us, and whether they answer beside us."""
+    public = urlsplit(app.url).hostname or ""
+    for url in app.upstream:
+        parts = urlsplit(url)
+        if parts.hostname is None:
+            continue
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        address = await _connect(parts.hostname, port)
+        yield upstream_finding(app.name, url, answers=address is not None)
+        if address is None:
+            continue
+        own = urlsplit(app.url).port or (443 if app.secure else 80)
+        beside = await _connect(public, port) if port != own else None
+        # On one machine the public name leads to loopback, and there to the application's port as well.
+        local = (beside is not None and beside.startswith("127.")) or beside == "::1"
+        yield bypass_finding(app.name, address, answers_publicly=beside is not None and not local)
+
+
+async def _connect(host: str, port: int) -> str | None:
+    """Return the address that took a connection, or None."""
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return None
+    address = str(writer.get_extra_info("peername")[0])
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return address
+
+
+async def examine_store(store: SessionStore, name: str) -> Finding:
+    """Look whether sessions can be kept."""
+    try:
+        await store.check()
+    except GatewayError as error:
+        return store_finding(name, str(error))
+    return store_finding(name, None)
+
+
+def examine_files(paths: Iterable[Path]) -> Iterable[Finding]:
+    """Look who may read the files that hold secrets."""
+    for path in paths:
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except OSError:
+            yield mode_finding(str(path), None)
+        else:
+            yield mode_finding(str(path), mode)

@@ -1,0 +1,238 @@
+"""What can be wrong between us, the provider and the applications, and what to do about it: values, not calls.
+
+Each function looks at what somebody measured and returns a `Finding`. Measuring is `aiohttp_doctor`'s business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from ipaddress import ip_address
+
+from gateway.instant import Instant
+from gateway.yaml_files import Phrase
+
+WORRYING_OFFSET = 2.0
+"""Seconds a clock may be off before we say so."""
+
+
+class Level(StrEnum):
+    """How bad a finding is. Any `fail` makes `doctor` exit 2."""
+
+    PASS = "pass"  # noqa: S105 (a level)
+    WARN = "warn"
+    FAIL = "fail"
+
+
+_NOTHING = Phrase("")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    check: str
+    """A short name that does not change: for scripts."""
+    subject: str
+    """Which client, App, file or store it is about."""
+    level: Level
+    said: Phrase
+    """What was found."""
+    remedy: Phrase = _NOTHING
+    """What to do; empty where all is well."""
+
+
+def passed(check: str, subject: str, said: Phrase) -> Finding:
+    """Return a finding that all is well."""
+    return Finding(check, subject, Level.PASS, said)
+
+
+def unreachable(check: str, subject: str, reason: str) -> Finding:
+    """Return a finding that nothing could be measured, and why in one word."""
+    return Finding(
+        check,
+        subject,
+        Level.FAIL,
+        Phrase(f"no usable answer: {reason}", f"使える応答がありません：{reason}"),
+        Phrase(
+            "check name resolution, the firewall, `via` and `ca`",
+            "名前解決、ファイアウォール、`via` と `ca` の設定を確認してください",
+        ),
+    )
+
+
+def clock_finding(subject: str, said: str | None, before: Instant, after: Instant, skew: float) -> Finding:
+    """Compare our clock with a `Date` header (RFC 9110 section 6.6.1) of an answer that came in between two moments."""
+    try:
+        theirs = parsedate_to_datetime(said or "").timestamp()
+    except (ValueError, TypeError, IndexError):
+        return Finding("clock", subject, Level.WARN, Phrase("no readable `Date`", "`Date` を読み取れません"))
+    # A `Date` has whole seconds, and the answer was under way for a while: only what lies outside is offset.
+    offset = max(before - theirs - 1, 0.0) or min(after - theirs, 0.0)
+    size = abs(offset)
+    shown = Phrase(f"our clock is off by {size:.0f} s", f"時計が {size:.0f} 秒ずれています")
+    remedy = Phrase(
+        "run a time service (chrony, systemd-timesyncd)", "時刻同期（chrony、systemd-timesyncd）を動かしてください"
+    )
+    if size > skew:
+        return Finding("clock", subject, Level.FAIL, shown, remedy)
+    if size > WORRYING_OFFSET:
+        return Finding("clock", subject, Level.WARN, shown, remedy)
+    return passed("clock", subject, Phrase("our clock agrees with the provider's", "時計は提供側と合っています"))
+
+
+def assertion_finding(subject: str, status: int, error: str) -> Finding:
+    """Judge the token endpoint's answer to a good assertion with a code that cannot be good."""
+    if error == "invalid_grant":
+        return passed(
+            "assertion", subject, Phrase("our client assertion is accepted", "クライアント認証は受理されました")
+        )
+    if error in {"invalid_client", "unauthorized_client"}:
+        return Finding(
+            "assertion",
+            subject,
+            Level.FAIL,
+            Phrase(f"our client assertion is refused: `{error}`", f"クライアント認証が拒否されました：`{error}`"),
+            Phrase(
+                "compare `client_id` and the registered JWKS with `sekisho keys jwks`; then `assertion_audience`, "
+                "`assertion_algorithm` and the clock",
+                "`client_id` と登録済みのJWKSを `sekisho keys jwks` と見比べ、次に `assertion_audience`、"
+                "`assertion_algorithm`、時計を確認してください",
+            ),
+        )
+    shown = error or str(status)
+    return Finding(
+        "assertion",
+        subject,
+        Level.WARN,
+        Phrase(f"cannot tell whether our assertion is accepted: `{shown}`", f"受理されたか判断できません：`{shown}`"),
+    )
+
+
+def redirect_finding(subject: str, uri: str, status: int, location: str | None) -> Finding:
+    """Judge the authorization endpoint's answer to a request with one of our redirect URIs.
+
+    A provider must not redirect to a URI it does not know (RFC 6749 section 4.1.2.1): it shows an error itself.
+    """
+    if location is not None and location.partition("?")[0] == uri:
+        error = "error=" in location
+        said = Phrase(f"`{uri}` is registered", f"`{uri}` は登録されています")
+        if not error:
+            return passed("redirect_uri", subject, said)
+        return Finding(
+            "redirect_uri",
+            subject,
+            Level.WARN,
+            Phrase(
+                f"`{uri}` is registered, and the request was refused", f"`{uri}` は登録済みですが、要求が拒否されました"
+            ),
+            Phrase(
+                "compare scopes and `acr_values` with the contract",
+                "スコープと `acr_values` を契約内容と見比べてください",
+            ),
+        )
+    if 200 <= status < 400:
+        return passed("redirect_uri", subject, Phrase(f"`{uri}` is accepted", f"`{uri}` は受理されました"))
+    return Finding(
+        "redirect_uri",
+        subject,
+        Level.FAIL,
+        Phrase(f"`{uri}` is refused with {status}", f"`{uri}` が {status} で拒否されました"),
+        Phrase(
+            "register it to the letter: `sekisho registration`",
+            "一字一句このまま登録してください：`sekisho registration`",
+        ),
+    )
+
+
+def keys_finding(subject: str, ours: tuple[str, ...], algorithms: tuple[str, ...]) -> Finding:
+    """Judge whether the provider publishes a key that an ID token we accept could be signed with."""
+    if not set(ours) & set(algorithms):
+        return Finding(
+            "provider_keys",
+            subject,
+            Level.FAIL,
+            Phrase(
+                f"no key for {', '.join(algorithms)}; there are: {', '.join(ours) or 'none'}",
+                f"{', '.join(algorithms)} の鍵がありません。公開されている鍵：{', '.join(ours) or 'なし'}",
+            ),
+            Phrase(
+                "compare `id_token_algorithms` with the provider's documentation",
+                "`id_token_algorithms` を確認してください",
+            ),
+        )
+    return passed("provider_keys", subject, Phrase("the provider's keys can be used", "提供側の鍵を使えます"))
+
+
+def mode_finding(path: str, mode: int | None) -> Finding:
+    """Judge who may read a secret's file; `mode` is None where it is not there."""
+    if mode is None:
+        return Finding("file_mode", path, Level.FAIL, Phrase("cannot be read", "読み取れません"))
+    if mode & 0o077:
+        return Finding(
+            "file_mode",
+            path,
+            Level.FAIL,
+            Phrase(f"others may read it: mode {mode & 0o777:04o}", f"他の利用者が読めます：モード {mode & 0o777:04o}"),
+            Phrase(f"chmod 600 {path}", f"chmod 600 {path}"),
+        )
+    return passed("file_mode", path, Phrase("only its owner reads it", "所有者だけが読めます"))
+
+
+def store_finding(subject: str, fault: str | None) -> Finding:
+    """Judge whether sessions can be kept; `fault` is why not, in one word."""
+    if fault is None:
+        return passed("store", subject, Phrase("can be read and written", "読み書きできます"))
+    return Finding(
+        "store",
+        subject,
+        Level.FAIL,
+        Phrase(f"cannot be used: {fault}", f"使えません：{fault}"),
+        Phrase("check address, password, ACL and `ca`", "アドレス、パスワード、ACL、`ca` を確認してください"),
+    )
+
+
+def upstream_finding(subject: str, url: str, *, answers: bool) -> Finding:
+    """Judge whether an application's server takes our connections."""
+    if answers:
+        return passed("upstream", subject, Phrase(f"`{url}` takes connections", f"`{url}` に接続できます"))
+    return Finding(
+        "upstream",
+        subject,
+        Level.FAIL,
+        Phrase(f"`{url}` takes no connection", f"`{url}` に接続できません"),
+        Phrase(
+            "is the application running, and does it listen there?",
+            "アプリケーションが起動し、そこで待ち受けているか確認してください",
+        ),
+    )
+
+
+def bypass_finding(subject: str, address: str, *, answers_publicly: bool) -> Finding:
+    """Judge whether the application can be reached without us.
+
+    `address` is where we reach it; `answers_publicly`: its port also answers at the App's public name, where
+    browsers come in. Whoever reaches it there writes its identity headers himself.
+    """
+    remedy = Phrase(
+        "let it listen on loopback or a network of our own, and verify the assertion in the application",
+        "ループバックか専用ネットワークだけで待ち受けさせ、アプリケーション側でアサーションを検証してください",
+    )
+    if answers_publicly:
+        said = Phrase("the application answers beside us, on its public name", "公開名の別ポートから直接到達できます")
+        return Finding("bypass", subject, Level.FAIL, said, remedy)
+    try:
+        where = ip_address(address)
+    except ValueError:
+        return Finding(
+            "bypass", subject, Level.WARN, Phrase("its address is unknown", "アドレスが分かりません"), remedy
+        )
+    if where.is_loopback:
+        said = Phrase("the application listens on this machine alone", "このマシンの中だけで待ち受けています")
+        return passed("bypass", subject, said)
+    if where.is_global:
+        said = Phrase(f"`{address}` is a public address", f"`{address}` は公開アドレスです")
+        return Finding("bypass", subject, Level.FAIL, said, remedy)
+    said = Phrase(f"`{address}` is reachable for its whole network", f"`{address}` は同じネットワークから到達できます")
+    return Finding("bypass", subject, Level.WARN, said, remedy)

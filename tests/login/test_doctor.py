@@ -1,0 +1,114 @@
+"""What `doctor` makes of what was measured."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+
+import pytest
+
+from gateway.login.doctor import (
+    Level,
+    assertion_finding,
+    bypass_finding,
+    clock_finding,
+    keys_finding,
+    mode_finding,
+    redirect_finding,
+    store_finding,
+    upstream_finding,
+)
+from gateway.yaml_files import Language
+
+NOW = 1_795_402_800.0
+URI = "https://app.gw.test/.sekisho/callback"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "level"),
+    [
+        (0, Level.PASS),
+        (2, Level.PASS),
+        (-2, Level.PASS),
+        (5, Level.WARN),
+        (-5, Level.WARN),
+        (30, Level.FAIL),
+        (-30, Level.FAIL),
+    ],
+)
+def test_a_clock_that_is_off_is_noticed(ahead: float, level: Level) -> None:
+    """A `Date` has whole seconds, and an answer takes a while: neither is an offset."""
+    assert clock_finding("c", formatdate(NOW + ahead, usegmt=True), NOW, NOW + 0.5, 10).level == level
+
+
+@pytest.mark.parametrize("said", [None, "", "yesterday", "Mon, 99 Foo 2026 99:99:99 GMT"])
+def test_a_date_that_cannot_be_read_is_a_warning(said: str | None) -> None:
+    """Not a failure of ours."""
+    assert clock_finding("c", said, NOW, NOW, 10).level == Level.WARN
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [
+        ("invalid_grant", Level.PASS),
+        ("invalid_client", Level.FAIL),
+        ("unauthorized_client", Level.FAIL),
+        ("", Level.WARN),
+    ],
+)
+def test_a_refused_code_is_an_accepted_assertion(error: str, level: Level) -> None:
+    """The client was authenticated before its code was looked at."""
+    assert assertion_finding("c", 400, error).level == level
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "level"),
+    [
+        (200, None, Level.PASS),
+        (303, "https://op.example/interaction/1", Level.PASS),
+        (302, f"{URI}?code=x&state=s", Level.PASS),
+        (302, f"{URI}?error=invalid_scope&state=s", Level.WARN),
+        (400, None, Level.FAIL),
+        (500, None, Level.FAIL),
+    ],
+)
+def test_an_unregistered_redirect_uri_is_noticed(status: int, location: str | None, level: Level) -> None:
+    """A provider shows an error itself rather than redirect to a stranger."""
+    assert redirect_finding("c", URI, status, location).level == level
+
+
+@pytest.mark.parametrize(
+    ("address", "public", "level"),
+    [
+        ("127.0.0.1", False, Level.PASS),
+        ("::1", False, Level.PASS),
+        ("10.0.0.5", False, Level.WARN),
+        ("8.8.8.8", False, Level.FAIL),
+        ("10.0.0.5", True, Level.FAIL),
+        ("?", False, Level.WARN),
+    ],
+)
+def test_an_application_that_can_be_reached_beside_us_is_noticed(address: str, public: bool, level: Level) -> None:
+    """Whoever reaches it there writes its identity headers himself."""
+    assert bypass_finding("booking", address, answers_publicly=public).level == level
+
+
+def test_the_rest_says_what_to_do() -> None:
+    """Each failure has a remedy, in both languages."""
+    failures = [
+        keys_finding("c", ("RS256",), ("ES256",)),
+        mode_finding("/etc/keys", 0o644),
+        store_finding("redis://x", "timeout"),
+        upstream_finding("booking", "http://10.0.0.5:8080", answers=False),
+        assertion_finding("c", 400, "invalid_client"),
+        redirect_finding("c", URI, 400, None),
+    ]
+
+    assert {finding.level for finding in failures} == {Level.FAIL}
+    for finding in failures:
+        assert finding.remedy.say(Language.EN)
+        assert finding.remedy.say(Language.JA)
+    assert keys_finding("c", ("RS256", "ES256"), ("ES256",)).level == Level.PASS
+    assert mode_finding("/etc/keys", 0o600).level == Level.PASS
+    assert mode_finding("/etc/keys", None).level == Level.FAIL
+    assert store_finding("memory", None).level == Level.PASS
+    assert upstream_finding("booking", "u", answers=True).level == Level.PASS
