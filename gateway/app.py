@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from gateway import __version__
-from gateway.config import Limits
+from gateway.config import Limits, Mode
 from gateway.configuration import Configuration
 from gateway.errors import DrainingError
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
@@ -123,7 +123,11 @@ class Generation:
         connect = await self._serve_inside(portal)
         pages = Upstreams("portal", [Endpoint("portal", connect, limits, shared.deadlines)], limits)
         self._closing.callback(pages.close)
-        ways = {route.name: self._way(route, limits) for route in self.table.routes}
+        ways = {
+            route.name: self._way(route, limits)
+            for route in self.table.routes
+            if route.app.mode is not Mode.FORWARD_AUTH
+        }
         return Gate(
             table=lambda: self.table,
             step=forward_auth.step,
