@@ -220,6 +220,7 @@ class Filler:
         provider = run.fixture.provider
         count = 2 if run.case.idp.get("logout_token", {}).get("duplicate") else 1
         client = names.CLIENTS[session.host]
+        provider.behaviour = {**provider.behaviour, "logout_token": run.case.idp.get("logout_token", {})}
         return "&logout_token=".join(
             provider.logout_token(client, session.person["sub"], session.sid) for _ in range(count)
         )
