@@ -217,6 +217,58 @@ class PolicyFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthSettings:
+    """The active health check of an App's upstreams."""
+
+    SHORT: ClassVar = "path"
+
+    path: str = "/"
+    """Asked with GET; any status below 400 is healthy."""
+    interval: Seconds = 10.0
+    """Seconds between two checks of one upstream, by each worker."""
+    timeout: Seconds = 2.0
+    unhealthy_after: int = 2
+    """Failed checks in a row after which an upstream gets no requests."""
+    healthy_after: int = 1
+    """Good checks in a row after which it gets some again."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamSettings:
+    """How an App's upstreams are reached, shared out, spared and watched."""
+
+    balance: Literal["round_robin", "least_requests"] = "round_robin"
+    concurrency: int | None = None
+    """Most requests the App is given at once, by each worker; others wait in the queue. None: no limit."""
+    queue: int = 100
+    """Most requests that wait; one more is answered 503."""
+    queue_time: Seconds = 5.0
+    """Seconds a request waits; then it is answered 503."""
+    failures: int = 5
+    """Failures in a row after which an upstream is left alone: unreachable, too slow, or not HTTP."""
+    ejected_for: Seconds = 10.0
+    """Seconds until one request may try it again; longer each time that fails, eight times as long at most."""
+    slow_return: Seconds = 30.0
+    """Seconds over which an upstream that is back gets its full share again."""
+    health: HealthSettings | None = None
+    """The active check. None: only what requests tell."""
+    idle: Seconds = 1.5
+    """Seconds a connection is kept for the next request; must be less than the application's own limit."""
+    ca: Path | None = None
+    """The CA that signed an `https` upstream's certificate, where the system does not trust it already."""
+    certificate: Path | None = None
+    """Our client certificate, with its chain, where the upstream asks for one."""
+    key: Path | None = None
+    """Its key, where it is not in the same file."""
+    server_name: str = ""
+    """The name asked for and verified (SNI), where it is not the host of `upstream`."""
+    strip_prefix: bool = False
+    """Whether the path of the App's `url` is taken off before the application sees it."""
+    tolerate: tuple[Literal["bare_lf", "obs_fold"], ...] = ()
+    """Old forms of an answer's head that are accepted of this application, and written anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class AppSettings:
     """One protected application."""
 
@@ -242,6 +294,7 @@ class AppSettings:
     """Other origins whose scripts may read this App's answers, and open its WebSockets, as a signed-in person."""
     internal_origins: tuple[str, ...] = ()
     """Origins the App calls itself by in `Location`, rewritten to `url`; its `upstream`s are always among them."""
+    upstream_options: UpstreamSettings = UpstreamSettings()
     paths: PathSettings = PathSettings()
     headers: HeaderSettings = HeaderSettings()
     client: ProviderSettings | None = None
@@ -313,6 +366,8 @@ class Settings:
     """How often sign-ins may be tried."""
     limits: LimitSettings = LimitSettings()
     """Where a policy's `limit` is counted."""
+    switches: Path | None = None
+    """The file that `sekisho switch` writes. None: `switches.json` beside this file."""
     assertion: AssertionSettings = AssertionSettings()
     workers: str = "1"
     """Worker processes: a number, or `auto` for one a core. More than one needs a store that is not `memory`."""

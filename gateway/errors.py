@@ -90,6 +90,20 @@ class UpstreamProtocolError(GatewayError):
     status = HTTPStatus.BAD_GATEWAY
 
 
+class UpstreamOverloadedError(GatewayError):
+    """The App's limit of concurrent requests is reached, and its queue is full or too slow."""
+
+    code = "overloaded"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class UpstreamEjectedError(GatewayError):
+    """Every upstream of the App has failed so often that none is asked for a while."""
+
+    code = "upstream_ejected"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class ProviderUnavailableError(GatewayError):
     """The Digital Authentication service did not answer, or not with what its specification promises."""
 

@@ -10,23 +10,43 @@ this fails is the listener's business.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import IntEnum
-from ssl import SSLContext
-from typing import cast
+from ssl import SSLContext, TLSVersion, create_default_context
+from typing import Any, cast
 
 import httptools
+import structlog
 
-from gateway.config import Limits
+from gateway.config import HealthSettings, Limits, UpstreamSettings
 from gateway.errors import (
     GatewayError,
+    UpstreamEjectedError,
+    UpstreamOverloadedError,
     UpstreamProtocolError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
 from gateway.listen.deadlines import Deadlines
-from gateway.upstream.pool import FRESH, IDLE, IdleConnections
-from gateway.upstream.upstream import Address, AnswerFraming, AnswerHead, Headers, Receiver
+from gateway.observe.events import Event
+from gateway.route.route import Route
+from gateway.upstream.balance import least_requests, round_robin
+from gateway.upstream.breaker import Breaker
+from gateway.upstream.pool import FRESH, IdleConnections
+from gateway.upstream.prefix import PathRewrite
+from gateway.upstream.upstream import (
+    Address,
+    AnswerFraming,
+    AnswerHead,
+    Exchanger,
+    Headers,
+    Receiver,
+    read_address,
+)
+
+log = structlog.get_logger()
 
 Connect = Callable[[Callable[[], asyncio.Protocol]], Awaitable[tuple[asyncio.BaseTransport, asyncio.BaseProtocol]]]
 """Opens a connection and puts the protocol it is given on it, as `loop.create_connection` does."""
@@ -48,6 +68,30 @@ class _At(IntEnum):
 _IDLE, _HEAD, _COUNTED, _CHUNKED, _CLOSE, _TUNNEL, _CLOSED = (at.value for at in _At)
 
 _VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
+
+_DEFAULTS = UpstreamSettings()
+
+_END_OF_OLD_HEAD = re.compile(rb"\n\r?\n")
+_OLD_LINE_END = re.compile(rb"\r?\n")
+_FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
+
+
+def tolerated_head(data: bytes, tolerate: Sequence[str]) -> bytes:
+    """Return an answer's bytes with its head written anew, where it has a form the App may still use.
+
+    Bare line feeds become line ends, folded lines one line (RFC 9112 sections 2.2 and 5.2). What is
+    not whole yet stays as it is.
+    """
+    found = _END_OF_OLD_HEAD.search(data) if "bare_lf" in tolerate else None
+    end = found.end() if found is not None else data.find(b"\r\n\r\n") + 4
+    if end < 4:
+        return data
+    head = data[:end]
+    if "bare_lf" in tolerate:
+        head = _OLD_LINE_END.sub(b"\r\n", head)
+    if "obs_fold" in tolerate:
+        head = _FOLD.sub(b" ", head[:-4]) + b"\r\n\r\n"
+    return head + data[end:]
 
 
 def _behind_interim_answers(data: bytes) -> tuple[int, int]:
@@ -91,6 +135,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_uploading",
         "_writing_paused",
         "answered",
+        "busy",
         "deadline",
         "heard",
         "slot",
@@ -118,6 +163,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._reading_paused = False
         self._writing_paused = False
         self._parser = httptools.HttpResponseParser(self)
+        self.busy = False
+        """Whether somebody was given this connection and has not left it yet."""
         self.answered = 0
         """Requests this connection has answered: more than none, and its end may be a kept connection's end."""
         self.heard = False
@@ -185,6 +232,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Nobody wants the answer any more: close, so that it cannot become somebody else's."""
         self._receiver = None
         self._close()
+        self._leave(ok=None)
 
     # --- what the event loop does -------------------------------------------------------------
 
@@ -199,7 +247,7 @@ class UpstreamConnection(asyncio.Protocol):
         at = self._at
         if receiver is None:
             # It speaks unasked: whatever this is, it must not become the next request's answer.
-            self._retire()
+            self.retire()
             return
         if at == _HEAD:
             self._read_head(data, receiver)
@@ -248,12 +296,14 @@ class UpstreamConnection(asyncio.Protocol):
         self._receiver = None
         self._transport = None
         self._home.lost(self, idle=at == _IDLE)
+        kept_too_long = self.answered > 0 and not self.heard
+        self._leave(ok=None if at == _TUNNEL or kept_too_long else False)
         if receiver is not None:
             if at == _TUNNEL:
                 receiver.upstream_failed(UpstreamProtocolError("the application left the tunnel"), unheard=False)
             else:
                 error = UpstreamProtocolError("the application closed the connection before its answer was complete")
-                receiver.upstream_failed(error, unheard=self.answered > 0 and not self.heard)
+                receiver.upstream_failed(error, unheard=kept_too_long)
 
     def pause_writing(self) -> None:
         """The application reads slower than the client sends."""
@@ -273,7 +323,7 @@ class UpstreamConnection(asyncio.Protocol):
         """A clock has run out; which one follows from where we are."""
         receiver = self._receiver
         if receiver is None:
-            self._retire()
+            self.retire()
             return
         if (self._uploading and not self._writing_paused) or self._reading_paused:
             # It waits for the client, whose own clock the listener watches.
@@ -326,6 +376,8 @@ class UpstreamConnection(asyncio.Protocol):
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
+        if self._home.tolerate:
+            data = tolerated_head(data, self._home.tolerate)
         # Fed only when whole: what is fed in pieces, llhttp's binding joins in quadratic time.
         end = data.find(b"\r\n\r\n") + 4
         start = 0
@@ -459,7 +511,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.answered += 1
         if self._excess or not self._keep_alive or self._uploading or self._is_head:
             self._close()
-            self._home.done(ok=True)
+            self._leave(ok=True)
             return
         if self._reading_paused:
             self.resume()
@@ -468,19 +520,26 @@ class UpstreamConnection(asyncio.Protocol):
         self._head_fields = -1
         self._complete = False
         self._left = 0
-        home = self._home
-        home.done(ok=True)
-        home.put_back(self)
+        self._leave(ok=True)
+        self._home.put_back(self)
 
     def _fail(self, error: GatewayError) -> None:
         receiver = self._receiver
         self._receiver = None
         self._close()
+        self._leave(ok=False)
         if receiver is not None:
             receiver.upstream_failed(error, unheard=False)
 
-    def _retire(self) -> None:
+    def _leave(self, *, ok: bool | None) -> None:
+        """Say once that this connection serves nobody any more, and what that told of its upstream."""
+        if self.busy:
+            self.busy = False
+            self._home.done(ok=ok)
+
+    def retire(self) -> None:
         """Leave the others, and close."""
+        self._receiver = None
         self._home.idle.discard(self)
         self._close()
 
@@ -498,25 +557,53 @@ class UpstreamConnection(asyncio.Protocol):
 
 
 class Endpoint:
-    """One upstream, and its connections."""
+    """One upstream, its connections, and what is known of its health."""
 
-    __slots__ = ("address", "connect", "deadlines", "idle", "limits", "open")
+    __slots__ = (
+        "_owner",
+        "active",
+        "address",
+        "breaker",
+        "connect",
+        "deadlines",
+        "idle",
+        "idle_time",
+        "limits",
+        "open",
+        "tolerate",
+        "turn",
+    )
 
     def __init__(
-        self, address: str, connect: Connect, limits: Limits, deadlines: Deadlines, idle: float = IDLE
+        self,
+        address: str,
+        connect: Connect,
+        limits: Limits,
+        deadlines: Deadlines,
+        options: UpstreamSettings = _DEFAULTS,
     ) -> None:
         self.address = address
         self.connect = connect
         self.limits = limits
         self.deadlines = deadlines
-        self.idle: IdleConnections[UpstreamConnection] = IdleConnections(idle)
+        self.idle_time = options.idle
+        self.idle: IdleConnections[UpstreamConnection] = IdleConnections(options.idle)
         self.open: set[UpstreamConnection] = set()
+        self.breaker = Breaker(options)
+        self.tolerate = options.tolerate
+        self.active = 0
+        self.turn = 0.0
+        self._owner: Upstreams | None = None
+
+    def belongs_to(self, owner: Upstreams) -> None:
+        """Tell `owner` of each request that is over."""
+        self._owner = owner
 
     def put_back(self, connection: UpstreamConnection) -> None:
         """Keep a connection for the next request."""
         if self.idle.put(connection, self.deadlines.time):
             # Closed somewhat late; `take` looks at the age itself.
-            connection.deadline = self.deadlines.now + IDLE
+            connection.deadline = self.deadlines.now + self.idle_time
         else:
             connection.abandon()
 
@@ -526,8 +613,26 @@ class Endpoint:
         if idle:
             self.idle.discard(connection)
 
-    def done(self, *, ok: bool) -> None:
-        """Count an answer."""
+    def given(self) -> None:
+        """Count a request in."""
+        self.active += 1
+        self.breaker.asked()
+
+    def done(self, *, ok: bool | None) -> None:
+        """Take back what was given, and let the App's next request have it."""
+        self.count_out(ok=ok)
+        if self._owner is not None:
+            self._owner.freed()
+
+    def count_out(self, *, ok: bool | None) -> None:
+        """Count a request out, and keep what it told of the upstream's health; `None`: nothing."""
+        self.active -= 1
+        if ok:
+            self.breaker.succeeded(self.deadlines.now)
+        elif ok is None:
+            self.breaker.let_go()
+        else:
+            self.breaker.failed(self.deadlines.now)
 
     def close(self) -> None:
         """Close what waits; what is in use ends with its request."""
@@ -535,17 +640,69 @@ class Endpoint:
             connection.abandon()
 
 
+class _Waiting:
+    """A request in the queue."""
+
+    __slots__ = ("_owner", "deadline", "receiver", "repeatable", "slot")
+
+    def __init__(self, owner: Upstreams, receiver: Receiver, *, repeatable: bool) -> None:
+        self._owner = owner
+        self.receiver = receiver
+        self.repeatable = repeatable
+        self.deadline = 0.0
+        self.slot = 0
+
+    def expired(self) -> None:
+        """It has waited too long."""
+        self._owner.gave_up(self)
+
+
 class Upstreams:
     """The upstreams of one App, or the portal as one."""
 
-    __slots__ = ("_next", "_tasks", "endpoints", "limits", "name")
+    __slots__ = (
+        "_active",
+        "_choose",
+        "_only",
+        "_queue",
+        "_tasks",
+        "_watches",
+        "deadlines",
+        "endpoints",
+        "limits",
+        "name",
+        "options",
+        "rewrite",
+    )
 
-    def __init__(self, name: str, endpoints: Sequence[Endpoint], limits: Limits) -> None:
+    def __init__(
+        self,
+        name: str,
+        endpoints: Sequence[Endpoint],
+        limits: Limits,
+        options: UpstreamSettings = _DEFAULTS,
+        rewrite: PathRewrite | None = None,
+    ) -> None:
         self.name = name
         self.endpoints = tuple(endpoints)
         self.limits = limits
-        self._next = 0
+        self.options = options
+        self.rewrite = rewrite
+        """What changes paths on their way there and back; `None` where they are the same."""
+        self.deadlines = self.endpoints[0].deadlines
+        self._only = self.endpoints[0] if len(self.endpoints) == 1 else None
+        self._choose = round_robin if options.balance == "round_robin" else least_requests
+        self._active = 0
+        self._queue: deque[_Waiting] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._watches: list[asyncio.Task[None]] = []
+        for endpoint in self.endpoints:
+            endpoint.belongs_to(self)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait in the queue."""
+        return len(self._queue)
 
     def take(self, receiver: Receiver, *, repeatable: bool, fresh: bool) -> UpstreamConnection | None:
         """Return a kept connection, or `None`, and tell the receiver later.
@@ -553,36 +710,255 @@ class Upstreams:
         `repeatable`: the request may be sent again should the kept connection turn out dead.
         `fresh`: a kept one has just turned out dead.
         """
-        endpoint = self.endpoints[self._next]
-        self._next = (self._next + 1) % len(self.endpoints)
+        most = self.options.concurrency
+        if most is not None and self._active >= most:
+            self._enqueue(receiver, repeatable=repeatable)
+            return None
+        endpoint = self._pick(())
+        if endpoint is None:
+            self._tell_later(receiver, UpstreamEjectedError(f"no upstream of `{self.name}` is asked for now"))
+            return None
+        self._active += 1
+        endpoint.given()
         if not fresh:
-            within = IDLE if repeatable else FRESH
-            while (connection := endpoint.idle.take(endpoint.deadlines.time, within)) is not None:
+            now = endpoint.deadlines.time
+            within = self.options.idle if repeatable else FRESH
+            while (connection := endpoint.idle.take(now, within)) is not None:
                 if connection.usable:
+                    connection.busy = True
                     return connection
-        task = asyncio.get_running_loop().create_task(self._connect(endpoint, receiver))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._start(self._connect(endpoint, receiver))
         return None
 
+    def _pick(self, tried: Sequence[Endpoint]) -> Endpoint | None:
+        now = self.deadlines.now
+        only = self._only
+        if only is not None:
+            return only if only not in tried and only.breaker.admits(now) else None
+        candidates = [
+            (endpoint, endpoint.breaker.share(now))
+            for endpoint in self.endpoints
+            if endpoint not in tried and endpoint.breaker.admits(now)
+        ]
+        return self._choose(candidates) if candidates else None
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _tell_later(self, receiver: Receiver, error: GatewayError) -> None:
+        """Fail a request, but not inside the call that began it."""
+        asyncio.get_running_loop().call_soon(lambda: receiver.upstream_failed(error, unheard=False))
+
     async def _connect(self, endpoint: Endpoint, receiver: Receiver) -> None:
-        try:
-            async with asyncio.timeout(self.limits.connect):
-                _, protocol = await endpoint.connect(lambda: UpstreamConnection(endpoint))
-        except (OSError, TimeoutError):
-            receiver.upstream_failed(UpstreamUnreachableError(endpoint.address), unheard=False)
+        """Connect to the chosen upstream, or to another: until a byte is sent, any request may go anywhere."""
+        tried: list[Endpoint] = []
+        while True:
+            place = endpoint
+            try:
+                async with asyncio.timeout(self.limits.connect):
+                    _, protocol = await place.connect(lambda: UpstreamConnection(place))  # noqa: B023  # awaited here
+            except (OSError, TimeoutError):
+                tried.append(place)
+                log.warning(Event.UPSTREAM_UNREACHABLE, app=self.name, upstream=place.address)
+                place.count_out(ok=False)
+                other = None if receiver.over else self._pick(tried)
+                if other is None:
+                    self.freed()
+                    receiver.upstream_failed(UpstreamUnreachableError(place.address), unheard=False)
+                    return
+                endpoint = other
+                endpoint.given()
+                continue
+            connection = cast("UpstreamConnection", protocol)
+            place.open.add(connection)
+            connection.busy = True
+            receiver.upstream_ready(connection)
             return
-        assert isinstance(protocol, UpstreamConnection)  # noqa: S101  # what the factory made
-        endpoint.open.add(protocol)
-        receiver.upstream_ready(protocol)
+
+    # --- the queue ----------------------------------------------------------------------------
+
+    def _enqueue(self, receiver: Receiver, *, repeatable: bool) -> None:
+        if len(self._queue) >= self.options.queue:
+            self._tell_later(receiver, UpstreamOverloadedError(f"the queue of `{self.name}` is full"))
+            return
+        waiting = _Waiting(self, receiver, repeatable=repeatable)
+        self._queue.append(waiting)
+        self.deadlines.arm(waiting, self.options.queue_time)
+
+    def gave_up(self, waiting: _Waiting) -> None:
+        """Answer a request that has waited too long."""
+        self._queue.remove(waiting)
+        error = UpstreamOverloadedError(f"the queue of `{self.name}` is too slow")
+        waiting.receiver.upstream_failed(error, unheard=False)
+
+    def freed(self) -> None:
+        """One request is over: let the first in the queue that is still wanted take its place."""
+        self._active -= 1
+        queue = self._queue
+        most = self.options.concurrency
+        while queue and (most is None or self._active < most):
+            waiting = queue.popleft()
+            waiting.deadline = 0.0
+            if waiting.receiver.over:
+                continue
+            connection = self.take(waiting.receiver, repeatable=waiting.repeatable, fresh=False)
+            if connection is not None:
+                # Not in the callback of whoever has just left: that one has not finished yet.
+                asyncio.get_running_loop().call_soon(waiting.receiver.upstream_ready, connection)
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def watch(self, host: str) -> None:
+        """Begin the active health checks, if any are configured. `host` is what they send as Host."""
+        if self.options.health is not None:
+            for endpoint in self.endpoints:
+                self._watches.append(self._start(watch(endpoint, self.options.health, host)))
 
     def close(self) -> None:
         """Close what waits; what is in use ends with its request."""
+        for watching in self._watches:
+            watching.cancel()
         for endpoint in self.endpoints:
             endpoint.close()
 
 
-def connector(address: Address, tls: SSLContext | None = None) -> Connect:
+class _Probe:
+    """Who hears the answer of a health check."""
+
+    def __init__(self, status: asyncio.Future[int]) -> None:
+        self._status = status
+
+    @property
+    def over(self) -> bool:
+        return self._status.done()
+
+    def _tell(self, status: int) -> None:
+        if not self._status.done():
+            self._status.set_result(status)
+
+    def upstream_ready(self, connection: Exchanger) -> None:
+        """Never called: the check makes its own connection."""
+
+    def upstream_failed(self, error: GatewayError, *, unheard: bool) -> None:  # noqa: ARG002
+        self._tell(0)
+
+    def interim_answer(self, status: int, headers: Headers) -> None:
+        """Wait for the final one."""
+
+    def answer_begins(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:  # noqa: ARG002
+        self._tell(head.status)
+
+    def answer_goes_on(self, body: bytes) -> None:
+        """The head has said enough."""
+
+    def answer_ends(self, trailers: Headers) -> None:
+        """The head has said enough."""
+
+    def upgraded(self, headers: Headers, rest: bytes) -> None:  # noqa: ARG002
+        self._tell(0)
+
+    def tunnel_data(self, data: bytes) -> None:
+        """There is no tunnel."""
+
+    def tunnel_ends(self) -> None:
+        """There is no tunnel."""
+
+    def pause_upload(self) -> None:
+        """There is no upload."""
+
+    def resume_upload(self) -> None:
+        """There is no upload."""
+
+
+async def check(endpoint: Endpoint, settings: HealthSettings, host: str) -> bool:
+    """Ask an upstream once whether it is well, on a connection of its own."""
+    connection: UpstreamConnection | None = None
+    try:
+        async with asyncio.timeout(settings.timeout):
+            _, protocol = await endpoint.connect(lambda: UpstreamConnection(endpoint))
+            connection = cast("UpstreamConnection", protocol)
+            status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            head = f"GET {settings.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: sekisho\r\nConnection: close\r\n\r\n"
+            connection.send(_Probe(status), head.encode(), is_head=False, uploading=False)
+            return 200 <= await status < 400
+    except (OSError, TimeoutError):
+        return False
+    finally:
+        if connection is not None:
+            connection.retire()
+
+
+async def watch(endpoint: Endpoint, settings: HealthSettings, host: str) -> None:
+    """Check an upstream for ever."""
+    good = bad = 0
+    while True:
+        if await check(endpoint, settings, host):
+            good, bad = good + 1, 0
+        else:
+            good, bad = 0, bad + 1
+        breaker = endpoint.breaker
+        if breaker.healthy and bad >= settings.unhealthy_after:
+            breaker.checked(endpoint.deadlines.now, healthy=False)
+            log.warning(Event.UPSTREAM_UNHEALTHY, upstream=endpoint.address)
+        elif good >= settings.healthy_after and (not breaker.healthy or breaker.open):
+            breaker.checked(endpoint.deadlines.now, healthy=True)
+            log.info(Event.UPSTREAM_HEALTHY, upstream=endpoint.address)
+        await asyncio.sleep(settings.interval)
+
+
+def client_context(options: UpstreamSettings) -> SSLContext:
+    """Return what an `https` upstream is spoken to with: verified always, TLS 1.2 and up, HTTP/1.1.
+
+    Raises:
+        OSError: the CA or the client certificate cannot be read or used.
+
+    """
+    context = create_default_context(cafile=None if options.ca is None else str(options.ca))
+    context.minimum_version = TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if options.certificate is not None:
+        context.load_cert_chain(str(options.certificate), None if options.key is None else str(options.key))
+    return context
+
+
+def upstreams_of(route: Route, limits: Limits, deadlines: Deadlines) -> Upstreams:
+    """Return the way to an App's application, as its settings describe it.
+
+    Raises:
+        ValueError: an upstream's URL is none, or the upstreams' paths differ.
+        OSError: a CA or client certificate cannot be read or used.
+
+    """
+    app = route.app
+    options = app.upstream_options
+    addresses = [read_address(url) for url in app.upstream]
+    if len({address.prefix for address in addresses}) != 1:
+        raise ValueError(f"the upstreams of `{app.name}` have different paths")
+    tls = client_context(options) if any(address.tls for address in addresses) else None
+    endpoints = [
+        Endpoint(
+            str(address),
+            connector(address, tls if address.tls else None, options.server_name),
+            limits,
+            deadlines,
+            options,
+        )
+        for address in addresses
+    ]
+    stripped = route.prefix.rstrip("/") if options.strip_prefix else ""
+    added = addresses[0].prefix
+    rewrite = None
+    if stripped or added:
+        origins = {str(address).lower().encode() for address in addresses}
+        origins |= {origin.lower().encode() for origin in (*app.internal_origins, route.origin, *app.upstream)}
+        rewrite = PathRewrite(stripped, added, frozenset(origins))
+    return Upstreams(app.name, endpoints, limits, options, rewrite)
+
+
+def connector(address: Address, tls: SSLContext | None = None, server_name: str = "") -> Connect:
     """Return what opens a connection to an address; its name is looked up each time, so a moved name is followed."""
 
     async def connect(
@@ -592,7 +968,7 @@ def connector(address: Address, tls: SSLContext | None = None) -> Connect:
         if address.unix:
             return await loop.create_unix_connection(factory, address.unix)
         return await loop.create_connection(
-            factory, address.host, address.port, ssl=tls, server_hostname=address.host if tls else None
+            factory, address.host, address.port, ssl=tls, server_hostname=(server_name or address.host) if tls else None
         )
 
     return connect

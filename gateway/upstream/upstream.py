@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from gateway.errors import GatewayError
+from gateway.upstream.prefix import PathRewrite
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -105,6 +106,10 @@ class Exchanger(Protocol):
 class Upstreams(Protocol):
     """All the upstreams of one App, or the portal as one."""
 
+    @property
+    def rewrite(self) -> PathRewrite | None:
+        """What changes paths on their way there and back; `None` where they are the same."""
+
     def take(self, receiver: Receiver, *, repeatable: bool, fresh: bool) -> Exchanger | None:
         """Return a kept connection at once, or `None`, and tell the receiver later.
 
@@ -115,6 +120,10 @@ class Upstreams(Protocol):
 
 class Receiver(Protocol):
     """Who hears the answer: one client's request. Nothing here may raise."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits for the answer any more."""
 
     def upstream_ready(self, connection: Exchanger) -> None:
         """The connection that had to be made first is there."""

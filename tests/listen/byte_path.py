@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.config import AppSettings, Limits
+from gateway.config import AppSettings, Limits, UpstreamSettings
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
 from gateway.headers.strip import outbound_head, portal_head, trailer_lines
 from gateway.instant import Instant
@@ -31,6 +31,7 @@ from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, SessionState, Unavailable, Unread
 from gateway.session.ticket import Ticket
 from gateway.upstream.httptools_forward import Endpoint, Upstreams
+from gateway.upstream.prefix import PathRewrite
 from tests.builders import session
 
 HOST = b"Host: app.gw.test\r\n"
@@ -311,7 +312,8 @@ class Door:
         self.seen: list[tuple[Inbound, SessionState]] = []
         self.tls: ssl.SSLContext | None = None
         self.upstream_ports: list[int] | None = None
-        self.idle = 1.5
+        self.options = UpstreamSettings()
+        self.rewrite: PathRewrite | None = None
         self.resolution = 0.02
         self.port = 0
         self._clients: list[Peer] = []
@@ -344,8 +346,10 @@ class Door:
         ports = self.upstream_ports or [self.application.port]
         self.upstreams = Upstreams(
             "booking",
-            [Endpoint(f"http://127.0.0.1:{port}", to(port), self.limits, deadlines, self.idle) for port in ports],
+            [Endpoint(f"http://127.0.0.1:{port}", to(port), self.limits, deadlines, self.options) for port in ports],
             self.limits,
+            self.options,
+            self.rewrite,
         )
         self.portal = Upstreams(
             "portal", [Endpoint("portal", to(self.portal_application.port), self.limits, deadlines)], self.limits

@@ -892,6 +892,42 @@ async def test_a_session_not_in_memory_is_loaded(door: Door) -> None:
     assert isinstance(door.seen[0][1], Found)
 
 
+async def test_a_body_that_came_before_the_session_reaches_a_kept_connection(door: Door) -> None:
+    """Whole, though the connection was at hand and the last of the body was there first."""
+    door.step = needs_session(door)
+    await door.open()
+    client = await door.client()
+    await client.send(get().replace(b"\r\n\r\n", b"\r\n" + SIGNED_IN + b"\r\n"))
+    await client.answer()
+    door.sessions.peeked = Unread(TICKET)
+
+    await client.send(POST + SIGNED_IN + b"Content-Length: 5\r\n\r\nhello")
+    answer = await client.answer()
+
+    assert answer.status == 200
+    assert [request.body for request in door.application.requests] == [b"", b"hello"]
+    assert door.application.connections == 1
+
+
+async def test_a_body_that_came_before_the_session_is_no_request_to_the_portal(door: Door) -> None:
+    """What a form says must not be read as a request behind the page's bodiless GET."""
+    refuse = portal(door, RefusalPage(NO))
+    door.step = lambda inbound, known, now, table: (
+        NeedSession(known.ticket) if isinstance(known, Unread) else refuse(inbound, known, now, table)
+    )
+    door.portal_application.script = door.portal_application.say(b"HTTP/1.1 403 X\r\nContent-Length: 2\r\n\r\nno")
+    door.sessions.peeked = Unread(TICKET)
+    smuggled = b"GET /.sekisho/logout HTTP/1.1\r\n" + HOST + b"\r\n"
+    await door.open()
+    client = await door.client()
+
+    for _ in range(2):
+        await client.send(POST + SIGNED_IN + b"Content-Length: %d\r\n\r\n" % len(smuggled) + smuggled)
+        assert (await client.answer()).status == 403
+
+    assert [request.target for request in door.portal_application.requests] == [b"/", b"/"]
+
+
 async def test_a_client_that_leaves_while_its_session_is_loaded_is_forgotten(door: Door) -> None:
     """Nothing is forwarded for nobody."""
     door.step = needs_session(door)
