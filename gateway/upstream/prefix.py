@@ -1,0 +1,65 @@
+"""Paths that differ before and behind us: a prefix stripped, another added, and the way back.
+
+Policy has decided on the public path by then. What the application says of its own paths, in
+`Location`, `Content-Location` and the `Path` of a cookie, is turned back into the public one.
+"""
+
+from __future__ import annotations
+
+import re
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+_COOKIE_PATH = re.compile(rb"(;[ \t]*path[ \t]*=[ \t]*)([^;]*)", re.IGNORECASE)
+_ORIGIN = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+
+
+class PathRewrite:
+    """The public prefix of an App that its application does not know, and the inner one we do not show."""
+
+    __slots__ = ("_added", "_origins", "_stripped")
+
+    def __init__(self, stripped: str, added: str, origins: frozenset[bytes] = frozenset()) -> None:
+        """Take both prefixes without a slash behind them, and the origins that mean this application."""
+        self._stripped = stripped.encode()
+        self._added = added.encode()
+        self._origins = origins
+
+    def outbound(self, head: bytes) -> bytes:
+        """Return a head whose request line has the inner path."""
+        method, target, rest = head.split(b" ", 2)
+        if self._stripped and _is_under(target, self._stripped):
+            target = target[len(self._stripped) :]
+            if not target.startswith(b"/"):
+                target = b"/" + target
+        return b"%b %b%b %b" % (method, self._added, target, rest)
+
+    def answer(self, headers: Headers) -> Headers:
+        """Return an answer's headers with public paths."""
+        return tuple((name, self._field(name.lower(), value)) for name, value in headers)
+
+    def _field(self, name: bytes, value: bytes) -> bytes:
+        if name in (b"location", b"content-location"):
+            origin = _ORIGIN.match(value)
+            if origin is None:
+                return self._public(value) if value.startswith(b"/") and not value.startswith(b"//") else value
+            if origin.group().lower() in self._origins:
+                return origin.group() + self._public(value[origin.end() :] or b"/")
+        elif name == b"set-cookie":
+            return _COOKIE_PATH.sub(lambda found: found[1] + self._public(found[2].strip()), value)
+        return value
+
+    def _public(self, path: bytes) -> bytes:
+        if not path.startswith(b"/"):
+            return path
+        if self._added:
+            if not _is_under(path, self._added):
+                return path
+            path = path[len(self._added) :]
+            if not path.startswith(b"/"):
+                path = b"/" + path
+        return self._stripped + path if path != b"/" or not self._stripped else self._stripped + b"/"
+
+
+def _is_under(path: bytes, prefix: bytes) -> bool:
+    return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in (b"", b"/", b"?")
