@@ -65,6 +65,23 @@ def test_events_errors_and_metrics_are_current() -> None:
     assert page == reference.operations_page(page), "run `make docs`"
 
 
+def test_the_map_of_files_is_current() -> None:
+    """Every file of the gateway is on the page about the way of a request; `make docs` writes it."""
+    page = reference.REQUEST_PAGE.read_text()
+
+    assert page == reference.request_page(page), "run `make docs`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_named_in_words_exist(page: Path) -> None:
+    """A path of ours in backticks leads to a file or a folder."""
+    named = set(re.findall(r"`((?:gateway|tests|deploy|grafana|benchmarks|docs|policies)/[\w./-]*)`", page.read_text()))
+
+    missing = {path for path in named if not (ROOT / path).exists()}
+
+    assert not missing
+
+
 def test_each_event_and_metric_says_what_it_means() -> None:
     """A name alone does not help at three in the morning."""
     silent = [row for row in reference.event_table().splitlines() if row.endswith("|  |")]
@@ -123,7 +140,11 @@ def test_each_sekisho_command_shown_exists() -> None:
     lines = [line.partition("sekisho ")[2] for _, line in shell_lines() if re.match(r"(\S*/)?sekisho [a-z]", line)]
     shown = {" ".join(re.findall(r"^(?:[a-z][a-z-]*(?: |$))+", each)).strip() for each in (*spans, *lines)}
 
-    unknown = {each for each in shown if not any(f"{each} ".startswith(f"{command} ") for command in known)}
+    unknown = {
+        each
+        for each in shown
+        if not any(f"{each} ".startswith(f"{command} ") or f"{command} ".startswith(f"{each} ") for command in known)
+    }
 
     assert not unknown
 

@@ -24,6 +24,8 @@ from gateway.yaml_values import Bytes, Seconds
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 OPERATIONS_PAGE = ROOT / "docs" / "operations.md"
+REQUEST_PAGE = ROOT / "docs" / "request.md"
+STEPS = ("", "listen", "route", "session", "login", "policy", "headers", "upstream", "portal", "observe", "commands")
 EVENTS_SOURCE = ROOT / "gateway" / "observe" / "events.py"
 
 
@@ -253,22 +255,51 @@ def metric_table() -> str:
     return "\n".join(["| metric | kind | labels | meaning |", "|---|---|---|---|", *rows])
 
 
-def operations_page(page: str) -> str:
-    """Return the operations page with its tables written anew between their markers."""
-    for name, table in (("events", event_table()), ("errors", error_table()), ("metrics", metric_table())):
+def file_table() -> str:
+    """Return the map of files: each with the first sentence of its docstring, in the order of a request."""
+    lines = ["| file | what it is about |", "|---|---|"]
+    for step in STEPS:
+        folder = ROOT / "gateway" / step
+        for path in sorted(folder.glob("*.py"), key=lambda path: (path.name != f"{step}.py", path.name)):
+            says = ast.get_docstring(ast.parse(path.read_bytes())) or ""
+            if path.name not in ("__init__.py", "__main__.py"):
+                first = " ".join(says.partition("\n\n")[0].split()).replace("|", "\\|")
+                lines.append(f"| `{path.relative_to(ROOT)}` | {first} |")
+    return "\n".join(lines)
+
+
+def with_tables(page: str, tables: Mapping[str, str]) -> str:
+    """Return a page with its tables written anew between their markers.
+
+    Raises:
+        ValueError: the page has no place for one of them.
+
+    """
+    for name, table in tables.items():
         begin, end = f"<!-- {name}: written by `make docs` -->", f"<!-- end of {name} -->"
         before, found, rest = page.partition(begin)
         _, found_end, after = rest.partition(end)
         if not (found and found_end):
-            raise ValueError(f"`{OPERATIONS_PAGE.name}` has no place for `{name}`")
+            raise ValueError(f"the page has no place for `{name}`")
         page = f"{before}{begin}\n\n{table}\n\n{end}{after}"
     return page
+
+
+def operations_page(page: str) -> str:
+    """Return the operations page with its tables written anew."""
+    return with_tables(page, {"events": event_table(), "errors": error_table(), "metrics": metric_table()})
+
+
+def request_page(page: str) -> str:
+    """Return the page about the way of a request with its map of files written anew."""
+    return with_tables(page, {"files": file_table()})
 
 
 def main() -> int:
     """Write the pages."""
     SETTINGS_PAGE.write_text(settings_page())
     OPERATIONS_PAGE.write_text(operations_page(OPERATIONS_PAGE.read_text()))
+    REQUEST_PAGE.write_text(request_page(REQUEST_PAGE.read_text()))
     return 0
 
 
