@@ -142,6 +142,15 @@ class Metrics:
             ("app", "trouble"),
         )
         self._limited = _Counts("sekisho_limits_met", "Limits and clocks of the byte path that were met", ("limit",))
+        self._reloads = _Counts(
+            "sekisho_reloads", "Settings, policies and switches read anew, by what became of it", ("what", "outcome")
+        )
+        self._candidates = _Counts(
+            "sekisho_candidate_differences",
+            "Requests that the candidate policy would have judged otherwise, by its verdict and reason",
+            ("app", "verdict", "reason"),
+        )
+        self._switches: tuple[str, ...] = ()
         self._opened = 0
         self._closed = 0
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
@@ -173,6 +182,11 @@ class Metrics:
         """Count a step of a sign-in; `outcome` is a closed word."""
         self._sign_ins.add((app, outcome))
 
+    def refused(self, app: str, rule: str, reasons: Iterable[str]) -> None:
+        """Count a refusal that no request of the App shows: a sign-in the policy says no to."""
+        for reason in reasons:
+            self._denials.add((app, rule, reason))
+
     def provider_call(self, endpoint: str, outcome: str, seconds: float) -> None:
         """Count a call to the provider: `endpoint` by name, `outcome` a closed word."""
         self._provider_calls.add((endpoint, outcome))
@@ -185,6 +199,18 @@ class Metrics:
     def header_value_troubled(self, app: str, trouble: str, count: int = 1) -> None:
         """Count disclosed values the App cannot get whole: `replaced` (〓 stands in) or `left_out`."""
         self._values.add((app, trouble), count)
+
+    def reload(self, what: str, outcome: str) -> None:
+        """Count `settings`, `policies` or `switches` read anew: `adopted` or `refused`."""
+        self._reloads.add((what, outcome))
+
+    def candidate_differs(self, app: str, verdict: str, reason: str) -> None:
+        """Count a request that the candidate policy would have judged otherwise."""
+        self._candidates.add((app, verdict, reason))
+
+    def switches_on(self, names: Iterable[str]) -> None:
+        """Show which switches are on from now on."""
+        self._switches = tuple(sorted(names))
 
     def session_lookup(self, result: str, count: int = 1) -> None:
         """Count look-ups of sessions: `hit`, `loaded`, `gone`, `unavailable`, or what the cache calls it."""
@@ -253,8 +279,14 @@ class Metrics:
             self._values,
             self._sessions,
             self._limited,
+            self._reloads,
+            self._candidates,
         ):
             yield family.collect()
+        switches = GaugeMetricFamily("sekisho_switch_on", "Switches that are on, 1 each", labels=("switch",))
+        for name in self._switches:
+            switches.add_metric((name,), 1)
+        yield switches
         yield _counter("sekisho_connections_opened", "Client connections accepted", self._opened)
         yield GaugeMetricFamily("sekisho_connections", "Client connections open now", self._opened - self._closed)
         yield _counter("sekisho_access_lines_lost", "Access lines that could not be written", self._lost())

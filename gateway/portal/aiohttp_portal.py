@@ -109,6 +109,9 @@ class SignInObserver(Protocol):
     def sign_in(self, app: str, outcome: str) -> None:
         """One step of a sign-in ended: `begun`, `signed_in`, `already_signed_in`, `signed_out` or a `LoginFailure`."""
 
+    def refused(self, app: str, rule: str, reasons: Iterable[str]) -> None:
+        """The policy said no to a sign-in that was asked for by link or by button, before anybody touched a card."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind:
@@ -379,9 +382,25 @@ class Portal:
             case Permit():
                 return _redirect(target)
             case Deny():
+                self._audit(visit, outcome)
                 return self._page(visit, pages.refusal(visit, outcome))
             case _:
                 assert_never(outcome)
+
+    def _audit(self, visit: Visit, deny: Deny) -> None:
+        """Record a refusal that the byte path cannot see: to it, this is a page of ours."""
+        rule = "" if deny.rule is None else str(deny.rule)
+        reasons = [reason.word for reason in deny.reasons]
+        self._observer.refused(visit.route.name, rule, reasons)
+        _log.info(
+            Event.AUDIT,
+            request_id=visit.inbound.request_id,
+            app=visit.route.name,
+            rule=rule,
+            verdict="deny",
+            reasons=reasons,
+            pseudonym=visit.session.session.pseudonym if isinstance(visit.session, Found) else "",
+        )
 
     async def _begin(self, visit: Visit, start: Start, return_to: str | None) -> web.StreamResponse:
         if (wait := self._begins.take(visit.inbound.client, self._clock())) is not None:

@@ -92,6 +92,10 @@ def test_denials_name_rule_and_reason() -> None:
     assert value(metrics, "sekisho_denials_total", reason="condition_no:adult", **labels) == 2
     assert value(metrics, "sekisho_denials_total", reason="condition_unknown:resident", **labels) == 1
 
+    metrics.refused("booking", "booking/reserve", ["condition_no:adult"])
+
+    assert value(metrics, "sekisho_denials_total", reason="condition_no:adult", **labels) == 3
+
 
 def test_everything_else_has_its_number() -> None:
     """Connections, limits, sign-ins, calls to the provider, look-ups, lost lines, gauges, the build."""

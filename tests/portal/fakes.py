@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gateway.errors import StoreUnavailableError
@@ -87,6 +88,10 @@ class Counted:
     """Remembers what it was told of sign-ins."""
 
     told: list[tuple[str, str]] = field(default_factory=list)
+    refusals: list[tuple[str, str, list[str]]] = field(default_factory=list)
 
     def sign_in(self, app: str, outcome: str) -> None:
         self.told.append((app, outcome))
+
+    def refused(self, app: str, rule: str, reasons: Iterable[str]) -> None:
+        self.refusals.append((app, rule, list(reasons)))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import structlog
 from aiohttp import ClientResponse
 from pytest_aiohttp.plugin import AiohttpClient
 
@@ -384,15 +385,19 @@ async def test_a_session_of_another_client_is_nobody(start: Starter) -> None:
 
 
 async def test_the_login_link_to_a_refusal_is_the_refusal(start: Starter) -> None:
-    """Nobody touches a card for nothing."""
-    house = await start(
-        builders.route(builders.FixedPolicy(builders.FixedRule(Deny(RULE, TOO_YOUNG.reasons))), app=settings())
-    )
+    """Nobody touches a card for nothing; and like every no, it is audited and counted."""
+    refusing = builders.FixedPolicy(builders.FixedRule(Deny(RULE, TOO_YOUNG.reasons)))
+    house = await start(builders.route(refusing, app=settings()))
 
-    answer = await house.get("login", query="rd=%2Freserve")
+    with structlog.testing.capture_logs() as events:
+        answer = await house.get("login", query="rd=%2Freserve")
 
     assert answer.status == 403
     assert house.desk.begun == []
+    assert house.counted.refusals == [("booking", "booking/reserve", ["condition_no:adult"])]
+    assert [(event["event"], event["rule"], event["reasons"]) for event in events] == [
+        ("audit", "booking/reserve", ["condition_no:adult"])
+    ]
 
 
 async def test_a_script_that_asks_to_sign_in_gets_401(house: House) -> None:
