@@ -57,9 +57,9 @@ class AssertionKeys:
         try:
             members = json.loads(jwks)["keys"]
             keys = [JWK(**member) for member in members]
-        except (JWException, ValueError, KeyError, TypeError) as error:
+        except (JWException, ValueError, KeyError, TypeError):
             # The text holds private keys, and a parser's message may quote it.
-            raise AssertionKeysError('assertion keys: expected a JWKS, `{"keys": […]}`') from error.__class__()
+            raise AssertionKeysError('assertion keys: expected a JWKS, `{"keys": […]}`') from None
         if not keys:
             raise AssertionKeysError("assertion keys: the set is empty")
         for key in keys:
@@ -72,7 +72,7 @@ class AssertionKeys:
         if not keys[0].has_private:
             raise AssertionKeysError("assertion keys: the first key signs and has no private member `d`")
         self._signing = keys[0]
-        self._header = json.dumps({"alg": ALGORITHM, "kid": kids[0], "typ": "JWT"})
+        self._header = msgspec.json.encode({"alg": ALGORITHM, "kid": kids[0], "typ": "JWT"}).decode()
         self.thumbprints = frozenset(key.thumbprint() for key in keys)
         """Compared with those of the provider's client keys, which must never serve here as well."""
 
@@ -128,7 +128,7 @@ class Assertions:
             made is None
             or made.maker is not self
             or made.told != permit.told
-            or not 0 <= made.renew_at - now <= self._half
+            or not 0 < made.renew_at - now <= self._half
         ):
             token = self.keys.sign(self.claims(permit, route, now, base64url_encode(self._random(JTI_BYTES))))
             made = _Made(self, permit.told, assertion_line(token, route.app.headers), now + self._half)

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.headers.answer import app_answer_headers, portal_answer_headers
+from tests.builders import app, route
+
+
+def answered(*headers: tuple[str, str], signed_in: bool = True, **changes: object) -> list[str]:
+    raw = tuple((name.encode(), value.encode()) for name, value in headers)
+    lines = app_answer_headers(raw, route(app=app(**changes)), signed_in=signed_in)
+    assert lines.endswith(b"\r\n") or not lines
+    return lines.decode().split("\r\n")[:-1]
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "__Host-sekisho=T; Path=/; Secure",
+        "__host-SEKISHO=T",
+        "  __Host-sekisho =T",
+        "=__Host-sekisho=T",
+        "__Host-sekisho; Max-Age=0",
+        "sekisho-login=x",
+        "__Secure-sekisho=x",
+        '"__Host-sekisho=T"',
+    ],
+)
+def test_an_application_can_neither_set_nor_clear_our_cookies(cookie: str) -> None:
+    """By no spelling that any browser could take for ours."""
+    assert answered(("Set-Cookie", cookie), ("Set-Cookie", "JSESSIONID=1"))[0] == "Set-Cookie: JSESSIONID=1"
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ('"*"', 'Clear-Site-Data: "cache", "storage"'),
+        ('"cache", "cookies"', 'Clear-Site-Data: "cache"'),
+        ('"cookies"', ""),
+    ],
+)
+def test_clear_site_data_leaves_cookies_alone(said: str, left: str) -> None:
+    """It has no narrower word than all cookies, and ours are among them."""
+    assert answered(("Clear-Site-Data", said), signed_in=False) == ([left] if left else [])
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        ([], "private"),
+        (["public, max-age=600, s-maxage=900"], "private, max-age=600"),
+        (["no-store"], "private, no-store"),
+        (['private="set-cookie", max-age=5'], "private, max-age=5"),
+        (["max-age=5", "PUBLIC"], "private, max-age=5"),
+    ],
+)
+def test_a_shared_cache_keeps_no_page_of_a_signed_in_person(said: list[str], sent: str) -> None:
+    """The browser may keep what the application lets it; nobody in between may."""
+    found = answered(
+        *(("Cache-Control", value) for value in said),
+        ("Surrogate-Control", "max-age=5"),
+        ("CDN-Cache-Control", "public"),
+    )
+
+    assert found == [f"Cache-Control: {sent}"]
+
+
+def test_a_public_page_keeps_its_caching() -> None:
+    """Where nobody's session was used, caching is the application's business."""
+    assert answered(("Cache-Control", "public"), signed_in=False) == ["Cache-Control: public"]
+
+
+def test_what_belongs_to_the_connection_stays_on_it() -> None:
+    """Hop-by-hop fields, those that Connection names, framing, and another address for the same origin."""
+    found = answered(
+        ("Connection", "X-Foo, keep-alive"),
+        ("X-Foo", "1"),
+        ("Keep-Alive", "5"),
+        ("Transfer-Encoding", "chunked"),
+        ("Content-Length", "5"),
+        ("Upgrade", "h2c"),
+        ("Trailer", "X"),
+        ("Proxy-Authenticate", "Basic"),
+        ("Alt-Svc", 'h2=":8443"'),
+        ("Sekisho-Visit", "x"),
+        ("Server", "Apache"),
+        signed_in=False,
+    )
+
+    assert found == ["Server: Apache"]
+
+
+@pytest.mark.parametrize("said", ["NTLM", "Negotiate", "Negotiate abc==", "Basic realm=x, negotiate"])
+def test_nobody_is_asked_to_sign_in_a_shared_connection(said: str) -> None:
+    """Schemes that sign in connections are not offered; others are the application's."""
+    assert answered(("WWW-Authenticate", said), ("WWW-Authenticate", "Basic realm=x"), signed_in=False) == [
+        "WWW-Authenticate: Basic realm=x"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("location", "sent"),
+    [
+        ("http://10.0.0.5:8080/x?a=1", "https://app.gw.test/x?a=1"),
+        ("http://inner.example/x", "https://app.gw.test/x"),
+        ("HTTP://App.gw.test/x", "https://app.gw.test/x"),
+        ("http://10.0.0.5:80801/x", "http://10.0.0.5:80801/x"),
+        ("https://elsewhere.example/x", "https://elsewhere.example/x"),
+        ("/x", "/x"),
+        ("http://10.0.0.5:8080", "https://app.gw.test"),
+        ("http://10.0.0.5:8080@evil.example/", "http://10.0.0.5:8080@evil.example/"),
+    ],
+)
+def test_an_inner_address_becomes_the_public_one(location: str, sent: str) -> None:
+    """Only whole origins of the App are replaced; others are untouched."""
+    found = answered(
+        ("Location", location),
+        signed_in=False,
+        upstream=("http://10.0.0.5:8080",),
+        internal_origins=("http://inner.example",),
+    )
+
+    assert found == [f"Location: {sent}"]
+
+
+def test_an_inner_cookie_domain_is_left_out() -> None:
+    """A browser would refuse a cookie for a host it has never seen."""
+    cookie = "JSESSIONID=1; Domain=inner.example; Path=/"
+
+    assert answered(("Set-Cookie", cookie), signed_in=False, internal_origins=("http://inner.example",)) == [
+        "Set-Cookie: JSESSIONID=1; Path=/"
+    ]
+
+
+def test_our_own_pages_keep_their_cookies() -> None:
+    """The portal may set ours; framing and the date are the listener's."""
+    raw = ((b"Set-Cookie", b"__Host-sekisho=T"), (b"Date", b"x"), (b"Server", b"y"), (b"Content-Length", b"1"))
+
+    assert portal_answer_headers(raw) == b"Set-Cookie: __Host-sekisho=T\r\n"

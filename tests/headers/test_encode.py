@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import base64
+from urllib.parse import unquote_to_bytes
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.config import HeaderSettings
+from gateway.headers.encode import assertion_line, every_header, header_name, identity_lines, name_faults
+from gateway.policy.policy import Permit, RuleId
+
+RULE = RuleId("booking", "reserve")
+
+
+def permit(*told: tuple[str, str]) -> Permit:
+    return Permit(RULE, None, told)
+
+
+def test_facts_are_told_in_order_and_percent_encoded() -> None:
+    """Text is UTF-8 in percent-encoding, all else visible ASCII as it is."""
+    told = permit(
+        ("subject", "hanako"),
+        ("name", "髙橋　花子"),
+        ("signed_in_at", "2026-11-23T09:00:00+09:00"),
+        ("may_drink", "yes"),
+    )
+
+    lines = identity_lines(told, HeaderSettings())
+
+    assert lines.lines == (
+        b"X-Verified-Subject: hanako\r\n"
+        b"X-Verified-Name: %E9%AB%99%E6%A9%8B%E3%80%80%E8%8A%B1%E5%AD%90\r\n"
+        b"X-Verified-Signed-In-At: 2026-11-23T09:00:00+09:00\r\n"
+        b"X-Verified-May-Drink: yes\r\n"
+    )
+    assert (lines.replaced, lines.left_out) == (0, 0)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "cp932", "euc-jp"])
+@pytest.mark.parametrize("encoding", ["percent", "base64", "raw"])
+def test_each_encoding_can_be_undone(encoding: str, charset: str) -> None:
+    """An application gets the bytes of its charset back; what its charset lacks is 〓, and counted."""
+    settings = HeaderSettings(encoding=encoding, charset=charset)  # type: ignore[arg-type]
+
+    lines = identity_lines(permit(("name", "髙橋　花子")), settings)
+
+    sent = lines.lines.removeprefix(b"X-Verified-Name: ").removesuffix(b"\r\n")
+    undone = {"percent": unquote_to_bytes, "base64": base64.b64decode, "raw": bytes}[encoding](sent)
+    in_euc = charset == "euc-jp"
+    assert undone.decode(charset) == ("〓橋　花子" if in_euc else "髙橋　花子")
+    assert lines.replaced == (1 if in_euc else 0)
+
+
+@pytest.mark.parametrize(("charset", "address"), [("cp932", "一丁目1−2〜3"), ("euc-jp", "一丁目1－2～3")])
+def test_dashes_of_the_same_shape_are_not_lost(charset: str, address: str) -> None:
+    """A minus sign or a wave that Unicode has twice is sent as the one its charset knows."""
+    lines = identity_lines(permit(("address", address)), HeaderSettings(charset=charset))  # type: ignore[arg-type]
+
+    assert lines.replaced == 0
+
+
+def test_a_variant_is_sent_as_its_character() -> None:
+    """An ideographic variation has no place in an old charset; the character itself has, and the loss is counted."""
+    lines = identity_lines(permit(("name", "葛\U000e0100城")), HeaderSettings(encoding="raw", charset="cp932"))
+
+    assert lines.lines == b"X-Verified-Name: " + "葛城".encode("cp932") + b"\r\n"
+    assert lines.replaced == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["a\r\nX-Admin: 1", "a\rb", "a\nb", "a\x00b", "a\x7fb", "a\x85b", "a\u2028b", "\ud800", ""]
+)
+@pytest.mark.parametrize("encoding", ["percent", "base64", "raw"])
+def test_control_characters_leave_a_fact_out(name: str, encoding: str) -> None:
+    """Never cut and never encoded: an application decodes before it prints."""
+    lines = identity_lines(permit(("name", name), ("age", "38")), HeaderSettings(encoding=encoding))  # type: ignore[arg-type]
+
+    assert lines.lines == b"X-Verified-Age: 38\r\n"
+    assert lines.left_out == 1
+
+
+@given(
+    st.text(max_size=60),
+    st.sampled_from(["percent", "base64", "raw"]),
+    st.sampled_from(["utf-8", "cp932", "euc-jp"]),
+    st.sampled_from(["name", "address", "subject", "age", "birthdate"]),
+)
+def test_no_fact_ever_makes_a_second_line(text: str, encoding: str, charset: str, fact: str) -> None:
+    """Property: whatever the provider says of a person is at most one header line, and ASCII unless `raw`."""
+    lines = identity_lines(permit((fact, text)), HeaderSettings(encoding=encoding, charset=charset)).lines  # type: ignore[arg-type]
+
+    assert lines.count(b"\n") == lines.count(b"\r") == (1 if lines else 0)
+    assert not lines or lines.endswith(b"\r\n")
+    assert encoding == "raw" or all(byte < 0x7F for byte in lines)
+
+
+def test_a_value_that_is_too_long_is_left_out_whole() -> None:
+    """Half a value is another value."""
+    lines = identity_lines(permit(("address", "東" * 100)), HeaderSettings(longest=899))
+
+    assert lines.lines == b""
+    assert lines.left_out == 1
+
+
+def test_a_birthdate_may_be_compact() -> None:
+    """`basic` is what COBOL's descendants read."""
+    lines = identity_lines(permit(("birthdate", "2004-02-29")), HeaderSettings(birthdate="basic"))
+
+    assert lines.lines == b"X-Verified-Birthdate: 20040229\r\n"
+
+
+def test_names_can_be_the_applications_own() -> None:
+    """A fact, a condition or the assertion is told under the name it is given."""
+    settings = HeaderSettings(names={"subject": "X-Citizen", "assertion": "X-Proof"})
+
+    assert identity_lines(permit(("subject", "h")), settings).lines == b"X-Citizen: h\r\n"
+    assert assertion_line(b"a.b.c", settings) == b"X-Proof: a.b.c\r\n"
+    assert header_name("municipality_code", settings) == b"X-Verified-Municipality-Code"
+
+
+def test_every_header_is_named_once() -> None:
+    """Facts, conditions and the assertion; a condition the policy also calls a fact is one header."""
+    names = every_header(("may_drink", "subject"), HeaderSettings())
+
+    assert len(names) == len(set(names)) == 13
+    assert {b"X-Verified-Assertion", b"X-Verified-May-Drink", b"X-Verified-Town"} <= set(names)
+
+
+@pytest.mark.parametrize("name", ["X_Citizen", "X Citizen", "", "X-Näme", "X-A:"])
+def test_a_name_that_gets_lost_on_the_way_is_refused(name: str) -> None:
+    """Only letters, digits and hyphens mean the same to every server."""
+    assert list(name_faults(HeaderSettings(names={"subject": name})))

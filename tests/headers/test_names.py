@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from gateway.config import HeaderSettings
+from gateway.headers.names import LONGEST_REMEMBERED, REMEMBERED, Fates, fates_of, named_by
+
+
+def test_a_table_of_fates_stays_small() -> None:
+    """Whoever sends new names for ever, or endless ones, fills no memory."""
+    fates = Fates(HeaderSettings())
+
+    for number in range(REMEMBERED + 10):
+        assert fates[b"X-%d" % number] != b""
+    assert fates[b"X-" + b"a" * 4096] != b""
+
+    assert len(fates) <= REMEMBERED
+    assert all(len(name) <= LONGEST_REMEMBERED for name in fates)
+
+
+def test_apps_with_other_names_have_another_table() -> None:
+    """What one App strips, a table made for another does not decide."""
+    plain, named = fates_of(HeaderSettings()), fates_of(HeaderSettings(names={"subject": "X-Citizen"}))
+
+    assert plain[b"X-Citizen"] != b""
+    assert named[b"X-Citizen"] == b""
+
+
+def test_the_usual_options_name_no_field() -> None:
+    """`close`, `keep-alive` and `upgrade` are options, all else are fields."""
+    assert named_by(b"keep-alive, Upgrade") == frozenset()
+    assert named_by(b"close , X-A,x-b") == {b"x-a", b"x-b"}

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.config import HeaderSettings
+from gateway.headers.names import fold
+from gateway.headers.strip import outbound_head, portal_head, trailer_lines
+from gateway.policy.policy import Deny
+from gateway.portal.visit import OwnPage, RefusalPage, Visit
+from gateway.session.session import NoTicket
+from tests.builders import app, inbound, route
+
+SPELLINGS = (str.lower, str.upper, lambda name: name.replace("-", "_"), lambda name: name.replace("-", "."))
+
+OTHERS_IDENTITY = (
+    "X-Verified-Subject",
+    "X-Verified",
+    "X-Verified-Anything-At-All",
+    "X-Forwarded-User",
+    "X-Forwarded-Prefix",
+    "Forwarded",
+    "X-Real-IP",
+    "Client-IP",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "X-Envoy-Original-Path",
+    "X-HTTP-Method-Override",
+    "Remote-User",
+    "X-Remote-User",
+    "OIDC-CLAIM-sub",
+    "Cf-Access-Jwt-Assertion",
+    "X-Goog-Authenticated-User-Email",
+    "Proxy",
+    "Proxy-Authorization",
+    "Sekisho-Visit",
+    "Transfer-Encoding",
+    "Content-Length",
+    "Expect",
+    "TE",
+    "HTTP2-Settings",
+)
+
+
+def lines(head: bytes) -> list[bytes]:
+    """Return a head's lines; each must have ended in CRLF."""
+    assert head.endswith(b"\r\n")
+    return head[:-2].split(b"\r\n")
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("name", OTHERS_IDENTITY)
+def test_nobody_else_speaks_in_our_name(name: str, spelling: object) -> None:
+    """Whatever a server folds onto a header that only we may write does not pass, however it is spelled."""
+    assert callable(spelling)
+    asked = inbound("/", (spelling(name), "attacker"), ("Accept", "text/html"))
+
+    head = outbound_head(asked, route(), b"")
+
+    assert b"attacker" not in head
+    assert b"Accept: text/html" in head
+
+
+@given(st.text("XVERIFDSUBJCTxverifdsubjct-_.!~", min_size=1, max_size=24), st.sampled_from(["-", "_", ".", "~", "|"]))
+def test_no_name_that_folds_onto_ours_gets_through(rest: str, sign: str) -> None:
+    """Property: under no spelling does a client's field reach the space of our own."""
+    asked = inbound("/", (f"x{sign}verified{sign}{rest}", "attacker"))
+
+    head = outbound_head(asked, route(app=app(headers=HeaderSettings(odd_names="keep"))), b"")
+
+    assert not any(fold(line.partition(b":")[0]).startswith(b"x-verified-") for line in lines(head)[1:])
+    assert b"attacker" not in head
+
+
+def test_the_client_cannot_name_our_headers_away() -> None:
+    """`Connection` takes the client's own fields and none of ours, nor Host, nor the cookies."""
+    asked = inbound(
+        "/",
+        ("Connection", "close, X-Verified-Subject, X-Forwarded-For, Host, Cookie, X-Own"),
+        ("X-Own", "gone"),
+        ("Cookie", "JSESSIONID=1"),
+    )
+
+    head = outbound_head(asked, route(), b"X-Verified-Subject: hanako\r\n")
+
+    assert lines(head)[0] == b"GET / HTTP/1.1"
+    for line in (
+        b"Host: app.gw.test",
+        b"X-Forwarded-For: 198.51.100.7",
+        b"X-Verified-Subject: hanako",
+        b"Cookie: JSESSIONID=1",
+    ):
+        assert line in lines(head)
+    assert b"gone" not in head
+    assert b"Connection" not in head
+
+
+def test_other_headers_keep_spelling_order_and_bytes() -> None:
+    """The application must not notice us."""
+    asked = inbound("/", ("x-LOWER-Upper", "a  b"), ("Accept", "*/*"), ("Accept", "text/html"), ("X-Utf8", "髙"))
+
+    head = outbound_head(asked, route(), b"")
+
+    assert lines(head)[2:6] == [b"x-LOWER-Upper: a  b", b"Accept: */*", b"Accept: text/html", "X-Utf8: 髙".encode()]
+
+
+@pytest.mark.parametrize(
+    ("cookies", "left"),
+    [
+        ("JSESSIONID=1; __Host-sekisho=T; theme=a", b"JSESSIONID=1; theme=a"),
+        ("a=b;;;__Host-sekisho=T", b"a=b;;"),
+        ("__HOST-SEKISHO=T;", b""),
+        ("sekisho-login=x; a=1", b"a=1"),
+        ("=__Host-sekisho=T; a=1", b"a=1"),
+        ('"__Host-sekisho=T"; a=1', b"a=1"),
+        ("sekisho2009=old", b"sekisho2009=old"),
+        ('q="a; __Secure-sekisho=T', b'q="a'),
+    ],
+)
+def test_our_cookies_never_reach_an_application(cookies: str, left: bytes) -> None:
+    """Ours are cut out however they are dressed; every other byte stays."""
+    asked = inbound("/", ("Cookie", cookies))
+
+    head = outbound_head(asked, route(), b"")
+
+    found = [line.removeprefix(b"Cookie: ") for line in lines(head) if line.startswith(b"Cookie: ")]
+    assert found == ([left] if left else [])
+
+
+@pytest.mark.parametrize("scheme", ["NTLM", "Negotiate", "negotiate"])
+def test_a_shared_connection_is_never_signed_in(scheme: str) -> None:
+    """NTLM and Negotiate sign in the connection, which the next person uses; other schemes are the application's."""
+    asked = inbound("/", ("Authorization", f"{scheme} abc"))
+    basic = inbound("/", ("Authorization", "Basic abc"))
+
+    assert b"Authorization" not in outbound_head(asked, route(), b"")
+    assert b"Authorization: Basic abc" in outbound_head(basic, route(), b"")
+
+
+def test_configured_names_and_every_apps_names_are_stripped() -> None:
+    """A name that an App gives a fact belongs to us on that App, and on Apps that share its server."""
+    settings = HeaderSettings(names={"subject": "X-Citizen"}, strip=("X-Wallet-Owner",))
+    asked = inbound("/", ("x_citizen", "attacker"), ("X-WALLET-OWNER", "attacker"), ("X-Citizenship", "kept"))
+
+    head = outbound_head(asked, route(app=app(headers=settings)), b"X-Citizen: hanako\r\n")
+
+    assert b"attacker" not in head
+    assert b"X-Citizenship: kept" in head
+
+
+def test_what_an_app_asks_to_keep_is_never_ours() -> None:
+    """`keep` opens other gateways' headers one by one, and neither our space nor forwarding."""
+    settings = HeaderSettings(keep=("Remote-User", "X-Verified-Subject", "X-Forwarded-For"))
+    asked = inbound("/", ("Remote-User", "batch"), ("X-Verified-Subject", "attacker"), ("X-Forwarded-For", "attacker"))
+
+    head = outbound_head(asked, route(app=app(headers=settings)), b"")
+
+    assert b"Remote-User: batch" in head
+    assert b"attacker" not in head
+
+
+def test_trailers_say_nothing_a_header_must_not() -> None:
+    """Servers merge trailers into headers."""
+    trailers = (
+        (b"X-Checksum", b"1"),
+        (b"X_Verified_Subject", b"attacker"),
+        (b"Host", b"evil.example"),
+        (b"Authorization", b"Basic x"),
+        (b"Content-Type", b"text/html"),
+        (b"Cookie", b"a=1"),
+    )
+
+    assert trailer_lines(trailers, HeaderSettings()) == b"X-Checksum: 1\r\n"
+
+
+def test_a_challenge_is_asked_for_without_cookies_and_body() -> None:
+    """The portal hears of a refused upload by its visit alone, and from the client no token of its own."""
+    asked = inbound(
+        "/reserve",
+        ("Cookie", "__Host-sekisho=T"),
+        ("Sekisho-Visit", "forged"),
+        ("Accept-Language", "ja"),
+        method="POST",
+    )
+    visit = Visit(route(), asked, NoTicket(), RefusalPage(Deny(None, ())))
+
+    head = portal_head(visit, "token")
+
+    assert lines(head)[0] == b"GET / HTTP/1.1"
+    assert b"Cookie" not in head
+    assert b"forged" not in head
+    assert lines(head).count(b"Sekisho-Visit: token") == 1
+    assert b"Accept-Language: ja" in lines(head)
+
+
+def test_an_own_page_gets_its_method_target_and_cookies() -> None:
+    """A form of ours is sent to the portal as it came."""
+    asked = inbound("/.sekisho/login", ("Cookie", "__Host-sekisho=T"), ("Content-Type", "text/plain"), method="POST")
+
+    head = portal_head(Visit(route(), asked, NoTicket(), OwnPage()), "token")
+
+    assert lines(head)[0] == b"POST /.sekisho/login HTTP/1.1"
+    assert b"Cookie: __Host-sekisho=T" in lines(head)
+    assert b"Content-Type: text/plain" in lines(head)
