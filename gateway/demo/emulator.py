@@ -5,7 +5,7 @@ log; what it requires is in `provider_rules`, whose cards it knows in `deck`, ho
 in `faults`. It never verifies a real card, and must only ever listen on loopback.
 
 What is official, and what is only known from relying parties that ran against the sandbox, is told
-apart in docs/provider.md. Where nothing is established, a setting chooses.
+apart in docs/emulator.md. Where nothing is established, a setting chooses.
 """
 
 from __future__ import annotations

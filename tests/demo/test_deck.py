@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -104,3 +106,11 @@ def test_numbers_are_consecutive_and_people_distinct() -> None:
     assert [card.number for card in cards] == list(range(1, len(cards) + 1))
     assert len({card.person.key for card in cards}) == len(cards) - 2
     assert len({card.serial for card in cards}) == len(cards)
+
+
+def test_the_page_about_the_emulator_lists_every_card() -> None:
+    """Its table ends with the last card there is."""
+    page = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
+    listed = [int(number) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for number in row.split(",")]
+
+    assert listed == [card.number for card in deck(date(2026, 11, 23))]

@@ -175,3 +175,24 @@ def test_without_redis_sessions_are_kept_in_memory() -> None:
     assert re.search(r"Sessions +memory", said)
     assert "髙橋　花子 様" in script.text
     assert process.returncode == 0
+
+
+def test_the_emulator_can_be_had_alone(tmp_path: Path) -> None:
+    """`sekisho emulator` prints its issuer, serves its metadata, and ends with 0 at Ctrl-C."""
+    port = free_port()
+    keys = tmp_path / "keys.json"
+    keys.write_text('{"keys": []}')
+    command = [sys.executable, "-m", "gateway", "emulator", "--port", str(port), "--jwks", str(keys)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        issuer = said.removeprefix("issuer: ").strip()
+        metadata = Script().open(f"{issuer}/.well-known/openid-configuration")
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+
+    assert issuer == f"http://localhost:{port}/api/realms/main"
+    assert f'"issuer": "{issuer}"' in metadata.text
+    assert (process.returncode, errors) == (0, "")
