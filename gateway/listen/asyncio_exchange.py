@@ -32,7 +32,7 @@ from gateway.policy.policy import RuleId
 from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
-from gateway.session.session import NoTicket, SessionState
+from gateway.session.session import NoTicket, SessionState, Watch
 from gateway.session.ticket import Ticket
 from gateway.upstream.prefix import PathRewrite
 from gateway.upstream.tunnel import OpenStreams
@@ -146,6 +146,7 @@ class Exchange:
     _answer_bodyless = False
     _keep_alive = False
     _registered = False
+    _watch: Watch | None = None
     _task: asyncio.Task[None] | None = None
     _verdict = "error"
     _rule: RuleId | str = ""
@@ -538,8 +539,7 @@ class Exchange:
             self.upstream = None
             self._finish()
         elif self._signed_in and self.ticket is not None:
-            self._registered = True
-            client.streams.add(self.ticket, self)
+            self._outlive(self.ticket)
 
     def answer_goes_on(self, body: bytes) -> None:
         """Send more of the body."""
@@ -566,6 +566,16 @@ class Exchange:
             return b""
         return self._gate.app_answer(trailers, self._app, signed_in=False)
 
+    def _outlive(self, ticket: Ticket) -> None:
+        """Have this stream cut when the session that opened it ends."""
+        self._registered = True
+        self._client.streams.add(ticket, self)
+        self._watch = self._gate.sessions.watch(ticket, self._session_over)
+
+    def _session_over(self) -> None:
+        self._client.streams.remove(self)
+        self.cut()
+
     # --- the tunnel ---------------------------------------------------------------------------
 
     def upgraded(self, headers: Headers, rest: bytes) -> None:
@@ -591,8 +601,7 @@ class Exchange:
         )
         self._bytes_out = len(rest)
         if self.ticket is not None and self._signed_in:
-            self._registered = True
-            self._client.streams.add(self.ticket, self)
+            self._outlive(self.ticket)
 
     def tunnel_data(self, data: bytes) -> None:
         """Pass the application's bytes to the client."""
@@ -734,6 +743,9 @@ class Exchange:
         self._task = None
         if self._registered:
             self._client.streams.remove(self)
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         gate = self._gate
         inbound = self.inbound
         rule = self._rule

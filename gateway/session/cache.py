@@ -155,6 +155,13 @@ class SessionCache:
             self.due.append(ticket)
         return entry.found
 
+    def known_until(self, ticket: Ticket, now: Instant, monotonic: Monotonic) -> Monotonic | None:
+        """Return when a clock may end this session, if memory knows it and may be believed. No use of the session."""
+        entry = self._entries.get(ticket)
+        if entry is None or monotonic >= self._trusted_until:
+            return None
+        return min(entry.silent_at, monotonic + entry.expires_at - now)
+
     def stale(self, ticket: Ticket, now: Instant, monotonic: Monotonic) -> Found | None:
         """Return a session that was known when trust ended, where the operator honours it for a while.
 

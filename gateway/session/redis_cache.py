@@ -46,6 +46,17 @@ RETRY = (0.05, 1.0)
 """Seconds until the next attempt to be told: the first, and the longest."""
 TOUCHES_AT_ONCE = 500
 
+_NO_PRIMARY = frozenset(
+    {
+        StoreFault.READ_ONLY,
+        StoreFault.MOVED,
+        StoreFault.TOO_FEW_REPLICAS,
+        StoreFault.LOADING,
+        StoreFault.REFUSED,
+    }
+)
+"""What ends trust at once, whoever meets it."""
+
 _GONE = Gone()
 _UNAVAILABLE = Unavailable()
 
@@ -89,10 +100,14 @@ class CachedReader:
         options: RedisOptions,
         *,
         worker: str,
+        clock: Callable[[], Instant],
         monotonic: Callable[[], Monotonic],
         stale_for: float = 0.0,
     ) -> None:
-        """`worker` is a name no other worker of any node has; `monotonic` gives seconds that never step."""
+        """Read through `store` and remember in `cache`.
+
+        `worker` is a name no other worker of any node has; `clock` gives Unix seconds, `monotonic` ones that never step.
+        """
         self.cache = cache
         self.counts = Counts()
         self.watches = Watches(
@@ -104,7 +119,9 @@ class CachedReader:
         self._store = store
         self._url = url
         self._options = options
+        self._clock = clock
         self._monotonic = monotonic
+        self._on_lost: Callable[[StoreFault], None] | None = None
         self._loads: dict[Ticket, asyncio.Task[Found | Gone | Unavailable]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._places: tuple[Place, ...] = ()
@@ -116,8 +133,14 @@ class CachedReader:
         self._beats: dict[bytes, tuple[str, TrackingConnection, Monotonic]] = {}
         self._beat_number = 0
 
+    def _on_fault(self, fault: StoreFault) -> None:
+        # Whoever met it, a request or a readiness check: what is no primary tells nothing worth believing.
+        if fault in _NO_PRIMARY and self._on_lost is not None:
+            self._on_lost(fault)
+
     def start(self) -> None:
         """Begin to be told. Until then, and whenever not, every look-up asks the store."""
+        self._store.on_fault = self._on_fault
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(work()) for work in (self._run, self._restart_clocks, self.watches.run)]
 
@@ -159,7 +182,8 @@ class CachedReader:
 
     def watch(self, ticket: Ticket, on_end: Callable[[], None]) -> Watch:
         """See `SessionReader`."""
-        return self.watches.add(ticket_name(ticket), on_end)
+        known_until = self.cache.known_until(ticket, self._clock(), self._monotonic())
+        return self.watches.add(ticket_name(ticket), on_end, known_until)
 
     async def _load(self, ticket: Ticket) -> Found | Gone | Unavailable:
         self.counts.lookups += 1
@@ -234,6 +258,7 @@ class CachedReader:
             if not lost.done():
                 lost.set_result(fault)
 
+        self._on_lost = on_lost
         try:
             places = await self._find_places(None)
             for place in places:
@@ -252,6 +277,7 @@ class CachedReader:
             log.info(Event.SESSION_TRACKING_BEGUN, places=len(places))
             await self._beat(connections, lost)
         finally:
+            self._on_lost = None
             self.cache.end()
             self._beats.clear()
             for connection in connections.values():

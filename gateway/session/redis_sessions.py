@@ -96,7 +96,14 @@ async def open_sessions(
     store = RedisStore(make_redis(url, options), secrets, settings, clock=clock, random=random, circuit=circuit)
     cache = SessionCache(idle=settings.idle, stale_for=settings.stale_for)
     reader = CachedReader(
-        store, cache, url, options, worker=random(8).hex(), monotonic=monotonic, stale_for=settings.stale_for
+        store,
+        cache,
+        url,
+        options,
+        worker=random(8).hex(),
+        clock=clock,
+        monotonic=monotonic,
+        stale_for=settings.stale_for,
     )
     if background:
         if settings.stale_for > 0:

@@ -76,6 +76,8 @@ class RedisStore:
         `circuit` must `probe` now and then: nothing else closes it again.
         """
         self.circuit = circuit
+        self.on_fault: Callable[[StoreFault], None] | None = None
+        """Told of each failure at once, before whoever asked is."""
         self.redis = redis
         self.prefix = prefix
         self.unopened = 0
@@ -404,6 +406,8 @@ class RedisStore:
         except StoreUnavailableError as error:
             if circuit is not None:
                 circuit.failed(error.fault)
+            if self.on_fault is not None:
+                self.on_fault(error.fault)
             raise
         if circuit is not None:
             circuit.succeeded()

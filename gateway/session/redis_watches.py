@@ -34,12 +34,14 @@ class _Stream:
 
     __slots__ = ("_watches", "known_at", "look_at", "name", "on_end")
 
-    def __init__(self, watches: Watches, name: str, on_end: Callable[[], None], now: Monotonic) -> None:
+    def __init__(
+        self, watches: Watches, name: str, on_end: Callable[[], None], known_at: Monotonic, look_at: Monotonic
+    ) -> None:
         self._watches = watches
         self.name = name
         self.on_end = on_end
-        self.known_at = now
-        self.look_at = now
+        self.known_at = known_at
+        self.look_at = look_at
 
     def cancel(self) -> None:
         """See `Watch`."""
@@ -68,11 +70,17 @@ class Watches:
     def __len__(self) -> int:
         return sum(len(streams) for streams in self._streams.values())
 
-    def add(self, name: str, on_end: Callable[[], None]) -> _Stream:
-        """Watch the session of this name; it is looked at once more, since it may have ended a moment ago."""
-        stream = _Stream(self, name, on_end, self._monotonic())
+    def add(self, name: str, on_end: Callable[[], None], known_until: Monotonic | None = None) -> _Stream:
+        """Watch the session of this name.
+
+        Where it is not known at this moment until when no clock can end it, it is looked at once
+        more: it may have ended since the request was decided on.
+        """
+        now = self._monotonic()
+        stream = _Stream(self, name, on_end, now, now if known_until is None else known_until + _MARGIN)
         self._streams.setdefault(name, set()).add(stream)
-        self._wake.set()
+        if known_until is None:
+            self._wake.set()
         return stream
 
     def remove(self, stream: _Stream) -> None:

@@ -220,9 +220,12 @@ class Application:
         self.heard = asyncio.Condition()
         self._server: asyncio.Server | None = None
 
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**20)
+    async def start(self, port: int = 0, *, tls: ssl.SSLContext | None = None) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=2**20, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    async def restart(self) -> None:
+        await self.start(self.port)
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -277,6 +280,18 @@ def app_settings(**changes: Any) -> AppSettings:
     return AppSettings(name="booking", url="https://app.gw.test", **changes)
 
 
+@dataclass(eq=False)
+class Watched:
+    """A stream whose session is watched, until it is cancelled."""
+
+    sessions: Sessions
+    ticket: Ticket
+    on_end: Callable[[], None]
+
+    def cancel(self) -> None:
+        self.sessions.watched.remove(self)
+
+
 class Sessions:
     """A session cache that says what it is told to say."""
 
@@ -286,6 +301,12 @@ class Sessions:
         self.loads = 0
         self.gate = asyncio.Event()
         self.gate.set()
+        self.watched: list[Watched] = []
+
+    def watch(self, ticket: Ticket, on_end: Callable[[], None]) -> Watched:
+        watched = Watched(self, ticket, on_end)
+        self.watched.append(watched)
+        return watched
 
     def peek(self, ticket: Ticket, now: Instant) -> Found | Gone | Unread | Unavailable:
         return self.peeked
@@ -316,6 +337,7 @@ class Door:
         self.rewrite: PathRewrite | None = None
         self.resolution = 0.02
         self.port = 0
+        self.also_stopped: list[Application] = []
         self._clients: list[Peer] = []
         self.listener: Listener
         self.upstreams: Upstreams
@@ -421,8 +443,8 @@ class Door:
             await self.listener.drain(0.5)
             self.upstreams.close()
             self.portal.close()
-        await self.application.stop()
-        await self.portal_application.stop()
+        for application in (self.application, self.portal_application, *self.also_stopped):
+            await application.stop()
 
 
 @contextlib.asynccontextmanager

@@ -1253,6 +1253,19 @@ async def test_a_step_up_carries_streams_over(door: Door) -> None:
     assert await tunnel.ended()
 
 
+async def test_the_end_of_a_session_cuts_its_streams(door: Door) -> None:
+    """Tunnel and event stream are watched from when they open until they end, and cut when their session does."""
+    tunnel, _ = await open_streams(door)
+    assert [watched.ticket for watched in door.sessions.watched] == [TICKET, TICKET]
+
+    for watched in tuple(door.sessions.watched):
+        watched.on_end()
+
+    assert await tunnel.ended()
+    assert door.sessions.watched == []
+    assert len(door.listener.streams) == 0
+
+
 async def test_a_stream_that_has_ended_is_forgotten(door: Door) -> None:
     """Nothing is left to cut."""
     tunnel, events = await open_streams(door)
