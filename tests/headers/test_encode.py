@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
 import pytest
@@ -47,7 +48,12 @@ def test_each_encoding_can_be_undone(encoding: str, charset: str) -> None:
     lines = identity_lines(permit(("name", "髙橋　花子")), settings)
 
     sent = lines.lines.removeprefix(b"X-Verified-Name: ").removesuffix(b"\r\n")
-    undone = {"percent": unquote_to_bytes, "base64": base64.b64decode, "raw": bytes}[encoding](sent)
+    undoing: dict[str, Callable[[bytes], bytes]] = {
+        "percent": unquote_to_bytes,
+        "base64": base64.b64decode,
+        "raw": bytes,
+    }
+    undone = undoing[encoding](sent)
     in_euc = charset == "euc-jp"
     assert undone.decode(charset) == ("〓橋　花子" if in_euc else "髙橋　花子")
     assert lines.replaced == (1 if in_euc else 0)
