@@ -179,6 +179,7 @@ class Generation:
             clock=shared.clock,
             random=randomness.token_bytes,
             observer=meter,
+            known_as=self.configuration.aliases.known_as,
         )
 
     def _form_origins(self, route: Route) -> tuple[str, ...]:

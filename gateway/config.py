@@ -356,6 +356,8 @@ class Settings:
     """Address and port of metrics and health; never to be published."""
     operators: SecretSource | None = None
     """Who may list and end sessions through `management`: a file with a name and a token's hash a line."""
+    aliases: Path | None = None
+    """File of `sekisho subjects alias`: persons whose subject changed, and by which one applications know them."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose `X-Forwarded-*` we believe; nobody by default."""
     prefix: str = PORTAL_PREFIX

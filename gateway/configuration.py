@@ -16,6 +16,7 @@ from gateway.config_file import check_settings, read_settings
 from gateway.headers.assertion import AssertionKeys, AssertionKeysError
 from gateway.headers.encode import name_faults
 from gateway.identity import Scope
+from gateway.login.aliases import AliasError, Aliases, read_aliases
 from gateway.login.keys import KeySet, KeySetError, read_key_set
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy
@@ -44,6 +45,7 @@ class Configuration:
     via_credentials: Mapping[str, tuple[str, str]]
     """User and password for the outbound proxy, by client_id, where there are any."""
     remarks: tuple[Mistake, ...] = ()
+    aliases: Aliases = Aliases()
 
     @property
     def audited(self) -> frozenset[str]:
@@ -114,11 +116,12 @@ def read_configuration(
     secrets = reader.secrets()
     assertion_keys = reader.assertion_keys(keys)
     via_credentials = reader.via_credentials()
+    aliases = reader.aliases()
     reader.check_stores()
     if len(mistakes):
         return None
     return Configuration(
-        path, settings, policies, keys, secrets, assertion_keys, via_credentials, tuple(reader.remarks)
+        path, settings, policies, keys, secrets, assertion_keys, via_credentials, tuple(reader.remarks), aliases
     )
 
 
@@ -234,6 +237,18 @@ class _Reader:
                 "assertion.keys", what, Phrase("make a set of their own: what one vouches for is not the other's")
             )
         return keys
+
+    def aliases(self) -> Aliases:
+        """Read which persons are known by an older subject; a file that is not there yet has none."""
+        file = self._settings.aliases
+        if file is None or not file.exists():
+            return Aliases()
+        try:
+            return read_aliases(file.read_bytes().splitlines())
+        except (AliasError, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            self._reading.note("aliases", Phrase(f"`{file}` cannot be used: {reason}"))
+            return Aliases()
 
     def check_stores(self) -> None:
         """Look at what can be told of the stores without calling them."""

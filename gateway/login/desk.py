@@ -130,7 +130,7 @@ class Terms:
 class SignInDesk:
     """Keeps the promise of `sign_in.SignIn`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it must not find for itself comes in)
         self,
         clients: Mapping[str, Client],
         pending: PendingStore,
@@ -141,11 +141,13 @@ class SignInDesk:
         clock: Callable[[], Instant],
         random: Callable[[int], bytes],
         observer: SignInObserver,
+        known_as: Callable[[str, str], str],
     ) -> None:
         """Take clients by `client_id`, and everything else that is not decided here.
 
         `pseudonyms` makes a session's from client and subject, the one for new sessions first
-        (`Secrets.pseudonyms`); `random` returns that many unguessable bytes.
+        (`Secrets.pseudonyms`); `random` returns that many unguessable bytes; `known_as` says which subject of a
+        client a person is known by (`Aliases.known_as`).
         """
         self._clients = clients
         self._pending = pending
@@ -155,6 +157,7 @@ class SignInDesk:
         self._clock = clock
         self._random = random
         self._observer = observer
+        self._known_as = known_as
 
     async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None) -> BeginOutcome:
         """Open a pending login and say where the browser must go; see `sign_in.SignIn`."""
@@ -347,7 +350,8 @@ class SignInDesk:
             _fail(LoginFailure.NOT_FRESH, login.return_to, check=check)
         return Identity(
             client_id=settings.client_id,
-            subject=id_token.subject,
+            # UserInfo was held to the provider's own subject before; from here on it is the one we know her by.
+            subject=self._known_as(settings.client_id, id_token.subject),
             authenticated_at=authenticated_at,
             asked=frozenset(Scope(word) for word in login.scopes),
             name=facts.name,
@@ -451,7 +455,8 @@ class SignInDesk:
             name = provider_session_name(client_id, named.sid)
             return await self._sessions.revoke(ProviderSessions(name))
         # Every session of the subject, not only the newest: section 2.7.
-        return await self._sessions.revoke(SubjectSessions(self._pseudonyms(client_id, named.subject or "")))
+        subject = self._known_as(client_id, named.subject or "")
+        return await self._sessions.revoke(SubjectSessions(self._pseudonyms(client_id, subject)))
 
     async def _end_session_url(self, route: Route) -> str | None:
         """Return where the provider ends its own session (RP-Initiated Logout 1.0 section 2), if it says."""

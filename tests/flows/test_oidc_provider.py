@@ -25,6 +25,7 @@ from aiohttp import web
 from gateway.config import ProviderSettings
 from gateway.identity import Birthdate, Gender, Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
+from gateway.login.aliases import Aliases
 from gateway.login.desk import Client, SignInDesk, Terms
 from gateway.login.jwcrypto_keys import make_key
 from gateway.login.keys import KeySet
@@ -220,6 +221,7 @@ async def world(issuer: str, ours: Ours) -> AsyncIterator[World]:
         clock=time.time,
         random=secrets.token_bytes,
         observer=meter,
+        known_as=Aliases().known_as,
     )
     ours.desk = desk
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:

@@ -13,6 +13,7 @@ from joserfc.jwk import ECKey
 from gateway.config import ProviderSettings
 from gateway.identity import Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
+from gateway.login.aliases import Aliases
 from gateway.login.desk import Client, SignInDesk, Terms
 from gateway.login.keys import KeySet, signing_key
 from gateway.login.memory_pending import MemoryPendingStore
@@ -93,6 +94,16 @@ class Browser:
 
 
 @dataclass
+class Book:
+    """Whom persons are known as; a test writes in it."""
+
+    aliases: Aliases = field(default_factory=Aliases)
+
+    def known_as(self, client_id: str, subject: str) -> str:
+        return self.aliases.known_as(client_id, subject)
+
+
+@dataclass
 class House:
     """A desk, what it stands on, and a browser before it."""
 
@@ -105,6 +116,7 @@ class House:
     calls: Calls
     browser: Browser
     settings: ProviderSettings
+    book: Book
 
     async def begin(self, asked: Challenge | None = None, back: str | None = None) -> str:
         begun = await self.desk.begin(self.browser.visit(), asked or challenge(), back)
@@ -134,7 +146,7 @@ def new_keys(kid: str = "c1") -> KeySet:
 async def house() -> AsyncIterator[House]:
     """A desk with nobody signed in."""
     keys = new_keys()
-    clock, calls = Clock(), Calls()
+    clock, calls, book = Clock(), Calls(), Book()
     stand_in = StandIn(CLIENT, keys.public_jwks, clock)
     await stand_in.start()
     settings = ProviderSettings(issuer=stand_in.issuer, client_id=CLIENT, timeout=2.0)
@@ -150,8 +162,9 @@ async def house() -> AsyncIterator[House]:
         clock=clock,
         random=secrets.token_bytes,
         observer=calls,
+        known_as=book.known_as,
     )
-    yield House(desk, stand_in, provider, pending, sessions, clock, calls, Browser(route()), settings)
+    yield House(desk, stand_in, provider, pending, sessions, clock, calls, Browser(route()), settings, book)
     await provider.close()
     await sessions.close()
     await stand_in.stop()

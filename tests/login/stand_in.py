@@ -19,6 +19,9 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 
 PERSON = {"name": "佐藤　花子", "address": "東京都渋谷区神南1-1-1", "birthdate": "19860401", "gender": "2"}
 
+ANOTHER_KEY = RSAKey.generate_key(2048, {"kid": "r1", "use": "sig", "alg": "RS256"}, auto_kid=False)
+"""Of another kind, as the service is understood to publish; made once, for it takes a while."""
+
 
 def _hash(value: str) -> str:
     return urlsafe_b64encode(sha256(value.encode()).digest()[:16]).rstrip(b"=").decode()
@@ -47,7 +50,6 @@ class StandIn:
         self.client_keys = client_keys
         self.clock = clock
         self.key = ECKey.generate_key("P-256", {"kid": "p1", "use": "sig", "alg": "ES256"}, auto_kid=False)
-        self.other = RSAKey.generate_key(2048, {"kid": "r1", "use": "sig", "alg": "RS256"}, auto_kid=False)
         self.spoil = Spoil()
         self.subject = "sub-hanako"
         self.person = dict(PERSON)
@@ -131,7 +133,7 @@ class StandIn:
         spoiled = await self._spoiled("jwks")
         keys = [
             {"kty": "OKP", "crv": "X25519", "x": "AAAA", "use": "enc", "kid": "e1"},
-            self.other.as_dict(private=False),
+            ANOTHER_KEY.as_dict(private=False),
             self.key.as_dict(private=False),
         ]
         return spoiled or web.json_response({"keys": keys}, headers={"Cache-Control": self.cache_control})

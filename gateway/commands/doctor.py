@@ -1,0 +1,95 @@
+"""`sekisho doctor`: looks at everything between us, the provider, the store and the applications."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language
+from gateway.configuration import Configuration, read_configuration
+from gateway.errors import GatewayError
+from gateway.login.aiohttp_doctor import examine_app, examine_client, examine_files, examine_store
+from gateway.login.doctor import Finding, Level, store_finding
+from gateway.session.redis_sessions import open_sessions
+from gateway.yaml_files import Language, Mistakes
+
+
+def doctor(
+    config: ConfigFile = DEFAULT_CONFIG,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only what is not well.")] = False,
+) -> None:
+    """Look at the provider, our keys and clock, the store, applications and files: exit 2 if anything fails."""
+    mistakes = Mistakes()
+    configuration = read_configuration(config, mistakes, os.environ)
+    if configuration is None:
+        raise fail(mistakes)
+    failed = asyncio.run(_show(configuration, quiet=quiet))
+    if failed:
+        raise typer.Exit(EXIT_USERS)
+
+
+async def _show(configuration: Configuration, *, quiet: bool) -> bool:
+    failed, said = False, language()
+    async for finding in examine(configuration):
+        failed = failed or finding.level is Level.FAIL
+        if not (quiet and finding.level is Level.PASS):
+            typer.echo(_line(finding, said))
+    return failed
+
+
+def _line(finding: Finding, said: Language) -> str:
+    line = f"{finding.level.value}\t{finding.check}\t{finding.subject}\t{finding.said.say(said)}"
+    remedy = finding.remedy.say(said)
+    return f"{line}\n\t→ {remedy}" if remedy else line
+
+
+async def examine(configuration: Configuration) -> AsyncIterator[Finding]:
+    """Look at everything a configuration names, one finding after the other."""
+    settings = configuration.settings
+    for finding in examine_files(secret_files(configuration)):
+        yield finding
+    for client_id, client in configuration.clients().items():
+        keys = configuration.client_keys.get(client_id)
+        if keys is None:
+            continue
+        apps = [app for app in settings.apps if (app.client or settings.provider).client_id == client_id]
+        credentials = configuration.via_credentials.get(client_id)
+        async for finding in examine_client(client, keys, apps, settings.prefix, credentials):
+            yield finding
+    yield await _store(configuration)
+    for app in settings.apps:
+        async for finding in examine_app(app):
+            yield finding
+
+
+async def _store(configuration: Configuration) -> Finding:
+    settings = configuration.settings.sessions
+    if configuration.secrets is None:
+        return store_finding(settings.store, None)
+    try:
+        sessions = await open_sessions(settings, configuration.secrets, clock=time.time, random=os.urandom)
+    except GatewayError as error:
+        return store_finding(settings.store, str(error))
+    try:
+        return await examine_store(sessions.store, settings.store)
+    finally:
+        await sessions.close()
+
+
+def secret_files(configuration: Configuration) -> Iterator[Path]:
+    """Return the files whose content must stay ours."""
+    settings = configuration.settings
+    sources = [settings.sessions.secret, settings.assertion.keys, settings.operators]
+    for client in configuration.clients().values():
+        sources += [client.keys, client.via_credentials]
+    for source in sources:
+        if source is not None and source.file is not None:
+            yield source.file
+    if settings.aliases is not None and settings.aliases.exists():
+        yield settings.aliases

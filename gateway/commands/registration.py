@@ -1,0 +1,40 @@
+"""`sekisho registration`: what to write on the agency's forms."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from gateway.commands.terminal import DEFAULT_CONFIG, ConfigFile, fail
+from gateway.configuration import Configuration, read_configuration
+from gateway.login.keys import KeySet
+from gateway.login.registration import Sheet, registration_sheet, sheet_text, sheets_json
+from gateway.policy.decide import CompiledPolicy
+from gateway.yaml_files import Mistakes
+
+
+def registration(
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Fill in the agency's forms from the settings and policies, and mark what is missing."""
+    mistakes = Mistakes()
+    configuration = read_configuration(config, mistakes, os.environ)
+    if configuration is None:
+        raise fail(mistakes)
+    sheets = make_sheets(configuration)
+    typer.echo(sheets_json(sheets) if as_json else "\n".join(sheet_text(sheet) for sheet in sheets))
+
+
+def make_sheets(configuration: Configuration) -> list[Sheet]:
+    """Return a sheet for each client."""
+    settings = configuration.settings
+    used = {app.name: CompiledPolicy(configuration.policies[app.policy.file]).scopes for app in settings.apps}
+    sheets = []
+    for client_id, client in configuration.clients().items():
+        apps = [app for app in settings.apps if (app.client or settings.provider).client_id == client_id]
+        keys = configuration.client_keys.get(client_id, KeySet(()))
+        sheets.append(registration_sheet(client, apps, used, keys, settings.prefix))
+    return sheets

@@ -1,0 +1,110 @@
+"""A person whose subject changed: the application keeps seeing the old one.
+
+Whether a PPID survives every re-issue of a card or certificate is not confirmed. Where it does not, the office
+makes sure who the person is, by its own means, and says so: `sekisho subjects alias NEW OLD --reason …`. From the
+next sign-in on, NEW is known as OLD everywhere: sessions, headers, limits, logs. An alias hands one person's account
+to whoever signs in as NEW, so each names who said so, when and why, and the file is as precious as a key file.
+
+One JSON object a line, appended and never changed. Reading and writing the file is `commands/subjects`' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Self
+
+import msgspec
+
+from gateway.errors import SignInInvalidError
+from gateway.instant import Instant
+from gateway.login.claims import read_subject
+
+LONGEST_REASON = 500
+
+
+class Alias(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of the file."""
+
+    client_id: str
+    new: str
+    """The subject the provider says now."""
+    old: str
+    """The subject the application knows."""
+    reason: str
+    by: str
+    """Who said so: the account on the gateway's machine."""
+    at: Instant
+
+    @property
+    def line(self) -> bytes:
+        """What is appended to the file."""
+        return msgspec.json.encode(self) + b"\n"
+
+
+class AliasError(ValueError):
+    """An alias, or a file of them, cannot be used. Messages hold line numbers and no subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aliases:
+    """All that are in force."""
+
+    _known: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def known_as(self, client_id: str, subject: str) -> str:
+        """Return the subject a person is known by here."""
+        return self._known.get((client_id, subject), subject)
+
+    def and_(self, alias: Alias) -> Self:
+        """Return these and one more.
+
+        Raises:
+            AliasError: it contradicts one there is, or says nothing.
+
+        """
+        self._check(alias)
+        return self.__class__({**self._known, (alias.client_id, alias.new): alias.old})
+
+    def _check(self, alias: Alias) -> None:
+        for subject in (alias.new, alias.old):
+            try:
+                read_subject(subject)
+            except SignInInvalidError:
+                raise AliasError("a subject is 1 to 255 printable ASCII characters") from None
+        if not alias.client_id:
+            raise AliasError("it names no client")
+        if not alias.reason.strip() or len(alias.reason) > LONGEST_REASON:
+            raise AliasError(f"a reason is needed, of at most {LONGEST_REASON} characters")
+        if alias.new == alias.old:
+            raise AliasError("both subjects are the same")
+        if (alias.client_id, alias.new) in self._known:
+            raise AliasError("the new subject is known as another already")
+        if (alias.client_id, alias.old) in self._known:
+            raise AliasError("the old subject is itself known as another: name that one")
+        # Else two steps would lead from one person's account to another's, and no line would say so.
+        if any(client == alias.client_id and old == alias.new for (client, _), old in self._known.items()):
+            raise AliasError("somebody is known as the new subject already")
+
+
+def read_aliases(lines: Iterable[bytes]) -> Aliases:
+    """Return the aliases of a file.
+
+    Raises:
+        AliasError: with every mistake, by its line. None of it is used then: half a file could give an account away.
+
+    """
+    aliases = Aliases()
+    mistakes: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            aliases = aliases.and_(msgspec.json.decode(line, type=Alias))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            mistakes.append(f"line {number}: not an alias as `sekisho subjects alias` writes it")
+        except AliasError as error:
+            mistakes.append(f"line {number}: {error}")
+    if mistakes:
+        raise AliasError("\n".join(mistakes))
+    return aliases

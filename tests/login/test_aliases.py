@@ -1,0 +1,78 @@
+"""A person whose subject changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.login.aliases import Alias, AliasError, Aliases, read_aliases
+from gateway.login.sign_in import LoggedOut, SignedIn
+from tests.builders import CLIENT, NOON
+from tests.login.conftest import ALL, House, challenge
+from tests.login.test_logout import logout_token
+
+
+def alias(new: str = "sub-new", old: str = "sub-old", **changes: Any) -> Alias:
+    """What an office said."""
+    values: dict[str, Any] = {"reason": "shown at the counter, case 12", "by": "tanaka", "at": NOON}
+    return Alias(changes.pop("client_id", CLIENT), new, old, **(values | changes))
+
+
+def test_a_file_says_who_is_known_as_whom() -> None:
+    """Of that client, and nobody else."""
+    aliases = read_aliases([alias().line, b"\n", alias("sub-x", "sub-y").line])
+
+    assert aliases.known_as(CLIENT, "sub-new") == "sub-old"
+    assert aliases.known_as(CLIENT, "sub-old") == "sub-old"
+    assert aliases.known_as("RP00000002", "sub-new") == "sub-new"
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (alias("sub-new", "sub-other"), "known as another already"),
+        (alias("sub-third", "sub-new"), "itself known as another"),
+        (alias("sub-old", "sub-third"), "somebody is known as the new subject"),
+        (alias("a", "a"), "the same"),
+        (alias("", "b"), "printable"),
+        (alias("a", "b\nc"), "printable"),
+        (alias("a", "b", reason=" "), "a reason is needed"),
+        (alias("a", "b", reason="x" * 501), "a reason is needed"),
+        (alias("a", "b", client_id=""), "names no client"),
+    ],
+)
+def test_what_contradicts_or_says_nothing_is_refused(second: Alias, said: str) -> None:
+    """No chain and no circle may lead from one account to another; and no subject is quoted."""
+    with pytest.raises(AliasError, match=said) as refused:
+        Aliases().and_(alias()).and_(second)
+
+    assert "sub-" not in str(refused.value)
+
+
+def test_a_file_with_a_mistake_is_not_used_at_all() -> None:
+    """Each mistake is named by its line."""
+    lines = [alias().line, b"{}", b"nonsense", b"\xff", alias().line]
+
+    with pytest.raises(AliasError) as refused:
+        read_aliases(lines)
+
+    assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == [
+        "line 2",
+        "line 3",
+        "line 4",
+        "line 5",
+    ]
+
+
+async def test_the_application_keeps_seeing_the_old_subject(house: House) -> None:
+    """From the next sign-in on; UserInfo is still held to the provider's own, and logout finds her too."""
+    house.book.aliases = Aliases().and_(alias("sub-hanako", "sub-before"))
+
+    outcome = await house.sign_in(challenge(*ALL))
+    ended = await house.desk.back_channel_logout(house.browser.route, logout_token(house, sid=None))
+
+    assert isinstance(outcome, SignedIn)
+    assert outcome.session.identity.subject == "sub-before"
+    assert outcome.session.identity.name == "佐藤　花子"
+    assert ended == LoggedOut(1)
