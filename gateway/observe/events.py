@@ -75,3 +75,5 @@ class Event(StrEnum):
     """The switches' file changed; `names` are on now."""
     SWITCHES_REFUSED = "switches_refused"
     """The switches' file changed and cannot be read; the switches stay as they were."""
+    SWITCH_TURNED = "switch_turned"
+    """An operator turned a switch on or off, and said why."""

@@ -47,7 +47,7 @@ FIELDS: Mapping[str, str] = {
     "mistakes": "a count",
     "name": "the name of a key, switch, list or limit of ours",
     "names": "names of policies, switches or lists of ours",
-    "operator": "whose management token was used",
+    "operator": "whose management token was used, or who sat at the machine",
     "other_person": "whether another person signed in on the same browser",
     "outcome": "a closed word",
     "parameters": "names of parameters the emulator does not know",
@@ -74,7 +74,9 @@ FIELDS: Mapping[str, str] = {
     "verdict": "what was decided",
     "version": "a version or a content hash",
     "where": "file, line and function of an error of ours",
+    "turned": "`on` or `off`",
     "why": "a closed word",
+    "words": "what an operator gave as the reason for what he did",
     "worker": "a worker's number",
 }
 """Every field a log line may have, and what it holds."""

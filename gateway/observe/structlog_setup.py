@@ -34,7 +34,7 @@ def set_up_logging(stream: TextIO | None = None, *, level: str = "info") -> None
     out = stream or sys.stderr
     least = LEVELS[level]
     structlog.configure(
-        processors=[_named, _timed, structlog.processors.add_log_level, _only_allowed, _as_json],
+        processors=[_named, _timed, _failed, structlog.processors.add_log_level, _only_allowed, _as_json],
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
@@ -71,6 +71,16 @@ def _named(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mut
 
 def _timed(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     line.setdefault("time", round(time.time(), 6))
+    return line
+
+
+def _failed(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Tell of an exception its class and its place, and not its words."""
+    told = line.pop("exc_info", None)
+    error = told if isinstance(told, BaseException) else sys.exc_info()[1] if told else None
+    if error is not None:
+        line.setdefault("error", type(error).__name__)
+        line.setdefault("where", where_it_failed(error))
     return line
 
 

@@ -340,6 +340,9 @@ class Portal:
         """Show a person what is held of them."""
         visit = request[_VISIT]
         session = await self._session(visit)
+        if isinstance(session, Unavailable):
+            # Not "nothing is held": that cannot be said now.
+            raise StoreUnavailableError
         person = person_of(session, visit.route)
         if person is None or not isinstance(session, Found):
             return self._page(visit, pages.me(visit, None, ""))

@@ -9,7 +9,7 @@ import gateway
 from gateway.observe.redact import FIELDS, LONGEST, allowed, where_it_failed
 
 GATEWAY = Path(gateway.__file__).parent
-LEVELS = {"debug", "info", "warning", "error", "critical"}
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 
 
 def test_a_field_that_is_not_allowed_is_dropped_and_named() -> None:

@@ -50,6 +50,20 @@ def test_free_text_is_no_event(stream: io.StringIO) -> None:
     assert "abc123" not in stream.getvalue()
 
 
+def test_an_exception_tells_its_place_and_not_its_words(stream: io.StringIO) -> None:
+    """`log.exception` is as discreet as everything else."""
+    try:
+        int("code=SECRETCODE")
+    except ValueError:
+        structlog.get_logger().exception(Event.PORTAL_FAILED, request_id="r1")
+
+    (line,) = lines(stream)
+    assert line["error"] == "ValueError"
+    assert "test_structlog_setup.py" in str(line["where"])
+    assert "dropped" not in line
+    assert "SECRETCODE" not in stream.getvalue()
+
+
 def test_a_librarys_words_stay_inside(stream: io.StringIO) -> None:
     """Who complained, of what kind and where is told; the message and the error's text are not."""
     try:

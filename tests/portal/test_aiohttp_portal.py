@@ -498,8 +498,16 @@ async def test_what_is_held_is_shown_only_when_tapped(house: House) -> None:
     assert "<details open" not in html
 
 
-@pytest.mark.parametrize("session", [None, Gone(), Unavailable()])
-async def test_nothing_is_held_of_nobody(house: House, session: Gone | Unavailable | None) -> None:
+async def test_what_is_held_cannot_be_said_while_the_store_is_away(house: House) -> None:
+    """Neither what is held nor that nothing is: 503."""
+    answer = await house.get("me", session=Unavailable())
+
+    assert answer.status == 503
+    assert "保持している情報はありません" not in await answer.text()
+
+
+@pytest.mark.parametrize("session", [None, Gone()])
+async def test_nothing_is_held_of_nobody(house: House, session: Gone | None) -> None:
     """Somebody who is not signed in learns nothing."""
     answer = await house.get("me", session=session)
 
