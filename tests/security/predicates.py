@@ -1187,7 +1187,9 @@ async def audit_event(run: Run, argument: str) -> str | None:
     if len(lines) != 1:
         return f"{len(lines)} audit lines with `{verdict}`"
     entry = lines[0]
-    lacking = [name for name in ("request_id", "reason") if not entry.get(name)]
+    lacking = [] if entry.get("request_id") else ["request_id"]
+    if not (entry.get("reason") or entry.get("reasons")):
+        lacking.append("reason")
     if what == "rule_id" and not entry.get("rule"):
         lacking.append("rule")
     if lacking:
