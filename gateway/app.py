@@ -18,11 +18,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import structlog
 from aiohttp import web
 
 from gateway import __version__
 from gateway.config import Limits, Mode
-from gateway.configuration import Configuration
+from gateway.configuration import Configuration, reread_policies
 from gateway.errors import DrainingError
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
 from gateway.headers.assertion import Assertions
@@ -39,8 +40,11 @@ from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import PendingStore
 from gateway.login.profile import issuer_of
 from gateway.login.redis_pending import RedisPendingStore
+from gateway.observe.events import Event
 from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
 from gateway.observe.thread_access_log import AccessLog
+from gateway.policy.switches import Switch, SwitchesError, on_now
+from gateway.policy.system_switches import load_switches
 from gateway.portal.aiohttp_portal import Behind, make_portal
 from gateway.portal.visits import VisitTable
 from gateway.rates import Rate
@@ -50,8 +54,12 @@ from gateway.route.table import RouteTable
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.ticket import TICKET_BYTES
+from gateway.system_watch import INTERVAL, FileWatch
 from gateway.upstream.httptools_forward import Endpoint, Upstreams, connector
 from gateway.upstream.upstream import read_address
+from gateway.yaml_files import Mistakes
+
+_log = structlog.get_logger()
 
 SECONDS_TO_CLOSE = 5.0
 """Seconds our own pages may take to end when their generation is over."""
@@ -82,6 +90,8 @@ class Shared:
     observer: GatewayObserver
     deadlines: Deadlines
     clock: Callable[[], Instant]
+    switches: dict[str, Switch]
+    """The switches that are on, as they were last read."""
 
 
 class Generation:
@@ -94,10 +104,16 @@ class Generation:
         self._shared = shared
         self._closing = AsyncExitStack()
         assertion_keys = configuration.assertion_keys
-        assertions = None
+        self._assertions = None
         if assertion_keys is not None:
-            assertions = Assertions(assertion_keys, configuration.settings.assertion, randomness.token_bytes)
-        self.table: RouteTable = configuration.table(assertions)
+            self._assertions = Assertions(assertion_keys, configuration.settings.assertion, randomness.token_bytes)
+        self.table: RouteTable = configuration.table(self._assertions, shared.switches)
+
+    def adopt(self, configuration: Configuration) -> None:
+        """Judge by other policies, or other switches, from the next request on: each is judged by one table."""
+        self.table = configuration.table(self._assertions, self._shared.switches)
+        self.configuration = configuration
+        self.audited = configuration.audited
 
     async def open(self) -> Gate:
         """Start what this generation needs and return the gate that leads to it."""
@@ -253,7 +269,8 @@ class Worker:
         deadlines = Deadlines(asyncio.get_running_loop().time())
         observer = GatewayObserver(self.metrics, self.access_log, self._is_audited)
         pending = await self._pending(secrets)
-        self._shared = Shared(sessions, pending, self.metrics, observer, deadlines, time.time)
+        self._shared = Shared(sessions, pending, self.metrics, observer, deadlines, time.time, {})
+        await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
         self._listener = Listener(await self._generation.open(), deadlines)
 
@@ -271,6 +288,55 @@ class Worker:
     async def listen(self, door: socket.socket) -> None:
         """Take requests from a bound socket."""
         await self._listener.serve(door)
+        looking = asyncio.create_task(self._look_out())
+        self._closing.callback(looking.cancel)
+
+    async def _look_out(self) -> None:
+        """Notice that a policy, a list or the switches have changed, for as long as the worker lives."""
+        while True:
+            configuration = self._current().configuration
+            watch = FileWatch((*configuration.policy_files, configuration.switches_file))
+            while self._current().configuration is configuration:
+                await asyncio.sleep(INTERVAL)
+                changed = await asyncio.to_thread(watch.changed)
+                if configuration.switches_file in changed and await self._read_switches(configuration):
+                    self._current().adopt(configuration)
+                if changed & configuration.policy_files:
+                    await self._reread_policies(configuration)
+
+    async def _read_switches(self, configuration: Configuration) -> bool:
+        try:
+            switches = await asyncio.to_thread(load_switches, configuration.switches_file)
+        except SwitchesError:
+            # What was on stays on, and what was off stays off, until somebody mends the file.
+            _log.error(Event.SWITCHES_REFUSED, file=str(configuration.switches_file))
+            self.metrics.reload("switches", "refused")
+            return False
+        on = on_now(switches, self._shared.clock())
+        self._shared.switches.clear()
+        self._shared.switches.update(on)
+        self.metrics.switches_on(on)
+        self.metrics.reload("switches", "adopted")
+        _log.info(Event.SWITCHES_ADOPTED, names=sorted(on))
+        return True
+
+    async def _reread_policies(self, configuration: Configuration) -> None:
+        mistakes = Mistakes()
+        fresh = await asyncio.to_thread(reread_policies, configuration, mistakes)
+        if len(mistakes):
+            for mistake in mistakes:
+                _log.error(Event.POLICIES_REFUSED, mistake=str(mistake))
+            self.metrics.reload("policies", "refused")
+            return
+        if self._current().configuration is configuration:
+            self._current().adopt(fresh)
+            self.metrics.reload("policies", "adopted")
+            _log.info(Event.POLICIES_ADOPTED, names=sorted(policy.name for policy in fresh.policies.values()))
+
+    def _current(self) -> Generation:
+        if self._generation is None:
+            raise RuntimeError("the worker has not been opened")
+        return self._generation
 
     async def reload(self, configuration: Configuration) -> None:
         """Let requests from now on be judged by another configuration; those under way end by the old one.

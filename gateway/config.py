@@ -227,6 +227,7 @@ class HealthSettings:
     interval: Seconds = 10.0
     """Seconds between two checks of one upstream, by each worker."""
     timeout: Seconds = 2.0
+    """Seconds for one check."""
     unhealthy_after: int = 2
     """Failed checks in a row after which an upstream gets no requests."""
     healthy_after: int = 1
@@ -238,6 +239,7 @@ class UpstreamSettings:
     """How an App's upstreams are reached, shared out, spared and watched."""
 
     balance: Literal["round_robin", "least_requests"] = "round_robin"
+    """Whether upstreams take turns, or the least busy one is asked."""
     concurrency: int | None = None
     """Most requests the App is given at once, by each worker; others wait in the queue. None: no limit."""
     queue: int = 100
@@ -295,6 +297,7 @@ class AppSettings:
     internal_origins: tuple[str, ...] = ()
     """Origins the App calls itself by in `Location`, rewritten to `url`; its `upstream`s are always among them."""
     upstream_options: UpstreamSettings = UpstreamSettings()
+    """How the upstreams are reached, shared out, spared and watched."""
     paths: PathSettings = PathSettings()
     headers: HeaderSettings = HeaderSettings()
     client: ProviderSettings | None = None

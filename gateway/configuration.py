@@ -7,7 +7,7 @@ all. Opening connections and listening is `app`'s business.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,18 +16,34 @@ from gateway.config_file import check_settings, read_settings
 from gateway.headers.assertion import AssertionKeys, AssertionKeysError
 from gateway.headers.encode import name_faults
 from gateway.identity import Scope
+from gateway.instant import Instant
 from gateway.login.aliases import AliasError, Aliases, read_aliases
 from gateway.login.keys import KeySet, KeySetError, read_key_set
+from gateway.policy.check import Remark, remarks
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy
+from gateway.policy.examples import run_examples
 from gateway.policy.parse import load_policy
 from gateway.policy.policy import Policy
+from gateway.policy.switches import Switch
 from gateway.redis_client import RedisOptions, check_options, parse_redis_url
 from gateway.route.route import Route
 from gateway.route.table import Assertions, RouteTable
 from gateway.session.seal import Secrets
-from gateway.yaml_files import Language, Mistake, Mistakes, Phrase
+from gateway.yaml_files import Language, Mistakes, Phrase, Where
 from gateway.yaml_values import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Remarked:
+    """A remark about a policy: what can be read, and is probably not what its author means."""
+
+    file: Path
+    remark: Remark
+
+    def say(self, language: Language) -> str:
+        """Return it as one line, with its place."""
+        return self.remark.say(language, str(self.file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,7 @@ class Configuration:
     path: Path
     settings: Settings
     policies: Mapping[Path, Policy]
+    """By the file an App names, candidates among them."""
     client_keys: Mapping[str, KeySet]
     """By client_id."""
     secrets: Secrets | None
@@ -44,8 +61,21 @@ class Configuration:
     assertion_keys: AssertionKeys | None
     via_credentials: Mapping[str, tuple[str, str]]
     """User and password for the outbound proxy, by client_id, where there are any."""
-    remarks: tuple[Mistake, ...] = ()
-    aliases: Aliases = Aliases()
+    aliases: Aliases = field(default_factory=Aliases)
+    """Persons whose subject changed, and by which one applications know them."""
+    places: Mapping[str, Where] = field(default_factory=dict)
+    """Where in `path` each setting stands."""
+    remarks: tuple[Remarked, ...] = ()
+
+    @property
+    def switches_file(self) -> Path:
+        """Where the switches are: what `sekisho switch` writes and every worker watches."""
+        return self.settings.switches or self.path.parent / "switches.json"
+
+    @property
+    def policy_files(self) -> frozenset[Path]:
+        """Every file that any policy was read from, lists and `use` included."""
+        return frozenset(source for policy in self.policies.values() for source in policy.sources)
 
     @property
     def audited(self) -> frozenset[str]:
@@ -59,15 +89,20 @@ class Configuration:
         every = (self.settings.provider, *(client for client in apps if client is not None))
         return {client.client_id: client for client in every}
 
-    def table(self, assertions: Assertions | None) -> RouteTable:
-        """Return the routes."""
+    def table(self, assertions: Assertions | None, switches: Mapping[str, Switch]) -> RouteTable:
+        """Return the routes, with the switches that are on."""
+        on = {name: switch.until for name, switch in switches.items()}
         # A name that one App gives a fact is an identity header everywhere: a browser sends it to any App.
         named = {name for app in self.settings.apps for name in app.headers.names.values()}
         return RouteTable(
-            [self._route(app, tuple(sorted(named))) for app in self.settings.apps], self.settings.prefix, assertions
+            [self._route(app, tuple(sorted(named)), on) for app in self.settings.apps], self.settings.prefix, assertions
         )
 
-    def _route(self, app: AppSettings, named: tuple[str, ...]) -> Route:
+    def _compiled(self, file: Path, app: AppSettings, on: Mapping[str, Instant]) -> CompiledPolicy:
+        policy = self.policies[file]
+        return CompiledPolicy(policy, Surroundings(on, policy.lists), ignore_case=app.paths.ignore_case)
+
+    def _route(self, app: AppSettings, named: tuple[str, ...], on: Mapping[str, Instant]) -> Route:
         parts = urlsplit(app.url)
         host = (parts.hostname or "").rstrip(".")
         port = parts.port
@@ -75,7 +110,6 @@ class Configuration:
             host = f"[{host}]"
         if port is not None and port != (443 if app.secure else 80):
             host = f"{host}:{port}"
-        policy = self.policies[app.policy.file]
         headers = replace(app.headers, strip=(*app.headers.strip, *named))
         # RFC 6265bis section 4.1.3.2: `__Host-` is for secure origins alone; plain HTTP is for loopback.
         prefix = "__Host-" if app.secure else ""
@@ -83,7 +117,8 @@ class Configuration:
             app=replace(app, headers=headers),
             host=host,
             client_id=(app.client or self.settings.provider).client_id,
-            policy=CompiledPolicy(policy, Surroundings(lists=policy.lists), ignore_case=app.paths.ignore_case),
+            policy=self._compiled(app.policy.file, app, on),
+            candidate=None if app.policy.candidate is None else self._compiled(app.policy.candidate, app, on),
             session_cookie=f"{prefix}sekisho".encode(),
             pending_cookie=f"{prefix}sekisho-login".encode(),
             prefix=parts.path.rstrip("/") or "/",
@@ -96,6 +131,13 @@ class Configuration:
             f"{self.path}: good; {apps} App{'s' * (apps != 1)}, {policies} polic{'y' if policies == 1 else 'ies'}",
             f"{self.path}: 問題ありません（アプリ {apps}、ポリシー {policies}）",
         ).say(language)
+
+
+def reread_policies(configuration: Configuration, mistakes: Mistakes) -> Configuration:
+    """Return the configuration with its policies read anew; where a mistake is noted, it must not be used."""
+    reading = Reading(configuration.path.parent, mistakes, dict(configuration.places))
+    reader = _Reader(configuration.settings, reading, {})
+    return replace(configuration, policies=reader.policies(), remarks=tuple(reader.remarks))
 
 
 def read_configuration(
@@ -121,7 +163,16 @@ def read_configuration(
     if len(mistakes):
         return None
     return Configuration(
-        path, settings, policies, keys, secrets, assertion_keys, via_credentials, tuple(reader.remarks), aliases
+        path=path,
+        settings=settings,
+        policies=policies,
+        client_keys=keys,
+        secrets=secrets,
+        assertion_keys=assertion_keys,
+        via_credentials=via_credentials,
+        aliases=aliases,
+        places=reading.places,
+        remarks=tuple(reader.remarks),
     )
 
 
@@ -132,7 +183,7 @@ class _Reader:
         self._settings = settings
         self._reading = reading
         self._environment = environment
-        self.remarks = Mistakes()
+        self.remarks: list[Remarked] = []
 
     def policies(self) -> dict[Path, Policy]:
         """Read each policy once, and hold it to what its Apps' clients are contracted for."""
@@ -141,17 +192,30 @@ class _Reader:
             at = f"apps[{number}]"
             for fault in name_faults(app.headers):
                 self._reading.note(f"{at}.headers", Phrase(fault))
-            file = app.policy.file
-            if not file.name or f"{at}.policy" in self._reading.broken:
+            if f"{at}.policy" in self._reading.broken:
                 continue
-            if file not in read:
-                policy = load_policy(file, self._reading.mistakes)
-                if policy is None:
+            for file in (app.policy.file, app.policy.candidate):
+                if file is None or not file.name:
                     continue
-                read[file] = policy
-            self._check_contracted(app, read[file], at)
-            self._check_mode(app, read[file], at)
+                if file not in read:
+                    policy = load_policy(file, self._reading.mistakes)
+                    if policy is None:
+                        continue
+                    read[file] = policy
+                    self._check_examples(policy)
+                self._check_contracted(app, read[file], at)
+                self._check_limits(app, read[file], at)
+                self.remarks += [
+                    Remarked(file, remark) for remark in remarks(read[file], ignore_case=app.paths.ignore_case)
+                ]
         return read
+
+    def _check_examples(self, policy: Policy) -> None:
+        """A policy that does not do what its author expects is not put in force."""
+        for outcome in run_examples(policy):
+            if not outcome.passed:
+                said = {language: outcome.say(language) for language in Language}
+                self._reading.mistakes.add(outcome.example.where, Phrase(said[Language.EN], said[Language.JA]))
 
     def _check_contracted(self, app: AppSettings, policy: Policy, at: str) -> None:
         contracted = (app.client or self._settings.provider).contracted
@@ -168,13 +232,21 @@ class _Reader:
             )
             self._reading.note(f"{at}.policy", what, remedy)
 
-    def _check_mode(self, app: AppSettings, policy: Policy, at: str) -> None:
-        if app.mode is Mode.FORWARD_AUTH and any(rule.limit for rule in policy.rules):
+    def _check_limits(self, app: AppSettings, policy: Policy, at: str) -> None:
+        if not any(rule.limit for rule in policy.rules):
+            return
+        if app.mode is Mode.FORWARD_AUTH:
             what = Phrase(f"the policy `{policy.name}` has a `limit`, which forward_auth cannot count")
             remedy = Phrase(
                 "use `mode: proxy`: the answer, which decides whether an entry counts, is not seen otherwise"
             )
             self._reading.note(f"{at}.mode", what, remedy)
+        if self._settings.limits.store is None:
+            what = Phrase(
+                f"the policy `{policy.name}` has a `limit`, and there is no store to count it in",
+                f"ポリシー `{policy.name}` には `limit` がありますが、数えておく保存先がありません",
+            )
+            self._reading.note(f"{at}.policy", what, Phrase("write `limits: {store: redis://…}`"))
 
     def _clients(self) -> list[tuple[str, ProviderSettings]]:
         apps = [(f"apps[{n}].client", app.client) for n, app in enumerate(self._settings.apps) if app.client]

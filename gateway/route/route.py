@@ -29,6 +29,8 @@ class Route:
     """The cookie that binds pending logins to this browser: `__Host-sekisho-login`, or `sekisho-login`."""
     prefix: str = "/"
     """The path the App lives under: `/`, or `/name` without a slash behind it."""
+    candidate: CompiledPolicy | None = None
+    """Judged in the policy's shadow: its verdicts are compared and counted, and let nobody in."""
     ready: dict[Any, Any] = field(default_factory=dict, repr=False)
     """What the pipeline keeps for those who are not signed in, each with its `valid_until`."""
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -157,6 +158,16 @@ access_log: access.log
         """Return what it has logged, but for access lines."""
         lines = (self.folder / "events.log").read_text().splitlines()
         return [json.loads(line) if line.startswith("{") else {"text": line} for line in lines]
+
+    def wait_for_event(self, name: str, word: str = "") -> None:
+        """Return once it has logged an event, with a word somewhere in it."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if any(event.get("event") == name and word in str(event) for event in self.events()):
+                return
+            # A log file tells nobody that it has grown: look again, soon.
+            threading.Event().wait(0.05)
+        raise AssertionError(f"no `{name}`: {self.events()}")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it, and return its exit code."""

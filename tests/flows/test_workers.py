@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from typer.testing import CliRunner
 
+from gateway.cli import app
 from tests.flows.gateway_process import HOST, GatewayProcess, application
 
 
@@ -182,3 +184,42 @@ def test_a_port_that_is_taken_is_said(start: Callable[[int], GatewayProcess]) ->
 
     assert result.returncode == 2
     assert f"cannot listen on `127.0.0.1:{gateway.port}`: Address already in use" in result.stderr
+
+
+def test_a_policy_and_a_switch_are_followed_without_a_signal(start: Callable[[int], GatewayProcess]) -> None:
+    """A saved policy judges, a broken one does not, and a switch is turned while everything runs."""
+    gateway = start(1)
+    policy = gateway.folder / "policy.yaml"
+    settings = str(gateway.settings)
+    with Visitors(gateway) as visitors:
+        policy.write_text(SWITCHED, encoding="utf-8")
+        gateway.wait_for_event("policies_adopted")
+        assert gateway.get()[0] == 200
+        policy.write_text(SWITCHED.replace("nobody", "nobdy"), encoding="utf-8")
+        gateway.wait_for_event("policies_refused")
+        assert gateway.get()[0] == 200
+    turn_on = ["switch", "on", "stop", "--for", "1h", "--reason", "r", "-c", settings]
+    assert CliRunner().invoke(app, turn_on).exit_code == 0
+    gateway.wait_for_event("switches_adopted", "stop")
+    refused = gateway.get()[0]
+    metrics = gateway.ask_management("/metrics")[1]
+    assert CliRunner().invoke(app, ["switch", "off", "stop", "-c", settings]).exit_code == 0
+
+    assert visitors.failures == []
+    assert refused == 503
+    assert 'sekisho_switch_on{switch="stop"} 1.0' in metrics
+    assert 'sekisho_reloads_total{outcome="refused",what="policies"} 1.0' in metrics
+
+
+SWITCHED = """\
+policy: switched
+conditions:
+  stopped: {switch: stop}
+rules:
+  - name: stopped
+    when: stopped
+    allow: nobody
+    say: {ja: 休止しています。, status: 503}
+  - name: everything
+    allow: everyone
+"""

@@ -1,0 +1,112 @@
+"""`sekisho switch …`: turn a policy's switches on and off. Needs neither Redis nor the provider."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail
+from gateway.config import Settings
+from gateway.config_file import read_settings
+from gateway.instant import tokyo_time
+from gateway.observe.events import Event
+from gateway.observe.structlog_setup import set_up_logging
+from gateway.policy.switches import Switch, SwitchesError, on_now, turned_off, turned_on
+from gateway.policy.system_switches import change_switches, load_switches
+from gateway.yaml_files import Mistakes
+from gateway.yaml_values import Reading
+
+app = typer.Typer(name="switch", help="Turn the switches that policies name on and off.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The switch, as policies name it.")]
+_LENGTH = re.compile(r"(\d{1,5})(m|h|d)")
+_UNITS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
+
+_log = structlog.get_logger()
+
+
+def _file(config: Path) -> Path:
+    """Return the switches' file of a gateway, without asking for its keys and policies."""
+    mistakes = Mistakes()
+    settings: Settings | None = read_settings(config, Reading(config.parent, mistakes))
+    if settings is None:
+        raise fail(mistakes)
+    return settings.switches or config.parent / "switches.json"
+
+
+def _operator() -> str:
+    """Return who is at the keyboard, behind `sudo` too: the audit says who turned what."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
+
+
+@contextmanager
+def _telling(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (SwitchesError, OSError) as error:
+        reason = f"{file}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        typer.echo(f"sekisho switch: {reason}", err=True)
+        raise typer.Exit(EXIT_USERS) from None
+
+
+def _shown(name: str, switch: Switch) -> str:
+    until = tokyo_time(switch.until)
+    return f"{name}\tuntil {until:%Y-%m-%d %H:%M} JST\tby {switch.by}\t{switch.reason}"
+
+
+@app.command()
+def on(
+    name: Name,
+    duration: Annotated[str, typer.Option("--for", help="How long it stays on: 30m, 72h, 7d.", metavar="TIME")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; the audit keeps it.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Turn a switch on; it ends by itself. Every worker follows within two seconds."""
+    length = _LENGTH.fullmatch(duration)
+    if length is None:
+        typer.echo(f"sekisho switch: `{duration}` is no length of time: write 30m, 72h or 7d", err=True)
+        raise typer.Exit(EXIT_USERS)
+    file, now = _file(config), time.time()
+    switch = Switch(now, now + int(length[1]) * _UNITS[length[2]], _operator(), reason)
+    with _telling(file):
+        change_switches(file, lambda switches: turned_on(switches, name, switch))
+    typer.echo(_shown(name, switch))
+    _audit("on", name, switch.by, reason)
+
+
+@app.command()
+def off(
+    name: Name,
+    reason: Annotated[str, typer.Option("--reason", help="Why; the audit keeps it.")] = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Turn a switch off before its time."""
+    file = _file(config)
+    with _telling(file):
+        change_switches(file, lambda switches: turned_off(switches, name, time.time()))
+    typer.echo(f"{name}\toff")
+    _audit("off", name, _operator(), reason)
+
+
+@app.command("list")
+def list_switches(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Show the switches that are on, until when, by whom and why."""
+    file = _file(config)
+    with _telling(file):
+        switches = on_now(load_switches(file), time.time())
+    for name, switch in switches.items():
+        typer.echo(_shown(name, switch))
+
+
+def _audit(turned: str, name: str, operator: str, reason: str) -> None:
+    set_up_logging()
+    _log.info(Event.SWITCH_TURNED, name=name, turned=turned, operator=operator, words=reason)

@@ -1,0 +1,90 @@
+"""Switches: what an operator turns on for a while, so that rules with `switch: NAME` fit.
+
+A file on this machine holds them, so that they work when Redis and the provider do not. Each
+ends by itself. Here is what the file says; reading, writing and watching it is I/O
+(`system_switches`), turning one is `sekisho switch on | off`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from gateway.instant import Instant
+
+NAME = re.compile(r"\w[\w.-]{0,63}")
+"""What a switch can be called; Japanese is welcome."""
+
+LONGEST = 90 * 86_400.0
+"""Seconds a switch may stay on: whoever needs it longer turns it on again, and thinks again."""
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """One switch that is on."""
+
+    since: Instant
+    until: Instant
+    by: str
+    """The operator's name on this machine."""
+    reason: str
+
+
+class SwitchesError(ValueError):
+    """The switches' file does not hold switches; says what would be right."""
+
+
+def read_switches(text: bytes) -> dict[str, Switch]:
+    """Return the switches of a file, those included whose time is over; an empty file has none.
+
+    Raises:
+        SwitchesError: it was not written by `sekisho switch`.
+
+    """
+    if not text.strip():
+        return {}
+    try:
+        return msgspec.json.decode(text, type=dict[str, Switch])
+    except msgspec.MsgspecError as error:
+        raise SwitchesError(f"not a file of switches ({error}); `sekisho switch` writes one") from error
+
+
+def write_switches(switches: Mapping[str, Switch]) -> bytes:
+    """Return the file's text."""
+    return msgspec.json.format(msgspec.json.encode(dict(sorted(switches.items()))), indent=2) + b"\n"
+
+
+def turned_on(switches: Mapping[str, Switch], name: str, switch: Switch) -> dict[str, Switch]:
+    """Return the switches with one more on, or its time and reason changed; those that are over are forgotten.
+
+    Raises:
+        SwitchesError: the name, the reason or the time cannot be meant.
+
+    """
+    if not NAME.fullmatch(name):
+        raise SwitchesError(f"`{name}` cannot name a switch: letters, digits, `_`, `.` and `-`, 64 at most")
+    if not switch.reason.strip():
+        raise SwitchesError('a switch is turned on for a reason: --reason "…"')
+    if not 0 < switch.until - switch.since <= LONGEST:
+        raise SwitchesError(f"a switch stays on for {LONGEST / 86_400:g} days at most: --for 72h")
+    return {**on_now(switches, switch.since), name: switch}
+
+
+def turned_off(switches: Mapping[str, Switch], name: str, now: Instant) -> dict[str, Switch]:
+    """Return the switches without one.
+
+    Raises:
+        SwitchesError: it is not on.
+
+    """
+    rest = on_now(switches, now)
+    if name not in rest:
+        raise SwitchesError(f"`{name}` is not on")
+    del rest[name]
+    return rest
+
+
+def on_now(switches: Mapping[str, Switch], now: Instant) -> dict[str, Switch]:
+    """Return those whose time is not over."""
+    return {name: switch for name, switch in switches.items() if now < switch.until}

@@ -1,0 +1,44 @@
+"""Notices that files have changed, by looking: works on every file system, also where a file is replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+INTERVAL = 1.0
+"""Seconds between two looks."""
+
+Signature = tuple[int, int, int] | None
+
+
+def signature(path: Path) -> Signature:
+    """Return what changes when a file does: inode, size and time; `None` where there is no file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+class FileWatch:
+    """Remembers how files looked."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._taken = {path: signature(path) for path in paths}
+        self._changing: set[Path] = set()
+
+    def changed(self) -> frozenset[Path]:
+        """Return the files that have changed and then stood still between two looks.
+
+        An editor may write a file in pieces: half of a policy is not a policy.
+        """
+        settled: set[Path] = set()
+        for path, taken in self._taken.items():
+            now = signature(path)
+            if now != taken:
+                self._taken[path] = now
+                self._changing.add(path)
+            elif path in self._changing:
+                self._changing.discard(path)
+                settled.add(path)
+        return frozenset(settled)

@@ -1,0 +1,69 @@
+"""`sekisho switch …`, as an operator types it."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli import app
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    """Settings that name nothing: a switch must turn though keys and policies are broken."""
+    file = tmp_path / "gateway.yaml"
+    file.write_text(
+        "listen: 127.0.0.1:1\nprovider: {}\nsessions: {}\napps: []\nswitches: state/switches.json\n", encoding="utf-8"
+    )
+    return file
+
+
+def switch(settings: Path, *arguments: str) -> Result:
+    """Run `sekisho switch`."""
+    return CliRunner().invoke(app, ["switch", *arguments, "-c", str(settings)])
+
+
+def test_a_switch_turns_on_and_off(settings: Path) -> None:
+    """With its end, whose hand it was, and why; the folder is made."""
+    result = switch(settings, "on", "災害", "--for", "72h", "--reason", "大雨")
+    assert result.exit_code == 0, result.output
+    listed = switch(settings, "list").stdout
+
+    assert listed.startswith("災害\tuntil ")
+    assert "大雨" in listed
+    assert '"event":"switch_turned"' in result.stderr
+    assert switch(settings, "off", "災害").exit_code == 0
+    assert switch(settings, "list").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("on", "x", "--for", "100d", "--reason", "r"), "90 days at most"),
+        (("on", "x", "--for", "0m", "--reason", "r"), "90 days at most"),
+        (("on", "x", "--for", "soon", "--reason", "r"), "`soon` is no length of time"),
+        (("on", "x", "--for", "1h", "--reason", " "), "for a reason"),
+        (("on", "a b", "--for", "1h", "--reason", "r"), "cannot name a switch"),
+        (("off", "x"), "`x` is not on"),
+    ],
+)
+def test_what_cannot_be_meant_turns_nothing(settings: Path, arguments: tuple[str, ...], said: str) -> None:
+    """Exit 2 and a sentence."""
+    result = switch(settings, *arguments)
+
+    assert result.exit_code == 2
+    assert said in result.output
+    assert switch(settings, "list").stdout == ""
+
+
+def test_a_file_of_something_else_is_left_alone(settings: Path) -> None:
+    """Nothing is lost to a switch."""
+    file = settings.parent / "state" / "switches.json"
+    file.parent.mkdir()
+    file.write_text("precious")
+
+    result = switch(settings, "on", "x", "--for", "1h", "--reason", "r")
+
+    assert result.exit_code == 2
+    assert "not a file of switches" in result.output
+    assert file.read_text() == "precious"
