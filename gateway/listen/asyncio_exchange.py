@@ -32,7 +32,7 @@ from gateway.policy.policy import RuleId
 from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
-from gateway.session.session import NoTicket, SessionState, Watch
+from gateway.session.session import Gone, NoTicket, SessionState, Watch
 from gateway.session.ticket import Ticket
 from gateway.upstream.prefix import PathRewrite
 from gateway.upstream.tunnel import OpenStreams
@@ -215,7 +215,16 @@ class Exchange:
         """Ask the store, and step again with the same table."""
         gate = self._gate
         try:
+            client = self.inbound.client
+            if (wait := gate.forged.wait(client, gate.clock())) is not None:
+                # Not "signed out": whoever really has a session here comes back to it in a moment.
+                self._reason = "forged_tickets"
+                gate.observer.limited(self._reason)
+                self.answer(problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", retry_after=wait))
+                return
             self.state = await gate.sessions.load(ticket, gate.clock())
+            if isinstance(self.state, Gone):
+                gate.forged.take(client, gate.clock())
             if self.over:
                 return
             step = gate.step(self.inbound, self.state, gate.clock(), self._table)

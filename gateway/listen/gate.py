@@ -17,6 +17,7 @@ from gateway.listen.trust import Trust
 from gateway.observe.access_log import Observer
 from gateway.pipeline import Answer, Step
 from gateway.portal.visit import Visit
+from gateway.rates import Rate
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import SessionReader, SessionState
@@ -68,3 +69,5 @@ class Gate:
     """What is decided on: the request itself, or the one another proxy asks about (`forward_auth.original`)."""
     limits: Limits = Limits()
     trust: Trust = field(default_factory=lambda: Trust(()))
+    forged: Rate = field(default_factory=lambda: Rate(1_200, 60_000))
+    """How many tickets that stand for nothing may be brought, before whoever brings them must wait."""

@@ -1,0 +1,421 @@
+"""Several upstreams, their health, their limits, their TLS and their old habits, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import ipaddress
+import json
+import ssl
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from gateway.config import HealthSettings, Limits, UpstreamSettings
+from gateway.listen.deadlines import Deadlines
+from gateway.upstream.httptools_forward import check, client_context, tolerated_head, upstreams_of
+from gateway.upstream.prefix import PathRewrite
+from tests.builders import app, route
+from tests.listen.byte_path import Application, Door, Peer, get
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.fixture
+async def second(door: Door) -> Application:
+    """A second application beside the door's own."""
+    application = Application()
+    await application.start()
+    door.upstream_ports = [door.application.port, application.port]
+    door.also_stopped.append(application)
+    return application
+
+
+async def test_upstreams_take_turns(door: Door, second: Application) -> None:
+    """Ten requests, five each."""
+    await door.open()
+
+    for _ in range(10):
+        await door.ask(get())
+
+    assert (len(door.application.requests), len(second.requests)) == (5, 5)
+
+
+async def test_an_upstream_that_is_away_costs_no_request(door: Door, second: Application) -> None:
+    """Until a byte is sent, any request may go to another; after some failures it is not even tried."""
+    await second.stop()
+    door.options = UpstreamSettings(failures=3)
+    await door.open()
+
+    statuses = Counter([(await door.ask(get())).status for _ in range(10)])
+
+    assert statuses == {200: 10}
+    assert door.upstreams.endpoints[1].breaker.open
+
+
+async def test_an_app_that_keeps_failing_is_spared(door: Door) -> None:
+    """503 with `Retry-After`, at once, without asking it; until one request may try, and it is back."""
+    await door.application.stop()
+    door.options = UpstreamSettings(failures=2, ejected_for=0.3)
+    await door.open()
+
+    first = [(await door.ask(get())).status for _ in range(2)]
+    spared = await door.ask(get())
+    await door.application.restart()
+    async with asyncio.timeout(5):
+        while (await door.ask(get())).status != 200:
+            await asyncio.sleep(0.02)
+
+    assert first == [502, 502]
+    assert (spared.status, spared[b"Retry-After"]) == (503, b"5")
+    assert door.observed.lines[2].reason == "upstream_unreachable"
+
+
+async def test_a_slow_answer_is_a_failure_and_a_500_is_none(door: Door) -> None:
+    """What the application says about itself is its business; that it says anything is ours."""
+
+    async def script(peer: Peer) -> None:
+        request = await door.application.request(peer)
+        if request.target == b"/slow":
+            await peer.to_end()
+        await peer.send(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n")
+
+    door.application.script = script
+    door.options = UpstreamSettings(failures=1)
+    await door.open(answer=0.1)
+    (endpoint,) = door.upstreams.endpoints
+
+    await door.ask(get(b"/error"))
+    after_500 = endpoint.breaker.open
+    await door.ask(get(b"/slow"))
+
+    assert (after_500, endpoint.breaker.open) == (False, True)
+
+
+async def test_a_client_that_leaves_says_nothing_of_the_application(door: Door) -> None:
+    """A thousand impatient people are no failure."""
+
+    async def script(peer: Peer) -> None:
+        await door.application.request(peer)
+        await peer.to_end()
+
+    door.application.script = script
+    door.options = UpstreamSettings(failures=1)
+    await door.open()
+    client = await door.client()
+    await client.send(get())
+    await door.application.has_heard(1)
+
+    client.reset()
+    await door.lines(1)
+
+    assert not door.upstreams.endpoints[0].breaker.open
+    assert door.upstreams.endpoints[0].active == 0
+
+
+# --- concurrency ----------------------------------------------------------------------------------
+
+
+class Slow:
+    """An application that answers when told."""
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.go_on = asyncio.Semaphore(0)
+        self.now = self.most = 0
+        door.application.script = self.script
+
+    async def script(self, peer: Peer) -> None:
+        while True:
+            await self.door.application.request(peer)
+            self.now += 1
+            self.most = max(self.most, self.now)
+            await self.go_on.acquire()
+            self.now -= 1
+            await peer.send(OK)
+
+    def release(self, number: int) -> None:
+        for _ in range(number):
+            self.go_on.release()
+
+
+async def test_no_more_requests_than_the_app_bears(door: Door) -> None:
+    """The others wait their turn, and are served in it."""
+    slow = Slow(door)
+    door.options = UpstreamSettings(concurrency=2)
+    await door.open()
+
+    asking = [asyncio.create_task(door.ask(get(b"/%d" % number))) for number in range(6)]
+    await door.application.has_heard(2)
+    slow.release(6)
+    answers = await asyncio.gather(*asking)
+
+    assert [answer.status for answer in answers] == [200] * 6
+    assert slow.most == 2
+    assert door.upstreams.waiting == 0
+
+
+async def test_a_full_queue_is_503(door: Door) -> None:
+    """At once, and it says so."""
+    slow = Slow(door)
+    door.options = UpstreamSettings(concurrency=1, queue=1)
+    await door.open()
+    served, waiting = await door.client(), await door.client()
+    await served.send(get())
+    await door.application.has_heard(1)
+    await waiting.send(get())
+    async with asyncio.timeout(5):
+        while not door.upstreams.waiting:
+            await asyncio.sleep(0)
+
+    third = await door.ask(get())
+    slow.release(2)
+
+    assert (third.status, third[b"Retry-After"], json.loads(third.body)["code"]) == (503, b"5", "overloaded")
+    assert (await served.answer()).status == 200
+    assert (await waiting.answer()).status == 200
+
+
+async def test_waiting_has_an_end(door: Door) -> None:
+    """After `queue_time`, 503."""
+    slow = Slow(door)
+    door.options = UpstreamSettings(concurrency=1, queue_time=0.1)
+    await door.open()
+    served = await door.client()
+    await served.send(get())
+    await door.application.has_heard(1)
+
+    second = await door.ask(get())
+    slow.release(1)
+
+    assert second.status == 503
+    assert (await served.answer()).status == 200
+
+
+async def test_who_has_left_the_queue_is_not_served(door: Door) -> None:
+    """The application is asked for those who still wait."""
+    slow = Slow(door)
+    door.options = UpstreamSettings(concurrency=1)
+    await door.open()
+    served, gone = await door.client(), await door.client()
+    await served.send(get(b"/served"))
+    await door.application.has_heard(1)
+    await gone.send(get(b"/gone"))
+    async with asyncio.timeout(5):
+        while not door.upstreams.waiting:
+            await asyncio.sleep(0)
+    gone.reset()
+    await door.lines(1)
+
+    asking = asyncio.create_task(door.ask(get(b"/waits")))
+    slow.release(2)
+    await served.answer()
+
+    assert (await asking).status == 200
+    assert [request.target for request in door.application.requests] == [b"/served", b"/waits"]
+
+
+# --- health ---------------------------------------------------------------------------------------
+
+
+async def test_a_check_asks_for_its_path(door: Door) -> None:
+    """Below 400 is well, on a connection of its own."""
+    await door.open()
+    (endpoint,) = door.upstreams.endpoints
+
+    well = await check(endpoint, HealthSettings(path="/health"), "app.gw.test")
+
+    assert well
+    assert door.application.requests[0].line == b"GET /health HTTP/1.1"
+    assert door.application.requests[0].all(b"Host") == [b"app.gw.test"]
+    assert endpoint.active == 0
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n", b"garbage\r\n\r\n", b""])
+async def test_a_bad_answer_is_not_well(door: Door, answer: bytes) -> None:
+    """An error, no HTTP, or nothing."""
+    door.application.script = door.application.say(answer, close=True)
+    await door.open()
+
+    assert not await check(door.upstreams.endpoints[0], HealthSettings(), "app.gw.test")
+
+
+async def test_no_answer_is_not_well(door: Door) -> None:
+    """Neither in time nor ever."""
+
+    async def script(peer: Peer) -> None:
+        await peer.to_end()
+
+    door.application.script = script
+    await door.open()
+    (endpoint,) = door.upstreams.endpoints
+
+    silent = await check(endpoint, HealthSettings(timeout=0.05), "app.gw.test")
+    await door.application.stop()
+    away = await check(endpoint, HealthSettings(), "app.gw.test")
+
+    assert (silent, away) == (False, False)
+
+
+async def test_an_unhealthy_upstream_gets_no_requests_until_it_is_well(door: Door, second: Application) -> None:
+    """The active check takes it out, and brings it back."""
+    second.script = second.say(b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n")
+    door.options = UpstreamSettings(
+        health=HealthSettings(path="/health", interval=0.02, unhealthy_after=2), slow_return=0.0
+    )
+    await door.open()
+    door.upstreams.watch("app.gw.test")
+    breaker = door.upstreams.endpoints[1].breaker
+    async with asyncio.timeout(5):
+        while breaker.healthy:
+            await asyncio.sleep(0)
+
+    statuses = {(await door.ask(get())).status for _ in range(6)}
+    second.script = second.say(OK)
+    async with asyncio.timeout(5):
+        while not breaker.healthy:
+            await asyncio.sleep(0)
+
+    assert statuses == {200}
+    assert all(request.target == b"/health" for request in second.requests)
+
+
+# --- old habits -----------------------------------------------------------------------------------
+
+OLD = b"HTTP/1.0 200 OK\nContent-Type: text/html;\n charset=cp932\nX-A: 1\n\nhello"
+
+
+async def test_old_heads_are_accepted_where_the_app_says_so(door: Door) -> None:
+    """And written anew, strictly."""
+    door.application.script = door.application.say(OLD, close=True)
+    door.options = UpstreamSettings(tolerate=("bare_lf", "obs_fold"))
+    await door.open()
+
+    answer = await door.ask(get())
+
+    assert (answer.status, answer.body) == (200, b"hello")
+    assert answer[b"Content-Type"] == b"text/html; charset=cp932"
+    assert answer[b"X-A"] == b"1"
+
+
+def test_only_what_is_named_is_tolerated() -> None:
+    """Each form by its own name; an incomplete head is left alone."""
+    folded = b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\nX\n\nY"
+
+    assert tolerated_head(folded, ("bare_lf",)) == folded
+    assert tolerated_head(folded, ("obs_fold",)) == b"HTTP/1.1 200 OK\r\nA: b c\r\n\r\nX\n\nY"
+    assert tolerated_head(OLD, ("obs_fold",)) == OLD
+    assert tolerated_head(b"HTTP/1.1 200 OK\nA", ("bare_lf",)) == b"HTTP/1.1 200 OK\nA"
+
+
+async def test_paths_are_rewritten_both_ways(door: Door) -> None:
+    """The application sees its path, the browser ours."""
+    door.application.script = door.application.say(
+        b"HTTP/1.1 302 X\r\nLocation: /inner/rooms\r\nSet-Cookie: a=b; Path=/inner\r\nContent-Length: 0\r\n\r\n"
+    )
+    door.rewrite = PathRewrite("/app", "/inner")
+    await door.open()
+
+    answer = await door.ask(get(b"/app/x?y"))
+
+    assert door.application.requests[0].target == b"/inner/x?y"
+    assert answer[b"Location"] == b"/app/rooms"
+    assert answer[b"Set-Cookie"] == b"a=b; Path=/app/"
+
+
+# --- TLS ------------------------------------------------------------------------------------------
+
+
+def certify(folder: Path, name: str) -> tuple[Path, Path]:
+    """Make a certificate that is its own CA, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = folder / f"{name}.pem", folder / f"{name}.key"
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return certificate_file, key_file
+
+
+async def tls_application(door: Door, folder: Path, *, client_ca: Path | None = None) -> tuple[Application, Path]:
+    certificate, key = certify(folder, "inner.test")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    if client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(client_ca)
+    application = Application()
+    await application.start(tls=context)
+    door.also_stopped.append(application)
+    return application, certificate
+
+
+def way(application: Application, options: UpstreamSettings, prefix: str = "") -> object:
+    url = f"https://127.0.0.1:{application.port}{prefix}"
+    return upstreams_of(route(app=app(upstream=(url,), upstream_options=options)), Limits(), Deadlines(0.0))
+
+
+async def test_an_upstream_over_tls_is_verified(door: Door, tmp_path: Path) -> None:
+    """By the CA that is configured, and the name that is configured; with neither it is 502."""
+    application, ca = await tls_application(door, tmp_path)
+    await door.open()
+    options = UpstreamSettings(ca=ca, server_name="inner.test")
+
+    statuses = []
+    for settings in (options, replace(options, ca=None), replace(options, server_name="other.test")):
+        door.upstreams = way(application, settings)  # type: ignore[assignment]
+        statuses.append((await door.ask(get())).status)
+
+    assert statuses == [200, 502, 502]
+
+
+async def test_an_upstream_may_ask_who_we_are(door: Door, tmp_path: Path) -> None:
+    """We show the certificate that is configured."""
+    ours, key = certify(tmp_path, "gateway.test")
+    application, ca = await tls_application(door, tmp_path, client_ca=ours)
+    await door.open()
+    door.upstreams = way(  # type: ignore[assignment]
+        application, UpstreamSettings(ca=ca, server_name="inner.test", certificate=ours, key=key)
+    )
+
+    assert (await door.ask(get())).status == 200
+
+
+def test_verification_cannot_be_lost() -> None:
+    """Whatever is configured."""
+    context = client_context(UpstreamSettings())
+
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_upstreams_of_one_app_share_their_path() -> None:
+    """Or a rewritten path would depend on whose turn it is."""
+    two = route(app=app(upstream=("http://127.0.0.1:1/a", "http://127.0.0.1:2/b")))
+
+    with pytest.raises(ValueError, match="different paths"):
+        upstreams_of(two, Limits(), Deadlines(0.0))

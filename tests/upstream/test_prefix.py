@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.upstream.prefix import PathRewrite
+
+INNER = b"http://10.0.0.5:8080"
+
+
+def rewrite(stripped: str = "/booking", added: str = "/app") -> PathRewrite:
+    return PathRewrite(stripped, added, frozenset({INNER}))
+
+
+@pytest.mark.parametrize(
+    ("public", "inner"),
+    [
+        (b"/booking/rooms?a=/b", b"/app/rooms?a=/b"),
+        (b"/booking", b"/app/"),
+        (b"/booking?a", b"/app/?a"),
+        (b"/booking/", b"/app/"),
+        (b"/bookings/x", b"/app/bookings/x"),
+    ],
+)
+def test_a_request_gets_the_inner_path(public: bytes, inner: bytes) -> None:
+    """The prefix is a path's, not a spelling's: `/bookings` is not under `/booking`."""
+    head = b"GET " + public + b" HTTP/1.1\r\nHost: a b\r\n"
+
+    assert rewrite().outbound(head) == b"GET " + inner + b" HTTP/1.1\r\nHost: a b\r\n"
+
+
+@pytest.mark.parametrize(
+    ("inner", "public"),
+    [
+        (b"/app/rooms?x", b"/booking/rooms?x"),
+        (b"/app", b"/booking/"),
+        (b"/apple", b"/apple"),
+        (b"/elsewhere", b"/elsewhere"),
+        (b"rooms", b"rooms"),
+        (b"//evil.example/app", b"//evil.example/app"),
+        (INNER + b"/app/rooms", INNER + b"/booking/rooms"),
+        (b"https://other.example/app/x", b"https://other.example/app/x"),
+    ],
+)
+def test_a_location_gets_the_public_path(inner: bytes, public: bytes) -> None:
+    """Where it is the application's own; another site's is left alone."""
+    assert rewrite().answer(((b"Location", inner),)) == ((b"Location", public),)
+
+
+def test_a_cookie_gets_the_public_path() -> None:
+    """Or the browser would never send it back."""
+    headers = ((b"Set-Cookie", b"JSESSIONID=1; Path=/app; HttpOnly"),)
+
+    assert rewrite().answer(headers) == ((b"Set-Cookie", b"JSESSIONID=1; Path=/booking/; HttpOnly"),)
+
+
+def test_a_prefix_only_stripped_is_put_back() -> None:
+    """The application at its root knows nothing of ours."""
+    only = rewrite(added="")
+
+    assert only.outbound(b"GET /booking/a HTTP/1.1\r\n") == b"GET /a HTTP/1.1\r\n"
+    assert only.answer(((b"location", b"/a"),)) == ((b"location", b"/booking/a"),)
+
+
+def test_a_prefix_only_added_is_taken_off() -> None:
+    """The application below a path shows none of it."""
+    only = rewrite(stripped="")
+
+    assert only.outbound(b"GET /a HTTP/1.1\r\n") == b"GET /app/a HTTP/1.1\r\n"
+    assert only.answer(((b"Location", b"/app/a"),)) == ((b"Location", b"/a"),)
+
+
+def test_other_fields_stay() -> None:
+    """Nothing else names paths we know how to read."""
+    headers = ((b"Link", b"</app/a>"), (b"X", b"/app"))
+
+    assert rewrite().answer(headers) == headers
