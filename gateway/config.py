@@ -323,6 +323,10 @@ class RateSettings:
     """Answers of the provider brought back by browsers of one address."""
     callbacks: int = 12_000
     """Answers of the provider brought back by all browsers."""
+    forged_tickets_per_address: int = 1_200
+    """Requests from one address with a session cookie that stands for nothing, each of which costs a look-up."""
+    forged_tickets: int = 60_000
+    """Such requests from all addresses."""
 
 
 @dataclass(frozen=True, slots=True)

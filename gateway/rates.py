@@ -26,15 +26,19 @@ class _Bucket:
     tokens: float
     filled_at: Instant
 
-    def take(self, rate: float, size: float, now: Instant) -> float:
-        """Take a token and return 0, or return the seconds until there is one."""
+    def wait(self, rate: float, size: float, now: Instant) -> float:
+        """Return the seconds until there is a token: 0 where there is one."""
         # A clock that was set back fills nothing and empties nothing.
         self.tokens = min(size, self.tokens + max(0.0, now - self.filled_at) * rate)
         self.filled_at = now
-        if self.tokens >= 1.0:
+        return 0.0 if self.tokens >= 1.0 else (1.0 - self.tokens) / rate
+
+    def take(self, rate: float, size: float, now: Instant) -> float:
+        """Take a token and return 0, or return the seconds until there is one."""
+        wait = self.wait(rate, size, now)
+        if wait == 0.0:
             self.tokens -= 1.0
-            return 0.0
-        return (1.0 - self.tokens) / rate
+        return wait
 
 
 class Rate:
@@ -70,6 +74,16 @@ class Rate:
         wait = bucket.take(self._per_address / 60, self._per_address, now)
         if wait == 0.0:
             wait = self._all.take(self._total / 60, self._total, now)
+        return None if wait == 0.0 else int(wait) + 1
+
+    def wait(self, address: str, now: Instant) -> int | None:
+        """Count nothing, and return the whole seconds to wait; None where one more would pass.
+
+        For what is only known to count afterwards: a ticket that turns out to be forged.
+        """
+        bucket = self._addresses.get(neighbourhood(address))
+        wait = 0.0 if bucket is None else bucket.wait(self._per_address / 60, self._per_address, now)
+        wait = wait or self._all.wait(self._total / 60, self._total, now)
         return None if wait == 0.0 else int(wait) + 1
 
 

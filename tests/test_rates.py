@@ -32,6 +32,19 @@ def test_one_address_does_not_use_up_what_all_share() -> None:
     assert others == [None] * 10 + [4]
 
 
+def test_looking_counts_nothing() -> None:
+    """Whether one more would pass can be asked as often as one likes."""
+    rate = Rate(2, 3)
+
+    assert [rate.wait("192.0.2.1", NOW) for _ in range(10)] == [None] * 10
+    for _ in range(2):
+        rate.take("192.0.2.1", NOW)
+    assert rate.wait("192.0.2.1", NOW) == 31
+    assert rate.wait("192.0.2.2", NOW) is None
+    rate.take("192.0.2.2", NOW)
+    assert rate.wait("192.0.2.3", NOW) == 21
+
+
 def test_what_a_neighbourhood_is() -> None:
     """An IPv4 address, however it is written; of IPv6 the network, since nobody has less."""
     assert neighbourhood("192.0.2.1") == neighbourhood("::ffff:192.0.2.1") == "192.0.2.1"

@@ -133,6 +133,12 @@ class Exchange:
     _waiting = False
     _held: list[bytes] | None = None
     _app: Route | None = None
+    _permit: Permit | None = None
+    _entry: ReservedEntry | None = None
+    """The entry of a limit that this request has taken, until the answer's head says what becomes of it."""
+    _late: list[Callable[[], None]] | None = None
+    """What came of the answer while its entry was being settled."""
+    _sent = False
     _rewrite: PathRewrite | None = None
     _signed_in = False
     _own_body = False
@@ -208,6 +214,9 @@ class Exchange:
             case NeedSession():
                 self._wait_for_upstream()
                 self._task = asyncio.get_running_loop().create_task(self._load(step.ticket))
+            case NeedReservation():
+                self._wait_for_upstream()
+                self._task = asyncio.get_running_loop().create_task(self._reserve(step))
             case _:
                 assert_never(step)
 
@@ -237,6 +246,54 @@ class Exchange:
             log.exception(Event.BYTE_PATH_FAILED, request_id=self.inbound.request_id)
             self.broken("")
 
+    async def _reserve(self, step: NeedReservation) -> None:
+        """Take an entry of a limit, and go on as that went."""
+        gate = self._gate
+        entries = gate.entries
+        try:
+            if entries is None:
+                self.broken("a rule has a limit, and there is no store of limits")
+                return
+            name = self.inbound.request_id
+            try:
+                taken = await entries.reserve(step.use, name, gate.clock())
+            except StoreUnavailableError:
+                if not self.over:
+                    self._act(step.unavailable)
+                return
+            if not taken:
+                if not self.over:
+                    self._act(step.none_left)
+                return
+            entry = ReservedEntry(entries, step.use, name, gate.clock)
+            if self.over:
+                # The client went while we asked, and nothing has been sent.
+                await entry.settle(Settlement.GIVE_BACK)
+                return
+            self._entry = entry
+            self._act(step.taken)
+        except Exception:
+            # Whatever it is, nobody passes because of it, and nobody waits for ever.
+            log.exception(Event.BYTE_PATH_FAILED, request_id=self.inbound.request_id)
+            self.broken("")
+
+    async def _settle(self, entry: ReservedEntry, head: AnswerHead, body: bytes, *, complete: bool) -> None:
+        """Count or give back the entry before the client hears of it, then hand over what has come meanwhile."""
+        limit = None if self._permit is None else self._permit.limit
+        location = next((value for name, value in head.headers if name.lower() == b"location"), None)
+        text = None if location is None else location.decode("latin-1")
+        settlement = Settlement.LEAVE if limit is None else settle_answer(limit, head.status, text)
+        await entry.settle(settlement)
+        late, self._late = self._late, None
+        if self.over:
+            return
+        self.answer_begins(head, body, complete=complete)
+        for hand_over in late or ():
+            if not self.over:
+                hand_over()
+        if self.upstream is not None:
+            self.upstream.resume()
+
     def broken(self, why: str) -> None:
         """Answer 500 where something of ours is wrong, as well as it still can be."""
         if why:
@@ -256,6 +313,7 @@ class Exchange:
         inbound = self.inbound
         self._app = step.route
         self._app_name = step.route.app.name
+        self._permit = step.permit
         self._signed_in = step.signed_in
         self._verdict = "permit"
         self._rule = step.permit.rule
@@ -339,6 +397,7 @@ class Exchange:
 
     def _send(self, connection: Exchanger) -> None:
         self.upstream = connection
+        self._sent = True
         if self._waiting:
             self._waiting = False
             self._upstream_began = self._gate.stopwatch()
@@ -504,6 +563,13 @@ class Exchange:
 
     def answer_begins(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:
         """Send the head, re-framed, and what came of the body with it."""
+        if self._entry is not None:
+            entry, self._entry = self._entry, None
+            self._late = []
+            if self.upstream is not None:
+                self.upstream.pause()
+            self._task = asyncio.get_running_loop().create_task(self._settle(entry, head, body, complete=complete))
+            return
         client = self._client
         inbound = self.inbound
         status = self._status = head.status
@@ -552,6 +618,9 @@ class Exchange:
 
     def answer_goes_on(self, body: bytes) -> None:
         """Send more of the body."""
+        if self._late is not None:
+            self._late.append(partial(self.answer_goes_on, body))
+            return
         if self._answer_bodyless or not body:
             return
         self._bytes_out += len(body)
@@ -559,6 +628,9 @@ class Exchange:
 
     def answer_ends(self, trailers: Headers) -> None:
         """Send the end of the body."""
+        if self._late is not None:
+            self._late.append(partial(self.answer_ends, trailers))
+            return
         self.upstream = None
         if self._answer_chunked and not self._answer_bodyless:
             if trailers:
@@ -646,6 +718,9 @@ class Exchange:
 
     def upstream_failed(self, error: GatewayError, *, unheard: bool) -> None:
         """Try again where that is safe; else say what happened."""
+        if self._late is not None:
+            self._late.append(partial(self.upstream_failed, error, unheard=unheard))
+            return
         self.upstream = None
         if self.over:
             return
@@ -749,6 +824,9 @@ class Exchange:
     def _done(self) -> None:
         """Write the one access line."""
         self.over = True
+        if self._entry is not None:
+            entry, self._entry = self._entry, None
+            entry.settle_soon(settle_failure(sent=self._sent))
         self._task = None
         if self._registered:
             self._client.streams.remove(self)

@@ -15,6 +15,7 @@ from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
 from gateway.listen.trust import Trust
 from gateway.observe.access_log import Observer
+from gateway.policy.limits import LimitStore
 from gateway.pipeline import Answer, Step
 from gateway.portal.visit import Visit
 from gateway.rates import Rate
@@ -65,6 +66,8 @@ class Gate:
     clock: Callable[[], Instant]
     stopwatch: Callable[[], float]
     """A monotonic clock in seconds, for durations."""
+    entries: LimitStore | None = None
+    """Where a policy's limits are counted; `None` where no policy has one (checked when they are read)."""
     original: Callable[[Inbound, RouteTable], Inbound | Answer] = _as_it_came
     """What is decided on: the request itself, or the one another proxy asks about (`forward_auth.original`)."""
     limits: Limits = Limits()
