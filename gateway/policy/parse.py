@@ -7,15 +7,15 @@ Here are the file and its rules; conditions are read in `parse_conditions`, exam
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from gateway.identity import Scope
-from gateway.policy.conditions import Condition, Needs, all_needs, needs_of
+from gateway.policy.conditions import Condition, needs_of
 from gateway.policy.decide import rule_scopes
-from gateway.policy.examples import Example
 from gateway.policy.parse_conditions import ConditionReader, Lists
-from gateway.policy.parse_examples import ExampleReader
+from gateway.policy.parse_examples import example_reader
 from gateway.policy.parse_values import Reader
 from gateway.policy.policy import (
     Allow,
@@ -150,33 +150,22 @@ class _PolicyReader(Reader):
         self._conditions = self._reader.conditions()
         rules = self._rules(table)
         self._check_names(rules)
-        examples_node = table.get("examples")
-        examples: tuple[Example, ...] = ()
-        if examples_node is not None:
-            reader = ExampleReader(
-                self.mistakes,
-                [
-                    *self._reader.names,
-                    *(rule.name for rule in rules),
-                    *(rule.limit.name for rule in rules if rule.limit),
-                ],
-                dict.fromkeys([*Fact, *self._reader.names]),
-                clock=self._looks_at_clocks(rules),
-            )
-            examples = reader.examples(examples_node)
-        if len(self.mistakes):
-            return None
-        return Policy(
+        policy = Policy(
             name=self._name,
             rules=tuple(rules),
             conditions=self._conditions,
             title=title,
             purpose=self._purpose,
-            examples=examples,
             version=self._sources.version,
             sources=tuple(self._sources.data),
             lists=self._lists.entries,
         )
+        examples_node = table.get("examples")
+        if examples_node is not None:
+            # Names of conditions that could not be read are known all the same: one mistake is enough.
+            reader = example_reader(policy, self.mistakes, also=self._reader.names)
+            policy = replace(policy, examples=reader.examples(examples_node))
+        return None if len(self.mistakes) else policy
 
     def _use(self, node: Node | None, path: Path, file: str, seen: set[Path]) -> None:
         """Take the conditions of the files that a file uses, and of those that they use."""
@@ -557,10 +546,3 @@ class _PolicyReader(Reader):
                     "`once` と `times` をそろえるか、別の名前にしてください",
                 )
                 self.mistakes.add(Where(self._file, rule.line), what, remedy)
-
-    def _looks_at_clocks(self, rules: list[Rule]) -> bool:
-        total = Needs()
-        for rule in rules:
-            names = [*rule.require, *rule.disclose, *([rule.when] if rule.when else [])]
-            total |= all_needs(self._conditions[name].test for name in names if name in self._conditions)
-        return total.clock

@@ -10,11 +10,13 @@ from urllib.parse import unquote
 
 from gateway.identity import Birthdate, Gender
 from gateway.instant import TOKYO, Instant, start_of
+from gateway.policy.conditions import all_needs
 from gateway.policy.examples import EXAMPLE_CLIENT, EXAMPLE_SUBJECT, NOTHING, Example, Expect, Who
 from gateway.policy.parse_values import Reader, day_of, duration_of
+from gateway.policy.policy import Fact, Policy
 from gateway.yaml_files import Items, Mistakes, Node, Phrase, Scalar, Table, did_you_mean, unknown_key
 
-_KEYS = ("title", "at", "who", "signed_in", "from", "switch", "entries", "request", "expect", "told")
+KEYS = ("title", "at", "who", "signed_in", "from", "switch", "entries", "request", "expect", "told")
 _WHO = ("subject", "name", "address", "birthdate", "gender")
 _EXAMPLE = Phrase("an example", "例")
 
@@ -41,7 +43,7 @@ class ExampleReader(Reader):
         return tuple(example for example in found if example is not None)
 
     def _example(self, node: Node) -> Example | None:
-        table = self.table(node, _KEYS, _EXAMPLE)
+        table = self.table(node, KEYS, _EXAMPLE)
         if table is None:
             return None
         before = len(self.mistakes)
@@ -223,6 +225,15 @@ class ExampleReader(Reader):
             if text is not None:
                 told[entry.key] = text
         return told
+
+
+def example_reader(policy: Policy, mistakes: Mistakes, *, also: Iterable[str] = ()) -> ExampleReader:
+    """Return a reader for examples of a policy; `also` are further names that can refuse or be told."""
+    rules, conditions = policy.rules, policy.conditions
+    names = [*conditions, *also, *(rule.name for rule in rules), *(rule.limit.name for rule in rules if rule.limit)]
+    used = [name for rule in rules for name in (*rule.require, *rule.disclose, rule.when or "") if name in conditions]
+    clock = all_needs(conditions[name].test for name in used).clock
+    return ExampleReader(mistakes, names, dict.fromkeys([*Fact, *conditions, *also]), clock=clock)
 
 
 def moment_of(text: str) -> Instant | None:
