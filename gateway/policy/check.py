@@ -40,7 +40,6 @@ class RemarkKind(StrEnum):
     CHILD = "child"
     NO_EXAMPLES = "no_examples"
     NO_SENTENCE = "no_sentence"
-    UNUSED = "unused"
 
 
 @dataclass(frozen=True, slots=True)
