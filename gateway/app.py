@@ -35,6 +35,7 @@ from gateway.listen.gate import Gate
 from gateway.listen.httptools_listener import Listener
 from gateway.listen.trust import Trust
 from gateway.login.aiohttp_provider import AiohttpProvider
+from gateway.login.asyncio_flights import Flights
 from gateway.login.desk import Client, SignInDesk, Terms
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import PendingStore
@@ -196,6 +197,7 @@ class Generation:
             random=randomness.token_bytes,
             observer=meter,
             known_as=self.configuration.aliases.known_as,
+            flights=Flights(),
         )
 
     def _form_origins(self, route: Route) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ back is one of the outcomes in `sign_in`. The order is the point:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, NoReturn, Protocol
@@ -84,6 +84,15 @@ LONGEST_CALLBACK = 8 * 1024
 
 _SINGLE = frozenset({"state", "code", "error", "error_description", "iss", "session_state"})
 
+_OF_ERROR: Mapping[str, LoginFailure] = {
+    "access_denied": LoginFailure.CANCELLED,
+    # The provider's own trouble: nobody is sent to a counter with a card that is in order.
+    "server_error": LoginFailure.PROVIDER_DOWN,
+    "temporarily_unavailable": LoginFailure.PROVIDER_DOWN,
+}
+"""What the provider's error codes mean to a person (RFC 6749 section 4.1.2.1); any other refuses."""
+
+
 
 class Provider(Protocol):
     """What the desk asks of the provider. `aiohttp_provider` says what each raises."""
@@ -99,6 +108,16 @@ class Provider(Protocol):
 
     async def userinfo(self, access_token: str) -> Mapping[str, Any]:
         """Return the UserInfo claims, unchecked."""
+
+
+class Flights(Protocol):
+    """Work that several ask for at the same time, and that is done once: `asyncio_flights`."""
+
+    def join(self, name: str) -> Awaitable[FinishOutcome] | None:
+        """Return what the work under way by this name will come to, or None."""
+
+    async def share(self, name: str, fly: Callable[[], Coroutine[Any, Any, FinishOutcome]]) -> FinishOutcome:
+        """Return what the work under way by this name comes to, or begin it."""
 
 
 class SignInObserver(Protocol):
@@ -142,12 +161,14 @@ class SignInDesk:
         random: Callable[[int], bytes],
         observer: SignInObserver,
         known_as: Callable[[str, str], str],
+        flights: Flights,
     ) -> None:
         """Take clients by `client_id`, and everything else that is not decided here.
 
         `pseudonyms` makes a session's from client and subject, the one for new sessions first
         (`Secrets.pseudonyms`); `random` returns that many unguessable bytes; `known_as` says which subject of a
-        client a person is known by (`Aliases.known_as`).
+        client a person is known by (`Aliases.known_as`); `flights` lets a callback that is sent again before it was
+        answered wait for the first one's answer.
         """
         self._clients = clients
         self._pending = pending
@@ -158,6 +179,7 @@ class SignInDesk:
         self._random = random
         self._observer = observer
         self._known_as = known_as
+        self._flights = flights
 
     async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None) -> BeginOutcome:
         """Open a pending login and say where the browser must go; see `sign_in.SignIn`."""
@@ -232,13 +254,23 @@ class SignInDesk:
         # Not used up: whoever came by somebody else's state must not be able to spend it.
         if browser is None or not same_browser(waiting.browser, browser):
             return Failed(LoginFailure.OTHER_BROWSER, waiting.return_to)
+        under_way = self._flights.join(state)
+        if under_way is not None:
+            return await under_way
         if isinstance(waiting, UsedLogin):
             return await self._answered(visit, waiting)
         if waiting.client_id != route.client_id:
             return Failed(LoginFailure.INVALID, waiting.return_to, check="state")
-        if not await self._pending.use(state, waiting, now):
-            return Failed(LoginFailure.EXPIRED, waiting.return_to)
-        outcome, used = await self._redeem(visit, answer, waiting, browser)
+        return await self._flights.share(state, lambda: self._spend(visit, answer, waiting, browser))
+
+    async def _spend(
+        self, visit: Visit, answer: Mapping[str, str], login: PendingLogin, browser: Browser
+    ) -> FinishOutcome:
+        """Use a login up, and remember what came of it."""
+        state = answer["state"]
+        if not await self._pending.use(state, login, self._clock()):
+            return Failed(LoginFailure.EXPIRED, login.return_to)
+        outcome, used = await self._redeem(visit, answer, login, browser)
         await self._pending.settle(state, used, self._clock())
         return outcome
 
@@ -278,7 +310,7 @@ class SignInDesk:
                 _fail(LoginFailure.INVALID, back, check="iss_parameter")
             if "error" in answer:
                 code = oauth_error(answer["error"])
-                _fail(LoginFailure.CANCELLED if code == "access_denied" else LoginFailure.REFUSED, back, error=code)
+                _fail(_OF_ERROR.get(code, LoginFailure.REFUSED), back, error=code)
             code = answer.get("code", "")
             if not 0 < len(code) <= LONGEST_CODE:
                 _fail(LoginFailure.INVALID, back, check="code")

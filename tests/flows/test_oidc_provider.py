@@ -26,6 +26,7 @@ from gateway.config import ProviderSettings
 from gateway.identity import Birthdate, Gender, Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.aliases import Aliases
+from gateway.login.asyncio_flights import Flights
 from gateway.login.desk import Client, SignInDesk, Terms
 from gateway.login.jwcrypto_keys import make_key
 from gateway.login.keys import KeySet
@@ -222,6 +223,7 @@ async def world(issuer: str, ours: Ours) -> AsyncIterator[World]:
         random=secrets.token_bytes,
         observer=meter,
         known_as=Aliases().known_as,
+        flights=Flights(),
     )
     ours.desk = desk
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:

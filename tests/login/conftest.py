@@ -14,6 +14,7 @@ from gateway.config import ProviderSettings
 from gateway.identity import Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.aliases import Aliases
+from gateway.login.asyncio_flights import Flights
 from gateway.login.desk import Client, SignInDesk, Terms
 from gateway.login.keys import KeySet, signing_key
 from gateway.login.memory_pending import MemoryPendingStore
@@ -163,6 +164,7 @@ async def house() -> AsyncIterator[House]:
         random=secrets.token_bytes,
         observer=calls,
         known_as=book.known_as,
+        flights=Flights(),
     )
     yield House(desk, stand_in, provider, pending, sessions, clock, calls, Browser(route()), settings, book)
     await provider.close()

@@ -63,6 +63,7 @@ class StandIn:
         self.end_session = False
         self.auth_age = 0
         self.redirect_uris = {"https://app.gw.test/.sekisho/callback"}
+        self.on_token: Callable[[], object] = lambda: None
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -163,6 +164,7 @@ class StandIn:
 
     async def _token(self, request: web.Request) -> web.StreamResponse:
         spoiled = await self._spoiled("token")
+        self.on_token()
         if spoiled is not None:
             return spoiled
         form = {name: str(value) for name, value in (await request.post()).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
@@ -47,6 +48,32 @@ async def test_a_callback_that_arrives_twice_lands_where_the_first_did(house: Ho
     assert isinstance(first, SignedIn)
     assert second == AlreadySignedIn("/a")
     assert house.stand_in.calls == calls
+
+
+async def test_a_callback_sent_again_before_it_was_answered_gets_the_same_answer(house: House) -> None:
+    """An impatient reload drops the first answer and its cookie; one code, one session."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    visit = house.browser.visit("/.sekisho/callback")
+
+    first, second = await asyncio.gather(house.desk.finish(visit, query), house.desk.finish(visit, query))
+
+    assert isinstance(first, SignedIn)
+    assert second == first
+    assert house.stand_in.calls.count("token") == 1
+
+
+async def test_a_browser_that_goes_away_does_not_end_what_it_began(house: House) -> None:
+    """The one that comes again finds the sign-in done."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    visit = house.browser.visit("/.sekisho/callback")
+    impatient = asyncio.create_task(house.desk.finish(visit, query))
+    house.stand_in.on_token = impatient.cancel
+
+    second = await house.desk.finish(visit, query)
+
+    assert impatient.cancelled()
+    assert isinstance(second, SignedIn)
+    assert house.stand_in.calls.count("token") == 1
 
 
 async def test_a_used_callback_says_expired_once_the_session_is_gone(house: House) -> None:
@@ -137,6 +164,16 @@ async def test_cancelling_in_the_app_is_its_own_outcome_and_stays_so(house: Hous
     second = await house.finish(f"error=access_denied&state={state}".encode())
 
     assert first == second == Failed(LoginFailure.CANCELLED, "/a", "access_denied")
+
+
+@pytest.mark.parametrize("code", ["server_error", "temporarily_unavailable"])
+async def test_the_providers_own_trouble_is_not_the_cards(house: House, code: str) -> None:
+    """Nobody is told to have a card checked that is in order."""
+    state = parse_qs(urlsplit(await house.begin(back="/a")).query)["state"][0]
+
+    outcome = await house.finish(f"error={code}&state={state}".encode())
+
+    assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a", code)
 
 
 async def test_an_unknown_error_code_is_made_safe(house: House) -> None:

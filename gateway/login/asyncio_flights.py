@@ -1,0 +1,42 @@
+"""Work that several ask for at the same time, and that is done once.
+
+A callback is sent again before it was answered when somebody reloads an impatient page: the browser drops the first
+answer, and the cookie with it. Were the second told that its login is spent, a sign-in that worked would be lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Flights(Generic[T]):
+    """What is under way in this process, by name."""
+
+    def __init__(self) -> None:
+        """Begin with nothing under way."""
+        self._running: dict[str, asyncio.Task[T]] = {}
+
+    def join(self, name: str) -> Awaitable[T] | None:
+        """Return what the work under way by this name will come to, or None."""
+        task = self._running.get(name)
+        # Whoever goes away must not end what others wait for.
+        return None if task is None else asyncio.shield(task)
+
+    async def share(self, name: str, fly: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return what the work under way by this name comes to, or begin it; who goes away does not end it."""
+        under_way = self.join(name)
+        if under_way is not None:
+            return await under_way
+        task = self._running[name] = asyncio.get_running_loop().create_task(fly())
+        task.add_done_callback(lambda done: self._over(name, done))
+        return await asyncio.shield(task)
+
+    def _over(self, name: str, done: asyncio.Task[T]) -> None:
+        del self._running[name]
+        if not done.cancelled():
+            # What went wrong was told to those who waited; it is no stranger's business that nobody did.
+            done.exception()
