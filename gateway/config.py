@@ -334,7 +334,7 @@ class LimitSettings:
     """The store of a policy's limits, which must neither evict nor forget."""
 
     store: str | None = None
-    """`redis://…` with `maxmemory-policy noeviction` and persistence; checked at start."""
+    """`redis://…` with `maxmemory-policy noeviction` and persistence, checked at start; `memory` only to try it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +350,20 @@ class AssertionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """TLS on `listen`, where no proxy in front ends it."""
+
+    certificate: Path
+    """The certificate with its chain, PEM; read again at each reload."""
+    key: Path | None = None
+    """Its key, where it is not in the same file."""
+    redirect: str | None = None
+    """Address and port of a plain listener that sends browsers to https. None: none."""
+    hsts: Seconds | None = None
+    """Seconds for which browsers are told to ask by https alone. None: they are not told."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of `gateway.yaml`."""
 
@@ -359,6 +373,8 @@ class Settings:
     sessions: SessionSettings
     apps: tuple[AppSettings, ...]
     """The protected applications."""
+    tls: TlsSettings | None = None
+    """TLS on `listen`. None: plain HTTP, behind a proxy or on loopback."""
     management: str = "127.0.0.1:9464"
     """Address and port of metrics and health; never to be published."""
     operators: SecretSource | None = None

@@ -13,22 +13,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol, assert_never
 
 import structlog
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoreUnavailableError
+from gateway.listen.asyncio_entry import ReservedEntry
 from gateway.listen.chunks import ChunkFault, ChunkReader, TrailersTooLongError
 from gateway.listen.gate import Gate
 from gateway.listen.inbound import Arrival, Framing
 from gateway.listen.navigation import Navigation, navigation
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
-from gateway.pipeline import Answer, AskPortal, Forward, NeedSession, Step, problem
-from gateway.policy.policy import RuleId
+from gateway.pipeline import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step, problem
+from gateway.policy.limits import Settlement, settle_answer, settle_failure
+from gateway.policy.policy import Permit, RuleId
 from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -254,7 +258,8 @@ class Exchange:
             if entries is None:
                 self.broken("a rule has a limit, and there is no store of limits")
                 return
-            name = self.inbound.request_id
+            # Not the request's id alone: a proxy in front may pass on one that a client made up, or sends twice.
+            name = f"{self.inbound.request_id}.{secrets.token_hex(8)}"
             try:
                 taken = await entries.reserve(step.use, name, gate.clock())
             except StoreUnavailableError:
@@ -528,7 +533,7 @@ class Exchange:
         """Answer by ourselves."""
         self._discard_upload()
         keep_alive = self._keep_alive = self._can_stay and not close and not answer.close
-        lines = [status_line(answer.status), self._client.date_line()]
+        lines = [status_line(answer.status), self._client.date_line(), self._hsts_line()]
         lines += [b"%b: %b\r\n" % field for field in answer.headers]
         if answer.status != HTTPStatus.NO_CONTENT:
             lines.append(b"Content-Length: %d\r\n" % len(answer.body))
@@ -542,6 +547,10 @@ class Exchange:
             self._bytes_out = len(answer.body)
         self._client.write(b"".join(lines))
         self._finish()
+
+    def _hsts_line(self) -> bytes:
+        # Over plain HTTP it must not be said (RFC 6797 section 7.2).
+        return self._gate.hsts if self.inbound.scheme == "https" else b""
 
     def _connection_line(self, *, keep_alive: bool) -> bytes:
         if not keep_alive:
@@ -582,6 +591,8 @@ class Exchange:
             lines = self._gate.app_answer(headers, app, signed_in=self._signed_in)
         if b"Date: " not in lines and b"\r\ndate: " not in b"\r\n" + lines.lower():
             lines += client.date_line()
+        if self._gate.hsts and b"\r\nstrict-transport-security:" not in b"\r\n" + lines.lower():
+            lines += self._hsts_line()
         # An early answer ends the connection: the application has heard enough, and the rest may never come.
         # So does a refused upgrade: it leaves no doubt about what the next byte is, as there is none.
         keep_alive = self._can_stay and not inbound.websocket
@@ -743,6 +754,10 @@ class Exchange:
         route = self._app
         self._verdict, self._reason = "error", trouble.value
         self._waiting = False
+        if self._entry is not None:
+            # Before our own page's answer could be taken for the application's.
+            entry, self._entry = self._entry, None
+            entry.settle_soon(settle_failure(sent=self._sent))
         if self._portal_asked:
             self._gate.visits.take(self._token)
             self.answer(self._plain(HTTPStatus.BAD_GATEWAY))

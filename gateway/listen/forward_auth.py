@@ -23,11 +23,12 @@ import msgspec
 from gateway import pipeline
 from gateway.config import Mode, PathSettings
 from gateway.headers.encode import every_header
+from gateway.headers.names import fold
 from gateway.instant import Instant
 from gateway.listen.inbound import METHODS, Framing, Inbound, canonical_host
 from gateway.listen.target import Target, canonical
 from gateway.listen.trust import Trust
-from gateway.pipeline import Answer, AskPortal, Forward, NeedSession, Step
+from gateway.pipeline import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
 from gateway.policy.policy import Deny
 from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, TroublePage
 from gateway.route.route import Route
@@ -60,6 +61,7 @@ class AuthFault(StrEnum):
     TARGET = "forward_auth_target"
     HOST = "forward_auth_host"
     MODE = "forward_auth_mode"
+    ALIAS = "forward_auth_alias"
 
 
 class _Fields(msgspec.Struct, frozen=True):
@@ -154,7 +156,22 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     route = table.match(inbound.host, path)
     if route is None or route.app.mode is not Mode.FORWARD_AUTH:
         return _refused(AuthFault.MODE)
+    if _has_alias(inbound, route):
+        return _refused(AuthFault.ALIAS)
     return _said(pipeline.step(inbound, known, now, table), inbound, route, table)
+
+
+def _has_alias(inbound: Inbound, route: Route) -> bool:
+    """Say whether a client spells one of our headers so that the outer proxy lets it pass and a server takes it for ours.
+
+    We cannot cut a field from a request we only hear of, so such a request is refused.
+    """
+    ours = {fold(name) for name in every_header(route.policy.disclosed, route.app.headers)}
+    for name, _ in inbound.headers:
+        folded = fold(name)
+        if folded != name.lower() and (folded in ours or folded.startswith(b"x-verified")):
+            return True
+    return False
 
 
 def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answer | NeedSession:
@@ -169,6 +186,9 @@ def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answ
             return msgspec.structs.replace(step, status=403) if nginx and step.status in range(400, 500) else step
         case AskPortal():
             return _page(step, inbound, route, table)
+        case NeedReservation():
+            # `check` refuses such a policy: who never sees the answer cannot count. Should one get here, nobody passes.
+            return _refused(AuthFault.MODE)
         case _:
             assert_never(step)
 

@@ -15,8 +15,8 @@ from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
 from gateway.listen.trust import Trust
 from gateway.observe.access_log import Observer
-from gateway.policy.limits import LimitStore
 from gateway.pipeline import Answer, Step
+from gateway.policy.limits import LimitStore
 from gateway.portal.visit import Visit
 from gateway.rates import Rate
 from gateway.route.route import Route
@@ -70,6 +70,8 @@ class Gate:
     """Where a policy's limits are counted; `None` where no policy has one (checked when they are read)."""
     original: Callable[[Inbound, RouteTable], Inbound | Answer] = _as_it_came
     """What is decided on: the request itself, or the one another proxy asks about (`forward_auth.original`)."""
+    hsts: bytes = b""
+    """The `Strict-Transport-Security` line of answers over https; empty for none."""
     limits: Limits = Limits()
     trust: Trust = field(default_factory=lambda: Trust(()))
     forged: Rate = field(default_factory=lambda: Rate(1_200, 60_000))

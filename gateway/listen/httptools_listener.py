@@ -223,6 +223,9 @@ class ClientConnection(asyncio.Protocol):
                     self.hang_up()
                 else:
                     exchange.client_stalled()
+        elif self._at == _LINGER:
+            # Politely: over TLS an end without `close_notify` would look like a truncation.
+            self._close()
         elif self._at == _TUNNEL and exchange is not None:
             self._gate.observer.limited("tunnel_idle")
             exchange.client_gone()

@@ -332,6 +332,7 @@ class Door:
         self.step: Callable[[Inbound, SessionState, Instant, RouteTable], Step] = self.forward
         self.seen: list[tuple[Inbound, SessionState]] = []
         self.tls: ssl.SSLContext | None = None
+        self.hsts = b""
         self.upstream_ports: list[int] | None = None
         self.options = UpstreamSettings()
         self.rewrite: PathRewrite | None = None
@@ -391,6 +392,7 @@ class Door:
             observer=self.observed,
             clock=time.time,
             stopwatch=time.perf_counter,
+            hsts=self.hsts,
             limits=self.limits,
             trust=self.trust,
         )
@@ -414,9 +416,13 @@ class Door:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
-        reader, writer = await asyncio.open_connection(
-            sock=sock, ssl=tls, server_hostname="app.gw.test" if tls else None, limit=2**20
-        )
+        try:
+            reader, writer = await asyncio.open_connection(
+                sock=sock, ssl=tls, server_hostname="app.gw.test" if tls else None, limit=2**20
+            )
+        except OSError:
+            sock.close()
+            raise
         peer = Peer(reader, writer)
         self._clients.append(peer)
         return peer

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
-import ipaddress
 import json
 import ssl
 from collections import Counter
@@ -12,10 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from gateway.config import HealthSettings, Limits, UpstreamSettings
 from gateway.listen.deadlines import Deadlines
@@ -23,6 +17,7 @@ from gateway.upstream.httptools_forward import check, client_context, tolerated_
 from gateway.upstream.prefix import PathRewrite
 from tests.builders import app, route
 from tests.listen.byte_path import Application, Door, Peer, get
+from tests.upstream.certificates import certify
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -330,34 +325,6 @@ async def test_paths_are_rewritten_both_ways(door: Door) -> None:
 
 
 # --- TLS ------------------------------------------------------------------------------------------
-
-
-def certify(folder: Path, name: str) -> tuple[Path, Path]:
-    """Make a certificate that is its own CA, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_file, key_file = folder / f"{name}.pem", folder / f"{name}.key"
-    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return certificate_file, key_file
 
 
 async def tls_application(door: Door, folder: Path, *, client_ca: Path | None = None) -> tuple[Application, Path]:
