@@ -13,7 +13,7 @@ from http import HTTPStatus
 from gateway.identity import NOT_TOLD, Gender, Identity
 from gateway.instant import Instant, tokyo_time
 from gateway.login.sign_in import Failed, LoginFailure
-from gateway.policy.policy import Deny, Reason
+from gateway.policy.policy import Deny, Reason, ReasonKind
 from gateway.portal.asked import ITEMS, Start, person_of
 from gateway.portal.in_app import in_app_browser
 from gateway.portal.language import Language, Said, preferred, said
@@ -47,6 +47,8 @@ class Shown:
 
     sentence: Said
     name: str
+    unread: bool
+    """What the condition needs was not given or cannot be read: its sentence alone would mislead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,9 @@ def _shown(reasons: tuple[Reason, ...], language: Language) -> tuple[Shown, ...]
     shown: dict[Shown, None] = {}
     for reason in reasons:
         general = Said(message(language, f"refusal.kind.{reason.kind}"), language)
-        shown[Shown(said(reason.sentence, language) or general, reason.name[:LONGEST_NAME])] = None
+        own = said(reason.sentence, language)
+        unread = reason.kind is ReasonKind.CONDITION_UNKNOWN and own is not None
+        shown[Shown(own or general, reason.name[:LONGEST_NAME], unread)] = None
     return tuple(shown)
 
 

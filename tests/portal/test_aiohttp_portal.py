@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 import structlog
@@ -18,7 +19,7 @@ from gateway.login.sign_in import (
     SignedIn,
     SignedOut,
 )
-from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit
+from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit, ReasonKind
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.portal.aiohttp_portal import logout_token
 from gateway.portal.visit import (
@@ -178,6 +179,19 @@ async def test_a_refusal_speaks_the_conditions_own_words(house: House) -> None:
     assert answer.status == 403
     assert "18歳以上の方が予約できます。" in html
     assert "0123456789abcdef" in html
+
+
+async def test_what_could_not_be_read_is_not_told_as_a_no(house: House) -> None:
+    """The author's sentence stands, and beside it that the card did not say."""
+    unread = replace(TOO_YOUNG, reasons=(replace(TOO_YOUNG.reasons[0], kind=ReasonKind.CONDITION_UNKNOWN),))
+    told = "カードの情報からは、利用できる条件に当てはまるか確認できませんでした。"
+
+    unknown = await (await house.send(house.visit("/reserve/42", purpose=RefusalPage(unread)))).text()
+    known = await (await house.send(house.visit("/reserve/42", purpose=RefusalPage(TOO_YOUNG)))).text()
+
+    assert "18歳以上の方が予約できます。" in unknown
+    assert told in unknown
+    assert told not in known
 
 
 async def test_a_japanese_sentence_on_an_english_page_is_marked(house: House) -> None:
