@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.commands.terminal import EXIT_USERS, fail, language
-from gateway.policy.examples import run_examples
+from gateway.policy.check import remarks
+from gateway.policy.conditions import Surroundings
+from gateway.policy.decide import CompiledPolicy
+from gateway.policy.examples import Example, Outcome, run_example, surroundings_of
+from gateway.policy.explain import as_values, explain, say_explanation
 from gateway.policy.parse import load_policy
-from gateway.yaml_files import Mistakes, Phrase
+from gateway.policy.parse_examples import example_reader
+from gateway.policy.policy import Policy
+from gateway.policy.schema import schema_text
+from gateway.policy.tables import read_table
+from gateway.policy.words import say_data_map, say_policy
+from gateway.yaml_files import Entry, Items, Language, Mistakes, Phrase, Scalar, Table, Where
 
 app = typer.Typer(name="policy", help="Read, test and explain policies.", no_args_is_help=True)
 
+PolicyFile = Annotated[Path, typer.Argument(help="A policy file.", metavar="FILE")]
 PolicyFiles = Annotated[list[Path], typer.Argument(help="Policy files, or folders of them.", metavar="FILE…")]
 
 
@@ -25,20 +37,31 @@ def find_files(named: list[Path]) -> list[Path]:
 @app.command("test")
 def run_tests(
     files: PolicyFiles,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="A CSV table of further examples, for one policy.", metavar="CSV")
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the examples that pass, too.")] = False,
 ) -> None:
     """Run the examples of each policy: exit 2 if one fails, or if a file has a mistake."""
     said = language()
     mistakes = Mistakes()
     passed = failed = 0
-    for file in find_files(files):
+    found = find_files(files)
+    if table is not None and len(found) != 1:
+        typer.echo(Phrase("a table needs one policy", "表で試すポリシーは一つだけ指定してください").say(said), err=True)
+        raise typer.Exit(EXIT_USERS)
+    for file in found:
         policy = load_policy(file, mistakes)
         if policy is None:
             continue
-        outcomes = run_examples(policy)
+        examples = [*policy.examples, *(_rows(table, policy, mistakes) if table is not None else ())]
+        compiled = CompiledPolicy(policy)
+        outcomes = [run_example(policy, example, compiled) for example in examples]
         for outcome in outcomes:
             if verbose or not outcome.passed:
                 typer.echo(f"{outcome.example.where}: {outcome.say(said)}")
+            if not outcome.passed:
+                typer.echo(_trace(policy, compiled, outcome, said))
         passed += sum(outcome.passed for outcome in outcomes)
         failed += sum(not outcome.passed for outcome in outcomes)
         if not outcomes:
@@ -51,16 +74,108 @@ def run_tests(
         raise typer.Exit(EXIT_USERS)
 
 
+def _rows(table: Path, policy: Policy, mistakes: Mistakes) -> tuple[Example, ...]:
+    try:
+        data = table.read_bytes()
+    except OSError as error:
+        reason = error.strerror or "unreadable"
+        mistakes.add(Where(str(table)), Phrase(f"cannot be read: {reason}", f"読めません（{reason}）"))
+        return ()
+    return read_table(data, str(table), policy, mistakes)
+
+
+def _trace(policy: Policy, compiled: CompiledPolicy, outcome: Outcome, said: Language) -> str:
+    """Return how a failing example came to its verdict, indented below it."""
+    example = outcome.example
+    person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
+    snapshot = compiled.within(surroundings_of(policy, example))
+    lines = say_explanation(explain(snapshot, example.inbound(), person, example.at), said).splitlines()
+    return "\n".join(f"    {line}" for line in lines)
+
+
 @app.command()
 def check(files: PolicyFiles) -> None:
-    """Name every mistake in the policies, with its place and what would be right."""
+    """Name every mistake in the policies, with its place and what would be right; say the rest in words."""
+    said = language()
+    mistakes = Mistakes()
+    read = [(file, load_policy(file, mistakes)) for file in find_files(files)]
+    if len(mistakes):
+        raise fail(mistakes)
+    for file, policy in read:
+        if policy is None:
+            continue
+        good = Phrase(f"{policy.name}: good, {len(policy.rules)} rules", f"{policy.name}: 規則 {len(policy.rules)} 件")
+        typer.echo(good.say(said))
+        for remark in remarks(policy):
+            typer.echo(remark.say(said, str(file)), err=True)
+        typer.echo(say_policy(policy, said))
+
+
+@app.command()
+def words(
+    files: PolicyFiles,
+    data: Annotated[bool, typer.Option("--data-map", help="The table of personal data instead.")] = False,
+    lang: Annotated[Language | None, typer.Option("--lang", help="Not the terminal's language, but this one.")] = None,
+) -> None:
+    """Say the policies in plain sentences, for somebody who signs them."""
+    said = lang or language()
+    for policy in _load(files):
+        typer.echo(say_data_map(policy, said) if data else say_policy(policy, said))
+
+
+@app.command("explain")
+def explain_request(
+    file: PolicyFile,
+    request: Annotated[str, typer.Argument(help="Such as `GET /reserve/42`.", metavar="REQUEST")],
+    at: Annotated[str | None, typer.Option("--at", help="A day or a moment in Japan; now where not given.")] = None,
+    who: Annotated[
+        list[str] | None,
+        typer.Option("--who", help="`nobody`, or a fact such as `birthdate=1986-04-01`; several times."),
+    ] = None,
+    signed_in: Annotated[str | None, typer.Option("--signed-in", help="Such as `20m ago`.")] = None,
+    client: Annotated[str | None, typer.Option("--from", help="The browser's address.")] = None,
+    switch: Annotated[list[str] | None, typer.Option("--switch", help="A switch that is on; several times.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For other tools.")] = False,
+) -> None:
+    """Say how one request of one person is judged: which rule, why, what is asked, what is told."""
+    (policy,) = _load([file])
+    now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 9 * 3600))
+    place = Where("explain")
+    written = {"title": "explain", "request": request, "expect": "allow", "at": at or now, "signed_in": signed_in}
+    entries = [_entry(key, text, place) for key, text in {**written, "from": client}.items() if text]
+    if switch:
+        entries.append(Entry("switch", place, Items(tuple(Scalar(name, place) for name in switch), place)))
+    facts = [fact for fact in who or [] if fact != "nobody"]
+    if who and "nobody" not in who:
+        pairs = (fact.partition("=") for fact in facts)
+        entries.append(Entry("who", place, Table(tuple(_entry(key, text, place) for key, _, text in pairs), place)))
+    mistakes = Mistakes()
+    found = example_reader(policy, mistakes).examples(Items((Table(tuple(entries), place),), place))
+    if len(mistakes):
+        raise fail(mistakes)
+    (example,) = found
+    person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
+    snapshot = CompiledPolicy(policy, Surroundings()).within(surroundings_of(policy, example))
+    explanation = explain(snapshot, example.inbound(), person, example.at)
+    if as_json:
+        typer.echo(json.dumps(as_values(explanation), ensure_ascii=False, indent=2))
+    else:
+        typer.echo(say_explanation(explanation, language()))
+
+
+def _entry(key: str, text: str, place: Where) -> Entry:
+    return Entry(key, place, Scalar(text, place, plain=False))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a policy file, for completion in editors."""
+    typer.echo(schema_text(), nl=False)
+
+
+def _load(files: list[Path]) -> list[Policy]:
     mistakes = Mistakes()
     read = [load_policy(file, mistakes) for file in find_files(files)]
     if len(mistakes):
         raise fail(mistakes)
-    for policy in read:
-        if policy is not None:
-            good = Phrase(
-                f"{policy.name}: good, {len(policy.rules)} rules", f"{policy.name}: 規則 {len(policy.rules)} 件"
-            )
-            typer.echo(good.say(language()))
+    return [policy for policy in read if policy is not None]

@@ -297,12 +297,9 @@ def say_rule(rule: Rule, policy: Policy, number: int, language: Language) -> str
 def say_policy(policy: Policy, language: Language) -> str:
     """Return a whole policy as plain sentences, to be signed."""
     ja = language is Language.JA
-    title = _words(policy.title, language)
-    lines = [
-        f"{title}（{policy.name}、版 {policy.version}）"
-        if ja
-        else f"{title or policy.name} ({policy.name}, version {policy.version})"
-    ]
+    title = _words(policy.title, language) or policy.name
+    version = f"{policy.name}、版 {policy.version}" if ja else f"{policy.name}, version {policy.version}"
+    lines = [f"{title}（{version}）" if ja else f"{title} ({version})"]
     if purpose := _words(policy.purpose, language):
         lines.append(f"利用目的: {purpose}" if ja else f"Purpose: {purpose}")
     used = list(policy.conditions.values())

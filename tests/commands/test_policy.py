@@ -1,5 +1,6 @@
 """`sekisho policy …`, as an author types it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,69 @@ def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "a.yaml:4:" in result.output
     assert "b.yaml:7:" in result.output
+
+
+def test_a_failing_example_shows_its_trace(tmp_path: Path) -> None:
+    """Rule by rule and condition by condition, below what differs."""
+    file = tmp_path / "p.yaml"
+    file.write_text(GOOD.replace("2008-11-23}", "2008-11-24}"), encoding="utf-8")
+
+    result = sekisho("policy", "test", str(file))
+
+    assert "      1. all: fits" in result.stdout
+    assert "      adult: no (is at least 18)" in result.stdout
+
+
+def test_a_table_is_tested_beside_the_examples(tmp_path: Path) -> None:
+    """A row each; a failing one is exit 2 and named by its row."""
+    file, table = tmp_path / "p.yaml", tmp_path / "t.csv"
+    file.write_text(GOOD, encoding="utf-8")
+    table.write_bytes("日時,生年月日,リクエスト,期待\n2026/11/23,2008/11/24,GET /,allow\n".encode("cp932"))
+
+    result = sekisho("policy", "test", str(file), "--table", str(table))
+
+    assert result.exit_code == 2
+    assert f"{table}:2:1: FAILED" in result.stdout
+    assert "1 passed, 1 failed" in result.stdout
+
+
+def test_check_remarks_and_says_the_rule_in_words(tmp_path: Path) -> None:
+    """What can be read is exit 0, whatever is remarked."""
+    file = tmp_path / "p.yaml"
+    file.write_text(GOOD, encoding="utf-8")
+
+    result = sekisho("policy", "check", str(file))
+
+    assert result.exit_code == 0
+    assert "whoever fails `adult` reads no sentence of yours" in result.output
+    assert "Rule 1 “all”" in result.stdout
+
+
+def test_explain_tells_the_way_as_text_and_as_json(tmp_path: Path) -> None:
+    """The same judgement twice."""
+    file = tmp_path / "p.yaml"
+    file.write_text(GOOD, encoding="utf-8")
+    asked = ("policy", "explain", str(file), "GET /", "--at", "2026-11-23", "--who", "birthdate=2008-11-24")
+
+    text, values = sekisho(*asked), sekisho(*asked, "--json")
+
+    assert "verdict: deny adult" in text.stdout
+    assert json.loads(values.stdout)["reasons"][0]["name"] == "adult"
+    assert sekisho("policy", "explain", str(file), "GET", "--who", "brithdate=1").exit_code == 2
+
+
+@pytest.mark.parametrize(("lang", "said"), [("ja", "18歳以上である"), ("en", "is at least 18")])
+def test_words_are_for_somebody_who_signs(tmp_path: Path, lang: str, said: str) -> None:
+    """In either language, whatever the terminal's; and the data map."""
+    file = tmp_path / "p.yaml"
+    file.write_text(GOOD, encoding="utf-8")
+
+    assert said in sekisho("policy", "words", str(file), "--lang", lang).stdout
+    assert (
+        "| 生年月日 | 確認のため | all |" in sekisho("policy", "words", str(file), "--data-map", "--lang", "ja").stdout
+    )
+
+
+def test_the_schema_is_printed() -> None:
+    """For an editor elsewhere."""
+    assert json.loads(sekisho("policy", "schema").stdout)["required"] == ["policy", "rules"]
