@@ -93,7 +93,6 @@ _OF_ERROR: Mapping[str, LoginFailure] = {
 """What the provider's error codes mean to a person (RFC 6749 section 4.1.2.1); any other refuses."""
 
 
-
 class Provider(Protocol):
     """What the desk asks of the provider. `aiohttp_provider` says what each raises."""
 
