@@ -26,6 +26,7 @@ from gateway.instant import Instant
 from gateway.observe.events import Event
 from gateway.redis_client import Kind, RedisOptions, RedisUrl, asking, find_primaries, find_primary
 from gateway.session.cache import Monotonic, SessionCache
+from gateway.session.redis_doubts import doubts
 from gateway.session.redis_store import RedisStore
 from gateway.session.redis_tracking import TrackingConnection, track
 from gateway.session.redis_watches import GRACE, Watches
@@ -106,7 +107,8 @@ class CachedReader:
     ) -> None:
         """Read through `store` and remember in `cache`.
 
-        `worker` is a name no other worker of any node has; `clock` gives Unix seconds, `monotonic` ones that never step.
+        `worker` is a name no other worker of any node has; `clock` gives Unix seconds, `monotonic` seconds that
+        never step.
         """
         self.cache = cache
         self.counts = Counts()
@@ -275,6 +277,9 @@ class CachedReader:
             self.counts.epochs += 1
             self.watches.all_changed()
             log.info(Event.SESSION_TRACKING_BEGUN, places=len(places))
+            if self.counts.epochs == 1:
+                for doubt in await doubts(self._store.redis, self._url, self._options.timeout):
+                    log.warning(Event.SESSION_STORE_DOUBTFUL, doubt=doubt.value)
             await self._beat(connections, lost)
         finally:
             self._on_lost = None

@@ -1,0 +1,70 @@
+"""What Redis is asked about itself once: settings with which sessions would be lost, or kept wrongly.
+
+None of them is refused, since a managed Redis may not say how it is set up. Each is told
+once a start, and by `sekisho doctor`. What is tested here is configuration; whether it
+answers now is `RedisStore.check`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from redis.asyncio import RedisCluster
+
+from gateway.errors import StoreUnavailableError
+from gateway.redis_client import AnyRedis, Kind, RedisUrl, asking
+
+
+class Doubt(StrEnum):
+    """One way Redis is set up that an operator should know of."""
+
+    EVICTS = "evicts"
+    SINGLE = "no_replica_required"
+    UNTOLD = "settings_untold"
+
+    @property
+    def words(self) -> str:
+        """What it means and what would be right."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Doubt.EVICTS: (
+        "`maxmemory-policy` throws sessions out when memory is full, so that people are signed out by load: "
+        "use `noeviction` and an alert on `used_memory`"
+    ),
+    Doubt.SINGLE: (
+        "`min-replicas-to-write` is 0, so that a primary cut off from its replicas goes on taking sign-outs and "
+        "revocations that a failover forgets: set it to 1, and `min-replicas-max-lag` to a few seconds"
+    ),
+    Doubt.UNTOLD: "`CONFIG GET` is not allowed, so eviction and replicas could not be looked at: see docs/sessions.md",
+}
+
+
+async def doubts(redis: AnyRedis, url: RedisUrl, seconds: float) -> tuple[Doubt, ...]:
+    """Ask Redis how it is set up.
+
+    Raises:
+        StoreUnavailableError: it does not answer at all.
+
+    """
+    target: dict[str, Any] = {"target_nodes": RedisCluster.DEFAULT_NODE} if isinstance(redis, RedisCluster) else {}
+    try:
+        async with asking(seconds):
+            found = await redis.execute_command("CONFIG GET", "m*", **target)
+    except StoreUnavailableError:
+        async with asking(seconds):
+            await redis.execute_command("GET", "sekisho:check")
+        return (Doubt.UNTOLD,)
+    settings = {_text(name): _text(value) for name, value in found.items()}
+    told: list[Doubt] = []
+    if settings.get("maxmemory", "0") != "0" and settings.get("maxmemory-policy") != "noeviction":
+        told.append(Doubt.EVICTS)
+    if url.kind is Kind.SENTINEL and settings.get("min-replicas-to-write", "0") == "0":
+        told.append(Doubt.SINGLE)
+    return tuple(told)
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
