@@ -10,7 +10,7 @@ export PYTHON
 
 # Debian's packages, by what needs them: what=package, see tools/need.
 FOR_VENV := python:ensurepip=python3-venv python:venv=python3-venv
-FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx systemd-analyze=systemd \
+FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx systemd-analyze=systemd node=nodejs npm=npm \
 	file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk
 FOR_LONG_TESTS := $(FOR_TESTS) php=php-cli promtool=prometheus wrk=wrk
 FOR_BENCH := redis-server=redis-server nginx=nginx wrk=wrk taskset=util-linux
@@ -33,11 +33,11 @@ help: ## list the targets
 demo: $(VENV)/.run ## provider, gateway and two applications on http://localhost:PORT/ (PORT=8080)
 	@exec $(BIN)/sekisho demo --port $(PORT) $(ARGS)
 
-test: $(VENV)/.dev ## the tests but the long ones, in random order (ARGS="-k name")
+test: $(VENV)/.peers ## the tests but the long ones, in random order (ARGS="-k name")
 	@tools/need $(FOR_TESTS)
 	$(BIN)/python -m pytest $(ARGS)
 
-test-long: $(VENV)/.dev ## every test: storms, 100,000 examples, gigabytes
+test-long: $(VENV)/.peers ## every test: storms, 100,000 examples, gigabytes
 	@tools/need $(FOR_LONG_TESTS)
 	$(BIN)/python -m pytest -m "long or not long" $(ARGS)
 
@@ -47,7 +47,7 @@ check: $(VENV)/.dev ## formatting, lint, types, architecture, documentation
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
 
-bench: $(VENV)/.bench ## speed beside every peer, on one core; JSON to the file in BENCH_JSON
+bench: $(VENV)/.peers ## speed beside every peer, on one core; JSON to the file in BENCH_JSON
 	@tools/need $(FOR_ALL_PEERS)
 	$(BIN)/python -m benchmarks all $(ARGS)
 
@@ -55,7 +55,7 @@ bench-quick: $(VENV)/.dev ## speed beside nginx and an aiohttp proxy; JSON to th
 	@tools/need $(FOR_BENCH)
 	$(BIN)/python -m benchmarks quick $(ARGS)
 
-security: $(VENV)/.dev ## what an attacker would try, long ones too
+security: $(VENV)/.peers ## what an attacker would try, long ones too
 	@tools/need $(FOR_LONG_TESTS)
 	$(BIN)/python -m pytest -m "long or not long" tests/security $(ARGS)
 
@@ -98,6 +98,7 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(INSTALL_US)
 	@touch $@ $(VENV)/.run
 
-$(VENV)/.bench: requirements-bench.lock $(VENV)/.dev | $(VENV)/bin/python
+# The servers we are tested and measured beside: Envoy, Caddy, Traefik.
+$(VENV)/.peers: requirements-bench.lock $(VENV)/.dev | $(VENV)/bin/python
 	$(PIP) install --require-hashes --requirement requirements-bench.lock
 	@touch $@

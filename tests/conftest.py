@@ -8,6 +8,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,7 +80,8 @@ def free_port_fixture() -> int:
 
 def program(name: str) -> str:
     """Return a program's path; a machine without it fails the test rather than passing over it in silence."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    beside_python = str(Path(sys.executable).parent)
+    found = shutil.which(name) or shutil.which(name, path=f"{beside_python}:/usr/sbin:/sbin")
     if found is None:
         pytest.fail(f"`{name}` is not installed; `make test` installs what the tests need")
     return found
