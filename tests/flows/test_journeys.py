@@ -166,6 +166,25 @@ def test_a_person_of_17_is_refused_in_the_policys_words(page: Page, demo: Demo) 
     expect(page.get_by_text("18歳以上の方が予約できます。")).to_be_visible()
 
 
+def test_a_date_of_birth_that_cannot_be_read_is_said_to_be_that(page: Page, demo: Demo) -> None:
+    """Unknown is a refusal, and not the reproach of being too young."""
+    sign_in(page, f"{demo.booking}/reserve", 26)
+
+    heading(page, "ご利用いただけません")
+    expect(page.get_by_text("確認できませんでした")).to_be_visible()
+
+
+@pytest.mark.parametrize("error", ["server_error", "temporarily_unavailable"])
+def test_the_providers_trouble_is_not_blamed_on_the_card(page: Page, demo: Demo, error: str) -> None:
+    """Nobody is sent to the counter with a card that is in order; a new start is one press away."""
+    sign_in(page, f"{demo.booking}/reserve", 1, error)
+
+    heading(page, "認証サービスに接続できません")
+    expect(page.get_by_text("カードの有効期限")).to_have_count(0)
+    hold(page, 1)
+    expect(page.locator(".greeting")).to_be_visible()
+
+
 @pytest.mark.parametrize(("card", "passes"), [(6, False), (7, True)])
 def test_the_birthday_is_the_first_day(page: Page, demo: Demo, card: int, *, passes: bool) -> None:
     """Eighteen today may book; eighteen tomorrow may not, today."""
