@@ -8,6 +8,7 @@ said. So the policy is asked again, for the target and method that were challeng
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 import msgspec
 
@@ -42,6 +43,11 @@ class Start:
         return tuple(scope.value for scope in ITEMS if scope in self.challenge.scopes)
 
 
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """This browser is signed in, and no more is asked of it: it may go where it wanted."""
+
+
 def person_of(session: SessionState, route: Route) -> Identity | None:
     """Return who is signed in here; a session of another client is nobody's."""
     if isinstance(session, Found) and session.session.client_id == route.client_id:
@@ -51,15 +57,18 @@ def person_of(session: SessionState, route: Route) -> Identity | None:
 
 def judge(
     visit: Visit, target: str, method: str, session: SessionState, now: Instant, table: RouteTable
-) -> tuple[Route, Verdict]:
+) -> tuple[Route, Verdict | None]:
     """Say what the policy makes of `method` and `target` on this visit's host, for whom this browser is signed in as.
 
-    `target` is path and query in ASCII, already known to be on this origin.
+    `target` is path and query in ASCII, already known to be on this origin. `None` where no policy is asked: the
+    door refuses such a target by its spelling, and says so itself when the browser comes to it.
     """
     found = canonical(target.encode(), table.paths_of(visit.inbound.host))
-    route = table.match(visit.inbound.host, found.path) if isinstance(found, Target) else None
-    if route is None or not isinstance(found, Target):
-        return visit.route, Deny(None, (Reason(ReasonKind.NO_RULE),))
+    if not isinstance(found, Target):
+        return visit.route, None
+    route = table.match(visit.inbound.host, found.path)
+    if route is None:
+        return visit.route, None
     wanted = _as_wanted(visit.inbound, found, method)
     rule = route.policy.fitting(wanted, now)
     if rule is None:
@@ -80,14 +89,20 @@ def start_for(visit: Visit, challenge: Challenge) -> Start:
 
 def next_start(
     visit: Visit, target: str, method: str, session: SessionState, now: Instant, table: RouteTable
-) -> Start | Permit | Deny:
-    """Return the sign-in that `target` needs, or its permit or refusal where none can help."""
+) -> Start | Onward | Deny:
+    """Return the sign-in that `target` needs, or what there is to do where none does."""
     route, verdict = judge(visit, target, method, session, now, table)
-    if isinstance(verdict, Challenge):
-        return Start(route, target, method, route.asking(verdict))
-    if isinstance(verdict, Permit) and person_of(session, route) is None:
-        return Start(route, target, method, sign_in_at_all(route))
-    return verdict
+    match verdict:
+        case Challenge():
+            return Start(route, target, method, verdict)
+        case Deny():
+            return verdict
+        case Permit() | None:
+            if person_of(session, route) is None:
+                return Start(route, target, method, sign_in_at_all(route))
+            return Onward()
+        case _:
+            assert_never(verdict)
 
 
 def _as_wanted(inbound: Inbound, target: Target, method: str) -> Inbound:

@@ -3,8 +3,8 @@ from __future__ import annotations
 from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
-from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit, ReasonKind, RuleId
-from gateway.portal.asked import Start, judge, next_start, person_of, start_for
+from gateway.policy.policy import Challenge, ChallengeReason, Deny, ReasonKind, RuleId
+from gateway.portal.asked import Onward, Start, judge, next_start, person_of, start_for
 from gateway.portal.visit import OwnPage, Visit
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -30,7 +30,7 @@ def visit(route: Route, session: SessionState | None = None) -> Visit:
     return Visit(route, builders.inbound(f"{PREFIX}login", method="POST"), session or NoTicket(), OwnPage())
 
 
-def ask(route: Route, target: str, method: str = "GET", session: SessionState | None = None) -> Start | Permit | Deny:
+def ask(route: Route, target: str, method: str = "GET", session: SessionState | None = None) -> Start | Onward | Deny:
     state = session or NoTicket()
     return next_start(visit(route, state), target, method, state, builders.NOON, table_of(route))
 
@@ -61,13 +61,23 @@ def test_the_longest_prefix_answers() -> None:
 
 
 def test_what_no_rule_fits_is_refused() -> None:
-    """So is a target that has no canonical form: the byte path would refuse it too."""
+    """Nobody touches a card for a page they may not see."""
+    outcome = ask(builders.route(builders.FixedPolicy(None)), "/x")
+
+    assert isinstance(outcome, Deny)
+    assert outcome.reasons[0].kind is ReasonKind.NO_RULE
+
+
+def test_what_the_door_refuses_by_its_spelling_is_the_doors_to_refuse() -> None:
+    """Signing in goes on to exactly that target, whatever it is met with there."""
     route = builders.route(builders.FixedPolicy(None))
 
-    for target in ("/x", "//x", "/a%2fb", "/..", "x"):
+    for target in ("/a//b", "/path;v=1/x", "/a%2fb"):
         outcome = ask(route, target)
-        assert isinstance(outcome, Deny)
-        assert outcome.reasons[0].kind is ReasonKind.NO_RULE
+        assert isinstance(outcome, Start)
+        assert outcome.target == target
+        assert outcome.items == ()
+        assert ask(route, target, session=SIGNED_IN) == Onward()
 
 
 def test_where_nobody_has_to_sign_in_one_may() -> None:
@@ -81,8 +91,8 @@ def test_where_nobody_has_to_sign_in_one_may() -> None:
 
 
 def test_who_is_signed_in_and_may_pass_needs_nothing() -> None:
-    """The permit is what comes back."""
-    assert isinstance(ask(builders.route(), "/", session=SIGNED_IN), Permit)
+    """Onward, without another card reading."""
+    assert ask(builders.route(), "/", session=SIGNED_IN) == Onward()
 
 
 def test_a_session_of_another_client_is_nobodys() -> None:
