@@ -39,11 +39,11 @@ from gateway.login.sign_in import (
 )
 from gateway.observe.events import Event
 from gateway.observe.redact import where_it_failed
-from gateway.policy.policy import Deny, Permit
+from gateway.policy.policy import Deny
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.portal import pages
 from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages
-from gateway.portal.asked import Start, next_start, person_of, start_for
+from gateway.portal.asked import Onward, Start, next_start, person_of, start_for
 from gateway.portal.cookies import expire_application_cookies, expire_cookie, set_cookie
 from gateway.portal.in_app import in_app_browser
 from gateway.portal.pages import Page
@@ -372,7 +372,7 @@ class Portal:
         return response
 
     async def _offer(
-        self, visit: Visit, outcome: Start | Permit | Deny, target: str, *, shown: frozenset[str]
+        self, visit: Visit, outcome: Start | Onward | Deny, target: str, *, shown: frozenset[str]
     ) -> web.StreamResponse:
         """Begin a sign-in if what it asks was shown, else show it first; where none is needed, go where it led."""
         match outcome:
@@ -382,7 +382,7 @@ class Portal:
                 # The tab with the form is still open: the person goes back to it and sends it again.
                 back = self._prefix + END_OF_TAB if outcome.method == "POST" else target
                 return await self._begin(visit, outcome, back)
-            case Permit():
+            case Onward():
                 return _redirect(target)
             case Deny():
                 self._audit(visit, outcome)
