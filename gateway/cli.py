@@ -79,9 +79,13 @@ def demo(
     port: Annotated[int, typer.Option(envvar="PORT", help="The port to open in a browser.", min=1, max=65535)] = 8080,
 ) -> None:
     """Start provider, gateway and two old applications on this machine, to try it out."""
+    import uvloop  # noqa: PLC0415
+
     from gateway.demo.demo import run_demo  # noqa: PLC0415
 
-    raise typer.Exit(asyncio.run(run_demo(port)))
+    # The loop the gateway runs on otherwise, too: what is shown is what is served.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        raise typer.Exit(runner.run(run_demo(port)))
 
 
 @app.command()

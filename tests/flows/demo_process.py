@@ -51,7 +51,7 @@ class Demo:
 
 
 def read_until_ready(process: subprocess.Popen[str]) -> str:
-    """Return what a demo says until it is ready; what it says instead, if it ends."""
+    """Return what a demo says until it is ready."""
     assert process.stdout is not None
     # Read from below the text layer: what its buffer holds, no selector knows of.
     pipe = process.stdout.fileno()
@@ -65,6 +65,7 @@ def read_until_ready(process: subprocess.Popen[str]) -> str:
             if not part:
                 break
             said += part
+    assert b"ready: " in said, said.decode()
     return said.decode()
 
 
@@ -77,7 +78,6 @@ def started(port: int) -> Iterator[Demo]:
     )
     try:
         said = read_until_ready(process)
-        assert process.poll() is None, said
         yield Demo(port, said, process)
     finally:
         if process.poll() is None:
