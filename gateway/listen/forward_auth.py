@@ -161,12 +161,20 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     return _said(pipeline.step(inbound, known, now, table), inbound, route, table)
 
 
+def _every_header(route: Route) -> tuple[bytes, ...]:
+    """Return the names of all headers the route's App can ever get, made once for the route."""
+    names: tuple[bytes, ...] | None = route.ready.get(_every_header)
+    if names is None:
+        names = route.ready[_every_header] = every_header(route.policy.disclosed, route.app.headers)
+    return names
+
+
 def _has_alias(inbound: Inbound, route: Route) -> bool:
-    """Say whether a client spells one of our headers so that the outer proxy lets it pass and a server takes it for ours.
+    """Say whether a client spells one of our headers so that the outer proxy lets it pass and a server reads ours.
 
     We cannot cut a field from a request we only hear of, so such a request is refused.
     """
-    ours = {fold(name) for name in every_header(route.policy.disclosed, route.app.headers)}
+    ours = frozenset(fold(name) for name in _every_header(route))
     for name, _ in inbound.headers:
         folded = fold(name)
         if folded != name.lower() and (folded in ours or folded.startswith(b"x-verified")):
@@ -183,7 +191,8 @@ def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answ
             return _allowed(step, inbound, route)
         case Answer():
             # nginx makes 500 of everything but 2xx, 401 and 403.
-            return msgspec.structs.replace(step, status=403) if nginx and step.status in range(400, 500) else step
+            hidden = nginx and 400 <= step.status < 500 and step.status != 401
+            return msgspec.structs.replace(step, status=403) if hidden else step
         case AskPortal():
             return _page(step, inbound, route, table)
         case NeedReservation():
@@ -194,7 +203,7 @@ def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answ
 
 
 def _allowed(forward: Forward, inbound: Inbound, route: Route) -> Answer:
-    names = every_header(route.policy.disclosed, route.app.headers)
+    names = _every_header(route)
     told = dict.fromkeys(names, b"")
     for line in forward.head.split(b"\r\n"):
         name, _, value = line.partition(b": ")

@@ -83,7 +83,7 @@ examples:
 SETTINGS = """\
 listen: 127.0.0.1:{port}
 management: 127.0.0.1:{management}
-trusted_proxies: [{trusted}, {trusted_outer}]
+trusted_proxies: [{trusted}, {trusted_outer}, 127.0.0.1]
 provider:
   issuer: {issuer}
   client_id: {client_a}
