@@ -416,13 +416,9 @@ class Door:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
-        try:
-            reader, writer = await asyncio.open_connection(
-                sock=sock, ssl=tls, server_hostname="app.gw.test" if tls else None, limit=2**20
-            )
-        except OSError:
-            sock.close()
-            raise
+        reader, writer = await asyncio.open_connection(
+            sock=sock, ssl=tls, server_hostname="app.gw.test" if tls else None, limit=2**20
+        )
         peer = Peer(reader, writer)
         self._clients.append(peer)
         return peer
