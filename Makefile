@@ -55,9 +55,9 @@ bench-quick: $(VENV)/.dev ## speed beside nginx and an aiohttp proxy; JSON to th
 	@tools/need $(FOR_BENCH)
 	$(BIN)/python -m benchmarks quick $(ARGS)
 
-security: $(VENV)/.peers ## what an attacker would try, long ones too
+security: $(VENV)/.peers ## what an attacker would try, case by case; SECURITY_CASES names another file
 	@tools/need $(FOR_LONG_TESTS)
-	$(BIN)/python -m pytest -m "long or not long" tests/security $(ARGS)
+	$(BIN)/python -m tests.security $(ARGS)
 
 fmt: $(VENV)/.dev ## format, and repair what lint can repair
 	$(BIN)/ruff format .
