@@ -39,6 +39,9 @@ REFETCH_PAUSE = 10.0
 RETRY_PAUSE = 5.0
 """Seconds until a document that could not be fetched is tried again: an outage is not answered by a storm."""
 
+CONTACT_SECONDS = 15.0
+"""Seconds for which an answer of the provider's, to whatever call, counts as a sign that it is there."""
+
 MOST_KEYS = 64
 """Keys of a provider's JWKS that are looked at."""
 
@@ -71,6 +74,7 @@ class _Document(Generic[T]):
         self._value: T | None = None
         self._good_until: Instant = 0.0
         self._tried_at: Instant = float("-inf")
+        self._failed = False
         self._running: asyncio.Task[T] | None = None
 
     @property
@@ -93,8 +97,6 @@ class _Document(Generic[T]):
             # Nobody waits for a provider that is slow to die; the refresh goes on behind.
             self.refresh_if_due()
             return self._value
-        if self._running is None and now < self._tried_at + RETRY_PAUSE and self._tried_at <= now:
-            raise ProviderUnavailableError("the provider did not answer a moment ago")
         return await self.fetch()
 
     def refresh_if_due(self) -> None:
@@ -103,7 +105,14 @@ class _Document(Generic[T]):
             self._start()
 
     async def fetch(self) -> T:
-        """Fetch it now, or wait for the fetch that is under way."""
+        """Fetch it now, or wait for the fetch that is under way.
+
+        Raises:
+            ProviderUnavailableError: it cannot be fetched, or could not a moment ago.
+
+        """
+        if self._running is None and self._failed and 0 <= self._clock() - self._tried_at < RETRY_PAUSE:
+            raise ProviderUnavailableError("the provider did not answer a moment ago")
         task = self._running or self._start()
         # A waiter that goes away must not end the fetch that others wait for.
         return await asyncio.shield(task)
@@ -112,11 +121,11 @@ class _Document(Generic[T]):
         """Fetch it although it is good, unless that was done within `pause` seconds; else return what is kept.
 
         Raises:
-            ProviderUnavailableError: it cannot be fetched.
+            ProviderUnavailableError: it cannot be fetched, or could not a moment ago.
 
         """
-        now = self._clock()
-        if self._running is None and self._value is not None and 0 <= now - self._tried_at < pause:
+        lately = 0 <= self._clock() - self._tried_at < pause
+        if self._running is None and lately and self._value is not None and not self._failed:
             return self._value
         return await self.fetch()
 
@@ -128,10 +137,12 @@ class _Document(Generic[T]):
         return self._running
 
     async def _run(self) -> T:
+        self._failed = True
         try:
             value, good_for = await self._fetch()
             self._value = value
             self._good_until = self._clock() + good_for
+            self._failed = False
             return value
         finally:
             self._running = None
@@ -179,6 +190,7 @@ class AiohttpProvider:
         self._meter = meter
         self._via_credentials = via_credentials
         self._http: aiohttp.ClientSession | None = None
+        self._answered_at: Instant = float("-inf")
         self._refresher: asyncio.Task[None] | None = None
         self._metadata = _Document(self._fetch_metadata, clock, settings.stale_for)
         self._signing = _Document(self._fetch_keys, clock, settings.stale_for)
@@ -208,6 +220,20 @@ class AiohttpProvider:
 
         """
         return await self._metadata.get()
+
+    async def reachable(self) -> Metadata:
+        """Return what discovery says, once the provider has shown lately that it is there.
+
+        Kept metadata would send people to a provider that does not answer, and them alone: a page of ours is
+        kinder, and where only we cannot reach it their sign-in could not be finished either.
+
+        Raises:
+            ProviderUnavailableError: it does not answer.
+
+        """
+        if self._clock() - self._answered_at <= CONTACT_SECONDS:
+            return await self._metadata.get()
+        return await self._metadata.fetch()
 
     async def signing_keys(self, kid: str | None) -> tuple[VerificationKey, ...]:
         """Return the provider's keys; fetched again, at most once a while for all who ask, for a `kid` not among them.
@@ -339,7 +365,9 @@ class AiohttpProvider:
         try:
             answer = await self._exchange(url, form, bearer)
             outcome = "ok" if answer.status == HTTPStatus.OK else "refused"
+            self._answered_at = self._clock()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._answered_at = float("-inf")
             # Its words may hold the URL with our code, or the proxy's credentials: the kind says enough.
             raise ProviderUnavailableError(f"`{endpoint}` failed with `{type(error).__name__}`") from None
         except ValueError:

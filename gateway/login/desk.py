@@ -99,6 +99,9 @@ class Provider(Protocol):
     async def metadata(self) -> Metadata:
         """Return the endpoints."""
 
+    async def reachable(self) -> Metadata:
+        """Return the endpoints, once the provider has shown lately that it is there."""
+
     async def signing_keys(self, kid: str | None) -> tuple[VerificationKey, ...]:
         """Return the keys, `kid` among them if the provider has it."""
 
@@ -180,25 +183,25 @@ class SignInDesk:
         self._known_as = known_as
         self._flights = flights
 
-    async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None) -> BeginOutcome:
+    async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None, form: str = "") -> BeginOutcome:
         """Open a pending login and say where the browser must go; see `sign_in.SignIn`."""
         route = visit.route
         target = visit.inbound.target.raw.decode("ascii") if return_to is None else return_to
         back = self.safe_return(route, target)
         try:
-            return await self._begin(visit, challenge, back)
+            return await self._begin(visit, challenge, back, form)
         except ProviderUnavailableError:
             return Failed(LoginFailure.PROVIDER_DOWN, back)
         except StoreUnavailableError:
             return Failed(LoginFailure.STORE_DOWN, back)
 
-    async def _begin(self, visit: Visit, challenge: Challenge, back: str) -> BeginOutcome:
+    async def _begin(self, visit: Visit, challenge: Challenge, back: str, form: str) -> BeginOutcome:
         route, now = visit.route, self._clock()
         client = self._clients[route.client_id]
         rounds = await self._rounds(visit, challenge, now)
         if rounds > MOST_ROUNDS:
             return Failed(LoginFailure.LOOP, back)
-        metadata = await client.provider.metadata()
+        metadata = await client.provider.reachable()
         browser = read_browser(find_cookie(visit.inbound.cookie, route.pending_cookie))
         fresh = browser is None
         browser = browser or Browser(self._secret())
@@ -215,6 +218,7 @@ class SignInDesk:
             begun_at=now,
             fresh_within=challenge.fresh_within,
             rounds=rounds,
+            form=form,
         )
         if not await self._pending.open(state, login, visit.inbound.client, now):
             return Failed(LoginFailure.TOO_MANY, back, retry_after=60)
@@ -431,6 +435,7 @@ class SignInDesk:
             login.return_to,
             other_person,
             cookie=replace(browser, last=mark).cookie,
+            form=login.form,
             carried_over=carried_over,
         )
 

@@ -56,6 +56,8 @@ class PendingLogin(msgspec.Struct, frozen=True):
     fresh_within: float | None = None
     rounds: int = 1
     """How many sign-ins in a row, this one included, the same rule has asked for at once."""
+    form: str = ""
+    """The body of a form that waits for this sign-in, where the rule says `keep_form`; never in a `UsedLogin`."""
 
 
 class UsedLogin(msgspec.Struct, frozen=True):

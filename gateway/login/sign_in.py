@@ -97,6 +97,8 @@ class SignedIn:
     """Another subject was signed in here before: expire the App's own cookies."""
     cookie: str | None = None
     """New value of the pending cookie: it remembers who signed in last here."""
+    form: str = ""
+    """The body of the form that waited; the browser is not redirected, but offered to send it to `return_to`."""
     carried_over: bool = False
     """A step-up of the same subject: the old ticket is dead, its open streams may live on under the new one."""
 
@@ -165,8 +167,10 @@ class SignIn(Protocol):
     raises `StoreUnavailableError`, rather than say that a session has ended.
     """
 
-    async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None) -> BeginOutcome:
-        """Open a pending login and say where the browser must go.
+    async def begin(
+        self, visit: Visit, challenge: Challenge, return_to: str | None, form: str = ""
+    ) -> BeginOutcome:
+        """Open a pending login and say where the browser must go. `form` waits with it, sealed, and comes back once.
 
         `return_to` is what the browser sent (`rd`, or a hidden field), unchecked; None means the visit's own
         target. What is not a target on this App's origin becomes `/`. Query parameters of the visit never

@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey
 from gateway.config import ProviderSettings
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError
 from gateway.identity import Scope
-from gateway.login.aiohttp_provider import REFETCH_PAUSE, RETRY_PAUSE, AiohttpProvider
+from gateway.login.aiohttp_provider import CONTACT_SECONDS, REFETCH_PAUSE, RETRY_PAUSE, AiohttpProvider
 from tests.builders import CLIENT
 from tests.conftest import free_port
 from tests.login.conftest import Calls, Clock, House, new_keys
@@ -101,6 +101,27 @@ async def test_an_outage_is_not_noticed_while_the_kept_may_serve(house: House) -
     assert keys
     with pytest.raises(ProviderUnavailableError):
         await house.provider.metadata()
+
+
+async def test_nobody_is_sent_to_a_provider_that_is_away(house: House) -> None:
+    """Kept metadata serve callbacks under way; a new sign-in first makes sure somebody is there, once in a while."""
+    await house.provider.reachable()
+    await house.provider.reachable()
+    lately = list(house.calls.calls)
+    house.clock.ahead = CONTACT_SECONDS + 1
+    await house.stand_in.stop()
+
+    for _ in range(3):
+        with pytest.raises(ProviderUnavailableError):
+            await house.provider.reachable()
+    kept = await house.provider.metadata()
+    await house.stand_in.start()
+    house.clock.ahead += RETRY_PAUSE + 1
+    found = await house.provider.reachable()
+
+    assert lately == [("discovery", "ok")]
+    assert kept == found
+    assert house.calls.calls == [("discovery", "ok"), ("discovery", "unavailable"), ("discovery", "ok")]
 
 
 async def test_recovery_needs_no_restart_and_an_outage_no_storm(house: House) -> None:
