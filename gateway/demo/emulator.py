@@ -613,6 +613,9 @@ class Emulator:
     async def _control(self, request: web.Request) -> web.Response:
         """Serve the control API: POST faults, alterations, rotate, clients, mend; GET calls."""
         what = request.match_info["what"]
+        if request.method == "POST" and request.content_type != "application/json":
+            # A page of any site can have a browser post a form here, but not this content type without asking first.
+            return web.json_response({"error": "send JSON"}, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         body = await request.read()
         try:
             match request.method, what:

@@ -646,13 +646,15 @@ async def test_the_control_api_does_what_the_object_does(start: StartEmulator) -
     ):
         async with party.http.post(f"{control}/{what}", json=body) as answer:
             results.append(answer.status)
+    async with party.http.post(f"{control}/mend", data={"a": "b"}) as by_form:
+        results.append(by_form.status)
     tokens = await party.tokens()
     spoiled, _ = await party.userinfo(tokens["access_token"])
     _, person = await party.userinfo(tokens["access_token"])
     async with party.http.get(f"{control}/calls") as answer:
         calls = await answer.json()
 
-    assert results == [200, 200, 200, 200, 400, 400, 400, 404]
+    assert results == [200, 200, 200, 200, 400, 400, 400, 404, 415]
     assert "RP2" in party.emulator.clients
     assert spoiled == 500
     assert "name" not in person

@@ -158,7 +158,7 @@ def test_a_busy_port_is_said_with_what_to_do() -> None:
 
 
 def test_without_redis_sessions_are_kept_in_memory() -> None:
-    """And the demo says so, and works."""
+    """And the demo says so, and works; closing its terminal ends it."""
     port = free_port()
     command = [sys.executable, "-m", "gateway", "demo", "--port", str(port)]
     environment = {**os.environ, "PATH": "/nonexistent"}
@@ -169,7 +169,7 @@ def test_without_redis_sessions_are_kept_in_memory() -> None:
         said = read_until_ready(process)
         script = Script().open(f"http://localhost:{port}/reserve").press().press(response="normal", card="1")
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGHUP)
         process.communicate(timeout=20)
 
     assert re.search(r"Sessions +memory", said)
