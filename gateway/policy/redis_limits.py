@@ -32,6 +32,10 @@ PAGE = 500
 WAIT_MILLISECONDS = 500
 """How long a replica may take to say that it has a write."""
 
+CHECK_EVERY = 60.0
+"""Seconds after which a reservation looks again whether the store is fit, and whether it has replicas: a
+failover changes both without telling."""
+
 _RESERVE = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 1 end
 if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
@@ -73,6 +77,8 @@ class RedisLimits:
         self._timeout = timeout
         self._prefix = prefix
         self._replicas = False
+        self._checked_at: Instant | None = None
+        self._looking = asyncio.Lock()
         # Sentinel's and Cluster's pools do not wait for a free connection, they fail.
         self._turn = asyncio.Semaphore(POOL)
 
@@ -82,7 +88,8 @@ class RedisLimits:
         return f"{self._prefix}l:{{{parts}}}"
 
     async def reserve(self, use: LimitUse, entry: str, now: Instant) -> bool:
-        """See `LimitStore`."""
+        """See `LimitStore`. A store that was not looked at for a while is, first."""
+        await self._look_again(now)
         forget_at = "" if use.forget_at == inf else str(int(use.forget_at * 1000))
         value = f"reserved {now:.3f} {now + LEASE:.3f}"
         arguments = (entry, str(use.times), value, forget_at)
@@ -98,6 +105,16 @@ class RedisLimits:
             # The primary has it: it stays counted and findable, and nobody is told that it is safe.
             raise StoreUnavailableError(StoreFault.TOO_FEW_REPLICAS)
         return bool(int(taken))
+
+    async def _look_again(self, now: Instant) -> None:
+        async with self._looking:
+            if self._checked_at is not None and 0 <= now - self._checked_at < CHECK_EVERY:
+                return
+            try:
+                await self.check()
+            except UnfitLimitStoreError as unfit:
+                raise StoreUnavailableError(StoreFault.REFUSED) from unfit
+            self._checked_at = now
 
     async def renew(self, use: LimitUse, entry: str, now: Instant) -> bool:
         """See `LimitStore`."""

@@ -1,0 +1,136 @@
+"""`sekisho limits …`: what is counted for a person, and giving an entry back. At the counter, by her code."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, language
+from gateway.config import Settings
+from gateway.config_file import read_settings
+from gateway.errors import StoreUnavailableError
+from gateway.instant import tokyo_time
+from gateway.observe.events import Event
+from gateway.observe.structlog_setup import set_up_logging
+from gateway.policy.limits import Entry, EntryState, LimitStore
+from gateway.policy.redis_limits import RedisLimits
+from gateway.policy.subject_code import fold_code
+from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
+from gateway.yaml_files import Mistakes, Phrase
+from gateway.yaml_values import Reading
+
+app = typer.Typer(name="limits", help="What policies' limits have counted for a person.", no_args_is_help=True)
+
+Code = Annotated[str, typer.Argument(help="The person's code, as she reads it from her page.", metavar="CODE")]
+
+_log = structlog.get_logger()
+
+_STATES = {
+    EntryState.IN_FLIGHT: Phrase("in flight", "処理中"),
+    EntryState.COUNTED: Phrase("counted", "計上済み"),
+    EntryState.UNKNOWN: Phrase("outcome unknown", "結果不明"),
+}
+
+
+@asynccontextmanager
+async def _store(config: Path) -> AsyncIterator[LimitStore]:
+    mistakes = Mistakes()
+    settings: Settings | None = read_settings(config, Reading(config.parent, mistakes))
+    if settings is None:
+        raise fail(mistakes)
+    if settings.limits.store is None or settings.limits.store == "memory":
+        raise _refused(Phrase("`limits.store` names no Redis", "`limits.store` に Redis が書かれていません"))
+    timeout = settings.sessions.timeout
+    store = RedisLimits(
+        make_redis(parse_redis_url(settings.limits.store), RedisOptions(timeout=timeout)), timeout=timeout
+    )
+    try:
+        yield store
+    except StoreUnavailableError as error:
+        typer.echo(f"sekisho limits: {error}", err=True)
+        raise typer.Exit(EXIT_OURS) from None
+    finally:
+        await store.close()
+
+
+def _refused(why: Phrase) -> typer.Exit:
+    typer.echo(f"sekisho limits: {why.say(language())}", err=True)
+    return typer.Exit(EXIT_USERS)
+
+
+def _folded(written: str) -> str:
+    code = fold_code(written)
+    if code is None:
+        raise _refused(
+            Phrase(
+                f"`{written}` is no code of a person: one sign is wrong",
+                f"`{written}` は本人のコードではありません。一文字違っています",
+            )
+        )
+    return code
+
+
+def _shown(number: int, entry: Entry) -> str:
+    since = tokyo_time(entry.since)
+    state = _STATES[entry.state].say(language())
+    return f"{number}\t{entry.use.policy}\t{entry.use.limit}\t{entry.use.period}\t{since:%Y-%m-%d %H:%M} JST\t{state}"
+
+
+async def _entries(config: Path, code: str) -> Sequence[Entry]:
+    async with _store(config) as store:
+        return await store.show(code, time.time())
+
+
+@app.command()
+def show(code: Code, config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """List a person's entries: number, policy, limit, period, since when, and how each stands."""
+    folded = _folded(code)
+    for number, entry in enumerate(asyncio.run(_entries(config, folded)), 1):
+        typer.echo(_shown(number, entry))
+
+
+@app.command("give-back")
+def give_back(
+    code: Code,
+    number: Annotated[int, typer.Argument(help="The entry's number, as `show` lists it.", min=1)],
+    reason: Annotated[str, typer.Option("--reason", help="Why; the audit keeps it.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Give one entry back, so that the person may try again."""
+    folded = _folded(code)
+    if not reason.strip():
+        raise _refused(Phrase("give the reason", "理由を書いてください"))
+    set_up_logging()
+    entry = asyncio.run(_give_back(config, folded, number))
+    # The code tells nobody who it is, and the audit must name whose entry it was.
+    _log.warning(
+        Event.LIMIT_GIVEN_BACK,
+        policy=entry.use.policy,
+        limit=entry.use.limit,
+        period=entry.use.period,
+        code=entry.use.code,
+        state=entry.state.value,
+        by=os.environ.get("SUDO_USER") or getpass.getuser(),
+        reason=reason,
+    )
+    typer.echo(_shown(number, entry))
+
+
+async def _give_back(config: Path, code: str, number: int) -> Entry:
+    async with _store(config) as store:
+        entries = await store.show(code, time.time())
+        if number > len(entries):
+            raise _refused(Phrase(f"there is no entry {number}", f"{number} 番の記録はありません"))
+        entry = entries[number - 1]
+        if not await store.give_back(entry):
+            raise _refused(Phrase(f"entry {number} is gone already", f"{number} 番の記録はもうありません"))
+        return entry
