@@ -24,7 +24,7 @@ import structlog
 
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.listen.asyncio_entry import ReservedEntry
-from gateway.listen.chunks import ChunkFault, ChunkReader, TrailersTooLongError
+from gateway.listen.chunks import ChunkError, ChunkReader, TrailersTooLongError
 from gateway.listen.gate import Gate
 from gateway.listen.inbound import Arrival, Framing
 from gateway.listen.navigation import Navigation, navigation
@@ -353,7 +353,7 @@ class Exchange:
         token = self._token = gate.visits.issue(visit)
         head = gate.portal_head(visit, token)
         inbound = self.inbound
-        self._own_body = isinstance(visit.purpose, OwnPage) and not inbound.websocket
+        self._own_body = visit.brings_body and not inbound.websocket
         self._repeatable = False
         if not self._own_body:
             self._discard_upload()
@@ -460,7 +460,7 @@ class Exchange:
             except TrailersTooLongError:
                 self._bad_upload(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers")
                 return b""
-            except ChunkFault:
+            except ChunkError:
                 self._bad_upload(HTTPStatus.BAD_REQUEST, "chunks")
                 return b""
             done = chunks.complete
@@ -652,7 +652,7 @@ class Exchange:
         self._finish()
 
     def _lines_of_trailers(self, trailers: Headers) -> bytes:
-        """Return an answer's trailers as lines: what may be in its head, but nothing that a cache or a cookie jar heeds."""
+        """Return an answer's trailers as lines: what may be in its head, but nothing a cache or a cookie jar heeds."""
         names = {name.lower() for name, _ in trailers}
         if self._app is None or names & {b"set-cookie", b"cache-control", b"www-authenticate", b"clear-site-data"}:
             return b""

@@ -17,11 +17,11 @@ LONGEST_SIZE_LINE = 1024
 """Bytes of a chunk's size line with its extensions, which nobody uses and we drop."""
 
 
-class ChunkFault(ValueError):
+class ChunkError(ValueError):
     """The body is not chunked as the specification says; nothing behind it can be trusted."""
 
 
-class TrailersTooLongError(ChunkFault):
+class TrailersTooLongError(ChunkError):
     """The trailer section is longer than a header section may be."""
 
 
@@ -56,7 +56,7 @@ class ChunkReader:
         """Return the body's bytes in `data`.
 
         Raises:
-            ChunkFault: the framing is wrong.
+            ChunkError: the framing is wrong.
 
         """
         if self._at is _At.DATA and len(data) < self._left:
@@ -80,7 +80,7 @@ class ChunkReader:
             if self._at is _At.DATA_END:
                 mark = data[position : position + 2]
                 if mark != b"\r\n"[: len(mark)]:
-                    raise ChunkFault("a chunk does not end where its size says")
+                    raise ChunkError("a chunk does not end where its size says")
                 if len(mark) < 2:
                     self._pending = mark
                     break
@@ -91,11 +91,11 @@ class ChunkReader:
                 if line_end < 0:
                     self._pending = data[position:]
                     if len(self._pending) > LONGEST_SIZE_LINE or b"\n" in self._pending:
-                        raise ChunkFault("a chunk's size line does not end")
+                        raise ChunkError("a chunk's size line does not end")
                     break
                 match = _SIZE_LINE.fullmatch(data, position, line_end)
                 if match is None:
-                    raise ChunkFault("a chunk's size is not a hexadecimal number")
+                    raise ChunkError("a chunk's size is not a hexadecimal number")
                 position = line_end + 2
                 self._left = int(match[1], 16)
                 self._at = _At.DATA if self._left else _At.TRAILERS
@@ -125,6 +125,6 @@ def _fields(section: bytes) -> tuple[tuple[bytes, bytes], ...]:
     for line in section.split(b"\r\n"):
         match = _FIELD.fullmatch(line)
         if match is None:
-            raise ChunkFault("a trailer is not a field")
+            raise ChunkError("a trailer is not a field")
         fields.append((match[1], match[2].rstrip(b" \t")))
     return tuple(fields)

@@ -72,7 +72,7 @@ class Gate:
     """What is decided on: the request itself, or the one another proxy asks about (`forward_auth.original`)."""
     hsts: bytes = b""
     """The `Strict-Transport-Security` line of answers over https; empty for none."""
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     trust: Trust = field(default_factory=lambda: Trust(()))
     forged: Rate = field(default_factory=lambda: Rate(1_200, 60_000))
     """How many tickets that stand for nothing may be brought, before whoever brings them must wait."""

@@ -49,6 +49,10 @@ LINGER_BYTES = 1024 * 1024
 PIPELINED = 64 * 1024
 """Bytes of further requests kept while one is being answered; over it, reading waits."""
 
+_PROBLEM_LINES = (
+    b"Content-Type: application/problem+json\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+)
+
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -471,8 +475,7 @@ class ClientConnection(asyncio.Protocol):
                 (
                     status_line(status),
                     self.date_line(),
-                    b"Content-Type: application/problem+json\r\nCache-Control: no-store\r\n"
-                    b"X-Content-Type-Options: nosniff\r\n",
+                    _PROBLEM_LINES,
                     extra,
                     b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body),
                     body,

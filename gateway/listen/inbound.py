@@ -52,7 +52,7 @@ class Inbound(msgspec.Struct, frozen=True):
     received: bytes = b""
     """The target's bytes as they came, where they differ from `target.raw`; else empty."""
     forwarded: str = ""
-    """The proxy's dialect where this stands for a request that another proxy will forward (forward-auth); else empty."""
+    """The proxy's dialect where this stands for a request another proxy will forward (forward-auth); else empty."""
 
 
 class Refused(msgspec.Struct, frozen=True):

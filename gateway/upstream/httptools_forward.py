@@ -115,12 +115,12 @@ class UpstreamConnection(asyncio.Protocol):
     """One connection to an application, and at most one request on it."""
 
     __slots__ = (
+        "_all_fields",
         "_at",
         "_bodies",
         "_buffer",
         "_complete",
         "_excess",
-        "_all_fields",
         "_fields",
         "_head_fields",
         "_home",
@@ -287,7 +287,7 @@ class UpstreamConnection(asyncio.Protocol):
             receiver.answer_ends(())
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # how it was lost changes nothing
         """The connection is gone, with or without an answer."""
         at = self._at
         self._at = _CLOSED

@@ -11,7 +11,7 @@ import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from gateway.config import AppSettings, Limits, UpstreamSettings
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
@@ -176,6 +176,16 @@ class Peer:
         self.writer.close()
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             await self.writer.wait_closed()
+
+    @property
+    def _transport(self) -> asyncio.Transport:
+        return cast("asyncio.Transport", self.writer.transport)
+
+    def pause(self) -> None:
+        self._transport.pause_reading()
+
+    def resume(self) -> None:
+        self._transport.resume_reading()
 
     def abort(self) -> None:
         self.writer.transport.abort()
@@ -350,6 +360,10 @@ class Door:
         head = outbound_head(inbound, self.route, b"")
         return Forward(self.route, PERMIT, head, signed_in=isinstance(known, Found), pseudonym="p-hanako")
 
+    def take_step(self, inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
+        """Take the step the test has set last."""
+        return self.step(inbound, known, now, table)
+
     def make_gate(self) -> Gate:
         loop = asyncio.get_running_loop()
         deadlines = self.deadlines
@@ -379,10 +393,10 @@ class Door:
         )
         return Gate(
             table=lambda: table,
-            step=lambda *args: self.step(*args),
-            original=lambda inbound, table: inbound,
+            step=self.take_step,
+            original=lambda inbound, _table: inbound,
             sessions=self.sessions,
-            upstreams=lambda route: self.upstreams,
+            upstreams=lambda _route: self.upstreams,
             portal=self.portal,
             visits=self.visits,
             portal_head=portal_head,
@@ -414,7 +428,7 @@ class Door:
         sock = socket.socket()
         if small_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.setblocking(False)
+        sock.setblocking(False)  # noqa: FBT003  # its name says it
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
         reader, writer = await asyncio.open_connection(
             sock=sock, ssl=tls, server_hostname="app.gw.test" if tls else None, limit=2**20

@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 
 from gateway.errors import StoreUnavailableError
-from gateway.headers.strip import outbound_head
-from gateway.listen.inbound import Framing, Inbound
-from gateway.pipeline import Answer, AskPortal, Forward, NeedSession, Step
-from gateway.portal.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit
+from gateway.listen.inbound import Inbound
+from gateway.pipeline import Answer, AskPortal, NeedSession, Step
 from gateway.policy.policy import Deny, Reason, ReasonKind
-from gateway.session.session import Found, Gone, SessionState, Unread
-from tests.builders import session
-from tests.listen.byte_path import HOST, OTHER_TICKET, PERMIT, SIGNED_IN, TICKET, Answered, Door, Peer, get, navigate
+from gateway.portal.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit
+from gateway.session.session import Found, SessionState, Unread
+from tests.listen.byte_path import HOST, OTHER_TICKET, SIGNED_IN, TICKET, Answered, Door, Peer, get, navigate
 
 POST = b"POST /form HTTP/1.1\r\n" + HOST
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -645,7 +643,7 @@ async def test_a_client_that_does_not_read_slows_the_application_down(door: Door
     door.application.script = script
     await door.open()
     client = await door.client(small_buffer=True)
-    client.writer.transport.pause_reading()
+    client.pause()
     await client.send(get())
     await door.application.has_heard(1)
     before = -1
@@ -653,7 +651,7 @@ async def test_a_client_that_does_not_read_slows_the_application_down(door: Door
         before = sent
         await asyncio.sleep(0.2)
     stuck_at = sent
-    client.writer.transport.resume_reading()
+    client.resume()
     answer = await client.answer()
 
     assert stuck_at < 32 * 2**20
@@ -671,7 +669,7 @@ async def test_a_client_that_never_reads_is_let_go(door: Door) -> None:
     door.application.script = script
     await door.open(stream_idle=0.3)
     client = await door.client(small_buffer=True)
-    client.writer.transport.pause_reading()
+    client.pause()
     await client.send(get())
 
     (line,) = await door.lines(1)
@@ -973,7 +971,7 @@ async def test_a_store_that_raises_is_no_pass(door: Door) -> None:
     async def load(*_: Any) -> Any:
         raise StoreUnavailableError
 
-    door.sessions.load = load  # type: ignore[method-assign]
+    door.sessions.load = load  # type: ignore[method-assign,assignment]
     await door.open()
 
     answer = await door.ask(get().replace(b"\r\n\r\n", b"\r\n" + SIGNED_IN + b"\r\n"))

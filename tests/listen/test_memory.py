@@ -197,7 +197,7 @@ async def test_clients_that_hardly_read_cost_what_their_buffers_do(application: 
         before = gateway.resident
         clients = [await gateway.client() for _ in range(100)]
         for client in clients:
-            client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            client.pause()
             await client.send(get())
         await application.has_heard(50 + len(clients))
         grown = -1

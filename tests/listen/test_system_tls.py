@@ -74,8 +74,8 @@ async def test_tls_1_1_is_refused(door: Door, tmp_path: Path) -> None:
     _, certificate = await tls_door(door, tmp_path)
     await door.open()
     context = trusting(certificate)
-    with pytest.warns(DeprecationWarning):
-        context.minimum_version = ssl.TLSVersion.TLSv1
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
 
     def shake_hands() -> None:

@@ -29,7 +29,7 @@ def test_addresses_and_networks_are_trusted(address: str, trusted: bool) -> None
 
 def test_a_wrong_network_is_named() -> None:
     """At the start, not with the first request."""
-    with pytest.raises(ValueError, match="10.0.0.256"):
+    with pytest.raises(ValueError, match=r"10\.0\.0\.256"):
         Trust(["10.0.0.256"])
 
 

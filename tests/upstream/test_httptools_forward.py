@@ -267,15 +267,16 @@ async def test_an_unhealthy_upstream_gets_no_requests_until_it_is_well(door: Doo
     await door.open()
     door.upstreams.watch("app.gw.test")
     breaker = door.upstreams.endpoints[1].breaker
-    async with asyncio.timeout(5):
-        while breaker.healthy:
-            await asyncio.sleep(0)
 
+    async def until(*, healthy: bool) -> None:
+        async with asyncio.timeout(5):
+            while breaker.healthy is not healthy:
+                await asyncio.sleep(0)
+
+    await until(healthy=False)
     statuses = {(await door.ask(get())).status for _ in range(6)}
     second.script = second.say(OK)
-    async with asyncio.timeout(5):
-        while not breaker.healthy:
-            await asyncio.sleep(0)
+    await until(healthy=True)
 
     assert statuses == {200}
     assert all(request.target == b"/health" for request in second.requests)
