@@ -41,13 +41,15 @@ class Demo:
         assert found is not None, self.said
         return found[1]
 
-    def metric(self, name: str) -> float:
-        """Return the sum of a metric's samples, as the management listener tells it."""
+    def metric(self, name: str, label: str) -> float:
+        """Return the sum of a metric's samples with a label, as the management listener tells it."""
         address = re.search(r"http://127\.0\.0\.1:\d+/metrics", self.said)
         assert address is not None, self.said
         with urllib.request.urlopen(address[0], timeout=10) as answer:
             text = answer.read().decode()
-        return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name))
+        return sum(
+            float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name) and label in line
+        )
 
 
 def read_until_ready(process: subprocess.Popen[str]) -> str:

@@ -324,14 +324,15 @@ def test_a_callback_that_arrives_twice_lands_where_the_first_did(page: Page, dem
     page.on("request", lambda request: _note_callback(request, callbacks))
     sign_in(page, f"{demo.booking}/reserve", 18)
     expect(page.locator(".greeting")).to_be_visible()
-    ticket, calls = cookie(page, demo, "sekisho"), demo.metric("sekisho_provider_calls_total")
+    ticket, calls = cookie(page, demo, "sekisho"), redeemed(demo)
+    assert calls
 
     page.goto(callbacks[0])
 
     expect(page).to_have_url(f"{demo.booking}/reserve")
     expect(page.locator(".greeting")).to_contain_text("白川　郷子 様")
     assert cookie(page, demo, "sekisho") == ticket
-    assert demo.metric("sekisho_provider_calls_total") == calls
+    assert redeemed(demo) == calls
 
 
 def test_a_callback_in_another_browser_begins_anew_there(page: Page, chromium: Browser, demo: Demo) -> None:
@@ -422,6 +423,11 @@ def test_pages_work_without_a_script_and_fit_a_phone(chromium: Browser, demo: De
 def cookie(page: Page, demo: Demo, name: str) -> str | None:
     """Return a cookie's value, as the booking's host would get it."""
     return next((str(each["value"]) for each in page.context.cookies(demo.booking) if each["name"] == name), None)
+
+
+def redeemed(demo: Demo) -> float:
+    """Return how many codes the gateway has taken to the provider."""
+    return demo.metric("sekisho_provider_calls_total", 'endpoint="token"')
 
 
 def _note_callback(request: Request, seen: list[str]) -> None:
