@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import web
 
+from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.identity import NOT_TOLD, Birthdate, Gender, Scope
+from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoginFailure, SignedIn
 from gateway.session.session import AllSessions
 from tests.login.conftest import ALL, Browser, House, challenge, route
@@ -433,3 +435,50 @@ async def test_the_callback_of_a_prefetch_or_a_visit_changes_nothing_asked(house
     assert asked["redirect_uri"] == ["https://app.gw.test/.sekisho/callback"]
     assert asked["acr_values"] == ["aal3 crl"]
     assert ";" not in asked["state"][0]
+
+
+class Away:
+    """A store that is not there, whatever is asked of it."""
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[None]]:
+        """Answer every method with the same failure."""
+
+        async def fail(*_: object, **__: object) -> None:
+            raise StoreUnavailableError(StoreFault.UNREACHABLE)
+
+        return fail
+
+
+async def test_a_store_that_is_away_is_no_sign_in_and_no_sign_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that says so; and never the word that a session has ended when it has not."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    await house.sign_in()
+    monkeypatch.setattr(house.desk, "_pending", Away())
+    begun = await house.desk.begin(house.browser.visit("/a"), challenge(), None)
+    finished = await house.finish(query)
+    monkeypatch.undo()
+    monkeypatch.setattr(house.desk, "_sessions", Away())
+
+    assert begun == Failed(LoginFailure.STORE_DOWN, "/a")
+    assert finished == Failed(LoginFailure.STORE_DOWN)
+    with pytest.raises(StoreUnavailableError):
+        await house.desk.sign_out(house.browser.visit())
+
+
+async def test_at_the_cap_a_person_is_told_to_wait(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """429 with a time."""
+    monkeypatch.setattr(house.desk, "_pending", MemoryPendingStore(total=0))
+
+    outcome = await house.desk.begin(house.browser.visit("/a"), challenge(), None)
+
+    assert outcome == Failed(LoginFailure.TOO_MANY, "/a", retry_after=60)
+
+
+async def test_a_return_target_that_is_not_ours_becomes_the_root(house: House) -> None:
+    """Whatever a link said."""
+    outcome = await house.sign_in(back="//evil.example")
+
+    assert isinstance(outcome, SignedIn)
+    assert outcome.return_to == "/"
