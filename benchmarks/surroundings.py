@@ -18,22 +18,33 @@ from benchmarks.programs import LOAD_CORE, BenchmarkError, find, free_port, get,
 BODY = "k" * 200
 """The small answer: 200 bytes."""
 
-_UPSTREAM = """
+_NGINX = """
 worker_processes 1;
 daemon off;
-pid {folder}/upstream.pid;
+pid {folder}/{name}.pid;
 error_log stderr warn;
 events {{ worker_connections 32768; }}
 http {{
     access_log off;
-    client_body_temp_path {folder}/upstream-body;
-    proxy_temp_path {folder}/upstream-proxy;
-    fastcgi_temp_path {folder}/upstream-fastcgi;
-    uwsgi_temp_path {folder}/upstream-uwsgi;
-    scgi_temp_path {folder}/upstream-scgi;
+    client_body_temp_path {folder}/{name}-body;
+    proxy_temp_path {folder}/{name}-proxy;
+    fastcgi_temp_path {folder}/{name}-fastcgi;
+    uwsgi_temp_path {folder}/{name}-uwsgi;
+    scgi_temp_path {folder}/{name}-scgi;
     keepalive_requests 1000000000;
     keepalive_timeout 300s;
     client_max_body_size 0;
+{http}
+}}
+"""
+
+
+def nginx_settings(folder: Path, name: str, http: str) -> str:
+    """Return the settings of an nginx with one worker, no log and everything of its own in the folder."""
+    return _NGINX.format(folder=folder, name=name, http=http)
+
+
+_UPSTREAM = """
     map $http_upgrade $hop {{ default upgrade; '' ''; }}
     upstream sink {{ server 127.0.0.1:{sink}; keepalive 64; }}
     server {{
@@ -52,7 +63,6 @@ http {{
             proxy_pass http://sink;
         }}
     }}
-}}
 """
 
 
@@ -74,7 +84,8 @@ def surroundings(folder: Path) -> Iterator[Surroundings]:
     (folder / "files").mkdir()
     upstream, redis, sink = free_port(), free_port(), free_port()
     config = folder / "upstream.conf"
-    config.write_text(_UPSTREAM.format(folder=folder, port=upstream, sink=sink, body=BODY))
+    http = _UPSTREAM.format(folder=folder, port=upstream, sink=sink, body=BODY)
+    config.write_text(nginx_settings(folder, "upstream", http))
     redis_command = [
         find("redis-server"),
         "--bind",

@@ -7,24 +7,9 @@ from collections.abc import Iterator
 
 from benchmarks.peer import Running
 from benchmarks.programs import PEER_CORE, find, free_port, running
-from benchmarks.surroundings import Surroundings
+from benchmarks.surroundings import Surroundings, nginx_settings
 
 _CONFIG = """
-worker_processes 1;
-daemon off;
-pid {folder}/nginx.pid;
-error_log stderr warn;
-events {{ worker_connections 32768; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/nginx-body;
-    proxy_temp_path {folder}/nginx-proxy;
-    fastcgi_temp_path {folder}/nginx-fastcgi;
-    uwsgi_temp_path {folder}/nginx-uwsgi;
-    scgi_temp_path {folder}/nginx-scgi;
-    keepalive_requests 1000000000;
-    keepalive_timeout 300s;
-    client_max_body_size 0;
     map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
     upstream application {{
         server 127.0.0.1:{upstream};
@@ -46,7 +31,6 @@ http {{
             proxy_set_header X-Forwarded-Proto $scheme;
         }}
     }}
-}}
 """
 
 
@@ -61,7 +45,8 @@ class Nginx:
         """Run it for the length of a block."""
         port = free_port()
         config = around.folder / "nginx-peer.conf"
-        config.write_text(_CONFIG.format(folder=around.folder, port=port, upstream=around.upstream))
+        http = _CONFIG.format(port=port, upstream=around.upstream)
+        config.write_text(nginx_settings(around.folder, self.name, http))
         command = [find("nginx"), "-c", str(config)]
         with running(self.name, command, core=PEER_CORE, folder=around.folder, ready=port) as program:
             yield Running(program, port)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import socket
 import ssl
 import subprocess
@@ -13,12 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from tests.conftest import free_port, program
+from tests.upstream.certificates import certify
 
 CONFIG = Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "sekisho.conf"
 NAME = "yoyaku.city.example.lg.jp"
@@ -56,29 +52,6 @@ def recorder() -> Iterator[Recorder]:
     thread.join(5)
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
-    start = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start - dt.timedelta(minutes=5))
-        .not_valid_after(start + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    chain, private = folder / "fullchain.pem", folder / "privkey.pem"
-    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return chain, private
-
-
 @dataclass(frozen=True)
 class Front:
     """A running nginx."""
@@ -100,7 +73,7 @@ class Front:
 @pytest.fixture
 def front(tmp_path: Path, recorder: Recorder) -> Iterator[Front]:
     port, plain_port = free_port(), free_port()
-    chain, private = certificate(tmp_path)
+    chain, private = certify(tmp_path, NAME)
     shipped = CONFIG.read_text()
     for written, here in (
         ("listen [::]:443 ssl default_server;", ""),
