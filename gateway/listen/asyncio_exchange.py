@@ -93,8 +93,8 @@ class Client(Protocol):
     def date_line(self) -> bytes:
         """Return a `Date` line with the present second."""
 
-    def tunnelling(self) -> None:
-        """From now on bytes are bytes."""
+    def tunnelling(self) -> bool:
+        """From now on bytes are bytes; False where the client has not waited to be told."""
 
     def tunnel_over(self) -> None:
         """Send what is left and close."""
@@ -288,7 +288,14 @@ class Exchange:
         location = next((value for name, value in head.headers if name.lower() == b"location"), None)
         text = None if location is None else location.decode("latin-1")
         settlement = Settlement.LEAVE if limit is None else settle_answer(limit, head.status, text)
+        upstream = self.upstream
+        # A connection whose answer is complete may be the next request's already: it must go on reading.
+        waits = upstream if not complete and not self._late else None
+        if waits is not None:
+            waits.pause()
         await entry.settle(settlement)
+        if waits is not None:
+            waits.resume()
         late, self._late = self._late, None
         if self.over:
             return
@@ -296,8 +303,6 @@ class Exchange:
         for hand_over in late or ():
             if not self.over:
                 hand_over()
-        if self.upstream is not None:
-            self.upstream.resume()
 
     def broken(self, why: str) -> None:
         """Answer 500 where something of ours is wrong, as well as it still can be."""
@@ -575,8 +580,6 @@ class Exchange:
         if self._entry is not None:
             entry, self._entry = self._entry, None
             self._late = []
-            if self.upstream is not None:
-                self.upstream.pause()
             self._task = asyncio.get_running_loop().create_task(self._settle(entry, head, body, complete=complete))
             return
         client = self._client
@@ -683,7 +686,9 @@ class Exchange:
         self._answer_begun = True
         self._status = 101
         self._answered = self._gate.stopwatch()
-        self._client.tunnelling()
+        if not self._client.tunnelling():
+            self._cut_short("tunnel_too_early")
+            return
         self._client.write(
             status_line(101)
             + self._lines(headers)
@@ -809,9 +814,10 @@ class Exchange:
 
     def _cut_short(self, code: str) -> None:
         """End a begun answer in a way that no client can take for its end."""
-        self._reason = code
         self._drop_upstream()
-        self._done()
+        if not self.over:
+            self._reason = code
+            self._done()
         self._client.hang_up()
 
     def cut(self) -> None:

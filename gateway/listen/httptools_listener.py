@@ -432,14 +432,16 @@ class ClientConnection(asyncio.Protocol):
             # Somebody who was told to stay may have the next request on its way, draining or not.
             self._arm(LAST_REQUEST if self._listener.draining else self._gate.limits.idle)
 
-    def tunnelling(self) -> None:
-        """From now on bytes are bytes."""
+    def tunnelling(self) -> bool:
+        """From now on bytes are bytes; False where the client has not waited to be told."""
         self._at = _TUNNEL
         self._arm(self._gate.limits.tunnel_idle)
-        if self._buffer and self._exchange is not None:
-            # Bytes that came before the 101: RFC 6455 section 4.1 forbids a client to send them.
-            self._buffer = b""
+        if self._buffer:
+            # RFC 6455 section 4.1 has a client wait for the 101. What came before it may be a request
+            # that somebody wants carried past the policy, or frames: nobody can tell.
+            return False
         self._resume_reading()
+        return True
 
     def tunnel_data(self, data: bytes) -> None:
         """Send bytes of a tunnel, which is not silent then."""
@@ -591,6 +593,9 @@ class Listener:
             lambda: ClientConnection(self, scheme),
             sock=sock,
             ssl=tls,
+            # A handshake is counted by no limit of ours, as there is no connection yet.
+            ssl_handshake_timeout=None if tls is None else self.gate.limits.head_time,
+            ssl_shutdown_timeout=None if tls is None else LINGER_TIME,
             backlog=4096,
         )
         self._servers.append(server)

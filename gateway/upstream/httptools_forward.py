@@ -128,6 +128,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_keep_alive",
         "_left",
         "_parser",
+        "_patience",
         "_reading_paused",
         "_receiver",
         "_status",
@@ -158,6 +159,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._keep_alive = False
         self._status = 0
         self._left = 0
+        self._patience = home.limits.stream_idle
         self._is_head = False
         self._uploading = False
         self._reading_paused = False
@@ -258,7 +260,7 @@ class UpstreamConnection(asyncio.Protocol):
                 data = data[: self._left]
                 left = 0
             self._left = left
-            self._arm(self._home.limits.stream_idle)
+            self._arm(self._patience)
             receiver.answer_goes_on(data)
             if not left and self._receiver is receiver:
                 # The parser has not seen this body, so it waits for it still.
@@ -266,12 +268,12 @@ class UpstreamConnection(asyncio.Protocol):
                 self._finish()
                 receiver.answer_ends(())
         elif at == _CHUNKED:
-            self._arm(self._home.limits.stream_idle)
+            self._arm(self._patience)
             self._read_chunks(data, receiver)
         elif at == _TUNNEL:
             receiver.tunnel_data(data)
         else:
-            self._arm(self._home.limits.stream_idle)
+            self._arm(self._patience)
             receiver.answer_goes_on(data)
 
     def eof_received(self) -> bool:
@@ -416,11 +418,16 @@ class UpstreamConnection(asyncio.Protocol):
         headers = tuple(self._fields[: self._head_fields])
         length: int | None = None
         coding: bytes | None = None
+        limits = self._home.limits
+        patience = limits.stream_idle
         for name, value in headers:
             size = len(name)
             if size == 14:
                 if name.lower() == b"content-length":
                     length = int(value)
+            elif size == 12:
+                if value.startswith(b"text/event-stream") and name.lower() == b"content-type":
+                    patience = limits.tunnel_idle
             elif size == 17 and name.lower() == b"transfer-encoding":
                 coding = value if coding is None else b"%b,%b" % (coding, value)
         if coding is not None and coding.strip().lower() != b"chunked":
@@ -464,7 +471,9 @@ class UpstreamConnection(asyncio.Protocol):
             self._keep_alive = self._parser.should_keep_alive() and not _says_close(headers)
         else:
             self._at = _CHUNKED if framing is AnswerFraming.CHUNKED else _CLOSE
-        self._arm(self._home.limits.stream_idle)
+        # Events come when they come: such a stream may be as silent as a tunnel.
+        self._patience = patience
+        self._arm(patience)
         receiver.answer_begins(head, body, complete=False)
 
     def _trailers(self) -> Headers:

@@ -252,7 +252,7 @@ class Application:
         peer = Peer(reader, writer)
         try:
             await self.script(peer)
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError, TimeoutError):
             pass
         finally:
             writer.close()

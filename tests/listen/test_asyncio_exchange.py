@@ -1114,6 +1114,41 @@ async def test_bytes_that_come_with_the_101_are_not_lost(door: Door) -> None:
     assert await client.exactly(4) == b"\x81\x02hi"
 
 
+async def test_a_client_that_does_not_wait_for_the_101_is_cut_off(door: Door) -> None:
+    """What it sent may be a request meant to pass as frames; it reaches nobody."""
+    door.application.script = lambda peer: echo(door, peer)
+    await door.open()
+    client = await door.client()
+
+    await client.send(websocket() + get(b"/admin/secret"))
+
+    assert await client.ended()
+    assert [line.reason for line in await door.lines(1)] == ["tunnel_too_early"]
+
+
+async def test_an_event_stream_may_be_silent_as_long_as_a_tunnel(door: Door) -> None:
+    """Events come when they come."""
+    go_on = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await door.application.request(peer)
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        await go_on.wait()
+        await peer.send(b"data: 2\n\n")
+
+    door.application.script = script
+    await door.open(stream_idle=0.05, tunnel_idle=60.0)
+    client = await door.client()
+    await client.send(get())
+    await client.until(b"data: 1\n\n\r\n")
+    # The other kind of answer is cut in this time, as another test shows.
+    await asyncio.sleep(0.3)
+
+    go_on.set()
+
+    assert await client.until(b"data: 2\n\n\r\n")
+
+
 async def test_a_refused_upgrade_leaves_no_tunnel(door: Door) -> None:
     """What comes behind is neither tunnelled nor served: the connection ends."""
     await say(door, b"HTTP/1.1 404 X\r\nContent-Length: 2\r\n\r\nno")
