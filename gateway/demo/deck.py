@@ -85,12 +85,10 @@ def deck(today: date) -> tuple[Card, ...]:
     add(
         "渋谷区に通勤する川口市民", _person("commuter", "山田　太郎", "埼玉県川口市青木２丁目１番１号", "19860401", "1")
     )
-    for key, age in (("18", 18), ("20", 20)):
-        add(
-            f"明日{age}歳になる（今日は{age - 1}歳）",
-            _shibuya(f"eve-{key}", f"前田　{key}", born_tomorrow(today, age)),
-        )
-        add(f"今日{age}歳になった", _shibuya(f"exactly-{key}", f"今日　{key}", years_before(today, age)))
+    for age, younger, older in ((18, "前田　あかり", "今井　陸"), (20, "前川　結", "今村　駿")):
+        eve, birthday = born_tomorrow(today, age), years_before(today, age)
+        add(f"明日{age}歳になる（今日は{age - 1}歳）", _shibuya(f"eve-{age}", younger, eve))
+        add(f"今日{age}歳になった", _shibuya(f"exactly-{age}", older, birthday))
     add("17歳", _shibuya("seventeen", "若林　葵", years_before(today, 17) - timedelta(days=100)))
     add("2月29日生まれ", _shibuya("leap", "閏間　光", date(2004, 2, 29)))
     add("生まれた日が不詳", _person("no-day", "不詳　日", "東京都渋谷区本町３丁目２番１号", "19800500", "1"))
