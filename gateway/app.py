@@ -24,7 +24,7 @@ from aiohttp import web
 from gateway import __version__
 from gateway.config import Limits, Mode
 from gateway.configuration import Configuration, reread_policies
-from gateway.errors import DrainingError
+from gateway.errors import DrainingError, StoreUnavailableError
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
 from gateway.headers.assertion import Assertions
 from gateway.headers.strip import portal_head, trailer_lines
@@ -44,6 +44,9 @@ from gateway.login.redis_pending import RedisPendingStore
 from gateway.observe.events import Event
 from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
 from gateway.observe.thread_access_log import AccessLog
+from gateway.policy.limits import LimitStore
+from gateway.policy.memory_limits import MemoryLimits
+from gateway.policy.redis_limits import RedisLimits
 from gateway.policy.switches import Switch, SwitchesError, on_now
 from gateway.policy.system_switches import load_switches
 from gateway.portal.aiohttp_portal import Behind, make_portal
@@ -91,6 +94,7 @@ class Shared:
     observer: GatewayObserver
     deadlines: Deadlines
     clock: Callable[[], Instant]
+    entries: LimitStore | None
     switches: dict[str, Switch]
     """The switches that are on, as they were last read."""
 
@@ -160,10 +164,12 @@ class Generation:
             portal_answer=portal_answer_headers,
             trailers=lambda fields, route: trailer_lines(fields, route.app.headers),
             observer=shared.observer,
+            entries=shared.entries,
             clock=shared.clock,
             stopwatch=time.perf_counter,
             limits=limits,
             trust=trust,
+            forged=Rate(settings.rates.forged_tickets_per_address, settings.rates.forged_tickets),
         )
 
     async def close(self) -> None:
@@ -261,7 +267,7 @@ class Worker:
 
         """
         settings = self._configuration.settings
-        self.access_log = AccessLog(settings.access_log)
+        self.access_log = AccessLog(self._configuration.access_log)
         self._closing.callback(self.access_log.close)
         self.metrics = Metrics(__version__, lost=lambda: self.access_log.lost)
         # Without a secret there is one store, in this process; what it seals dies with it.
@@ -271,7 +277,7 @@ class Worker:
         deadlines = Deadlines(asyncio.get_running_loop().time())
         observer = GatewayObserver(self.metrics, self.access_log, self._is_audited)
         pending = await self._pending(secrets)
-        self._shared = Shared(sessions, pending, self.metrics, observer, deadlines, time.time, {})
+        self._shared = Shared(sessions, pending, self.metrics, observer, deadlines, time.time, await self._limits(), {})
         await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
         self._listener = Listener(await self._generation.open(), deadlines)
@@ -283,6 +289,22 @@ class Worker:
         redis = make_redis(parse_redis_url(settings.store), RedisOptions(ca=settings.ca, timeout=settings.timeout))
         self._closing.push_async_callback(redis.aclose)
         return RedisPendingStore(redis, secrets, random=randomness.token_bytes, timeout=settings.timeout)
+
+    async def _limits(self) -> LimitStore | None:
+        settings = self._configuration.settings
+        if settings.limits.store is None:
+            return None
+        if settings.limits.store == "memory":
+            return MemoryLimits()
+        redis = make_redis(parse_redis_url(settings.limits.store), RedisOptions(timeout=settings.sessions.timeout))
+        self._closing.push_async_callback(redis.aclose)
+        store = RedisLimits(redis, timeout=settings.sessions.timeout)
+        try:
+            await store.check()
+        except StoreUnavailableError:
+            # Away is not unfit: limited rules answer 503 until it is back, everything else goes on.
+            _log.warning(Event.LIMIT_STORE_AWAY)
+        return store
 
     def _is_audited(self, rule: str) -> bool:
         return self._generation is not None and rule in self._generation.audited

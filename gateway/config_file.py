@@ -241,11 +241,11 @@ def _check_workers(settings: Settings, reading: Reading) -> None:
         reading.note(
             "workers", what, Phrase("write `auto`, or a number from 1", "`auto` か、1以上の数を書いてください")
         )
-    elif settings.workers != "1" and settings.sessions.store == "memory":
+    elif settings.workers != "1" and "memory" in (settings.sessions.store, settings.limits.store):
         what = Phrase(
-            "several workers cannot share sessions in memory", "メモリ上のセッションは複数のワーカーで共有できません"
+            "several workers cannot share what is in memory", "メモリ上のデータは複数のワーカーで共有できません"
         )
-        reading.note("workers", what, Phrase("write `workers: 1`, or keep sessions in Redis"))
+        reading.note("workers", what, Phrase("write `workers: 1`, or use Redis"))
 
 
 def _check_emulator(settings: Settings, reading: Reading) -> None:

@@ -73,6 +73,12 @@ class Configuration:
         return self.settings.switches or self.path.parent / "switches.json"
 
     @property
+    def access_log(self) -> str | None:
+        """Where access lines go: `stderr`, a path that starts from the file's folder, or `None`."""
+        wanted = self.settings.access_log
+        return wanted if wanted in (None, "stderr") else str(self.path.parent / wanted)
+
+    @property
     def policy_files(self) -> frozenset[Path]:
         """Every file that any policy was read from, lists and `use` included."""
         return frozenset(source for policy in self.policies.values() for source in policy.sources)
@@ -327,7 +333,11 @@ class _Reader:
         sessions = self._settings.sessions
         stores: tuple[tuple[str, str | None, RedisOptions], ...] = (
             ("sessions.store", None if sessions.store == "memory" else sessions.store, RedisOptions(ca=sessions.ca)),
-            ("limits.store", self._settings.limits.store, RedisOptions()),
+            (
+                "limits.store",
+                None if self._settings.limits.store == "memory" else self._settings.limits.store,
+                RedisOptions(),
+            ),
         )
         for at, url, options in stores:
             if url is None:

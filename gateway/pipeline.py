@@ -22,7 +22,9 @@ from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
 from gateway.listen.navigation import Navigation, navigation
 from gateway.policy.decide import FittingRule, no_rule_fits
+from gateway.policy.limits import LimitUse, limit_use, over
 from gateway.policy.policy import Challenge, Deny, Permit
+from gateway.portal.kept_form import keepable
 from gateway.portal.visit import (
     FormNotSentPage,
     OwnPage,
@@ -88,7 +90,17 @@ class NeedSession(msgspec.Struct, frozen=True):
     ticket: Ticket
 
 
-Step = Forward | AskPortal | Answer | NeedSession
+class NeedReservation(msgspec.Struct, frozen=True):
+    """One entry of a limit must be taken first; what comes then is decided already."""
+
+    use: LimitUse
+    taken: Forward
+    none_left: AskPortal | Answer
+    unavailable: AskPortal | Answer
+    """Where the store of limits cannot be asked: not a pass, since nobody would count it."""
+
+
+Step = Forward | AskPortal | Answer | NeedSession | NeedReservation
 
 
 class _Ready(msgspec.Struct, frozen=True):
@@ -161,7 +173,16 @@ def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, ta
     if inbound.websocket and not _same_origin(inbound, route):
         return forbidden_origin(ready.permit)
     head = outbound_head(inbound, route, ready.lines)
-    return Forward(route, ready.permit, head, signed_in=True, pseudonym=found.session.pseudonym)
+    forward = Forward(route, ready.permit, head, signed_in=True, pseudonym=found.session.pseudonym)
+    if ready.permit.limit is None:
+        return forward
+    # The verdict may be kept; the reservation is each request's own.
+    return NeedReservation(
+        limit_use(ready.permit.rule, ready.permit.limit, found.session.identity, now),
+        forward,
+        refusal(route, inbound, known, over(ready.permit)),
+        store_unavailable(route, inbound, known),
+    )
 
 
 def challenge(route: Route, inbound: Inbound, known: SessionState, verdict: Challenge) -> AskPortal | Answer:
@@ -170,7 +191,8 @@ def challenge(route: Route, inbound: Inbound, known: SessionState, verdict: Chal
         case Navigation.PAGE:
             return AskPortal(Visit(route, inbound, known, SignInPage(verdict)))
         case Navigation.FORM:
-            return AskPortal(Visit(route, inbound, known, FormNotSentPage(verdict)))
+            keep = verdict.keep_form and keepable(inbound, route.origin)
+            return AskPortal(Visit(route, inbound, known, FormNotSentPage(verdict, keep)))
         case Navigation.BACKGROUND:
             answer = problem(HTTPStatus.UNAUTHORIZED, "sign_in_required", cors=_cors(inbound, route))
             return msgspec.structs.replace(

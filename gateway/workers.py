@@ -87,10 +87,14 @@ def run_gateway(path: Path) -> int:
         return EXIT_USERS
     count = settings.worker_count(os.cpu_count() or 1)
     with door, desk, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if count == 1:
+        if count > 1:
+            return runner.run(Supervisor(configuration, door, desk, count).run())
+        try:
             runner.run(serve(configuration, door, desk, reread=lambda: _reread(path)))
-            return 0
-        return runner.run(Supervisor(configuration, door, desk, count).run())
+        except GatewayError as error:
+            sys.stderr.write(f"{path}: {error}\n")
+            return EXIT_USERS
+    return 0
 
 
 # --- sockets -------------------------------------------------------------------------
@@ -296,7 +300,11 @@ def work(path: Path, door: socket.socket, orders: socket.socket) -> None:
         sys.exit(EXIT_USERS)
     door.settimeout(0)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_obey(configuration, door, orders))
+        try:
+            runner.run(_obey(configuration, door, orders))
+        except GatewayError as error:
+            sys.stderr.write(f"{path}: {error}\n")
+            sys.exit(EXIT_USERS)
 
 
 async def _obey(configuration: Configuration, door: socket.socket, orders: socket.socket) -> None:

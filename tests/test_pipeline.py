@@ -2,8 +2,8 @@
 
 import json
 
-from gateway.pipeline import Answer, AskPortal, Forward, NeedSession, step
-from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit, Reason, ReasonKind, RuleId
+from gateway.pipeline import Answer, AskPortal, Forward, NeedReservation, NeedSession, step
+from gateway.policy.policy import Challenge, ChallengeReason, Deny, Limit, Once, Permit, Reason, ReasonKind, RuleId
 from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, NoTicket, SessionState, Unavailable, Unread
@@ -184,3 +184,22 @@ def test_a_script_of_an_allowed_origin_can_read_its_401() -> None:
     assert (b"Access-Control-Allow-Origin", b"https://spa.gw.test") in allowed.headers
     assert isinstance(other, Answer)
     assert not any(name == b"Access-Control-Allow-Origin" for name, _ in other.headers)
+
+
+def test_a_limited_permit_asks_for_an_entry_each_time() -> None:
+    """The verdict may be kept, the entry never: each request takes its own."""
+    limit = Limit("draw", Once.EVER, frozenset({303}))
+    rule = FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity(), limit=limit))
+    routes, found = table(rule), Found(session())
+
+    first = step(inbound("/enter", SCRIPT, method="POST"), found, NOON, routes)
+    second = step(inbound("/enter", SCRIPT, method="POST"), found, NOON, routes)
+
+    assert rule.asked == 1
+    for result in (first, second):
+        assert isinstance(result, NeedReservation)
+        assert result.use.limit == "draw"
+        assert isinstance(result.none_left, Answer)
+        assert (result.none_left.status, result.none_left.reason) == (403, "limit_reached")
+        assert isinstance(result.unavailable, Answer)
+        assert result.unavailable.status == 503

@@ -17,7 +17,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from gateway.config import SessionSettings
+from gateway.identity import Identity
 from gateway.login.jwcrypto_keys import new_key
+from gateway.session.redis_sessions import open_sessions
+from gateway.session.seal import Secrets
+from gateway.session.session import Session
+from gateway.session.ticket import new_ticket
 from tests.conftest import free_port
 
 HOST = "app.localhost"
@@ -65,8 +71,17 @@ def application() -> Iterator[int]:
 class GatewayProcess:
     """`sekisho run` on free ports, with its settings in a folder of the test's."""
 
-    def __init__(self, folder: Path, upstream: int, store: str, workers: int = 1, policy: str = OPEN_POLICY) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        upstream: int,
+        store: str,
+        workers: int = 1,
+        policy: str = OPEN_POLICY,
+        more: str = "",
+    ) -> None:
         self.folder = folder
+        self.store = store
         self.port, self.management = free_port(), free_port()
         self.settings = folder / "gateway.yaml"
         (folder / "policy.yaml").write_text(policy, encoding="utf-8")
@@ -92,7 +107,7 @@ apps:
     upstream: http://127.0.0.1:{upstream}
     policy: policy.yaml
 access_log: access.log
-""",
+{more}""",
             encoding="utf-8",
         )
         self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -144,6 +159,20 @@ access_log: access.log
         except urllib.error.HTTPError as refused:
             with refused:
                 return refused.code, refused.read()
+
+    async def sign_in(self, identity: Identity) -> str:
+        """Keep a session as a sign-in does, and return the cookie that opens it."""
+        secret = Secrets.parse((self.folder / "secret").read_text())
+        settings = SessionSettings(store=self.store)
+        sessions = await open_sessions(settings, secret, clock=time.time, random=secrets.token_bytes, background=False)
+        try:
+            ticket = new_ticket(secrets.token_bytes(32))
+            now = time.time()
+            pseudonym = secret.pseudonym(identity.client_id, identity.subject)
+            assert await sessions.store.create(ticket, Session(identity, now, now + 3600, pseudonym))
+        finally:
+            await sessions.close()
+        return f"sekisho={ticket}"
 
     def ask_management(self, path: str) -> tuple[int, str]:
         """Ask the management listener."""
