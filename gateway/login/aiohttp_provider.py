@@ -319,7 +319,9 @@ class AiohttpProvider:
 
     def _way(self, url: str) -> _Way:
         """Return how any call goes: through the proxy where there is one, and following no redirect."""
-        way = _Way(allow_redirects=False, proxy=self._settings.via, headers={"Accept": "application/json"})
+        # Uncompressed: what is small on the wire could be any size behind it.
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        way = _Way(allow_redirects=False, proxy=self._settings.via, headers=headers)
         if self._settings.via is not None and self._via_credentials is not None:
             credentials = {"Proxy-Authorization": aiohttp.encode_basic_auth(*self._via_credentials)}
             # Through a tunnel the provider would read the request's own headers; without one the proxy does.
@@ -416,6 +418,7 @@ class AiohttpProvider:
                 connector=aiohttp.TCPConnector(ssl=verification, limit=64),
                 timeout=aiohttp.ClientTimeout(total=self._settings.timeout),
                 trust_env=False,
+                auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 max_line_size=16 * 1024,
                 max_field_size=16 * 1024,

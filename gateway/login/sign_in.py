@@ -167,9 +167,7 @@ class SignIn(Protocol):
     raises `StoreUnavailableError`, rather than say that a session has ended.
     """
 
-    async def begin(
-        self, visit: Visit, challenge: Challenge, return_to: str | None, form: str = ""
-    ) -> BeginOutcome:
+    async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None, form: str = "") -> BeginOutcome:
         """Open a pending login and say where the browser must go. `form` waits with it, sealed, and comes back once.
 
         `return_to` is what the browser sent (`rd`, or a hidden field), unchecked; None means the visit's own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -250,6 +251,20 @@ async def test_an_error_quotes_neither_code_nor_token(house: House) -> None:
 
     assert "the-code" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+async def test_a_compressed_answer_is_not_unpacked(house: House) -> None:
+    """A few bytes on the wire could be any size behind it; we ask for none, and take none."""
+
+    def bomb(name: str) -> web.StreamResponse | None:
+        packed = gzip.compress(b" " * 50_000_000)
+        headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+        return web.Response(body=packed, headers=headers) if name == "discovery" else None
+
+    house.stand_in.spoil.answer = bomb
+
+    with pytest.raises(ProviderUnavailableError, match="no JSON"):
+        await house.provider.metadata()
 
 
 async def test_a_refused_access_token_is_a_refusal(house: House) -> None:

@@ -178,6 +178,24 @@ async def test_the_providers_own_trouble_is_not_the_cards(house: House, code: st
     assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a", code)
 
 
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [
+        ("access_denied", LoginFailure.CANCELLED),
+        ("server_error", LoginFailure.PROVIDER_DOWN),
+        ("temporarily_unavailable", LoginFailure.PROVIDER_DOWN),
+        ("invalid_scope", LoginFailure.REFUSED),
+        ("unmet_authentication_requirements", LoginFailure.REFUSED),
+    ],
+)
+async def test_each_error_code_has_its_outcome(house: House, code: str, failure: LoginFailure) -> None:
+    """And no code is redeemed."""
+    state = parse_qs(urlsplit(await house.begin(back="/a")).query)["state"][0]
+
+    assert await house.finish(f"error={code}&state={state}&code=c1".encode()) == Failed(failure, "/a", code)
+    assert "token" not in house.stand_in.calls
+
+
 async def test_an_unknown_error_code_is_made_safe(house: House) -> None:
     """Only the characters OAuth codes are made of get through."""
     state = parse_qs(urlsplit(await house.begin(back="/a")).query)["state"][0]
