@@ -109,14 +109,17 @@ def trailer_lines(trailers: tuple[tuple[bytes, bytes], ...], settings: HeaderSet
 def portal_head(visit: Visit, token: str) -> bytes:
     """Return the head that asks the portal for a page, in the same form as `outbound_head`.
 
-    What is not one of the portal's own URLs is asked for as a GET of `/` without a body, and without the browser's
-    cookies: the visit behind `token` says what it is about. Nothing the client called `Sekisho-…` gets here.
+    What is not one of the portal's own URLs is asked for as a GET of `/` without a body (a POST, where a form is
+    to be kept), and without the browser's cookies: the visit behind `token` says what it is about. Nothing the
+    client called `Sekisho-…` gets here.
     """
     inbound = visit.inbound
     own = isinstance(visit.purpose, OwnPage)
     heard = _OWN_PAGE_HEARS if own else _PORTAL_HEARS
     lines = [
-        b"%b %b HTTP/1.1" % (inbound.method.encode(), inbound.target.raw) if own else b"GET / HTTP/1.1",
+        b"%b %b HTTP/1.1" % (inbound.method.encode(), inbound.target.raw)
+        if own
+        else (b"POST / HTTP/1.1" if visit.brings_body else b"GET / HTTP/1.1"),
         b"Host: " + inbound.host.encode(),
     ]
     for name, value in inbound.headers:

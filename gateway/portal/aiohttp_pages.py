@@ -71,19 +71,24 @@ class Pages:
         """
         response = web.Response(text=self.render(page), status=page.status, content_type="text/html", charset="utf-8")
         response.headers["Content-Language"] = page.language.value
-        response.headers["Content-Security-Policy"] = content_security_policy(form_origins)
+        response.headers["Content-Security-Policy"] = content_security_policy(
+            None if page.leads_anywhere else form_origins
+        )
         if page.retry_after is not None:
             response.headers["Retry-After"] = str(page.retry_after)
         return response
 
 
-def content_security_policy(form_origins: Iterable[str]) -> str:
-    """Return the policy of our pages (CSP Level 3): our sheet, our picture, our forms, and nothing else."""
+def content_security_policy(form_origins: Iterable[str] | None) -> str:
+    """Return the policy of our pages (CSP Level 3): our sheet, our picture, our forms, and nothing else.
+
+    Without `form_origins` the page's form may lead anywhere; there is none on it but ours.
+    """
+    policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    if form_origins is None:
+        return policy
     allowed = " ".join(("'self'", *form_origins))
-    return (
-        "default-src 'none'; style-src 'self'; img-src 'self'; "
-        f"form-action {allowed}; base-uri 'none'; frame-ancestors 'none'"
-    )
+    return f"{policy}; form-action {allowed}"
 
 
 def _asset(name: str, type_: str) -> Asset:

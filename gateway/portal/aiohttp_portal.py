@@ -46,6 +46,7 @@ from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages
 from gateway.portal.asked import Onward, Start, next_start, person_of, start_for
 from gateway.portal.cookies import expire_application_cookies, expire_cookie, set_cookie
 from gateway.portal.in_app import in_app_browser
+from gateway.portal.kept_form import LARGEST_KEPT, read_form
 from gateway.portal.pages import Page
 from gateway.portal.same_site import Sender, sender
 from gateway.portal.visit import (
@@ -65,8 +66,14 @@ from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, SessionState, Unavailable, Unread
 from gateway.session.ticket import Ticket, find_ticket
 
-LARGEST_FORM = 64 * 1024
-"""Bytes of a form sent to us. Ours have three short fields; a logout token has a few KiB."""
+LARGEST_FORM = 3 * LARGEST_KEPT + 16 * 1024
+"""Bytes of a form sent to us. Ours have short fields, but for a kept form, encoded once more in a field of its own."""
+
+KEPT_PER_ADDRESS = 30
+"""Forms a minute that may wait on our side, from one address; a form over it is sent again by the browser."""
+
+KEPT_IN_ALL = 300
+"""Forms a minute from all addresses: at their largest, and all abandoned, they fill the store by less than 300 MiB."""
 
 STORE_RETRY_AFTER = 5
 """Seconds we ask a person to wait when the session store is away."""
@@ -171,6 +178,7 @@ class Portal:
         self._prefix = behind.prefix
         self._begins = behind.begins
         self._callbacks = behind.callbacks
+        self._forms = Rate(KEPT_PER_ADDRESS, KEPT_IN_ALL)
         self._clock = behind.clock
         self._pages = Pages(behind.prefix)
 
@@ -213,14 +221,20 @@ class Portal:
                 if challenge.needs_notice or in_app_browser(visit.inbound) is not None:
                     return self._page(visit, pages.notice(visit, start))
                 return await self._begin(visit, start, None)
-            case FormNotSentPage(challenge):
-                return self._page(visit, pages.form_not_sent(visit, start_for(visit, challenge)))
+            case FormNotSentPage(challenge, keep):
+                form = await self._to_keep(visit, request) if keep else ""
+                return self._page(visit, pages.form_not_sent(visit, start_for(visit, challenge), form))
             case RefusalPage(deny):
                 return self._page(visit, pages.refusal(visit, deny))
             case TroublePage():
                 return self._page(visit, pages.trouble(visit, visit.purpose))
             case _:
                 assert_never(visit.purpose)
+
+    async def _to_keep(self, visit: Visit, request: web.Request) -> str:
+        """Return a form's body, or nothing where it cannot be kept: then the browser sends it again by itself."""
+        body = (await request.read()).decode("latin-1")
+        return body if read_form(body, visit.route.app.headers.charset) is not None else ""
 
     async def login_page(self, request: web.Request) -> web.StreamResponse:
         """Sign in by link: `rd` is where the person wants to be afterwards."""
@@ -242,12 +256,14 @@ class Portal:
         target = self._sign_in.safe_return(visit.route, form.get("rd"))
         method = "POST" if form.get("method") == "POST" else "GET"
         shown = frozenset(form.get("shown", "").split())
+        waiting = form.get("form", "")
         if sender(visit.inbound, visit.route.origin) is Sender.FOREIGN:
-            # Another site pressed the button: the person has seen no notice.
+            # Another site pressed the button: the person has seen no notice, and has sent no form.
             shown = frozenset()
+            waiting = ""
         session = await self._session(visit)
         outcome = next_start(visit, target, method, session, self._clock(), self._table())
-        return await self._offer(visit, outcome, target, shown=shown)
+        return await self._offer(visit, outcome, target, shown=shown, waiting=waiting)
 
     async def callback(self, request: web.Request) -> web.StreamResponse:
         """Finish a sign-in: the provider sent the browser back."""
@@ -261,7 +277,12 @@ class Portal:
         match outcome:
             case SignedIn():
                 self._tell(visit, "signed_in", pseudonym=outcome.session.pseudonym, other_person=outcome.other_person)
-                response = _redirect(outcome.return_to)
+                form = read_form(outcome.form, route.app.headers.charset)
+                if form is None:
+                    response = _redirect(outcome.return_to)
+                else:
+                    # Not sent by itself: between then and now the person may have thought better of it.
+                    response = self._page(visit, pages.send_form(visit, outcome.return_to, form))
                 self._set(response, route.session_cookie, outcome.ticket, route)
                 if outcome.cookie is not None:
                     self._set(response, route.pending_cookie, outcome.cookie, route, BROWSER_COOKIE_SECONDS)
@@ -372,18 +393,32 @@ class Portal:
         return response
 
     async def _offer(
-        self, visit: Visit, outcome: Start | Onward | Deny, target: str, *, shown: frozenset[str]
+        self,
+        visit: Visit,
+        outcome: Start | Onward | Deny,
+        target: str,
+        *,
+        shown: frozenset[str],
+        waiting: str = "",
     ) -> web.StreamResponse:
-        """Begin a sign-in if what it asks was shown, else show it first; where none is needed, go where it led."""
+        """Begin a sign-in if what it asks was shown, else show it first; where none is needed, go where it led.
+
+        `waiting` is the body of a form that was not sent, as our own page carried it.
+        """
         match outcome:
             case Start() if not shown.issuperset(outcome.items):
                 return self._page(visit, pages.notice(visit, outcome))
             case Start():
+                # Kept only where the rule says so now, whatever the page that carried it believed.
+                kept = outcome.method == "POST" and outcome.challenge.keep_form and self._may_wait(visit, waiting)
+                if kept:
+                    return await self._begin(visit, outcome, target, waiting)
                 # The tab with the form is still open: the person goes back to it and sends it again.
                 back = self._prefix + END_OF_TAB if outcome.method == "POST" else target
                 return await self._begin(visit, outcome, back)
             case Onward():
-                return _redirect(target)
+                form = read_form(waiting, visit.route.app.headers.charset)
+                return _redirect(target) if form is None else self._page(visit, pages.send_form(visit, target, form))
             case Deny():
                 self._audit(visit, outcome)
                 return self._page(visit, pages.refusal(visit, outcome))
@@ -405,10 +440,16 @@ class Portal:
             pseudonym=visit.session.session.pseudonym if isinstance(visit.session, Found) else "",
         )
 
-    async def _begin(self, visit: Visit, start: Start, return_to: str | None) -> web.StreamResponse:
+    def _may_wait(self, visit: Visit, form: str) -> bool:
+        """Whether this form may wait on our side: each takes room in the store."""
+        if read_form(form, visit.route.app.headers.charset) is None:
+            return False
+        return self._forms.take(visit.inbound.client, self._clock()) is None
+
+    async def _begin(self, visit: Visit, start: Start, return_to: str | None, form: str = "") -> web.StreamResponse:
         if (wait := self._begins.take(visit.inbound.client, self._clock())) is not None:
             return await self._sign_in_failed(visit, Failed(LoginFailure.TOO_MANY, return_to, retry_after=wait))
-        outcome = await self._sign_in.begin(visit, start.challenge, return_to)
+        outcome = await self._sign_in.begin(visit, start.challenge, return_to, form)
         match outcome:
             case Begun():
                 self._tell(visit, "begun", rule=str(start.challenge.rule), reason=start.challenge.reason.value)

@@ -7,7 +7,7 @@ and `aiohttp_portal` sends.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 from gateway.identity import NOT_TOLD, Gender, Identity
@@ -16,6 +16,7 @@ from gateway.login.sign_in import Failed, LoginFailure
 from gateway.policy.policy import Deny, Reason, ReasonKind
 from gateway.portal.asked import ITEMS, Start, person_of
 from gateway.portal.in_app import in_app_browser
+from gateway.portal.kept_form import KeptForm
 from gateway.portal.language import Language, Said, preferred, said
 from gateway.portal.messages import message
 from gateway.portal.visit import Trouble, TroublePage, Visit
@@ -39,6 +40,8 @@ class Page:
     values: Mapping[str, object] = field(default_factory=dict)
     retry_after: int | None = None
     """Seconds, for the Retry-After field."""
+    leads_anywhere: bool = False
+    """Its form goes to the application, which may send the browser on to wherever it likes: a payment, say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Offer:
     items: tuple[str, ...]
     reason: str
     purpose: Said
+    form: str
+    """The body of a form that waits, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +119,22 @@ def notice(visit: Visit, start: Start) -> Page:
     return _page("notice", HTTPStatus.UNAUTHORIZED, language, "notice.title", _signing_in(visit, start, language))
 
 
-def form_not_sent(visit: Visit, start: Start) -> Page:
-    """Say that a form was not sent, and how it can be once the person has signed in."""
+def form_not_sent(visit: Visit, start: Start, form: str = "") -> Page:
+    """Say that a form was not sent, and how it can be once the person has signed in.
+
+    `form` is its body, where it is kept: then the sign-in needs no new tab.
+    """
     language = language_of(visit)
-    values = _signing_in(visit, start, language)
+    values = _signing_in(visit, start, language, form)
     return _page("form_not_sent", HTTPStatus.UNAUTHORIZED, language, "form_not_sent.title", values)
+
+
+def send_form(visit: Visit, target: str, form: KeptForm) -> Page:
+    """Offer to send a form that has waited, now that the person has signed in."""
+    language = language_of(visit)
+    values = _common(visit, visit.route, language) | {"target": target, "form": form}
+    page = _page("send_form", HTTPStatus.OK, language, "send_form.title", values)
+    return replace(page, leads_anywhere=True)
 
 
 def refusal(visit: Visit, deny: Deny, route: Route | None = None) -> Page:
@@ -217,13 +233,13 @@ def _common(visit: Visit, route: Route, language: Language) -> dict[str, object]
     }
 
 
-def _signing_in(visit: Visit, start: Start | None, language: Language) -> dict[str, object]:
+def _signing_in(visit: Visit, start: Start | None, language: Language, form: str = "") -> dict[str, object]:
     values = _common(visit, visit.route if start is None else start.route, language)
     values["in_app"] = in_app_browser(visit.inbound)
     values["start"] = None
     if start is not None:
         purpose = said(start.challenge.purpose, language)
-        values["start"] = Offer(start.target, start.method, start.items, start.challenge.reason.value, purpose)
+        values["start"] = Offer(start.target, start.method, start.items, start.challenge.reason.value, purpose, form)
     return values
 
 

@@ -45,6 +45,8 @@ class FormNotSentPage:
     """A navigating POST must sign in: say that the form was not sent (401), open the sign-in in a new tab."""
 
     challenge: Challenge
+    keep: bool = False
+    """The rule says `keep_form` and this form can be kept: its body comes along, and the sign-in needs no new tab."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,16 @@ Purpose = OwnPage | SignInPage | FormNotSentPage | RefusalPage | TroublePage
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request to the portal. Anything but `OwnPage` arrives as a GET without a body."""
+    """One request to the portal. Only what `brings_body` arrives with one."""
 
     route: Route
     inbound: Inbound
     """The browser's request, whatever the portal is asked for because of it."""
     session: SessionState
     purpose: Purpose
+
+    @property
+    def brings_body(self) -> bool:
+        """Whether the browser's body goes to the portal; else the portal is asked with a GET that has none."""
+        purpose = self.purpose
+        return isinstance(purpose, OwnPage) or (isinstance(purpose, FormNotSentPage) and purpose.keep)

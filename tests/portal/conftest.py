@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from aiohttp import ClientResponse
@@ -33,6 +33,7 @@ PURPOSE = {"ja": "施設の予約受付と使用料の区分のため", "en": "T
 NOTICED = Challenge(
     RULE, ChallengeReason.SIGN_IN, frozenset({Scope.OPENID, Scope.NAME, Scope.ADDRESS, Scope.BIRTHDATE}), PURPOSE
 )
+KEEPING = replace(NOTICED, keep_form=True)
 BARE = Challenge(RULE, ChallengeReason.SIGN_IN, frozenset({Scope.OPENID}))
 TOO_YOUNG = Deny(RULE, (Reason(ReasonKind.CONDITION_NO, "adult", {"ja": "18歳以上の方が予約できます。"}),))
 
@@ -80,12 +81,13 @@ class House:
         """Ask the portal as the byte path does: its own URLs as they are, everything else as a GET of `/`."""
         inbound: Inbound = visit.inbound
         own = isinstance(visit.purpose, OwnPage)
+        method = inbound.method if own else "POST" if visit.brings_body else "GET"
         headers = {VISIT_HEADER: self.visits.issue(visit)}
         content_type = [value.decode() for name, value in inbound.headers if name.lower() == b"content-type"]
         if content_type:
             headers["Content-Type"] = content_type[0]
         return await self.client.request(
-            inbound.method if own else "GET",
+            method,
             inbound.target.raw.decode() if own else "/",
             headers=headers,
             data=body,
@@ -151,4 +153,4 @@ def start_fixture(aiohttp_client: AiohttpClient) -> Starter:
     return start
 
 
-__all__ = ["BARE", "NOTICED", "PREFIX", "TOO_YOUNG", "House", "Starter", "TestServer", "settings"]
+__all__ = ["BARE", "KEEPING", "NOTICED", "PREFIX", "TOO_YOUNG", "House", "Starter", "TestServer", "settings"]

@@ -37,12 +37,14 @@ class FakeDesk:
     logs_out: LogoutOutcome = field(default_factory=lambda: LogoutRefused("signature"))
     store_fails: bool = False
     begun: list[tuple[Visit, Challenge, str | None]] = field(default_factory=list)
+    forms: list[str] = field(default_factory=list)
     finished: list[bytes | None] = field(default_factory=list)
     logout_bodies: list[bytes] = field(default_factory=list)
     ended: int = 0
 
-    async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None) -> BeginOutcome:
+    async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None, form: str = "") -> BeginOutcome:
         self.begun.append((visit, challenge, return_to))
+        self.forms.append(form)
         return self.begins
 
     async def finish(self, visit: Visit, query: bytes | None) -> FinishOutcome:
