@@ -277,7 +277,7 @@ def _replicates(replica: RedisServer) -> bool:
     with contextlib.closing(replica.client()) as client:
         info = client.info("replication")
     assert isinstance(info, dict)
-    return info["master_link_status"] == "up"
+    return bool(info["master_link_status"] == "up")
 
 
 def _knows_replica(group: SentinelSet) -> bool:

@@ -49,6 +49,9 @@ DEFAULT_PREFIX = "sekisho:"
 PAGE = 500
 """Keys asked for at once when all of them are walked through."""
 
+RESERVED = 4
+"""Connections that look-ups leave to everything else; the last of them is the heartbeat's."""
+
 _RESEAL = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
@@ -89,8 +92,10 @@ class RedisStore:
         self._per_subject = settings.per_subject
         self._clock = clock
         self._random = random
-        # Sentinel's and Cluster's pools do not wait for a free connection, they fail.
-        self._turn = asyncio.Semaphore(POOL)
+        # Turns, of which one connection each is sure: a flood of forged cookies may fill the look-ups' but must keep
+        # neither sign-outs nor heartbeats waiting, which have the rest.
+        self._lookups = asyncio.Semaphore(POOL - RESERVED)
+        self._others = asyncio.Semaphore(RESERVED - 1)
 
     @property
     def tracked_prefix(self) -> str:
@@ -119,6 +124,7 @@ class RedisStore:
             ("GET", self.record_key(name)),
             ("PEXPIRE", self.idle_key(name), _milliseconds(self._idle)),
             ("HGETALL", self.ended_key),
+            lookup=True,
         )
         if record is None or not silent:
             return None
@@ -146,11 +152,13 @@ class RedisStore:
     async def replace(self, old: Ticket, new: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
         """See `SessionStore`."""
         old_name, new_name = ticket_name(old), ticket_name(new)
-        before, living = await self._ask(("GET", self.record_key(old_name)), ("EXISTS", self.idle_key(old_name)))
+        before, living, ended = await self._ask(
+            ("GET", self.record_key(old_name)), ("EXISTS", self.idle_key(old_name)), ("HGETALL", self.ended_key)
+        )
         if before is None or not living:
             return False
         was = unseal(_bytes(before), old, self._secrets)
-        if was is None or self._clock() >= was.expires_at:
+        if was is None or self._clock() >= was.expires_at or was.created_at <= _ended_at(ended, was.client_id):
             return False
         # Two at once are alive for a moment, and nobody has the new one's ticket yet.
         await self._write(new_name, new, session)
@@ -227,7 +235,7 @@ class RedisStore:
 
     async def probe(self, key: str, seconds: float) -> None:
         """Write a key that lasts for that time, whatever the circuit says: a heartbeat, or a first sign of life."""
-        async with self._in_turn(probing=True):
+        async with self._watched():
             await self.redis.execute_command("SET", key, b"", "PX", _milliseconds(seconds))
 
     async def close(self) -> None:
@@ -260,10 +268,12 @@ class RedisStore:
             ]
         await self._ask(*commands)
         record = seal(session, ticket, self._secrets.first, self._random(NONCE_BYTES))
-        await self._ask(
+        _, written = await self._ask(
             ("SET", self.idle_key(name), b"1", "PX", _milliseconds(min(self._idle, left))),
             ("SET", self.record_key(name), record, "PX", _milliseconds(left), "NX"),
         )
+        if not written:
+            raise ValueError("a ticket is given out once")
 
     async def _reseal(self, name: str, ticket: Ticket, session: Session, record: bytes) -> None:
         """Let the first secret seal what an older one sealed, unless somebody was there before."""
@@ -377,31 +387,39 @@ class RedisStore:
             )
         return listed
 
-    async def _ask(self, *commands: tuple[Any, ...]) -> list[Any]:
+    async def _ask(self, *commands: tuple[Any, ...], lookup: bool = False) -> list[Any]:
         """Send commands together and return their replies; one that fails fails all.
 
         Not a transaction: whoever needs an order asks twice.
         """
-        async with self._in_turn():
-            if len(commands) == 1:
-                return [await self.redis.execute_command(*commands[0])]
-            pipeline: Any = self.redis.pipeline(transaction=False)
-            for command in commands:
-                pipeline.execute_command(*command)
-            # Not raised by the library: its words would quote the command, and with it a record.
-            replies: list[Any] = await pipeline.execute(raise_on_error=False)
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise reply
-            return replies
+        if self.circuit is not None and self.circuit.is_open:
+            raise StoreUnavailableError(StoreFault.CIRCUIT_OPEN)
+        turn = self._lookups if lookup else self._others
+        # Waiting for a turn is our own load and no failure of the store: nothing is concluded from it.
+        async with asking(self._timeout):
+            await turn.acquire()
+        try:
+            async with self._watched():
+                if len(commands) == 1:
+                    return [await self.redis.execute_command(*commands[0])]
+                pipeline: Any = self.redis.pipeline(transaction=False)
+                for command in commands:
+                    pipeline.execute_command(*command)
+                # Not raised by the library: its words would quote the command, and with it a record.
+                replies: list[Any] = await pipeline.execute(raise_on_error=False)
+                for reply in replies:
+                    if isinstance(reply, Exception):
+                        raise reply
+                return replies
+        finally:
+            turn.release()
 
     @asynccontextmanager
-    async def _in_turn(self, *, probing: bool = False) -> AsyncIterator[None]:
+    async def _watched(self) -> AsyncIterator[None]:
+        """Hold what is asked inside to its time, and conclude from how it ends whether the store is there."""
         circuit = self.circuit
-        if circuit is not None and circuit.is_open and not probing:
-            raise StoreUnavailableError(StoreFault.CIRCUIT_OPEN)
         try:
-            async with asking(self._timeout), self._turn:
+            async with asking(self._timeout):
                 yield
         except StoreUnavailableError as error:
             if circuit is not None:

@@ -7,6 +7,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -418,7 +419,7 @@ async def test_silence_ends_a_session(open_store: Opener) -> None:
     await store.create(mine, session())
 
     async with asyncio.timeout(5):
-        while await store.idle_left(ticket_name(mine)) is not None:  # noqa: ASYNC110 - Redis has no event for it
+        while await store.idle_left(ticket_name(mine)) is not None:
             await asyncio.sleep(0.005)
 
     assert await store.find(mine) is None
@@ -448,3 +449,12 @@ async def test_looking_restarts_no_clock(open_store: Opener) -> None:
 async def test_a_store_that_is_there_says_so(store: SessionStore) -> None:
     """The readiness check passes where everything is well."""
     await store.check()
+
+
+def test_the_documented_user_is_the_tested_one() -> None:
+    """The ACL line operators copy grants what the suite runs with, and not a command more."""
+    page = (Path(__file__).parents[2] / "docs" / "sessions.md").read_text()
+
+    (line,) = [line for line in page.splitlines() if line.startswith("user gateway on")]
+
+    assert line == f"user gateway on >… ~sekisho:* resetchannels -@all {ACL_COMMANDS}"

@@ -61,10 +61,9 @@ async def open_worker() -> AsyncIterator[Open]:
     opened: list[Sessions] = []
 
     async def open_it(url: str, *, secrets: Secrets = SECRETS, told: bool = True, **changes: Any) -> Sessions:
-        given = {key: changes.pop(key) for key in ("clock", "monotonic", "options", "background") if key in changes}
-        sessions = await open_sessions(
-            SessionSettings(store=url, **changes), secrets, **({"clock": time.time, "random": os.urandom} | given)
-        )
+        given: dict[str, Any] = {"clock": time.time, "random": os.urandom}
+        given |= {key: changes.pop(key) for key in ("clock", "monotonic", "options", "background") if key in changes}
+        sessions = await open_sessions(SessionSettings(store=url, **changes), secrets, **given)
         opened.append(sessions)
         if told:
             await until(lambda: sessions.status().trusted, "trust")

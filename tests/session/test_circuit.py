@@ -9,10 +9,11 @@ def test_it_opens_after_failures_in_a_row() -> None:
     circuit = Circuit()
     for _ in range(FAILURES - 1):
         circuit.failed(StoreFault.UNREACHABLE)
-    assert not circuit.is_open
+    early = circuit.is_open
 
     circuit.failed(StoreFault.TIMEOUT)
 
+    assert not early
     assert circuit.is_open
     assert circuit.opened == 1
 

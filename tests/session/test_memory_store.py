@@ -86,10 +86,11 @@ async def test_streams_are_cut_with_their_session(store: MemoryStore, clocks: Cl
     """By sign-out, and by the sweep that a clock's end needs."""
     cut: list[str] = []
     out, silent, closed = ticket(), ticket(), ticket()
-    for one, name in ((out, "out"), (silent, "silent"), (closed, "closed")):
+    for one in (out, silent, closed):
         await store.create(one, session())
-        watch = store.watch(one, lambda name=name: cut.append(name))  # type: ignore[misc]
-    watch.cancel()
+    store.watch(out, lambda: cut.append("out"))
+    store.watch(silent, lambda: cut.append("silent"))
+    store.watch(closed, lambda: cut.append("closed")).cancel()
 
     await store.delete(out)
     assert cut == ["out"]

@@ -276,7 +276,7 @@ async def test_silence_ends_it_here_too(redis_url: str, open_worker: Open) -> No
     ticket = await signed_in(worker)
     name = ticket_name(ticket)
     async with asyncio.timeout(5):
-        while await worker.store.idle_left(name) is not None:  # noqa: ASYNC110 - Redis has no event for it
+        while await worker.store.idle_left(name) is not None:
             await asyncio.sleep(0.01)
 
     state = peek(worker, ticket)
@@ -298,7 +298,7 @@ async def test_a_touch_under_way_brings_no_session_back(redis_url: str, open_wor
 
 async def test_the_read_then_delete_race(redis_url: str, open_worker: Open) -> None:
     """Sessions read at the very moment they are deleted: none stays in memory."""
-    here, there = await open_worker(redis_url), await open_worker(redis_url)
+    here, there = await open_worker(redis_url, timeout=10.0), await open_worker(redis_url, timeout=10.0)
     tickets = [new() for _ in range(300)]
     for ticket in tickets:
         await there.store.create(ticket, now_session())

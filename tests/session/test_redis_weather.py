@@ -235,7 +235,7 @@ async def test_eviction(own_redis: RedisServer, traffic: Make) -> None:
         with contextlib.closing(own_redis.client()) as client:
             client.config_set("maxmemory-policy", "allkeys-random")
             flow.trying.update(flow.tickets)
-            client.config_set("maxmemory", str(int(client.info("memory")["used_memory"]) - 200_000))  # type: ignore[index]
+            client.config_set("maxmemory", str(int(client.info("memory")["used_memory"]) - 200_000))
             await asyncio.sleep(1.0)
             client.config_set("maxmemory", "0")
             left = set(client.scan_iter(match="sekisho:t:{*"))
