@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from functools import lru_cache
 
 from gateway.identity import Birthdate
 from gateway.policy.policy import Truth
@@ -97,52 +96,25 @@ class AgeRange:
     def of(self, birthdate: Birthdate | None, today: date) -> Answer:
         """Say whether somebody is of that age today."""
         if birthdate is None:
-            return _UNKNOWN
-        return _answer(
-            self.at_least,
-            self.below,
-            self.counted_from._value_,
-            birthdate.year,
-            birthdate.month,
-            birthdate.day,
-            today.toordinal(),
-        )
-
-
-_UNKNOWN = Answer(Truth.UNKNOWN)
-
-
-@lru_cache(maxsize=4096)
-def _answer(
-    at_least: int | None,
-    below: int | None,
-    counted_from: str,
-    year: int,
-    month: int | None,
-    day: int | None,
-    today_ordinal: int,
-) -> Answer:
-    """Answer for one birthdate on one day, remembered: the hot path asks for the same few people again and again."""
-    birthdate, counting = Birthdate(year, month, day), CountedFrom(counted_from)
-    today = date.fromordinal(today_ordinal)
-    span = readings(birthdate, today)
-    if span is None:
-        return Answer(Truth.UNKNOWN, birthdate.earliest if birthdate.earliest > today else None)
-    old_enough = _yes_from(at_least, span, counting, today)
-    too_old = Answer(Truth.NO) if below is None else _yes_from(below, span, counting, today)
-    changes = [turn for turn in (old_enough.changes, too_old.changes) if turn is not None]
-    if birthdate.latest > today:
-        # Tomorrow there is one more day on which this person can have been born.
-        changes.append(today + _ONE_DAY)
-    # No reading makes both bounds unknown and the range impossible: `parse` sees to it that the
-    # range is not empty, so between its two ends lies a reading inside it.
-    if Truth.NO is old_enough.truth or Truth.YES is too_old.truth:
-        truth = Truth.NO
-    elif Truth.UNKNOWN in (old_enough.truth, too_old.truth):
-        truth = Truth.UNKNOWN
-    else:
-        truth = Truth.YES
-    return Answer(truth, min(changes, default=None))
+            return Answer(Truth.UNKNOWN)
+        span = readings(birthdate, today)
+        if span is None:
+            return Answer(Truth.UNKNOWN, birthdate.earliest if birthdate.earliest > today else None)
+        old_enough = _yes_from(self.at_least, span, self.counted_from, today)
+        too_old = Answer(Truth.NO) if self.below is None else _yes_from(self.below, span, self.counted_from, today)
+        changes = [turn for turn in (old_enough.changes, too_old.changes) if turn is not None]
+        if birthdate.latest > today:
+            # Tomorrow there is one more day on which this person can have been born.
+            changes.append(today + _ONE_DAY)
+        # No reading makes both bounds unknown and the range impossible: `parse` sees to it that the
+        # range is not empty, so between its two ends lies a reading inside it.
+        if Truth.NO is old_enough.truth or Truth.YES is too_old.truth:
+            truth = Truth.NO
+        elif Truth.UNKNOWN in (old_enough.truth, too_old.truth):
+            truth = Truth.UNKNOWN
+        else:
+            truth = Truth.YES
+        return Answer(truth, min(changes, default=None))
 
 
 def _yes_from(years: int | None, span: tuple[date, date], counted_from: CountedFrom, today: date) -> Answer:

@@ -16,9 +16,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from math import inf
 from typing import NamedTuple, assert_never
 
-from gateway.identity import Identity, Scope
+from gateway.identity import Birthdate, Identity, Scope
 from gateway.instant import Instant, tokyo_time
-from gateway.policy.age import AgeRange, BornRange
+from gateway.policy.age import AgeRange, BornRange, CountedFrom
 from gateway.policy.policy import Truth, Words
 from gateway.policy.residence import residence_of
 from gateway.policy.subject_code import subject_code
@@ -62,16 +62,25 @@ class Surroundings:
 class Circumstances:
     """One request as conditions see it."""
 
-    __slots__ = ("client", "now", "person", "surroundings", "today", "tomorrow")
+    __slots__ = ("client", "day", "now", "person", "surroundings")
 
     def __init__(self, person: Identity | None, now: Instant, client: str, surroundings: Surroundings) -> None:
-        days = int(now + _TOKYO_SECONDS) // _DAY_SECONDS
         self.person = person
         self.now = now
-        self.today = date.fromordinal(days + _EPOCH)
-        self.tomorrow: Instant = (days + 1) * _DAY_SECONDS - _TOKYO_SECONDS
+        self.day = int((now + _TOKYO_SECONDS) // _DAY_SECONDS) + _EPOCH
+        """Today in Japan, as `date.toordinal` counts: a date is made only where one is needed."""
         self.client = client
         self.surroundings = surroundings
+
+    @property
+    def today(self) -> date:
+        """The day it is in Japan."""
+        return date.fromordinal(self.day)
+
+    @property
+    def tomorrow(self) -> Instant:
+        """The moment today is over."""
+        return (self.day + 1 - _EPOCH) * _DAY_SECONDS - _TOKYO_SECONDS
 
 
 def moment_of(day: date | None) -> Instant:
@@ -90,12 +99,26 @@ class Age:
 
     def ask(self, at: Circumstances) -> Heard:
         """Say whether the person is of that age today."""
-        if at.person is None:
+        if at.person is None or at.person.birthdate is None:
             return _UNKNOWN
-        answer = self.range.of(at.person.birthdate, at.today)
-        if answer.changes is None:
-            return _FOR_EVER[answer.truth is Truth.YES] if answer.truth is not Truth.UNKNOWN else _UNKNOWN
-        return Heard(answer.truth, moment_of(answer.changes))
+        ages, born = self.range, at.person.birthdate
+        return _heard_age(ages.at_least, ages.below, ages.counted_from._value_, born.year, born.month, born.day, at.day)
+
+
+@lru_cache(maxsize=4096)
+def _heard_age(
+    at_least: int | None,
+    below: int | None,
+    counted_from: str,
+    year: int,
+    month: int | None,
+    day: int | None,
+    today: int,
+) -> Heard:
+    """Answer for one birthdate on one day, remembered: the hot path asks for the same few people again and again."""
+    ages = AgeRange(at_least, below, CountedFrom(counted_from))
+    answer = ages.of(Birthdate(year, month, day), date.fromordinal(today))
+    return Heard(answer.truth, moment_of(answer.changes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +141,13 @@ class Residence:
 
     def ask(self, at: Circumstances) -> Heard:
         """Say whether the address on the card lies in one of the places."""
-        if at.person is None:
-            return _UNKNOWN
-        truth = residence_of(at.person.address).lies_in(self.places)
-        return _FOR_EVER[truth is Truth.YES] if truth is not Truth.UNKNOWN else _UNKNOWN
+        return _UNKNOWN if at.person is None else _heard_residence(self.places, at.person.address)
+
+
+@lru_cache(maxsize=512)
+def _heard_residence(places: frozenset[str], address: str | None) -> Heard:
+    """Answer for one address, remembered as `residence_of` is."""
+    return Heard(residence_of(address).lies_in(places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +320,6 @@ Test = Age | Born | Residence | Subject | InNetwork | Dates | Switch | AnyOf | A
 _YES = Heard(Truth.YES)
 _NO = Heard(Truth.NO)
 _UNKNOWN = Heard(Truth.UNKNOWN)
-_FOR_EVER = (_NO, _YES)
-"""By whether it is a yes: made once, for the hot path."""
 
 
 @dataclass(frozen=True, slots=True)

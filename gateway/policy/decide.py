@@ -90,7 +90,7 @@ class FittingRule:
     __slots__ = (
         "_constant",
         "_disclosed",
-        "_needs",
+        "_looks_at_request",
         "_required",
         "_rule",
         "_surroundings",
@@ -107,14 +107,20 @@ class FittingRule:
         self._rule = rule
         self._surroundings = surroundings
         self._when = None if rule.when is None else conditions[rule.when].test
-        self._required = tuple(conditions[name] for name in rule.require)
+        # Bound methods and not tests: on the hot path each look-up of an attribute shows.
+        self._required = tuple((conditions[name].test.ask, conditions[name]) for name in rule.require)
         self._disclosed = tuple(
-            (name, None, conditions[name].test) if name in conditions else (name, _FACTS[Fact(name)], None)
+            (name, _required, None)
+            if name in rule.require
+            else (name, None, conditions[name].test)
+            if name in conditions
+            else (name, _FACTS[Fact(name)], None)
             for name in rule.disclose
         )
         self._tells_age = Fact.AGE in rule.disclose and Fact.AGE not in conditions
         told = [test for _, _, test in self._disclosed if test is not None]
-        self._needs: Needs = all_needs([*(condition.test for condition in self._required), *told])
+        needs: Needs = all_needs([*(condition.test for _, condition in self._required), *told])
+        self._looks_at_request = needs.request
         self.scopes: frozenset[Scope] = rule_scopes(rule, conditions)
         """All that this rule can need of the provider; empty where it asks nobody."""
         self.public: bool = rule.allow is Allow.EVERYONE
@@ -138,12 +144,13 @@ class FittingRule:
         at = Circumstances(person, now, inbound.client, self._surroundings)
         if rule.allow is Allow.NOBODY:
             return self._refuse_everybody(at)
-        until: Instant = now if self._needs.request else inf
+        until: Instant = now if self._looks_at_request else inf
         unknown: list[Condition] = []
         refused: list[Condition] = []
-        for condition in self._required:
-            truth, holds = condition.test.ask(at)
-            until = min(until, holds)
+        for ask, condition in self._required:
+            truth, holds = ask(at)
+            if holds != inf:
+                until = min(until, holds)
             if truth is Truth.NO:
                 refused.append(condition)
             elif truth is Truth.UNKNOWN:
@@ -185,7 +192,8 @@ class FittingRule:
                 value = fact(person, at)
             elif test is not None:
                 truth, holds = test.ask(at)
-                until = min(until, holds)
+                if holds != inf:
+                    until = min(until, holds)
                 value = "yes" if truth is Truth.YES else "no" if truth is Truth.NO else None
             if value is not None:
                 told.append((name, value))
@@ -257,6 +265,11 @@ def _age(person: Identity, at: Circumstances) -> str | None:
 def _signed_in_at(person: Identity, _: Circumstances) -> str:
     moment = datetime.fromtimestamp(int(person.authenticated_at), UTC)
     return moment.astimezone(TOKYO).isoformat(timespec="seconds")
+
+
+def _required(_: Identity, __: Circumstances) -> str:
+    """Tell of a condition that the rule requires: who is permitted has fulfilled it, it need not be asked again."""
+    return "yes"
 
 
 _FACTS: Mapping[Fact, Callable[[Identity, Circumstances], str | None]] = {
