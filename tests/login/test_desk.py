@@ -87,6 +87,38 @@ async def test_a_used_callback_says_expired_once_the_session_is_gone(house: Hous
     assert await house.finish(query) == Failed(LoginFailure.EXPIRED, "/a")
 
 
+async def test_a_used_callback_is_answered_for_its_own_session_only(house: House) -> None:
+    """Another person's, in the same browser, is not led where the first one went."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    await house.finish(query)
+    house.stand_in.subject = "sub-taro"
+    await house.sign_in()
+
+    assert await house.finish(query) == Failed(LoginFailure.EXPIRED, "/a")
+
+
+async def test_who_comes_second_to_a_login_redeems_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At another worker, in the moment between looking and using."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+
+    async def too_late(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(house.pending, "use", too_late)
+
+    assert await house.finish(query) == Failed(LoginFailure.EXPIRED, "/a")
+    assert "token" not in house.stand_in.calls
+
+
+async def test_a_login_begun_for_another_client_is_not_finished(house: House) -> None:
+    """The App was given a registration of its own meanwhile."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    house.browser.route = route(client_id="RP00000002")
+
+    assert await house.finish(query) == Failed(LoginFailure.INVALID, "/a", check="state")
+    assert "token" not in house.stand_in.calls
+
+
 async def test_a_callback_in_another_browser_is_no_session_and_uses_nothing_up(house: House) -> None:
     """Not even with the ticket cookie of somebody; and the right browser can still finish."""
     query = house.stand_in.authorize(await house.begin(back="/a"))
