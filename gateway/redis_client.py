@@ -230,7 +230,7 @@ def make_redis(url: RedisUrl, options: RedisOptions) -> AnyRedis:
             )
             return Redis.from_pool(pool)
         case Kind.SENTINEL:
-            sentinel = Sentinel(  # type: ignore[no-untyped-call]
+            sentinel = Sentinel(
                 list(url.hosts),
                 sentinel_kwargs={
                     "username": options.sentinel_username,
@@ -275,7 +275,7 @@ async def find_primary(redis: AnyRedis) -> tuple[str, int]:
     pool = redis.connection_pool if isinstance(redis, Redis) else None
     if not isinstance(pool, SentinelConnectionPool):
         raise TypeError("this client knows no sentinels")
-    host, port = await pool.get_master_address()  # type: ignore[no-untyped-call]
+    host, port = await pool.get_master_address()
     return str(host), int(port)
 
 

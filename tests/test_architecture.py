@@ -101,7 +101,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 """Which other steps the concepts of a step may know. Every step may know itself and the files beside the steps."""
 
-HANDS_OVER = frozenset({"gateway.listen.forward_auth", "gateway.listen.gate"})
+HANDS_OVER = frozenset({"gateway.listen.forward_auth", "gateway.listen.gate", "gateway.listen.to_https"})
 """Where the door hands a request to the rest of the house: they know the values of every later step."""
 
 SEAMS = frozenset({"gateway.observe.access_log", "gateway.observe.events", "gateway.portal.visit"})
