@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tests.conftest import program
+
 READY_SECONDS = 45.0
 
 
@@ -74,7 +76,9 @@ def read_until_ready(process: subprocess.Popen[str]) -> str:
 @contextmanager
 def started(port: int) -> Iterator[Demo]:
     """Start a demo, and end it as Ctrl-C would."""
-    command = [sys.executable, "-m", "gateway", "demo", "--port", str(port)]
+    # Should the tests be killed outright, the kernel ends it for them.
+    guard = [program("setpriv"), "--pdeathsig", "TERM", "--"]
+    command = [*guard, sys.executable, "-m", "gateway", "demo", "--port", str(port)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
