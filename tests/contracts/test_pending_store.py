@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ from gateway.session.seal import Secrets
 from tests.builders import CLIENT, NOON
 from tests.redis_server import RedisServer, cluster_redis, redis_server
 
+GUIDE = Path(__file__).parents[2] / "docs" / "sign-in.md"
 SECRETS = Secrets.parse("correct-horse-battery-staple-0123456789")
 
 
@@ -36,9 +39,10 @@ class Place:
 
     url: str
     servers: tuple[RedisServer, ...] = ()
+    password: str | None = None
 
 
-@pytest.fixture(scope="module", params=["memory", "redis", "cluster"])
+@pytest.fixture(scope="module", params=["memory", "redis", "acl", "cluster"])
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """Each deployment, started once."""
     if request.param == "memory":
@@ -46,6 +50,14 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     elif request.param == "redis":
         with redis_server() as server:
             yield Place(server.url, (server,))
+    elif request.param == "acl":
+        # What docs/sign-in.md grants, and not a command more.
+        listed = re.search(r"needs these commands on them: ([^.]*)\.", GUIDE.read_text())
+        assert listed is not None
+        commands = [f"+{name}" for name in re.findall(r"`([a-z]+)`", listed[1])]
+        rules = ("on", ">wacht", "~sekisho:l:*", "resetchannels", "-@all", *commands, "+hello", "+client|setname")
+        with redis_server("--user", "gateway", *rules, "+select") as server:
+            yield Place(f"redis://gateway@127.0.0.1:{server.port}/0", (server,), "wacht")
     else:
         with cluster_redis() as cluster:
             yield Place(cluster.url, tuple(cluster.servers))
@@ -66,7 +78,7 @@ async def open_store(place: Place) -> AsyncIterator[Opener]:
     async def open_it(**caps: Any) -> PendingStore:
         if not place.url:
             return MemoryPendingStore(**caps)
-        clients.append(make_redis(parse_redis_url(place.url), RedisOptions(timeout=5.0)))
+        clients.append(make_redis(parse_redis_url(place.url), RedisOptions(timeout=5.0, password=place.password)))
         return RedisPendingStore(clients[-1], SECRETS, random=os.urandom, timeout=5.0, **caps)
 
     yield open_it
