@@ -36,7 +36,7 @@ from gateway.listen.httptools_listener import Listener
 from gateway.listen.trust import Trust
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.asyncio_flights import Flights
-from gateway.login.desk import Client, SignInDesk, Terms
+from gateway.login.desk import Client, SignInDesk, Terms, provider_session_name
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import PendingStore
 from gateway.login.profile import issuer_of
@@ -49,7 +49,9 @@ from gateway.policy.memory_limits import MemoryLimits
 from gateway.policy.redis_limits import RedisLimits
 from gateway.policy.switches import Switch, SwitchesError, on_now
 from gateway.policy.system_switches import load_switches
+from gateway.portal.aiohttp_management import SessionControl
 from gateway.portal.aiohttp_portal import Behind, make_portal
+from gateway.portal.operators import Operators
 from gateway.portal.visits import VisitTable
 from gateway.rates import Rate
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
@@ -243,6 +245,19 @@ class Generation:
         return connect
 
 
+def session_control(sessions: Sessions, operators: Callable[[], Operators | None]) -> SessionControl | None:
+    """Return what the sessions API stands on; `None` where nobody may use it."""
+    if operators() is None:
+        return None
+    nobody = Operators(())
+    return SessionControl(
+        store=sessions.store,
+        operators=lambda: operators() or nobody,
+        pseudonyms=sessions.secrets.pseudonyms,
+        provider_session=provider_session_name,
+    )
+
+
 class Worker:
     """One process's gateway: a listener in front of the current generation."""
 
@@ -274,6 +289,7 @@ class Worker:
         secrets = self._configuration.secrets or Secrets.single(randomness.token_bytes(TICKET_BYTES))
         sessions = await open_sessions(settings.sessions, secrets, clock=time.time, random=randomness.token_bytes)
         self._closing.push_async_callback(sessions.close)
+        self._show(sessions)
         deadlines = Deadlines(asyncio.get_running_loop().time())
         observer = GatewayObserver(self.metrics, self.access_log, self._is_audited)
         pending = await self._pending(secrets)
@@ -289,6 +305,34 @@ class Worker:
         redis = make_redis(parse_redis_url(settings.store), RedisOptions(ca=settings.ca, timeout=settings.timeout))
         self._closing.push_async_callback(redis.aclose)
         return RedisPendingStore(redis, secrets, random=randomness.token_bytes, timeout=settings.timeout)
+
+    def _show(self, sessions: Sessions) -> None:
+        """Let the metrics read how sessions are."""
+        gauge, status = self.metrics.gauge, sessions.status
+        gauge(
+            "sekisho_sessions_trusted",
+            "1 while this worker is told of changes and believes its memory",
+            lambda: status().trusted,
+        )
+        gauge("sekisho_session_store_answers", "1 while the session store answers", lambda: status().store_answers)
+        gauge("sekisho_sessions_remembered", "Sessions in memory", lambda: status().remembered)
+        gauge("sekisho_streams", "Open WebSockets and event streams of sessions", lambda: status().streams)
+        gauge("sekisho_session_epochs", "Times that being told of changes began anew", lambda: status().epochs)
+        gauge(
+            "sekisho_sessions_stale_served",
+            "Requests let through on memory while the store was away",
+            lambda: status().stale,
+        )
+        gauge(
+            "sekisho_sessions_unopened",
+            "Records that did not open: a retired secret, or tampered with",
+            lambda: status().unopened,
+        )
+        gauge(
+            "sekisho_session_store_outages",
+            "Times the store was left alone because it failed",
+            lambda: status().outages,
+        )
 
     async def _limits(self) -> LimitStore | None:
         settings = self._configuration.settings
@@ -394,6 +438,10 @@ class Worker:
         if self._draining:
             raise DrainingError
         await self._shared.sessions.store.check()
+
+    def control(self) -> SessionControl | None:
+        """Return what the sessions API stands on; `None` where nobody may use it."""
+        return session_control(self._shared.sessions, lambda: self._current().configuration.operators)
 
     async def drain(self, patience: float) -> int:
         """Take no more requests, let those under way end within `patience` seconds, and return how many were cut."""

@@ -26,6 +26,7 @@ from gateway.policy.examples import run_examples
 from gateway.policy.parse import load_policy
 from gateway.policy.policy import Policy
 from gateway.policy.switches import Switch
+from gateway.portal.operators import Operators, read_operators
 from gateway.redis_client import RedisOptions, check_options, parse_redis_url
 from gateway.route.route import Route
 from gateway.route.table import Assertions, RouteTable
@@ -61,6 +62,8 @@ class Configuration:
     assertion_keys: AssertionKeys | None
     via_credentials: Mapping[str, tuple[str, str]]
     """User and password for the outbound proxy, by client_id, where there are any."""
+    operators: Operators | None = None
+    """Who may list and end sessions on the management listener; `None`: nobody, the API is not there."""
     aliases: Aliases = field(default_factory=Aliases)
     """Persons whose subject changed, and by which one applications know them."""
     places: Mapping[str, Where] = field(default_factory=dict)
@@ -164,6 +167,7 @@ def read_configuration(
     secrets = reader.secrets()
     assertion_keys = reader.assertion_keys(keys)
     via_credentials = reader.via_credentials()
+    operators = reader.operators()
     aliases = reader.aliases()
     reader.check_stores()
     if len(mistakes):
@@ -176,6 +180,7 @@ def read_configuration(
         secrets=secrets,
         assertion_keys=assertion_keys,
         via_credentials=via_credentials,
+        operators=operators,
         aliases=aliases,
         places=reading.places,
         remarks=tuple(reader.remarks),
@@ -315,6 +320,18 @@ class _Reader:
                 "assertion.keys", what, Phrase("make a set of their own: what one vouches for is not the other's")
             )
         return keys
+
+    def operators(self) -> Operators | None:
+        """Read who may use the sessions API."""
+        source = self._settings.operators
+        text = None if source is None else self._secret(source, "operators")
+        if text is None:
+            return None
+        try:
+            return read_operators(text.decode())
+        except ValueError as error:
+            self._reading.note("operators", Phrase(str(error)), Phrase("`sekisho sessions token` makes a line"))
+            return None
 
     def aliases(self) -> Aliases:
         """Read which persons are known by an older subject; a file that is not there yet has none."""

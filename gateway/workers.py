@@ -16,12 +16,13 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
+import secrets as randomness
 import signal
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -30,7 +31,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from gateway.app import Worker
+from gateway.app import Worker, session_control
 from gateway.config_file import split_address
 from gateway.configuration import Configuration, read_configuration
 from gateway.errors import GatewayError, NoWorkerError
@@ -39,6 +40,7 @@ from gateway.observe.merge import Families, merge, remembered
 from gateway.observe.prometheus_metrics import expose
 from gateway.observe.structlog_setup import set_up_logging
 from gateway.portal.aiohttp_management import make_management
+from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.yaml_files import Mistakes
 
 EXIT_OURS = 1
@@ -235,7 +237,7 @@ async def serve(
         async def metrics() -> bytes:
             return worker.metrics.exposition()
 
-        app = make_management(metrics=metrics, alive={}, ready={"worker": worker.check})
+        app = make_management(metrics=metrics, alive={}, ready={"worker": worker.check}, sessions=worker.control())
         async with _management(app, desk):
             await worker.listen(door)
             _log.info(Event.STARTED, listen=configuration.settings.listen, count=1)
@@ -442,9 +444,18 @@ class Supervisor:
         if not all(first):
             await self._end()
             return EXIT_OURS
-        app = make_management(metrics=self._metrics, alive={}, ready={"worker": self._any_is_well})
-        async with _management(app, self._desk):
-            settings = self._configuration.settings
+        settings = self._configuration.settings
+        sessions = await self._open_sessions()
+        app = make_management(
+            metrics=self._metrics,
+            alive={},
+            ready={"worker": self._any_is_well},
+            sessions=None if sessions is None else session_control(sessions, lambda: self._configuration.operators),
+        )
+        async with AsyncExitStack() as stack:
+            if sessions is not None:
+                stack.push_async_callback(sessions.close)
+            await stack.enter_async_context(_management(app, self._desk))
             _log.info(Event.STARTED, listen=settings.listen, count=self._count)
             notify("READY=1")
             self._run(self._snapshots())
@@ -457,6 +468,19 @@ class Supervisor:
             await self._end()
             _log.info(Event.STOPPED, count=0)
         return 0
+
+    async def _open_sessions(self) -> Sessions | None:
+        """Open the store for the sessions API alone: workers serve the requests."""
+        configuration = self._configuration
+        if configuration.operators is None or configuration.secrets is None:
+            return None
+        return await open_sessions(
+            configuration.settings.sessions,
+            configuration.secrets,
+            clock=time.time,
+            random=randomness.token_bytes,
+            background=False,
+        )
 
     def _run(self, duty: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(duty)

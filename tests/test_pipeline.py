@@ -200,6 +200,6 @@ def test_a_limited_permit_asks_for_an_entry_each_time() -> None:
         assert isinstance(result, NeedReservation)
         assert result.use.limit == "draw"
         assert isinstance(result.none_left, Answer)
-        assert (result.none_left.status, result.none_left.reason) == (403, "limit_reached")
+        assert (result.none_left.status, result.none_left.reason) == (403, "limit_reached:draw")
         assert isinstance(result.unavailable, Answer)
         assert result.unavailable.status == 503

@@ -1,0 +1,201 @@
+"""`sekisho sessions …`: list and end sessions, by times, client and pseudonym; never a claim, never a ticket."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import secrets as randomness
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail
+from gateway.configuration import Configuration, read_configuration
+from gateway.errors import StoreUnavailableError
+from gateway.instant import tokyo_time
+from gateway.login.desk import provider_session_name
+from gateway.observe.events import Event
+from gateway.observe.structlog_setup import set_up_logging
+from gateway.portal.operators import TOKEN_BYTES, new_token
+from gateway.session.redis_sessions import Sessions, open_sessions
+from gateway.session.redis_store import RedisStore
+from gateway.session.session import (
+    AllSessions,
+    ClientSessions,
+    Listed,
+    OneSession,
+    ProviderSessions,
+    Selector,
+    SubjectSessions,
+)
+from gateway.yaml_files import Mistakes
+
+app = typer.Typer(name="sessions", help="List and end sessions.", no_args_is_help=True)
+
+Name = Annotated[str | None, typer.Option("--session", help="One session, by its name in a listing.")]
+Client = Annotated[str | None, typer.Option("--client", help="All of a client's.")]
+Subject = Annotated[str | None, typer.Option("--subject", help="With --client: all of this person's.")]
+Sid = Annotated[str | None, typer.Option("--sid", help="With --client: all of one session at the provider.")]
+Everybody = Annotated[bool, typer.Option("--all", help="Everybody's.")]
+
+_log = structlog.get_logger()
+
+
+def _refused(reason: str) -> typer.Exit:
+    typer.echo(f"sekisho sessions: {reason}", err=True)
+    return typer.Exit(EXIT_USERS)
+
+
+@asynccontextmanager
+async def opened(config: Path) -> AsyncIterator[tuple[Configuration, Sessions]]:
+    """Yield the settings and the session store they name."""
+    mistakes = Mistakes()
+    configuration = read_configuration(config, mistakes, os.environ)
+    if configuration is None:
+        raise fail(mistakes)
+    settings = configuration.settings.sessions
+    if settings.store == "memory" or configuration.secrets is None:
+        raise _refused("sessions are in the gateway's memory (`store: memory`): only a restart ends them")
+    sessions = await open_sessions(
+        settings, configuration.secrets, clock=time.time, random=randomness.token_bytes, background=False
+    )
+    try:
+        yield configuration, sessions
+    finally:
+        await sessions.close()
+
+
+def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a command that asks the store, and say so where it does not answer."""
+    try:
+        asyncio.run(work())
+    except StoreUnavailableError as error:
+        typer.echo(f"sekisho sessions: the session store does not answer: {error}", err=True)
+        raise typer.Exit(EXIT_OURS) from None
+
+
+def _selector(
+    sessions: Sessions, name: str | None, client: str | None, subject: str | None, sid: str | None, *, everybody: bool
+) -> Selector:
+    if subject is not None or sid is not None:
+        if client is None:
+            raise _refused("--subject and --sid are a client's: say which with --client")
+        if subject is not None and sid is None and name is None and not everybody:
+            return SubjectSessions(sessions.secrets.pseudonyms(client, subject))
+        if sid is not None and subject is None and name is None and not everybody:
+            return ProviderSessions(provider_session_name(client, sid))
+    elif [name is not None, client is not None, everybody].count(True) == 1:
+        if name is not None:
+            return OneSession(name)
+        return AllSessions() if client is None else ClientSessions(client)
+    raise _refused("say whose, in one way: --session, --client (with --subject or --sid), or --all")
+
+
+def _line(listed: Listed) -> str:
+    created, ends = tokyo_time(listed.created_at), tokyo_time(listed.expires_at)
+    return "\t".join(
+        (
+            listed.name,
+            listed.client_id,
+            listed.pseudonym,
+            f"since {created:%Y-%m-%d %H:%M:%S}",
+            f"until {ends:%Y-%m-%d %H:%M:%S}",
+            f"idle in {listed.idle_left:.0f}s",
+        )
+    )
+
+
+@app.command("list")
+def list_sessions(
+    name: Name = None,
+    client: Client = None,
+    subject: Subject = None,
+    sid: Sid = None,
+    everybody: Everybody = False,
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Show sessions: name, client, pseudonym and times."""
+
+    async def work() -> None:
+        async with opened(config) as (_, sessions):
+            selector = _selector(sessions, name, client, subject, sid, everybody=everybody)
+            async for listed in sessions.store.sessions(selector):
+                typer.echo(_line(listed))
+
+    run(work)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="The session's name, as a listing shows it.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Show one session, with the secret that seals it."""
+
+    async def work() -> None:
+        async with opened(config) as (_, sessions):
+            found = [listed async for listed in sessions.store.sessions(OneSession(name))]
+            if not found:
+                raise _refused(f"there is no session `{name}`")
+            typer.echo(f"{_line(found[0])}\tsealed by {found[0].secret_id}")
+
+    run(work)
+
+
+@app.command()
+def revoke(
+    reason: Annotated[str, typer.Option("--reason", help="Why; the audit keeps it.")],
+    name: Name = None,
+    client: Client = None,
+    subject: Subject = None,
+    sid: Sid = None,
+    everybody: Everybody = False,
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """End sessions now and everywhere, with their open streams and the sign-ins under way."""
+
+    async def work() -> None:
+        async with opened(config) as (_, sessions):
+            selector = _selector(sessions, name, client, subject, sid, everybody=everybody)
+            ended = await sessions.store.revoke(selector)
+        typer.echo(f"{ended} ended")
+        set_up_logging()
+        operator = os.environ.get("SUDO_USER") or getpass.getuser()
+        _log.info(Event.SESSIONS_REVOKED, operator=operator, ended=ended, selector=type(selector).__name__, words=reason)
+
+    run(work)
+
+
+@app.command()
+def secrets(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Say how many records each secret seals: an old one may go once it seals none."""
+
+    async def work() -> None:
+        async with opened(config) as (_, sessions):
+            if not isinstance(sessions.store, RedisStore):
+                raise _refused("records are sealed in Redis alone")
+            sealed = await sessions.store.sealed_by()
+            for secret in sessions.secrets.all:
+                role = "seals" if secret is sessions.secrets.first else "opens"
+                typer.echo(f"{secret.id}\t{role}\t{sealed.pop(secret.id, 0)} records")
+            for secret_id, count in sealed.items():
+                typer.echo(f"{secret_id}\tnot in the file\t{count} records that nothing opens")
+
+    run(work)
+
+
+@app.command()
+def token(name: Annotated[str, typer.Argument(help="The person it is for.")]) -> None:
+    """Make a token for the sessions API of the management listener: shown once, kept as a hash."""
+    try:
+        made, line = new_token(name, randomness.token_bytes(TOKEN_BYTES))
+    except ValueError as error:
+        raise _refused(str(error)) from None
+    typer.echo(f"token (give it to {name}; it is not shown again): {made}")
+    typer.echo(f"line for the file that `operators` names: {line}")

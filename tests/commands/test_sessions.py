@@ -1,0 +1,131 @@
+"""`sekisho sessions …`, on a real Redis."""
+
+import asyncio
+import secrets
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli import app
+from gateway.config import SessionSettings
+from gateway.identity import Identity, Scope
+from gateway.login.jwcrypto_keys import new_key
+from gateway.portal.operators import read_operators
+from gateway.session.redis_sessions import open_sessions
+from gateway.session.seal import Secrets
+from gateway.session.session import Session
+from gateway.session.ticket import new_ticket, ticket_name
+
+CLIENT = "RP00000001"
+NAME = "髙橋　花子"
+
+
+def sekisho(folder: Path, *arguments: str) -> Result:
+    """Run `sekisho sessions`."""
+    return CliRunner().invoke(app, ["sessions", *arguments, "-c", str(folder / "gateway.yaml")])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, redis_url: str) -> Path:
+    """Settings whose sessions are in Redis."""
+    (tmp_path / "secret").write_text(secrets.token_hex(32))
+    (tmp_path / "policy.yaml").write_text("policy: p\nrules: [{name: all, allow: everyone}]\n")
+    new_key(tmp_path / "keys.jwks", "ES256")
+    (tmp_path / "gateway.yaml").write_text(
+        f"""\
+listen: 127.0.0.1:8080
+provider: {{environment: emulator, issuer: 'http://localhost:1/x', client_id: {CLIENT}, keys: {{file: keys.jwks}}}}
+sessions: {{store: '{redis_url}', secret: {{file: secret}}}}
+apps: [{{name: a, url: 'http://localhost:8080', upstream: 'http://127.0.0.1:1', policy: policy.yaml}}]
+""",
+        encoding="utf-8",
+    )
+    return tmp_path
+
+
+def sign_in(folder: Path, redis_url: str, subject: str) -> str:
+    """Keep a session of a person, and return its name."""
+
+    async def work() -> str:
+        secret = Secrets.parse((folder / "secret").read_text())
+        settings = SessionSettings(store=redis_url)
+        sessions = await open_sessions(settings, secret, clock=time.time, random=secrets.token_bytes, background=False)
+        ticket, now = new_ticket(secrets.token_bytes(32)), time.time()
+        person = Identity(CLIENT, subject, now, frozenset({Scope.OPENID, Scope.NAME}), name=NAME)
+        kept = Session(person, now, now + 3600, secret.pseudonym(CLIENT, subject))
+        assert await sessions.store.create(ticket, kept)
+        await sessions.close()
+        return ticket_name(ticket)
+
+    return asyncio.run(work())
+
+
+def test_sessions_are_listed_without_what_they_hold(folder: Path, redis_url: str) -> None:
+    """Name, client, pseudonym and times; no subject and no claim."""
+    name = sign_in(folder, redis_url, "hanako")
+
+    result = sekisho(folder, "list", "--all")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"{name}\t{CLIENT}\t")
+    assert "hanako" not in result.output
+    assert NAME not in result.output
+    assert "sealed by " in sekisho(folder, "show", name).stdout
+
+
+def test_a_persons_sessions_end_and_nobody_elses(folder: Path, redis_url: str) -> None:
+    """All of hers, by subject; the audit says who did it, and why."""
+    first, second = sign_in(folder, redis_url, "hanako"), sign_in(folder, redis_url, "hanako")
+    taro = sign_in(folder, redis_url, "taro")
+
+    result = sekisho(folder, "revoke", "--client", CLIENT, "--subject", "hanako", "--reason", "lost phone")
+    left = sekisho(folder, "list", "--all").stdout
+
+    assert result.stdout == "2 ended\n"
+    assert '"event":"sessions_revoked"' in result.stderr
+    assert "lost phone" in result.stderr
+    assert taro in left
+    assert first not in left
+    assert second not in left
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--all", "--client", CLIENT),
+        ("--subject", "hanako"),
+        ("--client", CLIENT, "--subject", "a", "--sid", "b"),
+    ],
+)
+def test_whose_must_be_said_in_one_way(folder: Path, redis_url: str, arguments: tuple[str, ...]) -> None:
+    """Nobody's session ends by a slip of the hand."""
+    sign_in(folder, redis_url, "hanako")
+
+    result = sekisho(folder, "revoke", "--reason", "r", *arguments)
+
+    assert result.exit_code == 2
+    assert sekisho(folder, "list", "--all").stdout
+
+
+def test_a_secret_may_go_once_it_seals_nothing(folder: Path, redis_url: str) -> None:
+    """The old one still counts its records after a new one took its place."""
+    sign_in(folder, redis_url, "hanako")
+    old = (folder / "secret").read_text()
+    (folder / "secret").write_text(f"{secrets.token_hex(32)}\n{old}\n")
+
+    lines = sekisho(folder, "secrets").stdout.splitlines()
+
+    assert [line.split("\t")[1:] for line in lines] == [["seals", "0 records"], ["opens", "1 records"]]
+
+
+def test_a_token_is_shown_once_and_kept_as_a_hash() -> None:
+    """The line is one the file can hold, and knows the token again."""
+    shown, line = (
+        text.partition(": ")[2] for text in CliRunner().invoke(app, ["sessions", "token", "hanako"]).stdout.splitlines()
+    )
+
+    assert read_operators(line).who(shown) == "hanako"
+    assert shown not in line
