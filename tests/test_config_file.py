@@ -84,10 +84,14 @@ def test_five_mistakes_are_five_messages(tmp_path: Path) -> None:
         "gateway.yaml:12:9: `30min` is no length of time, write `30s`, `15m` or `8h`",
         "gateway.yaml:19:5: unknown key `operater`, did you mean `operator`?",
         "gateway.yaml:21:11: `Wallet` cannot name an App, use a-z, 0-9 and `-`, a letter first",
-        "gateway.yaml:22:10: `http://wallet.example` would carry people's facts over plain HTTP, "
-        "a public origin begins with `https://`; `http://` is for loopback",
-        "gateway.yaml:22:10: `http://wallet.example` is not on this machine, "
-        "the emulator is for loopback only (`*.localhost` counts)",
+        (
+            "gateway.yaml:22:10: `http://wallet.example` would carry people's facts over plain HTTP, "
+            "a public origin begins with `https://`; `http://` is for loopback"
+        ),
+        (
+            "gateway.yaml:22:10: `http://wallet.example` is not on this machine, "
+            "the emulator is for loopback only (`*.localhost` counts)"
+        ),
     ]
 
 
@@ -118,9 +122,11 @@ def test_five_mistakes_are_five_messages(tmp_path: Path) -> None:
         ("client_id: RP00000001", "client_id: RP00000001\n  clock_skew: 10m", "a clock skew of 600 s"),
         (
             "policy: {file: policies/currency.yaml, candidate: policies/next.yaml}",
-            "policy: policies/currency.yaml\n    client: {environment: emulator, issuer: 'http://localhost:9000/x', "
-            "client_id: RP2, keys: {file: k}}\n  - {name: third, url: 'http://wallet.localhost:8080/third', "
-            "upstream: 'http://127.0.0.1:1', policy: p.yaml}",
+            (
+                "policy: policies/currency.yaml\n    client: {environment: emulator, issuer: 'http://localhost:9000/x', "
+                "client_id: RP2, keys: {file: k}}\n  - {name: third, url: 'http://wallet.localhost:8080/third', "
+                "upstream: 'http://127.0.0.1:1', policy: p.yaml}"
+            ),
             "`third` and `wallet` share an origin but not a client",
         ),
     ],

@@ -24,7 +24,8 @@ rules:
   - name: enter
     match: {path: /enter, method: POST}
     allow: signed_in
-    limit: {name: draw, once: ever, counted_when: {status: 303, location: /entered}, if_over: {ja: すでに応募されています。}}
+    limit: {name: draw, once: ever, counted_when: {status: 303, location: /entered},
+            if_over: {ja: すでに応募されています。}}
     disclose: [subject]
   - name: the rest
     allow: signed_in
