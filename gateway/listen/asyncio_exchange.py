@@ -590,8 +590,15 @@ class Exchange:
             lines = self._gate.portal_answer(head.headers)
         else:
             self._answered = self._gate.stopwatch()
-            headers = head.headers if self._rewrite is None else self._rewrite.answer(head.headers)
-            lines = self._gate.app_answer(headers, app, signed_in=self._signed_in)
+            ready = head.ready
+            known = None if ready is None else ready.get((app, self._signed_in))
+            if known is not None:
+                lines = known
+            else:
+                headers = head.headers if self._rewrite is None else self._rewrite.answer(head.headers)
+                lines = self._gate.app_answer(headers, app, signed_in=self._signed_in)
+                if ready is not None:
+                    ready[app, self._signed_in] = lines
         if b"Date: " not in lines and b"\r\ndate: " not in b"\r\n" + lines.lower():
             lines += client.date_line()
         if self._gate.hsts and b"\r\nstrict-transport-security:" not in b"\r\n" + lines.lower():

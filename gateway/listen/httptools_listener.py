@@ -53,6 +53,9 @@ _PROBLEM_LINES = (
     b"Content-Type: application/problem+json\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 )
 
+_LONGEST_KNOWN = 2048
+"""Bytes of a header section worth keeping for the next request of the same connection."""
+
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -80,6 +83,7 @@ class ClientConnection(asyncio.Protocol):
         "_buffer",
         "_deadlines",
         "_exchange",
+        "_fields",
         "_gate",
         "_headers",
         "_lingered",
@@ -89,6 +93,7 @@ class ClientConnection(asyncio.Protocol):
         "_pumping",
         "_reading_paused",
         "_scheme",
+        "_section",
         "_stay",
         "_transport",
         "congested",
@@ -105,6 +110,9 @@ class ClientConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
+        self._section = b""
+        """The last header section that asked for nothing but an answer, and its fields."""
+        self._fields: tuple[tuple[bytes, bytes], ...] = ()
         self._exchange: Exchange | None = None
         self._at: int = _HEAD
         self._buffer = b""
@@ -295,30 +303,38 @@ class ClientConnection(asyncio.Protocol):
         return True
 
     def _accept(self, head: bytes, request_line: bytes) -> None:
-        self._headers = []
-        try:
-            self._parser.feed_data(head)
-        except httptools.HttpParserUpgrade:
-            # The parser believes that what follows is no HTTP. That is for `inbound` to say.
-            self._parser = httptools.HttpRequestParser(self)
-        except httptools.HttpParserError:
-            self._refuse(_fault(request_line))
-            return
-        headers = self._headers
-        if b" \r\n" in head or b"\t\r\n" in head:
-            # llhttp leaves white space behind a value on it (RFC 9110 section 5.5 does not).
-            headers = [(name, value.rstrip(b" \t")) for name, value in headers]
+        section = head[len(request_line) :]
+        if section == self._section:
+            # The same fields as in the last request: llhttp would say the same. It would say something of the
+            # request line, too, but nothing that `HeadReader.read` does not.
+            headers = self._fields
+        else:
+            self._headers = []
+            try:
+                self._parser.feed_data(head)
+            except httptools.HttpParserUpgrade:
+                # The parser believes that what follows is no HTTP. That is for `inbound` to say.
+                self._parser = httptools.HttpRequestParser(self)
+            except httptools.HttpParserError:
+                self._refuse(_fault(request_line))
+                return
+            if b" \r\n" in head or b"\t\r\n" in head:
+                # llhttp leaves white space behind a value on it (RFC 9110 section 5.5 does not).
+                self._headers = [(name, value.rstrip(b" \t")) for name, value in self._headers]
+            headers = tuple(self._headers)
         listener = self._listener
         gate = self._gate = listener.gate
         table = gate.table()
         arrival = listener.heads.read(
-            request_line, tuple(headers), self._peer, self._scheme, listener.request_id(), table.paths_of
+            request_line, headers, self._peer, self._scheme, listener.request_id(), table.paths_of
         )
         if isinstance(arrival, Arrival):
             self._at = _BUSY
             self.deadline = 0.0
             exchange = self._exchange = Exchange(self, gate, arrival, table)
-            if not exchange.upload_done:
+            if exchange.upload_done and arrival.keep_alive and len(section) <= _LONGEST_KNOWN:
+                self._section, self._fields = section, headers
+            elif not exchange.upload_done:
                 # The head's parser never sees the body and would wait for it.
                 self._parser = httptools.HttpRequestParser(self)
                 listener.deadlines.arm(self, gate.limits.stream_idle)

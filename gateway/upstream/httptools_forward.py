@@ -19,6 +19,7 @@ from typing import Any, cast
 
 import httptools
 import structlog
+from msgspec.structs import replace
 
 from gateway.config import HealthSettings, Limits, UpstreamSettings
 from gateway.errors import (
@@ -70,6 +71,12 @@ _IDLE, _HEAD, _COUNTED, _CHUNKED, _CLOSE, _TUNNEL, _CLOSED = (at.value for at in
 _VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
 
 _DEFAULTS = UpstreamSettings()
+
+_KNOWN = 64
+"""Heads remembered of one upstream: those of the second, as most have a `Date`."""
+
+_LONGEST_KNOWN = 1024
+"""Bytes of a head worth remembering."""
 
 _END_OF_OLD_HEAD = re.compile(rb"\n\r?\n")
 _OLD_LINE_END = re.compile(rb"\r?\n")
@@ -382,6 +389,13 @@ class UpstreamConnection(asyncio.Protocol):
             data = tolerated_head(data, self._home.tolerate)
         # Fed only when whole: what is fed in pieces, llhttp's binding joins in quadratic time.
         end = data.find(b"\r\n\r\n") + 4
+        known = self._home.known.get(data[:end])
+        if known is not None and len(data) - end == known.length and not self._is_head:
+            # In a rush the same page is answered again and again: the same bytes, the same head.
+            self._keep_alive = True
+            self._finish()
+            receiver.answer_begins(known, data[end:], complete=True)
+            return
         start = 0
         if data[8:10] == b" 1":
             start, end = _behind_interim_answers(data)
@@ -411,9 +425,9 @@ class UpstreamConnection(asyncio.Protocol):
         if data[start : start + 8] not in _VERSIONS:
             self._fail(UpstreamProtocolError("the answer's version is not HTTP/1.1"))
             return
-        self._begin_answer(receiver)
+        self._begin_answer(receiver, data[start:end])
 
-    def _begin_answer(self, receiver: Receiver) -> None:
+    def _begin_answer(self, receiver: Receiver, raw: bytes) -> None:
         status = self._status
         headers = tuple(self._fields[: self._head_fields])
         length: int | None = None
@@ -456,6 +470,8 @@ class UpstreamConnection(asyncio.Protocol):
         head = AnswerHead(status, headers, framing, length)
         if self._complete:
             if self._all_fields == self._head_fields:
+                if self._keep_alive and framing is AnswerFraming.COUNTED and not self._excess:
+                    self._home.remember(raw, head)
                 self._finish()
                 receiver.answer_begins(head, body, complete=True)
                 return
@@ -577,6 +593,7 @@ class Endpoint:
         "deadlines",
         "idle",
         "idle_time",
+        "known",
         "limits",
         "open",
         "tolerate",
@@ -600,6 +617,8 @@ class Endpoint:
         self.open: set[UpstreamConnection] = set()
         self.breaker = Breaker(options)
         self.tolerate = options.tolerate
+        self.known: dict[bytes, AnswerHead] = {}
+        """Heads of counted answers on connections that stay, by their bytes."""
         self.active = 0
         self.turn = 0.0
         self._owner: Upstreams | None = None
@@ -607,6 +626,14 @@ class Endpoint:
     def belongs_to(self, owner: Upstreams) -> None:
         """Tell `owner` of each request that is over."""
         self._owner = owner
+
+    def remember(self, raw: bytes, head: AnswerHead) -> None:
+        """Keep what a head means, where the next one may be the same: not where it is made for one person."""
+        if len(raw) > _LONGEST_KNOWN or b"\r\nset-cookie:" in raw.lower():
+            return
+        if len(self.known) >= _KNOWN:
+            self.known.clear()
+        self.known[raw] = replace(head, ready={})
 
     def put_back(self, connection: UpstreamConnection) -> None:
         """Keep a connection for the next request."""

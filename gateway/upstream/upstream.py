@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from gateway.errors import GatewayError
+from gateway.route.route import Route
 from gateway.upstream.prefix import PathRewrite
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -76,6 +77,8 @@ class AnswerHead(msgspec.Struct, frozen=True):
     framing: AnswerFraming
     length: int | None = None
     """What `Content-Length` says; with `NONE`, of a body that does not follow."""
+    ready: dict[tuple[Route, bool], bytes] | None = None
+    """Of a head that comes again and again: what was made of it, by route and whether a session was used."""
 
 
 class Exchanger(Protocol):

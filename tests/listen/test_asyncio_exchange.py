@@ -392,6 +392,72 @@ async def test_a_304_may_say_the_length_of_what_it_does_not_send(door: Door) -> 
     assert (await client.answer())[b"Content-Length"] == b"5"
 
 
+async def test_an_answer_known_by_its_head_has_its_own_body(door: Door) -> None:
+    """The same bytes of a head mean the same; what follows them is read each time."""
+    head = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 5\r\n\r\n"
+    await say(door, head + b"first", head + b"again", head + b"third")
+    await door.open()
+    client = await door.client()
+
+    bodies = []
+    for _ in range(3):
+        await client.send(get())
+        answer = await client.answer()
+        bodies.append(answer.body)
+        assert answer[b"X-A"] == b"1"
+
+    assert bodies == [b"first", b"again", b"third"]
+    assert door.application.connections == 1
+
+
+async def test_a_known_head_does_not_vouch_for_what_follows(door: Door) -> None:
+    """Too much behind it ends the connection; too little is waited for; HEAD has none."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+    parts = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        for answer in (b"first", b"again", b"much too much"):
+            await door.application.request(peer)
+            if answer == b"again":
+                await peer.send(head + answer[:2])
+                await parts.wait()
+                await peer.send(answer[2:])
+            else:
+                await peer.send(head + answer)
+        await peer.to_end()
+
+    door.application.script = script
+    await door.open()
+    client = await door.client()
+
+    await client.send(get())
+    first = await client.answer()
+    await client.send(get())
+    await client.head()
+    parts.set()
+    second = await client.exactly(5)
+    await client.send(get())
+    third = await client.answer()
+    await client.send(b"HEAD / HTTP/1.1\r\n" + HOST + b"\r\n")
+    fourth = await client.answer("HEAD")
+
+    assert (first.body, second, third.body) == (b"first", b"again", b"much ")
+    assert (fourth.status, fourth[b"Content-Length"]) == (200, b"5")
+    assert door.application.connections == 2
+
+
+async def test_a_head_with_a_cookie_is_not_kept(door: Door) -> None:
+    """It is made for one person."""
+    await say(door, b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\nok", OK)
+    await door.open()
+
+    await door.ask(get())
+    kept_of_cookie = len(door.upstreams.endpoints[0].known)
+    await door.ask(get())
+
+    assert (kept_of_cookie, len(door.upstreams.endpoints[0].known)) == (0, 1)
+
+
 async def test_a_chunked_answer_is_chunked_anew(door: Door) -> None:
     """Extensions are dropped; harmless trailers stay."""
     await say(

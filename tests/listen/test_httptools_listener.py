@@ -251,6 +251,61 @@ async def test_a_head_that_two_servers_could_read_differently_is_refused(door: D
     assert [(line.status, line.path, line.verdict) for line in lines] == [(status, "", "error")]
 
 
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"GET  / HTTP/1.1", 400),
+        (b"GET / HTTP/1.1 HTTP/1.1", 400),
+        (b"GET /\t HTTP/1.1", 400),
+        (b"GET /\x00 HTTP/1.1", 400),
+        (b"GET /\r HTTP/1.1", 400),
+        (b"GET /\n HTTP/1.1", 400),
+        (b"GET /\xe3 HTTP/1.1", 400),
+        (b"GET /a#b HTTP/1.1", 400),
+        (b"GET /?a#b HTTP/1.1", 400),
+        (b"GET /?a\x7f HTTP/1.1", 400),
+        (b"GET * HTTP/1.1", 400),
+        (b"GET app.gw.test:80 HTTP/1.1", 400),
+        (b"GET http://evil.example/ HTTP/1.1", 400),
+        (b"GET http://app.gw.test@evil.example/ HTTP/1.1", 400),
+        (b"GET / HTTP/2.0", 505),
+        (b"GET / HTTP/1.2", 505),
+        (b"GET / ICE/1.0", 400),
+        (b"GET / http/1.1", 400),
+        (b"get / HTTP/1.1", 501),
+        (b"PROPFIND / HTTP/1.1", 501),
+        (b"CONNECT app.gw.test:80 HTTP/1.1", 405),
+    ],
+)
+async def test_a_known_header_section_does_not_vouch_for_a_request_line(door: Door, line: bytes, status: int) -> None:
+    """The same fields as in the last request are not parsed again; the line before them is judged all the same."""
+    await door.open()
+    client = await door.client()
+    await client.send(get())
+    await client.answer()
+    _, _, section = get().partition(b"\r\n")
+
+    await client.send(line + b"\r\n" + section)
+    answer = await client.answer()
+
+    assert answer.status == status
+    assert await client.ended()
+    assert len(door.application.requests) == 1
+
+
+async def test_a_known_header_section_is_read_like_a_new_one(door: Door) -> None:
+    """The second request has its own target and the same fields."""
+    await door.open()
+    client = await door.client()
+
+    for path in (b"/a", b"/b", b"/c"):
+        await client.send(get(path, b"X-A: 1 "))
+        await client.answer()
+
+    assert [request.target for request in door.application.requests] == [b"/a", b"/b", b"/c"]
+    assert [request.all(b"X-A") for request in door.application.requests] == [[b"1"]] * 3
+
+
 async def test_a_lower_case_method_is_not_a_method(door: Door) -> None:
     """Methods are case-sensitive (RFC 9110 section 9.1)."""
     await door.open()
