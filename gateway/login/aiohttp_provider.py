@@ -42,6 +42,11 @@ RETRY_PAUSE = 5.0
 CONTACT_SECONDS = 15.0
 """Seconds for which an answer of the provider's, to whatever call, counts as a sign that it is there."""
 
+IDLE_CONNECTION = 2.0
+"""Seconds an idle connection is used again. A code is sent once: not over a connection that the provider's side may
+just be closing, which some do after five. It still spares UserInfo the handshake of the token request.
+"""
+
 MOST_KEYS = 64
 """Keys of a provider's JWKS that are looked at."""
 
@@ -415,7 +420,7 @@ class AiohttpProvider:
             if self._settings.ca is not None:
                 verification.load_verify_locations(cafile=self._settings.ca)
             self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=verification, limit=64),
+                connector=aiohttp.TCPConnector(ssl=verification, limit=64, keepalive_timeout=IDLE_CONNECTION),
                 timeout=aiohttp.ClientTimeout(total=self._settings.timeout),
                 trust_env=False,
                 auto_decompress=False,

@@ -73,6 +73,13 @@ class Check(StrEnum):
     EVENTS = "events"
     JTI = "jti"
     REPLAYED = "replayed"
+    STATE = "state"
+    CODE = "code"
+    ISSUER_PARAMETER = "iss_parameter"
+    TOKEN = "token"  # noqa: S105 (a name)
+    REVOKED = "revoked"
+    AUTH_TIME_OLD = "auth_time_old"
+    AUTH_TIME_MISSING = "auth_time_missing"
     USERINFO_SUBJECT = "userinfo_sub"
     TOKEN_ANSWER = "token_answer"  # noqa: S105 (a name)
     TOKEN_TYPE = "token_type"  # noqa: S105 (a name)

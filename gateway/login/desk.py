@@ -254,13 +254,13 @@ class SignInDesk:
         answer = read_callback(query)
         state = answer.get("state", "") if answer is not None else ""
         if answer is None or not is_state(state):
-            return Failed(LoginFailure.INVALID, check="state")
+            return Failed(LoginFailure.INVALID, check=Check.STATE)
         waiting = await self._pending.find(state, now)
         if waiting is None:
             return Failed(LoginFailure.EXPIRED)
         # A state of one App brought to another's callback is a mix-up, whoever brings it.
         if waiting.host != route.host:
-            return Failed(LoginFailure.INVALID, check="state")
+            return Failed(LoginFailure.INVALID, check=Check.STATE)
         browser = read_browser(find_cookie(visit.inbound.cookie, route.pending_cookie))
         # Not used up: whoever came by somebody else's state must not be able to spend it.
         if browser is None or not same_browser(waiting.browser, browser):
@@ -271,7 +271,7 @@ class SignInDesk:
         if isinstance(waiting, UsedLogin):
             return await self._answered(visit, waiting)
         if waiting.client_id != route.client_id:
-            return Failed(LoginFailure.INVALID, waiting.return_to, check="state")
+            return Failed(LoginFailure.INVALID, waiting.return_to, check=Check.STATE)
         return await self._flights.share(state, lambda: self._spend(visit, answer, waiting, browser))
 
     async def _spend(
@@ -318,13 +318,13 @@ class SignInDesk:
             metadata = await client.provider.metadata()
             # RFC 9207 section 2.4: where the answer names its issuer, it is the one that was asked.
             if "iss" in answer and answer["iss"] != metadata.issuer:
-                _fail(LoginFailure.INVALID, back, check="iss_parameter")
+                _fail(LoginFailure.INVALID, back, check=Check.ISSUER_PARAMETER)
             if "error" in answer:
                 code = oauth_error(answer["error"])
                 _fail(_OF_ERROR.get(code, LoginFailure.REFUSED), back, error=code)
             code = answer.get("code", "")
             if not 0 < len(code) <= LONGEST_CODE:
-                _fail(LoginFailure.INVALID, back, check="code")
+                _fail(LoginFailure.INVALID, back, check=Check.CODE)
             asked = frozenset(Scope(word) for word in login.scopes)
             tokens = await client.provider.redeem(
                 code=code,
@@ -341,7 +341,10 @@ class SignInDesk:
             # the provider and us, and nothing the person can do.
             spent = refused.error == "invalid_grant"
             _fail(
-                LoginFailure.INVALID if spent else LoginFailure.PROVIDER_DOWN, back, error=refused.error, check="token"
+                LoginFailure.INVALID if spent else LoginFailure.PROVIDER_DOWN,
+                back,
+                error=refused.error,
+                check=Check.TOKEN,
             )
         except SignInInvalidError as invalid:
             missing = invalid.check == Check.TOKEN_ANSWER
@@ -389,7 +392,7 @@ class SignInDesk:
             authenticated_at = NOT_TOLD if id_token.auth_time is None else min(id_token.auth_time, now)
         # The provider may answer from a session of its own. What the rule wants is the card, lately.
         if login.fresh_within is not None and now - authenticated_at > login.fresh_within + settings.clock_skew:
-            check = "auth_time_missing" if authenticated_at == NOT_TOLD else "auth_time_old"
+            check = Check.AUTH_TIME_MISSING if authenticated_at == NOT_TOLD else Check.AUTH_TIME_OLD
             _fail(LoginFailure.NOT_FRESH, login.return_to, check=check)
         return Identity(
             client_id=settings.client_id,
@@ -431,7 +434,7 @@ class SignInDesk:
             # proved with a card stands by itself.
             if not await self._sessions.create(ticket, session, begun_at=login.begun_at):
                 # Whoever ended this person's sessions meant the sign-in under way as well.
-                _fail(LoginFailure.EXPIRED, login.return_to, check="revoked")
+                _fail(LoginFailure.EXPIRED, login.return_to, check=Check.REVOKED)
             if held is not None and old_ticket is not None:
                 await self._sessions.delete(old_ticket)
         mark = browser.mark_of(identity.client_id, identity.subject)

@@ -9,7 +9,6 @@ import asyncio
 import json
 import re
 import secrets
-import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -118,8 +117,6 @@ async def ours() -> AsyncIterator[Ours]:
 @pytest.fixture
 def issuer(_installed: None, ours: Ours) -> Iterator[str]:
     """The provider, running."""
-    if shutil.which("node") is None:
-        pytest.fail("node is not installed: see docs/development.md")
     clients = [
         {
             "client_id": client_id,
