@@ -21,9 +21,9 @@ from gateway.headers.strip import outbound_head
 from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
 from gateway.listen.navigation import Navigation, navigation
-from gateway.policy.decide import FittingRule, no_rule_fits
+from gateway.policy.decide import CompiledPolicy, FittingRule, no_rule_fits
 from gateway.policy.limits import LimitUse, limit_use, over
-from gateway.policy.policy import Challenge, Deny, Permit
+from gateway.policy.policy import Challenge, Deny, Permit, Verdict
 from gateway.portal.kept_form import keepable
 from gateway.portal.visit import (
     FormNotSentPage,
@@ -60,12 +60,15 @@ class Forward(msgspec.Struct, frozen=True):
     """Whether a session was used: its answer must not be kept by a shared cache, its stream dies with it."""
     pseudonym: str = ""
     """The session's, for the access line; empty where nobody is signed in."""
+    candidate: str = ""
+    """What the App's candidate policy would have said, where that is something else: `deny:condition_no:adult`."""
 
 
 class AskPortal(msgspec.Struct, frozen=True):
     """Let the portal answer. Its head is made by `portal_head` once the visit has its token."""
 
     visit: Visit
+    candidate: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -82,6 +85,7 @@ class Answer(msgspec.Struct, frozen=True):
     """`challenge`, `deny` or `error`: for the access line, as are `rule` and `reason`."""
     rule: str = ""
     reason: str = ""
+    candidate: str = ""
 
 
 class NeedSession(msgspec.Struct, frozen=True):
@@ -128,7 +132,8 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if route.app.mode is Mode.FORWARD_AUTH and not inbound.forwarded:
         # Its requests reach the application through another proxy; nothing of it is forwarded by us.
         return misdirected()
-    return _judge(route, inbound, known, now, table)
+    judged = _judge(route, inbound, known, now, table)
+    return judged if route.candidate is None else _beside_candidate(judged, route.candidate, route, inbound, known, now)
 
 
 def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
@@ -183,6 +188,50 @@ def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, ta
         refusal(route, inbound, known, over(ready.permit)),
         store_unavailable(route, inbound, known),
     )
+
+
+def _beside_candidate(
+    judged: Step, candidate: CompiledPolicy, route: Route, inbound: Inbound, known: SessionState, now: Instant
+) -> Step:
+    """Add what the candidate would have said, where it differs. It changes nothing else."""
+    match judged:
+        case NeedSession():
+            return judged
+        case NeedReservation():
+            taken = _beside_candidate(judged.taken, candidate, route, inbound, known, now)
+            return msgspec.structs.replace(judged, taken=taken)
+        case Forward():
+            said = "permit"
+        case Answer():
+            said = f"{judged.verdict}:{judged.reason}"
+        case AskPortal(Visit(purpose=SignInPage(asked) | FormNotSentPage(asked))):
+            said = _word(asked)
+        case AskPortal(Visit(purpose=RefusalPage(deny))):
+            said = _word(deny)
+        case AskPortal():
+            # A store that is away: neither policy was asked who it is.
+            return judged
+        case _:
+            assert_never(judged)
+    theirs = isinstance(known, Found) and known.session.client_id == route.client_id
+    person = known.session.identity if isinstance(known, Found) and theirs else None
+    rule = candidate.fitting(inbound, now)
+    verdict = no_rule_fits() if rule is None else rule.decide(inbound, person, now).verdict
+    would = _word(route.asking(verdict) if isinstance(verdict, Challenge) else verdict)
+    return judged if would == said else msgspec.structs.replace(judged, candidate=would)
+
+
+def _word(verdict: Verdict) -> str:
+    """Return a verdict with its reasons in closed words: what is counted and logged of a candidate."""
+    match verdict:
+        case Permit():
+            return "permit"
+        case Challenge():
+            return f"challenge:{verdict.reason.value}"
+        case Deny():
+            return f"deny:{verdict.words}"
+        case _:
+            assert_never(verdict)
 
 
 def challenge(route: Route, inbound: Inbound, known: SessionState, verdict: Challenge) -> AskPortal | Answer:

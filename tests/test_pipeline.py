@@ -2,7 +2,7 @@
 
 import json
 
-from gateway.pipeline import Answer, AskPortal, Forward, NeedReservation, NeedSession, step
+from gateway.pipeline import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step, step
 from gateway.policy.policy import Challenge, ChallengeReason, Deny, Limit, Once, Permit, Reason, ReasonKind, RuleId
 from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage
 from gateway.route.table import RouteTable
@@ -203,3 +203,31 @@ def test_a_limited_permit_asks_for_an_entry_each_time() -> None:
         assert (result.none_left.status, result.none_left.reason) == (403, "limit_reached:draw")
         assert isinstance(result.unavailable, Answer)
         assert result.unavailable.status == 503
+
+
+def test_a_candidate_is_heard_and_changes_nothing() -> None:
+    """Stricter or more generous: the real policy's verdict stands, and what the other would say is told."""
+    stricter = FixedPolicy(FixedRule(nobody=NO, somebody=NO))
+    real = FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity()))
+    generous = FixedPolicy(FixedRule())
+
+    def judged(candidate: FixedPolicy, known: SessionState, *headers: tuple[str, str]) -> Step:
+        beside = route(FixedPolicy(real), candidate=candidate)
+        return step(inbound("/", *headers), known, NOON, RouteTable([beside], "/.sekisho/"))
+
+    passed = judged(stricter, Found(session()))
+    challenged = judged(generous, NoTicket())
+    scripted = judged(generous, NoTicket(), SCRIPT)
+    nowhere = judged(FixedPolicy(None), Found(session()))
+    same = judged(FixedPolicy(real), Found(session()))
+
+    assert isinstance(passed, Forward)
+    assert passed.candidate == "deny:condition_no:adult"
+    assert isinstance(challenged, AskPortal)
+    assert challenged.candidate == "permit"
+    assert isinstance(scripted, Answer)
+    assert (scripted.status, scripted.candidate) == (401, "permit")
+    assert isinstance(nowhere, Forward)
+    assert nowhere.candidate == "deny:no_rule"
+    assert isinstance(same, Forward)
+    assert same.candidate == ""

@@ -163,6 +163,7 @@ class Exchange:
     """Named where the line is written: many a request is over before anybody asks."""
     _reason = ""
     _pseudonym = ""
+    _candidate = ""
     _app_name = ""
     _status = 0
     _upstream_began = 0.0
@@ -211,8 +212,10 @@ class Exchange:
             case Forward():
                 self._forward(step)
             case AskPortal():
+                self._candidate = step.candidate
                 self._ask_portal(step.visit)
             case Answer():
+                self._candidate = step.candidate
                 self._verdict, self._rule, self._reason = step.verdict, step.rule, step.reason
                 self.answer(step)
             case NeedSession():
@@ -328,6 +331,7 @@ class Exchange:
         self._verdict = "permit"
         self._rule = step.permit.rule
         self._pseudonym = step.pseudonym
+        self._candidate = step.candidate
         framing = inbound.framing
         if framing is Framing.EMPTY:
             method = inbound.method
@@ -882,6 +886,7 @@ class Exchange:
                 self._answered - self._upstream_began if self._answered else 0.0,
                 self._bytes_in,
                 self._bytes_out,
+                self._candidate,
             )
         )
 

@@ -37,6 +37,8 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     """From the head sent to the application to its answer's head."""
     bytes_in: int = 0
     bytes_out: int = 0
+    candidate: str = ""
+    """What the App's candidate policy would have said, where that is something else."""
 
 
 class Observer(Protocol):

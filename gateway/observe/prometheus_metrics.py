@@ -319,6 +319,7 @@ class GatewayObserver:
     def __init__(self, metrics: Metrics, access_log: AccessLog, audited: Callable[[str], bool]) -> None:
         """Take where to count, where to write, and which rules (`policy/rule`) want their permits recorded."""
         self._count = metrics.finished
+        self._differs = metrics.candidate_differs
         self._put = access_log.put
         self._audited = audited
         self.connections = metrics.connections
@@ -328,6 +329,8 @@ class GatewayObserver:
         """Tell everybody of a finished request."""
         self._count(line)
         self._put(line)
+        if line.candidate:
+            self._differs(line.app, *_verdict_and_reason(line.candidate))
         verdict = line.verdict
         if verdict == "deny" or (verdict == "permit" and self._audited(line.rule)):
             entry = audit_entry(line, self._audited)
@@ -342,6 +345,11 @@ class GatewayObserver:
                     reasons=entry.reasons,
                     pseudonym=entry.pseudonym,
                 )
+
+
+def _verdict_and_reason(words: str) -> tuple[str, str]:
+    verdict, _, reason = words.partition(":")
+    return verdict, reason
 
 
 _STATUS_CLASS: Mapping[int, str] = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
