@@ -123,7 +123,8 @@ def test_five_mistakes_are_five_messages(tmp_path: Path) -> None:
         (
             "policy: {file: policies/currency.yaml, candidate: policies/next.yaml}",
             (
-                "policy: policies/currency.yaml\n    client: {environment: emulator, issuer: 'http://localhost:9000/x', "
+                "policy: policies/currency.yaml\n"
+                "    client: {environment: emulator, issuer: 'http://localhost:9000/x', "
                 "client_id: RP2, keys: {file: k}}\n  - {name: third, url: 'http://wallet.localhost:8080/third', "
                 "upstream: 'http://127.0.0.1:1', policy: p.yaml}"
             ),
