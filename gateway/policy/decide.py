@@ -7,6 +7,7 @@ sign-in that is too old is challenged; then the rule permits. Finding the rule l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -47,6 +48,9 @@ from gateway.policy.policy import (
 from gateway.policy.residence import residence_of
 
 _NO_SURROUNDINGS = Surroundings()
+
+_PARAMETER = re.compile(r";[^/]*")
+_AMBIGUOUS_PATH = Deny(None, (Reason(ReasonKind.AMBIGUOUS_PATH),), status=400)
 
 RETRY_HORIZON = 400
 """Turns of the clock that `retry_after: end` looks ahead: more than a year of days."""
@@ -308,14 +312,40 @@ class CompiledPolicy:
     A request is judged by one snapshot from its first step to its last.
     """
 
-    __slots__ = ("_ambiguous", "_index", "_named", "_plain", "_rules", "_whens", "policy", "scopes", "surroundings")
+    __slots__ = (
+        "_ambiguous",
+        "_cut_parameters",
+        "_index",
+        "_kept_slashes",
+        "_named",
+        "_plain",
+        "_rules",
+        "_whens",
+        "policy",
+        "scopes",
+        "surroundings",
+    )
 
-    def __init__(self, policy: Policy, surroundings: Surroundings | None = None, *, ignore_case: bool = False) -> None:
-        """Make a policy ready. `ignore_case`: the App's paths are lower-cased before they are matched.
+    def __init__(
+        self,
+        policy: Policy,
+        surroundings: Surroundings | None = None,
+        *,
+        ignore_case: bool = False,
+        parameters: bool = False,
+        encoded_slash: bool = False,
+    ) -> None:
+        """Make a policy ready for an App, whose `paths` say what its application makes of a path.
+
+        `ignore_case`: paths are lower-cased before they are matched. `parameters`: it keeps `;…` in a segment,
+        and the rule is found without them. `encoded_slash`: it keeps `%2F`; where that read as a slash is
+        another rule's path, the request is refused.
 
         Without `surroundings` every switch is off and the subject lists are those the policy was read with.
         """
         self.policy = policy
+        self._cut_parameters = parameters
+        self._kept_slashes = encoded_slash
         self.surroundings = Surroundings(lists=policy.lists) if surroundings is None else surroundings
         matches = [rule.match for rule in policy.rules]
         patterns = [tuple(path.lower() for path in match.path) if ignore_case else match.path for match in matches]
@@ -360,13 +390,24 @@ class CompiledPolicy:
         other.policy = self.policy
         other.surroundings = surroundings
         other._index = self._index
+        other._cut_parameters = self._cut_parameters
+        other._kept_slashes = self._kept_slashes
         other._bind()
         return other
 
     def fitting(self, inbound: Inbound, now: Instant) -> FittingRule | None:
         """Return *the* rule of this request, or `None`: no rule fits, so nobody may."""
-        target = inbound.target
-        candidates = self._index.candidates(inbound.method, target.path)
+        path = inbound.target.path
+        if self._cut_parameters and ";" in path:
+            # The application cuts `;jsessionid=…` off; were it left on, `/reserve;x` would not be `/reserve`.
+            path = _PARAMETER.sub("", path)
+        found = self._find(inbound, path, now)
+        if self._kept_slashes and "%2F" in path and self._find(inbound, path.replace("%2F", "/"), now) is not found:
+            return None if found is None else Undecidable(found.rule, _AMBIGUOUS_PATH)
+        return found
+
+    def _find(self, inbound: Inbound, path: str, now: Instant) -> FittingRule | None:
+        candidates = self._index.candidates(inbound.method, path)
         plain = self._plain
         for position, number in enumerate(candidates):
             if plain[number]:

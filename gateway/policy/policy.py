@@ -133,6 +133,8 @@ class ReasonKind(StrEnum):
     CONDITION_UNKNOWN = "condition_unknown"
     LIMIT_REACHED = "limit_reached"
     AMBIGUOUS_QUERY = "ambiguous_query"
+    AMBIGUOUS_PATH = "ambiguous_path"
+    """A kept `%2F`: read as a slash it is another rule's path, and only the application knows how it reads it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,6 +311,44 @@ def test_case_can_be_ignored_where_the_application_does() -> None:
     assert careful.id.rule == "a"
 
 
+def strictest(*, parameters: bool = False, encoded_slash: bool = False) -> CompiledPolicy:
+    return CompiledPolicy(
+        policy_of(
+            "name: guarded, match: {path: /reserve/**}, allow: nobody",
+            "name: files, match: {path: /files/*}, allow: everyone",
+            "name: rest, allow: everyone",
+        ),
+        parameters=parameters,
+        encoded_slash=encoded_slash,
+    )
+
+
+@pytest.mark.parametrize("path", ["/reserve;jsessionid=1", "/reserve;x/42", "/reserve/42;y", "/reserve"])
+def test_a_kept_parameter_changes_no_rule(path: str) -> None:
+    """The application cuts `;jsessionid=…` off, and so does the search for the rule."""
+    found = strictest(parameters=True).fitting(make_inbound("GET", path), NOW)
+
+    assert found is not None
+    assert found.id.rule == "guarded"
+
+
+def test_a_kept_slash_that_would_be_another_rule_is_refused() -> None:
+    """Nobody here knows whether the application reads `%2F` as a slash; where it does not matter, it goes on."""
+    policy = strictest(encoded_slash=True)
+
+    hidden, harmless, name = (
+        policy.fitting(make_inbound("GET", path), NOW) for path in ("/reserve%2F42", "/other%2Fpath", "/files/a%2Fb")
+    )
+
+    assert hidden is not None
+    assert reasons(hidden.decide(make_inbound("GET", "/"), None, NOW)) == [(ReasonKind.AMBIGUOUS_PATH, "")]
+    assert harmless is not None
+    assert harmless.id.rule == "rest"
+    assert name is not None
+    assert isinstance(name.decide(make_inbound("GET", "/"), None, NOW).verdict, Deny)
+    assert policy.within(Surroundings()).fitting(make_inbound("GET", "/reserve%2F42"), NOW) is not None
+
+
 BIRTHDATES = st.one_of(
     st.none(),
     st.dates().filter(lambda day: 1900 < day.year < 2027).map(lambda day: Birthdate(day.year, day.month, day.day)),
