@@ -75,6 +75,9 @@ KEPT_PER_ADDRESS = 30
 KEPT_IN_ALL = 300
 """Forms a minute from all addresses: at their largest, and all abandoned, they fill the store by less than 300 MiB."""
 
+LOGOUT_TOKENS = 3_000
+"""Logout tokens a minute that are looked at: a provider sends all of its own from few addresses."""
+
 STORE_RETRY_AFTER = 5
 """Seconds we ask a person to wait when the session store is away."""
 
@@ -178,6 +181,7 @@ class Portal:
         self._prefix = behind.prefix
         self._begins = behind.begins
         self._callbacks = behind.callbacks
+        self._logout_tokens = Rate(LOGOUT_TOKENS, LOGOUT_TOKENS)
         self._forms = Rate(KEPT_PER_ADDRESS, KEPT_IN_ALL)
         self._clock = behind.clock
         self._pages = Pages(behind.prefix)
@@ -336,6 +340,11 @@ class Portal:
         visit = request[_VISIT]
         if request.content_type != "application/x-www-form-urlencoded":
             raise web.HTTPBadRequest
+        # Anybody can send one, and each costs the check of a signature.
+        if (wait := self._logout_tokens.take(visit.inbound.client, self._clock())) is not None:
+            refused = web.json_response({"error": "too_many_requests"}, status=HTTPStatus.TOO_MANY_REQUESTS)
+            refused.headers[hdrs.RETRY_AFTER] = str(wait)
+            return refused
         outcome = await self._sign_in.back_channel_logout(visit.route, await request.read())
         match outcome:
             case LoggedOut(ended):

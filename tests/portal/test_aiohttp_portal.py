@@ -22,6 +22,7 @@ from gateway.login.sign_in import (
 )
 from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit, ReasonKind
 from gateway.policy.subject_code import show_code, subject_code
+from gateway.portal import aiohttp_portal
 from gateway.portal.aiohttp_portal import logout_token
 from gateway.portal.visit import (
     FormNotSentPage,
@@ -683,6 +684,22 @@ async def test_a_logout_token_that_is_not_believed_learns_nothing(house: House) 
     assert answer.status == 400
     assert await answer.json() == {"error": "invalid_request"}
     assert "no-store" in answer.headers["Cache-Control"]
+
+
+async def test_a_flood_of_logout_tokens_checks_no_more_signatures(
+    house: House, start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends them; a provider comes back after the time it is told."""
+    monkeypatch.setattr(aiohttp_portal, "LOGOUT_TOKENS", 2)
+    limited = await start(house.route)
+
+    answers = [
+        await limited.send(limited.visit(f"{PREFIX}backchannel-logout", FORM, method="POST"), b"logout_token=x")
+        for _ in range(3)
+    ]
+
+    assert [answer.status for answer in answers] == [400, 400, 429]
+    assert len(limited.desk.logout_bodies) == 2
 
 
 async def test_a_flood_of_sign_ins_is_told_to_wait(aiohttp_client: AiohttpClient) -> None:
