@@ -20,7 +20,8 @@ from gateway.session.ticket import Ticket
 class Session:
     """An identity known to one browser. Never accepted on a host of another client."""
 
-    identity: Identity
+    identity: Identity = field(repr=False)
+    """Not shown: a session ends up in a log line or a traceback sooner or later."""
     created_at: Instant
     expires_at: Instant
     """The absolute clock's end."""
