@@ -767,7 +767,8 @@ async def same_decision_as_lowercase(run: Run, argument: str) -> str | None:
 async def all_identity_headers_present(run: Run, argument: str) -> str | None:
     if not run.responses:
         return "no answer"
-    wanted = {*HEADERS.values(), "X-Verified-Address", "X-Verified-Birthdate", "X-Verified-Gender", "X-Verified-Prefecture",
+    wanted = {*HEADERS.values(), "X-Verified-Address", "X-Verified-Birthdate", "X-Verified-Gender",
+              "X-Verified-Prefecture",
               "X-Verified-Municipality", "X-Verified-Municipality-Code", "X-Verified-Town", "X-Verified-Signed-In-At",
               "X-Verified-Grown-Up", "X-Verified-Eighteen"}  # fmt: skip
     for response in run.responses:
@@ -944,7 +945,8 @@ async def login_still_possible(run: Run, argument: str) -> str | None:
     await browser.follow(url, await browser.go(url, site="cross-site"))
     ticket = browser.jar.get(APP, {}).get(SESSION_COOKIE)
     if ticket is None:
-        return f"the navigation behind it ends without a session (status {browser.hops[-1].response and browser.hops[-1].response.status})"
+        last = browser.hops[-1].response
+        return f"the navigation behind it ends without a session (status {last.status if last else None})"
     return None if await lives(run, ticket) else "the session does not live"
 
 

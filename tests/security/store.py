@@ -138,7 +138,8 @@ async def everything(redis: Redis) -> dict[bytes, list[bytes]]:
         b"list": ("LRANGE", "0", "-1"),
     }
     async for key in redis.scan_iter(count=1000):
-        command = readers[await redis.type(key)]
+        kind: bytes = await redis.execute_command("TYPE", key)
+        command = readers[kind]
         reply: Any = await redis.execute_command(command[0], key, *command[1:])
         found[key] = flat(reply)
     return found

@@ -195,7 +195,7 @@ async def exchange(
     whole: float = WHOLE,
     on_bytes: Callable[[], None] | None = None,
 ) -> Exchange:
-    """Send bytes and read until `want` answers are whole, the end, or silence. `want=None` reads to the end or silence."""
+    """Send bytes and read until `want` answers are whole, the end, or silence; `None`: until the end or silence."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     result = Exchange()
