@@ -143,17 +143,17 @@ class HeadReader:
         self._limits = limits
         self._trust = trust
         self._targets = TargetCache()
-        self._hosts: dict[tuple[bytes, str], str] = {}
+        self._hosts: dict[str, dict[bytes, str]] = {"http": {}, "https": {}}
 
     def _host(self, value: bytes, scheme: str) -> str | None:
-        key = (value, scheme)
-        host = self._hosts.get(key)
+        known = self._hosts[scheme]
+        host = known.get(value)
         if host is None:
             host = canonical_host(value, scheme)
             if host is not None:
-                if len(self._hosts) >= 1024:
-                    self._hosts.clear()
-                self._hosts[key] = host
+                if len(known) >= 1024:
+                    known.clear()
+                known[value] = host
         return host
 
     def read(

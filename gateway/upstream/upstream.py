@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import msgspec
 
 from gateway.errors import GatewayError
-from gateway.route.route import Route
 from gateway.upstream.prefix import PathRewrite
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -77,7 +76,7 @@ class AnswerHead(msgspec.Struct, frozen=True):
     framing: AnswerFraming
     length: int | None = None
     """What `Content-Length` says; with `NONE`, of a body that does not follow."""
-    ready: dict[tuple[Route, bool], bytes] | None = None
+    ready: dict[tuple[object, bool], bytes] | None = None
     """Of a head that comes again and again: what was made of it, by route and whether a session was used."""
 
 
