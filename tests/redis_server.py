@@ -300,6 +300,8 @@ class ClusterSet:
     """Primaries of a cluster, with their slots."""
 
     servers: list[RedisServer]
+    join: Callable[[], RedisServer]
+    """Starts one more server, which has no slots yet."""
 
     @property
     def url(self) -> str:
@@ -324,7 +326,30 @@ def cluster_redis(*arguments: str, primaries: int = 3) -> Iterator[ClusterSet]:
         for server in servers[1:]:
             clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", server.port)
         wait_until(lambda: all(_is_whole(client, primaries) for client in clients), "a whole cluster", 30)
-        yield ClusterSet(servers)
+
+        def join() -> RedisServer:
+            server = stack.enter_context(redis_server(*whole, *arguments, port=_port_with_bus()))
+            clients.append(stack.enter_context(contextlib.closing(server.client())))
+            clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", server.port)
+            wait_until(lambda: all(_is_whole(client, len(clients)) for client in clients), "a whole cluster", 30)
+            return server
+
+        yield ClusterSet(servers, join)
+
+
+def move_slot(slot: int, source: RedisServer, target: RedisServer, others: list[RedisServer]) -> None:
+    """Move a slot with its keys from one primary to another, as an operator's resharding does."""
+    with contextlib.ExitStack() as stack:
+        here, there, *rest = [
+            stack.enter_context(contextlib.closing(server.client())) for server in (source, target, *others)
+        ]
+        here_id, there_id = (_text(client.execute_command("CLUSTER", "MYID")) for client in (here, there))
+        there.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", here_id)
+        here.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", there_id)
+        while keys := here.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 100):
+            here.execute_command("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, "KEYS", *keys)
+        for client in (there, here, *rest):
+            client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", there_id)
 
 
 def _port_with_bus() -> int:

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.crc import key_slot
 
 from gateway.session.redis_sessions import Sessions
 from gateway.session.session import AllSessions, ClientSessions, Found, Gone, Session, Unavailable, Unread
 from gateway.session.ticket import Ticket, ticket_name
 from tests.builders import CLIENT, session
-from tests.redis_server import RedisServer, cluster_redis, redis_server, sentinel_redis
+from tests.redis_server import RedisServer, cluster_redis, move_slot, redis_server, sentinel_redis
 from tests.session.conftest import Open, new, until
 
 
@@ -386,3 +387,23 @@ async def test_a_lost_primary_of_a_cluster_ends_trust(open_worker: Open) -> None
         cluster.servers[1].kill()
 
         await until(lambda: not isinstance(peek(worker, ticket), Found), "distrust", 3.0)
+
+
+async def test_a_slot_that_moves_to_a_new_primary_is_followed(open_worker: Open) -> None:
+    """A resharding drops the memory; no session of the new primary is remembered before that one tells."""
+    with cluster_redis() as cluster:
+        worker = await open_worker(cluster.url, timeout=5.0)
+        ticket = await signed_in(worker)
+        slot = key_slot(ticket_name(ticket).encode())
+        source = cluster.servers[min(slot // (16_384 // 3), 2)]
+        target = await asyncio.to_thread(cluster.join)
+        others = [server for server in cluster.servers if server is not source]
+
+        await asyncio.to_thread(move_slot, slot, source, target, others)
+
+        await until(lambda: worker.status().epochs >= 2 and worker.status().trusted, "trust in all four", 20)
+        assert isinstance(await worker.reader.load(ticket, time.time()), Found)
+        assert isinstance(peek(worker, ticket), Found)
+        with contextlib.closing(target.client()) as client:
+            assert client.delete(f"sekisho:t:{{{ticket_name(ticket)}}}") == 1
+        await until(lambda: isinstance(peek(worker, ticket), Unread), "news from the new primary", 1.0)
