@@ -48,13 +48,16 @@ class Remark:
 
     kind: RemarkKind
     line: int
-    """In the policy's own file; 0 for the whole of it."""
+    """In its file, from 1; 0 for the whole of it."""
     what: Phrase
     wiser: Phrase
+    file: str = ""
+    """Where it is known: a policy can use conditions of another file."""
 
     def say(self, language: Language, file: str) -> str:
         """Return `file:line: what, what would be wiser`."""
-        place = f"{file}:{self.line}" if self.line else file
+        where = self.file or file
+        place = f"{where}:{self.line}" if self.line else where
         comma = "、" if language is Language.JA else ", "
         return f"{place}: {self.what.say(language)}{comma}{self.wiser.say(language)}"
 
@@ -349,6 +352,7 @@ def _unsaid(policy: Policy) -> Iterator[Remark]:
                     f"`{name}` を満たさない方に示す文がありません",
                 ),
                 Phrase("write `if_not: {ja: …}`", "`if_not: {ja: …}` を書いてください"),
+                file=condition.file,
             )
 
 

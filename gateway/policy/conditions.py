@@ -330,6 +330,8 @@ class Condition:
     test: Test
     if_not: Words = field(default_factory=dict)
     line: int = field(default=0, compare=False)
+    file: str = field(default="", compare=False)
+    """What messages call the file it is written in: a policy can use conditions of another."""
 
 
 # --- what a test depends on ----------------------------------------------------------

@@ -159,7 +159,7 @@ class ConditionReader(Reader):
         test = self._test(tests[0], written)
         if test is None:
             return None
-        return Condition(written.name, test, sentence, written.entry.where.line)
+        return Condition(written.name, test, sentence, written.entry.where.line, written.file)
 
     def _test(self, entry: Entry, written: Written) -> Test | None:
         value = entry.value

@@ -158,7 +158,9 @@ def test_a_refusal_without_a_sentence_and_a_policy_without_examples_are_named() 
         (RemarkKind.NO_EXAMPLES, 0),
         (RemarkKind.NO_SENTENCE, 10),
     ]
-    assert said[1].say(Language.JA, "p.yaml").startswith("p.yaml:10: `silent` を満たさない方に示す文がありません、")
+    assert (
+        said[1].say(Language.JA, "p.yaml").startswith("policy.yaml:10: `silent` を満たさない方に示す文がありません、")
+    )
 
 
 @pytest.mark.parametrize(
