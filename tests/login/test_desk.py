@@ -11,10 +11,12 @@ from aiohttp import web
 
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.identity import NOT_TOLD, Birthdate, Gender, Scope
+from gateway.login.claims import Check
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoginFailure, SignedIn
 from gateway.session.session import AllSessions
 from tests.login.conftest import ALL, Browser, House, challenge, route
+from tests.login.stand_in import Spoil
 
 
 async def test_a_person_signs_in(house: House) -> None:
@@ -305,6 +307,33 @@ async def test_an_endpoint_that_answers_nonsense_is_a_provider_that_is_down(
 
     assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a")
     assert await house.session() is None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "failure", "check"),
+    [
+        (Spoil(id_token={"nonce": "x"}), LoginFailure.INVALID, Check.NONCE),
+        (Spoil(id_token={"sub": ""}), LoginFailure.INVALID, Check.SUBJECT),
+        (Spoil(id_token={"acr": "low"}), LoginFailure.INVALID, Check.ACR),
+        (Spoil(header={"kid": "made-up"}), LoginFailure.INVALID, Check.KEY),
+        (Spoil(userinfo={"sub": "somebody-else"}), LoginFailure.INVALID, Check.USERINFO_SUBJECT),
+        (Spoil(token={"token_type": "mac"}), LoginFailure.INVALID, Check.TOKEN_TYPE),
+        (Spoil(token={"id_token": None}), LoginFailure.CLAIM_MISSING, Check.TOKEN_ANSWER),
+    ],
+)
+async def test_an_answer_that_does_not_hold_makes_no_session(
+    house: House, spoil: Spoil, failure: LoginFailure, check: Check
+) -> None:
+    """Neither at once nor when the page is reloaded; and the code is redeemed once."""
+    house.stand_in.spoil = spoil
+    query = house.stand_in.authorize(await house.begin(challenge(*ALL), "/a"))
+
+    first, again = await house.finish(query), await house.finish(query)
+
+    assert first == Failed(failure, "/a", check=check)
+    assert again == Failed(failure, "/a")
+    assert await house.session() is None
+    assert house.stand_in.calls.count("token") == 1
 
 
 async def test_a_step_up_changes_the_ticket_and_ends_the_old_session(house: House) -> None:

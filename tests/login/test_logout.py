@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from joserfc import jwt
 
-from gateway.errors import SignInInvalidError
+from gateway.errors import SignInInvalidError, StoreFault, StoreUnavailableError
 from gateway.login.claims import Check
 from gateway.login.logout import EVENT, read_logout_form
 from gateway.login.sign_in import LoggedOut, LogoutRefused, SignedIn
@@ -154,6 +154,19 @@ async def test_a_provider_that_is_down_is_asked_to_come_again(house: House) -> N
     outcome = await house.desk.back_channel_logout(house.browser.route, logout_token(house))
 
     assert outcome == LogoutRefused("provider_unavailable", 503)
+
+
+async def test_a_store_that_is_away_is_not_an_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503: the provider tries again; nothing is said to have ended."""
+
+    async def away(*_: object) -> int:
+        raise StoreUnavailableError(StoreFault.UNREACHABLE)
+
+    monkeypatch.setattr(house.sessions, "revoke", away)
+
+    outcome = await house.desk.back_channel_logout(house.browser.route, logout_token(house))
+
+    assert outcome == LogoutRefused("store_unavailable", 503)
 
 
 @pytest.mark.parametrize(
