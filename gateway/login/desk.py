@@ -487,9 +487,15 @@ class SignInDesk:
                     client.settings.clock_skew,
                 ),
             )
-            if not await self._pending.spend(f"{client.settings.client_id}\0{named.jti}", self._clock()):
+            token_name = f"{client.settings.client_id}\0{named.jti}"
+            if not await self._pending.spend(token_name, self._clock()):
                 return LogoutRefused(Check.REPLAYED)
-            return LoggedOut(await self._end(client.settings.client_id, named))
+            try:
+                return LoggedOut(await self._end(client.settings.client_id, named))
+            except StoreUnavailableError:
+                # The provider will try again, with the same token: it must not find it spent and the session alive.
+                await self._pending.unspend(token_name)
+                raise
         except SignInInvalidError as invalid:
             return LogoutRefused(invalid.check)
         except ProviderUnavailableError as error:

@@ -94,6 +94,10 @@ class MemoryPendingStore:
         self._spent[name] = now + PENDING_SECONDS
         return True
 
+    async def unspend(self, name: str) -> None:
+        """See `PendingStore`."""
+        self._spent.pop(name, None)
+
     def _drop(self, name: str) -> None:
         _, share, kept = self._kept.pop(name)
         self._addresses[share] -= 1

@@ -186,3 +186,6 @@ class PendingStore(Protocol):
 
     async def spend(self, name: str, now: Instant) -> bool:
         """Remember a name that is for one use; True for exactly one caller within `PENDING_SECONDS`."""
+
+    async def unspend(self, name: str) -> None:
+        """Forget that a name was spent: what it was spent for did not come about."""

@@ -159,8 +159,11 @@ class RedisPendingStore:
 
     async def spend(self, name: str, now: Instant) -> bool:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
-        hashed = sha256(b"sekisho.spent.v1:" + name.encode()).hexdigest()
-        return await self._ask("SET", self._key("x", hashed), b"", "PX", _MILLISECONDS, "NX") is not None
+        return await self._ask("SET", self._spent(name), b"", "PX", _MILLISECONDS, "NX") is not None
+
+    async def unspend(self, name: str) -> None:
+        """See `PendingStore`."""
+        await self._ask("DEL", self._spent(name))
 
     async def _ask(self, *command: str | bytes | float) -> bytes | int | None:
         async with asking(self._timeout):
@@ -170,6 +173,9 @@ class RedisPendingStore:
 
     def _key(self, kind: str, name: str) -> str:
         return f"{self._prefix}l:{kind}:{{{name}}}"
+
+    def _spent(self, name: str) -> str:
+        return self._key("x", sha256(b"sekisho.spent.v1:" + name.encode()).hexdigest())
 
     def _index(self, name: str) -> str:
         return f"{self._prefix}l:{{login}}:{name}"

@@ -209,6 +209,16 @@ async def test_a_name_for_one_use_is_spent_once(store: PendingStore) -> None:
     ]
 
 
+async def test_a_name_can_be_given_back(store: PendingStore) -> None:
+    """Where what it was spent for did not come about."""
+    await store.spend("jti-1", NOON)
+
+    await store.unspend("jti-1")
+    await store.unspend("never-spent")
+
+    assert await store.spend("jti-1", NOON)
+
+
 async def test_a_dump_of_the_store_tells_nothing(store: PendingStore, place: Place) -> None:
     """No state, nonce, verifier, target, address or browser secret in any key or value."""
     browser = Browser(random_name(os.urandom(32)))
