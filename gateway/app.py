@@ -22,7 +22,7 @@ import structlog
 from aiohttp import web
 
 from gateway import __version__
-from gateway.config import Limits, Mode
+from gateway.config import Limits, Mode, UpstreamSettings
 from gateway.configuration import Configuration, reread_policies
 from gateway.errors import DrainingError, StoreUnavailableError
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
@@ -54,21 +54,23 @@ from gateway.portal.aiohttp_portal import Behind, make_portal
 from gateway.portal.operators import Operators
 from gateway.portal.visits import VisitTable
 from gateway.rates import Rate
-from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
+from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.ticket import TICKET_BYTES
 from gateway.system_watch import INTERVAL, FileWatch
-from gateway.upstream.httptools_forward import Endpoint, Upstreams, connector
-from gateway.upstream.upstream import read_address
+from gateway.upstream.httptools_forward import Endpoint, Upstreams, upstreams_of
 from gateway.yaml_files import Mistakes
 
 _log = structlog.get_logger()
 
 SECONDS_TO_CLOSE = 5.0
 """Seconds our own pages may take to end when their generation is over."""
+
+NEVER_EJECTED = UpstreamSettings(failures=2**31)
+"""For our own pages: they have nowhere else to be asked of, and one that fails says nothing of the others."""
 
 
 class _Meter:
@@ -146,7 +148,8 @@ class Generation:
             )
         )
         connect = await self._serve_inside(portal)
-        pages = Upstreams("portal", [Endpoint("portal", connect, limits, shared.deadlines)], limits)
+        inside = Endpoint("portal", connect, limits, shared.deadlines, NEVER_EJECTED)
+        pages = Upstreams("portal", [inside], limits, NEVER_EJECTED)
         self._closing.callback(pages.close)
         ways = {
             route.name: self._way(route, limits)
@@ -214,11 +217,9 @@ class Generation:
         return (f"{parts.scheme}://{parts.netloc}",)
 
     def _way(self, route: Route, limits: Limits) -> Upstreams:
-        endpoints = [
-            Endpoint(url, connector(read_address(url)), limits, self._shared.deadlines) for url in route.app.upstream
-        ]
-        way = Upstreams(route.name, endpoints, limits)
+        way = upstreams_of(route, limits, self._shared.deadlines)
         self._closing.callback(way.close)
+        way.watch(route.host)
         return way
 
     async def _serve_inside(

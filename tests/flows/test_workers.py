@@ -139,7 +139,7 @@ def test_a_reload_changes_the_policy_between_two_requests(workers: int, start: C
     assert gateway.next_notice() == "READY=1"
 
     assert visitors.failures == []
-    assert gateway.get()[0] == 403
+    assert gateway.get()[0] == 403, gateway.events()
     refused = [event for event in gateway.events() if event.get("event") == "reload_refused"]
     assert any("did you mean `allow`?" in str(event["mistake"]) for event in refused)
 
