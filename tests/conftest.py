@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
 import shutil
 import socket
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 _LOOPBACK_NAMES = frozenset({"localhost", ""})
 _guard_on = False
@@ -62,6 +64,17 @@ def _loopback_only() -> Iterator[None]:
     _guard_on = True
     yield
     _guard_on = False
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Undo what a test's command line set up: its handler would write to a stream that is closed by then."""
+    root, kept = logging.getLogger(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**kept)
 
 
 def free_port() -> int:
