@@ -288,7 +288,13 @@ class Worker:
         self.metrics = Metrics(__version__, lost=lambda: self.access_log.lost)
         # Without a secret there is one store, in this process; what it seals dies with it.
         secrets = self._configuration.secrets or Secrets.single(randomness.token_bytes(TICKET_BYTES))
-        sessions = await open_sessions(settings.sessions, secrets, clock=time.time, random=randomness.token_bytes)
+        sessions = await open_sessions(
+            settings.sessions,
+            secrets,
+            clock=time.time,
+            random=randomness.token_bytes,
+            options=self._configuration.redis,
+        )
         self._closing.push_async_callback(sessions.close)
         self._show(sessions)
         deadlines = Deadlines(asyncio.get_running_loop().time())
@@ -303,8 +309,8 @@ class Worker:
         settings = self._configuration.settings.sessions
         if settings.store == "memory":
             return MemoryPendingStore()
-        redis = make_redis(parse_redis_url(settings.store), RedisOptions(ca=settings.ca, timeout=settings.timeout))
-        self._closing.push_async_callback(redis.aclose)
+        redis = make_redis(parse_redis_url(settings.store), self._configuration.redis)
+        self._closing.push_async_callback(close_redis, redis)
         return RedisPendingStore(redis, secrets, random=randomness.token_bytes, timeout=settings.timeout)
 
     def _show(self, sessions: Sessions) -> None:
@@ -313,9 +319,11 @@ class Worker:
         gauge(
             "sekisho_sessions_trusted",
             "1 while this worker is told of changes and believes its memory",
-            lambda: status().trusted,
+            lambda: float(status().trusted),
         )
-        gauge("sekisho_session_store_answers", "1 while the session store answers", lambda: status().store_answers)
+        gauge(
+            "sekisho_session_store_answers", "1 while the session store answers", lambda: float(status().store_answers)
+        )
         gauge("sekisho_sessions_remembered", "Sessions in memory", lambda: status().remembered)
         gauge("sekisho_streams", "Open WebSockets and event streams of sessions", lambda: status().streams)
         gauge("sekisho_session_epochs", "Times that being told of changes began anew", lambda: status().epochs)

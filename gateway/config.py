@@ -154,6 +154,10 @@ class SessionSettings:
     """Seconds for one command to the store."""
     ca: Path | None = None
     """One more CA to trust for the store, over TLS."""
+    password: SecretSource = SecretSource()
+    """Redis's password; the user, where there is one, stands in the URL."""
+    sentinel_password: SecretSource = SecretSource()
+    """The sentinels' own password, where they have one."""
     per_subject: int | None = None
     """Most concurrent sessions of one subject; the oldest ends. None: no cap."""
 

@@ -59,6 +59,8 @@ class Configuration:
     """By client_id."""
     secrets: Secrets | None
     """`None` with `store: memory` and no secret: the process makes one of its own."""
+    redis: RedisOptions
+    """How to reach the session store beyond its URL."""
     assertion_keys: AssertionKeys | None
     via_credentials: Mapping[str, tuple[str, str]]
     """User and password for the outbound proxy, by client_id, where there are any."""
@@ -109,7 +111,13 @@ class Configuration:
 
     def _compiled(self, file: Path, app: AppSettings, on: Mapping[str, Instant]) -> CompiledPolicy:
         policy = self.policies[file]
-        return CompiledPolicy(policy, Surroundings(on, policy.lists), ignore_case=app.paths.ignore_case)
+        return CompiledPolicy(
+            policy,
+            Surroundings(on, policy.lists),
+            ignore_case=app.paths.ignore_case,
+            parameters=app.paths.parameters == "keep",
+            encoded_slash=app.paths.encoded_slash == "keep",
+        )
 
     def _route(self, app: AppSettings, named: tuple[str, ...], on: Mapping[str, Instant]) -> Route:
         parts = urlsplit(app.url)
@@ -165,11 +173,12 @@ def read_configuration(
     policies = reader.policies()
     keys = reader.client_keys()
     secrets = reader.secrets()
+    redis = reader.redis()
     assertion_keys = reader.assertion_keys(keys)
     via_credentials = reader.via_credentials()
     operators = reader.operators()
     aliases = reader.aliases()
-    reader.check_stores()
+    reader.check_stores(redis)
     if len(mistakes):
         return None
     return Configuration(
@@ -178,6 +187,7 @@ def read_configuration(
         policies=policies,
         client_keys=keys,
         secrets=secrets,
+        redis=redis,
         assertion_keys=assertion_keys,
         via_credentials=via_credentials,
         operators=operators,
@@ -303,6 +313,16 @@ class _Reader:
             self._reading.note("sessions.secret", Phrase(str(error)))
             return None
 
+    def redis(self) -> RedisOptions:
+        """Read how the session store is reached beyond its URL; a password is its file's first line."""
+        sessions = self._settings.sessions
+        passwords = [
+            self._secret(sessions.password, "sessions.password"),
+            self._secret(sessions.sentinel_password, "sessions.sentinel_password"),
+        ]
+        words = [None if text is None else text.decode(errors="replace").strip() for text in passwords]
+        return RedisOptions(password=words[0], sentinel_password=words[1], ca=sessions.ca, timeout=sessions.timeout)
+
     def assertion_keys(self, clients: Mapping[str, KeySet]) -> AssertionKeys | None:
         """Read the keys of the assertion, which are never the client's."""
         source = self._settings.assertion.keys
@@ -345,11 +365,11 @@ class _Reader:
             self._reading.note("aliases", Phrase(f"`{file}` cannot be used: {reason}"))
             return Aliases()
 
-    def check_stores(self) -> None:
+    def check_stores(self, redis: RedisOptions) -> None:
         """Look at what can be told of the stores without calling them."""
         sessions = self._settings.sessions
         stores: tuple[tuple[str, str | None, RedisOptions], ...] = (
-            ("sessions.store", None if sessions.store == "memory" else sessions.store, RedisOptions(ca=sessions.ca)),
+            ("sessions.store", None if sessions.store == "memory" else sessions.store, redis),
             (
                 "limits.store",
                 None if self._settings.limits.store == "memory" else self._settings.limits.store,

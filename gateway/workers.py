@@ -479,6 +479,7 @@ class Supervisor:
             configuration.secrets,
             clock=time.time,
             random=randomness.token_bytes,
+            options=configuration.redis,
             background=False,
         )
 

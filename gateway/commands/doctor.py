@@ -73,7 +73,14 @@ async def _store(configuration: Configuration) -> Finding:
     if configuration.secrets is None:
         return store_finding(settings.store, None)
     try:
-        sessions = await open_sessions(settings, configuration.secrets, clock=time.time, random=os.urandom)
+        sessions = await open_sessions(
+            settings,
+            configuration.secrets,
+            clock=time.time,
+            random=os.urandom,
+            options=configuration.redis,
+            background=False,
+        )
     except GatewayError as error:
         return store_finding(settings.store, str(error))
     try:

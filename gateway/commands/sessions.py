@@ -63,7 +63,12 @@ async def opened(config: Path) -> AsyncIterator[tuple[Configuration, Sessions]]:
     if settings.store == "memory" or configuration.secrets is None:
         raise _refused("sessions are in the gateway's memory (`store: memory`): only a restart ends them")
     sessions = await open_sessions(
-        settings, configuration.secrets, clock=time.time, random=randomness.token_bytes, background=False
+        settings,
+        configuration.secrets,
+        clock=time.time,
+        random=randomness.token_bytes,
+        options=configuration.redis,
+        background=False,
     )
     try:
         yield configuration, sessions
@@ -167,7 +172,9 @@ def revoke(
         typer.echo(f"{ended} ended")
         set_up_logging()
         operator = os.environ.get("SUDO_USER") or getpass.getuser()
-        _log.info(Event.SESSIONS_REVOKED, operator=operator, ended=ended, selector=type(selector).__name__, words=reason)
+        _log.info(
+            Event.SESSIONS_REVOKED, operator=operator, ended=ended, selector=type(selector).__name__, words=reason
+        )
 
     run(work)
 
