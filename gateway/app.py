@@ -15,7 +15,8 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import structlog
@@ -33,6 +34,8 @@ from gateway.listen import forward_auth
 from gateway.listen.deadlines import Deadlines
 from gateway.listen.gate import Gate
 from gateway.listen.httptools_listener import Listener
+from gateway.listen.system_tls import ListenerTls
+from gateway.listen.to_https import hsts_line, to_https
 from gateway.listen.trust import Trust
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.asyncio_flights import Flights
@@ -103,6 +106,14 @@ class Shared:
     """The switches that are on, as they were last read."""
 
 
+class Doors(NamedTuple):
+    """The listening sockets of a gateway, which its workers share."""
+
+    main: socket.socket
+    redirect: socket.socket | None = None
+    """Plain HTTP beside a TLS listener: it sends browsers to https."""
+
+
 class Generation:
     """What one reading of the configuration made."""
 
@@ -159,6 +170,7 @@ class Generation:
         return Gate(
             table=lambda: self.table,
             step=forward_auth.step,
+            value_troubled=self._value_troubled,
             original=lambda inbound, table: forward_auth.original(inbound, table, trust),
             sessions=shared.sessions.reader,
             upstreams=lambda route: ways[route.name],
@@ -174,6 +186,7 @@ class Generation:
             stopwatch=time.perf_counter,
             limits=limits,
             trust=trust,
+            hsts=hsts_line(None if settings.tls is None else settings.tls.hsts),
             forged=Rate(settings.rates.forged_tickets_per_address, settings.rates.forged_tickets),
         )
 
@@ -215,6 +228,12 @@ class Generation:
         """Return where a form of this App may lead in the end: Chromium holds redirects to `form-action` too."""
         parts = urlsplit(issuer_of(self.configuration.clients()[route.client_id]))
         return (f"{parts.scheme}://{parts.netloc}",)
+
+    def _value_troubled(self, route: Route, replaced: int, left_out: int) -> None:
+        """Count what an App's charset could not hold, and what could not be told at all."""
+        for trouble, count in (("replaced", replaced), ("left_out", left_out)):
+            if count:
+                self._shared.metrics.header_value_troubled(route.name, trouble, count)
 
     def _way(self, route: Route, limits: Limits) -> Upstreams:
         way = upstreams_of(route, limits, self._shared.deadlines)
@@ -272,7 +291,9 @@ class Worker:
         self.access_log: AccessLog
         self.metrics: Metrics
         self._shared: Shared
+        self._tls: ListenerTls | None = None
         self._listener: Listener
+        self._redirect: Listener
 
     async def open(self) -> None:
         """Open the stores and the first generation.
@@ -303,7 +324,12 @@ class Worker:
         self._shared = Shared(sessions, pending, self.metrics, observer, deadlines, time.time, await self._limits(), {})
         await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
-        self._listener = Listener(await self._generation.open(), deadlines)
+        gate = await self._generation.open()
+        self._tls = None if settings.tls is None else ListenerTls(settings.tls)
+        self._listener = Listener(gate, deadlines)
+        # Its connections are short and its own: each listener turns the clock its deadlines stand on.
+        self._redirect = Listener(gate, Deadlines(asyncio.get_running_loop().time()))
+        self._give(gate)
 
     async def _pending(self, secrets: Secrets) -> PendingStore:
         settings = self._configuration.settings.sessions
@@ -362,9 +388,11 @@ class Worker:
     def _is_audited(self, rule: str) -> bool:
         return self._generation is not None and rule in self._generation.audited
 
-    async def listen(self, door: socket.socket) -> None:
-        """Take requests from a bound socket."""
-        await self._listener.serve(door)
+    async def listen(self, doors: Doors) -> None:
+        """Take requests from bound sockets."""
+        await self._listener.serve(doors.main, tls=None if self._tls is None else self._tls.context)
+        if doors.redirect is not None:
+            await self._redirect.serve(doors.redirect)
         looking = asyncio.create_task(self._look_out())
         self._closing.callback(looking.cancel)
 
@@ -422,12 +450,30 @@ class Worker:
         """
         generation = Generation(configuration, self._shared)
         gate = await generation.open()
-        self._listener.reload(gate)
+        self._give(gate)
+        self._reload_certificate()
         old, self._generation = self._generation, generation
         if old is not None:
             task = asyncio.create_task(self._retire(old))
             self._retired.add(task)
             task.add_done_callback(self._retired.discard)
+
+    def _give(self, gate: Gate) -> None:
+        """Have both doors ask another gate from now on."""
+        self._listener.reload(gate)
+        self._redirect.reload(replace(gate, step=to_https, original=lambda inbound, _: inbound))
+
+    def _reload_certificate(self) -> None:
+        if self._tls is None:
+            return
+        try:
+            self._tls.reload()
+        except OSError as error:
+            # The certificate in use stays in use; what is wrong with the files is in the log, and nobody is locked out.
+            _log.error(Event.CERTIFICATE_REFUSED, error=type(error).__name__)
+            self.metrics.reload("certificate", "refused")
+            return
+        self.metrics.reload("certificate", "adopted")
 
     async def _retire(self, generation: Generation) -> None:
         """Close a generation once its requests have had the time an answer may take."""
@@ -455,7 +501,8 @@ class Worker:
     async def drain(self, patience: float) -> int:
         """Take no more requests, let those under way end within `patience` seconds, and return how many were cut."""
         self._draining = True
-        return await self._listener.drain(patience)
+        cut = await asyncio.gather(self._listener.drain(patience), self._redirect.drain(patience))
+        return sum(cut)
 
     async def close(self) -> None:
         """Let go of everything."""

@@ -56,7 +56,10 @@ def split_address(address: str) -> tuple[str, int] | None:
 
 
 def _check_addresses(settings: Settings, reading: Reading) -> None:
-    for at, address in (("listen", settings.listen), ("management", settings.management)):
+    addresses = [("listen", settings.listen), ("management", settings.management)]
+    if settings.tls is not None and settings.tls.redirect is not None:
+        addresses.append(("tls.redirect", settings.tls.redirect))
+    for at, address in addresses:
         if split_address(address) is None:
             what = Phrase(
                 f"`{address}` is no address to listen on", f"`{address}` は待ち受けるアドレスとして読めません"

@@ -22,7 +22,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -31,7 +31,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from gateway.app import Worker, session_control
+from gateway.app import Doors, Worker, session_control
 from gateway.config_file import split_address
 from gateway.configuration import Configuration, read_configuration
 from gateway.errors import GatewayError, NoWorkerError
@@ -82,18 +82,21 @@ def run_gateway(path: Path) -> int:
     settings = configuration.settings
     try:
         inherited = inherited_sockets()
-        door = inherited.get("listen") or bind(settings.listen)
+        main = inherited.get("listen") or bind(settings.listen)
+        plain = None if settings.tls is None else settings.tls.redirect
+        doors = Doors(main, None if plain is None else inherited.get("redirect") or bind(plain))
         desk = inherited.get("management") or bind(settings.management)
     except OSError as error:
         sys.stderr.write(f"{path}: {error.strerror}\n")
         return EXIT_USERS
     count = settings.worker_count(os.cpu_count() or 1)
-    with door, desk, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with main, doors.redirect or nullcontext(), desk, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if count > 1:
-            return runner.run(Supervisor(configuration, door, desk, count).run())
+            return runner.run(Supervisor(configuration, doors, desk, count).run())
         try:
-            runner.run(serve(configuration, door, desk, reread=lambda: _reread(path)))
-        except GatewayError as error:
+            runner.run(serve(configuration, doors, desk, reread=lambda: _reread(path)))
+        except (GatewayError, OSError) as error:
+            # A store that may forget, a certificate without its key: what only shows when it is used.
             sys.stderr.write(f"{path}: {error}\n")
             return EXIT_USERS
     return 0
@@ -218,7 +221,7 @@ async def _management(app: web.Application, desk: socket.socket) -> AsyncIterato
 
 async def serve(
     configuration: Configuration,
-    door: socket.socket,
+    doors: Doors,
     desk: socket.socket,
     *,
     reread: Callable[[], Configuration | None],
@@ -239,7 +242,7 @@ async def serve(
 
         app = make_management(metrics=metrics, alive={}, ready={"worker": worker.check}, sessions=worker.control())
         async with _management(app, desk):
-            await worker.listen(door)
+            await worker.listen(doors)
             _log.info(Event.STARTED, listen=configuration.settings.listen, count=1)
             notify("READY=1")
             ready()
@@ -288,7 +291,7 @@ _read_order = msgspec.json.Decoder(_Order).decode
 _read_reply = msgspec.json.Decoder(_Reply).decode
 
 
-def work(path: Path, door: socket.socket, orders: socket.socket) -> None:
+def work(path: Path, doors: Doors, orders: socket.socket) -> None:
     """Be one worker process: do what the supervisor orders until it says `drain`, or is gone."""
     # Ctrl-C reaches the whole process group; the supervisor alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -300,16 +303,18 @@ def work(path: Path, door: socket.socket, orders: socket.socket) -> None:
     configuration = _reread(path)
     if configuration is None:
         sys.exit(EXIT_USERS)
-    door.settimeout(0)
+    for door in doors:
+        if door is not None:
+            door.settimeout(0)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(_obey(configuration, door, orders))
-        except GatewayError as error:
+            runner.run(_obey(configuration, doors, orders))
+        except (GatewayError, OSError) as error:
             sys.stderr.write(f"{path}: {error}\n")
             sys.exit(EXIT_USERS)
 
 
-async def _obey(configuration: Configuration, door: socket.socket, orders: socket.socket) -> None:
+async def _obey(configuration: Configuration, doors: Doors, orders: socket.socket) -> None:
     orders.settimeout(0)
     reader, writer = await asyncio.open_connection(sock=orders)
     worker = Worker(configuration)
@@ -321,7 +326,7 @@ async def _obey(configuration: Configuration, door: socket.socket, orders: socke
 
     try:
         await worker.open()
-        await worker.listen(door)
+        await worker.listen(doors)
         reply(_Reply())
         # A supervisor that is gone orders nothing more: its end of the line is an order to end.
         while line := await reader.readline():
@@ -370,12 +375,12 @@ class _Member:
         asyncio.get_running_loop().add_reader(process.sentinel, self._ended)
 
     @classmethod
-    async def start(cls, path: Path, door: socket.socket) -> _Member:
+    async def start(cls, path: Path, doors: Doors) -> _Member:
         """Start a process, which inherits the listening socket."""
         ours, theirs = socket.socketpair()
         with theirs:
             context = multiprocessing.get_context("spawn")
-            process = context.Process(target=work, args=(path, door, theirs), name="sekisho-worker")
+            process = context.Process(target=work, args=(path, doors, theirs), name="sekisho-worker")
             await asyncio.to_thread(process.start)
         ours.settimeout(0)
         reader, writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_REPLY)
@@ -427,9 +432,9 @@ class _Member:
 class Supervisor:
     """Keeps as many workers as were asked for."""
 
-    def __init__(self, configuration: Configuration, door: socket.socket, desk: socket.socket, count: int) -> None:
+    def __init__(self, configuration: Configuration, doors: Doors, desk: socket.socket, count: int) -> None:
         self._configuration = configuration
-        self._door = door
+        self._doors = doors
         self._desk = desk
         self._count = count
         self._members: list[_Member] = []
@@ -490,7 +495,7 @@ class Supervisor:
 
     async def _start(self) -> bool:
         """Start a worker; once it takes requests it is a member, and missed when it dies."""
-        member = await _Member.start(self._configuration.path, self._door)
+        member = await _Member.start(self._configuration.path, self._doors)
         if not await member.takes_requests():
             await member.end(0)
             return False

@@ -26,6 +26,7 @@ from typing import TextIO
 import aiohttp
 from joserfc import jwk
 
+from gateway.app import Doors
 from gateway.configuration import read_configuration
 from gateway.demo.booking import Booking
 from gateway.demo.currency import Currency
@@ -106,7 +107,7 @@ async def run_demo(port: int) -> int:
         announcing: list[asyncio.Task[None]] = []
         await serve(
             configuration,
-            door,
+            Doors(door),
             desk,
             reread=_terminal_closed,
             ready=lambda: announcing.append(asyncio.create_task(announce())),

@@ -83,3 +83,5 @@ class Event(StrEnum):
     """The limit store did not answer at the start; rules with a limit answer 503 until it does."""
     LIMIT_GIVEN_BACK = "limit_given_back"
     """An operator gave an entry of a limit back, and said why."""
+    CERTIFICATE_REFUSED = "certificate_refused"
+    """The certificate or its key could not be read anew; the one in use stays in use."""

@@ -79,6 +79,7 @@ class GatewayProcess:
         workers: int = 1,
         policy: str = OPEN_POLICY,
         more: str = "",
+        scheme: str = "http",
     ) -> None:
         self.folder = folder
         self.store = store
@@ -103,7 +104,7 @@ sessions:
   secret: {{file: secret}}
 apps:
   - name: app
-    url: http://{HOST}:{self.port}
+    url: {scheme}://{HOST}:{self.port}
     upstream: http://127.0.0.1:{upstream}
     policy: policy.yaml
 access_log: access.log

@@ -1,0 +1,84 @@
+"""TLS on the listener, with a real gateway: https, the plain port beside it, a certificate that changes."""
+
+import http.client
+import signal
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import free_port
+from tests.flows.gateway_process import HOST, GatewayProcess, application
+from tests.upstream.certificates import certify
+
+
+class Tls:
+    """A gateway with a certificate, and what a browser needs to speak with it."""
+
+    def __init__(self, folder: Path, upstream: int, redis_url: str, workers: int) -> None:
+        self.certificate, self.key = certify(folder, HOST)
+        self.plain = free_port()
+        more = (
+            f"tls: {{certificate: {self.certificate.name}, key: {self.key.name}, "
+            f"redirect: '127.0.0.1:{self.plain}', hsts: 180d}}\n"
+        )
+        self.gateway = GatewayProcess(folder, upstream, redis_url, workers, more=more, scheme="https")
+        text = self.gateway.settings.read_text().replace("environment: emulator", "environment: other")
+        self.gateway.settings.write_text(text)
+
+    def get(self, certificate: Path) -> tuple[int, str | None]:
+        """Ask over TLS, trusting one certificate; return status and HSTS."""
+        context = ssl.create_default_context(cafile=str(certificate))
+        connection = http.client.HTTPSConnection("127.0.0.1", self.gateway.port, context=context, timeout=20)
+        try:
+            connection.request("GET", "/x", headers={"Host": f"{HOST}:{self.gateway.port}"})
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, answer.getheader("Strict-Transport-Security")
+        finally:
+            connection.close()
+
+
+@pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
+def tls(tmp_path: Path, redis_url: str, request: pytest.FixtureRequest) -> Iterator[Tls]:
+    """Start it, and end it with the test."""
+    with application() as upstream:
+        started = Tls(tmp_path, upstream, redis_url, request.param)
+        started.gateway.start()
+        yield started
+        started.gateway.stop()
+
+
+def test_https_is_served_and_plain_http_is_sent_there(tls: Tls) -> None:
+    """With HSTS; the plain port forwards nothing and keeps the path and query."""
+    assert tls.get(tls.certificate) == (200, "max-age=15552000")
+
+    connection = http.client.HTTPConnection("127.0.0.1", tls.plain, timeout=20)
+    connection.request("GET", "/a?b=c", headers={"Host": f"{HOST}:{tls.gateway.port}"})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+
+    assert answer.status == 308
+    assert answer.getheader("Location") == f"https://{HOST}:{tls.gateway.port}/a?b=c"
+
+
+def test_a_certificate_changes_at_a_reload(tls: Tls, tmp_path: Path) -> None:
+    """Browsers that trust the new one alone get through; a broken one is refused, and the last stays."""
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    certificate, key = certify(fresh, HOST)
+    tls.certificate.write_bytes(certificate.read_bytes())
+    tls.key.write_bytes(key.read_bytes())
+    assert tls.gateway.process is not None
+
+    tls.gateway.process.send_signal(signal.SIGHUP)
+    assert tls.gateway.next_notice() == "RELOADING=1"
+    assert tls.gateway.next_notice() == "READY=1"
+    assert tls.get(certificate)[0] == 200
+
+    tls.certificate.write_text("broken")
+    tls.gateway.process.send_signal(signal.SIGHUP)
+    tls.gateway.next_notice()
+    assert tls.get(certificate)[0] == 200
