@@ -62,6 +62,8 @@ class Forward(msgspec.Struct, frozen=True):
     """The session's, for the access line; empty where nobody is signed in."""
     candidate: str = ""
     """What the App's candidate policy would have said, where that is something else: `deny:condition_no:adult`."""
+    troubled: tuple[int, int] = (0, 0)
+    """Characters replaced in the headers just made, and facts left out of them; nothing where they were kept ready."""
 
 
 class AskPortal(msgspec.Struct, frozen=True):
@@ -150,19 +152,22 @@ def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, ta
             found = known
     keep: dict[Any, Any] = route.ready if found is None else found.ready
 
+    troubled = (0, 0)
     # The rule itself is compared, not only its number: a reload may have put another in its place.
     ready: _Ready | None = keep.get(id(rule))
     if ready is None or ready.rule is not rule or now >= ready.valid_until:
         decision = rule.decide(inbound, None if found is None else found.session.identity, now)
         match decision.verdict:
             case Permit() as permit:
-                lines, valid_until = identity_lines(permit, route.app.headers).lines, decision.valid_until
+                told = identity_lines(permit, route.app.headers)
+                lines, valid_until = told.lines, decision.valid_until
                 if table.assertions is not None:
                     line, renew_at = table.assertions.line_for(permit, route, keep, now)
                     lines, valid_until = lines + line, min(valid_until, renew_at)
                 ready = _Ready(rule, permit, lines, valid_until)
                 if valid_until > now:
                     keep[id(rule)] = ready
+                troubled = (told.replaced, told.left_out)
             case Challenge() as verdict:
                 # Nobody may pass this rule unknown, and who it is cannot be read: not a logout, not a pass.
                 if isinstance(known, Unavailable):
@@ -174,11 +179,12 @@ def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, ta
                 assert_never(decision.verdict)
 
     if found is None:
-        return Forward(route, ready.permit, outbound_head(inbound, route, ready.lines), signed_in=False)
+        head = outbound_head(inbound, route, ready.lines)
+        return Forward(route, ready.permit, head, signed_in=False, troubled=troubled)
     if inbound.websocket and not _same_origin(inbound, route):
         return forbidden_origin(ready.permit)
     head = outbound_head(inbound, route, ready.lines)
-    forward = Forward(route, ready.permit, head, signed_in=True, pseudonym=found.session.pseudonym)
+    forward = Forward(route, ready.permit, head, signed_in=True, pseudonym=found.session.pseudonym, troubled=troubled)
     if ready.permit.limit is None:
         return forward
     # The verdict may be kept; the reservation is each request's own.

@@ -115,9 +115,10 @@ def _value(name: str, text: str, settings: HeaderSettings) -> tuple[bytes | None
         basic = name == Fact.BIRTHDATE and settings.birthdate == "basic"
         encoded, lost = (text.replace("-", "") if basic else text).encode("ascii"), 0
     else:
-        encoded, lost = _in_charset(text, settings.charset)
+        signs, lost = _in_charset(text, settings.charset)
+        encoded = b"".join(signs)
         if settings.encoding == "percent":
-            encoded = quote_from_bytes(encoded, safe="").encode("ascii")
+            encoded = b"".join(map(_percent, signs))
         elif settings.encoding == "base64":
             encoded = b64encode(encoded)
         else:
@@ -128,17 +129,29 @@ def _value(name: str, text: str, settings: HeaderSettings) -> tuple[bytes | None
     return encoded, lost
 
 
-def _in_charset(text: str, charset: str) -> tuple[bytes, int]:
-    """Return the text's bytes in a charset, and how many of its characters were lost."""
+@lru_cache(maxsize=8_192)
+def _percent(sign: bytes) -> bytes:
+    """Return one character's bytes percent-encoded, all of them or none.
+
+    The second byte of a character in `cp932` can be that of a letter. Left as it is, as RFC 3986 would have it, it
+    is a letter of its own to Java's URLDecoder, and both halves are lost.
+    """
+    if len(sign) == 1:
+        return quote_from_bytes(sign, safe="").encode("ascii")
+    return b"".join(b"%%%02X" % byte for byte in sign)
+
+
+def _in_charset(text: str, charset: str) -> tuple[list[bytes], int]:
+    """Return each character's bytes in a charset, and how many characters were lost."""
     if charset == "utf-8":
-        return text.encode(), 0
+        return [sign.encode() for sign in text], 0
     plain = text.translate(_VARIATION_SELECTORS)
     lost = len(text) - len(plain)
-    pieces = bytearray()
+    pieces: list[bytes] = []
     for sign in plain.translate(_ALIKE[charset]):
         try:
-            pieces += sign.encode(charset)
+            pieces.append(sign.encode(charset))
         except UnicodeEncodeError:
-            pieces += GETA.encode(charset)
+            pieces.append(GETA.encode(charset))
             lost += 1
-    return bytes(pieces), lost
+    return pieces, lost

@@ -325,6 +325,8 @@ class Exchange:
     def _forward(self, step: Forward) -> None:
         inbound = self.inbound
         self._app = step.route
+        if step.troubled != (0, 0):
+            self._gate.value_troubled(step.route, *step.troubled)
         self._app_name = step.route.app.name
         self._permit = step.permit
         self._signed_in = step.signed_in

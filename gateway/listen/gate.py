@@ -46,6 +46,10 @@ def _as_it_came(inbound: Inbound, _table: RouteTable) -> Inbound | Answer:
     return inbound
 
 
+def _uncounted(_route: Route, _replaced: int, _left_out: int) -> None:
+    """Count nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """What becomes of a request, who answers it, and who is told."""
@@ -68,6 +72,8 @@ class Gate:
     """A monotonic clock in seconds, for durations."""
     entries: LimitStore | None = None
     """Where a policy's limits are counted; `None` where no policy has one (checked when they are read)."""
+    value_troubled: Callable[[Route, int, int], None] = _uncounted
+    """Told of characters replaced and facts left out, when an App's headers are made (`Forward.troubled`)."""
     original: Callable[[Inbound, RouteTable], Inbound | Answer] = _as_it_came
     """What is decided on: the request itself, or the one another proxy asks about (`forward_auth.original`)."""
     hsts: bytes = b""
