@@ -202,6 +202,8 @@ access_log: access.log
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it, and return its exit code."""
         if self.process is None:
+            self._log.close()
+            self._notices.close()
             return 0
         if self.process.poll() is None:
             self.process.send_signal(number)
