@@ -65,6 +65,15 @@ def test_a_shared_cache_keeps_no_page_of_a_signed_in_person(said: list[str], sen
     assert found == [f"Cache-Control: {sent}"]
 
 
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("sign", [",", '"', ',"', ' "a,'])
+def test_a_hostile_answer_costs_little(sign: str) -> None:
+    """Reading directives is linear in what an application writes, whatever it writes."""
+    found = answered(("Cache-Control", sign * (60_000 // len(sign)) + ",public"))
+
+    assert found[-1].startswith("Cache-Control: private")
+
+
 def test_a_public_page_keeps_its_caching() -> None:
     """Where nobody's session was used, caching is the application's business."""
     assert answered(("Cache-Control", "public"), signed_in=False) == ["Cache-Control: public"]
