@@ -9,6 +9,7 @@ in (it may not), and where it lives (its inner address becomes the public one). 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from gateway.headers.cookies import is_ours
@@ -98,7 +99,8 @@ def app_answer_headers(headers: Headers, route: Route, *, signed_in: bool) -> by
     if named:
         kept = [(name, value) for name, value in kept if name.lower() not in named]
     if signed_in:
-        kept.append((b"Cache-Control", _private(cache_control)))
+        joined = b",".join(cache_control)
+        kept.append((b"Cache-Control", _usual_private(joined) if len(joined) <= _USUAL else _private(joined)))
     return b"".join([b"%b: %b\r\n" % field for field in kept])
 
 
@@ -126,12 +128,21 @@ def _changed(kind: int, value: bytes, route: Route) -> bytes | None:
     return None
 
 
-def _private(cache_control: list[bytes]) -> bytes:
+_USUAL = 128
+"""Bytes of a Cache-Control worth remembering: an application has a handful, and a hostile one fills no memory."""
+
+
+@lru_cache(maxsize=512)
+def _usual_private(joined: bytes) -> bytes:
+    return _private(joined)
+
+
+def _private(joined: bytes) -> bytes:
     """Return Cache-Control directives that keep an answer out of shared caches, the rest as the application said.
 
     `private="field"` of RFC 9111 section 5.2.2.7 allows a shared cache the rest of the answer, so it is replaced too.
     """
-    directives = [part.strip(b" \t") for part in _DIRECTIVE.findall(b",".join(cache_control))]
+    directives = [part.strip(b" \t") for part in _DIRECTIVE.findall(joined)]
     kept = [part for part in directives if part and not part.lower().startswith(_PUBLIC_DIRECTIVES)]
     return b", ".join([b"private", *kept])
 
