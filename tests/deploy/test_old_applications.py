@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.security.wire import Response
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long, pytest.mark.timeout(180)]
 
 APPLICATIONS = Path(__file__).resolve().parent / "applications"
+VALVE = APPLICATIONS.parents[2] / "deploy" / "tomcat" / "VerifiedSubjectValve.java"
 TOMCAT = Path("/usr/share/tomcat10")
 COOKIES = {"php": "PHPSESSID", "tomcat": "JSESSIONID"}
 
@@ -34,7 +36,8 @@ SERVER_XML = """\
 <Server port="-1">
   <Service name="Catalina">
     <Connector port="{port}" address="127.0.0.1" protocol="HTTP/1.1"/>
-    <Engine name="Catalina" defaultHost="localhost"><Host name="localhost" appBase="webapps"/></Engine>
+    <Engine name="Catalina" defaultHost="localhost">
+      <Host name="localhost" appBase="webapps"><Valve className="VerifiedSubjectValve"/></Host></Engine>
   </Service>
 </Server>
 """
@@ -57,10 +60,13 @@ def command(kind: str, port: int, folder: Path) -> list[str]:
     (root / "WEB-INF").mkdir(parents=True)
     (root / "WEB-INF" / "web.xml").write_text(WEB_XML.replace("/*<", "/app/*<"))
     shutil.copy(APPLICATIONS / "greeting.jsp", root)
+    compiler = [program("javac"), "-cp", f"{TOMCAT}/lib/*", "-d", str(folder / "lib"), str(VALVE)]
+    subprocess.run(compiler, check=True, capture_output=True, timeout=120)
     for name in ("conf", "logs", "temp", "work"):
         (folder / name).mkdir()
     (folder / "conf" / "server.xml").write_text(SERVER_XML.format(port=port))
     shutil.copy("/etc/tomcat10/web.xml", folder / "conf")
+    shutil.copy("/etc/tomcat10/catalina.properties", folder / "conf")
     jars = ":".join(str(TOMCAT / "bin" / jar) for jar in ("bootstrap.jar", "tomcat-juli.jar"))
     places = (f"-Dcatalina.home={TOMCAT}", f"-Dcatalina.base={folder}", f"-Djava.io.tmpdir={folder}/temp")
     return [program("java"), "-Xmx128m", *places, "-cp", jars, "org.apache.catalina.startup.Bootstrap", "start"]
@@ -144,6 +150,16 @@ async def test_a_name_is_greeted_as_it_is(
     assert answer.text.startswith("こんにちは、〓橋　花子さん" if charset == "euc-jp" else "こんにちは、髙橋　花子さん")
     if charset == "euc-jp":
         assert re.search(r"header_value[a-z_]*\{[^}]*replaced[^}]*\} [1-9]", await fixture.metrics())
+
+
+async def test_the_valve_names_the_remote_user(fixture: Fixture, server: tuple[str, int]) -> None:
+    """An application that asks the servlet API who is there hears the subject; PHP reads the header itself."""
+    await put_behind(fixture, server, "percent", "utf-8")
+    browser = fixture.browser(fixture.person("adult"), fixture.next_address())
+
+    answer = await visit(browser, "percent", "utf-8")
+
+    assert "remote user sub-adult\n" in answer.text
 
 
 async def test_the_next_person_gets_a_session_of_her_own(fixture: Fixture, server: tuple[str, int]) -> None:

@@ -21,4 +21,5 @@
         name = new String(sent.getBytes(StandardCharsets.ISO_8859_1), of);
     }
     out.print("こんにちは、" + name + "さん\nsession of " + session.getAttribute("subject") + (fresh ? " (new)" : "") + "\n");
+    out.print("remote user " + request.getRemoteUser() + "\n");
 %>

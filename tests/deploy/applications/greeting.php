@@ -22,3 +22,4 @@ $name = iconv($charsets[$_GET['charset'] ?? 'utf-8'], 'UTF-8', $name);
 
 header('Content-Type: text/plain; charset=UTF-8');
 echo 'こんにちは、', $name, "さん\n", 'session of ', $mine, $fresh ? ' (new)' : '', "\n";
+echo 'remote user ', $subject, "\n";
