@@ -1,26 +1,27 @@
 """Reads `gateway.yaml`: what each setting must look like, and which contradict each other.
 
-Every mistake is noted with its place, so that they can be mended in one go. What needs the
-policies as well (contracted items, rules that cannot be) is checked by whoever has read them.
+Every mistake is noted with its place, so that they can be mended in one go. What a number may be
+is in `config_bounds`. What needs the policies as well (contracted items, rules that cannot be), or a
+look at the files that are named, is checked by whoever reads those (`configuration`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from gateway.config import AppSettings, Environment, Mode, ProviderSettings, SecretSource, Settings
+from gateway.config import AppSettings, Environment, Mode, ProviderSettings, SecretSource, Settings, UpstreamSettings
+from gateway.config_bounds import check_bounds
 from gateway.loopback import is_loopback
+from gateway.upstream.upstream import read_address
 from gateway.yaml_files import Phrase, read_yaml_file
 from gateway.yaml_values import Reading, read_values
 
-MAX_SKEW = 120.0
-"""Seconds of clock skew we are willing to accept: more would make `exp` and `iat` meaningless."""
-
 _APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_HOST = re.compile(r"(?=.{1,253}$)[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,62})(?:\.[0-9A-Za-z_][0-9A-Za-z_-]{0,62})*\.?")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _STORES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
 
@@ -36,6 +37,7 @@ def read_settings(path: Path, reading: Reading) -> Settings | None:
 
 def check_settings(settings: Settings, reading: Reading) -> None:
     """Note everything in the settings that cannot be meant."""
+    check_bounds(settings, reading)
     _check_addresses(settings, reading)
     _check_provider(settings.provider, "provider", reading)
     _check_sessions(settings, reading)
@@ -43,6 +45,7 @@ def check_settings(settings: Settings, reading: Reading) -> None:
     for number, app in enumerate(settings.apps):
         _check_app(app, f"apps[{number}]", settings, reading)
     _check_apps_together(settings, reading)
+    _check_clients_together(settings, reading)
     _check_workers(settings, reading)
     _check_emulator(settings, reading)
 
@@ -52,7 +55,17 @@ def split_address(address: str) -> tuple[str, int] | None:
     host, colon, port = address.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535 or not host:
         return None
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    host = host.removeprefix("[").removesuffix("]")
+    return (host, int(port)) if _is_host(host) else None
+
+
+def _is_host(text: str) -> bool:
+    """Whether the resolver and TLS take it: an address, or a name of labels (RFC 1123 section 2.1, and `_`)."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return _HOST.fullmatch(text) is not None
+    return True
 
 
 def _check_addresses(settings: Settings, reading: Reading) -> None:
@@ -101,7 +114,9 @@ def _url(text: str, at: str, reading: Reading, schemes: tuple[str, ...]) -> Spli
         parts, port = SplitResult("", "", "", "", ""), None
     wrong = (
         parts.scheme not in schemes
-        or not parts.hostname
+        # A scheme in capitals is the same one to `urlsplit`, and another one to whoever compares text.
+        or not text.startswith(f"{parts.scheme}://")
+        or not _is_host(parts.hostname or "")
         or port == 0
         or "@" in parts.netloc
         or bool(parts.query or parts.fragment)
@@ -135,11 +150,6 @@ def _check_provider(provider: ProviderSettings, at: str, reading: Reading) -> No
     _check_secret(provider.via_credentials, f"{at}.via_credentials", reading)
     if provider.via is not None:
         _url(provider.via, f"{at}.via", reading, ("http", "https"))
-    if provider.clock_skew > MAX_SKEW:
-        what = Phrase(
-            f"a clock skew of {provider.clock_skew:g} s", f"時計のずれの許容が {provider.clock_skew:g} 秒です"
-        )
-        reading.note(f"{at}.clock_skew", what, Phrase(f"at most {MAX_SKEW:g}s; set the clock right instead"))
     if not provider.id_token_algorithms:
         reading.note(f"{at}.id_token_algorithms", Phrase("no algorithm at all"), Phrase("write `[ES256]`"))
 
@@ -159,8 +169,9 @@ def _check_sessions(settings: Settings, reading: Reading) -> None:
     if sessions.idle > sessions.absolute:
         what = Phrase("`idle` is longer than `absolute`, so it never ends a session")
         reading.note("sessions.idle", what, Phrase("make it shorter"))
-    if sessions.idle < 1 or sessions.absolute < 1:
-        reading.note("sessions", Phrase("sessions that end at once"), Phrase("`idle` and `absolute` are 1s or more"))
+    if sessions.stale_for > sessions.absolute:
+        what = Phrase("`stale_for` is longer than `absolute`, beyond which no session goes")
+        reading.note("sessions.stale_for", what, Phrase("make it shorter"))
     if sessions.store != "memory":
         scheme = sessions.store.partition(":")[0]
         if scheme not in _STORES or "://" not in sessions.store:
@@ -189,19 +200,19 @@ def _check_app(app: AppSettings, at: str, settings: Settings, reading: Reading) 
             reading.note(f"{at}.url", Phrase("the App lies within our own pages"), Phrase("choose another path"))
     if app.mode is Mode.PROXY and not app.upstream:
         reading.note(at, Phrase("`upstream` is missing"), Phrase("write `upstream: http://host:port`"))
-    for number, upstream in enumerate(app.upstream):
-        _url(upstream, f"{at}.upstream[{number}]", reading, ("http", "https"))
+    _check_upstreams(app, at, reading)
     if not app.policy.file.name:
         reading.note(
             at,
             Phrase("`policy` is missing: nothing says who may pass"),
             Phrase("write `policy: policies/….yaml`"),
         )
-    for number, origin in enumerate(app.allowed_origins):
-        origin_parts = _url(origin, f"{at}.allowed_origins[{number}]", reading, ("https", "http"))
-        if origin_parts is not None and origin_parts.path:
-            what = Phrase(f"`{origin}` is more than an origin")
-            reading.note(f"{at}.allowed_origins[{number}]", what, Phrase("scheme, host and port, and nothing behind"))
+    for key, origins in (("allowed_origins", app.allowed_origins), ("internal_origins", app.internal_origins)):
+        for number, origin in enumerate(origins):
+            origin_parts = _url(origin, f"{at}.{key}[{number}]", reading, ("https", "http"))
+            if origin_parts is not None and origin_parts.path:
+                what = Phrase(f"`{origin}` is more than an origin")
+                reading.note(f"{at}.{key}[{number}]", what, Phrase("scheme, host and port, and nothing behind"))
     for number, cookie in enumerate(app.application_cookies):
         if not _TOKEN.fullmatch(cookie):
             what = Phrase(f"`{cookie}` cannot name a cookie")
@@ -218,19 +229,74 @@ def _check_app(app: AppSettings, at: str, settings: Settings, reading: Reading) 
         _check_provider(app.client, f"{at}.client", reading)
 
 
+def _check_upstreams(app: AppSettings, at: str, reading: Reading) -> None:
+    prefixes: set[str] = set()
+    for number, upstream in enumerate(app.upstream):
+        where = f"{at}.upstream[{number}]"
+        if not upstream.startswith("unix:") and _url(upstream, where, reading, ("http", "https")) is None:
+            continue
+        try:
+            prefixes.add(read_address(upstream).prefix)
+        except ValueError as error:
+            reading.note(where, Phrase(str(error)))
+    if len(prefixes) > 1:
+        what = Phrase("the upstreams have different paths", "アップストリームのパスが揃っていません")
+        reading.note(f"{at}.upstream", what, Phrase("one request must mean the same to each of them"))
+    _check_upstream_options(app.upstream_options, f"{at}.upstream_options", reading)
+
+
+def _check_upstream_options(options: UpstreamSettings, at: str, reading: Reading) -> None:
+    if options.server_name and not _is_host(options.server_name):
+        what = Phrase(f"`{options.server_name}` is no name of a server")
+        reading.note(f"{at}.server_name", what, Phrase("write the name in its certificate"))
+    if options.key is not None and options.certificate is None:
+        reading.note(f"{at}.key", Phrase("a key without its certificate"), Phrase("write `certificate: …` as well"))
+    if options.health is not None and not re.fullmatch(r"/[!-~]*", options.health.path):
+        what = Phrase(f"`{options.health.path}` cannot be asked for")
+        reading.note(f"{at}.health.path", what, Phrase("begin it with `/`, and percent-encode what is not ASCII"))
+
+
+def _check_clients_together(settings: Settings, reading: Reading) -> None:
+    """One `client_id` is one client: of two sets of settings for it, one would hold for both, unsaid."""
+    known = {settings.provider.client_id: settings.provider}
+    for number, app in enumerate(settings.apps):
+        if app.client is not None and known.setdefault(app.client.client_id, app.client) != app.client:
+            what = Phrase(f"`{app.client.client_id}` has other settings elsewhere")
+            remedy = Phrase("leave `client` out where it is the common one, and write the same wherever one is meant")
+            reading.note(f"apps[{number}].client", what, remedy)
+
+
+def _hostname(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _place(url: str) -> tuple[str, str]:
+    """Return what a route is found by: host and port as browsers write them, and the path."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return url, ""
+    usual = 443 if parts.scheme == "https" else 80
+    return f"{(parts.hostname or '').rstrip('.')}:{'' if port == usual else port or ''}", parts.path.rstrip("/")
+
+
 def _check_apps_together(settings: Settings, reading: Reading) -> None:
     if not settings.apps:
         reading.note("apps", Phrase("no App at all"), Phrase("write one under `apps:`"))
     names = Counter(app.name for app in settings.apps)
-    urls = Counter(app.url.rstrip("/") for app in settings.apps)
+    urls = Counter(_place(app.url) for app in settings.apps)
     clients: dict[str, tuple[str, str]] = {}
     for number, app in enumerate(settings.apps):
         at = f"apps[{number}]"
         if names[app.name] > 1:
             reading.note(f"{at}.name", Phrase(f"two Apps are named `{app.name}`"), Phrase("give each its own name"))
-        if urls[app.url.rstrip("/")] > 1:
+        if urls[_place(app.url)] > 1:
             reading.note(f"{at}.url", Phrase(f"two Apps have the URL `{app.url}`"), Phrase("give each its own"))
-        origin = urlsplit(app.url).netloc.lower()
+        origin = _place(app.url)[0]
         client = app.client or settings.provider
         first = clients.setdefault(origin, (app.name, client.client_id))
         if first[1] != client.client_id:
@@ -266,9 +332,9 @@ def _check_emulator(settings: Settings, reading: Reading) -> None:
     if address is not None and not is_loopback(address[0]):
         reading.note("listen", Phrase(f"`{settings.listen}` can be reached by others"), remedy)
     for at, client in clients:
-        host = urlsplit(client.issuer).hostname or ""
+        host = _hostname(client.issuer)
         if client.environment is Environment.EMULATOR and client.issuer and not is_loopback(host):
             reading.note(f"{at}.issuer", Phrase(f"`{client.issuer}` is not on this machine"), remedy)
     for number, app in enumerate(settings.apps):
-        if not is_loopback(urlsplit(app.url).hostname or ""):
+        if not is_loopback(_hostname(app.url)):
             reading.note(f"apps[{number}].url", Phrase(f"`{app.url}` is not on this machine"), remedy)

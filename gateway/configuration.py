@@ -6,6 +6,8 @@ all. Opening connections and listening is `app`'s business.
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -179,6 +181,7 @@ def read_configuration(
     operators = reader.operators()
     aliases = reader.aliases()
     reader.check_stores(redis)
+    reader.check_files()
     if len(mistakes):
         return None
     return Configuration(
@@ -300,6 +303,11 @@ class _Reader:
                 keys[client.client_id] = read_key_set(text)
             except KeySetError as error:
                 self._reading.note(f"{at}.keys", Phrase(str(error)), Phrase("make them with `sekisho keys new`"))
+                continue
+            wanted, signing = client.assertion_algorithm, keys[client.client_id].signing
+            if wanted not in (None, signing.alg):
+                what = Phrase(f"the key that signs, `{signing.kid}`, is for {signing.alg} and not {wanted}")
+                self._reading.note(f"{at}.assertion_algorithm", what, Phrase("leave it out, or make another key"))
         return keys
 
     def secrets(self) -> Secrets | None:
@@ -356,9 +364,13 @@ class _Reader:
     def aliases(self) -> Aliases:
         """Read which persons are known by an older subject; a file that is not there yet has none."""
         file = self._settings.aliases
-        if file is None or not file.exists():
+        if file is None:
             return Aliases()
         try:
+            if not file.exists():
+                # `sekisho subjects alias` makes it: where there is no folder for it, its name is a slip.
+                self._check_folder(file, "aliases")
+                return Aliases()
             return read_aliases(file.read_bytes().splitlines())
         except (AliasError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -384,6 +396,60 @@ class _Reader:
             except ValueError as error:
                 self._reading.note(at, Phrase(str(error)))
 
+    def check_files(self) -> None:
+        """Open every file that somebody would open later, as they will: what cannot be used is known at the start."""
+        settings = self._settings
+        for at, client in self._clients():
+            self._check_ca(client.ca, f"{at}.ca")
+        self._check_ca(settings.sessions.ca, "sessions.ca")
+        for number, app in enumerate(settings.apps):
+            at, options = f"apps[{number}].upstream_options", app.upstream_options
+            self._check_ca(options.ca, f"{at}.ca")
+            if options.certificate is not None:
+                self._check_certificate(options.certificate, options.key, f"{at}.certificate")
+        if settings.tls is not None and "tls.certificate" not in self._reading.broken:
+            self._check_certificate(settings.tls.certificate, settings.tls.key, "tls.certificate")
+        if settings.switches is not None:
+            self._check_folder(settings.switches, "switches")
+        if settings.access_log not in (None, "stderr"):
+            file = self._reading.base / str(settings.access_log)
+            self._check_folder(file, "access_log")
+            if file.exists() and not os.access(file, os.W_OK):
+                self._reading.note("access_log", Phrase(f"`{file}` cannot be written"))
+
+    def _check_folder(self, file: Path, at: str) -> None:
+        """Note a file that could not be made, nor be what it should be."""
+        if file.is_dir():
+            self._reading.note(at, Phrase(f"`{file}` is a folder"), Phrase("name a file in it"))
+        elif not file.parent.is_dir():
+            self._reading.note(at, Phrase(f"there is no folder `{file.parent}`"), Phrase("make it, or name another"))
+
+    def _check_ca(self, file: Path | None, at: str) -> None:
+        if file is None:
+            return
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+        except OSError as error:
+            self._note_unusable(file, error, at, "certificates in PEM")
+
+    def _check_certificate(self, certificate: Path, key: Path | None, at: str) -> None:
+        try:
+            # A key behind a passphrase would have OpenSSL ask the terminal for it, and a service wait for ever.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+        except OSError as error:
+            for file in (certificate, key):
+                if file is not None and not _readable(file):
+                    self._reading.note(at if file is certificate else f"{at.rpartition('.')[0]}.key", _unreadable(file))
+                    return
+            self._note_unusable(certificate, error, at, "a certificate with its chain, and its key without passphrase")
+
+    def _note_unusable(self, file: Path, error: OSError, at: str, expected: str) -> None:
+        # OpenSSL's words are about its own insides; only the system's say what is the matter with a file.
+        if isinstance(error, ssl.SSLError):
+            self._reading.note(at, Phrase(f"`{file}` does not hold what is needed"), Phrase(f"expected: {expected}"))
+        else:
+            self._reading.note(at, Phrase(f"`{file}` cannot be read: {error.strerror}"))
+
     def _secret(self, source: SecretSource, at: str) -> bytes | None:
         """Return what a file or a variable holds; a missing one is a mistake, an unnamed one is not."""
         if source.env is not None:
@@ -401,6 +467,15 @@ class _Reader:
         except OSError as error:
             self._reading.note(at, Phrase(f"`{source.file}` cannot be read: {error.strerror}"))
             return None
+
+
+def _readable(file: Path) -> bool:
+    return file.is_file() and os.access(file, os.R_OK)
+
+
+def _unreadable(file: Path) -> Phrase:
+    why = "it cannot be read" if file.is_file() else "there is no such file"
+    return Phrase(f"`{file}`: {why}")
 
 
 _FORM_ITEMS: Mapping[str, str] = {

@@ -64,9 +64,9 @@ class Reading:
 
 T = TypeVar("T")
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-_SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB)")
+_SIZE = re.compile(r"([0-9]{1,15})(B|KiB|MiB|GiB)")
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _TRUTHS = {"true": True, "false": False, "yes": True, "no": False}
 _LANGUAGES = ("ja", "en")
@@ -242,6 +242,10 @@ def _read_scalar(kind: object, node: Scalar, reading: Reading) -> object:
             raise Unreadable
         return int(node.text)
     text = _not_empty(node, reading)
+    if not text.isprintable():
+        what = Phrase("a character that cannot be seen is written here", "目に見えない文字が含まれています")
+        reading.mistakes.add(node.where, what, Phrase("write it anew, by hand", "手で書き直してください"))
+        raise Unreadable
     return reading.base / text if kind is Path else text
 
 

@@ -1,13 +1,18 @@
 """gateway.yaml, read with every mistake at once."""
 
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
 from gateway.config import Environment, Settings
+from gateway.config_bounds import BOUNDS
 from gateway.config_file import check_settings, read_settings
 from gateway.yaml_files import Mistakes
-from gateway.yaml_values import Reading
+from gateway.yaml_values import Reading, hints
 
 GOOD = """\
 listen: 127.0.0.1:8080
@@ -119,7 +124,7 @@ def test_five_mistakes_are_five_messages(tmp_path: Path) -> None:
         ("[JSESSIONID]", "[JSESSIONID]\n    headers: {names: {name: X_NAME}}", "X_NAME"),
         ("idle: 30m", "idle: 30m\n  timeout: ５s", "full-width digits `５`"),
         ("http://wallet.localhost:8080", "http://localhost:8080/.sekisho/app", "within our own pages"),
-        ("client_id: RP00000001", "client_id: RP00000001\n  clock_skew: 10m", "a clock skew of 600 s"),
+        ("client_id: RP00000001", "client_id: RP00000001\n  clock_skew: 10m", "`clock_skew` cannot be 10m, at most 2m"),
         (
             "policy: {file: policies/currency.yaml, candidate: policies/next.yaml}",
             (
@@ -148,3 +153,115 @@ def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
 
     assert read_settings(tmp_path / "none.yaml", Reading(tmp_path, mistakes)) is None
     assert "there is no such file" in mistakes.say()
+
+
+def sections(cls: type) -> Iterator[type]:
+    """Yield a class of settings and all it holds."""
+    yield cls
+    for kind in hints(cls).values():
+        for part in (kind, *get_args(kind), *(inner for each in get_args(kind) for inner in get_args(each))):
+            if isinstance(part, type) and is_dataclass(part):
+                yield from sections(part)
+
+
+def test_every_number_has_bounds() -> None:
+    """A number that nobody has thought about can be nothing, or more than a clock can count."""
+    numbers = {
+        (section, each.name)
+        for section in sections(Settings)
+        for each in fields(section)
+        if str(each.type).removesuffix(" | None") in {"int", "Seconds", "Bytes"}
+    }
+
+    assert numbers == {(section, name) for section, bounds in BOUNDS.items() for name in bounds}
+
+
+@pytest.mark.parametrize(("section", "name"), [(section, name) for section in BOUNDS for name in BOUNDS[section]])
+def test_a_default_is_within_its_bounds(section: type[Any], name: str) -> None:
+    """What people get without asking is nothing that they are refused."""
+    default: Any = next(each.default for each in fields(section) if each.name == name)
+
+    assert default is None or BOUNDS[section][name].least <= default <= BOUNDS[section][name].most
+
+
+def test_numbers_that_cannot_be_meant_are_refused_all_at_once(tmp_path: Path) -> None:
+    """Each at its place, in the unit people write."""
+    text = GOOD.replace("    operator:", "    upstream_options:\n      {NUMBERS}\n    operator:", 1).replace(
+        "{NUMBERS}",
+        "{concurrency: 0, failures: 0, ejected_for: 0s, queue_time: 0s, "
+        "health: {interval: 0s, timeout: 0ms, unhealthy_after: 0}}",
+    )
+    text = text.replace("idle: 30m", "idle: 0s\n  per_subject: 0\n  timeout: 0s")
+    text += (
+        "rates: {sign_ins_per_address: 0, sign_ins: 0, callbacks_per_address: 0, callbacks: 0, "
+        "forged_tickets_per_address: 0, forged_tickets: 0}\n"
+        "traffic: {headers: 10B, answer: 0s, header_count: 0}\nassertion: {lifetime: 11m}\n"
+    )
+
+    _, mistakes = read(text, tmp_path)
+
+    assert len(mistakes) == 20
+    assert all(re.match(r"gateway\.yaml:\d+:\d+: `", mistake) for mistake in mistakes)
+    for said in (
+        "`concurrency` cannot be 0, at least 1",
+        "`interval` cannot be 0s, at least 100ms",
+        "`timeout` cannot be 0s, at least 1ms",
+        "`idle` cannot be 0s, at least 1s",
+        "`headers` cannot be 10B, at least 1KiB",
+        "`lifetime` cannot be 11m, at most 10m",
+        "`forged_tickets` cannot be 0, at least 1",
+    ):
+        assert any(said in mistake for mistake in mistakes), (said, mistakes)
+
+
+def test_numbers_that_are_off_may_be_nothing(tmp_path: Path) -> None:
+    """No queue, no slow return and no kept connection can be meant."""
+    text = GOOD.replace(
+        "    operator:", "    upstream_options: {queue: 0, slow_return: 0s, idle: 0s}\n    operator:", 1
+    )
+
+    assert read(text, tmp_path)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("idle: 30m", f"idle: {'9' * 400}d", "is no length of time"),
+        ("idle: 30m", "idle: 99999999999d", "`idle` cannot be 99999999999d, at most 3650d"),
+        ("listen: 127.0.0.1:8080", "listen: 'a..b:80'", "`a..b:80` is no address to listen on"),
+        ("issuer: http://", "issuer: HTTP://", "is not a URL that can stand here"),
+        ("url: http://localhost:8080", "url: HTTP://localhost:8080", "is not a URL that can stand here"),
+        ("url: http://localhost:8080", "url: 'http://[::1'", "is not a URL that can stand here"),
+        ("http://localhost:9000/api/realms/main", "'http://[::1'", "is not a URL that can stand here"),
+        ("http://wallet.localhost:8080", "http://LOCALHOST.:8080/", "two Apps have the URL"),
+        ("http://127.0.0.1:9003", "http://127.0.0.1:9003/app", "the upstreams have different paths"),
+        ("http://127.0.0.1:9001", "unix:app.sock", "a Unix socket is named as `unix:/path`"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    upstream_options: {server_name: .a}", "`.a` is no name of a server"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    upstream_options: {key: k.pem}", "a key without its certificate"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    upstream_options: {health: 'up here'}", "`up here` cannot be asked for"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    internal_origins: [http://old/app]", "is more than an origin"),
+        ("keys/client.jwks", '"keys\\0"', "a character that cannot be seen"),
+        ("idle: 30m", "idle: 30m\n  stale_for: 9h", "`stale_for` is longer than `absolute`"),
+        (
+            "policy: {file: policies/currency.yaml, candidate: policies/next.yaml}",
+            (
+                "policy: policies/currency.yaml\n    client: {environment: emulator, client_id: RP00000001, "
+                "issuer: 'http://localhost:9000/x', keys: {file: k}}"
+            ),
+            "`RP00000001` has other settings elsewhere",
+        ),
+    ],
+)
+def test_what_would_be_a_traceback_is_a_mistake(old: str, new: str, said: str, tmp_path: Path) -> None:
+    """Whatever a constructor would not take at the start has a place and a remedy before it."""
+    assert old in GOOD
+
+    _, mistakes = read(GOOD.replace(old, new, 1), tmp_path)
+
+    assert any(said in mistake for mistake in mistakes), mistakes
+    assert all(mistake.startswith("gateway.yaml:") for mistake in mistakes)
+
+
+def test_a_unix_socket_is_an_upstream(tmp_path: Path) -> None:
+    """As the way to the application reads it."""
+    assert read(GOOD.replace("http://127.0.0.1:9001", "unix:/run/booking.sock"), tmp_path)[1] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from gateway.configuration import read_configuration
 from gateway.login.jwcrypto_keys import new_key
 from gateway.yaml_files import Mistakes
+from tests.upstream.certificates import certify
 
 PASSWORD = "correct-horse-battery-staple"
 
@@ -59,3 +61,63 @@ def test_a_user_without_a_password_is_refused(folder: Path) -> None:
 
     assert read_configuration(path, mistakes, {}) is None
     assert "no `password` is given" in " ".join(str(mistake) for mistake in mistakes)
+
+
+def mistakes_of(folder: Path, more: str, *, app: str = "") -> list[str]:
+    """Return what is wrong with settings that say `more`, without the folder's name."""
+    path = write(folder, "store: memory")
+    path.write_text(path.read_text().replace("policy: policy.yaml", f"policy: policy.yaml{app}") + more)
+    mistakes = Mistakes()
+    read_configuration(path, mistakes, {})
+    return [str(mistake).replace(f"{folder}/", "") for mistake in mistakes]
+
+
+def test_every_file_that_cannot_be_used_is_named_at_once(folder: Path) -> None:
+    """Each at the setting that names it, so that no traceback comes after them."""
+    (folder / "junk.pem").write_text("junk")
+
+    said = mistakes_of(
+        folder,
+        "tls: {certificate: none.pem}\naliases: nowhere/aliases\nswitches: nowhere/on.json\naccess_log: nowhere/log\n",
+        app=", upstream_options: {ca: none-ca.pem, certificate: junk.pem}, "
+        "client: {issuer: 'http://localhost:2/x', client_id: RP2, keys: {file: none.jwks}, ca: junk.pem}",
+    )
+
+    assert [line.partition(" ")[2] for line in said] == [
+        "`none-ca.pem` cannot be read: No such file or directory",
+        (
+            "`junk.pem` does not hold what is needed, "
+            "expected: a certificate with its chain, and its key without passphrase"
+        ),
+        "`none.jwks` cannot be read: No such file or directory",
+        "`junk.pem` does not hold what is needed, expected: certificates in PEM",
+        "`none.pem`: there is no such file",
+        "there is no folder `nowhere`, make it, or name another",
+        "there is no folder `nowhere`, make it, or name another",
+        "there is no folder `nowhere`, make it, or name another",
+    ], said
+    assert all(re.match(r"gateway\.yaml:\d+:\d+: ", line) for line in said)
+
+
+def test_files_that_can_be_used_are_no_mistake(folder: Path) -> None:
+    """A certificate with its key, a CA, a file of aliases that is not there yet."""
+    certificate, key = certify(folder, "localhost")
+
+    assert (
+        mistakes_of(
+            folder,
+            f"tls: {{certificate: {certificate.name}, key: {key.name}}}\naliases: aliases\naccess_log: log\n",
+            app=f", upstream_options: {{ca: {certificate.name}}}",
+        )
+        == []
+    )
+
+
+def test_a_key_that_cannot_sign_as_asked_is_refused(folder: Path) -> None:
+    """Else each sign-in would fail at its last step."""
+    path = write(folder, "store: memory")
+    path.write_text(path.read_text().replace("client_id: RP00000001", "client_id: R, assertion_algorithm: RS256"))
+    mistakes = Mistakes()
+
+    assert read_configuration(path, mistakes, {}) is None
+    assert "is for ES256 and not RS256" in mistakes.say()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from gateway import loopback
 from gateway.config import Environment, ProviderSettings
 from gateway.errors import ProviderUnavailableError
 
@@ -43,13 +43,7 @@ def issuer_of(settings: ProviderSettings) -> str:
 
 def is_loopback(url: str) -> bool:
     """Whether a URL's host is this machine: an address of it, `localhost`, or a name under it (RFC 6761)."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return loopback.is_loopback(urlsplit(url).hostname or "")
 
 
 def read_metadata(said: Mapping[str, Any], issuer: str) -> Metadata:
