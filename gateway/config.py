@@ -296,6 +296,8 @@ class AppSettings:
     without_card: WithoutCard | None = None
     application_cookies: tuple[str, ...] = ()
     """The App's own session cookies: expired when another person signs in on a browser, and at sign-out."""
+    maintenance: str | None = None
+    """The switch that closes the App with a page of ours. None: `maintenance-NAME`, NAME being the App's."""
     allowed_origins: tuple[str, ...] = ()
     """Other origins whose scripts may read this App's answers, and open its WebSockets, as a signed-in person."""
     internal_origins: tuple[str, ...] = ()

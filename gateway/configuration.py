@@ -137,6 +137,7 @@ class Configuration:
             host=host,
             client_id=(app.client or self.settings.provider).client_id,
             policy=self._compiled(app.policy.file, app, on),
+            closed_until=on.get(app.maintenance or f"maintenance-{app.name}", 0.0),
             candidate=None if app.policy.candidate is None else self._compiled(app.policy.candidate, app, on),
             session_cookie=f"{prefix}sekisho".encode(),
             pending_cookie=f"{prefix}sekisho-login".encode(),

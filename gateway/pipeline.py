@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from math import ceil
 from typing import Any, assert_never
 
 import msgspec
@@ -134,6 +135,8 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if route.app.mode is Mode.FORWARD_AUTH and not inbound.forwarded:
         # Its requests reach the application through another proxy; nothing of it is forwarded by us.
         return misdirected()
+    if now < route.closed_until:
+        return in_maintenance(route, inbound, known, now)
     judged = _judge(route, inbound, known, now, table)
     return judged if route.candidate is None else _beside_candidate(judged, route.candidate, route, inbound, known, now)
 
@@ -280,6 +283,14 @@ def store_unavailable(route: Route, inbound: Inbound, known: SessionState) -> As
         page = TroublePage(Trouble.STORE_UNAVAILABLE, status, STORE_RETRY_AFTER)
         return AskPortal(Visit(route, inbound, known, page))
     return problem(status, Trouble.STORE_UNAVAILABLE.value, retry_after=STORE_RETRY_AFTER, cors=_cors(inbound, route))
+
+
+def in_maintenance(route: Route, inbound: Inbound, known: SessionState, now: Instant) -> AskPortal | Answer:
+    """Say 503 while an operator's switch closes the App, and when to come back."""
+    status, wait = HTTPStatus.SERVICE_UNAVAILABLE, ceil(route.closed_until - now)
+    if navigation(inbound) is not Navigation.BACKGROUND:
+        return AskPortal(Visit(route, inbound, known, TroublePage(Trouble.MAINTENANCE, status, wait)))
+    return problem(status, Trouble.MAINTENANCE.value, retry_after=wait, cors=_cors(inbound, route))
 
 
 def misdirected() -> Answer:

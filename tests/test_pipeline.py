@@ -2,6 +2,7 @@
 
 import json
 
+from gateway.config import HeaderSettings
 from gateway.pipeline import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step, step
 from gateway.policy.policy import Challenge, ChallengeReason, Deny, Limit, Once, Permit, Reason, ReasonKind, RuleId
 from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage
@@ -231,3 +232,35 @@ def test_a_candidate_is_heard_and_changes_nothing() -> None:
     assert nowhere.candidate == "deny:no_rule"
     assert isinstance(same, Forward)
     assert same.candidate == ""
+
+
+def test_what_cannot_be_said_is_told_once() -> None:
+    """When the lines are made; the next request, which gets the same lines, counts nothing again."""
+    told = (("name", "吉\U000e0100田"), ("subject", "a\nb"))
+    where = RouteTable([route(FixedPolicy(somebody(told)), app=app(headers=HeaderSettings(charset="cp932")))], "/.s/")
+    known = Found(session())
+
+    first, second = (step(inbound("/reserve"), known, NOON, where) for _ in range(2))
+
+    assert isinstance(first, Forward)
+    assert isinstance(second, Forward)
+    assert (first.troubled, second.troubled) == ((1, 1), (0, 0))
+    assert first.head == second.head
+
+
+def test_an_app_in_maintenance_is_closed_until_its_switch_ends() -> None:
+    """For public pages and signed-in people alike; our own pages go on, and so does it when the time is over."""
+    closed = RouteTable([route(closed_until=NOON + 90.5)], "/.sekisho/")
+
+    page = step(inbound(), Found(session()), NOON, closed)
+    script = step(inbound("/", SCRIPT), NoTicket(), NOON, closed)
+    own = step(inbound("/.sekisho/logout"), NoTicket(), NOON, closed)
+    later = step(inbound(), NoTicket(), NOON + 90.5, closed)
+
+    assert isinstance(page, AskPortal)
+    assert page.visit.purpose == TroublePage(Trouble.MAINTENANCE, 503, 91)
+    assert isinstance(script, Answer)
+    assert (script.status, script.reason) == (503, "maintenance")
+    assert isinstance(own, AskPortal)
+    assert own.visit.purpose == OwnPage()
+    assert isinstance(later, Forward)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.config import AppSettings, Ask
+from gateway.instant import Instant
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.policy import Challenge
 
@@ -29,6 +30,8 @@ class Route:
     """The cookie that binds pending logins to this browser: `__Host-sekisho-login`, or `sekisho-login`."""
     prefix: str = "/"
     """The path the App lives under: `/`, or `/name` without a slash behind it."""
+    closed_until: Instant = 0.0
+    """Until when the App is in maintenance; 0: it is not."""
     candidate: CompiledPolicy | None = None
     """Judged in the policy's shadow: its verdicts are compared and counted, and let nobody in."""
     ready: dict[Any, Any] = field(default_factory=dict, repr=False)

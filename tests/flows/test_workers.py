@@ -205,8 +205,16 @@ def test_a_policy_and_a_switch_are_followed_without_a_signal(start: Callable[[in
     metrics = gateway.ask_management("/metrics")[1]
     assert CliRunner().invoke(app, ["switch", "off", "stop", "-c", settings]).exit_code == 0
 
+    gateway.wait_for_event("switches_adopted", "[]")
+    closing = ["switch", "on", "maintenance-app", "--for", "1h", "--reason", "r", "-c", settings]
+    assert CliRunner().invoke(app, closing).exit_code == 0
+    gateway.wait_for_event("switches_adopted", "maintenance-app")
+    closed, page = gateway.get()
+
     assert visitors.failures == []
     assert refused == 503
+    assert closed == 503
+    assert "メンテナンス" in page.decode()
     assert 'sekisho_switch_on{switch="stop"} 1.0' in metrics
     assert 'sekisho_reloads_total{outcome="refused",what="policies"} 1.0' in metrics
 
