@@ -122,7 +122,8 @@ class Assertions:
 
         `keep` belongs to the session, or to the route where nobody is signed in; the line waits there.
         """
-        place = (_Made, permit.rule)
+        # Apps of one origin share a person's session, and may share a policy: each has a token of its own audience.
+        place = (_Made, route.name, permit.rule)
         made: _Made | None = keep.get(place)
         if (
             made is None

@@ -19,7 +19,7 @@ from gateway.headers.assertion import (
     verify,
 )
 from gateway.policy.policy import Permit, RuleId
-from tests.builders import NOON, route
+from tests.builders import NOON, app, route
 
 AUDIENCE = "https://app.gw.test"
 
@@ -97,6 +97,19 @@ def test_one_is_used_for_half_of_its_life(assertions: Assertions) -> None:
     assert assertions.line_for(facts, route(), keep, NOON + 29)[0] is first
     assert assertions.line_for(facts, route(), keep, NOON + 30)[0] != first
     assert assertions.line_for(permit(("subject", "taro")), route(), keep, NOON + 30)[0] != first
+
+
+def test_apps_of_one_origin_have_tokens_of_their_own(assertions: Assertions, keys: AssertionKeys) -> None:
+    """They share the browser's session and may share a policy; a token for one must not open the other."""
+    keep: dict[Any, Any] = {}
+    facts = permit(("subject", "hanako"))
+    wallet = route(app=app(name="wallet", url=f"{AUDIENCE}/wallet"), prefix="/wallet")
+    assertions.line_for(facts, route(), keep, NOON)
+
+    line, _ = assertions.line_for(facts, wallet, keep, NOON + 1)
+
+    token = line.removeprefix(b"X-Verified-Assertion: ").strip().decode()
+    assert checked(token, keys, audience=f"{AUDIENCE}/wallet")["aud"] == f"{AUDIENCE}/wallet"
 
 
 def test_other_keys_make_another_one(assertions: Assertions) -> None:
