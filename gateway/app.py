@@ -158,7 +158,7 @@ class Generation:
                 clock=shared.clock,
             )
         )
-        connect = await self._serve_inside(portal)
+        connect = await self._serve_inside(portal, limits)
         inside = Endpoint("portal", connect, limits, shared.deadlines, NEVER_EJECTED)
         pages = Upstreams("portal", [inside], limits, NEVER_EJECTED)
         self._closing.callback(pages.close)
@@ -242,10 +242,18 @@ class Generation:
         return way
 
     async def _serve_inside(
-        self, portal: web.Application
+        self, portal: web.Application, limits: Limits
     ) -> Callable[[Callable[[], asyncio.Protocol]], Awaitable[tuple[asyncio.BaseTransport, asyncio.BaseProtocol]]]:
         """Serve an application behind socketpairs, and return what opens one: no path, no port, nothing left behind."""
-        runner = web.AppRunner(portal, access_log=None, shutdown_timeout=SECONDS_TO_CLOSE, handle_signals=False)
+        runner = web.AppRunner(
+            portal,
+            access_log=None,
+            shutdown_timeout=SECONDS_TO_CLOSE,
+            handle_signals=False,
+            # The door has refused what is too long; the library's own refusal would be a page that quotes it.
+            max_line_size=limits.request_line,
+            max_field_size=limits.headers,
+        )
         await runner.setup()
         self._closing.push_async_callback(runner.cleanup)
         server = runner.server

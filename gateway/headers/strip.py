@@ -19,19 +19,6 @@ from gateway.route.route import Route
 _BOUND_TO_CONNECTION = (b"ntlm", b"negotiate")
 """Schemes that sign in the connection instead of the request (RFC 4559). Ours are shared, so they never get through."""
 
-_PORTAL_HEARS = frozenset(
-    {
-        b"accept",
-        b"accept-language",
-        b"user-agent",
-        b"origin",
-        b"referer",
-        b"access-control-request-method",
-        b"access-control-request-headers",
-    },
-)
-_OWN_PAGE_HEARS = _PORTAL_HEARS | {b"content-type", b"if-none-match", b"if-modified-since"}
-
 _NOT_IN_TRAILERS = frozenset({b"authorization", b"set-cookie", b"date", b"age", b"range", b"location", b"pragma"})
 _NOT_IN_TRAILERS_FAMILIES = (b"content-", b"cache-", b"if-", b"www-", b"sec-", b"access-control-", b"accept")
 
@@ -110,24 +97,21 @@ def portal_head(visit: Visit, token: str) -> bytes:
     """Return the head that asks the portal for a page, in the same form as `outbound_head`.
 
     What is not one of the portal's own URLs is asked for as a GET of `/` without a body (a POST, where a form is
-    to be kept), and without the browser's cookies: the visit behind `token` says what it is about. Nothing the
-    client called `Sekisho-…` gets here.
+    to be kept). Of the client's fields only the body's type gets through: the visit behind `token` has the rest,
+    cookies included, and whatever a server's parser dislikes about a field it says in a page, with the field in it.
     """
     inbound = visit.inbound
     own = isinstance(visit.purpose, OwnPage)
-    heard = _OWN_PAGE_HEARS if own else _PORTAL_HEARS
     lines = [
         b"%b %b HTTP/1.1" % (inbound.method.encode(), inbound.target.raw)
         if own
         else (b"POST / HTTP/1.1" if visit.brings_body else b"GET / HTTP/1.1"),
         b"Host: " + inbound.host.encode(),
     ]
-    for name, value in inbound.headers:
-        lowered = name.lower()
-        if lowered in heard or lowered.startswith(b"sec-fetch-") or lowered in (b"sec-purpose", b"sec-ch-ua-mobile"):
-            lines.append(name + b": " + value)
-    if own and inbound.cookie:
-        lines.append(b"Cookie: " + inbound.cookie)
+    types = [value for name, value in inbound.headers if name.lower() == b"content-type"]
+    # Two of them are none: what a body is must not depend on who reads it.
+    if own and len(types) == 1:
+        lines.append(b"Content-Type: " + types[0])
     lines += (
         b"X-Request-Id: " + inbound.request_id.encode(),
         VISIT_HEADER.encode() + b": " + token.encode(),
