@@ -46,6 +46,7 @@ from gateway.login.profile import issuer_of
 from gateway.login.redis_pending import RedisPendingStore
 from gateway.observe.events import Event
 from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
+from gateway.observe.prometheus_sessions import show_sessions
 from gateway.observe.thread_access_log import AccessLog
 from gateway.policy.limits import LimitStore
 from gateway.policy.memory_limits import MemoryLimits
@@ -325,7 +326,7 @@ class Worker:
             options=self._configuration.redis,
         )
         self._closing.push_async_callback(sessions.close)
-        self._show(sessions)
+        show_sessions(self.metrics, sessions.status)
         deadlines = Deadlines(asyncio.get_running_loop().time())
         observer = GatewayObserver(self.metrics, self.access_log, self._is_audited)
         pending = await self._pending(secrets)
@@ -346,36 +347,6 @@ class Worker:
         redis = make_redis(parse_redis_url(settings.store), self._configuration.redis)
         self._closing.push_async_callback(close_redis, redis)
         return RedisPendingStore(redis, secrets, random=randomness.token_bytes, timeout=settings.timeout)
-
-    def _show(self, sessions: Sessions) -> None:
-        """Let the metrics read how sessions are."""
-        gauge, status = self.metrics.gauge, sessions.status
-        gauge(
-            "sekisho_sessions_trusted",
-            "1 while this worker is told of changes and believes its memory",
-            lambda: float(status().trusted),
-        )
-        gauge(
-            "sekisho_session_store_answers", "1 while the session store answers", lambda: float(status().store_answers)
-        )
-        gauge("sekisho_sessions_remembered", "Sessions in memory", lambda: status().remembered)
-        gauge("sekisho_streams", "Open WebSockets and event streams of sessions", lambda: status().streams)
-        gauge("sekisho_session_epochs", "Times that being told of changes began anew", lambda: status().epochs)
-        gauge(
-            "sekisho_sessions_stale_served",
-            "Requests let through on memory while the store was away",
-            lambda: status().stale,
-        )
-        gauge(
-            "sekisho_sessions_unopened",
-            "Records that did not open: a retired secret, or tampered with",
-            lambda: status().unopened,
-        )
-        gauge(
-            "sekisho_session_store_outages",
-            "Times the store was left alone because it failed",
-            lambda: status().outages,
-        )
 
     async def _limits(self) -> LimitStore | None:
         settings = self._configuration.settings

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from gateway import config, errors
 from gateway.observe.prometheus_metrics import Metrics
+from gateway.observe.prometheus_sessions import show_sessions
+from gateway.session.redis_sessions import SessionsStatus
 from gateway.yaml_values import Bytes, Seconds
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -223,7 +225,9 @@ def event_table() -> str:
 
 @functools.cache
 def metrics() -> tuple[Metric, ...]:
-    """Return every metric: those a registry has from the start, and gauges that the entrances add to it."""
+    """Return every metric: those a registry has from the start, and those that show sessions."""
+    every = Metrics("0")
+    show_sessions(every, SessionsStatus)
     found = [
         Metric(
             f"{family.name}_total" if family.type == "counter" else family.name,
@@ -231,18 +235,8 @@ def metrics() -> tuple[Metric, ...]:
             family.documentation,
             tuple(getattr(family, "_labelnames", ())),
         )
-        for family in Metrics("0").collect()
+        for family in every.collect()
     ]
-    for path in sorted((ROOT / "gateway").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            match node:
-                case ast.Call(
-                    func=ast.Attribute(attr="gauge"),
-                    args=[ast.Constant(value=str(name)), ast.Constant(value=str(says)), *_],
-                ):
-                    found.append(Metric(name, "gauge", says, ()))
-                case _:
-                    pass
     return tuple(sorted(found, key=lambda metric: metric.name))
 
 

@@ -135,7 +135,6 @@ class Metrics:
         self._claims = _Counts(
             "sekisho_claims_troubled", "Items asked for that did not come as they should", ("scope", "trouble")
         )
-        self._sessions = _Counts("sekisho_session_lookups", "Session look-ups by what they found", ("result",))
         self._values = _Counts(
             "sekisho_header_values_troubled",
             "Disclosed values with characters the App's charset lacks (`replaced`), or too long (`left_out`)",
@@ -154,6 +153,7 @@ class Metrics:
         self._opened = 0
         self._closed = 0
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        self._counters: dict[str, tuple[str, str | None, Callable[[], Mapping[str, float]]]] = {}
         self._version = version
         self._lost = lost
         self._lines: list[AccessLine] = []
@@ -212,13 +212,15 @@ class Metrics:
         """Show which switches are on from now on."""
         self._switches = tuple(sorted(names))
 
-    def session_lookup(self, result: str, count: int = 1) -> None:
-        """Count look-ups of sessions: `hit`, `loaded`, `gone`, `unavailable`, or what the cache calls it."""
-        self._sessions.add((result,), count)
-
     def gauge(self, name: str, documentation: str, read: Callable[[], float]) -> None:
         """Show a number that somebody else keeps, read whenever somebody looks. `name` begins with `sekisho_`."""
         self._gauges[name] = (documentation, read)
+
+    def counter(
+        self, name: str, documentation: str, read: Callable[[], Mapping[str, float]], *, label: str | None = None
+    ) -> None:
+        """Show counts that somebody else keeps and that only grow, by `label`; without one, the only value."""
+        self._counters[name] = (documentation, label, read)
 
     def fold(self) -> None:
         """Turn the finished requests kept so far into numbers."""
@@ -277,7 +279,6 @@ class Metrics:
             self._provider_seconds,
             self._claims,
             self._values,
-            self._sessions,
             self._limited,
             self._reloads,
             self._candidates,
@@ -292,6 +293,11 @@ class Metrics:
         yield _counter("sekisho_access_lines_lost", "Access lines that could not be written", self._lost())
         for name, (documentation, read) in self._gauges.items():
             yield GaugeMetricFamily(name, documentation, read())
+        for name, (documentation, label, counts) in self._counters.items():
+            kept = CounterMetricFamily(name, documentation, labels=() if label is None else (label,))
+            for word, count in counts().items():
+                kept.add_metric(() if label is None else (word,), count)
+            yield kept
         build = GaugeMetricFamily("sekisho_build_info", "What is running; always 1", labels=("version", "python"))
         build.add_metric((self._version, ".".join(map(str, sys.version_info[:3]))), 1)
         yield build

@@ -86,6 +86,10 @@ class Counts:
     """Times the store was asked for a ticket."""
     stale: int = 0
     """Requests that were let through on a session remembered from before an outage."""
+    found: int = 0
+    """Look-ups that found a session."""
+    gone: int = 0
+    """Look-ups that found none."""
     unavailable: int = 0
     """Look-ups the store did not answer."""
 
@@ -202,8 +206,10 @@ class CachedReader:
             self.cache.give_up(marker)
             raise
         if session is None:
+            self.counts.gone += 1
             self.cache.keep_unknown(marker)
             return _GONE
+        self.counts.found += 1
         found = Found(session)
         if self._is_told_of(self._store.record_key(name)):
             self.cache.keep(marker, found)

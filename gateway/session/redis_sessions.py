@@ -43,6 +43,10 @@ class SessionsStatus:
     """How often being told began; more than once means it was lost between."""
     lookups: int = 0
     """Tickets the store was asked for."""
+    found: int = 0
+    """Of these, answered with a session."""
+    gone: int = 0
+    """Of these, answered that there is none."""
     unavailable: int = 0
     """Look-ups the store did not answer."""
     stale: int = 0
@@ -122,6 +126,8 @@ async def open_sessions(
             streams=len(reader.watches),
             epochs=reader.counts.epochs,
             lookups=reader.counts.lookups,
+            found=reader.counts.found,
+            gone=reader.counts.gone,
             unavailable=reader.counts.unavailable,
             stale=reader.counts.stale,
             unopened=store.unopened,

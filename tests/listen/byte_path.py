@@ -346,6 +346,7 @@ class Door:
         self.upstream_ports: list[int] | None = None
         self.options = UpstreamSettings()
         self.rewrite: PathRewrite | None = None
+        self.troubled: list[tuple[str, int, int]] = []
         self.resolution = 0.02
         self.port = 0
         self.also_stopped: list[Application] = []
@@ -406,6 +407,7 @@ class Door:
             observer=self.observed,
             clock=time.time,
             stopwatch=time.perf_counter,
+            value_troubled=lambda route, *counts: self.troubled.append((route.name, *counts)),
             hsts=self.hsts,
             limits=self.limits,
             trust=self.trust,

@@ -7,13 +7,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.errors import StoreUnavailableError
+from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
 from gateway.pipeline import Answer, AskPortal, NeedSession, Step
 from gateway.policy.policy import Deny, Reason, ReasonKind
 from gateway.portal.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit
+from gateway.route.table import RouteTable
 from gateway.session.session import Found, SessionState, Unread
 from tests.listen.byte_path import HOST, OTHER_TICKET, SIGNED_IN, TICKET, Answered, Door, Peer, get, navigate
 
@@ -1375,3 +1378,19 @@ async def test_a_stream_that_has_ended_is_forgotten(door: Door) -> None:
 
     assert len(door.listener.streams) == 0
     assert door.listener.cut_all() == 0
+
+
+async def test_what_could_not_be_said_is_told_of(door: Door) -> None:
+    """Of the request whose headers were made; not of one whose headers were kept."""
+
+    def troubled(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
+        step = door.forward(inbound, known, now, table)
+        return msgspec.structs.replace(step, troubled=(2, 1)) if len(door.seen) == 1 else step
+
+    door.step = troubled
+    await door.open()
+
+    await door.ask(get(b"/"))
+    await door.ask(get(b"/"))
+
+    assert door.troubled == [("booking", 2, 1)]

@@ -101,6 +101,7 @@ def test_everything_else_has_its_number() -> None:
     """Connections, limits, sign-ins, calls to the provider, look-ups, lost lines, gauges, the build."""
     metrics = Metrics("1.0", lost=lambda: 7)
     metrics.gauge("sekisho_sessions_cached", "Sessions in memory", lambda: 5)
+    metrics.counter("sekisho_doors", "Doors opened", lambda: {"front": 3}, label="door")
 
     metrics.connections(+1)
     metrics.connections(+1)
@@ -108,7 +109,6 @@ def test_everything_else_has_its_number() -> None:
     metrics.limited("headers")
     metrics.sign_in("booking", "cancelled")
     metrics.provider_call("token", "ok", 0.2)
-    metrics.session_lookup("hit", 3)
     metrics.claim_troubled("address", "malformed")
     metrics.header_value_troubled("booking", "replaced", 2)
 
@@ -118,7 +118,7 @@ def test_everything_else_has_its_number() -> None:
     assert value(metrics, "sekisho_sign_ins_total", app="booking", outcome="cancelled") == 1
     assert value(metrics, "sekisho_provider_calls_total", endpoint="token", outcome="ok") == 1
     assert value(metrics, "sekisho_provider_seconds_count", endpoint="token") == 1
-    assert value(metrics, "sekisho_session_lookups_total", result="hit") == 3
+    assert value(metrics, "sekisho_doors_total", door="front") == 3
     assert value(metrics, "sekisho_claims_troubled_total", scope="address", trouble="malformed") == 1
     assert value(metrics, "sekisho_header_values_troubled_total", app="booking", trouble="replaced") == 2
     assert value(metrics, "sekisho_access_lines_lost_total") == 7

@@ -407,3 +407,15 @@ async def test_a_slot_that_moves_to_a_new_primary_is_followed(open_worker: Open)
         with contextlib.closing(target.client()) as client:
             assert client.delete(f"sekisho:t:{{{ticket_name(ticket)}}}") == 1
         await until(lambda: isinstance(peek(worker, ticket), Unread), "news from the new primary", 1.0)
+
+
+async def test_look_ups_are_counted_by_what_came_of_them(redis_url: str, open_worker: Open) -> None:
+    """Each once; what memory says is no look-up."""
+    worker = await open_worker(redis_url)
+    ticket = await signed_in(worker)
+
+    await worker.reader.load(new(), time.time())
+    peek(worker, ticket)
+    status = worker.status()
+
+    assert (status.lookups, status.found, status.gone, status.unavailable) == (2, 1, 1, 0)
