@@ -69,6 +69,8 @@ _FORWARDING = frozenset(
         b"x-middleware-subrequest",
         b"x-sendfile-type",
         b"x-accel-mapping",
+        b"script-name",
+        b"path-info",
         b"proxy",
     },
 )
@@ -82,7 +84,8 @@ _FORWARDING_FAMILIES = (
 )
 """What says where a request came from or was meant for. Policy is judged on the real thing, so nobody may say another.
 
-`Proxy` itself becomes `HTTP_PROXY` in a CGI environment, and with it the way of the application's own calls.
+`Proxy` itself becomes `HTTP_PROXY` in a CGI environment, and with it the way of the application's own calls. From a
+proxy on loopback gunicorn takes a header `SCRIPT_NAME` at its word: the application would route by another path.
 """
 
 _OUR_FAMILIES = (b"x-verified-", b"sekisho-")

@@ -28,3 +28,11 @@ def test_the_usual_options_name_no_field() -> None:
     """`close`, `keep-alive` and `upgrade` are options, all else are fields."""
     assert named_by(b"keep-alive, Upgrade") == frozenset()
     assert named_by(b"close , X-A,x-b") == {b"x-a", b"x-b"}
+
+
+def test_nobody_moves_an_application_elsewhere() -> None:
+    """`SCRIPT_NAME` is gunicorn's own spelling: it is dropped even where odd names are kept."""
+    fates = fates_of(HeaderSettings(odd_names="keep"))
+
+    assert fates[b"SCRIPT_NAME"] == fates[b"script-name"] == fates[b"Path.Info"] == b""
+    assert fates[b"SCRIPT_NAMES"] != b""
