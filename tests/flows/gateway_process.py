@@ -31,6 +31,17 @@ HOST = "app.localhost"
 PATIENCE = 40
 """Seconds to wait for a word of it, on a machine that is busy with other tests."""
 
+_HAND_OVER = """
+import fcntl, os, sys
+count = int(os.environ["LISTEN_FDS"])
+held = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 100) for number in sys.argv[1 : 1 + count]]
+for place, number in enumerate(held, start=3):
+    os.dup2(number, place)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[1 + count], sys.argv[1 + count :])
+"""
+"""What systemd does for a service with sockets: put them at 3 and above, and say whose they are."""
+
 OPEN_POLICY = """\
 policy: open
 rules:
@@ -117,12 +128,15 @@ access_log: access.log
         self._log = (folder / "events.log").open("wb")
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it, and return once it says that it is ready, as systemd is told."""
+    def start(self, *sockets: socket.socket) -> None:
+        """Start it, and return once it says that it is ready, as systemd is told; hand it sockets as systemd does."""
+        command = [sys.executable, "-m", "gateway", "run", "-c", str(self.settings)]
+        environment = {**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify")}
+        if sockets:
+            command = [sys.executable, "-c", _HAND_OVER, *(str(each.fileno()) for each in sockets), *command]
+            environment["LISTEN_FDS"] = str(len(sockets))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "run", "-c", str(self.settings)],
-            env={**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify")},
-            stderr=self._log,
+            command, env=environment, stderr=self._log, pass_fds=[each.fileno() for each in sockets]
         )
         assert self.next_notice() == "READY=1", self.events()
 
@@ -161,8 +175,8 @@ access_log: access.log
             with refused:
                 return refused.code, refused.read()
 
-    async def sign_in(self, identity: Identity) -> str:
-        """Keep a session as a sign-in does, and return the cookie that opens it."""
+    async def sign_in(self, identity: Identity, lasts: float = 3600.0) -> str:
+        """Keep a session as a sign-in does, for so many seconds, and return the cookie that opens it."""
         secret = Secrets.parse((self.folder / "secret").read_text())
         settings = SessionSettings(store=self.store)
         sessions = await open_sessions(settings, secret, clock=time.time, random=secrets.token_bytes, background=False)
@@ -170,7 +184,7 @@ access_log: access.log
             ticket = new_ticket(secrets.token_bytes(32))
             now = time.time()
             pseudonym = secret.pseudonym(identity.client_id, identity.subject)
-            assert await sessions.store.create(ticket, Session(identity, now, now + 3600, pseudonym))
+            assert await sessions.store.create(ticket, Session(identity, now, now + lasts, pseudonym))
         finally:
             await sessions.close()
         return f"sekisho={ticket}"

@@ -1,0 +1,99 @@
+"""A whole gateway in the test's own process, with a signed-in browser before it and a quick application behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from gateway.app import Doors, Worker
+from gateway.configuration import read_configuration
+from gateway.identity import Birthdate, Identity, Scope
+from gateway.instant import Instant
+from gateway.workers import bind
+from gateway.yaml_files import Mistakes
+from tests.builders import CLIENT
+from tests.flows.gateway_process import HOST, GatewayProcess
+
+ADULTS = """\
+policy: p
+purpose: {ja: 確認のため}
+conditions:
+  adult: {age: {at_least: 18}}
+rules:
+  - name: all
+    require: [adult]
+    disclose: [subject, adult]
+"""
+BODY = b"x" * 200
+
+
+class _Application(asyncio.Protocol):
+    """Answers each head with two hundred bytes, and does nothing that would be counted."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+
+    def data_received(self, data: bytes) -> None:
+        for _ in range(data.count(b"\r\n\r\n")):
+            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n" + BODY)
+
+
+class Browser:
+    """A signed-in browser's connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._head = head
+
+    async def status(self) -> int:
+        """Send a request and return its answer's status."""
+        self._writer.write(self._head)
+        answer = await self._reader.readuntil(b"\r\n\r\n")
+        (length,) = (int(line[16:]) for line in answer.split(b"\r\n") if line.startswith(b"Content-Length: "))
+        await self._reader.readexactly(length)
+        return int(answer[9:12])
+
+    async def ask(self, times: int) -> None:
+        """Ask so many times, and be answered 200 each time."""
+        for _ in range(times):
+            self._writer.write(self._head)
+            answer = await self._reader.readuntil(b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200 "), answer
+            await self._reader.readexactly(len(BODY))
+
+
+@asynccontextmanager
+async def signed_in_browser(
+    folder: Path, redis_url: str, birthdate: Birthdate, clock: Callable[[], Instant] = time.time
+) -> AsyncIterator[Browser]:
+    """Run a gateway in this process, and yield the browser of a person born on that day."""
+    loop = asyncio.get_running_loop()
+    application = await loop.create_server(_Application, "127.0.0.1", 0)
+    upstream = application.sockets[0].getsockname()[1]
+    files = GatewayProcess(folder, upstream, redis_url, policy=ADULTS)
+    text = files.settings.read_text().replace("client_id:", "contracted: [birthdate]\n  client_id:")
+    files.settings.write_text(text.replace("access_log: access.log", "access_log: off"))
+    asked = frozenset({Scope.OPENID, Scope.BIRTHDATE})
+    cookie = await files.sign_in(Identity(CLIENT, "hanako", 1e9, asked, birthdate=birthdate), lasts=3 * 86_400.0)
+    mistakes = Mistakes()
+    configuration = read_configuration(files.settings, mistakes, os.environ)
+    assert configuration is not None, mistakes.say()
+    worker = Worker(configuration, clock)
+    await worker.open()
+    with bind(f"127.0.0.1:{files.port}") as door:
+        await worker.listen(Doors(door))
+        reader, writer = await asyncio.open_connection("127.0.0.1", files.port)
+        fields = f"Host: {HOST}:{files.port}\r\nAccept: application/json\r\nCookie: {cookie}; app=1\r\n"
+        yield Browser(reader, writer, f"GET /reserve/42 HTTP/1.1\r\n{fields}\r\n".encode())
+        writer.close()
+        await worker.drain(1)
+        await worker.close()
+    application.close()
+    await application.wait_closed()
+    files.stop()
