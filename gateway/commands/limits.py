@@ -49,10 +49,7 @@ async def _store(config: Path) -> AsyncIterator[LimitStore]:
         raise fail(mistakes)
     if settings.limits.store is None or settings.limits.store == "memory":
         raise _refused(Phrase("`limits.store` names no Redis", "`limits.store` に Redis が書かれていません"))
-    timeout = settings.sessions.timeout
-    store = RedisLimits(
-        make_redis(parse_redis_url(settings.limits.store), RedisOptions(timeout=timeout)), timeout=timeout
-    )
+    store = open_store(settings.limits.store, settings.sessions.timeout)
     try:
         yield store
     except StoreUnavailableError as error:
@@ -60,6 +57,11 @@ async def _store(config: Path) -> AsyncIterator[LimitStore]:
         raise typer.Exit(EXIT_OURS) from None
     finally:
         await store.close()
+
+
+def open_store(url: str, timeout: float) -> LimitStore:
+    """Return the store in a Redis; it connects when first asked."""
+    return RedisLimits(make_redis(parse_redis_url(url), RedisOptions(timeout=timeout)), timeout=timeout)
 
 
 def _refused(why: Phrase) -> typer.Exit:
@@ -79,7 +81,8 @@ def _folded(written: str) -> str:
     return code
 
 
-def _shown(number: int, entry: Entry) -> str:
+def entry_line(number: int, entry: Entry) -> str:
+    """Return an entry as a line of a listing."""
     since = tokyo_time(entry.since)
     state = _STATES[entry.state].say(language())
     return f"{number}\t{entry.use.policy}\t{entry.use.limit}\t{entry.use.period}\t{since:%Y-%m-%d %H:%M} JST\t{state}"
@@ -95,7 +98,7 @@ def show(code: Code, config: ConfigFile = DEFAULT_CONFIG) -> None:
     """List a person's entries: number, policy, limit, period, since when, and how each stands."""
     folded = _folded(code)
     for number, entry in enumerate(asyncio.run(_entries(config, folded)), 1):
-        typer.echo(_shown(number, entry))
+        typer.echo(entry_line(number, entry))
 
 
 @app.command("give-back")
@@ -122,7 +125,7 @@ def give_back(
         by=os.environ.get("SUDO_USER") or getpass.getuser(),
         reason=reason,
     )
-    typer.echo(_shown(number, entry))
+    typer.echo(entry_line(number, entry))
 
 
 async def _give_back(config: Path, code: str, number: int) -> Entry:

@@ -102,7 +102,8 @@ def _selector(
     raise _refused("say whose, in one way: --session, --client (with --subject or --sid), or --all")
 
 
-def _line(listed: Listed) -> str:
+def session_line(listed: Listed) -> str:
+    """Return a session as a line of a listing."""
     created, ends = tokyo_time(listed.created_at), tokyo_time(listed.expires_at)
     return "\t".join(
         (
@@ -131,7 +132,7 @@ def list_sessions(
         async with opened(config) as (_, sessions):
             selector = _selector(sessions, name, client, subject, sid, everybody=everybody)
             async for listed in sessions.store.sessions(selector):
-                typer.echo(_line(listed))
+                typer.echo(session_line(listed))
 
     run(work)
 
@@ -148,7 +149,7 @@ def show(
             found = [listed async for listed in sessions.store.sessions(OneSession(name))]
             if not found:
                 raise _refused(f"there is no session `{name}`")
-            typer.echo(f"{_line(found[0])}\tsealed by {found[0].secret_id}")
+            typer.echo(f"{session_line(found[0])}\tsealed by {found[0].secret_id}")
 
     run(work)
 

@@ -1,25 +1,179 @@
-"""`sekisho subjects …`: what the office says of persons whose subject changed."""
+"""`sekisho subjects …`: one person across every place that keeps something of her, and persons whose subject changed.
+
+What is kept is named by times, counts, files and lines; never a claim, and never a note of the office's.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import os
 import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail
-from gateway.configuration import read_configuration
-from gateway.login.aliases import Alias, AliasError
+from gateway.commands.limits import entry_line, open_store
+from gateway.commands.sessions import opened, session_line
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail
+from gateway.configuration import Configuration, read_configuration
+from gateway.errors import StoreUnavailableError
+from gateway.login.aliases import Alias, AliasError, lines_naming
+from gateway.observe.events import Event
+from gateway.observe.structlog_setup import set_up_logging
+from gateway.policy.limits import Entry, LimitStore
+from gateway.policy.subject_code import show_code, subject_code
+from gateway.session.redis_sessions import Sessions
+from gateway.session.session import SubjectSessions
 from gateway.yaml_files import Mistakes
 
 app = typer.Typer(name="subjects", help="Persons as applications know them.", no_args_is_help=True)
 
+Client = Annotated[str, typer.Argument(help="The client whose subject it is.", metavar="CLIENT")]
+Subject = Annotated[str, typer.Argument(help="The subject, as the provider says it.", metavar="SUBJECT")]
 
-@app.callback()
-def subjects() -> None:
-    """Keep `alias` a command of its own, however few there are."""
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """One person of one client, and what keeps something of her."""
+
+    configuration: Configuration
+    sessions: Sessions
+    limits: LimitStore | None
+    client: str
+    subjects: tuple[str, ...]
+    """All that are hers, the one she is known by first."""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(subject_code(self.client, subject) for subject in self.subjects)
+
+    @property
+    def selector(self) -> SubjectSessions:
+        made = (self.sessions.secrets.pseudonyms(self.client, subject) for subject in self.subjects)
+        return SubjectSessions(tuple(pseudonym for pseudonyms in made for pseudonym in pseudonyms))
+
+    async def entries(self) -> Sequence[Entry]:
+        """Return what limits have counted for her."""
+        if self.limits is None:
+            return ()
+        now = time.time()
+        return [entry for code in self.codes for entry in await self.limits.show(code, now)]
+
+    def written(self) -> list[str]:
+        """Return where people have written of her: files and lines, which only they may change."""
+        # Lists that several policies use are one file.
+        lists = {
+            file: entries for policy in self.configuration.policies.values() for file, entries in policy.lists.items()
+        }
+        places = [
+            f"{file}:{entries[code].line}\tlist entry {show_code(code)}"
+            for file, entries in sorted(lists.items())
+            for code in self.codes
+            if code in entries
+        ]
+        file = self.configuration.settings.aliases
+        if file is not None and file.exists():
+            numbers = lines_naming(file.read_bytes().splitlines(), self.client, self.subjects)
+            places += [f"{file}:{number}\talias" for number in numbers]
+        return places
+
+
+@asynccontextmanager
+async def _person(config: Path, client: str, subject: str) -> AsyncIterator[_Person]:
+    async with opened(config) as (configuration, sessions):
+        clients = configuration.clients()
+        if client not in clients:
+            raise _refused(f"there is no client `{client}`, but {', '.join(clients)}")
+        settings = configuration.settings
+        # Limits in a gateway's memory cannot be reached from here, and end with it.
+        kept = settings.limits.store not in (None, "memory")
+        limits = open_store(str(settings.limits.store), settings.sessions.timeout) if kept else None
+        try:
+            yield _Person(configuration, sessions, limits, client, configuration.aliases.same_person(client, subject))
+        finally:
+            if limits is not None:
+                await limits.close()
+
+
+@app.command()
+def show(client: Client, subject: Subject, config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Show what is kept of a person: sessions, entries of limits, and where lists and aliases name her."""
+    try:
+        asyncio.run(_show(config, client, subject))
+    except StoreUnavailableError as error:
+        raise _away(error) from None
+
+
+async def _show(config: Path, client: str, subject: str) -> None:
+    async with _person(config, client, subject) as person:
+        for code in person.codes:
+            typer.echo(f"code\t{show_code(code)}")
+        async for listed in person.sessions.store.sessions(person.selector):
+            typer.echo(f"session\t{session_line(listed)}")
+        for number, entry in enumerate(await person.entries(), 1):
+            typer.echo(f"limit\t{entry_line(number, entry)}")
+        for place in person.written():
+            typer.echo(f"written\t{place}")
+
+
+@app.command()
+def erase(
+    client: Client,
+    subject: Subject,
+    reason: Annotated[str, typer.Option("--reason", help="Why, and on whose request; the audit keeps it.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """End a person's sessions and erase her entries of limits; say which lines of files are left to people."""
+    if not reason.strip():
+        raise _refused("give the reason")
+    set_up_logging()
+    try:
+        asyncio.run(_erase(config, client, subject, reason))
+    except StoreUnavailableError as error:
+        raise _away(error) from None
+
+
+async def _erase(config: Path, client: str, subject: str, reason: str) -> None:
+    async with _person(config, client, subject) as person:
+        ended = erased = 0
+        complete = False
+        try:
+            # Sessions first: whoever is signed in could have another entry counted meanwhile.
+            ended = await person.sessions.store.revoke(person.selector)
+            for entry in await person.entries():
+                if person.limits is not None and await person.limits.give_back(entry):
+                    erased += 1
+            complete = True
+        finally:
+            # Also of what was done before a store went away: somebody has done it, and must do the rest.
+            _log.warning(
+                Event.SUBJECT_ERASED,
+                client_id=client,
+                code=person.codes[0],
+                sessions=ended,
+                entries=erased,
+                complete=complete,
+                by=os.environ.get("SUDO_USER") or getpass.getuser(),
+                reason=reason,
+            )
+        typer.echo(f"{ended} sessions ended, {erased} entries of limits erased")
+        if places := person.written():
+            typer.echo("these lines were written by people, and only they can take them out:")
+            for place in places:
+                typer.echo(place)
+
+
+def _away(error: StoreUnavailableError) -> typer.Exit:
+    typer.echo(f"sekisho subjects: a store does not answer, do it again: {error}", err=True)
+    return typer.Exit(EXIT_OURS)
 
 
 @app.command()

@@ -10,7 +10,7 @@ One JSON object a line, appended and never changed. Reading and writing the file
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -56,6 +56,11 @@ class Aliases:
         """Return the subject a person is known by here."""
         return self._known.get((client_id, subject), subject)
 
+    def same_person(self, client_id: str, subject: str) -> tuple[str, ...]:
+        """Return every subject of one person, the one she is known by first."""
+        known = self.known_as(client_id, subject)
+        return (known, *(new for (client, new), old in self._known.items() if (client, old) == (client_id, known)))
+
     def and_(self, alias: Alias) -> Self:
         """Return these and one more.
 
@@ -85,6 +90,16 @@ class Aliases:
         # Else two steps would lead from one person's account to another's, and no line would say so.
         if any(client == alias.client_id and old == alias.new for (client, _), old in self._known.items()):
             raise AliasError("somebody is known as the new subject already")
+
+
+def lines_naming(lines: Iterable[bytes], client_id: str, subjects: Collection[str]) -> tuple[int, ...]:
+    """Return the numbers of the lines that name one of a client's subjects, of a file that `read_aliases` takes."""
+    aliases = ((n, msgspec.json.decode(line, type=Alias)) for n, line in enumerate(lines, start=1) if line.strip())
+    return tuple(
+        number
+        for number, alias in aliases
+        if alias.client_id == client_id and (alias.new in subjects or alias.old in subjects)
+    )
 
 
 def read_aliases(lines: Iterable[bytes]) -> Aliases:

@@ -81,6 +81,11 @@ class Event(StrEnum):
     """The limit store could not be told what became of an entry; it stays counted until a person gives it back."""
     LIMIT_STORE_AWAY = "limit_store_away"
     """The limit store did not answer at the start; rules with a limit answer 503 until it does."""
+    SUBJECT_ERASED = "subject_erased"
+    """An operator erased what is kept of a person, by `code`; `sessions` and `entries` say how many, `reason` why.
+
+    `complete` is false where a store stopped answering on the way: then it must be done again.
+    """
     LIMIT_GIVEN_BACK = "limit_given_back"
     """An operator gave an entry of a limit back, and said why."""
     CERTIFICATE_REFUSED = "certificate_refused"

@@ -47,6 +47,8 @@ class Listed:
     until: date | None = None
     """The last day it holds, included."""
     note: str = ""
+    line: int = 0
+    """Where in its file it stands."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -314,7 +314,6 @@ class ConditionReader(Reader):
     def _entries(self, root: Node) -> dict[str, Listed]:
         """Return the entries of a subject list."""
         found: dict[str, Listed] = {}
-        lines: dict[str, int] = {}
         if not isinstance(root, Items):
             self.expected(root, Phrase("a list of entries", "登録のリスト"))
             return found
@@ -341,13 +340,13 @@ class ConditionReader(Reader):
                 self.mistakes.add(
                     value.where,
                     Phrase(
-                        f"`{value.text}` is here twice (first on line {lines[code]})",
-                        f"`{value.text}` が二度書かれています（最初は {lines[code]} 行目）",
+                        f"`{value.text}` is here twice (first on line {found[code].line})",
+                        f"`{value.text}` が二度書かれています（最初は {found[code].line} 行目）",
                     ),
                     Phrase("keep one of them", "どちらか一つにしてください"),
                 )
             else:
-                found[code], lines[code] = Listed(code, until, note), value.where.line
+                found[code] = Listed(code, until, note, value.where.line)
         return found
 
     def _network(self, node: Node) -> Test | None:

@@ -1,0 +1,161 @@
+"""`sekisho subjects show | erase | alias`, on a real Redis that keeps limits as well."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli import app
+from gateway.config import SessionSettings
+from gateway.identity import Identity, Scope
+from gateway.login.jwcrypto_keys import new_key
+from gateway.policy.limits import LimitUse
+from gateway.policy.redis_limits import RedisLimits
+from gateway.policy.subject_code import show_code, subject_code
+from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
+from gateway.session.redis_sessions import open_sessions
+from gateway.session.seal import Secrets
+from gateway.session.session import Session
+from gateway.session.ticket import new_ticket
+from tests.redis_server import redis_server
+
+CLIENT = "RP00000001"
+NAME = "髙橋　花子"
+POLICY = """\
+policy: p
+conditions: {invited: {subject: {in: invited.yaml}}}
+rules: [{name: all, require: [invited]}]
+"""
+
+
+def code_of(subject: str) -> str:
+    """Return a person's code."""
+    return subject_code(CLIENT, subject)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A Redis that forgets nothing."""
+    with redis_server("--appendonly", "yes", "--maxmemory-policy", "noeviction") as server:
+        yield server.url
+
+
+@pytest.fixture
+def folder(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Hanako and Taro, each with a session, an entry and a line in a list."""
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    (tmp_path / "secret").write_text(secrets.token_hex(32))
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    people = ("taro", "hanako")
+    lines = [f"- {{subject: {show_code(code_of(subject))}, note: 三丁目の花子さん}}\n" for subject in people]
+    (tmp_path / "invited.yaml").write_text("".join(lines))
+    new_key(tmp_path / "keys.jwks", "ES256")
+    (tmp_path / "gateway.yaml").write_text(
+        f"""\
+listen: 127.0.0.1:8080
+provider: {{environment: emulator, issuer: 'http://localhost:1/x', client_id: {CLIENT}, keys: {{file: keys.jwks}}}}
+sessions: {{store: '{url}', secret: {{file: secret}}}}
+limits: {{store: '{url}'}}
+aliases: aliases
+apps: [{{name: a, url: 'http://localhost:8080', upstream: 'http://127.0.0.1:1', policy: policy.yaml}}]
+"""
+    )
+    asyncio.run(enter(tmp_path, url, people))
+    return tmp_path
+
+
+async def enter(folder: Path, url: str, people: tuple[str, ...]) -> None:
+    """Keep a session and an entry of each, and nothing of anybody else."""
+    redis = make_redis(parse_redis_url(url), RedisOptions(timeout=5.0))
+    await redis.flushall()
+    limits = RedisLimits(redis, timeout=5.0)
+    secret = Secrets.parse((folder / "secret").read_text())
+    sessions = await open_sessions(
+        SessionSettings(store=url), secret, clock=time.time, random=secrets.token_bytes, background=False
+    )
+    now = time.time()
+    for subject in people:
+        person = Identity(CLIENT, subject, now, frozenset({Scope.OPENID, Scope.NAME}), name=NAME)
+        kept = Session(person, now, now + 3600, secret.pseudonym(CLIENT, subject))
+        assert await sessions.store.create(new_ticket(secrets.token_bytes(32)), kept)
+        assert await limits.reserve(LimitUse("lottery", "draw", "ever", code_of(subject)), "one", now)
+    await sessions.close()
+    await limits.close()
+
+
+def subjects(folder: Path, *arguments: str) -> Result:
+    """Run `sekisho subjects`."""
+    return CliRunner().invoke(app, ["subjects", *arguments, "-c", str(folder / "gateway.yaml")])
+
+
+def kinds(result: Result) -> list[str]:
+    """Return what each line of `show` is about."""
+    return [line.partition("\t")[0] for line in result.stdout.splitlines()]
+
+
+def test_everything_kept_of_a_person_is_shown_and_no_claim(folder: Path) -> None:
+    """Her code, sessions, entries, and the line that names her; not her name, and no note of the office's."""
+    result = subjects(folder, "show", CLIENT, "hanako")
+
+    assert result.exit_code == 0, result.output
+    assert kinds(result) == ["code", "session", "limit", "written"]
+    assert show_code(code_of("hanako")) in result.stdout
+    assert f"{folder}/invited.yaml:2\tlist entry" in result.stdout
+    assert "花子" not in result.output
+    assert "hanako" not in result.output
+
+
+def test_erasing_a_person_leaves_what_people_wrote(folder: Path) -> None:
+    """Sessions and entries go, nobody else's do; the lines to take out are named, and the audit says who and why."""
+    result = subjects(folder, "erase", CLIENT, "hanako", "--reason", "本人の請求による")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("1 sessions ended, 1 entries of limits erased\n")
+    assert f"{folder}/invited.yaml:2" in result.stdout
+    said = next(json.loads(line) for line in result.stderr.splitlines() if "subject_erased" in line)
+    assert (said["code"], said["sessions"], said["entries"]) == (code_of("hanako"), 1, 1)
+    assert (said["reason"], said["complete"]) == ("本人の請求による", True)
+    assert said["by"]
+    assert "dropped" not in said
+    assert kinds(subjects(folder, "show", CLIENT, "hanako")) == ["code", "written"]
+    assert kinds(subjects(folder, "show", CLIENT, "taro")) == ["code", "session", "limit", "written"]
+
+
+def test_a_person_of_two_subjects_is_one(folder: Path) -> None:
+    """Whichever is named: what is kept under the old one is hers, and so is the line that joins them."""
+    kept = subjects(folder, "alias", "hanako-2", "hanako", "--reason", "窓口で確認した")
+
+    assert kept.exit_code == 0, kept.output
+    assert kinds(subjects(folder, "show", CLIENT, "hanako-2")) == [
+        *("code", "code", "session", "limit", "written", "written")
+    ]
+    assert f"{folder}/aliases:1\talias" in subjects(folder, "show", CLIENT, "hanako").stdout
+    assert subjects(folder, "erase", CLIENT, "hanako-2", "--reason", "r").stdout.startswith("1 sessions ended, 1 ")
+
+
+def test_nothing_is_erased_without_a_reason_or_of_a_client_there_is_not(folder: Path) -> None:
+    """Exit 2, and everything is still there."""
+    assert subjects(folder, "erase", CLIENT, "hanako", "--reason", " ").exit_code == 2
+    assert "there is no client `RP9`" in subjects(folder, "erase", "RP9", "hanako", "--reason", "r").stderr
+    assert kinds(subjects(folder, "show", CLIENT, "hanako")) == ["code", "session", "limit", "written"]
+
+
+def test_what_was_done_before_a_store_went_away_is_in_the_audit(folder: Path) -> None:
+    """And that it is not complete; exit 1."""
+    settings = folder / "gateway.yaml"
+    text = settings.read_text()
+    start = text.index("limits: {store: '")
+    settings.write_text(text[:start] + "limits: {store: 'redis://127.0.0.1:1/0'}\n" + text[text.index("aliases:") :])
+
+    result = subjects(folder, "erase", CLIENT, "hanako", "--reason", "r")
+
+    assert result.exit_code == 1, result.output
+    said = next(json.loads(line) for line in result.stderr.splitlines() if "subject_erased" in line)
+    assert (said["sessions"], said["entries"], said["complete"]) == (1, 0, False)
