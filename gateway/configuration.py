@@ -21,32 +21,20 @@ from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.login.aliases import AliasError, Aliases, read_aliases
 from gateway.login.keys import KeySet, KeySetError, read_key_set
-from gateway.policy.check import Remark, remarks
+from gateway.policy.check import remarks
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.examples import run_examples
 from gateway.policy.parse import load_policy
-from gateway.policy.policy import Policy
+from gateway.policy.policy import Allow, Policy
 from gateway.policy.switches import Switch
 from gateway.portal.operators import Operators, read_operators
 from gateway.redis_client import RedisOptions, check_options, parse_redis_url
 from gateway.route.route import Route
 from gateway.route.table import Assertions, RouteTable
 from gateway.session.seal import Secrets
-from gateway.yaml_files import Language, Mistakes, Phrase, Where
+from gateway.yaml_files import Language, Mistake, Mistakes, Phrase, Where
 from gateway.yaml_values import Reading
-
-
-@dataclass(frozen=True, slots=True)
-class Remarked:
-    """A remark about a policy: what can be read, and is probably not what its author means."""
-
-    file: Path
-    remark: Remark
-
-    def say(self, language: Language) -> str:
-        """Return it as one line, with its place."""
-        return self.remark.say(language, str(self.file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +60,8 @@ class Configuration:
     """Persons whose subject changed, and by which one applications know them."""
     places: Mapping[str, Where] = field(default_factory=dict)
     """Where in `path` each setting stands."""
-    remarks: tuple[Remarked, ...] = ()
+    remarks: tuple[Mistake, ...] = ()
+    """What can be read, and is probably not what is meant; stops nothing."""
 
     @property
     def switches_file(self) -> Path:
@@ -208,7 +197,7 @@ class _Reader:
         self._settings = settings
         self._reading = reading
         self._environment = environment
-        self.remarks: list[Remarked] = []
+        self.remarks = Mistakes()
 
     def policies(self) -> dict[Path, Policy]:
         """Read each policy once, and hold it to what its Apps' clients are contracted for."""
@@ -230,10 +219,32 @@ class _Reader:
                     self._check_examples(policy)
                 self._check_contracted(app, read[file], at)
                 self._check_limits(app, read[file], at)
-                self.remarks += [
-                    Remarked(file, remark) for remark in remarks(read[file], ignore_case=app.paths.ignore_case)
-                ]
+                for remark in remarks(read[file], ignore_case=app.paths.ignore_case):
+                    self.remarks.add(Where(str(file), max(remark.line, 1)), remark.what, remark.wiser)
+            self._remark(app, read.get(app.policy.file), at)
         return read
+
+    def _remark(self, app: AppSettings, policy: Policy | None, at: str) -> None:
+        """Say what of an App's settings can be meant, and would be regretted."""
+        signs_in = policy is not None and any(rule.allow is not Allow.EVERYONE for rule in policy.rules)
+        if signs_in and not app.application_cookies:
+            self.remarks.add(
+                self._reading.where(at),
+                Phrase(
+                    f"`{app.name}` names no `application_cookies`: its own session outlives a sign-out",
+                    f"`{app.name}` に `application_cookies` がなく、サインアウト後もアプリのセッションが残ります",
+                ),
+                Phrase(
+                    "name the application's session cookie, so that the next person on a shared PC does not find it",
+                    "共用のパソコンで次の人に見えないよう、アプリのセッション用クッキーの名前を書いてください",
+                ),
+            )
+        if app.mode is Mode.FORWARD_AUTH and not self._settings.trusted_proxies:
+            self._reading.note(
+                f"{at}.mode",
+                Phrase(f"`{app.name}` is asked about by a proxy, and none is in `trusted_proxies`"),
+                Phrase("name the proxy's address there: every question is refused otherwise"),
+            )
 
     def _check_examples(self, policy: Policy) -> None:
         """A policy that does not do what its author expects is not put in force."""

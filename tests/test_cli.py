@@ -120,3 +120,21 @@ def test_what_nobody_foresaw_is_exit_1(monkeypatch: pytest.MonkeyPatch, capsys: 
 
     assert ended.value.code == 1
     assert "a defect of ours" in capsys.readouterr().err
+
+
+def test_what_would_be_regretted_is_a_remark(folder: Path) -> None:
+    """Exit 0: an application's own session that outlives a sign-out is told of with its place."""
+    result = check(folder)
+
+    assert result.exit_code == 0
+    assert "gateway.yaml:10:5: `booking` names no `application_cookies`" in result.stdout
+
+
+def test_a_question_nobody_may_ask_is_a_mistake(folder: Path) -> None:
+    """Forward-auth without a proxy to believe would refuse everybody."""
+    change(folder / "gateway.yaml", "upstream: http://127.0.0.1:9001", "mode: forward_auth")
+
+    result = check(folder)
+
+    assert result.exit_code == 2
+    assert "none is in `trusted_proxies`" in result.output
