@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -287,6 +288,11 @@ def session_control(sessions: Sessions, operators: Callable[[], Operators | None
     )
 
 
+def _watched(configuration: Configuration) -> tuple[Path, ...]:
+    """Return the files that are followed without a signal."""
+    return (*configuration.policy_files, configuration.switches_file)
+
+
 class Worker:
     """One process's gateway: a listener in front of the current generation."""
 
@@ -294,6 +300,9 @@ class Worker:
         """Take a configuration without mistakes; nothing is opened before `open`."""
         self._generation: Generation | None = None
         self._configuration = configuration
+        self._changing = asyncio.Lock()
+        """Held by whoever changes what requests are judged by."""
+        self._watch = FileWatch(_watched(configuration))
         self._retired: set[asyncio.Task[None]] = set()
         self._draining = False
         self._closing = AsyncExitStack()
@@ -378,15 +387,22 @@ class Worker:
     async def _look_out(self) -> None:
         """Notice that a policy, a list or the switches have changed, for as long as the worker lives."""
         while True:
-            configuration = self._current().configuration
-            watch = FileWatch((*configuration.policy_files, configuration.switches_file))
-            while self._current().configuration is configuration:
-                await asyncio.sleep(INTERVAL)
-                changed = await asyncio.to_thread(watch.changed)
-                if configuration.switches_file in changed and await self._read_switches(configuration):
-                    self._current().adopt(configuration)
-                if changed & configuration.policy_files:
-                    await self._reread_policies(configuration)
+            await asyncio.sleep(INTERVAL)
+            try:
+                async with self._changing:
+                    await self._follow_files(self._watch)
+            # Whoever turns a switch relies on it: a file that is broken in a new way must not be the last one read.
+            except Exception:  # noqa: BLE001
+                _log.exception(Event.FILES_UNREAD)
+
+    async def _follow_files(self, watch: FileWatch) -> None:
+        configuration = self._current().configuration
+        watch.follow(_watched(configuration))
+        changed = await asyncio.to_thread(watch.changed)
+        if configuration.switches_file in changed and await self._read_switches(configuration):
+            self._current().adopt(configuration)
+        if changed & configuration.policy_files:
+            await self._reread_policies(configuration)
 
     async def _read_switches(self, configuration: Configuration) -> bool:
         try:
@@ -412,10 +428,9 @@ class Worker:
                 _log.error(Event.POLICIES_REFUSED, mistake=str(mistake))
             self.metrics.reload("policies", "refused")
             return
-        if self._current().configuration is configuration:
-            self._current().adopt(fresh)
-            self.metrics.reload("policies", "adopted")
-            _log.info(Event.POLICIES_ADOPTED, names=sorted(policy.name for policy in fresh.policies.values()))
+        self._current().adopt(fresh)
+        self.metrics.reload("policies", "adopted")
+        _log.info(Event.POLICIES_ADOPTED, names=sorted(policy.name for policy in fresh.policies.values()))
 
     def _current(self) -> Generation:
         if self._generation is None:
@@ -425,13 +440,21 @@ class Worker:
     async def reload(self, configuration: Configuration) -> None:
         """Let requests from now on be judged by another configuration; those under way end by the old one.
 
-        Where sessions are kept, and where we listen, stay as they were at the start.
+        Where sessions are kept, and where we listen, stay as they were at the start. Whatever is raised, the old
+        configuration goes on judging.
         """
-        generation = Generation(configuration, self._shared)
-        gate = await generation.open()
-        self._give(gate)
-        self._reload_certificate()
-        old, self._generation = self._generation, generation
+        # A switch that is turned meanwhile is either read here, or noticed by the next look: never in between.
+        async with self._changing:
+            await self._read_switches(configuration)
+            generation = Generation(configuration, self._shared)
+            try:
+                gate = await generation.open()
+            except BaseException:
+                await generation.close()
+                raise
+            self._give(gate)
+            self._reload_certificate()
+            old, self._generation = self._generation, generation
         if old is not None:
             task = asyncio.create_task(self._retire(old))
             self._retired.add(task)

@@ -10,6 +10,9 @@ INTERVAL = 1.0
 
 Signature = tuple[int, int, int] | None
 
+_NEVER_SEEN: Signature = (-1, -1, -1)
+"""How no file looks."""
+
 
 def signature(path: Path) -> Signature:
     """Return what changes when a file does: inode, size and time; `None` where there is no file."""
@@ -26,6 +29,11 @@ class FileWatch:
     def __init__(self, paths: Iterable[Path]) -> None:
         self._taken = {path: signature(path) for path in paths}
         self._changing: set[Path] = set()
+
+    def follow(self, paths: Iterable[Path]) -> None:
+        """Look at these from now on. One not looked at before is told of once, as nobody knows since when it stands."""
+        self._taken = {path: self._taken.get(path, _NEVER_SEEN) for path in paths}
+        self._changing &= self._taken.keys()
 
     def changed(self) -> frozenset[Path]:
         """Return the files that have changed and then stood still between two looks.

@@ -263,7 +263,13 @@ async def _reload(worker: Worker, reread: Callable[[], Configuration | None]) ->
         notify("STATUS=reload refused")
         return False
     notify("RELOADING=1")
-    await worker.reload(configuration)
+    try:
+        await worker.reload(configuration)
+    # A file that is gone since it was checked, or worse: nobody who is served now has to leave for it.
+    except Exception as error:  # noqa: BLE001
+        _log.exception(Event.RELOAD_REFUSED, mistake=type(error).__name__)
+        notify("READY=1\nSTATUS=reload refused")
+        return False
     _log.info(Event.RELOADED, count=len(configuration.settings.apps))
     notify("READY=1")
     return True
@@ -543,8 +549,9 @@ class Supervisor:
             return
         notify("RELOADING=1")
         self._configuration = configuration
-        await self._ask_all("reload", START)
-        notify("READY=1")
+        replies = await self._ask_all("reload", START)
+        refused = any(reply is None or not reply.good for reply in replies)
+        notify("READY=1\nSTATUS=a worker could not be reloaded" if refused else "READY=1")
 
     async def _replace(self) -> None:
         """Put a new worker in each one's place, one after the other: there are never fewer than were asked for."""

@@ -36,3 +36,20 @@ def test_a_file_that_is_replaced_or_comes_and_goes_has_changed(tmp_path: Path) -
     other.unlink()
     watch.changed()
     assert watch.changed() == {other}
+
+
+def test_following_other_files_forgets_no_change(tmp_path: Path) -> None:
+    """What changed before is told still, and what was not looked at before is told once."""
+    file, gone, new = tmp_path / "a", tmp_path / "b", tmp_path / "c"
+    for path in (file, gone, new):
+        path.write_text("one")
+    watch = FileWatch([file, gone])
+    file.write_text("changed")
+    gone.write_text("changed")
+
+    watch.follow([file, new])
+
+    assert watch.changed() == frozenset()
+    assert watch.changed() == {file, new}
+    watch.follow([file, new])
+    assert watch.changed() == frozenset()

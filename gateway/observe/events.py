@@ -75,6 +75,8 @@ class Event(StrEnum):
     """The switches' file changed; `names` are on now."""
     SWITCHES_REFUSED = "switches_refused"
     """The switches' file changed and cannot be read; the switches stay as they were."""
+    FILES_UNREAD = "files_unread"
+    """Looking at policies and switches broke; they stay as they were, and are looked at again."""
     SWITCH_TURNED = "switch_turned"
     """An operator turned a switch on or off, and said why."""
     LIMIT_UNSETTLED = "limit_unsettled"

@@ -46,7 +46,7 @@ def read_switches(text: bytes) -> dict[str, Switch]:
         return {}
     try:
         return msgspec.json.decode(text, type=dict[str, Switch])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise SwitchesError(f"not a file of switches ({error}); `sekisho switch` writes one") from error
 
 
