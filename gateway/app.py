@@ -18,7 +18,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
@@ -43,7 +42,6 @@ from gateway.login.asyncio_flights import Flights
 from gateway.login.desk import Client, SignInDesk, Terms, provider_session_name
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import PendingStore
-from gateway.login.profile import issuer_of
 from gateway.login.redis_pending import RedisPendingStore
 from gateway.observe.events import Event
 from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
@@ -125,6 +123,8 @@ class Generation:
         """The rules whose every permit is recorded: looked at on each request."""
         self._shared = shared
         self._closing = AsyncExitStack()
+        self._providers: dict[str, AiohttpProvider] = {}
+        """By client_id, once the generation is open."""
         assertion_keys = configuration.assertion_keys
         self._assertions = None
         if assertion_keys is not None:
@@ -212,6 +212,7 @@ class Generation:
             )
             await provider.start()
             self._closing.push_async_callback(provider.close)
+            self._providers[client_id] = provider
             clients[client_id] = Client(client, keys, provider)
         return SignInDesk(
             clients,
@@ -228,8 +229,7 @@ class Generation:
 
     def _form_origins(self, route: Route) -> tuple[str, ...]:
         """Return where a form of this App may lead in the end: Chromium holds redirects to `form-action` too."""
-        parts = urlsplit(issuer_of(self.configuration.clients()[route.client_id]))
-        return (f"{parts.scheme}://{parts.netloc}",)
+        return self._providers[route.client_id].origins
 
     def _value_troubled(self, route: Route, replaced: int, left_out: int) -> None:
         """Count what an App's charset could not hold, and what could not be told at all."""

@@ -28,7 +28,7 @@ from gateway.login.claims import VerificationKey
 from gateway.login.keys import SMALLEST_RSA, KeySet, rsa_bits
 from gateway.login.login import TokenAnswer, client_assertion, oauth_error, read_token_answer, token_form
 from gateway.login.pending import SECRET_BYTES, random_name
-from gateway.login.profile import DISCOVERY, Metadata, issuer_of, lifetime, may_be_plain, read_metadata
+from gateway.login.profile import DISCOVERY, Metadata, issuer_of, lifetime, may_be_plain, origins_of, read_metadata
 
 LARGEST_ANSWER = 256 * 1024
 """Bytes of any answer of the provider's; discovery, keys and claims are a few KiB."""
@@ -86,6 +86,11 @@ class _Document(Generic[T]):
     def due(self) -> Instant:
         """When it wants to be fetched again."""
         return max(self._good_until, self._tried_at + RETRY_PAUSE)
+
+    @property
+    def kept(self) -> T | None:
+        """What was fetched last, however old; `None` where nothing ever was."""
+        return self._value
 
     async def get(self) -> T:
         """Return it: kept, or fetched once for all who wait.
@@ -199,6 +204,11 @@ class AiohttpProvider:
         self._refresher: asyncio.Task[None] | None = None
         self._metadata = _Document(self._fetch_metadata, clock, settings.stale_for)
         self._signing = _Document(self._fetch_keys, clock, settings.stale_for)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Where a browser may be sent to sign in or out: the issuer's origin, and those discovery has named so far."""
+        return origins_of(self._issuer, self._metadata.kept)
 
     async def start(self) -> None:
         """Begin to keep metadata and keys ready. Returns at once: a provider that is down stops nobody."""

@@ -6,6 +6,7 @@ sources and to be confirmed against its documentation: `sekisho doctor` shows wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ ISSUERS: Mapping[Environment, str] = {
     Environment.SANDBOX: "https://sb-auth-and-sign.go.jp/api/realms/main",
 }
 """Secondary: observed by an open-source client, not read in official documentation."""
+
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?=[/?#]|\Z)")
 
 DISCOVERY = "/.well-known/openid-configuration"
 
@@ -67,6 +70,18 @@ def read_metadata(said: Mapping[str, Any], issuer: str) -> Metadata:
         _endpoint(said, "userinfo_endpoint", issuer),
         _endpoint(said, "end_session_endpoint", issuer),
     )
+
+
+def origins_of(issuer: str, metadata: Metadata | None) -> tuple[str, ...]:
+    """Return the origins of the pages a browser is sent to, each once: for the `form-action` of our own pages.
+
+    What is no plain host is left out: in that header a `;` or a `,` would begin something else.
+    """
+    pages = [issuer]
+    if metadata is not None:
+        pages += [metadata.authorization_endpoint, metadata.end_session_endpoint or issuer]
+    found = (_ORIGIN.match(page) for page in pages)
+    return tuple(dict.fromkeys(origin[0].lower() for origin in found if origin is not None))
 
 
 def _missing(name: str) -> str:

@@ -61,6 +61,8 @@ class StandIn:
         self.assertion_headers: list[dict[str, Any]] = []
         self.cache_control = "max-age=3600"
         self.end_session = False
+        self.login_at = ""
+        """Where its page for signing in lies; beside everything else where not given."""
         self.auth_age = 0
         self.redirect_uris = {"https://app.gw.test/.sekisho/callback"}
         self.on_token: Callable[[], object] = lambda: None
@@ -116,7 +118,7 @@ class StandIn:
         spoiled = await self._spoiled("discovery")
         members = {
             "issuer": self.issuer,
-            "authorization_endpoint": f"{self.issuer}/auth",
+            "authorization_endpoint": f"{self.login_at or self.issuer}/auth",
             "token_endpoint": f"{self.issuer}/token",
             "userinfo_endpoint": f"{self.issuer}/userinfo",
             "jwks_uri": f"{self.issuer}/certs",

@@ -58,6 +58,17 @@ async def test_metadata_and_keys_are_asked_for_once(house: House) -> None:
     assert house.stand_in.calls == ["discovery", "jwks"]
 
 
+async def test_the_pages_of_discovery_are_known_once_it_has_answered(house: House) -> None:
+    """Before that, and where they lie elsewhere, only the issuer's: at once, since a page of ours waits for nobody."""
+    before = house.provider.origins
+    house.stand_in.login_at = "http://login.localhost:9"
+
+    await house.provider.metadata()
+
+    assert before == (f"http://127.0.0.1:{house.stand_in.port}",)
+    assert house.provider.origins == (*before, "http://login.localhost:9")
+
+
 async def test_an_unknown_kid_is_looked_for_once_for_all_who_wait(house: House) -> None:
     """The provider rotated: twenty sign-ins make one fetch, and made-up kids none for a while."""
     await house.provider.signing_keys("p1")

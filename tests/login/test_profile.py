@@ -8,7 +8,7 @@ import pytest
 
 from gateway.config import Environment, ProviderSettings
 from gateway.errors import ProviderUnavailableError
-from gateway.login.profile import is_loopback, issuer_of, lifetime, read_metadata
+from gateway.login.profile import is_loopback, issuer_of, lifetime, origins_of, read_metadata
 
 ISSUER = "https://op.example/realms/main"
 SAID: dict[str, Any] = {
@@ -103,3 +103,18 @@ def test_loopback_is_this_machine_and_nothing_that_looks_like_it(url: str, *, he
 def test_a_lifetime_is_what_headers_say_within_bounds(cache_control: str, age: str, seconds: float) -> None:
     """Neither a storm nor a key that is never looked at again."""
     assert lifetime(cache_control, age) == seconds
+
+
+def test_a_browser_may_be_sent_where_discovery_says() -> None:
+    """Beside the issuer's origin, which is all that is known before discovery has answered; each once."""
+    pages = {"authorization_endpoint": "https://Login.example:8443/auth", "end_session_endpoint": f"{ISSUER}/end"}
+    metadata = read_metadata({**SAID, **pages}, ISSUER)
+
+    assert origins_of(ISSUER, None) == ("https://op.example",)
+    assert origins_of(ISSUER, metadata) == ("https://op.example", "https://login.example:8443")
+
+
+@pytest.mark.parametrize("host", ["a;script-src *", "a;b", "a,b", "a'b", "*", "[::1];x"])
+def test_an_origin_says_nothing_else_in_a_policy(host: str) -> None:
+    """A host that would end the directive is not written into it."""
+    assert origins_of(f"https://{host}/realms/main", None) == ()
