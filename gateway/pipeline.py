@@ -9,6 +9,7 @@ or the route it belongs to, each with the moment it stops being true.
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from math import ceil
 from typing import Any, assert_never
@@ -20,7 +21,7 @@ from gateway.headers.assertion import JWKS_PAGE
 from gateway.headers.encode import identity_lines
 from gateway.headers.strip import outbound_head
 from gateway.instant import Instant
-from gateway.listen.inbound import Inbound
+from gateway.listen.inbound import METHODS, Framing, Inbound
 from gateway.listen.navigation import Navigation, navigation
 from gateway.policy.decide import CompiledPolicy, FittingRule, no_rule_fits
 from gateway.policy.limits import LimitUse, limit_use, over
@@ -41,6 +42,11 @@ from gateway.session.session import Found, SessionState, Unavailable, Unread
 from gateway.session.ticket import Ticket
 
 Headers = tuple[tuple[bytes, bytes], ...]
+
+PREFLIGHT_SECONDS = 60
+"""How long a browser may remember our yes to a preflight: a policy may change, and its rules have hours."""
+
+_FIELD_NAMES = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?: ?, ?[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}){0,63}")
 
 STORE_RETRY_AFTER = 5
 """Seconds we ask a client to wait when the session store is away: a failover's usual length."""
@@ -137,6 +143,8 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
         return misdirected()
     if now < route.closed_until:
         return in_maintenance(route, inbound, known, now)
+    if inbound.method == "OPTIONS" and (announced := _announced(inbound, route, now)) is not None:
+        return preflight(route, inbound, announced, known, now)
     judged = _judge(route, inbound, known, now, table)
     return judged if route.candidate is None else _beside_candidate(judged, route.candidate, route, inbound, known, now)
 
@@ -291,6 +299,46 @@ def in_maintenance(route: Route, inbound: Inbound, known: SessionState, now: Ins
     if navigation(inbound) is not Navigation.BACKGROUND:
         return AskPortal(Visit(route, inbound, known, TroublePage(Trouble.MAINTENANCE, status, wait)))
     return problem(status, Trouble.MAINTENANCE.value, retry_after=wait, cors=_cors(inbound, route))
+
+
+def _announced(inbound: Inbound, route: Route, now: Instant) -> Inbound | None:
+    """Return the request that a preflight announces (Fetch section 4.8), where it is ours to answer; else `None`.
+
+    Ours are those of allowed origins. One that everybody may send goes to the application, which may have more to say.
+    """
+    if inbound.forwarded or not _cors(inbound, route):
+        # An outer proxy would take our answer for a permit, and forward.
+        return None
+    method = METHODS.get(_header(inbound, b"access-control-request-method") or b"")
+    if method is None:
+        return None
+    own = route.policy.fitting(inbound, now)
+    if own is not None and isinstance(own.decide(inbound, None, now).verdict, Permit):
+        return None
+    return msgspec.structs.replace(inbound, method=method, framing=Framing.EMPTY, length=0)
+
+
+def preflight(
+    route: Route, inbound: Inbound, announced: Inbound, known: SessionState, now: Instant
+) -> AskPortal | Answer:
+    """Say yes to a preflight where somebody may send what it announces: a browser sends it without her cookies.
+
+    The request itself is judged when it comes, as any other.
+    """
+    rule = route.policy.fitting(announced, now)
+    verdict = no_rule_fits() if rule is None else rule.decide(announced, None, now).verdict
+    if isinstance(verdict, Deny):
+        return refusal(route, inbound, known, verdict)
+    headers: Headers = (
+        *_cors(inbound, route),
+        (b"Access-Control-Allow-Methods", announced.method.encode()),
+        (b"Access-Control-Max-Age", b"%d" % PREFLIGHT_SECONDS),
+        (b"Cache-Control", b"no-store"),
+    )
+    names = _header(inbound, b"access-control-request-headers")
+    if names is not None and _FIELD_NAMES.fullmatch(names):
+        headers = (*headers, (b"Access-Control-Allow-Headers", names))
+    return Answer(HTTPStatus.NO_CONTENT, headers, verdict="portal", rule=str(verdict.rule), reason="preflight")
 
 
 def misdirected() -> Answer:

@@ -2,7 +2,10 @@
 
 import json
 
-from gateway.config import HeaderSettings
+import pytest
+
+from gateway.config import HeaderSettings, Mode
+from gateway.listen.inbound import Inbound
 from gateway.pipeline import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step, step
 from gateway.policy.policy import Challenge, ChallengeReason, Deny, Limit, Once, Permit, Reason, ReasonKind, RuleId
 from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage
@@ -264,3 +267,99 @@ def test_an_app_in_maintenance_is_closed_until_its_switch_ends() -> None:
     assert isinstance(own, AskPortal)
     assert own.visit.purpose == OwnPage()
     assert isinstance(later, Forward)
+
+
+PREFLIGHT = (("Origin", "https://map.gw.test"), ("Access-Control-Request-Method", "POST"))
+
+
+def asked(*headers: tuple[str, str], by: FixedRule | None, options: FixedRule | None = None, **changes: object) -> Step:
+    """Step with an OPTIONS to an App that allows one other origin; OPTIONS itself falls under a rule of its own."""
+    policy = ByMethod({"OPTIONS": options or FixedRule(nobody=SIGN_IN, somebody=SIGN_IN)}, by)
+    booking = route(policy, app=app(allowed_origins=("https://map.gw.test",)))
+    request = inbound("/api", *headers, method="OPTIONS", **changes)
+    return step(request, NoTicket(), NOON, RouteTable([booking], "/.sekisho/"))
+
+
+class ByMethod(FixedPolicy):
+    """A policy with a rule for some methods, and one for all others."""
+
+    def __init__(self, rules: dict[str, FixedRule], other: FixedRule | None) -> None:
+        super().__init__(other)
+        self._rules = rules
+
+    def fitting(self, inbound: Inbound, now: float) -> FixedRule | None:
+        """Return the method's rule."""
+        return self._rules.get(inbound.method, self.rule)
+
+
+def test_a_preflight_of_an_allowed_origin_is_answered_by_the_rule_of_what_it_announces() -> None:
+    """It comes without her cookies, so it could never sign in; nothing reaches the application."""
+    answer = asked(*PREFLIGHT, ("Access-Control-Request-Headers", "content-type, x-csrf-token"), by=somebody())
+
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.body) == (204, b"")
+    headers = dict(answer.headers)
+    assert headers[b"Access-Control-Allow-Origin"] == b"https://map.gw.test"
+    assert headers[b"Access-Control-Allow-Credentials"] == b"true"
+    assert headers[b"Access-Control-Allow-Methods"] == b"POST"
+    assert headers[b"Access-Control-Allow-Headers"] == b"content-type, x-csrf-token"
+    assert headers[b"Vary"] == b"Origin"
+
+
+def test_a_preflight_of_what_nobody_may_send_is_refused() -> None:
+    """By the rule, or since there is none."""
+    for rule in (FixedRule(nobody=NO), None):
+        answer = asked(*PREFLIGHT, by=rule)
+
+        assert isinstance(answer, Answer)
+        assert answer.status == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (("Origin", "https://evil.example"), PREFLIGHT[1]),
+        (("Origin", "null"), PREFLIGHT[1]),
+        (("Origin", "https://map.gw.test.evil.example"), PREFLIGHT[1]),
+        (PREFLIGHT[0], PREFLIGHT[0], PREFLIGHT[1]),
+        (PREFLIGHT[0],),
+        (PREFLIGHT[1],),
+        (PREFLIGHT[0], ("Access-Control-Request-Method", "post")),
+        (PREFLIGHT[0], ("Access-Control-Request-Method", "TRACE")),
+        (*PREFLIGHT, PREFLIGHT[1]),
+    ],
+)
+def test_what_is_no_preflight_of_an_allowed_origin_is_judged_as_any_request(
+    headers: tuple[tuple[str, str], ...],
+) -> None:
+    """A bare OPTIONS is no way around a sign-in."""
+    answer = asked(*headers, by=somebody())
+
+    assert isinstance(answer, Answer)
+    assert answer.status == 401
+
+
+def test_a_preflight_that_everybody_may_send_goes_to_the_application() -> None:
+    """An application that knows of CORS says more than we can."""
+    assert isinstance(asked(*PREFLIGHT, by=somebody(), options=FixedRule()), Forward)
+
+
+def test_an_outer_proxy_is_told_of_no_preflight() -> None:
+    """It would take a 204 for a permit, and forward what nobody has signed in for."""
+    booking = app(allowed_origins=("https://map.gw.test",), mode=Mode.FORWARD_AUTH)
+    request = inbound("/api", *PREFLIGHT, method="OPTIONS", forwarded="traefik")
+
+    answer = step(request, NoTicket(), NOON, RouteTable([route(FixedPolicy(somebody()), app=booking)], "/.sekisho/"))
+
+    assert isinstance(answer, Answer)
+    assert answer.status == 401
+
+
+@pytest.mark.parametrize("names", ["x\r\nset-cookie: a", "a b", "a,,b", "", ",".join(["x"] * 65), "名"])
+def test_a_preflight_repeats_no_field_names_that_are_none(names: str) -> None:
+    """What we say is made of tokens."""
+    answer = asked(*PREFLIGHT, ("Access-Control-Request-Headers", names), by=somebody())
+
+    assert isinstance(answer, Answer)
+    assert answer.status == 204
+    assert b"Access-Control-Allow-Headers" not in dict(answer.headers)
