@@ -118,9 +118,6 @@ class Generation:
     """What one reading of the configuration made."""
 
     def __init__(self, configuration: Configuration, shared: Shared) -> None:
-        self.configuration = configuration
-        self.audited = configuration.audited
-        """The rules whose every permit is recorded: looked at on each request."""
         self._shared = shared
         self._closing = AsyncExitStack()
         self._providers: dict[str, AiohttpProvider] = {}
@@ -129,13 +126,16 @@ class Generation:
         self._assertions = None
         if assertion_keys is not None:
             self._assertions = Assertions(assertion_keys, configuration.settings.assertion, randomness.token_bytes)
-        self.table: RouteTable = configuration.table(self._assertions, shared.switches)
+        self.adopt(configuration)
 
     def adopt(self, configuration: Configuration) -> None:
-        """Judge by other policies, or other switches, from the next request on: each is judged by one table."""
-        self.table = configuration.table(self._assertions, self._shared.switches)
+        """Judge by these policies and switches from the next request on: each is judged by one table."""
         self.configuration = configuration
-        self.audited = configuration.audited
+        self.table: RouteTable = configuration.table(self._assertions, self._shared.switches)
+        self.audited: frozenset[str] = configuration.audited
+        """The rules whose every permit is recorded: looked at on each request."""
+        self.versions = {route.name: route.policy.version for route in self.table.routes}
+        """The version of each App's policy, for the audit."""
 
     async def open(self) -> Gate:
         """Start what this generation needs and return the gate that leads to it."""
@@ -296,8 +296,9 @@ def _watched(configuration: Configuration) -> tuple[Path, ...]:
 class Worker:
     """One process's gateway: a listener in front of the current generation."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        """Take a configuration without mistakes; nothing is opened before `open`."""
+    def __init__(self, configuration: Configuration, clock: Callable[[], Instant] = time.time) -> None:
+        """Take a configuration without mistakes; nothing is opened before `open`. `clock` gives Unix seconds."""
+        self._clock = clock
         self._generation: Generation | None = None
         self._configuration = configuration
         self._changing = asyncio.Lock()
@@ -330,16 +331,18 @@ class Worker:
         sessions = await open_sessions(
             settings.sessions,
             secrets,
-            clock=time.time,
+            clock=self._clock,
             random=randomness.token_bytes,
             options=self._configuration.redis,
         )
         self._closing.push_async_callback(sessions.close)
         show_sessions(self.metrics, sessions.status)
         deadlines = Deadlines(asyncio.get_running_loop().time())
-        observer = GatewayObserver(self.metrics, self.access_log, self._is_audited)
+        observer = GatewayObserver(self.metrics, self.access_log, self._is_audited, self._policy_version)
         pending = await self._pending(secrets)
-        self._shared = Shared(sessions, pending, self.metrics, observer, deadlines, time.time, await self._limits(), {})
+        self._shared = Shared(
+            sessions, pending, self.metrics, observer, deadlines, self._clock, await self._limits(), {}
+        )
         await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
         gate = await self._generation.open()
@@ -375,6 +378,9 @@ class Worker:
 
     def _is_audited(self, rule: str) -> bool:
         return self._generation is not None and rule in self._generation.audited
+
+    def _policy_version(self, app: str) -> str:
+        return "" if self._generation is None else self._generation.versions.get(app, "")
 
     async def listen(self, doors: Doors) -> None:
         """Take requests from bound sockets."""

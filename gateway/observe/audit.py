@@ -28,10 +28,17 @@ class AuditEntry(msgspec.Struct, frozen=True):
     """Closed words: `ReasonKind`s and error codes, each with the condition's name where there is one."""
     pseudonym: str
     """Empty where nobody is signed in."""
+    policy_version: str = ""
+    """The content hash of the App's policy in force when the request was over."""
 
 
-def audit_entry(line: AccessLine, audited: Callable[[str], bool]) -> AuditEntry | None:
-    """Return what the audit says of a finished request: each refusal, and permits that `audited` wants."""
+def audit_entry(
+    line: AccessLine, audited: Callable[[str], bool], version: Callable[[str], str] = lambda _: ""
+) -> AuditEntry | None:
+    """Return what the audit says of a finished request: each refusal, and permits that `audited` wants.
+
+    `version` returns the version of an App's policy.
+    """
     if line.verdict == "deny" or (line.verdict == "permit" and audited(line.rule)):
         return AuditEntry(
             time=line.time,
@@ -41,5 +48,6 @@ def audit_entry(line: AccessLine, audited: Callable[[str], bool]) -> AuditEntry 
             verdict=line.verdict,
             reasons=tuple(line.reason.split(",")) if line.reason else (),
             pseudonym=line.session,
+            policy_version=version(line.app),
         )
     return None

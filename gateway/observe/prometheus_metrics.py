@@ -322,8 +322,19 @@ class Metrics:
 class GatewayObserver:
     """The `Observer` of the byte path: access log, metrics and audit in one, in under two microseconds."""
 
-    def __init__(self, metrics: Metrics, access_log: AccessLog, audited: Callable[[str], bool]) -> None:
-        """Take where to count, where to write, and which rules (`policy/rule`) want their permits recorded."""
+    def __init__(
+        self,
+        metrics: Metrics,
+        access_log: AccessLog,
+        audited: Callable[[str], bool],
+        version: Callable[[str], str] = lambda _: "",
+    ) -> None:
+        """Take where to count, where to write, and what the audit must know.
+
+        `audited` says which rules (`policy/rule`) want their permits recorded, `version` which version of an
+        App's policy is in force.
+        """
+        self._version = version
         self._count = metrics.finished
         self._differs = metrics.candidate_differs
         self._put = access_log.put
@@ -339,7 +350,7 @@ class GatewayObserver:
             self._differs(line.app, *_verdict_and_reason(line.candidate))
         verdict = line.verdict
         if verdict == "deny" or (verdict == "permit" and self._audited(line.rule)):
-            entry = audit_entry(line, self._audited)
+            entry = audit_entry(line, self._audited, self._version)
             if entry is not None:
                 _log.info(
                     Event.AUDIT,
@@ -350,6 +361,7 @@ class GatewayObserver:
                     verdict=entry.verdict,
                     reasons=entry.reasons,
                     pseudonym=entry.pseudonym,
+                    policy_version=entry.policy_version,
                 )
 
 

@@ -58,6 +58,7 @@ FIELDS: Mapping[str, str] = {
     "pid": "a process",
     "places": "a count",
     "policy": "a policy's name",
+    "policy_version": "the content hash of a policy",
     "pseudonym": "a person, without telling who",
     "reason": "a closed word, or what an operator gave as reason",
     "reasons": "closed words",

@@ -67,4 +67,15 @@ def test_the_audit_tells_no_more_than_it_must() -> None:
         "verdict",
         "reasons",
         "pseudonym",
+        "policy_version",
     }
+
+
+def test_an_entry_says_which_version_of_the_policy_spoke() -> None:
+    """By the App: what a rule's name means changes with its file."""
+    line = AccessLine(1.0, "id", "198.51.100.7", "GET", "app.gw.test", "/", 403, app="booking", verdict="deny")
+
+    entry = audit_entry(line, lambda _: False, {"booking": "0123456789abcdef"}.__getitem__)
+
+    assert entry is not None
+    assert entry.policy_version == "0123456789abcdef"
