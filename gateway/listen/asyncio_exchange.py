@@ -523,7 +523,6 @@ class Exchange:
         self._discarding = True
         self._client.resume_upload()
 
-    @property
     def _can_stay(self) -> bool:
         """Whether the connection can serve another request once this one is answered."""
         if not self._arrival.keep_alive or self.half_closed or self._client.draining:
@@ -543,7 +542,7 @@ class Exchange:
     def answer(self, answer: Answer, *, close: bool = False) -> None:
         """Answer by ourselves."""
         self._discard_upload()
-        keep_alive = self._keep_alive = self._can_stay and not close and not answer.close
+        keep_alive = self._keep_alive = self._can_stay() and not close and not answer.close
         lines = [status_line(answer.status), self._client.date_line(), self._hsts_line()]
         lines += [b"%b: %b\r\n" % field for field in answer.headers]
         if answer.status != HTTPStatus.NO_CONTENT:
@@ -592,29 +591,37 @@ class Exchange:
         inbound = self.inbound
         status = self._status = head.status
         app = self._app
+        # An early answer ends the connection: the application has heard enough, and the rest may never come.
+        # So does a refused upgrade: it leaves no doubt about what the next byte is, as there is none.
+        keep_alive = self._keep_alive = self._can_stay() and not inbound.websocket
+        self._answer_begun = True
+        bodyless = self._arrival.inbound.method == "HEAD" or status in (204, 304)
+        # What differs for the same bytes of an answer's head: whose application, whether a session was used, and
+        # how the browser speaks to us. The head's own memory ends with the upstream, and so with these settings.
+        ready = head.ready if app is not None and keep_alive and self._arrival.minor and not bodyless else None
+        key = (app, self._signed_in, inbound.scheme)
+        if app is not None:
+            self._answered = self._gate.stopwatch()
+        if ready is not None and (usual := ready.get(key)) is not None:
+            self._bytes_out = len(body)
+            client.write(usual + body)
+            self.upstream = None
+            self._finish()
+            return
         if app is None:
             lines = self._gate.portal_answer(head.headers)
         else:
-            self._answered = self._gate.stopwatch()
-            ready = head.ready
-            known = None if ready is None else ready.get((app, self._signed_in))
-            if known is not None:
-                lines = known
-            else:
-                headers = head.headers if self._rewrite is None else self._rewrite.answer(head.headers)
-                lines = self._gate.app_answer(headers, app, signed_in=self._signed_in)
-                if ready is not None:
-                    ready[app, self._signed_in] = lines
-        if b"Date: " not in lines and b"\r\ndate: " not in b"\r\n" + lines.lower():
+            headers = head.headers if self._rewrite is None else self._rewrite.answer(head.headers)
+            lines = self._gate.app_answer(headers, app, signed_in=self._signed_in)
+        lower = b"\r\n" + lines.lower()
+        dated = b"\r\ndate: " in lower
+        if not dated:
             lines += client.date_line()
-        if self._gate.hsts and b"\r\nstrict-transport-security:" not in b"\r\n" + lines.lower():
+        if self._gate.hsts and b"\r\nstrict-transport-security:" not in lower:
             lines += self._hsts_line()
-        # An early answer ends the connection: the application has heard enough, and the rest may never come.
-        # So does a refused upgrade: it leaves no doubt about what the next byte is, as there is none.
-        keep_alive = self._can_stay and not inbound.websocket
         length = head.length
         framing = b""
-        if self._arrival.inbound.method == "HEAD" or status in (204, 304):
+        if bodyless:
             self._answer_bodyless = True
             body = b""
             if length is not None and status != 204:
@@ -627,16 +634,17 @@ class Exchange:
             framing = b"Transfer-Encoding: chunked\r\n"
             self._answer_chunked = True
         else:
-            keep_alive = False
-        self._keep_alive = keep_alive
-        self._answer_begun = True
+            keep_alive = self._keep_alive = False
         if body:
             self._bytes_out = len(body)
             if self._answer_chunked:
                 body = b"%x\r\n%b\r\n" % (len(body), body)
         if not keep_alive or not self._arrival.minor:
             framing += self._connection_line(keep_alive=keep_alive)
-        client.write(b"%b%b%b\r\n%b" % (_STATUS_LINES.get(status) or status_line(status), lines, framing, body))
+        answer = b"%b%b%b\r\n" % (status_line(status), lines, framing)
+        if ready is not None and dated:
+            ready[key] = answer
+        client.write(answer + body)
         if complete:
             self.upstream = None
             self._finish()

@@ -19,7 +19,7 @@ SMALLEST_SHARE = 0.1
 class Breaker:
     """What is known of one upstream's health. Each worker finds out for itself."""
 
-    __slots__ = ("_failures", "_next_trial", "_returned_at", "_settings", "_trials", "_trying", "healthy")
+    __slots__ = ("_failures", "_next_trial", "_returned_at", "_settings", "_trials", "_trying", "healthy", "spotless")
 
     def __init__(self, settings: UpstreamSettings) -> None:
         self._settings = settings
@@ -30,6 +30,8 @@ class Breaker:
         self._returned_at: float | None = None
         self.healthy = True
         """What the active check says; without one, nothing."""
+        self.spotless = True
+        """Nothing has failed since the last success: whoever sees this need not ask, nor tell of another success."""
 
     @property
     def open(self) -> bool:
@@ -64,9 +66,11 @@ class Breaker:
         self._failures = 0
         self._trials = 0
         self._trying = False
+        self.spotless = self.healthy
 
     def failed(self, now: float) -> None:
         """It could not be reached, did not answer in time, or not in HTTP."""
+        self.spotless = False
         self._failures = min(self._failures + 1, self._settings.failures)
         self._trying = False
         if self.open:
@@ -85,3 +89,4 @@ class Breaker:
         self.healthy = healthy
         if healthy and self.open:
             self.succeeded(now)
+        self.spotless = healthy and not self._failures

@@ -232,7 +232,6 @@ class UpstreamConnection(asyncio.Protocol):
             self._reading_paused = False
             self._transport.resume_reading()
 
-    @property
     def usable(self) -> bool:
         """Whether a kept connection is still one, as far as we have heard."""
         return self._at == _IDLE and self._transport is not None and not self._transport.is_closing()
@@ -541,11 +540,14 @@ class UpstreamConnection(asyncio.Protocol):
         if self._reading_paused:
             self.resume()
         self._at = _IDLE
-        self._fields = []
-        self._head_fields = -1
-        self._complete = False
-        self._left = 0
-        self._leave(ok=True)
+        if self._head_fields >= 0:
+            self._fields = []
+            self._head_fields = -1
+            self._complete = False
+            self._left = 0
+        if self.busy:
+            self.busy = False
+            self._home.done(ok=True)
         self._home.put_back(self)
 
     def _fail(self, error: GatewayError) -> None:
@@ -652,11 +654,15 @@ class Endpoint:
     def given(self) -> None:
         """Count a request in."""
         self.active += 1
-        self.breaker.asked()
+        if not self.breaker.spotless:
+            self.breaker.asked()
 
     def done(self, *, ok: bool | None) -> None:
         """Take back what was given, and let the App's next request have it."""
-        self.count_out(ok=ok)
+        if ok and self.breaker.spotless:
+            self.active -= 1
+        else:
+            self.count_out(ok=ok)
         if self._owner is not None:
             self._owner.freed()
 
@@ -750,7 +756,9 @@ class Upstreams:
         if most is not None and self._active >= most:
             self._enqueue(receiver, repeatable=repeatable)
             return None
-        endpoint = self._pick(())
+        endpoint = self._only
+        if endpoint is None or not endpoint.breaker.spotless:
+            endpoint = self._pick(())
         if endpoint is None:
             self._tell_later(receiver, UpstreamEjectedError(f"no upstream of `{self.name}` is asked for now"))
             return None
@@ -760,7 +768,7 @@ class Upstreams:
             now = endpoint.deadlines.time
             within = self.options.idle if repeatable else FRESH
             while (connection := endpoint.idle.take(now, within)) is not None:
-                if connection.usable:
+                if connection.usable():
                     connection.busy = True
                     return connection
         self._start(self._connect(endpoint, receiver))

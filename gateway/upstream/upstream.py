@@ -76,8 +76,11 @@ class AnswerHead(msgspec.Struct, frozen=True):
     framing: AnswerFraming
     length: int | None = None
     """What `Content-Length` says; with `NONE`, of a body that does not follow."""
-    ready: dict[tuple[object, bool], bytes] | None = None
-    """Of a head that comes again and again: what was made of it, by route and whether a session was used."""
+    ready: dict[tuple[object, bool, str], bytes] | None = None
+    """Of a head that comes again and again: what was made of it, by route, whether a session was used, and scheme.
+
+    Only of an answer that is whole and has a length; the door keeps the head it sends on, where that has a `Date`.
+    """
 
 
 class Exchanger(Protocol):
