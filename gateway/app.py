@@ -23,7 +23,7 @@ import structlog
 from aiohttp import web
 
 from gateway import __version__
-from gateway.config import Limits, Mode, UpstreamSettings
+from gateway.config import Limits, Mode, TlsSettings, UpstreamSettings
 from gateway.configuration import Configuration, reread_policies
 from gateway.errors import DrainingError, StoreUnavailableError
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
@@ -459,7 +459,7 @@ class Worker:
                 await generation.close()
                 raise
             self._give(gate)
-            self._reload_certificate()
+            self._reload_certificate(configuration.settings.tls)
             old, self._generation = self._generation, generation
         if old is not None:
             task = asyncio.create_task(self._retire(old))
@@ -471,11 +471,12 @@ class Worker:
         self._listener.reload(gate)
         self._redirect.reload(replace(gate, step=to_https, original=lambda inbound, _: inbound))
 
-    def _reload_certificate(self) -> None:
-        if self._tls is None:
+    def _reload_certificate(self, settings: TlsSettings | None) -> None:
+        # TLS comes and goes with the sockets, which stay as they were at the start.
+        if self._tls is None or settings is None:
             return
         try:
-            self._tls.reload()
+            self._tls.reload(settings)
         except OSError as error:
             # The certificate in use stays in use; what is wrong with the files is in the log, and nobody is locked out.
             _log.error(Event.CERTIFICATE_REFUSED, error=type(error).__name__)

@@ -29,20 +29,19 @@ class ListenerTls:
             OSError: one of them cannot be read, or they do not belong together (`ssl.SSLError`).
 
         """
-        self._settings = settings
         self._current = _context(settings)
         self.context = _context(settings)
         """For `Listener.serve`. It only ever hands over to the current one."""
         self.context.sni_callback = self._hand_over
 
-    def reload(self) -> None:
-        """Read the files again.
+    def reload(self, settings: TlsSettings) -> None:
+        """Read the files that the settings name now, be they the same or others.
 
         Raises:
             OSError: as above; then what was read before stays in use.
 
         """
-        self._current = _context(self._settings)
+        self._current = _context(settings)
 
     def _hand_over(self, connection: SSLSocket | SSLObject, _name: str | None, _context: SSLContext) -> None:
         # Called in each handshake, before a certificate is chosen.

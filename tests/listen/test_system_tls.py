@@ -49,6 +49,7 @@ async def test_requests_come_over_tls(door: Door, tmp_path: Path) -> None:
 async def test_another_certificate_needs_no_restart(door: Door, tmp_path: Path) -> None:
     """New handshakes get the new one, open connections stay; a mistake in the new one changes nothing."""
     tls, certificate = await tls_door(door, tmp_path)
+    same = TlsSettings(certificate, tmp_path / "app.gw.test.key")
     (tmp_path / "new").mkdir()
     new, new_key = certify(tmp_path / "new", "app.gw.test")
     old = tmp_path / "old.pem"
@@ -58,15 +59,29 @@ async def test_another_certificate_needs_no_restart(door: Door, tmp_path: Path) 
 
     shutil.copy(new, certificate)
     with pytest.raises(ssl.SSLError):
-        tls.reload()
+        tls.reload(same)
     after_mistake = await door.client(tls=trusting(old))
     shutil.copy(new_key, tmp_path / "app.gw.test.key")
-    tls.reload()
+    tls.reload(same)
     after = await door.client(tls=trusting(new))
 
     for client in (open_before, after_mistake, after):
         await client.send(get())
         assert (await client.answer()).status == 200
+
+
+async def test_a_certificate_may_lie_elsewhere_from_now_on(door: Door, tmp_path: Path) -> None:
+    """Settings that name other files are taken up like files that have changed."""
+    tls, _ = await tls_door(door, tmp_path)
+    (tmp_path / "new").mkdir()
+    certificate, key = certify(tmp_path / "new", "app.gw.test")
+    await door.open()
+
+    tls.reload(TlsSettings(certificate, key))
+    client = await door.client(tls=trusting(certificate))
+    await client.send(get())
+
+    assert (await client.answer()).status == 200
 
 
 async def test_tls_1_1_is_refused(door: Door, tmp_path: Path) -> None:
