@@ -61,6 +61,8 @@ REPLY = 2.0
 """Seconds a worker has to answer its supervisor."""
 START = 30.0
 """Seconds a worker has until it takes requests."""
+SILENCE = 20.0
+"""Seconds after its last word that a worker which is asked and says nothing is taken for lost, and killed."""
 GRACE = 5.0
 """Seconds beyond the drain's own that a worker has to be gone before it is killed."""
 
@@ -378,6 +380,9 @@ class _Member:
         self._reader = reader
         self._writer = writer
         self._asking = asyncio.Lock()
+        self._owed = 1
+        """Answers that have not come: the first one is unasked."""
+        self._heard = self.born
         asyncio.get_running_loop().add_reader(process.sentinel, self._ended)
 
     @classmethod
@@ -408,21 +413,27 @@ class _Member:
             if self.gone.is_set():
                 return None
             self._writer.write(_encode(_Order(order)) + b"\n")
+            self._owed += 1
             return await self._reply(within)
 
     async def _reply(self, within: float) -> _Reply | None:
         try:
             async with asyncio.timeout(within):
-                line = await self._reader.readline()
-        except (TimeoutError, ConnectionError):
-            # An answer that comes later would be taken for the next one's: this worker cannot be spoken with.
+                while line := await self._reader.readline():
+                    self._heard = time.monotonic()
+                    self._owed -= 1
+                    reply = _read_reply(line)
+                    self.families = reply.families or self.families
+                    # One that comes too late for its question must not be taken for the next one's.
+                    if not self._owed:
+                        return reply
+        except TimeoutError:
+            # A machine that stood still for a moment, or is busy, is no reason to cut everybody it serves.
+            if time.monotonic() - self._heard >= SILENCE:
+                self.process.kill()
+        except ConnectionError:
             self.process.kill()
-            return None
-        if not line:
-            return None
-        reply = _read_reply(line)
-        self.families = reply.families or self.families
-        return reply
+        return None
 
     async def end(self, patience: float) -> None:
         """Have it drain, and be gone."""
