@@ -22,6 +22,7 @@ from gateway.yaml_values import Reading, read_values
 
 _APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _HOST = re.compile(r"(?=.{1,253}$)[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,62})(?:\.[0-9A-Za-z_][0-9A-Za-z_-]{0,62})*\.?")
+_LINK = re.compile(r"(?:https?://[^/\s]|mailto:|tel:|/(?![/\\]))\S*")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _STORES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
 
@@ -217,6 +218,18 @@ def _check_app(app: AppSettings, at: str, settings: Settings, reading: Reading) 
         if not _TOKEN.fullmatch(cookie):
             what = Phrase(f"`{cookie}` cannot name a cookie")
             reading.note(f"{at}.application_cookies[{number}]", what, Phrase("write the cookie's name alone"))
+    _check_headers(app, at, reading)
+    _check_links(app, at, reading)
+    if app.client is not None:
+        _check_provider(app.client, f"{at}.client", reading)
+
+
+def _check_headers(app: AppSettings, at: str, reading: Reading) -> None:
+    for key, listed in (("strip", app.headers.strip), ("keep", app.headers.keep)):
+        for number, name in enumerate(listed):
+            if not _TOKEN.fullmatch(name):
+                what = Phrase(f"`{name}` cannot name a header")
+                reading.note(f"{at}.headers.{key}[{number}]", what, Phrase("write the header's name alone"))
     for fact, name in app.headers.names.items():
         if not _TOKEN.fullmatch(name) or "_" in name:
             what = Phrase(f"`{name}` cannot name a header")
@@ -225,8 +238,15 @@ def _check_app(app: AppSettings, at: str, settings: Settings, reading: Reading) 
                 what,
                 Phrase("letters, digits and `-` (RFC 9110 section 5.1), no `_`"),
             )
-    if app.client is not None:
-        _check_provider(app.client, f"{at}.client", reading)
+
+
+def _check_links(app: AppSettings, at: str, reading: Reading) -> None:
+    """Hold links on our own pages to what a browser follows as a link: `javascript:` would be a program."""
+    without = "" if app.without_card is None else app.without_card.url
+    for key, link in (("privacy_policy", app.privacy_policy), ("contact", app.contact), ("without_card.url", without)):
+        if link and not _LINK.fullmatch(link):
+            what = Phrase(f"`{link}` cannot be a link on our pages", f"`{link}` は画面のリンクにできません")
+            reading.note(f"{at}.{key}", what, Phrase("write `https://…`, `mailto:…`, `tel:…`, or a path from `/`"))
 
 
 def _check_upstreams(app: AppSettings, at: str, reading: Reading) -> None:

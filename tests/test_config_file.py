@@ -240,6 +240,9 @@ def test_numbers_that_are_off_may_be_nothing(tmp_path: Path) -> None:
         ("[JSESSIONID]", "[JSESSIONID]\n    upstream_options: {key: k.pem}", "a key without its certificate"),
         ("[JSESSIONID]", "[JSESSIONID]\n    upstream_options: {health: 'up here'}", "`up here` cannot be asked for"),
         ("[JSESSIONID]", "[JSESSIONID]\n    internal_origins: [http://old/app]", "is more than an origin"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    headers: {strip: [é]}", "`é` cannot name a header"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    contact: 'javascript:alert(1)'", "cannot be a link on our pages"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    without_card: {url: //evil.example}", "cannot be a link on our pages"),
         ("keys/client.jwks", '"keys\\0"', "a character that cannot be seen"),
         ("idle: 30m", "idle: 30m\n  stale_for: 9h", "`stale_for` is longer than `absolute`"),
         (
