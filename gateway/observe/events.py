@@ -44,7 +44,7 @@ class Event(StrEnum):
     SESSION_TRACKING_LOST = "session_tracking_lost"
     """It may have missed news: all remembered sessions were dropped, and each is read anew; `fault` says why."""
     SESSION_TRACKING_FAILED = "session_tracking_failed"
-    """A mistake of ours ended the tracking; it begins anew."""
+    """A mistake of ours ended the tracking, or a look at an open stream; it begins anew."""
     SESSION_STORE_DOUBTFUL = "session_store_doubtful"
     """Redis is set up in a way that may lose or keep sessions wrongly; `doubt` says how."""
     SESSIONS_STALE_ALLOWED = "sessions_stale_allowed"

@@ -15,9 +15,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import structlog
+
 from gateway.errors import StoreUnavailableError
+from gateway.observe.events import Event
 from gateway.session.cache import Monotonic
 from gateway.session.session import SessionStore
+
+log = structlog.get_logger()
 
 GRACE = 10.0
 """Seconds a stream outlives the last moment its session was known to live."""
@@ -115,7 +120,11 @@ class Watches:
                 if now >= stream.look_at or not (told or now < stream.known_at + LOOK)
             ]
             for first in range(0, len(due), _AT_ONCE):
-                await asyncio.gather(*(self._look(stream) for stream in due[first : first + _AT_ONCE]))
+                looks = [self._look(stream) for stream in due[first : first + _AT_ONCE]]
+                for failed in await asyncio.gather(*looks, return_exceptions=True):
+                    # What nobody thought of must not be the last look: whoever signs out relies on the next.
+                    if isinstance(failed, Exception):
+                        log.error(Event.SESSION_TRACKING_FAILED, error=type(failed).__name__)
             try:
                 async with asyncio.timeout(LOOK):
                     await self._wake.wait()

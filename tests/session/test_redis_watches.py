@@ -162,3 +162,22 @@ async def test_without_news_it_looks_by_itself(scene: Scene) -> None:
     await scene.looked()
 
     assert scene.cut == ["mine"]
+
+
+async def test_a_look_that_breaks_is_not_the_last_one(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library's mistake is no reason to leave streams open for ever: the next look cuts what has ended."""
+    broken = asyncio.Event()
+
+    async def breaks(_name: str) -> float | None:
+        broken.set()
+        raise KeyError("a node the library has forgotten")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scene.store, "idle_left", breaks)
+        scene.watch()
+        await asyncio.wait_for(broken.wait(), 3.0)
+        await asyncio.sleep(0)
+    scene.store.left.clear()
+    scene.watches.changed("mine")
+
+    await until(lambda: scene.cut == ["mine"], "the cut")
