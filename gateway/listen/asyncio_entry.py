@@ -47,7 +47,8 @@ class ReservedEntry:
         self._renewing.cancel()
         try:
             await self._store.settle(self._use, self._name, settlement, self._clock())
-        except StoreUnavailableError:
+        except Exception:
+            # Whatever it is: the application has answered, and whoever waits for that answer would wait for ever.
             log.exception(Event.LIMIT_UNSETTLED, request_id=self._name, limit=self._use.limit)
 
     def settle_soon(self, settlement: Settlement) -> None:
