@@ -62,6 +62,10 @@ def save_keys(path: Path, keys: KeySet) -> None:
         with os.fdopen(descriptor, "wb") as file:
             # The mode asked for is cut by the umask, never widened by it; said again for file systems that guess.
             os.fchmod(file.fileno(), FILE_MODE)
+            if path.exists() and os.geteuid() == 0:
+                # Rotated with `sudo`, it must stay readable to the account the gateway runs as.
+                owner = path.stat()
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             file.write(keys.private_jwks())
             file.flush()
             os.fsync(file.fileno())

@@ -88,3 +88,17 @@ def test_a_made_key_signs_an_assertion(algorithm: str) -> None:
 
     assert assertion.count(".") == 2
     assert key.alg == algorithm
+
+
+def test_a_key_file_stays_its_owners_though_root_rotates_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written anew by root and readable to root alone, it would be lost to the account the gateway runs as."""
+    given: list[tuple[int, int]] = []
+    new_key(path, "ES256")
+    owner = path.stat()
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("os.fchown", lambda _, user, group: given.append((user, group)))
+
+    new_key(path, "ES256")
+    rotate_keys(path)
+
+    assert given == [(owner.st_uid, owner.st_gid)] * 2
