@@ -52,7 +52,7 @@ STORE_RETRY_AFTER = 5
 """Seconds we ask a client to wait when the session store is away: a failover's usual length."""
 
 
-class Forward(msgspec.Struct, frozen=True):
+class Forward(msgspec.Struct, frozen=True, gc=False):
     """Send this head to the App's upstream, then the body as it comes."""
 
     route: Route

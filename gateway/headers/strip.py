@@ -23,15 +23,42 @@ _NOT_IN_TRAILERS = frozenset({b"authorization", b"set-cookie", b"date", b"age", 
 _NOT_IN_TRAILERS_FAMILIES = (b"content-", b"cache-", b"if-", b"www-", b"sec-", b"access-control-", b"accept")
 
 
+_ROUTES_KEPT = 4
+"""Routes for which one client's header section is kept rendered: more come only with reloads."""
+
+
 def outbound_head(inbound: Inbound, route: Route, identity_lines: bytes) -> bytes:
     """Return the request line and header section for the application, each line ending in CRLF, no empty line.
 
     `identity_lines` are whole lines, as `encode.identity_lines` and `encode.assertion_line` make them. A Host of
     our own making repeats the public host, as the request was decided on it.
     """
+    kept = inbound.kept
+    section: bytes | None
+    if kept is None:
+        section = _section(inbound, route)
+    else:
+        # Made of what `Inbound.kept` belongs to and of the route's settings, so good for as long as both are the
+        # same: another client, field or address has another `kept`, another table other routes. No identity is in it.
+        section = kept.get(route)
+        if section is None:
+            if len(kept) > _ROUTES_KEPT:
+                kept.clear()
+            section = kept[route] = _section(inbound, route)
+    return b"%b %b%b%b\r\n%b" % (
+        inbound.method.encode(),
+        inbound.target.raw,
+        section,
+        inbound.request_id.encode(),
+        identity_lines,
+    )
+
+
+def _section(inbound: Inbound, route: Route) -> bytes:
+    """Return all that stands between the target and the request's id."""
     fates = fates_of(route.app.headers)
     host = inbound.host.encode()
-    parts = [inbound.method.encode(), b" ", inbound.target.raw, b" HTTP/1.1\r\nHost: ", host]
+    parts = [b" HTTP/1.1\r\nHost: ", host]
     begin = len(parts)
     named: frozenset[bytes] = frozenset()
     for name, value in inbound.headers:
@@ -58,9 +85,6 @@ def outbound_head(inbound: Inbound, route: Route, identity_lines: bytes) -> byte
         else b"\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ",
         host,
         b"\r\nX-Request-Id: ",
-        inbound.request_id.encode(),
-        b"\r\n",
-        identity_lines,
     )
     return b"".join(parts)
 

@@ -137,6 +137,8 @@ def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Ans
         length=0,
         websocket=any(name.lower() == b"sec-websocket-key" for name, _ in inbound.headers),
         forwarded=dialect.value,
+        # What is kept there was made of the sub-request's own fields.
+        kept=None,
     )
 
 

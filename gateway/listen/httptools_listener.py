@@ -80,12 +80,13 @@ class ClientConnection(asyncio.Protocol):
 
     __slots__ = (
         "_at",
+        "_before",
         "_buffer",
         "_deadlines",
         "_exchange",
-        "_fields",
         "_gate",
         "_headers",
+        "_heads",
         "_lingered",
         "_listener",
         "_parser",
@@ -110,9 +111,13 @@ class ClientConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
+        # A client sends the same header section again and again, and it is read once: as long as it comes on this
+        # connection, byte for byte, and is read by the same reader (a reload makes another).
         self._section = b""
-        """The last header section that asked for nothing but an answer, and its fields."""
-        self._fields: tuple[tuple[bytes, bytes], ...] = ()
+        self._before: Arrival | None = None
+        """What was read of that section, with its last request line."""
+        self._heads: HeadReader | None = None
+        """Who read it."""
         self._exchange: Exchange | None = None
         self._at: int = _HEAD
         self._buffer = b""
@@ -303,11 +308,19 @@ class ClientConnection(asyncio.Protocol):
         return True
 
     def _accept(self, head: bytes, request_line: bytes) -> None:
+        listener = self._listener
+        gate = self._gate = listener.gate
+        table = gate.table()
+        heads = listener.heads
         section = head[len(request_line) :]
-        if section == self._section:
-            # The same fields as in the last request: llhttp would say the same. It would say something of the
-            # request line, too, but nothing that `HeadReader.read` does not.
-            headers = self._fields
+        before = self._before
+        arrival: Arrival | ServerWide | Refused | None = None
+        kept = None
+        if before is not None and section == self._section and heads is self._heads:
+            # llhttp would say the same of the fields. It would say something of the request line, too, but
+            # nothing that `HeadReader.read` does not.
+            headers, kept = before.inbound.headers, before.inbound.kept
+            arrival = heads.again(request_line, before, listener.request_id(), table.paths_of)
         else:
             self._headers = []
             try:
@@ -322,18 +335,16 @@ class ClientConnection(asyncio.Protocol):
                 # llhttp leaves white space behind a value on it (RFC 9110 section 5.5 does not).
                 self._headers = [(name, value.rstrip(b" \t")) for name, value in self._headers]
             headers = tuple(self._headers)
-        listener = self._listener
-        gate = self._gate = listener.gate
-        table = gate.table()
-        arrival = listener.heads.read(
-            request_line, headers, self._peer, self._scheme, listener.request_id(), table.paths_of
-        )
+        if arrival is None:
+            arrival = heads.read(
+                request_line, headers, self._peer, self._scheme, listener.request_id(), table.paths_of, kept
+            )
         if isinstance(arrival, Arrival):
             self._at = _BUSY
             self.deadline = 0.0
             exchange = self._exchange = Exchange(self, gate, arrival, table)
-            if exchange.upload_done and arrival.keep_alive and len(section) <= _LONGEST_KNOWN:
-                self._section, self._fields = section, headers
+            if arrival.inbound.kept is not None and arrival.keep_alive and len(section) <= _LONGEST_KNOWN:
+                self._section, self._before, self._heads = section, arrival, heads
             elif not exchange.upload_done:
                 # The head's parser never sees the body and would wait for it.
                 self._parser = httptools.HttpRequestParser(self)

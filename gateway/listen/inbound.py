@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -27,7 +27,7 @@ class Framing(Enum):
     CHUNKED = "chunked"
 
 
-class Inbound(msgspec.Struct, frozen=True):
+class Inbound(msgspec.Struct, frozen=True, gc=False):
     """A request's head. `headers` are as received, in order, names in their spelling."""
 
     method: str
@@ -53,6 +53,9 @@ class Inbound(msgspec.Struct, frozen=True):
     """The target's bytes as they came, where they differ from `target.raw`; else empty."""
     forwarded: str = ""
     """The proxy's dialect where this stands for a request another proxy will forward (forward-auth); else empty."""
+    kept: dict[Any, Any] | None = None
+    """Where later steps leave what they made of headers, cookie, host, scheme and client alone, for the next request
+    with these very ones: it shares this. Bounded by who fills it; `None` where any of them may be another next time."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -67,7 +70,7 @@ class ServerWide(msgspec.Struct, frozen=True):
     """OPTIONS for ourselves: of the server (`*`), or with `Max-Forwards: 0` (RFC 9110 section 7.6.2)."""
 
 
-class Arrival(msgspec.Struct, frozen=True):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """What a head asks of the connection it came on; not what is decided on."""
 
     inbound: Inbound
@@ -119,6 +122,12 @@ _HOST_SHAPE = re.compile(
 _ABSOLUTE = re.compile(rb"(?i:(https?))://([^/?#@]+)([/?].*)?", re.DOTALL)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
+_LINES = 4096
+"""Request lines remembered, because the same few are sent all day; when full, all are forgotten."""
+
+_LONGEST_LINE = 512
+"""Bytes of one worth remembering."""
+
 
 def canonical_host(value: bytes, scheme: str) -> str | None:
     """Return a Host field's one spelling, or `None` where it is not one host (RFC 9112 section 3.2)."""
@@ -137,13 +146,15 @@ def canonical_host(value: bytes, scheme: str) -> str | None:
 class HeadReader:
     """Reads heads for one listener: its limits, whom it trusts, and how hosts spell their paths."""
 
-    __slots__ = ("_hosts", "_limits", "_targets", "_trust")
+    __slots__ = ("_hosts", "_limits", "_lines", "_targets", "_trust")
 
     def __init__(self, limits: Limits, trust: Trust) -> None:
         self._limits = limits
         self._trust = trust
         self._targets = TargetCache()
         self._hosts: dict[str, dict[bytes, str]] = {"http": {}, "https": {}}
+        self._lines: dict[bytes, tuple[str, Target, bytes]] = {}
+        """Request lines in origin-form of HTTP/1.1, read for a host with the default spelling of paths."""
 
     def _host(self, value: bytes, scheme: str) -> str | None:
         known = self._hosts[scheme]
@@ -164,8 +175,12 @@ class HeadReader:
         scheme: str,
         request_id: str,
         paths_of: Callable[[str], PathSettings],
+        kept: dict[Any, Any] | None = None,
     ) -> Arrival | ServerWide | Refused:
-        """Read a head whose syntax llhttp has accepted, or say what it must not have."""
+        """Read a head whose syntax llhttp has accepted, or say what it must not have.
+
+        `kept`: what was kept of these very `headers`, `peer` and `scheme`; the arrival shares it if it may.
+        """
         words = request_line.split(b" ")
         if len(words) != 3:
             return Refused(400, "request_line")
@@ -229,6 +244,7 @@ class HeadReader:
                 max_forwards = value
 
         client = peer
+        ours = True
         if self._trust.trusts(peer):
             origin = self._trust.origin(peer, scheme, forwarded_for, forwarded_proto)
             if isinstance(origin, Distrust):
@@ -236,6 +252,7 @@ class HeadReader:
             client, scheme = origin.client, origin.scheme
             if request_id_value is not None and acceptable_request_id(request_id_value):
                 request_id = request_id_value.decode("ascii")
+                ours = False
 
         if host_value is None:
             return Refused(400, "host")
@@ -305,9 +322,18 @@ class HeadReader:
             target_word = absolute[3] or b"/"
             if target_word.startswith(b"?"):
                 target_word = b"/" + target_word
-        target = self._targets.canonical(target_word, paths_of(host))
+        paths = paths_of(host)
+        target = self._targets.canonical(target_word, paths)
         if isinstance(target, TargetFault):
             return Refused(400, target.value)
+        received = b"" if target_word == target.raw else target_word
+
+        # Another request line can make nothing else of these fields, so `again` may take them as read.
+        repeats = minor == 1 and ours and framing is Framing.EMPTY and upgrade is None and max_forwards is None
+        if repeats and paths is DEFAULT_PATHS and target_word is words[1] and len(request_line) <= _LONGEST_LINE:
+            if len(self._lines) >= _LINES:
+                self._lines.clear()
+            self._lines[request_line] = (method, target, received)
 
         return Arrival(
             Inbound(
@@ -323,11 +349,48 @@ class HeadReader:
                 framing,
                 body_length,
                 websocket,
-                b"" if target_word == target.raw else target_word,
+                received,
+                kept=None if not repeats else {} if kept is None else kept,
             ),
             keep_alive,
             minor,
             expects_continue,
+        )
+
+    def again(
+        self, request_line: bytes, before: Arrival, request_id: str, paths_of: Callable[[str], PathSettings]
+    ) -> Arrival | None:
+        """Read a head of which only the request line is another than `before`'s, on the same connection.
+
+        `before` was read by this very reader and has a `kept`. `None`: `read` must look at the whole of it.
+        """
+        line = self._lines.get(request_line)
+        was = before.inbound
+        host = was.host
+        if line is None or paths_of(host) is not DEFAULT_PATHS:
+            return None
+        method, target, received = line
+        return Arrival(
+            Inbound(
+                method,
+                target,
+                host,
+                was.headers,
+                request_id,
+                was.peer,
+                was.client,
+                was.scheme,
+                was.cookie,
+                Framing.EMPTY,
+                0,
+                False,  # noqa: FBT003  # by position: a keyword costs, and this is each request's way
+                received,
+                "",
+                was.kept,
+            ),
+            before.keep_alive,
+            1,
+            expects_continue=False,
         )
 
 

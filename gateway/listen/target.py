@@ -17,7 +17,7 @@ import msgspec
 from gateway.config import PathSettings
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True, gc=False):
     """A canonical origin-form target (RFC 9112 section 3.2.1), and what is decided on."""
 
     path: str
@@ -26,11 +26,13 @@ class Target(msgspec.Struct, frozen=True):
     """The canonical path in ASCII as the application receives it: `path`, percent-encoded."""
     query: bytes | None
     """Behind the `?`, as received (ASCII); `None` where there is no `?`."""
+    raw: bytes = b""
+    """The target as the request line to the application says it: made of the others."""
 
-    @property
-    def raw(self) -> bytes:
-        """The target as the request line to the application says it."""
-        return self.raw_path if self.query is None else self.raw_path + b"?" + self.query
+    def __post_init__(self) -> None:
+        """Make `raw` once: a target is remembered, and sent again and again."""
+        raw = self.raw_path if self.query is None else self.raw_path + b"?" + self.query
+        msgspec.structs.force_setattr(self, "raw", raw)
 
 
 class TargetFault(StrEnum):

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 
-class AccessLine(msgspec.Struct, omit_defaults=True):
+class AccessLine(msgspec.Struct, omit_defaults=True, gc=False):
     """What is said of one finished request. No query, no header, no cookie, no claim."""
 
     time: float

@@ -88,4 +88,14 @@ class RouteTable:
         if not inbound.cookie:
             return None
         here = self._by_host.get(inbound.host)
-        return None if here is None else find_ticket(inbound.cookie, here[0].session_cookie)
+        if here is None:
+            return None
+        name = here[0].session_cookie
+        kept = inbound.kept
+        if kept is None:
+            return find_ticket(inbound.cookie, name)
+        if name not in kept:
+            # What the cookie says under a name; what that stands for is asked anew on each request.
+            kept[name] = find_ticket(inbound.cookie, name)
+        ticket: Ticket | None = kept[name]
+        return ticket

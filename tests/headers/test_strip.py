@@ -212,3 +212,41 @@ def test_a_body_of_two_types_has_none() -> None:
     head = portal_head(Visit(route(), asked, NoTicket(), OwnPage()), "token")
 
     assert b"content-type" not in head.lower()
+
+
+def test_what_is_kept_of_a_client_has_nothing_of_a_person_or_a_request() -> None:
+    """The same fields again: another request id, target and person are all in the new head, and none of the old."""
+    kept: dict[object, object] = {}
+    here = route()
+    first = inbound("/a", ("Accept", "text/html"), request_id="first-0123456789", kept=kept)
+    second = inbound("/b", ("Accept", "text/html"), request_id="second-0123456789", method="POST", kept=kept)
+
+    outbound_head(first, here, b"X-Verified-Subject: hanako\r\n")
+    head = outbound_head(second, here, b"X-Verified-Subject: taro\r\n")
+
+    fresh = inbound("/b", ("Accept", "text/html"), request_id="second-0123456789", method="POST")
+    assert head == outbound_head(fresh, here, b"X-Verified-Subject: taro\r\n")
+    assert len(kept) == 1
+
+
+def test_what_is_kept_for_one_app_is_not_sent_to_another() -> None:
+    """Each route has settings of its own, and so has the same App's after a reload."""
+    kept: dict[object, object] = {}
+    asked = inbound("/", ("X-Member", "1"), ("Cookie", "__Host-sekisho=x; a=1"), kept=kept)
+    strict = app(headers=HeaderSettings(strip=("X-Member",)))
+
+    heads = [outbound_head(asked, route(app=settings), b"") for settings in (app(), strict, app(), strict)]
+
+    assert [b"X-Member" in head for head in heads] == [True, False, True, False]
+    assert all(b"sekisho=" not in head for head in heads)
+
+
+def test_what_is_kept_does_not_grow_with_reloads() -> None:
+    """A connection may outlive many of them."""
+    kept: dict[object, object] = {}
+    asked = inbound("/", kept=kept)
+
+    for _ in range(50):
+        outbound_head(asked, route(), b"")
+
+    assert len(kept) < 10

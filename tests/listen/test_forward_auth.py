@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,6 +89,16 @@ def test_only_listed_peers_are_believed(dialect: Dialect) -> None:
 
     assert isinstance(asked, Answer)
     assert (asked.status, asked.reason) == (403, AuthFault.PEER)
+
+
+def test_what_is_kept_of_a_sub_request_is_not_the_original_requests() -> None:
+    """It was made of the outer proxy's host and fields."""
+    asked = original(
+        msgspec.structs.replace(question(Dialect.NGINX), kept={"made of": "the sub-request"}), table(), TRUST
+    )
+
+    assert isinstance(asked, Inbound)
+    assert asked.kept is None
 
 
 @pytest.mark.parametrize("dialect", [Dialect.NGINX, Dialect.TRAEFIK, Dialect.CADDY])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.config import Limits, PathSettings
 from gateway.listen.inbound import Arrival, Framing, HeadReader, Refused, canonical_host
@@ -166,3 +169,97 @@ def test_100_is_expected_of_a_body() -> None:
     assert arrival(expect, (b"Content-Length", b"5")).expects_continue
     assert not arrival(expect).expects_continue
     assert not arrival(expect, (b"Content-Length", b"5"), line=b"POST / HTTP/1.0").expects_continue
+
+
+LINES = (
+    b"GET / HTTP/1.1",
+    b"GET /a?b=%41 HTTP/1.1",
+    b"POST /%61 HTTP/1.1",
+    b"GET http://app.gw.test/c HTTP/1.1",
+    b"GET http://other.test/c HTTP/1.1",
+    b"HEAD /a/../b HTTP/1.1",
+    b"OPTIONS * HTTP/1.1",
+    b"OPTIONS / HTTP/1.1",
+    b"GET / HTTP/1.0",
+    b"GET / HTTP/2.0",
+    b"GET  / HTTP/1.1",
+    b"get / HTTP/1.1",
+    b"TRACE / HTTP/1.1",
+    b"GET /../x HTTP/1.1",
+    b"GET /a;b HTTP/1.1",
+    b"GET /" + b"x" * 600 + b" HTTP/1.1",
+)
+FIELDS = (
+    (b"Accept", b"text/html"),
+    (b"Cookie", b"a=1"),
+    (b"Cookie", b"b=2"),
+    (b"Connection", b"close"),
+    (b"Connection", b"keep-alive, Upgrade"),
+    (b"Upgrade", b"websocket"),
+    (b"Upgrade", b"h2c"),
+    (b"Content-Length", b"0"),
+    (b"Content-Length", b"3"),
+    (b"Transfer-Encoding", b"chunked"),
+    (b"Expect", b"100-continue"),
+    (b"Max-Forwards", b"1"),
+    (b"X-Forwarded-For", b"192.0.2.9"),
+    (b"X-Forwarded-Proto", b"https"),
+    (b"X-Request-Id", b"theirs-0123456789"),
+)
+
+
+@given(
+    lines=st.lists(st.sampled_from(LINES), min_size=2, max_size=5),
+    fields=st.lists(st.sampled_from(FIELDS), max_size=4, unique=True),
+    peer=st.sampled_from(("198.51.100.7", "10.0.0.2")),
+    odd=st.booleans(),
+)
+def test_a_head_read_again_is_read_as_if_for_the_first_time(
+    lines: list[bytes], fields: list[tuple[bytes, bytes]], peer: str, odd: bool
+) -> None:
+    """Whatever came before on the connection, and to whoever else: the same value, or it is read anew."""
+    headers = (HOST, *fields)
+    paths = PathSettings(ignore_case=True) if odd else DEFAULT_PATHS
+    used = HeadReader(Limits(), Trust(["10.0.0.2"]))
+    before: Arrival | None = None
+    for number, line in enumerate(lines):
+        fresh = HeadReader(Limits(), Trust(["10.0.0.2"])).read(
+            line, headers, peer, "http", f"{number}", lambda _: paths
+        )
+
+        if before is not None and (again := used.again(line, before, f"{number}", lambda _: paths)) is not None:
+            assert isinstance(fresh, Arrival)
+            assert again.inbound.kept is before.inbound.kept
+            assert _bare(again) == _bare(fresh)
+        got = used.read(line, headers, peer, "http", f"{number}", lambda _: paths)
+        assert (_bare(got) if isinstance(got, Arrival) else got) == (
+            _bare(fresh) if isinstance(fresh, Arrival) else fresh
+        )
+        if before is None and isinstance(got, Arrival) and got.inbound.kept is not None:
+            before = got
+
+
+def _bare(arrival: Arrival) -> Arrival:
+    return msgspec.structs.replace(arrival, inbound=msgspec.structs.replace(arrival.inbound, kept=None))
+
+
+def test_what_is_kept_is_one_connections() -> None:
+    """Two clients with the same bytes share nothing, nor do two readings of one client's."""
+    reader = HeadReader(Limits(), Trust(()))
+    one, other = (
+        reader.read(b"GET / HTTP/1.1", (HOST,), peer, "http", "id", lambda _: DEFAULT_PATHS)
+        for peer in ("198.51.100.7", "198.51.100.8")
+    )
+
+    assert isinstance(one, Arrival)
+    assert isinstance(other, Arrival)
+    assert one.inbound.kept == other.inbound.kept == {}
+    assert one.inbound.kept is not other.inbound.kept
+
+
+def test_a_request_id_that_a_proxy_gave_is_not_given_twice() -> None:
+    """It is the proxy's to say, for each request."""
+    got = arrival((b"X-Request-Id", b"theirs-0123456789"), peer="10.0.0.2")
+
+    assert got.inbound.request_id == "theirs-0123456789"
+    assert got.inbound.kept is None
