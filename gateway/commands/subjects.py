@@ -197,7 +197,8 @@ def alias(
         raise _refused(f"there are several clients: say which with --client, of {', '.join(clients)}")
     if client is not None and client not in clients:
         raise _refused(f"there is no client `{client}`, but {', '.join(clients)}")
-    said = Alias(client or next(iter(clients)), new, old, reason, getpass.getuser(), time.time())
+    by = os.environ.get("SUDO_USER") or getpass.getuser()
+    said = Alias(client or next(iter(clients)), new, old, reason, by, time.time())
     try:
         configuration.aliases.and_(said)
         # Appended in one write, so that two who say something at once both do.

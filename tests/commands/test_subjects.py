@@ -140,6 +140,15 @@ def test_a_person_of_two_subjects_is_one(folder: Path) -> None:
     assert subjects(folder, "erase", CLIENT, "hanako-2", "--reason", "r").stdout.startswith("1 sessions ended, 1 ")
 
 
+def test_an_alias_names_who_said_so_behind_sudo_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It hands over an account: `root` would say nobody's name."""
+    monkeypatch.setenv("SUDO_USER", "tantou")
+
+    subjects(folder, "alias", "hanako-2", "hanako", "--reason", "窓口で確認した")
+
+    assert json.loads((folder / "aliases").read_text(encoding="utf-8"))["by"] == "tantou"
+
+
 def test_nothing_is_erased_without_a_reason_or_of_a_client_there_is_not(folder: Path) -> None:
     """Exit 2, and everything is still there."""
     assert subjects(folder, "erase", CLIENT, "hanako", "--reason", " ").exit_code == 2
