@@ -159,7 +159,7 @@ def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, ta
         if isinstance(known, Unread):
             return NeedSession(known.ticket)
         # A session belongs to one client: a ticket carried to another client's host opens nothing there.
-        if isinstance(known, Found) and known.session.client_id == route.client_id:
+        if isinstance(known, Found) and known.session.identity.client_id == route.client_id:
             found = known
     keep: dict[Any, Any] = route.ready if found is None else found.ready
 

@@ -353,7 +353,11 @@ class Exchange:
         if upstreams.rewrite is not None:
             self._rewrite = upstreams.rewrite
             self._head = self._rewrite.outbound(self._head)
-        self._hand_to(upstreams.take(self, repeatable=self._repeatable, fresh=False))
+        connection = upstreams.take(self, repeatable=self._repeatable, fresh=False)
+        if connection is None or self._waiting:
+            self._hand_to(connection)
+        else:
+            self._send(connection)
 
     def _ask_portal(self, visit: Visit) -> None:
         self._app_name = visit.route.app.name

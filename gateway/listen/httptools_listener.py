@@ -457,7 +457,11 @@ class ClientConnection(asyncio.Protocol):
             self._pump()
         else:
             # Somebody who was told to stay may have the next request on its way, draining or not.
-            self._arm(LAST_REQUEST if self._listener.draining else self._gate.limits.idle)
+            # As in `_arm`, for each request comes by here.
+            deadlines = self._deadlines
+            self.deadline = deadlines.now + (LAST_REQUEST if self._listener.draining else self._gate.limits.idle)
+            if not self.slot:
+                deadlines.enter(self)
 
     def tunnelling(self) -> bool:
         """From now on bytes are bytes; False where the client has not waited to be told."""

@@ -28,7 +28,7 @@ from gateway.policy.conditions import (
     can_become_yes,
     moment_of,
 )
-from gateway.policy.matching import AmbiguousQuery, PathIndex, named_values
+from gateway.policy.matching import MEMO_PATH, MEMO_SIZE, AmbiguousQuery, PathIndex, named_values
 from gateway.policy.policy import (
     FACT_SCOPES,
     Allow,
@@ -315,6 +315,7 @@ class CompiledPolicy:
     __slots__ = (
         "_ambiguous",
         "_cut_parameters",
+        "_fitted",
         "_index",
         "_kept_slashes",
         "_named",
@@ -363,6 +364,8 @@ class CompiledPolicy:
         self._ambiguous = tuple(
             Undecidable(rule, Deny(rule.id, (Reason(ReasonKind.AMBIGUOUS_QUERY),), status=400)) for rule in rules
         )
+        self._fitted: dict[tuple[str, str], FittingRule] = {}
+        """The rule of a method and a path, where these alone say which: remembered as long as this snapshot lives."""
 
     @property
     def name(self) -> str:
@@ -398,13 +401,27 @@ class CompiledPolicy:
     def fitting(self, inbound: Inbound, now: Instant) -> FittingRule | None:
         """Return *the* rule of this request, or `None`: no rule fits, so nobody may."""
         path = inbound.target.path
+        fitted = self._fitted.get((inbound.method, path))
+        if fitted is not None:
+            return fitted
         if self._cut_parameters and ";" in path:
             # The application cuts `;jsessionid=…` off; were it left on, `/reserve;x` would not be `/reserve`.
             path = _PARAMETER.sub("", path)
         found = self._find(inbound, path, now)
         if self._kept_slashes and "%2F" in path and self._find(inbound, path.replace("%2F", "/"), now) is not found:
             return None if found is None else Undecidable(found.rule, _AMBIGUOUS_PATH)
+        self._remember(inbound.method, inbound.target.path)
         return found
+
+    def _remember(self, method: str, path: str) -> None:
+        """Keep a rule for which nothing but method and path was looked at, now or at any other time."""
+        if len(path) > MEMO_PATH or ";" in path or "%2F" in path:
+            return
+        first = next(iter(self._index.candidates(method, path)), None)
+        if first is not None and self._plain[first]:
+            if len(self._fitted) >= MEMO_SIZE:
+                self._fitted.clear()
+            self._fitted[method, path] = self._rules[first]
 
     def _find(self, inbound: Inbound, path: str, now: Instant) -> FittingRule | None:
         candidates = self._index.candidates(inbound.method, path)

@@ -70,7 +70,7 @@ class RouteTable:
     def match(self, host: str, path: str) -> Route | None:
         """Return the App of this host whose prefix is the longest that holds the path, or `None`."""
         for route in self._by_host.get(host, ()):
-            if route.holds(path):
+            if route.prefix == "/" or route.holds(path):
                 return route
         return None
 

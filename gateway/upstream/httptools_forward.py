@@ -190,8 +190,12 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_head = is_head
         self._uploading = uploading
         self.heard = False
-        limits = self._home.limits
-        self._arm(limits.stream_idle if uploading else limits.answer)
+        home = self._home
+        limits = home.limits
+        # As in `_arm`, for each request comes by here.
+        self.deadline = home.deadlines.now + (limits.stream_idle if uploading else limits.answer)
+        if not self.slot:
+            home.deadlines.enter(self)
         transport = self._transport
         if transport is not None and not transport.is_closing():
             transport.write(head)
