@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,6 +69,9 @@ from gateway.upstream.httptools_forward import Endpoint, Upstreams, upstreams_of
 from gateway.yaml_files import Mistakes
 
 _log = structlog.get_logger()
+
+LASTING = ("listen", "management", "workers", "sessions", "limits", "access_log")
+"""Settings that last as long as the process: a reload cannot take them up, and says so."""
 
 SECONDS_TO_CLOSE = 5.0
 """Seconds our own pages may take to end when their generation is over."""
@@ -173,9 +177,9 @@ class Generation:
             table=lambda: self.table,
             step=forward_auth.step,
             value_troubled=self._value_troubled,
-            original=lambda inbound, table: forward_auth.original(inbound, table, trust),
+            original=partial(forward_auth.original, trust=trust),
             sessions=shared.sessions.reader,
-            upstreams=lambda route: ways[route.name],
+            upstreams=lambda route: ways[route.app.name],
             portal=pages,
             visits=visits,
             portal_head=portal_head,
@@ -443,6 +447,13 @@ class Worker:
             raise RuntimeError("the worker has not been opened")
         return self._generation
 
+    def _say_what_waits(self, configuration: Configuration) -> None:
+        """Name the settings that have changed and hold only once the process is replaced."""
+        then, now = self._configuration.settings, configuration.settings
+        names = [name for name in LASTING if getattr(then, name) != getattr(now, name)]
+        if names:
+            _log.warning(Event.REPLACEMENT_NEEDED, names=names)
+
     async def reload(self, configuration: Configuration) -> None:
         """Let requests from now on be judged by another configuration; those under way end by the old one.
 
@@ -450,6 +461,7 @@ class Worker:
         configuration goes on judging.
         """
         # A switch that is turned meanwhile is either read here, or noticed by the next look: never in between.
+        self._say_what_waits(configuration)
         async with self._changing:
             await self._read_switches(configuration)
             generation = Generation(configuration, self._shared)

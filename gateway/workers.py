@@ -284,7 +284,7 @@ class _Order(msgspec.Struct):
     """What a supervisor asks of a worker."""
 
     order: str
-    """`reload`, `metrics`, `check` or `drain`."""
+    """`reload`, `reopen`, `metrics`, `check` or `drain`."""
 
 
 class _Reply(msgspec.Struct):
@@ -341,6 +341,9 @@ async def _obey(configuration: Configuration, doors: Doors, orders: socket.socke
             match _read_order(line).order:
                 case "reload":
                     reply(_Reply(good=await _reload(worker, lambda: _reread(configuration.path))))
+                case "reopen":
+                    worker.access_log.reopen()
+                    reply(_Reply())
                 case "metrics":
                     reply(_Reply(families=worker.metrics.families()))
                 case "check":
@@ -556,6 +559,8 @@ class Supervisor:
     async def _reload(self) -> None:
         configuration = await asyncio.to_thread(_reread, self._configuration.path)
         if configuration is None:
+            # Whoever rotates logs means the log alone, and must not depend on the settings.
+            await self._ask_all("reopen")
             notify("STATUS=reload refused")
             return
         notify("RELOADING=1")

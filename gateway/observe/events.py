@@ -92,3 +92,5 @@ class Event(StrEnum):
     """An operator gave an entry of a limit back, and said why."""
     CERTIFICATE_REFUSED = "certificate_refused"
     """The certificate or its key could not be read anew; the one in use stays in use."""
+    REPLACEMENT_NEEDED = "replacement_needed"
+    """Settings were read anew, and `names` of them hold only once the processes are replaced."""

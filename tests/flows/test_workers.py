@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from gateway.cli import app
 from gateway.workers import bind
 from tests.flows.gateway_process import HOST, GatewayProcess, application
+from tests.redis_server import wait_until
 
 
 @pytest.fixture
@@ -143,6 +144,25 @@ def test_a_reload_changes_the_policy_between_two_requests(workers: int, start: C
     assert gateway.get()[0] == 403, gateway.events()
     refused = [event for event in gateway.events() if event.get("event") == "reload_refused"]
     assert any("did you mean `allow`?" in str(event["mistake"]) for event in refused)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_reload_cannot_take_up_is_named(workers: int, start: Callable[[int], GatewayProcess]) -> None:
+    """The operator is told, and the access log is opened again whatever the settings say."""
+    gateway = start(workers)
+    log = gateway.folder / "access.log"
+    settings = gateway.settings.read_text()
+    assert gateway.process is not None
+    gateway.settings.write_text(settings + "prefix: nowhere\n")
+    log.rename(gateway.folder / "access.log.1")
+    gateway.process.send_signal(signal.SIGHUP)
+    assert gateway.next_notice() == "STATUS=reload refused"
+    gateway.get()
+    wait_until(log.exists, "a new access log")
+
+    gateway.settings.write_text(settings.replace("access_log: access.log", "access_log: other.log"))
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.wait_for_event("replacement_needed", "access_log")
 
 
 def test_a_request_under_way_may_end(start: Callable[[int], GatewayProcess]) -> None:
