@@ -253,7 +253,7 @@ def account(besieged: Siege, count: int, each: int, record: Record) -> None:
 
 @pytest.mark.timeout(180)
 @small_and_long(300, 10_000)
-async def test_half_open_heads(tmp_path: Path, count: int, record_property: Record) -> None:
+async def test_half_open_heads(tmp_path: Path, count: int, record_testsuite_property: Record) -> None:
     """Each costs less than 8 KiB until its time is up; then it is told so."""
     head_time = 1.0 if count < 1_000 else 20.0
     async with siege(tmp_path, head_time) as besieged:
@@ -262,13 +262,13 @@ async def test_half_open_heads(tmp_path: Path, count: int, record_property: Reco
         answers = await besieged.answers(head_time + 60)
         await until(lambda: besieged.descriptors < 100 and len(besieged.waits) >= 20)
 
-        account(besieged, count, 8 * KIB, record_property)
+        account(besieged, count, 8 * KIB, record_testsuite_property)
         assert {answer[:13] for answer in answers} == {b"HTTP/1.1 408 "}
 
 
 @pytest.mark.timeout(180)
 @small_and_long(100, 2_000)
-async def test_slowloris(tmp_path: Path, count: int, record_property: Record) -> None:
+async def test_slowloris(tmp_path: Path, count: int, record_testsuite_property: Record) -> None:
     """Whoever sends a head byte by byte has no more time for it than others."""
     head_time = 1.0 if count < 1_000 else 10.0
     async with siege(tmp_path, head_time) as besieged:
@@ -280,14 +280,14 @@ async def test_slowloris(tmp_path: Path, count: int, record_property: Record) ->
             await asyncio.sleep(DRIP)
         took = time.monotonic() - began
 
-        account(besieged, count, 16 * KIB, record_property)
+        account(besieged, count, 16 * KIB, record_testsuite_property)
         assert {answer[:13] for answer in await answers} <= {b"HTTP/1.1 408 ", b""}
         assert took < head_time + 15
 
 
 @pytest.mark.timeout(180)
 @small_and_long(100, 1_000)
-async def test_header_floods(tmp_path: Path, count: int, record_property: Record) -> None:
+async def test_header_floods(tmp_path: Path, count: int, record_testsuite_property: Record) -> None:
     """A head without end is refused as soon as it is too long, whatever else is on its way."""
     flood = b"".join(b"X-Flood-%d: %b\r\n" % (number, b"y" * 100) for number in range(400))
     async with siege(tmp_path, 20.0) as besieged:
@@ -307,13 +307,13 @@ async def test_header_floods(tmp_path: Path, count: int, record_property: Record
         await asyncio.gather(*pushing, return_exceptions=True)
         await until(lambda: len(besieged.waits) >= 20)
 
-        account(besieged, count, 96 * KIB, record_property)
+        account(besieged, count, 96 * KIB, record_testsuite_property)
         assert {answer[:13] for answer in answers} == {b"HTTP/1.1 431 "}
 
 
 @pytest.mark.timeout(300)
 @small_and_long(40, 1_000)
-async def test_clients_that_read_byte_by_byte(tmp_path: Path, count: int, record_property: Record) -> None:
+async def test_clients_that_read_byte_by_byte(tmp_path: Path, count: int, record_testsuite_property: Record) -> None:
     """Each costs its buffers, not the 8 MiB that are on their way to it."""
     async with siege(tmp_path, 20.0) as besieged:
         await besieged.besiege(count, besieged.head("/large") + b"\r\n")
@@ -325,12 +325,12 @@ async def test_clients_that_read_byte_by_byte(tmp_path: Path, count: int, record
             await asyncio.sleep(DRIP)
         await until(lambda: len(besieged.waits) >= 10)
 
-        account(besieged, count, 384 * KIB, record_property)
+        account(besieged, count, 384 * KIB, record_testsuite_property)
 
 
 @pytest.mark.timeout(180)
 @small_and_long(50, 1_000)
-async def test_uploads_byte_by_byte(tmp_path: Path, count: int, record_property: Record) -> None:
+async def test_uploads_byte_by_byte(tmp_path: Path, count: int, record_testsuite_property: Record) -> None:
     """They go through as they come, and hold up nobody."""
     async with siege(tmp_path, 20.0) as besieged:
         head = besieged.head("/upload", method="POST") + b"Content-Length: 100000\r\n\r\n"
@@ -341,12 +341,14 @@ async def test_uploads_byte_by_byte(tmp_path: Path, count: int, record_property:
             await asyncio.sleep(DRIP)
         await until(lambda: besieged.application.uploaded >= count)
 
-        account(besieged, count, 64 * KIB, record_property)
+        account(besieged, count, 64 * KIB, record_testsuite_property)
 
 
 @pytest.mark.timeout(180)
 @small_and_long(50, 1_000)
-async def test_applications_that_answer_byte_by_byte(tmp_path: Path, count: int, record_property: Record) -> None:
+async def test_applications_that_answer_byte_by_byte(
+    tmp_path: Path, count: int, record_testsuite_property: Record
+) -> None:
     """A body may take its time and costs little; a head that does is given up."""
     # Five heads in a row that never came would have the application left alone by everybody, as if it were down.
     options = "    upstream_options: {failures: 1000000}\n"
@@ -355,6 +357,6 @@ async def test_applications_that_answer_byte_by_byte(tmp_path: Path, count: int,
         await besieged.besiege(count - count // 2, besieged.head("/drip-head") + b"\r\n")
         answers = await besieged.answers(ANSWER + 60)
 
-        account(besieged, count, 64 * KIB, record_property)
+        account(besieged, count, 64 * KIB, record_testsuite_property)
         assert {answer[:13] for answer in answers[: count // 2]} == {b"HTTP/1.1 200 "}
         assert {answer[:13] for answer in answers[count // 2 :]} == {b"HTTP/1.1 504 "}
