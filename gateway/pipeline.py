@@ -71,6 +71,8 @@ class Forward(msgspec.Struct, frozen=True, gc=False):
     """What the App's candidate policy would have said, where that is something else: `deny:condition_no:adult`."""
     troubled: tuple[int, int] = (0, 0)
     """Characters replaced in the headers just made, and facts left out of them; nothing where they were kept ready."""
+    rule: str = ""
+    """The permit's rule as the access line names it, where that was made before."""
 
 
 class AskPortal(msgspec.Struct, frozen=True):
@@ -123,6 +125,8 @@ class _Ready(msgspec.Struct, frozen=True):
     permit: Permit
     lines: bytes
     valid_until: Instant
+    name: str
+    """The rule's, as the access line says it."""
 
 
 def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
@@ -175,7 +179,7 @@ def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, ta
                 if table.assertions is not None:
                     line, renew_at = table.assertions.line_for(permit, route, keep, now)
                     lines, valid_until = lines + line, min(valid_until, renew_at)
-                ready = _Ready(rule, permit, lines, valid_until)
+                ready = _Ready(rule, permit, lines, valid_until, str(permit.rule))
                 if valid_until > now:
                     keep[id(rule)] = ready
                 troubled = (told.replaced, told.left_out)
@@ -191,11 +195,19 @@ def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, ta
 
     if found is None:
         head = outbound_head(inbound, route, ready.lines)
-        return Forward(route, ready.permit, head, signed_in=False, troubled=troubled)
+        return Forward(route, ready.permit, head, signed_in=False, troubled=troubled, rule=ready.name)
     if inbound.websocket and not _same_origin(inbound, route):
         return forbidden_origin(ready.permit)
     head = outbound_head(inbound, route, ready.lines)
-    forward = Forward(route, ready.permit, head, signed_in=True, pseudonym=found.session.pseudonym, troubled=troubled)
+    forward = Forward(
+        route,
+        ready.permit,
+        head,
+        signed_in=True,
+        pseudonym=found.session.pseudonym,
+        troubled=troubled,
+        rule=ready.name,
+    )
     if ready.permit.limit is None:
         return forward
     # The verdict may be kept; the reservation is each request's own.

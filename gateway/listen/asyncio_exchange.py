@@ -32,7 +32,7 @@ from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
 from gateway.pipeline import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step, problem
 from gateway.policy.limits import Settlement, settle_answer, settle_failure
-from gateway.policy.policy import Permit, RuleId
+from gateway.policy.policy import Permit
 from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -159,8 +159,7 @@ class Exchange:
     _watch: Watch | None = None
     _task: asyncio.Task[None] | None = None
     _verdict = "error"
-    _rule: RuleId | str = ""
-    """Named where the line is written: many a request is over before anybody asks."""
+    _rule = ""
     _reason = ""
     _pseudonym = ""
     _candidate = ""
@@ -331,7 +330,7 @@ class Exchange:
         self._permit = step.permit
         self._signed_in = step.signed_in
         self._verdict = "permit"
-        self._rule = step.permit.rule
+        self._rule = step.rule or str(step.permit.rule)
         self._pseudonym = step.pseudonym
         self._candidate = step.candidate
         framing = inbound.framing
@@ -608,7 +607,8 @@ class Exchange:
             self._answered = self._gate.stopwatch()
         if ready is not None and (usual := ready.get(key)) is not None:
             self._bytes_out = len(body)
-            client.write(usual + body)
+            known, dated = usual
+            client.write(known + body if dated else b"%b%b\r\n%b" % (known, client.date_line(), body))
             self.upstream = None
             self._finish()
             return
@@ -618,9 +618,6 @@ class Exchange:
             headers = head.headers if self._rewrite is None else self._rewrite.answer(head.headers)
             lines = self._gate.app_answer(headers, app, signed_in=self._signed_in)
         lower = b"\r\n" + lines.lower()
-        dated = b"\r\ndate: " in lower
-        if not dated:
-            lines += client.date_line()
         if self._gate.hsts and b"\r\nstrict-transport-security:" not in lower:
             lines += self._hsts_line()
         length = head.length
@@ -645,10 +642,13 @@ class Exchange:
                 body = b"%x\r\n%b\r\n" % (len(body), body)
         if not keep_alive or not self._arrival.minor:
             framing += self._connection_line(keep_alive=keep_alive)
-        answer = b"%b%b%b\r\n" % (status_line(status), lines, framing)
-        if ready is not None and dated:
-            ready[key] = answer
-        client.write(answer + body)
+        answer = b"%b%b%b" % (status_line(status), lines, framing)
+        dated = b"\r\ndate: " in lower
+        if dated:
+            answer += b"\r\n"
+        if ready is not None:
+            ready[key] = answer, dated
+        client.write(answer + body if dated else b"%b%b\r\n%b" % (answer, client.date_line(), body))
         if complete:
             self.upstream = None
             self._finish()
@@ -881,7 +881,6 @@ class Exchange:
             self._watch = None
         gate = self._gate
         inbound = self.inbound
-        rule = self._rule
         gate.observer.finished(
             AccessLine(
                 self._wall_time,
@@ -893,7 +892,7 @@ class Exchange:
                 self._status,
                 self._app_name,
                 self._verdict,
-                rule if type(rule) is str else _name(rule),
+                self._rule,
                 self._reason,
                 self._pseudonym,
                 gate.stopwatch() - self._began,
@@ -903,22 +902,6 @@ class Exchange:
                 self._candidate,
             )
         )
-
-
-_rule_names: dict[int, tuple[RuleId, str]] = {}
-
-
-def _name(rule: RuleId | str) -> str:
-    """Return a rule's name, made once a rule: there are as many as rules are written, and a reload makes others."""
-    known = _rule_names.get(id(rule))
-    if known is not None and known[0] is rule:
-        return known[1]
-    name = str(rule)
-    if isinstance(rule, RuleId):
-        if len(_rule_names) >= 4096:
-            _rule_names.clear()
-        _rule_names[id(rule)] = rule, name
-    return name
 
 
 def date_line(now: float) -> bytes:

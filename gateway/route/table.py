@@ -28,7 +28,7 @@ class Assertions(Protocol):
 class RouteTable:
     """The routes of one reading of the configuration, and the prefix of our own pages."""
 
-    __slots__ = ("_by_host", "_paths", "assertions", "portal_prefix", "routes")
+    __slots__ = ("_by_host", "_paths", "_portal_root", "assertions", "portal_prefix", "routes")
 
     def __init__(self, routes: Iterable[Route], portal_prefix: str, assertions: Assertions | None = None) -> None:
         """Index the routes.
@@ -40,6 +40,7 @@ class RouteTable:
         self.routes = tuple(routes)
         self.portal_prefix = portal_prefix
         """Begins and ends with `/`."""
+        self._portal_root = portal_prefix[:-1]
         self.assertions = assertions
         """Makes the signed token that repeats the headers; `None` where no keys are configured."""
         hosts: dict[str, list[Route]] = {}
@@ -81,7 +82,7 @@ class RouteTable:
 
     def is_portal(self, path: str) -> bool:
         """Whether a canonical path is one of our own pages'."""
-        return path.startswith(self.portal_prefix) or path == self.portal_prefix[:-1]
+        return path.startswith(self.portal_prefix) or path == self._portal_root
 
     def ticket_of(self, inbound: Inbound) -> Ticket | None:
         """Return the ticket the browser brought for this host, if it has one's shape."""

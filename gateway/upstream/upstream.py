@@ -76,10 +76,11 @@ class AnswerHead(msgspec.Struct, frozen=True):
     framing: AnswerFraming
     length: int | None = None
     """What `Content-Length` says; with `NONE`, of a body that does not follow."""
-    ready: dict[tuple[object, bool, str], bytes] | None = None
+    ready: dict[tuple[object, bool, str], tuple[bytes, bool]] | None = None
     """Of a head that comes again and again: what was made of it, by route, whether a session was used, and scheme.
 
-    Only of an answer that is whole and has a length; the door keeps the head it sends on, where that has a `Date`.
+    Only of an answer that is whole and has a length. The door keeps the head it sends on, and whether that is all of
+    it: where the application says no `Date`, ours follows, and then the empty line.
     """
 
 
