@@ -39,8 +39,11 @@ CALM = 0.6
 APPS = ("alpha", "beta")
 CARDS = (1, 4, 5, 6, 7, 8)
 """Valid ones."""
-PEOPLE = 12
-"""Browsers that sign in; half as many look around without."""
+PEOPLE = len(CARDS)
+"""Browsers that sign in, each as somebody else: ending a session ends the same subject's sign-ins under way, too.
+
+As many look around without.
+"""
 
 POLICY = """\
 policy: {name}
@@ -433,7 +436,7 @@ async def test_a_storm(
         began = time.monotonic()
         calm, end = began + STORM * CALM, began + STORM
         people = [asyncio.create_task(storm.browse(APPS[n % 2], CARDS[n % len(CARDS)])) for n in range(PEOPLE)]
-        people += [asyncio.create_task(storm.look_around(APPS[n % 2])) for n in range(PEOPLE // 2)]
+        people += [asyncio.create_task(storm.look_around(APPS[n % 2])) for n in range(PEOPLE)]
         bad = [asyncio.create_task(work) for work in (storm.kill_workers(calm), storm.reload(end), storm.flap(end))]
 
         # Anybody who fails ends it: a broken client would else be silence.
