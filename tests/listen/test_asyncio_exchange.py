@@ -13,6 +13,7 @@ import pytest
 from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
+from gateway.listen.trust import Trust
 from gateway.pipeline import Answer, AskPortal, NeedSession, Step
 from gateway.policy.policy import Deny, Reason, ReasonKind
 from gateway.portal.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit
@@ -447,6 +448,42 @@ async def test_a_known_head_does_not_vouch_for_what_follows(door: Door) -> None:
     assert (first.body, second, third.body) == (b"first", b"again", b"much ")
     assert (fourth.status, fourth[b"Content-Length"]) == (200, b"5")
     assert door.application.connections == 2
+
+
+@pytest.mark.parametrize("date", [b"", b"Date: Mon, 23 Nov 2026 00:00:00 GMT\r\n"])
+async def test_an_answer_known_by_its_head_is_said_to_each_client_in_its_own_way(door: Door, date: bytes) -> None:
+    """The same bytes from the application, in turn for one who is signed in, a stranger, and clients of old habits."""
+    kinds = {
+        "signed in": get(b"/", SIGNED_IN.strip()),
+        "stranger": get(),
+        "closes": get(b"/", b"Connection: close"),
+        "old": b"GET / HTTP/1.0\r\n" + HOST + b"\r\n",
+        "old, stays": b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n" + HOST + b"\r\n",
+        "over https": get(b"/", b"X-Forwarded-Proto: https", b"X-Forwarded-For: 192.0.2.1"),
+    }
+    head = b"HTTP/1.1 200 OK\r\n" + date + b"Cache-Control: public\r\nContent-Length: 2\r\n\r\nok"
+    await say(door, *[head] * 3 * len(kinds))
+    door.trust = Trust(["127.0.0.1"])
+    door.hsts = b"Strict-Transport-Security: max-age=1\r\n"
+    await door.open()
+
+    heard: dict[str, set[tuple[object, ...]]] = {}
+    for _ in range(3):
+        for kind, request in kinds.items():
+            answer = await door.ask(request)
+            assert len(answer.all(b"Date")) == 1
+            said = (answer[b"Cache-Control"], answer[b"Connection"], answer[b"Strict-Transport-Security"], answer.body)
+            heard.setdefault(kind, set()).add(said)
+
+    assert heard == {
+        "signed in": {(b"private", None, None, b"ok")},
+        "stranger": {(b"public", None, None, b"ok")},
+        "closes": {(b"public", b"close", None, b"ok")},
+        "old": {(b"public", b"close", None, b"ok")},
+        "old, stays": {(b"public", b"keep-alive", None, b"ok")},
+        "over https": {(b"public", None, b"max-age=1", b"ok")},
+    }
+    assert len(door.upstreams.endpoints[0].known) == 1
 
 
 async def test_a_head_with_a_cookie_is_not_kept(door: Door) -> None:

@@ -426,3 +426,26 @@ def test_nobody_signed_in_is_never_permitted_where_a_person_is_required(asked: f
         assert not isinstance(decide(requiring(names)).verdict, Permit)
         verdict = decide(requiring(names), person(asked)).verdict
         assert not isinstance(verdict, Permit)
+
+
+def test_a_rule_found_by_more_than_its_path_is_looked_for_each_time() -> None:
+    """A path asked for again has the rule of this moment, request and snapshot."""
+    policy = CompiledPolicy(
+        policy_of(
+            "name: query, match: {path: /q, query: {kind: a}}, allow: nobody",
+            "name: now, match: {path: /w}, when: emergency, allow: nobody",
+            "name: rest, allow: everyone",
+        )
+    )
+    turned = policy.within(Surroundings({"disaster": inf}))
+
+    def named(which: CompiledPolicy, path: str) -> str:
+        path, mark, query = path.partition("?")
+        rule = which.fitting(make_inbound("GET", path, query if mark else None), NOW)
+        assert rule is not None
+        return rule.id.rule
+
+    for _ in range(3):
+        assert [named(policy, path) for path in ("/q", "/q?kind=a", "/w", "/x")] == ["rest", "query", "rest", "rest"]
+        assert [named(turned, path) for path in ("/q", "/q?kind=a", "/w", "/x")] == ["rest", "query", "now", "rest"]
+    assert policy.fitting(make_inbound("GET", "/x"), NOW) is not turned.fitting(make_inbound("GET", "/x"), NOW)

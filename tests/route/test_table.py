@@ -57,3 +57,15 @@ def test_two_apps_at_one_url_are_refused() -> None:
     """Which of the two policies would hold cannot be said."""
     with pytest.raises(ValueError, match="share the URL"):
         RouteTable([ROOT, route()], "/.sekisho/")
+
+
+def test_a_ticket_is_read_once_of_the_same_fields_and_by_its_cookies_name() -> None:
+    """What is kept of one name is not taken for another's: a reload may have given the cookie another name."""
+    ticket = "t" * 43
+    kept: dict[object, object] = {}
+    asked = inbound("/", ("Cookie", f"a=b; __Host-sekisho={ticket}"), kept=kept)
+    other = RouteTable([route(session_cookie=b"another")], "/.sekisho/")
+
+    found = [table.ticket_of(asked) for table in (TABLE, other, TABLE, other)]
+
+    assert found == [ticket, None, ticket, None]
