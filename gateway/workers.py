@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
+import resource
 import secrets as randomness
 import signal
 import socket
@@ -76,6 +77,7 @@ _log = structlog.get_logger()
 def run_gateway(path: Path) -> int:
     """Run until told to stop; return the exit code."""
     set_up_logging()
+    _raise_file_limit()
     mistakes = Mistakes()
     configuration = read_configuration(path, mistakes, os.environ)
     if configuration is None:
@@ -157,8 +159,17 @@ def notify(state: str) -> None:
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.connect(f"\0{address[1:]}" if address.startswith("@") else address)
-        manager.sendall(state.encode())
+        manager.settimeout(0)
+        # A service manager that is away or busy is no reason to fail: nobody waits for its answer, as in sd_notify(3).
+        with contextlib.suppress(OSError):
+            manager.connect(f"\0{address[1:]}" if address.startswith("@") else address)
+            manager.sendall(state.encode())
+
+
+def _raise_file_limit() -> None:
+    """Take as many descriptors as the system allows: a connection costs two, and shells hand out 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 # --- signals -------------------------------------------------------------------------

@@ -558,7 +558,9 @@ class UpstreamConnection(asyncio.Protocol):
         receiver = self._receiver
         self._receiver = None
         self._close()
-        self._leave(ok=False)
+        # One slow page must not take the whole application away where there is no other upstream to ask.
+        slow = isinstance(error, UpstreamTimeoutError) and self._home.alone
+        self._leave(ok=None if slow else False)
         if receiver is not None:
             receiver.upstream_failed(error, unheard=False)
 
@@ -654,6 +656,11 @@ class Endpoint:
         self.open.discard(connection)
         if idle:
             self.idle.discard(connection)
+
+    @property
+    def alone(self) -> bool:
+        """Whether the App has no other upstream."""
+        return self._owner is None or len(self._owner.endpoints) == 1
 
     def given(self) -> None:
         """Count a request in."""

@@ -72,25 +72,40 @@ async def test_an_app_that_keeps_failing_is_spared(door: Door) -> None:
     assert door.observed.lines[2].reason == "upstream_unreachable"
 
 
-async def test_a_slow_answer_is_a_failure_and_a_500_is_none(door: Door) -> None:
+async def _slow_or_wrong(door: Door, peer: Peer) -> None:
+    """Answer 500, or never where the page is a slow one."""
+    request = await door.application.request(peer)
+    if request.target == b"/slow":
+        await peer.to_end()
+    await peer.send(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n")
+
+
+async def test_a_slow_answer_is_a_failure_and_a_500_is_none(door: Door, second: Application) -> None:
     """What the application says about itself is its business; that it says anything is ours."""
+    door.application.script = second.script = lambda peer: _slow_or_wrong(door, peer)
+    door.options = UpstreamSettings(failures=1)
+    await door.open(answer=0.1)
+    first = door.upstreams.endpoints[0]
 
-    async def script(peer: Peer) -> None:
-        request = await door.application.request(peer)
-        if request.target == b"/slow":
-            await peer.to_end()
-        await peer.send(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n")
+    await door.ask(get(b"/error"))
+    await door.ask(get(b"/error"))
+    after_500 = first.breaker.open
+    await door.ask(get(b"/slow"))
 
-    door.application.script = script
+    assert (after_500, first.breaker.open) == (False, True)
+
+
+async def test_one_slow_page_does_not_take_the_only_upstream_away(door: Door) -> None:
+    """There is nobody else to ask, and the other pages may be well."""
+    door.application.script = lambda peer: _slow_or_wrong(door, peer)
     door.options = UpstreamSettings(failures=1)
     await door.open(answer=0.1)
     (endpoint,) = door.upstreams.endpoints
 
-    await door.ask(get(b"/error"))
-    after_500 = endpoint.breaker.open
-    await door.ask(get(b"/slow"))
+    slow = await door.ask(get(b"/slow"))
 
-    assert (after_500, endpoint.breaker.open) == (False, True)
+    assert slow.status == 504
+    assert not endpoint.breaker.open
 
 
 async def test_a_client_that_leaves_says_nothing_of_the_application(door: Door) -> None:
