@@ -97,6 +97,10 @@ class Answer(msgspec.Struct, frozen=True):
     rule: str = ""
     reason: str = ""
     candidate: str = ""
+    app: str = ""
+    """The App's name; empty where the request is no App's."""
+    pseudonym: str = ""
+    """The session's, as in `Forward`: the audit names who was refused."""
 
 
 class NeedSession(msgspec.Struct, frozen=True):
@@ -197,7 +201,7 @@ def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, ta
         head = outbound_head(inbound, route, ready.lines)
         return Forward(route, ready.permit, head, signed_in=False, troubled=troubled, rule=ready.name)
     if inbound.websocket and not _same_origin(inbound, route):
-        return forbidden_origin(ready.permit)
+        return about(forbidden_origin(ready.permit), route, known)
     head = outbound_head(inbound, route, ready.lines)
     forward = Forward(
         route,
@@ -273,9 +277,10 @@ def challenge(route: Route, inbound: Inbound, known: SessionState, verdict: Chal
             return AskPortal(Visit(route, inbound, known, FormNotSentPage(verdict, keep)))
         case Navigation.BACKGROUND:
             answer = problem(HTTPStatus.UNAUTHORIZED, "sign_in_required", cors=_cors(inbound, route))
-            return msgspec.structs.replace(
+            answer = msgspec.structs.replace(
                 answer, verdict="challenge", rule=str(verdict.rule), reason=verdict.reason.value
             )
+            return about(answer, route, known)
         case other:
             assert_never(other)
 
@@ -293,7 +298,7 @@ def refusal(route: Route, inbound: Inbound, known: SessionState, verdict: Deny) 
         cors=_cors(inbound, route),
     )
     rule = "" if verdict.rule is None else str(verdict.rule)
-    return msgspec.structs.replace(answer, verdict="deny", rule=rule, reason=verdict.words)
+    return about(msgspec.structs.replace(answer, verdict="deny", rule=rule, reason=verdict.words), route, known)
 
 
 def store_unavailable(route: Route, inbound: Inbound, known: SessionState) -> AskPortal | Answer:
@@ -302,7 +307,8 @@ def store_unavailable(route: Route, inbound: Inbound, known: SessionState) -> As
     if navigation(inbound) is not Navigation.BACKGROUND:
         page = TroublePage(Trouble.STORE_UNAVAILABLE, status, STORE_RETRY_AFTER)
         return AskPortal(Visit(route, inbound, known, page))
-    return problem(status, Trouble.STORE_UNAVAILABLE.value, retry_after=STORE_RETRY_AFTER, cors=_cors(inbound, route))
+    answer = problem(status, Trouble.STORE_UNAVAILABLE.value, retry_after=STORE_RETRY_AFTER, cors=_cors(inbound, route))
+    return about(answer, route, known)
 
 
 def in_maintenance(route: Route, inbound: Inbound, known: SessionState, now: Instant) -> AskPortal | Answer:
@@ -310,7 +316,8 @@ def in_maintenance(route: Route, inbound: Inbound, known: SessionState, now: Ins
     status, wait = HTTPStatus.SERVICE_UNAVAILABLE, ceil(route.closed_until - now)
     if navigation(inbound) is not Navigation.BACKGROUND:
         return AskPortal(Visit(route, inbound, known, TroublePage(Trouble.MAINTENANCE, status, wait)))
-    return problem(status, Trouble.MAINTENANCE.value, retry_after=wait, cors=_cors(inbound, route))
+    answer = problem(status, Trouble.MAINTENANCE.value, retry_after=wait, cors=_cors(inbound, route))
+    return about(answer, route, known)
 
 
 def _announced(inbound: Inbound, route: Route, now: Instant) -> Inbound | None:
@@ -350,7 +357,8 @@ def preflight(
     names = _header(inbound, b"access-control-request-headers")
     if names is not None and _FIELD_NAMES.fullmatch(names):
         headers = (*headers, (b"Access-Control-Allow-Headers", names))
-    return Answer(HTTPStatus.NO_CONTENT, headers, verdict="portal", rule=str(verdict.rule), reason="preflight")
+    answer = Answer(HTTPStatus.NO_CONTENT, headers, verdict="portal", rule=str(verdict.rule), reason="preflight")
+    return about(answer, route, known)
 
 
 def misdirected() -> Answer:
@@ -383,6 +391,18 @@ def forbidden_origin(permit: Permit) -> Answer:
     """Refuse a WebSocket that another site's page opened with this person's cookie (RFC 6455 section 10.2)."""
     answer = problem(HTTPStatus.FORBIDDEN, "forbidden_origin")
     return msgspec.structs.replace(answer, verdict="deny", rule=str(permit.rule), reason="forbidden_origin")
+
+
+def about(answer: Answer, route: Route, known: SessionState) -> Answer:
+    """Say which App an answer is about, and whom, for the access line and the audit."""
+    return msgspec.structs.replace(answer, app=route.app.name, pseudonym=pseudonym_of(route, known))
+
+
+def pseudonym_of(route: Route, known: SessionState) -> str:
+    """Return the pseudonym of who is signed in; a session of another client's is nobody's here."""
+    if isinstance(known, Found) and known.session.client_id == route.client_id:
+        return known.session.pseudonym
+    return ""
 
 
 def problem(

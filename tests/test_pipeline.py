@@ -45,6 +45,20 @@ def test_no_rule_is_a_no() -> None:
     assert (result.status, result.verdict, result.reason) == (403, "deny", "no_rule")
 
 
+def test_a_refusal_names_the_app_and_who_is_signed_in() -> None:
+    """By pseudonym, for the audit; another client's session is nobody's here."""
+    stranger = session(identity(client_id="RP00000002"))
+    routes = table(FixedRule(nobody=SIGN_IN, somebody=NO))
+
+    refused = step(inbound("/", SCRIPT), Found(session()), NOON, routes)
+    asked = step(inbound("/", SCRIPT), Found(stranger), NOON, routes)
+
+    assert isinstance(refused, Answer)
+    assert (refused.verdict, refused.app, refused.pseudonym) == ("deny", "booking", "p-hanako")
+    assert isinstance(asked, Answer)
+    assert (asked.verdict, asked.app, asked.pseudonym) == ("challenge", "booking", "")
+
+
 def test_our_own_pages_go_to_the_portal_whatever_the_policy() -> None:
     """Even where the App's policy would let everybody in."""
     result = step(inbound("/.sekisho/login"), NoTicket(), NOON, table(FixedRule()))

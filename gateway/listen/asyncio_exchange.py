@@ -30,7 +30,7 @@ from gateway.listen.inbound import Arrival, Framing
 from gateway.listen.navigation import Navigation, navigation
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
-from gateway.pipeline import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step, problem
+from gateway.pipeline import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step, problem, pseudonym_of
 from gateway.policy.limits import Settlement, settle_answer, settle_failure
 from gateway.policy.policy import Permit
 from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
@@ -216,6 +216,7 @@ class Exchange:
             case Answer():
                 self._candidate = step.candidate
                 self._verdict, self._rule, self._reason = step.verdict, step.rule, step.reason
+                self._app_name, self._pseudonym = step.app, step.pseudonym
                 self.answer(step)
             case NeedSession():
                 self._wait_for_upstream()
@@ -360,6 +361,7 @@ class Exchange:
 
     def _ask_portal(self, visit: Visit) -> None:
         self._app_name = visit.route.app.name
+        self._pseudonym = pseudonym_of(visit.route, visit.session)
         self._app = None
         self._portal_asked = True
         self._classify(visit)

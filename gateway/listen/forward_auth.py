@@ -28,7 +28,7 @@ from gateway.instant import Instant
 from gateway.listen.inbound import METHODS, Framing, Inbound, canonical_host
 from gateway.listen.target import Target, canonical
 from gateway.listen.trust import Trust
-from gateway.pipeline import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
+from gateway.pipeline import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step, about
 from gateway.policy.policy import Deny
 from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, TroublePage
 from gateway.route.route import Route
@@ -196,7 +196,7 @@ def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answ
             hidden = nginx and 400 <= step.status < 500 and step.status != 401
             return msgspec.structs.replace(step, status=403) if hidden else step
         case AskPortal():
-            return _page(step, inbound, route, table)
+            return about(_page(step, inbound, route, table), route, step.visit.session)
         case NeedReservation():
             # `check` refuses such a policy: who never sees the answer cannot count. Should one get here, nobody passes.
             return _refused(AuthFault.MODE)
@@ -213,7 +213,14 @@ def _allowed(forward: Forward, inbound: Inbound, route: Route) -> Answer:
         if name in told:
             told[name] = value
     headers = (*told.items(), (b"X-Request-Id", inbound.request_id.encode()), _NO_STORE)
-    return Answer(200, headers, verdict="permit", rule=str(forward.permit.rule))
+    return Answer(
+        200,
+        headers,
+        verdict="permit",
+        rule=str(forward.permit.rule),
+        app=route.app.name,
+        pseudonym=forward.pseudonym,
+    )
 
 
 def _page(asked: AskPortal, inbound: Inbound, route: Route, table: RouteTable) -> Answer:

@@ -19,6 +19,7 @@ from gateway.policy.policy import Deny, Reason, ReasonKind
 from gateway.portal.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, SessionState, Unread
+from tests.builders import identity, session
 from tests.listen.byte_path import HOST, OTHER_TICKET, SIGNED_IN, TICKET, Answered, Door, Peer, get, navigate
 
 POST = b"POST /form HTTP/1.1\r\n" + HOST
@@ -1112,6 +1113,19 @@ async def test_a_page_is_asked_of_the_portal_without_the_upload(door: Door) -> N
     assert not request.all(b"Content-Length")
     assert request.all(b"Sekisho-Visit")
     assert [line.verdict for line in door.observed.lines] == ["deny", "deny"]
+
+
+async def test_who_is_refused_is_named_by_pseudonym(door: Door) -> None:
+    """On a page as in an answer of our own: the audit is made of the access line."""
+    door.step = lambda inbound, *_: AskPortal(
+        Visit(door.route, inbound, Found(session(identity(client_id=door.route.client_id))), RefusalPage(NO))
+    )
+    await door.open()
+
+    await door.ask(get())
+
+    (line,) = door.observed.lines
+    assert (line.verdict, line.app, line.session) == ("deny", door.route.app.name, "p-hanako")
 
 
 async def test_our_own_page_gets_the_body(door: Door) -> None:

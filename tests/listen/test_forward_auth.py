@@ -210,6 +210,7 @@ def test_allowed_is_200_and_names_every_header(dialect: Dialect) -> None:
 
     told = dict(answer.headers)
     assert answer.status == 200
+    assert (answer.app, answer.pseudonym) == ("booking", "p-hanako")
     assert told[b"X-Verified-Subject"] == b"hanako"
     assert told[b"X-Verified-May-Drink"] == b"yes"
     assert told[b"X-Verified-Name"] == told[b"X-Verified-Assertion"] == b""
@@ -257,6 +258,7 @@ def test_a_refusal_says_why_and_runs_nothing(dialect: Dialect) -> None:
     answer = decided(dialect, deny, *BROWSER)
 
     assert answer.status == 403
+    assert (answer.app, answer.pseudonym) == ("booking", "p-hanako")
     assert "18歳以上の方が&lt;b&gt;予約&lt;/b&gt;できます。" in answer.body.decode()
     assert b"frame-ancestors 'none'" in dict(answer.headers)[b"Content-Security-Policy"]
 
