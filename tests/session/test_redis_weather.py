@@ -196,6 +196,7 @@ async def test_a_failover(traffic: Make) -> None:
     with sentinel_redis("--min-replicas-to-write", "0") as group:
         flow = await traffic(group.url)
         with contextlib.closing(group.primary().client()) as client:
+            client.set("written:last", 1)
             assert client.execute_command("WAIT", 1, 5_000) == 1
 
         async def weather() -> None:
