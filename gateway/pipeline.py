@@ -67,12 +67,12 @@ class Forward(msgspec.Struct, frozen=True, gc=False):
     """Whether a session was used: its answer must not be kept by a shared cache, its stream dies with it."""
     pseudonym: str = ""
     """The session's, for the access line; empty where nobody is signed in."""
-    candidate: str = ""
-    """What the App's candidate policy would have said, where that is something else: `deny:condition_no:adult`."""
-    troubled: tuple[int, int] = (0, 0)
-    """Characters replaced in the headers just made, and facts left out of them; nothing where they were kept ready."""
     rule: str = ""
     """The permit's rule as the access line names it, where that was made before."""
+    troubled: tuple[int, int] | None = None
+    """Characters replaced in the headers just made, and facts left out of them; nothing where they were kept ready."""
+    candidate: str = ""
+    """What the App's candidate policy would have said, where that is something else: `deny:condition_no:adult`."""
 
 
 class AskPortal(msgspec.Struct, frozen=True):
@@ -136,6 +136,9 @@ class _Ready(msgspec.Struct, frozen=True):
 def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
     """Say what becomes of one request, as far as what is known allows."""
     path = inbound.target.path
+    usual = table.usual.get((inbound.host, inbound.method, path))
+    if usual is not None and now >= usual[0].closed_until:
+        return _judge(usual[0], usual[1], inbound, known, now, table)
     if table.is_portal(path):
         home = table.home(inbound.host)
         if home is None:
@@ -153,15 +156,23 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
         return in_maintenance(route, inbound, known, now)
     if inbound.method == "OPTIONS" and (announced := _announced(inbound, route, now)) is not None:
         return preflight(route, inbound, announced, known, now)
-    judged = _judge(route, inbound, known, now, table)
-    return judged if route.candidate is None else _beside_candidate(judged, route.candidate, route, inbound, known, now)
-
-
-def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
-    """Find the rule, and do what it says."""
     rule = route.policy.fitting(inbound, now)
-    if rule is None:
-        return refusal(route, inbound, known, no_rule_fits())
+    judged = (
+        refusal(route, inbound, known, no_rule_fits())
+        if rule is None
+        else _judge(route, rule, inbound, known, now, table)
+    )
+    if route.candidate is not None:
+        return _beside_candidate(judged, route.candidate, route, inbound, known, now)
+    if rule is not None and route.app.mode is Mode.PROXY and inbound.method != "OPTIONS":
+        table.remember(inbound, route, rule)
+    return judged
+
+
+def _judge(
+    route: Route, rule: FittingRule, inbound: Inbound, known: SessionState, now: Instant, table: RouteTable
+) -> Step:
+    """Do what the rule says."""
     found: Found | None = None
     if rule.needs_session:
         if isinstance(known, Unread):
@@ -171,7 +182,7 @@ def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, ta
             found = known
     keep: dict[Any, Any] = route.ready if found is None else found.ready
 
-    troubled = (0, 0)
+    troubled = None
     # The rule itself is compared, not only its number: a reload may have put another in its place.
     ready: _Ready | None = keep.get(id(rule))
     if ready is None or ready.rule is not rule or now >= ready.valid_until:
@@ -186,7 +197,8 @@ def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, ta
                 ready = _Ready(rule, permit, lines, valid_until, str(permit.rule))
                 if valid_until > now:
                     keep[id(rule)] = ready
-                troubled = (told.replaced, told.left_out)
+                if told.replaced or told.left_out:
+                    troubled = (told.replaced, told.left_out)
             case Challenge() as verdict:
                 # Nobody may pass this rule unknown, and who it is cannot be read: not a logout, not a pass.
                 if isinstance(known, Unavailable):
@@ -197,26 +209,19 @@ def _judge(route: Route, inbound: Inbound, known: SessionState, now: Instant, ta
             case _:
                 assert_never(decision.verdict)
 
+    head = outbound_head(inbound, route, ready.lines)
+    # By position: each request comes by here, and a keyword costs.
     if found is None:
-        head = outbound_head(inbound, route, ready.lines)
-        return Forward(route, ready.permit, head, signed_in=False, troubled=troubled, rule=ready.name)
+        return Forward(route, ready.permit, head, False, "", ready.name, troubled)  # noqa: FBT003
     if inbound.websocket and not _same_origin(inbound, route):
         return about(forbidden_origin(ready.permit), route, known)
-    head = outbound_head(inbound, route, ready.lines)
-    forward = Forward(
-        route,
-        ready.permit,
-        head,
-        signed_in=True,
-        pseudonym=found.session.pseudonym,
-        troubled=troubled,
-        rule=ready.name,
-    )
+    session = found.session
+    forward = Forward(route, ready.permit, head, True, session.pseudonym, ready.name, troubled)  # noqa: FBT003
     if ready.permit.limit is None:
         return forward
     # The verdict may be kept; the reservation is each request's own.
     return NeedReservation(
-        limit_use(ready.permit.rule, ready.permit.limit, found.session.identity, now),
+        limit_use(ready.permit.rule, ready.permit.limit, session.identity, now),
         forward,
         refusal(route, inbound, known, over(ready.permit)),
         store_unavailable(route, inbound, known),

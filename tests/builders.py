@@ -95,6 +95,11 @@ class FixedPolicy:
         self.disclosed: tuple[str, ...] = ()
         self.rule = rule
 
+    def always(self, method: str, path: str) -> FixedRule | None:
+        """Return the one rule."""
+        del method, path
+        return self.rule
+
     def fitting(self, inbound: Inbound, now: Instant) -> FixedRule | None:
         """Return the one rule."""
         return self.rule

@@ -261,7 +261,7 @@ def test_what_cannot_be_said_is_told_once() -> None:
 
     assert isinstance(first, Forward)
     assert isinstance(second, Forward)
-    assert (first.troubled, second.troubled) == ((1, 1), (0, 0))
+    assert (first.troubled, second.troubled) == ((1, 1), None)
     assert first.head == second.head
 
 

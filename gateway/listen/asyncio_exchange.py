@@ -78,13 +78,17 @@ class Client(Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes, if there is still somebody."""
 
+    def write_whole(self, answer: bytes) -> None:
+        """Send a whole answer, with those of others when the loop's turn ends."""
+
     def pause_upload(self) -> None:
         """Read no more of the body for now."""
 
     def resume_upload(self) -> None:
         """Read on."""
 
-    def exchange_over(self, *, keep_alive: bool) -> None:
+    # By position, as each request comes by here and a keyword costs.
+    def exchange_over(self, keep_alive: bool) -> None:  # noqa: FBT001
         """The answer is sent; serve the next request, or close."""
 
     def hang_up(self) -> None:
@@ -121,102 +125,154 @@ class Client(Protocol):
 class Exchange:
     """One request being served."""
 
-    # Defaults on the class: a request writes only what it needs.
-    state: SessionState = _NO_TICKET
-    ticket: Ticket | None = None
-    upstream: Exchanger | None = None
-    over = False
-    tunnel = False
-    half_closed = False
-    """The client has said its last, but listens still."""
-    _upstream_ended = False
-    _chunks: ChunkReader | None = None
-    _body_left = 0
-    upload_done = True
-    _discarding = False
-    _waiting = False
-    _held: list[bytes] | None = None
-    _app: Route | None = None
-    _permit: Permit | None = None
-    _entry: ReservedEntry | None = None
-    """The entry of a limit that this request has taken, until the answer's head says what becomes of it."""
-    _late: list[Callable[[], None]] | None = None
-    """What came of the answer while its entry was being settled."""
-    _sent = False
-    _rewrite: PathRewrite | None = None
-    _signed_in = False
-    _own_body = False
-    _head = b""
-    _repeatable = False
-    _retried = False
-    _portal_asked = False
-    _token = ""
-    _answer_begun = False
-    _answer_chunked = False
-    _answer_bodyless = False
-    _keep_alive = False
-    _registered = False
-    _watch: Watch | None = None
-    _task: asyncio.Task[None] | None = None
-    _verdict = "error"
-    _rule = ""
-    _reason = ""
-    _pseudonym = ""
-    _candidate = ""
-    _app_name = ""
-    _status = 0
-    _upstream_began = 0.0
-    _answered = 0.0
-    _bytes_in = 0
-    _bytes_out = 0
+    # Slots, and each written at the beginning: a default on the class would spare the writing, and cost more, as the
+    # interpreter then looks an attribute up twice, in the instance and in the class, each time it is read or written.
+    __slots__ = (
+        "_answer_begun",
+        "_answer_bodyless",
+        "_answer_chunked",
+        "_answered",
+        "_app",
+        "_arrival",
+        "_began",
+        "_body_left",
+        "_bytes_in",
+        "_chunks",
+        "_client",
+        "_discarding",
+        "_entry",
+        "_gate",
+        "_head",
+        "_held",
+        "_keep_alive",
+        "_late",
+        "_line",
+        "_own_body",
+        "_permit",
+        "_portal_asked",
+        "_registered",
+        "_repeatable",
+        "_retried",
+        "_rewrite",
+        "_sent",
+        "_signed_in",
+        "_table",
+        "_task",
+        "_token",
+        "_upstream_began",
+        "_upstream_ended",
+        "_waiting",
+        "_watch",
+        "half_closed",
+        "inbound",
+        "over",
+        "state",
+        "ticket",
+        "tunnel",
+        "upload_done",
+        "upstream",
+    )
 
     def __init__(self, client: Client, gate: Gate, arrival: Arrival, table: RouteTable) -> None:
+        inbound = arrival.inbound
+        now = gate.clock()
         self._client = client
         self._gate = gate
         self._arrival = arrival
-        self.inbound = arrival.inbound
+        self.inbound = inbound
         self._table = table
-        self._wall_time = gate.clock()
+        self.state: SessionState = _NO_TICKET
+        self.ticket: Ticket | None = None
+        self.upstream: Exchanger | None = None
+        self.over = False
+        self.tunnel = False
+        self.half_closed = False
+        """The client has said its last, but listens still."""
+        self.upload_done = True
+        self._upstream_ended = False
+        self._chunks: ChunkReader | None = None
+        self._body_left = 0
+        self._bytes_in = 0
+        self._discarding = False
+        self._waiting = False
+        self._held: list[bytes] | None = None
+        self._app: Route | None = None
+        self._permit: Permit | None = None
+        self._entry: ReservedEntry | None = None
+        """The entry of a limit that this request has taken, until the answer's head says what becomes of it."""
+        self._late: list[Callable[[], None]] | None = None
+        """What came of the answer while its entry was being settled."""
+        self._sent = False
+        self._rewrite: PathRewrite | None = None
+        self._signed_in = False
+        self._own_body = False
+        self._head = b""
+        self._repeatable = False
+        self._retried = False
+        self._portal_asked = False
+        self._token = ""
+        self._answer_begun = False
+        self._answer_chunked = False
+        self._answer_bodyless = False
+        self._keep_alive = False
+        self._registered = False
+        self._watch: Watch | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._answered = 0.0
         self._began = self._upstream_began = gate.stopwatch()
-        framing = arrival.inbound.framing
+        self._line = AccessLine(
+            now, inbound.request_id, inbound.client, inbound.method, inbound.host, inbound.target.path, 0, "", "error"
+        )
+        """What is said of this request when it is over, filled in as it becomes known."""
+        framing = inbound.framing
         if framing is not Framing.EMPTY:
             self.upload_done = False
             if framing is Framing.CHUNKED:
                 self._chunks = ChunkReader(gate.limits.headers)
             else:
-                self._body_left = arrival.inbound.length
+                self._body_left = inbound.length
 
     # --- the decision -------------------------------------------------------------------------
 
     def decide(self) -> None:
         """Ask the pipeline, and do what it says."""
         gate = self._gate
-        inbound = gate.original(self.inbound, self._table)
-        if isinstance(inbound, Answer):
-            self._act(inbound)
-            return
-        self.inbound = inbound
-        ticket = self._table.ticket_of(inbound)
-        if ticket is not None:
+        table = self._table
+        line = self._line
+        inbound = self.inbound
+        if inbound.target.path.startswith(table.portal_prefix):
+            # Another proxy may ask here about a request that it has.
+            original = gate.original(inbound, table)
+            if isinstance(original, Answer):
+                self._act(original)
+                return
+            if original is not inbound:
+                self.inbound = inbound = original
+                line.client, line.method, line.host = inbound.client, inbound.method, inbound.host
+                line.path = inbound.target.path
+        state = self.state
+        if inbound.cookie and (ticket := table.ticket_of(inbound)) is not None:
             self.ticket = ticket
-            self.state = gate.sessions.peek(ticket, self._wall_time)
-        self._act(gate.step(inbound, self.state, self._wall_time, self._table))
-
-    def _act(self, step: Step) -> None:
+            state = self.state = gate.sessions.peek(ticket, line.time)
+        step = (gate.step_asked if inbound.forwarded else gate.step)(inbound, state, line.time, table)
         # The usual case first, and without a match's isinstance calls.
         if type(step) is Forward:
             self._forward(step)
-            return
+        else:
+            self._act(step)
+
+    def _act(self, step: Step) -> None:
+        line = self._line
         match step:
             case Forward():
                 self._forward(step)
             case AskPortal():
-                self._candidate = step.candidate
+                line.candidate = step.candidate
                 self._ask_portal(step.visit)
             case Answer():
-                self._candidate = step.candidate
-                self._verdict, self._rule, self._reason = step.verdict, step.rule, step.reason
-                self._app_name, self._pseudonym = step.app, step.pseudonym
+                line.candidate = step.candidate
+                line.verdict, line.rule, line.reason = step.verdict, step.rule, step.reason
+                line.app, line.session = step.app, step.pseudonym
                 self.answer(step)
             case NeedSession():
                 self._wait_for_upstream()
@@ -234,8 +290,8 @@ class Exchange:
             client = self.inbound.client
             if (wait := gate.forged.wait(client, gate.clock())) is not None:
                 # Not "signed out": whoever really has a session here comes back to it in a moment.
-                self._reason = "forged_tickets"
-                gate.observer.limited(self._reason)
+                self._line.reason = "forged_tickets"
+                gate.observer.limited(self._line.reason)
                 self.answer(problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", retry_after=wait))
                 return
             self.state = await gate.sessions.load(ticket, gate.clock())
@@ -243,7 +299,9 @@ class Exchange:
                 gate.forged.take(client, gate.clock())
             if self.over:
                 return
-            step = gate.step(self.inbound, self.state, gate.clock(), self._table)
+            inbound = self.inbound
+            next_step = gate.step_asked if inbound.forwarded else gate.step
+            step = next_step(inbound, self.state, gate.clock(), self._table)
             if isinstance(step, NeedSession):
                 self.broken("the session was asked for twice")
                 return
@@ -317,51 +375,57 @@ class Exchange:
             self._cut_short("internal_error")
             return
         self._drop_upstream()
-        self._reason = "internal_error"
+        self._line.reason = "internal_error"
         self.answer(problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"))
 
     # --- the request goes out -----------------------------------------------------------------
 
     def _forward(self, step: Forward) -> None:
         inbound = self.inbound
-        self._app = step.route
-        if step.troubled != (0, 0):
-            self._gate.value_troubled(step.route, *step.troubled)
-        self._app_name = step.route.app.name
-        self._permit = step.permit
+        gate = self._gate
+        route = self._app = step.route
+        if step.troubled is not None:
+            gate.value_troubled(route, *step.troubled)
+        permit = self._permit = step.permit
         self._signed_in = step.signed_in
-        self._verdict = "permit"
-        self._rule = step.rule or str(step.permit.rule)
-        self._pseudonym = step.pseudonym
-        self._candidate = step.candidate
+        line = self._line
+        line.app = route.app.name
+        line.verdict = "permit"
+        line.rule = step.rule or str(permit.rule)
+        line.session = step.pseudonym
+        if step.candidate:
+            line.candidate = step.candidate
+        method = inbound.method
         framing = inbound.framing
         if framing is Framing.EMPTY:
-            method = inbound.method
             self._repeatable = method in _REPEATABLE
             if inbound.websocket:
-                self._head = step.head + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+                head = step.head + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
             elif method == "GET" or method in _USUALLY_BODYLESS:
-                self._head = step.head + b"\r\n"
+                head = step.head + b"\r\n"
             else:
-                self._head = step.head + b"Content-Length: 0\r\n\r\n"
+                head = step.head + b"Content-Length: 0\r\n\r\n"
         elif framing is Framing.CHUNKED:
-            self._head = step.head + b"Transfer-Encoding: chunked\r\n\r\n"
+            head = step.head + b"Transfer-Encoding: chunked\r\n\r\n"
         else:
-            self._head = step.head + b"Content-Length: %d\r\n\r\n" % inbound.length
+            head = step.head + b"Content-Length: %d\r\n\r\n" % inbound.length
         self._own_body = True
-        upstreams = self._gate.upstreams(step.route)
+        upstreams = gate.upstreams[route.app.name]
         if upstreams.rewrite is not None:
             self._rewrite = upstreams.rewrite
-            self._head = self._rewrite.outbound(self._head)
-        connection = upstreams.take(self, repeatable=self._repeatable, fresh=False)
-        if connection is None or self._waiting:
+            head = self._rewrite.outbound(head)
+        self._head = head
+        connection = upstreams.take(self, self._repeatable)
+        if connection is None or self._waiting or not self.upload_done:
             self._hand_to(connection)
         else:
-            self._send(connection)
+            self.upstream = connection
+            self._sent = True
+            connection.send(self, head, self._arrival.inbound.method == "HEAD", False)  # noqa: FBT003  # as below
 
     def _ask_portal(self, visit: Visit) -> None:
-        self._app_name = visit.route.app.name
-        self._pseudonym = pseudonym_of(visit.route, visit.session)
+        self._line.app = visit.route.app.name
+        self._line.session = pseudonym_of(visit.route, visit.session)
         self._app = None
         self._portal_asked = True
         self._classify(visit)
@@ -381,7 +445,7 @@ class Exchange:
             self._head = head + b"Transfer-Encoding: chunked\r\n\r\n"
         else:
             self._head = head + b"Content-Length: %d\r\n\r\n" % inbound.length
-        self._hand_to(gate.portal.take(self, repeatable=False, fresh=False))
+        self._hand_to(gate.portal.take(self, False))  # noqa: FBT003  # as in `_send`
 
     def _hand_to(self, connection: Exchanger | None) -> None:
         """Send on a connection there is; or wait for one."""
@@ -395,18 +459,19 @@ class Exchange:
 
     def _classify(self, visit: Visit) -> None:
         """Say in the access line what the visit is about."""
+        line = self._line
         match visit.purpose:
             case OwnPage():
-                self._verdict = "portal"
+                line.verdict = "portal"
             case SignInPage(challenge) | FormNotSentPage(challenge):
-                self._verdict = "challenge"
-                self._rule, self._reason = str(challenge.rule), challenge.reason.value
+                line.verdict = "challenge"
+                line.rule, line.reason = str(challenge.rule), challenge.reason.value
             case RefusalPage(deny):
-                self._verdict = "deny"
-                self._rule = "" if deny.rule is None else str(deny.rule)
-                self._reason = deny.words
+                line.verdict = "deny"
+                line.rule = "" if deny.rule is None else str(deny.rule)
+                line.reason = deny.words
             case TroublePage(trouble=trouble):
-                self._verdict, self._reason = "error", trouble.value
+                line.verdict, line.reason = "error", trouble.value
             case _:
                 assert_never(visit.purpose)
 
@@ -424,7 +489,8 @@ class Exchange:
             self._upstream_began = self._gate.stopwatch()
         uploading = not self.upload_done and self._own_body
         is_head = self._arrival.inbound.method == "HEAD" and self._own_body
-        connection.send(self, self._head, is_head=is_head, uploading=uploading)
+        # By position: each request comes by here or by the line like it above, and a keyword costs.
+        connection.send(self, self._head, is_head, uploading)
         if uploading and self._arrival.expects_continue and not self._held:
             self._client.write(_CONTINUE)
 
@@ -511,11 +577,10 @@ class Exchange:
 
     def _bad_upload(self, status: HTTPStatus, code: str) -> None:
         self._drop_upstream()
-        self._reason = code
         if self._answer_begun:
             self._cut_short(code)
             return
-        self._verdict = "error"
+        self._line.verdict, self._line.reason = "error", code
         self.answer(problem(status, code), close=True)
 
     def _discard_upload(self) -> None:
@@ -554,13 +619,13 @@ class Exchange:
             lines.append(b"Content-Length: %d\r\n" % len(answer.body))
         lines.append(self._connection_line(keep_alive=keep_alive))
         lines.append(b"\r\n")
-        self._status = answer.status
+        self._line.status = answer.status
         self._answer_begun = True
         # The method on this connection: a proxy asks about a HEAD with a GET, and waits for a body.
         if self._arrival.inbound.method != "HEAD":
             lines.append(answer.body)
-            self._bytes_out = len(answer.body)
-        self._client.write(b"".join(lines))
+            self._line.bytes_out = len(answer.body)
+        self._client.write_whole(b"".join(lines))
         self._finish()
 
     def _hsts_line(self) -> bytes:
@@ -594,25 +659,34 @@ class Exchange:
             return
         client = self._client
         inbound = self.inbound
-        status = self._status = head.status
+        arrival = self._arrival
+        line = self._line
+        status = line.status = head.status
         app = self._app
+        self._answer_begun = True
         # An early answer ends the connection: the application has heard enough, and the rest may never come.
         # So does a refused upgrade: it leaves no doubt about what the next byte is, as there is none.
-        keep_alive = self._keep_alive = self._can_stay() and not inbound.websocket
-        self._answer_begun = True
-        bodyless = self._arrival.inbound.method == "HEAD" or status in (204, 304)
+        keep_alive = self._keep_alive = (
+            arrival.keep_alive
+            and not client.draining
+            and not self.half_closed
+            and not inbound.websocket
+            and (self.upload_done or self._can_stay())
+        )
+        bodyless = arrival.inbound.method == "HEAD" or status in (204, 304)
         # What differs for the same bytes of an answer's head: whose application, whether a session was used, and
         # how the browser speaks to us. The head's own memory ends with the upstream, and so with these settings.
-        ready = head.ready if app is not None and keep_alive and self._arrival.minor and not bodyless else None
+        ready = head.ready if app is not None and keep_alive and arrival.minor and not bodyless else None
         key = (app, self._signed_in, inbound.scheme)
         if app is not None:
             self._answered = self._gate.stopwatch()
         if ready is not None and (usual := ready.get(key)) is not None:
-            self._bytes_out = len(body)
+            line.bytes_out = len(body)
             known, dated = usual
-            client.write(known + body if dated else b"%b%b\r\n%b" % (known, client.date_line(), body))
+            client.write_whole(known + body if dated else b"%b%b\r\n%b" % (known, client.date_line(), body))
             self.upstream = None
-            self._finish()
+            self._done()
+            client.exchange_over(True)  # noqa: FBT003  # as there
             return
         if app is None:
             lines = self._gate.portal_answer(head.headers)
@@ -639,7 +713,7 @@ class Exchange:
         else:
             keep_alive = self._keep_alive = False
         if body:
-            self._bytes_out = len(body)
+            line.bytes_out = len(body)
             if self._answer_chunked:
                 body = b"%x\r\n%b\r\n" % (len(body), body)
         if not keep_alive or not self._arrival.minor:
@@ -650,11 +724,14 @@ class Exchange:
             answer += b"\r\n"
         if ready is not None:
             ready[key] = answer, dated
-        client.write(answer + body if dated else b"%b%b\r\n%b" % (answer, client.date_line(), body))
+        answer = answer + body if dated else b"%b%b\r\n%b" % (answer, client.date_line(), body)
         if complete:
+            client.write_whole(answer)
             self.upstream = None
             self._finish()
-        elif self._signed_in and self.ticket is not None:
+            return
+        client.write(answer)
+        if self._signed_in and self.ticket is not None:
             self._outlive(self.ticket)
 
     def answer_goes_on(self, body: bytes) -> None:
@@ -664,7 +741,7 @@ class Exchange:
             return
         if self._answer_bodyless or not body:
             return
-        self._bytes_out += len(body)
+        self._line.bytes_out += len(body)
         self._client.write(b"%x\r\n%b\r\n" % (len(body), body) if self._answer_chunked else body)
 
     def answer_ends(self, trailers: Headers) -> None:
@@ -711,7 +788,7 @@ class Exchange:
             return
         self.tunnel = True
         self._answer_begun = True
-        self._status = 101
+        self._line.status = 101
         self._answered = self._gate.stopwatch()
         if not self._client.tunnelling():
             self._cut_short("tunnel_too_early")
@@ -723,13 +800,13 @@ class Exchange:
             + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
             + rest
         )
-        self._bytes_out = len(rest)
+        self._line.bytes_out = len(rest)
         if self.ticket is not None and self._signed_in:
             self._outlive(self.ticket)
 
     def tunnel_data(self, data: bytes) -> None:
         """Pass the application's bytes to the client."""
-        self._bytes_out += len(data)
+        self._line.bytes_out += len(data)
         self._client.tunnel_data(data)
 
     def tunnel_ends(self) -> None:
@@ -775,16 +852,14 @@ class Exchange:
             return
         if unheard and self._repeatable and not self._retried and self._app is not None:
             self._retried = True
-            connection = self._gate.upstreams(self._app).take(self, repeatable=False, fresh=True)
-            if connection is not None:
-                self._send(connection)
+            self._gate.upstreams[self._app.app.name].take_fresh(self)
             return
         self._upstream_trouble(_TROUBLES[error.code], error.status)
 
     def _upstream_trouble(self, trouble: Trouble, status: HTTPStatus) -> None:
         inbound = self.inbound
         route = self._app
-        self._verdict, self._reason = "error", trouble.value
+        self._line.verdict, self._line.reason = "error", trouble.value
         self._waiting = False
         if self._entry is not None:
             # Before our own page's answer could be taken for the application's.
@@ -825,7 +900,7 @@ class Exchange:
         if self._answer_begun or self.upload_done:
             self._cut_short("stream_idle")
             return
-        self._verdict, self._reason = "error", "stream_idle"
+        self._line.verdict, self._line.reason = "error", "stream_idle"
         self.answer(problem(HTTPStatus.REQUEST_TIMEOUT, "stream_idle"), close=True)
 
     def client_gone(self) -> None:
@@ -834,16 +909,16 @@ class Exchange:
             return
         self._drop_upstream()
         if not self._answer_begun:
-            self._status = CLIENT_GONE
+            self._line.status = CLIENT_GONE
         if not self.tunnel:
-            self._reason = self._reason or "client_gone"
+            self._line.reason = self._line.reason or "client_gone"
         self._done()
 
     def _cut_short(self, code: str) -> None:
         """End a begun answer in a way that no client can take for its end."""
         self._drop_upstream()
         if not self.over:
-            self._reason = code
+            self._line.reason = code
             self._done()
         self._client.hang_up()
 
@@ -867,7 +942,7 @@ class Exchange:
 
     def _finish(self) -> None:
         self._done()
-        self._client.exchange_over(keep_alive=self._keep_alive)
+        self._client.exchange_over(self._keep_alive)
 
     def _done(self) -> None:
         """Write the one access line."""
@@ -882,28 +957,13 @@ class Exchange:
             self._watch.cancel()
             self._watch = None
         gate = self._gate
-        inbound = self.inbound
-        gate.observer.finished(
-            AccessLine(
-                self._wall_time,
-                inbound.request_id,
-                inbound.client,
-                inbound.method,
-                inbound.host,
-                inbound.target.path,
-                self._status,
-                self._app_name,
-                self._verdict,
-                self._rule,
-                self._reason,
-                self._pseudonym,
-                gate.stopwatch() - self._began,
-                self._answered - self._upstream_began if self._answered else 0.0,
-                self._bytes_in,
-                self._bytes_out,
-                self._candidate,
-            )
-        )
+        line = self._line
+        line.seconds = gate.stopwatch() - self._began
+        if self._answered:
+            line.upstream_seconds = self._answered - self._upstream_began
+        if self._bytes_in:
+            line.bytes_in = self._bytes_in
+        gate.observer.finished(line)
 
 
 def date_line(now: float) -> bytes:

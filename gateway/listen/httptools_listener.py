@@ -26,6 +26,7 @@ import httptools
 import structlog
 
 from gateway.listen.asyncio_exchange import Exchange, date_line, status_line
+from gateway.listen.asyncio_outbox import SMALL, Outbox
 from gateway.listen.deadlines import Deadlines
 from gateway.listen.gate import Gate
 from gateway.listen.inbound import ALLOW, METHODS, Arrival, HeadReader, Refused, ServerWide
@@ -89,6 +90,7 @@ class ClientConnection(asyncio.Protocol):
         "_heads",
         "_lingered",
         "_listener",
+        "_outbox",
         "_parser",
         "_peer",
         "_pumping",
@@ -99,11 +101,13 @@ class ClientConnection(asyncio.Protocol):
         "_transport",
         "congested",
         "deadline",
+        "draining",
         "slot",
     )
 
     def __init__(self, listener: Listener, scheme: str) -> None:
         self._listener = listener
+        self._outbox = listener.outbox
         self._deadlines = listener.deadlines
         self._gate = listener.gate
         self._scheme = scheme
@@ -126,6 +130,8 @@ class ClientConnection(asyncio.Protocol):
         self._stay = False
         self._lingered = 0
         self.congested = False
+        self.draining = listener.draining
+        """Whether the connection is to be closed as its request ends."""
         self.deadline = 0.0
         self.slot = 0
 
@@ -150,6 +156,11 @@ class ClientConnection(asyncio.Protocol):
         if at == _HEAD:
             if self._buffer:
                 data = self._buffer + data
+            elif self._section and data.endswith(self._section) and not self._pumping:
+                # Most likely one whole head, of which all but the request line is known. If more stands before the
+                # section than a line that has been read before, `_accept_again` says so.
+                if self._accept_again(data[: -len(self._section)]):
+                    return
             elif data[-4:] == b"\r\n\r\n" and data.find(b"\r\n\r\n") == len(data) - 4 and not self._pumping:
                 # One whole head and nothing else, which is what nearly every read brings.
                 line_end = data.find(b"\r\n")
@@ -307,42 +318,53 @@ class ClientConnection(asyncio.Protocol):
         self._accept(head, head[:line_end])
         return True
 
+    def _accept_again(self, request_line: bytes) -> bool:
+        """Serve a head whose section is the last one's; False where it must be read as if nothing were known."""
+        listener = self._listener
+        heads = listener.heads
+        before = self._before
+        if before is None or heads is not self._heads:
+            return False
+        table = listener.gate.table()
+        # llhttp would say the same of the fields. It would say something of the request line, too, but nothing
+        # that `HeadReader.read` has not said.
+        arrival = heads.again(request_line, before, listener.request_id(), table.paths_of)
+        if arrival is None:
+            return False
+        gate = self._gate = listener.gate
+        self._at = _BUSY
+        self.deadline = 0.0
+        self._serve(Exchange(self, gate, arrival, table))
+        return True
+
     def _accept(self, head: bytes, request_line: bytes) -> None:
         listener = self._listener
         gate = self._gate = listener.gate
         table = gate.table()
         heads = listener.heads
         section = head[len(request_line) :]
+        self._headers = []
+        try:
+            self._parser.feed_data(head)
+        except httptools.HttpParserUpgrade:
+            # The parser believes that what follows is no HTTP. That is for `inbound` to say.
+            self._parser = httptools.HttpRequestParser(self)
+        except httptools.HttpParserError:
+            self._refuse(_fault(request_line))
+            return
+        if b" \r\n" in head or b"\t\r\n" in head:
+            # llhttp leaves white space behind a value on it (RFC 9110 section 5.5 does not).
+            self._headers = [(name, value.rstrip(b" \t")) for name, value in self._headers]
         before = self._before
-        arrival: Arrival | ServerWide | Refused | None = None
-        kept = None
-        if before is not None and section == self._section and heads is self._heads:
-            # llhttp would say the same of the fields. It would say something of the request line, too, but
-            # nothing that `HeadReader.read` does not.
-            headers, kept = before.inbound.headers, before.inbound.kept
-            arrival = heads.again(request_line, before, listener.request_id(), table.paths_of)
-        else:
-            self._headers = []
-            try:
-                self._parser.feed_data(head)
-            except httptools.HttpParserUpgrade:
-                # The parser believes that what follows is no HTTP. That is for `inbound` to say.
-                self._parser = httptools.HttpRequestParser(self)
-            except httptools.HttpParserError:
-                self._refuse(_fault(request_line))
-                return
-            if b" \r\n" in head or b"\t\r\n" in head:
-                # llhttp leaves white space behind a value on it (RFC 9110 section 5.5 does not).
-                self._headers = [(name, value.rstrip(b" \t")) for name, value in self._headers]
-            headers = tuple(self._headers)
-        if arrival is None:
-            arrival = heads.read(
-                request_line, headers, self._peer, self._scheme, listener.request_id(), table.paths_of, kept
-            )
+        # Another request line behind which the same fields come: what was made of them before is good for it, too.
+        kept = before.inbound.kept if before is not None and section == self._section and heads is self._heads else None
+        arrival = heads.read(
+            request_line, tuple(self._headers), self._peer, self._scheme, listener.request_id(), table.paths_of, kept
+        )
         if isinstance(arrival, Arrival):
             self._at = _BUSY
             self.deadline = 0.0
-            exchange = self._exchange = Exchange(self, gate, arrival, table)
+            exchange = Exchange(self, gate, arrival, table)
             if arrival.inbound.kept is not None and arrival.keep_alive and len(section) <= _LONGEST_KNOWN:
                 self._section, self._before, self._heads = section, arrival, heads
             elif not exchange.upload_done:
@@ -351,11 +373,7 @@ class ClientConnection(asyncio.Protocol):
                 listener.deadlines.arm(self, gate.limits.stream_idle)
             elif not arrival.keep_alive:
                 self._parser = httptools.HttpRequestParser(self)
-            try:
-                exchange.decide()
-            except Exception:
-                log.exception(Event.BYTE_PATH_FAILED, request_id=arrival.inbound.request_id)
-                exchange.broken("")
+            self._serve(exchange)
             if self._buffer and self._exchange is exchange and not exchange.upload_done and self._at == _BUSY:
                 data = self._buffer
                 self._buffer = b""
@@ -366,6 +384,14 @@ class ClientConnection(asyncio.Protocol):
             if arrival.code in ("header_count", "body"):
                 gate.observer.limited(arrival.code)
             self._refuse(arrival)
+
+    def _serve(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        try:
+            exchange.decide()
+        except Exception:
+            log.exception(Event.BYTE_PATH_FAILED, request_id=exchange.inbound.request_id)
+            exchange.broken("")
 
     def _answer_server_wide(self) -> None:
         """Answer OPTIONS about ourselves: what methods we carry, and nothing of what is behind us."""
@@ -410,10 +436,19 @@ class ClientConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes, if there is still somebody."""
+        if self._outbox.waiting:
+            self._outbox.send()
         transport = self._transport
         # Without the look at `is_closing`, uvloop raises, and inside whoever's callback this is.
         if transport is not None and not transport.is_closing():
             transport.write(data)
+
+    def write_whole(self, answer: bytes) -> None:
+        """Send a whole answer, with those of others when the loop's turn ends."""
+        if len(answer) > SMALL:
+            self.write(answer)
+        elif self._transport is not None:
+            self._outbox.put(self._transport, answer)
 
     def date_line(self) -> bytes:
         """Return a `Date` line with the present second."""
@@ -424,12 +459,7 @@ class ClientConnection(asyncio.Protocol):
         """The worker's open streams."""
         return self._listener.streams
 
-    @property
-    def draining(self) -> bool:
-        """Whether connections are to be closed as their requests end."""
-        return self._listener.draining
-
-    def exchange_over(self, *, keep_alive: bool) -> None:
+    def exchange_over(self, keep_alive: bool) -> None:  # noqa: FBT001  # by position: a keyword costs
         """The answer is sent; serve the next request, or close."""
         exchange = self._exchange
         if self._at == _CLOSED or exchange is None:
@@ -459,7 +489,7 @@ class ClientConnection(asyncio.Protocol):
             # Somebody who was told to stay may have the next request on its way, draining or not.
             # As in `_arm`, for each request comes by here.
             deadlines = self._deadlines
-            self.deadline = deadlines.now + (LAST_REQUEST if self._listener.draining else self._gate.limits.idle)
+            self.deadline = deadlines.now + (LAST_REQUEST if self.draining else self._gate.limits.idle)
             if not self.slot:
                 deadlines.enter(self)
 
@@ -481,6 +511,7 @@ class ClientConnection(asyncio.Protocol):
 
     def tunnel_half_over(self) -> None:
         """Send what is left and say that nothing more follows."""
+        self._outbox.send()
         transport = self._transport
         if transport is not None and not transport.is_closing() and transport.can_write_eof():
             transport.write_eof()
@@ -538,6 +569,7 @@ class ClientConnection(asyncio.Protocol):
         self._at = _LINGER
         self._buffer = b""
         self._exchange = None
+        self._outbox.send()
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -551,6 +583,7 @@ class ClientConnection(asyncio.Protocol):
         """Send what is left, then close."""
         self._at = _CLOSED
         self._exchange = None
+        self._outbox.send()
         if self._transport is not None:
             self._transport.close()
             # A client that does not read its answer must not keep us.
@@ -560,11 +593,13 @@ class ClientConnection(asyncio.Protocol):
         """Close at once: what was promised and cannot be kept must not look complete."""
         self._at = _CLOSED
         self._exchange = None
+        self._outbox.send()
         if self._transport is not None:
             self._transport.abort()
 
-    def close_idle(self) -> None:
-        """Close if no request is being served."""
+    def drain(self) -> None:
+        """Close once no request is being served any more."""
+        self.draining = True
         if self._at == _HEAD and not self._buffer:
             self._close()
 
@@ -603,6 +638,7 @@ class Listener:
         self.streams = OpenStreams()
         self.draining = False
         self.heads = HeadReader(gate.limits, gate.trust)
+        self.outbox = Outbox()
         self._connections: set[ClientConnection] = set()
         self._addresses: dict[str, int] = {}
         self._servers: list[asyncio.Server] = []
@@ -643,13 +679,15 @@ class Listener:
         """Stop keeping connections: close those that wait, and the others as their requests end."""
         self.draining = True
         for connection in tuple(self._connections):
-            connection.close_idle()
+            connection.drain()
 
     async def drain(self, timeout: float) -> int:  # noqa: ASYNC109  # what is left then is closed, not cancelled
         """Accept nothing more, let what is going on end, and return how many had to be cut after `timeout` seconds."""
         for server in self._servers:
             server.close()
         self.draining = True
+        for connection in self._connections:
+            connection.draining = True
         left = 0
         try:
             async with asyncio.timeout(timeout):

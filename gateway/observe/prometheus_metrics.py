@@ -156,15 +156,15 @@ class Metrics:
         self._counters: dict[str, tuple[str, str | None, Callable[[], Mapping[str, float]]]] = {}
         self._version = version
         self._lost = lost
-        self._lines: list[AccessLine] = []
+        self.lines: list[AccessLine] = []
+        """Finished requests that are not counted yet; whoever adds one sees that they are folded in time."""
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
 
     def finished(self, line: AccessLine) -> None:
         """Count one finished request, soon."""
-        lines = self._lines
-        lines.append(line)
-        if len(lines) >= FOLD_AT:
+        self.lines.append(line)
+        if len(self.lines) >= FOLD_AT:
             self.fold()
 
     def connections(self, change: int) -> None:
@@ -224,13 +224,15 @@ class Metrics:
 
     def fold(self) -> None:
         """Turn the finished requests kept so far into numbers."""
-        lines, self._lines = self._lines, []
+        lines, self.lines = self.lines, []
         cells = self._cells
+        app, status, verdict, cell = "", -1, "", _Cell()
         for line in lines:
-            key = (line.app, line.status // 100, line.verdict)
-            cell = cells.get(key)
-            if cell is None:
-                cell = self._cell(key)
+            # The next line's cell is most often the last one's, and comparing costs less than looking up.
+            if line.status != status or line.app != app or line.verdict != verdict:
+                app, status, verdict = line.app, line.status, line.verdict
+                key = (app, status // 100, verdict)
+                cell = cells.get(key) or self._cell(key)
             seconds = line.seconds
             cell.requests += 1
             cell.bytes_in += line.bytes_in
@@ -240,7 +242,7 @@ class Metrics:
             if upstream_seconds := line.upstream_seconds:
                 cell.upstream_seconds += upstream_seconds
                 cell.upstream_within[bisect_left(BUCKETS, upstream_seconds)] += 1
-            if line.verdict == "deny":
+            if verdict == "deny":
                 for reason in line.reason.split(","):
                     self._denials.add((line.app, line.rule, reason))
 

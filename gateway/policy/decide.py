@@ -413,6 +413,10 @@ class CompiledPolicy:
         self._remember(inbound.method, inbound.target.path)
         return found
 
+    def always(self, method: str, path: str) -> FittingRule | None:
+        """Return the rule of every request with this method and path, as `fitting` has found it; `None`: ask again."""
+        return self._fitted.get((method, path))
+
     def _remember(self, method: str, path: str) -> None:
         """Keep a rule for which nothing but method and path was looked at, now or at any other time."""
         if len(path) > MEMO_PATH or ";" in path or "%2F" in path:

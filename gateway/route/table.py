@@ -9,6 +9,8 @@ from gateway.config import PathSettings
 from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
 from gateway.listen.target import DEFAULT_PATHS
+from gateway.policy.decide import FittingRule
+from gateway.policy.matching import MEMO_SIZE
 from gateway.policy.policy import Permit
 from gateway.route.route import Route
 from gateway.session.ticket import Ticket, find_ticket
@@ -28,7 +30,7 @@ class Assertions(Protocol):
 class RouteTable:
     """The routes of one reading of the configuration, and the prefix of our own pages."""
 
-    __slots__ = ("_by_host", "_paths", "_portal_root", "assertions", "portal_prefix", "routes")
+    __slots__ = ("_by_host", "_paths", "_portal_root", "assertions", "portal_prefix", "routes", "usual")
 
     def __init__(self, routes: Iterable[Route], portal_prefix: str, assertions: Assertions | None = None) -> None:
         """Index the routes.
@@ -43,6 +45,8 @@ class RouteTable:
         self._portal_root = portal_prefix[:-1]
         self.assertions = assertions
         """Makes the signed token that repeats the headers; `None` where no keys are configured."""
+        self.usual: dict[tuple[str, str, str], tuple[Route, FittingRule]] = {}
+        """The App and the rule of a host, method and path that nothing else can change, as the pipeline found them."""
         hosts: dict[str, list[Route]] = {}
         for route in self.routes:
             hosts.setdefault(route.host, []).append(route)
@@ -74,6 +78,14 @@ class RouteTable:
             if route.prefix == "/" or route.holds(path):
                 return route
         return None
+
+    def remember(self, inbound: Inbound, route: Route, rule: FittingRule) -> None:
+        """Keep what was found for this host, method and path, if it holds for every request that has them."""
+        path = inbound.target.path
+        if route.policy.always(inbound.method, path) is rule:
+            if len(self.usual) >= MEMO_SIZE:
+                self.usual.clear()
+            self.usual[inbound.host, inbound.method, path] = (route, rule)
 
     def home(self, host: str) -> Route | None:
         """Return the App our own pages on this host speak for: the one nearest the root."""

@@ -30,6 +30,7 @@ from gateway.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from gateway.listen.asyncio_outbox import Outbox
 from gateway.listen.deadlines import Deadlines
 from gateway.observe.events import Event
 from gateway.route.route import Route
@@ -183,7 +184,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     # --- what the listener does ---------------------------------------------------------------
 
-    def send(self, receiver: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
+    def send(self, receiver: Receiver, head: bytes, is_head: bool, uploading: bool) -> None:  # noqa: FBT001  # see below
         """Begin a request: a whole head, and whether a body will follow in `send_body`."""
         self._receiver = receiver
         self._at = _HEAD
@@ -192,12 +193,16 @@ class UpstreamConnection(asyncio.Protocol):
         self.heard = False
         home = self._home
         limits = home.limits
-        # As in `_arm`, for each request comes by here.
+        # As in `_arm`, for each request comes by here; nor are there keywords, which cost.
         self.deadline = home.deadlines.now + (limits.stream_idle if uploading else limits.answer)
         if not self.slot:
             home.deadlines.enter(self)
         transport = self._transport
-        if transport is not None and not transport.is_closing():
+        if transport is None:
+            return
+        if not uploading:
+            home.outbox.put(transport, head)
+        elif not transport.is_closing():
             transport.write(head)
 
     def _arm(self, seconds: float) -> None:
@@ -208,6 +213,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def send_body(self, data: bytes) -> None:
         """Send framed bytes of the request's body, or bytes of a tunnel."""
+        if self._home.outbox.waiting:
+            self._home.outbox.send()
         transport = self._transport
         if transport is not None and not transport.is_closing():
             transport.write(data)
@@ -220,6 +227,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def end_tunnel(self) -> None:
         """Tell the application that the client says nothing more in the tunnel."""
+        self._home.outbox.send()
         transport = self._transport
         if transport is not None and not transport.is_closing() and transport.can_write_eof():
             transport.write_eof()
@@ -544,6 +552,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._reading_paused:
             self.resume()
         self._at = _IDLE
+        home = self._home
         if self._head_fields >= 0:
             self._fields = []
             self._head_fields = -1
@@ -551,8 +560,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._left = 0
         if self.busy:
             self.busy = False
-            self._home.done(ok=True)
-        self._home.put_back(self)
+            home.answered()
+        # Closed somewhat late; `take` looks at the age itself.
+        self.deadline = home.deadlines.now + home.idle_time
+        if not home.idle.put(self, home.deadlines.time):
+            self.abandon()
 
     def _fail(self, error: GatewayError) -> None:
         receiver = self._receiver
@@ -604,6 +616,7 @@ class Endpoint:
         "known",
         "limits",
         "open",
+        "outbox",
         "tolerate",
         "turn",
     )
@@ -624,6 +637,7 @@ class Endpoint:
         self.idle: IdleConnections[UpstreamConnection] = IdleConnections(options.idle)
         self.open: set[UpstreamConnection] = set()
         self.breaker = Breaker(options)
+        self.outbox = Outbox()
         self.tolerate = options.tolerate
         self.known: dict[bytes, AnswerHead] = {}
         """Heads of counted answers on connections that stay, by their bytes."""
@@ -643,14 +657,6 @@ class Endpoint:
             self.known.clear()
         self.known[raw] = replace(head, ready={})
 
-    def put_back(self, connection: UpstreamConnection) -> None:
-        """Keep a connection for the next request."""
-        if self.idle.put(connection, self.deadlines.time):
-            # Closed somewhat late; `take` looks at the age itself.
-            connection.deadline = self.deadlines.now + self.idle_time
-        else:
-            connection.abandon()
-
     def lost(self, connection: UpstreamConnection, *, idle: bool) -> None:
         """Forget a connection that is gone."""
         self.open.discard(connection)
@@ -668,12 +674,19 @@ class Endpoint:
         if not self.breaker.spotless:
             self.breaker.asked()
 
+    def answered(self) -> None:
+        """Do as `done` does for a request that was answered well."""
+        owner = self._owner
+        if owner is None or owner.queue or not self.breaker.spotless:
+            self.done(ok=True)
+        else:
+            # What that comes to where nothing has failed and nobody waits: nearly every answer's way.
+            self.active -= 1
+            owner.active -= 1
+
     def done(self, *, ok: bool | None) -> None:
         """Take back what was given, and let the App's next request have it."""
-        if ok and self.breaker.spotless:
-            self.active -= 1
-        else:
-            self.count_out(ok=ok)
+        self.count_out(ok=ok)
         if self._owner is not None:
             self._owner.freed()
 
@@ -714,17 +727,18 @@ class Upstreams:
     """The upstreams of one App, or the portal as one."""
 
     __slots__ = (
-        "_active",
         "_choose",
+        "_most",
         "_only",
-        "_queue",
         "_tasks",
         "_watches",
+        "active",
         "deadlines",
         "endpoints",
         "limits",
         "name",
         "options",
+        "queue",
         "rewrite",
     )
 
@@ -743,47 +757,59 @@ class Upstreams:
         self.rewrite = rewrite
         """What changes paths on their way there and back; `None` where they are the same."""
         self.deadlines = self.endpoints[0].deadlines
+        self._most = options.concurrency
         self._only = self.endpoints[0] if len(self.endpoints) == 1 else None
         self._choose = round_robin if options.balance == "round_robin" else least_requests
-        self._active = 0
-        self._queue: deque[_Waiting] = deque()
+        self.active = 0
+        """Requests that have an upstream."""
+        self.queue: deque[_Waiting] = deque()
+        """Requests that wait for one of these to end."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._watches: list[asyncio.Task[None]] = []
         for endpoint in self.endpoints:
             endpoint.belongs_to(self)
 
-    @property
-    def waiting(self) -> int:
-        """How many requests wait in the queue."""
-        return len(self._queue)
-
-    def take(self, receiver: Receiver, *, repeatable: bool, fresh: bool) -> UpstreamConnection | None:
+    def take(self, receiver: Receiver, repeatable: bool) -> UpstreamConnection | None:  # noqa: FBT001  # see `send`
         """Return a kept connection, or `None`, and tell the receiver later.
 
         `repeatable`: the request may be sent again should the kept connection turn out dead.
-        `fresh`: a kept one has just turned out dead.
         """
-        most = self.options.concurrency
-        if most is not None and self._active >= most:
+        endpoint = self._only
+        if endpoint is None or self._most is not None or not endpoint.breaker.spotless:
+            endpoint = self._admit(receiver, repeatable=repeatable)
+            if endpoint is None:
+                return None
+        else:
+            # What `_admit` comes to where there is no choice and nothing against it: nearly every request's way.
+            self.active += 1
+            endpoint.active += 1
+        now = endpoint.deadlines.time
+        within = self.options.idle if repeatable else FRESH
+        while (connection := endpoint.idle.take(now, within)) is not None:
+            if connection.usable():
+                connection.busy = True
+                return connection
+        self._start(self._connect(endpoint, receiver))
+        return None
+
+    def take_fresh(self, receiver: Receiver) -> None:
+        """Make a connection, as a kept one has just turned out dead, and tell the receiver then."""
+        endpoint = self._admit(receiver, repeatable=False)
+        if endpoint is not None:
+            self._start(self._connect(endpoint, receiver))
+
+    def _admit(self, receiver: Receiver, *, repeatable: bool) -> Endpoint | None:
+        """Count a request in and return who is asked; else have it wait, or tell it why not."""
+        if self._most is not None and self.active >= self._most:
             self._enqueue(receiver, repeatable=repeatable)
             return None
-        endpoint = self._only
-        if endpoint is None or not endpoint.breaker.spotless:
-            endpoint = self._pick(())
+        endpoint = self._pick(())
         if endpoint is None:
             self._tell_later(receiver, UpstreamEjectedError(f"no upstream of `{self.name}` is asked for now"))
             return None
-        self._active += 1
+        self.active += 1
         endpoint.given()
-        if not fresh:
-            now = endpoint.deadlines.time
-            within = self.options.idle if repeatable else FRESH
-            while (connection := endpoint.idle.take(now, within)) is not None:
-                if connection.usable():
-                    connection.busy = True
-                    return connection
-        self._start(self._connect(endpoint, receiver))
-        return None
+        return endpoint
 
     def _pick(self, tried: Sequence[Endpoint]) -> Endpoint | None:
         now = self.deadlines.now
@@ -836,30 +862,30 @@ class Upstreams:
     # --- the queue ----------------------------------------------------------------------------
 
     def _enqueue(self, receiver: Receiver, *, repeatable: bool) -> None:
-        if len(self._queue) >= self.options.queue:
+        if len(self.queue) >= self.options.queue:
             self._tell_later(receiver, UpstreamOverloadedError(f"the queue of `{self.name}` is full"))
             return
         waiting = _Waiting(self, receiver, repeatable=repeatable)
-        self._queue.append(waiting)
+        self.queue.append(waiting)
         self.deadlines.arm(waiting, self.options.queue_time)
 
     def gave_up(self, waiting: _Waiting) -> None:
         """Answer a request that has waited too long."""
-        self._queue.remove(waiting)
+        self.queue.remove(waiting)
         error = UpstreamOverloadedError(f"the queue of `{self.name}` is too slow")
         waiting.receiver.upstream_failed(error, unheard=False)
 
     def freed(self) -> None:
         """One request is over: let the first in the queue that is still wanted take its place."""
-        self._active -= 1
-        queue = self._queue
-        most = self.options.concurrency
-        while queue and (most is None or self._active < most):
+        self.active -= 1
+        queue = self.queue
+        most = self._most
+        while queue and (most is None or self.active < most):
             waiting = queue.popleft()
             waiting.deadline = 0.0
             if waiting.receiver.over:
                 continue
-            connection = self.take(waiting.receiver, repeatable=waiting.repeatable, fresh=False)
+            connection = self.take(waiting.receiver, waiting.repeatable)
             if connection is not None:
                 # Not in the callback of whoever has just left: that one has not finished yet.
                 asyncio.get_running_loop().call_soon(waiting.receiver.upstream_ready, connection)
@@ -937,7 +963,7 @@ async def check(endpoint: Endpoint, settings: HealthSettings, host: str) -> bool
             connection = cast("UpstreamConnection", protocol)
             status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             head = f"GET {settings.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: sekisho\r\nConnection: close\r\n\r\n"
-            connection.send(_Probe(status), head.encode(), is_head=False, uploading=False)
+            connection.send(_Probe(status), head.encode(), False, False)  # noqa: FBT003  # see there
             return 200 <= await status < 400
     except (OSError, TimeoutError):
         return False

@@ -87,7 +87,8 @@ class AnswerHead(msgspec.Struct, frozen=True):
 class Exchanger(Protocol):
     """A connection to an application, as the door uses it."""
 
-    def send(self, receiver: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
+    # By position, as each request comes by here and a keyword costs.
+    def send(self, receiver: Receiver, head: bytes, is_head: bool, uploading: bool) -> None:  # noqa: FBT001
         """Begin a request: a whole head, and whether a body will follow in `send_body`."""
 
     def send_body(self, data: bytes) -> None:
@@ -116,12 +117,14 @@ class Upstreams(Protocol):
     def rewrite(self) -> PathRewrite | None:
         """What changes paths on their way there and back; `None` where they are the same."""
 
-    def take(self, receiver: Receiver, *, repeatable: bool, fresh: bool) -> Exchanger | None:
+    def take(self, receiver: Receiver, repeatable: bool) -> Exchanger | None:  # noqa: FBT001  # as above
         """Return a kept connection at once, or `None`, and tell the receiver later.
 
         `repeatable`: the request may be sent again should the kept connection turn out dead.
-        `fresh`: a kept one has just turned out dead, so make a new one.
         """
+
+    def take_fresh(self, receiver: Receiver) -> None:
+        """Make a connection, as a kept one has just turned out dead, and tell the receiver then."""
 
 
 class Receiver(Protocol):

@@ -351,9 +351,18 @@ class Door:
         self.port = 0
         self.also_stopped: list[Application] = []
         self._clients: list[Peer] = []
+        self.ways: dict[str, Upstreams] = {}
         self.listener: Listener
-        self.upstreams: Upstreams
         self.route: Route
+
+    @property
+    def upstreams(self) -> Upstreams:
+        """The way to the application; a test may put another in its place."""
+        return self.ways["booking"]
+
+    @upstreams.setter
+    def upstreams(self, way: Upstreams) -> None:
+        self.ways["booking"] = way
 
     def forward(self, inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
         """Let everybody pass, signed in where a session is known."""
@@ -382,7 +391,7 @@ class Door:
             return lambda factory: loop.create_connection(factory, "127.0.0.1", port)
 
         ports = self.upstream_ports or [self.application.port]
-        self.upstreams = Upstreams(
+        self.ways["booking"] = Upstreams(
             "booking",
             [Endpoint(f"http://127.0.0.1:{port}", to(port), self.limits, deadlines, self.options) for port in ports],
             self.limits,
@@ -397,7 +406,7 @@ class Door:
             step=self.take_step,
             original=lambda inbound, _table: inbound,
             sessions=self.sessions,
-            upstreams=lambda _route: self.upstreams,
+            upstreams=self.ways,
             portal=self.portal,
             visits=self.visits,
             portal_head=portal_head,

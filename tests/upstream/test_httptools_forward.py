@@ -168,7 +168,7 @@ async def test_no_more_requests_than_the_app_bears(door: Door) -> None:
 
     assert [answer.status for answer in answers] == [200] * 6
     assert slow.most == 2
-    assert door.upstreams.waiting == 0
+    assert not door.upstreams.queue
 
 
 async def test_a_full_queue_is_503(door: Door) -> None:
@@ -181,7 +181,7 @@ async def test_a_full_queue_is_503(door: Door) -> None:
     await door.application.has_heard(1)
     await waiting.send(get())
     async with asyncio.timeout(5):
-        while not door.upstreams.waiting:
+        while not door.upstreams.queue:
             await asyncio.sleep(0)
 
     third = await door.ask(get())
@@ -218,7 +218,7 @@ async def test_who_has_left_the_queue_is_not_served(door: Door) -> None:
     await door.application.has_heard(1)
     await gone.send(get(b"/gone"))
     async with asyncio.timeout(5):
-        while not door.upstreams.waiting:
+        while not door.upstreams.queue:
             await asyncio.sleep(0)
     gone.reset()
     await door.lines(1)

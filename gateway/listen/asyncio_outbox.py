@@ -1,0 +1,48 @@
+"""Heads and answers that leave together, at the end of the event loop's turn.
+
+A loop that is busy hands over many reads in one turn. Were each answered with a write of its own
+at once, each write would wake whoever waits for it, and find it asleep again the next time: that
+costs more than the write. Here what one turn has to say is sent in one go; where a turn has but
+one thing to say, it leaves no later than it would have.
+
+Only what is whole and small waits here. Bodies go by it, since a write tells their sender to
+pause; whoever writes, closes or ends a transport otherwise calls `send` first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+MOST = 32
+"""What waits at most: a turn of a thousand reads must not hold up the answer to its first."""
+
+
+SMALL = 64 * 1024
+"""Bytes of an answer that may wait."""
+
+
+class Outbox:
+    """What waits for the end of the turn."""
+
+    __slots__ = ("waiting",)
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[asyncio.Transport, bytes]] = []
+        """Look here before a call of `send`, where a call costs more than the look."""
+
+    def put(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Send these bytes when the turn ends."""
+        waiting = self.waiting
+        if not waiting:
+            asyncio.get_running_loop().call_soon(self.send)
+        waiting.append((transport, data))
+        if len(waiting) >= MOST:
+            self.send()
+
+    def send(self) -> None:
+        """Send all that waits, now."""
+        waiting, self.waiting = self.waiting, []
+        for transport, data in waiting:
+            # Without the look at `is_closing`, uvloop raises, and the others would wait for ever.
+            if not transport.is_closing():
+                transport.write(data)
