@@ -202,6 +202,7 @@ class _Reader:
     def policies(self) -> dict[Path, Policy]:
         """Read each policy once, and hold it to what its Apps' clients are contracted for."""
         read: dict[Path, Policy] = {}
+        remarked: set[tuple[Path, bool]] = set()
         for number, app in enumerate(self._settings.apps):
             at = f"apps[{number}]"
             for fault in name_faults(app.headers):
@@ -219,8 +220,11 @@ class _Reader:
                     self._check_examples(policy)
                 self._check_contracted(app, read[file], at)
                 self._check_limits(app, read[file], at)
-                for remark in remarks(read[file], ignore_case=app.paths.ignore_case):
+                # Said once of a policy, however many Apps have it.
+                said = (file, app.paths.ignore_case)
+                for remark in () if said in remarked else remarks(read[file], ignore_case=app.paths.ignore_case):
                     self.remarks.add(Where(str(file), max(remark.line, 1)), remark.what, remark.wiser)
+                remarked.add(said)
             self._remark(app, read.get(app.policy.file), at)
         return read
 

@@ -14,7 +14,7 @@ from itertools import product
 from gateway.identity import Birthdate, Scope
 from gateway.policy.conditions import Age, AllOf, AnyOf, Condition, Not, Test, all_needs
 from gateway.policy.decide import rule_scopes
-from gateway.policy.matching import matches
+from gateway.policy.matching import PathIndex, matches
 from gateway.policy.policy import FACT_SCOPES, Allow, Fact, Policy, Rule, Truth
 from gateway.yaml_files import Language, Phrase
 
@@ -64,9 +64,10 @@ class Remark:
 
 def remarks(policy: Policy, *, ignore_case: bool = False) -> tuple[Remark, ...]:
     """Return all remarks about a policy. `ignore_case`: its App states that case does not matter."""
+    order = _Order(policy)
     found = [
-        *_never_reached(policy),
-        *_siblings(policy, ignore_case=ignore_case),
+        *_never_reached(policy, order),
+        *_siblings(policy, order, ignore_case=ignore_case),
         *_never_asked(policy),
         *_public(policy),
         *_too_much(policy),
@@ -105,24 +106,26 @@ def _methods(rule: Rule) -> frozenset[str]:
     return rule.match.method or frozenset({_ANY_METHOD})
 
 
-def _takes(rule: Rule, method: str, path: str) -> bool:
-    """Say whether a rule surely takes a request: it looks at nothing but method and path."""
-    if rule.when is not None or rule.match.query:
-        return False
-    if rule.match.method and method not in rule.match.method:
-        return False
-    return any(matches(pattern, path) for pattern in _patterns(rule))
+class _Order:
+    """Which rule surely takes a request, as it looks at nothing but method and path."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._rules = policy.rules
+        self._index = PathIndex([(rule.match.path, rule.match.method) for rule in policy.rules])
+
+    def taker(self, method: str, path: str, *, before: int | None = None) -> Rule | None:
+        """Return the first rule that takes it, if one does; `before`: of the rules ahead of that number."""
+        for number in self._index.candidates(method, path):
+            rule = self._rules[number]
+            if rule.when is None and not rule.match.query:
+                return rule if before is None or number < before else None
+        return None
 
 
-def _taker(policy: Policy, method: str, path: str) -> Rule | None:
-    return next((rule for rule in policy.rules if _takes(rule, method, path)), None)
-
-
-def _never_reached(policy: Policy) -> Iterator[Remark]:
+def _never_reached(policy: Policy, order: _Order) -> Iterator[Remark]:
     for number, rule in enumerate(policy.rules):
-        earlier = policy.rules[:number]
         requests = [(m, p) for m in _methods(rule) for pattern in _patterns(rule) for p in _samples(pattern)]
-        takers = [next((other for other in earlier if _takes(other, m, p)), None) for m, p in requests]
+        takers = [order.taker(m, p, before=number) for m, p in requests]
         names = [taker.name for taker in takers if taker is not None]
         if requests and len(names) == len(requests):
             some = "`, `".join(dict.fromkeys(names))
@@ -160,15 +163,15 @@ def _spellings(path: str, *, ignore_case: bool) -> Iterator[str]:
         yield swapped
 
 
-def _siblings(policy: Policy, *, ignore_case: bool) -> Iterator[Remark]:
+def _siblings(policy: Policy, order: _Order, *, ignore_case: bool) -> Iterator[Remark]:
     for rule in policy.rules:
         weaker: dict[str, str] = {}
         for pattern, method in product(rule.match.path, _methods(rule)):
             path = next((path for path in _samples(pattern) if not set(path) & set(_SEGMENTS)), None)
-            if path is None or _taker(policy, method, path) is not rule:
+            if path is None or order.taker(method, path) is not rule:
                 continue
             for spelling in _spellings(path, ignore_case=ignore_case):
-                other = _taker(policy, method, spelling)
+                other = order.taker(method, spelling)
                 if other is not None and _strength(other) < _strength(rule):
                     weaker[spelling] = other.name
         if weaker:
