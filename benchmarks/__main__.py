@@ -7,15 +7,16 @@ rest to another, prints tables, and writes JSON where `BENCH_JSON` says and a pl
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import resource
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import cases, plot, small
+from benchmarks import cases, goals, plot, small
 from benchmarks.peer import Peer
 from benchmarks.peers.aiohttp_proxy import AiohttpProxy
 from benchmarks.peers.caddy import Caddy
@@ -28,7 +29,7 @@ from benchmarks.peers.traefik import Traefik
 from benchmarks.programs import LOAD_CORE, BenchmarkError
 from benchmarks.surroundings import Surroundings, surroundings
 
-CASES = ("small", "bodies", "websocket", "idle", "delay", "growth")
+CASES = ("small", "bodies", "websocket", "idle", "delay", "workers", "growth")
 _IDLE_CONNECTIONS = 10_000
 
 
@@ -49,51 +50,74 @@ def everyone() -> list[Peer]:
     ]
 
 
-def quick(options: argparse.Namespace, around: Surroundings) -> Mapping[str, object]:
+def quick(options: argparse.Namespace, around: Surroundings, numbers: dict[str, object]) -> None:
     """Measure the three of every day: us, nginx, and what one would write with aiohttp."""
     names = options.only or ["sekisho", "nginx", "aiohttp"]
     peers = [peer for peer in everyone() if peer.name in names]
     results = small.measure(peers, around, rounds=options.rounds, seconds=options.seconds)
     print(small.table(results))
-    return rates(results)
+    numbers |= rates(results)
 
 
-def whole(options: argparse.Namespace, around: Surroundings) -> dict[str, object]:
-    """Measure every case: the small GET beside every peer, the others beside nginx."""
+def whole(options: argparse.Namespace, around: Surroundings, numbers: dict[str, object]) -> None:
+    """Measure every case: the small GET beside every peer, the others beside nginx.
+
+    What is seen is printed and noted as it comes, and a case that fails does not take the others with it.
+
+    Raises:
+        BenchmarkError: a case has failed; the others are done.
+
+    """
     chosen = options.case or CASES
     peers = [peer for peer in everyone() if not options.only or peer.name in options.only]
     near = [peer for peer in peers if peer.name in ("sekisho", "nginx")]
     timing = {"rounds": options.rounds, "seconds": options.seconds}
-    numbers: dict[str, object] = {}
-    full: Mapping[str, float] = {}
-    if "small" in chosen or "delay" in chosen:
+    full: dict[str, float] = {}
+    rows: list[cases.Row] = []
+    failed: list[str] = []
+
+    def small_case() -> list[cases.Row]:
         results = small.measure(peers if "small" in chosen else near, around, **timing)
         print(small.table(results), flush=True)
-        full = {result.name: result.rate for result in results}
-        numbers |= rates(results)
+        full.update(rates(results))
+        numbers.update(full)
         if target := os.environ.get("BENCH_PLOT"):
-            Path(target).write_text(plot.bars("Requests a second, one core", rates(results)))
-    found: list[list[cases.Row]] = []
-    if "bodies" in chosen:
-        found.append(cases.each("bodies", near, around, lambda up, _: cases.bodies(up, around, **timing)))
-    if "websocket" in chosen:
-        found.append(cases.each("websocket", near, around, lambda up, _: cases.websocket(up, around, **timing)))
-    if "idle" in chosen:
-        found.append(
-            cases.each("idle", near, around, lambda up, _: cases.idle(up, around, connections=_IDLE_CONNECTIONS))
-        )
-    if "delay" in chosen:
-        found.append(
-            cases.each("delay", near, around, lambda up, name: cases.delay(up, around, full=full[name], **timing))
-        )
-    if "growth" in chosen:
-        found.append(cases.growth(around, **timing))
-    for rows in found:
-        print(f"\n{cases.table(rows)}", flush=True)
-    numbers["cases"] = [
-        {"case": row.case, "peer": row.peer, "figures": dict(row.figures)} for rows in found for row in rows
-    ]
-    return numbers
+            Path(target).write_text(plot.bars("Requests a second, one core", full))
+        return []
+
+    measured: Mapping[str, Callable[[], list[cases.Row]]] = {
+        # The delay at half of what a peer can take needs to know that first.
+        "small": small_case,
+        "bodies": lambda: cases.each("bodies", near, around, lambda up, _: cases.bodies(up, around, **timing)),
+        "websocket": lambda: cases.each("websocket", near, around, lambda up, _: cases.websocket(up, around, **timing)),
+        "idle": lambda: cases.each(
+            "idle", near, around, lambda up, _: cases.idle(up, around, connections=_IDLE_CONNECTIONS)
+        ),
+        "delay": lambda: cases.each(
+            "delay", near, around, lambda up, name: cases.delay(up, around, full=full[name], **timing)
+        ),
+        "workers": lambda: cases.workers(around, **timing),
+        "growth": lambda: cases.growth(around, **timing),
+    }
+    for name, measure in measured.items():
+        if name not in chosen and not (name == "small" and "delay" in chosen):
+            continue
+        try:
+            seen = measure()
+        except BenchmarkError as error:
+            print(f"benchmarks: {name}: {error}", file=sys.stderr, flush=True)
+            failed.append(name)
+            continue
+        rows += seen
+        if seen:
+            print(f"\n{cases.table(seen)}", flush=True)
+        numbers["cases"] = [{"case": row.case, "peer": row.peer, "figures": dict(row.figures)} for row in rows]
+    reached = goals.goals(full, rows)
+    numbers["goals"] = [{**dataclasses.asdict(goal), "met": goal.met} for goal in reached]
+    if reached:
+        print(f"\n{goals.table(reached)}", flush=True)
+    if failed:
+        raise BenchmarkError(f"not measured: {', '.join(failed)}")
 
 
 def rates(results: Sequence[small.Result]) -> dict[str, float]:
@@ -106,7 +130,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("what", choices=["quick", "all"])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of load, each peer and round")
+    parser.add_argument("--seconds", type=int, default=4, help="of load, each peer and round")
     parser.add_argument("--only", action="append", default=[], help="a peer's name; may be given several times")
     parser.add_argument("--case", action="append", default=[], choices=CASES, help="of `all`; several times")
     options = parser.parse_args()
@@ -119,15 +143,20 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # Programs that came with this Python (Envoy, Caddy, Traefik) are found without an activated environment.
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    numbers: dict[str, object] = {}
+    code = 0
     try:
         with tempfile.TemporaryDirectory(prefix="sekisho-bench-") as folder, surroundings(Path(folder)) as around:
-            numbers = (quick if options.what == "quick" else whole)(options, around)
+            (quick if options.what == "quick" else whole)(options, around, numbers)
     except BenchmarkError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
-    if target := os.environ.get("BENCH_JSON"):
+        code = 1
+    except KeyboardInterrupt:
+        print("benchmarks: stopped", file=sys.stderr)
+        code = 130
+    if numbers and (target := os.environ.get("BENCH_JSON")):
         Path(target).write_text(json.dumps(numbers, indent=2, ensure_ascii=False) + "\n")
-    return 0
+    return code
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from benchmarks.surroundings import Surroundings
 
 MIB = 1 << 20
 GIB = 1 << 30
+DOWN, UP, P99 = "1 GiB down, MiB/s", "1 GiB up, MiB/s", "added p99, ms"
+"""Figures that a goal is about."""
 _BODY_CONNECTIONS = 8
 _SOCKETS = 32
 _OPEN_LOOP_CONNECTIONS = 256
@@ -30,7 +32,7 @@ class Row:
     figures: Mapping[str, float]
 
 
-def bodies(peer: Running, around: Surroundings, *, rounds: int, seconds: float) -> dict[str, float]:
+def bodies(peer: Running, around: Surroundings, *, rounds: int, seconds: int) -> dict[str, float]:
     """Carry bodies of 1 MiB and 1 GiB both ways; how much memory that takes, too."""
     for name, size in (("1m", MIB), ("1g", GIB)):
         path = around.folder / "files" / name
@@ -57,13 +59,13 @@ def bodies(peer: Running, around: Surroundings, *, rounds: int, seconds: float) 
         most = max(most, peer.program.resident_bytes())
     return {
         "1 MiB answers/s": mebibytes.rate,
-        "1 GiB down, MiB/s": 1024 / median(down),
-        "1 GiB up, MiB/s": 1024 / median(up),
+        DOWN: 1024 / median(down),
+        UP: 1024 / median(up),
         "more memory, MiB": (most - before) / MIB,
     }
 
 
-def websocket(peer: Running, around: Surroundings, *, rounds: int, seconds: float) -> dict[str, float]:
+def websocket(peer: Running, around: Surroundings, *, rounds: int, seconds: int) -> dict[str, float]:
     """Send messages of 125 bytes and wait for their echo, on 32 WebSockets."""
     del around
     rates, costs = [], []
@@ -84,7 +86,7 @@ def idle(peer: Running, around: Surroundings, *, connections: int) -> dict[str, 
     return {"connections": connections, "KiB each": each / 1024}
 
 
-def delay(peer: Running, around: Surroundings, *, full: float, rounds: int, seconds: float) -> dict[str, float]:
+def delay(peer: Running, around: Surroundings, *, full: float, rounds: int, seconds: int) -> dict[str, float]:
     """Send half of what the peer can take, on schedule; what it adds to asking the upstream directly."""
     rate = full / 2
     added: dict[str, list[float]] = {"p50": [], "p99": [], "p999": []}
@@ -100,21 +102,36 @@ def delay(peer: Running, around: Surroundings, *, full: float, rounds: int, seco
     return {
         "requests/s": rate,
         "added p50, ms": median(added["p50"]),
-        "added p99, ms": median(added["p99"]),
+        P99: median(added["p99"]),
         "added p99.9, ms": median(added["p999"]),
     }
 
 
-def growth(around: Surroundings, *, rounds: int, seconds: float) -> list[Row]:
+def growth(around: Surroundings, *, rounds: int, seconds: int) -> list[Row]:
     """Measure the gateway as its configuration grows: 1 to 1,000 Apps, 1 to 500 rules."""
     sizes = [(1, 1), (1, 20), (1, 500), (100, 20), (1000, 20)]
-    rows = []
-    for apps, rules in sizes:
-        peer = Sekisho(rules=rules, apps=apps, name=f"sekisho-{apps}-apps-{rules}-rules")
-        (result,) = small.measure([peer], around, rounds=rounds, seconds=seconds)
-        figures = {"Apps": apps, "rules": rules, "requests/s": result.rate, "µs CPU a request": result.cpu}
-        rows.append(Row("growth", peer.name, figures))
-    return rows
+    peers = [Sekisho(rules=rules, apps=apps, name=f"sekisho-{apps}-apps-{rules}-rules") for apps, rules in sizes]
+    results = small.measure(peers, around, rounds=rounds, seconds=seconds)
+    return [
+        Row(
+            "growth",
+            result.name,
+            {"Apps": apps, "rules": rules, "requests/s": result.rate, "µs CPU a request": result.cpu},
+        )
+        for (apps, rules), result in zip(sizes, results, strict=True)
+    ]
+
+
+def workers(around: Surroundings, *, rounds: int, seconds: int) -> list[Row]:
+    """Measure what a request costs when one worker runs, and when two share the measured core."""
+    peers = [Sekisho(workers=count, name=f"sekisho-{count}-workers") for count in (1, 2)]
+    results = small.measure(peers, around, rounds=rounds, seconds=seconds)
+    return [
+        Row(
+            "workers", result.name, {"workers": peer.workers, "requests/s": result.rate, "µs CPU a request": result.cpu}
+        )
+        for peer, result in zip(peers, results, strict=True)
+    ]
 
 
 def each(

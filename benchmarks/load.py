@@ -45,7 +45,7 @@ def run(
     path: str,
     headers: Mapping[str, str],
     *,
-    seconds: float,
+    seconds: int,
     folder: Path,
     connections: int = CONNECTIONS,
 ) -> Round:
@@ -57,7 +57,7 @@ def run(
     """
     script = folder / "report.lua"
     script.write_text(_REPORT)
-    command = [find("taskset"), "-c", str(LOAD_CORE), find("wrk"), "-t1", f"-c{connections}", f"-d{seconds:g}s"]
+    command = [find("taskset"), "-c", str(LOAD_CORE), find("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s"]
     command += ["-s", str(script)]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]

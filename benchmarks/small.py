@@ -16,7 +16,7 @@ from benchmarks.peer import Peer, Running
 from benchmarks.programs import BenchmarkError, get
 from benchmarks.surroundings import BODY, Surroundings
 
-_WARM_UP_SECONDS = 1.0
+_WARM_UP_SECONDS = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def check(peer: Running) -> None:
         )
 
 
-def measure(peers: Sequence[Peer], around: Surroundings, *, rounds: int, seconds: float) -> list[Result]:
+def measure(peers: Sequence[Peer], around: Surroundings, *, rounds: int, seconds: int) -> list[Result]:
     """Measure every peer in every round."""
     seen: dict[str, list[load.Round]] = {peer.name: [] for peer in peers}
     with contextlib.ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -11,7 +12,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import load, plot, small
+from benchmarks import __main__ as command
+from benchmarks import cases, goals, load, plot, small
+from benchmarks.cases import Row
+from benchmarks.programs import BenchmarkError
+from benchmarks.surroundings import Surroundings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -45,6 +50,56 @@ def test_the_plot_is_a_picture_with_every_number() -> None:
 
     words = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert words == ["a <title> & more", "two & three", "12,345", "one", "10"]
+
+
+def test_goals_are_held_beside_what_was_seen() -> None:
+    """Ratios of one run; where we cost more or less than we may, the table says so."""
+    rows = [
+        Row("delay", "sekisho", {cases.P99: 3.0}),
+        Row("delay", "nginx", {cases.P99: 1.0}),
+        Row("idle", "sekisho", {"KiB each": 2.5}),
+        Row("workers", "sekisho-1-workers", {"µs CPU a request": 20.0}),
+        Row("workers", "sekisho-2-workers", {"µs CPU a request": 21.0}),
+        Row("growth", "small", {"µs CPU a request": 23.0}),
+        Row("growth", "large", {"µs CPU a request": 20.0}),
+    ]
+
+    reached = goals.goals({"sekisho": 40_000, "nginx": 60_000, "envoy-oauth2": 25_000}, rows)
+
+    assert [(round(goal.seen, 2), goal.met) for goal in reached] == [
+        (1.6, False),
+        (0.67, True),
+        (3.0, False),
+        (2.5, True),
+        (1.05, True),
+        (1.15, False),
+    ]
+    assert goals.table(reached).count("NOT MET") == 3
+
+
+def test_a_case_that_fails_takes_no_other_with_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was measured before and after it is printed and noted, and the run has failed."""
+
+    def broken(*_: object, **__: object) -> list[Row]:
+        raise BenchmarkError("the peer did not come up")
+
+    def grown(*_: object, **__: object) -> list[Row]:
+        return [Row("growth", "sekisho", {"µs CPU a request": 20.0})]
+
+    monkeypatch.setattr(cases, "workers", broken)
+    monkeypatch.setattr(cases, "growth", grown)
+    options = argparse.Namespace(case=["workers", "growth"], only=[], rounds=1, seconds=1)
+    numbers: dict[str, object] = {}
+
+    with pytest.raises(BenchmarkError, match="not measured: workers"):
+        command.whole(options, Surroundings(tmp_path, 1, 2), numbers)
+
+    assert numbers["cases"] == [{"case": "growth", "peer": "sekisho", "figures": {"µs CPU a request": 20.0}}]
+    said = capsys.readouterr()
+    assert "growth" in said.out
+    assert "workers: the peer did not come up" in said.err
 
 
 @pytest.mark.long

@@ -25,6 +25,7 @@ CLIENT = "RP00000001"
 _SETTINGS = """\
 listen: 127.0.0.1:{port}
 management: 127.0.0.1:{management}
+workers: {workers}
 provider:
   environment: emulator
   issuer: http://localhost:{emulator}/api/realms/main
@@ -78,8 +79,10 @@ class Sekisho:
 
     name = "sekisho"
 
-    def __init__(self, *, rules: int = 20, apps: int = 1, memory: bool = False, name: str = "sekisho") -> None:
-        self.rules, self.apps, self.memory = rules, apps, memory
+    def __init__(
+        self, *, rules: int = 20, apps: int = 1, workers: int = 1, memory: bool = False, name: str = "sekisho"
+    ) -> None:
+        self.rules, self.apps, self.workers, self.memory = rules, apps, workers, memory
         self.name = name
         self.what = f"session in {'memory' if memory else 'Redis'}, {rules} rules, metrics, access log"
 
@@ -101,6 +104,7 @@ class Sekisho:
         text = _SETTINGS.format(
             port=port,
             management=management,
+            workers=self.workers,
             emulator=emulator,
             client=CLIENT,
             store="memory" if self.memory else f"redis://127.0.0.1:{around.redis}/0\n  secret: {{file: secret}}",

@@ -1,0 +1,75 @@
+"""What we hold ourselves to, beside what a run has seen: ratios within that run, and never numbers alone.
+
+A goal whose case or peer was not in the run is not shown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from benchmarks.cases import DOWN, P99, UP, Row
+
+IDLE_KIB = 12.0
+"""Memory of an idle connection, at most."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Goal:
+    """One goal, and how near we are."""
+
+    what: str
+    seen: float
+    bound: float
+    at_least: bool
+    """Whether the bound is the least that is wanted, or the most."""
+
+    @property
+    def met(self) -> bool:
+        """Whether it is reached."""
+        return self.seen >= self.bound if self.at_least else self.seen <= self.bound
+
+
+def goals(rates: Mapping[str, float], rows: Iterable[Row]) -> list[Goal]:
+    """Return every goal that the figures of a run can tell of: requests a second by peer, and the rows of its cases."""
+    return [*_of_rates(rates), *_of_rows(list(rows))]
+
+
+def _of_rates(rates: Mapping[str, float]) -> Iterator[Goal]:
+    ours = rates.get("sekisho")
+    for peer, bound in (("envoy-oauth2", 2.0), ("mod_auth_openidc-redis", 10.0), ("nginx", 0.6)):
+        if ours is not None and peer in rates:
+            yield Goal(f"small requests a second, × {peer}", ours / rates[peer], bound, at_least=True)
+
+
+def _of_rows(rows: Sequence[Row]) -> Iterator[Goal]:
+    by_peer = {(row.case, row.peer): row.figures for row in rows}
+
+    def of_nginx(case: str, figure: str) -> float | None:
+        ours, theirs = by_peer.get((case, "sekisho")), by_peer.get((case, "nginx"))
+        return None if ours is None or theirs is None or theirs[figure] <= 0 else ours[figure] / theirs[figure]
+
+    for figure in (DOWN, UP):
+        if (ratio := of_nginx("bodies", figure)) is not None:
+            yield Goal(f"{figure}, × nginx", ratio, 0.65, at_least=True)
+    if (ratio := of_nginx("delay", P99)) is not None:
+        yield Goal(f"{P99} at half load, × nginx", ratio, 2.0, at_least=False)
+    if (idle := by_peer.get(("idle", "sekisho"))) is not None:
+        yield Goal("KiB an idle connection", idle["KiB each"], IDLE_KIB, at_least=False)
+    for case, what in (
+        ("workers", "CPU a request, two workers × one"),
+        ("growth", "CPU a request, dearest × cheapest"),
+    ):
+        costs = [row.figures["µs CPU a request"] for row in rows if row.case == case]
+        if len(costs) > 1:
+            ratio = costs[-1] / costs[0] if case == "workers" else max(costs) / min(costs)
+            yield Goal(what, ratio, 1.1, at_least=False)
+
+
+def table(found: Sequence[Goal]) -> str:
+    """Return the goals as a table."""
+    lines = [f"{'goal':<40}{'wanted':>12}{'seen':>10}"]
+    for goal in found:
+        bound = f"{'≥' if goal.at_least else '≤'} {goal.bound:g}"
+        lines.append(f"  {goal.what:<38}{bound:>12}{goal.seen:>10.2f}  {'met' if goal.met else 'NOT MET'}")
+    return "\n".join(lines)
