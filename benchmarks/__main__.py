@@ -93,9 +93,7 @@ def whole(options: argparse.Namespace, around: Surroundings, numbers: dict[str, 
         "idle": lambda: cases.each(
             "idle", near, around, lambda up, _: cases.idle(up, around, connections=_IDLE_CONNECTIONS)
         ),
-        "delay": lambda: cases.each(
-            "delay", near, around, lambda up, name: cases.delay(up, around, full=full[name], **timing)
-        ),
+        "delay": lambda: cases.delays(near, around, full=full, **timing),
         "workers": lambda: cases.workers(around, **timing),
         "growth": lambda: cases.growth(around, **timing),
     }

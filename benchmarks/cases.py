@@ -6,12 +6,14 @@ Each case returns rows for the table and the JSON; a figure is named with its un
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 from benchmarks import clients, load, small
 from benchmarks.peer import Peer, Running
 from benchmarks.peers.sekisho import Sekisho
+from benchmarks.programs import LOAD_CORE, core_seconds
 from benchmarks.surroundings import Surroundings
 
 MIB = 1 << 20
@@ -86,14 +88,17 @@ def idle(peer: Running, around: Surroundings, *, connections: int) -> dict[str, 
     return {"connections": connections, "KiB each": each / 1024}
 
 
-def delay(peer: Running, around: Surroundings, *, full: float, rounds: int, seconds: int) -> dict[str, float]:
-    """Send half of what the peer can take, on schedule; what it adds to asking the upstream directly."""
-    rate = full / 2
+def delay(peer: Running, around: Surroundings, *, rate: float, rounds: int, seconds: int) -> dict[str, float]:
+    """Send so many requests a second, on schedule; what the peer adds to asking the upstream directly."""
     added: dict[str, list[float]] = {"p50": [], "p99": [], "p999": []}
+    busy = []
     for _ in range(rounds):
+        before = core_seconds(LOAD_CORE)
+        began = time.perf_counter()
         seen = clients.open_loop(
             peer.port, "/", peer.headers, rate=rate, seconds=seconds, connections=_OPEN_LOOP_CONNECTIONS
         )
+        busy.append((core_seconds(LOAD_CORE) - before) / (time.perf_counter() - began))
         plain = clients.open_loop(
             around.upstream, "/", peer.headers, rate=rate, seconds=seconds, connections=_OPEN_LOOP_CONNECTIONS
         )
@@ -104,7 +109,24 @@ def delay(peer: Running, around: Surroundings, *, full: float, rounds: int, seco
         "added p50, ms": median(added["p50"]),
         P99: median(added["p99"]),
         "added p99.9, ms": median(added["p999"]),
+        "load core busy, %": 100 * median(busy),
     }
+
+
+def delays(
+    peers: Sequence[Peer], around: Surroundings, *, full: Mapping[str, float], rounds: int, seconds: int
+) -> list[Row]:
+    """Measure each peer at half of what it can take, and nginx at half of what we can, too."""
+    rows = []
+    for peer in peers:
+        with peer.run(around) as up:
+            rates = {peer.name: full[peer.name] / 2}
+            if peer.name == "nginx" and "sekisho" in full:
+                rates["nginx, at our rate"] = full["sekisho"] / 2
+            for name, rate in rates.items():
+                figures = delay(up, around, rate=rate, rounds=rounds, seconds=seconds)
+                rows.append(Row("delay", name, figures))
+    return rows
 
 
 def growth(around: Surroundings, *, rounds: int, seconds: int) -> list[Row]:
