@@ -28,7 +28,7 @@ from gateway.observe.thread_access_log import AccessLog
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the latency histograms, in seconds."""
 
-FOLD_AT: Final = 256
+FOLD_AT: Final = 64
 """Finished requests kept before they are folded."""
 
 MOST_SERIES: Final = 2_000
@@ -227,21 +227,24 @@ class Metrics:
         lines, self.lines = self.lines, []
         cells = self._cells
         app, status, verdict, cell = "", -1, "", _Cell()
+        within = upstream_within = cell.within
         for line in lines:
             # The next line's cell is most often the last one's, and comparing costs less than looking up.
             if line.status != status or line.app != app or line.verdict != verdict:
                 app, status, verdict = line.app, line.status, line.verdict
                 key = (app, status // 100, verdict)
                 cell = cells.get(key) or self._cell(key)
+                within, upstream_within = cell.within, cell.upstream_within
             seconds = line.seconds
             cell.requests += 1
-            cell.bytes_in += line.bytes_in
+            if size := line.bytes_in:
+                cell.bytes_in += size
             cell.bytes_out += line.bytes_out
             cell.seconds += seconds
-            cell.within[bisect_left(BUCKETS, seconds)] += 1
-            if upstream_seconds := line.upstream_seconds:
-                cell.upstream_seconds += upstream_seconds
-                cell.upstream_within[bisect_left(BUCKETS, upstream_seconds)] += 1
+            within[bisect_left(BUCKETS, seconds)] += 1
+            if seconds := line.upstream_seconds:
+                cell.upstream_seconds += seconds
+                upstream_within[bisect_left(BUCKETS, seconds)] += 1
             if verdict == "deny":
                 for reason in line.reason.split(","):
                     self._denials.add((line.app, line.rule, reason))

@@ -5,6 +5,7 @@ import os
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.observe.access_log import AccessLine
@@ -115,8 +116,8 @@ def test_half_a_line_does_not_swallow_the_next(tmp_path: Path, monkeypatch: pyte
                 return real(descriptor, data)
 
     monkeypatch.setattr(os, "write", breaks_off)
-    log._write([line(1)])
-    log._write([line(2)])
+    log._write(msgspec.json.encode(line(1)) + b"\n")
+    log._write(msgspec.json.encode(line(2)) + b"\n")
     os.close(log._descriptor)
 
     first, second = path.read_text().splitlines()
