@@ -51,6 +51,8 @@ CLIENT_GONE = 499
 """What the access line says where the client left before the answer began. Never sent."""
 
 _NO_TICKET = NoTicket()
+_EMPTY = Framing.EMPTY
+"""By a name of its own: to look it up in its enum, each request, costs more than to compare it."""
 _STATUS_LINES: Mapping[int, bytes] = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
 }
@@ -133,10 +135,13 @@ class Exchange:
         "_answer_chunked",
         "_answered",
         "_app",
+        "_app_name",
         "_arrival",
         "_began",
         "_body_left",
         "_bytes_in",
+        "_bytes_out",
+        "_candidate",
         "_chunks",
         "_client",
         "_discarding",
@@ -146,22 +151,27 @@ class Exchange:
         "_held",
         "_keep_alive",
         "_late",
-        "_line",
         "_own_body",
         "_permit",
         "_portal_asked",
+        "_pseudonym",
+        "_reason",
         "_registered",
         "_repeatable",
         "_retried",
         "_rewrite",
+        "_rule",
         "_sent",
         "_signed_in",
+        "_status",
         "_table",
         "_task",
         "_token",
         "_upstream_began",
         "_upstream_ended",
+        "_verdict",
         "_waiting",
+        "_wall_time",
         "_watch",
         "half_closed",
         "inbound",
@@ -175,7 +185,6 @@ class Exchange:
 
     def __init__(self, client: Client, gate: Gate, arrival: Arrival, table: RouteTable) -> None:
         inbound = arrival.inbound
-        now = gate.clock()
         self._client = client
         self._gate = gate
         self._arrival = arrival
@@ -192,7 +201,6 @@ class Exchange:
         self._upstream_ended = False
         self._chunks: ChunkReader | None = None
         self._body_left = 0
-        self._bytes_in = 0
         self._discarding = False
         self._waiting = False
         self._held: list[bytes] | None = None
@@ -220,12 +228,13 @@ class Exchange:
         self._task: asyncio.Task[None] | None = None
         self._answered = 0.0
         self._began = self._upstream_began = gate.stopwatch()
-        self._line = AccessLine(
-            now, inbound.request_id, inbound.client, inbound.method, inbound.host, inbound.target.path, 0, "", "error"
-        )
-        """What is said of this request when it is over, filled in as it becomes known."""
+        # What the access line says of this request when it is over.
+        self._wall_time = gate.clock()
+        self._app_name = self._rule = self._reason = self._pseudonym = self._candidate = ""
+        self._verdict = "error"
+        self._status = self._bytes_in = self._bytes_out = 0
         framing = inbound.framing
-        if framing is not Framing.EMPTY:
+        if framing is not _EMPTY:
             self.upload_done = False
             if framing is Framing.CHUNKED:
                 self._chunks = ChunkReader(gate.limits.headers)
@@ -238,7 +247,6 @@ class Exchange:
         """Ask the pipeline, and do what it says."""
         gate = self._gate
         table = self._table
-        line = self._line
         inbound = self.inbound
         if inbound.target.path.startswith(table.portal_prefix):
             # Another proxy may ask here about a request that it has.
@@ -248,13 +256,11 @@ class Exchange:
                 return
             if original is not inbound:
                 self.inbound = inbound = original
-                line.client, line.method, line.host = inbound.client, inbound.method, inbound.host
-                line.path = inbound.target.path
         state = self.state
         if inbound.cookie and (ticket := table.ticket_of(inbound)) is not None:
             self.ticket = ticket
-            state = self.state = gate.sessions.peek(ticket, line.time)
-        step = (gate.step_asked if inbound.forwarded else gate.step)(inbound, state, line.time, table)
+            state = self.state = gate.sessions.peek(ticket, self._wall_time)
+        step = (gate.step_asked if inbound.forwarded else gate.step)(inbound, state, self._wall_time, table)
         # The usual case first, and without a match's isinstance calls.
         if type(step) is Forward:
             self._forward(step)
@@ -262,17 +268,16 @@ class Exchange:
             self._act(step)
 
     def _act(self, step: Step) -> None:
-        line = self._line
         match step:
             case Forward():
                 self._forward(step)
             case AskPortal():
-                line.candidate = step.candidate
+                self._candidate = step.candidate
                 self._ask_portal(step.visit)
             case Answer():
-                line.candidate = step.candidate
-                line.verdict, line.rule, line.reason = step.verdict, step.rule, step.reason
-                line.app, line.session = step.app, step.pseudonym
+                self._candidate = step.candidate
+                self._verdict, self._rule, self._reason = step.verdict, step.rule, step.reason
+                self._app_name, self._pseudonym = step.app, step.pseudonym
                 self.answer(step)
             case NeedSession():
                 self._wait_for_upstream()
@@ -290,8 +295,8 @@ class Exchange:
             client = self.inbound.client
             if (wait := gate.forged.wait(client, gate.clock())) is not None:
                 # Not "signed out": whoever really has a session here comes back to it in a moment.
-                self._line.reason = "forged_tickets"
-                gate.observer.limited(self._line.reason)
+                self._reason = "forged_tickets"
+                gate.observer.limited(self._reason)
                 self.answer(problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", retry_after=wait))
                 return
             self.state = await gate.sessions.load(ticket, gate.clock())
@@ -375,7 +380,7 @@ class Exchange:
             self._cut_short("internal_error")
             return
         self._drop_upstream()
-        self._line.reason = "internal_error"
+        self._reason = "internal_error"
         self.answer(problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"))
 
     # --- the request goes out -----------------------------------------------------------------
@@ -388,16 +393,15 @@ class Exchange:
             gate.value_troubled(route, *step.troubled)
         permit = self._permit = step.permit
         self._signed_in = step.signed_in
-        line = self._line
-        line.app = route.app.name
-        line.verdict = "permit"
-        line.rule = step.rule or str(permit.rule)
-        line.session = step.pseudonym
+        self._app_name = route.app.name
+        self._verdict = "permit"
+        self._rule = step.rule or str(permit.rule)
+        self._pseudonym = step.pseudonym
         if step.candidate:
-            line.candidate = step.candidate
+            self._candidate = step.candidate
         method = inbound.method
         framing = inbound.framing
-        if framing is Framing.EMPTY:
+        if framing is _EMPTY:
             self._repeatable = method in _REPEATABLE
             if inbound.websocket:
                 head = step.head + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -424,8 +428,8 @@ class Exchange:
             connection.send(self, head, self._arrival.inbound.method == "HEAD", False)  # noqa: FBT003  # as below
 
     def _ask_portal(self, visit: Visit) -> None:
-        self._line.app = visit.route.app.name
-        self._line.session = pseudonym_of(visit.route, visit.session)
+        self._app_name = visit.route.app.name
+        self._pseudonym = pseudonym_of(visit.route, visit.session)
         self._app = None
         self._portal_asked = True
         self._classify(visit)
@@ -459,19 +463,18 @@ class Exchange:
 
     def _classify(self, visit: Visit) -> None:
         """Say in the access line what the visit is about."""
-        line = self._line
         match visit.purpose:
             case OwnPage():
-                line.verdict = "portal"
+                self._verdict = "portal"
             case SignInPage(challenge) | FormNotSentPage(challenge):
-                line.verdict = "challenge"
-                line.rule, line.reason = str(challenge.rule), challenge.reason.value
+                self._verdict = "challenge"
+                self._rule, self._reason = str(challenge.rule), challenge.reason.value
             case RefusalPage(deny):
-                line.verdict = "deny"
-                line.rule = "" if deny.rule is None else str(deny.rule)
-                line.reason = deny.words
+                self._verdict = "deny"
+                self._rule = "" if deny.rule is None else str(deny.rule)
+                self._reason = deny.words
             case TroublePage(trouble=trouble):
-                line.verdict, line.reason = "error", trouble.value
+                self._verdict, self._reason = "error", trouble.value
             case _:
                 assert_never(visit.purpose)
 
@@ -580,7 +583,7 @@ class Exchange:
         if self._answer_begun:
             self._cut_short(code)
             return
-        self._line.verdict, self._line.reason = "error", code
+        self._verdict, self._reason = "error", code
         self.answer(problem(status, code), close=True)
 
     def _discard_upload(self) -> None:
@@ -619,12 +622,12 @@ class Exchange:
             lines.append(b"Content-Length: %d\r\n" % len(answer.body))
         lines.append(self._connection_line(keep_alive=keep_alive))
         lines.append(b"\r\n")
-        self._line.status = answer.status
+        self._status = answer.status
         self._answer_begun = True
         # The method on this connection: a proxy asks about a HEAD with a GET, and waits for a body.
         if self._arrival.inbound.method != "HEAD":
             lines.append(answer.body)
-            self._line.bytes_out = len(answer.body)
+            self._bytes_out = len(answer.body)
         self._client.write_whole(b"".join(lines))
         self._finish()
 
@@ -660,8 +663,7 @@ class Exchange:
         client = self._client
         inbound = self.inbound
         arrival = self._arrival
-        line = self._line
-        status = line.status = head.status
+        status = self._status = head.status
         app = self._app
         self._answer_begun = True
         # An early answer ends the connection: the application has heard enough, and the rest may never come.
@@ -681,7 +683,7 @@ class Exchange:
         if app is not None:
             self._answered = self._gate.stopwatch()
         if ready is not None and (usual := ready.get(key)) is not None:
-            line.bytes_out = len(body)
+            self._bytes_out = len(body)
             known, dated = usual
             client.write_whole(known + body if dated else b"%b%b\r\n%b" % (known, client.date_line(), body))
             self.upstream = None
@@ -713,7 +715,7 @@ class Exchange:
         else:
             keep_alive = self._keep_alive = False
         if body:
-            line.bytes_out = len(body)
+            self._bytes_out = len(body)
             if self._answer_chunked:
                 body = b"%x\r\n%b\r\n" % (len(body), body)
         if not keep_alive or not self._arrival.minor:
@@ -741,7 +743,7 @@ class Exchange:
             return
         if self._answer_bodyless or not body:
             return
-        self._line.bytes_out += len(body)
+        self._bytes_out += len(body)
         self._client.write(b"%x\r\n%b\r\n" % (len(body), body) if self._answer_chunked else body)
 
     def answer_ends(self, trailers: Headers) -> None:
@@ -788,7 +790,7 @@ class Exchange:
             return
         self.tunnel = True
         self._answer_begun = True
-        self._line.status = 101
+        self._status = 101
         self._answered = self._gate.stopwatch()
         if not self._client.tunnelling():
             self._cut_short("tunnel_too_early")
@@ -800,13 +802,13 @@ class Exchange:
             + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
             + rest
         )
-        self._line.bytes_out = len(rest)
+        self._bytes_out = len(rest)
         if self.ticket is not None and self._signed_in:
             self._outlive(self.ticket)
 
     def tunnel_data(self, data: bytes) -> None:
         """Pass the application's bytes to the client."""
-        self._line.bytes_out += len(data)
+        self._bytes_out += len(data)
         self._client.tunnel_data(data)
 
     def tunnel_ends(self) -> None:
@@ -859,7 +861,7 @@ class Exchange:
     def _upstream_trouble(self, trouble: Trouble, status: HTTPStatus) -> None:
         inbound = self.inbound
         route = self._app
-        self._line.verdict, self._line.reason = "error", trouble.value
+        self._verdict, self._reason = "error", trouble.value
         self._waiting = False
         if self._entry is not None:
             # Before our own page's answer could be taken for the application's.
@@ -900,7 +902,7 @@ class Exchange:
         if self._answer_begun or self.upload_done:
             self._cut_short("stream_idle")
             return
-        self._line.verdict, self._line.reason = "error", "stream_idle"
+        self._verdict, self._reason = "error", "stream_idle"
         self.answer(problem(HTTPStatus.REQUEST_TIMEOUT, "stream_idle"), close=True)
 
     def client_gone(self) -> None:
@@ -909,16 +911,16 @@ class Exchange:
             return
         self._drop_upstream()
         if not self._answer_begun:
-            self._line.status = CLIENT_GONE
+            self._status = CLIENT_GONE
         if not self.tunnel:
-            self._line.reason = self._line.reason or "client_gone"
+            self._reason = self._reason or "client_gone"
         self._done()
 
     def _cut_short(self, code: str) -> None:
         """End a begun answer in a way that no client can take for its end."""
         self._drop_upstream()
         if not self.over:
-            self._line.reason = code
+            self._reason = code
             self._done()
         self._client.hang_up()
 
@@ -957,13 +959,28 @@ class Exchange:
             self._watch.cancel()
             self._watch = None
         gate = self._gate
-        line = self._line
-        line.seconds = gate.stopwatch() - self._began
-        if self._answered:
-            line.upstream_seconds = self._answered - self._upstream_began
-        if self._bytes_in:
-            line.bytes_in = self._bytes_in
-        gate.observer.finished(line)
+        inbound = self.inbound
+        gate.observer.finished(
+            AccessLine(
+                self._wall_time,
+                inbound.request_id,
+                inbound.client,
+                inbound.method,
+                inbound.host,
+                inbound.target.path,
+                self._status,
+                self._app_name,
+                self._verdict,
+                self._rule,
+                self._reason,
+                self._pseudonym,
+                gate.stopwatch() - self._began,
+                self._answered - self._upstream_began if self._answered else 0.0,
+                self._bytes_in,
+                self._bytes_out,
+                self._candidate,
+            )
+        )
 
 
 def date_line(now: float) -> bytes:

@@ -18,7 +18,6 @@ import secrets
 import socket
 from enum import IntEnum
 from http import HTTPStatus
-from itertools import count
 from ssl import SSLContext
 from typing import cast
 
@@ -56,6 +55,9 @@ _PROBLEM_LINES = (
 
 _LONGEST_KNOWN = 2048
 """Bytes of a header section worth keeping for the next request of the same connection."""
+
+_LOW_DIGITS = tuple(f"{number:03x}" for number in range(0x1000))
+"""The last digits of request ids: formatting a number, each request, shows."""
 
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -643,8 +645,10 @@ class Listener:
         self._addresses: dict[str, int] = {}
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._prefix = secrets.token_hex(6)
-        self._numbers = count(1)
+        self._process = secrets.token_hex(6)
+        self._block = self._low = 0
+        self._prefix = f"{self._process}{self._block:05x}"
+        """All but the last three digits of the next requests' ids."""
         self._date_second = -1
         self._date_line = b""
         self._empty = asyncio.Event()
@@ -748,8 +752,12 @@ class Listener:
             self._empty.set()
 
     def request_id(self) -> str:
-        """Return an id no other request of any worker has: 12 random digits a process and a number."""
-        return f"{self._prefix}{next(self._numbers):08x}"
+        """Return an id no other request of any worker has: 12 random digits a process and 8 of a number."""
+        low = self._low = self._low + 1 & 0xFFF
+        if not low:
+            self._block += 1
+            self._prefix = f"{self._process}{self._block:05x}"
+        return self._prefix + _LOW_DIGITS[low]
 
     def date_line(self) -> bytes:
         """Return a `Date` line; made once a second."""

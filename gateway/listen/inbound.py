@@ -58,6 +58,10 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     with these very ones: it shares this. Bounded by who fills it; `None` where any of them may be another next time."""
 
 
+_EMPTY: Final = Framing.EMPTY
+"""By a name of its own: to look it up in its enum, each request, costs more than to compare it."""
+
+
 class Refused(msgspec.Struct, frozen=True):
     """The door's own no: this head goes no further, and neither does the connection."""
 
@@ -381,7 +385,7 @@ class HeadReader:
                 was.client,
                 was.scheme,
                 was.cookie,
-                Framing.EMPTY,
+                _EMPTY,
                 0,
                 False,  # noqa: FBT003  # by position: a keyword costs, and this is each request's way
                 received,
