@@ -310,6 +310,7 @@ class Worker:
         """Held by whoever changes what requests are judged by."""
         self._watch = FileWatch(_watched(configuration))
         self._retired: set[asyncio.Task[None]] = set()
+        self._switches_unread = False
         self._draining = False
         self._closing = AsyncExitStack()
         self.access_log: AccessLog
@@ -410,19 +411,26 @@ class Worker:
         configuration = self._current().configuration
         watch.follow(_watched(configuration))
         changed = await asyncio.to_thread(watch.changed)
-        if configuration.switches_file in changed and await self._read_switches(configuration):
+        turned = configuration.switches_file in changed
+        # One that could not be read may be readable in a moment, without having changed.
+        if (turned or self._switches_unread) and await self._read_switches(configuration, again=not turned):
             self._current().adopt(configuration)
         if changed & configuration.policy_files:
             await self._reread_policies(configuration)
 
-    async def _read_switches(self, configuration: Configuration) -> bool:
+    async def _read_switches(self, configuration: Configuration, *, again: bool = False) -> bool:
+        """Take the switches from their file; `again`: it has been said already that this cannot be done."""
         try:
             switches = await asyncio.to_thread(load_switches, configuration.switches_file)
         except SwitchesError:
             # What was on stays on, and what was off stays off, until somebody mends the file.
+            self._switches_unread = True
+            if again:
+                return False
             _log.error(Event.SWITCHES_REFUSED, file=str(configuration.switches_file))
             self.metrics.reload("switches", "refused")
             return False
+        self._switches_unread = False
         on = on_now(switches, self._shared.clock())
         self._shared.switches.clear()
         self._shared.switches.update(on)

@@ -1,13 +1,15 @@
-"""One demo for all who walk through it: provider, gateway, applications and Redis, on real sockets."""
+"""What several flows start: gateways on real sockets, and one demo for all who walk through it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import free_port
 from tests.flows.demo_process import Demo, started
+from tests.flows.gateway_process import GatewayProcess, application
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +17,20 @@ def demo() -> Iterator[Demo]:
     """`sekisho demo` on a free port, until the tests are over."""
     with started(free_port()) as demo:
         yield demo
+
+
+@pytest.fixture
+def start(tmp_path: Path, redis_url: str) -> Iterator[Callable[[int], GatewayProcess]]:
+    """Start a gateway with so many workers, and end it with the test."""
+    with application() as upstream:
+        running: list[GatewayProcess] = []
+
+        def start_one(workers: int) -> GatewayProcess:
+            gateway = GatewayProcess(tmp_path, upstream, redis_url, workers)
+            running.append(gateway)
+            gateway.start()
+            return gateway
+
+        yield start_one
+        for gateway in running:
+            gateway.stop()

@@ -1,16 +1,22 @@
 """What is followed while the gateway runs: settings by a signal, policies and switches by looking at their files."""
 
+import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
+from gateway.app import Worker
 from gateway.cli import app
+from gateway.configuration import read_configuration
+from gateway.policy.switches import Switch, SwitchesError
 from gateway.system_watch import INTERVAL
-from tests.flows.gateway_process import GatewayProcess, application
+from gateway.yaml_files import Mistakes
+from tests.flows.gateway_process import GatewayProcess
 
 SWITCHED = """\
 policy: switched
@@ -24,23 +30,6 @@ rules:
   - name: everything
     allow: nobody
 """
-
-
-@pytest.fixture
-def start(tmp_path: Path, redis_url: str) -> Iterator[Callable[[int], GatewayProcess]]:
-    """Start a gateway with so many workers, and end it with the test."""
-    with application() as upstream:
-        started: list[GatewayProcess] = []
-
-        def start_one(workers: int) -> GatewayProcess:
-            gateway = GatewayProcess(tmp_path, upstream, redis_url, workers)
-            started.append(gateway)
-            gateway.start()
-            return gateway
-
-        yield start_one
-        for gateway in started:
-            gateway.stop()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -84,3 +73,33 @@ def test_a_file_of_switches_that_no_reader_expects_is_not_the_last_one_read(
     assert CliRunner().invoke(app, turn_on).exit_code == 0
 
     gateway.wait_for_event("switches_adopted", "stop")
+
+
+async def test_switches_that_cannot_be_read_for_a_moment_are_read_though_nothing_changes(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system that is away for a moment, as the gateway starts: the switch is on once it is back."""
+    files = GatewayProcess(tmp_path, 1, redis_url, policy=SWITCHED)
+    turn_on = ["switch", "on", "stop", "--for", "1h", "--reason", "r", "-c", str(files.settings)]
+    assert CliRunner().invoke(app, turn_on).exit_code == 0
+    configuration = read_configuration(files.settings, Mistakes(), os.environ)
+    assert configuration is not None
+
+    def away(path: Path) -> dict[str, Switch]:
+        raise SwitchesError(f"`{path}` cannot be read: Input/output error")
+
+    worker = Worker(configuration)
+    with structlog.testing.capture_logs() as said:
+        with monkeypatch.context() as broken:
+            broken.setattr("gateway.app.load_switches", away)
+            await worker.open()
+            await worker._follow_files(worker._watch)
+        assert worker._shared.switches == {}
+
+        await worker._follow_files(worker._watch)
+
+        assert list(worker._shared.switches) == ["stop"]
+        await worker.close()
+    files.stop()
+    # Once, and not again with each look.
+    assert [event["event"] for event in said].count("switches_refused") == 1

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -17,23 +17,6 @@ from gateway.cli import app
 from gateway.workers import bind
 from tests.flows.gateway_process import HOST, GatewayProcess, application
 from tests.redis_server import wait_until
-
-
-@pytest.fixture
-def start(tmp_path: Path, redis_url: str) -> Iterator[Callable[[int], GatewayProcess]]:
-    """Start a gateway with so many workers, and end it with the test."""
-    with application() as upstream:
-        started: list[GatewayProcess] = []
-
-        def start_one(workers: int) -> GatewayProcess:
-            gateway = GatewayProcess(tmp_path, upstream, redis_url, workers)
-            started.append(gateway)
-            gateway.start()
-            return gateway
-
-        yield start_one
-        for gateway in started:
-            gateway.stop()
 
 
 class Visitors:
