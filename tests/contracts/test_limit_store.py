@@ -175,7 +175,7 @@ async def test_a_redis_that_may_forget_is_refused(arguments: tuple[str, ...], sa
 
 async def test_a_reservation_waits_for_a_replica() -> None:
     """Answered for only when a replica has it; with none left it is refused, and stays counted."""
-    with redis_server(*FIT) as primary:
+    with redis_server(*FIT, "--repl-diskless-sync-delay", "0") as primary:
         with redis_server(*FIT, "--replicaof", "127.0.0.1", str(primary.port)) as replica:
             await asyncio.to_thread(_follows, primary)
             store = open_limits(primary.url)
@@ -189,16 +189,16 @@ async def test_a_reservation_waits_for_a_replica() -> None:
 
 
 def _follows(primary: RedisServer) -> None:
-    client = primary.client()
+    """Wait until a replica has a write: one that is called `online` may be loading what it was sent still."""
+    with primary.client() as client:
 
-    def online() -> bool:
-        facts = client.info("replication")
-        return any(
-            isinstance(facts[key], dict) and facts[key]["state"] == "online" for key in facts if key.startswith("slave")
-        )
+        def acknowledged() -> bool:
+            # WAIT speaks of what its own connection has written.
+            client.set("none of ours", 1)
+            client.delete("none of ours")
+            return int(client.wait(1, 1_000)) == 1
 
-    wait_until(online, "replication")
-    client.close()
+        wait_until(acknowledged, "replication")
 
 
 def _keys(server: RedisServer) -> list[bytes]:
