@@ -102,7 +102,8 @@ def whole(options: argparse.Namespace, around: Surroundings, numbers: dict[str, 
             continue
         try:
             seen = measure()
-        except BenchmarkError as error:
+        # A client that is cut off or kept waiting is a failed measurement, too.
+        except (BenchmarkError, OSError) as error:
             print(f"benchmarks: {name}: {error}", file=sys.stderr, flush=True)
             failed.append(name)
             continue

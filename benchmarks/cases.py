@@ -13,7 +13,7 @@ from statistics import median
 from benchmarks import clients, load, small
 from benchmarks.peer import Peer, Running
 from benchmarks.peers.sekisho import Sekisho
-from benchmarks.programs import LOAD_CORE, core_seconds
+from benchmarks.programs import LOAD_CORE, BenchmarkError, core_seconds
 from benchmarks.surroundings import Surroundings
 
 MIB = 1 << 20
@@ -119,6 +119,8 @@ def delays(
     """Measure each peer at half of what it can take, and nginx at half of what we can, too."""
     rows = []
     for peer in peers:
+        if peer.name not in full:
+            raise BenchmarkError(f"what `{peer.name}` can take is not known, so half of it is not")
         with peer.run(around) as up:
             rates = {peer.name: full[peer.name] / 2}
             if peer.name == "nginx" and "sekisho" in full:

@@ -294,6 +294,8 @@ class Exchange:
         try:
             client = self.inbound.client
             if (wait := gate.forged.wait(client, gate.clock())) is not None:
+                if self.over:
+                    return
                 # Not "signed out": whoever really has a session here comes back to it in a moment.
                 self._reason = "forged_tickets"
                 gate.observer.limited(self._reason)
@@ -685,8 +687,9 @@ class Exchange:
         if ready is not None and (usual := ready.get(key)) is not None:
             self._bytes_out = len(body)
             known, dated = usual
-            client.write_whole(known + body if dated else b"%b%b\r\n%b" % (known, client.date_line(), body))
+            # Before the write: the connection is in the pool again, and a client that is full would pause it there.
             self.upstream = None
+            client.write_whole(known + body if dated else b"%b%b\r\n%b" % (known, client.date_line(), body))
             self._done()
             client.exchange_over(True)  # noqa: FBT003  # as there
             return
@@ -728,13 +731,20 @@ class Exchange:
             ready[key] = answer, dated
         answer = answer + body if dated else b"%b%b\r\n%b" % (answer, client.date_line(), body)
         if complete:
-            client.write_whole(answer)
+            # As above.
             self.upstream = None
+            client.write_whole(answer)
             self._finish()
             return
         client.write(answer)
+        self._heed_congestion()
         if self._signed_in and self.ticket is not None:
             self._outlive(self.ticket)
+
+    def _heed_congestion(self) -> None:
+        """Pause the application where the client was full before there was one to pause: it is said once."""
+        if self._client.congested and self.upstream is not None:
+            self.upstream.pause()
 
     def answer_goes_on(self, body: bytes) -> None:
         """Send more of the body."""
@@ -802,6 +812,7 @@ class Exchange:
             + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
             + rest
         )
+        self._heed_congestion()
         self._bytes_out = len(rest)
         if self.ticket is not None and self._signed_in:
             self._outlive(self.ticket)

@@ -143,6 +143,8 @@ class ClientConnection(asyncio.Protocol):
         """Count the connection, and refuse it where there are too many."""
         # uvloop's transports are none of asyncio's classes, only their like.
         self._transport = cast("asyncio.Transport", transport)
+        # Again: over TLS, the handshake has come between.
+        self.draining = self._listener.draining
         name = transport.get_extra_info("peername")
         self._peer = plain_address(name[0]) if isinstance(name, tuple) else "unix"
         refused = self._listener.opened(self, self._peer)
@@ -158,6 +160,9 @@ class ClientConnection(asyncio.Protocol):
         if at == _HEAD:
             if self._buffer:
                 data = self._buffer + data
+            elif self.congested:
+                # Decrypted already when reading was paused.
+                pass
             elif self._section and data.endswith(self._section) and not self._pumping:
                 # Most likely one whole head, of which all but the request line is known. If more stands before the
                 # section than a line that has been read before, `_accept_again` says so.
@@ -192,6 +197,8 @@ class ClientConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client says nothing more; it may still be listening."""
+        # What we return may have the loop close the transport, and what waits would be lost.
+        self._outbox.send()
         exchange = self._exchange
         if self._at == _TUNNEL and exchange is not None:
             exchange.client_ends_tunnel()
@@ -222,6 +229,8 @@ class ClientConnection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is not None and exchange.upstream is not None:
             exchange.upstream.pause()
+        if self._at == _HEAD:
+            self._pause_reading()
         self._arm(self._gate.limits.stream_idle)
 
     def resume_writing(self) -> None:
@@ -230,6 +239,8 @@ class ClientConnection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is not None and exchange.upstream is not None:
             exchange.upstream.resume()
+        if self._at == _HEAD:
+            self._next()
 
     def _arm(self, seconds: float) -> None:
         deadlines = self._deadlines
@@ -241,7 +252,10 @@ class ClientConnection(asyncio.Protocol):
         """A clock has run out; which one follows from where we are."""
         exchange = self._exchange
         if self._at == _HEAD:
-            if self._buffer:
+            if self.congested:
+                self._gate.observer.limited("stream_idle")
+                self.hang_up()
+            elif self._buffer:
                 self._gate.observer.limited("head_time")
                 self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "head_time"))
             else:
@@ -275,7 +289,7 @@ class ClientConnection(asyncio.Protocol):
             return
         self._pumping = True
         try:
-            while self._at == _HEAD and self._buffer and self._read_head():
+            while self._at == _HEAD and self._buffer and not self.congested and self._read_head():
                 pass
         finally:
             self._pumping = False
@@ -482,6 +496,11 @@ class ClientConnection(asyncio.Protocol):
         """Wait for the next request, or go on with the one that has come already."""
         self._exchange = None
         self._at = _HEAD
+        if self.congested:
+            # Who does not read what was said is told nothing more; `resume_writing` goes on.
+            self._pause_reading()
+            self._arm(self._gate.limits.stream_idle)
+            return
         if self._reading_paused:
             self._resume_reading()
         if self._buffer:
