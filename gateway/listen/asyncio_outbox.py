@@ -24,11 +24,13 @@ SMALL = 64 * 1024
 class Outbox:
     """What waits for the end of the turn."""
 
-    __slots__ = ("waiting",)
+    __slots__ = ("times", "waiting")
 
     def __init__(self) -> None:
         self.waiting: list[tuple[asyncio.Transport, bytes]] = []
         """Look here before a call of `send`, where a call costs more than the look."""
+        self.times = 0
+        """How often it was emptied: what was put while this number stood has not left."""
 
     def put(self, transport: asyncio.Transport, data: bytes) -> None:
         """Send these bytes when the turn ends."""
@@ -41,6 +43,7 @@ class Outbox:
 
     def send(self) -> None:
         """Send all that waits, now."""
+        self.times += 1
         waiting, self.waiting = self.waiting, []
         for transport, data in waiting:
             # Without the look at `is_closing`, uvloop raises, and the others would wait for ever.

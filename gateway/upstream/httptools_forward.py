@@ -134,6 +134,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_home",
         "_is_head",
         "_keep_alive",
+        "_leaves",
         "_left",
         "_parser",
         "_patience",
@@ -167,6 +168,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._keep_alive = False
         self._status = 0
         self._left = 0
+        self._leaves = -1
+        """`Outbox.times` when the last head was put there."""
         self._patience = home.limits.stream_idle
         self._is_head = False
         self._uploading = False
@@ -201,6 +204,7 @@ class UpstreamConnection(asyncio.Protocol):
         if transport is None:
             return
         if not uploading:
+            self._leaves = home.outbox.times
             home.outbox.put(transport, head)
         elif not transport.is_closing():
             transport.write(head)
@@ -270,6 +274,13 @@ class UpstreamConnection(asyncio.Protocol):
             self.retire()
             return
         if at == _HEAD:
+            if self._leaves == self._home.outbox.times:
+                # Unasked as well: the head it would be the answer to is still in the outbox.
+                self._receiver = None
+                self._close()
+                self._leave(ok=None)
+                receiver.upstream_failed(UpstreamProtocolError("the application spoke unasked"), unheard=True)
+                return
             self._read_head(data, receiver)
         elif at == _COUNTED:
             left = self._left - len(data)

@@ -199,3 +199,22 @@ async def test_a_connection_that_was_made_while_we_drain_is_told_to_end() -> Non
         assert b"Connection: close\r\n" in wire.written
         assert wire.closing
         connection.connection_lost(None)
+
+
+async def test_what_an_application_says_before_it_was_asked_is_no_answer() -> None:
+    """The request waits for the turn to end; bytes that come before are somebody else's, or nobody's."""
+    async with open_door() as door:
+        await door.ask(get())
+        (endpoint,) = door.upstreams.endpoints
+        (kept,) = endpoint.open
+        connection, wire = connected(door)
+
+        connection.data_received(get())
+        kept.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen")
+
+        await door.lines(2)
+        await turn()
+        assert wire.written.endswith(b"hello")
+        assert b"stolen" not in wire.written
+        assert [line.status for line in door.observed.lines] == [200, 200]
+        connection.connection_lost(None)
