@@ -68,8 +68,9 @@ def _of_rows(rows: Sequence[Row]) -> Iterator[Goal]:
 
 def table(found: Sequence[Goal]) -> str:
     """Return the goals as a table."""
-    lines = [f"{'goal':<40}{'wanted':>12}{'seen':>10}"]
+    wide = max((len(goal.what) for goal in found), default=0)
+    lines = [f"{'goal':<{wide + 2}}{'wanted':>10}{'seen':>10}"]
     for goal in found:
         bound = f"{'≥' if goal.at_least else '≤'} {goal.bound:g}"
-        lines.append(f"  {goal.what:<38}{bound:>12}{goal.seen:>10.2f}  {'met' if goal.met else 'NOT MET'}")
+        lines.append(f"  {goal.what:<{wide}}{bound:>10}{goal.seen:>10.2f}  {'met' if goal.met else 'NOT MET'}")
     return "\n".join(lines)
