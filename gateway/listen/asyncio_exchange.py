@@ -89,9 +89,11 @@ class Client(Protocol):
     def resume_upload(self) -> None:
         """Read on."""
 
-    # By position, as each request comes by here and a keyword costs.
-    def exchange_over(self, keep_alive: bool) -> None:  # noqa: FBT001
-        """The answer is sent; serve the next request, or close."""
+    def answered(self) -> None:
+        """The answer is sent: serve the next request."""
+
+    def answered_last(self) -> None:
+        """The answer is sent, and the connection ends with it."""
 
     def hang_up(self) -> None:
         """Close at once and without ceremony: the answer cannot be completed, and the client must see that."""
@@ -421,13 +423,11 @@ class Exchange:
             self._rewrite = upstreams.rewrite
             head = self._rewrite.outbound(head)
         self._head = head
-        connection = upstreams.take(self, self._repeatable)
-        if connection is None or self._waiting or not self.upload_done:
+        connection = upstreams.take(self, repeatable=self._repeatable)
+        if connection is None or self._waiting:
             self._hand_to(connection)
         else:
-            self.upstream = connection
-            self._sent = True
-            connection.send(self, head, self._arrival.inbound.method == "HEAD", False)  # noqa: FBT003  # as below
+            self._send(connection)
 
     def _ask_portal(self, visit: Visit) -> None:
         self._app_name = visit.route.app.name
@@ -451,7 +451,7 @@ class Exchange:
             self._head = head + b"Transfer-Encoding: chunked\r\n\r\n"
         else:
             self._head = head + b"Content-Length: %d\r\n\r\n" % inbound.length
-        self._hand_to(gate.portal.take(self, False))  # noqa: FBT003  # as in `_send`
+        self._hand_to(gate.portal.take(self, repeatable=False))
 
     def _hand_to(self, connection: Exchanger | None) -> None:
         """Send on a connection there is; or wait for one."""
@@ -494,8 +494,7 @@ class Exchange:
             self._upstream_began = self._gate.stopwatch()
         uploading = not self.upload_done and self._own_body
         is_head = self._arrival.inbound.method == "HEAD" and self._own_body
-        # By position: each request comes by here or by the line like it above, and a keyword costs.
-        connection.send(self, self._head, is_head, uploading)
+        connection.send(self, self._head, is_head=is_head, uploading=uploading)
         if uploading and self._arrival.expects_continue and not self._held:
             self._client.write(_CONTINUE)
 
@@ -691,7 +690,7 @@ class Exchange:
             self.upstream = None
             client.write_whole(known + body if dated else b"%b%b\r\n%b" % (known, client.date_line(), body))
             self._done()
-            client.exchange_over(True)  # noqa: FBT003  # as there
+            client.answered()
             return
         if app is None:
             lines = self._gate.portal_answer(head.headers)
@@ -955,7 +954,10 @@ class Exchange:
 
     def _finish(self) -> None:
         self._done()
-        self._client.exchange_over(self._keep_alive)
+        if self._keep_alive:
+            self._client.answered()
+        else:
+            self._client.answered_last()
 
     def _done(self) -> None:
         """Write the one access line."""

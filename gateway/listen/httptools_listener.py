@@ -475,22 +475,27 @@ class ClientConnection(asyncio.Protocol):
         """The worker's open streams."""
         return self._listener.streams
 
-    def exchange_over(self, keep_alive: bool) -> None:  # noqa: FBT001  # by position: a keyword costs
-        """The answer is sent; serve the next request, or close."""
+    def answered(self) -> None:
+        """The answer is sent: serve the next request."""
         exchange = self._exchange
         if self._at == _CLOSED or exchange is None:
             return
-        if not keep_alive:
-            if exchange.upload_done and not self._buffer:
-                self._close()
-            else:
-                self._linger()
-        elif exchange.upload_done:
+        if exchange.upload_done:
             self._next()
         else:
             # The rest of an unwanted body comes still.
             self._resume_reading()
             self._arm(self._gate.limits.stream_idle)
+
+    def answered_last(self) -> None:
+        """The answer is sent, and the connection ends with it."""
+        exchange = self._exchange
+        if self._at == _CLOSED or exchange is None:
+            return
+        if exchange.upload_done and not self._buffer:
+            self._close()
+        else:
+            self._linger()
 
     def _next(self) -> None:
         """Wait for the next request, or go on with the one that has come already."""

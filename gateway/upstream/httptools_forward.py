@@ -187,7 +187,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     # --- what the listener does ---------------------------------------------------------------
 
-    def send(self, receiver: Receiver, head: bytes, is_head: bool, uploading: bool) -> None:  # noqa: FBT001  # see below
+    def send(self, receiver: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
         """Begin a request: a whole head, and whether a body will follow in `send_body`."""
         self._receiver = receiver
         self._at = _HEAD
@@ -196,7 +196,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.heard = False
         home = self._home
         limits = home.limits
-        # As in `_arm`, for each request comes by here; nor are there keywords, which cost.
+        # As in `_arm`, for each request comes by here.
         self.deadline = home.deadlines.now + (limits.stream_idle if uploading else limits.answer)
         if not self.slot:
             home.deadlines.enter(self)
@@ -780,7 +780,7 @@ class Upstreams:
         for endpoint in self.endpoints:
             endpoint.belongs_to(self)
 
-    def take(self, receiver: Receiver, repeatable: bool) -> UpstreamConnection | None:  # noqa: FBT001  # see `send`
+    def take(self, receiver: Receiver, *, repeatable: bool) -> UpstreamConnection | None:
         """Return a kept connection, or `None`, and tell the receiver later.
 
         `repeatable`: the request may be sent again should the kept connection turn out dead.
@@ -896,7 +896,7 @@ class Upstreams:
             waiting.deadline = 0.0
             if waiting.receiver.over:
                 continue
-            connection = self.take(waiting.receiver, waiting.repeatable)
+            connection = self.take(waiting.receiver, repeatable=waiting.repeatable)
             if connection is not None:
                 # Not in the callback of whoever has just left: that one has not finished yet.
                 asyncio.get_running_loop().call_soon(waiting.receiver.upstream_ready, connection)
@@ -974,7 +974,7 @@ async def check(endpoint: Endpoint, settings: HealthSettings, host: str) -> bool
             connection = cast("UpstreamConnection", protocol)
             status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             head = f"GET {settings.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: sekisho\r\nConnection: close\r\n\r\n"
-            connection.send(_Probe(status), head.encode(), False, False)  # noqa: FBT003  # see there
+            connection.send(_Probe(status), head.encode(), is_head=False, uploading=False)
             return 200 <= await status < 400
     except (OSError, TimeoutError):
         return False

@@ -87,8 +87,7 @@ class AnswerHead(msgspec.Struct, frozen=True):
 class Exchanger(Protocol):
     """A connection to an application, as the door uses it."""
 
-    # By position, as each request comes by here and a keyword costs.
-    def send(self, receiver: Receiver, head: bytes, is_head: bool, uploading: bool) -> None:  # noqa: FBT001
+    def send(self, receiver: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
         """Begin a request: a whole head, and whether a body will follow in `send_body`."""
 
     def send_body(self, data: bytes) -> None:
@@ -117,7 +116,7 @@ class Upstreams(Protocol):
     def rewrite(self) -> PathRewrite | None:
         """What changes paths on their way there and back; `None` where they are the same."""
 
-    def take(self, receiver: Receiver, repeatable: bool) -> Exchanger | None:  # noqa: FBT001  # as above
+    def take(self, receiver: Receiver, *, repeatable: bool) -> Exchanger | None:
         """Return a kept connection at once, or `None`, and tell the receiver later.
 
         `repeatable`: the request may be sent again should the kept connection turn out dead.
