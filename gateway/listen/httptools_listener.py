@@ -252,14 +252,12 @@ class ClientConnection(asyncio.Protocol):
         """A clock has run out; which one follows from where we are."""
         exchange = self._exchange
         if self._at == _HEAD:
-            if self.congested:
-                self._gate.observer.limited("stream_idle")
-                self.hang_up()
-            elif self._buffer:
+            if self._buffer and not self.congested:
                 self._gate.observer.limited("head_time")
                 self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "head_time"))
             else:
-                self._gate.observer.limited("idle")
+                # A slow reader has the time once more, for what it was told already.
+                self._gate.observer.limited("stream_idle" if self.congested else "idle")
                 self._close()
         elif self._at == _BUSY and exchange is not None:
             if self.congested or not exchange.upload_done:

@@ -128,8 +128,8 @@ async def test_pipelined_requests_wait_for_their_client_to_read() -> None:
         connection.connection_lost(None)
 
 
-async def test_who_never_reads_is_hung_up_on() -> None:
-    """Between two requests, too: the clock of streams counts, and no answer is made of its end."""
+async def test_who_never_reads_is_let_go_of() -> None:
+    """Between two requests, too: the clock of streams counts, and nothing more is said."""
     async with open_door(stream_idle=0.1) as door:
         door.step = lambda *_: OURS
         connection, wire = connected(door)
