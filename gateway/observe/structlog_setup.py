@@ -36,7 +36,8 @@ def set_up_logging(stream: TextIO | None = None, *, level: str = "info") -> None
     structlog.configure(
         processors=[_named, _timed, _failed, structlog.processors.add_log_level, _only_allowed, _as_json],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        # With its line end in one write: workers share a standard error, and Python may be told not to buffer it.
+        logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()

@@ -41,6 +41,24 @@ def test_an_event_is_one_json_line(stream: io.StringIO) -> None:
     assert line["dropped"] == ["birthdate"]
 
 
+@pytest.mark.usefixtures("stream")
+def test_a_line_and_its_end_are_one_write() -> None:
+    """Several workers write to one standard error, and nothing of another's may come between."""
+    writes: list[str] = []
+
+    class Unbuffered(io.StringIO):
+        def write(self, text: str) -> int:
+            writes.append(text)
+            return len(text)
+
+    set_up_logging(Unbuffered())
+
+    structlog.get_logger().info(Event.STARTED, count=1)
+
+    assert len(writes) == 1
+    assert writes[0].endswith("}\n")
+
+
 def test_free_text_is_no_event(stream: io.StringIO) -> None:
     """A sentence with a secret in it does not get out."""
     structlog.get_logger().warning("token abc123 refused")
