@@ -71,7 +71,8 @@ def rotate(file: KeyFile) -> None:
         typer.echo(f"{rotate_keys(file).kid}\tsigns")
 
 
-@app.command()
+# One kid in 64 begins with a hyphen, as a thumbprint may, and is no option for that; nor is an `h` in it `-h`.
+@app.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 def retire(
     file: KeyFile, kid: Annotated[str, typer.Argument(help="The key to remove; it must not be the one that signs.")]
 ) -> None:

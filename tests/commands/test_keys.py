@@ -33,6 +33,21 @@ def test_a_key_lives_from_new_to_retired(tmp_path: Path) -> None:
     assert sekisho("keys", "list", file).stdout == f"{second}\tRS256\tsigns\n"
 
 
+def test_a_kid_that_begins_like_an_option_is_a_kid(tmp_path: Path) -> None:
+    """A thumbprint is base64url, so one in 64 begins with a hyphen."""
+    file = tmp_path / "keys.jwks"
+    sekisho("keys", "new", str(file))
+    keys = json.loads(file.read_text())
+    keys["keys"][0]["kid"] = "-9XYHahu0lsEvQVboEJNbtb4-veH8FYyHvwd64ZZHTI"
+    file.write_text(json.dumps(keys))
+    sekisho("keys", "new", str(file))
+    sekisho("keys", "rotate", str(file))
+
+    result = sekisho("keys", "retire", str(file), keys["keys"][0]["kid"])
+
+    assert (result.exit_code, result.stdout) == (0, f"{keys['keys'][0]['kid']}\tretired\n")
+
+
 def test_what_is_printed_opens_nothing(tmp_path: Path) -> None:
     """No command prints a private member, and the file is its owner's alone."""
     file = tmp_path / "keys.jwks"
