@@ -12,7 +12,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -234,20 +234,21 @@ class _OpenLoop:
     async def run(self, seconds: float) -> None:
         began = time.perf_counter()
         sent = 0
-        async for _ in _ticks():
-            elapsed = time.perf_counter() - began
-            if elapsed >= seconds:
-                return
-            while sent < elapsed * self.rate:
-                due = began + sent / self.rate
-                sent += 1
-                if self.free:
-                    self._send(self.free.popleft(), due)
-                else:
-                    self.waiting.append(due)
+        async with contextlib.aclosing(_ticks()) as ticks:
+            async for _ in ticks:
+                elapsed = time.perf_counter() - began
+                if elapsed >= seconds:
+                    return
+                while sent < elapsed * self.rate:
+                    due = began + sent / self.rate
+                    sent += 1
+                    if self.free:
+                        self._send(self.free.popleft(), due)
+                    else:
+                        self.waiting.append(due)
 
 
-async def _ticks() -> AsyncIterator[None]:
+async def _ticks() -> AsyncGenerator[None, None]:
     """Yield every `_TICK_NANOSECONDS`: an event loop's own timers come once a millisecond, and so in bursts."""
     libc = ctypes.CDLL(None, use_errno=True)
     timer = libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)

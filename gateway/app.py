@@ -23,7 +23,7 @@ from typing import NamedTuple
 import structlog
 from aiohttp import web
 
-from gateway import __version__, pipeline
+from gateway import __version__
 from gateway.config import Limits, Mode, TlsSettings, UpstreamSettings
 from gateway.configuration import Configuration, reread_policies
 from gateway.errors import DrainingError, StoreUnavailableError
@@ -175,8 +175,7 @@ class Generation:
         }
         return Gate(
             table=lambda: self.table,
-            step=pipeline.step,
-            step_asked=forward_auth.step,
+            step=forward_auth.step,
             value_troubled=self._value_troubled,
             original=partial(forward_auth.original, trust=trust),
             sessions=shared.sessions.reader,

@@ -221,10 +221,11 @@ class _Reader:
                 self._check_contracted(app, read[file], at)
                 self._check_limits(app, read[file], at)
                 # Said once of a policy, however many Apps have it.
-                said = (file, app.paths.ignore_case)
-                for remark in () if said in remarked else remarks(read[file], ignore_case=app.paths.ignore_case):
+                if (file, app.paths.ignore_case) in remarked:
+                    continue
+                remarked.add((file, app.paths.ignore_case))
+                for remark in remarks(read[file], ignore_case=app.paths.ignore_case):
                     self.remarks.add(Where(str(file), max(remark.line, 1)), remark.what, remark.wiser)
-                remarked.add(said)
             self._remark(app, read.get(app.policy.file), at)
         return read
 

@@ -262,7 +262,7 @@ class Exchange:
         if inbound.cookie and (ticket := table.ticket_of(inbound)) is not None:
             self.ticket = ticket
             state = self.state = gate.sessions.peek(ticket, self._wall_time)
-        step = (gate.step_asked if inbound.forwarded else gate.step)(inbound, state, self._wall_time, table)
+        step = gate.step(inbound, state, self._wall_time, table)
         # The usual case first, and without a match's isinstance calls.
         if type(step) is Forward:
             self._forward(step)
@@ -308,9 +308,7 @@ class Exchange:
                 gate.forged.take(client, gate.clock())
             if self.over:
                 return
-            inbound = self.inbound
-            next_step = gate.step_asked if inbound.forwarded else gate.step
-            step = next_step(inbound, self.state, gate.clock(), self._table)
+            step = gate.step(self.inbound, self.state, gate.clock(), self._table)
             if isinstance(step, NeedSession):
                 self.broken("the session was asked for twice")
                 return

@@ -148,7 +148,9 @@ _TOLD = frozenset(
 
 
 def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
-    """Decide on an `original` request as the pipeline does, and say the outcome in the asking proxy's dialect."""
+    """Decide as the pipeline does; on an `original` request, say the outcome in the asking proxy's dialect."""
+    if not inbound.forwarded:
+        return pipeline.step(inbound, known, now, table)
     path = inbound.target.path
     if table.is_portal(path):
         # The outer proxy sends our own pages to us, and never asks whether it may.

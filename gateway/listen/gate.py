@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway import pipeline
 from gateway.config import Limits
 from gateway.instant import Instant
 from gateway.listen.inbound import Inbound
@@ -57,7 +56,6 @@ class Gate:
 
     table: Callable[[], RouteTable]
     step: Callable[[Inbound, SessionState, Instant, RouteTable], Step]
-    """What becomes of a request (`pipeline.step`)."""
     sessions: SessionReader
     upstreams: Mapping[str, Upstreams]
     """Each App's way to its application, by the App's name."""
@@ -79,9 +77,6 @@ class Gate:
     original: Callable[[Inbound, RouteTable], Inbound | Answer] = _as_it_came
     """What is decided on, of what comes under the portal's prefix: the request itself, or the one another proxy asks
     about (`forward_auth.original`)."""
-    step_asked: Callable[[Inbound, SessionState, Instant, RouteTable], Step] = pipeline.step
-    """What becomes of a request that another proxy asks about (`Inbound.forwarded`), said in its dialect
-    (`forward_auth.step`)."""
     hsts: bytes = b""
     """The `Strict-Transport-Security` line of answers over https; empty for none."""
     limits: Limits = field(default_factory=Limits)

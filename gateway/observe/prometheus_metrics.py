@@ -156,15 +156,14 @@ class Metrics:
         self._counters: dict[str, tuple[str, str | None, Callable[[], Mapping[str, float]]]] = {}
         self._version = version
         self._lost = lost
-        self.lines: list[AccessLine] = []
-        """Finished requests that are not counted yet; whoever adds one sees that they are folded in time."""
+        self._lines: list[AccessLine] = []
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
 
     def finished(self, line: AccessLine) -> None:
         """Count one finished request, soon."""
-        self.lines.append(line)
-        if len(self.lines) >= FOLD_AT:
+        self._lines.append(line)
+        if len(self._lines) >= FOLD_AT:
             self.fold()
 
     def connections(self, change: int) -> None:
@@ -224,7 +223,7 @@ class Metrics:
 
     def fold(self) -> None:
         """Turn the finished requests kept so far into numbers."""
-        lines, self.lines = self.lines, []
+        lines, self._lines = self._lines, []
         cells = self._cells
         app, status, verdict, cell = "", -1, "", _Cell()
         within = upstream_within = cell.within

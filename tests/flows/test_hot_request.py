@@ -27,7 +27,7 @@ from tests.flows.in_process import Browser, signed_in_browser
 PACKAGE = str(Path(gateway.__file__).parent)
 REQUESTS = 400
 
-CALLS = 42
+CALLS = 44
 """Calls of the gateway's own functions a request may make."""
 
 
