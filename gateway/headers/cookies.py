@@ -1,16 +1,27 @@
 """Our own cookies: never shown to an application, never set or cleared by one.
 
-Whether a cookie is ours is asked of its name as careless parsers see it: without regard to
-case, behind quotes or a lost `=`. Reading our own cookies is `session/ticket.py`'s business
-and as strict as this is generous.
+Cutting is as generous as reading is strict. A cookie is ours by its name as careless parsers see
+it: without regard to case, behind quotes or a lost `=`, and behind a comma or a space where a
+proxy joined several Cookie fields as it joins other lists. Reading our own cookies is
+`session/ticket.py`'s business, and it never splits at a comma: a script can put a comma and our
+name into the value of any cookie.
 """
 
 from __future__ import annotations
 
 import re
 
-_OURS = re.compile(rb"[\s\"'=,]*(?:__(?:host|secure)-)?sekisho(?![a-z0-9])", re.IGNORECASE)
+_NAME = rb"(?:__(?:host|secure)-)?sekisho(?![a-z0-9])"
 """`sekisho`, `__Host-sekisho`, `sekisho-login` …; `sekisho2009` is somebody else's."""
+
+_OURS = re.compile(rb"[\s\"'=,]*" + _NAME, re.IGNORECASE)
+_WITH_VALUE = _NAME + rb"[a-z0-9_-]{0,64}\s*="
+"""Behind a comma or a space the name alone is a word in somebody else's value: only the name with a value is a cookie.
+
+The rest of the name is bounded, since a client may write our name a thousand times.
+"""
+_JOINED = re.compile(rb"[\s\"'=]*" + _WITH_VALUE, re.IGNORECASE)
+_INSIDE = re.compile(rb"(?<![a-z0-9!#$%&*+.^_`|~-])" + _WITH_VALUE + rb".*", re.IGNORECASE | re.DOTALL)
 
 
 def is_ours(cookie: bytes) -> bool:
@@ -22,4 +33,16 @@ def without_ours(cookies: bytes) -> bytes:
     """Return a Cookie field's value with our cookies cut out and every other byte kept; empty where none is left."""
     if b"sekisho" not in cookies.lower():
         return cookies
-    return b";".join(pair for pair in cookies.split(b";") if not is_ours(pair)).lstrip(b" \t")
+    left = [kept for pair in cookies.split(b";") if (kept := _cut(pair)) is not None]
+    return b";".join(left).lstrip(b" \t")
+
+
+def _cut(pair: bytes) -> bytes | None:
+    """Return what is left of the text between two semicolons, or `None` where nothing is."""
+    if b"sekisho" not in pair.lower():
+        return pair
+    first, *joined = pair.split(b",")
+    kept = [] if is_ours(first) else [_INSIDE.sub(b"", first)]
+    kept += [_INSIDE.sub(b"", part) for part in joined if _JOINED.match(part) is None]
+    left = b",".join(kept)
+    return None if not left or is_ours(left) else left
