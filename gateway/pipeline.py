@@ -64,7 +64,7 @@ class Forward(msgspec.Struct, frozen=True, gc=False):
     and `Upgrade` where `Inbound.websocket`, `Expect` and trailers' `TE` never, and the empty line.
     """
     signed_in: bool
-    """Whether a session was used: its answer must not be kept by a shared cache, its stream dies with it."""
+    """Whether a session was used: its stream dies with it, and its answer is no shared cache's, whatever the permit."""
     pseudonym: str = ""
     """The session's, for the access line; empty where nobody is signed in."""
     rule: str = ""
@@ -382,7 +382,9 @@ def published_keys(method: str, table: RouteTable) -> Answer:
         return not_found()
     if method not in ("GET", "HEAD"):
         return msgspec.structs.replace(
-            problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"), headers=((b"Allow", b"GET, HEAD"),), body=b""
+            problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"),
+            headers=((b"Allow", b"GET, HEAD"), (b"Cache-Control", b"no-store")),
+            body=b"",
         )
     headers: Headers = (
         (b"Content-Type", b"application/jwk-set+json"),

@@ -1,8 +1,8 @@
 """The answer's header section as the browser gets it.
 
 An application is heard in everything but four things: the connection (ours), our cookies (it can
-neither set nor clear them), whether a shared cache may keep a page made for a person who is signed
-in (it may not), and where it lives (its inner address becomes the public one). Framing,
+neither set nor clear them), whether a shared cache may keep a page that policy does not give to
+everybody at any time (it may not), and where it lives (its inner address becomes the public one). Framing,
 `Connection`, `Date` and upgrades are written by the listener.
 """
 
@@ -28,7 +28,8 @@ _DROPPED = HOP_BY_HOP | {
     b"alt-svc",
 }
 _FOR_SHARED_CACHES = frozenset({b"surrogate-control", b"edge-control", b"x-accel-expires"})
-_FOR_SHARED_CACHES_ENDING = b"cdn-cache-control"
+_FOR_SHARED_CACHES_ENDING = b"-cache-control"
+"""Targeted fields (RFC 9213), such as `CDN-Cache-Control` and `X-LiteSpeed-Cache-Control`: they win over it."""
 
 _PASS: Final = 0
 _DROP: Final = 1
@@ -78,17 +79,19 @@ class _Kinds(dict[bytes, int]):
 _kinds = _Kinds()
 
 
-def app_answer_headers(headers: Headers, route: Route, *, signed_in: bool) -> bytes:
+def app_answer_headers(headers: Headers, route: Route, *, private: bool) -> bytes:
     """Return an application's answer fields as lines that end in CRLF, without framing fields and `Connection`.
 
-    `signed_in`: a session was used for this request, so only the browser itself may keep the answer.
+    `private`: the verdict depended on more than method, path and query, so only the browser itself may keep the
+    answer. An answer without any such field is given `Cache-Control: private` too, as a shared cache may else guess
+    how long it is good (RFC 9111 section 4.2.2).
     """
     named: frozenset[bytes] = frozenset()
     cache_control: list[bytes] = []
     kept: list[tuple[bytes, bytes]] = []
     for name, value in headers:
         kind = _kinds[name]
-        if kind == _PASS or (kind in (_CACHE_CONTROL, _SHARED_CACHE) and not signed_in):
+        if kind == _PASS or (kind in (_CACHE_CONTROL, _SHARED_CACHE) and not private):
             kept.append((name, value))
         elif kind == _CONNECTION:
             named |= named_by(value)
@@ -98,21 +101,26 @@ def app_answer_headers(headers: Headers, route: Route, *, signed_in: bool) -> by
             kept.append((name, changed))
     if named:
         kept = [(name, value) for name, value in kept if name.lower() not in named]
-    if signed_in:
+    if private:
         joined = b",".join(cache_control)
         kept.append((b"Cache-Control", _usual_private(joined) if len(joined) <= _USUAL else _private(joined)))
     return b"".join([b"%b: %b\r\n" % field for field in kept])
 
 
 def portal_answer_headers(headers: Headers) -> bytes:
-    """Return one of our own pages' fields as lines, without what the listener writes itself."""
-    return b"".join(
-        [
-            b"%b: %b\r\n" % field
-            for field in headers
-            if _kinds[field[0]] not in (_DROP, _CONNECTION) and field[0].lower() not in (b"server", b"date")
-        ],
-    )
+    """Return one of our own pages' fields as lines, without what the listener writes itself.
+
+    A page that says nothing of caches is kept by none: a 404 or a redirect for good would else be kept for as long as
+    a shared cache sees fit.
+    """
+    lines = [
+        b"%b: %b\r\n" % field
+        for field in headers
+        if _kinds[field[0]] not in (_DROP, _CONNECTION) and field[0].lower() not in (b"server", b"date")
+    ]
+    if all(_kinds[name] != _CACHE_CONTROL for name, _ in headers):
+        lines.append(b"Cache-Control: no-store\r\n")
+    return b"".join(lines)
 
 
 def _changed(kind: int, value: bytes, route: Route) -> bytes | None:

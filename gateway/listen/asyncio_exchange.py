@@ -156,6 +156,7 @@ class Exchange:
         "_own_body",
         "_permit",
         "_portal_asked",
+        "_private",
         "_pseudonym",
         "_reason",
         "_registered",
@@ -215,6 +216,7 @@ class Exchange:
         self._sent = False
         self._rewrite: PathRewrite | None = None
         self._signed_in = False
+        self._private = True
         self._own_body = False
         self._head = b""
         self._repeatable = False
@@ -395,6 +397,7 @@ class Exchange:
             gate.value_troubled(route, *step.troubled)
         permit = self._permit = step.permit
         self._signed_in = step.signed_in
+        self._private = step.signed_in or not permit.shared
         self._app_name = route.app.name
         self._verdict = "permit"
         self._rule = step.rule or str(permit.rule)
@@ -617,6 +620,8 @@ class Exchange:
         keep_alive = self._keep_alive = self._can_stay() and not close and not answer.close
         lines = [status_line(answer.status), self._client.date_line(), self._hsts_line()]
         lines += [b"%b: %b\r\n" % field for field in answer.headers]
+        if all(name != b"Cache-Control" for name, _ in answer.headers):
+            lines.append(b"Cache-Control: no-store\r\n")
         if answer.status != HTTPStatus.NO_CONTENT:
             lines.append(b"Content-Length: %d\r\n" % len(answer.body))
         lines.append(self._connection_line(keep_alive=keep_alive))
@@ -650,7 +655,7 @@ class Exchange:
     def _lines(self, headers: Headers) -> bytes:
         if self._app is None:
             return self._gate.portal_answer(headers)
-        return self._gate.app_answer(headers, self._app, signed_in=self._signed_in)
+        return self._gate.app_answer(headers, self._app, private=self._private)
 
     def answer_begins(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:
         """Send the head, re-framed, and what came of the body with it."""
@@ -675,10 +680,10 @@ class Exchange:
             and (self.upload_done or self._can_stay())
         )
         bodyless = arrival.inbound.method == "HEAD" or status in (204, 304)
-        # What differs for the same bytes of an answer's head: whose application, whether a session was used, and
-        # how the browser speaks to us. The head's own memory ends with the upstream, and so with these settings.
+        # What differs for the same bytes of an answer's head: whose application, whether a shared cache may keep it,
+        # and how the browser speaks to us. The head's own memory ends with the upstream, and so with these settings.
         ready = head.ready if app is not None and keep_alive and arrival.minor and not bodyless else None
-        key = (app, self._signed_in, inbound.scheme)
+        key = (app, self._private, inbound.scheme)
         if app is not None:
             self._answered = self._gate.stopwatch()
         if ready is not None and (usual := ready.get(key)) is not None:
@@ -694,7 +699,7 @@ class Exchange:
             lines = self._gate.portal_answer(head.headers)
         else:
             headers = head.headers if self._rewrite is None else self._rewrite.answer(head.headers)
-            lines = self._gate.app_answer(headers, app, signed_in=self._signed_in)
+            lines = self._gate.app_answer(headers, app, private=self._private)
         lower = b"\r\n" + lines.lower()
         if self._gate.hsts and b"\r\nstrict-transport-security:" not in lower:
             lines += self._hsts_line()
@@ -772,7 +777,7 @@ class Exchange:
         names = {name.lower() for name, _ in trailers}
         if self._app is None or names & {b"set-cookie", b"cache-control", b"www-authenticate", b"clear-site-data"}:
             return b""
-        return self._gate.app_answer(trailers, self._app, signed_in=False)
+        return self._gate.app_answer(trailers, self._app, private=False)
 
     def _outlive(self, ticket: Ticket) -> None:
         """Have this stream cut when the session that opened it ends."""

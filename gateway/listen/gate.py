@@ -28,7 +28,7 @@ from gateway.upstream.upstream import Headers, Upstreams
 class AppAnswer(Protocol):
     """`headers.app_answer_headers`."""
 
-    def __call__(self, headers: Headers, route: Route, *, signed_in: bool) -> bytes:
+    def __call__(self, headers: Headers, route: Route, *, private: bool) -> bytes:
         """Return the answer's header lines."""
 
 

@@ -52,6 +52,9 @@ _NO_SURROUNDINGS = Surroundings()
 _PARAMETER = re.compile(r";[^/]*")
 _AMBIGUOUS_PATH = Deny(None, (Reason(ReasonKind.AMBIGUOUS_PATH),), status=400)
 
+_CACHED_METHODS = frozenset({"GET", "HEAD"})
+"""Methods whose answers a shared cache may keep, where the rule allows it."""
+
 RETRY_HORIZON = 400
 """Turns of the clock that `retry_after: end` looks ahead: more than a year of days."""
 
@@ -99,6 +102,7 @@ class FittingRule:
         "_rule",
         "_surroundings",
         "_tells_age",
+        "_twin",
         "_when",
         "id",
         "needs_session",
@@ -106,7 +110,10 @@ class FittingRule:
         "scopes",
     )
 
-    def __init__(self, rule: Rule, conditions: Mapping[str, Condition], surroundings: Surroundings) -> None:
+    def __init__(
+        self, rule: Rule, conditions: Mapping[str, Condition], surroundings: Surroundings, *, shared: bool = True
+    ) -> None:
+        """Make a rule ready. Not `shared`: more than method, path and query led to it."""
         self.id: RuleId = rule.id
         self._rule = rule
         self._surroundings = surroundings
@@ -132,13 +139,23 @@ class FittingRule:
         self.needs_session: bool = not (rule.allow is Allow.NOBODY or (self.public and not rule.disclose))
         """Whether its verdict can differ with who is signed in; False lets a request pass without a look-up."""
         self._constant: Decision | None = None
+        self._twin: FittingRule | None = None
         if self.public and not rule.disclose:
-            self._constant = Decision(Permit(rule.id, None, audit=rule.audit), inf)
+            # Each permit of an audited rule is recorded, so none may be given by a cache.
+            shared = shared and rule.when is None and not rule.audit
+            self._constant = Decision(Permit(rule.id, None, audit=rule.audit, shared=shared), inf)
+            if shared:
+                self._twin = FittingRule(rule, conditions, surroundings, shared=False)
 
     @property
     def rule(self) -> Rule:
         """The rule as written."""
         return self._rule
+
+    @property
+    def unshared(self) -> FittingRule:
+        """The same rule for a request of whose URL another may find another rule: its answer is no shared cache's."""
+        return self._twin or self
 
     def decide(self, inbound: Inbound, person: Identity | None, now: Instant) -> Decision:
         """Say what becomes of the request of this person; `None` is nobody signed in."""
@@ -408,31 +425,37 @@ class CompiledPolicy:
             # The application cuts `;jsessionid=…` off; were it left on, `/reserve;x` would not be `/reserve`.
             path = _PARAMETER.sub("", path)
         found = self._find(inbound, path, now)
-        if self._kept_slashes and "%2F" in path and self._find(inbound, path.replace("%2F", "/"), now) is not found:
-            return None if found is None else Undecidable(found.rule, _AMBIGUOUS_PATH)
-        self._remember(inbound.method, inbound.target.path)
+        if self._kept_slashes and "%2F" in path:
+            other = self._find(inbound, path.replace("%2F", "/"), now)
+            if found is None or other is None or other.rule is not found.rule:
+                return None if found is None else Undecidable(found.rule, _AMBIGUOUS_PATH)
+            if other is not found:
+                found = found.unshared
+        self._remember(inbound.method, inbound.target.path, found)
         return found
 
     def always(self, method: str, path: str) -> FittingRule | None:
         """Return the rule of every request with this method and path, as `fitting` has found it; `None`: ask again."""
         return self._fitted.get((method, path))
 
-    def _remember(self, method: str, path: str) -> None:
+    def _remember(self, method: str, path: str, found: FittingRule | None) -> None:
         """Keep a rule for which nothing but method and path was looked at, now or at any other time."""
         if len(path) > MEMO_PATH or ";" in path or "%2F" in path:
             return
         first = next(iter(self._index.candidates(method, path)), None)
-        if first is not None and self._plain[first]:
+        if first is not None and found is not None and self._plain[first]:
             if len(self._fitted) >= MEMO_SIZE:
                 self._fitted.clear()
-            self._fitted[method, path] = self._rules[first]
+            self._fitted[method, path] = found
 
     def _find(self, inbound: Inbound, path: str, now: Instant) -> FittingRule | None:
         candidates = self._index.candidates(inbound.method, path)
         plain = self._plain
         for position, number in enumerate(candidates):
             if plain[number]:
-                return self._rules[number]
+                rule = self._rules[number]
+                # A cache gives what a POST answered to those who GET (RFC 9111 section 3, `Content-Location`).
+                return rule if inbound.method in _CACHED_METHODS else rule.unshared
             # A rule with a `when` or a `query`: the request is looked at, up to the first rule that needs no look.
             last = next((index for index, other in enumerate(candidates) if plain[other]), len(candidates))
             return self._choose(inbound, now, candidates[position : last + 1])
@@ -447,11 +470,13 @@ class CompiledPolicy:
             except AmbiguousQuery:
                 return self._ambiguous[candidates[0]]
         at: Circumstances | None = None
+        shared = inbound.method in _CACHED_METHODS
         for number in candidates:
             if any(values.get(name) not in allowed for name, allowed in self._named[number]):
                 continue
             when = self._whens[number]
             if when is not None:
+                shared = False
                 at = at or Circumstances(None, now, inbound.client, self.surroundings)
                 truth = when.test.ask(at).truth
                 if truth is Truth.UNKNOWN:
@@ -460,5 +485,6 @@ class CompiledPolicy:
                     return Undecidable(self.policy.rules[number], Deny(self._rules[number].id, reasons))
                 if truth is Truth.NO:
                     continue
-            return self._rules[number]
+            rule = self._rules[number]
+            return rule if shared else rule.unshared
         return None

@@ -84,6 +84,9 @@ class Permit(msgspec.Struct, frozen=True):
     """An entry of this limit must be reserved before the request goes on, and settled at the answer's head."""
     audit: bool = False
     """The rule wants every permit of its own in the audit log."""
+    shared: bool = False
+    """Everybody who asks for the same method, path and query hears the same at any time: no person, address, clock,
+    switch or list was looked at, by this rule or by an earlier one that did not fit. Any other answer is `private`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from gateway.headers.answer import app_answer_headers, portal_answer_headers
 from tests.builders import app, route
 
 
-def answered(*headers: tuple[str, str], signed_in: bool = True, **changes: object) -> list[str]:
+def answered(*headers: tuple[str, str], private: bool = True, **changes: object) -> list[str]:
     raw = tuple((name.encode(), value.encode()) for name, value in headers)
-    lines = app_answer_headers(raw, route(app=app(**changes)), signed_in=signed_in)
+    lines = app_answer_headers(raw, route(app=app(**changes)), private=private)
     assert lines.endswith(b"\r\n") or not lines
     return lines.decode().split("\r\n")[:-1]
 
@@ -41,7 +41,7 @@ def test_an_application_can_neither_set_nor_clear_our_cookies(cookie: str) -> No
 )
 def test_clear_site_data_leaves_cookies_alone(said: str, left: str) -> None:
     """It has no narrower word than all cookies, and ours are among them."""
-    assert answered(("Clear-Site-Data", said), signed_in=False) == ([left] if left else [])
+    assert answered(("Clear-Site-Data", said), private=False) == ([left] if left else [])
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,8 @@ def test_a_shared_cache_keeps_no_page_of_a_signed_in_person(said: list[str], sen
         *(("Cache-Control", value) for value in said),
         ("Surrogate-Control", "max-age=5"),
         ("CDN-Cache-Control", "public"),
+        ("X-LiteSpeed-Cache-Control", "public"),
+        ("X_Accel_Expires", "600"),
     )
 
     assert found == [f"Cache-Control: {sent}"]
@@ -75,8 +77,8 @@ def test_a_hostile_answer_costs_little(sign: str) -> None:
 
 
 def test_a_public_page_keeps_its_caching() -> None:
-    """Where nobody's session was used, caching is the application's business."""
-    assert answered(("Cache-Control", "public"), signed_in=False) == ["Cache-Control: public"]
+    """Where policy gives it to everybody at any time, caching is the application's business."""
+    assert answered(("Cache-Control", "public"), private=False) == ["Cache-Control: public"]
 
 
 def test_what_belongs_to_the_connection_stays_on_it() -> None:
@@ -93,7 +95,7 @@ def test_what_belongs_to_the_connection_stays_on_it() -> None:
         ("Alt-Svc", 'h2=":8443"'),
         ("Sekisho-Visit", "x"),
         ("Server", "Apache"),
-        signed_in=False,
+        private=False,
     )
 
     assert found == ["Server: Apache"]
@@ -102,7 +104,7 @@ def test_what_belongs_to_the_connection_stays_on_it() -> None:
 @pytest.mark.parametrize("said", ["NTLM", "Negotiate", "Negotiate abc==", "Basic realm=x, negotiate"])
 def test_nobody_is_asked_to_sign_in_a_shared_connection(said: str) -> None:
     """Schemes that sign in connections are not offered; others are the application's."""
-    assert answered(("WWW-Authenticate", said), ("WWW-Authenticate", "Basic realm=x"), signed_in=False) == [
+    assert answered(("WWW-Authenticate", said), ("WWW-Authenticate", "Basic realm=x"), private=False) == [
         "WWW-Authenticate: Basic realm=x"
     ]
 
@@ -124,7 +126,7 @@ def test_an_inner_address_becomes_the_public_one(location: str, sent: str) -> No
     """Only whole origins of the App are replaced; others are untouched."""
     found = answered(
         ("Location", location),
-        signed_in=False,
+        private=False,
         upstream=("http://10.0.0.5:8080",),
         internal_origins=("http://inner.example",),
     )
@@ -136,13 +138,24 @@ def test_an_inner_cookie_domain_is_left_out() -> None:
     """A browser would refuse a cookie for a host it has never seen."""
     cookie = "JSESSIONID=1; Domain=inner.example; Path=/"
 
-    assert answered(("Set-Cookie", cookie), signed_in=False, internal_origins=("http://inner.example",)) == [
+    assert answered(("Set-Cookie", cookie), private=False, internal_origins=("http://inner.example",)) == [
         "Set-Cookie: JSESSIONID=1; Path=/"
     ]
 
 
 def test_our_own_pages_keep_their_cookies() -> None:
     """The portal may set ours; framing and the date are the listener's."""
-    raw = ((b"Set-Cookie", b"__Host-sekisho=T"), (b"Date", b"x"), (b"Server", b"y"), (b"Content-Length", b"1"))
+    raw = (
+        (b"Set-Cookie", b"__Host-sekisho=T"),
+        (b"Cache-Control", b"private"),
+        (b"Date", b"x"),
+        (b"Server", b"y"),
+        (b"Content-Length", b"1"),
+    )
 
-    assert portal_answer_headers(raw) == b"Set-Cookie: __Host-sekisho=T\r\n"
+    assert portal_answer_headers(raw) == b"Set-Cookie: __Host-sekisho=T\r\nCache-Control: private\r\n"
+
+
+def test_a_page_of_ours_that_says_nothing_of_caches_is_kept_by_none() -> None:
+    """A 404 or a redirect for good would else be kept for as long as a cache sees fit."""
+    assert portal_answer_headers(((b"Allow", b"GET"),)) == b"Allow: GET\r\nCache-Control: no-store\r\n"

@@ -42,7 +42,7 @@ SIGNED_IN = b"Cookie: __Host-sekisho=" + TICKET.encode() + b"\r\n"
 PATIENCE = 10.0
 """Seconds after which a test that waits has failed."""
 
-PERMIT = Permit(RuleId("policy", "rule"), None)
+PERMIT = Permit(RuleId("policy", "rule"), None, shared=True)
 
 
 def get(path: bytes = b"/", *fields: bytes) -> bytes:

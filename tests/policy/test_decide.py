@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from math import inf
 
 import pytest
@@ -198,7 +199,7 @@ def test_a_rule_open_to_everyone_asks_nobody_and_tells_of_those_signed_in() -> N
     rule = CompiledPolicy(policy).rules[0]
 
     assert (rule.public, rule.needs_session, rule.scopes) == (True, True, frozenset())
-    assert decide(policy).verdict == Permit(rule.id, None)
+    assert decide(policy).verdict == Permit(rule.id, None, shared=False)
     told = decide(policy, person(frozenset({Scope.OPENID}))).verdict
     assert isinstance(told, Permit)
     assert told.told == (("subject", "subject"),)
@@ -449,3 +450,103 @@ def test_a_rule_found_by_more_than_its_path_is_looked_for_each_time() -> None:
         assert [named(policy, path) for path in ("/q", "/q?kind=a", "/w", "/x")] == ["rest", "query", "rest", "rest"]
         assert [named(turned, path) for path in ("/q", "/q?kind=a", "/w", "/x")] == ["rest", "query", "now", "rest"]
     assert policy.fitting(make_inbound("GET", "/x"), NOW) is not turned.fitting(make_inbound("GET", "/x"), NOW)
+
+
+@pytest.mark.parametrize(
+    ("rules", "request_", "shared"),
+    [
+        (["allow: everyone"], "GET /", True),
+        (["allow: everyone"], "HEAD /", True),
+        (["match: {path: /p, query: {a: b}}, allow: everyone"], "GET /p?a=b", True),
+        (["match: {path: /other}, when: office, allow: nobody", "allow: everyone"], "GET /", True),
+        (["match: {query: {a: b}}, when: office, allow: nobody", "allow: everyone"], "GET /?a=c", True),
+        # Its own `when`, whatever it looks at, and that of an earlier rule that does not fit now.
+        (["when: away, allow: everyone"], "GET /", False),
+        (["when: closed, allow: everyone"], "GET /", False),
+        (["when: opening, allow: everyone"], "GET /", False),
+        (["when: emergency, allow: everyone"], "GET /", False),
+        (["when: office, allow: nobody", "allow: everyone"], "GET /", False),
+        (["when: emergency, allow: nobody", "allow: everyone"], "GET /", False),
+        (["when: opening, allow: signed_in", "match: {query: {a: b}}, allow: everyone"], "GET /?a=b", False),
+        # The application is told of those who are signed in, or each permit is recorded.
+        (["allow: everyone, disclose: [subject]"], "GET /", False),
+        (["allow: everyone, audit: true"], "GET /", False),
+        (["require: [away]"], "GET /", False),
+        # A cache may give it to those who GET.
+        (["allow: everyone"], "POST /", False),
+        (["match: {query: {a: b}}, allow: everyone"], "POST /?a=b", False),
+    ],
+)
+def test_a_shared_cache_helps_only_where_nothing_but_the_url_was_looked_at(
+    rules: list[str], request_: str, shared: bool
+) -> None:
+    """The rule that fits and those tried before it; asked twice, as what is remembered must say the same."""
+    policy = CompiledPolicy(policy_of(*(f"name: r{number}, {rule}" for number, rule in enumerate(rules))))
+    method, _, target = request_.partition(" ")
+    path, mark, query = target.partition("?")
+    # A Monday at noon, from nowhere the office is.
+    inbound = make_inbound(method, path, query if mark else None, "198.51.100.1")
+    now = moment_of("2026-12-07 12:00") or 0.0
+    if "emergency" in rules[0] and "everyone" in rules[0]:
+        policy = policy.within(Surroundings({"disaster": inf}))
+
+    for _ in range(2):
+        rule = policy.fitting(inbound, now)
+        assert rule is not None
+        verdict = rule.decide(inbound, ADULT, now).verdict
+        assert isinstance(verdict, Permit)
+        assert verdict.shared is shared
+
+
+RULES = st.builds(
+    lambda path, method, query, when, outcome: ", ".join(
+        part
+        for part in (
+            f"match: {{path: {path}{method}{query}}}",
+            when and f"when: {when}",
+            outcome,
+        )
+        if part
+    ),
+    st.sampled_from(["/**", "/**", "/a/**", "/*/b"]),
+    st.sampled_from(["", "", "", ", method: [GET, HEAD]"]),
+    st.sampled_from(["", "", ", query: {k: v}"]),
+    st.sampled_from(["", "", "office", "away", "open", "opening", "emergency", "closed"]),
+    st.sampled_from(
+        [
+            "allow: everyone",
+            "allow: everyone",
+            "allow: everyone, disclose: [subject]",
+            "allow: nobody",
+            "allow: signed_in",
+            "require: [adult]",
+            "require: [office]",
+        ]
+    ),
+)
+
+
+@given(
+    st.lists(RULES, min_size=2, max_size=4),
+    st.sampled_from(["/a", "/a/b", "/c/b", "/c"]),
+    st.sampled_from(["GET", "HEAD", "POST"]),
+    st.sampled_from([None, "k=v", "k=w"]),
+    PEOPLE,
+    PEOPLE,
+)
+def test_what_a_shared_cache_may_keep_everybody_may_have_at_any_time(
+    rules: list[str], path: str, method: str, query: str | None, who: Identity | None, other: Identity | None
+) -> None:
+    """Were it otherwise, a cache would give a page to somebody whom policy refuses."""
+    policy = CompiledPolicy(policy_of(*(f"name: r{number}, {rule}" for number, rule in enumerate(rules))))
+    snapshots = [policy, policy.within(Surroundings({"disaster": inf}))]
+    moments = [NOW, *(moment_of(text) or 0.0 for text in ("2026-12-05 10:00", "2026-12-05 20:00"))]
+    circumstances = list(product(snapshots, moments, ["192.0.2.7", "198.51.100.1", ""], [who, other]))
+
+    heard = []
+    for snapshot, now, client, person in circumstances:
+        rule = snapshot.fitting(make_inbound(method, path, query, client), now)
+        heard.append(None if rule is None else rule.decide(make_inbound(method, path, query, client), person, now)[0])
+
+    if any(isinstance(verdict, Permit) and verdict.shared for verdict in heard):
+        assert all(verdict == heard[0] for verdict in heard)
