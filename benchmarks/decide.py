@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from gateway.identity import Birthdate, Identity, Scope
-from gateway.listen.inbound import Inbound
 from gateway.policy.decide import CompiledPolicy
-from gateway.policy.examples import make_inbound
-from gateway.policy.parse import parse_policy
-from gateway.yaml_files import Mistakes
+from gateway.policy.example import make_inbound
+from gateway.policy.reading.parse import parse_policy
+from gateway.request.inbound import Inbound
+from gateway.yaml.mistakes import Mistakes
 
 RULES = 100
 OTHER_APPS = 20

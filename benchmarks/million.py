@@ -21,12 +21,12 @@ from typing import Any
 import uvloop
 
 from benchmarks.revocation import SECRETS, person, until_trusted
-from gateway.config import SessionSettings
 from gateway.session.redis_sessions import open_sessions
 from gateway.session.redis_store import RedisStore
 from gateway.session.seal import seal
 from gateway.session.session import Found
 from gateway.session.ticket import Ticket, new_ticket, ticket_name
+from gateway.settings.settings import SessionSettings
 from tests.redis_server import redis_server
 
 STEPS = (1_000, 10_000, 100_000, 1_000_000)

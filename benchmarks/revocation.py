@@ -22,12 +22,12 @@ from pathlib import Path
 
 import uvloop
 
-from gateway.config import SessionSettings
 from gateway.identity import Identity, Scope
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.session import Found, Session, Unread
 from gateway.session.ticket import Ticket, new_ticket
+from gateway.settings.settings import SessionSettings
 from tests.redis_server import redis_server
 
 WORKERS = 4

@@ -18,7 +18,7 @@ import typer
 from gateway import __version__
 from gateway.commands import doctor, keys, limits, policy, registration, sessions, subjects, switch, verify
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, language
-from gateway.yaml_files import Mistakes
+from gateway.yaml.mistakes import Mistakes
 
 app = typer.Typer(
     name="sekisho",
@@ -58,7 +58,7 @@ def sekisho(
 @app.command()
 def run(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Run the gateway until SIGTERM or Ctrl-C; SIGHUP reads settings, policies and keys anew."""
-    from gateway.workers import run_gateway  # noqa: PLC0415 - the server's libraries are not needed to say --help
+    from gateway.process.supervisor import run_gateway  # noqa: PLC0415 - the server's libraries are not needed to say --help
 
     raise typer.Exit(run_gateway(config))
 
@@ -66,7 +66,7 @@ def run(config: ConfigFile = DEFAULT_CONFIG) -> None:
 @app.command()
 def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Read settings and policies as `run` would, and name every mistake with its place."""
-    from gateway.configuration import read_configuration  # noqa: PLC0415
+    from gateway.process.configuration import read_configuration  # noqa: PLC0415
 
     mistakes = Mistakes()
     configuration = read_configuration(config, mistakes, os.environ)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.config import AppSettings
 from gateway.identity import Identity, Scope
 from gateway.instant import Instant
-from gateway.listen.inbound import Inbound
-from gateway.listen.target import Target
-from gateway.policy.policy import Permit, RuleId, Verdict
+from gateway.policy.verdict import Permit, RuleId, Verdict
+from gateway.request.inbound import Inbound
+from gateway.request.target import Target
 from gateway.route.route import Route
 from gateway.session.session import Session
+from gateway.settings.settings import AppSettings
 
 NOON = 1_795_402_800.0
 """2026-11-23T12:00:00+09:00."""

@@ -1,7 +1,8 @@
 """The rule of the house, held by reading every import.
 
 A file named after a concept is pure: values in, a value out. A file named after a technology
-does the I/O. Only the entrances (`app`, `cli`, `workers`, `__main__`) and `demo/` know both.
+does the I/O. Only the rooms of `KNOW_BOTH` do both. The folders stand on floors, and a folder
+imports what stands below it.
 """
 
 from __future__ import annotations
@@ -35,10 +36,38 @@ TECHNOLOGIES = frozenset(
 )
 """A file with one of these words in its name is a technology file."""
 
-ENTRANCES = frozenset(
-    {"gateway.app", "gateway.cli", "gateway.commands", "gateway.configuration", "gateway.workers", "gateway.__main__"}
+FLOORS: tuple[frozenset[str], ...] = tuple(
+    frozenset(floor.split())
+    for floor in (
+        "instant errors",
+        "observe",
+        "yaml",
+        "wire",
+        "identity redis_client",
+        "settings",
+        "request",
+        "session",
+        "policy",
+        "policy.reading",
+        "policy.authoring",
+        "route",
+        "limits",
+        "upstream",
+        "headers",
+        "login",
+        "pipeline",
+        "listen",
+        "portal",
+        "process",
+        "commands demo",
+        "cli",
+        "__main__",
+    )
 )
-"""They compose the rest, so they know both kinds; `configuration` reads every file the settings name."""
+"""The house from the ground up. A folder imports itself and what stands on a lower floor, and nothing else."""
+
+KNOW_BOTH = frozenset({"process", "commands", "demo", "cli", "__main__"})
+"""Rooms that compose concepts with technologies, so their files may do both."""
 
 IMPURE_MODULES: dict[str, str] = {
     "socket": "sockets",
@@ -88,25 +117,6 @@ ASYNCIO_WITHOUT_IO = frozenset(
 )
 """What a concept may take from asyncio: ways for coroutines to wait for each other. No stream, no clock."""
 
-MAY_IMPORT: dict[str, frozenset[str]] = {
-    "listen": frozenset(),
-    "policy": frozenset({"listen"}),
-    "route": frozenset({"listen", "policy", "session"}),
-    "session": frozenset(),
-    "login": frozenset({"listen", "policy", "route", "session"}),
-    "headers": frozenset({"listen", "policy", "route", "session"}),
-    "upstream": frozenset({"listen", "session"}),
-    "observe": frozenset({"listen", "policy", "route", "session"}),
-    "portal": frozenset({"headers", "listen", "login", "observe", "policy", "route", "session"}),
-}
-"""Which other steps the concepts of a step may know. Every step may know itself and the files beside the steps."""
-
-HANDS_OVER = frozenset({"gateway.listen.forward_auth", "gateway.listen.gate", "gateway.listen.to_https"})
-"""Where the door hands a request to the rest of the house: they know the values of every later step."""
-
-SEAMS = frozenset({"gateway.observe.access_log", "gateway.observe.events", "gateway.portal.visit"})
-"""Values handed from one step to another, which any step may know."""
-
 
 @dataclass(frozen=True, slots=True)
 class Module:
@@ -117,22 +127,29 @@ class Module:
     tree: ast.Module
 
     @property
-    def step(self) -> str | None:
-        """The folder it lies in, or `None` for a file beside the steps."""
-        parts = self.path.relative_to(GATEWAY).parts
-        return parts[0] if len(parts) > 1 else None
+    def room(self) -> str:
+        """Its folder, or its own name for a file beside the folders."""
+        return room_of(self.name)
 
     @property
     def is_technology(self) -> bool:
         return is_technology(self.name)
 
     @property
-    def is_entrance(self) -> bool:
-        return any(starts_with(self.name, entrance) for entrance in ENTRANCES)
-
-    @property
     def is_concept(self) -> bool:
-        return not (self.is_technology or self.is_entrance or self.step == "demo")
+        return not (self.is_technology or self.room in KNOW_BOTH)
+
+
+def room_of(name: str) -> str:
+    """Return the room of a module of ours: the longest name in `FLOORS` that leads to it."""
+    parts = name.split(".")[1:]
+    inner = ".".join(parts[:2])
+    return inner if floor_of(inner) is not None else parts[0] if parts else ""
+
+
+def floor_of(room: str) -> int | None:
+    """Return the floor a room stands on, from 0; `None` where no floor has it."""
+    return next((number for number, rooms in enumerate(FLOORS) if room in rooms), None)
 
 
 def is_technology(name: str) -> bool:
@@ -234,38 +251,23 @@ def test_a_concept_knows_no_technology_file_of_ours(module: Module) -> None:
     assert not found
 
 
-@pytest.mark.parametrize("module", [m for m in modules() if m.step != "demo"], ids=lambda m: m.name)
-def test_nobody_inside_knows_the_entrances_or_the_demo(module: Module) -> None:
-    """The composition root is imported by nobody it composes; only the command line knows the demo."""
-    if module.is_entrance:
+@pytest.mark.parametrize("module", modules(), ids=lambda m: m.name)
+def test_a_folder_imports_what_stands_below_it(module: Module) -> None:
+    """No exception: a file imports its own folder and lower floors. `gateway` itself says the version, to everybody."""
+    if module.name == "gateway":
+        assert not [name for name, _ in imported(module.tree) if starts_with(name, "gateway")]
         return
+    ours = {m.name for m in modules()}
+    floor = floor_of(module.room)
+    assert floor is not None, f"`{module.room}` stands on no floor"
 
-    found = {
-        said(module, line, f"imports `{name}`")
-        for name, line in imported(module.tree)
-        if starts_with(name, "gateway.demo") or any(starts_with(name, entrance) for entrance in ENTRANCES)
-    }
-
-    assert not found
-
-
-STEPS_ONLY = [m for m in modules() if m.is_concept and m.step and m.name not in HANDS_OVER]
-
-
-@pytest.mark.parametrize("module", STEPS_ONLY, ids=lambda m: m.name)
-def test_a_step_knows_only_the_steps_it_may(module: Module) -> None:
-    """The steps stand in an order; `MAY_IMPORT` is the whole of who may know whom."""
-    assert module.step is not None
-    known = MAY_IMPORT[module.step] | {module.step}
-    steps = set(MAY_IMPORT)
-
-    found = {
-        said(module, line, f"`{module.step}` may not know `{name}`")
-        for name, line in imported(module.tree)
-        if name.startswith("gateway.")
-        and name.split(".")[1] in steps - known
-        and not any(starts_with(name, seam) for seam in SEAMS)
-    }
+    found = set()
+    for name, line in imported(module.tree):
+        # `from gateway.x import y` yields `gateway.x` and `gateway.x.y`; only the module of ours counts.
+        if name in ours - {"gateway"} and room_of(name) != module.room:
+            other = floor_of(room_of(name))
+            if other is None or other >= floor:
+                found.add(said(module, line, f"`{module.room}` does not stand above `{name}`"))
 
     assert not found
 
@@ -324,5 +326,8 @@ def test_the_reader_of_imports_sees(source: str) -> None:
 
 
 def test_the_tree_is_there() -> None:
-    """A guard that reads nothing guards nothing."""
-    assert {m.step for m in modules()} >= {*MAY_IMPORT, "demo", None}
+    """A guard that reads nothing guards nothing: each room of the floors has a file, and none is on two floors."""
+    rooms = [room for floor in FLOORS for room in floor]
+
+    assert {m.room for m in modules()} - {""} == set(rooms)
+    assert len(rooms) == len(set(rooms))

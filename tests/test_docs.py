@@ -46,7 +46,7 @@ def test_the_settings_page_is_current() -> None:
 @pytest.mark.parametrize("cls", reference.sections(), ids=lambda cls: cls.__name__)
 def test_each_setting_says_what_it_means(cls: type) -> None:
     """A key without a sentence is a key that people guess at."""
-    words = reference.field_words(ROOT / "gateway" / "config.py").get(cls.__name__, {})
+    words = reference.field_words(ROOT / "gateway" / "settings" / "settings.py").get(cls.__name__, {})
     page = reference.settings_page()
 
     silent = [

@@ -17,17 +17,39 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from gateway import config, errors
+from gateway import errors
 from gateway.observe.prometheus_metrics import Metrics
-from gateway.observe.prometheus_sessions import show_sessions
+from gateway.session.prometheus_sessions import show_sessions
 from gateway.session.redis_sessions import SessionsStatus
-from gateway.yaml_values import Bytes, Seconds
+from gateway.settings import settings
+from gateway.settings.typed import Bytes, Seconds
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 OPERATIONS_PAGE = ROOT / "docs" / "operations.md"
 REQUEST_PAGE = ROOT / "docs" / "request.md"
-STEPS = ("", "listen", "route", "session", "login", "policy", "headers", "upstream", "portal", "observe", "commands")
+STEPS = (
+    "",
+    "process",
+    "listen",
+    "request",
+    "pipeline",
+    "route",
+    "session",
+    "login",
+    "policy",
+    "policy.reading",
+    "policy.authoring",
+    "limits",
+    "headers",
+    "upstream",
+    "portal",
+    "settings",
+    "yaml",
+    "wire",
+    "observe",
+    "commands",
+)
 EVENTS_SOURCE = ROOT / "gateway" / "observe" / "events.py"
 
 
@@ -153,8 +175,8 @@ def sections() -> dict[type, str]:
                 if isinstance(candidate, type) and dataclasses.is_dataclass(candidate):
                     walk(candidate, f"{at}{'.' if at else ''}{name}{'[]' if listed else ''}")
 
-    walk(config.Settings, "")
-    return found | {config.SecretSource: "a secret"}
+    walk(settings.Settings, "")
+    return found | {settings.SecretSource: "a secret"}
 
 
 def _anchor(cls: type) -> str:
@@ -163,12 +185,12 @@ def _anchor(cls: type) -> str:
 
 def settings_page() -> str:
     """Return the reference page of `gateway.yaml`."""
-    words = field_words(Path(config.__file__))
+    words = field_words(Path(settings.__file__))
     lines = [
         "# Settings",
         "",
         "For operators who write `gateway.yaml`.",
-        "Written by `make docs` from `gateway/config.py`; change it there.",
+        "Written by `make docs` from `gateway/settings/settings.py`; change it there.",
         "",
         "Durations are written `250ms`, `30s`, `15m`, `8h`, `7d`; sizes `512B`, `64KiB`, `10MiB`, `2GiB`.",
         "`none` or `off` takes a limit away where the table says `or none`.",
@@ -177,7 +199,11 @@ def settings_page() -> str:
     ]
     for cls, at in sections().items():
         title = (
-            "The file itself" if cls is config.Settings else f"`{at}`" if cls is not config.SecretSource else "A secret"
+            "The file itself"
+            if cls is settings.Settings
+            else f"`{at}`"
+            if cls is not settings.SecretSource
+            else "A secret"
         )
         lines += ["", f'<a id="{_anchor(cls)}"></a>', "", f"## {title}", "", _first_line(cls), ""]
         lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
@@ -253,8 +279,8 @@ def file_table() -> str:
     """Return the map of files: each with the first sentence of its docstring, in the order of a request."""
     lines = ["| file | what it is about |", "|---|---|"]
     for step in STEPS:
-        folder = ROOT / "gateway" / step
-        for path in sorted(folder.glob("*.py"), key=lambda path: (path.name != f"{step}.py", path.name)):
+        folder = ROOT / "gateway" / step.replace(".", "/")
+        for path in sorted(folder.glob("*.py"), key=lambda path: (path.stem != step, path.name)):
             says = ast.get_docstring(ast.parse(path.read_bytes())) or ""
             if path.name not in ("__init__.py", "__main__.py"):
                 first = " ".join(says.partition("\n\n")[0].split()).replace("|", "\\|")

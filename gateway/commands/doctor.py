@@ -12,12 +12,12 @@ from typing import Annotated
 import typer
 
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language
-from gateway.configuration import Configuration, read_configuration
 from gateway.errors import GatewayError
 from gateway.login.aiohttp_doctor import examine_app, examine_client, examine_files, examine_store
 from gateway.login.doctor import Finding, Level, store_finding
+from gateway.process.configuration import Configuration, read_configuration
 from gateway.session.redis_sessions import open_sessions
-from gateway.yaml_files import Language, Mistakes
+from gateway.yaml.mistakes import Language, Mistakes
 
 
 def doctor(

@@ -15,18 +15,18 @@ import structlog
 import typer
 
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, language
-from gateway.config import Settings
-from gateway.config_file import read_settings
 from gateway.errors import StoreUnavailableError
 from gateway.instant import tokyo_time
+from gateway.limits.limits import Entry, EntryState, LimitStore
+from gateway.limits.redis_limits import RedisLimits
 from gateway.observe.events import Event
 from gateway.observe.structlog_setup import set_up_logging
-from gateway.policy.limits import Entry, EntryState, LimitStore
-from gateway.policy.redis_limits import RedisLimits
 from gateway.policy.subject_code import fold_code
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
-from gateway.yaml_files import Mistakes, Phrase
-from gateway.yaml_values import Reading
+from gateway.settings.check import read_settings
+from gateway.settings.settings import Settings
+from gateway.settings.typed import Reading
+from gateway.yaml.mistakes import Mistakes, Phrase
 
 app = typer.Typer(name="limits", help="What policies' limits have counted for a person.", no_args_is_help=True)
 

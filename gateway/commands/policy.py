@@ -10,18 +10,20 @@ from typing import Annotated
 import typer
 
 from gateway.commands.terminal import EXIT_USERS, fail, language
-from gateway.policy.check import remarks
+from gateway.policy.authoring.check import remarks
+from gateway.policy.authoring.examples import Outcome, run_example, surroundings_of
+from gateway.policy.authoring.explain import as_values, explain, say_explanation
+from gateway.policy.authoring.tables import read_table
+from gateway.policy.authoring.words import say_data_map, say_policy
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy
-from gateway.policy.examples import Example, Outcome, run_example, surroundings_of
-from gateway.policy.explain import as_values, explain, say_explanation
-from gateway.policy.parse import load_policy
-from gateway.policy.parse_examples import example_reader
+from gateway.policy.example import Example
 from gateway.policy.policy import Policy
-from gateway.policy.schema import schema_text
-from gateway.policy.tables import read_table
-from gateway.policy.words import say_data_map, say_policy
-from gateway.yaml_files import Entry, Items, Language, Mistakes, Phrase, Scalar, Table, Where
+from gateway.policy.reading.parse import load_policy
+from gateway.policy.reading.parse_examples import example_reader
+from gateway.policy.reading.schema import schema_text
+from gateway.yaml.mistakes import Language, Mistakes, Phrase, Where
+from gateway.yaml.tree import Entry, Items, Scalar, Table
 
 app = typer.Typer(name="policy", help="Read, test and explain policies.", no_args_is_help=True)
 

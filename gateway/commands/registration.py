@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from gateway.commands.terminal import DEFAULT_CONFIG, ConfigFile, fail
-from gateway.configuration import Configuration, read_configuration
 from gateway.login.keys import KeySet
 from gateway.login.registration import Sheet, registration_sheet, sheet_text, sheets_json
 from gateway.policy.decide import CompiledPolicy
-from gateway.yaml_files import Mistakes
+from gateway.process.configuration import Configuration, read_configuration
+from gateway.yaml.mistakes import Mistakes
 
 
 def registration(

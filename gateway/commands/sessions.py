@@ -16,13 +16,13 @@ import structlog
 import typer
 
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail
-from gateway.configuration import Configuration, read_configuration
 from gateway.errors import StoreUnavailableError
 from gateway.instant import tokyo_time
-from gateway.login.desk import provider_session_name
+from gateway.login.service import provider_session_name
 from gateway.observe.events import Event
 from gateway.observe.structlog_setup import set_up_logging
 from gateway.portal.operators import TOKEN_BYTES, new_token
+from gateway.process.configuration import Configuration, read_configuration
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.redis_store import RedisStore
 from gateway.session.session import (
@@ -34,7 +34,7 @@ from gateway.session.session import (
     Selector,
     SubjectSessions,
 )
-from gateway.yaml_files import Mistakes
+from gateway.yaml.mistakes import Mistakes
 
 app = typer.Typer(name="sessions", help="List and end sessions.", no_args_is_help=True)
 

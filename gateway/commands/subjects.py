@@ -21,16 +21,16 @@ import typer
 from gateway.commands.limits import entry_line, open_store
 from gateway.commands.sessions import opened, session_line
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail
-from gateway.configuration import Configuration, read_configuration
 from gateway.errors import StoreUnavailableError
+from gateway.limits.limits import Entry, LimitStore
 from gateway.login.aliases import Alias, AliasError, lines_naming
 from gateway.observe.events import Event
 from gateway.observe.structlog_setup import set_up_logging
-from gateway.policy.limits import Entry, LimitStore
 from gateway.policy.subject_code import show_code, subject_code
+from gateway.process.configuration import Configuration, read_configuration
 from gateway.session.redis_sessions import Sessions
 from gateway.session.session import SubjectSessions
-from gateway.yaml_files import Mistakes
+from gateway.yaml.mistakes import Mistakes
 
 app = typer.Typer(name="subjects", help="Persons as applications know them.", no_args_is_help=True)
 

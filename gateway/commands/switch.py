@@ -15,15 +15,15 @@ import structlog
 import typer
 
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail
-from gateway.config import Settings
-from gateway.config_file import read_settings
 from gateway.instant import tokyo_time
 from gateway.observe.events import Event
 from gateway.observe.structlog_setup import set_up_logging
 from gateway.policy.switches import Switch, SwitchesError, on_now, turned_off, turned_on
 from gateway.policy.system_switches import change_switches, load_switches
-from gateway.yaml_files import Mistakes
-from gateway.yaml_values import Reading
+from gateway.settings.check import read_settings
+from gateway.settings.settings import Settings
+from gateway.settings.typed import Reading
+from gateway.yaml.mistakes import Mistakes
 
 app = typer.Typer(name="switch", help="Turn the switches that policies name on and off.", no_args_is_help=True)
 

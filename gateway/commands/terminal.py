@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.yaml_files import Language, Mistakes
+from gateway.yaml.mistakes import Language, Mistakes
 
 EXIT_OURS = 1
 """We failed."""

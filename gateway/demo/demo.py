@@ -26,15 +26,15 @@ from typing import TextIO
 import aiohttp
 from joserfc import jwk
 
-from gateway.app import Doors
-from gateway.configuration import read_configuration
 from gateway.demo.booking import Booking
 from gateway.demo.currency import Currency
 from gateway.demo.emulator import REALM, EmulatorClient, EmulatorSettings, make_emulator, serve_emulator
 from gateway.demo.legacy import serving
 from gateway.observe.structlog_setup import set_up_logging
-from gateway.workers import EXIT_OURS, EXIT_USERS, bind, serve
-from gateway.yaml_files import Mistakes
+from gateway.process.configuration import read_configuration
+from gateway.process.supervisor import EXIT_OURS, EXIT_USERS, bind, serve
+from gateway.process.worker import Doors
+from gateway.yaml.mistakes import Mistakes
 
 POLICIES = Path(__file__).parent / "policies"
 """The policies of the repository: linked to in a checkout, carried along in a wheel."""

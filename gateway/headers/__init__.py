@@ -2,7 +2,7 @@
 
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
 from gateway.headers.encode import IdentityLines, assertion_line, every_header, identity_lines
-from gateway.headers.strip import outbound_head, portal_head, trailer_lines
+from gateway.headers.strip import outbound_head, trailer_lines
 
 __all__ = [
     "IdentityLines",
@@ -12,6 +12,5 @@ __all__ = [
     "identity_lines",
     "outbound_head",
     "portal_answer_headers",
-    "portal_head",
     "trailer_lines",
 ]

@@ -17,11 +17,11 @@ from jwcrypto.common import JWException, base64url_encode, json_decode
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 
-from gateway.config import AssertionSettings
 from gateway.headers.encode import assertion_line, sayable
 from gateway.instant import Instant
-from gateway.policy.policy import Fact, Permit
+from gateway.policy.verdict import Fact, Permit
 from gateway.route.route import Route
+from gateway.settings.settings import AssertionSettings
 
 ALGORITHM = "ES256"
 

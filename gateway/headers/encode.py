@@ -16,8 +16,8 @@ from typing import NamedTuple
 from unicodedata import category
 from urllib.parse import quote_from_bytes
 
-from gateway.config import HeaderSettings
-from gateway.policy.policy import Fact, Permit
+from gateway.policy.verdict import Fact, Permit
+from gateway.settings.settings import HeaderSettings
 
 ASSERTION = "assertion"
 """What `names` calls the assertion's header by."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from gateway.config import HeaderSettings
+from gateway.settings.settings import HeaderSettings
 
 _FOLD = bytes.maketrans(
     bytes(range(256)),

@@ -9,12 +9,11 @@ body. How facts become lines is in `encode`.
 
 from __future__ import annotations
 
-from gateway.config import HeaderSettings
 from gateway.headers.cookies import without_ours
 from gateway.headers.names import AUTHORIZATION, CONNECTION, DROP, fates_of, fold, named_by
-from gateway.listen.inbound import Inbound
-from gateway.portal.visit import VISIT_HEADER, OwnPage, Visit
+from gateway.request.inbound import Inbound
 from gateway.route.route import Route
+from gateway.settings.settings import HeaderSettings
 
 _BOUND_TO_CONNECTION = (b"ntlm", b"negotiate")
 """Schemes that sign in the connection instead of the request (RFC 4559). Ours are shared, so they never get through."""
@@ -115,30 +114,3 @@ def trailer_lines(trailers: tuple[tuple[bytes, bytes], ...], settings: HeaderSet
             continue
         kept += name + b": " + value + b"\r\n"
     return bytes(kept)
-
-
-def portal_head(visit: Visit, token: str) -> bytes:
-    """Return the head that asks the portal for a page, in the same form as `outbound_head`.
-
-    What is not one of the portal's own URLs is asked for as a GET of `/` without a body (a POST, where a form is
-    to be kept). Of the client's fields only the body's type gets through: the visit behind `token` has the rest,
-    cookies included, and whatever a server's parser dislikes about a field it says in a page, with the field in it.
-    """
-    inbound = visit.inbound
-    own = isinstance(visit.purpose, OwnPage)
-    lines = [
-        b"%b %b HTTP/1.1" % (inbound.method.encode(), inbound.target.raw)
-        if own
-        else (b"POST / HTTP/1.1" if visit.brings_body else b"GET / HTTP/1.1"),
-        b"Host: " + inbound.host.encode(),
-    ]
-    types = [value for name, value in inbound.headers if name.lower() == b"content-type"]
-    # Two of them are none: what a body is must not depend on who reads it.
-    if own and len(types) == 1:
-        lines.append(b"Content-Type: " + types[0])
-    lines += (
-        b"X-Request-Id: " + inbound.request_id.encode(),
-        VISIT_HEADER.encode() + b": " + token.encode(),
-        b"",
-    )
-    return b"\r\n".join(lines)

@@ -23,17 +23,19 @@ from typing import Protocol, assert_never
 import structlog
 
 from gateway.errors import GatewayError, StoreUnavailableError
-from gateway.listen.asyncio_entry import ReservedEntry
-from gateway.listen.chunks import ChunkError, ChunkReader, TrailersTooLongError
-from gateway.listen.gate import Gate
-from gateway.listen.inbound import Arrival, Framing
-from gateway.listen.navigation import Navigation, navigation
+from gateway.limits.asyncio_entry import ReservedEntry
+from gateway.limits.limits import Settlement, settle_answer, settle_failure
+from gateway.listen.services import Gate
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
-from gateway.pipeline import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step, problem, pseudonym_of
-from gateway.policy.limits import Settlement, settle_answer, settle_failure
-from gateway.policy.policy import Permit
-from gateway.portal.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
+from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
+from gateway.pipeline.problem import problem
+from gateway.pipeline.step import pseudonym_of
+from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
+from gateway.policy.verdict import Permit
+from gateway.request.head_reader import Arrival
+from gateway.request.inbound import Framing
+from gateway.request.navigation import Navigation, navigation
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Gone, NoTicket, SessionState, Watch
@@ -41,6 +43,7 @@ from gateway.session.ticket import Ticket
 from gateway.upstream.prefix import PathRewrite
 from gateway.upstream.tunnel import OpenStreams
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers
+from gateway.wire.chunks import ChunkError, ChunkReader, TrailersTooLongError
 
 log = structlog.get_logger()
 

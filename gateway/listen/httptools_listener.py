@@ -25,15 +25,16 @@ import httptools
 import structlog
 
 from gateway.listen.asyncio_exchange import Exchange, date_line, status_line
-from gateway.listen.asyncio_outbox import SMALL, Outbox
-from gateway.listen.deadlines import Deadlines
-from gateway.listen.gate import Gate
-from gateway.listen.inbound import ALLOW, METHODS, Arrival, HeadReader, Refused, ServerWide
-from gateway.listen.trust import plain_address
+from gateway.listen.services import Gate
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
+from gateway.request.head_reader import Arrival, HeadReader, Refused, ServerWide
+from gateway.request.inbound import ALLOW, METHODS
+from gateway.request.trust import plain_address
 from gateway.session.ticket import Ticket
 from gateway.upstream.tunnel import OpenStreams
+from gateway.wire.asyncio_outbox import SMALL, Outbox
+from gateway.wire.deadlines import Deadlines
 
 log = structlog.get_logger()
 

@@ -16,7 +16,7 @@ from ssl import (
     TLSVersion,
 )
 
-from gateway.config import TlsSettings
+from gateway.settings.settings import TlsSettings
 
 
 class ListenerTls:

@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.config import AppSettings, ProviderSettings
 from gateway.errors import GatewayError, ProviderRefusedError, ProviderUnavailableError
 from gateway.identity import Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
@@ -36,7 +35,8 @@ from gateway.login.login import authorization_url, redirect_uri
 from gateway.login.pending import SECRET_BYTES, random_name
 from gateway.login.profile import Metadata, issuer_of
 from gateway.session.session import SessionStore
-from gateway.yaml_files import Phrase
+from gateway.settings.settings import AppSettings, ProviderSettings
+from gateway.yaml.mistakes import Phrase
 
 CONNECT_SECONDS = 3.0
 

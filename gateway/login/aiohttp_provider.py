@@ -20,7 +20,6 @@ import aiohttp
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey, import_key
 
-from gateway.config import ProviderSettings
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError, SignInInvalidError
 from gateway.identity import Scope
 from gateway.instant import Instant
@@ -29,6 +28,7 @@ from gateway.login.keys import SMALLEST_RSA, KeySet, rsa_bits
 from gateway.login.login import TokenAnswer, client_assertion, oauth_error, read_token_answer, token_form
 from gateway.login.pending import SECRET_BYTES, random_name
 from gateway.login.profile import DISCOVERY, Metadata, issuer_of, lifetime, may_be_plain, origins_of, read_metadata
+from gateway.settings.settings import ProviderSettings
 
 LARGEST_ANSWER = 256 * 1024
 """Bytes of any answer of the provider's; discovery, keys and claims are a few KiB."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 
 from gateway.instant import Instant
-from gateway.yaml_files import Phrase
+from gateway.yaml.mistakes import Phrase
 
 WORRYING_OFFSET = 2.0
 """Seconds a clock may be off before we say so."""

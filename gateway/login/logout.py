@@ -2,7 +2,7 @@
 
 OpenID Connect Back-Channel Logout 1.0. The provider posts a signed token to an App's origin; what it names ends,
 on every worker, with its open streams. The ordinary way out, by the person's own button, is `desk.sign_out`.
-Whether a `jti` came before is asked of the store by `desk`: only a good token is worth remembering.
+Whether a `jti` came before is asked of the store by `service`: only a good token is worth remembering.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway import loopback
-from gateway.config import Environment, ProviderSettings
 from gateway.errors import ProviderUnavailableError
+from gateway.settings import origin
+from gateway.settings.settings import Environment, ProviderSettings
 
 ISSUERS: Mapping[Environment, str] = {
     Environment.PRODUCTION: "https://auth-and-sign.go.jp/api/realms/main",
@@ -46,7 +46,7 @@ def issuer_of(settings: ProviderSettings) -> str:
 
 def is_loopback(url: str) -> bool:
     """Whether a URL's host is this machine: an address of it, `localhost`, or a name under it (RFC 6761)."""
-    return loopback.is_loopback(urlsplit(url).hostname or "")
+    return origin.is_loopback(urlsplit(url).hostname or "")
 
 
 def read_metadata(said: Mapping[str, Any], issuer: str) -> Metadata:
@@ -100,7 +100,7 @@ def _endpoint(said: Mapping[str, Any], name: str, issuer: str) -> str | None:
     plain = (
         parts is not None and port_is_a_number and bool(parts.hostname) and not parts.username and not parts.fragment
     )
-    # Plain HTTP never leaves this machine: an emulator's endpoints may be on loopback where its issuer is.
+    # Plain HTTP never leaves this machine: an emulator's endpoints may be on origin where its issuer is.
     secure = plain and (url.startswith("https://") or (is_loopback(issuer) and is_loopback(url)))
     if not secure or not url.isascii() or any(character <= " " for character in url):
         raise ProviderUnavailableError(f"discovery's `{name}` is not a URL we may call")
@@ -108,7 +108,7 @@ def _endpoint(said: Mapping[str, Any], name: str, issuer: str) -> str | None:
 
 
 def may_be_plain(url: str) -> bool:
-    """Whether a URL may be called as it is: https, or http on loopback."""
+    """Whether a URL may be called as it is: https, or http on origin."""
     return url.startswith("https://") or (url.startswith("http://") and is_loopback(url))
 
 

@@ -11,11 +11,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.config import AppSettings, Environment, ProviderSettings
 from gateway.identity import Scope
 from gateway.login.keys import KeySet
 from gateway.login.login import origin_of, redirect_uri
 from gateway.login.profile import issuer_of
+from gateway.settings.settings import AppSettings, Environment, ProviderSettings
 
 CLIENT_KEYS = "keys/client"
 """Where the portal serves a client's public keys, under its prefix."""

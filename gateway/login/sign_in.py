@@ -1,8 +1,8 @@
 """What the portal asks of the login step: to begin a sign-in, to finish one, to end a session.
 
-The one page a page-maker reads. `SignInDesk` in `desk` keeps the `SignIn` promise below; the
+The one page a page-maker reads. `SignInDesk` in `service` keeps the `SignIn` promise below; the
 outcomes are values, matched exhaustively by whoever makes pages of them. How they come about is
-in `desk` (the order of things), `login`, `claims`, `return_to` (pure) and `aiohttp_provider` (calls).
+in `service` (the order of things), `login`, `claims`, `return_to` (pure) and `aiohttp_provider` (calls).
 
 One small cookie (`Route.pending_cookie`) binds pending logins to a browser. Its value is opaque to
 the portal: where an outcome's `cookie` is not None, set it with `HttpOnly`, `SameSite=Lax`, `Path=/`,
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from gateway.policy.policy import Challenge
-from gateway.portal.visit import Visit
+from gateway.policy.verdict import Challenge
+from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.session.session import Session
 from gateway.session.ticket import Ticket
@@ -167,18 +167,20 @@ class SignIn(Protocol):
     raises `StoreUnavailableError`, rather than say that a session has ended.
     """
 
-    async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None, form: str = "") -> BeginOutcome:
+    async def begin(
+        self, route: Route, inbound: Inbound, challenge: Challenge, return_to: str | None, form: str = ""
+    ) -> BeginOutcome:
         """Open a pending login and say where the browser must go. `form` waits with it, sealed, and comes back once.
 
-        `return_to` is what the browser sent (`rd`, or a hidden field), unchecked; None means the visit's own
-        target. What is not a target on this App's origin becomes `/`. Query parameters of the visit never
+        `return_to` is what the browser sent (`rd`, or a hidden field), unchecked; None means the request's own
+        target. What is not a target on this App's origin becomes `/`. Query parameters of the request never
         change what is asked: only `challenge` does.
         """
 
-    async def finish(self, visit: Visit, query: bytes | None) -> FinishOutcome:
+    async def finish(self, route: Route, inbound: Inbound, query: bytes | None) -> FinishOutcome:
         """Answer the provider's callback, whose raw query this is. Call it for no prefetch (`is_prefetch`)."""
 
-    async def sign_out(self, visit: Visit) -> SignedOut:
+    async def sign_out(self, route: Route, inbound: Inbound) -> SignedOut:
         """End this browser's session here, and its siblings."""
 
     async def back_channel_logout(self, route: Route, body: bytes) -> LogoutOutcome:

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from gateway.identity import Birthdate
-from gateway.policy.policy import Truth
+from gateway.policy.verdict import Truth
 
 OLDEST_YEAR = 1800
 """Birthdates before this are misread cards, not people."""

@@ -19,9 +19,9 @@ from typing import NamedTuple, assert_never
 from gateway.identity import Birthdate, Identity, Scope
 from gateway.instant import Instant, tokyo_time
 from gateway.policy.age import AgeRange, BornRange, CountedFrom
-from gateway.policy.policy import Truth, Words
 from gateway.policy.residence import residence_of
 from gateway.policy.subject_code import subject_code
+from gateway.policy.verdict import Truth, Words
 
 Network = IPv4Network | IPv6Network
 

@@ -16,7 +16,6 @@ from typing import NamedTuple, assert_never
 
 from gateway.identity import Identity, Scope
 from gateway.instant import TOKYO, Instant
-from gateway.listen.inbound import Inbound
 from gateway.policy.age import age_on, next_birthday
 from gateway.policy.conditions import (
     Circumstances,
@@ -29,23 +28,22 @@ from gateway.policy.conditions import (
     moment_of,
 )
 from gateway.policy.matching import MEMO_PATH, MEMO_SIZE, AmbiguousQuery, PathIndex, named_values
-from gateway.policy.policy import (
+from gateway.policy.policy import Allow, Policy, Rule
+from gateway.policy.residence import residence_of
+from gateway.policy.verdict import (
     FACT_SCOPES,
-    Allow,
     Challenge,
     ChallengeReason,
     Deny,
     Fact,
     Permit,
-    Policy,
     Reason,
     ReasonKind,
-    Rule,
     RuleId,
     Truth,
     Verdict,
 )
-from gateway.policy.residence import residence_of
+from gateway.request.inbound import Inbound
 
 _NO_SURROUNDINGS = Surroundings()
 

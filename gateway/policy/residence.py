@@ -19,7 +19,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from unicodedata import normalize
 
-from gateway.policy.policy import Truth
+from gateway.policy.verdict import Truth
 
 Code = str
 """The first digits of a 全国地方公共団体コード: 2 for a prefecture, 5 for any other place."""

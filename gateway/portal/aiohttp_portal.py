@@ -23,7 +23,6 @@ from aiohttp import hdrs, web
 
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.instant import Instant
-from gateway.listen.navigation import Navigation, navigation
 from gateway.login.return_to import END_OF_TAB
 from gateway.login.sign_in import (
     BROWSER_COOKIE_SECONDS,
@@ -39,17 +38,7 @@ from gateway.login.sign_in import (
 )
 from gateway.observe.events import Event
 from gateway.observe.redact import where_it_failed
-from gateway.policy.policy import Deny
-from gateway.policy.subject_code import show_code, subject_code
-from gateway.portal import pages
-from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages
-from gateway.portal.asked import Onward, Start, next_start, person_of, start_for
-from gateway.portal.cookies import expire_application_cookies, expire_cookie, set_cookie
-from gateway.portal.in_app import in_app_browser
-from gateway.portal.kept_form import LARGEST_KEPT, read_form
-from gateway.portal.pages import Page
-from gateway.portal.same_site import Sender, sender
-from gateway.portal.visit import (
+from gateway.pipeline.visit import (
     VISIT_HEADER,
     FormNotSentPage,
     OwnPage,
@@ -59,8 +48,19 @@ from gateway.portal.visit import (
     TroublePage,
     Visit,
 )
+from gateway.policy.subject_code import show_code, subject_code
+from gateway.policy.verdict import Deny
+from gateway.portal import pages
+from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages
+from gateway.portal.cookies import expire_application_cookies, expire_cookie, set_cookie
+from gateway.portal.in_app import in_app_browser
+from gateway.portal.pages import Page
+from gateway.portal.sign_in_offer import Onward, Start, next_start, person_of, start_for
 from gateway.portal.visits import VisitTable
-from gateway.rates import Rate
+from gateway.request.kept_form import LARGEST_KEPT, read_form
+from gateway.request.navigation import Navigation, navigation
+from gateway.request.rates import Rate
+from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, SessionState, Unavailable, Unread
@@ -276,7 +276,7 @@ class Portal:
             return _not_ahead_of_time()
         if (wait := self._callbacks.take(visit.inbound.client, self._clock())) is not None:
             return await self._sign_in_failed(visit, Failed(LoginFailure.TOO_MANY, retry_after=wait))
-        outcome = await self._sign_in.finish(visit, visit.inbound.target.query)
+        outcome = await self._sign_in.finish(visit.route, visit.inbound, visit.inbound.target.query)
         route = visit.route
         match outcome:
             case SignedIn():
@@ -324,7 +324,7 @@ class Portal:
                 assert_never(other)
         if not asked:
             return self._page(visit, pages.logout(visit, logout_token(ticket)))
-        ended = await self._sign_in.sign_out(visit)
+        ended = await self._sign_in.sign_out(visit.route, visit.inbound)
         self._tell(visit, "signed_out", sessions=ended.ended)
         response = _redirect(ended.location or f"{self._prefix}signed-out")
         cookie = visit.route.session_cookie.decode()
@@ -458,7 +458,7 @@ class Portal:
     async def _begin(self, visit: Visit, start: Start, return_to: str | None, form: str = "") -> web.StreamResponse:
         if (wait := self._begins.take(visit.inbound.client, self._clock())) is not None:
             return await self._sign_in_failed(visit, Failed(LoginFailure.TOO_MANY, return_to, retry_after=wait))
-        outcome = await self._sign_in.begin(visit, start.challenge, return_to, form)
+        outcome = await self._sign_in.begin(visit.route, visit.inbound, start.challenge, return_to, form)
         match outcome:
             case Begun():
                 self._tell(visit, "begun", rule=str(start.challenge.rule), reason=start.challenge.reason.value)

@@ -7,7 +7,7 @@ did not begin the sign-in. The person is told beforehand; what happens otherwise
 
 from __future__ import annotations
 
-from gateway.listen.inbound import Inbound
+from gateway.request.inbound import Inbound
 
 _MARKS = (
     (b"line/", "LINE"),

@@ -13,13 +13,13 @@ from http import HTTPStatus
 from gateway.identity import NOT_TOLD, Gender, Identity
 from gateway.instant import Instant, tokyo_time
 from gateway.login.sign_in import Failed, LoginFailure
-from gateway.policy.policy import Deny, Reason, ReasonKind
-from gateway.portal.asked import ITEMS, Start, person_of
+from gateway.pipeline.visit import Trouble, TroublePage, Visit
+from gateway.policy.verdict import Deny, Reason, ReasonKind
 from gateway.portal.in_app import in_app_browser
-from gateway.portal.kept_form import KeptForm
 from gateway.portal.language import Language, Said, preferred, said
 from gateway.portal.messages import message
-from gateway.portal.visit import Trouble, TroublePage, Visit
+from gateway.portal.sign_in_offer import ITEMS, Start, person_of
+from gateway.request.kept_form import KeptForm
 from gateway.route.route import Route
 from gateway.session.session import Session
 

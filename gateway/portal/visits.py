@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.portal.visit import Visit
+from gateway.pipeline.visit import Visit
 
 TOKEN_BYTES = 16
 """Bytes of randomness in a token."""

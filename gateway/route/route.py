@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.config import AppSettings, Ask
 from gateway.instant import Instant
 from gateway.policy.decide import CompiledPolicy
-from gateway.policy.policy import Challenge
+from gateway.policy.verdict import Challenge
+from gateway.settings.settings import AppSettings, Ask
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from gateway.config import PathSettings
 from gateway.instant import Instant
-from gateway.listen.inbound import Inbound
-from gateway.listen.target import DEFAULT_PATHS
 from gateway.policy.decide import FittingRule
 from gateway.policy.matching import MEMO_SIZE
-from gateway.policy.policy import Permit
+from gateway.policy.verdict import Permit
+from gateway.request.inbound import Inbound
+from gateway.request.target import DEFAULT_PATHS
 from gateway.route.route import Route
 from gateway.session.ticket import Ticket, find_ticket
+from gateway.settings.settings import PathSettings
 
 
 class Assertions(Protocol):

@@ -26,7 +26,7 @@ from gateway.instant import Instant
 from gateway.observe.events import Event
 from gateway.redis_client import Kind, RedisOptions, RedisUrl, asking, find_primaries, find_primary
 from gateway.session.cache import Monotonic, SessionCache
-from gateway.session.redis_doubts import doubts
+from gateway.session.redis_advice import doubts
 from gateway.session.redis_store import RedisStore
 from gateway.session.redis_tracking import TrackingConnection, track
 from gateway.session.redis_watches import GRACE, Watches

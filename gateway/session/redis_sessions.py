@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from gateway.config import SessionSettings
 from gateway.instant import Instant
 from gateway.observe.events import Event
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
@@ -23,6 +22,7 @@ from gateway.session.redis_cache import CachedReader
 from gateway.session.redis_store import RedisStore
 from gateway.session.seal import Secrets
 from gateway.session.session import SessionReader, SessionStore
+from gateway.settings.settings import SessionSettings
 
 log = structlog.get_logger()
 

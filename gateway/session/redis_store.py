@@ -25,7 +25,6 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, assert_never
 
-from gateway.config import SessionSettings
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import Instant
 from gateway.redis_client import POOL, AnyRedis, asking, close_redis
@@ -44,6 +43,7 @@ from gateway.session.session import (
     SubjectSessions,
 )
 from gateway.session.ticket import Ticket, ticket_name
+from gateway.settings.settings import SessionSettings
 
 DEFAULT_PREFIX = "sekisho:"
 PAGE = 500

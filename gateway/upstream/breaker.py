@@ -7,7 +7,7 @@ started is not thrown all the morning's traffic. Who sends requests and checks i
 
 from __future__ import annotations
 
-from gateway.config import UpstreamSettings
+from gateway.settings.settings import UpstreamSettings
 
 LONGEST = 8
 """An upstream that keeps failing is tried less and less often, up to this many times `ejected_for`."""

@@ -21,7 +21,6 @@ import httptools
 import structlog
 from msgspec.structs import replace
 
-from gateway.config import HealthSettings, Limits, UpstreamSettings
 from gateway.errors import (
     GatewayError,
     UpstreamEjectedError,
@@ -30,23 +29,17 @@ from gateway.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from gateway.listen.asyncio_outbox import Outbox
-from gateway.listen.deadlines import Deadlines
 from gateway.observe.events import Event
 from gateway.route.route import Route
+from gateway.settings.address import Address, read_address
+from gateway.settings.settings import HealthSettings, Limits, UpstreamSettings
 from gateway.upstream.balance import least_requests, round_robin
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.pool import FRESH, IdleConnections
 from gateway.upstream.prefix import PathRewrite
-from gateway.upstream.upstream import (
-    Address,
-    AnswerFraming,
-    AnswerHead,
-    Exchanger,
-    Headers,
-    Receiver,
-    read_address,
-)
+from gateway.upstream.upstream import AnswerFraming, AnswerHead, Exchanger, Headers, Receiver
+from gateway.wire.asyncio_outbox import Outbox
+from gateway.wire.deadlines import Deadlines
 
 log = structlog.get_logger()
 

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli import app
-from gateway.policy.limits import LimitUse, Settlement
-from gateway.policy.redis_limits import RedisLimits
+from gateway.limits.limits import LimitUse, Settlement
+from gateway.limits.redis_limits import RedisLimits
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
 from tests.redis_server import redis_server

@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli import app
-from gateway.config import SessionSettings
 from gateway.identity import Identity, Scope
 from gateway.login.jwcrypto_keys import new_key
 from gateway.portal.operators import read_operators
@@ -17,6 +16,7 @@ from gateway.session.redis_sessions import open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.session import Session
 from gateway.session.ticket import new_ticket, ticket_name
+from gateway.settings.settings import SessionSettings
 
 CLIENT = "RP00000001"
 NAME = "髙橋　花子"

@@ -13,17 +13,17 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli import app
-from gateway.config import SessionSettings
 from gateway.identity import Identity, Scope
+from gateway.limits.limits import LimitUse
+from gateway.limits.redis_limits import RedisLimits
 from gateway.login.jwcrypto_keys import new_key
-from gateway.policy.limits import LimitUse
-from gateway.policy.redis_limits import RedisLimits
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
 from gateway.session.redis_sessions import open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.session import Session
 from gateway.session.ticket import new_ticket
+from gateway.settings.settings import SessionSettings
 from tests.redis_server import redis_server
 
 CLIENT = "RP00000001"

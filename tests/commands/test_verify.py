@@ -9,9 +9,9 @@ from jwcrypto.jwk import JWK
 from typer.testing import CliRunner
 
 from gateway.cli import app
-from gateway.config import AssertionSettings
 from gateway.headers.assertion import AssertionKeys, Assertions
-from gateway.policy.policy import Permit, RuleId
+from gateway.policy.verdict import Permit, RuleId
+from gateway.settings.settings import AssertionSettings
 from tests.builders import route
 
 AUDIENCE = "https://app.gw.test"

@@ -10,9 +10,9 @@ from math import inf
 import pytest
 
 from gateway.errors import StoreUnavailableError, UnfitLimitStoreError
-from gateway.policy.limits import KEPT_AFTER, LEASE, EntryState, LimitStore, LimitUse, Settlement
-from gateway.policy.memory_limits import MemoryLimits
-from gateway.policy.redis_limits import RedisLimits
+from gateway.limits.limits import KEPT_AFTER, LEASE, EntryState, LimitStore, LimitUse, Settlement
+from gateway.limits.memory_limits import MemoryLimits
+from gateway.limits.redis_limits import RedisLimits
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
 from tests.redis_server import RedisServer, cluster_redis, redis_server, wait_until
 

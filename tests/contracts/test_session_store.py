@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from gateway.config import SessionSettings
 from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.redis_client import RedisOptions
 from gateway.session.redis_sessions import Sessions, open_sessions
@@ -29,6 +28,7 @@ from gateway.session.session import (
     SubjectSessions,
 )
 from gateway.session.ticket import Ticket, new_ticket, ticket_name
+from gateway.settings.settings import SessionSettings
 from tests.builders import CLIENT, NOON
 from tests.redis_server import cluster_redis, redis_server, sentinel_redis, tls_redis
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from jwcrypto import jwk
 
-from gateway.config import Settings
-from gateway.config_file import read_settings
-from gateway.configuration import read_configuration
-from gateway.yaml_files import Mistakes
-from gateway.yaml_values import Reading
+from gateway.process.configuration import read_configuration
+from gateway.settings.check import read_settings
+from gateway.settings.settings import Settings
+from gateway.settings.typed import Reading
+from gateway.yaml.mistakes import Mistakes
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "deploy" / "gateway.yaml"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from gateway.config import Settings
+from gateway.settings.settings import Settings
 from tests.conftest import program
 from tools import reference
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from jwcrypto.jwk import JWK
 
-from gateway.config import AssertionSettings
 from gateway.headers.assertion import AssertionKeys, Assertions
-from gateway.policy.policy import Permit, RuleId
+from gateway.policy.verdict import Permit, RuleId
+from gateway.settings.settings import AssertionSettings
 from tests.builders import NOON, route
 from tests.conftest import program
 

@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from gateway.config import SessionSettings
 from gateway.identity import Identity
 from gateway.login.jwcrypto_keys import new_key
 from gateway.session.redis_sessions import open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.session import Session
 from gateway.session.ticket import new_ticket
+from gateway.settings.settings import SessionSettings
 from tests.conftest import free_port
 
 HOST = "app.localhost"

@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.app import Doors, Worker
-from gateway.configuration import read_configuration
 from gateway.identity import Birthdate, Identity, Scope
 from gateway.instant import Instant
-from gateway.workers import bind
-from gateway.yaml_files import Mistakes
+from gateway.process.configuration import read_configuration
+from gateway.process.supervisor import bind
+from gateway.process.worker import Doors, Worker
+from gateway.yaml.mistakes import Mistakes
 from tests.builders import CLIENT
 from tests.flows.gateway_process import HOST, GatewayProcess
 

@@ -19,21 +19,21 @@ from urllib.parse import unquote
 import pytest
 import uvloop
 
-from gateway.app import Doors, Worker
-from gateway.configuration import read_configuration
 from gateway.identity import Identity
 from gateway.instant import Instant
+from gateway.policy.authoring.explain import Explanation, explain
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy
-from gateway.policy.examples import make_inbound
-from gateway.policy.explain import Explanation, explain
-from gateway.policy.parse import load_policy
-from gateway.policy.policy import Challenge, Deny, Permit
+from gateway.policy.example import make_inbound
+from gateway.policy.reading.parse import load_policy
 from gateway.policy.switches import Switch, write_switches
+from gateway.policy.verdict import Challenge, Deny, Permit
+from gateway.process.configuration import read_configuration
+from gateway.process.supervisor import bind
+from gateway.process.worker import Doors, Worker
 from gateway.session.session import Session
 from gateway.session.ticket import TICKET_BYTES, new_ticket
-from gateway.workers import bind
-from gateway.yaml_files import Mistakes
+from gateway.yaml.mistakes import Mistakes
 from tests.builders import CLIENT
 from tests.flows.gateway_process import GatewayProcess
 from tests.policy.random_cases import NOW, Asked, random_moment, random_person, random_request, random_rules, text_of

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from gateway.identity import Identity, Scope
-from gateway.policy.limits import EntryState
-from gateway.policy.redis_limits import RedisLimits
+from gateway.limits.limits import EntryState
+from gateway.limits.redis_limits import RedisLimits
 from gateway.policy.subject_code import subject_code
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
 from tests.flows.gateway_process import HOST, GatewayProcess

@@ -21,21 +21,21 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from gateway.config import ProviderSettings
 from gateway.identity import Birthdate, Gender, Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.aliases import Aliases
-from gateway.login.asyncio_flights import Flights
-from gateway.login.desk import Client, SignInDesk, Terms
+from gateway.login.asyncio_shared_tasks import Flights
 from gateway.login.jwcrypto_keys import make_key
 from gateway.login.keys import KeySet
 from gateway.login.memory_pending import MemoryPendingStore
+from gateway.login.service import Client, SignInDesk, Terms
 from gateway.login.sign_in import Begun, FinishOutcome, LoggedOut, LogoutOutcome, SignedIn
-from gateway.policy.policy import Challenge, ChallengeReason, RuleId
-from gateway.portal.visit import OwnPage, Visit
+from gateway.policy.verdict import Challenge, ChallengeReason, RuleId
+from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.session.memory_store import MemoryStore
-from gateway.session.session import NoTicket, Session
+from gateway.session.session import Session
+from gateway.settings.settings import ProviderSettings
 from tests.builders import app, inbound
 from tests.builders import route as a_route
 from tests.conftest import program
@@ -159,16 +159,16 @@ class World:
     browser: aiohttp.ClientSession
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def visit(self, client_id: str, path: str = "/reserve") -> Visit:
+    def visit(self, client_id: str, path: str = "/reserve") -> tuple[Route, Inbound]:
         kept = self.cookies.setdefault(client_id, {})
         cookie = "; ".join(f"{name}={value}" for name, value in kept.items())
         seen = inbound(path, *([("Cookie", cookie)] if cookie else []), host=HOSTS[client_id])
-        return Visit(route(client_id), seen, NoTicket(), OwnPage())
+        return route(client_id), seen
 
     async def sign_in(self, client_id: str, *scopes: Scope, rule: str = "reserve") -> FinishOutcome:
         """Challenge, go to the provider, follow it until it sends back to us, and finish."""
         asked = Challenge(RuleId("test", rule), ChallengeReason.SIGN_IN, frozenset({Scope.OPENID, *scopes}))
-        begun = await self.desk.begin(self.visit(client_id), asked, "/reserve/42")
+        begun = await self.desk.begin(*self.visit(client_id), asked, "/reserve/42")
         assert isinstance(begun, Begun), begun
         if begun.cookie is not None:
             self.cookies[client_id]["__Host-sekisho-login"] = begun.cookie
@@ -178,7 +178,9 @@ class World:
                 assert answer.status in {302, 303}, await answer.text()
                 location = urljoin(location, answer.headers["Location"])
         assert location.startswith(f"https://{HOSTS[client_id]}/.sekisho/callback?")
-        outcome = await self.desk.finish(self.visit(client_id, "/.sekisho/callback"), urlsplit(location).query.encode())
+        outcome = await self.desk.finish(
+            *self.visit(client_id, "/.sekisho/callback"), urlsplit(location).query.encode()
+        )
         if isinstance(outcome, SignedIn):
             self.cookies[client_id]["__Host-sekisho"] = outcome.ticket
         return outcome
@@ -258,7 +260,7 @@ async def test_two_clients_have_two_subjects_and_no_common_session(world: World)
     assert isinstance(there, SignedIn)
     assert here.session.identity.subject != there.session.identity.subject
     world.cookies[SECOND]["__Host-sekisho"] = here.ticket
-    assert (await world.desk.sign_out(world.visit(SECOND))).ended == 0
+    assert (await world.desk.sign_out(*world.visit(SECOND))).ended == 0
     assert await world.sessions.find(here.ticket) is not None
 
 
@@ -303,7 +305,7 @@ async def test_signing_out_ends_it_at_the_provider_and_at_both_apps(world: World
     await world.sign_in(FIRST)
     await world.sign_in(SECOND)
 
-    signed_out = await world.desk.sign_out(world.visit(FIRST))
+    signed_out = await world.desk.sign_out(*world.visit(FIRST))
     assert signed_out.location is not None
     async with world.browser.get(signed_out.location) as page:
         form = await page.text()

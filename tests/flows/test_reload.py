@@ -10,12 +10,12 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
-from gateway.app import Worker
 from gateway.cli import app
-from gateway.configuration import read_configuration
 from gateway.policy.switches import Switch, SwitchesError
-from gateway.system_watch import INTERVAL
-from gateway.yaml_files import Mistakes
+from gateway.process.configuration import read_configuration
+from gateway.process.follow_files import INTERVAL
+from gateway.process.worker import Worker
+from gateway.yaml.mistakes import Mistakes
 from tests.flows.gateway_process import GatewayProcess
 
 SWITCHED = """\
@@ -91,7 +91,7 @@ async def test_switches_that_cannot_be_read_for_a_moment_are_read_though_nothing
     worker = Worker(configuration)
     with structlog.testing.capture_logs() as said:
         with monkeypatch.context() as broken:
-            broken.setattr("gateway.app.load_switches", away)
+            broken.setattr("gateway.process.worker.load_switches", away)
             await worker.open()
             await worker._follow_files(worker._watch)
         assert worker._shared.switches == {}

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from gateway.app import Doors, Worker
-from gateway.configuration import read_configuration
 from gateway.policy.switches import Switch, write_switches
-from gateway.workers import bind
-from gateway.yaml_files import Mistakes
+from gateway.process.configuration import read_configuration
+from gateway.process.supervisor import bind
+from gateway.process.worker import Doors, Worker
+from gateway.yaml.mistakes import Mistakes
 from tests.conftest import free_port, program
 from tests.flows.gateway_process import HOST, GatewayProcess
 from tests.security.wire import Connection, Response, exchange, head

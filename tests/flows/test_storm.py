@@ -21,13 +21,13 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 import pytest
 
-from gateway.config import SessionSettings
 from gateway.demo.emulator import REALM, Emulator, EmulatorClient, EmulatorSettings, start_emulator
 from gateway.login.jwcrypto_keys import load_keys
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.session import OneSession
 from gateway.session.ticket import Ticket, ticket_name
+from gateway.settings.settings import SessionSettings
 from tests.builders import CLIENT
 from tests.conftest import free_port
 from tests.flows.gateway_process import GatewayProcess

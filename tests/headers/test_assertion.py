@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from jwcrypto.jwk import JWK
 
-from gateway.config import AssertionSettings
 from gateway.headers.assertion import (
     AssertionKeys,
     AssertionKeysError,
@@ -18,7 +17,8 @@ from gateway.headers.assertion import (
     Assertions,
     verify,
 )
-from gateway.policy.policy import Permit, RuleId
+from gateway.policy.verdict import Permit, RuleId
+from gateway.settings.settings import AssertionSettings
 from tests.builders import NOON, app, route
 
 AUDIENCE = "https://app.gw.test"

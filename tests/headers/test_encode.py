@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config import HeaderSettings
 from gateway.headers.encode import assertion_line, every_header, header_name, identity_lines, name_faults
-from gateway.policy.policy import Permit, RuleId
+from gateway.policy.verdict import Permit, RuleId
+from gateway.settings.settings import HeaderSettings
 
 RULE = RuleId("booking", "reserve")
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from gateway.config import HeaderSettings
 from gateway.headers.names import LONGEST_REMEMBERED, REMEMBERED, Fates, fates_of, named_by
+from gateway.settings.settings import HeaderSettings
 
 
 def test_a_table_of_fates_stays_small() -> None:

@@ -13,10 +13,10 @@ import pytest
 from gateway.headers.answer import app_answer_headers
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy
-from gateway.policy.examples import make_inbound
-from gateway.policy.parse import parse_policy
-from gateway.policy.policy import Permit
-from gateway.yaml_files import Mistakes
+from gateway.policy.example import make_inbound
+from gateway.policy.reading.parse import parse_policy
+from gateway.policy.verdict import Permit
+from gateway.yaml.mistakes import Mistakes
 from tests.builders import NOON, route
 from tests.shared_caches import KINDS, LISTED, SWITCHED_OFF_AT, VARIANTS, Asked, Days, Kind
 

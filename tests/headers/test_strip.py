@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config import HeaderSettings
 from gateway.headers.names import fold
-from gateway.headers.strip import outbound_head, portal_head, trailer_lines
-from gateway.policy.policy import Deny
-from gateway.portal.visit import OwnPage, RefusalPage, Visit
+from gateway.headers.strip import outbound_head, trailer_lines
+from gateway.pipeline.visit import OwnPage, RefusalPage, Visit
+from gateway.policy.verdict import Deny
+from gateway.portal.head import portal_head
 from gateway.session.session import NoTicket
+from gateway.settings.settings import HeaderSettings
 from tests.builders import app, inbound, route
 
 SPELLINGS = (str.lower, str.upper, lambda name: name.replace("-", "_"), lambda name: name.replace("-", "."))

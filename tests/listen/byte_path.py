@@ -13,25 +13,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from gateway.config import AppSettings, Limits, UpstreamSettings
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
-from gateway.headers.strip import outbound_head, portal_head, trailer_lines
+from gateway.headers.strip import outbound_head, trailer_lines
 from gateway.instant import Instant
-from gateway.listen.deadlines import Deadlines
-from gateway.listen.gate import Gate
 from gateway.listen.httptools_listener import Listener
-from gateway.listen.inbound import Inbound
-from gateway.listen.trust import Trust
+from gateway.listen.services import Gate
 from gateway.observe.access_log import AccessLine
-from gateway.pipeline import Forward, Step
-from gateway.policy.policy import Permit, RuleId
+from gateway.pipeline.outcome import Forward, Step
+from gateway.policy.verdict import Permit, RuleId
+from gateway.portal.head import portal_head
 from gateway.portal.visits import VisitTable
+from gateway.request.inbound import Inbound
+from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, SessionState, Unavailable, Unread
 from gateway.session.ticket import Ticket
+from gateway.settings.settings import AppSettings, Limits, UpstreamSettings
 from gateway.upstream.httptools_forward import Endpoint, Upstreams
 from gateway.upstream.prefix import PathRewrite
+from gateway.wire.deadlines import Deadlines
 from tests.builders import session
 
 HOST = b"Host: app.gw.test\r\n"

@@ -12,11 +12,11 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
-from gateway.listen.inbound import Inbound
-from gateway.listen.trust import Trust
-from gateway.pipeline import Answer, AskPortal, NeedSession, Step
-from gateway.policy.policy import Deny, Reason, ReasonKind
-from gateway.portal.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit
+from gateway.pipeline.outcome import Answer, AskPortal, NeedSession, Step
+from gateway.pipeline.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit
+from gateway.policy.verdict import Deny, Reason, ReasonKind
+from gateway.request.inbound import Inbound
+from gateway.request.trust import Trust
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, SessionState, Unread
 from tests.builders import identity, session

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from gateway.listen.httptools_listener import ClientConnection
-from gateway.pipeline import Answer
+from gateway.pipeline.outcome import Answer
 from tests.listen.byte_path import Door, get, open_door
 
 HIGH_WATER = 64 * 1024

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.instant import Instant
-from gateway.listen.inbound import Inbound
-from gateway.pipeline import NeedSession, Step
-from gateway.rates import Rate
+from gateway.pipeline.outcome import NeedSession, Step
+from gateway.request.inbound import Inbound
+from gateway.request.rates import Rate
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, SessionState, Unread
 from tests.builders import session

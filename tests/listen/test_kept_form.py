@@ -4,10 +4,10 @@ import pytest
 
 from gateway.identity import Scope
 from gateway.instant import Instant
-from gateway.listen.inbound import Inbound
-from gateway.pipeline import AskPortal, Step
-from gateway.policy.policy import Challenge, ChallengeReason, RuleId
-from gateway.portal.visit import FormNotSentPage, Visit
+from gateway.pipeline.outcome import AskPortal, Step
+from gateway.pipeline.visit import FormNotSentPage, Visit
+from gateway.policy.verdict import Challenge, ChallengeReason, RuleId
+from gateway.request.inbound import Inbound
 from gateway.route.table import RouteTable
 from gateway.session.session import SessionState
 from tests.listen.byte_path import HOST, Door

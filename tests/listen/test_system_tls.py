@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import TlsSettings
 from gateway.listen.system_tls import ListenerTls
+from gateway.settings.settings import TlsSettings
 from tests.listen.byte_path import Door, Peer, get
 from tests.upstream.certificates import certify
 

@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 import pytest
 from joserfc.jwk import ECKey
 
-from gateway.config import ProviderSettings
 from gateway.identity import Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.aliases import Aliases
-from gateway.login.asyncio_flights import Flights
-from gateway.login.desk import Client, SignInDesk, Terms
+from gateway.login.asyncio_shared_tasks import Flights
 from gateway.login.keys import KeySet, signing_key
 from gateway.login.memory_pending import MemoryPendingStore
+from gateway.login.service import Client, SignInDesk, Terms
 from gateway.login.sign_in import Begun, FinishOutcome, SignedIn
-from gateway.policy.policy import Challenge, ChallengeReason, RuleId
-from gateway.portal.visit import OwnPage, Visit
+from gateway.policy.verdict import Challenge, ChallengeReason, RuleId
+from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.session.memory_store import MemoryStore
-from gateway.session.session import NoTicket, Session
+from gateway.session.session import Session
+from gateway.settings.settings import ProviderSettings
 from tests.builders import CLIENT, app, inbound
 from tests.builders import route as a_route
 from tests.login.stand_in import StandIn
@@ -76,15 +76,10 @@ class Browser:
     cookies: dict[str, str] = field(default_factory=dict)
     address: str = "198.51.100.7"
 
-    def visit(self, path: str = "/reserve/42") -> Visit:
+    def visit(self, path: str = "/reserve/42") -> tuple[Route, Inbound]:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         headers = [("Cookie", cookie)] if cookie else []
-        return Visit(
-            self.route,
-            inbound(path, *headers, host=self.route.host, client=self.address),
-            NoTicket(),
-            OwnPage(),
-        )
+        return self.route, inbound(path, *headers, host=self.route.host, client=self.address)
 
     def take(self, outcome: Begun | FinishOutcome) -> None:
         """Keep the cookies an outcome sets."""
@@ -120,13 +115,13 @@ class House:
     book: Book
 
     async def begin(self, asked: Challenge | None = None, back: str | None = None) -> str:
-        begun = await self.desk.begin(self.browser.visit(), asked or challenge(), back)
+        begun = await self.desk.begin(*self.browser.visit(), asked or challenge(), back)
         assert isinstance(begun, Begun), begun
         self.browser.take(begun)
         return begun.location
 
     async def finish(self, query: bytes) -> FinishOutcome:
-        outcome = await self.desk.finish(self.browser.visit("/.sekisho/callback"), query)
+        outcome = await self.desk.finish(*self.browser.visit("/.sekisho/callback"), query)
         self.browser.take(outcome)
         return outcome
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from gateway.config import AppSettings
 from gateway.login.aiohttp_doctor import examine_app, examine_client, examine_files, examine_store
 from gateway.login.doctor import Finding, Level
+from gateway.settings.settings import AppSettings
 from tests.conftest import free_port
 from tests.login.conftest import House, new_keys
 

@@ -15,10 +15,10 @@ import pytest
 from aiohttp import web
 from joserfc.jwk import ECKey
 
-from gateway.config import ProviderSettings
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError
 from gateway.identity import Scope
 from gateway.login.aiohttp_provider import CONTACT_SECONDS, REFETCH_PAUSE, RETRY_PAUSE, AiohttpProvider
+from gateway.settings.settings import ProviderSettings
 from tests.builders import CLIENT
 from tests.conftest import free_port
 from tests.login.conftest import Calls, Clock, House, new_keys

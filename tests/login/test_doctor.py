@@ -17,7 +17,7 @@ from gateway.login.doctor import (
     store_finding,
     upstream_finding,
 )
-from gateway.yaml_files import Language
+from gateway.yaml.mistakes import Language
 
 NOW = 1_795_402_800.0
 URI = "https://app.gw.test/.sekisho/callback"

@@ -204,7 +204,7 @@ async def test_a_browser_cannot_name_its_provider_session(house: House) -> None:
     query = house.stand_in.authorize(await house.begin(), session_state="ss-1")
     await house.finish(query)
 
-    signed_out = await house.desk.sign_out(attacker.visit())
+    signed_out = await house.desk.sign_out(*attacker.visit())
 
     assert signed_out.ended == 1
     assert await house.sessions.find(victim) is not None

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.config import Environment, ProviderSettings
 from gateway.errors import ProviderUnavailableError
 from gateway.login.profile import is_loopback, issuer_of, lifetime, origins_of, read_metadata
+from gateway.settings.settings import Environment, ProviderSettings
 
 ISSUER = "https://op.example/realms/main"
 SAID: dict[str, Any] = {

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.config import AppSettings, Environment, ProviderSettings
 from gateway.identity import Scope
 from gateway.login.registration import MISSING, Sheet, registration_sheet, sheet_text, sheets_json
+from gateway.settings.settings import AppSettings, Environment, ProviderSettings
 from tests.login.conftest import new_keys
 
 BOOKING = AppSettings(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import gateway
 from gateway.login.sign_in import LoginFailure
-from gateway.policy.policy import ReasonKind
+from gateway.policy.verdict import ReasonKind
 
 PAGE = (Path(gateway.__file__).parent.parent / "docs" / "operations.md").read_text()
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from gateway.identity import Birthdate, Identity, Scope
 from gateway.instant import Instant
-from gateway.policy.parse import parse_policy
-from gateway.policy.parse_examples import moment_of
 from gateway.policy.policy import Policy
-from gateway.yaml_files import Mistakes
+from gateway.policy.reading.parse import parse_policy
+from gateway.policy.reading.parse_examples import moment_of
+from gateway.yaml.mistakes import Mistakes
 
 NOW = moment_of("2026-11-23 12:00") or 0.0
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.identity import Birthdate
 from gateway.policy.age import AgeRange, BornRange, CountedFrom, age_on, first_day, next_birthday
-from gateway.policy.policy import Truth
+from gateway.policy.verdict import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,11 +29,11 @@ from gateway.policy.conditions import (
     can_become_yes,
     needs_of,
 )
-from gateway.policy.parse import parse_policy
-from gateway.policy.parse_examples import moment_of
-from gateway.policy.policy import Truth
+from gateway.policy.reading.parse import parse_policy
+from gateway.policy.reading.parse_examples import moment_of
 from gateway.policy.subject_code import subject_code
-from gateway.yaml_files import Mistakes
+from gateway.policy.verdict import Truth
+from gateway.yaml.mistakes import Mistakes
 
 NOON = moment_of("2026-11-23 12:00") or 0.0
 

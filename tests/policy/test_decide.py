@@ -14,11 +14,12 @@ from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.instant import Instant
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy, Decision, no_rule_fits
-from gateway.policy.examples import make_inbound
-from gateway.policy.parse import parse_policy
-from gateway.policy.parse_examples import moment_of
-from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit, Policy, ReasonKind
-from gateway.yaml_files import Mistakes
+from gateway.policy.example import make_inbound
+from gateway.policy.policy import Policy
+from gateway.policy.reading.parse import parse_policy
+from gateway.policy.reading.parse_examples import moment_of
+from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, ReasonKind
+from gateway.yaml.mistakes import Mistakes
 
 NOW = moment_of("2026-11-23 12:00") or 0.0
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from gateway.policy.age import CountedFrom
-from gateway.policy.examples import run_examples
-from gateway.policy.parse import parse_policy
-from gateway.policy.policy import Fact
-from gateway.yaml_files import Mistakes
+from gateway.policy.authoring.examples import run_examples
+from gateway.policy.reading.parse import parse_policy
+from gateway.policy.verdict import Fact
+from gateway.yaml.mistakes import Mistakes
 
 ROOT = Path(__file__).parents[2]
 GUIDES = [ROOT / "docs" / "policy-guide.ja.md", ROOT / "docs" / "policy-guide.md"]

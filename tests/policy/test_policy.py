@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gateway.policy.policy import Deny, Reason, ReasonKind
+from gateway.policy.verdict import Deny, Reason, ReasonKind
 
 
 def test_a_refusal_says_every_reason_by_name() -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.policy.policy import Truth
 from gateway.policy.residence import (
     NOWHERE,
     NotAPlace,
@@ -21,6 +20,7 @@ from gateway.policy.residence import (
     residence_of,
     table,
 )
+from gateway.policy.verdict import Truth
 
 PLACES = table().places
 LOWEST = [place for place in PLACES.values() if place.municipality and not place.is_city]

@@ -12,18 +12,18 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 from pytest_aiohttp.plugin import AiohttpClient
 
-from gateway.config import AppSettings, WithoutCard
 from gateway.identity import Scope
-from gateway.listen.inbound import Inbound
-from gateway.listen.target import Target
-from gateway.policy.policy import Challenge, ChallengeReason, Deny, Reason, ReasonKind, RuleId
+from gateway.pipeline.visit import VISIT_HEADER, OwnPage, Purpose, Visit
+from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Reason, ReasonKind, RuleId
 from gateway.portal.aiohttp_portal import Behind, make_portal
-from gateway.portal.visit import VISIT_HEADER, OwnPage, Purpose, Visit
 from gateway.portal.visits import VisitTable
-from gateway.rates import Rate
+from gateway.request.inbound import Inbound
+from gateway.request.rates import Rate
+from gateway.request.target import Target
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import NoTicket, SessionState
+from gateway.settings.settings import AppSettings, WithoutCard
 from tests import builders
 from tests.portal.fakes import PROVIDER, Counted, FakeDesk, FakeSessions
 

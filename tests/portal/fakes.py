@@ -18,8 +18,8 @@ from gateway.login.sign_in import (
     LogoutRefused,
     SignedOut,
 )
-from gateway.policy.policy import Challenge
-from gateway.portal.visit import Visit
+from gateway.policy.verdict import Challenge
+from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.session.session import Found, Gone, Unavailable, Unread
 from gateway.session.ticket import Ticket
@@ -36,22 +36,24 @@ class FakeDesk:
     signs_out: SignedOut = field(default_factory=SignedOut)
     logs_out: LogoutOutcome = field(default_factory=lambda: LogoutRefused("signature"))
     store_fails: bool = False
-    begun: list[tuple[Visit, Challenge, str | None]] = field(default_factory=list)
+    begun: list[tuple[Inbound, Challenge, str | None]] = field(default_factory=list)
     forms: list[str] = field(default_factory=list)
     finished: list[bytes | None] = field(default_factory=list)
     logout_bodies: list[bytes] = field(default_factory=list)
     ended: int = 0
 
-    async def begin(self, visit: Visit, challenge: Challenge, return_to: str | None, form: str = "") -> BeginOutcome:
-        self.begun.append((visit, challenge, return_to))
+    async def begin(
+        self, route: Route, inbound: Inbound, challenge: Challenge, return_to: str | None, form: str = ""
+    ) -> BeginOutcome:
+        self.begun.append((inbound, challenge, return_to))
         self.forms.append(form)
         return self.begins
 
-    async def finish(self, visit: Visit, query: bytes | None) -> FinishOutcome:
+    async def finish(self, route: Route, inbound: Inbound, query: bytes | None) -> FinishOutcome:
         self.finished.append(query)
         return self.finishes
 
-    async def sign_out(self, visit: Visit) -> SignedOut:
+    async def sign_out(self, route: Route, inbound: Inbound) -> SignedOut:
         if self.store_fails:
             raise StoreUnavailableError
         self.ended += 1

@@ -20,18 +20,11 @@ from gateway.login.sign_in import (
     SignedIn,
     SignedOut,
 )
-from gateway.policy.policy import Challenge, ChallengeReason, Deny, Permit, ReasonKind
+from gateway.pipeline.visit import FormNotSentPage, Purpose, RefusalPage, SignInPage, Trouble, TroublePage
 from gateway.policy.subject_code import show_code, subject_code
+from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, ReasonKind
 from gateway.portal import aiohttp_portal
 from gateway.portal.aiohttp_portal import logout_token
-from gateway.portal.visit import (
-    FormNotSentPage,
-    Purpose,
-    RefusalPage,
-    SignInPage,
-    Trouble,
-    TroublePage,
-)
 from gateway.session.session import Found, Gone, Unavailable, Unread
 from tests import builders
 from tests.portal.conftest import BARE, KEEPING, NOTICED, PREFIX, RULE, TOO_YOUNG, House, Starter, make_house, settings

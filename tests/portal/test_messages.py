@@ -6,10 +6,10 @@ from pathlib import Path
 
 import gateway.portal
 from gateway.login.sign_in import LoginFailure
-from gateway.policy.policy import ChallengeReason, ReasonKind
+from gateway.pipeline.visit import Trouble
+from gateway.policy.verdict import ChallengeReason, ReasonKind
 from gateway.portal.language import Language
 from gateway.portal.messages import CATALOGUE
-from gateway.portal.visit import Trouble
 
 PORTAL = Path(gateway.portal.__file__).parent
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from itertools import count
 
-from gateway.portal.visit import OwnPage, Visit
+from gateway.pipeline.visit import OwnPage, Visit
 from gateway.portal.visits import VisitTable
 from gateway.session.session import NoTicket
 from tests import builders

@@ -368,8 +368,8 @@ async def test_the_endpoint_believes_listed_peers_alone(fixture: Fixture, minor:
 
 async def test_the_samples_name_every_header() -> None:
     """A header that a sample forgets is one a client can write."""
-    from gateway.config import HeaderSettings  # noqa: PLC0415 (one test needs it)
     from gateway.headers.encode import every_header  # noqa: PLC0415
+    from gateway.settings.settings import HeaderSettings  # noqa: PLC0415 (one test needs it)
 
     names = [name.decode() for name in every_header((), HeaderSettings())]
 

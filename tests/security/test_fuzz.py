@@ -14,20 +14,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from gateway.config import HeaderSettings, Limits, PathSettings
 from gateway.headers.cookies import is_ours, without_ours
 from gateway.headers.names import fold
 from gateway.headers.strip import outbound_head
-from gateway.listen.forward_auth import original
-from gateway.listen.inbound import Arrival, HeadReader, Inbound, canonical_host
-from gateway.listen.target import Target, canonical
-from gateway.listen.trust import Trust
 from gateway.login.return_to import rebuild
-from gateway.policy.parse import load_policy
+from gateway.pipeline.forward_auth import original
 from gateway.policy.policy import Policy
+from gateway.policy.reading.parse import load_policy
+from gateway.request.head_reader import Arrival, HeadReader, canonical_host
+from gateway.request.inbound import Inbound
+from gateway.request.target import Target, canonical
+from gateway.request.trust import Trust
 from gateway.route.table import RouteTable
 from gateway.session.ticket import find_ticket
-from gateway.yaml_files import Mistakes
+from gateway.settings.settings import HeaderSettings, Limits, PathSettings
+from gateway.yaml.mistakes import Mistakes
 from tests.builders import app, inbound, route
 from tests.security.whatwg import Url, parse
 

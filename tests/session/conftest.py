@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from gateway.config import SessionSettings
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.ticket import Ticket, new_ticket
+from gateway.settings.settings import SessionSettings
 from tests.redis_server import RedisServer, redis_server
 
 SECRETS = Secrets.parse("a secret for tests, longer than 32 bytes")

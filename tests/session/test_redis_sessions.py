@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.config import SessionSettings
 from gateway.observe.events import Event
 from gateway.session.memory_store import MemoryStore
 from gateway.session.redis_sessions import Sessions, SessionsStatus, open_sessions
 from gateway.session.redis_store import RedisStore
+from gateway.settings.settings import SessionSettings
 from tests.redis_server import RedisServer
 from tests.session.conftest import SECRETS, Open, until
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.config import UpstreamSettings
+from gateway.settings.settings import UpstreamSettings
 from gateway.upstream.breaker import SMALLEST_SHARE, Breaker
 
 SETTINGS = UpstreamSettings(failures=3, ejected_for=10.0, slow_return=20.0)

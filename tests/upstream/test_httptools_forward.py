@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import HealthSettings, Limits, UpstreamSettings
-from gateway.listen.deadlines import Deadlines
+from gateway.settings.settings import HealthSettings, Limits, UpstreamSettings
 from gateway.upstream.httptools_forward import check, client_context, tolerated_head, upstreams_of
 from gateway.upstream.prefix import PathRewrite
+from gateway.wire.deadlines import Deadlines
 from tests.builders import app, route
 from tests.listen.byte_path import Application, Door, Peer, get
 from tests.upstream.certificates import certify

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.upstream.upstream import Address, read_address
+from gateway.settings.address import Address, read_address
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""One entry of a limit while its request is under way: reserved before, settled by the answer's head.
+
+The lease is renewed meanwhile, so that a slow application's request is not taken for a crashed
+one. What an answer means for an entry is `policy.limits`' business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from gateway.errors import StoreUnavailableError
+from gateway.instant import Instant
+from gateway.limits.limits import RENEW_EVERY, LimitStore, LimitUse, Settlement
+from gateway.observe.events import Event
+
+log = structlog.get_logger()
+
+_under_way: set[asyncio.Task[None]] = set()
+"""Settlements nobody waits for; a task that nothing holds may be collected before it is done."""
+
+
+class ReservedEntry:
+    """An entry that has been taken and not yet settled."""
+
+    def __init__(self, store: LimitStore, use: LimitUse, name: str, clock: Callable[[], Instant]) -> None:
+        self._store = store
+        self._use = use
+        self._name = name
+        self._clock = clock
+        self._renewing = asyncio.get_running_loop().create_task(self._renew())
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY)
+            try:
+                if not await self._store.renew(self._use, self._name, self._clock()):
+                    return
+            except StoreUnavailableError:
+                # It stays counted whether or not the lease is renewed; only its state reads `unknown` for a while.
+                log.warning(Event.LIMIT_UNSETTLED, request_id=self._name, limit=self._use.limit)
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Say what became of it. Where the store cannot be told, it stays counted until a person gives it back."""
+        self._renewing.cancel()
+        try:
+            await self._store.settle(self._use, self._name, settlement, self._clock())
+        except Exception:
+            # Whatever it is: the application has answered, and whoever waits for that answer would wait for ever.
+            log.exception(Event.LIMIT_UNSETTLED, request_id=self._name, limit=self._use.limit)
+
+    def settle_soon(self, settlement: Settlement) -> None:
+        """Settle, with nobody waiting for it."""
+        task = asyncio.get_running_loop().create_task(self.settle(settlement))
+        _under_way.add(task)
+        task.add_done_callback(_under_way.discard)

@@ -1,0 +1,219 @@
+"""So many times for one sign-in identity: what is counted, when, and what an answer means for it.
+
+An entry is *reserved* before a request goes on, and settled when the head of the application's answer
+is there: counted, or given back. What nobody can tell stays counted, so that a crash is never a second
+chance, and is found by `sekisho limits show` until a person gives it back. Counted is per PPID of a
+client; a PPID may change, so this never promises 一人一回.
+
+Stores: `memory_limits`, `redis_limits`, behind one contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from math import inf
+from typing import Protocol, assert_never
+from urllib.parse import urlsplit
+
+from gateway.identity import Identity
+from gateway.instant import Instant, start_of, tokyo_day
+from gateway.policy.subject_code import subject_code
+from gateway.policy.verdict import Deny, Limit, Once, Permit, Reason, ReasonKind, RuleId
+
+LEASE = 90.0
+"""Seconds a reservation counts as in flight without being renewed; then its outcome is unknown."""
+
+RENEW_EVERY = 30.0
+"""Seconds between renewals while a request is in flight: two may fail before the lease ends."""
+
+KEPT_AFTER = 40 * 86_400.0
+"""Seconds entries are kept after their period is over, so that a complaint can still be looked into."""
+
+_APRIL = 4
+
+_NOT_THE_APPLICATION = frozenset({502, 504})
+"""Statuses with which a proxy between us and the application says that it does not know either."""
+
+
+def period_of(once: Once, now: Instant) -> str:
+    """Return the name of the period a moment lies in, in Asia/Tokyo; fiscal years begin on 1 April."""
+    day = tokyo_day(now)
+    match once:
+        case Once.DAY:
+            return day.isoformat()
+        case Once.MONTH:
+            return f"{day:%Y-%m}"
+        case Once.YEAR:
+            return f"{day:%Y}"
+        case Once.FISCAL_YEAR:
+            return f"FY{day.year if day.month >= _APRIL else day.year - 1}"
+        case Once.EVER:
+            return "ever"
+        case _:
+            assert_never(once)
+
+
+def period_end(once: Once, now: Instant) -> Instant:
+    """Return the moment the period is over; never, for `ever`."""
+    day = tokyo_day(now)
+    match once:
+        case Once.DAY:
+            return start_of(date.fromordinal(day.toordinal() + 1))
+        case Once.MONTH:
+            return start_of(date(day.year + day.month // 12, day.month % 12 + 1, 1))
+        case Once.YEAR:
+            return start_of(date(day.year + 1, 1, 1))
+        case Once.FISCAL_YEAR:
+            return start_of(date(day.year + (day.month >= _APRIL), _APRIL, 1))
+        case Once.EVER:
+            return inf
+        case _:
+            assert_never(once)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitUse:
+    """One person's use of one limit in one period: what a store counts under one key."""
+
+    policy: str
+    limit: str
+    period: str
+    code: str
+    """The person's code for the client (`subject_code`): no PPID lies in the store, and a counter can look it up."""
+    times: int = 1
+    forget_at: Instant = inf
+
+
+def use_of(permit: Permit, now: Instant) -> LimitUse | None:
+    """Return what a permit must reserve, or `None`: its rule has no limit.
+
+    Raises:
+        ValueError: a limited permit names nobody; `parse` lets no such rule through.
+
+    """
+    limit = permit.limit
+    if limit is None:
+        return None
+    if permit.identity is None:
+        raise ValueError("a limit counts for a person, and this permit names none")
+    return limit_use(permit.rule, limit, permit.identity, now)
+
+
+def limit_use(rule: RuleId, limit: Limit, person: Identity, now: Instant) -> LimitUse:
+    """Return a person's use of a limit now. Rules of one policy share a limit by its name."""
+    return LimitUse(
+        policy=rule.policy,
+        limit=limit.name,
+        period=period_of(limit.once, now),
+        code=subject_code(person.client_id, person.subject),
+        times=limit.times,
+        forget_at=period_end(limit.once, now) + KEPT_AFTER,
+    )
+
+
+def over(permit: Permit) -> Deny:
+    """Return the refusal of somebody who has no entry left."""
+    limit = permit.limit
+    reason = (
+        Reason(ReasonKind.LIMIT_REACHED)
+        if limit is None
+        else Reason(ReasonKind.LIMIT_REACHED, limit.name, limit.if_over)
+    )
+    return Deny(permit.rule, (reason,))
+
+
+class Settlement(StrEnum):
+    """What becomes of a reservation."""
+
+    COUNT = "count"
+    GIVE_BACK = "give_back"
+    LEAVE = "leave"
+    """The outcome is unknown: it stays counted until a person gives it back."""
+
+
+def settle_answer(limit: Limit, status: int, location: str | None) -> Settlement:
+    """Say what an answer's head means. `location` is the `Location` field as received."""
+    if status in limit.statuses and (limit.location is None or _path_of(location) == limit.location):
+        return Settlement.COUNT
+    if status in _NOT_THE_APPLICATION:
+        return Settlement.LEAVE
+    return Settlement.GIVE_BACK
+
+
+def settle_failure(*, sent: bool) -> Settlement:
+    """Say what it means that there was no answer: a request never sent cannot have done anything."""
+    return Settlement.LEAVE if sent else Settlement.GIVE_BACK
+
+
+def _path_of(location: str | None) -> str | None:
+    """Return the path a `Location` leads to; old applications write whole URLs, with a query behind."""
+    if location is None:
+        return None
+    try:
+        path = urlsplit(location.strip()).path
+    except ValueError:
+        return None
+    return path or "/"
+
+
+class EntryState(StrEnum):
+    """How an entry stands."""
+
+    IN_FLIGHT = "in_flight"
+    COUNTED = "counted"
+    UNKNOWN = "unknown"
+    """Reserved, and nobody has settled it: a crash or a time-out. Counted all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry as `sekisho limits show` lists it."""
+
+    use: LimitUse
+    id: str
+    state: EntryState
+    since: Instant
+
+
+def state_of(*, counted: bool, lease_ends: Instant, now: Instant) -> EntryState:
+    """Say how an entry stands now."""
+    if counted:
+        return EntryState.COUNTED
+    return EntryState.IN_FLIGHT if now < lease_ends else EntryState.UNKNOWN
+
+
+class LimitStore(Protocol):
+    """Where entries are counted. One test suite holds every implementation to this.
+
+    `entry` is a random name of one reservation (the request's id will do), chosen by the caller. Each
+    method raises `StoreUnavailableError` where the store cannot be asked, or cannot promise to remember.
+    """
+
+    async def reserve(self, use: LimitUse, entry: str, now: Instant) -> bool:
+        """Take one entry, at once and for good until it is settled; False if none is left."""
+
+    async def renew(self, use: LimitUse, entry: str, now: Instant) -> bool:
+        """Say that the request is still in flight; False if the entry is not there any more."""
+
+    async def settle(self, use: LimitUse, entry: str, settlement: Settlement, now: Instant) -> None:
+        """Count a reservation, give it back, or leave it as it is. Twice is as once."""
+
+    async def show(self, code: str, now: Instant) -> Sequence[Entry]:
+        """Return every entry of a person, of all limits and periods still kept."""
+
+    async def give_back(self, entry: Entry) -> bool:
+        """Give back any entry, counted ones too; False if it is gone."""
+
+    async def check(self) -> None:
+        """Return if the store can be written now and will remember.
+
+        Raises:
+            UnfitLimitStoreError: it may forget what it counted.
+
+        """
+
+    async def close(self) -> None:
+        """Let go of every connection."""

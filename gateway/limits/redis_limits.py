@@ -1,0 +1,203 @@
+"""Limits in a Redis of their own, that neither evicts nor forgets.
+
+    {prefix}l:{<policy>:<limit>:<period>:<code>}   a hash: entry → `<state> <since> <lease ends>`
+
+One key is one person's use of one limit in one period, so that a reservation is one script on one key:
+of fifty at once, on any number of workers, exactly as many as `times` come through. The names are
+percent-encoded, the code is a hash of client and PPID (`subject_code`): nothing in it is personal in plain.
+Where there are replicas, a reservation is answered for only when one of them has it (`WAIT 1`); on a
+Cluster nobody waits, and what a failover may lose is for `min-replicas-to-write` to bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from math import inf
+from typing import Any
+from urllib.parse import quote, unquote
+
+from redis.asyncio import RedisCluster
+
+from gateway.errors import StoreFault, StoreUnavailableError, UnfitLimitStoreError
+from gateway.instant import Instant
+from gateway.limits.limits import LEASE, Entry, LimitUse, Settlement, state_of
+from gateway.redis_client import POOL, AnyRedis, asking, close_redis
+
+DEFAULT_PREFIX = "sekisho:"
+
+PAGE = 500
+"""Keys asked for at once when a person's entries are looked for."""
+
+WAIT_MILLISECONDS = 500
+"""How long a replica may take to say that it has a write."""
+
+CHECK_EVERY = 60.0
+"""Seconds after which a reservation looks again whether the store is fit, and whether it has replicas: a
+failover changes both without telling."""
+
+_RESERVE = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 1 end
+if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+if ARGV[4] ~= '' then redis.call('PEXPIREAT', KEYS[1], ARGV[4]) end
+return 1
+"""
+
+_RENEW = """
+local kept = redis.call('HGET', KEYS[1], ARGV[1])
+if not kept then return 0 end
+local state, since = string.match(kept, '^(%S+) (%S+) ')
+if state == 'reserved' then redis.call('HSET', KEYS[1], ARGV[1], 'reserved ' .. since .. ' ' .. ARGV[2]) end
+return 1
+"""
+
+_COUNT = """
+local kept = redis.call('HGET', KEYS[1], ARGV[1])
+if not kept then return 0 end
+local since = string.match(kept, '^%S+ (%S+) ')
+redis.call('HSET', KEYS[1], ARGV[1], 'counted ' .. since .. ' 0')
+return 1
+"""
+
+# What has been counted is not given back by a late failure of the same request.
+_GIVE_BACK = """
+local kept = redis.call('HGET', KEYS[1], ARGV[1])
+if kept and string.sub(kept, 1, 9) == 'reserved ' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+return 0
+"""
+
+
+class RedisLimits:
+    """A `LimitStore` on Redis."""
+
+    def __init__(self, redis: AnyRedis, *, timeout: float = 1.0, prefix: str = DEFAULT_PREFIX) -> None:
+        """Take a client (`redis_client.make_redis`) and close it with the store; `timeout` in seconds a command."""
+        self._redis = redis
+        self._timeout = timeout
+        self._prefix = prefix
+        self._replicas = False
+        self._checked_at: Instant | None = None
+        self._looking = asyncio.Lock()
+        # Sentinel's and Cluster's pools do not wait for a free connection, they fail.
+        self._turn = asyncio.Semaphore(POOL)
+
+    def key(self, use: LimitUse) -> str:
+        """Return the key of one person's use of a limit."""
+        parts = ":".join(quote(part, safe="") for part in (use.policy, use.limit, use.period, use.code))
+        return f"{self._prefix}l:{{{parts}}}"
+
+    async def reserve(self, use: LimitUse, entry: str, now: Instant) -> bool:
+        """See `LimitStore`. A store that was not looked at for a while is, first."""
+        await self._look_again(now)
+        forget_at = "" if use.forget_at == inf else str(int(use.forget_at * 1000))
+        value = f"reserved {now:.3f} {now + LEASE:.3f}"
+        arguments = (entry, str(use.times), value, forget_at)
+        if not self._replicas or isinstance(self._redis, RedisCluster):
+            return bool(await self._run(_RESERVE, use, *arguments))
+        # WAIT speaks of what its own connection has written, so both go down the same one.
+        seconds = self._timeout + WAIT_MILLISECONDS / 1000
+        async with asking(seconds), self._turn, self._redis.pipeline(transaction=False) as pipe:
+            pipe.eval(_RESERVE, 1, self.key(use), *arguments)
+            pipe.execute_command("WAIT", 1, WAIT_MILLISECONDS)
+            taken, seen = await pipe.execute()
+        if int(taken) and int(seen) < 1:
+            # The primary has it: it stays counted and findable, and nobody is told that it is safe.
+            raise StoreUnavailableError(StoreFault.TOO_FEW_REPLICAS)
+        return bool(int(taken))
+
+    async def _look_again(self, now: Instant) -> None:
+        async with self._looking:
+            if self._checked_at is not None and 0 <= now - self._checked_at < CHECK_EVERY:
+                return
+            try:
+                await self.check()
+            except UnfitLimitStoreError as unfit:
+                raise StoreUnavailableError(StoreFault.REFUSED) from unfit
+            self._checked_at = now
+
+    async def renew(self, use: LimitUse, entry: str, now: Instant) -> bool:
+        """See `LimitStore`."""
+        return bool(await self._run(_RENEW, use, entry, f"{now + LEASE:.3f}"))
+
+    async def settle(self, use: LimitUse, entry: str, settlement: Settlement, now: Instant) -> None:
+        """See `LimitStore`."""
+        del now
+        if settlement is Settlement.COUNT:
+            await self._run(_COUNT, use, entry)
+        elif settlement is Settlement.GIVE_BACK:
+            await self._run(_GIVE_BACK, use, entry)
+
+    async def show(self, code: str, now: Instant) -> Sequence[Entry]:
+        """See `LimitStore`."""
+        found: list[Entry] = []
+        pattern = f"{self._prefix}l:{{*:{quote(code, safe='')}}}"
+        async for key in self._keys(pattern):
+            async with asking(self._timeout):
+                kept: Any = await self._redis.hgetall(key.decode())
+            ttl = await self._expires(key)
+            policy, limit, period, own = (unquote(part) for part in key.decode().rpartition("l:{")[2][:-1].split(":"))
+            use = LimitUse(policy, limit, period, own, forget_at=ttl)
+            for entry, value in kept.items():
+                state, since, lease = value.decode().split(" ")
+                stands = state_of(counted=state == "counted", lease_ends=float(lease), now=now)
+                found.append(Entry(use, entry.decode(), stands, float(since)))
+        return sorted(found, key=lambda entry: (entry.use.policy, entry.use.limit, entry.use.period, entry.since))
+
+    async def give_back(self, entry: Entry) -> bool:
+        """See `LimitStore`."""
+        async with asking(self._timeout):
+            return bool(await self._redis.hdel(self.key(entry.use), entry.id))
+
+    async def check(self) -> None:
+        """See `LimitStore`; also learns whether there are replicas to wait for."""
+        async with asking(self._timeout):
+            memory = await self._info("memory")
+            persistence = await self._info("persistence")
+            replication = await self._info("replication")
+        for node, facts in memory.items():
+            policy = facts.get("maxmemory_policy")
+            if policy != "noeviction":
+                raise UnfitLimitStoreError(f"`maxmemory-policy` is `{policy}`", "set it to `noeviction`")
+            kept = persistence.get(node, {})
+            if not int(kept.get("aof_enabled", 0)) and not await self._saves():
+                raise UnfitLimitStoreError("neither AOF nor snapshots are on", "set `appendonly yes`")
+            if kept.get("aof_last_write_status", "ok") != "ok" or kept.get("rdb_last_bgsave_status", "ok") != "ok":
+                raise UnfitLimitStoreError("its last write to disk failed", "look at its disk")
+        self._replicas = any(int(facts.get("connected_slaves", 0)) > 0 for facts in replication.values())
+
+    async def close(self) -> None:
+        """See `LimitStore`."""
+        await close_redis(self._redis)
+
+    async def _run(self, script: str, use: LimitUse, *arguments: str) -> int:
+        async with asking(self._timeout), self._turn:
+            answer: Any = await self._redis.eval(script, 1, self.key(use), *arguments)
+            return int(answer)
+
+    async def _keys(self, pattern: str) -> AsyncIterator[bytes]:
+        scan: Callable[..., AsyncIterator[bytes]] = self._redis.scan_iter
+        async with asking(self._timeout * 30):
+            async for key in scan(match=pattern, count=PAGE):
+                yield key
+
+    async def _expires(self, key: bytes) -> Instant:
+        async with asking(self._timeout):
+            milliseconds = int(await self._redis.pexpiretime(key.decode()))
+        return inf if milliseconds < 0 else milliseconds / 1000
+
+    async def _info(self, section: str) -> dict[str, dict[str, Any]]:
+        """Return INFO of each node; one node is its own only one."""
+        answer: dict[str, Any] = await self._redis.info(section)
+        if all(isinstance(value, dict) for value in answer.values()) and answer:
+            return answer
+        return {"": answer}
+
+    async def _saves(self) -> bool:
+        """Say whether snapshots are on; where CONFIG is forbidden nobody can say, so they are not."""
+        try:
+            async with asking(self._timeout):
+                answer: Any = await self._redis.config_get("save")
+        except StoreUnavailableError:
+            return False
+        return bool(answer.get("save"))

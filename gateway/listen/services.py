@@ -1,0 +1,85 @@
+"""Everything the door asks of the rest of the house, in one value.
+
+Composed in `app.py`, faked in tests. A reload makes another and hands it to the listener; a
+request in flight keeps the one it began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.instant import Instant
+from gateway.limits.limits import LimitStore
+from gateway.observe.access_log import Observer
+from gateway.pipeline.outcome import Answer, Step
+from gateway.pipeline.visit import Visit
+from gateway.request.inbound import Inbound
+from gateway.request.rates import Rate
+from gateway.request.trust import Trust
+from gateway.route.route import Route
+from gateway.route.table import RouteTable
+from gateway.session.session import SessionReader, SessionState
+from gateway.settings.settings import Limits
+from gateway.upstream.upstream import Headers, Upstreams
+
+
+class AppAnswer(Protocol):
+    """`headers.app_answer_headers`."""
+
+    def __call__(self, headers: Headers, route: Route, *, private: bool) -> bytes:
+        """Return the answer's header lines."""
+
+
+class Visits(Protocol):
+    """`portal.visits.VisitTable`, as far as the door uses it."""
+
+    def issue(self, visit: Visit) -> str:
+        """Keep a visit and return its one-time token."""
+
+    def take(self, token: str) -> Visit | None:
+        """Forget a visit nobody will come for."""
+
+
+def _as_it_came(inbound: Inbound, _table: RouteTable) -> Inbound | Answer:
+    return inbound
+
+
+def _uncounted(_route: Route, _replaced: int, _left_out: int) -> None:
+    """Count nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What becomes of a request, who answers it, and who is told."""
+
+    table: Callable[[], RouteTable]
+    step: Callable[[Inbound, SessionState, Instant, RouteTable], Step]
+    sessions: SessionReader
+    upstreams: Mapping[str, Upstreams]
+    """Each App's way to its application, by the App's name."""
+    portal: Upstreams
+    visits: Visits
+    portal_head: Callable[[Visit, str], bytes]
+    app_answer: AppAnswer
+    portal_answer: Callable[[Headers], bytes]
+    trailers: Callable[[Headers, Route], bytes]
+    """Lines of those request trailers that the route's application may get."""
+    observer: Observer
+    clock: Callable[[], Instant]
+    stopwatch: Callable[[], float]
+    """A monotonic clock in seconds, for durations."""
+    entries: LimitStore | None = None
+    """Where a policy's limits are counted; `None` where no policy has one (checked when they are read)."""
+    value_troubled: Callable[[Route, int, int], None] = _uncounted
+    """Told of characters replaced and facts left out, when an App's headers are made (`Forward.troubled`)."""
+    original: Callable[[Inbound, RouteTable], Inbound | Answer] = _as_it_came
+    """What is decided on, of what comes under the portal's prefix: the request itself, or the one another proxy asks
+    about (`forward_auth.original`)."""
+    hsts: bytes = b""
+    """The `Strict-Transport-Security` line of answers over https; empty for none."""
+    limits: Limits = field(default_factory=Limits)
+    trust: Trust = field(default_factory=lambda: Trust(()))
+    forged: Rate = field(default_factory=lambda: Rate(1_200, 60_000))
+    """How many tickets that stand for nothing may be brought, before whoever brings them must wait."""

@@ -1,0 +1,633 @@
+"""The order of things at a sign-in: what is compared before what is spent, and what is kept when.
+
+No socket, clock or randomness here: the stores, the provider, the moment and the random bytes come in. What comes
+back is one of the outcomes in `sign_in`. The order is the point:
+
+1. the state is looked up, and its App, its browser and its single use are settled, before any code is redeemed;
+2. the token answer is believed only after `claims` has checked it, UserInfo only where it is the same person's;
+3. a session is kept under a new ticket before the browser is told of it, and a step-up ends the old one in the
+   same breath.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any, NoReturn, Protocol
+from urllib.parse import parse_qsl, urlencode
+
+from gateway.errors import (
+    ProviderRefusedError,
+    ProviderUnavailableError,
+    SignInInvalidError,
+    StoreUnavailableError,
+)
+from gateway.identity import NOT_TOLD, Identity, Scope
+from gateway.instant import Instant, tokyo_day
+from gateway.login.claims import (
+    Check,
+    Expected,
+    Facts,
+    IdToken,
+    Trouble,
+    VerificationKey,
+    key_id,
+    read_id_token,
+    read_userinfo,
+)
+from gateway.login.keys import KeySet
+from gateway.login.login import LONGEST_CODE, TokenAnswer, authorization_url, oauth_error, origin_of, redirect_uri
+from gateway.login.logout import LOGOUT_TYPES, LogoutExpected, LogoutToken, read_logout_form, read_logout_token
+from gateway.login.pending import (
+    SECRET_BYTES,
+    Browser,
+    PendingLogin,
+    PendingStore,
+    Round,
+    UsedLogin,
+    is_state,
+    random_name,
+    read_browser,
+    same_browser,
+)
+from gateway.login.profile import Metadata
+from gateway.login.return_to import rebuild
+from gateway.login.sign_in import (
+    AlreadySignedIn,
+    BeginOutcome,
+    Begun,
+    Failed,
+    FinishOutcome,
+    LoggedOut,
+    LoginFailure,
+    LogoutOutcome,
+    LogoutRefused,
+    SignedIn,
+    SignedOut,
+)
+from gateway.policy.verdict import Challenge
+from gateway.request.inbound import Inbound
+from gateway.route.route import Route
+from gateway.session.session import ProviderSessions, Session, SessionStore, SubjectSessions
+from gateway.session.ticket import TICKET_BYTES, Ticket, find_cookie, find_ticket, new_ticket, ticket_name
+from gateway.settings.settings import Freshness, ProviderSettings
+
+MOST_ROUNDS = 3
+"""Sign-ins in a row that the same rule may ask for at once, before we say that something is wrong."""
+
+ROUND_GAP = 60.0
+"""Seconds after a sign-in within which being asked again by the same rule is a round, and not a new wish."""
+
+LONGEST_CALLBACK = 8 * 1024
+"""Bytes of a callback's query."""
+
+_SINGLE = frozenset({"state", "code", "error", "error_description", "iss", "session_state"})
+
+_OF_ERROR: Mapping[str, LoginFailure] = {
+    "access_denied": LoginFailure.CANCELLED,
+    # The provider's own trouble: nobody is sent to a counter with a card that is in order.
+    "server_error": LoginFailure.PROVIDER_DOWN,
+    "temporarily_unavailable": LoginFailure.PROVIDER_DOWN,
+}
+"""What the provider's error codes mean to a person (RFC 6749 section 4.1.2.1); any other refuses."""
+
+
+_FAILURES: Mapping[str, LoginFailure] = {
+    "access_denied": LoginFailure.CANCELLED,
+    "server_error": LoginFailure.PROVIDER_DOWN,
+    "temporarily_unavailable": LoginFailure.PROVIDER_DOWN,
+}
+"""Error codes of RFC 6749 section 4.1.2.1 that mean something by themselves; any other is `REFUSED`, and shown."""
+
+
+class Provider(Protocol):
+    """What the desk asks of the provider. `aiohttp_provider` says what each raises."""
+
+    async def metadata(self) -> Metadata:
+        """Return the endpoints."""
+
+    async def reachable(self) -> Metadata:
+        """Return the endpoints, once the provider has shown lately that it is there."""
+
+    async def signing_keys(self, kid: str | None) -> tuple[VerificationKey, ...]:
+        """Return the keys, `kid` among them if the provider has it."""
+
+    async def redeem(self, *, code: str, verifier: str, redirect_uri: str, asked: frozenset[Scope]) -> TokenAnswer:
+        """Exchange a code, once."""
+
+    async def userinfo(self, access_token: str) -> Mapping[str, Any]:
+        """Return the UserInfo claims, unchecked."""
+
+
+class Flights(Protocol):
+    """Work that several ask for at the same time, and that is done once: `asyncio_flights`."""
+
+    def join(self, name: str) -> Awaitable[FinishOutcome] | None:
+        """Return what the work under way by this name will come to, or None."""
+
+    async def share(self, name: str, fly: Callable[[], Coroutine[Any, Any, FinishOutcome]]) -> FinishOutcome:
+        """Return what the work under way by this name comes to, or begin it."""
+
+
+class SignInObserver(Protocol):
+    """Who counts what cannot be seen in an outcome."""
+
+    def claim_troubled(self, scope: str, trouble: str) -> None:
+        """One of the four items was asked for and is `missing`, `malformed` or `not_granted`; never its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One client of the provider: its settings, its keys, and the way to call."""
+
+    settings: ProviderSettings
+    keys: KeySet
+    provider: Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What of the gateway's settings the desk goes by."""
+
+    prefix: str
+    """The portal's, with both slashes."""
+    absolute: float
+    """Seconds a session lives at most."""
+
+
+class SignInDesk:
+    """Keeps the promise of `sign_in.SignIn`."""
+
+    def __init__(  # noqa: PLR0913 (what it must not find for itself comes in)
+        self,
+        clients: Mapping[str, Client],
+        pending: PendingStore,
+        sessions: SessionStore,
+        terms: Terms,
+        *,
+        pseudonyms: Callable[[str, str], tuple[str, ...]],
+        clock: Callable[[], Instant],
+        random: Callable[[int], bytes],
+        observer: SignInObserver,
+        known_as: Callable[[str, str], str],
+        flights: Flights,
+    ) -> None:
+        """Take clients by `client_id`, and everything else that is not decided here.
+
+        `pseudonyms` makes a session's from client and subject, the one for new sessions first
+        (`Secrets.pseudonyms`); `random` returns that many unguessable bytes; `known_as` says which subject of a
+        client a person is known by (`Aliases.known_as`); `flights` lets a callback that is sent again before it was
+        answered wait for the first one's answer.
+        """
+        self._clients = clients
+        self._pending = pending
+        self._sessions = sessions
+        self._terms = terms
+        self._pseudonyms = pseudonyms
+        self._clock = clock
+        self._random = random
+        self._observer = observer
+        self._known_as = known_as
+        self._flights = flights
+
+    async def begin(
+        self, route: Route, inbound: Inbound, challenge: Challenge, return_to: str | None, form: str = ""
+    ) -> BeginOutcome:
+        """Open a pending login and say where the browser must go; see `sign_in.SignIn`."""
+        target = inbound.target.raw.decode("ascii") if return_to is None else return_to
+        back = self.safe_return(route, target)
+        try:
+            return await self._begin(route, inbound, challenge, back, form)
+        except ProviderUnavailableError:
+            return Failed(LoginFailure.PROVIDER_DOWN, back)
+        except StoreUnavailableError:
+            return Failed(LoginFailure.STORE_DOWN, back)
+
+    async def _begin(self, route: Route, inbound: Inbound, challenge: Challenge, back: str, form: str) -> BeginOutcome:
+        now = self._clock()
+        client = self._clients[route.client_id]
+        rounds = await self._rounds(route, inbound, challenge, now)
+        if rounds > MOST_ROUNDS:
+            return Failed(LoginFailure.LOOP, back)
+        metadata = await client.provider.reachable()
+        browser = read_browser(find_cookie(inbound.cookie, route.pending_cookie))
+        fresh = browser is None
+        browser = browser or Browser(self._secret())
+        state = self._secret()
+        login = PendingLogin(
+            browser=browser.name,
+            host=route.host,
+            client_id=route.client_id,
+            nonce=self._secret(),
+            verifier=self._secret(),
+            return_to=back,
+            rule=str(challenge.rule),
+            scopes=tuple(sorted({Scope.OPENID.value, *(scope.value for scope in challenge.scopes)})),
+            begun_at=now,
+            fresh_within=challenge.fresh_within,
+            rounds=rounds,
+            form=form,
+        )
+        if not await self._pending.open(state, login, inbound.client, now):
+            return Failed(LoginFailure.TOO_MANY, back, retry_after=60)
+        location = authorization_url(
+            metadata,
+            client_id=route.client_id,
+            redirect_uri=redirect_uri(route.app.url, self._terms.prefix),
+            scopes=challenge.scopes,
+            state=state,
+            nonce=login.nonce,
+            verifier=login.verifier,
+            acr_values=client.settings.acr_values,
+        )
+        return Begun(location, browser.cookie if fresh else None)
+
+    async def finish(self, route: Route, inbound: Inbound, query: bytes | None) -> FinishOutcome:
+        """Answer the provider's callback; see `sign_in.SignIn`."""
+        try:
+            return await self._finish(route, inbound, query)
+        except StoreUnavailableError:
+            return Failed(LoginFailure.STORE_DOWN)
+
+    async def _finish(self, route: Route, inbound: Inbound, query: bytes | None) -> FinishOutcome:
+        now = self._clock()
+        answer = read_callback(query)
+        state = answer.get("state", "") if answer is not None else ""
+        if answer is None or not is_state(state):
+            return Failed(LoginFailure.INVALID, check=Check.STATE)
+        waiting = await self._pending.find(state, now)
+        if waiting is None:
+            return Failed(LoginFailure.EXPIRED)
+        # A state of one App brought to another's callback is a mix-up, whoever brings it.
+        if waiting.host != route.host:
+            return Failed(LoginFailure.INVALID, check=Check.STATE)
+        browser = read_browser(find_cookie(inbound.cookie, route.pending_cookie))
+        # Not used up: whoever came by somebody else's state must not be able to spend it.
+        if browser is None or not same_browser(waiting.browser, browser):
+            return Failed(LoginFailure.OTHER_BROWSER, waiting.return_to)
+        under_way = self._flights.join(state)
+        if under_way is not None:
+            return await under_way
+        if isinstance(waiting, UsedLogin):
+            return await self._answered(route, inbound, waiting)
+        if waiting.client_id != route.client_id:
+            return Failed(LoginFailure.INVALID, waiting.return_to, check=Check.STATE)
+        return await self._flights.share(state, lambda: self._spend(route, inbound, answer, waiting, browser))
+
+    async def _spend(
+        self, route: Route, inbound: Inbound, answer: Mapping[str, str], login: PendingLogin, browser: Browser
+    ) -> FinishOutcome:
+        """Use a login up, and remember what came of it."""
+        state = answer["state"]
+        if not await self._pending.use(state, login, self._clock()):
+            return Failed(LoginFailure.EXPIRED, login.return_to)
+        outcome, used = await self._redeem(route, inbound, answer, login, browser)
+        await self._pending.settle(state, used, self._clock())
+        return outcome
+
+    async def _answered(self, route: Route, inbound: Inbound, used: UsedLogin) -> FinishOutcome:
+        """Answer a callback that came before."""
+        if used.failure is not None:
+            return Failed(used.failure, used.return_to, used.error)
+        ticket = find_ticket(inbound.cookie, route.session_cookie)
+        if ticket is None or used.session_name != ticket_name(ticket):
+            return Failed(LoginFailure.EXPIRED, used.return_to)
+        if await self._held(route, ticket) is None:
+            return Failed(LoginFailure.EXPIRED, used.return_to)
+        return AlreadySignedIn(used.return_to)
+
+    async def _redeem(
+        self, route: Route, inbound: Inbound, answer: Mapping[str, str], login: PendingLogin, browser: Browser
+    ) -> tuple[FinishOutcome, UsedLogin]:
+        """Make a session of a callback whose state holds, or say why not; and what is remembered of it."""
+        used = UsedLogin(login.browser, login.host, login.return_to)
+        try:
+            signed_in = await self._sign_in(route, inbound, answer, login, browser)
+        except _SignInFailure as failure:
+            failed = failure.failed
+            return failed, replace_used(used, failed)
+        return signed_in, UsedLogin(login.browser, login.host, login.return_to, ticket_name(signed_in.ticket))
+
+    async def _sign_in(
+        self, route: Route, inbound: Inbound, answer: Mapping[str, str], login: PendingLogin, browser: Browser
+    ) -> SignedIn:
+        client = self._clients[route.client_id]
+        back = login.return_to
+        try:
+            metadata = await client.provider.metadata()
+            # RFC 9207 section 2.4: where the answer names its issuer, it is the one that was asked.
+            if "iss" in answer and answer["iss"] != metadata.issuer:
+                _fail(LoginFailure.INVALID, back, check=Check.ISSUER_PARAMETER)
+            if "error" in answer:
+                code = oauth_error(answer["error"])
+                _fail(_OF_ERROR.get(code, LoginFailure.REFUSED), back, error=code)
+            code = answer.get("code", "")
+            if not 0 < len(code) <= LONGEST_CODE:
+                _fail(LoginFailure.INVALID, back, check=Check.CODE)
+            asked = frozenset(Scope(word) for word in login.scopes)
+            tokens = await client.provider.redeem(
+                code=code,
+                verifier=login.verifier,
+                redirect_uri=redirect_uri(route.app.url, self._terms.prefix),
+                asked=asked,
+            )
+            id_token = await self._believe(client, metadata, tokens, login)
+            facts = await self._facts(client, tokens, id_token)
+        except ProviderUnavailableError:
+            _fail(LoginFailure.PROVIDER_DOWN, back)
+        except ProviderRefusedError as refused:
+            # A code that is spent, expired or somebody else's: starting again helps. Anything else is between
+            # the provider and us, and nothing the person can do.
+            spent = refused.error == "invalid_grant"
+            _fail(
+                LoginFailure.INVALID if spent else LoginFailure.PROVIDER_DOWN,
+                back,
+                error=refused.error,
+                check=Check.TOKEN,
+            )
+        except SignInInvalidError as invalid:
+            missing = invalid.check == Check.TOKEN_ANSWER
+            _fail(LoginFailure.CLAIM_MISSING if missing else LoginFailure.INVALID, back, check=invalid.check)
+        for scope, trouble in facts.troubles:
+            self._observer.claim_troubled(scope, trouble)
+        for scope in sorted(asked - tokens.granted - {Scope.OPENID}):
+            self._observer.claim_troubled(scope, Trouble.NOT_GRANTED)
+        identity = self._identity(client, login, id_token, facts)
+        # Not the callback's own `session_state`: that went through the browser, which could name a stranger's
+        # session there and end it with its own.
+        provider_session = id_token.sid or tokens.session_state
+        return await self._keep(route, inbound, login, browser, identity, provider_session)
+
+    async def _believe(self, client: Client, metadata: Metadata, tokens: TokenAnswer, login: PendingLogin) -> IdToken:
+        settings = client.settings
+        keys = await client.provider.signing_keys(key_id(tokens.id_token))
+        expected = Expected(
+            issuer=metadata.issuer,
+            client_id=settings.client_id,
+            nonce=login.nonce,
+            access_token=tokens.access_token,
+            algorithms=settings.id_token_algorithms,
+            begun_at=login.begun_at,
+            now=self._clock(),
+            skew=settings.clock_skew,
+            acr_values=tuple(settings.acr_values.split()),
+            require_acr=settings.require_acr,
+            require_at_hash=settings.require_at_hash,
+        )
+        return read_id_token(tokens.id_token, keys, expected)
+
+    async def _facts(self, client: Client, tokens: TokenAnswer, id_token: IdToken) -> Facts:
+        # Where nothing but the subject was asked for, UserInfo has nothing to say that we need.
+        if not tokens.granted - {Scope.OPENID}:
+            return Facts()
+        claims = await client.provider.userinfo(tokens.access_token)
+        return read_userinfo(claims, id_token.subject, tokens.granted, tokyo_day(self._clock()))
+
+    def _identity(self, client: Client, login: PendingLogin, id_token: IdToken, facts: Facts) -> Identity:
+        now = self._clock()
+        settings = client.settings
+        authenticated_at = now
+        if settings.freshness is Freshness.AUTH_TIME:
+            authenticated_at = NOT_TOLD if id_token.auth_time is None else min(id_token.auth_time, now)
+        # The provider may answer from a session of its own. What the rule wants is the card, lately.
+        if login.fresh_within is not None and now - authenticated_at > login.fresh_within + settings.clock_skew:
+            check = Check.AUTH_TIME_MISSING if authenticated_at == NOT_TOLD else Check.AUTH_TIME_OLD
+            _fail(LoginFailure.NOT_FRESH, login.return_to, check=check)
+        return Identity(
+            client_id=settings.client_id,
+            # UserInfo was held to the provider's own subject before; from here on it is the one we know her by.
+            subject=self._known_as(settings.client_id, id_token.subject),
+            authenticated_at=authenticated_at,
+            asked=frozenset(Scope(word) for word in login.scopes),
+            name=facts.name,
+            address=facts.address,
+            birthdate=facts.birthdate,
+            gender=facts.gender,
+            acr=id_token.acr,
+        )
+
+    async def _keep(
+        self,
+        route: Route,
+        inbound: Inbound,
+        login: PendingLogin,
+        browser: Browser,
+        identity: Identity,
+        provider_session: str | None,
+    ) -> SignedIn:
+        now = self._clock()
+        old_ticket = find_ticket(inbound.cookie, route.session_cookie)
+        held = await self._held(route, old_ticket) if old_ticket is not None else None
+        same = held is not None and held.identity.subject == identity.subject
+        session = Session(
+            identity=identity,
+            created_at=now,
+            expires_at=now + self._terms.absolute,
+            pseudonym=self._pseudonyms(identity.client_id, identity.subject)[0],
+            provider_session=provider_session_name(identity.client_id, provider_session) if provider_session else None,
+        )
+        # The ticket changes at sign-in. Were the old one kept, whoever planted it in this browser beforehand
+        # would be signed in by somebody else's login.
+        ticket = new_ticket(self._random(TICKET_BYTES))
+        carried_over = False
+        if held is not None and old_ticket is not None and same:
+            stepped_up = carry_over(held, session)
+            carried_over = await self._sessions.replace(old_ticket, ticket, stepped_up, begun_at=login.begun_at)
+            session = stepped_up if carried_over else session
+        if not carried_over:
+            # Also where the old one was ended meanwhile: then nothing of it is carried over, and what was just
+            # proved with a card stands by itself.
+            if not await self._sessions.create(ticket, session, begun_at=login.begun_at):
+                # Whoever ended this person's sessions meant the sign-in under way as well.
+                _fail(LoginFailure.EXPIRED, login.return_to, check=Check.REVOKED)
+            if held is not None and old_ticket is not None:
+                await self._sessions.delete(old_ticket)
+        mark = browser.mark_of(identity.client_id, identity.subject)
+        other_person = (held is not None and not same) or (bool(browser.last) and browser.last != mark)
+        await self._pending.remember_round(ticket_name(ticket), Round(login.rule, login.rounds, now), now)
+        return SignedIn(
+            ticket,
+            session,
+            login.return_to,
+            other_person,
+            cookie=replace(browser, last=mark).cookie,
+            form=login.form,
+            carried_over=carried_over,
+        )
+
+    async def sign_out(self, route: Route, inbound: Inbound) -> SignedOut:
+        """End this browser's session; see `sign_in.SignIn`.
+
+        Raises:
+            StoreUnavailableError: it cannot be said that the session has ended.
+
+        """
+        ticket = find_ticket(inbound.cookie, route.session_cookie)
+        held = await self._held(route, ticket) if ticket is not None else None
+        ended = 0
+        if ticket is not None and held is not None:
+            ended = int(await self._sessions.delete(ticket))
+            if held.provider_session is not None:
+                # The provider's session ends with ours: what else began in it must not live on.
+                ended += await self._sessions.revoke(ProviderSessions(held.provider_session))
+        return SignedOut(await self._end_session_url(route) if ended else None, ended)
+
+    async def back_channel_logout(self, route: Route, body: bytes) -> LogoutOutcome:
+        """End what the provider says has ended; see `sign_in.SignIn`."""
+        client = self._clients[route.client_id]
+        try:
+            token = read_logout_form(body)
+            kid = key_id(token, LOGOUT_TYPES)
+            issuer = (await client.provider.metadata()).issuer
+            keys = await client.provider.signing_keys(kid)
+            named = read_logout_token(
+                token,
+                keys,
+                LogoutExpected(
+                    issuer,
+                    client.settings.client_id,
+                    client.settings.id_token_algorithms,
+                    self._clock(),
+                    client.settings.clock_skew,
+                ),
+            )
+            token_name = f"{client.settings.client_id}\0{named.jti}"
+            if not await self._pending.spend(token_name, self._clock()):
+                return LogoutRefused(Check.REPLAYED)
+            try:
+                return LoggedOut(await self._end(client.settings.client_id, named))
+            except StoreUnavailableError:
+                # The provider will try again, with the same token: it must not find it spent and the session alive.
+                await self._pending.unspend(token_name)
+                raise
+        except SignInInvalidError as invalid:
+            return LogoutRefused(invalid.check)
+        except ProviderUnavailableError as error:
+            return LogoutRefused(error.code, 503)
+        except StoreUnavailableError as error:
+            return LogoutRefused(error.code, 503)
+
+    async def _end(self, client_id: str, named: LogoutToken) -> int:
+        if named.sid is not None:
+            name = provider_session_name(client_id, named.sid)
+            return await self._sessions.revoke(ProviderSessions(name))
+        # Every session of the subject, not only the newest: section 2.7.
+        subject = self._known_as(client_id, named.subject or "")
+        return await self._sessions.revoke(SubjectSessions(self._pseudonyms(client_id, subject)))
+
+    async def _end_session_url(self, route: Route) -> str | None:
+        """Return where the provider ends its own session (RP-Initiated Logout 1.0 section 2), if it says."""
+        try:
+            metadata = await self._clients[route.client_id].provider.metadata()
+        except ProviderUnavailableError:
+            return None
+        if metadata.end_session_endpoint is None:
+            return None
+        # No id_token_hint: we keep no ID token. `client_id` says who asks.
+        form = urlencode({"client_id": route.client_id, "post_logout_redirect_uri": origin_of(route.app.url) + "/"})
+        joint = "&" if "?" in metadata.end_session_endpoint else "?"
+        return metadata.end_session_endpoint + joint + form
+
+    def client_jwks(self, route: Route) -> bytes:
+        """Return the public JWKS of the App's client as JSON."""
+        return self._clients[route.client_id].keys.public_jwks()
+
+    def safe_return(self, route: Route, return_to: str | None) -> str:
+        """Return the target rebuilt on the App's origin, or `/`."""
+        rebuilt = rebuild(
+            return_to or "/",
+            origin=origin_of(route.app.url),
+            prefix=self._terms.prefix,
+            encoded_slash=route.app.paths.encoded_slash == "keep",
+        )
+        return rebuilt or "/"
+
+    async def _held(self, route: Route, ticket: Ticket) -> Session | None:
+        """Return the session this browser has here: of this client, or it is none.
+
+        Asked of the store and not of memory: what is decided here ends sessions and makes them.
+        """
+        held = await self._sessions.find(ticket)
+        return held if held is not None and held.client_id == route.client_id else None
+
+    async def _rounds(self, route: Route, inbound: Inbound, challenge: Challenge, now: Instant) -> int:
+        """Return which sign-in in a row this one is, that the same rule asks for at once.
+
+        Told by the ticket, not by the session: a session that is lost right after each sign-in is a loop as well.
+        """
+        ticket = find_ticket(inbound.cookie, route.session_cookie)
+        if ticket is None:
+            return 1
+        last = await self._pending.find_round(ticket_name(ticket), now)
+        # Within `fresh_within` a fresh session is not asked again, unless something is wrong; after it, it is
+        # a person who pays a second time.
+        gap = min(ROUND_GAP, challenge.fresh_within if challenge.fresh_within is not None else ROUND_GAP)
+        if last is None or last.rule != str(challenge.rule) or now - last.at > gap:
+            return 1
+        return last.rounds + 1
+
+    def _secret(self) -> str:
+        return random_name(self._random(SECRET_BYTES))
+
+
+class _SignInFailure(Exception):  # noqa: N818 (an outcome on its way out, not an error)
+    def __init__(self, failed: Failed) -> None:
+        super().__init__(failed.failure.value)
+        self.failed = failed
+
+
+def _fail(failure: LoginFailure, return_to: str, *, error: str = "", check: str = "") -> NoReturn:
+    raise _SignInFailure(Failed(failure, return_to, error, check))
+
+
+def replace_used(used: UsedLogin, failed: Failed) -> UsedLogin:
+    """Return what is remembered of a login that failed."""
+    return UsedLogin(used.browser, used.host, used.return_to, None, failed.failure, failed.error)
+
+
+def read_callback(query: bytes | None) -> Mapping[str, str] | None:
+    """Return a callback's parameters, or None where they cannot be told apart.
+
+    RFC 6749 section 3.1: no parameter comes twice. One we do not know may be there, and is not looked at.
+    """
+    if query is None or len(query) > LONGEST_CALLBACK:
+        return None
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=32)
+    except ValueError:
+        return None
+    answer: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in _SINGLE:
+            continue
+        if name in answer:
+            return None
+        answer[name] = value
+    return answer
+
+
+def carry_over(held: Session, session: Session) -> Session:
+    """Return a step-up's session: what was asked now as it is now, and what only the old one had beside it.
+
+    An item that was asked again and not given is unknown, whatever the old session said. With an older item
+    on board the absolute clock is the old one: no chain of step-ups makes a reading of the card live longer.
+    """
+    new, old = session.identity, held.identity
+    kept = old.asked - new.asked
+    if not kept - {Scope.OPENID}:
+        return session
+    merged = replace(
+        new,
+        asked=new.asked | kept,
+        name=old.name if Scope.NAME in kept else new.name,
+        address=old.address if Scope.ADDRESS in kept else new.address,
+        birthdate=old.birthdate if Scope.BIRTHDATE in kept else new.birthdate,
+        gender=old.gender if Scope.GENDER in kept else new.gender,
+    )
+    return replace(session, identity=merged, expires_at=min(session.expires_at, held.expires_at))
+
+
+def provider_session_name(client_id: str, sid: str) -> str:
+    """Return the hash a provider's session of a client is known by here."""
+    return sha256(b"sekisho.provider.session.v1:" + f"{client_id}\0{sid[:1024]}".encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,316 @@
+"""Requests that another proxy will forward, if we say so: its question, and our answer in its dialect.
+
+The outer proxy keeps the bytes; we see a sub-request that tells of them. Each dialect has an
+endpoint of its own under our prefix (`auth/nginx`, `auth/traefik`, `auth/caddy`, `auth/envoy`) and is
+believed only in its own fields, each exactly once, and only from a listed peer. Since the outer
+proxy forwards the target as *it* has it, a target that is not already canonical is refused. Allowed is
+200 and nothing else, and it carries every identity header, empty where unknown, so that the proxy
+overwrites what a client wrote there.
+
+What is decided, and in which order, is the step's business, as for any other request. Streams
+cannot be cut in this mode: once the proxy has forwarded, we are no longer asked (docs/threat-model.md).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from html import escape
+from typing import assert_never
+from urllib.parse import quote
+
+import msgspec
+
+from gateway.headers.encode import every_header
+from gateway.headers.names import fold
+from gateway.instant import Instant
+from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
+from gateway.pipeline.step import about
+from gateway.pipeline.step import step as judge_request
+from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, TroublePage
+from gateway.policy.verdict import Deny
+from gateway.request.head_reader import canonical_host
+from gateway.request.inbound import METHODS, Framing, Inbound
+from gateway.request.target import Target, canonical
+from gateway.request.trust import Trust
+from gateway.route.route import Route
+from gateway.route.table import RouteTable
+from gateway.session.session import SessionState
+from gateway.settings.settings import Mode, PathSettings
+
+AUTH_PAGES = "auth/"
+"""Under our own prefix, where the endpoints are."""
+
+UNKNOWN_CLIENT = "unknown"
+"""In place of an address where the outer proxy names none (RFC 7239 section 6.2): no network holds it."""
+
+
+class Dialect(StrEnum):
+    """Which proxy asks, and so in which words. The endpoint's last segment."""
+
+    NGINX = "nginx"
+    TRAEFIK = "traefik"
+    CADDY = "caddy"
+    ENVOY = "envoy"
+
+
+class AuthFault(StrEnum):
+    """Why a sub-request is not answered with a decision. Reason of a 403 in the access log."""
+
+    PEER = "forward_auth_peer"
+    DIALECT = "forward_auth_dialect"
+    FIELD = "forward_auth_field"
+    METHOD = "forward_auth_method"
+    TARGET = "forward_auth_target"
+    HOST = "forward_auth_host"
+    MODE = "forward_auth_mode"
+    ALIAS = "forward_auth_alias"
+
+
+class _Fields(msgspec.Struct, frozen=True):
+    """The names under which a dialect tells of the request, in lower case; `method` and `uri` may be the line's own."""
+
+    scheme: bytes
+    method: bytes | None = None
+    host: bytes | None = None
+    uri: bytes | None = None
+
+
+_X_FORWARDED = _Fields(b"x-forwarded-proto", b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri")
+_FIELDS = {
+    # nginx sets no such field by itself, so these are names no other proxy sets; the sample configuration does.
+    Dialect.NGINX: _Fields(b"x-original-scheme", b"x-original-method", b"x-original-host", b"x-original-uri"),
+    Dialect.TRAEFIK: _X_FORWARDED,
+    Dialect.CADDY: _X_FORWARDED,
+    # Envoy repeats the request itself, behind a path prefix.
+    Dialect.ENVOY: _Fields(b"x-forwarded-proto"),
+}
+
+
+def is_question(path: str, table: RouteTable) -> bool:
+    """Whether a canonical path is one of the endpoints', existing or not."""
+    return path.startswith(table.portal_prefix + AUTH_PAGES)
+
+
+def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Answer:
+    """Return what is to be decided on: the request itself, or the one that a sub-request asks about.
+
+    A question that cannot be believed is answered at once, with 403.
+    """
+    if not inbound.target.path.startswith(table.portal_prefix) or not is_question(inbound.target.path, table):
+        return inbound
+    if not trust.trusts(inbound.peer):
+        return _refused(AuthFault.PEER)
+    received = inbound.received or inbound.target.raw
+    endpoint, _, _ = received.partition(b"?")
+    prefix = (table.portal_prefix + AUTH_PAGES).encode()
+    word, slash, _ = endpoint.removeprefix(prefix).partition(b"/")
+    dialect = _dialect(word)
+    if dialect is None or not endpoint.startswith(prefix) or bool(slash) is not (dialect is Dialect.ENVOY):
+        return _refused(AuthFault.DIALECT)
+    fields = _FIELDS[dialect]
+    scheme_word = _one(inbound, fields.scheme)
+    method_word = _one(inbound, fields.method) if fields.method else inbound.method.encode()
+    uri = _one(inbound, fields.uri) if fields.uri else received[len(prefix) + len(word) :]
+    host_word = _one(inbound, fields.host) if fields.host else inbound.host.encode()
+    if scheme_word is None or method_word is None or uri is None or host_word is None:
+        return _refused(AuthFault.FIELD)
+    scheme = {b"https": "https", b"http": "http"}.get(scheme_word)
+    if scheme is None:
+        return _refused(AuthFault.FIELD)
+    method = METHODS.get(method_word)
+    if method is None:
+        return _refused(AuthFault.METHOD)
+    host = canonical_host(host_word, scheme)
+    if host is None or not table.knows(host):
+        return _refused(AuthFault.HOST)
+    target = _exactly(uri, table.paths_of(host))
+    if target is None:
+        return _refused(AuthFault.TARGET)
+    return msgspec.structs.replace(
+        inbound,
+        method=method,
+        target=target,
+        received=b"",
+        host=host,
+        scheme=scheme,
+        headers=tuple(field for field in inbound.headers if field[0].lower() not in _TOLD),
+        client=UNKNOWN_CLIENT if inbound.client == inbound.peer else inbound.client,
+        framing=Framing.EMPTY,
+        length=0,
+        websocket=any(name.lower() == b"sec-websocket-key" for name, _ in inbound.headers),
+        forwarded=dialect.value,
+        # What is kept there was made of the sub-request's own fields.
+        kept=None,
+    )
+
+
+_TOLD = frozenset(
+    name for fields in _FIELDS.values() for name in (fields.scheme, fields.method, fields.host, fields.uri) if name
+)
+
+
+def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
+    """Decide as the step does; on an `original` request, say the outcome in the asking proxy's dialect."""
+    if not inbound.forwarded:
+        return judge_request(inbound, known, now, table)
+    path = inbound.target.path
+    if table.is_portal(path):
+        # The outer proxy sends our own pages to us, and never asks whether it may.
+        return _refused(AuthFault.TARGET)
+    route = table.match(inbound.host, path)
+    if route is None or route.app.mode is not Mode.FORWARD_AUTH:
+        return _refused(AuthFault.MODE)
+    if _has_alias(inbound, route):
+        return _refused(AuthFault.ALIAS)
+    return _said(judge_request(inbound, known, now, table), inbound, route, table)
+
+
+def _every_header(route: Route) -> tuple[bytes, ...]:
+    """Return the names of all headers the route's App can ever get, made once for the route."""
+    names: tuple[bytes, ...] | None = route.ready.get(_every_header)
+    if names is None:
+        names = route.ready[_every_header] = every_header(route.policy.disclosed, route.app.headers)
+    return names
+
+
+def _has_alias(inbound: Inbound, route: Route) -> bool:
+    """Say whether a client spells one of our headers so that the outer proxy lets it pass and a server reads ours.
+
+    We cannot cut a field from a request we only hear of, so such a request is refused.
+    """
+    ours = frozenset(fold(name) for name in _every_header(route))
+    for name, _ in inbound.headers:
+        folded = fold(name)
+        if folded != name.lower() and (folded in ours or folded.startswith(b"x-verified")):
+            return True
+    return False
+
+
+def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answer | NeedSession:
+    nginx = inbound.forwarded == Dialect.NGINX
+    match step:
+        case NeedSession():
+            return step
+        case Forward():
+            return _allowed(step, inbound, route)
+        case Answer():
+            # nginx makes 500 of everything but 2xx, 401 and 403.
+            hidden = nginx and 400 <= step.status < 500 and step.status != 401
+            return msgspec.structs.replace(step, status=403) if hidden else step
+        case AskPortal():
+            return about(_page(step, inbound, route, table), route, step.visit.session)
+        case NeedReservation():
+            # `check` refuses such a policy: who never sees the answer cannot count. Should one get here, nobody passes.
+            return _refused(AuthFault.MODE)
+        case _:
+            assert_never(step)
+
+
+def _allowed(forward: Forward, inbound: Inbound, route: Route) -> Answer:
+    names = _every_header(route)
+    told = dict.fromkeys(names, b"")
+    for line in forward.head.split(b"\r\n"):
+        name, _, value = line.partition(b": ")
+        # Whatever of these names a client brought was cut when the head was made.
+        if name in told:
+            told[name] = value
+    headers = (*told.items(), (b"X-Request-Id", inbound.request_id.encode()), _NO_STORE)
+    return Answer(
+        200,
+        headers,
+        verdict="permit",
+        rule=str(forward.permit.rule),
+        app=route.app.name,
+        pseudonym=forward.pseudonym,
+    )
+
+
+def _page(asked: AskPortal, inbound: Inbound, route: Route, table: RouteTable) -> Answer:
+    nginx = inbound.forwarded == Dialect.NGINX
+    match asked.visit.purpose:
+        case OwnPage():
+            return _refused(AuthFault.TARGET)
+        case SignInPage(challenge):
+            target = quote(inbound.target.raw.decode("ascii"), safe="")
+            location = f"{route.origin}{table.portal_prefix}login?rd={target}".encode()
+            # 401 is the one refusal of which nginx passes a field on, for its `error_page` to redirect by.
+            answer = Answer(401 if nginx else 303, ((b"Location", location), _NO_STORE))
+            return msgspec.structs.replace(
+                answer, verdict="challenge", rule=str(challenge.rule), reason=challenge.reason.value
+            )
+        case FormNotSentPage(challenge):
+            answer = _html(401, _NOT_SENT)
+            return msgspec.structs.replace(
+                answer, verdict="challenge", rule=str(challenge.rule), reason=challenge.reason.value
+            )
+        case RefusalPage(deny):
+            return _denied(deny, nginx=nginx)
+        case TroublePage(trouble, status, retry_after):
+            answer = _html(
+                status, (("ただいまご利用になれません", ""), ("Not available now", "")), reason=trouble.value
+            )
+            if retry_after is None:
+                return answer
+            return msgspec.structs.replace(answer, headers=(*answer.headers, (b"Retry-After", b"%d" % retry_after)))
+        case other:
+            assert_never(other)
+
+
+def _denied(deny: Deny, *, nginx: bool) -> Answer:
+    sentences = [(reason.sentence.get("ja", ""), reason.sentence.get("en", "")) for reason in deny.reasons]
+    japanese = " ".join(ja for ja, _ in sentences if ja)
+    english = " ".join(en for _, en in sentences if en)
+    answer = _html(403 if nginx else deny.status, (("ご利用になれません", japanese), ("Not permitted", english)))
+    if deny.retry_after is not None:
+        answer = msgspec.structs.replace(answer, headers=(*answer.headers, (b"Retry-After", b"%d" % deny.retry_after)))
+    rule = "" if deny.rule is None else str(deny.rule)
+    return msgspec.structs.replace(answer, verdict="deny", rule=rule, reason=deny.words)
+
+
+_NOT_SENT = (
+    ("送信されていません", "ログインしてから、もう一度送信してください。"),
+    ("Not sent", "Sign in, then send the form again."),
+)
+_NO_STORE = (b"Cache-Control", b"no-store")
+_PAGE_HEADERS = (
+    (b"Content-Type", b"text/html; charset=utf-8"),
+    _NO_STORE,
+    (b"Content-Security-Policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    (b"X-Content-Type-Options", b"nosniff"),
+    (b"Referrer-Policy", b"no-referrer"),
+    (b"X-Frame-Options", b"DENY"),
+)
+
+
+def _html(status: int, words: tuple[tuple[str, str], tuple[str, str]], *, reason: str = "") -> Answer:
+    """Return a bare page in Japanese and English: the outer proxy shows it in place, so it loads nothing."""
+    (title, text), (title_en, text_en) = words
+    body = (
+        f'<!doctype html><html lang="ja"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{escape(title)}</title><h1>{escape(title)}</h1><p>{escape(text)}</p>"
+        f'<div lang="en"><h2>{escape(title_en)}</h2><p>{escape(text_en)}</p></div></html>'
+    )
+    return Answer(status, _PAGE_HEADERS, body.encode(), reason=reason)
+
+
+def _refused(fault: AuthFault) -> Answer:
+    return Answer(403, ((b"Content-Type", b"text/plain"), _NO_STORE), b"", reason=fault.value)
+
+
+def _dialect(word: bytes) -> Dialect | None:
+    try:
+        return Dialect(word.decode("ascii"))
+    except ValueError:
+        return None
+
+
+def _one(inbound: Inbound, name: bytes) -> bytes | None:
+    """Return the one field of that lower-case name; none, an empty one or two are none."""
+    values = [value for field, value in inbound.headers if field.lower() == name]
+    return (values[0] or None) if len(values) == 1 else None
+
+
+def _exactly(uri: bytes, paths: PathSettings) -> Target | None:
+    """Return the target the outer proxy will forward, if it is spelled canonically: it forwards its own string."""
+    target = canonical(uri, paths)
+    return target if isinstance(target, Target) and target.raw == uri else None

@@ -1,0 +1,83 @@
+"""What the pipeline can decide for one request, as values."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.limits.limits import LimitUse
+from gateway.pipeline.visit import Visit
+from gateway.policy.verdict import Permit
+from gateway.route.route import Route
+from gateway.session.ticket import Ticket
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Forward(msgspec.Struct, frozen=True, gc=False):
+    """Send this head to the App's upstream, then the body as it comes."""
+
+    route: Route
+    permit: Permit
+    head: bytes
+    """Request line and header section but for framing fields and the empty line: every line ends in CRLF.
+
+    The upstream side adds `Content-Length` or `Transfer-Encoding` from `Inbound.framing`, `Connection`
+    and `Upgrade` where `Inbound.websocket`, `Expect` and trailers' `TE` never, and the empty line.
+    """
+    signed_in: bool
+    """Whether a session was used: its stream dies with it, and its answer is no shared cache's, whatever the permit."""
+    pseudonym: str = ""
+    """The session's, for the access line; empty where nobody is signed in."""
+    rule: str = ""
+    """The permit's rule as the access line names it, where that was made before."""
+    troubled: tuple[int, int] | None = None
+    """Characters replaced in the headers just made, and facts left out of them; nothing where they were kept ready."""
+    candidate: str = ""
+    """What the App's candidate policy would have said, where that is something else: `deny:condition_no:adult`."""
+
+
+class AskPortal(msgspec.Struct, frozen=True):
+    """Let the portal answer. Its head is made by `portal_head` once the visit has its token."""
+
+    visit: Visit
+    candidate: str = ""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The byte path answers by itself: 401, redirects, refusals, problem+json.
+
+    `Content-Length`, `Date` and `Connection` are added by the listener.
+    """
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+    close: bool = False
+    verdict: str = "error"
+    """`challenge`, `deny` or `error`: for the access line, as are `rule` and `reason`."""
+    rule: str = ""
+    reason: str = ""
+    candidate: str = ""
+    app: str = ""
+    """The App's name; empty where the request is no App's."""
+    pseudonym: str = ""
+    """The session's, as in `Forward`: the audit names who was refused."""
+
+
+class NeedSession(msgspec.Struct, frozen=True):
+    """What this ticket stands for must be asked of the store first."""
+
+    ticket: Ticket
+
+
+class NeedReservation(msgspec.Struct, frozen=True):
+    """One entry of a limit must be taken first; what comes then is decided already."""
+
+    use: LimitUse
+    taken: Forward
+    none_left: AskPortal | Answer
+    unavailable: AskPortal | Answer
+    """Where the store of limits cannot be asked: not a pass, since nobody would count it."""
+
+
+Step = Forward | AskPortal | Answer | NeedSession | NeedReservation

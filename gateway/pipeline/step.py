@@ -1,0 +1,355 @@
+"""One request through the steps; the only file that knows their order.
+
+`step` is pure and never waits: values in, a value out. Where it needs what is not in
+memory it says so, the listener fetches it, and steps again with the same table.
+What it makes and may use again (verdicts, rendered headers) it leaves with the session
+or the route it belongs to, each with the moment it stops being true.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from math import ceil
+from typing import Any, assert_never
+
+import msgspec
+
+from gateway.headers.assertion import JWKS_PAGE
+from gateway.headers.encode import identity_lines
+from gateway.headers.strip import outbound_head
+from gateway.instant import Instant
+from gateway.limits.limits import limit_use, over
+from gateway.pipeline.outcome import Answer, AskPortal, Forward, Headers, NeedReservation, NeedSession, Step
+from gateway.pipeline.problem import problem
+from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
+from gateway.policy.decide import CompiledPolicy, FittingRule, no_rule_fits
+from gateway.policy.verdict import Challenge, Deny, Permit, Verdict
+from gateway.request.inbound import METHODS, Framing, Inbound
+from gateway.request.kept_form import keepable
+from gateway.request.navigation import Navigation, navigation
+from gateway.route.route import Route
+from gateway.route.table import RouteTable
+from gateway.session.session import Found, SessionState, Unavailable, Unread
+from gateway.settings.settings import Mode
+
+PREFLIGHT_SECONDS = 60
+"""How long a browser may remember our yes to a preflight: a policy may change, and its rules have hours."""
+
+_FIELD_NAMES = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?: ?, ?[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}){0,63}")
+
+STORE_RETRY_AFTER = 5
+"""Seconds we ask a client to wait when the session store is away: a failover's usual length."""
+
+
+class _Ready(msgspec.Struct, frozen=True):
+    """A permit and its rendered headers, good for one rule of one table until `valid_until`."""
+
+    rule: FittingRule
+    permit: Permit
+    lines: bytes
+    valid_until: Instant
+    name: str
+    """The rule's, as the access line says it."""
+
+
+def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
+    """Say what becomes of one request, as far as what is known allows."""
+    path = inbound.target.path
+    usual = table.usual.get((inbound.host, inbound.method, path))
+    if usual is not None and now >= usual[0].closed_until:
+        return _judge(usual[0], usual[1], inbound, known, now, table)
+    if table.is_portal(path):
+        home = table.home(inbound.host)
+        if home is None:
+            return misdirected()
+        if path == table.portal_prefix + JWKS_PAGE:
+            return published_keys(inbound.method, table)
+        return AskPortal(Visit(home, inbound, known, OwnPage()))
+    route = table.match(inbound.host, path)
+    if route is None:
+        return not_found() if table.knows(inbound.host) else misdirected()
+    if route.app.mode is Mode.FORWARD_AUTH and not inbound.forwarded:
+        # Its requests reach the application through another proxy; nothing of it is forwarded by us.
+        return misdirected()
+    if now < route.closed_until:
+        return in_maintenance(route, inbound, known, now)
+    if inbound.method == "OPTIONS" and (announced := _announced(inbound, route, now)) is not None:
+        return preflight(route, inbound, announced, known, now)
+    rule = route.policy.fitting(inbound, now)
+    judged = (
+        refusal(route, inbound, known, no_rule_fits())
+        if rule is None
+        else _judge(route, rule, inbound, known, now, table)
+    )
+    if route.candidate is not None:
+        return _beside_candidate(judged, route.candidate, route, inbound, known, now)
+    if rule is not None and route.app.mode is Mode.PROXY and inbound.method != "OPTIONS":
+        table.remember(inbound, route, rule)
+    return judged
+
+
+def _judge(
+    route: Route, rule: FittingRule, inbound: Inbound, known: SessionState, now: Instant, table: RouteTable
+) -> Step:
+    """Do what the rule says."""
+    found: Found | None = None
+    if rule.needs_session:
+        if isinstance(known, Unread):
+            return NeedSession(known.ticket)
+        # A session belongs to one client: a ticket carried to another client's host opens nothing there.
+        if isinstance(known, Found) and known.session.identity.client_id == route.client_id:
+            found = known
+    keep: dict[Any, Any] = route.ready if found is None else found.ready
+
+    troubled = None
+    # The rule itself is compared, not only its number: a reload may have put another in its place.
+    ready: _Ready | None = keep.get(id(rule))
+    if ready is None or ready.rule is not rule or now >= ready.valid_until:
+        decision = rule.decide(inbound, None if found is None else found.session.identity, now)
+        match decision.verdict:
+            case Permit() as permit:
+                told = identity_lines(permit, route.app.headers)
+                lines, valid_until = told.lines, decision.valid_until
+                if table.assertions is not None:
+                    line, renew_at = table.assertions.line_for(permit, route, keep, now)
+                    lines, valid_until = lines + line, min(valid_until, renew_at)
+                ready = _Ready(rule, permit, lines, valid_until, str(permit.rule))
+                if valid_until > now:
+                    keep[id(rule)] = ready
+                if told.replaced or told.left_out:
+                    troubled = (told.replaced, told.left_out)
+            case Challenge() as verdict:
+                # Nobody may pass this rule unknown, and who it is cannot be read: not a logout, not a pass.
+                if isinstance(known, Unavailable):
+                    return store_unavailable(route, inbound, known)
+                return challenge(route, inbound, known, route.asking(verdict))
+            case Deny() as verdict:
+                return refusal(route, inbound, known, verdict)
+            case _:
+                assert_never(decision.verdict)
+
+    head = outbound_head(inbound, route, ready.lines)
+    # By position: each request comes by here, and a keyword costs.
+    if found is None:
+        return Forward(route, ready.permit, head, False, "", ready.name, troubled)  # noqa: FBT003
+    if inbound.websocket and not _same_origin(inbound, route):
+        return about(forbidden_origin(ready.permit), route, known)
+    session = found.session
+    forward = Forward(route, ready.permit, head, True, session.pseudonym, ready.name, troubled)  # noqa: FBT003
+    if ready.permit.limit is None:
+        return forward
+    # The verdict may be kept; the reservation is each request's own.
+    return NeedReservation(
+        limit_use(ready.permit.rule, ready.permit.limit, session.identity, now),
+        forward,
+        refusal(route, inbound, known, over(ready.permit)),
+        store_unavailable(route, inbound, known),
+    )
+
+
+def _beside_candidate(
+    judged: Step, candidate: CompiledPolicy, route: Route, inbound: Inbound, known: SessionState, now: Instant
+) -> Step:
+    """Add what the candidate would have said, where it differs. It changes nothing else."""
+    match judged:
+        case NeedSession():
+            return judged
+        case NeedReservation():
+            taken = _beside_candidate(judged.taken, candidate, route, inbound, known, now)
+            return msgspec.structs.replace(judged, taken=taken)
+        case Forward():
+            said = "permit"
+        case Answer():
+            said = f"{judged.verdict}:{judged.reason}"
+        case AskPortal(Visit(purpose=SignInPage(asked) | FormNotSentPage(asked))):
+            said = _word(asked)
+        case AskPortal(Visit(purpose=RefusalPage(deny))):
+            said = _word(deny)
+        case AskPortal():
+            # A store that is away: neither policy was asked who it is.
+            return judged
+        case _:
+            assert_never(judged)
+    theirs = isinstance(known, Found) and known.session.client_id == route.client_id
+    person = known.session.identity if isinstance(known, Found) and theirs else None
+    rule = candidate.fitting(inbound, now)
+    verdict = no_rule_fits() if rule is None else rule.decide(inbound, person, now).verdict
+    would = _word(route.asking(verdict) if isinstance(verdict, Challenge) else verdict)
+    return judged if would == said else msgspec.structs.replace(judged, candidate=would)
+
+
+def _word(verdict: Verdict) -> str:
+    """Return a verdict with its reasons in closed words: what is counted and logged of a candidate."""
+    match verdict:
+        case Permit():
+            return "permit"
+        case Challenge():
+            return f"challenge:{verdict.reason.value}"
+        case Deny():
+            return f"deny:{verdict.words}"
+        case _:
+            assert_never(verdict)
+
+
+def challenge(route: Route, inbound: Inbound, known: SessionState, verdict: Challenge) -> AskPortal | Answer:
+    """Ask a person to sign in; tell a script that it must."""
+    match navigation(inbound):
+        case Navigation.PAGE:
+            return AskPortal(Visit(route, inbound, known, SignInPage(verdict)))
+        case Navigation.FORM:
+            keep = verdict.keep_form and keepable(inbound, route.origin)
+            return AskPortal(Visit(route, inbound, known, FormNotSentPage(verdict, keep)))
+        case Navigation.BACKGROUND:
+            answer = problem(HTTPStatus.UNAUTHORIZED, "sign_in_required", cors=_cors(inbound, route))
+            answer = msgspec.structs.replace(
+                answer, verdict="challenge", rule=str(verdict.rule), reason=verdict.reason.value
+            )
+            return about(answer, route, known)
+        case other:
+            assert_never(other)
+
+
+def refusal(route: Route, inbound: Inbound, known: SessionState, verdict: Deny) -> AskPortal | Answer:
+    """Say no, to a person in the condition's own words."""
+    if navigation(inbound) is not Navigation.BACKGROUND:
+        return AskPortal(Visit(route, inbound, known, RefusalPage(verdict)))
+    reason = verdict.reasons[0]
+    answer = problem(
+        HTTPStatus(verdict.status),
+        reason.kind.value,
+        retry_after=verdict.retry_after,
+        names=tuple(reason.name for reason in verdict.reasons if reason.name),
+        cors=_cors(inbound, route),
+    )
+    rule = "" if verdict.rule is None else str(verdict.rule)
+    return about(msgspec.structs.replace(answer, verdict="deny", rule=rule, reason=verdict.words), route, known)
+
+
+def store_unavailable(route: Route, inbound: Inbound, known: SessionState) -> AskPortal | Answer:
+    """Say 503 where a session is needed and cannot be read: the cookie stays, the person waits."""
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    if navigation(inbound) is not Navigation.BACKGROUND:
+        page = TroublePage(Trouble.STORE_UNAVAILABLE, status, STORE_RETRY_AFTER)
+        return AskPortal(Visit(route, inbound, known, page))
+    answer = problem(status, Trouble.STORE_UNAVAILABLE.value, retry_after=STORE_RETRY_AFTER, cors=_cors(inbound, route))
+    return about(answer, route, known)
+
+
+def in_maintenance(route: Route, inbound: Inbound, known: SessionState, now: Instant) -> AskPortal | Answer:
+    """Say 503 while an operator's switch closes the App, and when to come back."""
+    status, wait = HTTPStatus.SERVICE_UNAVAILABLE, ceil(route.closed_until - now)
+    if navigation(inbound) is not Navigation.BACKGROUND:
+        return AskPortal(Visit(route, inbound, known, TroublePage(Trouble.MAINTENANCE, status, wait)))
+    answer = problem(status, Trouble.MAINTENANCE.value, retry_after=wait, cors=_cors(inbound, route))
+    return about(answer, route, known)
+
+
+def _announced(inbound: Inbound, route: Route, now: Instant) -> Inbound | None:
+    """Return the request that a preflight announces (Fetch section 4.8), where it is ours to answer; else `None`.
+
+    Ours are those of allowed origins. One that everybody may send goes to the application, which may have more to say.
+    """
+    if inbound.forwarded or not _cors(inbound, route):
+        # An outer proxy would take our answer for a permit, and forward.
+        return None
+    method = METHODS.get(_header(inbound, b"access-control-request-method") or b"")
+    if method is None:
+        return None
+    own = route.policy.fitting(inbound, now)
+    if own is not None and isinstance(own.decide(inbound, None, now).verdict, Permit):
+        return None
+    return msgspec.structs.replace(inbound, method=method, framing=Framing.EMPTY, length=0)
+
+
+def preflight(
+    route: Route, inbound: Inbound, announced: Inbound, known: SessionState, now: Instant
+) -> AskPortal | Answer:
+    """Say yes to a preflight where somebody may send what it announces: a browser sends it without her cookies.
+
+    The request itself is judged when it comes, as any other.
+    """
+    rule = route.policy.fitting(announced, now)
+    verdict = no_rule_fits() if rule is None else rule.decide(announced, None, now).verdict
+    if isinstance(verdict, Deny):
+        return refusal(route, inbound, known, verdict)
+    headers: Headers = (
+        *_cors(inbound, route),
+        (b"Access-Control-Allow-Methods", announced.method.encode()),
+        (b"Access-Control-Max-Age", b"%d" % PREFLIGHT_SECONDS),
+        (b"Cache-Control", b"no-store"),
+    )
+    names = _header(inbound, b"access-control-request-headers")
+    if names is not None and _FIELD_NAMES.fullmatch(names):
+        headers = (*headers, (b"Access-Control-Allow-Headers", names))
+    answer = Answer(HTTPStatus.NO_CONTENT, headers, verdict="portal", rule=str(verdict.rule), reason="preflight")
+    return about(answer, route, known)
+
+
+def misdirected() -> Answer:
+    """Say 421 where no App lives on the host (RFC 9110 section 15.5.20)."""
+    return problem(HTTPStatus.MISDIRECTED_REQUEST, "unknown_host")
+
+
+def not_found() -> Answer:
+    """Say 404 where the host has Apps and none of them holds the path."""
+    return problem(HTTPStatus.NOT_FOUND, "unknown_path")
+
+
+def published_keys(method: str, table: RouteTable) -> Answer:
+    """Answer with the keys that verify our assertions (RFC 7517 section 5): public, and the same for everybody."""
+    if table.assertions is None:
+        return not_found()
+    if method not in ("GET", "HEAD"):
+        return msgspec.structs.replace(
+            problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"),
+            headers=((b"Allow", b"GET, HEAD"), (b"Cache-Control", b"no-store")),
+            body=b"",
+        )
+    headers: Headers = (
+        (b"Content-Type", b"application/jwk-set+json"),
+        (b"Cache-Control", b"public, max-age=300"),
+        (b"X-Content-Type-Options", b"nosniff"),
+    )
+    return Answer(HTTPStatus.OK, headers, table.assertions.published, verdict="portal")
+
+
+def forbidden_origin(permit: Permit) -> Answer:
+    """Refuse a WebSocket that another site's page opened with this person's cookie (RFC 6455 section 10.2)."""
+    answer = problem(HTTPStatus.FORBIDDEN, "forbidden_origin")
+    return msgspec.structs.replace(answer, verdict="deny", rule=str(permit.rule), reason="forbidden_origin")
+
+
+def about(answer: Answer, route: Route, known: SessionState) -> Answer:
+    """Say which App an answer is about, and whom, for the access line and the audit."""
+    return msgspec.structs.replace(answer, app=route.app.name, pseudonym=pseudonym_of(route, known))
+
+
+def pseudonym_of(route: Route, known: SessionState) -> str:
+    """Return the pseudonym of who is signed in; a session of another client's is nobody's here."""
+    if isinstance(known, Found) and known.session.client_id == route.client_id:
+        return known.session.pseudonym
+    return ""
+
+
+def _header(inbound: Inbound, name: bytes) -> bytes | None:
+    """Return the one field of that lower-case name; two are none."""
+    values = [value for field, value in inbound.headers if field.lower() == name]
+    return values[0] if len(values) == 1 else None
+
+
+def _same_origin(inbound: Inbound, route: Route) -> bool:
+    origin = _header(inbound, b"origin")
+    return origin is not None and (origin.decode("latin-1") in (route.origin, *route.app.allowed_origins))
+
+
+def _cors(inbound: Inbound, route: Route) -> Headers:
+    """Let a script of an allowed origin read our 401, which its browser would else hide (Fetch section 3.2)."""
+    origin = _header(inbound, b"origin")
+    if origin is None or origin.decode("latin-1") not in route.app.allowed_origins:
+        return ()
+    return (
+        (b"Access-Control-Allow-Origin", origin),
+        (b"Access-Control-Allow-Credentials", b"true"),
+        (b"Vary", b"Origin"),
+    )

@@ -1,0 +1,85 @@
+"""What the portal must know of a request that the request's own bytes do not say.
+
+The byte path puts a `Visit` into a table under a one-time token and sends the token in a
+header that is stripped from every client; the portal takes it out again, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.policy.verdict import Challenge, Deny
+from gateway.request.inbound import Inbound
+from gateway.route.route import Route
+from gateway.session.session import SessionState
+
+VISIT_HEADER = "Sekisho-Visit"
+
+
+class Trouble(StrEnum):
+    """Pages about what went wrong on our side of things, not the person's."""
+
+    UPSTREAM_UNREACHABLE = "upstream_unreachable"
+    UPSTREAM_TIMEOUT = "upstream_timeout"
+    UPSTREAM_PROTOCOL = "upstream_protocol"
+    STORE_UNAVAILABLE = "store_unavailable"
+    OVERLOADED = "overloaded"
+    MAINTENANCE = "maintenance"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPage:
+    """The browser asked for one of the portal's own URLs; its method and body are passed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignInPage:
+    """A navigation must sign in: the notice (401), or, for `openid` alone, at once the provider (303)."""
+
+    challenge: Challenge
+
+
+@dataclass(frozen=True, slots=True)
+class FormNotSentPage:
+    """A navigating POST must sign in: say that the form was not sent (401), open the sign-in in a new tab."""
+
+    challenge: Challenge
+    keep: bool = False
+    """The rule says `keep_form` and this form can be kept: its body comes along, and the sign-in needs no new tab."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalPage:
+    """The policy said no: the conditions' own sentences."""
+
+    deny: Deny
+
+
+@dataclass(frozen=True, slots=True)
+class TroublePage:
+    """Something does not work; with the request id and what to do."""
+
+    trouble: Trouble
+    status: int
+    retry_after: int | None = None
+
+
+Purpose = OwnPage | SignInPage | FormNotSentPage | RefusalPage | TroublePage
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request to the portal. Only what `brings_body` arrives with one."""
+
+    route: Route
+    inbound: Inbound
+    """The browser's request, whatever the portal is asked for because of it."""
+    session: SessionState
+    purpose: Purpose
+
+    @property
+    def brings_body(self) -> bool:
+        """Whether the browser's body goes to the portal; else the portal is asked with a GET that has none."""
+        purpose = self.purpose
+        return isinstance(purpose, OwnPage) or (isinstance(purpose, FormNotSentPage) and purpose.keep)

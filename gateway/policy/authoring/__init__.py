@@ -1,0 +1,1 @@
+"""Tools for policy authors: checks, examples, explanations, plain sentences, tables."""

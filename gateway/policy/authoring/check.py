@@ -1,0 +1,373 @@
+"""What is written and can be read, and is probably not what its author means.
+
+A remark stops nothing: a mistake (`parse`) does. Each says what can happen, and what would be wiser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from itertools import product
+
+from gateway.identity import Birthdate, Scope
+from gateway.policy.conditions import Age, AllOf, AnyOf, Condition, Not, Test, all_needs
+from gateway.policy.decide import rule_scopes
+from gateway.policy.matching import PathIndex, matches
+from gateway.policy.policy import Allow, Policy, Rule
+from gateway.policy.verdict import FACT_SCOPES, Fact, Truth
+from gateway.yaml.mistakes import Language, Phrase
+
+ADULT_ENOUGH = 15
+"""Years: below this a card is applied for, and its use is answered for, by a guardian (法定代理人)."""
+
+_ANY_METHOD = "*"
+"""Stands for every method that no rule names."""
+
+_SEGMENTS = ("\x01", "\x02")
+"""Segments no author writes: what `*` and `**` can stand for."""
+
+
+class RemarkKind(StrEnum):
+    """Why a remark is made."""
+
+    NEVER_REACHED = "never_reached"
+    SIBLING = "sibling"
+    NEVER_ASKED = "never_asked"
+    PUBLIC = "public"
+    ADDRESS = "address"
+    BIRTHDATE = "birthdate"
+    CHILD = "child"
+    NO_EXAMPLES = "no_examples"
+    NO_SENTENCE = "no_sentence"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One remark about a policy."""
+
+    kind: RemarkKind
+    line: int
+    """In its file, from 1; 0 for the whole of it."""
+    what: Phrase
+    wiser: Phrase
+    file: str = ""
+    """Where it is known: a policy can use conditions of another file."""
+
+    def say(self, language: Language, file: str) -> str:
+        """Return `file:line: what, what would be wiser`."""
+        where = self.file or file
+        place = f"{where}:{self.line}" if self.line else where
+        comma = "、" if language is Language.JA else ", "
+        return f"{place}: {self.what.say(language)}{comma}{self.wiser.say(language)}"
+
+
+def remarks(policy: Policy, *, ignore_case: bool = False) -> tuple[Remark, ...]:
+    """Return all remarks about a policy. `ignore_case`: its App states that case does not matter."""
+    order = _Order(policy)
+    found = [
+        *_never_reached(policy, order),
+        *_siblings(policy, order, ignore_case=ignore_case),
+        *_never_asked(policy),
+        *_public(policy),
+        *_too_much(policy),
+        *_children(policy),
+        *_unsaid(policy),
+        *_examples(policy),
+    ]
+    return tuple(sorted(found, key=lambda remark: remark.line))
+
+
+# --- which rule takes a path ---------------------------------------------------------
+
+
+def _samples(pattern: str) -> Iterator[str]:
+    """Give paths that stand for all that a pattern matches: each wildcard in each of its shapes."""
+    one, two = _SEGMENTS
+    shapes: list[tuple[tuple[str, ...], ...]] = []
+    for segment in pattern.split("/")[1:]:
+        if segment == "**":
+            shapes.append(((), ("",), (one,), (one, two), (one, "")))
+        elif segment == "*":
+            shapes.append(((one,),))
+        else:
+            shapes.append(((segment,),))
+    for chosen in product(*shapes):
+        path = "/" + "/".join(segment for part in chosen for segment in part)
+        if matches(pattern, path):
+            yield path
+
+
+def _patterns(rule: Rule) -> tuple[str, ...]:
+    return rule.match.path or ("/**",)
+
+
+def _methods(rule: Rule) -> frozenset[str]:
+    return rule.match.method or frozenset({_ANY_METHOD})
+
+
+class _Order:
+    """Which rule surely takes a request, as it looks at nothing but method and path."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._rules = policy.rules
+        self._index = PathIndex([(rule.match.path, rule.match.method) for rule in policy.rules])
+
+    def taker(self, method: str, path: str, *, before: int | None = None) -> Rule | None:
+        """Return the first rule that takes it, if one does; `before`: of the rules ahead of that number."""
+        for number in self._index.candidates(method, path):
+            rule = self._rules[number]
+            if rule.when is None and not rule.match.query:
+                return rule if before is None or number < before else None
+        return None
+
+
+def _never_reached(policy: Policy, order: _Order) -> Iterator[Remark]:
+    for number, rule in enumerate(policy.rules):
+        requests = [(m, p) for m in _methods(rule) for pattern in _patterns(rule) for p in _samples(pattern)]
+        takers = [order.taker(m, p, before=number) for m, p in requests]
+        names = [taker.name for taker in takers if taker is not None]
+        if requests and len(names) == len(requests):
+            some = "`, `".join(dict.fromkeys(names))
+            yield Remark(
+                RemarkKind.NEVER_REACHED,
+                rule.line,
+                Phrase(
+                    f"the rule `{rule.name}` is never reached: `{some}` takes all its requests first",
+                    f"規則 `{rule.name}` は使われません。先にある `{some}` がすべて引き受けます",
+                ),
+                Phrase("move it up, or remove it", "上に移すか、取り除いてください"),
+            )
+
+
+def _strength(rule: Rule | None) -> int:
+    """Return how much a rule asks; a request that no rule takes is refused, which is the most."""
+    if rule is None or rule.allow is Allow.NOBODY:
+        return 4
+    if rule.allow is Allow.EVERYONE:
+        return 0
+    if rule.allow is Allow.SIGNED_IN:
+        return 1 + (rule.signed_in_within is not None)
+    return 3
+
+
+def _spellings(path: str, *, ignore_case: bool) -> Iterator[str]:
+    """Give what a careless application may take for the same path. `//` never comes: the door refuses or merges it."""
+    if path != "/":
+        yield path.removesuffix("/") if path.endswith("/") else path + "/"
+    stem, _, last = path.rpartition("/")
+    if last and "." not in last:
+        yield f"{stem}/{last}.html"
+    swapped = f"{stem}/{last.swapcase()}" if last.swapcase() != last else path.swapcase()
+    if not ignore_case and swapped != path:
+        yield swapped
+
+
+def _siblings(policy: Policy, order: _Order, *, ignore_case: bool) -> Iterator[Remark]:
+    for rule in policy.rules:
+        weaker: dict[str, str] = {}
+        for pattern, method in product(rule.match.path, _methods(rule)):
+            path = next((path for path in _samples(pattern) if not set(path) & set(_SEGMENTS)), None)
+            if path is None or order.taker(method, path) is not rule:
+                continue
+            for spelling in _spellings(path, ignore_case=ignore_case):
+                other = order.taker(method, spelling)
+                if other is not None and _strength(other) < _strength(rule):
+                    weaker[spelling] = other.name
+        if weaker:
+            shown = "`, `".join(sorted(weaker))
+            others = "`, `".join(sorted(set(weaker.values())))
+            yield Remark(
+                RemarkKind.SIBLING,
+                rule.line,
+                Phrase(
+                    f"`{shown}` is not `{rule.name}` but the weaker `{others}`; an application that takes it for the "
+                    "same page is open there",
+                    f"`{shown}` には `{rule.name}` ではなく、より緩い `{others}` が使われます。"
+                    "アプリケーションが同じページとして扱うと、そこから入れてしまいます",
+                ),
+                Phrase(
+                    "add `/**` to the path, state `paths:` of the App, or end with a rule that is as strict",
+                    "パスに `/**` を付けるか、アプリの `paths:` を書くか、最後の規則を同じ厳しさにしてください",
+                ),
+            )
+
+
+# --- what is told and asked ----------------------------------------------------------
+
+
+def _never_asked(policy: Policy) -> Iterator[Remark]:
+    asked = frozenset[Scope]().union(*(rule_scopes(rule, policy.conditions) for rule in policy.rules))
+    for rule in policy.rules:
+        if rule.allow is not Allow.EVERYONE:
+            continue
+        for name in rule.disclose:
+            needs = _needed(name, policy.conditions)
+            if not needs <= asked:
+                items = ", ".join(sorted(needs - asked))
+                yield Remark(
+                    RemarkKind.NEVER_ASKED,
+                    rule.line,
+                    Phrase(
+                        f"`{name}` is never told by `{rule.name}`: no rule asks for {items}",
+                        f"`{rule.name}` で `{name}` が伝わることはありません。{items} を求める規則がありません",
+                    ),
+                    Phrase(
+                        "disclose it in a rule that asks people to sign in", "ログインを求める規則で開示してください"
+                    ),
+                )
+
+
+def _needed(name: str, conditions: Mapping[str, Condition]) -> frozenset[Scope]:
+    condition = conditions.get(name)
+    return FACT_SCOPES[Fact(name)] if condition is None else all_needs([condition.test]).scopes
+
+
+def _public(policy: Policy) -> Iterator[Remark]:
+    for rule in policy.rules:
+        if rule.allow is not Allow.EVERYONE or rule.when is not None or rule.match.query:
+            continue
+        wide = [pattern for pattern in _patterns(rule) if pattern == "/**"]
+        if wide and not rule.match.method:
+            yield Remark(
+                RemarkKind.PUBLIC,
+                rule.line,
+                Phrase(
+                    f"`{rule.name}` lets everybody do everything that no rule before it has taken",
+                    f"`{rule.name}` は、先の規則に当てはまらないすべての操作を誰にでも許します",
+                ),
+                Phrase("name the paths and methods that are public", "公開するパスとメソッドを書いてください"),
+            )
+        elif not rule.match.method and any(pattern.endswith("/**") for pattern in _patterns(rule)):
+            yield Remark(
+                RemarkKind.PUBLIC,
+                rule.line,
+                Phrase(
+                    f"`{rule.name}` lets everybody send forms (POST, PUT, DELETE), not only look",
+                    f"`{rule.name}` は閲覧だけでなく、送信（POST・PUT・DELETE）も誰にでも許します",
+                ),
+                Phrase(
+                    "write `method: [GET, HEAD]` if looking is meant",
+                    "閲覧だけなら `method: [GET, HEAD]` を書いてください",
+                ),
+            )
+
+
+def _too_much(policy: Policy) -> Iterator[Remark]:
+    for rule in policy.rules:
+        if Fact.ADDRESS in rule.disclose:
+            yield Remark(
+                RemarkKind.ADDRESS,
+                rule.line,
+                Phrase(
+                    f"`{rule.name}` tells the whole address: it may name a shelter (方書) of somebody under 支援措置",
+                    f"`{rule.name}` は住所をすべて伝えます。"
+                    "支援措置を受けている方の避難先が、方書から分かることがあります",
+                ),
+                Phrase(
+                    "a `residence` condition, `municipality` or `town` is often enough",
+                    "`residence` の条件、`municipality`、`town` で足りることが多くあります",
+                ),
+            )
+        if Fact.BIRTHDATE in rule.disclose:
+            yield Remark(
+                RemarkKind.BIRTHDATE,
+                rule.line,
+                Phrase(f"`{rule.name}` tells the birthdate", f"`{rule.name}` は生年月日を伝えます"),
+                Phrase(
+                    "the yes or no of an `age` condition, or `age`, is often enough",
+                    "`age` の条件のはい・いいえか、`age` で足りることが多くあります",
+                ),
+            )
+
+
+# --- who passes ----------------------------------------------------------------------
+
+_TODAY = date(2026, 10, 1)
+"""Any day will do; in autumn every way of counting is well inside its year."""
+
+
+def _children(policy: Policy) -> Iterator[Remark]:
+    for rule in policy.rules:
+        tests = [policy.conditions[name].test for name in rule.require]
+        if not any(_has_age(test) for test in tests):
+            continue
+        passing = [
+            years
+            for years in range(ADULT_ENOUGH)
+            if all(Truth.YES in _at_age(test, Birthdate(_TODAY.year - years, 6, 15)) for test in tests)
+        ]
+        if passing:
+            yield Remark(
+                RemarkKind.CHILD,
+                rule.line,
+                Phrase(
+                    f"`{rule.name}` lets a child of {passing[-1]} pass alone",
+                    f"`{rule.name}` は {passing[-1]} 歳の子どもを一人で通します",
+                ),
+                Phrase(
+                    f"under {ADULT_ENOUGH} a guardian acts for the child, and a card does not say who that is",
+                    f"{ADULT_ENOUGH} 歳未満では保護者が手続きをしますが、カードから保護者は分かりません",
+                ),
+            )
+
+
+def _has_age(test: Test) -> bool:
+    match test:
+        case Age():
+            return True
+        case AnyOf(tests=tests) | AllOf(tests=tests):
+            return any(_has_age(inner) for inner in tests)
+        case Not(test=inner):
+            return _has_age(inner)
+        case _:
+            return False
+
+
+def _at_age(test: Test, birthdate: Birthdate) -> frozenset[Truth]:
+    """Return what a test can say of somebody born then; whatever is not about age may say yes or no."""
+    both = frozenset({Truth.YES, Truth.NO})
+    match test:
+        case Age(range=ages):
+            return frozenset({ages.of(birthdate, _TODAY).truth})
+        case AnyOf(tests=tests):
+            found = [_at_age(inner, birthdate) for inner in tests if _has_age(inner)]
+            # What others may grant is not a matter of age: a resident passes `any: [resident, child]` as one.
+            return both if any(Truth.YES in one for one in found) else frozenset({Truth.NO})
+        case AllOf(tests=tests):
+            return both if all(Truth.YES in _at_age(inner, birthdate) for inner in tests) else frozenset({Truth.NO})
+        case Not(test=inner) if _has_age(inner):
+            truths = _at_age(inner, birthdate)
+            return both if Truth.NO in truths else frozenset({Truth.NO})
+        case _:
+            return both
+
+
+def _unsaid(policy: Policy) -> Iterator[Remark]:
+    for name in dict.fromkeys(name for rule in policy.rules for name in rule.require):
+        condition = policy.conditions[name]
+        if not condition.if_not:
+            yield Remark(
+                RemarkKind.NO_SENTENCE,
+                condition.line,
+                Phrase(
+                    f"whoever fails `{name}` reads no sentence of yours",
+                    f"`{name}` を満たさない方に示す文がありません",
+                ),
+                Phrase("write `if_not: {ja: …}`", "`if_not: {ja: …}` を書いてください"),
+                file=condition.file,
+            )
+
+
+def _examples(policy: Policy) -> Iterator[Remark]:
+    if not policy.examples:
+        yield Remark(
+            RemarkKind.NO_EXAMPLES,
+            0,
+            Phrase("the policy has no examples", "このポリシーには例がありません"),
+            Phrase(
+                "write under `examples` what it must do and must not",
+                "`examples` に、すべきこと・すべきでないことを書いてください",
+            ),
+        )

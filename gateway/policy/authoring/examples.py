@@ -1,0 +1,136 @@
+"""Examples: what a policy's author expects of it, and whether the policy does it.
+
+An example is a whole little world: a moment, a person, an address, switches, entries of a limit
+so far, and a request. Nothing is read or asked of anybody. Reading them lives in `parse_examples`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from gateway.policy.conditions import Surroundings
+from gateway.policy.decide import CompiledPolicy, no_rule_fits
+from gateway.policy.example import EXAMPLE_CLIENT_ID, NOTHING, Example, Expect
+from gateway.policy.policy import Policy
+from gateway.policy.subject_code import fold_code, subject_code
+from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, Reason, ReasonKind, Verdict
+from gateway.yaml.mistakes import Language
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one example."""
+
+    example: Example
+    verdict: Verdict
+    rule: str | None
+    """The rule that was *the* rule; `None`: none fits."""
+    differences: tuple[tuple[str, str, str], ...] = ()
+    """(what, expected, found): `verdict`, or a name under `told`."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the policy does what its author expects."""
+        return not self.differences
+
+    def say(self, language: Language = Language.EN) -> str:
+        """Return the example's line, and for a failing one each difference."""
+        mark = "ok" if self.passed else "FAILED"
+        lines = [f"{mark}: {self.example.title}"]
+        for what, expected, found in self.differences:
+            if language is Language.JA:
+                lines.append(f"  {what}: 期待 `{expected}`、実際 `{found}`")
+            else:
+                lines.append(f"  {what}: expected `{expected}`, found `{found}`")
+        return "\n".join(lines)
+
+
+def surroundings_of(policy: Policy, example: Example) -> Surroundings:
+    """Return the world of one example: its switches are on, the lists as they are."""
+    lists = policy.lists
+    code = None if example.who is None else fold_code(example.who.subject)
+    if example.who is not None and code is not None:
+        # The author knows people by the codes on her list: such a subject is whoever bears the code.
+        own = subject_code(EXAMPLE_CLIENT_ID, example.who.subject)
+        lists = {key: {**entries, own: entries[code]} if code in entries else entries for key, entries in lists.items()}
+    return Surroundings({name: float("inf") for name in example.switches}, lists)
+
+
+def judge(compiled: CompiledPolicy, example: Example) -> tuple[Verdict, str | None]:
+    """Return what the policy says of an example's request, and the name of its rule."""
+    inbound = example.inbound()
+    rule = compiled.fitting(inbound, example.at)
+    if rule is None:
+        return no_rule_fits(), None
+    person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
+    verdict = rule.decide(inbound, person, example.at).verdict
+    if isinstance(verdict, Permit) and verdict.limit is not None and example.entries >= verdict.limit.times:
+        reason = Reason(ReasonKind.LIMIT_REACHED, verdict.limit.name, verdict.limit.if_over)
+        verdict = Deny(verdict.rule, (reason,))
+    return verdict, rule.id.rule
+
+
+def run_example(policy: Policy, example: Example, compiled: CompiledPolicy | None = None) -> Outcome:
+    """Judge one example and compare. `compiled` saves making the policy ready for each."""
+    ready = (compiled or CompiledPolicy(policy)).within(surroundings_of(policy, example))
+    verdict, rule = judge(ready, example)
+    differences: list[tuple[str, str, str]] = []
+    expected = f"{example.expect} {example.name}".strip()
+    if not _as_expected(example, verdict):
+        differences.append(("verdict", expected, say_verdict(verdict)))
+    elif example.told is not None and isinstance(verdict, Permit):
+        told = dict(verdict.told)
+        wanted = example.told or dict.fromkeys(told, NOTHING)
+        for name, value in wanted.items():
+            found = told.get(name, NOTHING)
+            if found != value:
+                differences.append((f"told {name}", value, found))
+    return Outcome(example, verdict, rule, tuple(differences))
+
+
+def run_examples(policy: Policy) -> tuple[Outcome, ...]:
+    """Judge every example of a policy."""
+    compiled = CompiledPolicy(policy)
+    return tuple(run_example(policy, example, compiled) for example in policy.examples)
+
+
+def _as_expected(example: Example, verdict: Verdict) -> bool:
+    match verdict:
+        case Permit():
+            return example.expect is Expect.ALLOW
+        case Challenge(reason=ChallengeReason.TOO_LONG_AGO):
+            return example.expect is Expect.SIGN_IN_AGAIN
+        case Challenge():
+            return example.expect is Expect.SIGN_IN
+        case Deny(reasons=reasons):
+            if example.expect is not Expect.DENY:
+                return False
+            if not example.name:
+                return any(reason.kind is ReasonKind.NO_RULE for reason in reasons)
+            return any(reason.name == example.name for reason in reasons)
+        case _:
+            assert_never(verdict)
+
+
+def say_verdict(verdict: Verdict) -> str:
+    """Return a verdict in the words of `expect`."""
+    match verdict:
+        case Permit():
+            return Expect.ALLOW.value
+        case Challenge(reason=ChallengeReason.TOO_LONG_AGO):
+            return Expect.SIGN_IN_AGAIN.value
+        case Challenge():
+            return Expect.SIGN_IN.value
+        case Deny(reasons=reasons):
+            names = [
+                f"{reason.name} (unknown)" if reason.kind is ReasonKind.CONDITION_UNKNOWN else reason.name
+                for reason in reasons
+                if reason.name
+            ]
+            kinds = [
+                reason.kind.value for reason in reasons if not reason.name and reason.kind is not ReasonKind.NO_RULE
+            ]
+            return " ".join(["deny", ", ".join([*names, *kinds])]).strip()
+        case _:
+            assert_never(verdict)

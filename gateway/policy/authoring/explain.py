@@ -1,0 +1,236 @@
+"""Why a policy says what it says: rule by rule, condition by condition, for one request and one person.
+
+It judges by the very objects the gateway judges by; what it adds is the way there. Where the
+request leaves something open (no address given, no moment), a rule *cannot be told*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from gateway.identity import Identity, Scope
+from gateway.instant import Instant
+from gateway.policy.authoring.examples import say_verdict
+from gateway.policy.authoring.words import say_scopes, say_test
+from gateway.policy.conditions import AllOf, AnyOf, Circumstances, Not, Surroundings, Test
+from gateway.policy.decide import CompiledPolicy, no_rule_fits
+from gateway.policy.matching import AmbiguousQuery, matches, named_values
+from gateway.policy.policy import Policy, Rule
+from gateway.policy.verdict import Challenge, Deny, Permit, Truth, Verdict
+from gateway.request.inbound import Inbound
+from gateway.yaml.mistakes import Language, Phrase
+
+
+class Fit(StrEnum):
+    """How a rule stands to a request."""
+
+    FITS = "fits"
+    DOES_NOT = "does_not"
+    CANNOT_BE_TOLD = "cannot_be_told"
+    NOT_ASKED = "not_asked"
+    """It would fit, and an earlier one did."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTrace:
+    """One rule on the way."""
+
+    name: str
+    fit: Fit
+    because: Phrase
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionTrace:
+    """One condition of the rule, and what it is made of."""
+
+    name: str
+    truth: Truth
+    test: Test
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The whole way to a verdict."""
+
+    rules: tuple[RuleTrace, ...]
+    conditions: tuple[ConditionTrace, ...]
+    verdict: Verdict
+    valid_until: Instant
+
+    @property
+    def rule(self) -> str | None:
+        """The rule that is *the* rule."""
+        return next((trace.name for trace in self.rules if trace.fit is Fit.FITS), None)
+
+    @property
+    def asked(self) -> frozenset[Scope]:
+        """What would be asked of the provider."""
+        return self.verdict.scopes if isinstance(self.verdict, Challenge) else frozenset()
+
+    @property
+    def told(self) -> tuple[tuple[str, str], ...]:
+        """What the application would be told."""
+        return self.verdict.told if isinstance(self.verdict, Permit) else ()
+
+
+def explain(policy: CompiledPolicy, inbound: Inbound, person: Identity | None, now: Instant) -> Explanation:
+    """Judge one request of one person, and say how."""
+    rules = tuple(_rules(policy.policy, inbound, now, policy.surroundings))
+    rule = policy.fitting(inbound, now)
+    if rule is None:
+        return Explanation(rules, (), no_rule_fits(), now)
+    verdict, until = rule.decide(inbound, person, now)
+    at = Circumstances(person, now, inbound.client, policy.surroundings)
+    traces = [trace for name in rule.rule.require for trace in _conditions(policy.policy, name, at, 0)]
+    return Explanation(rules, tuple(traces), verdict, until)
+
+
+def _rules(policy: Policy, inbound: Inbound, now: Instant, surroundings: Surroundings) -> Iterator[RuleTrace]:
+    at = Circumstances(None, now, inbound.client, surroundings)
+    found = False
+    ambiguous = _ambiguous(policy, inbound)
+    for rule in policy.rules:
+        fit, because = _fit(rule, policy, inbound, at)
+        if ambiguous is not None and rule is ambiguous[0]:
+            fit, because = Fit.CANNOT_BE_TOLD, ambiguous[1]
+        if found and fit is not Fit.DOES_NOT:
+            fit = Fit.NOT_ASKED
+            because = Phrase("an earlier rule is the rule", "先の規則が使われるため、見ない")
+        found = found or fit in (Fit.FITS, Fit.CANNOT_BE_TOLD)
+        yield RuleTrace(rule.name, fit, because)
+
+
+def _takes_path(rule: Rule, inbound: Inbound) -> bool:
+    match = rule.match
+    return (not match.method or inbound.method in match.method) and (
+        not match.path or any(matches(pattern, inbound.target.path) for pattern in match.path)
+    )
+
+
+def _ambiguous(policy: Policy, inbound: Inbound) -> tuple[Rule, Phrase] | None:
+    """Return the first rule that a request with an ambiguous parameter could be about.
+
+    Every rule counts that is looked at for such a request, up to the first that looks at its path and method alone.
+    """
+    looked_at: list[Rule] = []
+    for rule in policy.rules:
+        if _takes_path(rule, inbound):
+            if rule.when is None and not rule.match.query:
+                break
+            looked_at.append(rule)
+    try:
+        named_values(inbound.target.query, [name for rule in looked_at for name in rule.match.query])
+    except AmbiguousQuery as name:
+        what = Phrase(f"the parameter `{name}` can be read in two ways", f"パラメータ `{name}` は二通りに読める")
+        return looked_at[0], what
+    return None
+
+
+def _fit(rule: Rule, policy: Policy, inbound: Inbound, at: Circumstances) -> tuple[Fit, Phrase]:
+    match = rule.match
+    path = inbound.target.path
+    if match.path and not any(matches(pattern, path) for pattern in match.path):
+        return Fit.DOES_NOT, Phrase("the path is another", "パスが違う")
+    if match.method and inbound.method not in match.method:
+        return Fit.DOES_NOT, Phrase("the method is another", "メソッドが違う")
+    if match.query:
+        try:
+            values = named_values(inbound.target.query, match.query)
+        except AmbiguousQuery:
+            values = {}
+        for name, allowed in match.query.items():
+            if values.get(name) not in allowed:
+                return Fit.DOES_NOT, Phrase(f"the parameter `{name}` is another", f"パラメータ `{name}` が違う")
+    if rule.when is not None:
+        truth = policy.conditions[rule.when].test.ask(at).truth
+        if truth is Truth.UNKNOWN:
+            return Fit.CANNOT_BE_TOLD, Phrase(f"nobody can tell `{rule.when}`", f"「{rule.when}」が分からない")
+        if truth is Truth.NO:
+            return Fit.DOES_NOT, Phrase(f"`{rule.when}` does not hold", f"「{rule.when}」ではない")
+    return Fit.FITS, Phrase("path, method and all else fit", "パスなど、すべて当てはまる")
+
+
+def _conditions(policy: Policy, name: str, at: Circumstances, depth: int) -> Iterator[ConditionTrace]:
+    condition = policy.conditions[name]
+    yield ConditionTrace(name, condition.test.ask(at).truth, condition.test, depth)
+    match condition.test:
+        case AnyOf(names=names) | AllOf(names=names):
+            for inner in names:
+                yield from _conditions(policy, inner, at, depth + 1)
+        case Not(name=inner):
+            yield from _conditions(policy, inner, at, depth + 1)
+        case _:
+            pass
+
+
+_FITS = {
+    Fit.FITS: Phrase("fits", "当てはまる"),
+    Fit.DOES_NOT: Phrase("does not fit", "当てはまらない"),
+    Fit.CANNOT_BE_TOLD: Phrase("cannot be told", "判断できない"),
+    Fit.NOT_ASKED: Phrase("not asked", "見ない"),
+}
+_TRUTHS = {
+    Truth.YES: Phrase("yes", "はい"),
+    Truth.NO: Phrase("no", "いいえ"),
+    Truth.UNKNOWN: Phrase("unknown", "不明"),
+}
+
+
+def say_explanation(explanation: Explanation, language: Language) -> str:
+    """Return the way to a verdict as text."""
+    ja = language is Language.JA
+    lines = ["規則" if ja else "rules"]
+    lines += [
+        f"  {number}. {trace.name}: {_FITS[trace.fit].say(language)} ({trace.because.say(language)})"
+        for number, trace in enumerate(explanation.rules, 1)
+    ]
+    if explanation.conditions:
+        lines.append("条件" if ja else "conditions")
+        lines += [
+            f"  {'  ' * trace.depth}{trace.name}: {_TRUTHS[trace.truth].say(language)}"
+            f" ({say_test(trace.test, language)})"
+            for trace in explanation.conditions
+        ]
+    lines.append(f"{'判断' if ja else 'verdict'}: {say_verdict(explanation.verdict)}")
+    if isinstance(explanation.verdict, Deny):
+        sentences = [
+            reason.sentence.get(language.value) or reason.sentence.get("ja", "")
+            for reason in explanation.verdict.reasons
+        ]
+        lines += [f"  「{sentence}」" if ja else f"  “{sentence}”" for sentence in sentences if sentence]
+    if explanation.asked:
+        lines.append(f"{'求める項目' if ja else 'asked of the card'}: {say_scopes(explanation.asked, language)}")
+    if isinstance(explanation.verdict, Permit):
+        lines.append("アプリケーションに伝わること" if ja else "told to the application")
+        lines += [f"  {name}: {value}" for name, value in explanation.told] or [f"  {'なし' if ja else 'nothing'}"]
+    return "\n".join(lines)
+
+
+def as_values(explanation: Explanation) -> dict[str, Any]:
+    """Return the way to a verdict as plain values, for JSON. Words in it are English keys, not sentences."""
+    verdict = explanation.verdict
+    found: dict[str, Any] = {
+        "rule": explanation.rule,
+        "verdict": say_verdict(verdict).split(" ")[0] if isinstance(verdict, Deny) else say_verdict(verdict),
+        "reasons": [],
+        "asked": sorted(explanation.asked),
+        "told": dict(explanation.told),
+        "rules": [
+            {"name": trace.name, "fit": trace.fit.value, "because": trace.because.en} for trace in explanation.rules
+        ],
+        "conditions": [
+            {"name": trace.name, "says": trace.truth.value, "depth": trace.depth} for trace in explanation.conditions
+        ],
+    }
+    if isinstance(verdict, Deny):
+        found["reasons"] = [
+            {"kind": reason.kind.value, "name": reason.name, "sentence": dict(reason.sentence)}
+            for reason in verdict.reasons
+        ]
+        found["status"] = verdict.status
+    return found

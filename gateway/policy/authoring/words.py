@@ -1,0 +1,435 @@
+"""A policy in plain sentences, Japanese or English, for somebody who signs it and does not read YAML.
+
+Also the data map: which item is asked, what for, where it is kept and how long, and who is told, in the
+words that 個人情報ファイル簿 and the summary page (サマリーURI) of the registration ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePath
+from typing import assert_never
+
+from gateway.identity import Scope
+from gateway.policy.age import AgeRange, BornRange, CountedFrom
+from gateway.policy.conditions import (
+    Age,
+    AllOf,
+    AnyOf,
+    Born,
+    Condition,
+    Dates,
+    InNetwork,
+    MonthDay,
+    Not,
+    Residence,
+    Subject,
+    Switch,
+    Test,
+    all_needs,
+)
+from gateway.policy.decide import rule_scopes
+from gateway.policy.policy import Allow, Policy, Rule
+from gateway.policy.residence import table
+from gateway.policy.verdict import FACT_SCOPES, Fact, Limit, Once, Words
+from gateway.yaml.mistakes import Language, Phrase
+
+_FACTS: Mapping[Fact, Phrase] = {
+    Fact.SUBJECT: Phrase("the identifier for this service (PPID)", "この事業者向けの識別子（PPID）"),
+    Fact.NAME: Phrase("the name", "氏名"),
+    Fact.ADDRESS: Phrase("the whole address", "住所（全部）"),
+    Fact.BIRTHDATE: Phrase("the birthdate", "生年月日"),
+    Fact.GENDER: Phrase("the gender", "性別"),
+    Fact.PREFECTURE: Phrase("the prefecture", "都道府県"),
+    Fact.MUNICIPALITY: Phrase("the municipality", "市区町村"),
+    Fact.MUNICIPALITY_CODE: Phrase("the municipality's code", "市区町村コード"),
+    Fact.TOWN: Phrase("the town (no lot number)", "町名（番地を除く）"),
+    Fact.AGE: Phrase("the age in years", "年齢"),
+    Fact.SIGNED_IN_AT: Phrase("when the person signed in", "ログインの日時"),
+}
+
+_SCOPES: Mapping[Scope, Phrase] = {
+    Scope.OPENID: Phrase("a sign-in with the card", "カードによるログイン"),
+    Scope.NAME: Phrase("name", "氏名"),
+    Scope.ADDRESS: Phrase("address", "住所"),
+    Scope.BIRTHDATE: Phrase("birthdate", "生年月日"),
+    Scope.GENDER: Phrase("gender", "性別"),
+}
+
+_COUNTED: Mapping[CountedFrom, Phrase] = {
+    CountedFrom.BIRTHDAY: Phrase("", ""),
+    CountedFrom.EVE: Phrase(", from the eve of the birthday", "（誕生日の前日に達したものとして数える）"),
+    CountedFrom.MONTH: Phrase(", from the first of that month", "（達する日の属する月の初日から数える）"),
+    CountedFrom.FISCAL_YEAR: Phrase(", from 1 April of that fiscal year", "（達する日の属する年度の4月1日から数える）"),
+    CountedFrom.NEXT_APRIL: Phrase(", from the 1 April after that", "（達した日の後の最初の4月1日から数える）"),
+}
+
+_ONCE: Mapping[Once, Phrase] = {
+    Once.DAY: Phrase("a day", "1日に"),
+    Once.MONTH: Phrase("a month", "1か月に"),
+    Once.YEAR: Phrase("a year", "1年に"),
+    Once.FISCAL_YEAR: Phrase("a fiscal year", "1年度に"),
+    Once.EVER: Phrase("in all", "通算で"),
+}
+
+_WEEK = "月火水木金土日"
+_ENGLISH_WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def say_scopes(scopes: Iterable[Scope], language: Language) -> str:
+    """Return what is asked of the provider, in words; `openid` only where it is alone."""
+    asked = set(scopes)
+    items = tuple(scope for scope in Scope if scope in asked and scope is not Scope.OPENID)
+    return _list([_SCOPES[scope].say(language) for scope in items or (Scope.OPENID,)], language)
+
+
+def _list(words: Iterable[str], language: Language) -> str:
+    return ("、" if language is Language.JA else ", ").join(words)
+
+
+def _words(words: Words, language: Language) -> str:
+    return words.get(language.value) or words.get("ja", "")
+
+
+def _day(day: date | MonthDay, language: Language) -> str:
+    if isinstance(day, MonthDay):
+        return f"{day.month}月{day.day}日" if language is Language.JA else f"{day.month:02}-{day.day:02}"
+    return f"{day.year}年{day.month}月{day.day}日" if language is Language.JA else day.isoformat()
+
+
+def say_test(test: Test, language: Language) -> str:
+    """Return what a test asks, as a phrase."""
+    ja = language is Language.JA
+    match test:
+        case Age(range=ages):
+            return _say_age(ages, language)
+        case Born(range=born):
+            return _say_born(born, language)
+        case Residence(places=codes):
+            places = [table().places[code] for code in sorted(codes)]
+            names = [place.full_name for place in places]
+            return (
+                f"カードに記録された住所が {_list(names, language)} にある"
+                if ja
+                else f"the card's address is in {_list(names, language)}"
+            )
+        case Subject(list=name):
+            file = PurePath(name).name
+            return f"一覧 {file} に登録がある" if ja else f"is on the list {file}"
+        case InNetwork(networks=networks):
+            some = _list([str(network) for network in networks], language)
+            return f"接続元が {some} である" if ja else f"comes from {some}"
+        case Dates():
+            return _say_dates(test, language)
+        case Switch(name=name):
+            return f"スイッチ「{name}」が入っている" if ja else f"the switch “{name}” is on"
+        case AnyOf(names=names):
+            quoted = _list([f"「{name}」" if ja else f"“{name}”" for name in names], language)
+            return f"{quoted} のいずれかを満たす" if ja else f"at least one of {quoted} holds"
+        case AllOf(names=names):
+            quoted = _list([f"「{name}」" if ja else f"“{name}”" for name in names], language)
+            return f"{quoted} のすべてを満たす" if ja else f"all of {quoted} hold"
+        case Not(name=name):
+            return f"「{name}」を満たさないことがはっきりしている" if ja else f"“{name}” is known not to hold"
+        case _:
+            assert_never(test)
+
+
+def _say_age(ages: AgeRange, language: Language) -> str:
+    ja = language is Language.JA
+    bounds: list[str] = []
+    if ages.at_least is not None:
+        bounds.append(f"{ages.at_least}歳以上" if ja else f"at least {ages.at_least}")
+    if ages.below is not None:
+        bounds.append(f"{ages.below}歳未満" if ja else f"below {ages.below}")
+    said = "".join(bounds) if ja else "is " + " and ".join(bounds)
+    return said + _COUNTED[ages.counted_from].say(language) + ("である" if ja else "")
+
+
+def _say_born(born: BornRange, language: Language) -> str:
+    ja = language is Language.JA
+    since = "" if born.since is None else (f"{_day(born.since, language)}から" if ja else f"from {born.since} ")
+    until = "" if born.until is None else (f"{_day(born.until, language)}まで" if ja else f"until {born.until} ")
+    return f"{since}{until}に生まれた" if ja else f"was born {since}{until}".rstrip() + " (both days included)"
+
+
+def _say_dates(dates: Dates, language: Language) -> str:
+    ja = language is Language.JA
+    parts: list[str] = []
+    yearly = isinstance(dates.since, MonthDay)
+    if dates.since is not None or dates.until is not None:
+        since = "" if dates.since is None else _day(dates.since, language) + ("から" if ja else "")
+        until = "" if dates.until is None else _day(dates.until, language) + ("まで" if ja else "")
+        if ja:
+            parts.append(("毎年" if yearly else "") + since + until + "（両日を含む）")
+        else:
+            span = " ".join([f"from {since}" if since else "", f"until {until}" if until else ""]).strip()
+            parts.append(("every year " if yearly else "") + span + " (both days included)")
+    if dates.days:
+        week = _WEEK if ja else _ENGLISH_WEEK
+        parts.append(_list([week[day] for day in sorted(dates.days)], language) + ("曜日" if ja else ""))
+    if dates.opens is not None and dates.closes is not None:
+        closes = f"{dates.closes:%H:%M}" if dates.closes.hour or dates.closes.minute else "24:00"
+        parts.append(f"{dates.opens:%H:%M}から{closes}まで" if ja else f"{dates.opens:%H:%M} to {closes}")
+    return ("、".join(parts) + "の間である") if ja else "it is " + ", ".join(parts)
+
+
+def say_condition(condition: Condition, language: Language) -> str:
+    """Return a condition as one sentence."""
+    said = say_test(condition.test, language)
+    sentence = _words(condition.if_not, language)
+    if language is Language.JA:
+        return f"「{condition.name}」とは、{said}こと。" + (
+            f"満たさない方には「{sentence}」と示す。" if sentence else ""
+        )
+    told = f" Whoever fails reads: “{sentence}”" if sentence else ""
+    return f"“{condition.name}” holds if: {said}.{told}"
+
+
+def _say_match(rule: Rule, language: Language) -> str:
+    ja = language is Language.JA
+    paths = _list([f"`{path}`" for path in rule.match.path], language) if rule.match.path else ""
+    methods = _list(sorted(rule.match.method), language)
+    query = [f"{name}={'|'.join(sorted(values))}" for name, values in rule.match.query.items()]
+    if ja:
+        said = f"{paths} への" if paths else "すべてのパスへの"
+        said += f" {methods} の" if methods else ""
+        said += f"（{_list(query, language)} のある）" if query else ""
+        said += "リクエスト"
+        return f"{said}（ただし「{rule.when}」のとき）" if rule.when else said
+    said = f"{methods or 'any'} requests to {paths or 'any path'}"
+    said += f" with {_list(query, language)}" if query else ""
+    return f"{said}, while “{rule.when}”" if rule.when else said
+
+
+def _say_who(rule: Rule, language: Language) -> str:
+    ja = language is Language.JA
+    match rule.allow:
+        case Allow.EVERYONE:
+            return "誰でも利用できる" if ja else "everybody passes"
+        case Allow.SIGNED_IN:
+            return "ログインした方が利用できる" if ja else "whoever is signed in passes"
+        case Allow.NOBODY:
+            return "誰も利用できない" if ja else "nobody passes"
+        case None:
+            names = _list([f"「{name}」" if ja else f"“{name}”" for name in rule.require], language)
+            return (
+                f"{names}{'をすべて' if len(rule.require) > 1 else 'を'}満たす方だけが利用できる"
+                if ja
+                else f"only who fulfils {names} passes"
+            )
+        case _:
+            assert_never(rule.allow)
+
+
+def _say_limit(limit: Limit, language: Language) -> str:
+    once = _ONCE[limit.once].say(language)
+    if language is Language.JA:
+        return f"一つの識別子につき{once}{limit.times}回まで（「{limit.name}」）"
+    return f"at most {limit.times} time(s) {once} for one sign-in identity (“{limit.name}”)"
+
+
+def say_told(names: Iterable[str], conditions: Mapping[str, Condition], language: Language) -> str:
+    """Return what an application is told, in words."""
+    ja = language is Language.JA
+    said = [
+        (f"「{name}」を満たすかどうか（はい・いいえ）" if ja else f"whether “{name}” holds (yes or no)")
+        if name in conditions
+        else _FACTS[Fact(name)].say(language)
+        for name in names
+    ]
+    return _list(said, language)
+
+
+def say_rule(rule: Rule, policy: Policy, number: int, language: Language) -> str:
+    """Return a rule as a paragraph."""
+    ja = language is Language.JA
+    sentences = [
+        f"規則{number}「{rule.name}」: {_say_match(rule, language)}は、{_say_who(rule, language)}。"
+        if ja
+        else f"Rule {number} “{rule.name}”: {_say_match(rule, language)}: {_say_who(rule, language)}."
+    ]
+    if rule.signed_in_within is not None:
+        minutes = f"{rule.signed_in_within / 60:g}"
+        sentences.append(
+            f"{minutes} 分以内にログインしていなければ、もう一度ログインする。"
+            if ja
+            else f"The sign-in is at most {minutes} minutes old."
+        )
+    if rule.limit is not None:
+        said = _say_limit(rule.limit, language)
+        sentences.append(f"{said}。" if ja else f"Counted: {said}.")
+    scopes = rule_scopes(rule, policy.conditions)
+    if scopes:
+        items = say_scopes(scopes, language)
+        purpose = _words(rule.purpose, language)
+        if scopes - {Scope.OPENID}:
+            sentences.append(
+                f"カードから求める項目: {items}。利用目的: {purpose}。"
+                if ja
+                else f"Asked of the card: {items}. Purpose: {purpose}."
+            )
+        else:
+            sentences.append("カードの4情報は求めない。" if ja else "None of the card's four items is asked.")
+    if rule.disclose:
+        told = say_told(rule.disclose, policy.conditions, language)
+        only = rule.allow is Allow.EVERYONE
+        if ja:
+            sentences.append(
+                f"アプリケーションに伝える: {told}" + ("（すでにログインしている方だけ）。" if only else "。")
+            )
+        else:
+            sentences.append(f"The application is told: {told}" + (", of those already signed in." if only else "."))
+    elif rule.allow is not Allow.NOBODY:
+        sentences.append("アプリケーションには何も伝えない。" if ja else "The application is told nothing.")
+    if rule.say is not None and (words := _words(rule.say.words, language)):
+        sentences.append(
+            f"ページには「{words}」と示す（{rule.say.status}）。"
+            if ja
+            else f"The page says: “{words}” ({rule.say.status})."
+        )
+    if rule.audit:
+        sentences.append("許可をすべて記録する。" if ja else "Every permit is recorded.")
+    return ("" if ja else " ").join(sentences)
+
+
+def say_policy(policy: Policy, language: Language) -> str:
+    """Return a whole policy as plain sentences, to be signed."""
+    ja = language is Language.JA
+    title = _words(policy.title, language) or policy.name
+    version = f"{policy.name}、版 {policy.version}" if ja else f"{policy.name}, version {policy.version}"
+    lines = [f"{title}（{version}）" if ja else f"{title} ({version})"]
+    if purpose := _words(policy.purpose, language):
+        lines.append(f"利用目的: {purpose}" if ja else f"Purpose: {purpose}")
+    used = list(policy.conditions.values())
+    if used:
+        lines += ["", "条件" if ja else "Conditions"]
+        lines += [f"- {say_condition(condition, language)}" for condition in used]
+    lines += [
+        "",
+        "規則（上から順に、最初に当てはまるものだけを使う）"
+        if ja
+        else "Rules (from the top; the first that fits is the rule)",
+    ]
+    lines += [f"- {say_rule(rule, policy, number, language)}" for number, rule in enumerate(policy.rules, 1)]
+    lines.append("- どの規則にも当てはまらないものは、利用できない。" if ja else "- Whatever no rule fits is refused.")
+    lines.append("")
+    lines.append(
+        "確かめられない事実（求めて得られなかったもの、読み取れないもの）は、条件を満たすとはみなさない。"
+        if ja
+        else "A fact that cannot be established (not given, or unreadable) never counts as fulfilling a condition."
+    )
+    return "\n".join(lines)
+
+
+# --- the data map --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DataItem:
+    """One item of personal data in the life of this policy."""
+
+    item: str
+    purpose: str
+    asked_where: str
+    kept_where: str
+    kept_how_long: str
+    told_to: str
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The columns, in the order of `DATA_MAP_HEAD`."""
+        return (self.item, self.purpose, self.asked_where, self.kept_where, self.kept_how_long, self.told_to)
+
+
+DATA_MAP_HEAD: Mapping[Language, tuple[str, ...]] = {
+    Language.JA: ("記録項目", "利用目的", "収集する画面（規則）", "保管場所", "保管期間", "提供先"),
+    Language.EN: ("item", "purpose", "asked where (rule)", "kept where", "kept how long", "told to"),
+}
+
+
+def data_map(policy: Policy, language: Language) -> tuple[DataItem, ...]:
+    """Return each item that a policy makes the gateway handle: asked, kept, told."""
+    ja = language is Language.JA
+    kept = (
+        (
+            "セッションの記録（暗号化。鍵の一部は本人のブラウザーだけが持つ）",
+            "ログアウトまで。長くても設定 `sessions.absolute` の時間",
+        )
+        if ja
+        else (
+            "the sealed session record (part of its key is only in the person's browser)",
+            "until sign-out, at most `sessions.absolute`",
+        )
+    )
+    items: list[DataItem] = []
+    for scope in Scope:
+        rules = [rule for rule in policy.rules if scope in rule_scopes(rule, policy.conditions)]
+        if not rules:
+            continue
+        purposes = dict.fromkeys(_words(rule.purpose, language) for rule in rules if rule.purpose)
+        told = dict.fromkeys(
+            name for rule in policy.rules for name in rule.disclose if scope in _behind(name, policy.conditions)
+        )
+        item = (
+            ("識別子（PPID）とログインの日時" if ja else "identifier (PPID) and time of sign-in")
+            if scope is Scope.OPENID
+            else _SCOPES[scope].say(language)
+        )
+        items.append(
+            DataItem(
+                item=item,
+                purpose="; ".join(purposes)
+                if scope is not Scope.OPENID
+                else ("本人であることの確認" if ja else "to know the same person again"),
+                asked_where=_list([rule.name for rule in rules], language),
+                kept_where=kept[0],
+                kept_how_long=kept[1],
+                told_to=(
+                    (
+                        f"アプリケーション: {say_told(told, policy.conditions, language)}"
+                        if ja
+                        else f"the application: {say_told(told, policy.conditions, language)}"
+                    )
+                    if told
+                    else ("なし" if ja else "nobody")
+                ),
+            )
+        )
+    for limit in {rule.limit.name: rule.limit for rule in policy.rules if rule.limit is not None}.values():
+        once = _ONCE[limit.once].say(language)
+        items.append(
+            DataItem(
+                item=f"回数の記録「{limit.name}」（識別子から作った符号）"
+                if ja
+                else f"entries of “{limit.name}” (a code made of the identifier)",
+                purpose="回数の制限のため" if ja else "to count",
+                asked_where=_list([rule.name for rule in policy.rules if rule.limit is limit], language),
+                kept_where="回数の記録庫（Redis）" if ja else "the store of limits (Redis)",
+                kept_how_long=("消すまで" if ja else "until given back")
+                if limit.once is Once.EVER
+                else ("期間の後 40 日" if ja else f"40 days after its period ({once})"),
+                told_to="なし" if ja else "nobody",
+            )
+        )
+    return tuple(items)
+
+
+def _behind(name: str, conditions: Mapping[str, Condition]) -> frozenset[Scope]:
+    """Return what a told name is made of."""
+    condition = conditions.get(name)
+    if condition is not None:
+        return all_needs([condition.test]).scopes
+    return FACT_SCOPES[Fact(name)] or frozenset({Scope.OPENID})
+
+
+def say_data_map(policy: Policy, language: Language) -> str:
+    """Return the data map as a Markdown table."""
+    head = DATA_MAP_HEAD[language]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for item in data_map(policy, language):
+        cells = " | ".join(cell.replace("|", "/") for cell in item.cells)
+        lines.append(f"| {cells} |")
+    return "\n".join(lines)

@@ -1,0 +1,93 @@
+"""One example of a policy: a person, a moment, a request, and the expected verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.identity import Birthdate, Gender, Identity, Scope
+from gateway.instant import Instant
+from gateway.request.inbound import Inbound
+from gateway.request.target import Target
+from gateway.yaml.mistakes import Where
+
+EXAMPLE_CLIENT = "198.51.100.1"
+"""Where a request of an example comes from, unless it says `from`: an address of nobody (RFC 5737)."""
+
+EXAMPLE_SUBJECT = "example-person"
+
+EXAMPLE_CLIENT_ID = "example-client"
+
+NOTHING = "nothing"
+"""In `told`: this is not told."""
+
+ALL_SCOPES = frozenset(Scope)
+
+
+class Expect(StrEnum):
+    """What an example can expect."""
+
+    ALLOW = "allow"
+    SIGN_IN = "sign in"
+    SIGN_IN_AGAIN = "sign in again"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The facts a sign-in has given. A fact that is missing was asked and not given."""
+
+    subject: str = EXAMPLE_SUBJECT
+    name: str | None = None
+    address: str | None = None
+    birthdate: Birthdate | None = None
+    gender: Gender | None = None
+
+    def identity(self, signed_in_at: Instant) -> Identity:
+        """Return the person as a session would know her."""
+        return Identity(
+            EXAMPLE_CLIENT_ID,
+            self.subject,
+            signed_in_at,
+            ALL_SCOPES,
+            name=self.name,
+            address=self.address,
+            birthdate=self.birthdate,
+            gender=self.gender,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example as written."""
+
+    title: str
+    at: Instant
+    method: str
+    path: str
+    query: str | None
+    expect: Expect
+    name: str = ""
+    """After `deny`: the condition, limit or rule that must be among the reasons; empty: no rule fits."""
+    who: Who | None = None
+    """`None`: nobody is signed in."""
+    signed_in_ago: float = 0.0
+    """Seconds since the sign-in."""
+    client: str = EXAMPLE_CLIENT
+    switches: tuple[str, ...] = ()
+    entries: int = 0
+    """Entries of the rule's limit so far."""
+    told: Mapping[str, str] | None = None
+    """Names and values, `nothing` for what must not be told; `{}`: nothing at all; `None`: not looked at."""
+    where: Where = field(default=Where(""), compare=False)
+
+    def inbound(self) -> Inbound:
+        """Return the request as the door would hand it on."""
+        return make_inbound(self.method, self.path, self.query, self.client)
+
+
+def make_inbound(method: str, path: str, query: str | None = None, client: str = EXAMPLE_CLIENT) -> Inbound:
+    """Return a request's head with nothing in it but what policies look at."""
+    target = Target(path=path, raw_path=path.encode(), query=None if query is None else query.encode())
+    return Inbound(method, target, "example", (), "", peer=client, client=client, scheme="https")

@@ -1,0 +1,528 @@
+"""Reads a policy from YAML: every mistake at once, each with its place and what would be right.
+
+Here are the file and its rules; conditions are read in `parse_conditions`, examples in
+`parse_examples`, small values in `parse_values`. What is written but unwise is `check`'s business.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+from gateway.identity import Scope
+from gateway.policy.conditions import Condition, needs_of
+from gateway.policy.decide import rule_scopes
+from gateway.policy.policy import Allow, Match, Policy, Rule, Say
+from gateway.policy.reading.parse_conditions import ConditionReader, Lists
+from gateway.policy.reading.parse_examples import example_reader
+from gateway.policy.reading.parse_values import Reader
+from gateway.policy.verdict import Fact, Limit, Once, RuleId, Words, header_word
+from gateway.yaml.mistakes import Mistakes, Phrase, Where
+from gateway.yaml.read import read_yaml, read_yaml_file
+from gateway.yaml.slips import note_slips
+from gateway.yaml.tree import Entry, Items, Node, Scalar, Table
+
+KEYS = ("policy", "title", "purpose", "use", "conditions", "rules", "examples")
+RULE_KEYS = (
+    "name",
+    "match",
+    "when",
+    "allow",
+    "require",
+    "signed_in_within",
+    "limit",
+    "disclose",
+    "purpose",
+    "say",
+    "keep_form",
+    "audit",
+)
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+_RULE = Phrase("a rule", "規則")
+_HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+def load_policy(path: Path, mistakes: Mistakes, name: str | None = None) -> Policy | None:
+    """Read a policy file and all it uses; `None` where there is any mistake, each noted.
+
+    `name` is what messages call the file; its path where not given.
+    """
+    sources = _Sources(mistakes)
+    root = sources.read(path, name or str(path))
+    return _PolicyReader(sources, path, name or str(path)).policy(root)
+
+
+def parse_policy(
+    text: str | bytes, mistakes: Mistakes, *, file: str = "policy.yaml", folder: Path = Path()
+) -> Policy | None:
+    """Read a policy that is in memory; files it uses are looked for in `folder`."""
+    sources = _Sources(mistakes)
+    data = text.encode() if isinstance(text, str) else text
+    root = sources.take(folder / file, data, file)
+    return _PolicyReader(sources, folder / file, file).policy(root)
+
+
+class _Sources:
+    """Every file that was read, for the version and for whoever watches them."""
+
+    def __init__(self, mistakes: Mistakes) -> None:
+        self.mistakes = mistakes
+        self.data: dict[Path, bytes] = {}
+
+    def read(self, path: Path, name: str) -> Node | None:
+        before = len(self.mistakes)
+        try:
+            data = path.read_bytes()
+        except OSError:
+            # Said in the reader's words; the path is watched, so that it may appear.
+            self.data[path] = b""
+            read_yaml_file(path, self.mistakes, name)
+            if len(self.mistakes) == before:
+                self.mistakes.add(Where(name), Phrase("cannot be read", "読めません"))
+            return None
+        return self.take(path, data, name)
+
+    def take(self, path: Path, data: bytes, name: str) -> Node | None:
+        self.data[path] = data
+        return read_yaml(data, name, self.mistakes)
+
+    @property
+    def version(self) -> str:
+        """A hash of everything read, in the order of the paths' last names."""
+        total = sha256()
+        for path, data in sorted(self.data.items()):
+            total.update(f"{path.name}:{len(data)}:".encode() + data)
+        return total.hexdigest()[:16]
+
+
+class _PolicyReader(Reader):
+    def __init__(self, sources: _Sources, path: Path, file: str) -> None:
+        super().__init__(sources.mistakes)
+        self._sources = sources
+        self._path = path
+        self._file = file
+        self._lists = Lists(sources.read)
+        self._reader = ConditionReader(sources.mistakes, self._lists)
+        self._conditions: dict[str, Condition] = {}
+        self._name = ""
+        self._purpose: Words = {}
+
+    def policy(self, root: Node | None) -> Policy | None:
+        if root is None:
+            return None
+        table = self.table(root, KEYS, Phrase("a policy", "ポリシー"))
+        if table is None:
+            return None
+        name_node = self.need(table, "policy", Phrase("the policy", "ポリシー"))
+        name = None if name_node is None else self.name(name_node, Phrase("a policy", "ポリシー"))
+        self._name = name or ""
+        title, self._purpose = (
+            {} if (value := table.get(key)) is None else self.words(value, Phrase(f"`{key}`", f"`{key}`"))
+            for key in ("title", "purpose")
+        )
+        self._use(table.get("use"), self._path, self._file, {self._path.resolve()})
+        conditions_node = table.get("conditions")
+        if conditions_node is not None:
+            self._reader.add(conditions_node, self._file, self._path.parent)
+        self._conditions = self._reader.conditions()
+        rules = self._rules(table)
+        self._check_names(rules)
+        policy = Policy(
+            name=self._name,
+            rules=tuple(rules),
+            conditions=self._conditions,
+            title=title,
+            purpose=self._purpose,
+            version=self._sources.version,
+            sources=tuple(self._sources.data),
+            lists=self._lists.entries,
+        )
+        examples_node = table.get("examples")
+        if examples_node is not None:
+            # Names of conditions that could not be read are known all the same: one mistake is enough.
+            reader = example_reader(policy, self.mistakes, also=self._reader.names)
+            policy = replace(policy, examples=reader.examples(examples_node))
+        return None if len(self.mistakes) else policy
+
+    def _use(self, node: Node | None, path: Path, file: str, seen: set[Path]) -> None:
+        """Take the conditions of the files that a file uses, and of those that they use."""
+        if node is None:
+            return
+        for scalar in self.listed(node, Phrase("files", "ファイル名")):
+            other = path.parent / scalar.text
+            shown = str(Path(file).parent / scalar.text)
+            if other.resolve() in seen:
+                # Used twice is used once; a circle ends here.
+                continue
+            seen.add(other.resolve())
+            root = self._sources.read(other, shown)
+            table = None if root is None else self.table(root, KEYS, Phrase("conditions", "条件"))
+            if table is None:
+                continue
+            self._use(table.get("use"), other, shown, seen)
+            conditions = table.get("conditions")
+            if conditions is None:
+                what = Phrase(
+                    f"`{scalar.text}` has no `conditions` to use", f"`{scalar.text}` に `conditions` がありません"
+                )
+                self.mistakes.add(scalar.where, what)
+                continue
+            self._reader.add(conditions, shown, other.parent)
+
+    def _rules(self, table: Table) -> list[Rule]:
+        node = self.need(table, "rules", Phrase("the policy", "ポリシー"))
+        if node is None:
+            return []
+        if not isinstance(node, Items) or not node.items:
+            self.expected(
+                node,
+                Phrase("a list of rules", "規則のリスト"),
+                Phrase("write `- name: …`", "`- name: …` と書いてください"),
+            )
+            return []
+        found: list[Rule] = []
+        lines: dict[str, int] = {}
+        for item in node:
+            rule = self._rule(item)
+            if rule is None:
+                continue
+            if rule.name in lines:
+                what = Phrase(
+                    f"the rule `{rule.name}` is here twice (first on line {lines[rule.name]})",
+                    f"規則 `{rule.name}` が二つあります（最初は {lines[rule.name]} 行目）",
+                )
+                remedy = Phrase("call one of them otherwise", "どちらかに別の名前を付けてください")
+                self.mistakes.add(item.where, what, remedy)
+            lines.setdefault(rule.name, rule.line)
+            found.append(rule)
+        return found
+
+    def _rule(self, node: Node) -> Rule | None:
+        table = self.table(node, RULE_KEYS, _RULE)
+        if table is None:
+            return None
+        before = len(self.mistakes)
+        name_node = self.need(table, "name", _RULE)
+        name = None if name_node is None else self.name(name_node, _RULE)
+        allow, require = self._who(table)
+        match_node, limit_node, say_node = (table.get(key) for key in ("match", "limit", "say"))
+        match = Match() if match_node is None else self._match(match_node)
+        when_node = table.get("when")
+        when = None if when_node is None else self._when(when_node)
+        within_node = table.get("signed_in_within")
+        within = None if within_node is None else self.duration(within_node, Phrase("a duration", "時間の長さ"))
+        limit = None if limit_node is None else self._limit(limit_node)
+        disclose_node = table.get("disclose")
+        disclose = () if disclose_node is None else self._disclose(disclose_node)
+        purpose_node = table.get("purpose")
+        purpose = {} if purpose_node is None else self.words(purpose_node, Phrase("`purpose`", "`purpose`"))
+        say = None if say_node is None else self._say(say_node, has_when=when_node is not None)
+        keep_form, audit = (
+            False if (value := table.get(key)) is None else self.truth(value, Phrase(f"`{key}`", f"`{key}`")) or False
+            for key in ("keep_form", "audit")
+        )
+        self._check_keys(table, allow)
+        rule = Rule(
+            id=RuleId(self._name, name or ""),
+            match=match,
+            when=when,
+            allow=allow,
+            require=require,
+            signed_in_within=within,
+            limit=limit,
+            disclose=disclose,
+            purpose=purpose or self._purpose,
+            say=say,
+            keep_form=keep_form,
+            audit=audit,
+            line=node.where.line,
+        )
+        if name is None:
+            return None
+        if len(self.mistakes) == before:
+            self._check_purpose(rule, table)
+        return rule
+
+    def _who(self, table: Table) -> tuple[Allow | None, tuple[str, ...]]:
+        allow_entry, require_entry = table.entry("allow"), table.entry("require")
+        remedy = Phrase(
+            "write exactly one of `allow: everyone | signed_in | nobody` and `require: [conditions]`",
+            "`allow: everyone | signed_in | nobody` か `require: [条件]` のどちらか一つを書いてください",
+        )
+        if allow_entry is None and require_entry is None:
+            what = Phrase(
+                "this rule says neither `allow` nor `require`", "この規則には `allow` も `require` もありません"
+            )
+            self.mistakes.add(table.where, what, remedy)
+            return Allow.NOBODY, ()
+        if allow_entry is not None and require_entry is not None:
+            what = Phrase(
+                "this rule says both `allow` and `require`", "この規則には `allow` と `require` の両方があります"
+            )
+            self.mistakes.add(max(allow_entry.where, require_entry.where), what, remedy)
+            return Allow.NOBODY, ()
+        if allow_entry is not None:
+            word = self.word(allow_entry.value, tuple(Allow), Phrase("`allow`", "`allow`"))
+            return (Allow.NOBODY if word is None else Allow(word)), ()
+        names: list[str] = []
+        if require_entry is not None:
+            self._no_test_in_place(require_entry.value)
+            written = self.listed(require_entry.value, Phrase("names of conditions", "条件の名前"))
+            names += [scalar.text for scalar in written if self._known(scalar)]
+        return None, tuple(dict.fromkeys(names))
+
+    def _no_test_in_place(self, node: Node) -> None:
+        places = node.items if isinstance(node, Items) else (node,)
+        for place in places:
+            if isinstance(place, Table):
+                what = Phrase("a condition in the place of its name", "条件の名前を書くところに条件そのものがあります")
+                remedy = Phrase(
+                    "put it under `conditions` and write its name here",
+                    "`conditions` に名前を付けて書き、ここにはその名前を書いてください",
+                )
+                self.mistakes.add(place.where, what, remedy)
+
+    def _known(self, scalar: Scalar) -> bool:
+        if scalar.text in self._reader.names:
+            return True
+        self.unknown_name(scalar, self._reader.names, Phrase("condition", "条件"))
+        return False
+
+    def _match(self, node: Node) -> Match:
+        table = self.table(node, ("path", "method", "query"), Phrase("keys of `match`", "`match` の項目"))
+        if table is None:
+            return Match()
+        path_node, method_node, query_node = (table.get(key) for key in ("path", "method", "query"))
+        paths: list[str] = []
+        if path_node is not None:
+            for scalar in self.listed(path_node, Phrase("paths", "パス")):
+                path = self._path_pattern(scalar)
+                if path is not None:
+                    paths.append(path)
+        methods: set[str] = set()
+        if method_node is not None:
+            for scalar in self.listed(method_node, Phrase("methods", "メソッド")):
+                word = self.word(scalar, METHODS, Phrase("method", "メソッド"))
+                if word is not None:
+                    methods.add(word)
+        query: dict[str, frozenset[str]] = {}
+        if query_node is not None:
+            if isinstance(query_node, Table):
+                for entry in query_node:
+                    values = self.listed(entry.value, Phrase("values", "値"))
+                    query[entry.key] = frozenset(value.text for value in values)
+            else:
+                self.expected(query_node, Phrase("parameters and their values", "パラメータと値の組"))
+        return Match(tuple(paths), frozenset(methods), query)
+
+    def _path_pattern(self, scalar: Scalar) -> str | None:
+        text = scalar.text
+        what = remedy = None
+        if not text.startswith("/"):
+            if note_slips(scalar, self.mistakes):
+                return None
+            what = Phrase(f"the path `{text}` does not begin with `/`", f"パス `{text}` が `/` で始まっていません")
+            remedy = Phrase(f"write `/{text}`", f"`/{text}` と書いてください")
+        elif "?" in text:
+            what = Phrase(f"`{text}` holds a query", f"`{text}` にクエリがあります")
+            remedy = Phrase(
+                "write `query: {name: value}` beside `path`", "`path` の隣に `query: {名前: 値}` と書いてください"
+            )
+        elif "%" in text:
+            what = Phrase(f"`{text}` is percent-encoded", f"`{text}` はパーセント符号化されています")
+            remedy = Phrase("write the characters themselves", "文字をそのまま書いてください")
+        elif any(sign in text for sign in "\\#\u3000 ") or any(ord(sign) < ord(" ") for sign in text):
+            what = Phrase(f"`{text}` holds a character no path has", f"`{text}` にパスに使えない文字があります")
+            remedy = Phrase("remove it", "取り除いてください")
+        elif "//" in text or any(segment in {".", ".."} for segment in text.split("/")):
+            what = Phrase(f"no request has the path `{text}`", f"`{text}` というパスのリクエストは届きません")
+            remedy = Phrase("write it without `//`, `.` and `..`", "`//`・`.`・`..` を使わずに書いてください")
+        else:
+            mixed = [segment for segment in text.split("/") if "*" in segment and segment not in {"*", "**"}]
+            if mixed:
+                what = Phrase(
+                    f"`*` stands for a whole segment, not for part of `{mixed[0]}`",
+                    f"`*` は `/` の間の全体を表し、`{mixed[0]}` の一部には使えません",
+                )
+                remedy = Phrase(
+                    "write `/*` for one segment, `/**` for any number",
+                    "一つなら `/*`、いくつでもなら `/**` と書いてください",
+                )
+        if what is None:
+            return text
+        self.mistakes.add(scalar.where, what, remedy)
+        return None
+
+    def _when(self, node: Node) -> str | None:
+        if not isinstance(node, Scalar) or not node.text:
+            self._no_test_in_place(node)
+            self.expected(node, Phrase("the name of one condition", "条件の名前一つ"))
+            return None
+        if not self._known(node):
+            return None
+        condition = self._conditions.get(node.text)
+        if condition is not None and needs_of(condition.test).person:
+            what = Phrase(
+                f"`when` cannot ask about the person, and `{node.text}` does",
+                f"`{node.text}` は本人について調べる条件なので `when` には書けません",
+            )
+            remedy = Phrase("write it under `require`", "`require` に書いてください")
+            self.mistakes.add(node.where, what, remedy)
+        return node.text
+
+    def _disclose(self, node: Node) -> tuple[str, ...]:
+        names: list[str] = []
+        conditions = self._reader.names
+        for scalar in self.listed(node, Phrase("facts or names of conditions", "事実か条件の名前")):
+            name = scalar.text
+            if name in tuple(Fact):
+                names.append(name)
+            elif name not in conditions:
+                self.unknown_name(scalar, [*Fact, *conditions], Phrase("fact or condition", "事実・条件"))
+            elif not _HEADER_NAME.fullmatch(name):
+                what = Phrase(
+                    f"the condition `{name}` cannot be told under this name",
+                    f"条件 `{name}` はこの名前では伝えられません",
+                )
+                remedy = Phrase(
+                    "give it a name of small letters, digits, `_` and `-`, such as `may_drink`",
+                    "`may_drink` のように、小文字の英字・数字・`_`・`-` の名前にしてください",
+                )
+                self.mistakes.add(scalar.where, what, remedy)
+            else:
+                alike = [other for other in conditions if other != name and header_word(other) == header_word(name)]
+                if alike:
+                    what = Phrase(
+                        f"`{name}` and `{alike[0]}` make the same header",
+                        f"`{name}` と `{alike[0]}` は同じヘッダーになります",
+                    )
+                    self.mistakes.add(
+                        scalar.where, what, Phrase("call one of them otherwise", "どちらかに別の名前を付けてください")
+                    )
+                names.append(name)
+        return tuple(dict.fromkeys(names))
+
+    def _say(self, node: Node, *, has_when: bool) -> Say:
+        words = self.words(node, Phrase("`say`", "`say`"), also=("status", "retry_after"))
+        if not isinstance(node, Table):
+            return Say(words)
+        status_node, retry_node = node.get("status"), node.get("retry_after")
+        status = None if status_node is None else self.number(status_node, Phrase("a status", "ステータス"), 400, 599)
+        if isinstance(retry_node, Scalar) and retry_node.text == "end":
+            if not has_when:
+                what = Phrase(
+                    "`retry_after: end` in a rule without `when`", "`when` のない規則に `retry_after: end` があります"
+                )
+                self.mistakes.add(retry_node.where, what, Phrase("write seconds", "秒数を書いてください"))
+            return Say(words, status or 403, until_change=True)
+        retry = None if retry_node is None else self.number(retry_node, Phrase("seconds", "秒数"), 0, 31_536_000)
+        return Say(words, status or 403, retry)
+
+    def _limit(self, node: Node) -> Limit | None:
+        keys = ("name", "once", "times", "counted_when", "if_over")
+        what = Phrase("`limit`", "`limit`")
+        table = self.table(node, keys, what)
+        if table is None:
+            return None
+        name_node, once_node, counted_node = (self.need(table, key, what) for key in ("name", "once", "counted_when"))
+        name = None if name_node is None else self.name(name_node, what)
+        once = None if once_node is None else self.word(once_node, tuple(Once), Phrase("`once`", "`once`"))
+        times_node, over_node = table.get("times"), table.get("if_over")
+        times = 1 if times_node is None else self.number(times_node, Phrase("`times`", "`times`"), 1, 1_000_000)
+        over = {} if over_node is None else self.words(over_node, Phrase("`if_over`", "`if_over`"))
+        statuses, location = frozenset[int](), None
+        if counted_node is not None:
+            counted = self.table(counted_node, ("status", "location"), Phrase("`counted_when`", "`counted_when`"))
+            if counted is None:
+                return None
+            status_node = self.need(counted, "status", Phrase("`counted_when`", "`counted_when`"))
+            if status_node is not None:
+                numbers = [
+                    self.number(scalar, Phrase("a status", "ステータス"), 200, 599)
+                    for scalar in self.listed(status_node, Phrase("a status", "ステータス"))
+                ]
+                statuses = frozenset(number for number in numbers if number is not None)
+            location_node = counted.get("location")
+            if location_node is not None:
+                location = self.text(location_node, Phrase("a path", "パス"))
+                if location is not None and not location.startswith("/"):
+                    self.mistakes.add(
+                        location_node.where,
+                        Phrase(f"`{location}` does not begin with `/`", f"`{location}` が `/` で始まっていません"),
+                        Phrase(
+                            "write the path the application redirects to",
+                            "アプリケーションの転送先のパスを書いてください",
+                        ),
+                    )
+        if name is None or once is None or times is None:
+            return None
+        return Limit(name, Once(once), statuses, location, times, over)
+
+    def _check_keys(self, table: Table, allow: Allow | None) -> None:
+        """Note keys that say nothing in a rule of this kind: their author means something else."""
+        asks = allow in (None, Allow.SIGNED_IN)
+        for key, fits in (
+            ("signed_in_within", asks),
+            ("limit", asks),
+            ("keep_form", asks),
+            ("disclose", allow is not Allow.NOBODY),
+            ("say", allow is Allow.NOBODY),
+        ):
+            entry = table.entry(key)
+            if entry is None or fits or (table.entry("allow") is None and table.entry("require") is None):
+                continue
+            shown = "" if allow is None else f" `allow: {allow}`"
+            self._misplaced(entry, shown)
+
+    def _misplaced(self, entry: Entry, shown: str) -> None:
+        what = (
+            Phrase(f"`{entry.key}` says nothing in a rule with{shown}", f"{shown} の規則に `{entry.key}` は書けません")
+            if shown
+            else Phrase(
+                f"`{entry.key}` says nothing in a rule with `require`", f"`require` の規則に `{entry.key}` は書けません"
+            )
+        )
+        remedy = (
+            Phrase(
+                "it is the page of a rule with `allow: nobody`; a condition has `if_not`",
+                "`say` は `allow: nobody` の規則に、条件の文は `if_not` に書きます",
+            )
+            if entry.key == "say"
+            else Phrase("remove it", "取り除いてください")
+        )
+        self.mistakes.add(entry.where, what, remedy)
+
+    def _check_purpose(self, rule: Rule, table: Table) -> None:
+        asked = rule_scopes(rule, self._conditions) - {Scope.OPENID}
+        if asked and not rule.purpose:
+            some = ", ".join(sorted(asked))
+            entry = table.entry("require") or table.entry("disclose")
+            what = Phrase(
+                f"this rule asks for {some} and nothing says what for",
+                f"この規則は {some.replace(', ', '・')} を求めますが、利用目的がありません",
+            )
+            remedy = Phrase(
+                "write `purpose: {ja: …}` at the policy or the rule",
+                "ポリシーか規則に `purpose: {ja: …}` を書いてください",
+            )
+            self.mistakes.add((entry or table).where, what, remedy)
+
+    def _check_names(self, rules: list[Rule]) -> None:
+        limits: dict[str, Limit] = {}
+        for rule in rules:
+            if rule.limit is None:
+                continue
+            other = limits.setdefault(rule.limit.name, rule.limit)
+            if (other.once, other.times) != (rule.limit.once, rule.limit.times):
+                what = Phrase(
+                    f"the limit `{rule.limit.name}` counts otherwise in another rule",
+                    f"制限 `{rule.limit.name}` の数え方がほかの規則と違います",
+                )
+                remedy = Phrase(
+                    "let `once` and `times` be the same, or call it otherwise",
+                    "`once` と `times` をそろえるか、別の名前にしてください",
+                )
+                self.mistakes.add(Where(self._file, rule.line), what, remedy)

@@ -1,0 +1,475 @@
+"""Reads `conditions`: each a name, one test, and the sentence a refused person reads.
+
+Names are resolved here, so that a test holds what it asks; a circle of names is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from ipaddress import ip_network
+from pathlib import Path
+
+from gateway.policy.age import HIGHEST_AGE, AgeRange, BornRange, CountedFrom
+from gateway.policy.conditions import (
+    Age,
+    AllOf,
+    AnyOf,
+    Born,
+    Condition,
+    Dates,
+    InNetwork,
+    Listed,
+    MonthDay,
+    Network,
+    Not,
+    Residence,
+    Subject,
+    Switch,
+    Test,
+)
+from gateway.policy.reading.parse_values import Reader
+from gateway.policy.residence import NotAPlace, find_place
+from gateway.policy.subject_code import fold_code
+from gateway.policy.verdict import Fact, Words, header_word
+from gateway.yaml.mistakes import Mistakes, Phrase
+from gateway.yaml.slips import note_slips
+from gateway.yaml.tree import Entry, Items, Node, Scalar, Table, kind_of
+
+TESTS = ("age", "born", "residence", "subject", "network", "dates", "switch", "any", "all", "not")
+
+RESERVED = frozenset({*(header_word(fact) for fact in Fact), "assertion"})
+"""Words that headers of ours use already."""
+
+_CONDITION = Phrase("a condition", "条件")
+
+_WEEK = "月火水木金土日"
+_ENGLISH_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One condition as it stands in a file, its names not resolved yet."""
+
+    name: str
+    entry: Entry
+    folder: Path
+    """What paths in it are relative to."""
+    file: str
+
+
+@dataclass(slots=True)
+class Lists:
+    """The subject lists read so far, by the path they are known under."""
+
+    read: Callable[[Path, str], Node | None]
+    """Reads a file as YAML, given its path and what messages call it."""
+    entries: dict[str, Mapping[str, Listed]] = field(default_factory=dict)
+
+
+class ConditionReader(Reader):
+    """Reads the conditions of a policy and of the files it uses."""
+
+    def __init__(self, mistakes: Mistakes, lists: Lists) -> None:
+        super().__init__(mistakes)
+        self._lists = lists
+        self._written: dict[str, Written] = {}
+        self._ready: dict[str, Condition | None] = {}
+        self._open: list[str] = []
+
+    def add(self, node: Node, file: str, folder: Path) -> None:
+        """Take the `conditions` of one file."""
+        if not isinstance(node, Table):
+            self.expected(node, Phrase("conditions by name", "条件の名前と内容の組"))
+            return
+        for entry in node:
+            name = self.name(Scalar(entry.key, entry.where), _CONDITION)
+            if name is None:
+                continue
+            if header_word(name) in RESERVED:
+                self.mistakes.add(
+                    entry.where,
+                    Phrase(f"`{name}` is the name of a fact", f"`{name}` は事実の名前なので条件の名前にできません"),
+                    Phrase("call the condition otherwise", "条件に別の名前を付けてください"),
+                )
+            other = self._written.get(name)
+            if other is not None:
+                place = other.entry.where
+                self.mistakes.add(
+                    entry.where,
+                    Phrase(
+                        f"the condition `{name}` is there already ({place.file}, line {place.line})",
+                        f"条件 `{name}` はすでにあります（{place.file} の {place.line} 行目）",
+                    ),
+                    Phrase("call one of them otherwise", "どちらかに別の名前を付けてください"),
+                )
+                continue
+            self._written[name] = Written(name, entry, folder, file)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all conditions."""
+        return tuple(self._written)
+
+    def conditions(self) -> dict[str, Condition]:
+        """Return every condition that could be read."""
+        found = {name: self.condition(name) for name in self._written}
+        return {name: condition for name, condition in found.items() if condition is not None}
+
+    def condition(self, name: str) -> Condition | None:
+        """Return one condition, its names resolved; `None` where it has a mistake, noted."""
+        if name in self._ready:
+            return self._ready[name]
+        written = self._written[name]
+        if name in self._open:
+            circle = " → ".join([*self._open[self._open.index(name) :], name])
+            self.mistakes.add(
+                written.entry.where,
+                Phrase(f"the conditions go round in a circle: {circle}", f"条件が循環しています: {circle}"),
+                Phrase("let one of them test something else", "どれか一つを別の条件にしてください"),
+            )
+            return None
+        self._open.append(name)
+        condition = self._read(written)
+        self._open.pop()
+        self._ready[name] = condition
+        return condition
+
+    def _read(self, written: Written) -> Condition | None:
+        table = self.table(written.entry.value, (*TESTS, "if_not"), _CONDITION)
+        if table is None:
+            return None
+        sentence: Words = {}
+        if_not = table.get("if_not")
+        if if_not is not None:
+            sentence = self.words(if_not, Phrase("`if_not`", "`if_not`"))
+        tests = [entry for entry in table if entry.key in TESTS]
+        if len(tests) != 1:
+            found = (
+                Phrase("this condition tests nothing", "この条件には調べる内容がありません")
+                if not tests
+                else Phrase("this condition tests more than one thing", "一つの条件に調べる内容が二つ以上あります")
+            )
+            remedy = Phrase(
+                "write one of " + ", ".join(f"`{test}`" for test in TESTS) + "; put two together by `all` or `any`",
+                "、".join(f"`{test}`" for test in TESTS)
+                + " のどれか一つを書き、二つ以上は `all` か `any` でまとめてください",
+            )
+            self.mistakes.add((tests[1] if tests else written.entry).where, found, remedy)
+            return None
+        test = self._test(tests[0], written)
+        if test is None:
+            return None
+        return Condition(written.name, test, sentence, written.entry.where.line, written.file)
+
+    def _test(self, entry: Entry, written: Written) -> Test | None:
+        value = entry.value
+        match entry.key:
+            case "age":
+                return self._age(value)
+            case "born":
+                return self._born(value)
+            case "residence":
+                return self._residence(value)
+            case "subject":
+                return self._subject(value, written)
+            case "network":
+                return self._network(value)
+            case "dates":
+                return self._dates(value)
+            case "switch":
+                name = self.name(value, Phrase("a switch", "スイッチ"))
+                return None if name is None else Switch(name)
+            case "not":
+                return self._not(value)
+            case _:
+                return self._group(entry)
+
+    def _age(self, node: Node) -> Test | None:
+        keys = ("at_least", "at_most", "below", "counted_from")
+        table = self.table(node, keys, Phrase("keys of `age`", "`age` の項目"))
+        if table is None:
+            return None
+        years: dict[str, int | None] = {}
+        for key in keys[:3]:
+            value = table.get(key)
+            if value is not None:
+                years[key] = self.number(value, Phrase("an age", "年齢"), 0, HIGHEST_AGE)
+        counted = table.get("counted_from")
+        counted_from = CountedFrom.BIRTHDAY
+        if counted is not None:
+            word = self.word(counted, tuple(CountedFrom), Phrase("`counted_from`", "`counted_from`"))
+            if word is None:
+                return None
+            counted_from = CountedFrom(word)
+        if not years:
+            what = Phrase("`age` without a number", "`age` に年齢がありません")
+            remedy = Phrase("write `at_least`, `at_most` or `below`", "`at_least`・`at_most`・`below` を書いてください")
+            self.mistakes.add(table.where, what, remedy)
+            return None
+        if None in years.values():
+            return None
+        at_most = years.get("at_most")
+        bounds = [
+            bound for bound in (years.get("below"), None if at_most is None else at_most + 1) if bound is not None
+        ]
+        at_least, below = years.get("at_least"), min(bounds, default=None)
+        if below == 0 or (at_least is not None and below is not None and at_least >= below):
+            self.mistakes.add(
+                table.where,
+                Phrase("nobody is of this age", "この年齢に当てはまる人はいません"),
+                Phrase("let `at_least` be lower than `below`", "`at_least` を `below` より小さくしてください"),
+            )
+            return None
+        return Age(AgeRange(at_least, below, counted_from))
+
+    def _born(self, node: Node) -> Test | None:
+        table = self.table(node, ("from", "until"), Phrase("keys of `born`", "`born` の項目"))
+        if table is None:
+            return None
+        since, until = (None if (value := table.get(key)) is None else self.day(value) for key in ("from", "until"))
+        if not self._in_order(table, since, until):
+            return None
+        return Born(BornRange(since, until))
+
+    def _in_order(self, table: Table, since: date | None, until: date | None) -> bool:
+        written = [key for key in ("from", "until") if table.get(key) is not None]
+        if not written:
+            what = Phrase("neither `from` nor `until`", "`from` も `until` もありません")
+            self.mistakes.add(table.where, what, Phrase("write one of them", "どちらかを書いてください"))
+            return False
+        if since is not None and until is not None and since > until:
+            what = Phrase(f"`from` {since} is after `until` {until}", f"`from` {since} が `until` {until} より後です")
+            self.mistakes.add(table.where, what, Phrase("exchange them", "入れ替えてください"))
+            return False
+        return len(written) == len([day for day in (since, until) if day is not None])
+
+    def _residence(self, node: Node) -> Test | None:
+        table = self.table(node, ("in",), Phrase("`{in: [...]}`", "`{in: [...]}`"))
+        value = None if table is None else self.need(table, "in", Phrase("`residence`", "`residence`"))
+        if value is None:
+            return None
+        codes: set[str] = set()
+        written = self.listed(value, Phrase("a place", "地名"))
+        for scalar in written:
+            code = self._place(scalar)
+            if code is not None:
+                codes.add(code)
+        return Residence(frozenset(codes)) if codes else None
+
+    def _place(self, scalar: Scalar) -> str | None:
+        note_slips(scalar, self.mistakes)
+        place = find_place(scalar.text)
+        if not isinstance(place, NotAPlace):
+            return place.code
+        some = ", ".join(f"`{name}`" for name in place.candidates[:12])
+        said = some.replace(", ", "、")
+        write = Phrase(f"write {some}", f"{said} のように書いてください") if some else None
+        what: Phrase
+        remedy: Phrase | None
+        match place.reason:
+            case "ambiguous":
+                what = Phrase(f"`{scalar.text}` is in more than one place", f"`{scalar.text}` は複数の場所にあります")
+                remedy = Phrase(f"write the prefecture: {some}", f"都道府県から書いてください: {said}")
+            case "ward":
+                what = Phrase(f"`{scalar.text}` is a ward without its city", f"`{scalar.text}` は市の名前がない区です")
+                remedy = write
+            case "check_digit":
+                what = Phrase(
+                    f"the last digit of the code `{scalar.text}` is wrong",
+                    f"コード `{scalar.text}` の検査数字が違います",
+                )
+                remedy = write
+            case "former":
+                what = Phrase(f"`{scalar.text}` is a former name", f"`{scalar.text}` は以前の名前です")
+                remedy = write
+            case _:
+                what = Phrase(f"there is no place `{scalar.text}`", f"`{scalar.text}` という場所はありません")
+                close = Phrase(f"did you mean {some}?", f"{said} のことですか") if some else None
+                remedy = close or Phrase(
+                    "write prefecture and municipality as they are called today, or the code of six digits",
+                    "都道府県と市区町村の今の名前か、6桁の全国地方公共団体コードを書いてください",
+                )
+        self.mistakes.add(scalar.where, what, remedy)
+        return None
+
+    def _subject(self, node: Node, written: Written) -> Test | None:
+        table = self.table(node, ("in",), Phrase("`{in: file}`", "`{in: ファイル}`"))
+        value = None if table is None else self.need(table, "in", Phrase("`subject`", "`subject`"))
+        text = None if value is None else self.text(value, Phrase("the path of a list", "一覧のファイル名"))
+        if text is None:
+            return None
+        key = str(written.folder / text)
+        if key not in self._lists.entries:
+            # What messages call it: beside the file that names it, as its author sees it.
+            shown = str(Path(written.file).parent / text)
+            before = len(self.mistakes)
+            root = self._lists.read(Path(key), shown)
+            if root is None:
+                if len(self.mistakes) == before:
+                    self.mistakes.add(written.entry.where, Phrase(f"`{text}` cannot be read", f"`{text}` が読めません"))
+                return None
+            self._lists.entries[key] = self._entries(root)
+        return Subject(key)
+
+    def _entries(self, root: Node) -> dict[str, Listed]:
+        """Return the entries of a subject list."""
+        found: dict[str, Listed] = {}
+        if not isinstance(root, Items):
+            self.expected(root, Phrase("a list of entries", "登録のリスト"))
+            return found
+        for item in root:
+            table = self.table(item, ("subject", "until", "note"), Phrase("an entry of the list", "一件の登録"))
+            value = None if table is None else self.need(table, "subject", Phrase("this entry", "この登録"))
+            if table is None or not isinstance(value, Scalar):
+                continue
+            code = fold_code(value.text)
+            if code is None:
+                self.mistakes.add(
+                    value.where,
+                    Phrase(f"`{value.text}` is no code of a person", f"`{value.text}` は本人のコードではありません"),
+                    Phrase(
+                        "have the person read it once more from her page; one sign is wrong",
+                        "一文字違っています。本人の「わたしの情報」のページでもう一度確かめてください",
+                    ),
+                )
+                continue
+            until_node, note_node = table.get("until"), table.get("note")
+            until = None if until_node is None else self.day(until_node)
+            note = note_node.text if isinstance(note_node, Scalar) else ""
+            if code in found:
+                self.mistakes.add(
+                    value.where,
+                    Phrase(
+                        f"`{value.text}` is here twice (first on line {found[code].line})",
+                        f"`{value.text}` が二度書かれています（最初は {found[code].line} 行目）",
+                    ),
+                    Phrase("keep one of them", "どちらか一つにしてください"),
+                )
+            else:
+                found[code] = Listed(code, until, note, value.where.line)
+        return found
+
+    def _network(self, node: Node) -> Test | None:
+        networks: list[Network] = []
+        for scalar in self.listed(node, Phrase("a network", "ネットワーク")):
+            text = self.clean(scalar, Phrase("a network", "ネットワーク"))
+            if text is None:
+                continue
+            try:
+                network = ip_network(text, strict=False)
+            except ValueError:
+                what = Phrase(f"`{text}` is not a network", f"`{text}` はネットワークではありません")
+                remedy = Phrase("write it as `192.0.2.0/24`", "`192.0.2.0/24` のように書いてください")
+                self.mistakes.add(scalar.where, what, remedy)
+                continue
+            if "/" in text and network.network_address != ip_network(text.partition("/")[0]).network_address:
+                what = Phrase(f"`{text}` names an address inside a network", f"`{text}` はネットワークの途中の番地です")
+                self.mistakes.add(scalar.where, what, Phrase(f"write `{network}`", f"`{network}` と書いてください"))
+                continue
+            networks.append(network)
+        return InNetwork(tuple(networks)) if networks else None
+
+    def _dates(self, node: Node) -> Test | None:
+        table = self.table(node, ("from", "until", "hours", "days"), Phrase("keys of `dates`", "`dates` の項目"))
+        if table is None:
+            return None
+        if not table.entries:
+            self.expected(node, Phrase("`from`, `until`, `hours` or `days`", "`from`・`until`・`hours`・`days`"))
+            return None
+        before = len(self.mistakes)
+        first, last = (
+            None if (value := table.get(key)) is None else self.day_or_month_day(value) for key in ("from", "until")
+        )
+        if len(self.mistakes) == before and (first is not None or last is not None):
+            self._check_bounds(table, first, last)
+        opens = closes = None
+        hours_node = table.get("hours")
+        if hours_node is not None:
+            hours = self.table(
+                hours_node, ("from", "until"), Phrase("`{from: 9:00, until: 17:00}`", "`{from: 9:00, until: 17:00}`")
+            )
+            ends = [
+                None if hours is None else self.need(hours, key, Phrase("`hours`", "`hours`"))
+                for key in ("from", "until")
+            ]
+            opens, closes = (None if end is None else self.clock(end) for end in ends)
+            if opens is not None and opens == closes:
+                what = Phrase("`hours` that begin and end at the same time", "`hours` の始まりと終わりが同じです")
+                self.mistakes.add(
+                    hours_node.where,
+                    what,
+                    Phrase("leave `hours` out for the whole day", "一日中なら `hours` を書かないでください"),
+                )
+        days_node = table.get("days")
+        days = frozenset[int]() if days_node is None else self._days(days_node)
+        if len(self.mistakes) > before:
+            return None
+        return Dates(first, last, opens, closes, days)
+
+    def _check_bounds(self, table: Table, first: date | MonthDay | None, last: date | MonthDay | None) -> None:
+        yearly = isinstance(first, MonthDay) or isinstance(last, MonthDay)
+        if yearly and not (isinstance(first, MonthDay) and isinstance(last, MonthDay)):
+            self.mistakes.add(
+                table.where,
+                Phrase(
+                    "days of every year need both `from` and `until` without a year",
+                    "毎年の期間は `from` と `until` の両方を年なしで書きます",
+                ),
+                Phrase("write `from: 12-29, until: 01-03`", "`from: 12-29, until: 01-03` のように書いてください"),
+            )
+        elif not yearly:
+            self._in_order(table, first if isinstance(first, date) else None, last if isinstance(last, date) else None)
+
+    def _days(self, node: Node) -> frozenset[int]:
+        found: set[int] = set()
+        for scalar in self.listed(node, Phrase("a day of the week", "曜日")):
+            text = scalar.text.strip()
+            short = text.removesuffix("曜日").removesuffix("曜")
+            english = [number for number, day in enumerate(_ENGLISH_WEEK) if text.lower() in {day, day[:3]}]
+            if len(short) == 1 and short in _WEEK:
+                found.add(_WEEK.index(short))
+            elif english:
+                found.add(english[0])
+            else:
+                what = Phrase(f"`{text}` is not a day of the week", f"`{text}` は曜日ではありません")
+                remedy = Phrase(
+                    "write `月`, `火`, `水`, `木`, `金`, `土` or `日`", "`月` から `日` までの曜日を書いてください"
+                )
+                self.mistakes.add(scalar.where, what, remedy)
+        return frozenset(found)
+
+    def _member(self, scalar: Scalar) -> Condition | None:
+        if scalar.text not in self._written:
+            self.unknown_name(scalar, self._written, _CONDITION)
+            return None
+        return self.condition(scalar.text)
+
+    def _group(self, entry: Entry) -> Test | None:
+        scalars = self.listed(entry.value, Phrase("names of conditions", "条件の名前"))
+        members = [self._member(scalar) for scalar in scalars]
+        ready = [member for member in members if member is not None]
+        if not ready or len(ready) != len(members):
+            return None
+        names, tests = tuple(member.name for member in ready), tuple(member.test for member in ready)
+        return AnyOf(names, tests) if entry.key == "any" else AllOf(names, tests)
+
+    def _not(self, node: Node) -> Test | None:
+        if not isinstance(node, Scalar):
+            found = kind_of(node)
+            self.mistakes.add(
+                node.where,
+                Phrase(
+                    f"expected the name of one condition, found {found.en}",
+                    f"条件の名前を一つ書くところに{found.ja}があります",
+                ),
+                Phrase(
+                    "give the condition a name and write `not: NAME`", "条件に名前を付けて `not: 名前` と書いてください"
+                ),
+            )
+            return None
+        if self.text(node, Phrase("the name of a condition", "条件の名前")) is None:
+            return None
+        member = self._member(node)
+        return None if member is None else Not(member.name, member.test)

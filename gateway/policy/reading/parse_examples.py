@@ -1,0 +1,271 @@
+"""Reads `examples`: a title, a moment, a person, a request, and what is expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from ipaddress import ip_address
+from urllib.parse import unquote
+
+from gateway.identity import Birthdate, Gender
+from gateway.instant import TOKYO, Instant, start_of
+from gateway.policy.conditions import all_needs
+from gateway.policy.example import EXAMPLE_CLIENT, EXAMPLE_SUBJECT, NOTHING, Example, Expect, Who
+from gateway.policy.policy import Policy
+from gateway.policy.reading.parse_values import Reader, day_of, duration_of
+from gateway.policy.verdict import Fact
+from gateway.yaml.mistakes import Mistakes, Phrase, did_you_mean
+from gateway.yaml.tree import Items, Node, Scalar, Table, unknown_key
+
+KEYS = ("title", "at", "who", "signed_in", "from", "switch", "entries", "request", "expect", "told")
+_WHO = ("subject", "name", "address", "birthdate", "gender")
+_EXAMPLE = Phrase("an example", "例")
+
+NO_MOMENT: Instant = start_of(datetime(2026, 4, 1, tzinfo=TOKYO).date())
+"""When an example happens that does not say so, in a policy that does not look at clocks."""
+
+
+class ExampleReader(Reader):
+    """Reads the examples of one policy."""
+
+    def __init__(self, mistakes: Mistakes, names: Iterable[str], told: Iterable[str], *, clock: bool) -> None:
+        """Take the names that can refuse, the names that can be told, and whether the policy looks at days."""
+        super().__init__(mistakes)
+        self._names = tuple(names)
+        self._told = tuple(told)
+        self._clock = clock
+
+    def examples(self, node: Node) -> tuple[Example, ...]:
+        """Return every example that could be read."""
+        if not isinstance(node, Items):
+            self.expected(node, Phrase("a list of examples", "例のリスト"))
+            return ()
+        found = [self._example(item) for item in node]
+        return tuple(example for example in found if example is not None)
+
+    def _example(self, node: Node) -> Example | None:
+        table = self.table(node, KEYS, _EXAMPLE)
+        if table is None:
+            return None
+        before = len(self.mistakes)
+        request_node = self.need(table, "request", _EXAMPLE)
+        expect_node = self.need(table, "expect", _EXAMPLE)
+        title_node = self.need(table, "title", _EXAMPLE)
+        title = "" if title_node is None else self._title(title_node)
+        request = None if request_node is None else self._request(request_node)
+        expect = None if expect_node is None else self._expect(expect_node)
+        at = self._at(table)
+        who = self._who(table.get("who"))
+        ago = self._ago(table.get("signed_in"))
+        client = self._client(table.get("from"))
+        entries_node = table.get("entries")
+        entries = (
+            0
+            if entries_node is None
+            else self.number(entries_node, Phrase("a number of entries", "回数"), 0, 1_000_000)
+        )
+        switch_node = table.get("switch")
+        what = Phrase("a switch", "スイッチの名前")
+        switches = () if switch_node is None else tuple(scalar.text for scalar in self.listed(switch_node, what))
+        told_node = table.get("told")
+        told = None if told_node is None else self._tell(told_node)
+        if len(self.mistakes) > before or request is None or expect is None or at is None:
+            return None
+        method, path, query = request
+        return Example(
+            title=title,
+            at=at,
+            method=method,
+            path=path,
+            query=query,
+            expect=expect[0],
+            name=expect[1],
+            who=who,
+            signed_in_ago=ago,
+            client=client,
+            switches=switches,
+            entries=entries or 0,
+            told=told,
+            where=table.where,
+        )
+
+    def _title(self, node: Node) -> str:
+        if isinstance(node, Table):
+            words = self.words(node, Phrase("a title", "題"))
+            return words.get("ja", "")
+        return self.text(node, Phrase("a title", "題")) or ""
+
+    def _request(self, node: Node) -> tuple[str, str, str | None] | None:
+        text = self.clean(node, Phrase("a request", "リクエスト"))
+        if text is None:
+            return None
+        match = re.fullmatch(r"([A-Z]+) +(/\S*)", text)
+        if match is None:
+            what = Phrase(f"`{text}` is not a request", f"`{text}` はリクエストではありません")
+            remedy = Phrase("write it as `GET /path`", "`GET /path` のように書いてください")
+            self.mistakes.add(node.where, what, remedy)
+            return None
+        path, mark, query = match[2].partition("?")
+        return match[1], unquote(path), query if mark else None
+
+    def _expect(self, node: Node) -> tuple[Expect, str] | None:
+        text = self.text(node, Phrase("`expect`", "`expect`"))
+        if text is None:
+            return None
+        word, _, name = text.partition(" ")
+        if word == Expect.DENY:
+            name = name.strip()
+            if name and name not in self._names:
+                self.unknown_name(
+                    Scalar(name, node.where), self._names, Phrase("condition, limit or rule", "条件・回数の制限・規則")
+                )
+                return None
+            return Expect.DENY, name
+        if text not in tuple(Expect):
+            what = Phrase(f"`{text}` cannot be expected", f"`{text}` は `expect` に書けません")
+            remedy = Phrase(
+                "write `allow`, `sign in`, `sign in again` or `deny NAME`",
+                "`allow`・`sign in`・`sign in again`・`deny 名前` のいずれかを書いてください",
+            )
+            self.mistakes.add(node.where, what, did_you_mean(text, tuple(Expect)) or remedy)
+            return None
+        return Expect(text), ""
+
+    def _at(self, table: Table) -> Instant | None:
+        node = table.get("at")
+        if node is None:
+            if self._clock:
+                self.need(table, "at", _EXAMPLE)
+                return None
+            return NO_MOMENT
+        text = self.clean(node, Phrase("a day or a moment", "日付か日時"))
+        if text is None:
+            return None
+        moment = moment_of(text)
+        if moment is None:
+            what = Phrase(f"`{text}` is not a day or a moment", f"`{text}` は日付でも日時でもありません")
+            remedy = Phrase(
+                "write `2026-11-23` or `2026-11-23 10:00`", "`2026-11-23` か `2026-11-23 10:00` のように書いてください"
+            )
+            self.mistakes.add(node.where, what, remedy)
+        return moment
+
+    def _who(self, node: Node | None) -> Who | None:
+        if node is None or (isinstance(node, Scalar) and node.text == "nobody"):
+            return None
+        if isinstance(node, Scalar):
+            self.expected(node, Phrase("facts, or `nobody`", "本人の事実か `nobody`"))
+            return None
+        table = self.table(node, _WHO, Phrase("facts of a person", "本人の事実"))
+        if table is None:
+            return None
+        texts: dict[str, str] = {}
+        for entry in table:
+            if entry.key in _WHO:
+                text = self.text(entry.value, Phrase(f"`{entry.key}`", f"`{entry.key}`"))
+                if text is not None:
+                    texts[entry.key] = text
+        birthdate = gender = None
+        if "birthdate" in texts and (value := table.get("birthdate")) is not None:
+            birthdate = self._birthdate(value)
+        if "gender" in texts and (value := table.get("gender")) is not None:
+            word = self.word(value, tuple(Gender), Phrase("gender", "性別"))
+            gender = None if word is None else Gender(word)
+        subject = texts.get("subject", EXAMPLE_SUBJECT)
+        return Who(subject, texts.get("name"), texts.get("address"), birthdate, gender)
+
+    def _birthdate(self, node: Node) -> Birthdate | None:
+        text = self.clean(node, Phrase("a birthdate", "生年月日"))
+        if text is None:
+            return None
+        found = birthdate_of(text)
+        if found is None:
+            what = Phrase(f"`{text}` is not a birthdate", f"`{text}` は生年月日ではありません")
+            remedy = Phrase(
+                "write `1986-04-01`; with unknown parts `1986-04` or `1986`",
+                "`1986-04-01`、日や月が不詳なら `1986-04`・`1986` と書いてください",
+            )
+            self.mistakes.add(node.where, what, remedy)
+        return found
+
+    def _ago(self, node: Node | None) -> float:
+        text = None if node is None else self.clean(node, Phrase("`20m ago`", "`20m ago`"))
+        if node is None or text is None:
+            return 0.0
+        seconds = duration_of(text.removesuffix("ago").strip())
+        if seconds is None or not text.endswith(" ago"):
+            what = Phrase(f"`{text}` is not how long ago a sign-in was", f"`{text}` はログインからの時間ではありません")
+            self.mistakes.add(node.where, what, Phrase("write `20m ago`", "`20m ago` のように書いてください"))
+            return 0.0
+        return seconds
+
+    def _client(self, node: Node | None) -> str:
+        text = None if node is None else self.clean(node, Phrase("an address", "アドレス"))
+        if node is None or text is None:
+            return EXAMPLE_CLIENT
+        try:
+            return str(ip_address(text))
+        except ValueError:
+            what = Phrase(f"`{text}` is not an address", f"`{text}` はアドレスではありません")
+            self.mistakes.add(node.where, what, Phrase("write `192.0.2.7`", "`192.0.2.7` のように書いてください"))
+            return EXAMPLE_CLIENT
+
+    def _tell(self, node: Node) -> dict[str, str]:
+        if isinstance(node, Scalar) and node.text == NOTHING:
+            return {}
+        table = node if isinstance(node, Table) else None
+        if table is None:
+            self.expected(node, Phrase("names and values, or `nothing`", "名前と値の組か `nothing`"))
+            return {}
+        told: dict[str, str] = {}
+        for entry in table:
+            if entry.key not in self._told:
+                unknown_key(entry, self._told, self.mistakes)
+                continue
+            text = self.text(entry.value, Phrase("a value or `nothing`", "値か `nothing`"))
+            if text is not None:
+                told[entry.key] = text
+        return told
+
+
+def example_reader(policy: Policy, mistakes: Mistakes, *, also: Iterable[str] = ()) -> ExampleReader:
+    """Return a reader for examples of a policy; `also` are further names that can refuse or be told."""
+    rules, conditions = policy.rules, policy.conditions
+    names = [*conditions, *also, *(rule.name for rule in rules), *(rule.limit.name for rule in rules if rule.limit)]
+    used = [name for rule in rules for name in (*rule.require, *rule.disclose, rule.when or "") if name in conditions]
+    clock = all_needs(conditions[name].test for name in used).clock
+    return ExampleReader(mistakes, names, dict.fromkeys([*Fact, *conditions, *also]), clock=clock)
+
+
+def moment_of(text: str) -> Instant | None:
+    """Return the moment a text means; without an offset it is Asia/Tokyo, without a time the day's beginning."""
+    day = day_of(text)
+    if day is not None:
+        return start_of(day)
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}[ T]\d{1,2}:\d{2}(:\d{2})?([+-]\d{2}:\d{2}|Z)?", text, re.ASCII):
+        return None
+    padded = re.sub(r"[ T](\d):", r"T0\1:", text)
+    try:
+        moment = datetime.fromisoformat(padded)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=TOKYO)).timestamp()
+
+
+_BIRTHDATE = re.compile(r"(\d{4})(?:[-/](\d{1,2}|\?\?)(?:[-/](\d{1,2}|\?\?))?|(\d{2})(\d{2}))?", re.ASCII)
+
+
+def birthdate_of(text: str) -> Birthdate | None:
+    """Return a birthdate; a month or a day that is missing, `00` or `??` is unknown."""
+    match = _BIRTHDATE.fullmatch(text)
+    if match is None:
+        return None
+    month, day = (
+        None if part is None or part in {"??", "00"} else int(part)
+        for part in (match[2] or match[4], match[3] or match[5])
+    )
+    try:
+        return Birthdate(int(match[1]), month, day)
+    except ValueError:
+        return None

@@ -1,0 +1,254 @@
+"""Reads the small things a policy is made of: words, names, numbers, days, times, durations, lists.
+
+Each reader notes what is wrong and returns `None` then, so that its caller goes on to the next key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date, time
+from unicodedata import category, normalize
+
+from gateway.policy.conditions import MonthDay
+from gateway.policy.verdict import Words
+from gateway.yaml.mistakes import Mistakes, Phrase, Where, did_you_mean, one_of
+from gateway.yaml.slips import note_slips
+from gateway.yaml.tree import Items, Node, Scalar, Table, kind_of, unknown_key
+
+LANGUAGES = ("ja", "en")
+
+MAX_NAME = 80
+"""Characters of a name: it stands in log lines and metric labels."""
+
+
+class Reader:
+    """Reads nodes and notes what is wrong with them."""
+
+    def __init__(self, mistakes: Mistakes) -> None:
+        self.mistakes = mistakes
+
+    def expected(self, node: Node, what: Phrase, remedy: Phrase | None = None) -> None:
+        """Note that something else belongs here; where a full-width slip is the reason, that is what is said."""
+        if (
+            isinstance(node, Scalar)
+            and node.plain
+            and re.search("[：｛｝［］「]", node.text)
+            and note_slips(node, self.mistakes)
+        ):
+            return
+        found = kind_of(node)
+        said = Phrase(f"expected {what.en}, found {found.en}", f"{what.ja}を書くところに{found.ja}があります")
+        self.mistakes.add(node.where, said, remedy)
+
+    def table(self, node: Node, known: Iterable[str], what: Phrase) -> Table | None:
+        """Return a mapping whose keys are known; unknown ones are noted, and left out by the caller."""
+        if not isinstance(node, Table):
+            self.expected(node, what)
+            return None
+        words = tuple(known)
+        for entry in node:
+            if entry.key not in words:
+                unknown_key(entry, words, self.mistakes)
+        return node
+
+    def need(self, table: Table, key: str, what: Phrase) -> Node | None:
+        """Return a key's value; a missing one is noted at the mapping."""
+        value = table.get(key)
+        if value is None:
+            said = Phrase(f"`{key}` is missing in {what.en}", f"{what.ja}に `{key}` がありません")
+            self.mistakes.add(table.where, said, Phrase(f"add `{key}: …`", f"`{key}: …` を書いてください"))
+        return value
+
+    def text(self, node: Node, what: Phrase) -> str | None:
+        """Return a text that is not empty."""
+        if not isinstance(node, Scalar) or not node.text.strip():
+            self.expected(node, what)
+            return None
+        return node.text
+
+    def clean(self, node: Node, what: Phrase) -> str | None:
+        """Return a text in which full-width signs are slips; they are noted, and read as what was meant."""
+        text = self.text(node, what)
+        if text is None or not isinstance(node, Scalar):
+            return None
+        if note_slips(node, self.mistakes):
+            return normalize("NFKC", text).replace("、", ",").strip()
+        return text
+
+    def name(self, node: Node, what: Phrase) -> str | None:
+        """Return a name: any words on one line, Japanese too."""
+        text = self.text(node, what)
+        if text is None:
+            return None
+        if len(text) > MAX_NAME or any(category(sign).startswith("C") for sign in text):
+            said = Phrase(f"this is no name for {what.en}", f"{what.ja}として使えない名前です")
+            remedy = Phrase(
+                f"write at most {MAX_NAME} characters on one line", f"{MAX_NAME} 文字以内で、一行で書いてください"
+            )
+            self.mistakes.add(node.where, said, remedy)
+            return None
+        return text
+
+    def words(self, node: Node, what: Phrase, *, also: tuple[str, ...] = ()) -> Words:
+        """Return a sentence in Japanese and, where it is given, in English."""
+        if isinstance(node, Scalar) and node.text:
+            remedy = Phrase(f"write `{{ja: {node.text}}}`", f"`{{ja: {node.text}}}` と書いてください")
+            self.expected(node, Phrase(f"{what.en} by language", f"言語ごとの{what.ja}"), remedy)
+            return {"ja": node.text}
+        table = self.table(node, (*LANGUAGES, *also), Phrase(f"{what.en} by language", f"言語ごとの{what.ja}"))
+        if table is None:
+            return {}
+        found: dict[str, str] = {}
+        for language in LANGUAGES:
+            value = table.get(language)
+            text = None if value is None else self.text(value, Phrase("a sentence", "文"))
+            if text is not None:
+                found[language] = text.strip()
+        if "ja" not in found and not (also and not found and "ja" not in table.keys):
+            self.need(table, "ja", what)
+        return found
+
+    def listed(self, node: Node, what: Phrase) -> list[Scalar]:
+        """Return one or a list of texts; full-width commas in a plain one are slips, and separate it."""
+        nodes = node.items if isinstance(node, Items) else (node,)
+        found: list[Scalar] = []
+        for item in nodes:
+            if not isinstance(item, Scalar) or not item.text.strip():
+                self.expected(item, what)
+            elif item.plain and re.search("[、，]", item.text):
+                note_slips(item, self.mistakes)
+                found += [Scalar(part.strip(), item.where, plain=False) for part in re.split("[、，]", item.text)]
+            else:
+                found.append(item)
+        if isinstance(node, Items) and not node.items:
+            self.mistakes.add(
+                node.where,
+                Phrase("the list is empty", "リストが空です"),
+                Phrase(f"write {what.en}", f"{what.ja}を書いてください"),
+            )
+        return found
+
+    def word(self, node: Node, words: tuple[str, ...], what: Phrase) -> str | None:
+        """Return one of a few words."""
+        text = self.clean(node, what)
+        if text is None:
+            return None
+        if text not in words:
+            found = Phrase(f"unknown {what.en} `{text}`", f"{what.ja} `{text}` はありません")
+            self.mistakes.add(node.where, found, did_you_mean(text, words) or one_of(words))
+            return None
+        return text
+
+    def number(self, node: Node, what: Phrase, low: int, high: int) -> int | None:
+        """Return a whole number between two, both included."""
+        text = self.clean(node, what)
+        if text is None:
+            return None
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not low <= int(text) <= high:
+            remedy = Phrase(f"write {low} to {high}", f"{low} から {high} までの数を書いてください")
+            found = Phrase(f"`{text}` is not {what.en}", f"`{text}` は{what.ja}ではありません")
+            self.mistakes.add(node.where, found, remedy)
+            return None
+        return int(text)
+
+    def truth(self, node: Node, what: Phrase) -> bool | None:
+        """Return `true` or `false`, and nothing that looks like them."""
+        word = self.word(node, ("true", "false"), what)
+        return None if word is None else word == "true"
+
+    def duration(self, node: Node, what: Phrase) -> float | None:
+        """Return seconds of `90s`, `5m`, `2h` or `3d`."""
+        text = self.clean(node, what)
+        if text is None:
+            return None
+        seconds = duration_of(text)
+        if seconds is None:
+            found = Phrase(f"`{text}` is not {what.en}", f"`{text}` は{what.ja}ではありません")
+            remedy = Phrase("write `30s`, `5m`, `2h` or `3d`", "`30s`・`5m`・`2h`・`3d` のように書いてください")
+            self.mistakes.add(node.where, found, remedy)
+        return seconds
+
+    def day(self, node: Node) -> date | None:
+        """Return a day written `2026-04-01`."""
+        text = self.clean(node, DAY)
+        if text is None:
+            return None
+        found = day_of(text)
+        if found is None:
+            self._not_a_day(node.where, text)
+        return found
+
+    def day_or_month_day(self, node: Node) -> date | MonthDay | None:
+        """Return a day, or `12-29`: a day of every year."""
+        text = self.clean(node, DAY)
+        if text is None:
+            return None
+        match = re.fullmatch(r"(\d{1,2})-(\d{1,2})", text, re.ASCII)
+        if match is not None:
+            month_day = MonthDay(int(match[1]), int(match[2]))
+            try:
+                date(2024, month_day.month, month_day.day)
+            except ValueError:
+                self._not_a_day(node.where, text)
+                return None
+            return month_day
+        found = day_of(text)
+        if found is None:
+            self._not_a_day(node.where, text)
+        return found
+
+    def _not_a_day(self, where: Where, text: str) -> None:
+        slashed = day_of(text.replace("/", "-"))
+        remedy = (
+            Phrase("write it as `2026-04-01`", "`2026-04-01` のように書いてください")
+            if slashed is None
+            else Phrase(f"write `{slashed.isoformat()}`", f"`{slashed.isoformat()}` と書いてください")
+        )
+        self.mistakes.add(where, Phrase(f"`{text}` is not a day", f"`{text}` という日はありません"), remedy)
+
+    def clock(self, node: Node) -> time | None:
+        """Return a time of day written `9:00`; `24:00` is the end of the day."""
+        what = Phrase("a time of day", "時刻")
+        text = self.clean(node, what)
+        if text is None:
+            return None
+        match = re.fullmatch(r"(\d{1,2}):(\d{2})", text, re.ASCII)
+        if text == "24:00":
+            return time(0, 0)
+        if match is None or int(match[1]) > 23 or int(match[2]) > 59:
+            remedy = Phrase("write it as `9:00`", "`9:00` のように書いてください")
+            found = Phrase(f"`{text}` is not a time of day", f"`{text}` は時刻ではありません")
+            self.mistakes.add(node.where, found, remedy)
+            return None
+        return time(int(match[1]), int(match[2]))
+
+    def unknown_name(self, scalar: Scalar, known: Iterable[str], what: Phrase) -> None:
+        """Note a name that nothing bears."""
+        words = tuple(known)
+        found = Phrase(f"there is no {what.en} `{scalar.text}`", f"`{scalar.text}` という{what.ja}はありません")
+        self.mistakes.add(scalar.where, found, did_you_mean(scalar.text, words) or (one_of(words) if words else None))
+
+
+DAY = Phrase("a day", "日付")
+
+_DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
+_DURATION = re.compile(r"(\d{1,6})(s|m|h|d)", re.ASCII)
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def day_of(text: str) -> date | None:
+    """Return the day a text means, or `None`."""
+    match = _DAY.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        return date(int(match[1]), int(match[2]), int(match[3]))
+    except ValueError:
+        return None
+
+
+def duration_of(text: str) -> float | None:
+    """Return the seconds a duration means, or `None`."""
+    match = _DURATION.fullmatch(text)
+    return None if match is None else float(int(match[1]) * _UNITS[match[2]])

@@ -1,0 +1,171 @@
+"""The JSON Schema of a policy file, made from what the parser knows, for completion in editors.
+
+It helps while typing; what is right is decided by `parse`, which says more and says it better.
+Each file of `policies/` points to it in its first line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from gateway.identity import Gender
+from gateway.policy.age import HIGHEST_AGE, CountedFrom
+from gateway.policy.example import Expect
+from gateway.policy.policy import Allow
+from gateway.policy.reading.parse import KEYS, METHODS, RULE_KEYS
+from gateway.policy.reading.parse_conditions import TESTS
+from gateway.policy.reading.parse_examples import KEYS as EXAMPLE_KEYS
+from gateway.policy.verdict import Fact, Once
+
+FILE_NAME = "policy.schema.json"
+
+COMMENT = f"# yaml-language-server: $schema={FILE_NAME}"
+"""The first line of a policy file, by which editors find the schema beside it."""
+
+Schema = dict[str, Any]
+
+
+def _table(properties: dict[str, Schema], *required: str) -> Schema:
+    found: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return found | ({"required": list(required)} if required else {})
+
+
+def _one_of(words: Iterable[str]) -> Schema:
+    return {"enum": [str(word) for word in words]}
+
+
+def _one_or_list(item: Schema) -> Schema:
+    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]}
+
+
+_TEXT: Schema = {"type": ["string", "number", "boolean"]}
+_NUMBER: Schema = {"type": "integer", "minimum": 0}
+_AGE: Schema = {"type": "integer", "minimum": 0, "maximum": HIGHEST_AGE}
+_WORDS: Schema = _table({"ja": {"type": "string"}, "en": {"type": "string"}}, "ja")
+_DURATION: Schema = {"type": "string", "pattern": "^[0-9]+[smhd]$"}
+
+
+def _condition() -> Schema:
+    span: dict[str, Schema] = {"from": _TEXT, "until": _TEXT}
+    tests: dict[str, Schema] = {
+        "age": _table({"at_least": _AGE, "at_most": _AGE, "below": _AGE, "counted_from": _one_of(CountedFrom)}),
+        "born": _table(span),
+        "residence": _table({"in": _one_or_list(_TEXT)}, "in"),
+        "subject": _table({"in": {"type": "string"}}, "in"),
+        "network": _one_or_list({"type": "string"}),
+        "dates": _table({**span, "hours": _table(span, "from", "until"), "days": _one_or_list(_TEXT)}),
+        "switch": _TEXT,
+        "any": _one_or_list(_TEXT),
+        "all": _one_or_list(_TEXT),
+        "not": _TEXT,
+    }
+    return _table({**tests, "if_not": _WORDS}) | {"oneOf": [{"required": [test]} for test in TESTS]}
+
+
+def _rule() -> Schema:
+    say = _table(
+        {
+            "ja": {"type": "string"},
+            "en": {"type": "string"},
+            "status": _NUMBER,
+            "retry_after": {"anyOf": [_NUMBER, {"const": "end"}]},
+        }
+    )
+    limit = _table(
+        {
+            "name": _TEXT,
+            "once": _one_of(Once),
+            "times": _NUMBER,
+            "counted_when": _table({"status": _one_or_list(_NUMBER), "location": {"type": "string"}}, "status"),
+            "if_over": _WORDS,
+        },
+        "name",
+        "once",
+        "counted_when",
+    )
+    match = _table(
+        {
+            "path": _one_or_list({"type": "string", "pattern": "^/"}),
+            "method": _one_or_list(_one_of(METHODS)),
+            "query": {"type": "object", "additionalProperties": _one_or_list(_TEXT)},
+        }
+    )
+    rule = _table(
+        {
+            "name": _TEXT,
+            "match": match,
+            "when": _TEXT,
+            "allow": _one_of(Allow),
+            "require": _one_or_list(_TEXT),
+            "signed_in_within": _DURATION,
+            "limit": limit,
+            "disclose": _one_or_list({"anyOf": [_one_of(Fact), _TEXT]}),
+            "purpose": _WORDS,
+            "say": say,
+            "keep_form": {"type": "boolean"},
+            "audit": {"type": "boolean"},
+        },
+        "name",
+    )
+    return rule | {"oneOf": [{"required": ["allow"]}, {"required": ["require"]}]}
+
+
+def _example() -> Schema:
+    who = _table({"subject": _TEXT, "name": _TEXT, "address": _TEXT, "birthdate": _TEXT, "gender": _one_of(Gender)})
+    expect = [word.value for word in Expect if word is not Expect.DENY]
+    return _table(
+        {
+            "title": {"anyOf": [_TEXT, _WORDS]},
+            "at": _TEXT,
+            "who": {"anyOf": [{"const": "nobody"}, who]},
+            "signed_in": {"type": "string", "pattern": "^[0-9]+[smhd] ago$"},
+            "from": {"type": "string"},
+            "switch": _one_or_list(_TEXT),
+            "entries": _NUMBER,
+            "request": {"type": "string", "pattern": "^[A-Z]+ +/"},
+            "expect": {"anyOf": [_one_of(expect), {"type": "string", "pattern": "^deny( .+)?$"}]},
+            "told": {"anyOf": [{"const": "nothing"}, {"type": "object", "additionalProperties": _TEXT}]},
+        },
+        "title",
+        "request",
+        "expect",
+    )
+
+
+def policy_schema() -> Schema:
+    """Return the JSON Schema (draft 2020-12) of a policy file.
+
+    Raises:
+        ValueError: the parser knows a key that is not described here.
+
+    """
+    conditions, rule, example = _condition(), _rule(), _example()
+    whole = _table(
+        {
+            "policy": _TEXT,
+            "title": _WORDS,
+            "purpose": _WORDS,
+            "use": _one_or_list({"type": "string"}),
+            "conditions": {"type": "object", "additionalProperties": conditions},
+            "rules": {"type": "array", "items": rule, "minItems": 1},
+            "examples": {"type": "array", "items": example},
+        },
+        "policy",
+        "rules",
+    )
+    for described, known in (
+        (whole, KEYS),
+        (rule, RULE_KEYS),
+        (conditions, (*TESTS, "if_not")),
+        (example, EXAMPLE_KEYS),
+    ):
+        if set(described["properties"]) != set(known):
+            raise ValueError(f"the schema and the parser differ in {set(described['properties']) ^ set(known)}")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A policy of Sekisho", **whole}
+
+
+def schema_text() -> str:
+    """Return the schema as the file that editors read."""
+    return json.dumps(policy_schema(), ensure_ascii=False, indent=2) + "\n"

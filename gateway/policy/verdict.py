@@ -1,0 +1,193 @@
+"""What a policy can say of one request: permit, challenge or deny, each with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import msgspec
+
+from gateway.identity import Identity, Scope
+
+
+class Fact(StrEnum):
+    """What `disclose` can name beside conditions. Headers and the assertion use these words."""
+
+    SUBJECT = "subject"
+    NAME = "name"
+    ADDRESS = "address"
+    BIRTHDATE = "birthdate"
+    GENDER = "gender"
+    PREFECTURE = "prefecture"
+    MUNICIPALITY = "municipality"
+    MUNICIPALITY_CODE = "municipality_code"
+    TOWN = "town"
+    AGE = "age"
+    SIGNED_IN_AT = "signed_in_at"
+
+
+class Truth(StrEnum):
+    """What a condition says. `not` keeps unknown; `all` and `any` follow Kleene; only yes passes."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class ChallengeReason(StrEnum):
+    """Why a person is asked to sign in."""
+
+    SIGN_IN = "sign_in"
+    MORE_FACTS = "more_facts"
+    TOO_LONG_AGO = "too_long_ago"
+
+
+Words = Mapping[str, str]
+"""The same sentence in languages: `{"ja": …, "en": …}`, `ja` always there where a person reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleId:
+    """Names a rule in logs, metrics, the assertion and the audit: no personal data in it."""
+
+    policy: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.policy}/{self.rule}"
+
+
+class Permit(msgspec.Struct, frozen=True):
+    """The request may go on. Only `decide` makes one, and nothing is forwarded without one."""
+
+    rule: RuleId
+    identity: Identity | None
+    told: tuple[tuple[str, str], ...] = ()
+    """What the application learns: (fact or condition name, value as text), in `disclose`'s order.
+
+    Values are plain text (`name`: U+3000 kept; `birthdate`: `YYYY-MM-DD`; a condition: `yes` or
+    `no`); what is unknown is not in it. `headers/encode.py` gives them their form on the wire.
+    """
+    limit: Limit | None = None
+    """An entry of this limit must be reserved before the request goes on, and settled at the answer's head."""
+    audit: bool = False
+    """The rule wants every permit of its own in the audit log."""
+    shared: bool = False
+    """Everybody who asks for the same method, path and query hears the same at any time: no person, address, clock,
+    switch or list was looked at, by this rule or by an earlier one that did not fit. Any other answer is `private`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The person must sign in, again, or for more facts: one card reading for all the rule can need."""
+
+    rule: RuleId
+    reason: ChallengeReason
+    scopes: frozenset[Scope]
+    """All that must be asked now, `openid` included."""
+    purpose: Words = field(default_factory=dict)
+    """Why the 4情報 are asked; the notice shows it. Empty where only `openid` is asked."""
+    fresh_within: float | None = None
+    """Seconds of `signed_in_within`, where the sign-in must be that recent."""
+    keep_form: bool = False
+
+    @property
+    def needs_notice(self) -> bool:
+        """Whether any of the 4情報 is asked, so that our page must say so first."""
+        return bool(self.scopes - {Scope.OPENID})
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The request may not go on, and why, in names a person and a counter can read."""
+
+    rule: RuleId | None
+    """`None`: no rule fits."""
+    reasons: tuple[Reason, ...]
+    status: int = 403
+    """403, or what the rule's `say` states."""
+    retry_after: int | None = None
+    """Seconds, where the rule's `say` gives one."""
+
+    @property
+    def words(self) -> str:
+        """Every reason as the access line and the audit say it: `condition_no:adult,condition_unknown:resident`."""
+        return ",".join(reason.word for reason in self.reasons)
+
+
+class ReasonKind(StrEnum):
+    """The closed list of why not. Label of metrics and audit lines."""
+
+    NO_RULE = "no_rule"
+    NOBODY_ALLOWED = "nobody_allowed"
+    CONDITION_NO = "condition_no"
+    CONDITION_UNKNOWN = "condition_unknown"
+    LIMIT_REACHED = "limit_reached"
+    AMBIGUOUS_QUERY = "ambiguous_query"
+    AMBIGUOUS_PATH = "ambiguous_path"
+    """A kept `%2F`: read as a slash it is another rule's path, and only the application knows how it reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason of a refusal."""
+
+    kind: ReasonKind
+    name: str = ""
+    """The condition, limit or rule it is about; empty where no rule fits."""
+    sentence: Words = field(default_factory=dict)
+    """`if_not`, `if_over` or `say`: what the refused person reads; may be empty."""
+
+    @property
+    def word(self) -> str:
+        """Kind and name: `condition_no:adult`; a comma in a name would look like another reason."""
+        return f"{self.kind.value}:{self.name.replace(',', ' ')}" if self.name else self.kind.value
+
+
+Verdict = Permit | Challenge | Deny
+
+
+class Once(StrEnum):
+    """The time in which a limit counts; days, months and years are those of Asia/Tokyo."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+    FISCAL_YEAR = "fiscal_year"
+    EVER = "ever"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many times for one sign-in identity (the PPID of a client), which is not the same as for one human."""
+
+    name: str
+    once: Once
+    statuses: frozenset[int]
+    """`counted_when`: the answer's status is one of these …"""
+    location: str | None = None
+    """… and, where this is given, its `Location` leads to this path."""
+    times: int = 1
+    if_over: Words = field(default_factory=dict)
+
+
+def header_word(name: str) -> str:
+    """Return a disclosed name as headers spell it; two names that fold alike cannot both be disclosed."""
+    return name.replace("_", "-").lower()
+
+
+FACT_SCOPES: Mapping[Fact, frozenset[Scope]] = {
+    Fact.SUBJECT: frozenset(),
+    Fact.NAME: frozenset({Scope.NAME}),
+    Fact.ADDRESS: frozenset({Scope.ADDRESS}),
+    Fact.BIRTHDATE: frozenset({Scope.BIRTHDATE}),
+    Fact.GENDER: frozenset({Scope.GENDER}),
+    Fact.PREFECTURE: frozenset({Scope.ADDRESS}),
+    Fact.MUNICIPALITY: frozenset({Scope.ADDRESS}),
+    Fact.MUNICIPALITY_CODE: frozenset({Scope.ADDRESS}),
+    Fact.TOWN: frozenset({Scope.ADDRESS}),
+    Fact.AGE: frozenset({Scope.BIRTHDATE}),
+    Fact.SIGNED_IN_AT: frozenset(),
+}
+"""What must be asked of the provider to tell a fact, beside `openid`."""

@@ -1,0 +1,111 @@
+"""What signing in for a page would ask, decided anew from the page itself.
+
+A form of ours carries where the person wanted to go, never what is to be asked: whoever forged
+it could else have somebody asked for more than any rule needs, or for less than the notice
+said. So the policy is asked again, for the target and method that were challenged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+import msgspec
+
+from gateway.identity import Identity, Scope
+from gateway.instant import Instant
+from gateway.pipeline.visit import Visit
+from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, Reason, ReasonKind, RuleId, Verdict
+from gateway.request.inbound import Framing, Inbound
+from gateway.request.target import Target, canonical
+from gateway.route.route import Route
+from gateway.route.table import RouteTable
+from gateway.session.session import Found, SessionState
+
+ITEMS = (Scope.NAME, Scope.ADDRESS, Scope.BIRTHDATE, Scope.GENDER)
+"""The 4情報 in the order people know them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A sign-in that a button of ours can begin."""
+
+    route: Route
+    """The App the target belongs to."""
+    target: str
+    """Path and query that were challenged."""
+    method: str
+    challenge: Challenge
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Which of the 4情報 would be asked."""
+        return tuple(scope.value for scope in ITEMS if scope in self.challenge.scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """This browser is signed in, and no more is asked of it: it may go where it wanted."""
+
+
+def person_of(session: SessionState, route: Route) -> Identity | None:
+    """Return who is signed in here; a session of another client is nobody's."""
+    if isinstance(session, Found) and session.session.client_id == route.client_id:
+        return session.session.identity
+    return None
+
+
+def judge(
+    visit: Visit, target: str, method: str, session: SessionState, now: Instant, table: RouteTable
+) -> tuple[Route, Verdict | None]:
+    """Say what the policy makes of `method` and `target` on this visit's host, for whom this browser is signed in as.
+
+    `target` is path and query in ASCII, already known to be on this origin. `None` where no policy is asked: the
+    door refuses such a target by its spelling, and says so itself when the browser comes to it.
+    """
+    found = canonical(target.encode(), table.paths_of(visit.inbound.host))
+    if not isinstance(found, Target):
+        return visit.route, None
+    route = table.match(visit.inbound.host, found.path)
+    if route is None:
+        return visit.route, None
+    wanted = _as_wanted(visit.inbound, found, method)
+    rule = route.policy.fitting(wanted, now)
+    if rule is None:
+        return route, Deny(None, (Reason(ReasonKind.NO_RULE),))
+    return route, rule.decide(wanted, person_of(session, route), now).verdict
+
+
+def sign_in_at_all(route: Route) -> Challenge:
+    """Return the challenge for a person who wants to sign in where nobody has to."""
+    return Challenge(RuleId(route.policy.name, ""), ChallengeReason.SIGN_IN, frozenset({Scope.OPENID}))
+
+
+def start_for(visit: Visit, challenge: Challenge) -> Start:
+    """Return the start of a visit that was challenged where it stands."""
+    inbound = visit.inbound
+    return Start(visit.route, inbound.target.raw.decode("ascii"), inbound.method, challenge)
+
+
+def next_start(
+    visit: Visit, target: str, method: str, session: SessionState, now: Instant, table: RouteTable
+) -> Start | Onward | Deny:
+    """Return the sign-in that `target` needs, or what there is to do where none does."""
+    route, verdict = judge(visit, target, method, session, now, table)
+    match verdict:
+        case Challenge():
+            return Start(route, target, method, verdict)
+        case Deny():
+            return verdict
+        case Permit() | None:
+            if person_of(session, route) is None:
+                return Start(route, target, method, sign_in_at_all(route))
+            return Onward()
+        case _:
+            assert_never(verdict)
+
+
+def _as_wanted(inbound: Inbound, target: Target, method: str) -> Inbound:
+    return msgspec.structs.replace(
+        inbound, method=method, target=target, framing=Framing.EMPTY, length=0, websocket=False
+    )

@@ -1,0 +1,1 @@
+"""How the gateway starts, reloads and ends."""

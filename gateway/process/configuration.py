@@ -1,0 +1,503 @@
+"""Everything the settings name, read: policies, keys, secrets; checked together, with every mistake at once.
+
+`check`, `run` and a reload read through here, so that what is refused by one is refused by
+all. Opening connections and listening is `app`'s business.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway.headers.assertion import AssertionKeys, AssertionKeysError
+from gateway.headers.encode import name_faults
+from gateway.identity import Scope
+from gateway.instant import Instant
+from gateway.login.aliases import AliasError, Aliases, read_aliases
+from gateway.login.keys import KeySet, KeySetError, read_key_set
+from gateway.policy.authoring.check import remarks
+from gateway.policy.authoring.examples import run_examples
+from gateway.policy.conditions import Surroundings
+from gateway.policy.decide import CompiledPolicy
+from gateway.policy.policy import Allow, Policy
+from gateway.policy.reading.parse import load_policy
+from gateway.policy.switches import Switch
+from gateway.portal.operators import Operators, read_operators
+from gateway.redis_client import RedisOptions, check_options, parse_redis_url
+from gateway.route.route import Route
+from gateway.route.table import Assertions, RouteTable
+from gateway.session.seal import Secrets
+from gateway.settings.check import check_settings, read_settings
+from gateway.settings.settings import AppSettings, Mode, ProviderSettings, SecretSource, Settings
+from gateway.settings.typed import Reading
+from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One reading of `gateway.yaml` and of all it names, without a mistake."""
+
+    path: Path
+    settings: Settings
+    policies: Mapping[Path, Policy]
+    """By the file an App names, candidates among them."""
+    client_keys: Mapping[str, KeySet]
+    """By client_id."""
+    secrets: Secrets | None
+    """`None` with `store: memory` and no secret: the process makes one of its own."""
+    redis: RedisOptions
+    """How to reach the session store beyond its URL."""
+    assertion_keys: AssertionKeys | None
+    via_credentials: Mapping[str, tuple[str, str]]
+    """User and password for the outbound proxy, by client_id, where there are any."""
+    operators: Operators | None = None
+    """Who may list and end sessions on the management listener; `None`: nobody, the API is not there."""
+    aliases: Aliases = field(default_factory=Aliases)
+    """Persons whose subject changed, and by which one applications know them."""
+    places: Mapping[str, Where] = field(default_factory=dict)
+    """Where in `path` each setting stands."""
+    remarks: tuple[Mistake, ...] = ()
+    """What can be read, and is probably not what is meant; stops nothing."""
+
+    @property
+    def switches_file(self) -> Path:
+        """Where the switches are: what `sekisho switch` writes and every worker watches."""
+        return self.settings.switches or self.path.parent / "switches.json"
+
+    @property
+    def access_log(self) -> str | None:
+        """Where access lines go: `stderr`, a path that starts from the file's folder, or `None`."""
+        wanted = self.settings.access_log
+        return wanted if wanted in (None, "stderr") else str(self.path.parent / wanted)
+
+    @property
+    def policy_files(self) -> frozenset[Path]:
+        """Every file that any policy was read from, lists and `use` included."""
+        return frozenset(source for policy in self.policies.values() for source in policy.sources)
+
+    @property
+    def audited(self) -> frozenset[str]:
+        """The rules whose every permit is recorded, as `policy/rule`."""
+        rules = (rule for policy in self.policies.values() for rule in policy.rules)
+        return frozenset(str(rule.id) for rule in rules if rule.audit)
+
+    def clients(self) -> dict[str, ProviderSettings]:
+        """Return the settings of each client, by client_id."""
+        apps = (app.client for app in self.settings.apps)
+        every = (self.settings.provider, *(client for client in apps if client is not None))
+        return {client.client_id: client for client in every}
+
+    def table(self, assertions: Assertions | None, switches: Mapping[str, Switch]) -> RouteTable:
+        """Return the routes, with the switches that are on."""
+        on = {name: switch.until for name, switch in switches.items()}
+        # A name that one App gives a fact is an identity header everywhere: a browser sends it to any App.
+        named = {name for app in self.settings.apps for name in app.headers.names.values()}
+        return RouteTable(
+            [self._route(app, tuple(sorted(named)), on) for app in self.settings.apps], self.settings.prefix, assertions
+        )
+
+    def _compiled(self, file: Path, app: AppSettings, on: Mapping[str, Instant]) -> CompiledPolicy:
+        policy = self.policies[file]
+        return CompiledPolicy(
+            policy,
+            Surroundings(on, policy.lists),
+            ignore_case=app.paths.ignore_case,
+            parameters=app.paths.parameters == "keep",
+            encoded_slash=app.paths.encoded_slash == "keep",
+        )
+
+    def _route(self, app: AppSettings, named: tuple[str, ...], on: Mapping[str, Instant]) -> Route:
+        parts = urlsplit(app.url)
+        host = (parts.hostname or "").rstrip(".")
+        port = parts.port
+        if ":" in host:
+            host = f"[{host}]"
+        if port is not None and port != (443 if app.secure else 80):
+            host = f"{host}:{port}"
+        headers = replace(app.headers, strip=(*app.headers.strip, *named))
+        # RFC 6265bis section 4.1.3.2: `__Host-` is for secure origins alone; plain HTTP is for loopback.
+        prefix = "__Host-" if app.secure else ""
+        return Route(
+            app=replace(app, headers=headers),
+            host=host,
+            client_id=(app.client or self.settings.provider).client_id,
+            policy=self._compiled(app.policy.file, app, on),
+            closed_until=on.get(app.maintenance or f"maintenance-{app.name}", 0.0),
+            candidate=None if app.policy.candidate is None else self._compiled(app.policy.candidate, app, on),
+            session_cookie=f"{prefix}sekisho".encode(),
+            pending_cookie=f"{prefix}sekisho-login".encode(),
+            prefix=parts.path.rstrip("/") or "/",
+        )
+
+    def summary(self, language: Language) -> str:
+        """Say in one line what was read."""
+        apps, policies = len(self.settings.apps), len(self.policies)
+        return Phrase(
+            f"{self.path}: good; {apps} App{'s' * (apps != 1)}, {policies} polic{'y' if policies == 1 else 'ies'}",
+            f"{self.path}: 問題ありません（アプリ {apps}、ポリシー {policies}）",
+        ).say(language)
+
+
+def reread_policies(configuration: Configuration, mistakes: Mistakes) -> Configuration:
+    """Return the configuration with its policies read anew; where a mistake is noted, it must not be used."""
+    reading = Reading(configuration.path.parent, mistakes, dict(configuration.places))
+    reader = _Reader(configuration.settings, reading, {})
+    return replace(configuration, policies=reader.policies(), remarks=tuple(reader.remarks))
+
+
+def read_configuration(
+    path: Path, mistakes: Mistakes, environment: Mapping[str, str] | None = None
+) -> Configuration | None:
+    """Return what `path` and the files it names say, or `None` with every mistake noted.
+
+    `environment` is where secrets named by `env` are looked up.
+    """
+    reading = Reading(path.parent, mistakes)
+    settings = read_settings(path, reading)
+    if settings is None:
+        return None
+    check_settings(settings, reading)
+    reader = _Reader(settings, reading, environment or {})
+    policies = reader.policies()
+    keys = reader.client_keys()
+    secrets = reader.secrets()
+    redis = reader.redis()
+    assertion_keys = reader.assertion_keys(keys)
+    via_credentials = reader.via_credentials()
+    operators = reader.operators()
+    aliases = reader.aliases()
+    reader.check_stores(redis)
+    reader.check_files()
+    if len(mistakes):
+        return None
+    return Configuration(
+        path=path,
+        settings=settings,
+        policies=policies,
+        client_keys=keys,
+        secrets=secrets,
+        redis=redis,
+        assertion_keys=assertion_keys,
+        via_credentials=via_credentials,
+        operators=operators,
+        aliases=aliases,
+        places=reading.places,
+        remarks=tuple(reader.remarks),
+    )
+
+
+class _Reader:
+    """Reads what the settings name, noting each mistake at the setting that names it."""
+
+    def __init__(self, settings: Settings, reading: Reading, environment: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._reading = reading
+        self._environment = environment
+        self.remarks = Mistakes()
+
+    def policies(self) -> dict[Path, Policy]:
+        """Read each policy once, and hold it to what its Apps' clients are contracted for."""
+        read: dict[Path, Policy] = {}
+        remarked: set[tuple[Path, bool]] = set()
+        for number, app in enumerate(self._settings.apps):
+            at = f"apps[{number}]"
+            for fault in name_faults(app.headers):
+                self._reading.note(f"{at}.headers", Phrase(fault))
+            if f"{at}.policy" in self._reading.broken:
+                continue
+            for file in (app.policy.file, app.policy.candidate):
+                if file is None or not file.name:
+                    continue
+                if file not in read:
+                    policy = load_policy(file, self._reading.mistakes)
+                    if policy is None:
+                        continue
+                    read[file] = policy
+                    self._check_examples(policy)
+                self._check_contracted(app, read[file], at)
+                self._check_limits(app, read[file], at)
+                # Said once of a policy, however many Apps have it.
+                if (file, app.paths.ignore_case) in remarked:
+                    continue
+                remarked.add((file, app.paths.ignore_case))
+                for remark in remarks(read[file], ignore_case=app.paths.ignore_case):
+                    self.remarks.add(Where(str(file), max(remark.line, 1)), remark.what, remark.wiser)
+            self._remark(app, read.get(app.policy.file), at)
+        return read
+
+    def _remark(self, app: AppSettings, policy: Policy | None, at: str) -> None:
+        """Say what of an App's settings can be meant, and would be regretted."""
+        signs_in = policy is not None and any(rule.allow is not Allow.EVERYONE for rule in policy.rules)
+        if signs_in and not app.application_cookies:
+            self.remarks.add(
+                self._reading.where(at),
+                Phrase(
+                    f"`{app.name}` names no `application_cookies`: its own session outlives a sign-out",
+                    f"`{app.name}` に `application_cookies` がなく、サインアウト後もアプリのセッションが残ります",
+                ),
+                Phrase(
+                    "name the application's session cookie, so that the next person on a shared PC does not find it",
+                    "共用のパソコンで次の人に見えないよう、アプリのセッション用クッキーの名前を書いてください",
+                ),
+            )
+        if app.mode is Mode.FORWARD_AUTH and not self._settings.trusted_proxies:
+            self._reading.note(
+                f"{at}.mode",
+                Phrase(f"`{app.name}` is asked about by a proxy, and none is in `trusted_proxies`"),
+                Phrase("name the proxy's address there: every question is refused otherwise"),
+            )
+
+    def _check_examples(self, policy: Policy) -> None:
+        """A policy that does not do what its author expects is not put in force."""
+        for outcome in run_examples(policy):
+            if not outcome.passed:
+                said = {language: outcome.say(language) for language in Language}
+                self._reading.mistakes.add(outcome.example.where, Phrase(said[Language.EN], said[Language.JA]))
+
+    def _check_contracted(self, app: AppSettings, policy: Policy, at: str) -> None:
+        contracted = (app.client or self._settings.provider).contracted
+        asked = {scope.value for scope in CompiledPolicy(policy).scopes} - {Scope.OPENID.value}
+        for item in sorted(asked - contracted):
+            form = _FORM_ITEMS[item]
+            what = Phrase(
+                f"the policy `{policy.name}` asks for `{item}`, which is not contracted",
+                f"ポリシー `{policy.name}` は `{item}` を求めますが、契約に含まれていません",
+            )
+            remedy = Phrase(
+                f"add it to `contracted` once the form's item {form} says yes, or ask for less",
+                f"申請書の「{form}」を利用ありとしたうえで `contracted` に加えるか、求める項目を減らしてください",
+            )
+            self._reading.note(f"{at}.policy", what, remedy)
+
+    def _check_limits(self, app: AppSettings, policy: Policy, at: str) -> None:
+        if not any(rule.limit for rule in policy.rules):
+            return
+        if app.mode is Mode.FORWARD_AUTH:
+            what = Phrase(f"the policy `{policy.name}` has a `limit`, which forward_auth cannot count")
+            remedy = Phrase(
+                "use `mode: proxy`: the answer, which decides whether an entry counts, is not seen otherwise"
+            )
+            self._reading.note(f"{at}.mode", what, remedy)
+        if self._settings.limits.store is None:
+            what = Phrase(
+                f"the policy `{policy.name}` has a `limit`, and there is no store to count it in",
+                f"ポリシー `{policy.name}` には `limit` がありますが、数えておく保存先がありません",
+            )
+            self._reading.note(f"{at}.policy", what, Phrase("write `limits: {store: redis://…}`"))
+
+    def _clients(self) -> list[tuple[str, ProviderSettings]]:
+        apps = [(f"apps[{n}].client", app.client) for n, app in enumerate(self._settings.apps) if app.client]
+        return [("provider", self._settings.provider), *apps]
+
+    def via_credentials(self) -> dict[str, tuple[str, str]]:
+        """Read `user:password` of each client's outbound proxy."""
+        credentials: dict[str, tuple[str, str]] = {}
+        for at, client in self._clients():
+            if client.via_credentials is None:
+                continue
+            text = self._secret(client.via_credentials, f"{at}.via_credentials")
+            if text is None:
+                continue
+            user, colon, password = text.decode(errors="replace").strip().partition(":")
+            if not colon or not user:
+                self._reading.note(f"{at}.via_credentials", Phrase("it does not hold `user:password` on one line"))
+                continue
+            credentials[client.client_id] = (user, password)
+        return credentials
+
+    def client_keys(self) -> dict[str, KeySet]:
+        """Read the keys of every client."""
+        keys: dict[str, KeySet] = {}
+        for at, client in self._clients():
+            text = self._secret(client.keys, f"{at}.keys")
+            if text is None:
+                continue
+            try:
+                keys[client.client_id] = read_key_set(text)
+            except KeySetError as error:
+                self._reading.note(f"{at}.keys", Phrase(str(error)), Phrase("make them with `sekisho keys new`"))
+                continue
+            wanted, signing = client.assertion_algorithm, keys[client.client_id].signing
+            if wanted not in (None, signing.alg):
+                what = Phrase(f"the key that signs, `{signing.kid}`, is for {signing.alg} and not {wanted}")
+                self._reading.note(f"{at}.assertion_algorithm", what, Phrase("leave it out, or make another key"))
+        return keys
+
+    def secrets(self) -> Secrets | None:
+        """Read the secrets that seal sessions."""
+        text = self._secret(self._settings.sessions.secret, "sessions.secret")
+        if text is None:
+            return None
+        try:
+            return Secrets.parse(text.decode())
+        except ValueError as error:
+            self._reading.note("sessions.secret", Phrase(str(error)))
+            return None
+
+    def redis(self) -> RedisOptions:
+        """Read how the session store is reached beyond its URL; a password is its file's first line."""
+        sessions = self._settings.sessions
+        passwords = [
+            self._secret(sessions.password, "sessions.password"),
+            self._secret(sessions.sentinel_password, "sessions.sentinel_password"),
+        ]
+        words = [None if text is None else text.decode(errors="replace").strip() for text in passwords]
+        return RedisOptions(password=words[0], sentinel_password=words[1], ca=sessions.ca, timeout=sessions.timeout)
+
+    def assertion_keys(self, clients: Mapping[str, KeySet]) -> AssertionKeys | None:
+        """Read the keys of the assertion, which are never the client's."""
+        source = self._settings.assertion.keys
+        text = None if source is None else self._secret(source, "assertion.keys")
+        if text is None:
+            return None
+        try:
+            keys = AssertionKeys(text.decode())
+        except (AssertionKeysError, UnicodeDecodeError) as error:
+            self._reading.note("assertion.keys", Phrase(str(error)), Phrase("make them with `sekisho keys new`"))
+            return None
+        if any(keys.thumbprints & key_set.thumbprints for key_set in clients.values()):
+            what = Phrase("a key is both the client's and the assertion's")
+            self._reading.note(
+                "assertion.keys", what, Phrase("make a set of their own: what one vouches for is not the other's")
+            )
+        return keys
+
+    def operators(self) -> Operators | None:
+        """Read who may use the sessions API."""
+        source = self._settings.operators
+        text = None if source is None else self._secret(source, "operators")
+        if text is None:
+            return None
+        try:
+            return read_operators(text.decode())
+        except ValueError as error:
+            self._reading.note("operators", Phrase(str(error)), Phrase("`sekisho sessions token` makes a line"))
+            return None
+
+    def aliases(self) -> Aliases:
+        """Read which persons are known by an older subject; a file that is not there yet has none."""
+        file = self._settings.aliases
+        if file is None:
+            return Aliases()
+        try:
+            if not file.exists():
+                # `sekisho subjects alias` makes it: where there is no folder for it, its name is a slip.
+                self._check_folder(file, "aliases")
+                return Aliases()
+            return read_aliases(file.read_bytes().splitlines())
+        except (AliasError, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            self._reading.note("aliases", Phrase(f"`{file}` cannot be used: {reason}"))
+            return Aliases()
+
+    def check_stores(self, redis: RedisOptions) -> None:
+        """Look at what can be told of the stores without calling them."""
+        sessions = self._settings.sessions
+        stores: tuple[tuple[str, str | None, RedisOptions], ...] = (
+            ("sessions.store", None if sessions.store == "memory" else sessions.store, redis),
+            (
+                "limits.store",
+                None if self._settings.limits.store == "memory" else self._settings.limits.store,
+                RedisOptions(),
+            ),
+        )
+        for at, url, options in stores:
+            if url is None:
+                continue
+            try:
+                check_options(parse_redis_url(url), options)
+            except ValueError as error:
+                self._reading.note(at, Phrase(str(error)))
+
+    def check_files(self) -> None:
+        """Open every file that somebody would open later, as they will: what cannot be used is known at the start."""
+        settings = self._settings
+        for at, client in self._clients():
+            self._check_ca(client.ca, f"{at}.ca")
+        self._check_ca(settings.sessions.ca, "sessions.ca")
+        for number, app in enumerate(settings.apps):
+            at, options = f"apps[{number}].upstream_options", app.upstream_options
+            self._check_ca(options.ca, f"{at}.ca")
+            if options.certificate is not None:
+                self._check_certificate(options.certificate, options.key, f"{at}.certificate")
+        if settings.tls is not None and "tls.certificate" not in self._reading.broken:
+            self._check_certificate(settings.tls.certificate, settings.tls.key, "tls.certificate")
+        if settings.switches is not None:
+            self._check_folder(settings.switches, "switches")
+        if settings.access_log not in (None, "stderr"):
+            file = self._reading.base / str(settings.access_log)
+            self._check_folder(file, "access_log")
+            if file.exists() and not os.access(file, os.W_OK):
+                self._reading.note("access_log", Phrase(f"`{file}` cannot be written"))
+
+    def _check_folder(self, file: Path, at: str) -> None:
+        """Note a file that could not be made, nor be what it should be."""
+        if file.is_dir():
+            self._reading.note(at, Phrase(f"`{file}` is a folder"), Phrase("name a file in it"))
+        elif not file.parent.is_dir():
+            self._reading.note(at, Phrase(f"there is no folder `{file.parent}`"), Phrase("make it, or name another"))
+
+    def _check_ca(self, file: Path | None, at: str) -> None:
+        if file is None:
+            return
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+        except OSError as error:
+            self._note_unusable(file, error, at, "certificates in PEM")
+
+    def _check_certificate(self, certificate: Path, key: Path | None, at: str) -> None:
+        try:
+            # A key behind a passphrase would have OpenSSL ask the terminal for it, and a service wait for ever.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+        except OSError as error:
+            for file in (certificate, key):
+                if file is not None and not _readable(file):
+                    self._reading.note(at if file is certificate else f"{at.rpartition('.')[0]}.key", _unreadable(file))
+                    return
+            self._note_unusable(certificate, error, at, "a certificate with its chain, and its key without passphrase")
+
+    def _note_unusable(self, file: Path, error: OSError, at: str, expected: str) -> None:
+        # OpenSSL's words are about its own insides; only the system's say what is the matter with a file.
+        if isinstance(error, ssl.SSLError):
+            self._reading.note(at, Phrase(f"`{file}` does not hold what is needed"), Phrase(f"expected: {expected}"))
+        else:
+            self._reading.note(at, Phrase(f"`{file}` cannot be read: {error.strerror}"))
+
+    def _secret(self, source: SecretSource, at: str) -> bytes | None:
+        """Return what a file or a variable holds; a missing one is a mistake, an unnamed one is not."""
+        if source.env is not None:
+            value = self._environment.get(source.env)
+            if not value:
+                self._reading.note(
+                    at, Phrase(f"the variable `{source.env}` is not set"), Phrase("set it, or name a file")
+                )
+                return None
+            return value.encode()
+        if source.file is None:
+            return None
+        try:
+            return source.file.read_bytes()
+        except OSError as error:
+            self._reading.note(at, Phrase(f"`{source.file}` cannot be read: {error.strerror}"))
+            return None
+
+
+def _readable(file: Path) -> bool:
+    return file.is_file() and os.access(file, os.R_OK)
+
+
+def _unreadable(file: Path) -> Phrase:
+    why = "it cannot be read" if file.is_file() else "there is no such file"
+    return Phrase(f"`{file}`: {why}")
+
+
+_FORM_ITEMS: Mapping[str, str] = {
+    "name": "券面事項入力補助APの氏名",
+    "address": "券面事項入力補助APの住所",
+    "birthdate": "券面事項入力補助APの生年月日",
+    "gender": "券面事項入力補助APの性別",
+}

@@ -1,0 +1,544 @@
+"""The composition root: makes one worker of the gateway from a configuration, and lets it go again.
+
+Two lives are kept apart. What lasts as long as the process (sessions, pending logins, metrics,
+the access log, the listening socket) is the `Worker`'s. What one reading of the configuration
+made (routes, ways to the applications, clients of the provider) is a `Generation`'s: a reload
+makes another, hands it to the listener between two requests, and lets the old one end with the
+last request that began with it. Processes and signals are `workers`' business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets as randomness
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+from aiohttp import web
+
+from gateway import __version__
+from gateway.errors import DrainingError, StoreUnavailableError
+from gateway.headers.answer import app_answer_headers, portal_answer_headers
+from gateway.headers.assertion import Assertions
+from gateway.headers.strip import trailer_lines
+from gateway.instant import Instant
+from gateway.limits.limits import LimitStore
+from gateway.limits.memory_limits import MemoryLimits
+from gateway.limits.redis_limits import RedisLimits
+from gateway.listen.httptools_listener import Listener
+from gateway.listen.services import Gate
+from gateway.listen.system_tls import ListenerTls
+from gateway.login.aiohttp_provider import AiohttpProvider
+from gateway.login.asyncio_shared_tasks import Flights
+from gateway.login.memory_pending import MemoryPendingStore
+from gateway.login.pending import PendingStore
+from gateway.login.redis_pending import RedisPendingStore
+from gateway.login.service import Client, SignInDesk, Terms, provider_session_name
+from gateway.observe.events import Event
+from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
+from gateway.observe.thread_access_log import AccessLog
+from gateway.pipeline import forward_auth
+from gateway.pipeline.to_https import hsts_line, to_https
+from gateway.policy.switches import Switch, SwitchesError, on_now
+from gateway.policy.system_switches import load_switches
+from gateway.portal.aiohttp_management import SessionControl
+from gateway.portal.aiohttp_portal import Behind, make_portal
+from gateway.portal.head import portal_head
+from gateway.portal.operators import Operators
+from gateway.portal.visits import VisitTable
+from gateway.process.configuration import Configuration, reread_policies
+from gateway.process.follow_files import INTERVAL, FileWatch
+from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
+from gateway.request.rates import Rate
+from gateway.request.trust import Trust
+from gateway.route.route import Route
+from gateway.route.table import RouteTable
+from gateway.session.prometheus_sessions import show_sessions
+from gateway.session.redis_sessions import Sessions, open_sessions
+from gateway.session.seal import Secrets
+from gateway.session.ticket import TICKET_BYTES
+from gateway.settings.settings import Limits, Mode, TlsSettings, UpstreamSettings
+from gateway.upstream.httptools_forward import Endpoint, Upstreams, upstreams_of
+from gateway.wire.deadlines import Deadlines
+from gateway.yaml.mistakes import Mistakes
+
+_log = structlog.get_logger()
+
+LASTING = ("listen", "management", "workers", "sessions", "limits", "access_log")
+"""Settings that last as long as the process: a reload cannot take them up, and says so."""
+
+SECONDS_TO_CLOSE = 5.0
+"""Seconds our own pages may take to end when their generation is over."""
+
+NEVER_EJECTED = UpstreamSettings(failures=2**31)
+"""For our own pages: they have nowhere else to be asked of, and one that fails says nothing of the others."""
+
+
+class _Meter:
+    """Hands what the login step counts to the metrics."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def called(self, endpoint: str, outcome: str, seconds: float) -> None:
+        """Count one call to the provider."""
+        self._metrics.provider_call(endpoint, outcome, seconds)
+
+    def claim_troubled(self, scope: str, trouble: str) -> None:
+        """Count one item that was asked for and did not come as it should."""
+        self._metrics.claim_troubled(scope, trouble)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What every generation of a worker stands on."""
+
+    sessions: Sessions
+    pending: PendingStore
+    metrics: Metrics
+    observer: GatewayObserver
+    deadlines: Deadlines
+    clock: Callable[[], Instant]
+    entries: LimitStore | None
+    switches: dict[str, Switch]
+    """The switches that are on, as they were last read."""
+
+
+class Doors(NamedTuple):
+    """The listening sockets of a gateway, which its workers share."""
+
+    main: socket.socket
+    redirect: socket.socket | None = None
+    """Plain HTTP beside a TLS listener: it sends browsers to https."""
+
+
+class Generation:
+    """What one reading of the configuration made."""
+
+    def __init__(self, configuration: Configuration, shared: Shared) -> None:
+        self._shared = shared
+        self._closing = AsyncExitStack()
+        self._providers: dict[str, AiohttpProvider] = {}
+        """By client_id, once the generation is open."""
+        assertion_keys = configuration.assertion_keys
+        self._assertions = None
+        if assertion_keys is not None:
+            self._assertions = Assertions(assertion_keys, configuration.settings.assertion, randomness.token_bytes)
+        self.adopt(configuration)
+
+    def adopt(self, configuration: Configuration) -> None:
+        """Judge by these policies and switches from the next request on: each is judged by one table."""
+        self.configuration = configuration
+        self.table: RouteTable = configuration.table(self._assertions, self._shared.switches)
+        self.audited: frozenset[str] = configuration.audited
+        """The rules whose every permit is recorded: looked at on each request."""
+        self.versions = {route.name: route.policy.version for route in self.table.routes}
+        """The version of each App's policy, for the audit."""
+
+    async def open(self) -> Gate:
+        """Start what this generation needs and return the gate that leads to it."""
+        settings, shared = self.configuration.settings, self._shared
+        limits = settings.traffic
+        trust = Trust(settings.trusted_proxies)
+        desk = await self._desk()
+        visits = VisitTable(randomness.token_bytes)
+        assertion_keys = self.configuration.assertion_keys
+        portal = make_portal(
+            Behind(
+                visits=visits,
+                sign_in=desk,
+                sessions=shared.sessions.reader,
+                table=lambda: self.table,
+                form_origins=self._form_origins,
+                observer=shared.metrics,
+                prefix=settings.prefix,
+                begins=Rate(settings.rates.sign_ins_per_address, settings.rates.sign_ins),
+                callbacks=Rate(settings.rates.callbacks_per_address, settings.rates.callbacks),
+                assertion_jwks=None if assertion_keys is None else lambda _route: assertion_keys.published,
+                clock=shared.clock,
+            )
+        )
+        connect = await self._serve_inside(portal, limits)
+        inside = Endpoint("portal", connect, limits, shared.deadlines, NEVER_EJECTED)
+        pages = Upstreams("portal", [inside], limits, NEVER_EJECTED)
+        self._closing.callback(pages.close)
+        ways = {
+            route.name: self._way(route, limits)
+            for route in self.table.routes
+            if route.app.mode is not Mode.FORWARD_AUTH
+        }
+        return Gate(
+            table=lambda: self.table,
+            step=forward_auth.step,
+            value_troubled=self._value_troubled,
+            original=partial(forward_auth.original, trust=trust),
+            sessions=shared.sessions.reader,
+            upstreams=ways,
+            portal=pages,
+            visits=visits,
+            portal_head=portal_head,
+            app_answer=app_answer_headers,
+            portal_answer=portal_answer_headers,
+            trailers=lambda fields, route: trailer_lines(fields, route.app.headers),
+            observer=shared.observer,
+            entries=shared.entries,
+            clock=shared.clock,
+            stopwatch=time.perf_counter,
+            limits=limits,
+            trust=trust,
+            hsts=hsts_line(None if settings.tls is None else settings.tls.hsts),
+            forged=Rate(settings.rates.forged_tickets_per_address, settings.rates.forged_tickets),
+        )
+
+    async def close(self) -> None:
+        """End what this generation started; requests that are still with it are cut."""
+        await self._closing.aclose()
+
+    async def _desk(self) -> SignInDesk:
+        settings, shared = self.configuration.settings, self._shared
+        meter = _Meter(shared.metrics)
+        clients: dict[str, Client] = {}
+        for client_id, client in self.configuration.clients().items():
+            keys = self.configuration.client_keys[client_id]
+            provider = AiohttpProvider(
+                client,
+                keys,
+                clock=shared.clock,
+                random=randomness.token_bytes,
+                meter=meter,
+                via_credentials=self.configuration.via_credentials.get(client_id),
+            )
+            await provider.start()
+            self._closing.push_async_callback(provider.close)
+            self._providers[client_id] = provider
+            clients[client_id] = Client(client, keys, provider)
+        return SignInDesk(
+            clients,
+            shared.pending,
+            shared.sessions.store,
+            Terms(prefix=settings.prefix, absolute=settings.sessions.absolute),
+            pseudonyms=shared.sessions.secrets.pseudonyms,
+            clock=shared.clock,
+            random=randomness.token_bytes,
+            observer=meter,
+            known_as=self.configuration.aliases.known_as,
+            flights=Flights(),
+        )
+
+    def _form_origins(self, route: Route) -> tuple[str, ...]:
+        """Return where a form of this App may lead in the end: Chromium holds redirects to `form-action` too."""
+        return self._providers[route.client_id].origins
+
+    def _value_troubled(self, route: Route, replaced: int, left_out: int) -> None:
+        """Count what an App's charset could not hold, and what could not be told at all."""
+        for trouble, count in (("replaced", replaced), ("left_out", left_out)):
+            if count:
+                self._shared.metrics.header_value_troubled(route.name, trouble, count)
+
+    def _way(self, route: Route, limits: Limits) -> Upstreams:
+        way = upstreams_of(route, limits, self._shared.deadlines)
+        self._closing.callback(way.close)
+        way.watch(route.host)
+        return way
+
+    async def _serve_inside(
+        self, portal: web.Application, limits: Limits
+    ) -> Callable[[Callable[[], asyncio.Protocol]], Awaitable[tuple[asyncio.BaseTransport, asyncio.BaseProtocol]]]:
+        """Serve an application behind socketpairs, and return what opens one: no path, no port, nothing left behind."""
+        runner = web.AppRunner(
+            portal,
+            access_log=None,
+            shutdown_timeout=SECONDS_TO_CLOSE,
+            handle_signals=False,
+            # The door has refused what is too long; the library's own refusal would be a page that quotes it.
+            max_line_size=limits.request_line,
+            max_field_size=limits.headers,
+        )
+        await runner.setup()
+        self._closing.push_async_callback(runner.cleanup)
+        server = runner.server
+        if server is None:
+            raise RuntimeError("a runner that has been set up has no server")
+
+        async def connect(
+            factory: Callable[[], asyncio.Protocol],
+        ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
+            loop = asyncio.get_running_loop()
+            ours, theirs = socket.socketpair()
+            ours.settimeout(0)
+            theirs.settimeout(0)
+            await loop.connect_accepted_socket(server, theirs)
+            return await loop.create_unix_connection(factory, sock=ours)
+
+        return connect
+
+
+def session_control(sessions: Sessions, operators: Callable[[], Operators | None]) -> SessionControl | None:
+    """Return what the sessions API stands on; `None` where nobody may use it."""
+    if operators() is None:
+        return None
+    nobody = Operators(())
+    return SessionControl(
+        store=sessions.store,
+        operators=lambda: operators() or nobody,
+        pseudonyms=sessions.secrets.pseudonyms,
+        provider_session=provider_session_name,
+    )
+
+
+def _watched(configuration: Configuration) -> tuple[Path, ...]:
+    """Return the files that are followed without a signal."""
+    return (*configuration.policy_files, configuration.switches_file)
+
+
+class Worker:
+    """One process's gateway: a listener in front of the current generation."""
+
+    def __init__(self, configuration: Configuration, clock: Callable[[], Instant] = time.time) -> None:
+        """Take a configuration without mistakes; nothing is opened before `open`. `clock` gives Unix seconds."""
+        self._clock = clock
+        self._generation: Generation | None = None
+        self._configuration = configuration
+        self._changing = asyncio.Lock()
+        """Held by whoever changes what requests are judged by."""
+        self._watch = FileWatch(_watched(configuration))
+        self._retired: set[asyncio.Task[None]] = set()
+        self._switches_unread = False
+        self._draining = False
+        self._closing = AsyncExitStack()
+        self.access_log: AccessLog
+        self.metrics: Metrics
+        self._shared: Shared
+        self._tls: ListenerTls | None = None
+        self._listener: Listener
+        self._redirect: Listener
+
+    async def open(self) -> None:
+        """Open the stores and the first generation.
+
+        Raises:
+            OSError: the access log cannot be written.
+            ValueError: the session store's settings contradict each other.
+
+        """
+        settings = self._configuration.settings
+        self.access_log = AccessLog(self._configuration.access_log)
+        self._closing.callback(self.access_log.close)
+        self.metrics = Metrics(__version__, lost=lambda: self.access_log.lost)
+        # Without a secret there is one store, in this process; what it seals dies with it.
+        secrets = self._configuration.secrets or Secrets.single(randomness.token_bytes(TICKET_BYTES))
+        sessions = await open_sessions(
+            settings.sessions,
+            secrets,
+            clock=self._clock,
+            random=randomness.token_bytes,
+            options=self._configuration.redis,
+        )
+        self._closing.push_async_callback(sessions.close)
+        show_sessions(self.metrics, sessions.status)
+        deadlines = Deadlines(asyncio.get_running_loop().time())
+        observer = GatewayObserver(self.metrics, self.access_log, self._is_audited, self._policy_version)
+        pending = await self._pending(secrets)
+        self._shared = Shared(
+            sessions, pending, self.metrics, observer, deadlines, self._clock, await self._limits(), {}
+        )
+        await self._read_switches(self._configuration)
+        self._generation = Generation(self._configuration, self._shared)
+        gate = await self._generation.open()
+        self._tls = None if settings.tls is None else ListenerTls(settings.tls)
+        self._listener = Listener(gate, deadlines)
+        # Its connections are short and its own: each listener turns the clock its deadlines stand on.
+        self._redirect = Listener(gate, Deadlines(asyncio.get_running_loop().time()))
+        self._give(gate)
+
+    async def _pending(self, secrets: Secrets) -> PendingStore:
+        settings = self._configuration.settings.sessions
+        if settings.store == "memory":
+            return MemoryPendingStore()
+        redis = make_redis(parse_redis_url(settings.store), self._configuration.redis)
+        self._closing.push_async_callback(close_redis, redis)
+        return RedisPendingStore(redis, secrets, random=randomness.token_bytes, timeout=settings.timeout)
+
+    async def _limits(self) -> LimitStore | None:
+        settings = self._configuration.settings
+        if settings.limits.store is None:
+            return None
+        if settings.limits.store == "memory":
+            return MemoryLimits()
+        redis = make_redis(parse_redis_url(settings.limits.store), RedisOptions(timeout=settings.sessions.timeout))
+        self._closing.push_async_callback(redis.aclose)
+        store = RedisLimits(redis, timeout=settings.sessions.timeout)
+        try:
+            await store.check()
+        except StoreUnavailableError:
+            # Away is not unfit: limited rules answer 503 until it is back, everything else goes on.
+            _log.warning(Event.LIMIT_STORE_AWAY)
+        return store
+
+    def _is_audited(self, rule: str) -> bool:
+        return self._generation is not None and rule in self._generation.audited
+
+    def _policy_version(self, app: str) -> str:
+        return "" if self._generation is None else self._generation.versions.get(app, "")
+
+    async def listen(self, doors: Doors) -> None:
+        """Take requests from bound sockets."""
+        await self._listener.serve(doors.main, tls=None if self._tls is None else self._tls.context)
+        if doors.redirect is not None:
+            await self._redirect.serve(doors.redirect)
+        looking = asyncio.create_task(self._look_out())
+        self._closing.callback(looking.cancel)
+
+    async def _look_out(self) -> None:
+        """Notice that a policy, a list or the switches have changed, for as long as the worker lives."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            try:
+                async with self._changing:
+                    await self._follow_files(self._watch)
+            # Whoever turns a switch relies on it: a file that is broken in a new way must not be the last one read.
+            except Exception:  # noqa: BLE001
+                _log.exception(Event.FILES_UNREAD)
+
+    async def _follow_files(self, watch: FileWatch) -> None:
+        configuration = self._current().configuration
+        watch.follow(_watched(configuration))
+        changed = await asyncio.to_thread(watch.changed)
+        turned = configuration.switches_file in changed
+        # One that could not be read may be readable in a moment, without having changed.
+        if (turned or self._switches_unread) and await self._read_switches(configuration, again=not turned):
+            self._current().adopt(configuration)
+        if changed & configuration.policy_files:
+            await self._reread_policies(configuration)
+
+    async def _read_switches(self, configuration: Configuration, *, again: bool = False) -> bool:
+        """Take the switches from their file; `again`: it has been said already that this cannot be done."""
+        try:
+            switches = await asyncio.to_thread(load_switches, configuration.switches_file)
+        except SwitchesError:
+            # What was on stays on, and what was off stays off, until somebody mends the file.
+            self._switches_unread = True
+            if again:
+                return False
+            _log.error(Event.SWITCHES_REFUSED, file=str(configuration.switches_file))
+            self.metrics.reload("switches", "refused")
+            return False
+        self._switches_unread = False
+        on = on_now(switches, self._shared.clock())
+        self._shared.switches.clear()
+        self._shared.switches.update(on)
+        self.metrics.switches_on(on)
+        self.metrics.reload("switches", "adopted")
+        _log.info(Event.SWITCHES_ADOPTED, names=sorted(on))
+        return True
+
+    async def _reread_policies(self, configuration: Configuration) -> None:
+        mistakes = Mistakes()
+        fresh = await asyncio.to_thread(reread_policies, configuration, mistakes)
+        if len(mistakes):
+            for mistake in mistakes:
+                _log.error(Event.POLICIES_REFUSED, mistake=str(mistake))
+            self.metrics.reload("policies", "refused")
+            return
+        self._current().adopt(fresh)
+        self.metrics.reload("policies", "adopted")
+        _log.info(Event.POLICIES_ADOPTED, names=sorted(policy.name for policy in fresh.policies.values()))
+
+    def _current(self) -> Generation:
+        if self._generation is None:
+            raise RuntimeError("the worker has not been opened")
+        return self._generation
+
+    def _say_what_waits(self, configuration: Configuration) -> None:
+        """Name the settings that have changed and hold only once the process is replaced."""
+        then, now = self._configuration.settings, configuration.settings
+        names = [name for name in LASTING if getattr(then, name) != getattr(now, name)]
+        if names:
+            _log.warning(Event.REPLACEMENT_NEEDED, names=names)
+
+    async def reload(self, configuration: Configuration) -> None:
+        """Let requests from now on be judged by another configuration; those under way end by the old one.
+
+        Where sessions are kept, and where we listen, stay as they were at the start. Whatever is raised, the old
+        configuration goes on judging.
+        """
+        # A switch that is turned meanwhile is either read here, or noticed by the next look: never in between.
+        self._say_what_waits(configuration)
+        async with self._changing:
+            await self._read_switches(configuration)
+            generation = Generation(configuration, self._shared)
+            try:
+                gate = await generation.open()
+            except BaseException:
+                await generation.close()
+                raise
+            self._give(gate)
+            self._reload_certificate(configuration.settings.tls)
+            old, self._generation = self._generation, generation
+        if old is not None:
+            task = asyncio.create_task(self._retire(old))
+            self._retired.add(task)
+            task.add_done_callback(self._retired.discard)
+
+    def _give(self, gate: Gate) -> None:
+        """Have both doors ask another gate from now on."""
+        self._listener.reload(gate)
+        self._redirect.reload(replace(gate, step=to_https, original=lambda inbound, _: inbound))
+
+    def _reload_certificate(self, settings: TlsSettings | None) -> None:
+        # TLS comes and goes with the sockets, which stay as they were at the start.
+        if self._tls is None or settings is None:
+            return
+        try:
+            self._tls.reload(settings)
+        except OSError as error:
+            # The certificate in use stays in use; what is wrong with the files is in the log, and nobody is locked out.
+            _log.error(Event.CERTIFICATE_REFUSED, error=type(error).__name__)
+            self.metrics.reload("certificate", "refused")
+            return
+        self.metrics.reload("certificate", "adopted")
+
+    async def _retire(self, generation: Generation) -> None:
+        """Close a generation once its requests have had the time an answer may take."""
+        try:
+            await asyncio.sleep(generation.configuration.settings.traffic.answer)
+        finally:
+            await generation.close()
+
+    async def check(self) -> None:
+        """Return if this worker should get new requests.
+
+        Raises:
+            DrainingError: it is about to end.
+            StoreUnavailableError: the session store cannot be read and written.
+
+        """
+        if self._draining:
+            raise DrainingError
+        await self._shared.sessions.store.check()
+
+    def control(self) -> SessionControl | None:
+        """Return what the sessions API stands on; `None` where nobody may use it."""
+        return session_control(self._shared.sessions, lambda: self._current().configuration.operators)
+
+    async def drain(self, patience: float) -> int:
+        """Take no more requests, let those under way end within `patience` seconds, and return how many were cut."""
+        self._draining = True
+        cut = await asyncio.gather(self._listener.drain(patience), self._redirect.drain(patience))
+        return sum(cut)
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        for task in self._retired:
+            task.cancel()
+        await asyncio.gather(*self._retired, return_exceptions=True)
+        if self._generation is not None:
+            await self._generation.close()
+        await self._closing.aclose()

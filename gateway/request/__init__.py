@@ -1,0 +1,1 @@
+"""What one request is. Everything later decides on these values alone."""

@@ -1,0 +1,385 @@
+"""Which request heads are acceptable, and what a head means (RFC 9112)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from gateway.request.inbound import ALLOW, METHODS, Framing, Inbound
+from gateway.request.target import DEFAULT_PATHS, Target, TargetCache, TargetFault
+from gateway.request.trust import Distrust, Trust, acceptable_request_id
+from gateway.settings.settings import Limits, PathSettings
+
+_EMPTY: Final = Framing.EMPTY
+"""By a name of its own: to look it up in its enum, each request, costs more than to compare it."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The door's own no: this head goes no further, and neither does the connection."""
+
+    status: int
+    code: str
+    """A closed word for the access log and problem+json."""
+
+
+class ServerWide(msgspec.Struct, frozen=True):
+    """OPTIONS for ourselves: of the server (`*`), or with `Max-Forwards: 0` (RFC 9110 section 7.6.2)."""
+
+
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """What a head asks of the connection it came on; not what is decided on."""
+
+    inbound: Inbound
+    keep_alive: bool
+    minor: int
+    """0 for an HTTP/1.0 client: it gets no chunks and no 1xx."""
+    expects_continue: bool
+
+
+_HOST, _COOKIE, _CONNECTION, _LENGTH, _CODING, _EXPECT, _UPGRADE = range(1, 8)
+_FORWARDED_FOR, _FORWARDED_PROTO, _REQUEST_ID, _MAX_FORWARDS = range(8, 12)
+_OF_INTEREST = {
+    b"host": _HOST,
+    b"cookie": _COOKIE,
+    b"connection": _CONNECTION,
+    b"content-length": _LENGTH,
+    b"transfer-encoding": _CODING,
+    b"expect": _EXPECT,
+    b"upgrade": _UPGRADE,
+    b"x-forwarded-for": _FORWARDED_FOR,
+    b"x-forwarded-proto": _FORWARDED_PROTO,
+    b"x-request-id": _REQUEST_ID,
+    b"max-forwards": _MAX_FORWARDS,
+}
+
+
+class _Kinds(dict[bytes, int]):
+    """Which names matter here, by the client's spelling: one look-up a field instead of a lower() a field."""
+
+    def __missing__(self, name: bytes) -> int:
+        kind = _OF_INTEREST.get(name.lower(), 0)
+        if len(name) <= 64:
+            if len(self) >= 4096:
+                self.clear()
+            self[name] = kind
+        return kind
+
+
+_kinds = _Kinds()
+
+_HOST_SHAPE = re.compile(
+    rb"(?P<name>[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,253}[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
+)
+_ABSOLUTE = re.compile(rb"(?i:(https?))://([^/?#@]+)([/?].*)?", re.DOTALL)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_LINES = 4096
+"""Request lines remembered, because the same few are sent all day; when full, all are forgotten."""
+
+_LONGEST_LINE = 512
+"""Bytes of one worth remembering."""
+
+
+def canonical_host(value: bytes, scheme: str) -> str | None:
+    """Return a Host field's one spelling, or `None` where it is not one host (RFC 9112 section 3.2)."""
+    match = _HOST_SHAPE.fullmatch(value)
+    if match is None or b".." in match["name"]:
+        return None
+    name = match["name"].decode("ascii").lower().removesuffix(".")
+    if match["port"] is None:
+        return name
+    port = int(match["port"])
+    if not 0 < port < 65536:
+        return None
+    return name if port == _DEFAULT_PORTS[scheme] else f"{name}:{port}"
+
+
+class HeadReader:
+    """Reads heads for one listener: its limits, whom it trusts, and how hosts spell their paths."""
+
+    __slots__ = ("_hosts", "_limits", "_lines", "_targets", "_trust")
+
+    def __init__(self, limits: Limits, trust: Trust) -> None:
+        self._limits = limits
+        self._trust = trust
+        self._targets = TargetCache()
+        self._hosts: dict[str, dict[bytes, str]] = {"http": {}, "https": {}}
+        self._lines: dict[bytes, tuple[str, Target, bytes]] = {}
+        """Request lines in origin-form of HTTP/1.1, read for a host with the default spelling of paths."""
+
+    def _host(self, value: bytes, scheme: str) -> str | None:
+        known = self._hosts[scheme]
+        host = known.get(value)
+        if host is None:
+            host = canonical_host(value, scheme)
+            if host is not None:
+                if len(known) >= 1024:
+                    known.clear()
+                known[value] = host
+        return host
+
+    def read(
+        self,
+        request_line: bytes,
+        headers: tuple[tuple[bytes, bytes], ...],
+        peer: str,
+        scheme: str,
+        request_id: str,
+        paths_of: Callable[[str], PathSettings],
+        kept: dict[Any, Any] | None = None,
+    ) -> Arrival | ServerWide | Refused:
+        """Read a head whose syntax llhttp has accepted, or say what it must not have.
+
+        `kept`: what was kept of these very `headers`, `peer` and `scheme`; the arrival shares it if it may.
+        """
+        words = request_line.split(b" ")
+        if len(words) != 3:
+            return Refused(400, "request_line")
+        method_word, target_word, version = words
+        if version == b"HTTP/1.1":
+            minor = 1
+        elif version == b"HTTP/1.0":
+            minor = 0
+        elif version.startswith(b"HTTP/"):
+            return Refused(505, "http_version")
+        else:
+            return Refused(400, "http_version")
+        method = METHODS.get(method_word)
+        if method is None:
+            return Refused(405 if method_word in (b"TRACE", b"CONNECT") else 501, "method")
+        if len(headers) > self._limits.header_count:
+            return Refused(431, "header_count")
+
+        host_value: bytes | None = None
+        cookie = b""
+        connection = b""
+        coding: bytes | None = None
+        length: bytes | None = None
+        expect = upgrade = max_forwards = request_id_value = None
+        forwarded_for: list[bytes] = []
+        forwarded_proto: list[bytes] = []
+        kinds = _kinds
+        for name, value in headers:
+            kind = kinds[name]
+            if not kind:
+                continue
+            if kind == _HOST:
+                if host_value is not None:
+                    return Refused(400, "host")
+                host_value = value
+            elif kind == _COOKIE:
+                cookie = b"%b; %b" % (cookie, value) if cookie else value
+            elif kind == _CONNECTION:
+                connection = b"%b,%b" % (connection, value) if connection else value
+            elif kind == _LENGTH:
+                if length is not None:
+                    return Refused(400, "framing")
+                length = value
+            elif kind == _CODING:
+                if coding is not None:
+                    return Refused(400, "framing")
+                coding = value
+            elif kind == _EXPECT:
+                if expect is not None:
+                    return Refused(417, "expectation")
+                expect = value
+            elif kind == _UPGRADE:
+                upgrade = value if upgrade is None else b"%b,%b" % (upgrade, value)
+            elif kind == _FORWARDED_FOR:
+                forwarded_for.append(value)
+            elif kind == _FORWARDED_PROTO:
+                forwarded_proto.append(value)
+            elif kind == _REQUEST_ID:
+                request_id_value = value
+            elif kind == _MAX_FORWARDS:
+                max_forwards = value
+
+        client = peer
+        ours = True
+        if self._trust.trusts(peer):
+            origin = self._trust.origin(peer, scheme, forwarded_for, forwarded_proto)
+            if isinstance(origin, Distrust):
+                return Refused(400, origin.value)
+            client, scheme = origin.client, origin.scheme
+            if request_id_value is not None and acceptable_request_id(request_id_value):
+                request_id = request_id_value.decode("ascii")
+                ours = False
+
+        if host_value is None:
+            return Refused(400, "host")
+        host = self._host(host_value, scheme)
+        if host is None:
+            return Refused(400, "host")
+
+        framing = Framing.EMPTY
+        body_length = 0
+        if coding is not None:
+            # A coding we cannot undo would hide what is inside; and 1.0 never had chunks (RFC 9112 section 6.1).
+            if length is not None or minor == 0:
+                return Refused(400, "framing")
+            if coding.lower() != b"chunked":
+                return Refused(501 if coding.lower().endswith(b"chunked") else 400, "transfer_coding")
+            framing = Framing.CHUNKED
+        elif length is not None:
+            if not length.isdigit() or len(length) > 18:
+                return Refused(400, "framing")
+            body_length = int(length)
+            if body_length:
+                framing = Framing.COUNTED
+                if self._limits.body is not None and body_length > self._limits.body:
+                    return Refused(413, "body")
+
+        keep_alive = minor == 1
+        options: frozenset[bytes] = _NO_OPTIONS
+        if connection:
+            options = _options(connection)
+            keep_alive = b"close" not in options and (minor == 1 or b"keep-alive" in options)
+
+        expects_continue = False
+        if expect is not None and minor == 1:
+            if expect.lower() != b"100-continue":
+                return Refused(417, "expectation")
+            expects_continue = framing is not Framing.EMPTY
+
+        websocket = (
+            upgrade is not None
+            and method == "GET"
+            and minor == 1
+            and framing is Framing.EMPTY
+            and length is None
+            and upgrade.lower() == b"websocket"
+            and b"upgrade" in options
+        )
+
+        if method == "OPTIONS":
+            if target_word == b"*":
+                return ServerWide()
+            if max_forwards is not None:
+                if not max_forwards.isdigit() or len(max_forwards) > 9:
+                    return Refused(400, "max_forwards")
+                if int(max_forwards) == 0:
+                    return ServerWide()
+                headers = _one_hop_less(headers, int(max_forwards))
+
+        if not target_word.startswith(b"/"):
+            absolute = _ABSOLUTE.fullmatch(target_word)
+            if absolute is None:
+                return Refused(400, TargetFault.NOT_ORIGIN_FORM.value)
+            # RFC 9112 section 3.2.2 lets the target overrule Host. Two names for one request are one too many.
+            if self._host(absolute[2], absolute[1].decode("ascii").lower()) != self._host(
+                host_value, absolute[1].decode("ascii").lower()
+            ):
+                return Refused(400, "host")
+            target_word = absolute[3] or b"/"
+            if target_word.startswith(b"?"):
+                target_word = b"/" + target_word
+        paths = paths_of(host)
+        target = self._targets.canonical(target_word, paths)
+        if isinstance(target, TargetFault):
+            return Refused(400, target.value)
+        received = b"" if target_word == target.raw else target_word
+
+        # Another request line can make nothing else of these fields, so `again` may take them as read.
+        repeats = minor == 1 and ours and framing is Framing.EMPTY and upgrade is None and max_forwards is None
+        if repeats and paths is DEFAULT_PATHS and target_word is words[1] and len(request_line) <= _LONGEST_LINE:
+            if len(self._lines) >= _LINES:
+                self._lines.clear()
+            self._lines[request_line] = (method, target, received)
+
+        return Arrival(
+            Inbound(
+                method,
+                target,
+                host,
+                headers,
+                request_id,
+                peer,
+                client,
+                scheme,
+                cookie,
+                framing,
+                body_length,
+                websocket,
+                received,
+                kept=None if not repeats else {} if kept is None else kept,
+            ),
+            keep_alive,
+            minor,
+            expects_continue,
+        )
+
+    def again(
+        self, request_line: bytes, before: Arrival, request_id: str, paths_of: Callable[[str], PathSettings]
+    ) -> Arrival | None:
+        """Read a head of which only the request line is another than `before`'s, on the same connection.
+
+        `before` was read by this very reader and has a `kept`. `None`: `read` must look at the whole of it.
+        """
+        line = self._lines.get(request_line)
+        was = before.inbound
+        host = was.host
+        if line is None or paths_of(host) is not DEFAULT_PATHS:
+            return None
+        method, target, received = line
+        return Arrival(
+            Inbound(
+                method,
+                target,
+                host,
+                was.headers,
+                request_id,
+                was.peer,
+                was.client,
+                was.scheme,
+                was.cookie,
+                _EMPTY,
+                0,
+                False,  # noqa: FBT003  # by position: a keyword costs, and this is each request's way
+                received,
+                "",
+                was.kept,
+            ),
+            before.keep_alive,
+            1,
+            expects_continue=False,
+        )
+
+
+_NO_OPTIONS: frozenset[bytes] = frozenset()
+_USUAL: dict[bytes, frozenset[bytes]] = {
+    b"keep-alive": frozenset({b"keep-alive"}),
+    b"Keep-Alive": frozenset({b"keep-alive"}),
+    b"close": frozenset({b"close"}),
+    b"Upgrade": frozenset({b"upgrade"}),
+    b"keep-alive, Upgrade": frozenset({b"keep-alive", b"upgrade"}),
+}
+
+
+def _options(connection: bytes) -> frozenset[bytes]:
+    usual = _USUAL.get(connection)
+    if usual is not None:
+        return usual
+    return frozenset(option.strip(b" \t").lower() for option in connection.split(b","))
+
+
+def _one_hop_less(headers: tuple[tuple[bytes, bytes], ...], left: int) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple(
+        (name, b"%d" % (left - 1)) if _kinds[name] == _MAX_FORWARDS else (name, value) for name, value in headers
+    )
+
+
+__all__ = [
+    "ALLOW",
+    "DEFAULT_PATHS",
+    "METHODS",
+    "Arrival",
+    "Framing",
+    "HeadReader",
+    "Inbound",
+    "Refused",
+    "ServerWide",
+    "canonical_host",
+]

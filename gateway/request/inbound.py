@@ -1,0 +1,55 @@
+"""One request's head, as we understand it. Every later step decides on this value alone."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Final
+
+import msgspec
+
+from gateway.request.target import Target
+
+
+class Framing(Enum):
+    """How the request's body is delimited (RFC 9112 section 6.3)."""
+
+    EMPTY = "empty"
+    COUNTED = "counted"
+    CHUNKED = "chunked"
+
+
+class Inbound(msgspec.Struct, frozen=True, gc=False):
+    """A request's head. `headers` are as received, in order, names in their spelling."""
+
+    method: str
+    target: Target
+    host: str
+    """Lower-case host and, where it is not the scheme's default, `:port`; no trailing dot."""
+    headers: tuple[tuple[bytes, bytes], ...]
+    request_id: str
+    peer: str
+    """The address at the other end of the socket."""
+    client: str
+    """The address of the person's browser, as far as a trusted proxy says one; else `peer`."""
+    scheme: str
+    """`https` or `http`: how the browser speaks to us, by our socket or a trusted proxy."""
+    cookie: bytes = b""
+    """All Cookie fields joined by `; ` (RFC 9110 section 5.3 makes this one exception)."""
+    framing: Framing = Framing.EMPTY
+    length: int = 0
+    """Bytes of body where `framing` is `COUNTED`."""
+    websocket: bool = False
+    """A GET without a body that asks for an upgrade to `websocket`: the one upgrade we tunnel."""
+    received: bytes = b""
+    """The target's bytes as they came, where they differ from `target.raw`; else empty."""
+    forwarded: str = ""
+    """The proxy's dialect where this stands for a request another proxy will forward (forward-auth); else empty."""
+    kept: dict[Any, Any] | None = None
+    """Where later steps leave what they made of headers, cookie, host, scheme and client alone, for the next request
+    with these very ones: it shares this. Bounded by who fills it; `None` where any of them may be another next time."""
+
+
+METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+"""What we carry. Anything else a legacy server may know (PROPFIND, RTSP's) has semantics we cannot judge."""
+
+ALLOW: Final = ", ".join(METHODS.values()).encode()

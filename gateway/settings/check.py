@@ -1,0 +1,369 @@
+"""Reads `gateway.yaml`: what each setting must look like, and which contradict each other.
+
+Every mistake is noted with its place, so that they can be mended in one go. What a number may be
+is in `bounds`. What needs the policies as well (contracted items, rules that cannot be), or a
+look at the files that are named, is checked by whoever reads those (`configuration`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from gateway.settings.address import read_address
+from gateway.settings.bounds import check_bounds
+from gateway.settings.origin import is_loopback
+from gateway.settings.settings import (
+    AppSettings,
+    Environment,
+    Mode,
+    ProviderSettings,
+    SecretSource,
+    Settings,
+    UpstreamSettings,
+)
+from gateway.settings.typed import Reading, read_values
+from gateway.yaml.mistakes import Phrase
+from gateway.yaml.read import read_yaml_file
+
+_APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_HOST = re.compile(r"(?=.{1,253}$)[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,62})(?:\.[0-9A-Za-z_][0-9A-Za-z_-]{0,62})*\.?")
+_LINK = re.compile(r"(?:https?://[^/\s]|mailto:|tel:|/(?![/\\]))\S*")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_STORES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
+
+
+def read_settings(path: Path, reading: Reading) -> Settings | None:
+    """Return what a file says, with every value that cannot be read noted; `None` where it is no settings at all.
+
+    Settings with a mistake noted may be checked further, and must not be run.
+    """
+    tree = read_yaml_file(path, reading.mistakes)
+    return None if tree is None else read_values(Settings, tree, reading)
+
+
+def check_settings(settings: Settings, reading: Reading) -> None:
+    """Note everything in the settings that cannot be meant."""
+    check_bounds(settings, reading)
+    _check_addresses(settings, reading)
+    _check_provider(settings.provider, "provider", reading)
+    _check_sessions(settings, reading)
+    _check_secret(settings.assertion.keys, "assertion.keys", reading)
+    for number, app in enumerate(settings.apps):
+        _check_app(app, f"apps[{number}]", settings, reading)
+    _check_apps_together(settings, reading)
+    _check_clients_together(settings, reading)
+    _check_workers(settings, reading)
+    _check_emulator(settings, reading)
+
+
+def split_address(address: str) -> tuple[str, int] | None:
+    """Return host and port of `host:port` (`[::1]:8080` for IPv6), or `None`."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535 or not host:
+        return None
+    host = host.removeprefix("[").removesuffix("]")
+    return (host, int(port)) if _is_host(host) else None
+
+
+def _is_host(text: str) -> bool:
+    """Whether the resolver and TLS take it: an address, or a name of labels (RFC 1123 section 2.1, and `_`)."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return _HOST.fullmatch(text) is not None
+    return True
+
+
+def _check_addresses(settings: Settings, reading: Reading) -> None:
+    addresses = [("listen", settings.listen), ("management", settings.management)]
+    if settings.tls is not None and settings.tls.redirect is not None:
+        addresses.append(("tls.redirect", settings.tls.redirect))
+    for at, address in addresses:
+        if split_address(address) is None:
+            what = Phrase(
+                f"`{address}` is no address to listen on", f"`{address}` は待ち受けるアドレスとして読めません"
+            )
+            reading.note(
+                at,
+                what,
+                Phrase("write `host:port`, such as `0.0.0.0:8080`", "`0.0.0.0:8080` のように書いてください"),
+            )
+    if settings.listen == settings.management:
+        what = Phrase("`management` is the address of `listen`", "`management` が `listen` と同じアドレスです")
+        reading.note("management", what, Phrase("give it a port of its own", "別のポートにしてください"))
+    for number, proxy in enumerate(settings.trusted_proxies):
+        try:
+            ip_network(proxy)
+        except ValueError:
+            what = Phrase(f"`{proxy}` is no address or network", f"`{proxy}` はアドレスやネットワークとして読めません")
+            reading.note(f"trusted_proxies[{number}]", what, Phrase("write `10.0.0.2` or `10.0.0.0/24`"))
+    prefix = settings.prefix
+    if not re.fullmatch(r"/(?:[A-Za-z0-9._~-]*[A-Za-z0-9_~-]/)+", prefix):
+        what = Phrase(f"`{prefix}` cannot be the prefix of our pages", f"`{prefix}` は画面の置き場所にできません")
+        reading.note("prefix", what, Phrase("begin and end it with `/`, as `/.sekisho/` does"))
+
+
+def _check_secret(source: SecretSource | None, at: str, reading: Reading) -> None:
+    if source is None:
+        return
+    if source.file is not None and source.env is not None:
+        what = Phrase("a secret from both a file and the environment", "`file` と `env` の両方が書かれています")
+        reading.note(at, what, Phrase("keep `file` or `env`", "どちらか一つにしてください"))
+
+
+def _url(text: str, at: str, reading: Reading, schemes: tuple[str, ...]) -> SplitResult | None:
+    """Return the parts of an absolute URL without userinfo, query and fragment; else note what is wrong."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = SplitResult("", "", "", "", ""), None
+    wrong = (
+        parts.scheme not in schemes
+        # A scheme in capitals is the same one to `urlsplit`, and another one to whoever compares text.
+        or not text.startswith(f"{parts.scheme}://")
+        or not _is_host(parts.hostname or "")
+        or port == 0
+        or "@" in parts.netloc
+        or bool(parts.query or parts.fragment)
+        or not text.isascii()
+        or any(character.isspace() for character in text)
+    )
+    if wrong:
+        example = f"{schemes[0]}://host.example:port"
+        what = Phrase(f"`{text}` is not a URL that can stand here", f"`{text}` は URL として使えません")
+        reading.note(at, what, Phrase(f"write it as `{example}`", f"`{example}` の形で書いてください"))
+        return None
+    return parts
+
+
+def _check_provider(provider: ProviderSettings, at: str, reading: Reading) -> None:
+    if provider.environment in (Environment.PRODUCTION, Environment.SANDBOX) and provider.issuer:
+        what = Phrase(f"`issuer` and `environment: {provider.environment.value}` both name the provider")
+        reading.note(f"{at}.issuer", what, Phrase("remove `issuer`, or write `environment: other`"))
+    if provider.environment in (Environment.EMULATOR, Environment.OTHER):
+        if not provider.issuer:
+            what = Phrase("the provider is not named", "認証サービスが指定されていません")
+            reading.note(at, what, Phrase("write `environment: production` or `sandbox`, or an `issuer`"))
+        else:
+            _check_issuer(provider.issuer, f"{at}.issuer", reading)
+    if not provider.client_id:
+        reading.note(at, Phrase("`client_id` is missing", "`client_id` がありません"), Phrase("write `client_id: …`"))
+    _check_secret(provider.keys, f"{at}.keys", reading)
+    if provider.keys.file is None and provider.keys.env is None:
+        what = Phrase("`keys` is missing", "`keys` がありません")
+        reading.note(at, what, Phrase("make them with `sekisho keys new`, and write `keys: {file: …}`"))
+    _check_secret(provider.via_credentials, f"{at}.via_credentials", reading)
+    if provider.via is not None:
+        _url(provider.via, f"{at}.via", reading, ("http", "https"))
+    if not provider.id_token_algorithms:
+        reading.note(f"{at}.id_token_algorithms", Phrase("no algorithm at all"), Phrase("write `[ES256]`"))
+
+
+def _check_issuer(issuer: str, at: str, reading: Reading) -> None:
+    parts = _url(issuer, at, reading, ("https", "http"))
+    if parts is not None and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        what = Phrase(f"the issuer `{issuer}` is reached over plain HTTP")
+        reading.note(at, what, Phrase("an issuer begins with `https://` (OpenID Connect Discovery section 3)"))
+
+
+def _check_sessions(settings: Settings, reading: Reading) -> None:
+    sessions = settings.sessions
+    _check_secret(sessions.secret, "sessions.secret", reading)
+    _check_secret(sessions.password, "sessions.password", reading)
+    _check_secret(sessions.sentinel_password, "sessions.sentinel_password", reading)
+    if sessions.idle > sessions.absolute:
+        what = Phrase("`idle` is longer than `absolute`, so it never ends a session")
+        reading.note("sessions.idle", what, Phrase("make it shorter"))
+    if sessions.stale_for > sessions.absolute:
+        what = Phrase("`stale_for` is longer than `absolute`, beyond which no session goes")
+        reading.note("sessions.stale_for", what, Phrase("make it shorter"))
+    if sessions.store != "memory":
+        scheme = sessions.store.partition(":")[0]
+        if scheme not in _STORES or "://" not in sessions.store:
+            what = Phrase(
+                f"`{sessions.store}` is no session store", f"`{sessions.store}` はセッションの保存先にできません"
+            )
+            reading.note("sessions.store", what, Phrase("write `memory` or `redis://host:6379/0`"))
+        if sessions.secret.file is None and sessions.secret.env is None:
+            what = Phrase("`secret` is missing: nothing would seal the sessions", "`secret` がありません")
+            reading.note("sessions", what, Phrase("write `secret: {file: …}` with 32 random bytes or more in it"))
+
+
+def _check_app(app: AppSettings, at: str, settings: Settings, reading: Reading) -> None:
+    if not _APP_NAME.fullmatch(app.name):
+        what = Phrase(f"`{app.name}` cannot name an App", f"`{app.name}` はアプリの名前にできません")
+        reading.note(f"{at}.name", what, Phrase("use a-z, 0-9 and `-`, a letter first"))
+    parts = _url(app.url, f"{at}.url", reading, ("https", "http"))
+    if parts is not None:
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            what = Phrase(f"`{app.url}` would carry people's facts over plain HTTP")
+            reading.note(f"{at}.url", what, Phrase("a public origin begins with `https://`; `http://` is for loopback"))
+        if parts.path not in ("", "/") and not re.fullmatch(r"(?:/[A-Za-z0-9_~.-]+)+", parts.path):
+            what = Phrase(f"`{parts.path}` cannot be an App's path")
+            reading.note(f"{at}.url", what, Phrase("plain segments, without a `/` behind the last"))
+        if f"{parts.path}/".startswith(settings.prefix):
+            reading.note(f"{at}.url", Phrase("the App lies within our own pages"), Phrase("choose another path"))
+    if app.mode is Mode.PROXY and not app.upstream:
+        reading.note(at, Phrase("`upstream` is missing"), Phrase("write `upstream: http://host:port`"))
+    _check_upstreams(app, at, reading)
+    if not app.policy.file.name:
+        reading.note(
+            at,
+            Phrase("`policy` is missing: nothing says who may pass"),
+            Phrase("write `policy: policies/….yaml`"),
+        )
+    for key, origins in (("allowed_origins", app.allowed_origins), ("internal_origins", app.internal_origins)):
+        for number, origin in enumerate(origins):
+            origin_parts = _url(origin, f"{at}.{key}[{number}]", reading, ("https", "http"))
+            if origin_parts is not None and origin_parts.path:
+                what = Phrase(f"`{origin}` is more than an origin")
+                reading.note(f"{at}.{key}[{number}]", what, Phrase("scheme, host and port, and nothing behind"))
+    for number, cookie in enumerate(app.application_cookies):
+        if not _TOKEN.fullmatch(cookie):
+            what = Phrase(f"`{cookie}` cannot name a cookie")
+            reading.note(f"{at}.application_cookies[{number}]", what, Phrase("write the cookie's name alone"))
+    _check_headers(app, at, reading)
+    _check_links(app, at, reading)
+    if app.client is not None:
+        _check_provider(app.client, f"{at}.client", reading)
+
+
+def _check_headers(app: AppSettings, at: str, reading: Reading) -> None:
+    for key, listed in (("strip", app.headers.strip), ("keep", app.headers.keep)):
+        for number, name in enumerate(listed):
+            if not _TOKEN.fullmatch(name):
+                what = Phrase(f"`{name}` cannot name a header")
+                reading.note(f"{at}.headers.{key}[{number}]", what, Phrase("write the header's name alone"))
+    for fact, name in app.headers.names.items():
+        if not _TOKEN.fullmatch(name) or "_" in name:
+            what = Phrase(f"`{name}` cannot name a header")
+            reading.note(
+                f"{at}.headers.names.{fact}",
+                what,
+                Phrase("letters, digits and `-` (RFC 9110 section 5.1), no `_`"),
+            )
+
+
+def _check_links(app: AppSettings, at: str, reading: Reading) -> None:
+    """Hold links on our own pages to what a browser follows as a link: `javascript:` would be a program."""
+    without = "" if app.without_card is None else app.without_card.url
+    for key, link in (("privacy_policy", app.privacy_policy), ("contact", app.contact), ("without_card.url", without)):
+        if link and not _LINK.fullmatch(link):
+            what = Phrase(f"`{link}` cannot be a link on our pages", f"`{link}` は画面のリンクにできません")
+            reading.note(f"{at}.{key}", what, Phrase("write `https://…`, `mailto:…`, `tel:…`, or a path from `/`"))
+
+
+def _check_upstreams(app: AppSettings, at: str, reading: Reading) -> None:
+    prefixes: set[str] = set()
+    for number, upstream in enumerate(app.upstream):
+        where = f"{at}.upstream[{number}]"
+        if not upstream.startswith("unix:") and _url(upstream, where, reading, ("http", "https")) is None:
+            continue
+        try:
+            prefixes.add(read_address(upstream).prefix)
+        except ValueError as error:
+            reading.note(where, Phrase(str(error)))
+    if len(prefixes) > 1:
+        what = Phrase("the upstreams have different paths", "アップストリームのパスが揃っていません")
+        reading.note(f"{at}.upstream", what, Phrase("one request must mean the same to each of them"))
+    _check_upstream_options(app.upstream_options, f"{at}.upstream_options", reading)
+
+
+def _check_upstream_options(options: UpstreamSettings, at: str, reading: Reading) -> None:
+    if options.server_name and not _is_host(options.server_name):
+        what = Phrase(f"`{options.server_name}` is no name of a server")
+        reading.note(f"{at}.server_name", what, Phrase("write the name in its certificate"))
+    if options.key is not None and options.certificate is None:
+        reading.note(f"{at}.key", Phrase("a key without its certificate"), Phrase("write `certificate: …` as well"))
+    if options.health is not None and not re.fullmatch(r"/[!-~]*", options.health.path):
+        what = Phrase(f"`{options.health.path}` cannot be asked for")
+        reading.note(f"{at}.health.path", what, Phrase("begin it with `/`, and percent-encode what is not ASCII"))
+
+
+def _check_clients_together(settings: Settings, reading: Reading) -> None:
+    """One `client_id` is one client: of two sets of settings for it, one would hold for both, unsaid."""
+    known = {settings.provider.client_id: settings.provider}
+    for number, app in enumerate(settings.apps):
+        if app.client is not None and known.setdefault(app.client.client_id, app.client) != app.client:
+            what = Phrase(f"`{app.client.client_id}` has other settings elsewhere")
+            remedy = Phrase("leave `client` out where it is the common one, and write the same wherever one is meant")
+            reading.note(f"apps[{number}].client", what, remedy)
+
+
+def _hostname(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _place(url: str) -> tuple[str, str]:
+    """Return what a route is found by: host and port as browsers write them, and the path."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return url, ""
+    usual = 443 if parts.scheme == "https" else 80
+    return f"{(parts.hostname or '').rstrip('.')}:{'' if port == usual else port or ''}", parts.path.rstrip("/")
+
+
+def _check_apps_together(settings: Settings, reading: Reading) -> None:
+    if not settings.apps:
+        reading.note("apps", Phrase("no App at all"), Phrase("write one under `apps:`"))
+    names = Counter(app.name for app in settings.apps)
+    urls = Counter(_place(app.url) for app in settings.apps)
+    clients: dict[str, tuple[str, str]] = {}
+    for number, app in enumerate(settings.apps):
+        at = f"apps[{number}]"
+        if names[app.name] > 1:
+            reading.note(f"{at}.name", Phrase(f"two Apps are named `{app.name}`"), Phrase("give each its own name"))
+        if urls[_place(app.url)] > 1:
+            reading.note(f"{at}.url", Phrase(f"two Apps have the URL `{app.url}`"), Phrase("give each its own"))
+        origin = _place(app.url)[0]
+        client = app.client or settings.provider
+        first = clients.setdefault(origin, (app.name, client.client_id))
+        if first[1] != client.client_id:
+            what = Phrase(f"`{app.name}` and `{first[0]}` share an origin but not a client")
+            reading.note(f"{at}.client", what, Phrase("Apps of one origin share one client: their cookie is one"))
+
+
+def _check_workers(settings: Settings, reading: Reading) -> None:
+    if settings.workers != "auto" and not re.fullmatch(r"[1-9]\d{0,2}", settings.workers):
+        what = Phrase(
+            f"`{settings.workers}` is no number of workers", f"`{settings.workers}` はワーカーの数として読めません"
+        )
+        reading.note(
+            "workers", what, Phrase("write `auto`, or a number from 1", "`auto` か、1以上の数を書いてください")
+        )
+    elif settings.workers != "1" and "memory" in (settings.sessions.store, settings.limits.store):
+        what = Phrase(
+            "several workers cannot share what is in memory", "メモリ上のデータは複数のワーカーで共有できません"
+        )
+        reading.note("workers", what, Phrase("write `workers: 1`, or use Redis"))
+
+
+def _check_emulator(settings: Settings, reading: Reading) -> None:
+    """The emulator vouches for anybody: nothing that others can reach may believe it."""
+    clients = [("provider", settings.provider)]
+    clients += [(f"apps[{n}].client", app.client) for n, app in enumerate(settings.apps) if app.client is not None]
+    if all(client.environment is not Environment.EMULATOR for _, client in clients):
+        return
+    remedy = Phrase(
+        "the emulator is for loopback only (`*.localhost` counts)", "エミュレーターは自分のマシンの中だけで使えます"
+    )
+    address = split_address(settings.listen)
+    if address is not None and not is_loopback(address[0]):
+        reading.note("listen", Phrase(f"`{settings.listen}` can be reached by others"), remedy)
+    for at, client in clients:
+        host = _hostname(client.issuer)
+        if client.environment is Environment.EMULATOR and client.issuer and not is_loopback(host):
+            reading.note(f"{at}.issuer", Phrase(f"`{client.issuer}` is not on this machine"), remedy)
+    for number, app in enumerate(settings.apps):
+        if not is_loopback(_hostname(app.url)):
+            reading.note(f"apps[{number}].url", Phrase(f"`{app.url}` is not on this machine"), remedy)

@@ -1,0 +1,412 @@
+"""`gateway.yaml` as frozen values. Reading the file, with every mistake at once, is `check`'s business.
+
+One class a section; a field's name is the key people write, its default is what they
+get, its docstring is the reference page's text. Durations are seconds, sizes bytes;
+people write `30m` and `64KiB`. Secrets are named by file or environment variable, never inline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from gateway.settings.typed import Bytes, Seconds
+
+Words = Mapping[str, str]
+"""The same words in languages, by code: `{ja: …, en: …}`."""
+
+
+PORTAL_PREFIX = "/.sekisho/"
+
+
+class Environment(StrEnum):
+    """Which Digital Authentication service."""
+
+    PRODUCTION = "production"
+    SANDBOX = "sandbox"
+    EMULATOR = "emulator"
+    OTHER = "other"
+
+
+class Mode(StrEnum):
+    """How an App is reached."""
+
+    PROXY = "proxy"
+    FORWARD_AUTH = "forward_auth"
+
+
+class Ask(StrEnum):
+    """When scopes are asked for."""
+
+    PER_RULE = "per_rule"
+    ONCE = "once"
+
+
+class Freshness(StrEnum):
+    """What `signed_in_within` counts from."""
+
+    AUTH_TIME = "auth_time"
+    CALLBACK = "callback"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of anything we take from a client or an application before we answer instead."""
+
+    request_line: Bytes = 8 * 1024
+    """Bytes of a request line; over it, 414."""
+    headers: Bytes = 32 * 1024
+    """Bytes of a request's header section, counted as fed; over it, 431."""
+    header_count: int = 100
+    """Fields of a request's header section; over it, 431."""
+    body: Bytes | None = None
+    """Bytes of a request's body; over it, 413. None: no limit."""
+    answer_headers: Bytes = 64 * 1024
+    """Bytes of an answer's header section; over it, 502."""
+    connections: int = 20_000
+    """Client connections in all, per worker."""
+    connections_per_address: int = 1_000
+    """Client connections from one address, trusted proxies excepted, per worker."""
+    head_time: Seconds = 10.0
+    """Seconds a client has to send a whole head; over it, 408."""
+    idle: Seconds = 75.0
+    """Seconds a kept-alive client connection may say nothing."""
+    stream_idle: Seconds = 120.0
+    """Seconds a body may stand still in either direction before both sides are closed."""
+    tunnel_idle: Seconds = 600.0
+    """Seconds a WebSocket may be silent in both directions."""
+    connect: Seconds = 5.0
+    """Seconds to connect to an application; over it, 502."""
+    answer: Seconds = 60.0
+    """Seconds an application has until its answer's head; over it, 504."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSource:
+    """Where a secret is read from: exactly one of the two."""
+
+    file: Path | None = None
+    """Path of a file that holds it; readable by us alone."""
+    env: str | None = None
+    """Name of an environment variable that holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """The OpenID provider, and us as its client."""
+
+    environment: Environment = Environment.OTHER
+    """`production`, `sandbox`, `emulator` (loopback only), or `other` with an `issuer`."""
+    issuer: str = ""
+    """The issuer, compared exactly (OpenID Connect Discovery 4.3); follows from `production` and `sandbox`."""
+    client_id: str = ""
+    """The client identifier the agency gave us."""
+    keys: SecretSource = SecretSource()
+    """Our client keys, a JWKS file with private members."""
+    contracted: frozenset[Literal["name", "address", "birthdate", "gender"]] = frozenset()
+    """The items of the agency's form: of `name`, `address`, `birthdate`, `gender`."""
+    via: str | None = None
+    """Outbound proxy URL; never taken from ambient variables."""
+    via_credentials: SecretSource | None = None
+    ca: Path | None = None
+    """One more CA to trust for the provider; verification itself cannot be switched off."""
+    acr_values: str = "aal3 crl"
+    """Sent as `acr_values`; empty sends none."""
+    require_acr: bool = False
+    """Whether an ID token must say one of `acr_values`."""
+    require_at_hash: bool = True
+    """Whether an ID token must have an `at_hash`; a wrong one fails always. `false` where a provider sends none."""
+    freshness: Freshness = Freshness.AUTH_TIME
+    clock_skew: Seconds = 10.0
+    """Seconds our clock may differ from the provider's; 0 to 120."""
+    timeout: Seconds = 10.0
+    """Seconds for any call to the provider."""
+    assertion_lifetime: Seconds = 60.0
+    """Seconds a client assertion is valid for."""
+    assertion_audience: Literal["token_endpoint", "issuer"] = "token_endpoint"
+    """`token_endpoint` or `issuer`: sources disagree which the service wants."""
+    assertion_algorithm: Literal["ES256", "RS256"] | None = None
+    """`ES256` or `RS256`; the key's own `alg` where not given."""
+    id_token_algorithms: tuple[Literal["ES256", "ES384", "PS256", "RS256"], ...] = ("ES256",)
+    """Algorithms an ID token may be signed with; `alg` is never taken from the token alone."""
+    stale_for: Seconds = 86_400.0
+    """Seconds that cached metadata and keys serve through an outage."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """Where sessions are kept and for how long."""
+
+    store: str = "memory"
+    """`memory` (one worker, gone on restart), `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`."""
+    secret: SecretSource = SecretSource()
+    """One or more secrets, a line each, 32 bytes or more: the first seals, all open."""
+    idle: Seconds = 1_800.0
+    """Seconds of silence that end a session."""
+    absolute: Seconds = 28_800.0
+    """Seconds after sign-in that end a session, however busy it is."""
+    stale_for: Seconds = 0.0
+    """Seconds that sessions already in memory are honoured when the store is away."""
+    timeout: Seconds = 1.0
+    """Seconds for one command to the store."""
+    ca: Path | None = None
+    """One more CA to trust for the store, over TLS."""
+    password: SecretSource = SecretSource()
+    """Redis's password; the user, where there is one, stands in the URL."""
+    sentinel_password: SecretSource = SecretSource()
+    """The sentinels' own password, where they have one."""
+    per_subject: int | None = None
+    """Most concurrent sessions of one subject; the oldest ends. None: no cap."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathSettings:
+    """Spellings of a path that an old application needs; they change policy and upstream alike."""
+
+    ignore_case: bool = False
+    """Whether the application takes `/Reserve` for `/reserve`: paths are then judged and forwarded in lower case."""
+    parameters: Literal["refuse", "keep"] = "refuse"
+    """`refuse` or `keep` a `;` in a segment."""
+    encoded_slash: Literal["refuse", "keep"] = "refuse"
+    """`refuse` or `keep` a `%2F` in a segment."""
+    merge_slashes: bool = False
+    """Whether `//` is judged and forwarded as `/`; otherwise refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderSettings:
+    """How facts are written into request headers."""
+
+    encoding: Literal["percent", "base64", "raw"] = "percent"
+    """`percent`, `base64` or `raw`."""
+    charset: Literal["utf-8", "cp932", "euc-jp"] = "utf-8"
+    """`utf-8`, `cp932` or `euc-jp`."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Fact or condition name to header name, where it is not `X-Verified-…`."""
+    birthdate: Literal["extended", "basic"] = "extended"
+    """`extended` (`2004-02-29`) or `basic` (`20040229`)."""
+    longest: Bytes = 4_096
+    """Bytes of one value as sent; a longer one is left out whole, never cut."""
+    strip: tuple[str, ...] = ()
+    """More header names that no client may bring. The reader adds every App's `names`, as Apps may share a server."""
+    keep: tuple[str, ...] = ()
+    """Identity headers of other gateways (such as `Remote-User`) that clients may send after all; never ours."""
+    odd_names: Literal["drop", "keep"] = "drop"
+    """`drop` or `keep` a client's header names with other signs than letters, digits and `-`; `_` is the common one."""
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutCard:
+    """What a person without a card can do instead."""
+
+    url: str = ""
+    """Page that tells what to do."""
+    text: Words = field(default_factory=dict)
+    """The words of the link to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFiles:
+    """The App's policy; written as a path, or with a candidate that is judged in its shadow."""
+
+    SHORT: ClassVar = "file"
+
+    file: Path = Path()
+    """The policy that decides."""
+    candidate: Path | None = None
+    """Judged beside the real one; never lets anyone in."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSettings:
+    """The active health check of an App's upstreams."""
+
+    SHORT: ClassVar = "path"
+
+    path: str = "/"
+    """Asked with GET; any status below 400 is healthy."""
+    interval: Seconds = 10.0
+    """Seconds between two checks of one upstream, by each worker."""
+    timeout: Seconds = 2.0
+    """Seconds for one check."""
+    unhealthy_after: int = 2
+    """Failed checks in a row after which an upstream gets no requests."""
+    healthy_after: int = 1
+    """Good checks in a row after which it gets some again."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamSettings:
+    """How an App's upstreams are reached, shared out, spared and watched."""
+
+    balance: Literal["round_robin", "least_requests"] = "round_robin"
+    """Whether upstreams take turns, or the least busy one is asked."""
+    concurrency: int | None = None
+    """Most requests the App is given at once, by each worker; others wait in the queue. None: no limit."""
+    queue: int = 100
+    """Most requests that wait; one more is answered 503."""
+    queue_time: Seconds = 5.0
+    """Seconds a request waits; then it is answered 503."""
+    failures: int = 5
+    """Failures in a row after which an upstream is left alone: unreachable, too slow, or not HTTP."""
+    ejected_for: Seconds = 10.0
+    """Seconds until one request may try it again; longer each time that fails, eight times as long at most."""
+    slow_return: Seconds = 30.0
+    """Seconds over which an upstream that is back gets its full share again."""
+    health: HealthSettings | None = None
+    """The active check. None: only what requests tell."""
+    idle: Seconds = 1.5
+    """Seconds a connection is kept for the next request; must be less than the application's own limit."""
+    ca: Path | None = None
+    """The CA that signed an `https` upstream's certificate, where the system does not trust it already."""
+    certificate: Path | None = None
+    """Our client certificate, with its chain, where the upstream asks for one."""
+    key: Path | None = None
+    """Its key, where it is not in the same file."""
+    server_name: str = ""
+    """The name asked for and verified (SNI), where it is not the host of `upstream`."""
+    strip_prefix: bool = False
+    """Whether the path of the App's `url` is taken off before the application sees it."""
+    tolerate: tuple[Literal["bare_lf", "obs_fold"], ...] = ()
+    """Old forms of an answer's head that are accepted of this application, and written anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppSettings:
+    """One protected application."""
+
+    name: str
+    """A short name: key of its upstreams, label of its metrics, never shown to citizens."""
+    url: str
+    """Public origin: route, redirect URI, cookie and audience follow from it."""
+    upstream: tuple[str, ...] = ()
+    """Where the application listens, `http://host:port`; one or several."""
+    policy: PolicyFiles = PolicyFiles()
+    mode: Mode = Mode.PROXY
+    ask: Ask = Ask.PER_RULE
+    operator: Words = field(default_factory=dict)
+    """Who receives the facts; shown before 4情報 are asked for."""
+    privacy_policy: str = ""
+    """URL of the operator's privacy policy; shown with the notice."""
+    contact: str = ""
+    """URL where a citizen finds help; shown on every page that cannot help any further."""
+    without_card: WithoutCard | None = None
+    application_cookies: tuple[str, ...] = ()
+    """The App's own session cookies: expired when another person signs in on a browser, and at sign-out."""
+    maintenance: str | None = None
+    """The switch that closes the App with a page of ours. None: `maintenance-NAME`, NAME being the App's."""
+    allowed_origins: tuple[str, ...] = ()
+    """Other origins whose scripts may send requests, read answers and open WebSockets as a signed-in person."""
+    internal_origins: tuple[str, ...] = ()
+    """Origins the App calls itself by in `Location`, rewritten to `url`; its `upstream`s are always among them."""
+    upstream_options: UpstreamSettings = UpstreamSettings()
+    """How the upstreams are reached, shared out, spared and watched."""
+    paths: PathSettings = PathSettings()
+    headers: HeaderSettings = HeaderSettings()
+    client: ProviderSettings | None = None
+    """The App's own client, where it does not share the common one."""
+    registration: Mapping[str, str] = field(default_factory=dict)
+    """What the agency's forms ask for: `home`, `summary`, `terms`, `logo`."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether the public origin is https."""
+        return self.url.startswith("https://")
+
+
+@dataclass(frozen=True, slots=True)
+class RateSettings:
+    """How often a worker lets something be done in a minute before it answers 429."""
+
+    sign_ins_per_address: int = 600
+    """Sign-ins begun from one address (of IPv6: one /64). A library or a mobile carrier is one address for many."""
+    sign_ins: int = 12_000
+    """Sign-ins begun from all addresses."""
+    callbacks_per_address: int = 600
+    """Answers of the provider brought back by browsers of one address."""
+    callbacks: int = 12_000
+    """Answers of the provider brought back by all browsers."""
+    forged_tickets_per_address: int = 1_200
+    """Requests from one address with a session cookie that stands for nothing, each of which costs a look-up."""
+    forged_tickets: int = 60_000
+    """Such requests from all addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """The store of a policy's limits, which must neither evict nor forget."""
+
+    store: str | None = None
+    """`redis://…` with `maxmemory-policy noeviction` and persistence, checked at start; `memory` only to try it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssertionSettings:
+    """The signed token that repeats the headers."""
+
+    keys: SecretSource | None = None
+    """Our assertion keys, a JWKS file with private members; never the client's keys."""
+    issuer: str = ""
+    """`iss` of every assertion; each App's own origin where not given."""
+    lifetime: Seconds = 60.0
+    """How long an assertion is good for; at most 10 minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """TLS on `listen`, where no proxy in front ends it."""
+
+    certificate: Path
+    """The certificate with its chain, PEM; read again at each reload."""
+    key: Path | None = None
+    """Its key, where it is not in the same file."""
+    redirect: str | None = None
+    """Address and port of a plain listener that sends browsers to https. None: none."""
+    hsts: Seconds | None = None
+    """Seconds for which browsers are told to ask by https alone. None: they are not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole of `gateway.yaml`."""
+
+    listen: str
+    """Address and port we take requests on."""
+    provider: ProviderSettings
+    sessions: SessionSettings
+    apps: tuple[AppSettings, ...]
+    """The protected applications."""
+    tls: TlsSettings | None = None
+    """TLS on `listen`. None: plain HTTP, behind a proxy or on loopback."""
+    management: str = "127.0.0.1:9464"
+    """Address and port of metrics and health; never to be published."""
+    operators: SecretSource | None = None
+    """Who may list and end sessions through `management`: a file with a name and a token's hash a line."""
+    aliases: Path | None = None
+    """File of `sekisho subjects alias`: persons whose subject changed, and by which one applications know them."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose `X-Forwarded-*` we believe; nobody by default."""
+    prefix: str = PORTAL_PREFIX
+    """Path under which our own pages live on every App's host."""
+    traffic: Limits = Limits()
+    """Limits and clocks of the byte path."""
+    rates: RateSettings = RateSettings()
+    """How often sign-ins may be tried."""
+    limits: LimitSettings = LimitSettings()
+    """Where a policy's `limit` is counted."""
+    switches: Path | None = None
+    """The file that `sekisho switch` writes. None: `switches.json` beside this file."""
+    assertion: AssertionSettings = AssertionSettings()
+    workers: str = "1"
+    """Worker processes: a number, or `auto` for one a core. More than one needs a store that is not `memory`."""
+    drain_timeout: Seconds = 30.0
+    """Seconds that requests and streams under way may take to end once we are told to stop."""
+    access_log: str | None = "stderr"
+    """`stderr`, a file's path, or `off`."""
+
+    def worker_count(self, cores: int) -> int:
+        """Return how many workers to run on a machine of so many cores."""
+        return cores if self.workers == "auto" else int(self.workers)

@@ -1,0 +1,131 @@
+"""Mistakes in the files people write: the place, the value and the remedy of each, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from unicodedata import normalize
+
+
+class Language(StrEnum):
+    """A language in which a mistake can be said."""
+
+    EN = "en"
+    JA = "ja"
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """The same words in English and Japanese; where `ja` is not given, English stands for it."""
+
+    en: str
+    ja: str = ""
+
+    def say(self, language: Language = Language.EN) -> str:
+        """Return the words in one language."""
+        return self.ja if language is Language.JA and self.ja else self.en
+
+    def __str__(self) -> str:
+        return self.en
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Where:
+    """A place in a file, as editors count: the first character is line 1, column 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+
+    def moved(self, columns: int) -> Where:
+        """Return the place so many characters to the right on the same line."""
+        return Where(self.file, self.line, self.column + columns)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong in a file, where, and what would be right. `str()` is the line an author reads."""
+
+    where: Where
+    what: Phrase
+    remedy: Phrase | None = None
+
+    @property
+    def file(self) -> str:
+        """The file it is in."""
+        return self.where.file
+
+    @property
+    def line(self) -> int:
+        """The line, from 1."""
+        return self.where.line
+
+    @property
+    def column(self) -> int:
+        """The column in characters, from 1."""
+        return self.where.column
+
+    def say(self, language: Language = Language.EN) -> str:
+        """Return `file:line:column: what, what would be right`."""
+        comma = "、" if language is Language.JA else ", "
+        remedy = "" if self.remedy is None else comma + self.remedy.say(language)
+        return f"{self.where}: {self.what.say(language)}{remedy}"
+
+    def __str__(self) -> str:
+        return self.say()
+
+
+class Mistakes:
+    """Collects every mistake of a file, so that its author mends them in one go."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        self._found: dict[Mistake, None] = {}
+
+    def add(self, where: Where, what: Phrase | str, remedy: Phrase | str | None = None) -> None:
+        """Note one mistake; the same one twice is one."""
+        said = Phrase(remedy) if isinstance(remedy, str) else remedy
+        self._found[Mistake(where, Phrase(what) if isinstance(what, str) else what, said)] = None
+
+    def extend(self, others: Iterable[Mistake]) -> None:
+        """Note the mistakes of another collector."""
+        self._found.update(dict.fromkeys(others))
+
+    def __iter__(self) -> Iterator[Mistake]:
+        """Go through the mistakes in the order of the file."""
+        return iter(sorted(self._found, key=lambda mistake: mistake.where))
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def say(self, language: Language = Language.EN) -> str:
+        """Return all of them, a line each."""
+        return "\n".join(mistake.say(language) for mistake in self)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> Phrase | None:
+    """Return a remedy naming the known word that was probably meant."""
+    words = list(known)
+    folded = normalize("NFKC", word).strip().lower().replace("-", "_").replace(" ", "_")
+    by_fold = {candidate.lower().replace("-", "_").replace(" ", "_"): candidate for candidate in words}
+    if folded in by_fold:
+        close = [by_fold[folded]]
+    else:
+        close = get_close_matches(word, words, n=1, cutoff=0.6) or [
+            by_fold[match] for match in get_close_matches(folded, by_fold, n=1, cutoff=0.6)
+        ]
+    if not close:
+        return None
+    return Phrase(f"did you mean `{close[0]}`?", f"`{close[0]}` のことですか")
+
+
+def one_of(words: Sequence[str]) -> Phrase:
+    """Return a remedy that lists what may stand there."""
+    listed = ", ".join(f"`{word}`" for word in words)
+    return Phrase(f"write one of {listed}", f"{'、'.join(f'`{word}`' for word in words)} のいずれかを書いてください")

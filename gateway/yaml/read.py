@@ -1,0 +1,362 @@
+"""Reads the two files people write: YAML as text with a place for everything, and every mistake at once.
+
+YAML 1.1 makes `no` a False, `22:00` the number 1320 and `011002` (札幌市) the number 4610;
+1.2 still loses the zero. So every scalar stays the text that was typed, and whoever reads
+the tree (`settings`, `policy/reading`) gives it a type. What has two meanings is refused:
+duplicate keys, anchors, aliases, merge keys, tags, a second document. The slips of a
+Japanese keyboard (full-width colon, comma, bracket, space, digit) are named for what they are.
+
+What the keys mean lives with the readers. Noticing that a file has changed lives in `workers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.reader import ReaderError
+
+from gateway.yaml.mistakes import Mistakes, Phrase, Where
+from gateway.yaml.slips import SLIPS, instead, repair
+from gateway.yaml.tree import MAX_DEPTH, Entry, Items, Node, Scalar, Table
+
+MAX_BYTES = 16 * 1024 * 1024
+"""Bytes of one file: a subject list of some 200,000 entries."""
+
+
+# --- reading -------------------------------------------------------------------------
+
+
+def read_yaml_file(path: Path, mistakes: Mistakes, name: str | None = None) -> Node | None:
+    """Read a file as `read_yaml` does; a file that cannot be opened is a mistake too.
+
+    `name` is what messages call the file; its path where not given.
+    """
+    where = Where(name or str(path))
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        mistakes.add(where, Phrase("there is no such file", "このファイルはありません"))
+        return None
+    except OSError as error:
+        reason = error.strerror or "unreadable"
+        mistakes.add(where, Phrase(f"cannot be read: {reason}", f"読めません（{reason}）"))
+        return None
+    return read_yaml(data, where.file, mistakes)
+
+
+def decode(data: bytes, file: str, mistakes: Mistakes) -> str | None:
+    """Return a file's text with plain line ends, or `None`: it is not UTF-8, or far too long."""
+    where = Where(file)
+    if len(data) > MAX_BYTES:
+        mistakes.add(where, Phrase(f"longer than {MAX_BYTES} bytes", f"{MAX_BYTES} バイトを超えています"))
+        return None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
+        what, remedy = _other_encoding(data)
+        mistakes.add(Where(file, line, column), what, remedy)
+        return None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _other_encoding(data: bytes) -> tuple[Phrase, Phrase]:
+    remedy = Phrase("save it as UTF-8", "文字コードを UTF-8 にして保存し直してください")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return Phrase("this file is UTF-16, not UTF-8", "このファイルは UTF-16 です（UTF-8 ではありません）"), remedy
+    try:
+        data.decode("cp932")
+    except UnicodeDecodeError:
+        return Phrase("this file is not UTF-8", "このファイルは UTF-8 ではありません"), remedy
+    shift_jis = Phrase("this file is Shift_JIS, not UTF-8", "このファイルは Shift_JIS です（UTF-8 ではありません）")
+    return shift_jis, remedy
+
+
+def read_yaml(data: bytes | str, file: str, mistakes: Mistakes) -> Node | None:
+    """Return a file's tree, with a place for every node; `None` where there is none to speak of.
+
+    Each mistake is added to `mistakes` and reading goes on wherever it can: the tree of a
+    file with mistakes serves to find more of them, never to run anything.
+    """
+    text = decode(data, file, mistakes) if isinstance(data, bytes) else data.removeprefix("\ufeff")
+    if text is None:
+        return None
+    found = Mistakes()
+    builder = _Builder(file, found, None)
+    error: YAMLError | None = None
+    root: Node | None = None
+    try:
+        root = builder.build(text)
+    except YAMLError as broken:
+        error = broken
+    if error is not None or builder.slipped:
+        # Slips in the structure itself: name them, and read on as if they had not been made.
+        # A full-width space is two columns wide, so two is what its author saw.
+        for indent in (2, 1):
+            repaired = repair(text, indent, file)
+            again = Mistakes()
+            try:
+                tree = _Builder(file, again, repaired.columns).build(repaired.text)
+            except YAMLError:
+                continue
+            mistakes.extend(repaired.slips)
+            mistakes.extend(again)
+            return tree
+    mistakes.extend(found)
+    if error is not None:
+        mistakes.extend(repair(text, 1, file).slips)
+        mistakes.add(*_syntax(error, text, file))
+    return root
+
+
+_SYNTAX = (
+    (
+        "'\\t'",
+        Phrase("a tab character", "タブ文字があります"),
+        Phrase("indent with spaces", "半角の空白で字下げしてください"),
+    ),
+    (
+        "mapping values are not allowed",
+        Phrase("a `:` where no key can be", "ここに `:` は書けません"),
+        Phrase(
+            "indent it as its neighbours are, or put a text that holds `: ` in quotes",
+            '字下げを前後の行とそろえるか、「: 」を含む文は "…" で囲んでください',
+        ),
+    ),
+    (
+        "could not find expected ':'",
+        Phrase("a key without `:`", "項目名のあとに `:` がありません"),
+        Phrase(
+            "write `key: value` with a space behind the colon",
+            "`項目: 値` のように、コロンのあとに半角の空白を入れてください",
+        ),
+    ),
+    (
+        "quoted scalar",
+        Phrase("a quotation mark that is never closed", "引用符が閉じていません"),
+        Phrase("close it", "閉じる引用符を書いてください"),
+    ),
+    (
+        "flow sequence",
+        Phrase("a `[` that is not closed, or a comma is missing", "`[` が閉じていないか、`,` が足りません"),
+        Phrase("write `[one, two]`", "`[あ, い]` のように書いてください"),
+    ),
+    (
+        "flow mapping",
+        Phrase("a `{` that is not closed, or a comma is missing", "`{` が閉じていないか、`,` が足りません"),
+        Phrase("write `{key: value, key: value}`", "`{項目: 値, 項目: 値}` のように書いてください"),
+    ),
+    (
+        "cannot start any token",
+        Phrase("a character that cannot begin a value", "この文字で値を始めることはできません"),
+        Phrase("put the value in quotes", '値を "…" で囲んでください'),
+    ),
+    (
+        "alias",
+        Phrase("a `*` begins an alias in YAML", "`*` で始まる値は YAML では別の意味になります"),
+        Phrase("put the value in quotes", '値を "…" で囲んでください'),
+    ),
+    (
+        "block",
+        Phrase("this line does not belong to what stands above it", "この行は上の行とつながりません"),
+        Phrase("indent it as its neighbours are", "字下げを前後の行とそろえてください"),
+    ),
+)
+
+
+def _syntax(error: YAMLError, text: str, file: str) -> tuple[Where, Phrase, Phrase | None]:
+    if isinstance(error, ReaderError):
+        before = text[: int(error.position)] if isinstance(error.position, int) else ""
+        where = Where(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+        return where, Phrase("a control character", "制御文字があります"), Phrase("remove it", "取り除いてください")
+    where = Where(file)
+    words = str(error)
+    if isinstance(error, MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        if mark is not None:
+            where = Where(file, mark.line + 1, mark.column + 1)
+        words = f"{error.problem or ''} {error.context or ''}"
+    for sign, what, remedy in _SYNTAX:
+        if sign in words:
+            return where, what, remedy
+    return where, Phrase("this is not YAML", "YAML として読めません"), None
+
+
+class _Builder:
+    """Makes the tree of one file from the parser's events."""
+
+    def __init__(self, file: str, mistakes: Mistakes, columns: dict[int, list[int]] | None) -> None:
+        self._file = file
+        self._mistakes = mistakes
+        self._columns = columns or {}
+        self._events: Iterator[Event] = iter(())
+        self.slipped = False
+        """Whether a key held a full-width slip, so that the tree may not be the one its author meant."""
+
+    def build(self, text: str) -> Node | None:
+        """Return the tree of the first document.
+
+        Raises:
+            YAMLError: the text is not YAML.
+
+        """
+        self._events = YAML(typ="safe", pure=True).parse(text)
+        root: Node | None = None
+        documents = 0
+        for event in self._events:
+            if isinstance(event, DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self._mistakes.add(
+                        self._where(event),
+                        Phrase("a second document", "`---` の下に二つめの文書があります"),
+                        Phrase("keep one to a file", "一つのファイルには一つだけ書いてください"),
+                    )
+            elif isinstance(event, NodeEvent):
+                node = self._node(event, 0)
+                root = node if documents == 1 else root
+        if root is None or root == Scalar("", root.where):
+            self._mistakes.add(Where(self._file), Phrase("the file is empty", "ファイルが空です"))
+            return None
+        if isinstance(root, Scalar) and root.plain and "：" in root.text:
+            self.slipped = True
+        return root
+
+    def _where(self, event: Event) -> Where:
+        mark = event.start_mark
+        line, column = int(mark.line), int(mark.column)
+        origin = self._columns.get(line)
+        if origin is not None:
+            column = origin[min(column, len(origin) - 1)]
+        return Where(self._file, line + 1, column + 1)
+
+    def _node(self, event: NodeEvent, depth: int) -> Node:
+        where = self._where(event)
+        if depth > MAX_DEPTH:
+            raise MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
+        if isinstance(event, AliasEvent):
+            self._refuse_alias(where, f"*{event.anchor}")
+            return Scalar("", where)
+        if event.anchor is not None:
+            self._refuse_alias(where, f"&{event.anchor}")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            self._mistakes.add(
+                where,
+                Phrase(f"a YAML tag `{tag}`", f"YAML のタグ `{tag}` は使えません"),
+                Phrase("remove it", "取り除いてください"),
+            )
+        if isinstance(event, MappingStartEvent):
+            return self._mapping(where, depth)
+        if isinstance(event, SequenceStartEvent):
+            return self._sequence(where, depth)
+        if isinstance(event, ScalarEvent):
+            return Scalar(str(event.value), where, plain=event.style is None)
+        raise TypeError(f"the parser gave `{type(event).__name__}` where a node begins")
+
+    def _refuse_alias(self, where: Where, shown: str) -> None:
+        self._mistakes.add(
+            where,
+            Phrase(f"an anchor or alias `{shown}`", f"YAML のアンカー・別名 `{shown}` は使えません"),
+            Phrase(
+                "write it out; a value that begins with `*` or `&` goes in quotes",
+                '同じ内容をもう一度書いてください（`*` や `&` で始まる値は "…" で囲みます）',
+            ),
+        )
+
+    def _sequence(self, where: Where, depth: int) -> Items:
+        items: list[Node] = []
+        for event in self._events:
+            if isinstance(event, SequenceEndEvent):
+                break
+            if isinstance(event, NodeEvent):
+                items.append(self._node(event, depth + 1))
+        return Items(tuple(items), where)
+
+    def _mapping(self, where: Where, depth: int) -> Table:
+        entries: dict[str, Entry] = {}
+        for event in self._events:
+            if isinstance(event, MappingEndEvent):
+                break
+            if not isinstance(event, NodeEvent):
+                continue
+            key = self._node(event, depth + 1)
+            following = next(self._events)
+            if not isinstance(following, NodeEvent):
+                raise TypeError("the parser gave a key without a value")
+            value = self._node(following, depth + 1)
+            entry = self._entry(key, value)
+            if entry is None:
+                continue
+            if entry.key in entries:
+                first = entries[entry.key].where.line
+                self._mistakes.add(
+                    entry.where,
+                    Phrase(
+                        f"the key `{entry.key}` is here twice (first on line {first})",
+                        f"`{entry.key}` が二度書かれています（最初は {first} 行目）",
+                    ),
+                    Phrase("keep one of them", "どちらか一つにしてください"),
+                )
+                continue
+            entries[entry.key] = entry
+        return Table(tuple(entries.values()), where)
+
+    def _entry(self, key: Node, value: Node) -> Entry | None:
+        if not isinstance(key, Scalar):
+            self._mistakes.add(
+                key.where,
+                Phrase("a list or mapping where a key belongs", "項目名の位置にリストや組があります"),
+                Phrase("write a word as the key", "項目名は一語で書いてください"),
+            )
+            return None
+        if key.text == "<<":
+            self._mistakes.add(
+                key.where,
+                Phrase("a merge key `<<`", "`<<` は使えません"),
+                Phrase("write the keys out", "項目をそのまま書いてください"),
+            )
+            return None
+        if not key.plain:
+            return Entry(key.text, key.where, value)
+        return self._mend_key(key, value)
+
+    def _mend_key(self, key: Scalar, value: Node) -> Entry:
+        """Name a full-width colon or space in a key, and read on as if it had been a half-width one."""
+        text, where = key.text, key.where
+        self.slipped = self.slipped or "：" in text or "\u3000" in text
+        stripped = text.lstrip("\u3000 ")
+        if stripped != text:
+            what, right = SLIPS["\u3000"]
+            self._mistakes.add(where, what, instead(right))
+            where = where.moved(len(text) - len(stripped))
+            text = stripped
+        if text.rstrip("\u3000") != text:
+            what, right = SLIPS["\u3000"]
+            self._mistakes.add(where.moved(len(text.rstrip("\u3000"))), what, instead(right))
+            text = text.rstrip("\u3000")
+        before, colon, after = text.partition("：")
+        if not colon:
+            return Entry(text, where, value)
+        what, right = SLIPS["："]
+        self._mistakes.add(where.moved(len(before)), what, instead(right))
+        rest = after.strip(" \u3000")
+        if rest and isinstance(value, Scalar) and not value.text:
+            value = Scalar(rest, where.moved(len(before) + 1 + after.index(rest[0])))
+        return Entry(before, where, value)

@@ -1,0 +1,563 @@
+"""The order of things at a sign-in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from aiohttp import web
+
+from gateway.errors import StoreFault, StoreUnavailableError
+from gateway.identity import NOT_TOLD, Birthdate, Gender, Scope
+from gateway.login.claims import Check
+from gateway.login.memory_pending import MemoryPendingStore
+from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoginFailure, SignedIn
+from gateway.session.session import AllSessions
+from tests.login.conftest import ALL, Browser, House, challenge, route
+from tests.login.stand_in import Spoil
+
+
+async def test_a_person_signs_in(house: House) -> None:
+    """From the challenge to a session with the four items, back where she wanted to go."""
+    outcome = await house.sign_in(challenge(*ALL), "/reserve/42?day=2026-11-24")
+
+    assert isinstance(outcome, SignedIn)
+    person = outcome.session.identity
+    assert outcome.return_to == "/reserve/42?day=2026-11-24"
+    assert (person.subject, person.name, person.address) == ("sub-hanako", "佐藤　花子", "東京都渋谷区神南1-1-1")
+    assert (person.birthdate, person.gender, person.asked) == (Birthdate(1986, 4, 1), Gender.FEMALE, ALL)
+    assert await house.session() == outcome.session
+    assert not outcome.other_person
+    assert house.stand_in.calls == ["discovery", "token", "jwks", "userinfo"]
+
+
+async def test_where_only_openid_is_asked_userinfo_is_not_called(house: House) -> None:
+    """What no rule needs is not asked of the provider."""
+    outcome = await house.sign_in()
+
+    assert isinstance(outcome, SignedIn)
+    assert "userinfo" not in house.stand_in.calls
+
+
+async def test_a_callback_that_arrives_twice_lands_where_the_first_did(house: House) -> None:
+    """No second token call, no new ticket, in the browser that still has the session."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    first = await house.finish(query)
+    calls = list(house.stand_in.calls)
+
+    second = await house.finish(query)
+
+    assert isinstance(first, SignedIn)
+    assert second == AlreadySignedIn("/a")
+    assert house.stand_in.calls == calls
+
+
+async def test_a_callback_sent_again_before_it_was_answered_gets_the_same_answer(house: House) -> None:
+    """An impatient reload drops the first answer and its cookie; one code, one session."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    visit = house.browser.visit("/.sekisho/callback")
+
+    first, second = await asyncio.gather(house.desk.finish(*visit, query), house.desk.finish(*visit, query))
+
+    assert isinstance(first, SignedIn)
+    assert second == first
+    assert house.stand_in.calls.count("token") == 1
+
+
+async def test_a_browser_that_goes_away_does_not_end_what_it_began(house: House) -> None:
+    """The one that comes again finds the sign-in done."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    visit = house.browser.visit("/.sekisho/callback")
+    impatient = asyncio.create_task(house.desk.finish(*visit, query))
+    house.stand_in.on_token = impatient.cancel
+
+    second = await house.desk.finish(*visit, query)
+
+    assert impatient.cancelled()
+    assert isinstance(second, SignedIn)
+    assert house.stand_in.calls.count("token") == 1
+
+
+async def test_a_used_callback_says_expired_once_the_session_is_gone(house: House) -> None:
+    """A used state opens nothing by itself."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    await house.finish(query)
+    await house.desk.sign_out(*house.browser.visit())
+
+    assert await house.finish(query) == Failed(LoginFailure.EXPIRED, "/a")
+
+
+async def test_a_used_callback_is_answered_for_its_own_session_only(house: House) -> None:
+    """Another person's, in the same browser, is not led where the first one went."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    await house.finish(query)
+    house.stand_in.subject = "sub-taro"
+    await house.sign_in()
+
+    assert await house.finish(query) == Failed(LoginFailure.EXPIRED, "/a")
+
+
+async def test_who_comes_second_to_a_login_redeems_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At another worker, in the moment between looking and using."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+
+    async def too_late(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(house.pending, "use", too_late)
+
+    assert await house.finish(query) == Failed(LoginFailure.EXPIRED, "/a")
+    assert "token" not in house.stand_in.calls
+
+
+async def test_a_login_begun_for_another_client_is_not_finished(house: House) -> None:
+    """The App was given a registration of its own meanwhile."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    house.browser.route = route(client_id="RP00000002")
+
+    assert await house.finish(query) == Failed(LoginFailure.INVALID, "/a", check="state")
+    assert "token" not in house.stand_in.calls
+
+
+async def test_a_callback_in_another_browser_is_no_session_and_uses_nothing_up(house: House) -> None:
+    """Not even with the ticket cookie of somebody; and the right browser can still finish."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    other = Browser(house.browser.route, {"__Host-sekisho-login": "A" * 43})
+
+    outcome = await house.desk.finish(*other.visit(), query)
+
+    assert outcome == Failed(LoginFailure.OTHER_BROWSER, "/a")
+    assert "token" not in house.stand_in.calls
+    assert isinstance(await house.finish(query), SignedIn)
+
+
+async def test_two_tabs_work_with_one_cookie(house: House) -> None:
+    """The second login of a browser shares its cookie, and both end where they should."""
+    first = house.stand_in.authorize(await house.begin(back="/a"))
+    cookie = house.browser.cookies["__Host-sekisho-login"]
+    second = house.stand_in.authorize(await house.begin(back="/b"))
+
+    assert house.browser.cookies["__Host-sekisho-login"] == cookie
+    ended_second = await house.finish(second)
+    ended_first = await house.finish(first)
+
+    assert isinstance(ended_first, SignedIn)
+    assert isinstance(ended_second, SignedIn)
+    assert (ended_first.return_to, ended_second.return_to) == ("/a", "/b")
+
+
+async def test_a_state_of_another_host_is_a_mix_up(house: House) -> None:
+    """A state brought to another App's callback redeems nothing."""
+    query = house.stand_in.authorize(await house.begin())
+    there = Browser(route("other.gw.test", "RP00000002", "other"), dict(house.browser.cookies))
+
+    outcome = await house.desk.finish(*there.visit(), query)
+
+    assert outcome == Failed(LoginFailure.INVALID, check="state")
+    assert "token" not in house.stand_in.calls
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        None,
+        b"",
+        b"code=c1&state=",
+        b"code=c1",
+        b"code=c1&state=short",
+        b"code=c1&state=" + b"A" * 44,
+        b"code=c1&state=" + b"x" * 9000,
+        b"code=c1&state=%FF",
+        b"code=c1&state=\xff",
+    ],
+)
+async def test_a_callback_without_a_state_of_ours_redeems_nothing(house: House, query: bytes | None) -> None:
+    """Whatever its shape, it is refused before anything is asked."""
+    outcome = await house.finish(query or b"")
+
+    assert isinstance(outcome, Failed)
+    assert outcome.failure is LoginFailure.INVALID
+    assert house.stand_in.calls == []
+
+
+async def test_a_parameter_that_comes_twice_is_refused(house: House) -> None:
+    """RFC 6749 section 3.1; and it uses nothing up."""
+    query = house.stand_in.authorize(await house.begin())
+
+    twice = await house.finish(query + b"&state=x")
+
+    assert twice == Failed(LoginFailure.INVALID, check="state")
+    assert isinstance(await house.finish(query), SignedIn)
+
+
+async def test_cancelling_in_the_app_is_its_own_outcome_and_stays_so(house: House) -> None:
+    """`access_denied` is a person's choice; a reload shows the same page."""
+    state = parse_qs(urlsplit(await house.begin(back="/a")).query)["state"][0]
+
+    first = await house.finish(f"error=access_denied&state={state}".encode())
+    second = await house.finish(f"error=access_denied&state={state}".encode())
+
+    assert first == second == Failed(LoginFailure.CANCELLED, "/a", "access_denied")
+
+
+@pytest.mark.parametrize("code", ["server_error", "temporarily_unavailable"])
+async def test_the_providers_own_trouble_is_not_the_cards(house: House, code: str) -> None:
+    """Nobody is told to have a card checked that is in order."""
+    state = parse_qs(urlsplit(await house.begin(back="/a")).query)["state"][0]
+
+    outcome = await house.finish(f"error={code}&state={state}".encode())
+
+    assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a", code)
+
+
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [
+        ("access_denied", LoginFailure.CANCELLED),
+        ("server_error", LoginFailure.PROVIDER_DOWN),
+        ("temporarily_unavailable", LoginFailure.PROVIDER_DOWN),
+        ("invalid_scope", LoginFailure.REFUSED),
+        ("unmet_authentication_requirements", LoginFailure.REFUSED),
+    ],
+)
+async def test_each_error_code_has_its_outcome(house: House, code: str, failure: LoginFailure) -> None:
+    """And no code is redeemed."""
+    state = parse_qs(urlsplit(await house.begin(back="/a")).query)["state"][0]
+
+    assert await house.finish(f"error={code}&state={state}&code=c1".encode()) == Failed(failure, "/a", code)
+    assert "token" not in house.stand_in.calls
+
+
+async def test_an_unknown_error_code_is_made_safe(house: House) -> None:
+    """Only the characters OAuth codes are made of get through."""
+    state = parse_qs(urlsplit(await house.begin(back="/a")).query)["state"][0]
+
+    outcome = await house.finish(f"error=%3Cscript%3Ealert(1)%0d%0a&state={state}".encode())
+
+    assert outcome == Failed(LoginFailure.REFUSED, "/a", "scriptalert1")
+
+
+async def test_an_expired_pending_login_says_so(house: House) -> None:
+    """Fifteen minutes and a second."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    house.clock.ahead = 901
+
+    assert await house.finish(query) == Failed(LoginFailure.EXPIRED)
+    assert "token" not in house.stand_in.calls
+
+
+async def test_a_missing_code_is_refused(house: House) -> None:
+    """A state alone proves nothing."""
+    state = parse_qs(urlsplit(await house.begin(back="/a")).query)["state"][0]
+
+    assert await house.finish(f"state={state}".encode()) == Failed(LoginFailure.INVALID, "/a", check="code")
+
+
+async def test_the_issuer_parameter_is_checked_where_it_is_there(house: House) -> None:
+    """RFC 9207: an answer of another issuer is a mix-up."""
+    right = house.stand_in.authorize(await house.begin(), iss=house.stand_in.issuer)
+    wrong = house.stand_in.authorize(await house.begin(back="/a"), iss="https://evil.example")
+
+    assert isinstance(await house.finish(right), SignedIn)
+    assert await house.finish(wrong) == Failed(LoginFailure.INVALID, "/a", check="iss_parameter")
+    assert house.stand_in.calls.count("token") == 1
+
+
+async def test_a_code_of_another_login_is_refused_by_its_verifier(house: House) -> None:
+    """PKCE: an injected code was not asked for with our challenge."""
+    victim = parse_qs(house.stand_in.authorize(await house.begin()).decode())
+    own = parse_qs(house.stand_in.authorize(await house.begin(back="/a")).decode())
+
+    outcome = await house.finish(f"code={victim['code'][0]}&state={own['state'][0]}".encode())
+
+    assert outcome == Failed(LoginFailure.INVALID, "/a", "invalid_grant", "token")
+
+
+async def test_a_provider_that_is_down_is_said_at_the_start(house: House) -> None:
+    """A page, not a redirect into nothing."""
+    await house.stand_in.stop()
+
+    outcome = await house.desk.begin(*house.browser.visit("/a"), challenge(), None)
+
+    assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a")
+
+
+@pytest.mark.parametrize("endpoint", ["token", "jwks", "userinfo"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: web.Response(status=500),
+        lambda: web.Response(text="<html>", content_type="text/html"),
+        lambda: web.Response(text="{", content_type="application/json"),
+        lambda: web.Response(text="[]", content_type="application/json"),
+        lambda: web.Response(status=302, headers={"Location": "https://evil.example/"}),
+        lambda: web.Response(text="e30.e30.e30", content_type="application/jwt"),
+        lambda: web.Response(text='{"a": "' + "x" * 300_000 + '"}', content_type="application/json"),
+    ],
+)
+async def test_an_endpoint_that_answers_nonsense_is_a_provider_that_is_down(
+    house: House, endpoint: str, answer: Callable[[], web.Response]
+) -> None:
+    """No session, no redirect followed, nothing raised."""
+    house.stand_in.spoil.answer = lambda name: answer() if name == endpoint else None
+
+    outcome = await house.sign_in(challenge(*ALL), "/a")
+
+    assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a")
+    assert await house.session() is None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "failure", "check"),
+    [
+        (Spoil(id_token={"nonce": "x"}), LoginFailure.INVALID, Check.NONCE),
+        (Spoil(id_token={"sub": ""}), LoginFailure.INVALID, Check.SUBJECT),
+        (Spoil(id_token={"acr": "low"}), LoginFailure.INVALID, Check.ACR),
+        (Spoil(header={"kid": "made-up"}), LoginFailure.INVALID, Check.KEY),
+        (Spoil(userinfo={"sub": "somebody-else"}), LoginFailure.INVALID, Check.USERINFO_SUBJECT),
+        (Spoil(token={"token_type": "mac"}), LoginFailure.INVALID, Check.TOKEN_TYPE),
+        (Spoil(token={"id_token": None}), LoginFailure.CLAIM_MISSING, Check.TOKEN_ANSWER),
+    ],
+)
+async def test_an_answer_that_does_not_hold_makes_no_session(
+    house: House, spoil: Spoil, failure: LoginFailure, check: Check
+) -> None:
+    """Neither at once nor when the page is reloaded; and the code is redeemed once."""
+    house.stand_in.spoil = spoil
+    query = house.stand_in.authorize(await house.begin(challenge(*ALL), "/a"))
+
+    first, again = await house.finish(query), await house.finish(query)
+
+    assert first == Failed(failure, "/a", check=check)
+    assert again == Failed(failure, "/a")
+    assert await house.session() is None
+    assert house.stand_in.calls.count("token") == 1
+
+
+async def test_a_step_up_changes_the_ticket_and_ends_the_old_session(house: House) -> None:
+    """The old ticket is dead at once; the new session knows what was asked now."""
+    await house.sign_in()
+    old = house.browser.cookies["__Host-sekisho"]
+
+    outcome = await house.sign_in(challenge(Scope.BIRTHDATE))
+
+    assert isinstance(outcome, SignedIn)
+    assert outcome.carried_over
+    assert not outcome.other_person
+    assert await house.sessions.find(old) is None
+    assert outcome.session.identity.birthdate == Birthdate(1986, 4, 1)
+
+
+async def test_a_step_up_keeps_what_only_the_old_session_knew(house: House) -> None:
+    """Nobody reads a card twice for the same item; and the absolute clock is the older one's."""
+    first = await house.sign_in(challenge(Scope.NAME))
+    house.clock.ahead = 5
+
+    second = await house.sign_in(challenge(Scope.BIRTHDATE))
+
+    assert isinstance(first, SignedIn)
+    assert isinstance(second, SignedIn)
+    assert second.session.identity.name == "佐藤　花子"
+    assert second.session.identity.asked == {Scope.OPENID, Scope.NAME, Scope.BIRTHDATE}
+    assert second.session.expires_at == first.session.expires_at
+
+
+async def test_an_item_asked_again_and_not_given_is_unknown(house: House) -> None:
+    """Whatever the old session said."""
+    await house.sign_in(challenge(Scope.NAME))
+    house.stand_in.spoil.token = {"scope": "openid"}
+
+    outcome = await house.sign_in(challenge(Scope.NAME))
+
+    assert isinstance(outcome, SignedIn)
+    assert outcome.session.identity.name is None
+    assert outcome.session.identity.asked == {Scope.OPENID, Scope.NAME}
+    assert ("name", "not_granted") in house.calls.troubles
+
+
+async def test_another_subject_is_another_person(house: House) -> None:
+    """Her session is hers alone, and the one before her has ended."""
+    await house.sign_in(challenge(Scope.NAME))
+    old = house.browser.cookies["__Host-sekisho"]
+    house.stand_in.subject = "sub-taro"
+
+    outcome = await house.sign_in()
+
+    assert isinstance(outcome, SignedIn)
+    assert outcome.other_person
+    assert not outcome.carried_over
+    assert outcome.session.identity.name is None
+    assert await house.sessions.find(old) is None
+
+
+async def test_the_browser_remembers_who_signed_in_last(house: House) -> None:
+    """At a library's PC, hours after the first person's session has ended."""
+    await house.sign_in()
+    house.browser.cookies.pop("__Host-sekisho")
+
+    again = await house.sign_in()
+    house.browser.cookies.pop("__Host-sekisho")
+    house.stand_in.subject = "sub-taro"
+    other = await house.sign_in()
+
+    assert isinstance(again, SignedIn)
+    assert isinstance(other, SignedIn)
+    assert not again.other_person
+    assert other.other_person
+    assert "taro" not in house.browser.cookies["__Host-sekisho-login"]
+
+
+async def test_a_sign_in_that_began_before_a_revocation_makes_no_session(house: House) -> None:
+    """Whoever ended all sessions meant the one on its way too."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    house.clock.ahead = 1
+    await house.sessions.revoke(AllSessions())
+    house.clock.ahead = 2
+
+    assert await house.finish(query) == Failed(LoginFailure.EXPIRED, "/a", check="revoked")
+
+
+async def test_a_sign_in_not_fresher_than_asked_is_refused(house: House) -> None:
+    """The provider answered from a session of its own, an hour old."""
+    house.stand_in.auth_age = 3600
+
+    outcome = await house.sign_in(challenge(fresh_within=300), "/a")
+
+    assert outcome == Failed(LoginFailure.NOT_FRESH, "/a", check="auth_time_old")
+
+
+async def test_without_auth_time_nothing_is_fresh(house: House) -> None:
+    """What the provider does not say is not assumed; where no rule asks, it is no hindrance."""
+    house.stand_in.spoil.id_token = {"auth_time": None}
+
+    asked = await house.sign_in(challenge(fresh_within=300), "/a")
+    not_asked = await house.sign_in()
+
+    assert asked == Failed(LoginFailure.NOT_FRESH, "/a", check="auth_time_missing")
+    assert isinstance(not_asked, SignedIn)
+    assert not_asked.session.identity.authenticated_at == NOT_TOLD
+
+
+async def test_a_loop_stops_after_three_rounds(house: House) -> None:
+    """The same rule, asked again at once, three times over."""
+    for _ in range(3):
+        assert isinstance(await house.sign_in(), SignedIn)
+
+    outcome = await house.desk.begin(*house.browser.visit("/a"), challenge(), None)
+
+    assert outcome == Failed(LoginFailure.LOOP, "/a")
+
+
+async def test_signing_in_often_is_no_loop(house: House) -> None:
+    """Another rule, a minute later, or another person at the same PC start to count anew."""
+    for _ in range(5):
+        assert isinstance(await house.sign_in(), SignedIn)
+        house.clock.ahead += 61
+    for name in ("a", "b", "c", "d"):
+        assert isinstance(await house.sign_in(challenge(rule=name)), SignedIn)
+    for _ in range(5):
+        await house.desk.sign_out(*house.browser.visit())
+        house.browser.cookies.pop("__Host-sekisho")
+        assert isinstance(await house.sign_in(), SignedIn)
+
+
+async def test_signing_out_ends_the_session_and_its_siblings(house: House) -> None:
+    """What began in the same provider session ends with it."""
+    await house.sign_in()
+    first = dict(house.browser.cookies)
+    house.browser.cookies.clear()
+    await house.sign_in()
+
+    signed_out = await house.desk.sign_out(*house.browser.visit())
+
+    assert signed_out.ended == 2
+    assert signed_out.location is None
+    assert await house.sessions.find(first["__Host-sekisho"]) is None
+
+
+async def test_the_provider_ends_its_session_where_it_offers_to(house: House) -> None:
+    """RP-initiated logout, with no token in the URL."""
+    house.stand_in.end_session = True
+    await house.sign_in()
+
+    signed_out = await house.desk.sign_out(*house.browser.visit())
+
+    assert signed_out.location is not None
+    assert signed_out.location.startswith(
+        f"{house.stand_in.issuer}/logout?client_id=RP00000001&post_logout_redirect_uri="
+    )
+    assert "token" not in signed_out.location
+
+
+async def test_each_assertion_is_new_and_names_its_key(house: House) -> None:
+    """`jti` is for one use: a client that keeps an assertion is refused at its second login."""
+    await house.sign_in()
+    await house.sign_in(challenge(rule="other"))
+
+    assert house.stand_in.assertions[0]["jti"] != house.stand_in.assertions[1]["jti"]
+    assert house.stand_in.assertion_headers[0]["kid"] == "c1"
+    assert house.stand_in.assertions[0]["exp"] - house.stand_in.assertions[0]["iat"] == 60
+
+
+async def test_the_callback_of_a_prefetch_or_a_visit_changes_nothing_asked(house: House) -> None:
+    """The request's own query says nothing about what is asked."""
+    begun = await house.desk.begin(
+        *house.browser.visit("/.sekisho/login"), challenge(), "/?scope=openid+address&prompt=none&client_id=x"
+    )
+
+    assert isinstance(begun, Begun)
+    asked = parse_qs(urlsplit(begun.location).query)
+    assert asked["scope"] == ["openid"]
+    assert asked["client_id"] == ["RP00000001"]
+    assert asked["redirect_uri"] == ["https://app.gw.test/.sekisho/callback"]
+    assert asked["acr_values"] == ["aal3 crl"]
+    assert ";" not in asked["state"][0]
+
+
+class Away:
+    """A store that is not there, whatever is asked of it."""
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[None]]:
+        """Answer every method with the same failure."""
+
+        async def fail(*_: object, **__: object) -> None:
+            raise StoreUnavailableError(StoreFault.UNREACHABLE)
+
+        return fail
+
+
+async def test_a_store_that_is_away_is_no_sign_in_and_no_sign_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that says so; and never the word that a session has ended when it has not."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    await house.sign_in()
+    monkeypatch.setattr(house.desk, "_pending", Away())
+    begun = await house.desk.begin(*house.browser.visit("/a"), challenge(), None)
+    finished = await house.finish(query)
+    monkeypatch.undo()
+    monkeypatch.setattr(house.desk, "_sessions", Away())
+
+    assert begun == Failed(LoginFailure.STORE_DOWN, "/a")
+    assert finished == Failed(LoginFailure.STORE_DOWN)
+    with pytest.raises(StoreUnavailableError):
+        await house.desk.sign_out(*house.browser.visit())
+
+
+async def test_at_the_cap_a_person_is_told_to_wait(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """429 with a time."""
+    monkeypatch.setattr(house.desk, "_pending", MemoryPendingStore(total=0))
+
+    outcome = await house.desk.begin(*house.browser.visit("/a"), challenge(), None)
+
+    assert outcome == Failed(LoginFailure.TOO_MANY, "/a", retry_after=60)
+
+
+async def test_a_return_target_that_is_not_ours_becomes_the_root(house: House) -> None:
+    """Whatever a link said."""
+    outcome = await house.sign_in(back="//evil.example")
+
+    assert isinstance(outcome, SignedIn)
+    assert outcome.return_to == "/"

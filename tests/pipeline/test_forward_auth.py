@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.identity import Scope
+from gateway.pipeline.forward_auth import AuthFault, Dialect, original, step
+from gateway.pipeline.outcome import Answer
+from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, Reason, ReasonKind, RuleId, Verdict
+from gateway.request.inbound import Inbound
+from gateway.request.trust import Trust
+from gateway.route.table import RouteTable
+from gateway.session.session import Found, NoTicket, Unavailable
+from gateway.settings.settings import Mode
+from tests.builders import NOON, FixedPolicy, FixedRule, app, inbound, route, session
+
+RULE = RuleId("test", "rule")
+TRUST = Trust(["10.0.0.2"])
+BROWSER = (("Accept", "text/html"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))
+
+TOLD = {
+    Dialect.NGINX: ("X-Original-Method", "X-Original-Scheme", "X-Original-Host", "X-Original-URI"),
+    Dialect.TRAEFIK: ("X-Forwarded-Method", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri"),
+    Dialect.CADDY: ("X-Forwarded-Method", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri"),
+}
+
+
+def table(somebody: Verdict | None = None, nobody: Verdict | None = None, **changes: object) -> RouteTable:
+    policy = FixedPolicy(FixedRule(nobody=nobody, somebody=somebody))
+    policy.disclosed = ("subject", "may_drink")
+    return RouteTable([route(policy, app=app(mode=Mode.FORWARD_AUTH, upstream=(), **changes))], "/.sekisho/")
+
+
+def question(
+    dialect: Dialect,
+    uri: str = "/reserve",
+    *headers: tuple[str, str],
+    method: str = "GET",
+    host: str = "app.gw.test",
+    peer: str = "10.0.0.2",
+) -> Inbound:
+    """Ask about a request as that proxy does."""
+    if dialect is Dialect.ENVOY:
+        path = f"/.sekisho/auth/envoy{uri}"
+        return inbound(path, ("X-Forwarded-Proto", "https"), *headers, method=method, host=host, peer=peer)
+    told = tuple(zip(TOLD[dialect], (method, "https", host, uri), strict=True))
+    return inbound(f"/.sekisho/auth/{dialect}", *told, *headers, host="gateway:8080", peer=peer)
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_each_proxy_is_understood(dialect: Dialect) -> None:
+    """What is decided on is the browser's request: method, host, target, headers and address, whoever carried it."""
+    asked = original(question(dialect, "/reserve/42", ("Accept", "text/html"), method="POST"), table(), TRUST)
+
+    assert isinstance(asked, Inbound)
+    assert (asked.method, asked.host, asked.scheme, asked.target.path) == (
+        "POST",
+        "app.gw.test",
+        "https",
+        "/reserve/42",
+    )
+    assert asked.client == "198.51.100.7"
+    assert asked.forwarded == dialect
+    assert (b"Accept", b"text/html") in asked.headers
+
+
+def test_an_ordinary_request_is_itself() -> None:
+    """Nothing is made of what no proxy asks about."""
+    came = inbound("/reserve")
+
+    assert original(came, table(), TRUST) is came
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_only_listed_peers_are_believed(dialect: Dialect) -> None:
+    """The same words from anybody else are refused."""
+    asked = original(question(dialect, peer="198.51.100.7"), table(), TRUST)
+
+    assert isinstance(asked, Answer)
+    assert (asked.status, asked.reason) == (403, AuthFault.PEER)
+
+
+def test_what_is_kept_of_a_sub_request_is_not_the_original_requests() -> None:
+    """It was made of the outer proxy's host and fields."""
+    asked = original(
+        msgspec.structs.replace(question(Dialect.NGINX), kept={"made of": "the sub-request"}), table(), TRUST
+    )
+
+    assert isinstance(asked, Inbound)
+    assert asked.kept is None
+
+
+@pytest.mark.parametrize("dialect", [Dialect.NGINX, Dialect.TRAEFIK, Dialect.CADDY])
+@pytest.mark.parametrize("place", range(4))
+def test_every_field_is_required_once(dialect: Dialect, place: int) -> None:
+    """A field that is missing, empty or there twice makes no question."""
+    name = TOLD[dialect][place].encode()
+    good = question(dialect)
+    without = tuple(field for field in good.headers if field[0] != name)
+    (value,) = [said for field, said in good.headers if field == name]
+
+    for headers in (without, (*without, (name, b"")), (*good.headers, (name.lower(), value))):
+        asked = original(_with(good, headers), table(), TRUST)
+        assert isinstance(asked, Answer)
+        assert asked.status == 403
+
+
+@pytest.mark.parametrize("dialect", [Dialect.NGINX, Dialect.TRAEFIK, Dialect.CADDY])
+def test_a_dialect_is_believed_in_its_own_words_alone(dialect: Dialect) -> None:
+    """What another proxy would say means nothing here: a browser may have written it."""
+    foreign = tuple((name, "/public/") for names in TOLD.values() for name in names if name not in TOLD[dialect])
+    asked = original(question(dialect, "/reserve", *foreign), table(), TRUST)
+
+    assert isinstance(asked, Inbound)
+    assert asked.target.path == "/reserve"
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/public/../admin",
+        "/public/%2e%2e/admin",
+        "//admin",
+        "/a%2Fb",
+        "/%7Euser",
+        "/a;b",
+        "/a\\b",
+        "/a#b",
+        "*",
+        "http://app.gw.test/",
+        "reserve",
+    ],
+)
+def test_what_is_not_canonical_is_refused(dialect: Dialect, uri: str) -> None:
+    """The outer proxy forwards its own string, so it must be the one we decided on."""
+    came = question(dialect, uri)
+    if dialect is Dialect.ENVOY:
+        came = _received(came, f"/.sekisho/auth/envoy{uri}".encode())
+
+    asked = original(came, table(), TRUST)
+
+    assert isinstance(asked, Answer)
+    assert asked.status == 403
+
+
+@given(st.binary(max_size=40), st.sampled_from([Dialect.TRAEFIK, Dialect.NGINX]))
+def test_no_target_is_decided_on_that_is_not_the_one_told(uri: bytes, dialect: Dialect) -> None:
+    """Property: either refused, or the very bytes that the outer proxy will forward."""
+    name = TOLD[dialect][3].encode()
+    good = question(dialect)
+    came = _with(good, tuple((field, uri if field == name else said) for field, said in good.headers))
+
+    asked = original(came, table(), TRUST)
+
+    assert isinstance(asked, Answer) or asked.target.raw == uri
+
+
+@pytest.mark.parametrize(
+    "path", ["/.sekisho/auth/", "/.sekisho/auth/apache", "/.sekisho/auth/traefik/x", "/.sekisho/auth/envoy"]
+)
+def test_there_are_four_endpoints(path: str) -> None:
+    """Anything beside them is refused, and never a page of the portal's."""
+    asked = original(inbound(path, peer="10.0.0.2"), table(), TRUST)
+
+    assert isinstance(asked, Answer)
+    assert asked.status == 403
+
+
+def test_an_unknown_host_or_method_is_refused() -> None:
+    """421 and 501 of our own door mean nothing to an outer proxy: no is 403."""
+    for came in (
+        question(Dialect.TRAEFIK, host="evil.example"),
+        question(Dialect.TRAEFIK, host="app.gw.test, evil.example"),
+        question(Dialect.TRAEFIK, method="PROPFIND"),
+    ):
+        asked = original(came, table(), TRUST)
+        assert isinstance(asked, Answer)
+        assert asked.status == 403
+
+
+def decided(
+    dialect: Dialect, verdict: Verdict, *headers: tuple[str, str], uri: str = "/reserve", method: str = "GET"
+) -> Answer:
+    routes = table(somebody=verdict, nobody=verdict)
+    asked = original(question(dialect, uri, *headers, method=method), routes, TRUST)
+    assert isinstance(asked, Inbound)
+    answer = step(asked, Found(session()), NOON, routes)
+    assert isinstance(answer, Answer)
+    return answer
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_allowed_is_200_and_names_every_header(dialect: Dialect) -> None:
+    """What is told is told, what is not is empty, so that the proxy overwrites whatever a client wrote."""
+    permit = Permit(RULE, None, (("subject", "hanako"), ("may_drink", "yes")))
+
+    answer = decided(dialect, permit, ("X-Verified-Subject", "attacker"), ("X-Verified-Name", "attacker"))
+
+    told = dict(answer.headers)
+    assert answer.status == 200
+    assert (answer.app, answer.pseudonym) == ("booking", "p-hanako")
+    assert told[b"X-Verified-Subject"] == b"hanako"
+    assert told[b"X-Verified-May-Drink"] == b"yes"
+    assert told[b"X-Verified-Name"] == told[b"X-Verified-Assertion"] == b""
+    assert len([name for name in told if name.startswith(b"X-Verified-")]) == 13
+
+
+@pytest.mark.parametrize(
+    "name", ["X_Verified_Subject", "x.verified.name", "X-Verified_May-Drink", "X_Verified_Anything"]
+)
+def test_an_alias_of_our_headers_is_refused(name: str) -> None:
+    """We cannot cut a header from a request we only hear of."""
+    answer = decided(Dialect.CADDY, Permit(RULE, None, ()), (name, "attacker"))
+
+    assert (answer.status, answer.reason) == (403, AuthFault.ALIAS)
+
+
+@pytest.mark.parametrize(("dialect", "status"), [("nginx", 401), ("traefik", 303), ("caddy", 303), ("envoy", 303)])
+def test_a_page_is_sent_to_sign_in(dialect: str, status: int) -> None:
+    """With the way back, percent-encoded; nginx can pass on the Location of a 401 alone."""
+    challenge = Challenge(RULE, ChallengeReason.SIGN_IN, frozenset({Scope.OPENID}))
+
+    answer = decided(Dialect(dialect), challenge, *BROWSER, uri="/reserve/42")
+
+    assert answer.status == status
+    assert dict(answer.headers)[b"Location"] == b"https://app.gw.test/.sekisho/login?rd=%2Freserve%2F42"
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_form_is_told_that_it_was_not_sent(dialect: Dialect) -> None:
+    """No redirect: the browser would send a GET and lose what the person wrote."""
+    challenge = Challenge(RULE, ChallengeReason.SIGN_IN, frozenset({Scope.OPENID}))
+
+    answer = decided(dialect, challenge, *BROWSER, ("Content-Type", "application/x-www-form-urlencoded"), method="POST")
+
+    assert answer.status == 401
+    assert b"Location" not in dict(answer.headers)
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_refusal_says_why_and_runs_nothing(dialect: Dialect) -> None:
+    """The condition's own sentence, escaped, on a page that loads nothing and cannot be framed."""
+    sentence = {"ja": "18歳以上の方が<b>予約</b>できます。", "en": "For adults."}
+    deny = Deny(RULE, (Reason(ReasonKind.CONDITION_NO, "adult", sentence),), 403)
+
+    answer = decided(dialect, deny, *BROWSER)
+
+    assert answer.status == 403
+    assert (answer.app, answer.pseudonym) == ("booking", "p-hanako")
+    assert "18歳以上の方が&lt;b&gt;予約&lt;/b&gt;できます。" in answer.body.decode()
+    assert b"frame-ancestors 'none'" in dict(answer.headers)[b"Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_store_that_fails_lets_nobody_pass(dialect: Dialect) -> None:
+    """503 where a session is needed and cannot be read."""
+    challenge = Challenge(RULE, ChallengeReason.SIGN_IN, frozenset({Scope.OPENID}))
+    routes = table(somebody=Permit(RULE, None), nobody=challenge)
+    asked = original(question(dialect, "/reserve", *BROWSER), routes, TRUST)
+    assert isinstance(asked, Inbound)
+
+    answer = step(asked, Unavailable(), NOON, routes)
+
+    assert isinstance(answer, Answer)
+    assert answer.status == 503
+
+
+@pytest.mark.parametrize("path", ["/.sekisho", "/.sekisho/login", "/.sekisho/auth/traefik"])
+def test_our_own_pages_are_never_allowed_here(path: str) -> None:
+    """The outer proxy sends them to us; a yes for them would be a yes for whatever it makes of the path."""
+    routes = table()
+    asked = original(question(Dialect.TRAEFIK, path), routes, TRUST)
+    assert isinstance(asked, Inbound)
+
+    answer = step(asked, NoTicket(), NOON, routes)
+
+    assert isinstance(answer, Answer)
+    assert answer.status == 403
+
+
+def test_an_app_that_is_proxied_is_not_asked_about() -> None:
+    """One App, one way in."""
+    routes = RouteTable([route()], "/.sekisho/")
+    asked = original(question(Dialect.TRAEFIK), routes, TRUST)
+    assert isinstance(asked, Inbound)
+
+    answer = step(asked, NoTicket(), NOON, routes)
+
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.reason) == (403, AuthFault.MODE)
+
+
+def _with(came: Inbound, headers: tuple[tuple[bytes, bytes], ...]) -> Inbound:
+    return type(came)(**{**{name: getattr(came, name) for name in came.__struct_fields__}, "headers": headers})
+
+
+def _received(came: Inbound, received: bytes) -> Inbound:
+    return type(came)(**{**{name: getattr(came, name) for name in came.__struct_fields__}, "received": received})

@@ -1,0 +1,380 @@
+"""One request through the steps, without a socket."""
+
+import json
+
+import pytest
+
+from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
+from gateway.pipeline.step import step
+from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage
+from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Limit, Once, Permit, Reason, ReasonKind, RuleId
+from gateway.request.inbound import Inbound
+from gateway.route.table import RouteTable
+from gateway.session.session import Found, Gone, NoTicket, SessionState, Unavailable, Unread
+from gateway.settings.settings import HeaderSettings, Mode
+from tests.builders import NOON, FixedPolicy, FixedRule, app, identity, inbound, route, session
+
+RULE = RuleId("test", "rule")
+SIGN_IN = Challenge(RULE, ChallengeReason.SIGN_IN, frozenset())
+NO = Deny(RULE, (Reason(ReasonKind.CONDITION_NO, "adult"),))
+SCRIPT = ("Accept", "application/json")
+
+
+def table(rule: FixedRule | None) -> RouteTable:
+    """Return a table of the booking App under one rule."""
+    return RouteTable([route(FixedPolicy(rule))], "/.sekisho/")
+
+
+def somebody(told: tuple[tuple[str, str], ...] = (("subject", "hanako"),)) -> FixedRule:
+    """Return a rule that asks nobody in particular to sign in and lets whoever has pass."""
+    return FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity(), told))
+
+
+def test_a_host_without_an_app_is_misdirected() -> None:
+    """Nothing is looked up, nothing forwarded."""
+    answer = step(inbound(host="evil.example"), NoTicket(), NOON, table(FixedRule()))
+
+    assert isinstance(answer, Answer)
+    assert answer.status == 421
+
+
+def test_no_rule_is_a_no() -> None:
+    """A policy in which no rule fits lets nobody through."""
+    result = step(inbound("/", SCRIPT), NoTicket(), NOON, table(None))
+
+    assert isinstance(result, Answer)
+    assert (result.status, result.verdict, result.reason) == (403, "deny", "no_rule")
+
+
+def test_a_refusal_names_the_app_and_who_is_signed_in() -> None:
+    """By pseudonym, for the audit; another client's session is nobody's here."""
+    stranger = session(identity(client_id="RP00000002"))
+    routes = table(FixedRule(nobody=SIGN_IN, somebody=NO))
+
+    refused = step(inbound("/", SCRIPT), Found(session()), NOON, routes)
+    asked = step(inbound("/", SCRIPT), Found(stranger), NOON, routes)
+
+    assert isinstance(refused, Answer)
+    assert (refused.verdict, refused.app, refused.pseudonym) == ("deny", "booking", "p-hanako")
+    assert isinstance(asked, Answer)
+    assert (asked.verdict, asked.app, asked.pseudonym) == ("challenge", "booking", "")
+
+
+def test_our_own_pages_go_to_the_portal_whatever_the_policy() -> None:
+    """Even where the App's policy would let everybody in."""
+    result = step(inbound("/.sekisho/login"), NoTicket(), NOON, table(FixedRule()))
+
+    assert isinstance(result, AskPortal)
+    assert result.visit.purpose == OwnPage()
+
+
+def test_a_public_rule_asks_no_store() -> None:
+    """Redis may be away: what tells nothing of anybody goes on."""
+    states: tuple[SessionState, ...] = (NoTicket(), Unread("t"), Gone(), Unavailable(), Found(session()))
+    for known in states:
+        result = step(inbound(), known, NOON, table(FixedRule()))
+
+        assert isinstance(result, Forward)
+        assert not result.signed_in
+
+
+def test_a_ticket_that_is_not_in_memory_is_asked_for() -> None:
+    """The listener fetches it and steps again."""
+    assert step(inbound(), Unread("ticket"), NOON, table(somebody())) == NeedSession("ticket")
+
+
+def test_a_person_who_navigates_is_sent_to_sign_in() -> None:
+    """By the portal's page, and a script by a 401 it can read."""
+    for known in (NoTicket(), Gone()):
+        page = step(inbound(), known, NOON, table(somebody()))
+        script = step(inbound("/", SCRIPT), known, NOON, table(somebody()))
+
+        assert isinstance(page, AskPortal)
+        assert page.visit.purpose == SignInPage(SIGN_IN)
+        assert isinstance(script, Answer)
+        assert script.status == 401
+        assert json.loads(script.body)["code"] == "sign_in_required"
+
+
+def test_a_form_that_must_sign_in_is_not_redirected() -> None:
+    """The person is told that it was not sent."""
+    form = inbound("/", ("Content-Type", "application/x-www-form-urlencoded"), method="POST")
+
+    result = step(form, NoTicket(), NOON, table(somebody()))
+
+    assert isinstance(result, AskPortal)
+    assert result.visit.purpose == FormNotSentPage(SIGN_IN)
+
+
+def test_a_store_that_is_away_is_neither_a_logout_nor_a_pass() -> None:
+    """503 where a session is needed, for pages and scripts alike."""
+    page = step(inbound(), Unavailable(), NOON, table(somebody()))
+    script = step(inbound("/", SCRIPT), Unavailable(), NOON, table(somebody()))
+
+    assert isinstance(page, AskPortal)
+    assert page.visit.purpose == TroublePage(Trouble.STORE_UNAVAILABLE, 503, 5)
+    assert isinstance(script, Answer)
+    assert script.status == 503
+    assert (b"Retry-After", b"5") in script.headers
+
+
+def test_what_is_already_no_is_refused_though_the_store_is_away() -> None:
+    """Who it is would not change it."""
+    result = step(inbound(), Unavailable(), NOON, table(FixedRule(nobody=NO, somebody=NO)))
+
+    assert isinstance(result, AskPortal)
+    assert result.visit.purpose == RefusalPage(NO)
+
+
+def test_a_signed_in_person_is_told_of() -> None:
+    """The facts go with the request, and the head says nothing of the ticket."""
+    cookie = ("Cookie", "a=b; __Host-sekisho=" + "A" * 43)
+
+    result = step(inbound("/reserve", cookie), Found(session()), NOON, table(somebody()))
+
+    assert isinstance(result, Forward)
+    assert result.signed_in
+    assert b"X-Verified-Subject: hanako\r\n" in result.head
+    assert b"Cookie: a=b\r\n" in result.head
+    assert b"AAAA" not in result.head
+
+
+def test_a_session_of_another_client_opens_nothing() -> None:
+    """A ticket carried to another tenant's host is a stranger's."""
+    theirs = Found(session(identity(client_id="RP00000002")))
+
+    result = step(inbound(), theirs, NOON, table(somebody()))
+
+    assert isinstance(result, AskPortal)
+    assert isinstance(result.visit.purpose, SignInPage)
+
+
+def test_what_was_decided_is_kept_until_it_can_change() -> None:
+    """Not asked again before its moment, asked again from it on, and never kept where it depends on the request."""
+    rule = FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity()), until=NOON + 10)
+    routes = table(rule)
+    found = Found(session())
+
+    for now in (NOON, NOON + 9.9):
+        step(inbound(), found, now, routes)
+    assert rule.asked == 1
+    step(inbound(), found, NOON + 10, routes)
+    assert rule.asked == 2
+
+
+def test_what_was_kept_for_one_rule_is_not_another_rules() -> None:
+    """A reload puts new rules in place: a permit of the old ones is worth nothing."""
+    found = Found(session())
+    step(inbound(), found, NOON, table(somebody()))
+    (old,) = found.ready.values()
+    strict = FixedRule(nobody=NO, somebody=NO)
+    found.ready[id(strict)] = old
+
+    result = step(inbound(), found, NOON, table(strict))
+
+    assert isinstance(result, AskPortal)
+    assert isinstance(result.visit.purpose, RefusalPage)
+
+
+def test_another_sites_page_opens_no_websocket() -> None:
+    """A signed-in browser sends its cookie along whoever asks: the Origin must be the App's."""
+    for origin in (("Origin", "https://evil.example"), ("Origin", "http://app.gw.test"), ("X-No", "origin")):
+        result = step(inbound("/ws", origin, websocket=True), Found(session()), NOON, table(somebody()))
+
+        assert isinstance(result, Answer)
+        assert result.status == 403
+    own = step(
+        inbound("/ws", ("Origin", "https://app.gw.test"), websocket=True), Found(session()), NOON, table(somebody())
+    )
+    assert isinstance(own, Forward)
+
+
+def test_a_script_of_an_allowed_origin_can_read_its_401() -> None:
+    """And a script of any other origin cannot."""
+    here = RouteTable(
+        [route(FixedPolicy(somebody()), app=app(allowed_origins=("https://spa.gw.test",)))],
+        "/.sekisho/",
+    )
+
+    allowed = step(inbound("/api", SCRIPT, ("Origin", "https://spa.gw.test")), NoTicket(), NOON, here)
+    other = step(inbound("/api", SCRIPT, ("Origin", "https://evil.example")), NoTicket(), NOON, here)
+
+    assert isinstance(allowed, Answer)
+    assert (b"Access-Control-Allow-Origin", b"https://spa.gw.test") in allowed.headers
+    assert isinstance(other, Answer)
+    assert not any(name == b"Access-Control-Allow-Origin" for name, _ in other.headers)
+
+
+def test_a_limited_permit_asks_for_an_entry_each_time() -> None:
+    """The verdict may be kept, the entry never: each request takes its own."""
+    limit = Limit("draw", Once.EVER, frozenset({303}))
+    rule = FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity(), limit=limit))
+    routes, found = table(rule), Found(session())
+
+    first = step(inbound("/enter", SCRIPT, method="POST"), found, NOON, routes)
+    second = step(inbound("/enter", SCRIPT, method="POST"), found, NOON, routes)
+
+    assert rule.asked == 1
+    for result in (first, second):
+        assert isinstance(result, NeedReservation)
+        assert result.use.limit == "draw"
+        assert isinstance(result.none_left, Answer)
+        assert (result.none_left.status, result.none_left.reason) == (403, "limit_reached:draw")
+        assert isinstance(result.unavailable, Answer)
+        assert result.unavailable.status == 503
+
+
+def test_a_candidate_is_heard_and_changes_nothing() -> None:
+    """Stricter or more generous: the real policy's verdict stands, and what the other would say is told."""
+    stricter = FixedPolicy(FixedRule(nobody=NO, somebody=NO))
+    real = FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity()))
+    generous = FixedPolicy(FixedRule())
+
+    def judged(candidate: FixedPolicy, known: SessionState, *headers: tuple[str, str]) -> Step:
+        beside = route(FixedPolicy(real), candidate=candidate)
+        return step(inbound("/", *headers), known, NOON, RouteTable([beside], "/.sekisho/"))
+
+    passed = judged(stricter, Found(session()))
+    challenged = judged(generous, NoTicket())
+    scripted = judged(generous, NoTicket(), SCRIPT)
+    nowhere = judged(FixedPolicy(None), Found(session()))
+    same = judged(FixedPolicy(real), Found(session()))
+
+    assert isinstance(passed, Forward)
+    assert passed.candidate == "deny:condition_no:adult"
+    assert isinstance(challenged, AskPortal)
+    assert challenged.candidate == "permit"
+    assert isinstance(scripted, Answer)
+    assert (scripted.status, scripted.candidate) == (401, "permit")
+    assert isinstance(nowhere, Forward)
+    assert nowhere.candidate == "deny:no_rule"
+    assert isinstance(same, Forward)
+    assert same.candidate == ""
+
+
+def test_what_cannot_be_said_is_told_once() -> None:
+    """When the lines are made; the next request, which gets the same lines, counts nothing again."""
+    told = (("name", "吉\U000e0100田"), ("subject", "a\nb"))
+    where = RouteTable([route(FixedPolicy(somebody(told)), app=app(headers=HeaderSettings(charset="cp932")))], "/.s/")
+    known = Found(session())
+
+    first, second = (step(inbound("/reserve"), known, NOON, where) for _ in range(2))
+
+    assert isinstance(first, Forward)
+    assert isinstance(second, Forward)
+    assert (first.troubled, second.troubled) == ((1, 1), None)
+    assert first.head == second.head
+
+
+def test_an_app_in_maintenance_is_closed_until_its_switch_ends() -> None:
+    """For public pages and signed-in people alike; our own pages go on, and so does it when the time is over."""
+    closed = RouteTable([route(closed_until=NOON + 90.5)], "/.sekisho/")
+
+    page = step(inbound(), Found(session()), NOON, closed)
+    script = step(inbound("/", SCRIPT), NoTicket(), NOON, closed)
+    own = step(inbound("/.sekisho/logout"), NoTicket(), NOON, closed)
+    later = step(inbound(), NoTicket(), NOON + 90.5, closed)
+
+    assert isinstance(page, AskPortal)
+    assert page.visit.purpose == TroublePage(Trouble.MAINTENANCE, 503, 91)
+    assert isinstance(script, Answer)
+    assert (script.status, script.reason) == (503, "maintenance")
+    assert isinstance(own, AskPortal)
+    assert own.visit.purpose == OwnPage()
+    assert isinstance(later, Forward)
+
+
+PREFLIGHT = (("Origin", "https://map.gw.test"), ("Access-Control-Request-Method", "POST"))
+
+
+def asked(*headers: tuple[str, str], by: FixedRule | None, options: FixedRule | None = None, **changes: object) -> Step:
+    """Step with an OPTIONS to an App that allows one other origin; OPTIONS itself falls under a rule of its own."""
+    policy = ByMethod({"OPTIONS": options or FixedRule(nobody=SIGN_IN, somebody=SIGN_IN)}, by)
+    booking = route(policy, app=app(allowed_origins=("https://map.gw.test",)))
+    request = inbound("/api", *headers, method="OPTIONS", **changes)
+    return step(request, NoTicket(), NOON, RouteTable([booking], "/.sekisho/"))
+
+
+class ByMethod(FixedPolicy):
+    """A policy with a rule for some methods, and one for all others."""
+
+    def __init__(self, rules: dict[str, FixedRule], other: FixedRule | None) -> None:
+        super().__init__(other)
+        self._rules = rules
+
+    def fitting(self, inbound: Inbound, now: float) -> FixedRule | None:
+        """Return the method's rule."""
+        return self._rules.get(inbound.method, self.rule)
+
+
+def test_a_preflight_of_an_allowed_origin_is_answered_by_the_rule_of_what_it_announces() -> None:
+    """It comes without her cookies, so it could never sign in; nothing reaches the application."""
+    answer = asked(*PREFLIGHT, ("Access-Control-Request-Headers", "content-type, x-csrf-token"), by=somebody())
+
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.body) == (204, b"")
+    headers = dict(answer.headers)
+    assert headers[b"Access-Control-Allow-Origin"] == b"https://map.gw.test"
+    assert headers[b"Access-Control-Allow-Credentials"] == b"true"
+    assert headers[b"Access-Control-Allow-Methods"] == b"POST"
+    assert headers[b"Access-Control-Allow-Headers"] == b"content-type, x-csrf-token"
+    assert headers[b"Vary"] == b"Origin"
+
+
+def test_a_preflight_of_what_nobody_may_send_is_refused() -> None:
+    """By the rule, or since there is none."""
+    for rule in (FixedRule(nobody=NO), None):
+        answer = asked(*PREFLIGHT, by=rule)
+
+        assert isinstance(answer, Answer)
+        assert answer.status == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (("Origin", "https://evil.example"), PREFLIGHT[1]),
+        (("Origin", "null"), PREFLIGHT[1]),
+        (("Origin", "https://map.gw.test.evil.example"), PREFLIGHT[1]),
+        (PREFLIGHT[0], PREFLIGHT[0], PREFLIGHT[1]),
+        (PREFLIGHT[0],),
+        (PREFLIGHT[1],),
+        (PREFLIGHT[0], ("Access-Control-Request-Method", "post")),
+        (PREFLIGHT[0], ("Access-Control-Request-Method", "TRACE")),
+        (*PREFLIGHT, PREFLIGHT[1]),
+    ],
+)
+def test_what_is_no_preflight_of_an_allowed_origin_is_judged_as_any_request(
+    headers: tuple[tuple[str, str], ...],
+) -> None:
+    """A bare OPTIONS is no way around a sign-in."""
+    answer = asked(*headers, by=somebody())
+
+    assert isinstance(answer, Answer)
+    assert answer.status == 401
+
+
+def test_a_preflight_that_everybody_may_send_goes_to_the_application() -> None:
+    """An application that knows of CORS says more than we can."""
+    assert isinstance(asked(*PREFLIGHT, by=somebody(), options=FixedRule()), Forward)
+
+
+def test_an_outer_proxy_is_told_of_no_preflight() -> None:
+    """It would take a 204 for a permit, and forward what nobody has signed in for."""
+    booking = app(allowed_origins=("https://map.gw.test",), mode=Mode.FORWARD_AUTH)
+    request = inbound("/api", *PREFLIGHT, method="OPTIONS", forwarded="traefik")
+
+    answer = step(request, NoTicket(), NOON, RouteTable([route(FixedPolicy(somebody()), app=booking)], "/.sekisho/"))
+
+    assert isinstance(answer, Answer)
+    assert answer.status == 401
+
+
+@pytest.mark.parametrize("names", ["x\r\nset-cookie: a", "a b", "a,,b", "", ",".join(["x"] * 65), "名"])
+def test_a_preflight_repeats_no_field_names_that_are_none(names: str) -> None:
+    """What we say is made of tokens."""
+    answer = asked(*PREFLIGHT, ("Access-Control-Request-Headers", names), by=somebody())
+
+    assert isinstance(answer, Answer)
+    assert answer.status == 204
+    assert b"Access-Control-Allow-Headers" not in dict(answer.headers)

@@ -1,0 +1,175 @@
+"""Remarks: what can be read and is probably not meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.policy.authoring.check import Remark, RemarkKind, remarks
+from gateway.policy.reading.parse import load_policy, parse_policy
+from gateway.yaml.mistakes import Language, Mistakes
+
+HEAD = """\
+policy: p
+purpose: {ja: x}
+conditions:
+  adult: {age: {at_least: 18}, if_not: {ja: 18歳以上}}
+  pupil: {age: {at_least: 6, below: 15}, if_not: {ja: 児童}}
+  not old: {not: adult, if_not: {ja: 18歳未満}}
+  here: {residence: {in: [東京都渋谷区]}, if_not: {ja: 区民}}
+  either: {any: [pupil, here], if_not: {ja: どちらか}}
+  office: {network: [192.0.2.0/24]}
+  silent: {switch: x}
+rules:
+"""
+EXAMPLES = "examples:\n  - {title: t, at: 2026-11-23, request: GET /nowhere, expect: sign in}\n"
+
+
+def found(*rules: str, examples: str = EXAMPLES, ignore_case: bool = False) -> list[Remark]:
+    mistakes = Mistakes()
+    policy = parse_policy(HEAD + "".join(f"  - {{{rule}}}\n" for rule in rules) + examples, mistakes)
+    assert policy is not None, mistakes.say()
+    return list(remarks(policy, ignore_case=ignore_case))
+
+
+def kinds(*rules: str, ignore_case: bool = False) -> list[RemarkKind]:
+    return [remark.kind for remark in found(*rules, ignore_case=ignore_case)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reached"),
+    [
+        ("match: {path: /**}", "match: {path: /x}", False),
+        ("match: {path: /x/**}", "match: {path: /x}", False),
+        ("match: {path: /x/**}", "match: {path: [/x/*, /x/y/**]}", False),
+        ("match: {path: /x/*}", "match: {path: /x/**}", True),
+        ("match: {path: /x/**}", "match: {path: [/x, /y]}", True),
+        ("match: {path: /**, method: GET}", "match: {path: /x}", True),
+        ("match: {path: /**, method: GET}", "match: {path: /x, method: GET}", False),
+        ("match: {path: /**}, when: office", "match: {path: /x}", True),
+        ("match: {path: /**, query: {a: b}}", "match: {path: /x}", True),
+        ("match: {path: [/x, /x/, /x/*, /x/*/**]}", "match: {path: /x/**}", False),
+    ],
+)
+def test_a_rule_that_is_never_reached_is_named(first: str, second: str, *, reached: bool) -> None:
+    """Another takes every one of its requests before it."""
+    said = kinds(f"name: a, {first}, allow: signed_in", f"name: b, {second}, allow: signed_in")
+
+    assert (RemarkKind.NEVER_REACHED in said) is not reached
+
+
+def test_a_spelling_that_falls_to_a_weaker_rule_is_named() -> None:
+    """The application may take `/enter/` and `/ENTER` for `/enter`; we do not."""
+    (remark,) = found("name: a, match: {path: /enter}, require: [here]", "name: b, allow: signed_in")
+
+    assert remark.kind is RemarkKind.SIBLING
+    assert "`/ENTER`, `/enter.html`, `/enter/` is not `a` but the weaker `b`" in remark.what.en
+
+
+@pytest.mark.parametrize(
+    ("path", "ignore_case", "spellings"),
+    [
+        ("/enter/**", False, ["/ENTER", "/enter.html"]),
+        ("/enter/**", True, ["/enter.html"]),
+        ("[/enter/**, /enter.html/**]", True, []),
+        ("/**", False, []),
+    ],
+)
+def test_spellings_that_are_stated_are_not_remarked(path: str, *, ignore_case: bool, spellings: list[str]) -> None:
+    """What the rule or the App's `paths` covers falls nowhere."""
+    said = [
+        remark.what.en
+        for remark in found(
+            f"name: a, match: {{path: {path}}}, require: [here]", "name: b, allow: signed_in", ignore_case=ignore_case
+        )
+        if remark.kind is RemarkKind.SIBLING
+    ]
+
+    assert len(said) == bool(spellings)
+    assert all(f"`{spelling}`" in said[0] for spelling in spellings)
+
+
+def test_a_spelling_that_is_refused_needs_no_remark() -> None:
+    """Where no weaker rule stands behind, the worst is a refusal."""
+    assert kinds("name: a, match: {path: /enter}, require: [here]") == []
+    assert kinds("name: a, match: {path: /enter}, require: [here]", "name: b, allow: nobody") == []
+
+
+def test_what_is_never_asked_is_never_told() -> None:
+    """A public rule tells of facts that no rule asks for."""
+    public = "name: a, match: {path: /a, method: GET}, allow: everyone, disclose: [name]"
+
+    assert RemarkKind.NEVER_ASKED in kinds(public, "name: b, match: {path: /b/**}, allow: signed_in")
+    assert RemarkKind.NEVER_ASKED not in kinds(
+        public, "name: b, match: {path: /b/**}, allow: signed_in, disclose: [name]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "remarked"),
+    [
+        ("name: a, allow: everyone", True),
+        ("name: a, match: {path: /**}, allow: everyone", True),
+        ("name: a, match: {path: /x/**}, allow: everyone", True),
+        ("name: a, match: {path: /x/**, method: [GET, HEAD]}, allow: everyone", False),
+        ("name: a, match: {path: /x}, allow: everyone", False),
+        ("name: a, when: office, allow: everyone", False),
+    ],
+)
+def test_the_public_let_in_by_accident_is_named(rule: str, *, remarked: bool) -> None:
+    """Everything, or every method, for everybody."""
+    assert (RemarkKind.PUBLIC in kinds(rule)) is remarked
+
+
+def test_a_whole_address_or_birthdate_is_more_than_most_need() -> None:
+    """The remark on addresses says why: a shelter may be named in one (支援措置)."""
+    said = found("name: a, allow: signed_in, disclose: [address, birthdate]")
+
+    assert [remark.kind for remark in said] == [RemarkKind.ADDRESS, RemarkKind.BIRTHDATE]
+    assert "支援措置" in said[0].what.en
+    assert "支援措置" in said[0].what.ja
+
+
+@pytest.mark.parametrize(
+    ("require", "child"),
+    [
+        ("[pupil]", 14),
+        ("[adult]", None),
+        ("[not old]", 14),
+        ("[adult, not old]", None),
+        ("[either]", 14),
+        ("[here]", None),
+        ("[here, pupil]", 14),
+    ],
+)
+def test_a_child_that_passes_alone_is_named(require: str, child: int | None) -> None:
+    """Under fifteen a guardian acts, and no card says who that is."""
+    said = [remark for remark in found(f"name: a, require: {require}") if remark.kind is RemarkKind.CHILD]
+
+    assert [f"a child of {child} " in remark.what.en for remark in said] == ([True] if child else [])
+
+
+def test_a_refusal_without_a_sentence_and_a_policy_without_examples_are_named() -> None:
+    """With the line of the condition, and of the whole."""
+    said = found("name: a, require: [silent]", examples="")
+
+    assert [(remark.kind, remark.line) for remark in said] == [
+        (RemarkKind.NO_EXAMPLES, 0),
+        (RemarkKind.NO_SENTENCE, 10),
+    ]
+    assert (
+        said[1].say(Language.JA, "p.yaml").startswith("policy.yaml:10: `silent` を満たさない方に示す文がありません、")
+    )
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[3] / "policies").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_no_policy_of_the_repository_has_a_rule_that_is_never_reached(path: Path) -> None:
+    """What we hand out is an example to others."""
+    policy = load_policy(path, Mistakes())
+    assert policy is not None
+
+    never = {RemarkKind.NEVER_REACHED, RemarkKind.NEVER_ASKED, RemarkKind.NO_EXAMPLES}
+    assert [remark for remark in remarks(policy) if remark.kind in never] == []

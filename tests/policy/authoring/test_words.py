@@ -1,0 +1,97 @@
+"""A policy in sentences: each rule and condition of every policy, in both languages, and where its data go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.policy.authoring.words import data_map, say_data_map, say_policy, say_test
+from gateway.policy.policy import Policy
+from gateway.policy.reading.parse import load_policy, parse_policy
+from gateway.yaml.mistakes import Language, Mistakes
+
+POLICIES = sorted((Path(__file__).parents[3] / "policies").glob("*.yaml"))
+
+
+def load(path: Path) -> Policy:
+    policy = load_policy(path, Mistakes())
+    assert policy is not None
+    return policy
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
+def test_every_policy_can_be_said(path: Path, language: Language) -> None:
+    """Every name in it is in its sentences, and it says which version it is."""
+    policy = load(path)
+
+    said = say_policy(policy, language)
+
+    assert all(rule.name in said for rule in policy.rules)
+    assert all(name in said for name in policy.conditions)
+    assert policy.version in said
+    assert "{" not in said
+
+
+@pytest.mark.parametrize(
+    ("test", "english", "japanese"),
+    [
+        ("{age: {at_least: 18}}", "is at least 18", "18歳以上である"),
+        (
+            "{age: {at_least: 6, below: 15, counted_from: next_april}}",
+            "is at least 6 and below 15, from the 1 April after that",
+            "6歳以上15歳未満（達した日の後の最初の4月1日から数える）である",
+        ),
+        ("{born: {until: 1957-04-01}}", "was born until 1957-04-01 (both days included)", "1957年4月1日までに生まれた"),
+        (
+            "{residence: {in: [横浜市, 東京都]}}",
+            "the card's address is in 東京都, 神奈川県横浜市",
+            "カードに記録された住所が 東京都、神奈川県横浜市 にある",
+        ),
+        ("{network: [192.0.2.0/24]}", "comes from 192.0.2.0/24", "接続元が 192.0.2.0/24 である"),
+        (
+            "{dates: {from: 12-29, until: 01-03}}",
+            "it is every year from 12-29 until 01-03 (both days included)",
+            "毎年12月29日から1月3日まで（両日を含む）の間である",
+        ),
+        (
+            "{dates: {days: [月, 火], hours: {from: 9:00, until: 24:00}}}",
+            "it is Mon, Tue, 09:00 to 24:00",
+            "月、火曜日、09:00から24:00までの間である",
+        ),
+        ("{switch: disaster}", "the switch “disaster” is on", "スイッチ「disaster」が入っている"),
+    ],
+)
+def test_each_test_is_a_phrase(test: str, english: str, japanese: str) -> None:
+    """As a lawyer would read it."""
+    mistakes = Mistakes()
+    policy = parse_policy(f"policy: p\nconditions:\n  c: {test}\nrules:\n  - {{name: r, allow: nobody}}\n", mistakes)
+    assert policy is not None, mistakes.say()
+
+    written = policy.conditions["c"].test
+
+    assert (say_test(written, Language.EN), say_test(written, Language.JA)) == (english, japanese)
+
+
+def test_the_data_map_says_where_each_item_goes() -> None:
+    """The address is asked for and not told; a word about it is."""
+    policy = load(POLICIES[0].with_name("facility-booking.yaml"))
+
+    items = {item.item: item for item in data_map(policy, Language.EN)}
+
+    assert items["address"].asked_where == "reserve"
+    assert items["address"].told_to == "the application: whether “resident” holds (yes or no)"
+    assert items["birthdate"].told_to == "nobody"
+    assert "gender" not in items
+
+
+def test_the_data_map_is_a_table() -> None:
+    """One line an item, as many cells as the head; entries of a limit are personal data too."""
+    policy = load(POLICIES[0].with_name("lottery.yaml"))
+
+    lines = say_data_map(policy, Language.JA).splitlines()
+
+    assert lines[0].startswith("| 記録項目 | 利用目的 |")
+    assert {line.count("|") for line in lines} == {7}
+    assert any("回数の記録「lottery-2026」" in line for line in lines)

@@ -1,0 +1,316 @@
+"""Reading a policy: what is written is what is decided on, and every mistake is named with its remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.policy.age import AgeRange, CountedFrom
+from gateway.policy.conditions import Age, Residence
+from gateway.policy.policy import Allow, Policy
+from gateway.policy.reading.parse import load_policy, parse_policy
+from gateway.policy.verdict import Once
+from gateway.yaml.mistakes import Language, Mistakes
+
+BASE = """\
+policy: p
+purpose: {ja: 予約のため}
+conditions:
+  adult: {age: {at_least: 18}}
+  office: {network: [192.0.2.0/24]}
+rules:
+  - name: r
+"""
+
+
+def mistakes_in(text: str) -> list[str]:
+    mistakes = Mistakes()
+    policy = parse_policy(text, mistakes)
+    assert (policy is None) == (len(mistakes) > 0)
+    return [str(mistake).removeprefix("policy.yaml:") for mistake in mistakes]
+
+
+def good(text: str) -> Policy:
+    mistakes = Mistakes()
+    policy = parse_policy(text, mistakes)
+    assert policy is not None, mistakes.say()
+    return policy
+
+
+def rule(*lines: str) -> str:
+    return BASE + "".join(f"    {line}\n" for line in lines)
+
+
+def condition(test: str) -> str:
+    return f"policy: p\npurpose: {{ja: x}}\nconditions:\n  c: {test}\nrules:\n  - name: r\n    require: [c]\n"
+
+
+def test_a_policy_is_what_it_says() -> None:
+    """Every key of a rule arrives in the value."""
+    policy = good(
+        rule(
+            "match: {path: [/a/**, /b], method: POST, query: {action: [reserve, book]}}",
+            "when: office",
+            "require: [adult]",
+            "signed_in_within: 5m",
+            "limit: {name: l, once: fiscal_year, times: 3, counted_when: {status: [302, 303], location: /done}}",
+            "disclose: [subject, name, adult]",
+            "keep_form: true",
+            "audit: true",
+        )
+    )
+
+    (found,) = policy.rules
+    assert (str(found.id), found.allow, found.require, found.when) == ("p/r", None, ("adult",), "office")
+    assert found.match.path == ("/a/**", "/b")
+    assert found.match.method == {"POST"}
+    assert found.match.query == {"action": {"reserve", "book"}}
+    assert found.signed_in_within == 300
+    assert found.limit is not None
+    assert (found.limit.once, found.limit.times, found.limit.statuses) == (Once.FISCAL_YEAR, 3, frozenset({302, 303}))
+    assert found.disclose == ("subject", "name", "adult")
+    assert (found.keep_form, found.audit, found.purpose) == (True, True, {"ja": "予約のため"})
+    assert policy.conditions["adult"].test == Age(AgeRange(18))
+
+
+def test_codes_and_names_of_places_are_the_same_place() -> None:
+    """A code that begins with 0 survives, with five or six digits, and quoted."""
+    for written in ("札幌市", "011002", "01100", '"011002"', "北海道札幌市"):
+        test = good(condition(f"{{residence: {{in: [{written}]}}}}")).conditions["c"].test
+        assert test == Residence(frozenset({"01100"}))
+
+
+def test_at_most_is_below_the_next() -> None:
+    """`at_most: N` is `below: N+1`; of two upper bounds both hold."""
+    test = good(condition("{age: {at_most: 17, below: 30, counted_from: next_april}}")).conditions["c"].test
+
+    assert test == Age(AgeRange(None, 18, CountedFrom.NEXT_APRIL))
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["allow: everyon"], "8:12: unknown `allow` `everyon`, did you mean `everyone`?"),
+        (["allow: everyone", "require: [adult]"], "9:5: this rule says both `allow` and `require`"),
+        (["audit: true"], "7:5: this rule says neither `allow` nor `require`"),
+        (["require: []"], "8:14: the list is empty, write names of conditions"),
+        (["require: [adlt]"], "8:15: there is no condition `adlt`, did you mean `adult`?"),
+        (["require: [{age: {at_least: 18}}]"], "8:15: a condition in the place of its name"),
+        (["when: adult", "allow: everyone"], "8:11: `when` cannot ask about the person, and `adult` does"),
+        (["allow: everyone", "on: 2026-11-23"], "9:5: unknown key `on`"),
+        (["alow: everyone"], "8:5: unknown key `alow`, did you mean `allow`?"),
+        (["match: {path: x}", "allow: nobody"], "8:19: the path `x` does not begin with `/`, write `/x`"),
+        (["match: {path: /x*}", "allow: nobody"], "8:19: `*` stands for a whole segment"),
+        (["match: {path: /x?a=1}", "allow: nobody"], "8:19: `/x?a=1` holds a query"),
+        (["match: {path: /%E4}", "allow: nobody"], "8:19: `/%E4` is percent-encoded"),
+        (["match: {path: /a/../b}", "allow: nobody"], "8:19: no request has the path"),
+        (["match: {method: get}", "allow: nobody"], "8:21: unknown method `get`, did you mean `GET`?"),
+        (
+            ["allow: everyone", "signed_in_within: 5m"],
+            "9:5: `signed_in_within` says nothing in a rule with `allow: everyone`",
+        ),
+        (
+            ["allow: signed_in", "signed_in_within: five"],
+            "9:23: `five` is not a duration, write `30s`, `5m`, `2h` or `3d`",
+        ),
+        (["allow: signed_in", "say: {ja: x}"], "9:5: `say` says nothing in a rule with `allow: signed_in`"),
+        (["allow: nobody", "say: {ja: x, retry_after: end}"], "9:31: `retry_after: end` in a rule without `when`"),
+        (["allow: signed_in", "disclose: [my_number]"], "9:16: there is no fact or condition `my_number`"),
+        (["allow: signed_in", "audit: yes"], "9:12: unknown `audit` `yes`, write one of `true`, `false`"),
+        (["allow: signed_in", "limit: {name: l, once: week}"], "9:28: unknown `once` `week`"),
+        (["allow: signed_in", "limit: {name: l, once: day}"], "9:12: `counted_when` is missing in `limit`"),
+    ],
+)
+def test_a_mistake_in_a_rule_is_named(lines: list[str], said: str) -> None:
+    """Place, what, and what would be right."""
+    assert any(mistake.startswith(said) for mistake in mistakes_in(rule(*lines))), mistakes_in(rule(*lines))
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        ("{}", "this condition tests nothing"),
+        ("{age: {at_least: 18}, switch: x}", "this condition tests more than one thing"),
+        ("{age: {}}", "`age` without a number"),
+        ("{age: {at_least: １８}}", "full-width digits `１８`, write `18`"),
+        ("{age: {at_least： 18}}", "a full-width colon `：`, write `:`"),
+        ("{age: {at_least: 65, below: 20}}", "nobody is of this age"),
+        ("{age: {at_least: 18, counted_from: month_of_birth}}", "unknown `counted_from` `month_of_birth`"),
+        ("{age: {atleast: 18}}", "unknown key `atleast`, did you mean `at_least`?"),
+        ("{residence: {in: [中央区]}}", "`中央区` is in more than one place, write the prefecture: "),
+        ("{residence: {in: [東京都渋谷区、東京都港区]}}", "a Japanese comma `、`, write `,`"),
+        ("{residence: {in: ［東京都渋谷区］}}", "a full-width bracket `［`, write `[`"),
+        ("{residence: {in: [０１１００２]}}", "full-width digits `０１１００２`, write `011002`"),
+        ("{residence: {in: [131131]}}", "the last digit of the code `131131` is wrong, write `131130`"),
+        ("{residence: {in: [浜松市中区]}}", "`浜松市中区` is a former name, write `静岡県浜松市中央区`"),
+        ("{born: {until: 1957/04/01}}", "`1957/04/01` is not a day, write `1957-04-01`"),
+        ("{born: {from: 2026-01-02, until: 2026-01-01}}", "`from` 2026-01-02 is after `until` 2026-01-01"),
+        ("{born: {until: 2026-02-30}}", "`2026-02-30` is not a day"),
+        ("{network: [192.0.2.7/24]}", "`192.0.2.7/24` names an address inside a network, write `192.0.2.0/24`"),
+        ("{network: [office]}", "`office` is not a network"),
+        ("{dates: {from: 12-29}}", "days of every year need both"),
+        ("{dates: {from: 12-29, until: 2026-01-03}}", "days of every year need both"),
+        ("{dates: {hours: {from: 25:00, until: 9:00}}}", "`25:00` is not a time of day"),
+        ("{dates: {days: [月, 祝]}}", "`祝` is not a day of the week"),
+        ("{subject: {in: nowhere.yaml}}", "there is no such file"),
+        ("{any: []}", "the list is empty"),
+        ("{all: [c]}", "the conditions go round in a circle: c → c"),
+        ("{not: [c]}", "expected the name of one condition, found a list"),
+        ("{switch: x, if_not: {en: no}}", "`ja` is missing in `if_not`"),
+        (
+            "{switch: x, if_not: 十八歳以上}",
+            "expected `if_not` by language, found `十八歳以上`, write `{ja: 十八歳以上}`",
+        ),
+    ],
+)
+def test_a_mistake_in_a_condition_is_named(test: str, said: str) -> None:
+    """Place, what, and what would be right; a slip of the keyboard as what it is."""
+    found = mistakes_in(condition(test))
+
+    assert any(said in mistake for mistake in found), found
+
+
+def test_four_facts_need_a_purpose() -> None:
+    """Nobody is asked for her address without being told why; `openid` alone needs none."""
+    said = mistakes_in("policy: p\nrules:\n  - {name: r, allow: signed_in, disclose: [address]}\n")
+
+    assert said == [
+        "3:33: this rule asks for address and nothing says what for, write `purpose: {ja: …}` at the policy or the rule"
+    ]
+    good("policy: p\nrules:\n  - {name: r, allow: signed_in, disclose: [subject]}\n")
+    good("policy: p\nrules:\n  - {name: r, allow: everyone, disclose: [address]}\n")
+
+
+@pytest.mark.parametrize("name", ["age", "name", "signed-in-at", "Signed_In_At", "assertion"])
+def test_a_condition_cannot_take_a_facts_name(name: str) -> None:
+    """`X-Verified-Age: yes` would be read as a number by nobody and as a fact by some."""
+    text = f"policy: p\nconditions:\n  {name}: {{switch: x}}\nrules:\n  - {{name: r, allow: nobody}}\n"
+
+    assert mistakes_in(text) == [f"3:3: `{name}` is the name of a fact, call the condition otherwise"]
+
+
+def test_told_names_that_make_one_header_are_refused() -> None:
+    """`may_drink` and `may-drink` are the same header to every proxy."""
+    text = (
+        "policy: p\nconditions:\n  may_drink: {switch: x}\n  may-drink: {switch: y}\n"
+        "rules:\n  - {name: r, allow: signed_in, disclose: [may_drink]}\n"
+    )
+
+    assert mistakes_in(text) == ["6:44: `may_drink` and `may-drink` make the same header, call one of them otherwise"]
+
+
+def test_a_name_no_header_can_bear_cannot_be_told() -> None:
+    """Japanese names are for people; a told name is for headers."""
+    text = "policy: p\nconditions:\n  市民: {switch: x}\nrules:\n  - {name: r, allow: signed_in, disclose: [市民]}\n"
+
+    assert mistakes_in(text)[0].startswith("5:44: the condition `市民` cannot be told under this name")
+    good(text.replace("allow: signed_in, disclose: [市民]", "require: [市民]"))
+
+
+def test_six_slips_of_a_japanese_keyboard_make_six_messages() -> None:
+    """Typed with the input method left on: each slip named, in its place, and nothing that follows from it."""
+    text = (
+        "policy: p\n"
+        "purpose： {ja: 予約のため：施設、会議室}\n"
+        "conditions:\n"
+        "  adult:\n"
+        "    age: {at_least： 18}\n"
+        "  old: {age: {at_least: ６５}}\n"
+        "  here: {residence: {in: [東京都渋谷区、東京都港区]}}\n"
+        "  there: {residence: {in: ［東京都新宿区]}}\n"
+        "rules:\n"
+        "  - name: r\n"
+        "    require: [adult, old, here, there]\n"
+        "　　audit: true\n"
+    )
+
+    said = mistakes_in(text)
+
+    assert [mistake.split(",")[0] for mistake in said] == [
+        "2:8: a full-width colon `：`",
+        "5:19: a full-width colon `：`",
+        "6:25: full-width digits `６５`",
+        "7:33: a Japanese comma `、`",
+        "8:27: a full-width bracket `［`",
+        "12:1: a full-width space (U+3000)",
+    ]
+
+
+def test_conditions_are_used_across_files(tmp_path: Path) -> None:
+    """Paths are relative to the file that names them, and a change of any file changes the version."""
+    (tmp_path / "shared").mkdir()
+    shared = tmp_path / "shared" / "city.yaml"
+    shared.write_text("conditions:\n  adult: {age: {at_least: 18}}\n  known: {subject: {in: list.yaml}}\n", "utf-8")
+    listed = tmp_path / "shared" / "list.yaml"
+    listed.write_text("- {subject: K7QM-2XHD-9TRC-4WBN, until: 2027-03-31, note: 在勤証明：窓口2}\n", "utf-8")
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        "policy: p\npurpose: {ja: x}\nuse: [shared/city.yaml]\nrules:\n  - {name: r, require: [adult, known]}\n",
+        "utf-8",
+    )
+    mistakes = Mistakes()
+
+    policy = load_policy(path, mistakes)
+
+    assert policy is not None, mistakes.say()
+    assert set(policy.sources) == {path, shared, listed}
+    ((entry,),) = (entries.values() for entries in policy.lists.values())
+    assert entry.note == "在勤証明：窓口2"
+    listed.write_text("[]\n", "utf-8")
+    changed = load_policy(path, Mistakes())
+    assert changed is not None
+    assert changed.version != policy.version
+
+
+def test_files_that_use_each_other_end(tmp_path: Path) -> None:
+    """A circle of `use` is read once; the same name from two files is refused with both places."""
+    (tmp_path / "a.yaml").write_text("use: b.yaml\nconditions:\n  x: {switch: x}\n", "utf-8")
+    (tmp_path / "b.yaml").write_text("use: a.yaml\nconditions:\n  y: {switch: y}\n", "utf-8")
+    path = tmp_path / "p.yaml"
+    path.write_text("policy: p\nuse: a.yaml\nrules:\n  - {name: r, require: [x, y]}\n", "utf-8")
+    assert load_policy(path, Mistakes()) is not None
+
+    path.write_text(
+        "policy: p\nuse: a.yaml\nconditions:\n  x: {switch: z}\nrules:\n  - {name: r, require: [x, y]}\n", "utf-8"
+    )
+    mistakes = Mistakes()
+
+    assert load_policy(path, mistakes, "p.yaml") is None
+    assert mistakes.say() == (
+        "p.yaml:4:3: the condition `x` is there already (a.yaml, line 3), call one of them otherwise"
+    )
+
+
+def test_a_wrong_sign_in_a_persons_code_is_found(tmp_path: Path) -> None:
+    """The last sign is a check: a code heard wrong over a counter names nobody."""
+    (tmp_path / "l.yaml").write_text("- {subject: K7QM-2XHD-9TRC-4WBM}\n- {subject: k7qm2xhd9trc4wbn}\n", "utf-8")
+    mistakes = Mistakes()
+
+    parse_policy(condition("{subject: {in: l.yaml}}"), mistakes, folder=tmp_path)
+
+    assert mistakes.say().startswith("l.yaml:1:13: `K7QM-2XHD-9TRC-4WBM` is no code of a person")
+    assert len(mistakes) == 1
+
+
+def test_the_commands_can_speak_japanese() -> None:
+    """Every mistake has its words in both languages."""
+    mistakes = Mistakes()
+
+    parse_policy(rule("allow: everyon"), mistakes)
+
+    assert mistakes.say(Language.JA) == "policy.yaml:8:12: `allow` `everyon` はありません、`everyone` のことですか"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a\n", "policy: p\n", "policy: p\nrules: []\n", "policy: p\nrules: nobody\n", "just text\n"]
+)
+def test_what_is_no_policy_is_refused(text: str) -> None:
+    """Never an empty policy, and never a traceback."""
+    assert mistakes_in(text)
+
+
+def test_the_three_ways_to_allow() -> None:
+    """`allow` is a closed list."""
+    for allow in Allow:
+        assert good(rule(f"allow: {allow}")).rules[0].allow is allow

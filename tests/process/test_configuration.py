@@ -1,0 +1,123 @@
+"""What the settings name is read and held together, with every mistake at once."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+
+import pytest
+
+from gateway.login.jwcrypto_keys import new_key
+from gateway.process.configuration import read_configuration
+from gateway.yaml.mistakes import Mistakes
+from tests.upstream.certificates import certify
+
+PASSWORD = "correct-horse-battery-staple"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The files that settings name."""
+    (tmp_path / "secret").write_text(secrets.token_hex(32))
+    (tmp_path / "password").write_text(f"{PASSWORD}\n")
+    (tmp_path / "policy.yaml").write_text("policy: p\nrules: [{name: all, allow: everyone}]\n")
+    new_key(tmp_path / "keys.jwks", "ES256")
+    return tmp_path
+
+
+def write(folder: Path, sessions: str) -> Path:
+    """Write settings with this section on sessions."""
+    path = folder / "gateway.yaml"
+    path.write_text(
+        f"""\
+listen: 127.0.0.1:8080
+provider: {{environment: emulator, issuer: 'http://localhost:1/x', client_id: RP00000001, keys: {{file: keys.jwks}}}}
+sessions: {{secret: {{file: secret}}, {sessions}}}
+apps: [{{name: a, url: 'http://localhost:8080', upstream: 'http://127.0.0.1:1', policy: policy.yaml}}]
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_the_password_of_redis_comes_from_its_file(folder: Path) -> None:
+    """An ACL user stands in the URL, the password in a file or the environment; neither shows in what is printed."""
+    path = write(folder, "store: 'redis://gateway@redis/0', password: {file: password}, timeout: 2s")
+    mistakes = Mistakes()
+
+    configuration = read_configuration(path, mistakes, {})
+
+    assert [str(mistake) for mistake in mistakes] == []
+    assert configuration is not None
+    assert (configuration.redis.password, configuration.redis.timeout) == (PASSWORD, 2.0)
+    assert PASSWORD not in repr(configuration)
+
+
+def test_a_user_without_a_password_is_refused(folder: Path) -> None:
+    """Nobody believes to have a user of its own in Redis who has not."""
+    path = write(folder, "store: 'redis://gateway@redis/0'")
+    mistakes = Mistakes()
+
+    assert read_configuration(path, mistakes, {}) is None
+    assert "no `password` is given" in " ".join(str(mistake) for mistake in mistakes)
+
+
+def mistakes_of(folder: Path, more: str, *, app: str = "") -> list[str]:
+    """Return what is wrong with settings that say `more`, without the folder's name."""
+    path = write(folder, "store: memory")
+    path.write_text(path.read_text().replace("policy: policy.yaml", f"policy: policy.yaml{app}") + more)
+    mistakes = Mistakes()
+    read_configuration(path, mistakes, {})
+    return [str(mistake).replace(f"{folder}/", "") for mistake in mistakes]
+
+
+def test_every_file_that_cannot_be_used_is_named_at_once(folder: Path) -> None:
+    """Each at the setting that names it, so that no traceback comes after them."""
+    (folder / "junk.pem").write_text("junk")
+
+    said = mistakes_of(
+        folder,
+        "tls: {certificate: none.pem}\naliases: nowhere/aliases\nswitches: nowhere/on.json\naccess_log: nowhere/log\n",
+        app=", upstream_options: {ca: none-ca.pem, certificate: junk.pem}, "
+        "client: {issuer: 'http://localhost:2/x', client_id: RP2, keys: {file: none.jwks}, ca: junk.pem}",
+    )
+
+    assert [line.partition(" ")[2] for line in said] == [
+        "`none-ca.pem` cannot be read: No such file or directory",
+        (
+            "`junk.pem` does not hold what is needed, "
+            "expected: a certificate with its chain, and its key without passphrase"
+        ),
+        "`none.jwks` cannot be read: No such file or directory",
+        "`junk.pem` does not hold what is needed, expected: certificates in PEM",
+        "`none.pem`: there is no such file",
+        "there is no folder `nowhere`, make it, or name another",
+        "there is no folder `nowhere`, make it, or name another",
+        "there is no folder `nowhere`, make it, or name another",
+    ], said
+    assert all(re.match(r"gateway\.yaml:\d+:\d+: ", line) for line in said)
+
+
+def test_files_that_can_be_used_are_no_mistake(folder: Path) -> None:
+    """A certificate with its key, a CA, a file of aliases that is not there yet."""
+    certificate, key = certify(folder, "localhost")
+
+    assert (
+        mistakes_of(
+            folder,
+            f"tls: {{certificate: {certificate.name}, key: {key.name}}}\naliases: aliases\naccess_log: log\n",
+            app=f", upstream_options: {{ca: {certificate.name}}}",
+        )
+        == []
+    )
+
+
+def test_a_key_that_cannot_sign_as_asked_is_refused(folder: Path) -> None:
+    """Else each sign-in would fail at its last step."""
+    path = write(folder, "store: memory")
+    path.write_text(path.read_text().replace("client_id: RP00000001", "client_id: R, assertion_algorithm: RS256"))
+    mistakes = Mistakes()
+
+    assert read_configuration(path, mistakes, {}) is None
+    assert "is for ES256 and not RS256" in mistakes.say()

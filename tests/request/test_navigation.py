@@ -1,0 +1,45 @@
+"""The truth table of who is navigating."""
+
+import pytest
+
+from gateway.request.navigation import Navigation, navigation
+from tests.builders import inbound
+
+NAVIGATE = (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+HTML = ("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "expected"),
+    [
+        ("GET", (), Navigation.PAGE),
+        ("HEAD", (), Navigation.PAGE),
+        ("GET", (("Accept", "*/*"),), Navigation.PAGE),
+        ("GET", (HTML,), Navigation.PAGE),
+        ("GET", (*NAVIGATE, ("Accept", "image/png")), Navigation.PAGE),
+        ("GET", (("Accept", "application/json"),), Navigation.BACKGROUND),
+        ("GET", (("Accept", "text/event-stream"),), Navigation.BACKGROUND),
+        ("GET", (("Sec-Fetch-Mode", "cors"), HTML), Navigation.BACKGROUND),
+        ("GET", (("Sec-Fetch-Mode", "same-origin"),), Navigation.BACKGROUND),
+        ("GET", (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "iframe")), Navigation.BACKGROUND),
+        ("GET", (("Sec-Fetch-Mode", "no-cors"), ("Sec-Fetch-Dest", "image")), Navigation.BACKGROUND),
+        ("GET", (*NAVIGATE, ("Sec-Purpose", "prefetch;prerender")), Navigation.BACKGROUND),
+        ("GET", (HTML, ("X-Requested-With", "XMLHttpRequest")), Navigation.BACKGROUND),
+        ("POST", (*NAVIGATE, FORM), Navigation.FORM),
+        ("POST", (HTML, FORM), Navigation.FORM),
+        ("POST", (FORM,), Navigation.FORM),
+        ("POST", (("Content-Type", "application/json"),), Navigation.BACKGROUND),
+        ("POST", (("Sec-Fetch-Mode", "cors"), FORM), Navigation.BACKGROUND),
+        ("PUT", (HTML,), Navigation.BACKGROUND),
+        ("OPTIONS", (HTML,), Navigation.BACKGROUND),
+    ],
+)
+def test_who_is_navigating(method: str, headers: tuple[tuple[str, str], ...], expected: Navigation) -> None:
+    """Only what a person did by hand is answered with a page or a redirect."""
+    assert navigation(inbound("/", *headers, method=method)) is expected
+
+
+def test_a_websocket_is_never_a_navigation() -> None:
+    """However its Accept reads."""
+    assert navigation(inbound("/", HTML, websocket=True)) is Navigation.BACKGROUND

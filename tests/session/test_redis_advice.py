@@ -1,0 +1,59 @@
+"""Operators are told of a Redis that would lose sessions, or keep them wrongly."""
+
+from __future__ import annotations
+
+import contextlib
+
+from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
+from gateway.session.redis_advice import Doubt, doubts
+from tests.redis_server import RedisServer, cluster_redis, sentinel_redis
+
+
+async def ask(text: str, password: str | None = None) -> tuple[Doubt, ...]:
+    """What is doubted of this Redis."""
+    url = parse_redis_url(text)
+    redis = make_redis(url, RedisOptions(password=password))
+    try:
+        return await doubts(redis, url, 2.0)
+    finally:
+        await close_redis(redis)
+
+
+async def test_a_sound_redis_raises_no_doubt(own_redis: RedisServer) -> None:
+    """Without a memory limit nothing is thrown out, and a single server promises no failover."""
+    assert await ask(own_redis.url) == ()
+
+
+async def test_eviction_is_told(own_redis: RedisServer) -> None:
+    """A memory limit with eviction signs people out under load."""
+    with contextlib.closing(own_redis.client()) as client:
+        client.config_set("maxmemory", "100mb")
+        assert await ask(own_redis.url) == ()
+        client.config_set("maxmemory-policy", "allkeys-lru")
+
+    assert await ask(own_redis.url) == (Doubt.EVICTS,)
+    assert "noeviction" in Doubt.EVICTS.words
+
+
+async def test_a_failover_without_min_replicas_is_told() -> None:
+    """Under Sentinel, a primary must stop when it has lost its replicas."""
+    with sentinel_redis() as group:
+        assert await ask(group.url) == (Doubt.SINGLE,)
+
+    with sentinel_redis("--min-replicas-to-write", "1") as group:
+        assert await ask(group.url) == ()
+
+
+async def test_a_redis_that_does_not_tell_is_told(own_redis: RedisServer) -> None:
+    """A managed Redis may forbid the question."""
+    with contextlib.closing(own_redis.client()) as client:
+        client.execute_command("ACL", "SETUSER", "gateway", "on", ">pass", "~*", "+@all", "-config")
+
+    url = own_redis.url.replace("redis://", "redis://gateway@")
+    assert await ask(url, "pass") == (Doubt.UNTOLD,)
+
+
+async def test_a_cluster_is_asked_too() -> None:
+    """Any one of its nodes answers."""
+    with cluster_redis() as cluster:
+        assert await ask(cluster.url) == ()

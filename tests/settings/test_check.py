@@ -1,0 +1,255 @@
+"""gateway.yaml, read with every mistake at once."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from gateway.settings.bounds import BOUNDS
+from gateway.settings.check import check_settings, read_settings
+from gateway.settings.settings import Environment, Settings
+from gateway.settings.typed import Reading, hints
+from gateway.yaml.mistakes import Mistakes
+
+GOOD = """\
+listen: 127.0.0.1:8080
+management: 127.0.0.1:9464
+provider:
+  environment: emulator
+  issuer: http://localhost:9000/api/realms/main
+  client_id: RP00000001
+  keys: {file: keys/client.jwks}
+  contracted: [name, address, birthdate]
+sessions:
+  store: redis://127.0.0.1:6379/0
+  secret: {file: /run/secrets/sekisho}
+  idle: 30m
+  absolute: 8h
+apps:
+  - name: booking
+    url: http://localhost:8080
+    upstream: http://127.0.0.1:9001
+    policy: policies/facility-booking.yaml
+    operator: {ja: 渋谷区 スポーツ振興課}
+    application_cookies: [JSESSIONID]
+  - name: wallet
+    url: http://wallet.localhost:8080
+    upstream: [http://127.0.0.1:9002, http://127.0.0.1:9003]
+    policy: {file: policies/currency.yaml, candidate: policies/next.yaml}
+"""
+
+
+def read(text: str, tmp_path: Path) -> tuple[Settings | None, list[str]]:
+    """Return the settings and the mistakes, without the folder in front."""
+    file = tmp_path / "gateway.yaml"
+    file.write_text(text, encoding="utf-8")
+    mistakes = Mistakes()
+    reading = Reading(tmp_path, mistakes)
+    settings = read_settings(file, reading)
+    if settings is not None:
+        check_settings(settings, reading)
+    return settings, [str(mistake).removeprefix(f"{tmp_path}/") for mistake in mistakes]
+
+
+def test_what_is_written_is_what_is_set(tmp_path: Path) -> None:
+    """Durations become seconds, one becomes a list of one, and paths start from the file's folder."""
+    settings, mistakes = read(GOOD, tmp_path)
+
+    assert mistakes == []
+    assert settings is not None
+    booking, wallet = settings.apps
+    assert settings.provider.environment is Environment.EMULATOR
+    assert settings.provider.contracted == {"name", "address", "birthdate"}
+    assert (settings.sessions.idle, settings.sessions.absolute) == (1800.0, 28800.0)
+    assert booking.upstream == ("http://127.0.0.1:9001",)
+    assert len(wallet.upstream) == 2
+    assert booking.policy.file == tmp_path / "policies/facility-booking.yaml"
+    assert wallet.policy.candidate == tmp_path / "policies/next.yaml"
+    assert settings.provider.keys.file == tmp_path / "keys/client.jwks"
+
+
+def test_five_mistakes_are_five_messages(tmp_path: Path) -> None:
+    """A value that cannot be read does not hide what else is wrong, whatever its kind."""
+    text = (
+        GOOD.replace("idle: 30m", "idle: 30min")
+        .replace("operator:", "operater:")
+        .replace("name: wallet", "name: Wallet")
+        .replace("127.0.0.1:9002,", "127.0.0.1,")
+        .replace("contracted: [name, address, birthdate]", "contracted: [name, addres]")
+        .replace("http://wallet.localhost:8080", "http://wallet.example")
+    )
+
+    _, mistakes = read(text, tmp_path)
+
+    assert mistakes == [
+        "gateway.yaml:8:22: `addres` is not known here, write one of `name`, `address`, `birthdate`, `gender`",
+        "gateway.yaml:12:9: `30min` is no length of time, write `30s`, `15m` or `8h`",
+        "gateway.yaml:19:5: unknown key `operater`, did you mean `operator`?",
+        "gateway.yaml:21:11: `Wallet` cannot name an App, use a-z, 0-9 and `-`, a letter first",
+        (
+            "gateway.yaml:22:10: `http://wallet.example` would carry people's facts over plain HTTP, "
+            "a public origin begins with `https://`; `http://` is for loopback"
+        ),
+        (
+            "gateway.yaml:22:10: `http://wallet.example` is not on this machine, "
+            "the emulator is for loopback only (`*.localhost` counts)"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("listen: 127.0.0.1:8080", "listen: 0.0.0.0:8080", "`0.0.0.0:8080` can be reached by others"),
+        ("management: 127.0.0.1:9464", "management: 127.0.0.1:8080", "`management` is the address of `listen`"),
+        (
+            "http://localhost:9000/api",
+            "https://auth.example/api",
+            "`https://auth.example/api/realms/main` is not on this",
+        ),
+        ("environment: emulator", "environment: sandbox", "`issuer` and `environment: sandbox` both name the provider"),
+        ("  issuer: http://localhost:9000/api/realms/main\n", "", "the provider is not named"),
+        ("keys: {file: keys/client.jwks}", "keys: {file: a, env: B}", "a secret from both a file and the environment"),
+        ("  secret: {file: /run/secrets/sekisho}\n", "", "nothing would seal the sessions"),
+        ("idle: 30m", "idle: 9h", "`idle` is longer than `absolute`"),
+        ("redis://127.0.0.1:6379/0", "postgres://db/0", "`postgres://db/0` is no session store"),
+        ("name: wallet", "name: booking", "two Apps are named `booking`"),
+        ("http://wallet.localhost:8080", "http://localhost:8080", "two Apps have the URL"),
+        ("    upstream: http://127.0.0.1:9001\n", "", "`upstream` is missing"),
+        ("    policy: policies/facility-booking.yaml\n", "", "`policy` is missing"),
+        ("[JSESSIONID]", "['JSESSION ID']", "`JSESSION ID` cannot name a cookie"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    headers: {names: {name: X_NAME}}", "X_NAME"),
+        ("idle: 30m", "idle: 30m\n  timeout: ５s", "full-width digits `５`"),
+        ("http://wallet.localhost:8080", "http://localhost:8080/.sekisho/app", "within our own pages"),
+        ("client_id: RP00000001", "client_id: RP00000001\n  clock_skew: 10m", "`clock_skew` cannot be 10m, at most 2m"),
+        (
+            "policy: {file: policies/currency.yaml, candidate: policies/next.yaml}",
+            (
+                "policy: policies/currency.yaml\n"
+                "    client: {environment: emulator, issuer: 'http://localhost:9000/x', "
+                "client_id: RP2, keys: {file: k}}\n  - {name: third, url: 'http://wallet.localhost:8080/third', "
+                "upstream: 'http://127.0.0.1:1', policy: p.yaml}"
+            ),
+            "`third` and `wallet` share an origin but not a client",
+        ),
+        ("idle: 30m", f"idle: {'9' * 400}d", "is no length of time"),
+        ("idle: 30m", "idle: 99999999999d", "`idle` cannot be 99999999999d, at most 3650d"),
+        ("listen: 127.0.0.1:8080", "listen: 'a..b:80'", "`a..b:80` is no address to listen on"),
+        ("issuer: http://", "issuer: HTTP://", "is not a URL that can stand here"),
+        ("url: http://localhost:8080", "url: HTTP://localhost:8080", "is not a URL that can stand here"),
+        ("url: http://localhost:8080", "url: 'http://[::1'", "is not a URL that can stand here"),
+        ("http://localhost:9000/api/realms/main", "'http://[::1'", "is not a URL that can stand here"),
+        ("http://wallet.localhost:8080", "http://LOCALHOST.:8080/", "two Apps have the URL"),
+        ("http://127.0.0.1:9003", "http://127.0.0.1:9003/app", "the upstreams have different paths"),
+        ("http://127.0.0.1:9001", "unix:app.sock", "a Unix socket is named as `unix:/path`"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    upstream_options: {server_name: .a}", "`.a` is no name of a server"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    upstream_options: {key: k.pem}", "a key without its certificate"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    upstream_options: {health: 'up here'}", "`up here` cannot be asked for"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    internal_origins: [http://old/app]", "is more than an origin"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    headers: {strip: [é]}", "`é` cannot name a header"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    contact: 'javascript:alert(1)'", "cannot be a link on our pages"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    without_card: {url: //evil.example}", "cannot be a link on our pages"),
+        ("keys/client.jwks", '"keys\\0"', "a character that cannot be seen"),
+        ("idle: 30m", "idle: 30m\n  stale_for: 9h", "`stale_for` is longer than `absolute`"),
+        (
+            "policy: {file: policies/currency.yaml, candidate: policies/next.yaml}",
+            (
+                "policy: policies/currency.yaml\n    client: {environment: emulator, client_id: RP00000001, "
+                "issuer: 'http://localhost:9000/x', keys: {file: k}}"
+            ),
+            "`RP00000001` has other settings elsewhere",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(old: str, new: str, said: str, tmp_path: Path) -> None:
+    """Each contradiction, and whatever a constructor would not take at the start, is named where it stands."""
+    assert old in GOOD
+
+    _, mistakes = read(GOOD.replace(old, new, 1), tmp_path)
+
+    assert any(said in mistake for mistake in mistakes), mistakes
+    assert all(mistake.startswith("gateway.yaml:") for mistake in mistakes)
+
+
+def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+    """Not a traceback."""
+    mistakes = Mistakes()
+
+    assert read_settings(tmp_path / "none.yaml", Reading(tmp_path, mistakes)) is None
+    assert "there is no such file" in mistakes.say()
+
+
+def sections(cls: type) -> Iterator[type]:
+    """Yield a class of settings and all it holds."""
+    yield cls
+    for kind in hints(cls).values():
+        for part in (kind, *get_args(kind), *(inner for each in get_args(kind) for inner in get_args(each))):
+            if isinstance(part, type) and is_dataclass(part):
+                yield from sections(part)
+
+
+def test_every_number_has_bounds() -> None:
+    """A number that nobody has thought about can be nothing, or more than a clock can count."""
+    numbers = {
+        (section, each.name)
+        for section in sections(Settings)
+        for each in fields(section)
+        if str(each.type).removesuffix(" | None") in {"int", "Seconds", "Bytes"}
+    }
+
+    assert numbers == {(section, name) for section, bounds in BOUNDS.items() for name in bounds}
+
+
+@pytest.mark.parametrize(("section", "name"), [(section, name) for section in BOUNDS for name in BOUNDS[section]])
+def test_a_default_is_within_its_bounds(section: type[Any], name: str) -> None:
+    """What people get without asking is nothing that they are refused."""
+    default: Any = next(each.default for each in fields(section) if each.name == name)
+
+    assert default is None or BOUNDS[section][name].least <= default <= BOUNDS[section][name].most
+
+
+def test_numbers_that_cannot_be_meant_are_refused_all_at_once(tmp_path: Path) -> None:
+    """Each at its place, in the unit people write."""
+    text = GOOD.replace("    operator:", "    upstream_options:\n      {NUMBERS}\n    operator:", 1).replace(
+        "{NUMBERS}",
+        "{concurrency: 0, failures: 0, ejected_for: 0s, queue_time: 0s, "
+        "health: {interval: 0s, timeout: 0ms, unhealthy_after: 0}}",
+    )
+    text = text.replace("idle: 30m", "idle: 0s\n  per_subject: 0\n  timeout: 0s")
+    text += (
+        "rates: {sign_ins_per_address: 0, sign_ins: 0, callbacks_per_address: 0, callbacks: 0, "
+        "forged_tickets_per_address: 0, forged_tickets: 0}\n"
+        "traffic: {headers: 10B, answer: 0s, header_count: 0}\nassertion: {lifetime: 11m}\n"
+    )
+
+    _, mistakes = read(text, tmp_path)
+
+    assert len(mistakes) == 20
+    assert all(re.match(r"gateway\.yaml:\d+:\d+: `", mistake) for mistake in mistakes)
+    for said in (
+        "`concurrency` cannot be 0, at least 1",
+        "`interval` cannot be 0s, at least 100ms",
+        "`timeout` cannot be 0s, at least 1ms",
+        "`idle` cannot be 0s, at least 1s",
+        "`headers` cannot be 10B, at least 1KiB",
+        "`lifetime` cannot be 11m, at most 10m",
+        "`forged_tickets` cannot be 0, at least 1",
+    ):
+        assert any(said in mistake for mistake in mistakes), (said, mistakes)
+
+
+def test_numbers_that_are_off_may_be_nothing(tmp_path: Path) -> None:
+    """No queue, no slow return and no kept connection can be meant."""
+    text = GOOD.replace(
+        "    operator:", "    upstream_options: {queue: 0, slow_return: 0s, idle: 0s}\n    operator:", 1
+    )
+
+    assert read(text, tmp_path)[1] == []
+
+
+def test_a_unix_socket_is_an_upstream(tmp_path: Path) -> None:
+    """As the way to the application reads it."""
+    assert read(GOOD.replace("http://127.0.0.1:9001", "unix:/run/booking.sock"), tmp_path)[1] == []

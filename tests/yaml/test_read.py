@@ -1,0 +1,217 @@
+"""YAML as an official types it: text stays text, slips are named, and every mistake is said at once."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.yaml.mistakes import Language, Mistakes, did_you_mean
+from gateway.yaml.read import read_yaml
+from gateway.yaml.tree import Items, Node, Scalar, Table
+
+
+def read(data: str | bytes) -> tuple[Node | None, list[str]]:
+    mistakes = Mistakes()
+    node = read_yaml(data, "p.yaml", mistakes)
+    return node, [str(mistake) for mistake in mistakes]
+
+
+def text_at(node: Node | None, *keys: str | int) -> str:
+    for key in keys:
+        if isinstance(key, str):
+            assert isinstance(node, Table)
+            node = node.get(key)
+        else:
+            assert isinstance(node, Items)
+            node = node.items[key]
+    assert isinstance(node, Scalar)
+    return node.text
+
+
+@pytest.mark.parametrize(
+    ("written", "keys", "text"),
+    [
+        ("on: 2026-11-23", ("on",), "2026-11-23"),
+        ("in: [011002]", ("in", 0), "011002"),
+        ("from: 22:00", ("from",), "22:00"),
+        ("told: {resident: no}", ("told", "resident"), "no"),
+        ("a: {hours: {from: 9:00}}", ("a", "hours", "from"), "9:00"),
+        ("a: 1_000", ("a",), "1_000"),
+        ("a: ~", ("a",), "~"),
+        ("a: null", ("a",), "null"),
+        ("a:", ("a",), ""),
+        ('a: "18"', ("a",), "18"),
+        ("a: 0x10", ("a",), "0x10"),
+    ],
+)
+def test_every_scalar_is_the_text_that_was_typed(written: str, keys: tuple[str | int, ...], text: str) -> None:
+    """No key turns into True, no code into a number, no time into minutes."""
+    node, mistakes = read(written)
+
+    assert text_at(node, *keys) == text
+    assert mistakes == []
+
+
+def test_every_node_knows_its_place() -> None:
+    """Line and column from 1, in characters."""
+    node, _ = read("条件:\n  adult: {age: [18]}\n")
+
+    assert isinstance(node, Table)
+    (conditions,) = node
+    assert (conditions.where.line, conditions.where.column) == (1, 1)
+    assert isinstance(conditions.value, Table)
+    (adult,) = conditions.value
+    assert str(adult.where) == "p.yaml:2:3"
+    assert isinstance(adult.value, Table)
+    ages = adult.value.get("age")
+    assert isinstance(ages, Items)
+    assert str(ages.items[0].where) == "p.yaml:2:17"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("a: 1\na: 2", "p.yaml:2:1: the key `a` is here twice (first on line 1), keep one of them"),
+        ("a: &x 1", "p.yaml:1:4: an anchor or alias `&x`"),
+        ("a: &x 1\nb: *x", "p.yaml:2:4: an anchor or alias `*x`"),
+        ("<<: {a: 1}", "p.yaml:1:1: a merge key `<<`"),
+        ("a: !!int 1", "p.yaml:1:4: a YAML tag `tag:yaml.org,2002:int`"),
+        ("a: 1\n---\nb: 1", "p.yaml:2:1: a second document"),
+        ("? [a]\n: 1", "p.yaml:1:3: a list or mapping where a key belongs"),
+        ("", "p.yaml:1:1: the file is empty"),
+        ("a:\n\tb: 1", "p.yaml:2:1: a tab character, indent with spaces"),
+        ("a: 'x", "p.yaml:1:6: a quotation mark that is never closed"),
+        ("a: [1, 2", "p.yaml:1:9: a `[` that is not closed"),
+        ("a: {b", "p.yaml:1:6: a `{` that is not closed"),
+        ("a: @x", "p.yaml:1:4: a character that cannot begin a value"),
+        ("a: \x07", "p.yaml:1:4: a control character"),
+        ("[" * 80, "p.yaml:1:"),
+    ],
+)
+def test_what_has_two_meanings_is_refused(written: str, said: str) -> None:
+    """With its place, and what would be right."""
+    _, mistakes = read(written)
+
+    assert any(mistake.startswith(said) for mistake in mistakes), mistakes
+
+
+@pytest.mark.parametrize(
+    ("written", "place", "name"),
+    [
+        ("{at_least： 18}", "1:10", "full-width colon"),
+        ("title： 施設", "1:6", "full-width colon"),
+        ("title：施設", "1:6", "full-width colon"),
+        ("a:\n　　b: 1", "2:1", "full-width space"),
+        ("- name: a\n　　allow: everyone", "2:1", "full-width space"),
+        ("a: ｛b： 1｝\nc: {d: 1、e: 2}", "2:9", "Japanese comma"),
+        ("a: ｛b： 1｝\nc: {d: 1、e: 2}", "1:4", "full-width bracket"),
+        ("adult： {age: {at_least: 18}}", "1:6", "full-width colon"),
+    ],
+)
+def test_a_slip_of_a_japanese_keyboard_is_named(written: str, place: str, name: str) -> None:
+    """Where the structure breaks on a full-width sign, that sign is what is said, and nothing else."""
+    node, mistakes = read(written)
+
+    assert node is not None
+    assert any(mistake.startswith(f"p.yaml:{place}: a {name}") for mistake in mistakes), mistakes
+    assert all("full-width" in mistake or "Japanese comma" in mistake for mistake in mistakes), mistakes
+
+
+def test_sentences_keep_their_punctuation() -> None:
+    """Full-width signs inside a sentence are no slips, in plain text, quotes, comments and blocks."""
+    written = (
+        "ja: 注意：18歳以上、65歳未満の方（区民）。\n"
+        'en: "時間：9時、10時"  # 備考：なし\n'
+        "long: |\n  注意：一\n  　字下げ\n"
+    )
+
+    node, mistakes = read(written)
+
+    assert mistakes == []
+    assert text_at(node, "ja") == "注意：18歳以上、65歳未満の方（区民）。"
+    assert text_at(node, "long") == "注意：一\n　字下げ\n"
+
+
+def test_reading_goes_on_behind_a_slip() -> None:
+    """The slip does not hide what is wrong below it, and columns are those of the file."""
+    node, mistakes = read("title：施設, x\nbad: {a: 1, a: 2}\n")
+
+    assert text_at(node, "title") == "施設, x"
+    assert mistakes == [
+        "p.yaml:1:6: a full-width colon `：`, write `:`",
+        "p.yaml:2:13: the key `a` is here twice (first on line 2), keep one of them",
+    ]
+
+
+def test_a_bom_and_windows_line_ends_are_accepted() -> None:
+    """Notepad writes both."""
+    node, mistakes = read(b"\xef\xbb\xbfpolicy: x\r\ntitle: y\r\n")
+
+    assert mistakes == []
+    assert text_at(node, "title") == "y"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("policy: 施設予約\n".encode("cp932"), "this file is Shift_JIS, not UTF-8, save it as UTF-8"),
+        ("policy: 施設予約\n".encode("utf-16"), "this file is UTF-16, not UTF-8, save it as UTF-8"),
+        (b"policy: \x81", "this file is not UTF-8, save it as UTF-8"),
+    ],
+)
+def test_another_encoding_is_refused_with_the_remedy(data: bytes, said: str) -> None:
+    """Named for what it is, at the first byte that shows it."""
+    node, mistakes = read(data)
+
+    assert node is None
+    assert len(mistakes) == 1
+    assert mistakes[0].endswith(said)
+
+
+def test_mistakes_speak_japanese_too() -> None:
+    """The same mistake in the author's language."""
+    mistakes = Mistakes()
+    read_yaml("a： 1", "p.yaml", mistakes)
+
+    assert mistakes.say(Language.JA) == "p.yaml:1:2: 全角のコロン「：」、半角の `:` にしてください"
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("at-least", "at_least"), ("ａｇｅ", "age"), ("requier", "require"), ("zzz", None)]
+)
+def test_what_was_meant_is_guessed(word: str, meant: str | None) -> None:
+    """Hyphens, full-width letters and swapped letters; nothing for what resembles nothing."""
+    remedy = did_you_mean(word, ("at_least", "age", "require"))
+
+    assert (remedy.en if remedy else None) == (f"did you mean `{meant}`?" if meant else None)
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_typed_is_read_or_refused(text: str) -> None:
+    """No text ends in a traceback; a tree comes only with every mistake noted, or none."""
+    mistakes = Mistakes()
+
+    node = read_yaml(text, "p.yaml", mistakes)
+
+    assert node is not None or len(mistakes)
+
+
+@given(st.binary(max_size=60))
+def test_whatever_bytes_come_are_read_or_refused(data: bytes) -> None:
+    """Bytes that are no text are refused, not raised."""
+    mistakes = Mistakes()
+
+    node = read_yaml(data, "p.yaml", mistakes)
+
+    assert node is not None or len(mistakes)
+
+
+@given(st.lists(st.sampled_from([*"：，、｛｝［］　＃ab1:{}[],- \n'\"#|&*!"]), max_size=30).map("".join))
+def test_no_mixture_of_structure_and_slips_breaks_the_reader(text: str) -> None:
+    """The signs that structure is made of, full-width and half-width, in any order."""
+    mistakes = Mistakes()
+
+    node = read_yaml(text, "p.yaml", mistakes)
+
+    assert node is not None or len(mistakes)
