@@ -539,7 +539,7 @@ class SignInDesk:
             return_to or "/",
             origin=origin_of(route.app.url),
             prefix=self._terms.prefix,
-            encoded_slash=route.app.paths.encoded_slash == "keep",
+            paths=route.app.paths,
         )
         return rebuilt or "/"
 

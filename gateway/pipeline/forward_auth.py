@@ -3,8 +3,8 @@
 The outer proxy keeps the bytes; we see a sub-request that tells of them. Each dialect has an
 endpoint of its own under our prefix (`auth/nginx`, `auth/traefik`, `auth/caddy`, `auth/envoy`) and is
 believed only in its own fields, each exactly once, and only from a listed peer. Since the outer
-proxy forwards the target as *it* has it, a target that is not already canonical is refused. Allowed is
-200 and nothing else, and it carries every identity header, empty where unknown, so that the proxy
+proxy forwards the target as *it* has it, a target of which we would forward another spelling is refused.
+Allowed is 200 and nothing else, and it carries every identity header, empty where unknown, so that the proxy
 overwrites what a client wrote there.
 
 What is decided, and in which order, is the step's business, as for any other request. Streams
@@ -311,6 +311,6 @@ def _one(inbound: Inbound, name: bytes) -> bytes | None:
 
 
 def _exactly(uri: bytes, paths: PathSettings) -> Target | None:
-    """Return the target the outer proxy will forward, if it is spelled canonically: it forwards its own string."""
+    """Return the target if we would forward it as it is spelled: the outer proxy forwards its own string."""
     target = canonical(uri, paths)
     return target if isinstance(target, Target) and target.raw == uri else None

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from gateway.pipeline.visit import VISIT_HEADER, OwnPage, Visit
+from gateway.request.inbound import Inbound
+from gateway.request.target import encoded
 
 
 def portal_head(visit: Visit, token: str) -> bytes:
     """Return the head that asks the portal for a page, in the same form as `outbound_head`.
 
     What is not one of the portal's own URLs is asked for as a GET of `/` without a body (a POST, where a form is
-    to be kept). Of the client's fields only the body's type gets through: the visit behind `token` has the rest,
-    cookies included, and whatever a server's parser dislikes about a field it says in a page, with the field in it.
+    to be kept). One of its own is asked for in the canonical spelling, by which it was found to be one. Of the
+    client's fields only the body's type gets through: the visit behind `token` has the rest, cookies included, and
+    whatever a server's parser dislikes about a field it says in a page, with the field in it.
     """
     inbound = visit.inbound
     own = isinstance(visit.purpose, OwnPage)
     lines = [
-        b"%b %b HTTP/1.1" % (inbound.method.encode(), inbound.target.raw)
+        b"%b %b HTTP/1.1" % (inbound.method.encode(), _canonical_target(inbound))
         if own
         else (b"POST / HTTP/1.1" if visit.brings_body else b"GET / HTTP/1.1"),
         b"Host: " + inbound.host.encode(),
@@ -30,3 +33,8 @@ def portal_head(visit: Visit, token: str) -> bytes:
         b"",
     )
     return b"\r\n".join(lines)
+
+
+def _canonical_target(inbound: Inbound) -> bytes:
+    path, query = encoded(inbound.target.path), inbound.target.query
+    return path if query is None else b"%b?%b" % (path, query)

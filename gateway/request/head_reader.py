@@ -279,7 +279,7 @@ class HeadReader:
         paths = paths_of(host)
         target = self._targets.canonical(target_word, paths)
         if isinstance(target, TargetFault):
-            return Refused(400, target.value)
+            return Refused(target.status, target.value)
         received = b"" if target_word == target.raw else target_word
 
         # Another request line can make nothing else of these fields, so `again` may take them as read.

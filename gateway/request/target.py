@@ -1,20 +1,32 @@
 """The request target: one canonical form, or a refusal.
 
-Route, policy, log and application all use the result, never the bytes that came. A path has
-exactly one canonical spelling; what could be read in two ways by two servers is refused, not
-repaired, because the first fitting rule decides and every second reading is a way around it.
+Route, policy and log use the canonical path. The application receives the spelling that the client
+sent, wherever both mean the same (RFC 3986 section 6.2.2): an escape is never undone or made on the
+way, so `%2B` stays `%2B`. An App that states that case does not matter receives lower case.
+A spelling that two servers could read in two ways is refused, not repaired, because the first
+fitting rule decides and every second reading is a way around it.
 Reading a target in absolute-form down to its origin-form is `inbound`'s business.
+
+The work is linear in the length of the target: a few passes of the regular expression engine and
+the codecs, and none of them per escape.
 """
 
 from __future__ import annotations
 
 import re
+from codecs import unicode_escape_decode
 from enum import StrEnum
 from urllib.parse import quote
 
 import msgspec
 
 from gateway.settings.settings import PathSettings
+
+MOST_SEGMENTS = 256
+"""Segments of a path; over it, 414. Each costs a step in the tree of patterns, and no application has such a path."""
+
+MOST_QUERY_PARTS = 1_000
+"""Parameters of a query; over it, 414. PHP, Django, Tomcat and qs read no more, and each cuts off another end."""
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -23,7 +35,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     path: str
     """Decoded once, canonical, beginning with `/`: what routes and policies match."""
     raw_path: bytes
-    """The canonical path in ASCII as the application receives it: `path`, percent-encoded."""
+    """The path in ASCII as the application receives it: as the client spelled it, without its plain dot segments."""
     query: bytes | None
     """Behind the `?`, as received (ASCII); `None` where there is no `?`."""
     raw: bytes = b""
@@ -36,7 +48,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
 
 
 class TargetFault(StrEnum):
-    """Why a target has no canonical form. Reason of a 400 in the access log."""
+    """Why a target has no canonical form. Reason of a 400 or a 414 in the access log."""
 
     NOT_ORIGIN_FORM = "target_form"
     CHARACTER = "target_character"
@@ -47,36 +59,47 @@ class TargetFault(StrEnum):
     EMPTY_SEGMENT = "target_empty_segment"
     PARAMETER = "target_parameter"
     ENCODED_SLASH = "target_encoded_slash"
+    SEGMENTS = "target_segments"
+    QUERY_PARTS = "target_query_parts"
+
+    @property
+    def status(self) -> int:
+        """The status of the answer: 414 where there is too much of it (RFC 9110 section 15.5.15), else 400."""
+        return 414 if self in (TargetFault.SEGMENTS, TargetFault.QUERY_PARTS) else 400
 
 
 _PLAIN = re.compile(rb"(?:/(?!\.{0,2}(?:/|\Z))[A-Za-z0-9_~!$&'()*+,=:@.-]*)*/?")
 """A path that is its own canonical form: no escape, no dot segment, nothing empty but the last segment."""
 
 _VISIBLE = re.compile(rb"[!-~]*")
-_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_ENCODED_SLASH = re.compile(rb"%2[Ff]")
+_ESCAPED_CAPITAL = re.compile(rb"%(?:4[1-9a-f]|5[0-9a])")
 _STILL_ENCODED = re.compile(r"%(?:[0-9A-Fa-f]{2}|[uU][0-9A-Fa-f]{4})")
 """What a server that decodes twice, or knows the `%uXXXX` of old IIS, would read as something else."""
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_FOREIGN = re.compile("[\\\\\x00-\x1f\x7f-\x9f]")
+_HIDDEN_DOTS = re.compile(r"/(?:\.{1,2}(?:[;/]|\Z)|;)")
+"""What a server that cuts parameters off, or decodes a slash, resolves as a dot segment or as an empty one."""
 
-_SAFE = "!$&'()*+,=:@~"
-"""Beside letters, digits and `_.-`: what RFC 3986 allows in a segment unescaped, but for `;`."""
-
-_DOTS = (".", "..")
+_SAFE = "/!$&'()*+,;=:@~"
+"""Beside letters, digits and `_.-`: what RFC 3986 allows in a path unescaped."""
 
 
 def canonical(raw: bytes, paths: PathSettings) -> Target | TargetFault:
     """Return the one canonical form of an origin-form target, or what is wrong with it.
 
     `paths` are the spellings the host's application needs; they change what policy sees and
-    what the application receives alike.
+    what the application may receive alike.
     """
     raw_path, mark, query_part = raw.partition(b"?")
     query = query_part if mark else None
+    if len(raw_path) > MOST_SEGMENTS and raw_path.count(b"/") > MOST_SEGMENTS:
+        return TargetFault.SEGMENTS
+    if len(query_part) > MOST_QUERY_PARTS and query_part.count(b"&") + query_part.count(b";") >= MOST_QUERY_PARTS:
+        return TargetFault.QUERY_PARTS
     if _PLAIN.fullmatch(raw_path) and raw_path and (query is None or _fits(query)):
         path = raw_path.decode("ascii")
         if paths.ignore_case:
-            path = _ascii_lower(path)
+            path = _fold_ascii(path)
             raw_path = path.encode("ascii")
         return Target(path, raw_path, query)
     if not raw.startswith(b"/"):
@@ -85,13 +108,24 @@ def canonical(raw: bytes, paths: PathSettings) -> Target | TargetFault:
         return TargetFault.CHARACTER
     if b"\\" in raw_path:
         return TargetFault.CHARACTER
-    if _BROKEN_ESCAPE.search(raw_path):
-        return TargetFault.ESCAPE
-    segments = _segments(raw_path, paths)
-    if isinstance(segments, TargetFault):
-        return segments
-    path = "/" + "/".join(segments)
-    return Target(path, _encode(path, paths), query)
+    if b"/." in raw_path or b"//" in raw_path:
+        resolved = _resolved(raw_path, paths)
+        if isinstance(resolved, TargetFault):
+            return resolved
+        raw_path = resolved
+    decoded = _decoded(raw_path, paths)
+    if isinstance(decoded, TargetFault):
+        return decoded
+    if paths.ignore_case:
+        folded = "%2F".join(map(_fold_ascii, decoded.split("%2F")))
+        if folded != decoded:
+            return Target(folded, _in_lower_case(raw_path), query)
+    return Target(decoded, raw_path, query)
+
+
+def encoded(path: str) -> bytes:
+    """Return a canonical path in ASCII with every sign escaped that has to be: our own pages know one spelling."""
+    return b"%2F".join(quote(part, safe=_SAFE).encode("ascii") for part in path.split("%2F"))
 
 
 def _fits(raw: bytes) -> bool:
@@ -99,8 +133,9 @@ def _fits(raw: bytes) -> bool:
     return _VISIBLE.fullmatch(raw) is not None and b"#" not in raw
 
 
-def _segments(raw_path: bytes, paths: PathSettings) -> list[str] | TargetFault:
-    segments: list[str] = []
+def _resolved(raw_path: bytes, paths: PathSettings) -> bytes | TargetFault:
+    """Return the path without its plain dot segments, every other segment as it was spelled."""
+    segments: list[bytes] = []
     pieces = raw_path[1:].split(b"/")
     last = len(pieces) - 1
     for position, piece in enumerate(pieces):
@@ -110,58 +145,70 @@ def _segments(raw_path: bytes, paths: PathSettings) -> list[str] | TargetFault:
             return TargetFault.EMPTY_SEGMENT
         if piece == b".":
             if position == last:
-                segments.append("")
+                segments.append(b"")
             continue
         if piece == b"..":
             if not segments:
                 return TargetFault.DOT_SEGMENT
             segments.pop()
             if position == last:
-                segments.append("")
+                segments.append(b"")
             continue
-        segment = _segment(piece, paths)
-        if isinstance(segment, TargetFault):
-            return segment
-        segments.append(segment)
-    return segments
+        segments.append(piece)
+    return b"/" + b"/".join(segments)
 
 
-def _segment(piece: bytes, paths: PathSettings) -> str | TargetFault:
-    """Decode one segment once, or say why it cannot be one."""
-    decoded = _ESCAPE.sub(_byte, piece)
+def _decoded(raw_path: bytes, paths: PathSettings) -> str | TargetFault:
+    """Decode a path once, or say why it cannot be one. A slash that was escaped stays apart, as `%2F`."""
+    # A slash that was escaped stands in `path` as an escape still, and in `read` as a server decodes it.
+    slashes = b"%2F" in raw_path or b"%2f" in raw_path
+    parts = [_unescaped(part) for part in (_ENCODED_SLASH.split(raw_path) if slashes else (raw_path,))]
     try:
-        text = decoded.decode("utf-8")
+        texts = [part.decode("utf-8") for part in parts if part is not None]
     except UnicodeDecodeError:
         return TargetFault.ENCODING
-    if "\\" in text or _CONTROL.search(text):
+    if len(texts) < len(parts):
+        return TargetFault.ESCAPE
+    path, read = ("%2F".join(texts), "/".join(texts)) if slashes else (texts[0], texts[0])
+    if _FOREIGN.search(read):
         return TargetFault.CHARACTER
-    if _STILL_ENCODED.search(text):
+    if _STILL_ENCODED.search(read):
         return TargetFault.DOUBLE_ENCODING
-    if ";" in text and paths.parameters != "keep":
+    if ";" in read and paths.parameters != "keep":
         return TargetFault.PARAMETER
-    if "/" in text and paths.encoded_slash != "keep":
-        return TargetFault.ENCODED_SLASH
-    # A server that cuts parameters off, or decodes the slash, resolves what is left as dot segments.
-    for part in text.split("/"):
-        bare = part.partition(";")[0]
-        if bare in _DOTS or (bare == "" and text):
+    if slashes:
+        if paths.encoded_slash != "keep":
+            return TargetFault.ENCODED_SLASH
+        if "//" in read or read.endswith("/") > path.endswith("/"):
             return TargetFault.DOT_SEGMENT
-    if paths.ignore_case:
-        text = _ascii_lower(text)
-    return text.replace("/", "%2F")
+    if _HIDDEN_DOTS.search(read):
+        return TargetFault.DOT_SEGMENT
+    return path
 
 
-def _byte(escape: re.Match[bytes]) -> bytes:
-    return bytes((int(escape[1], 16),))
+def _unescaped(raw: bytes) -> bytes | None:
+    """Undo every escape, or return `None` where one is broken.
+
+    The codec of string literals does it in C; a backslash of the client's never comes here.
+    """
+    if b"%" not in raw:
+        return raw
+    try:
+        return unicode_escape_decode(raw.replace(b"%", b"\\x"))[0].encode("latin-1")
+    except UnicodeDecodeError:
+        return None
 
 
-def _encode(path: str, paths: PathSettings) -> bytes:
-    safe = _SAFE + "/" + (";" if paths.parameters == "keep" else "")
-    # In `path` a kept slash is spelled `%2F`, and nothing else can be: a doubled escape is refused.
-    return b"%2F".join(quote(part, safe=safe).encode("ascii") for part in path.split("%2F"))
+def _in_lower_case(raw_path: bytes) -> bytes:
+    """Return the path with its letters A to Z in lower case, written or escaped, and every other escape left one."""
+    lower = raw_path.lower()
+    if _ESCAPED_CAPITAL.search(lower):
+        for capital in range(ord("A"), ord("Z") + 1):
+            lower = lower.replace(b"%%%02x" % capital, bytes((capital + 32,)))
+    return lower
 
 
-def _ascii_lower(path: str) -> str:
+def _fold_ascii(path: str) -> str:
     """Lower-case A to Z alone: Unicode's own rules map strangers (the Kelvin sign) onto ASCII letters."""
     return path.translate(_LOWER)
 

@@ -164,7 +164,7 @@ class SessionSettings:
 
 @dataclass(frozen=True, slots=True)
 class PathSettings:
-    """Spellings of a path that an old application needs; they change policy and upstream alike."""
+    """Spellings of a path that an old application needs: the gateway admits them, and judges what they mean."""
 
     ignore_case: bool = False
     """Whether the application takes `/Reserve` for `/reserve`: paths are then judged and forwarded in lower case."""

@@ -7,6 +7,7 @@ Policy has decided on the public path by then. What the application says of its 
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote_to_bytes
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -26,12 +27,14 @@ class PathRewrite:
         self._origins = origins
 
     def outbound(self, head: bytes) -> bytes:
-        """Return a head whose request line has the inner path."""
+        """Return a head whose request line has the inner path.
+
+        The route has found the prefix in the canonical path. The target may spell it otherwise (`/%73trip`), so the
+        prefix is counted in segments, of which both spellings have the same number.
+        """
         method, target, rest = head.split(b" ", 2)
-        if self._stripped and _is_under(target, self._stripped):
-            target = target[len(self._stripped) :]
-            if not target.startswith(b"/"):
-                target = b"/" + target
+        if self._stripped:
+            target = _behind(target, self._stripped)
         return b"%b %b%b %b" % (method, self._added, target, rest)
 
     def answer(self, headers: Headers) -> Headers:
@@ -63,3 +66,14 @@ class PathRewrite:
 
 def _is_under(path: bytes, prefix: bytes) -> bool:
     return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in (b"", b"/", b"?")
+
+
+def _behind(target: bytes, prefix: bytes) -> bytes:
+    """Return what stands behind the prefix in a target, with the query: a path that begins with one slash."""
+    path, mark, query = target.partition(b"?")
+    depth = prefix.count(b"/")
+    pieces = path.split(b"/", depth + 1)
+    if unquote_to_bytes(b"/".join(pieces[: depth + 1])).lower() != prefix.lower():
+        return target
+    inner = pieces[depth + 1].lstrip(b"/") if len(pieces) > depth + 1 else b""
+    return b"/" + inner + mark + query

@@ -10,22 +10,24 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.login.return_to import LONGEST_RETURN, rebuild
+from gateway.request.target import DEFAULT_PATHS
+from gateway.settings.settings import PathSettings
 
 ORIGIN = "https://app.gw.test"
 PREFIX = "/.sekisho/"
 
 
-def landing(raw: str, *, encoded_slash: bool = False) -> str | None:
+def landing(raw: str, paths: PathSettings = DEFAULT_PATHS) -> str | None:
     """Return what is rebuilt on the test's App."""
-    return rebuild(raw, origin=ORIGIN, prefix=PREFIX, encoded_slash=encoded_slash)
+    return rebuild(raw, origin=ORIGIN, prefix=PREFIX, paths=paths)
 
 
 @pytest.mark.parametrize(
     "raw",
     [
         "/",
-        "/a//b",
-        "/path;v=1/x",
+        "/a%2Bb+c%2b%2C,",
+        "/%41[1]|^",
         "/reserve/42?day=2026-11-24&to=//evil.example&x=https://a.example/%0d%0a",
         "/reserve/42?",
         "/a%20b",
@@ -54,6 +56,7 @@ def test_a_target_of_our_own_is_kept_byte_for_byte(raw: str) -> None:
         ("/施設/予約?名=佐藤", "/%E6%96%BD%E8%A8%AD/%E4%BA%88%E7%B4%84?%E5%90%8D=%E4%BD%90%E8%97%A4"),
         ("/a?x=<\">'", "/a?x=%3C%22%3E%27"),
         ('/a"<>b', "/a%22%3C%3Eb"),
+        ("/a/./b/../c", "/a/c"),
     ],
 )
 def test_a_target_is_written_anew(raw: str, rebuilt: str) -> None:
@@ -101,6 +104,8 @@ _OPEN_REDIRECTS = {
     "dots up": "%2F..%2F%2Fevil.example",
     "dots with a parameter": "%2Fa%2F..%3Bx%2Fb",
     "encoded slash": "%2Fa%252Fb",
+    "empty segment": "%2Fa%2F%2Fb",
+    "parameter": "%2Fpath%3Bv%3D1%2Fx",
     "encoded NUL": "%2Fa%2500",
     "encoded line end in a path": "%2Fa%250d%250a",
     "not UTF-8": "%2Fa%25ff",
@@ -121,11 +126,23 @@ def test_what_is_not_plainly_ours_is_refused(encoded: str) -> None:
     assert landing(raw) is None
 
 
-def test_an_app_that_opted_in_may_return_to_an_encoded_slash() -> None:
-    """Its own targets have them; a second decoding still has no place."""
-    assert landing("/a%2Fb", encoded_slash=True) == "/a%2Fb"
-    assert landing("/%252f%252fevil.example", encoded_slash=True) is None
-    assert landing("/a%5Cb", encoded_slash=True) is None
+@pytest.mark.parametrize(
+    ("paths", "raw", "rebuilt"),
+    [
+        (PathSettings(encoded_slash="keep"), "/a%2Fb", "/a%2Fb"),
+        (PathSettings(encoded_slash="keep"), "/%252f%252fevil.example", None),
+        (PathSettings(encoded_slash="keep"), "/a%5Cb", None),
+        (PathSettings(parameters="keep"), "/path;v=1/x", "/path;v=1/x"),
+        (PathSettings(parameters="keep"), "/.sekisho;x/logout", None),
+        (PathSettings(merge_slashes=True), "/a//b", "/a/b"),
+        (PathSettings(merge_slashes=True), "/.//evil.example", "/evil.example"),
+        (PathSettings(ignore_case=True), "/A%2Bb", "/a%2bb"),
+        (PathSettings(ignore_case=True), "/.SEKISHO/logout", None),
+    ],
+)
+def test_an_app_may_return_to_what_its_door_admits(paths: PathSettings, raw: str, rebuilt: str | None) -> None:
+    """The canonicaliser is the door's own: what it refuses would be a dead end after the card."""
+    assert landing(raw, paths) == rebuilt
 
 
 def test_length_is_counted_of_what_goes_out() -> None:

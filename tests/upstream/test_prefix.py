@@ -19,10 +19,14 @@ def rewrite(stripped: str = "/booking", added: str = "/app") -> PathRewrite:
         (b"/booking?a", b"/app/?a"),
         (b"/booking/", b"/app/"),
         (b"/bookings/x", b"/app/bookings/x"),
+        (b"/%62ooking/a%2Bb?c=%62", b"/app/a%2Bb?c=%62"),
+        (b"/b%6F%6fking", b"/app/"),
+        (b"/BOOKING/x", b"/app/x"),
+        (b"/booking//evil", b"/app/evil"),
     ],
 )
 def test_a_request_gets_the_inner_path(public: bytes, inner: bytes) -> None:
-    """The prefix is a path's, not a spelling's: `/bookings` is not under `/booking`."""
+    """The prefix is removed however it is spelled, and nothing else is: `/bookings` is not under `/booking`."""
     head = b"GET " + public + b" HTTP/1.1\r\nHost: a b\r\n"
 
     assert rewrite().outbound(head) == b"GET " + inner + b" HTTP/1.1\r\nHost: a b\r\n"
