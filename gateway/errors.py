@@ -97,13 +97,6 @@ class UpstreamOverloadedError(GatewayError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
-class UpstreamEjectedError(GatewayError):
-    """Every upstream of the App has failed so often that none is asked for a while."""
-
-    code = "upstream_ejected"
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-
-
 class ProviderUnavailableError(GatewayError):
     """The Digital Authentication service did not answer, or not with what its specification promises."""
 

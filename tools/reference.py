@@ -23,6 +23,7 @@ from gateway.session.prometheus_sessions import show_sessions
 from gateway.session.redis_sessions import SessionsStatus
 from gateway.settings import settings
 from gateway.settings.typed import Bytes, Seconds
+from gateway.upstream.prometheus_upstreams import show_upstreams
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
@@ -251,9 +252,10 @@ def event_table() -> str:
 
 @functools.cache
 def metrics() -> tuple[Metric, ...]:
-    """Return every metric: those a registry has from the start, and those that show sessions."""
+    """Return every metric: those a registry has from the start, and those that show sessions and upstreams."""
     every = Metrics("0")
     show_sessions(every, SessionsStatus)
+    show_upstreams(every, dict, dict)
     found = [
         Metric(
             f"{family.name}_total" if family.type == "counter" else family.name,

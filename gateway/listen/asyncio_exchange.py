@@ -64,7 +64,7 @@ _LAST_CHUNK = b"0\r\n\r\n"
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _USUALLY_BODYLESS = _REPEATABLE | {"DELETE"}
 """Methods that need not say so where they have no body (RFC 9110 section 8.6)."""
-_TROUBLES = {trouble.value: trouble for trouble in Trouble} | {"upstream_ejected": Trouble.UPSTREAM_UNREACHABLE}
+_TROUBLES = {trouble.value: trouble for trouble in Trouble}
 
 # What an answer's trailer must not say: it comes when the head has been acted on (RFC 9110 section 6.5.1).
 _NOT_IN_ANSWER_TRAILERS = frozenset(
@@ -951,6 +951,11 @@ class Exchange:
         self.upstream = None
         if upstream is not None:
             upstream.abandon()
+        elif self._portal_asked:
+            self._gate.portal.leave(self)
+        elif self._app is not None:
+            # It may wait for a connection still, in the place of somebody who is there.
+            self._gate.upstreams[self._app.app.name].leave(self)
 
     # --- the end ------------------------------------------------------------------------------
 

@@ -153,6 +153,7 @@ class Metrics:
         self._opened = 0
         self._closed = 0
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        self._labelled: dict[str, tuple[str, str, Callable[[], Mapping[str, float]]]] = {}
         self._counters: dict[str, tuple[str, str | None, Callable[[], Mapping[str, float]]]] = {}
         self._version = version
         self._lost = lost
@@ -214,6 +215,10 @@ class Metrics:
     def gauge(self, name: str, documentation: str, read: Callable[[], float]) -> None:
         """Show a number that somebody else keeps, read whenever somebody looks. `name` begins with `sekisho_`."""
         self._gauges[name] = (documentation, read)
+
+    def gauges(self, name: str, documentation: str, read: Callable[[], Mapping[str, float]], *, label: str) -> None:
+        """Show numbers that somebody else keeps, by `label`, read whenever somebody looks."""
+        self._labelled[name] = (documentation, label, read)
 
     def counter(
         self, name: str, documentation: str, read: Callable[[], Mapping[str, float]], *, label: str | None = None
@@ -297,6 +302,11 @@ class Metrics:
         yield _counter("sekisho_access_lines_lost", "Access lines that could not be written", self._lost())
         for name, (documentation, read) in self._gauges.items():
             yield GaugeMetricFamily(name, documentation, read())
+        for name, (documentation, named, numbers) in self._labelled.items():
+            shown = GaugeMetricFamily(name, documentation, labels=(named,))
+            for word, number in numbers().items():
+                shown.add_metric((word,), number)
+            yield shown
         for name, (documentation, label, counts) in self._counters.items():
             kept = CounterMetricFamily(name, documentation, labels=() if label is None else (label,))
             for word, count in counts().items():

@@ -15,7 +15,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -64,8 +64,10 @@ from gateway.session.prometheus_sessions import show_sessions
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.ticket import TICKET_BYTES
-from gateway.settings.settings import Limits, Mode, TlsSettings, UpstreamSettings
+from gateway.settings.settings import Limits, Mode, TlsSettings
 from gateway.upstream.httptools_forward import Endpoint, Upstreams, upstreams_of
+from gateway.upstream.prometheus_upstreams import show_upstreams
+from gateway.upstream.standing import Standing
 from gateway.wire.deadlines import Deadlines
 from gateway.yaml.mistakes import Mistakes
 
@@ -76,9 +78,6 @@ LASTING = ("listen", "management", "workers", "sessions", "limits", "access_log"
 
 SECONDS_TO_CLOSE = 5.0
 """Seconds our own pages may take to end when their generation is over."""
-
-NEVER_EJECTED = UpstreamSettings(failures=2**31)
-"""For our own pages: they have nowhere else to be asked of, and one that fails says nothing of the others."""
 
 
 class _Meter:
@@ -109,6 +108,12 @@ class Shared:
     entries: LimitStore | None
     switches: dict[str, Switch]
     """The switches that are on, as they were last read."""
+    standings: dict[str, Standing] = field(default_factory=dict)
+    """How each App's servers have behaved, by the App's name."""
+
+    def standing_of(self, app: str) -> Standing:
+        """Return how an App's servers have behaved so far."""
+        return self.standings.setdefault(app, Standing())
 
 
 class Doors(NamedTuple):
@@ -127,6 +132,8 @@ class Generation:
         self._closing = AsyncExitStack()
         self._providers: dict[str, AiohttpProvider] = {}
         """By client_id, once the generation is open."""
+        self.ways: dict[str, Upstreams] = {}
+        """The way to each App's application, once the generation is open."""
         assertion_keys = configuration.assertion_keys
         self._assertions = None
         if assertion_keys is not None:
@@ -166,10 +173,9 @@ class Generation:
             )
         )
         connect = await self._serve_inside(portal, limits)
-        inside = Endpoint("portal", connect, limits, shared.deadlines, NEVER_EJECTED)
-        pages = Upstreams("portal", [inside], limits, NEVER_EJECTED)
+        pages = Upstreams("portal", [Endpoint("portal", connect, limits, shared.deadlines)], limits)
         self._closing.callback(pages.close)
-        ways = {
+        ways = self.ways = {
             route.name: self._way(route, limits)
             for route in self.table.routes
             if route.app.mode is not Mode.FORWARD_AUTH
@@ -243,7 +249,7 @@ class Generation:
                 self._shared.metrics.header_value_troubled(route.name, trouble, count)
 
     def _way(self, route: Route, limits: Limits) -> Upstreams:
-        way = upstreams_of(route, limits, self._shared.deadlines)
+        way = upstreams_of(route, limits, self._shared.deadlines, self._shared.standing_of(route.name))
         self._closing.callback(way.close)
         way.watch(route.host)
         return way
@@ -272,10 +278,16 @@ class Generation:
         ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
             loop = asyncio.get_running_loop()
             ours, theirs = socket.socketpair()
-            ours.settimeout(0)
-            theirs.settimeout(0)
-            await loop.connect_accepted_socket(server, theirs)
-            return await loop.create_unix_connection(factory, sock=ours)
+            try:
+                ours.settimeout(0)
+                theirs.settimeout(0)
+                await loop.connect_accepted_socket(server, theirs)
+                return await loop.create_unix_connection(factory, sock=ours)
+            except BaseException:
+                # Who asked for it has left, and nobody else would close them.
+                ours.close()
+                theirs.close()
+                raise
 
         return connect
 
@@ -343,6 +355,7 @@ class Worker:
         )
         self._closing.push_async_callback(sessions.close)
         show_sessions(self.metrics, sessions.status)
+        show_upstreams(self.metrics, lambda: self._shared.standings, self._ejected)
         deadlines = Deadlines(asyncio.get_running_loop().time())
         observer = GatewayObserver(self.metrics, self.access_log, self._is_audited, self._policy_version)
         pending = await self._pending(secrets)
@@ -381,6 +394,10 @@ class Worker:
             # Away is not unfit: limited rules answer 503 until it is back, everything else goes on.
             _log.warning(Event.LIMIT_STORE_AWAY)
         return store
+
+    def _ejected(self) -> dict[str, float]:
+        ways = {} if self._generation is None else self._generation.ways
+        return {name: sum(each.breaker.ejected for each in way.endpoints) for name, way in ways.items()}
 
     def _is_audited(self, rule: str) -> bool:
         return self._generation is not None and rule in self._generation.audited

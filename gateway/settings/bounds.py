@@ -93,7 +93,8 @@ BOUNDS: dict[type, dict[str, Bound]] = {
         "queue": Bound(0, MOST),
         "queue_time": _SOME_TIME,
         "failures": _FROM_ONE,
-        "ejected_for": _SOME_TIME,
+        # Shorter, and the attempts are a flood.
+        "ejected_for": Bound(0.1, LONGEST),
         "slow_return": _ANY_TIME,
         "idle": _ANY_TIME,
     },

@@ -251,9 +251,10 @@ class UpstreamSettings:
     queue_time: Seconds = 5.0
     """Seconds a request waits; then it is answered 503."""
     failures: int = 5
-    """Failures in a row after which an upstream is left alone: unreachable, too slow, or not HTTP."""
-    ejected_for: Seconds = 10.0
-    """Seconds until one request may try it again; longer each time that fails, eight times as long at most."""
+    """Connections in a row that an upstream refuses, or does not take in time, until the others are asked instead.
+    The last one that is left is asked in any case."""
+    ejected_for: Seconds = 1.0
+    """Seconds between two attempts of ours to connect to such an upstream; the first that succeeds brings it back."""
     slow_return: Seconds = 30.0
     """Seconds over which an upstream that is back gets its full share again."""
     health: HealthSettings | None = None

@@ -10,6 +10,7 @@ this fails is the listener's business.
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -23,7 +24,6 @@ from msgspec.structs import replace
 
 from gateway.errors import (
     GatewayError,
-    UpstreamEjectedError,
     UpstreamOverloadedError,
     UpstreamProtocolError,
     UpstreamTimeoutError,
@@ -37,6 +37,7 @@ from gateway.upstream.balance import least_requests, round_robin
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.pool import FRESH, IdleConnections
 from gateway.upstream.prefix import PathRewrite
+from gateway.upstream.standing import Standing
 from gateway.upstream.upstream import AnswerFraming, AnswerHead, Exchanger, Headers, Receiver
 from gateway.wire.asyncio_outbox import Outbox
 from gateway.wire.deadlines import Deadlines
@@ -65,6 +66,15 @@ _IDLE, _HEAD, _COUNTED, _CHUNKED, _CLOSE, _TUNNEL, _CLOSED = (at.value for at in
 _VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
 
 _DEFAULTS = UpstreamSettings()
+
+RETURN_CHECK = 1.0
+"""Seconds between two active checks of an upstream that is unhealthy, at most."""
+
+_TELL_EVERY = 10.0
+"""Seconds between two events that say the same of an upstream that takes no connections."""
+
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EACCES})
+"""Errors of a connection that say something of this machine, and nothing of the server."""
 
 _KNOWN = 64
 """Heads remembered of one upstream: those of the second, as most have a `Date`."""
@@ -249,7 +259,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Nobody wants the answer any more: close, so that it cannot become somebody else's."""
         self._receiver = None
         self._close()
-        self._leave(ok=None)
+        self._leave()
 
     # --- what the event loop does -------------------------------------------------------------
 
@@ -271,7 +281,7 @@ class UpstreamConnection(asyncio.Protocol):
                 # Unasked as well: the head it would be the answer to is still in the outbox.
                 self._receiver = None
                 self._close()
-                self._leave(ok=None)
+                self._leave()
                 receiver.upstream_failed(UpstreamProtocolError("the application spoke unasked"), unheard=True)
                 return
             self._read_head(data, receiver)
@@ -321,7 +331,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._transport = None
         self._home.lost(self, idle=at == _IDLE)
         kept_too_long = self.answered > 0 and not self.heard
-        self._leave(ok=None if at == _TUNNEL or kept_too_long else False)
+        self._leave()
         if receiver is not None:
             if at == _TUNNEL:
                 receiver.upstream_failed(UpstreamProtocolError("the application left the tunnel"), unheard=False)
@@ -551,7 +561,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.answered += 1
         if self._excess or not self._keep_alive or self._uploading or self._is_head:
             self._close()
-            self._leave(ok=True)
+            self._leave()
             return
         if self._reading_paused:
             self.resume()
@@ -574,17 +584,15 @@ class UpstreamConnection(asyncio.Protocol):
         receiver = self._receiver
         self._receiver = None
         self._close()
-        # One slow page must not take the whole application away where there is no other upstream to ask.
-        slow = isinstance(error, UpstreamTimeoutError) and self._home.alone
-        self._leave(ok=None if slow else False)
+        self._leave()
         if receiver is not None:
             receiver.upstream_failed(error, unheard=False)
 
-    def _leave(self, *, ok: bool | None) -> None:
-        """Say once that this connection serves nobody any more, and what that told of its upstream."""
+    def _leave(self) -> None:
+        """Say once that this connection serves nobody any more."""
         if self.busy:
             self.busy = False
-            self._home.done(ok=ok)
+            self._home.done()
 
     def retire(self) -> None:
         """Leave the others, and close."""
@@ -667,42 +675,21 @@ class Endpoint:
         if idle:
             self.idle.discard(connection)
 
-    @property
-    def alone(self) -> bool:
-        """Whether the App has no other upstream."""
-        return self._owner is None or len(self._owner.endpoints) == 1
-
-    def given(self) -> None:
-        """Count a request in."""
-        self.active += 1
-        if not self.breaker.spotless:
-            self.breaker.asked()
-
     def answered(self) -> None:
         """Do as `done` does for a request that was answered well."""
         owner = self._owner
-        if owner is None or owner.queue or not self.breaker.spotless:
-            self.done(ok=True)
+        if owner is None or owner.queue:
+            self.done()
         else:
-            # What that comes to where nothing has failed and nobody waits: nearly every answer's way.
+            # What that comes to where nobody waits: nearly every answer's way.
             self.active -= 1
             owner.active -= 1
 
-    def done(self, *, ok: bool | None) -> None:
+    def done(self) -> None:
         """Take back what was given, and let the App's next request have it."""
-        self.count_out(ok=ok)
+        self.active -= 1
         if self._owner is not None:
             self._owner.freed()
-
-    def count_out(self, *, ok: bool | None) -> None:
-        """Count a request out, and keep what it told of the upstream's health; `None`: nothing."""
-        self.active -= 1
-        if ok:
-            self.breaker.succeeded(self.deadlines.now)
-        elif ok is None:
-            self.breaker.let_go()
-        else:
-            self.breaker.failed(self.deadlines.now)
 
     def close(self) -> None:
         """Close what waits; what is in use ends with its request."""
@@ -727,14 +714,28 @@ class _Waiting:
         self._owner.gave_up(self)
 
 
+class _Connecting:
+    """A request for which a connection is being made."""
+
+    __slots__ = ("endpoint", "task")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        """The upstream that is being tried."""
+        self.task: asyncio.Task[None]
+
+
 class Upstreams:
     """The upstreams of one App, or the portal as one."""
 
     __slots__ = (
         "_choose",
+        "_closed",
+        "_connecting",
         "_most",
         "_only",
         "_tasks",
+        "_told",
         "_watches",
         "active",
         "deadlines",
@@ -744,6 +745,7 @@ class Upstreams:
         "options",
         "queue",
         "rewrite",
+        "standing",
     )
 
     def __init__(
@@ -753,6 +755,7 @@ class Upstreams:
         limits: Limits,
         options: UpstreamSettings = _DEFAULTS,
         rewrite: PathRewrite | None = None,
+        standing: Standing | None = None,
     ) -> None:
         self.name = name
         self.endpoints = tuple(endpoints)
@@ -760,6 +763,7 @@ class Upstreams:
         self.options = options
         self.rewrite = rewrite
         """What changes paths on their way there and back; `None` where they are the same."""
+        self.standing = standing or Standing()
         self.deadlines = self.endpoints[0].deadlines
         self._most = options.concurrency
         self._only = self.endpoints[0] if len(self.endpoints) == 1 else None
@@ -768,6 +772,11 @@ class Upstreams:
         """Requests that have an upstream."""
         self.queue: deque[_Waiting] = deque()
         """Requests that wait for one of these to end."""
+        self._connecting: dict[Receiver, _Connecting] = {}
+        """Requests for which a connection is being made."""
+        self._told: dict[Endpoint, float] = {}
+        """When the log was told last of an upstream that takes no connections."""
+        self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._watches: list[asyncio.Task[None]] = []
         for endpoint in self.endpoints:
@@ -779,12 +788,12 @@ class Upstreams:
         `repeatable`: the request may be sent again should the kept connection turn out dead.
         """
         endpoint = self._only
-        if endpoint is None or self._most is not None or not endpoint.breaker.spotless:
+        if endpoint is None or self._most is not None:
             endpoint = self._admit(receiver, repeatable=repeatable)
             if endpoint is None:
                 return None
         else:
-            # What `_admit` comes to where there is no choice and nothing against it: nearly every request's way.
+            # What `_admit` comes to where there is no choice: nearly every request's way.
             self.active += 1
             endpoint.active += 1
         now = endpoint.deadlines.time
@@ -793,39 +802,48 @@ class Upstreams:
             if connection.usable():
                 connection.busy = True
                 return connection
-        self._start(self._connect(endpoint, receiver))
+        self._begin_to_connect(endpoint, receiver)
         return None
 
     def take_fresh(self, receiver: Receiver) -> None:
         """Make a connection, as a kept one has just turned out dead, and tell the receiver then."""
         endpoint = self._admit(receiver, repeatable=False)
         if endpoint is not None:
-            self._start(self._connect(endpoint, receiver))
+            self._begin_to_connect(endpoint, receiver)
+
+    def leave(self, receiver: Receiver) -> None:
+        """Have nobody wait any more for whom there is no connection yet: the next one takes the place."""
+        connecting = self._connecting.pop(receiver, None)
+        if connecting is not None:
+            connecting.task.cancel()
+            connecting.endpoint.active -= 1
+            self.freed()
+            return
+        for waiting in self.queue:
+            if waiting.receiver is receiver:
+                waiting.deadline = 0.0
+                self.queue.remove(waiting)
+                return
 
     def _admit(self, receiver: Receiver, *, repeatable: bool) -> Endpoint | None:
         """Count a request in and return who is asked; else have it wait, or tell it why not."""
         if self._most is not None and self.active >= self._most:
             self._enqueue(receiver, repeatable=repeatable)
             return None
-        endpoint = self._pick(())
-        if endpoint is None:
-            self._tell_later(receiver, UpstreamEjectedError(f"no upstream of `{self.name}` is asked for now"))
-            return None
+        endpoint = self._only or self._pick(self.endpoints)
         self.active += 1
-        endpoint.given()
+        endpoint.active += 1
         return endpoint
 
-    def _pick(self, tried: Sequence[Endpoint]) -> Endpoint | None:
+    def _pick(self, among: Sequence[Endpoint]) -> Endpoint:
+        """Return who is asked: one that is well, and where none is, one of the others all the same."""
         now = self.deadlines.now
-        only = self._only
-        if only is not None:
-            return only if only not in tried and only.breaker.admits(now) else None
-        candidates = [
-            (endpoint, endpoint.breaker.share(now))
-            for endpoint in self.endpoints
-            if endpoint not in tried and endpoint.breaker.admits(now)
-        ]
-        return self._choose(candidates) if candidates else None
+        candidates = (
+            [endpoint for endpoint in among if endpoint.breaker.in_turn]
+            or [endpoint for endpoint in among if not endpoint.breaker.ejected]
+            or among
+        )
+        return self._choose([(endpoint, endpoint.breaker.share(now)) for endpoint in candidates])
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -837,31 +855,82 @@ class Upstreams:
         """Fail a request, but not inside the call that began it."""
         asyncio.get_running_loop().call_soon(lambda: receiver.upstream_failed(error, unheard=False))
 
-    async def _connect(self, endpoint: Endpoint, receiver: Receiver) -> None:
+    # --- connections are made -----------------------------------------------------------------
+
+    def _begin_to_connect(self, endpoint: Endpoint, receiver: Receiver) -> None:
+        connecting = self._connecting[receiver] = _Connecting(endpoint)
+        connecting.task = self._start(self._connect(connecting, receiver))
+
+    async def _connect(self, connecting: _Connecting, receiver: Receiver) -> None:
         """Connect to the chosen upstream, or to another: until a byte is sent, any request may go anywhere."""
-        tried: list[Endpoint] = []
+        untried = list(self.endpoints)
         while True:
-            place = endpoint
+            place = connecting.endpoint
             try:
                 async with asyncio.timeout(self.limits.connect):
                     _, protocol = await place.connect(lambda: UpstreamConnection(place))  # noqa: B023  # awaited here
-            except (OSError, TimeoutError):
-                tried.append(place)
-                log.warning(Event.UPSTREAM_UNREACHABLE, app=self.name, upstream=place.address)
-                place.count_out(ok=False)
-                other = None if receiver.over else self._pick(tried)
-                if other is None:
+            except (OSError, TimeoutError) as error:
+                self._unreached(place, error)
+                place.active -= 1
+                untried.remove(place)
+                if not untried:
+                    del self._connecting[receiver]
                     self.freed()
                     receiver.upstream_failed(UpstreamUnreachableError(place.address), unheard=False)
                     return
-                endpoint = other
-                endpoint.given()
+                connecting.endpoint = self._pick(untried)
+                connecting.endpoint.active += 1
                 continue
+            del self._connecting[receiver]
+            self._reached(place)
             connection = cast("UpstreamConnection", protocol)
             place.open.add(connection)
             connection.busy = True
             receiver.upstream_ready(connection)
             return
+
+    def _unreached(self, endpoint: Endpoint, error: OSError) -> None:
+        """Take note of a connection that could not be made, and have the others asked where that is the upstream's."""
+        now = self.deadlines.time
+        standing = self.standing
+        standing.unreachable += 1
+        if (told := self._told.get(endpoint)) is None or now - told >= _TELL_EVERY:
+            self._told[endpoint] = now
+            log.warning(
+                Event.UPSTREAM_UNREACHABLE,
+                app=self.name,
+                upstream=endpoint.address,
+                error=type(error).__name__,
+                count=standing.unreachable,
+            )
+        if error.errno in _OURS:
+            return
+        last = all(other is endpoint or other.breaker.ejected for other in self.endpoints)
+        if endpoint.breaker.unreached(last=last):
+            standing.ejections += 1
+            log.warning(Event.UPSTREAM_EJECTED, app=self.name, upstream=endpoint.address)
+            self._start(self._knock(endpoint))
+
+    def _reached(self, endpoint: Endpoint) -> None:
+        if endpoint.breaker.reached(self.deadlines.now):
+            log.info(Event.UPSTREAM_RETURNED, app=self.name, upstream=endpoint.address)
+
+    async def _knock(self, endpoint: Endpoint) -> None:
+        """Try an ejected upstream again and again until it takes a connection: so that no person has to."""
+        await asyncio.sleep(self.options.ejected_for)
+        while endpoint.breaker.ejected and not self._closed:
+            # The next knock does not wait for this one: a host that is away answers nothing, and is back at any time.
+            self._start(self._knock_once(endpoint))
+            await asyncio.sleep(self.options.ejected_for)
+
+    async def _knock_once(self, endpoint: Endpoint) -> None:
+        try:
+            async with asyncio.timeout(self.limits.connect):
+                _, protocol = await endpoint.connect(lambda: UpstreamConnection(endpoint))
+        except (OSError, TimeoutError):
+            return
+        cast("UpstreamConnection", protocol).retire()
+        self._reached(endpoint)
 
     # --- the queue ----------------------------------------------------------------------------
 
@@ -880,15 +949,13 @@ class Upstreams:
         waiting.receiver.upstream_failed(error, unheard=False)
 
     def freed(self) -> None:
-        """One request is over: let the first in the queue that is still wanted take its place."""
+        """One request is over: let the first in the queue take its place."""
         self.active -= 1
         queue = self.queue
         most = self._most
         while queue and (most is None or self.active < most):
             waiting = queue.popleft()
             waiting.deadline = 0.0
-            if waiting.receiver.over:
-                continue
             connection = self.take(waiting.receiver, repeatable=waiting.repeatable)
             if connection is not None:
                 # Not in the callback of whoever has just left: that one has not finished yet.
@@ -904,6 +971,7 @@ class Upstreams:
 
     def close(self) -> None:
         """Close what waits; what is in use ends with its request."""
+        self._closed = True
         for watching in self._watches:
             watching.cancel()
         for endpoint in self.endpoints:
@@ -988,10 +1056,11 @@ async def watch(endpoint: Endpoint, settings: HealthSettings, host: str) -> None
         if breaker.healthy and bad >= settings.unhealthy_after:
             breaker.checked(endpoint.deadlines.now, healthy=False)
             log.warning(Event.UPSTREAM_UNHEALTHY, upstream=endpoint.address)
-        elif good >= settings.healthy_after and (not breaker.healthy or breaker.open):
+        elif good >= settings.healthy_after and not breaker.healthy:
             breaker.checked(endpoint.deadlines.now, healthy=True)
             log.info(Event.UPSTREAM_HEALTHY, upstream=endpoint.address)
-        await asyncio.sleep(settings.interval)
+        # One that is out is looked at more often: people wait for its return.
+        await asyncio.sleep(settings.interval if breaker.healthy else min(settings.interval, RETURN_CHECK))
 
 
 def client_context(options: UpstreamSettings) -> SSLContext:
@@ -1009,7 +1078,7 @@ def client_context(options: UpstreamSettings) -> SSLContext:
     return context
 
 
-def upstreams_of(route: Route, limits: Limits, deadlines: Deadlines) -> Upstreams:
+def upstreams_of(route: Route, limits: Limits, deadlines: Deadlines, standing: Standing | None = None) -> Upstreams:
     """Return the way to an App's application, as its settings describe it.
 
     Raises:
@@ -1040,7 +1109,7 @@ def upstreams_of(route: Route, limits: Limits, deadlines: Deadlines) -> Upstream
         origins = {str(address).lower().encode() for address in addresses}
         origins |= {origin.lower().encode() for origin in (*app.internal_origins, route.origin, *app.upstream)}
         rewrite = PathRewrite(stripped, added, frozenset(origins))
-    return Upstreams(app.name, endpoints, limits, options, rewrite)
+    return Upstreams(app.name, endpoints, limits, options, rewrite, standing)
 
 
 def connector(address: Address, tls: SSLContext | None = None, server_name: str = "") -> Connect:

@@ -86,6 +86,9 @@ class Upstreams(Protocol):
     def take_fresh(self, receiver: Receiver) -> None:
         """Make a connection, as a kept one has just turned out dead, and tell the receiver then."""
 
+    def leave(self, receiver: Receiver) -> None:
+        """Have nobody wait any more for whom there is no connection yet: the next one takes the place."""
+
 
 class Receiver(Protocol):
     """Who hears the answer: one client's request. Nothing here may raise."""

@@ -57,8 +57,8 @@ NAVIGATION = {
     "Sec-Fetch-Dest": "document",
     "Sec-Fetch-Site": "none",
 }
-AFTER_FLAP = 6.0
-"""Seconds after an application is back in which it may still be left alone: `ejected_for`, doubled twice, and a bit."""
+AFTER_FLAP = 1.0
+"""Seconds after an application is back in which a request may still meet its absence."""
 ANSWER = 10.0
 """Seconds an application has for its answer, and a configuration that has been replaced for its requests."""
 AFTER_KILL = 3.0

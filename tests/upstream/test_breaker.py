@@ -1,83 +1,66 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.settings.settings import UpstreamSettings
 from gateway.upstream.breaker import SMALLEST_SHARE, Breaker
 
-SETTINGS = UpstreamSettings(failures=3, ejected_for=10.0, slow_return=20.0)
+SETTINGS = UpstreamSettings(failures=3, slow_return=20.0)
 
 
-def failed(times: int, at: float = 0.0) -> Breaker:
+def unreached(times: int, *, last: bool = False) -> Breaker:
     breaker = Breaker(SETTINGS)
     for _ in range(times):
-        breaker.asked()
-        breaker.failed(at)
+        breaker.unreached(last=last)
     return breaker
 
 
-def test_failures_in_a_row_take_an_upstream_out() -> None:
+def test_refused_connections_in_a_row_eject_an_upstream() -> None:
     """So many and no fewer."""
-    assert failed(2).admits(0.0)
-    assert not failed(3).admits(0.0)
+    assert unreached(2).in_turn
+    assert not unreached(3).in_turn
 
 
-def test_a_success_between_failures_starts_the_count_anew() -> None:
+def test_a_connection_between_starts_the_count_anew() -> None:
     """It is the row that counts."""
-    breaker = failed(2)
+    breaker = unreached(2)
 
-    breaker.succeeded(0.0)
-    breaker.failed(0.0)
-    breaker.failed(0.0)
+    breaker.reached(0.0)
+    breaker.unreached(last=False)
+    breaker.unreached(last=False)
 
-    assert breaker.admits(0.0)
-
-
-def test_one_request_tries_it_again() -> None:
-    """One, not all that wait."""
-    breaker = failed(3)
-
-    assert not breaker.admits(9.9)
-    assert breaker.admits(10.0)
-    breaker.asked()
-    assert not breaker.admits(10.0)
+    assert breaker.in_turn
 
 
-def test_a_trial_that_tells_nothing_is_repeated() -> None:
-    """Its client may have left."""
-    breaker = failed(3)
-    breaker.asked()
+def test_the_last_upstream_is_never_ejected() -> None:
+    """However often it refuses; and it is ejected at the next refusal once another is there."""
+    breaker = unreached(100, last=True)
 
-    breaker.let_go()
-
-    assert breaker.admits(10.0)
-
-
-def test_each_failed_trial_makes_the_wait_longer() -> None:
-    """Up to eight times."""
-    breaker = failed(3)
-    now = 0.0
-    waits = []
-
-    for wait in (10, 20, 40, 80, 80):
-        now += wait
-        assert not breaker.admits(now - 0.1)
-        assert breaker.admits(now)
-        waits.append(wait)
-        breaker.asked()
-        breaker.failed(now)
-
-    assert waits[-1] == 80
+    assert breaker.in_turn
+    assert breaker.unreached(last=False)
+    assert breaker.ejected
 
 
-def test_it_returns_slowly() -> None:
-    """From a tenth to the whole over `slow_return`."""
-    breaker = failed(3)
+def test_each_ejection_and_each_return_is_told_once() -> None:
+    """So that an event and a count can be made of it."""
+    breaker = Breaker(SETTINGS)
 
-    breaker.asked()
-    breaker.succeeded(100.0)
+    told = [breaker.unreached(last=False) for _ in range(6)]
+    back = [breaker.reached(0.0) for _ in range(3)]
 
-    assert breaker.admits(100.0)
+    assert told == [False, False, True, False, False, False]
+    assert back == [True, False, False]
+
+
+def test_one_connection_brings_it_back() -> None:
+    """With a tenth of its share, which grows to the whole over `slow_return`."""
+    breaker = unreached(3)
+
+    breaker.reached(100.0)
+
+    assert breaker.in_turn
     assert breaker.share(100.0) == SMALLEST_SHARE
     assert breaker.share(110.0) == pytest.approx(0.5)
     assert breaker.share(120.0) == 1.0
@@ -86,28 +69,37 @@ def test_it_returns_slowly() -> None:
 def test_without_slow_return_it_is_back_at_once() -> None:
     """Zero seconds are no division by zero."""
     breaker = Breaker(UpstreamSettings(failures=1, slow_return=0.0))
-    breaker.failed(0.0)
+    breaker.unreached(last=False)
 
-    breaker.succeeded(10.0)
+    breaker.reached(10.0)
 
     assert breaker.share(10.0) == 1.0
 
 
-def test_a_failed_check_takes_it_out_and_a_good_one_brings_it_back() -> None:
-    """Also where failures of requests had taken it out."""
-    breaker = failed(3)
+def test_a_failed_check_takes_it_out_of_turn_and_a_good_one_brings_it_back() -> None:
+    """The check alone: a connection says nothing of what the check asks for."""
+    breaker = Breaker(SETTINGS)
     breaker.checked(0.0, healthy=False)
+    breaker.reached(1.0)
+    out = breaker.in_turn
 
     breaker.checked(5.0, healthy=True)
 
-    assert breaker.admits(5.0)
+    assert (out, breaker.in_turn) == (False, True)
     assert breaker.share(5.0) == SMALLEST_SHARE
 
 
-def test_an_unhealthy_upstream_gets_nothing() -> None:
-    """However well its last requests went."""
-    breaker = Breaker(SETTINGS)
-
-    breaker.checked(0.0, healthy=False)
-
-    assert not breaker.admits(1000.0)
+@given(st.lists(st.sampled_from(["unreached", "reached", "well", "ill"])), st.integers(1, 3))
+def test_one_alone_is_never_ejected_and_shares_stay_in_bounds(told: list[str], failures: int) -> None:
+    """Whatever happens in whatever order."""
+    breaker = Breaker(UpstreamSettings(failures=failures, slow_return=5.0))
+    for now, what in enumerate(told):
+        match what:
+            case "unreached":
+                breaker.unreached(last=True)
+            case "reached":
+                breaker.reached(now)
+            case _:
+                breaker.checked(now, healthy=what == "well")
+        assert not breaker.ejected
+        assert SMALLEST_SHARE <= breaker.share(now) <= 1.0

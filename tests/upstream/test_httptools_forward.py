@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,93 +39,6 @@ async def test_upstreams_take_turns(door: Door, second: Application) -> None:
         await door.ask(get())
 
     assert (len(door.application.requests), len(second.requests)) == (5, 5)
-
-
-async def test_an_upstream_that_is_away_costs_no_request(door: Door, second: Application) -> None:
-    """Until a byte is sent, any request may go to another; after some failures it is not even tried."""
-    await second.stop()
-    door.options = UpstreamSettings(failures=3)
-    await door.open()
-
-    statuses = Counter([(await door.ask(get())).status for _ in range(10)])
-
-    assert statuses == {200: 10}
-    assert door.upstreams.endpoints[1].breaker.open
-
-
-async def test_an_app_that_keeps_failing_is_spared(door: Door) -> None:
-    """503 with `Retry-After`, at once, without asking it; until one request may try, and it is back."""
-    await door.application.stop()
-    door.options = UpstreamSettings(failures=2, ejected_for=0.3)
-    await door.open()
-
-    first = [(await door.ask(get())).status for _ in range(2)]
-    spared = await door.ask(get())
-    await door.application.restart()
-    async with asyncio.timeout(5):
-        while (await door.ask(get())).status != 200:
-            await asyncio.sleep(0.02)
-
-    assert first == [502, 502]
-    assert (spared.status, spared[b"Retry-After"]) == (503, b"5")
-    assert door.observed.lines[2].reason == "upstream_unreachable"
-
-
-async def _slow_or_wrong(door: Door, peer: Peer) -> None:
-    """Answer 500, or never where the page is a slow one."""
-    request = await door.application.request(peer)
-    if request.target == b"/slow":
-        await peer.to_end()
-    await peer.send(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n")
-
-
-async def test_a_slow_answer_is_a_failure_and_a_500_is_none(door: Door, second: Application) -> None:
-    """What the application says about itself is its business; that it says anything is ours."""
-    door.application.script = second.script = lambda peer: _slow_or_wrong(door, peer)
-    door.options = UpstreamSettings(failures=1)
-    await door.open(answer=0.1)
-    first = door.upstreams.endpoints[0]
-
-    await door.ask(get(b"/error"))
-    await door.ask(get(b"/error"))
-    after_500 = first.breaker.open
-    await door.ask(get(b"/slow"))
-
-    assert (after_500, first.breaker.open) == (False, True)
-
-
-async def test_one_slow_page_does_not_take_the_only_upstream_away(door: Door) -> None:
-    """There is nobody else to ask, and the other pages may be well."""
-    door.application.script = lambda peer: _slow_or_wrong(door, peer)
-    door.options = UpstreamSettings(failures=1)
-    await door.open(answer=0.1)
-    (endpoint,) = door.upstreams.endpoints
-
-    slow = await door.ask(get(b"/slow"))
-
-    assert slow.status == 504
-    assert not endpoint.breaker.open
-
-
-async def test_a_client_that_leaves_says_nothing_of_the_application(door: Door) -> None:
-    """A thousand impatient people are no failure."""
-
-    async def script(peer: Peer) -> None:
-        await door.application.request(peer)
-        await peer.to_end()
-
-    door.application.script = script
-    door.options = UpstreamSettings(failures=1)
-    await door.open()
-    client = await door.client()
-    await client.send(get())
-    await door.application.has_heard(1)
-
-    client.reset()
-    await door.lines(1)
-
-    assert not door.upstreams.endpoints[0].breaker.open
-    assert door.upstreams.endpoints[0].active == 0
 
 
 # --- concurrency ----------------------------------------------------------------------------------
@@ -206,29 +118,6 @@ async def test_waiting_has_an_end(door: Door) -> None:
 
     assert second.status == 503
     assert (await served.answer()).status == 200
-
-
-async def test_who_has_left_the_queue_is_not_served(door: Door) -> None:
-    """The application is asked for those who still wait."""
-    slow = Slow(door)
-    door.options = UpstreamSettings(concurrency=1)
-    await door.open()
-    served, gone = await door.client(), await door.client()
-    await served.send(get(b"/served"))
-    await door.application.has_heard(1)
-    await gone.send(get(b"/gone"))
-    async with asyncio.timeout(5):
-        while not door.upstreams.queue:
-            await asyncio.sleep(0)
-    gone.reset()
-    await door.lines(1)
-
-    asking = asyncio.create_task(door.ask(get(b"/waits")))
-    slow.release(2)
-    await served.answer()
-
-    assert (await asking).status == 200
-    assert [request.target for request in door.application.requests] == [b"/served", b"/waits"]
 
 
 # --- health ---------------------------------------------------------------------------------------

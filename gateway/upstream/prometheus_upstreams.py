@@ -1,0 +1,29 @@
+"""What the metrics show of the Apps' servers: how they are now, and how they have behaved so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from gateway.observe.prometheus_metrics import Metrics
+from gateway.upstream.standing import Standing
+
+
+def show_upstreams(
+    metrics: Metrics, standings: Callable[[], Mapping[str, Standing]], ejected: Callable[[], Mapping[str, float]]
+) -> None:
+    """Let the metrics read these whenever somebody looks; each is by the App's name, of which the settings have few."""
+    metrics.counter(
+        "sekisho_upstream_unreachable",
+        "Connections that an App's upstream refused or did not take in time",
+        lambda: {app: standing.unreachable for app, standing in standings().items()},
+        label="app",
+    )
+    metrics.counter(
+        "sekisho_upstream_ejections",
+        "Times that an upstream took no connections in a row, and the App's others were asked instead",
+        lambda: {app: standing.ejections for app, standing in standings().items()},
+        label="app",
+    )
+    metrics.gauges(
+        "sekisho_upstreams_ejected", "Upstreams that are ejected now, once for each worker", ejected, label="app"
+    )
