@@ -216,7 +216,8 @@ def settings_page() -> str:
             if not said and isinstance(inner, type) and (dataclasses.is_dataclass(inner) or issubclass(inner, StrEnum)):
                 said = _first_line(inner)
             said = said.replace("|", "\\|")
-            lines.append(f"| `{field.name}` | {kind_in_words(kind)} | {default_in_words(field, kind)} | {said} |")
+            key = getattr(cls, "KEYS", {}).get(field.name, field.name)
+            lines.append(f"| `{key}` | {kind_in_words(kind)} | {default_in_words(field, kind)} | {said} |")
     return "\n".join(lines) + "\n"
 
 

@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Final
 
 from gateway.headers.cookies import is_ours
-from gateway.headers.names import HOP_BY_HOP, LONGEST_REMEMBERED, REMEMBERED, fold, named_by
+from gateway.headers.names import HOP_BY_HOP, LONGEST_REMEMBERED, REMEMBERED, named_by
+from gateway.request.field_names import fold
 from gateway.route.route import Route
 
 Headers = tuple[tuple[bytes, bytes], ...]

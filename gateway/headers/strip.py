@@ -10,7 +10,9 @@ body. How facts become lines is in `encode`.
 from __future__ import annotations
 
 from gateway.headers.cookies import without_ours
-from gateway.headers.names import AUTHORIZATION, CONNECTION, DROP, fates_of, fold, named_by
+from gateway.headers.families import Family
+from gateway.headers.names import AUTHORIZATION, CONNECTION, DROP, fates_of, named_by
+from gateway.request.field_names import fold
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.settings.settings import HeaderSettings
@@ -26,43 +28,61 @@ _ROUTES_KEPT = 4
 """Routes for which one client's header section is kept rendered: more come only with reloads."""
 
 
+Removed = tuple[tuple[Family, bytes], ...]
+"""The fields that no browser sends and that were not passed on: each one's family, and its name as it came."""
+
+_FROM_A_PROXY = frozenset({Family.FORWARDING})
+"""What a trusted proxy in front writes on every request: told of only where a client comes by itself."""
+
+
 def outbound_head(inbound: Inbound, route: Route, identity_lines: bytes) -> bytes:
-    """Return the request line and header section for the application, each line ending in CRLF, no empty line.
+    """Return the head alone of what `outbound` returns."""
+    return outbound(inbound, route, identity_lines)[0]
+
+
+def outbound(inbound: Inbound, route: Route, identity_lines: bytes) -> tuple[bytes, Removed]:
+    """Return request line and header section for the application, each line ending in CRLF, and what was removed.
 
     `identity_lines` are whole lines, as `encode.identity_lines` and `encode.assertion_line` make them. A Host of
-    our own making repeats the public host, as the request was decided on it.
+    our own making repeats the public host, as the request was decided on it. There is no empty line at the end.
     """
     kept = inbound.kept
-    section: bytes | None
+    made: tuple[bytes, Removed] | None
     if kept is None:
-        section = _section(inbound, route)
+        made = _section(inbound, route)
     else:
         # Made of what `Inbound.kept` belongs to and of the route's settings, so good for as long as both are the
         # same: another client, field or address has another `kept`, another table other routes. No identity is in it.
-        section = kept.get(route)
-        if section is None:
+        made = kept.get(route)
+        if made is None:
             if len(kept) > _ROUTES_KEPT:
                 kept.clear()
-            section = kept[route] = _section(inbound, route)
-    return b"%b %b%b%b\r\n%b" % (
+            made = kept[route] = _section(inbound, route)
+    section, removed = made
+    head = b"%b %b%b%b\r\n%b" % (
         inbound.method.encode(),
         inbound.target.raw,
         section,
         inbound.request_id.encode(),
         identity_lines,
     )
+    return head, removed
 
 
-def _section(inbound: Inbound, route: Route) -> bytes:
-    """Return all that stands between the target and the request's id."""
+def _section(inbound: Inbound, route: Route) -> tuple[bytes, Removed]:
+    """Return all that stands between the target and the request's id, and what of the client's is not in it."""
     fates = fates_of(route.app.headers)
     host = inbound.host.encode()
     parts = [b" HTTP/1.1\r\nHost: ", host]
     begin = len(parts)
     named: frozenset[bytes] = frozenset()
+    removed: list[tuple[Family, bytes]] = []
     for name, value in inbound.headers:
         fate = fates[name]
         if fate is DROP:
+            family = fates.removed.get(name)
+            if family is not None and (family not in _FROM_A_PROXY or inbound.client == inbound.peer):
+                removed.append((family, name))
             continue
         if fate is CONNECTION:
             named |= named_by(value)
@@ -85,7 +105,7 @@ def _section(inbound: Inbound, route: Route) -> bytes:
         host,
         b"\r\nX-Request-Id: ",
     )
-    return b"".join(parts)
+    return b"".join(parts), tuple(removed)
 
 
 def _unnamed(parts: list[bytes], named: frozenset[bytes]) -> list[bytes]:

@@ -398,6 +398,8 @@ class Exchange:
         route = self._app = step.route
         if step.troubled is not None:
             gate.value_troubled(route, *step.troubled)
+        if step.removed:
+            gate.names_removed(route, step.removed)
         permit = self._permit = step.permit
         self._signed_in = step.signed_in
         self._private = step.signed_in or not permit.shared

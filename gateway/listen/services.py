@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.headers.strip import Removed
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
 from gateway.observe.access_log import Observer
@@ -50,6 +51,10 @@ def _uncounted(_route: Route, _replaced: int, _left_out: int) -> None:
     """Count nothing."""
 
 
+def _untold(_route: Route, _removed: Removed) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """What becomes of a request, who answers it, and who is told."""
@@ -74,6 +79,8 @@ class Gate:
     """Where a policy's limits are counted; `None` where no policy has one (checked when they are read)."""
     value_troubled: Callable[[Route, int, int], None] = _uncounted
     """Told of characters replaced and facts left out, when an App's headers are made (`Forward.troubled`)."""
+    names_removed: Callable[[Route, Removed], None] = _untold
+    """Told of a client's fields that no browser sends, which the App's application did not get (`Forward.removed`)."""
     original: Callable[[Inbound, RouteTable], Inbound | Answer] = _as_it_came
     """What is decided on, of what comes under the portal's prefix: the request itself, or the one another proxy asks
     about (`forward_auth.original`)."""

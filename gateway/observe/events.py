@@ -96,5 +96,10 @@ class Event(StrEnum):
     """An operator gave an entry of a limit back, and said why."""
     CERTIFICATE_REFUSED = "certificate_refused"
     """The certificate or its key could not be read anew; the one in use stays in use."""
+    HEADER_REMOVED = "header_removed"
+    """A client sent `header`, which no browser sends, and the application of `app` did not get it; `family` says why.
+
+    Each name once an hour. `headers.keep` passes one that the application needs.
+    """
     REPLACEMENT_NEEDED = "replacement_needed"
     """Settings were read anew, and `names` of them hold only once the processes are replaced."""

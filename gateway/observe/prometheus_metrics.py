@@ -140,6 +140,11 @@ class Metrics:
             "Disclosed values with characters the App's charset lacks (`replaced`), or too long (`left_out`)",
             ("app", "trouble"),
         )
+        self._removed = _Counts(
+            "sekisho_headers_removed",
+            "Header fields of clients that no browser sends and that the application did not get, by App and family",
+            ("app", "family"),
+        )
         self._limited = _Counts("sekisho_limits_met", "Limits and clocks of the byte path that were met", ("limit",))
         self._reloads = _Counts(
             "sekisho_reloads", "Settings, policies and switches read anew, by what became of it", ("what", "outcome")
@@ -199,6 +204,10 @@ class Metrics:
     def header_value_troubled(self, app: str, trouble: str, count: int = 1) -> None:
         """Count disclosed values the App cannot get whole: `replaced` (〓 stands in) or `left_out`."""
         self._values.add((app, trouble), count)
+
+    def header_removed(self, app: str, family: str) -> None:
+        """Count a client's header field that the App's application did not get; `family` is a closed word."""
+        self._removed.add((app, family))
 
     def reload(self, what: str, outcome: str) -> None:
         """Count `settings`, `policies` or `switches` read anew: `adopted` or `refused`."""
@@ -288,6 +297,7 @@ class Metrics:
             self._provider_seconds,
             self._claims,
             self._values,
+            self._removed,
             self._limited,
             self._reloads,
             self._candidates,

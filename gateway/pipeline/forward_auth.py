@@ -21,13 +21,13 @@ from urllib.parse import quote
 import msgspec
 
 from gateway.headers.encode import every_header
-from gateway.headers.names import fold
 from gateway.instant import Instant
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
 from gateway.pipeline.step import about
 from gateway.pipeline.step import step as judge_request
 from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, TroublePage
 from gateway.policy.verdict import Deny
+from gateway.request.field_names import fold
 from gateway.request.head_reader import canonical_host
 from gateway.request.inbound import METHODS, Framing, Inbound
 from gateway.request.target import Target, canonical

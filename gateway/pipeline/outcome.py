@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.headers.strip import Removed
 from gateway.limits.limits import LimitUse
 from gateway.pipeline.visit import Visit
 from gateway.policy.verdict import Permit
@@ -32,6 +33,8 @@ class Forward(msgspec.Struct, frozen=True, gc=False):
     """The permit's rule as the access line names it, where that was made before."""
     troubled: tuple[int, int] | None = None
     """Characters replaced in the headers just made, and facts left out of them; nothing where they were kept ready."""
+    removed: Removed = ()
+    """The client's fields that no browser sends, which the application does not get."""
     candidate: str = ""
     """What the App's candidate policy would have said, where that is something else: `deny:condition_no:adult`."""
 

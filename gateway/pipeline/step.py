@@ -17,7 +17,7 @@ import msgspec
 
 from gateway.headers.assertion import JWKS_PAGE
 from gateway.headers.encode import identity_lines
-from gateway.headers.strip import outbound_head
+from gateway.headers.strip import outbound
 from gateway.instant import Instant
 from gateway.limits.limits import limit_use, over
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, Headers, NeedReservation, NeedSession, Step
@@ -129,14 +129,14 @@ def _judge(
             case _:
                 assert_never(decision.verdict)
 
-    head = outbound_head(inbound, route, ready.lines)
+    head, removed = outbound(inbound, route, ready.lines)
     # By position: each request comes by here, and a keyword costs.
     if found is None:
-        return Forward(route, ready.permit, head, False, "", ready.name, troubled)  # noqa: FBT003
+        return Forward(route, ready.permit, head, False, "", ready.name, troubled, removed)  # noqa: FBT003
     if inbound.websocket and not _same_origin(inbound, route):
         return about(forbidden_origin(ready.permit), route, known)
     session = found.session
-    forward = Forward(route, ready.permit, head, True, session.pseudonym, ready.name, troubled)  # noqa: FBT003
+    forward = Forward(route, ready.permit, head, True, session.pseudonym, ready.name, troubled, removed)  # noqa: FBT003
     if ready.permit.limit is None:
         return forward
     # The verdict may be kept; the reservation is each request's own.

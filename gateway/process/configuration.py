@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from gateway.headers.assertion import AssertionKeys, AssertionKeysError
 from gateway.headers.encode import name_faults
+from gateway.headers.listed import listed_faults
 from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.login.aliases import AliasError, Aliases, read_aliases
@@ -94,11 +95,7 @@ class Configuration:
     def table(self, assertions: Assertions | None, switches: Mapping[str, Switch]) -> RouteTable:
         """Return the routes, with the switches that are on."""
         on = {name: switch.until for name, switch in switches.items()}
-        # A name that one App gives a fact is an identity header everywhere: a browser sends it to any App.
-        named = {name for app in self.settings.apps for name in app.headers.names.values()}
-        return RouteTable(
-            [self._route(app, tuple(sorted(named)), on) for app in self.settings.apps], self.settings.prefix, assertions
-        )
+        return RouteTable([self._route(app, on) for app in self.settings.apps], self.settings.prefix, assertions)
 
     def _compiled(self, file: Path, app: AppSettings, on: Mapping[str, Instant]) -> CompiledPolicy:
         policy = self.policies[file]
@@ -110,7 +107,7 @@ class Configuration:
             encoded_slash=app.paths.encoded_slash == "keep",
         )
 
-    def _route(self, app: AppSettings, named: tuple[str, ...], on: Mapping[str, Instant]) -> Route:
+    def _route(self, app: AppSettings, on: Mapping[str, Instant]) -> Route:
         parts = urlsplit(app.url)
         host = (parts.hostname or "").rstrip(".")
         port = parts.port
@@ -118,11 +115,10 @@ class Configuration:
             host = f"[{host}]"
         if port is not None and port != (443 if app.secure else 80):
             host = f"{host}:{port}"
-        headers = replace(app.headers, strip=(*app.headers.strip, *named))
         # RFC 6265bis section 4.1.3.2: `__Host-` is for secure origins alone; plain HTTP is for loopback.
         prefix = "__Host-" if app.secure else ""
         return Route(
-            app=replace(app, headers=headers),
+            app=replace(app, headers=self.settings.headers_of(app)),
             host=host,
             client_id=(app.client or self.settings.provider).client_id,
             policy=self._compiled(app.policy.file, app, on),
@@ -205,6 +201,9 @@ class _Reader:
         remarked: set[tuple[Path, bool]] = set()
         for number, app in enumerate(self._settings.apps):
             at = f"apps[{number}]"
+            # As it will be run: a name that one App gives a fact is an identity header everywhere.
+            for key, what, remedy in listed_faults(self._settings.headers_of(app)):
+                self._reading.note(f"{at}.headers.{key}", what, remedy)
             for fault in name_faults(app.headers):
                 self._reading.note(f"{at}.headers", Phrase(fault))
             if f"{at}.policy" in self._reading.broken:

@@ -27,7 +27,7 @@ from gateway import __version__
 from gateway.errors import DrainingError, StoreUnavailableError
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
 from gateway.headers.assertion import Assertions
-from gateway.headers.strip import trailer_lines
+from gateway.headers.strip import Removed, trailer_lines
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
 from gateway.limits.memory_limits import MemoryLimits
@@ -43,6 +43,7 @@ from gateway.login.redis_pending import RedisPendingStore
 from gateway.login.service import Client, SignInDesk, Terms, provider_session_name
 from gateway.observe.events import Event
 from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
+from gateway.observe.removed_names import RemovedNames, shown
 from gateway.observe.thread_access_log import AccessLog
 from gateway.pipeline import forward_auth
 from gateway.pipeline.to_https import hsts_line, to_https
@@ -56,6 +57,7 @@ from gateway.portal.visits import VisitTable
 from gateway.process.configuration import Configuration, reread_policies
 from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
+from gateway.request.field_names import fold
 from gateway.request.rates import Rate
 from gateway.request.trust import Trust
 from gateway.route.route import Route
@@ -110,6 +112,8 @@ class Shared:
     """The switches that are on, as they were last read."""
     standings: dict[str, Standing] = field(default_factory=dict)
     """How each App's servers have behaved, by the App's name."""
+    removed_names: RemovedNames = field(default_factory=RemovedNames)
+    """Which of the header names that are not passed on the operator has been told of."""
 
     def standing_of(self, app: str) -> Standing:
         """Return how an App's servers have behaved so far."""
@@ -184,6 +188,7 @@ class Generation:
             table=lambda: self.table,
             step=forward_auth.step,
             value_troubled=self._value_troubled,
+            names_removed=self._names_removed,
             original=partial(forward_auth.original, trust=trust),
             sessions=shared.sessions.reader,
             upstreams=ways,
@@ -247,6 +252,14 @@ class Generation:
         for trouble, count in (("replaced", replaced), ("left_out", left_out)):
             if count:
                 self._shared.metrics.header_value_troubled(route.name, trouble, count)
+
+    def _names_removed(self, route: Route, removed: Removed) -> None:
+        """Count the client's fields that the application did not get, and tell the operator of names that are news."""
+        shared = self._shared
+        for family, name in removed:
+            shared.metrics.header_removed(route.name, family.value)
+            if shared.removed_names.is_news(route.name, fold(name), shared.clock()):
+                _log.info(Event.HEADER_REMOVED, app=route.name, family=family.value, header=shown(name))
 
     def _way(self, route: Route, limits: Limits) -> Upstreams:
         way = upstreams_of(route, limits, self._shared.deadlines, self._shared.standing_of(route.name))

@@ -234,11 +234,13 @@ def _check_app(app: AppSettings, at: str, settings: Settings, reading: Reading) 
 
 
 def _check_headers(app: AppSettings, at: str, reading: Reading) -> None:
-    for key, listed in (("strip", app.headers.strip), ("keep", app.headers.keep)):
-        for number, name in enumerate(listed):
+    listed = (("strip", app.headers.strip), ("keep", app.headers.keep), ("pass", app.headers.passed or ()))
+    for key, names in listed:
+        for number, name in enumerate(names):
             if not _TOKEN.fullmatch(name):
-                what = Phrase(f"`{name}` cannot name a header")
-                reading.note(f"{at}.headers.{key}[{number}]", what, Phrase("write the header's name alone"))
+                what = Phrase(f"`{name}` cannot name a header", f"`{name}` はヘッダー名として使えません")
+                remedy = Phrase("write the header's name alone", "ヘッダーの名前だけを書いてください")
+                reading.note(f"{at}.headers.{key}[{number}]", what, remedy)
     for fact, name in app.headers.names.items():
         if not _TOKEN.fullmatch(name) or "_" in name:
             what = Phrase(f"`{name}` cannot name a header")

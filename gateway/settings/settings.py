@@ -8,7 +8,7 @@ people write `30m` and `64KiB`. Secrets are named by file or environment variabl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -178,7 +178,9 @@ class PathSettings:
 
 @dataclass(frozen=True, slots=True)
 class HeaderSettings:
-    """How facts are written into request headers."""
+    """How facts are written into request headers, and which headers clients may send."""
+
+    KEYS: ClassVar = {"passed": "pass"}
 
     encoding: Literal["percent", "base64", "raw"] = "percent"
     """`percent`, `base64` or `raw`."""
@@ -193,7 +195,17 @@ class HeaderSettings:
     strip: tuple[str, ...] = ()
     """More header names that no client may bring. The reader adds every App's `names`, as Apps may share a server."""
     keep: tuple[str, ...] = ()
-    """Identity headers of other gateways (such as `Remote-User`) that clients may send after all; never ours."""
+    """Header names that no browser sends (such as `X-User-Id`) and that clients may send after all.
+
+    `check` refuses a name that would not be kept: ours, and what changes path, host, method or connection.
+    """
+    passed: tuple[str, ...] | None = None
+    """The only header names that clients may send beside those a browser sends by itself: for an application that was
+    behind another gateway, whose header names nobody knows any more. None: all may pass that no family claims.
+
+    A browser's own are `Accept…`, `Authorization`, `Cache-Control`, `Content-…`, `If-…`, `Origin`, `Range`, `Referer`,
+    `Sec-…`, `User-Agent`, `X-Requested-With` and a few more; a token against CSRF must be listed.
+    """
     odd_names: Literal["drop", "keep"] = "drop"
     """`drop` or `keep` a client's header names with other signs than letters, digits and `-`; `_` is the common one."""
 
@@ -407,6 +419,14 @@ class Settings:
     """Seconds that requests and streams under way may take to end once we are told to stop."""
     access_log: str | None = "stderr"
     """`stderr`, a file's path, or `off`."""
+
+    def headers_of(self, app: AppSettings) -> HeaderSettings:
+        """Return an App's header settings as they are run.
+
+        A name that one App gives a fact is an identity header everywhere: a browser sends it to any App.
+        """
+        named = sorted({name for each in self.apps for name in each.headers.names.values()})
+        return replace(app.headers, strip=(*app.headers.strip, *named))
 
     def worker_count(self, cores: int) -> int:
         """Return how many workers to run on a machine of so many cores."""

@@ -75,7 +75,8 @@ def read_values(cls: type[T], node: Node, reading: Reading, at: str = "") -> T |
 
     A value that cannot be read is noted and replaced by its default or a stand-in, so that
     whoever checks the whole finds the other mistakes too: nothing may run on settings with a
-    mistake noted. A class that one word can stand for names its field in `SHORT`.
+    mistake noted. A class that one word can stand for names its field in `SHORT`. `KEYS` has the keys of fields whose
+    name cannot be the key, as it is a word of Python's.
     """
     try:
         return _read_class(cls, node, reading, at)
@@ -90,7 +91,8 @@ def _read_class(cls: type[T], node: Node, reading: Reading, at: str) -> T:
         node = Table((Entry(short, node.where, node),), node.where)
     if not isinstance(node, Table):
         _refuse(node, reading, Phrase("keys with values are expected here", "項目と値の組を書いてください"))
-    known: dict[str, Field[Any]] = {each.name: each for each in fields(cls)}  # type: ignore[arg-type]
+    keys = getattr(cls, "KEYS", {})
+    known: dict[str, Field[Any]] = {keys.get(each.name, each.name): each for each in fields(cls)}  # type: ignore[arg-type]
     types_of = hints(cls)
     values: dict[str, Any] = {}
     for entry in node:
@@ -100,17 +102,18 @@ def _read_class(cls: type[T], node: Node, reading: Reading, at: str) -> T:
             continue
         reading.places[path] = entry.value.where
         try:
-            values[entry.key] = _read(types_of[entry.key], entry.value, reading, path)
+            name = known[entry.key].name
+            values[name] = _read(types_of[name], entry.value, reading, path)
         except Unreadable:
             reading.broken.add(path)
-    for name, each in known.items():
-        path = f"{at}.{name}" if at else name
-        if _is_required(each) and node.entry(name) is None:
-            what = Phrase(f"the key `{name}` is missing", f"`{name}` がありません")
-            reading.mistakes.add(node.where, what, Phrase(f"write `{name}: …`", f"`{name}: …` を書いてください"))
+    for key, each in known.items():
+        path = f"{at}.{key}" if at else key
+        if _is_required(each) and node.entry(key) is None:
+            what = Phrase(f"the key `{key}` is missing", f"`{key}` がありません")
+            reading.mistakes.add(node.where, what, Phrase(f"write `{key}: …`", f"`{key}: …` を書いてください"))
             reading.broken.add(path)
-        if _is_required(each) and name not in values:
-            values[name] = _stand_in(types_of[name])
+        if _is_required(each) and each.name not in values:
+            values[each.name] = _stand_in(types_of[each.name])
     return cls(**values)
 
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.headers.names import fold
 from gateway.headers.strip import outbound_head, trailer_lines
 from gateway.pipeline.visit import OwnPage, RefusalPage, Visit
 from gateway.policy.verdict import Deny
 from gateway.portal.head import portal_head
+from gateway.request.field_names import fold
 from gateway.session.session import NoTicket
 from gateway.settings.settings import HeaderSettings
 from tests.builders import app, inbound, route

@@ -121,3 +121,25 @@ def test_a_key_that_cannot_sign_as_asked_is_refused(folder: Path) -> None:
 
     assert read_configuration(path, mistakes, {}) is None
     assert "is for ES256 and not RS256" in mistakes.say()
+
+
+def test_a_keep_that_will_not_be_honoured_is_refused(folder: Path) -> None:
+    """Each name is named with its line, why it will not pass, and what to do; a harmless one is not."""
+    path = write(folder, "store: memory")
+    kept = "X-User-Id, X-Script-Name, X-HTTP-Method-Override, X-Citizen"
+    one = f"headers: {{keep: [{kept}], pass: [X-CSRF-Token, Host]}}"
+    another = "{name: b, url: 'http://b.localhost:8080', upstream: 'http://127.0.0.1:1', policy: policy.yaml"
+    text = path.read_text().replace("policy: policy.yaml}]", f"policy: policy.yaml,\n{one}}},\n {another},")
+    path.write_text(f"{text.rstrip()} headers: {{names: {{subject: X-Citizen}}}}}}]\n")
+    mistakes = Mistakes()
+
+    assert read_configuration(path, mistakes, {}) is None
+    said = [str(mistake).removeprefix(f"{path}:") for mistake in mistakes]
+    assert [re.findall(r"`([^`]+)`", mistake)[0] for mistake in said] == [
+        "X-Script-Name",
+        "X-HTTP-Method-Override",
+        "X-Citizen",
+        "Host",
+    ]
+    assert all(mistake.startswith("5:") for mistake in said)
+    assert "method_override: both" in said[1]

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway.headers.cookies import is_ours, without_ours
-from gateway.headers.names import fold
 from gateway.headers.strip import outbound_head
 from gateway.login.return_to import rebuild
 from gateway.pipeline.forward_auth import original
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import load_policy
+from gateway.request.field_names import fold
 from gateway.request.head_reader import Arrival, HeadReader, canonical_host
 from gateway.request.inbound import Inbound
 from gateway.request.target import Target, canonical
