@@ -42,10 +42,11 @@ test-long: $(VENV)/.peers ## every test: storms, 100,000 examples, gigabytes
 	@tools/need $(FOR_LONG_TESTS)
 	$(BIN)/python -m pytest -m "long or not long" $(ARGS)
 
-check: $(VENV)/.dev ## formatting, lint, types, architecture, documentation
+check: $(VENV)/.dev ## formatting, lint, types, unused code, architecture, documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/vulture
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
 
 bench: $(VENV)/.peers ## speed beside every peer, on one core; JSON to the file in BENCH_JSON

@@ -26,8 +26,3 @@ def tokyo_day(now: Instant) -> date:
 def start_of(day: date) -> Instant:
     """Return the first moment of a day in Japan."""
     return datetime.combine(day, time.min, TOKYO).timestamp()
-
-
-def end_of(day: date) -> Instant:
-    """Return the moment a day in Japan is over, which is the next day's first."""
-    return start_of(day + timedelta(days=1))

@@ -611,7 +611,7 @@ class Emulator:
             return answer.status
 
     async def _control(self, request: web.Request) -> web.Response:
-        """Serve the control API: POST faults, alterations, rotate, clients, mend; GET calls."""
+        """Serve the control API: POST faults, alterations, rotate, clients, mend, logout; GET calls."""
         what = request.match_info["what"]
         if request.method == "POST" and request.content_type != "application/json":
             # A page of any site can have a browser post a form here, but not this content type without asking first.
@@ -629,6 +629,10 @@ class Emulator:
                     self.register(msgspec.json.decode(body, type=_Registration).client())
                 case "POST", "mend":
                     self.mend()
+                case "POST", "logout":
+                    order = msgspec.json.decode(body, type=_LogoutOrder)
+                    status = await self.log_out(order.client_id, order.card, sid=order.sid)
+                    return web.json_response({"status": status})
                 case "GET", "calls":
                     return web.json_response([[call.endpoint, call.client_id, call.outcome] for call in self.calls])
                 case _:
@@ -697,6 +701,14 @@ def make_emulator(settings: EmulatorSettings, keys: EmulatorKeys | None = None) 
 
     """
     return Emulator(settings, keys).application()
+
+
+class _LogoutOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which client is to be told that the holder of a card has left."""
+
+    client_id: str
+    card: int
+    sid: str | None = None
 
 
 class _Registration(msgspec.Struct, forbid_unknown_fields=True):

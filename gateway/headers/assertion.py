@@ -28,8 +28,6 @@ ALGORITHM = "ES256"
 JWKS_PAGE = "keys/assertion"
 """The public keys' page under our own prefix, on every App's host; the portal serves it."""
 
-JWKS_SECONDS = 300
-"""How long a verifier may keep the public keys; a new key should be published that long before it signs."""
 
 JTI_BYTES = 16
 

@@ -87,21 +87,6 @@ class LimitUse:
     forget_at: Instant = inf
 
 
-def use_of(permit: Permit, now: Instant) -> LimitUse | None:
-    """Return what a permit must reserve, or `None`: its rule has no limit.
-
-    Raises:
-        ValueError: a limited permit names nobody; `parse` lets no such rule through.
-
-    """
-    limit = permit.limit
-    if limit is None:
-        return None
-    if permit.identity is None:
-        raise ValueError("a limit counts for a person, and this permit names none")
-    return limit_use(permit.rule, limit, permit.identity, now)
-
-
 def limit_use(rule: RuleId, limit: Limit, person: Identity, now: Instant) -> LimitUse:
     """Return a person's use of a limit now. Rules of one policy share a limit by its name."""
     return LimitUse(

@@ -41,7 +41,6 @@ from gateway.route.table import RouteTable
 from gateway.session.session import Gone, NoTicket, SessionState, Watch
 from gateway.session.ticket import Ticket
 from gateway.upstream.prefix import PathRewrite
-from gateway.upstream.tunnel import OpenStreams
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers
 from gateway.wire.chunks import ChunkError, ChunkReader, TrailersTooLongError
 
@@ -117,10 +116,6 @@ class Client(Protocol):
         """Send what is left and say that nothing more follows."""
 
     @property
-    def streams(self) -> OpenStreams:
-        """The worker's open streams."""
-
-    @property
     def draining(self) -> bool:
         """Whether connections are to be closed as their requests end."""
 
@@ -162,7 +157,6 @@ class Exchange:
         "_private",
         "_pseudonym",
         "_reason",
-        "_registered",
         "_repeatable",
         "_retried",
         "_rewrite",
@@ -230,7 +224,6 @@ class Exchange:
         self._answer_chunked = False
         self._answer_bodyless = False
         self._keep_alive = False
-        self._registered = False
         self._watch: Watch | None = None
         self._task: asyncio.Task[None] | None = None
         self._answered = 0.0
@@ -786,12 +779,9 @@ class Exchange:
 
     def _outlive(self, ticket: Ticket) -> None:
         """Have this stream cut when the session that opened it ends."""
-        self._registered = True
-        self._client.streams.add(ticket, self)
         self._watch = self._gate.sessions.watch(ticket, self._session_over)
 
     def _session_over(self) -> None:
-        self._client.streams.remove(self)
         self.cut()
 
     # --- the tunnel ---------------------------------------------------------------------------
@@ -945,7 +935,6 @@ class Exchange:
     def cut(self) -> None:
         """The session is over, and this stream with it."""
         if not self.over:
-            self._registered = False
             self._cut_short("session_over")
 
     def _drop_upstream(self) -> None:
@@ -979,8 +968,6 @@ class Exchange:
             entry, self._entry = self._entry, None
             entry.settle_soon(settle_failure(sent=self._sent))
         self._task = None
-        if self._registered:
-            self._client.streams.remove(self)
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None

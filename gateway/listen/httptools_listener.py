@@ -31,8 +31,6 @@ from gateway.observe.events import Event
 from gateway.request.head_reader import Arrival, HeadReader, Refused, ServerWide
 from gateway.request.inbound import ALLOW, METHODS
 from gateway.request.trust import plain_address
-from gateway.session.ticket import Ticket
-from gateway.upstream.tunnel import OpenStreams
 from gateway.wire.asyncio_outbox import SMALL, Outbox
 from gateway.wire.deadlines import Deadlines
 
@@ -100,7 +98,6 @@ class ClientConnection(asyncio.Protocol):
         "_reading_paused",
         "_scheme",
         "_section",
-        "_stay",
         "_transport",
         "congested",
         "deadline",
@@ -130,7 +127,6 @@ class ClientConnection(asyncio.Protocol):
         self._buffer = b""
         self._pumping = False
         self._reading_paused = False
-        self._stay = False
         self._lingered = 0
         self.congested = False
         self.draining = listener.draining
@@ -469,11 +465,6 @@ class ClientConnection(asyncio.Protocol):
         """Return a `Date` line with the present second."""
         return self._listener.date_line()
 
-    @property
-    def streams(self) -> OpenStreams:
-        """The worker's open streams."""
-        return self._listener.streams
-
     def answered(self) -> None:
         """The answer is sent: serve the next request."""
         exchange = self._exchange
@@ -660,7 +651,6 @@ class Listener:
     def __init__(self, gate: Gate, deadlines: Deadlines) -> None:
         self.gate = gate
         self.deadlines = deadlines
-        self.streams = OpenStreams()
         self.draining = False
         self.heads = HeadReader(gate.limits, gate.trust)
         self.outbox = Outbox()
@@ -731,14 +721,6 @@ class Listener:
             self._timer.cancel()
             self._timer = None
         return left
-
-    def cut(self, ticket: Ticket) -> int:
-        """End every open stream of a session that is over, and return how many there were."""
-        return self.streams.cut(ticket)
-
-    def cut_all(self) -> int:
-        """End every stream that any session opened: what is known of sessions is no longer known."""
-        return self.streams.cut_all()
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()

@@ -22,7 +22,6 @@ SMALLEST_RSA = 2_048
 """Bits."""
 
 _PUBLIC_MEMBERS = {"EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e")}
-_PUBLISHED = ("kid", "use", "alg")
 
 
 class KeySetError(ValueError):

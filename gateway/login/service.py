@@ -93,14 +93,6 @@ _OF_ERROR: Mapping[str, LoginFailure] = {
 """What the provider's error codes mean to a person (RFC 6749 section 4.1.2.1); any other refuses."""
 
 
-_FAILURES: Mapping[str, LoginFailure] = {
-    "access_denied": LoginFailure.CANCELLED,
-    "server_error": LoginFailure.PROVIDER_DOWN,
-    "temporarily_unavailable": LoginFailure.PROVIDER_DOWN,
-}
-"""Error codes of RFC 6749 section 4.1.2.1 that mean something by themselves; any other is `REFUSED`, and shown."""
-
-
 class Provider(Protocol):
     """What the desk asks of the provider. `aiohttp_provider` says what each raises."""
 

@@ -401,11 +401,6 @@ def _counter(name: str, documentation: str, value: float) -> CounterMetricFamily
     return CounterMetricFamily(name, documentation, value=value)
 
 
-def metric_names(registry: Iterable[Metric]) -> list[str]:
-    """Return the names of metrics as Prometheus spells them, counters with `_total`."""
-    return [f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in registry]
-
-
 class _Merged(Collector):
     """Shows merged numbers to Prometheus's client."""
 

@@ -266,11 +266,6 @@ def _next_change(test: Test, at: Circumstances) -> Instant:
     return inf
 
 
-def fact_of(person: Identity, fact: Fact, at: Circumstances) -> str | None:
-    """Return a fact as text, or `None` where it is not known."""
-    return _FACTS[fact](person, at)
-
-
 def _birthdate(person: Identity, _: Circumstances) -> str | None:
     exact = None if person.birthdate is None else person.birthdate.exact
     return None if exact is None else exact.isoformat()

@@ -141,8 +141,6 @@ class Behind:
     """How many sign-ins may be begun."""
     callbacks: Rate
     """How many callbacks may be answered."""
-    assertion_jwks: Callable[[Route], bytes] | None = None
-    """Returns the public keys of the assertion, where there are any."""
     clock: Callable[[], Instant] = time.time
 
 
@@ -162,8 +160,6 @@ def make_portal(behind: Behind) -> web.Application:
     app.router.add_get(prefix + END_OF_TAB, portal.signed_in)
     app.router.add_get(f"{prefix}me", portal.me)
     app.router.add_get(f"{prefix}keys/client", portal.keys(behind.sign_in.client_jwks))
-    if behind.assertion_jwks is not None:
-        app.router.add_get(f"{prefix}keys/assertion", portal.keys(behind.assertion_jwks))
     app.router.add_get(f"{prefix}static/{{name}}", portal.static)
     return app
 

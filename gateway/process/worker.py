@@ -160,7 +160,6 @@ class Generation:
         trust = Trust(settings.trusted_proxies)
         desk = await self._desk()
         visits = VisitTable(randomness.token_bytes)
-        assertion_keys = self.configuration.assertion_keys
         portal = make_portal(
             Behind(
                 visits=visits,
@@ -172,7 +171,6 @@ class Generation:
                 prefix=settings.prefix,
                 begins=Rate(settings.rates.sign_ins_per_address, settings.rates.sign_ins),
                 callbacks=Rate(settings.rates.callbacks_per_address, settings.rates.callbacks),
-                assertion_jwks=None if assertion_keys is None else lambda _route: assertion_keys.published,
                 clock=shared.clock,
             )
         )

@@ -133,7 +133,6 @@ class CachedReader:
         self._places: tuple[Place, ...] = ()
         self._heart = f"{store.prefix}h:{worker}:"
         self._heart_bytes = self._heart.encode()
-        self._ended_bytes = store.ended_key.encode()
         opening, closing = store.record_key("\n").encode().split(b"\n")
         self._record_ends = (opening, closing)
         self._beats: dict[bytes, tuple[str, TrackingConnection, Monotonic]] = {}

@@ -52,15 +52,6 @@ class IdleConnections(Generic[Connection]):
         """Forget a connection that was closed while it waited."""
         self._waiting = [pair for pair in self._waiting if pair[0] is not connection]
 
-    def overdue(self, now: float) -> list[Connection]:
-        """Return, and forget, those that have waited too long: the caller closes them."""
-        keep = 0
-        while keep < len(self._waiting) and now - self._waiting[keep][1] >= self._idle:
-            keep += 1
-        late = [connection for connection, _ in self._waiting[:keep]]
-        del self._waiting[:keep]
-        return late
-
     def empty(self) -> list[Connection]:
         """Return, and forget, all of them."""
         every = [connection for connection, _ in self._waiting]

@@ -642,6 +642,7 @@ async def test_the_control_api_does_what_the_object_does(start: StartEmulator) -
         ("faults", {"endpoint": "nowhere"}),
         ("faults", {"endpoint": "token", "status": 99}),
         ("alterations", {"id_tokens": {}}),
+        ("logout", {"client_id": "RP2", "card": 1}),
         ("nothing", {}),
     ):
         async with party.http.post(f"{control}/{what}", json=body) as answer:
@@ -654,7 +655,7 @@ async def test_the_control_api_does_what_the_object_does(start: StartEmulator) -
     async with party.http.get(f"{control}/calls") as answer:
         calls = await answer.json()
 
-    assert results == [200, 200, 200, 200, 400, 400, 400, 404, 415]
+    assert results == [200, 200, 200, 200, 400, 400, 400, 400, 404, 415]
     assert "RP2" in party.emulator.clients
     assert spoiled == 500
     assert "name" not in person
@@ -680,8 +681,9 @@ async def test_end_session_leads_only_to_registered_addresses(start: StartEmulat
     assert refused.status == 400
 
 
-async def test_a_logout_token_is_sent_to_the_client(party: RelyingParty, unused_tcp_port: int) -> None:
+async def test_a_logout_token_is_sent_to_the_client(start: StartEmulator, unused_tcp_port: int) -> None:
     """Back-Channel Logout 1.0 section 2.4: events, no nonce, signed with the ID token's key."""
+    party = await start(control=True)
     received: list[str] = []
     app = web.Application()
 
@@ -693,7 +695,9 @@ async def test_a_logout_token_is_sent_to_the_client(party: RelyingParty, unused_
     runner = await start_emulator(app, unused_tcp_port)
     party.emulator.register(party.registration(backchannel_logout_uri=f"http://localhost:{unused_tcp_port}/logout"))
     try:
-        status = await party.emulator.log_out(party.client_id, 1, sid="a session")
+        order = {"client_id": party.client_id, "card": 1, "sid": "a session"}
+        async with party.http.post(f"{party.issuer.removesuffix(REALM)}/control/logout", json=order) as answer:
+            status = (await answer.json())["status"]
     finally:
         await runner.cleanup()
     token = jwt.decode(received[0], await party.keys(), algorithms=["ES256"])

@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import uvloop
 
 from gateway.identity import Birthdate
-from gateway.instant import end_of, tokyo_day
+from gateway.instant import start_of, tokyo_day
 from tests.flows.in_process import signed_in_browser
 
 
@@ -19,7 +20,7 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 async def test_the_verdict_changes_with_the_first_request_of_the_day(tmp_path: Path, redis_url: str) -> None:
     """On the eve every request is refused, whatever was kept; from the first second of the birthday all pass."""
-    midnight = end_of(tokyo_day(time.time()))
+    midnight = start_of(tokyo_day(time.time()) + timedelta(days=1))
     birthday = tokyo_day(midnight)
     # 18 on the day that begins at that midnight; for 29 February the law takes the day after.
     born = Birthdate(birthday.year - 18, birthday.month, min(birthday.day, 28))

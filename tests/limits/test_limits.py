@@ -19,7 +19,6 @@ from gateway.limits.limits import (
     settle_answer,
     settle_failure,
     state_of,
-    use_of,
 )
 from gateway.policy.reading.parse_examples import moment_of
 from gateway.policy.subject_code import subject_code
@@ -112,14 +111,6 @@ def test_what_is_counted_names_nobody() -> None:
     )
     assert "subject" not in (use.code, use.policy, use.limit)
     assert use.forget_at > moment("2026-11-24")
-
-
-def test_only_a_limited_permit_reserves() -> None:
-    """And one that names nobody is a mistake of ours."""
-    assert use_of(Permit(RULE, WHO), 0.0) is None
-    assert use_of(Permit(RULE, WHO, limit=LIMIT), 0.0) is not None
-    with pytest.raises(ValueError, match="names none"):
-        use_of(Permit(RULE, None, limit=LIMIT), 0.0)
 
 
 def test_over_is_a_refusal_with_the_limits_own_words() -> None:

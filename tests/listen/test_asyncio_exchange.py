@@ -20,7 +20,7 @@ from gateway.request.trust import Trust
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, SessionState, Unread
 from tests.builders import identity, session
-from tests.listen.byte_path import HOST, OTHER_TICKET, SIGNED_IN, TICKET, Answered, Door, Peer, get, navigate
+from tests.listen.byte_path import HOST, SIGNED_IN, TICKET, Answered, Door, Peer, get, navigate
 
 POST = b"POST /form HTTP/1.1\r\n" + HOST
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -1380,55 +1380,31 @@ async def open_streams(door: Door) -> tuple[Peer, Peer]:
 
 
 async def test_the_end_of_a_session_ends_its_streams(door: Door) -> None:
-    """WebSockets and event streams, both sides of both."""
+    """The session's end cuts WebSocket and event stream, both sides of both, and the access line says why."""
     tunnel, events = await open_streams(door)
-
-    count = door.listener.cut(TICKET)
-
-    assert count == 2
-    assert await tunnel.ended()
-    assert await events.ended()
-    async with asyncio.timeout(5):
-        while door.application.tasks:
-            await asyncio.sleep(0)
-    assert [line.reason for line in door.observed.lines] == ["session_over", "session_over"]
-    assert len(door.listener.streams) == 0
-
-
-async def test_a_step_up_carries_streams_over(door: Door) -> None:
-    """The old ticket cuts nothing any more; the new one does."""
-    tunnel, _ = await open_streams(door)
-
-    door.listener.streams.carry(TICKET, OTHER_TICKET)
-
-    assert door.listener.cut(TICKET) == 0
-    assert door.listener.cut(OTHER_TICKET) == 2
-    assert await tunnel.ended()
-
-
-async def test_the_end_of_a_session_cuts_its_streams(door: Door) -> None:
-    """Tunnel and event stream are watched from when they open until they end, and cut when their session does."""
-    tunnel, _ = await open_streams(door)
     assert [watched.ticket for watched in door.sessions.watched] == [TICKET, TICKET]
 
     for watched in tuple(door.sessions.watched):
         watched.on_end()
 
     assert await tunnel.ended()
+    assert await events.ended()
+    async with asyncio.timeout(5):
+        while door.application.tasks:
+            await asyncio.sleep(0)
+    assert [line.reason for line in door.observed.lines] == ["session_over", "session_over"]
     assert door.sessions.watched == []
-    assert len(door.listener.streams) == 0
 
 
 async def test_a_stream_that_has_ended_is_forgotten(door: Door) -> None:
-    """Nothing is left to cut."""
+    """A stream that its client has left is watched no more: a later end of the session has nothing to cut."""
     tunnel, events = await open_streams(door)
 
     tunnel.reset()
     events.reset()
     await door.lines(2)
 
-    assert len(door.listener.streams) == 0
-    assert door.listener.cut_all() == 0
+    assert door.sessions.watched == []
 
 
 async def test_what_could_not_be_said_is_told_of(door: Door) -> None:

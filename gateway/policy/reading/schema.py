@@ -19,11 +19,6 @@ from gateway.policy.reading.parse_conditions import TESTS
 from gateway.policy.reading.parse_examples import KEYS as EXAMPLE_KEYS
 from gateway.policy.verdict import Fact, Once
 
-FILE_NAME = "policy.schema.json"
-
-COMMENT = f"# yaml-language-server: $schema={FILE_NAME}"
-"""The first line of a policy file, by which editors find the schema beside it."""
-
 Schema = dict[str, Any]
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.policy.reading.schema import COMMENT, FILE_NAME, policy_schema, schema_text
+from gateway.policy.reading.schema import policy_schema, schema_text
 
+FILE_NAME = "policy.schema.json"
 FOLDER = Path(__file__).parents[3] / "policies"
 
 
@@ -26,4 +27,4 @@ def test_the_file_in_the_repository_is_what_the_classes_make() -> None:
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_policy_points_to_the_schema(path: Path) -> None:
     """In its first line, where editors look."""
-    assert path.read_text("utf-8").splitlines()[0] == COMMENT
+    assert path.read_text("utf-8").splitlines()[0] == f"# yaml-language-server: $schema={FILE_NAME}"
