@@ -9,8 +9,17 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 Instant = float
 """Seconds since the Unix epoch, UTC."""
 
+CLOCKS_DIFFER = 60.0
+"""Seconds a wall clock may be set back, or two machines' clocks differ. What was begun later than that is from a clock
+that ran ahead and was set right since: nobody knows when it was."""
+
 TOKYO = timezone(timedelta(hours=9), "JST")
 """Asia/Tokyo. Japan has had no daylight saving time since 1951, so the offset is the zone."""
+
+
+def began(since: Instant, now: Instant) -> bool:
+    """Say whether something that is kept had begun by now, as far as clocks agree; False: our clock was set back."""
+    return now >= since - CLOCKS_DIFFER
 
 
 def tokyo_time(now: Instant) -> datetime:

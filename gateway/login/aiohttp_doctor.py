@@ -56,7 +56,13 @@ async def examine_client(
     """Look at everything between one client and the provider."""
     subject = settings.client_id
     provider = AiohttpProvider(
-        settings, keys, clock=time.time, random=secrets.token_bytes, meter=_Unmetered(), via_credentials=via_credentials
+        settings,
+        keys,
+        clock=time.time,
+        monotonic=time.monotonic,
+        random=secrets.token_bytes,
+        meter=_Unmetered(),
+        via_credentials=via_credentials,
     )
     try:
         try:

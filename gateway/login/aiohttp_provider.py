@@ -52,6 +52,9 @@ MOST_KEYS = 64
 
 T = TypeVar("T")
 
+Monotonic = float
+"""Seconds on a clock that never steps."""
+
 
 class CallMeter(Protocol):
     """Who counts calls to the provider."""
@@ -68,22 +71,25 @@ class _Answer:
 
 
 class _Document(Generic[T]):
-    """One document of the provider's, kept while it is good and, through an outage, a while longer."""
+    """One document of the provider's, kept while it is good and, through an outage, a while longer.
+
+    Its times are lengths, not moments: a key fetched while the wall clock was ahead must not be good until then.
+    """
 
     def __init__(
-        self, fetch: Callable[[], Awaitable[tuple[T, float]]], clock: Callable[[], Instant], stale_for: float
+        self, fetch: Callable[[], Awaitable[tuple[T, float]]], monotonic: Callable[[], Monotonic], stale_for: float
     ) -> None:
         self._fetch = fetch
-        self._clock = clock
+        self._monotonic = monotonic
         self._stale_for = stale_for
         self._value: T | None = None
-        self._good_until: Instant = 0.0
-        self._tried_at: Instant = float("-inf")
+        self._good_until: Monotonic = 0.0
+        self._tried_at: Monotonic = float("-inf")
         self._failed = False
         self._running: asyncio.Task[T] | None = None
 
     @property
-    def due(self) -> Instant:
+    def due(self) -> Monotonic:
         """When it wants to be fetched again."""
         return max(self._good_until, self._tried_at + RETRY_PAUSE)
 
@@ -99,7 +105,7 @@ class _Document(Generic[T]):
             ProviderUnavailableError: it cannot be fetched, and none is kept that may still serve.
 
         """
-        now = self._clock()
+        now = self._monotonic()
         if self._value is not None and now < self._good_until:
             return self._value
         may_be_stale = self._value is not None and now < self._good_until + self._stale_for
@@ -111,7 +117,7 @@ class _Document(Generic[T]):
 
     def refresh_if_due(self) -> None:
         """Fetch it in the background if it is time."""
-        if self._running is None and self._clock() >= self.due:
+        if self._running is None and self._monotonic() >= self.due:
             self._start()
 
     async def fetch(self) -> T:
@@ -121,7 +127,7 @@ class _Document(Generic[T]):
             ProviderUnavailableError: it cannot be fetched, or could not a moment ago.
 
         """
-        if self._running is None and self._failed and 0 <= self._clock() - self._tried_at < RETRY_PAUSE:
+        if self._running is None and self._failed and 0 <= self._monotonic() - self._tried_at < RETRY_PAUSE:
             raise ProviderUnavailableError("the provider did not answer a moment ago")
         task = self._running or self._start()
         # A waiter that goes away must not end the fetch that others wait for.
@@ -134,13 +140,13 @@ class _Document(Generic[T]):
             ProviderUnavailableError: it cannot be fetched, or could not a moment ago.
 
         """
-        lately = 0 <= self._clock() - self._tried_at < pause
+        lately = 0 <= self._monotonic() - self._tried_at < pause
         if self._running is None and lately and self._value is not None and not self._failed:
             return self._value
         return await self.fetch()
 
     def _start(self) -> asyncio.Task[T]:
-        self._tried_at = self._clock()
+        self._tried_at = self._monotonic()
         self._running = asyncio.get_running_loop().create_task(self._run())
         # Its outcome is told by `get`, also where nobody waited for it.
         self._running.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -151,7 +157,7 @@ class _Document(Generic[T]):
         try:
             value, good_for = await self._fetch()
             self._value = value
-            self._good_until = self._clock() + good_for
+            self._good_until = self._monotonic() + good_for
             self._failed = False
             return value
         finally:
@@ -182,6 +188,7 @@ class AiohttpProvider:
         keys: KeySet,
         *,
         clock: Callable[[], Instant],
+        monotonic: Callable[[], Monotonic],
         random: Callable[[int], bytes],
         meter: CallMeter,
         via_credentials: tuple[str, str] | None = None,
@@ -196,14 +203,15 @@ class AiohttpProvider:
             raise ValueError(f"issuer `{self._issuer}` is neither https nor on loopback")
         self.keys = keys
         self._clock = clock
+        self._monotonic = monotonic
         self._random = random
         self._meter = meter
         self._via_credentials = via_credentials
         self._http: aiohttp.ClientSession | None = None
-        self._answered_at: Instant = float("-inf")
+        self._answered_at: Monotonic = float("-inf")
         self._refresher: asyncio.Task[None] | None = None
-        self._metadata = _Document(self._fetch_metadata, clock, settings.stale_for)
-        self._signing = _Document(self._fetch_keys, clock, settings.stale_for)
+        self._metadata = _Document(self._fetch_metadata, monotonic, settings.stale_for)
+        self._signing = _Document(self._fetch_keys, monotonic, settings.stale_for)
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -246,7 +254,7 @@ class AiohttpProvider:
             ProviderUnavailableError: it does not answer.
 
         """
-        if self._clock() - self._answered_at <= CONTACT_SECONDS:
+        if self._monotonic() - self._answered_at <= CONTACT_SECONDS:
             return await self._metadata.get()
         return await self._metadata.fetch()
 
@@ -353,7 +361,7 @@ class AiohttpProvider:
                     await document.get()
                 document.refresh_if_due()
             due = min(self._metadata.due, self._signing.due)
-            await asyncio.sleep(max(due - self._clock(), 1.0))
+            await asyncio.sleep(max(due - self._monotonic(), 1.0))
 
     async def _fetch_metadata(self) -> tuple[Metadata, float]:
         answer = await self._call("discovery", self._issuer + DISCOVERY)
@@ -382,7 +390,7 @@ class AiohttpProvider:
         try:
             answer = await self._exchange(url, form, bearer)
             outcome = "ok" if answer.status == HTTPStatus.OK else "refused"
-            self._answered_at = self._clock()
+            self._answered_at = self._monotonic()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._answered_at = float("-inf")
             # Its words may hold the URL with our code, or the proxy's credentials: the kind says enough.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gateway.instant import Instant
+from gateway.instant import Instant, began
 from gateway.login.pending import (
     PENDING_IN_TOTAL,
     PENDING_PER_BROWSER,
@@ -19,12 +19,13 @@ from gateway.login.pending import (
 
 
 class MemoryPendingStore:
-    """A `PendingStore` of dictionaries, each in the order its entries end."""
+    """A `PendingStore` of dictionaries, each in the order its entries were made."""
 
     def __init__(self, *, total: int = PENDING_IN_TOTAL, per_browser: int = PENDING_PER_BROWSER) -> None:
         """Begin empty, with the caps of `pending`."""
         self._total = total
         self._per_browser = per_browser
+        # Beside each, since when it is kept.
         self._kept: dict[str, tuple[Instant, str, PendingLogin | UsedLogin]] = {}
         self._rounds: dict[str, tuple[Instant, Round]] = {}
         self._spent: dict[str, Instant] = {}
@@ -44,27 +45,27 @@ class MemoryPendingStore:
         if evicted is not None:
             self._drop(evicted)
         name = state_name(state)
-        self._kept[name] = (now + PENDING_SECONDS, share, login)
+        self._kept[name] = (now, share, login)
         self._addresses[share] += 1
         self._browsers.setdefault(login.browser, []).append(name)
         return True
 
     async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | None:
         """See `PendingStore`."""
-        ends, _, kept = self._kept.get(state_name(state), (0.0, "", None))
-        return kept if now < ends else None
+        since, _, kept = self._kept.get(state_name(state), (0.0, "", None))
+        return kept if _lives(since, now) else None
 
     async def use(self, state: str, login: PendingLogin, now: Instant) -> bool:
         """See `PendingStore`."""
         name = state_name(state)
-        ends, share, kept = self._kept.get(name, (0.0, "", None))
-        if not isinstance(kept, PendingLogin) or now >= ends:
+        since, share, kept = self._kept.get(name, (0.0, "", None))
+        if not isinstance(kept, PendingLogin) or not _lives(since, now):
             return False
         self._leave_browser(name, login.browser)
-        # Taken out first, so that the dictionary stays in the order its entries end. It still counts: two
+        # Taken out first, so that the dictionary stays in that order. It still counts: two
         # requests that make and spend a login are cheaper than one that only makes it.
         del self._kept[name]
-        self._kept[name] = (now + PENDING_SECONDS, share, UsedLogin(login.browser, login.host, login.return_to))
+        self._kept[name] = (now, share, UsedLogin(login.browser, login.host, login.return_to))
         return True
 
     async def settle(self, state: str, used: UsedLogin, now: Instant) -> None:
@@ -72,26 +73,26 @@ class MemoryPendingStore:
         name = state_name(state)
         entry = self._kept.pop(name, None)
         if entry is not None:
-            self._kept[name] = (now + PENDING_SECONDS, entry[1], used)
+            self._kept[name] = (now, entry[1], used)
 
     async def remember_round(self, session_name: str, made: Round, now: Instant) -> None:
         """See `PendingStore`."""
         self._rounds.pop(session_name, None)
-        self._rounds[session_name] = (now + PENDING_SECONDS, made)
+        self._rounds[session_name] = (now, made)
         while len(self._rounds) > 2 * self._total:
             del self._rounds[next(iter(self._rounds))]
 
     async def find_round(self, session_name: str, now: Instant) -> Round | None:
         """See `PendingStore`."""
-        ends, made = self._rounds.get(session_name, (0.0, None))
-        return made if now < ends else None
+        since, made = self._rounds.get(session_name, (0.0, None))
+        return made if _lives(since, now) else None
 
     async def spend(self, name: str, now: Instant) -> bool:
         """See `PendingStore`."""
         self._forget(now)
         if name in self._spent:
             return False
-        self._spent[name] = now + PENDING_SECONDS
+        self._spent[name] = now
         return True
 
     async def unspend(self, name: str) -> None:
@@ -113,9 +114,14 @@ class MemoryPendingStore:
             self._browsers.pop(browser, None)
 
     def _forget(self, now: Instant) -> None:
-        while self._kept and next(iter(self._kept.values()))[0] <= now:
+        while self._kept and not _lives(next(iter(self._kept.values()))[0], now):
             self._drop(next(iter(self._kept)))
-        while self._rounds and next(iter(self._rounds.values()))[0] <= now:
+        while self._rounds and not _lives(next(iter(self._rounds.values()))[0], now):
             del self._rounds[next(iter(self._rounds))]
-        while self._spent and next(iter(self._spent.values())) <= now:
+        while self._spent and not _lives(next(iter(self._spent.values())), now):
             del self._spent[next(iter(self._spent))]
+
+
+def _lives(since: Instant, now: Instant) -> bool:
+    """Say whether what is kept since then may be used: not for longer because the clock was set back meanwhile."""
+    return began(since, now) and now < since + PENDING_SECONDS

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from gateway.instant import Instant
+from gateway.instant import CLOCKS_DIFFER, Instant
 from gateway.login.pending import (
     PENDING_IN_TOTAL,
     PENDING_PER_BROWSER,
@@ -48,7 +48,10 @@ _PADDING = 256
 _ADMIT = """
 local now, ends, name = ARGV[1], ARGV[2], ARGV[3]
 local total, per_browser, life = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
-for i = 1, 4 do redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now) end
+for i = 1, 4 do
+  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
+  redis.call('ZREMRANGEBYSCORE', KEYS[i], '(' .. ARGV[8], '+inf')
+end
 local live, mine = redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[3])
 local addresses, evicted = redis.call('ZCARD', KEYS[2]), ''
 if redis.call('ZCARD', KEYS[4]) >= per_browser then
@@ -68,7 +71,10 @@ redis.call('ZADD', KEYS[4], ends, name)
 for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], life) end
 return evicted
 """
-"""`may_open`, and the place of what is opened, in one step: between two workers no login slips past the cap."""
+"""`may_open`, and the place of what is opened, in one step: between two workers no login slips past the cap.
+
+What would end later than anything that begins now was counted while a worker's clock was ahead: it is not counted on.
+"""
 
 _Record = TypeVar("_Record", PendingLogin, UsedLogin, Round)
 
@@ -111,7 +117,8 @@ class RedisPendingStore:
             self._index(f"a:{share[:32]}"),
             self._index(f"b:{login.browser}"),
         )
-        arguments = (now, now + PENDING_SECONDS, name, share[:32], self._total, self._per_browser, _MILLISECONDS)
+        ends = now + PENDING_SECONDS
+        arguments = (now, ends, name, share[:32], self._total, self._per_browser, _MILLISECONDS, ends + CLOCKS_DIFFER)
         evicted = await self._ask("EVAL", _ADMIT, len(keys), *keys, *arguments)
         if evicted is None:
             return False

@@ -24,7 +24,7 @@ from gateway.errors import (
     StoreUnavailableError,
 )
 from gateway.identity import NOT_TOLD, Identity, Scope
-from gateway.instant import Instant, tokyo_day
+from gateway.instant import Instant, began, tokyo_day
 from gateway.login.claims import (
     Check,
     Expected,
@@ -555,7 +555,7 @@ class SignInDesk:
         # Within `fresh_within` a fresh session is not asked again, unless something is wrong; after it, it is
         # a person who pays a second time.
         gap = min(ROUND_GAP, challenge.fresh_within if challenge.fresh_within is not None else ROUND_GAP)
-        if last is None or last.rule != str(challenge.rule) or now - last.at > gap:
+        if last is None or last.rule != str(challenge.rule) or now - last.at > gap or not began(last.at, now):
             return 1
         return last.rounds + 1
 

@@ -3,7 +3,7 @@
 `step` is pure and never waits: values in, a value out. Where it needs what is not in
 memory it says so, the listener fetches it, and steps again with the same table.
 What it makes and may use again (verdicts, rendered headers) it leaves with the session
-or the route it belongs to, each with the moment it stops being true.
+or the route it belongs to, each with the moments it holds between.
 """
 
 from __future__ import annotations
@@ -43,11 +43,13 @@ STORE_RETRY_AFTER = 5
 
 
 class _Ready(msgspec.Struct, frozen=True):
-    """A permit and its rendered headers, good for one rule of one table until `valid_until`."""
+    """A permit and its rendered headers, good for one rule of one table from `valid_from` until `valid_until`."""
 
     rule: FittingRule
     permit: Permit
     lines: bytes
+    valid_from: Instant
+    """When it was decided: a clock that ran ahead and was set right must not keep a yes of that time."""
     valid_until: Instant
     name: str
     """The rule's, as the access line says it."""
@@ -105,7 +107,7 @@ def _judge(
     troubled = None
     # The rule itself is compared, not only its number: a reload may have put another in its place.
     ready: _Ready | None = keep.get(id(rule))
-    if ready is None or ready.rule is not rule or now >= ready.valid_until:
+    if ready is None or ready.rule is not rule or not ready.valid_from <= now < ready.valid_until:
         decision = rule.decide(inbound, None if found is None else found.session.identity, now)
         match decision.verdict:
             case Permit() as permit:
@@ -114,7 +116,7 @@ def _judge(
                 if table.assertions is not None:
                     line, renew_at = table.assertions.line_for(permit, route, keep, now)
                     lines, valid_until = lines + line, min(valid_until, renew_at)
-                ready = _Ready(rule, permit, lines, valid_until, str(permit.rule))
+                ready = _Ready(rule, permit, lines, now, valid_until, str(permit.rule))
                 if valid_until > now:
                     keep[id(rule)] = ready
                 if told.replaced or told.left_out:

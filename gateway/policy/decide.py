@@ -15,7 +15,7 @@ from math import ceil, inf
 from typing import NamedTuple, assert_never
 
 from gateway.identity import Identity, Scope
-from gateway.instant import TOKYO, Instant
+from gateway.instant import TOKYO, Instant, began
 from gateway.policy.age import age_on, next_birthday
 from gateway.policy.conditions import (
     Circumstances,
@@ -193,7 +193,8 @@ class FittingRule:
             return Decision(self._challenge(ChallengeReason.MORE_FACTS, person.asked), until)
         if rule.signed_in_within is not None:
             stale_at = person.authenticated_at + rule.signed_in_within
-            if now > stale_at:
+            # A sign-in from the future is no recent one: the clock was ahead then, by nobody knows how much.
+            if now > stale_at or not began(person.authenticated_at, now):
                 return Decision(self._challenge(ChallengeReason.TOO_LONG_AGO, person.asked), until)
             # The moment itself is still fresh; kept until it, decided again from then on.
             until = min(until, stale_at)

@@ -93,7 +93,7 @@ class Configuration:
         return {client.client_id: client for client in every}
 
     def table(self, assertions: Assertions | None, switches: Mapping[str, Switch]) -> RouteTable:
-        """Return the routes, with the switches that are on."""
+        """Return the routes, with the switches that are on and when each ends."""
         on = {name: switch.until for name, switch in switches.items()}
         return RouteTable([self._route(app, on) for app in self.settings.apps], self.settings.prefix, assertions)
 

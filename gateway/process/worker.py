@@ -109,7 +109,7 @@ class Shared:
     clock: Callable[[], Instant]
     entries: LimitStore | None
     switches: dict[str, Switch]
-    """The switches that are on, as they were last read."""
+    """The switches of the file, as they were last read; each ends by itself."""
     standings: dict[str, Standing] = field(default_factory=dict)
     """How each App's servers have behaved, by the App's name."""
     removed_names: RemovedNames = field(default_factory=RemovedNames)
@@ -220,6 +220,7 @@ class Generation:
                 client,
                 keys,
                 clock=shared.clock,
+                monotonic=time.monotonic,
                 random=randomness.token_bytes,
                 meter=meter,
                 via_credentials=self.configuration.via_credentials.get(client_id),
@@ -459,9 +460,11 @@ class Worker:
             self.metrics.reload("switches", "refused")
             return False
         self._switches_unread = False
-        on = on_now(switches, self._shared.clock())
+        # All of the file, those included whose time is over: each request compares for itself, and the clock may be
+        # ahead now and be set right later, when nobody reads the file again.
         self._shared.switches.clear()
-        self._shared.switches.update(on)
+        self._shared.switches.update(switches)
+        on = on_now(switches, self._shared.clock())
         self.metrics.switches_on(on)
         self.metrics.reload("switches", "adopted")
         _log.info(Event.SWITCHES_ADOPTED, names=sorted(on))

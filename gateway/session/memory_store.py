@@ -15,6 +15,7 @@ from typing import assert_never
 from gateway.instant import Instant
 from gateway.session.session import (
     CARRY_OVER_SECONDS,
+    NEVER_REVOKED,
     REVOCATION_MEMORY,
     AllSessions,
     ClientSessions,
@@ -29,6 +30,7 @@ from gateway.session.session import (
     Unavailable,
     Unread,
     Watch,
+    is_revoked,
 )
 from gateway.session.ticket import Ticket, ticket_name
 
@@ -44,6 +46,8 @@ class _Kept:
     found: Found
     silent_at: Monotonic
     """When silence ends it."""
+    ends_at: Monotonic
+    """When age does, whatever becomes of the wall clock meanwhile."""
     watches: set[_MemoryWatch] = field(default_factory=set)
 
 
@@ -122,7 +126,7 @@ class MemoryStore:
     async def idle_left(self, name: str) -> float | None:
         """See `SessionStore`."""
         kept = self._living(self._tickets.get(name, ""))
-        return None if kept is None else self._left(kept)
+        return None if kept is None else self._seconds_left(kept)
 
     async def follower(self, name: str) -> str | None:
         """See `SessionStore`."""
@@ -140,7 +144,7 @@ class MemoryStore:
                 created_at=session.created_at,
                 authenticated_at=session.identity.authenticated_at,
                 expires_at=session.expires_at,
-                idle_left=self._left(kept),
+                idle_left=self._seconds_left(kept),
             )
 
     async def revoke(self, selector: Selector) -> int:
@@ -182,7 +186,7 @@ class MemoryStore:
         """See `SessionReader`. Always knows."""
         kept = self._kept.get(ticket)
         monotonic = self._monotonic()
-        if kept is None or monotonic >= kept.silent_at or now >= kept.found.session.expires_at:
+        if kept is None or self._left(kept, monotonic) <= 0 or now >= kept.found.session.expires_at:
             return Gone()
         kept.silent_at = monotonic + self._idle
         return kept.found
@@ -203,7 +207,9 @@ class MemoryStore:
         return watch
 
     def _keep(self, ticket: Ticket, session: Session) -> _Kept:
-        kept = _Kept(ticket, Found(session), self._monotonic() + self._idle)
+        monotonic = self._monotonic()
+        left = session.expires_at - self._clock()
+        kept = _Kept(ticket, Found(session), monotonic + self._idle, monotonic + left)
         self._kept[ticket] = kept
         self._tickets[ticket_name(ticket)] = ticket
         heapq.heappush(self._ends, (kept.silent_at, ticket))
@@ -211,12 +217,15 @@ class MemoryStore:
 
     def _living(self, ticket: Ticket) -> _Kept | None:
         kept = self._kept.get(ticket)
-        if kept is None or self._left(kept) <= 0:
-            return None
-        return kept
+        return None if kept is None or self._seconds_left(kept) <= 0 else kept
 
-    def _left(self, kept: _Kept) -> float:
-        return min(kept.silent_at - self._monotonic(), kept.found.session.expires_at - self._clock())
+    @staticmethod
+    def _left(kept: _Kept, monotonic: Monotonic) -> float:
+        """Return what no clock on a wall can lengthen or shorten."""
+        return min(kept.silent_at, kept.ends_at) - monotonic
+
+    def _seconds_left(self, kept: _Kept) -> float:
+        return min(self._left(kept, self._monotonic()), kept.found.session.expires_at - self._clock())
 
     def _end(self, kept: _Kept) -> None:
         self._kept.pop(kept.ticket, None)
@@ -234,7 +243,7 @@ class MemoryStore:
             kept = self._kept.get(ticket)
             if kept is None:
                 continue
-            left = self._left(kept)
+            left = self._left(kept, now)
             if left > 0:
                 heapq.heappush(self._ends, (now + left, ticket))
             else:
@@ -260,11 +269,14 @@ class MemoryStore:
         ]
         if session.provider_session is not None:
             selectors.append(ProviderSessions(session.provider_session))
-        return any(begun_at <= self._revoked.get(selector, -1.0) for selector in selectors)
+        revoked_at = max(self._revoked.get(selector, NEVER_REVOKED) for selector in selectors)
+        return is_revoked(begun_at, revoked_at, self._clock())
 
     def _selected(self, selector: Selector) -> list[_Kept]:
         return [
-            kept for kept in self._kept.values() if self._left(kept) > 0 and _fits(selector, kept.found.session, kept)
+            kept
+            for kept in self._kept.values()
+            if self._seconds_left(kept) > 0 and _fits(selector, kept.found.session, kept)
         ]
 
 

@@ -32,6 +32,7 @@ from gateway.session.circuit import Circuit
 from gateway.session.seal import NONCE_BYTES, Header, Secrets, read_header, seal, unseal
 from gateway.session.session import (
     CARRY_OVER_SECONDS,
+    NEVER_REVOKED,
     REVOCATION_MEMORY,
     AllSessions,
     ClientSessions,
@@ -41,6 +42,7 @@ from gateway.session.session import (
     Selector,
     Session,
     SubjectSessions,
+    is_revoked,
 )
 from gateway.session.ticket import Ticket, ticket_name
 from gateway.settings.settings import SessionSettings
@@ -51,6 +53,10 @@ PAGE = 500
 
 RESERVED = 4
 """Connections that look-ups leave to everything else; the last of them is the heartbeat's."""
+
+PRUNED_AFTER = 3_600.0
+"""Seconds behind its end a name stays in an index, so that a worker whose clock is ahead takes none out that lives.
+While its clock is further ahead than that it makes no session, as every ID token is too old for it."""
 
 _RESEAL = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -132,7 +138,8 @@ class RedisStore:
         if session is None:
             self.unopened += 1
             return None
-        if self._clock() >= session.expires_at or session.created_at <= _ended_at(ended, session.client_id):
+        now = self._clock()
+        if now >= session.expires_at or is_revoked(session.created_at, _ended_at(ended, session.client_id), now):
             return None
         header = read_header(record)
         if header is not None and header.secret_id != self._secrets.first.id:
@@ -158,7 +165,10 @@ class RedisStore:
         if before is None or not living:
             return False
         was = unseal(_bytes(before), old, self._secrets)
-        if was is None or self._clock() >= was.expires_at or was.created_at <= _ended_at(ended, was.client_id):
+        now = self._clock()
+        if was is None or now >= was.expires_at:
+            return False
+        if is_revoked(was.created_at, _ended_at(ended, was.client_id), now):
             return False
         # Two at once are alive for a moment, and nobody has the new one's ticket yet.
         await self._write(new_name, new, session)
@@ -201,7 +211,8 @@ class RedisStore:
         if header is None or idle < 0 or whole < 0:
             return None
         (ended,) = await self._ask(("HGETALL", self.ended_key))
-        if self._clock() >= header.expires_at or header.created_at <= _ended_at(ended, header.client_id):
+        now = self._clock()
+        if now >= header.expires_at or is_revoked(header.created_at, _ended_at(ended, header.client_id), now):
             return None
         return min(float(idle), float(whole)) / 1_000
 
@@ -262,7 +273,7 @@ class RedisStore:
         commands: list[tuple[Any, ...]] = []
         for index in indexes:
             commands += [
-                ("ZREMRANGEBYSCORE", index, "-inf", now),
+                ("ZREMRANGEBYSCORE", index, "-inf", now - PRUNED_AFTER),
                 ("ZADD", index, session.expires_at, name),
                 ("PEXPIRE", index, _milliseconds(max(left, self._absolute))),
             ]
@@ -289,8 +300,8 @@ class RedisStore:
         if session.provider_session is not None:
             keys.append(self._revoked_provider_key(session.provider_session))
         *marks, ended = await self._ask(*(("GET", key) for key in keys), ("HGETALL", self.ended_key))
-        latest = max((_instant(mark) for mark in marks), default=-1.0)
-        return begun_at <= max(latest, _ended_at(ended, session.client_id))
+        revoked_at = max(*(_instant(mark) for mark in marks), _ended_at(ended, session.client_id))
+        return is_revoked(begun_at, revoked_at, self._clock())
 
     async def _mark_revoked(self, selector: Selector) -> None:
         now = repr(self._clock())
@@ -371,7 +382,7 @@ class RedisStore:
             header = None if record is None else read_header(_bytes(record))
             if header is None or left < 0 or now >= header.expires_at or not _fits(selector, header):
                 continue
-            if not ended_too and header.created_at <= _ended_at(ended, header.client_id):
+            if not ended_too and is_revoked(header.created_at, _ended_at(ended, header.client_id), now):
                 continue
             listed.append(
                 Listed(
@@ -475,7 +486,7 @@ def _text(reply: object) -> str:
 def _instant(reply: object) -> Instant:
     """Read a moment; what is none counts as the end of time, so that it revokes and does not pardon."""
     if reply is None:
-        return -1.0
+        return NEVER_REVOKED
     try:
         return float(_bytes(reply))
     except ValueError:
@@ -492,7 +503,7 @@ def _ended_at(ended: object, client_id: str) -> Instant:
     else:
         raise StoreUnavailableError(StoreFault.PROTOCOL)
     wanted = (b"all", f"c:{client_id}".encode())
-    return max((_instant(moment) for name, moment in pairs if name in wanted), default=-1.0)
+    return max((_instant(moment) for name, moment in pairs if name in wanted), default=NEVER_REVOKED)
 
 
 def _literal(pattern: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gateway.identity import Identity
-from gateway.instant import Instant
+from gateway.instant import Instant, began
 from gateway.session.ticket import Ticket
 
 
@@ -123,6 +123,19 @@ class Listed:
     """Seconds until silence ends it."""
     secret_id: str = ""
     """Which secret sealed it; empty where nothing is sealed."""
+
+
+NEVER_REVOKED: Instant = -1.0
+
+
+def is_revoked(begun_at: Instant, revoked_at: Instant, now: Instant) -> bool:
+    """Say whether what began at that moment is ended by a revocation, if there was one.
+
+    What began in the future began while our clock was ahead, perhaps before the revocation: it is ended too. Of
+    moments that are no numbers nothing is after another, so they revoke.
+    """
+    later = revoked_at < begun_at and began(begun_at, now)
+    return not revoked_at < 0 and not later
 
 
 REVOCATION_MEMORY = 3_600.0

@@ -190,6 +190,15 @@ async def test_used_logins_count_until_they_end(open_store: Opener) -> None:
     assert await store.open(new_state(), login("b2"), "198.51.100.7", NOON + PENDING_SECONDS + 1)
 
 
+async def test_logins_begun_while_a_clock_was_ahead_take_nobodys_place(open_store: Opener) -> None:
+    """They would count for as long as it was ahead, and sign-ins would be refused for days."""
+    store = await open_store(total=1)
+    assert await store.open(new_state(), login("b1"), "198.51.100.7", NOON + 10 * 86_400.0)
+
+    assert await store.open(new_state(), login("b2"), "198.51.100.7", NOON)
+    assert not await store.open(new_state(), login("b3"), "198.51.100.7", NOON)
+
+
 async def test_the_sign_in_that_made_a_session_is_remembered(store: PendingStore) -> None:
     """For the loop breaker, by the session's name."""
     made = Round("test/reserve", 2, NOON)

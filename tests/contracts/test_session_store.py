@@ -389,6 +389,36 @@ async def test_a_revocation_beats_a_step_up_under_way(store: SessionStore, clock
     assert await store.find(new) is None
 
 
+async def test_a_revocation_ends_what_began_while_the_clock_was_ahead(store: SessionStore, clock: Clock) -> None:
+    """Sessions, and sign-ins under way: nobody knows what was first. What begins from then on is nobody's business."""
+    old, late, fresh = ticket(), ticket(), ticket()
+    clock.now = NOON + 600
+    await store.create(old, session(at=NOON + 600))
+
+    clock.now = NOON
+    await store.revoke(ClientSessions(CLIENT))
+    clock.now = NOON + 1
+
+    assert await store.find(old) is None
+    assert not await store.create(late, session(at=NOON + 1), begun_at=NOON + 600)
+    assert await store.create(fresh, session(at=NOON + 1), begun_at=NOON + 0.5)
+
+
+async def test_a_worker_whose_clock_is_ahead_hides_no_session_from_a_revocation(
+    store: SessionStore, clock: Clock
+) -> None:
+    """It takes a living session for one that is over, and must not take it out of the subject's own."""
+    mine, other = ticket(), ticket()
+    await store.create(mine, session("sub-1"))
+    clock.now = NOON + ABSOLUTE + 600
+    await store.create(other, session("sub-1", at=clock.now))
+    clock.now = NOON + 60
+
+    assert await store.find(mine) is not None
+    assert await store.revoke(SubjectSessions(SECRETS.pseudonyms(CLIENT, "sub-1"))) == 2
+    assert await store.find(mine) is None
+
+
 async def test_sign_out_does_not_hinder_another_sign_in(store: SessionStore) -> None:
     """Ending one session oneself is no revocation: a sign-in under way elsewhere goes on."""
     mine, other = ticket(), ticket()

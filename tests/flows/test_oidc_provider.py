@@ -208,7 +208,7 @@ async def world(issuer: str, ours: Ours) -> AsyncIterator[World]:
             issuer=issuer, client_id=client_id, assertion_audience=audience, require_at_hash=False
         )
         providers[client_id] = AiohttpProvider(
-            settings, key_set, clock=time.time, random=secrets.token_bytes, meter=meter
+            settings, key_set, clock=time.time, monotonic=time.monotonic, random=secrets.token_bytes, meter=meter
         )
         clients[client_id] = Client(settings, key_set, providers[client_id])
     sessions = MemoryStore(idle=1800, clock=time.time, monotonic=time.monotonic)

@@ -146,7 +146,7 @@ async def house() -> AsyncIterator[House]:
     stand_in = StandIn(CLIENT, keys.public_jwks, clock)
     await stand_in.start()
     settings = ProviderSettings(issuer=stand_in.issuer, client_id=CLIENT, timeout=2.0)
-    provider = AiohttpProvider(settings, keys, clock=clock, random=secrets.token_bytes, meter=calls)
+    provider = AiohttpProvider(settings, keys, clock=clock, monotonic=clock, random=secrets.token_bytes, meter=calls)
     pending = MemoryPendingStore()
     sessions = MemoryStore(idle=1800, clock=clock, monotonic=time.monotonic)
     desk = SignInDesk(

@@ -38,6 +38,7 @@ async def make(house: House) -> AsyncIterator[Make]:
                 replace(house.settings, **changes),
                 new_keys(),
                 clock=house.clock,
+                monotonic=house.clock,
                 random=secrets.token_bytes,
                 meter=house.calls,
                 via_credentials=via_credentials,
@@ -96,6 +97,34 @@ async def test_documents_live_as_long_as_their_headers_say(house: House) -> None
 
     assert before == 1
     assert house.stand_in.calls.count("discovery") == 2
+
+
+@pytest.mark.parametrize("step", [-10 * 86_400.0, 10 * 86_400.0])
+async def test_documents_live_by_the_time_that_has_passed(house: House, step: float) -> None:
+    """A wall clock that is set makes no withdrawn key good for days, and no provider that has gone present."""
+    wall, passed = Clock(), Clock()
+    house.stand_in.cache_control = "max-age=120"
+    provider = AiohttpProvider(
+        house.settings, new_keys(), clock=wall, monotonic=passed, random=secrets.token_bytes, meter=house.calls
+    )
+    try:
+        await provider.signing_keys("p1")
+        wall.ahead = step
+        await provider.signing_keys("p1")
+        await provider.reachable()
+        asked_before = house.stand_in.calls.count("jwks")
+        passed.ahead = 121
+        await provider.signing_keys("p1")
+        await provider._signing.fetch()
+        asked_after = house.stand_in.calls.count("jwks")
+        await house.stand_in.stop()
+        passed.ahead += CONTACT_SECONDS + 1
+        with pytest.raises(ProviderUnavailableError):
+            await provider.reachable()
+    finally:
+        await provider.close()
+
+    assert (asked_before, asked_after) == (1, 2)
 
 
 async def test_an_outage_is_not_noticed_while_the_kept_may_serve(house: House) -> None:
@@ -292,6 +321,7 @@ def test_an_issuer_that_is_neither_https_nor_here_is_refused(issuer: str) -> Non
             ProviderSettings(issuer=issuer, client_id=CLIENT),
             new_keys(),
             clock=Clock(),
+            monotonic=Clock(),
             random=secrets.token_bytes,
             meter=Calls(),
         )
