@@ -17,13 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwcrypto.jwk import JWK
 
-from gateway.settings.settings import AssertionSettings
 from gateway.headers.assertion import AssertionKeys, Assertions, verify
 from gateway.identity import Birthdate, Identity, Scope
 from gateway.instant import CLOCKS_DIFFER, Instant, tokyo_day
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import PENDING_SECONDS, PendingLogin
-from gateway.pipeline.step import Answer, AskPortal, Forward, Step, step
+from gateway.pipeline.outcome import Answer, AskPortal, Forward, Step
+from gateway.pipeline.step import step
 from gateway.policy.conditions import Listed, Surroundings
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.reading.parse import parse_policy
@@ -32,7 +32,8 @@ from gateway.route.table import RouteTable
 from gateway.session.memory_store import MemoryStore
 from gateway.session.session import Found, NoTicket, SessionState, is_revoked
 from gateway.session.ticket import new_ticket
-from gateway.yaml.read import Mistakes
+from gateway.settings.settings import AssertionSettings
+from gateway.yaml.mistakes import Mistakes
 from tests.builders import CLIENT, NOON, identity, inbound, route, session
 
 TODAY = tokyo_day(NOON)
