@@ -17,7 +17,15 @@ import typer
 
 from gateway import __version__
 from gateway.commands import doctor, keys, limits, policy, registration, sessions, subjects, switch, verify
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, language
+from gateway.commands.terminal import (
+    DEFAULT_CONFIG,
+    EXIT_OURS,
+    EXIT_USERS,
+    ConfigFile,
+    fail,
+    language,
+    lossy_standard_error,
+)
 from gateway.yaml.mistakes import Mistakes
 
 app = typer.Typer(
@@ -119,9 +127,10 @@ def emulator(
 
 def main() -> None:
     """Run the command line; usage mistakes exit 2, what nobody foresaw exits 1 and says where."""
-    try:
-        app()
-    except Exception:  # noqa: BLE001 - the last stop: whatever gets here is ours, and says where it comes from
-        typer.echo("sekisho has failed; this is a defect of ours:", err=True)
-        traceback.print_exc()
-        sys.exit(EXIT_OURS)
+    with lossy_standard_error():
+        try:
+            app()
+        except Exception:  # noqa: BLE001 - the last stop: whatever gets here is ours, and says where it comes from
+            typer.echo("sekisho has failed; this is a defect of ours:", err=True)
+            traceback.print_exc()
+            sys.exit(EXIT_OURS)

@@ -39,7 +39,7 @@ TECHNOLOGIES = frozenset(
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "instant errors",
+        "instant errors plain_text",
         "observe",
         "yaml",
         "wire",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +23,47 @@ ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", help="The gateway's settings.", metavar="gateway.yaml", show_default=True)
 ]
 DEFAULT_CONFIG = Path("gateway.yaml")
+
+
+class Lossy(io.TextIOBase):
+    """Standard error for a command: where nobody can read the reason, its exit code still says how it ended."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, text: str) -> int:
+        """Write as much as the reader, or the disk, takes."""
+        rest = memoryview(text.encode(self.encoding, self.errors))
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            # A full disk, a reader that is gone: the words are lost, and the command goes on.
+            return len(text)
+        return len(text)
+
+    def fileno(self) -> int:
+        """Return the descriptor, for children and for questions about the terminal."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """Say whether somebody sits there."""
+        return os.isatty(self._descriptor)
+
+
+@contextmanager
+def lossy_standard_error() -> Iterator[None]:
+    """Let no command fail for want of a place to say something."""
+    before = sys.stderr
+    if sys.stderr is sys.__stderr__ and sys.stderr is not None:
+        sys.stderr = Lossy(sys.stderr.fileno())
+    try:
+        yield
+    finally:
+        sys.stderr = before
 
 
 def language() -> Language:

@@ -30,7 +30,8 @@ from gateway.demo.booking import Booking
 from gateway.demo.currency import Currency
 from gateway.demo.emulator import REALM, EmulatorClient, EmulatorSettings, make_emulator, serve_emulator
 from gateway.demo.legacy import serving
-from gateway.observe.structlog_setup import set_up_logging
+from gateway.observe.structlog_setup import logging_aside
+from gateway.observe.thread_lines import LineWriter
 from gateway.process.configuration import read_configuration
 from gateway.process.supervisor import EXIT_OURS, EXIT_USERS, bind, serve
 from gateway.process.worker import Doors
@@ -47,7 +48,11 @@ _REDIS_SECONDS = 10.0
 
 async def run_demo(port: int) -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
-    set_up_logging(level="warning")
+    with logging_aside(level="warning", prints=True) as lines:
+        return await _run(port, lines)
+
+
+async def _run(port: int, lines: LineWriter) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -109,6 +114,7 @@ async def run_demo(port: int) -> int:
             configuration,
             Doors(door),
             desk,
+            lines,
             reread=_terminal_closed,
             ready=lambda: announcing.append(asyncio.create_task(announce())),
         )

@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from gateway.observe.access_log import AccessLine
 from gateway.observe.audit import audit_entry
 from gateway.observe.events import Event
+from gateway.observe.lines import LOST_MEANING, LOST_NAME, LineKind, lost_by_kind
 from gateway.observe.merge import Families, Family, Sample
 from gateway.observe.thread_access_log import AccessLog
 
@@ -119,8 +120,8 @@ class _Cell:
 class Metrics:
     """The numbers of one worker. Methods are for the event loop's thread alone, but for reading `lost`."""
 
-    def __init__(self, version: str, *, lost: Callable[[], int] = lambda: 0) -> None:
-        """Take the gateway's version and how to ask for the number of lost access lines."""
+    def __init__(self, version: str, *, lost: Callable[[], Mapping[LineKind, int]] = dict) -> None:
+        """Take the gateway's version and how to ask for the numbers of lost log lines."""
         self._cells: dict[tuple[str, int, str], _Cell] = {}
         self._denials = _Counts(
             "sekisho_denials",
@@ -309,7 +310,10 @@ class Metrics:
         yield switches
         yield _counter("sekisho_connections_opened", "Client connections accepted", self._opened)
         yield GaugeMetricFamily("sekisho_connections", "Client connections open now", self._opened - self._closed)
-        yield _counter("sekisho_access_lines_lost", "Access lines that could not be written", self._lost())
+        lost = CounterMetricFamily(LOST_NAME, LOST_MEANING, labels=("kind",))
+        for kind, lines in lost_by_kind((self._lost(),)).items():
+            lost.add_metric((kind,), lines)
+        yield lost
         for name, (documentation, read) in self._gauges.items():
             yield GaugeMetricFamily(name, documentation, read())
         for name, (documentation, named, numbers) in self._labelled.items():

@@ -91,6 +91,9 @@ FIELDS: Mapping[str, str] = {
 LONGEST = 300
 """Characters of a text in a log line; what is longer is cut."""
 
+_LARGEST = 2**63
+"""Whole numbers from here on are told as text: JSON's readers hold 64 bits."""
+
 _PLACES = 8
 """Frames of a traceback that are told, the innermost last."""
 
@@ -106,13 +109,18 @@ def allowed(line: MutableMapping[str, object]) -> MutableMapping[str, object]:
 
 def where_it_failed(error: BaseException) -> str:
     """Return the path through our code to an error, without the error's text and without any value."""
-    frames = traceback.extract_tb(error.__traceback__)[-_PLACES:]
-    return " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in frames)
+    # Not by `traceback.extract_tb`: it opens each source file to quote a line of it, on the event loop.
+    frames = list(traceback.walk_tb(error.__traceback__))[-_PLACES:]
+    codes = ((frame.f_code, line) for frame, line in frames)
+    return " > ".join(f"{PurePath(code.co_filename).name}:{line}:{code.co_name}" for code, line in codes)
 
 
 def _plain(value: object) -> object:
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | float):
         return value
+    if isinstance(value, int) and -_LARGEST <= value < _LARGEST:
+        return int(value)
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in list(value)[:20]]
-    return str(value)[:LONGEST]
+    # Half characters come from file names that are not UTF-8, and cannot be written.
+    return str(value)[:LONGEST].encode("utf-8", "backslashreplace").decode()

@@ -1,22 +1,32 @@
 """Sets structlog up: one JSON object a line on standard error, with nothing in it but allowed fields.
 
 Which events there are stands in `events`, which fields in `redact`. What libraries say by the
-standard library's logging becomes an event too, without their words: those may quote a secret.
+standard library's logging or by `warnings` becomes an event too, without their words: those may
+quote a secret. A running gateway gives events to a `LineWriter`, and so everything else that
+would write to standard error on the way: nothing that is logged waits for a reader or a disk, and
+nothing raises into whoever logged.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
+import threading
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from types import TracebackType
 from typing import Any, TextIO
 
 import msgspec
 import structlog
 
 from gateway.observe.events import Event
+from gateway.observe.lines import LineKind, Sink
 from gateway.observe.redact import allowed, where_it_failed
+from gateway.observe.thread_lines import STANDARD_ERROR, LineWriter
+from gateway.plain_text import printable_json
 
 _EVENTS = frozenset(Event)
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -24,20 +34,21 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def set_up_logging(stream: TextIO | None = None, *, level: str = "info") -> None:
+def set_up_logging(stream: TextIO | None = None, *, sink: Sink | None = None, level: str = "info") -> None:
     """Configure structlog and the standard library's logging for this process.
+
+    Events go to `sink`; without one, a command writes them to `stream` itself, or to standard error.
 
     Raises:
         KeyError: there is no such level.
 
     """
-    out = stream or sys.stderr
     least = LEVELS[level]
+    lines = _Lines(_Stream(stream or sys.stderr) if sink is None else sink)
     structlog.configure(
         processors=[_named, _timed, _failed, structlog.processors.add_log_level, _only_allowed, _as_json],
-        wrapper_class=structlog.make_filtering_bound_logger(least),
-        # With its line end in one write: workers share a standard error, and Python may be told not to buffer it.
-        logger_factory=structlog.WriteLoggerFactory(out),
+        wrapper_class=_never_raising(least),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -45,6 +56,28 @@ def set_up_logging(stream: TextIO | None = None, *, level: str = "info") -> None
         root.removeHandler(handler)
     root.addHandler(LibraryHandler())
     root.setLevel(max(least, logging.WARNING))
+    logging.captureWarnings(capture=True)
+
+
+@contextmanager
+def logging_aside(*, level: str = "info", prints: bool = False) -> Iterator[LineWriter]:
+    """Have a thread write everything this process says on standard error, for as long as the gateway runs.
+
+    What waits at the end is written in a bounded time. `prints`: what is printed goes where it always goes.
+    """
+    writer = LineWriter(STANDARD_ERROR)
+    set_up_logging(sink=writer, level=level)
+    streams, hooks = (sys.stdout, sys.stderr), (sys.excepthook, sys.unraisablehook, threading.excepthook)
+    # Whatever prints on the loop would wait for the reader: `print`, a traceback, the standard library's last resorts.
+    if not prints:
+        sys.stdout = sys.stderr = _Stray()
+    sys.excepthook, sys.unraisablehook, threading.excepthook = _uncaught, _unraisable, _of_a_thread
+    try:
+        yield writer
+    finally:
+        sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
+        sys.stdout, sys.stderr = streams
+        writer.close()
 
 
 class LibraryHandler(logging.Handler):
@@ -59,6 +92,88 @@ class LibraryHandler(logging.Handler):
         else:
             fields["where"] = f"{record.filename}:{record.lineno}:{record.funcName}"
         structlog.get_logger().log(max(record.levelno, logging.DEBUG), Event.LIBRARY, **fields)
+
+
+class _Lines:
+    """What structlog takes for a logger: passes each line on, whatever its level is called."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+
+    def __getattr__(self, _level: str) -> Callable[[bytes, LineKind], None]:
+        return self._put
+
+    def _put(self, text: bytes, kind: LineKind) -> None:
+        self.sink.put(text, 1, kind)
+
+
+class _Stream:
+    """Writes a command's events at once: it is over in a moment, and nobody waits for it but its operator."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def put(self, text: bytes, lines: int, kind: LineKind) -> None:
+        """Write, where there is somebody to write to."""
+        if self._stream is None:
+            return
+        try:
+            # With its line end in one write: processes share a standard error, and Python may be told not to buffer it.
+            self._stream.write(text.decode())
+            self._stream.flush()
+        except OSError:
+            self.lose(lines, kind)
+
+    def lose(self, lines: int, kind: LineKind) -> None:
+        """Lose a line: what the command did is done, and its exit code says so."""
+
+
+class _Stray(io.TextIOBase):
+    """Takes what is printed past the log, tells where that was, and drops the words: they may quote a secret."""
+
+    def write(self, text: str) -> int:
+        """Log that something was printed, without its words."""
+        if not text.isspace():
+            caller = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
+            place = f"{caller.f_code.co_filename.rpartition('/')[2]}:{caller.f_lineno}:{caller.f_code.co_name}"
+            structlog.get_logger().warning(Event.UNNAMED, where=place, count=len(text))
+        return len(text)
+
+    def fileno(self) -> int:
+        """Return where children write, which are no part of this process."""
+        return STANDARD_ERROR
+
+
+def _uncaught(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    structlog.get_logger().error(Event.UNCAUGHT, error=type(error).__name__, where=where_it_failed(error))
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    error = unraisable.exc_value
+    name = unraisable.exc_type.__name__
+    structlog.get_logger().error(Event.UNCAUGHT, error=name, where="" if error is None else where_it_failed(error))
+
+
+def _of_a_thread(args: threading.ExceptHookArgs) -> None:
+    error = args.exc_value
+    name = args.exc_type.__name__
+    structlog.get_logger().error(Event.UNCAUGHT, error=name, where="" if error is None else where_it_failed(error))
+
+
+def _never_raising(least: int) -> type:
+    base: Any = structlog.make_filtering_bound_logger(least)
+
+    class NeverRaising(base):  # type: ignore[misc]
+        """A logger whose mistakes are lost lines."""
+
+        def _proxy_to_logger(self, method_name: str, event: str | None = None, **fields: Any) -> None:
+            try:
+                super()._proxy_to_logger(method_name, event, **fields)
+            # Whoever logs is in the middle of something that matters more than the line.
+            except Exception:  # noqa: BLE001
+                self._logger.sink.lose(1, LineKind.AUDIT if event == Event.AUDIT else LineKind.EVENT)
+
+    return NeverRaising
 
 
 def _named(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -89,5 +204,8 @@ def _only_allowed(_logger: object, _method: str, line: MutableMapping[str, Any])
     return allowed(line)
 
 
-def _as_json(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
-    return _encode(line).decode()
+def _as_json(
+    _logger: object, _method: str, line: MutableMapping[str, Any]
+) -> tuple[tuple[bytes, LineKind], dict[str, Any]]:
+    kind = LineKind.AUDIT if line["event"] == Event.AUDIT else LineKind.EVENT
+    return (printable_json(_encode(line)) + b"\n", kind), {}

@@ -35,9 +35,12 @@ from aiohttp import web
 
 from gateway.errors import GatewayError, NoWorkerError
 from gateway.observe.events import Event
+from gateway.observe.lines import LineKind, lost_family
 from gateway.observe.merge import Families, merge, remembered
 from gateway.observe.prometheus_metrics import expose
-from gateway.observe.structlog_setup import set_up_logging
+from gateway.observe.structlog_setup import logging_aside
+from gateway.observe.thread_lines import STANDARD_ERROR, LineWriter
+from gateway.plain_text import printable
 from gateway.portal.aiohttp_management import make_management
 from gateway.process.configuration import Configuration, read_configuration
 from gateway.process.worker import Doors, Worker, session_control
@@ -68,6 +71,9 @@ SILENCE = 20.0
 GRACE = 5.0
 """Seconds beyond the drain's own that a worker has to be gone before it is killed."""
 
+LAST_WORDS = 0.5
+"""Seconds for what waits to be written, where an operator has said twice that he waits no longer."""
+
 _LONGEST_REPLY = 16 * 1024 * 1024
 _FIRST_INHERITED = 3
 """sd_listen_fds(3): where inherited sockets begin."""
@@ -76,13 +82,26 @@ _log = structlog.get_logger()
 
 
 def run_gateway(path: Path) -> int:
-    """Run until told to stop; return the exit code."""
-    set_up_logging()
+    """Run until told to stop; return the exit code.
+
+    The code says how it ended even where nobody can read the reason: standard error may lead to a full disk.
+    """
+    occupy_standard_descriptors()
+    with logging_aside() as lines:
+        try:
+            return _run(path, lines)
+        # The last stop of this process: it ends with a code and an event, whatever it was.
+        except Exception:  # noqa: BLE001
+            _log.exception(Event.UNCAUGHT)
+            return EXIT_OURS
+
+
+def _run(path: Path, lines: LineWriter) -> int:
     _raise_file_limit()
     mistakes = Mistakes()
     configuration = read_configuration(path, mistakes, os.environ)
     if configuration is None:
-        sys.stderr.write(f"{mistakes.say()}\n")
+        _say(lines, mistakes.say())
         return EXIT_USERS
     settings = configuration.settings
     try:
@@ -92,19 +111,38 @@ def run_gateway(path: Path) -> int:
         doors = Doors(main, None if plain is None else inherited.get("redirect") or bind(plain))
         desk = inherited.get("management") or bind(settings.management)
     except OSError as error:
-        sys.stderr.write(f"{path}: {error.strerror}\n")
+        _say(lines, f"{path}: {error.strerror}")
         return EXIT_USERS
     count = settings.worker_count(os.cpu_count() or 1)
     with main, doors.redirect or nullcontext(), desk, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if count > 1:
-            return runner.run(Supervisor(configuration, doors, desk, count).run())
+            return runner.run(Supervisor(configuration, doors, desk, lines, count).run())
         try:
-            runner.run(serve(configuration, doors, desk, reread=lambda: _reread(path)))
+            runner.run(serve(configuration, doors, desk, lines, reread=lambda: _reread(path)))
         except (GatewayError, OSError) as error:
             # A store that may forget, a certificate without its key: what only shows when it is used.
-            sys.stderr.write(f"{path}: {error}\n")
+            _say(lines, f"{path}: {error}")
             return EXIT_USERS
     return 0
+
+
+def occupy_standard_descriptors() -> None:
+    """Lead standard input, output and error to nowhere where whoever started us has closed them.
+
+    The next socket would else be descriptor 2, and a log line would be sent to whoever is at its other end.
+    """
+    for number in (0, 1, STANDARD_ERROR):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is taken, which is this one.
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _say(lines: LineWriter, words: str) -> None:
+    """Say on standard error why the gateway does not start."""
+    said = [printable(line) for line in words.split("\n")]
+    lines.put("".join(f"{line}\n" for line in said).encode(), len(said), LineKind.EVENT)
 
 
 # --- sockets -------------------------------------------------------------------------
@@ -189,7 +227,8 @@ def _reread(path: Path) -> Configuration | None:
 class _Signals:
     """What the operator asked for, as events."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: LineWriter) -> None:
+        self._lines = lines
         self.stop = asyncio.Event()
         self.wanted: asyncio.Queue[int] = asyncio.Queue()
         loop = asyncio.get_running_loop()
@@ -201,6 +240,7 @@ class _Signals:
     def _stopped(self) -> None:
         if self.stop.is_set():
             # The second time is an order to stop waiting: for us, and for whoever waits for us.
+            self._lines.close(LAST_WORDS)
             os._exit(EXIT_OURS)
         self.stop.set()
 
@@ -237,17 +277,18 @@ async def serve(
     configuration: Configuration,
     doors: Doors,
     desk: socket.socket,
+    lines: LineWriter,
     *,
     reread: Callable[[], Configuration | None],
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve in this process, on listening sockets, until a signal says stop.
 
-    `reread` returns the configuration a reload should use, or `None` to keep this one; `ready` is
-    called once requests are taken.
+    `lines` writes what is said on standard error; `reread` returns the configuration a reload should use, or
+    `None` to keep this one; `ready` is called once requests are taken.
     """
-    signals = _Signals()
-    worker = Worker(configuration)
+    signals = _Signals(lines)
+    worker = Worker(configuration, standard_error=lines)
     try:
         await worker.open()
         _spare_the_collector()
@@ -329,25 +370,36 @@ def work(path: Path, doors: Doors, orders: socket.socket) -> None:
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     # The service manager hears of the whole from its supervisor alone.
     os.environ.pop("NOTIFY_SOCKET", None)
-    set_up_logging()
+    with logging_aside() as lines:
+        try:
+            code = _work(path, doors, orders, lines)
+        # As in `run_gateway`: a traceback would wait for the reader of standard error, and quote what it met.
+        except Exception:  # noqa: BLE001
+            _log.exception(Event.UNCAUGHT)
+            code = EXIT_OURS
+    sys.exit(code)
+
+
+def _work(path: Path, doors: Doors, orders: socket.socket, lines: LineWriter) -> int:
     configuration = _reread(path)
     if configuration is None:
-        sys.exit(EXIT_USERS)
+        return EXIT_USERS
     for door in doors:
         if door is not None:
             door.settimeout(0)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(_obey(configuration, doors, orders))
+            runner.run(_obey(configuration, doors, orders, lines))
         except (GatewayError, OSError) as error:
-            sys.stderr.write(f"{path}: {error}\n")
-            sys.exit(EXIT_USERS)
+            _say(lines, f"{path}: {error}")
+            return EXIT_USERS
+    return 0
 
 
-async def _obey(configuration: Configuration, doors: Doors, orders: socket.socket) -> None:
+async def _obey(configuration: Configuration, doors: Doors, orders: socket.socket, lines: LineWriter) -> None:
     orders.settimeout(0)
     reader, writer = await asyncio.open_connection(sock=orders)
-    worker = Worker(configuration)
+    worker = Worker(configuration, standard_error=lines)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, reader.feed_eof)
 
     def reply(answer: _Reply) -> None:
@@ -374,6 +426,9 @@ async def _obey(configuration: Configuration, doors: Doors, orders: socket.socke
                 case _:
                     break
         await worker.drain(configuration.settings.drain_timeout)
+        # These are the last numbers of this worker: they hold what became of its last lines.
+        await asyncio.to_thread(worker.access_log.flush)
+        await asyncio.to_thread(lines.flush)
         reply(_Reply(families=worker.metrics.families()))
         with contextlib.suppress(ConnectionError):
             await writer.drain()
@@ -475,7 +530,10 @@ class _Member:
 class Supervisor:
     """Keeps as many workers as were asked for."""
 
-    def __init__(self, configuration: Configuration, doors: Doors, desk: socket.socket, count: int) -> None:
+    def __init__(
+        self, configuration: Configuration, doors: Doors, desk: socket.socket, lines: LineWriter, count: int
+    ) -> None:
+        self._lines = lines
         self._configuration = configuration
         self._doors = doors
         self._desk = desk
@@ -484,14 +542,16 @@ class Supervisor:
         self._of_the_dead: Families = ()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._code = EXIT_OURS
+        """How we end where a worker never came to take requests: as that worker did."""
 
     async def run(self) -> int:
         """Run until told to stop; return the exit code."""
-        signals = _Signals()
+        signals = _Signals(self._lines)
         first = await asyncio.gather(*(self._start() for _ in range(self._count)))
         if not all(first):
             await self._end()
-            return EXIT_OURS
+            return self._code
         settings = self._configuration.settings
         sessions = await self._open_sessions()
         app = make_management(
@@ -541,6 +601,7 @@ class Supervisor:
         member = await _Member.start(self._configuration.path, self._doors)
         if not await member.takes_requests():
             await member.end(0)
+            self._code = EXIT_USERS if member.process.exitcode == EXIT_USERS else EXIT_OURS
             return False
         self._members.append(member)
         self._run(self._miss(member))
@@ -572,7 +633,8 @@ class Supervisor:
 
     async def _metrics(self) -> bytes:
         await self._ask_all("metrics")
-        return expose(merge((self._of_the_dead, *(member.families for member in self._members))))
+        ours = (lost_family(self._lines.lost),)
+        return expose(merge((self._of_the_dead, ours, *(member.families for member in self._members))))
 
     async def _any_is_well(self) -> None:
         replies = await self._ask_all("check")

@@ -42,9 +42,11 @@ from gateway.login.pending import PendingStore
 from gateway.login.redis_pending import RedisPendingStore
 from gateway.login.service import Client, SignInDesk, Terms, provider_session_name
 from gateway.observe.events import Event
+from gateway.observe.lines import LineKind, lost_by_kind
 from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
 from gateway.observe.removed_names import RemovedNames, shown
 from gateway.observe.thread_access_log import AccessLog
+from gateway.observe.thread_lines import LineWriter
 from gateway.pipeline import forward_auth
 from gateway.pipeline.to_https import hsts_line, to_https
 from gateway.policy.switches import Switch, SwitchesError, on_now
@@ -325,9 +327,18 @@ def _watched(configuration: Configuration) -> tuple[Path, ...]:
 class Worker:
     """One process's gateway: a listener in front of the current generation."""
 
-    def __init__(self, configuration: Configuration, clock: Callable[[], Instant] = time.time) -> None:
-        """Take a configuration without mistakes; nothing is opened before `open`. `clock` gives Unix seconds."""
+    def __init__(
+        self,
+        configuration: Configuration,
+        clock: Callable[[], Instant] = time.time,
+        standard_error: LineWriter | None = None,
+    ) -> None:
+        """Take a configuration without mistakes; nothing is opened before `open`.
+
+        `clock` gives Unix seconds; `standard_error` writes what goes there, where a thread does that already.
+        """
         self._clock = clock
+        self._standard_error = standard_error
         self._generation: Generation | None = None
         self._configuration = configuration
         self._changing = asyncio.Lock()
@@ -353,9 +364,9 @@ class Worker:
 
         """
         settings = self._configuration.settings
-        self.access_log = AccessLog(self._configuration.access_log)
+        self.access_log = AccessLog(self._configuration.access_log, self._standard_error)
         self._closing.callback(self.access_log.close)
-        self.metrics = Metrics(__version__, lost=lambda: self.access_log.lost)
+        self.metrics = Metrics(__version__, lost=self._lost)
         # Without a secret there is one store, in this process; what it seals dies with it.
         secrets = self._configuration.secrets or Secrets.single(randomness.token_bytes(TICKET_BYTES))
         sessions = await open_sessions(
@@ -382,6 +393,11 @@ class Worker:
         # Its connections are short and its own: each listener turns the clock its deadlines stand on.
         self._redirect = Listener(gate, Deadlines(asyncio.get_running_loop().time()))
         self._give(gate)
+
+    def _lost(self) -> dict[LineKind, int]:
+        """Return how many lines of each kind this process has lost."""
+        events = {} if self._standard_error is None else self._standard_error.lost
+        return lost_by_kind((self.access_log.lost, events))
 
     async def _pending(self, secrets: Secrets) -> PendingStore:
         settings = self._configuration.settings.sessions

@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from enum import StrEnum
 from unicodedata import normalize
 
+from gateway.plain_text import printable
+
 
 class Language(StrEnum):
     """A language in which a mistake can be said."""
@@ -74,7 +76,7 @@ class Mistake:
         """Return `file:line:column: what, what would be right`."""
         comma = "、" if language is Language.JA else ", "
         remedy = "" if self.remedy is None else comma + self.remedy.say(language)
-        return f"{self.where}: {self.what.say(language)}{remedy}"
+        return printable(f"{self.where}: {self.what.say(language)}{remedy}")
 
     def __str__(self) -> str:
         return self.say()

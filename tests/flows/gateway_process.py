@@ -126,17 +126,26 @@ access_log: access.log
         self._notices.bind(str(folder / "notify"))
         self._notices.settimeout(1)
         self._log = (folder / "events.log").open("wb")
+        self.standard_error: int | None = None
+        """Where it writes events, if not into `events.log`."""
+        self.closed = False
+        """Whether it is started without standard input, output and error."""
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *sockets: socket.socket) -> None:
         """Start it, and return once it says that it is ready, as systemd is told; hand it sockets as systemd does."""
         command = [sys.executable, "-m", "gateway", "run", "-c", str(self.settings)]
         environment = {**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify")}
+        if self.closed:
+            command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command]
         if sockets:
             command = [sys.executable, "-c", _HAND_OVER, *(str(each.fileno()) for each in sockets), *command]
             environment["LISTEN_FDS"] = str(len(sockets))
         self.process = subprocess.Popen(
-            command, env=environment, stderr=self._log, pass_fds=[each.fileno() for each in sockets]
+            command,
+            env=environment,
+            stderr=self._log if self.standard_error is None else self.standard_error,
+            pass_fds=[each.fileno() for each in sockets],
         )
         assert self.next_notice() == "READY=1", self.events()
 

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.observe import prometheus_metrics
 from gateway.observe.access_log import AccessLine, Observer
+from gateway.observe.lines import LineKind
 from gateway.observe.prometheus_metrics import FOLD_AT, OTHER, GatewayObserver, Metrics
 from gateway.observe.thread_access_log import AccessLog
 
@@ -99,7 +100,7 @@ def test_denials_name_rule_and_reason() -> None:
 
 def test_everything_else_has_its_number() -> None:
     """Connections, limits, sign-ins, calls to the provider, look-ups, lost lines, gauges, the build."""
-    metrics = Metrics("1.0", lost=lambda: 7)
+    metrics = Metrics("1.0", lost=lambda: {LineKind.AUDIT: 7})
     metrics.gauge("sekisho_sessions_cached", "Sessions in memory", lambda: 5)
     metrics.counter("sekisho_doors", "Doors opened", lambda: {"front": 3}, label="door")
 
@@ -121,7 +122,9 @@ def test_everything_else_has_its_number() -> None:
     assert value(metrics, "sekisho_doors_total", door="front") == 3
     assert value(metrics, "sekisho_claims_troubled_total", scope="address", trouble="malformed") == 1
     assert value(metrics, "sekisho_header_values_troubled_total", app="booking", trouble="replaced") == 2
-    assert value(metrics, "sekisho_access_lines_lost_total") == 7
+    assert value(metrics, "sekisho_log_lines_lost_total", kind="audit") == 7
+    assert value(metrics, "sekisho_log_lines_lost_total", kind="access") == 0
+    assert value(metrics, "sekisho_log_lines_lost_total", kind="event") == 0
     assert value(metrics, "sekisho_sessions_cached") == 5
     assert any(name == "sekisho_build_info" and ("version", "1.0") in labels for name, labels in samples(metrics))
 

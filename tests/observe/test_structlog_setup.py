@@ -3,13 +3,18 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from gateway.observe.events import Event
+from gateway.observe.lines import LineKind
+from gateway.observe.redact import where_it_failed
 from gateway.observe.structlog_setup import set_up_logging
+from gateway.plain_text import OBEYED
 
 
 @pytest.fixture(name="stream")
@@ -108,3 +113,130 @@ def test_an_unknown_level_is_a_mistake() -> None:
     """Nobody's logs fall silent by a slip of the pen."""
     with pytest.raises(KeyError):
         set_up_logging(level="loud")
+
+
+class _Kept:
+    """Keeps what would be written."""
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[bytes, LineKind]] = []
+        self.lost = 0
+
+    def put(self, text: bytes, lines: int, kind: LineKind) -> None:
+        self.texts.append((text, kind))
+
+    def lose(self, lines: int, kind: LineKind) -> None:
+        self.lost += lines
+
+
+@pytest.mark.usefixtures("stream")
+def test_an_event_that_cannot_be_made_raises_into_nobody() -> None:
+    """It is counted as lost; whoever logs is in the middle of something that matters more."""
+
+    class Unspeakable:
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    kept = _Kept()
+    set_up_logging(sink=kept)
+
+    structlog.get_logger().info(Event.SIGN_IN, outcome=Unspeakable())
+
+    assert kept.lost == 1
+    assert kept.texts == []
+
+
+@pytest.mark.usefixtures("stream")
+@pytest.mark.parametrize("value", ["\udcff", 2**70, -(2**63) - 1, float("nan"), float("inf"), b"\xff", "\x9b31m\u202e"])
+def test_any_value_becomes_a_line_that_a_terminal_only_draws(value: object) -> None:
+    """Half characters, numbers beyond 64 bits, no numbers, marks that a terminal obeys."""
+    kept = _Kept()
+    set_up_logging(sink=kept)
+
+    structlog.get_logger().info(Event.SIGN_IN, outcome=value)
+
+    ((text, _),) = kept.texts
+    assert json.loads(text)["event"] == "sign_in"
+    assert OBEYED.findall(text.decode()) == ["\n"]
+
+
+@pytest.mark.usefixtures("stream")
+def test_the_audit_is_a_kind_of_its_own() -> None:
+    """So that a flood of events loses no decision."""
+    kept = _Kept()
+    set_up_logging(sink=kept)
+
+    structlog.get_logger().info(Event.AUDIT, verdict="deny")
+    structlog.get_logger().info(Event.STARTED)
+
+    assert [kind for _, kind in kept.texts] == [LineKind.AUDIT, LineKind.EVENT]
+
+
+STRAY = """
+import asyncio, gc, logging, sys, threading, warnings
+from gateway.observe.structlog_setup import logging_aside
+
+class Breaks:
+    def __del__(self):
+        raise ValueError("SECRETCODE")
+
+async def fails():
+    asyncio.get_running_loop().create_task(asyncio.to_thread(int, "SECRETCODE"))
+    await asyncio.sleep(0.1)
+    gc.collect()
+
+with logging_aside():
+    print("SECRETCODE", file=sys.stderr)
+    print("SECRETCODE")
+    warnings.warn("SECRETCODE", RuntimeWarning)
+    failing = threading.Thread(target=int, args=("SECRETCODE",))
+    failing.start()
+    failing.join()
+    Breaks()
+    gc.collect()
+    logging.getLogger("aiohttp.server").error("SECRETCODE")
+    asyncio.run(fails())
+    try:
+        int("SECRETCODE")
+    except ValueError as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+"""
+
+
+def test_nothing_reaches_standard_error_but_by_the_writer() -> None:
+    """What prints past the log, warns, or fails where nobody catches it is an event without its words."""
+    ended = subprocess.run([sys.executable, "-c", STRAY], capture_output=True, text=True, timeout=60, check=True)
+
+    assert ended.stdout == ""
+    assert "SECRETCODE" not in ended.stderr
+    told = [json.loads(line) for line in ended.stderr.splitlines()]
+    names = [(event["event"], event.get("logger") or event.get("error")) for event in told]
+    assert names == [
+        ("unnamed", None),
+        ("unnamed", None),
+        ("library", "py.warnings"),
+        ("uncaught", "ValueError"),
+        ("uncaught", "ValueError"),
+        ("library", "aiohttp.server"),
+        ("library", "asyncio"),
+        ("uncaught", "ValueError"),
+    ]
+
+
+def test_the_place_of_an_error_is_told_without_opening_a_file() -> None:
+    """Errors are told on the event loop, and a source file may lie on a disk that does not answer."""
+    opened: list[str] = []
+    listening = True
+
+    def watch(name: str, _args: tuple[object, ...]) -> None:
+        if listening and name == "open":
+            opened.append(name)
+
+    sys.addaudithook(watch)
+    with pytest.raises(ValueError, match="no number") as failed:
+        int("no number")
+    place = where_it_failed(failed.value)
+    listening = False
+
+    assert "test_structlog_setup.py" in place
+    assert opened == []
