@@ -33,6 +33,7 @@ from gateway.request.inbound import ALLOW, METHODS
 from gateway.request.trust import plain_address
 from gateway.wire.asyncio_outbox import SMALL, Outbox
 from gateway.wire.deadlines import Deadlines
+from gateway.wire.pieces import Pieces
 
 log = structlog.get_logger()
 
@@ -124,7 +125,7 @@ class ClientConnection(asyncio.Protocol):
         """Who read it."""
         self._exchange: Exchange | None = None
         self._at: int = _HEAD
-        self._buffer = b""
+        self._buffer = Pieces()
         self._pumping = False
         self._reading_paused = False
         self._lingered = 0
@@ -155,10 +156,8 @@ class ClientConnection(asyncio.Protocol):
         """Take bytes to whoever they are for."""
         at = self._at
         if at == _HEAD:
-            if self._buffer:
-                data = self._buffer + data
-            elif self.congested:
-                # Decrypted already when reading was paused.
+            if self._buffer or self.congested:
+                # The rest of a head; or decrypted already when reading was paused.
                 pass
             elif self._section and data.endswith(self._section) and not self._pumping:
                 # Most likely one whole head, of which all but the request line is known. If more stands before the
@@ -172,12 +171,12 @@ class ClientConnection(asyncio.Protocol):
                 if line_end <= limits.request_line and len(data) - line_end <= limits.headers and data[0] > 0x20:
                     self._accept(data, data[:line_end])
                     return
-            self._buffer = data
+            self._buffer.add(data)
             self._pump()
         elif at == _BUSY:
             exchange = self._exchange
             if exchange is None or exchange.upload_done:
-                self._buffer += data
+                self._buffer.add(data)
                 if len(self._buffer) > PIPELINED:
                     self._pause_reading()
                 return
@@ -213,7 +212,7 @@ class ClientConnection(asyncio.Protocol):
         self._at = _CLOSED
         self.deadline = 0.0
         self._transport = None
-        self._buffer = b""
+        self._buffer.clear()
         exchange = self._exchange
         self._exchange = None
         self._listener.closed(self, self._peer)
@@ -291,41 +290,35 @@ class ClientConnection(asyncio.Protocol):
 
     def _read_head(self) -> bool:
         """Serve the request whose head has come; False where more is needed first."""
-        data = self._buffer
+        buffer = self._buffer
         limits = self._gate.limits
-        if data[0] < 0x21:
+        if buffer[0] < 0x21:
             # One empty line before a request line is ignored, as RFC 9112 section 2.2 wants; no more.
-            if data[:2] == b"\r\n" and (len(data) == 2 or data[2] >= 0x21):
-                if len(data) == 2:
-                    return False
-                data = self._buffer = data[2:]
-            elif data != b"\r":
+            if len(buffer) <= 2 and b"\r\n".startswith(buffer[:2]):
+                return False
+            if buffer[:2] == b"\r\n" and buffer[2] >= 0x21:
+                buffer.drop(2)
+            else:
                 self._refuse(Refused(HTTPStatus.BAD_REQUEST, "request_line"))
                 return False
-        end = data.find(b"\r\n\r\n")
-        line_end = data.find(b"\r\n")
-        if (line_end if line_end >= 0 else len(data)) > limits.request_line:
+        line_end = buffer.end_at(b"\r\n")
+        end = buffer.end_at(b"\r\n\r\n")
+        if (line_end if line_end >= 0 else len(buffer)) > limits.request_line:
             self._gate.observer.limited("request_line")
             self._refuse(Refused(HTTPStatus.REQUEST_URI_TOO_LONG, "request_line"))
             return False
-        if (end if end >= 0 else len(data)) - max(line_end, 0) > limits.headers:
+        if (end if end >= 0 else len(buffer)) - max(line_end, 0) > limits.headers:
             self._gate.observer.limited("headers")
             self._refuse(Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers"))
             return False
         if end < 0:
-            if not 0x41 <= data[0] <= 0x5A or _BARE_LINE_FEED.search(data):
+            if not 0x41 <= buffer[0] <= 0x5A or buffer.match_at(_BARE_LINE_FEED, 1) >= 0:
                 # A TLS greeting on a plain port, or lines that will never end as lines do.
                 self._refuse(Refused(HTTPStatus.BAD_REQUEST, "request_line"))
             elif self.deadline == 0.0 or self.deadline - self._deadlines.now > limits.head_time:
                 self._arm(limits.head_time)
             return False
-        end += 4
-        if end == len(data):
-            head = data
-            self._buffer = b""
-        else:
-            head = data[:end]
-            self._buffer = data[end:]
+        head = buffer.take(end + 4)
         self._accept(head, head[:line_end])
         return True
 
@@ -386,9 +379,7 @@ class ClientConnection(asyncio.Protocol):
                 self._parser = httptools.HttpRequestParser(self)
             self._serve(exchange)
             if self._buffer and self._exchange is exchange and not exchange.upload_done and self._at == _BUSY:
-                data = self._buffer
-                self._buffer = b""
-                self._feed_body(exchange, data)
+                self._feed_body(exchange, self._buffer.take())
         elif isinstance(arrival, ServerWide):
             self._answer_server_wide()
         else:
@@ -415,7 +406,7 @@ class ClientConnection(asyncio.Protocol):
     def _feed_body(self, exchange: Exchange, data: bytes) -> None:
         rest = exchange.feed(data)
         if rest and self._at in (_HEAD, _BUSY):
-            self._buffer = rest + self._buffer
+            self._buffer.put_before(rest)
         if exchange.upload_done:
             if not self.congested:
                 self.deadline = 0.0
@@ -583,7 +574,7 @@ class ClientConnection(asyncio.Protocol):
     def _linger(self) -> None:
         """Half-close, and read what still comes: closing at once would reset the client before it reads our answer."""
         self._at = _LINGER
-        self._buffer = b""
+        self._buffer.clear()
         self._exchange = None
         self._outbox.send()
         transport = self._transport

@@ -41,6 +41,7 @@ from gateway.upstream.standing import Standing
 from gateway.upstream.upstream import AnswerFraming, AnswerHead, Exchanger, Headers, Receiver
 from gateway.wire.asyncio_outbox import Outbox
 from gateway.wire.deadlines import Deadlines
+from gateway.wire.pieces import Pieces
 
 log = structlog.get_logger()
 
@@ -159,7 +160,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._receiver: Receiver | None = None
         self._transport: asyncio.Transport | None = None
         self._at: int = _IDLE
-        self._buffer = b""
+        self._buffer = Pieces()
         self._fields: list[tuple[bytes, bytes]] = []
         self._head_fields = -1
         """How many of them are the head's; -1 while there is no head."""
@@ -408,8 +409,15 @@ class UpstreamConnection(asyncio.Protocol):
     def _read_head(self, data: bytes, receiver: Receiver) -> None:
         self.heard = True
         if self._buffer:
-            data = self._buffer + data
-            self._buffer = b""
+            buffer = self._buffer
+            buffer.add(data)
+            old = "bare_lf" in self._home.tolerate
+            end = buffer.match_at(_END_OF_OLD_HEAD, 3) if old else buffer.end_at(b"\r\n\r\n")
+            if end < 0:
+                if len(buffer) > self._home.limits.answer_headers:
+                    self._fail(UpstreamProtocolError("the answer's header section is too long"))
+                return
+            data = buffer.take()
         if self._home.tolerate:
             data = tolerated_head(data, self._home.tolerate)
         # Fed only when whole: what is fed in pieces, llhttp's binding joins in quadratic time.
@@ -428,8 +436,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._fail(UpstreamProtocolError("the answer's header section is too long"))
             return
         if end < 4:
-            self._buffer = data
-            return
+            self._buffer.add(data[start:])
+            if not start:
+                return
+            # Interim answers that are whole are told now, so that the next piece has nobody look at them again.
+            data, end = data[:start], start
         try:
             # A parser cannot be told that the request was HEAD; it would wait for the body.
             self._parser.feed_data(data[:end] if self._is_head else data)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+from gateway.wire.pieces import Pieces
+
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~\x80-\xff]*)?")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*)")
 
@@ -41,11 +43,16 @@ class ChunkReader:
     def __init__(self, trailer_limit: int) -> None:
         self._at = _At.SIZE
         self._left = 0
-        self._pending = b""
+        self._pending = Pieces()
         self._limit = trailer_limit
         self.rest = b""
         """What came behind the body; filled when it is complete."""
         self.trailers: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def looked_at(self) -> int:
+        """Bytes of unfinished lines that were looked at so far."""
+        return self._pending.looked_at
 
     @property
     def complete(self) -> bool:
@@ -63,8 +70,10 @@ class ChunkReader:
             self._left -= len(data)
             return data
         if self._pending:
-            data = self._pending + data
-            self._pending = b""
+            self._pending.add(data)
+            if not self._has_more_to_say():
+                return b""
+            data = self._pending.take()
         pieces: list[bytes] = []
         position = 0
         end = len(data)
@@ -82,15 +91,15 @@ class ChunkReader:
                 if mark != b"\r\n"[: len(mark)]:
                     raise ChunkError("a chunk does not end where its size says")
                 if len(mark) < 2:
-                    self._pending = mark
+                    self._pending.add(mark)
                     break
                 position += 2
                 self._at = _At.SIZE
             if self._at is _At.SIZE:
                 line_end = data.find(b"\r\n", position, position + LONGEST_SIZE_LINE + 2)
                 if line_end < 0:
-                    self._pending = data[position:]
-                    if len(self._pending) > LONGEST_SIZE_LINE or b"\n" in self._pending:
+                    self._pending.add(data[position:])
+                    if len(self._pending) > LONGEST_SIZE_LINE or self._pending.end_at(b"\n") >= 0:
                         raise ChunkError("a chunk's size line does not end")
                     break
                 match = _SIZE_LINE.fullmatch(data, position, line_end)
@@ -108,12 +117,24 @@ class ChunkReader:
                 if (section_end if section_end >= 0 else end) - position > self._limit:
                     raise TrailersTooLongError("the trailer section is too long")
                 if section_end < 0:
-                    self._pending = data[position:]
+                    self._pending.add(data[position:])
                     break
                 self.trailers = _fields(data[position:section_end])
                 self._finish(data, section_end + 4)
                 break
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _has_more_to_say(self) -> bool:
+        """Whether what pends can be read further, or is a fault by now: only its new bytes are looked at."""
+        pending = self._pending
+        match self._at:
+            case _At.SIZE:
+                return pending.end_at(b"\n") >= 0 or len(pending) > LONGEST_SIZE_LINE
+            case _At.TRAILERS:
+                whole = pending.end_at(b"\r\n\r\n") >= 0 or pending[:2] == b"\r\n"
+                return whole or len(pending) > self._limit
+            case _:
+                return True
 
     def _finish(self, data: bytes, position: int) -> None:
         self._at = _At.END

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from gateway.listen.httptools_listener import ClientConnection
 from tests.listen.byte_path import HOST, Door, Peer, get
 
 # --- heads that are served ----------------------------------------------------------------------
@@ -57,13 +58,39 @@ async def test_a_head_may_come_byte_by_byte(door: Door) -> None:
     await door.open()
     client = await door.client()
 
-    for byte in get(b"/slow", b"X-A: " + b"a" * 20):
+    for byte in b"\r\n" + get(b"/slow", b"X-A: " + b"a" * 20):
         client.writer.write(bytes((byte,)))
         await asyncio.sleep(0)
     answer = await client.answer()
 
     assert answer.status == 200
     assert door.application.requests[0].all(b"X-A") == [b"a" * 20]
+
+
+class Nowhere(asyncio.Transport):
+    """A transport on which nothing is sent."""
+
+    def is_closing(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 50])
+@pytest.mark.parametrize("start", [b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\nX: a\r\n"])
+async def test_an_unfinished_head_is_looked_at_once(door: Door, start: bytes, size: int) -> None:
+    """Each piece costs what its own bytes cost: a client that sends a head byte by byte does not slow others."""
+    await door.open()
+    connection = ClientConnection(door.listener, "http")
+    connection.connection_made(Nowhere({"peername": ("127.0.0.1", 1)}))
+    line = b"X-A: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" if start.endswith(b"\n") else b"a" * 50
+    came = start + line * (7_000 // len(line))
+
+    for begin in range(0, len(came), size):
+        connection.data_received(came[begin : begin + size])
+
+    assert not door.observed.lines
+    pieces = len(came) // size + 1
+    assert connection._buffer.looked_at <= 3 * len(came) + 6 * pieces
+    connection.connection_lost(None)
 
 
 async def test_white_space_around_a_value_is_no_part_of_it(door: Door) -> None:

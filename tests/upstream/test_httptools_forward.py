@@ -7,12 +7,22 @@ import json
 import ssl
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Never
 
 import pytest
 
+from gateway.errors import GatewayError, UpstreamProtocolError
 from gateway.settings.settings import HealthSettings, Limits, UpstreamSettings
-from gateway.upstream.httptools_forward import check, client_context, tolerated_head, upstreams_of
+from gateway.upstream.httptools_forward import (
+    Endpoint,
+    UpstreamConnection,
+    check,
+    client_context,
+    tolerated_head,
+    upstreams_of,
+)
 from gateway.upstream.prefix import PathRewrite
+from gateway.upstream.upstream import AnswerHead, Headers
 from gateway.wire.deadlines import Deadlines
 from tests.builders import app, route
 from tests.listen.byte_path import Application, Door, Peer, get
@@ -212,6 +222,76 @@ def test_only_what_is_named_is_tolerated() -> None:
     assert tolerated_head(folded, ("obs_fold",)) == b"HTTP/1.1 200 OK\r\nA: b c\r\n\r\nX\n\nY"
     assert tolerated_head(OLD, ("obs_fold",)) == OLD
     assert tolerated_head(b"HTTP/1.1 200 OK\nA", ("bare_lf",)) == b"HTTP/1.1 200 OK\nA"
+
+
+class Heard:
+    """A receiver that only takes notes."""
+
+    over = False
+
+    def __init__(self) -> None:
+        self.said: list[Any] = []
+
+    def interim_answer(self, status: int, headers: Headers) -> None:
+        self.said.append(status)
+
+    def answer_begins(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:
+        del body, complete
+        self.said.append((head.status, dict(head.headers)[b"X-A"]))
+
+    def answer_goes_on(self, data: bytes) -> None:
+        """Take no note of a body."""
+
+    def answer_ends(self, trailers: Headers) -> None:
+        """Take no note of an end."""
+
+    def upstream_failed(self, error: GatewayError, *, unheard: bool) -> None:
+        self.said.append(error)
+
+
+ANSWERS: dict[str, tuple[bytes, tuple[Any, ...], list[object]]] = {
+    "plain": (b"HTTP/1.1 200 OK\r\nX-A: %b\r\nContent-Length: 2\r\n\r\nok", (), [(200, True)]),
+    "interim": (
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 50
+        + b"HTTP/1.1 200 OK\r\nX-A: %b\r\nContent-Length: 2\r\n\r\nok",
+        (),
+        [*[103] * 50, (200, True)],
+    ),
+    "old": (b"HTTP/1.1 200 OK\nX-A: %b\nContent-Length: 2\n\nok", ("bare_lf",), [(200, True)]),
+    "too long": (b"HTTP/1.1 200 OK\r\nX-B: " + b"b" * 70_000 + b"\r\nX-A: %b", (), [UpstreamProtocolError]),
+}
+
+
+@pytest.mark.parametrize("size", [1, 3, 40, 1_000])
+@pytest.mark.parametrize("kind", ANSWERS)
+async def test_an_unfinished_answer_is_looked_at_once(kind: str, size: int) -> None:
+    """A head that comes in pieces costs what its length costs, interim answers before it included."""
+    form, tolerate, wanted = ANSWERS[kind]
+    came = form % (b"a" * 20_000)
+
+    async def connect(_factory: object) -> Never:
+        raise AssertionError
+
+    options = UpstreamSettings(tolerate=tolerate)
+    connection = UpstreamConnection(Endpoint("http://a", connect, Limits(), Deadlines(0.0), options))
+    heard = Heard()
+    connection.send(heard, b"", is_head=False, uploading=True)  # type: ignore[arg-type]  # only what is called is there
+
+    for begin in range(0, len(came), size):
+        connection.data_received(came[begin : begin + size])
+        if heard.said and isinstance(heard.said[-1], Exception):
+            break
+
+    kinds = [
+        said
+        if isinstance(said, int)
+        else type(said)
+        if isinstance(said, Exception)
+        else (said[0], said[1] == b"a" * 20_000)
+        for said in heard.said
+    ]
+    assert kinds[: len(wanted)] == wanted
+    assert connection._buffer.looked_at <= 3 * len(came) + 6 * (len(came) // size + 1)
 
 
 async def test_paths_are_rewritten_both_ways(door: Door) -> None:

@@ -80,3 +80,16 @@ def test_a_trailer_is_a_field() -> None:
     for line in (b"X", b": a", b"X Y: a", b"X: a\x00", b"X: a\r\n b"):
         with pytest.raises(ChunkError):
             ChunkReader(1000).feed(b"0\r\n" + line + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("start", [b"5;", b"0\r\nX: "])
+def test_a_line_that_comes_byte_by_byte_is_looked_at_once(start: bytes) -> None:
+    """A size line with its extensions, and trailers, cost what their length costs."""
+    reader = ChunkReader(30_000)
+    reader.feed(start)
+    length = 1_000 if start == b"5;" else 29_000
+
+    for _ in range(length):
+        reader.feed(b"a")
+
+    assert reader.looked_at <= 5 * length
