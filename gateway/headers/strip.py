@@ -81,6 +81,10 @@ def _section(inbound: Inbound, route: Route) -> tuple[bytes, Removed]:
         fate = fates[name]
         if fate is DROP:
             family = fates.removed.get(name)
+            if family is Family.METHOD and route.app.method_override == "both":
+                # Both methods have been judged, so the application may act on either.
+                parts += (b"\r\n" + name + b": ", value)
+                continue
             if family is not None and (family not in _FROM_A_PROXY or inbound.client == inbound.peer):
                 removed.append((family, name))
             continue

@@ -13,8 +13,9 @@ import structlog
 
 from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
-from gateway.limits.limits import RENEW_EVERY, LimitStore, LimitUse, Settlement
+from gateway.limits.limits import RENEW_EVERY, LimitStore, LimitUse, Settlement, settle_answer, strictest
 from gateway.observe.events import Event
+from gateway.policy.verdict import Limit
 
 log = structlog.get_logger()
 
@@ -25,8 +26,12 @@ _under_way: set[asyncio.Task[None]] = set()
 class ReservedEntry:
     """An entry that has been taken and not yet settled."""
 
-    def __init__(self, store: LimitStore, use: LimitUse, name: str, clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self, store: LimitStore, use: LimitUse, name: str, clock: Callable[[], Instant], limits: tuple[Limit, ...] = ()
+    ) -> None:
+        """`limits`: those that the entry was taken for."""
         self._store = store
+        self._limits = limits
         self._use = use
         self._name = name
         self._clock = clock
@@ -50,6 +55,10 @@ class ReservedEntry:
         except Exception:
             # Whatever it is: the application has answered, and whoever waits for that answer would wait for ever.
             log.exception(Event.LIMIT_UNSETTLED, request_id=self._name, limit=self._use.limit)
+
+    async def settle_by(self, status: int, location: str | None) -> None:
+        """Say what became of it by the head of the application's answer."""
+        await self.settle(strictest(settle_answer(limit, status, location) for limit in self._limits))
 
     def settle_soon(self, settlement: Settlement) -> None:
         """Settle, with nobody waiting for it."""

@@ -10,7 +10,7 @@ Stores: `memory_limits`, `redis_limits`, behind one contract.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -126,6 +126,13 @@ def settle_answer(limit: Limit, status: int, location: str | None) -> Settlement
     if status in _NOT_THE_APPLICATION:
         return Settlement.LEAVE
     return Settlement.GIVE_BACK
+
+
+def strictest(settlements: Iterable[Settlement]) -> Settlement:
+    """Return what becomes of an entry that several limits share: counted, if one of them counts; of none, unknown."""
+    found = set(settlements)
+    order = (Settlement.COUNT, Settlement.LEAVE, Settlement.GIVE_BACK)
+    return next((each for each in order if each in found), Settlement.LEAVE)
 
 
 def settle_failure(*, sent: bool) -> Settlement:

@@ -24,7 +24,7 @@ import structlog
 
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.limits.asyncio_entry import ReservedEntry
-from gateway.limits.limits import Settlement, settle_answer, settle_failure
+from gateway.limits.limits import Settlement, settle_failure
 from gateway.listen.services import Gate
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
@@ -145,7 +145,7 @@ class Exchange:
         "_chunks",
         "_client",
         "_discarding",
-        "_entry",
+        "_entries",
         "_gate",
         "_head",
         "_held",
@@ -206,8 +206,8 @@ class Exchange:
         self._held: list[bytes] | None = None
         self._app: Route | None = None
         self._permit: Permit | None = None
-        self._entry: ReservedEntry | None = None
-        """The entry of a limit that this request has taken, until the answer's head says what becomes of it."""
+        self._entries: tuple[ReservedEntry, ...] = ()
+        """The entries of limits that this request has taken, until the answer's head says what becomes of them."""
         self._late: list[Callable[[], None]] | None = None
         """What came of the answer while its entry was being settled."""
         self._sent = False
@@ -329,37 +329,40 @@ class Exchange:
             try:
                 taken = await entries.reserve(step.use, name, gate.clock())
             except StoreUnavailableError:
+                self._settle_failure()
                 if not self.over:
                     self._act(step.unavailable)
                 return
             if not taken:
+                self._settle_failure()
                 if not self.over:
                     self._act(step.none_left)
                 return
-            entry = ReservedEntry(entries, step.use, name, gate.clock)
+            entry = ReservedEntry(entries, step.use, name, gate.clock, step.limits)
             if self.over:
                 # The client went while we asked, and nothing has been sent.
                 await entry.settle(Settlement.GIVE_BACK)
                 return
-            self._entry = entry
+            self._entries += (entry,)
             self._act(step.taken)
         except Exception:
             # Whatever it is, nobody passes because of it, and nobody waits for ever.
             log.exception(Event.BYTE_PATH_FAILED, request_id=self.inbound.request_id)
             self.broken("")
 
-    async def _settle(self, entry: ReservedEntry, head: AnswerHead, body: bytes, *, complete: bool) -> None:
-        """Count or give back the entry before the client hears of it, then hand over what has come meanwhile."""
-        limit = None if self._permit is None else self._permit.limit
+    async def _settle(
+        self, entries: tuple[ReservedEntry, ...], head: AnswerHead, body: bytes, *, complete: bool
+    ) -> None:
+        """Count or give back the entries before the client hears of it, then hand over what has come meanwhile."""
         location = next((value for name, value in head.headers if name.lower() == b"location"), None)
         text = None if location is None else location.decode("latin-1")
-        settlement = Settlement.LEAVE if limit is None else settle_answer(limit, head.status, text)
         upstream = self.upstream
         # A connection whose answer is complete may be the next request's already: it must go on reading.
         waits = upstream if not complete and not self._late else None
         if waits is not None:
             waits.pause()
-        await entry.settle(settlement)
+        for entry in entries:
+            await entry.settle_by(head.status, text)
         if waits is not None:
             waits.resume()
         late, self._late = self._late, None
@@ -369,6 +372,12 @@ class Exchange:
         for hand_over in late or ():
             if not self.over:
                 hand_over()
+
+    def _settle_failure(self) -> None:
+        """Say of each entry what it means that there is no answer of the application's."""
+        entries, self._entries = self._entries, ()
+        for entry in entries:
+            entry.settle_soon(settle_failure(sent=self._sent))
 
     def broken(self, why: str) -> None:
         """Answer 500 where something of ours is wrong, as well as it still can be."""
@@ -657,10 +666,10 @@ class Exchange:
 
     def answer_begins(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:
         """Send the head, re-framed, and what came of the body with it."""
-        if self._entry is not None:
-            entry, self._entry = self._entry, None
+        if self._entries:
+            entries, self._entries = self._entries, ()
             self._late = []
-            self._task = asyncio.get_running_loop().create_task(self._settle(entry, head, body, complete=complete))
+            self._task = asyncio.get_running_loop().create_task(self._settle(entries, head, body, complete=complete))
             return
         client = self._client
         inbound = self.inbound
@@ -871,10 +880,8 @@ class Exchange:
         route = self._app
         self._verdict, self._reason = "error", trouble.value
         self._waiting = False
-        if self._entry is not None:
-            # Before our own page's answer could be taken for the application's.
-            entry, self._entry = self._entry, None
-            entry.settle_soon(settle_failure(sent=self._sent))
+        # Before our own page's answer could be taken for the application's.
+        self._settle_failure()
         if self._portal_asked:
             self._gate.visits.take(self._token)
             self.answer(self._plain(HTTPStatus.BAD_GATEWAY))
@@ -964,9 +971,8 @@ class Exchange:
     def _done(self) -> None:
         """Write the one access line."""
         self.over = True
-        if self._entry is not None:
-            entry, self._entry = self._entry, None
-            entry.settle_soon(settle_failure(sent=self._sent))
+        if self._entries:
+            self._settle_failure()
         self._task = None
         if self._watch is not None:
             self._watch.cancel()

@@ -7,7 +7,7 @@ import msgspec
 from gateway.headers.strip import Removed
 from gateway.limits.limits import LimitUse
 from gateway.pipeline.visit import Visit
-from gateway.policy.verdict import Permit
+from gateway.policy.verdict import Limit, Permit
 from gateway.route.route import Route
 from gateway.session.ticket import Ticket
 
@@ -77,7 +77,9 @@ class NeedReservation(msgspec.Struct, frozen=True):
     """One entry of a limit must be taken first; what comes then is decided already."""
 
     use: LimitUse
-    taken: Forward
+    limits: tuple[Limit, ...]
+    """The limits that this one entry is for: what an answer means for it is the strictest of theirs."""
+    taken: Forward | NeedReservation
     none_left: AskPortal | Answer
     unavailable: AskPortal | Answer
     """Where the store of limits cannot be asked: not a pass, since nobody would count it."""

@@ -9,6 +9,7 @@ or the route it belongs to, each with the moments it holds between.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 from math import ceil
 from typing import Any, assert_never
@@ -18,15 +19,18 @@ import msgspec
 from gateway.headers.assertion import JWKS_PAGE
 from gateway.headers.encode import identity_lines
 from gateway.headers.strip import outbound
+from gateway.identity import Identity
 from gateway.instant import Instant
 from gateway.limits.limits import limit_use, over
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, Headers, NeedReservation, NeedSession, Step
 from gateway.pipeline.problem import problem
 from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
+from gateway.policy.both_rules import BothRules
 from gateway.policy.decide import CompiledPolicy, FittingRule, no_rule_fits
-from gateway.policy.verdict import Challenge, Deny, Permit, Verdict
+from gateway.policy.verdict import Challenge, Deny, Limit, Permit, Reason, ReasonKind, Verdict
 from gateway.request.inbound import METHODS, Framing, Inbound
 from gateway.request.kept_form import keepable
+from gateway.request.method_override import query_overrides, the_method
 from gateway.request.navigation import Navigation, navigation
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -59,7 +63,12 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     """Say what becomes of one request, as far as what is known allows."""
     path = inbound.target.path
     usual = table.usual.get((inbound.host, inbound.method, path))
-    if usual is not None and now >= usual[0].closed_until:
+    if (
+        usual is not None
+        and now >= usual[0].closed_until
+        and not inbound.overrides
+        and (inbound.target.query is None or not usual[0].policy.by_method)
+    ):
         return _judge(usual[0], usual[1], inbound, known, now, table)
     if table.is_portal(path):
         home = table.home(inbound.host)
@@ -79,6 +88,13 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if inbound.method == "OPTIONS" and (announced := _announced(inbound, route, now)) is not None:
         return preflight(route, inbound, announced, known, now)
     rule = route.policy.fitting(inbound, now)
+    if inbound.overrides or (inbound.target.query and route.policy.by_method):
+        stands = _of_both_methods(route, rule, inbound, now)
+        if isinstance(stands, Deny):
+            return refusal(route, inbound, known, stands)
+        if stands is not rule:
+            # The candidate is judged by one method alone, and what stands for the rule is this request's.
+            return _judge(route, stands, inbound, known, now, table)
     judged = (
         refusal(route, inbound, known, no_rule_fits())
         if rule is None
@@ -89,6 +105,39 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if rule is not None and route.app.mode is Mode.PROXY and inbound.method != "OPTIONS":
         table.remember(inbound, route, rule)
     return judged
+
+
+def _of_both_methods(route: Route, rule: FittingRule | None, inbound: Inbound, now: Instant) -> FittingRule | Deny:
+    """Return what a request is judged by that may ask to be taken for one of another method; or why it is refused.
+
+    `rule` is that of the method as received. It is returned where the other method, if there is one, has the same.
+    """
+    by_query = query_overrides(inbound.target.query) if inbound.target.query and route.policy.by_method else ()
+    if not inbound.overrides and not by_query:
+        return no_rule_fits() if rule is None else rule
+    opted_in = route.app.method_override == "both"
+    method = the_method((*inbound.overrides, *by_query))
+    if opted_in and method is not None:
+        others: Iterable[str] = (method,)
+    elif opted_in or inbound.overrides:
+        return _overridden(rule)
+    else:
+        others = METHODS.values() if method is None else (method,)
+    found = [route.policy.fitting(msgspec.structs.replace(inbound, method=other), now) for other in others]
+    if all(_same(rule, other) for other in found):
+        return no_rule_fits() if rule is None else rule.unshared
+    if not opted_in:
+        return _overridden(rule)
+    (other,) = found
+    return no_rule_fits() if rule is None or other is None else BothRules(rule, other)
+
+
+def _same(rule: FittingRule | None, other: FittingRule | None) -> bool:
+    return rule is other or (rule is not None and other is not None and rule.rule is other.rule)
+
+
+def _overridden(rule: FittingRule | None) -> Deny:
+    return Deny(None if rule is None else rule.id, (Reason(ReasonKind.METHOD_OVERRIDE),), status=400)
 
 
 def _judge(
@@ -142,12 +191,33 @@ def _judge(
     if ready.permit.limit is None:
         return forward
     # The verdict may be kept; the reservation is each request's own.
-    return NeedReservation(
-        limit_use(ready.permit.rule, ready.permit.limit, session.identity, now),
-        forward,
-        refusal(route, inbound, known, over(ready.permit)),
-        store_unavailable(route, inbound, known),
-    )
+    return _reserving(ready.permit, forward, session.identity, inbound, known, now)
+
+
+def _reserving(
+    permit: Permit, forward: Forward, person: Identity, inbound: Inbound, known: SessionState, now: Instant
+) -> NeedReservation:
+    """Have an entry of each limit taken, one after the other, before the request goes on.
+
+    Two limits of one name are one, and take one entry.
+    """
+    by_name: dict[str, tuple[Limit, ...]] = {}
+    for limit in (permit.limit, permit.also):
+        if limit is not None:
+            by_name[limit.name] = (*by_name.get(limit.name, ()), limit)
+    taken: Forward | NeedReservation = forward
+    for limits in by_name.values():
+        counted = msgspec.structs.replace(permit, limit=limits[0])
+        taken = NeedReservation(
+            limit_use(permit.rule, limits[0], person, now),
+            limits,
+            taken,
+            refusal(forward.route, inbound, known, over(counted)),
+            store_unavailable(forward.route, inbound, known),
+        )
+    if isinstance(taken, Forward):
+        raise ValueError("a permit without a limit reserves nothing")  # noqa: TRY004 (a caller's mistake)
+    return taken
 
 
 def _beside_candidate(
@@ -158,6 +228,7 @@ def _beside_candidate(
         case NeedSession():
             return judged
         case NeedReservation():
+            # What is known of it is in what comes once the entry is taken.
             taken = _beside_candidate(judged.taken, candidate, route, inbound, known, now)
             return msgspec.structs.replace(judged, taken=taken)
         case Forward():

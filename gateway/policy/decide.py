@@ -333,6 +333,7 @@ class CompiledPolicy:
         "_plain",
         "_rules",
         "_whens",
+        "by_method",
         "policy",
         "scopes",
         "surroundings",
@@ -361,6 +362,8 @@ class CompiledPolicy:
         self.surroundings = Surroundings(lists=policy.lists) if surroundings is None else surroundings
         matches = [rule.match for rule in policy.rules]
         patterns = [tuple(path.lower() for path in match.path) if ignore_case else match.path for match in matches]
+        self.by_method: bool = any(match.method for match in matches)
+        """Whether any rule is about some methods alone."""
         self._index = PathIndex([(paths, match.method) for paths, match in zip(patterns, matches, strict=True)])
         self._bind()
 
@@ -404,6 +407,7 @@ class CompiledPolicy:
         other.policy = self.policy
         other.surroundings = surroundings
         other._index = self._index
+        other.by_method = self.by_method
         other._cut_parameters = self._cut_parameters
         other._kept_slashes = self._kept_slashes
         other._bind()

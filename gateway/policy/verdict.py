@@ -76,6 +76,8 @@ class Permit(msgspec.Struct, frozen=True):
     shared: bool = False
     """Everybody who asks for the same method, path and query hears the same at any time: no person, address, clock,
     switch or list was looked at, by this rule or by an earlier one that did not fit. Any other answer is `private`."""
+    also: Limit | None = None
+    """Another rule's limit, which counts as well: where a request is judged by two methods (`both_rules`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,8 @@ class ReasonKind(StrEnum):
     CONDITION_UNKNOWN = "condition_unknown"
     LIMIT_REACHED = "limit_reached"
     AMBIGUOUS_QUERY = "ambiguous_query"
+    METHOD_OVERRIDE = "method_override"
+    """The request asks to be taken for one of another method, by a field or a parameter of its query."""
     AMBIGUOUS_PATH = "ambiguous_path"
     """A kept `%2F`: read as a slash it is another rule's path, and only the application knows how it reads it."""
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.request.field_names import overrides_method
 from gateway.request.inbound import ALLOW, METHODS, Framing, Inbound
 from gateway.request.target import DEFAULT_PATHS, Target, TargetCache, TargetFault
 from gateway.request.trust import Distrust, Trust, acceptable_request_id
@@ -40,7 +41,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 
 _HOST, _COOKIE, _CONNECTION, _LENGTH, _CODING, _EXPECT, _UPGRADE = range(1, 8)
-_FORWARDED_FOR, _FORWARDED_PROTO, _REQUEST_ID, _MAX_FORWARDS = range(8, 12)
+_FORWARDED_FOR, _FORWARDED_PROTO, _REQUEST_ID, _MAX_FORWARDS, _OVERRIDE = range(8, 13)
 _OF_INTEREST = {
     b"host": _HOST,
     b"cookie": _COOKIE,
@@ -60,7 +61,7 @@ class _Kinds(dict[bytes, int]):
     """Which names matter here, by the client's spelling: one look-up a field instead of a lower() a field."""
 
     def __missing__(self, name: bytes) -> int:
-        kind = _OF_INTEREST.get(name.lower(), 0)
+        kind = _OF_INTEREST.get(name.lower(), _OVERRIDE if overrides_method(name) else 0)
         if len(name) <= 64:
             if len(self) >= 4096:
                 self.clear()
@@ -70,6 +71,7 @@ class _Kinds(dict[bytes, int]):
 
 _kinds = _Kinds()
 
+_PLAIN_NAME = re.compile(rb"[A-Za-z0-9-]+")
 _HOST_SHAPE = re.compile(
     rb"(?P<name>[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,253}[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
 )
@@ -161,6 +163,7 @@ class HeadReader:
         expect = upgrade = max_forwards = request_id_value = None
         forwarded_for: list[bytes] = []
         forwarded_proto: list[bytes] = []
+        overrides: tuple[bytes, ...] = ()
         kinds = _kinds
         for name, value in headers:
             kind = kinds[name]
@@ -196,6 +199,9 @@ class HeadReader:
                 request_id_value = value
             elif kind == _MAX_FORWARDS:
                 max_forwards = value
+            elif kind == _OVERRIDE:
+                # One that the application may not get as it is must not be half heeded.
+                overrides += (value,) if _PLAIN_NAME.fullmatch(name) else (value, b"")
 
         client = peer
         ours = True
@@ -237,6 +243,9 @@ class HeadReader:
         if connection:
             options = _options(connection)
             keep_alive = b"close" not in options and (minor == 1 or b"keep-alive" in options)
+            if overrides and any(map(overrides_method, options)):
+                # `Connection` takes the field away on the way to the application.
+                overrides += (b"",)
 
         expects_continue = False
         if expect is not None and minor == 1:
@@ -284,6 +293,7 @@ class HeadReader:
 
         # Another request line can make nothing else of these fields, so `again` may take them as read.
         repeats = minor == 1 and ours and framing is Framing.EMPTY and upgrade is None and max_forwards is None
+        repeats = repeats and not overrides
         if repeats and paths is DEFAULT_PATHS and target_word is words[1] and len(request_line) <= _LONGEST_LINE:
             if len(self._lines) >= _LINES:
                 self._lines.clear()
@@ -304,6 +314,7 @@ class HeadReader:
                 body_length,
                 websocket,
                 received,
+                overrides=overrides,
                 kept=None if not repeats else {} if kept is None else kept,
             ),
             keep_alive,

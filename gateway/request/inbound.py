@@ -47,6 +47,8 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     kept: dict[Any, Any] | None = None
     """Where later steps leave what they made of headers, cookie, host, scheme and client alone, for the next request
     with these very ones: it shares this. Bounded by who fills it; `None` where any of them may be another next time."""
+    overrides: tuple[bytes, ...] = ()
+    """What fields such as `X-HTTP-Method-Override` say; an empty one more where such a field is spelled oddly."""
 
 
 METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}

@@ -317,6 +317,13 @@ class AppSettings:
     """Origins the App calls itself by in `Location`, rewritten to `url`; its `upstream`s are always among them."""
     upstream_options: UpstreamSettings = UpstreamSettings()
     """How the upstreams are reached, shared out, spared and watched."""
+    method_override: Literal["refuse", "both"] = "refuse"
+    """What becomes of a request that asks to be taken for one of another method, by `X-HTTP-Method-Override` and its
+    kin, or by `_method` in its query.
+
+    `refuse` answers 400 (a query alone only where another rule is that method's). `both` judges both methods: each must
+    be permitted, both limits count, and only what both rules disclose is told. A `_method` in a body is never seen.
+    """
     paths: PathSettings = PathSettings()
     headers: HeaderSettings = HeaderSettings()
     client: ProviderSettings | None = None

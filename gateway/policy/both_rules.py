@@ -1,0 +1,73 @@
+"""Two rules that must both permit one request: that of its method, and that of the method it asks to be taken for.
+
+The stricter verdict holds, both limits count, and only what both disclose is told.
+"""
+
+from __future__ import annotations
+
+from gateway.identity import Identity
+from gateway.instant import Instant
+from gateway.policy.decide import Decision, FittingRule
+from gateway.policy.verdict import Challenge, Deny, Permit, Verdict
+from gateway.request.inbound import Inbound
+
+
+class BothRules(FittingRule):
+    """What stands in for the rule. Its decisions are each request's own, so none is kept."""
+
+    __slots__ = ("_first", "_other")
+
+    def __init__(self, first: FittingRule, other: FittingRule) -> None:
+        """Take the rule of the method as received, and that of the other."""
+        self._first = first
+        self._other = other
+        self._rule = first.rule
+        self._twin = None
+        self.id = first.id
+        self.scopes = first.scopes | other.scopes
+        self.public = first.public and other.public
+        self.needs_session = first.needs_session or other.needs_session
+
+    def decide(self, inbound: Inbound, person: Identity | None, now: Instant) -> Decision:
+        """Ask both, and return the stricter verdict."""
+        first = self._first.decide(inbound, person, now).verdict
+        return Decision(stricter(first, self._other.decide(inbound, person, now).verdict), now)
+
+
+def stricter(first: Verdict, other: Verdict) -> Verdict:
+    """Return what holds where both verdicts must be heeded: no before a sign-in, a sign-in before a yes."""
+    if isinstance(first, Deny):
+        return first
+    if isinstance(other, Deny):
+        return other
+    if isinstance(first, Challenge):
+        return _one_challenge(first, other) if isinstance(other, Challenge) else first
+    if isinstance(other, Challenge):
+        return other
+    return _one_permit(first, other)
+
+
+def _one_challenge(first: Challenge, other: Challenge) -> Challenge:
+    """Ask once for all that both need."""
+    times = [each for each in (first.fresh_within, other.fresh_within) if each is not None]
+    return Challenge(
+        first.rule,
+        first.reason,
+        first.scopes | other.scopes,
+        purpose=first.purpose or other.purpose,
+        fresh_within=min(times, default=None),
+        keep_form=first.keep_form and other.keep_form,
+    )
+
+
+def _one_permit(first: Permit, other: Permit) -> Permit:
+    limits = [each for each in (first.limit, other.limit) if each is not None]
+    return Permit(
+        # The audit knows rules by name: the one whose permits are recorded is the one that is named.
+        other.rule if other.audit and not first.audit else first.rule,
+        first.identity or other.identity,
+        tuple(pair for pair in first.told if pair in other.told),
+        limits[0] if limits else None,
+        first.audit or other.audit,
+        also=limits[1] if len(limits) > 1 and limits[1] != limits[0] else None,
+    )
