@@ -182,7 +182,7 @@ def revoke(
 
 @app.command()
 def secrets(config: ConfigFile = DEFAULT_CONFIG) -> None:
-    """Say how many records each secret seals: an old one may go once it seals none."""
+    """Say how many sessions need each secret: an old one may go once none does."""
 
     async def work() -> None:
         async with opened(config) as (_, sessions):

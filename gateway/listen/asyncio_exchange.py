@@ -38,7 +38,7 @@ from gateway.request.inbound import Framing
 from gateway.request.navigation import Navigation, navigation
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
-from gateway.session.session import Gone, NoTicket, SessionState, Watch
+from gateway.session.session import Gone, Limited, NoTicket, SessionState, Watch
 from gateway.session.ticket import Ticket
 from gateway.upstream.prefix import PathRewrite
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers
@@ -293,17 +293,17 @@ class Exchange:
         gate = self._gate
         try:
             client = self.inbound.client
-            if (wait := gate.forged.wait(client, gate.clock())) is not None:
-                if self.over:
-                    return
+            brought = self._table.brought(self.inbound)
+            rate, reason = gate.lookups.of(sealed=brought is not None and brought.sealed)
+            if (wait := rate.wait(client, gate.clock())) is not None:
                 # Not "signed out": whoever really has a session here comes back to it in a moment.
-                self._reason = "forged_tickets"
-                gate.observer.limited(self._reason)
-                self.answer(problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", retry_after=wait))
-                return
-            self.state = await gate.sessions.load(ticket, gate.clock())
-            if isinstance(self.state, Gone):
-                gate.forged.take(client, gate.clock())
+                self._reason = reason
+                gate.observer.limited(reason)
+                self.state = Limited(wait, reason)
+            else:
+                self.state = await gate.sessions.load(ticket, gate.clock())
+                if isinstance(self.state, Gone):
+                    rate.take(client, gate.clock())
             if self.over:
                 return
             step = gate.step(self.inbound, self.state, gate.clock(), self._table)
@@ -484,7 +484,8 @@ class Exchange:
                 self._rule = "" if deny.rule is None else str(deny.rule)
                 self._reason = deny.words
             case TroublePage(trouble=trouble):
-                self._verdict, self._reason = "error", trouble.value
+                self._verdict = "error"
+                self._reason = visit.session.reason if isinstance(visit.session, Limited) else trouble.value
             case _:
                 assert_never(visit.purpose)
 

@@ -17,7 +17,7 @@ from gateway.observe.access_log import Observer
 from gateway.pipeline.outcome import Answer, Step
 from gateway.pipeline.visit import Visit
 from gateway.request.inbound import Inbound
-from gateway.request.rates import Rate
+from gateway.request.rates import LookupLimits
 from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -88,5 +88,5 @@ class Gate:
     """The `Strict-Transport-Security` line of answers over https; empty for none."""
     limits: Limits = field(default_factory=Limits)
     trust: Trust = field(default_factory=lambda: Trust(()))
-    forged: Rate = field(default_factory=lambda: Rate(1_200, 60_000))
-    """How many tickets that stand for nothing may be brought, before whoever brings them must wait."""
+    lookups: LookupLimits = field(default_factory=LookupLimits)
+    """How many tickets that stand for nothing are looked up."""

@@ -70,7 +70,17 @@ from gateway.policy.verdict import Challenge
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.session.session import ProviderSessions, Session, SessionStore, SubjectSessions
-from gateway.session.ticket import TICKET_BYTES, Ticket, find_cookie, find_ticket, new_ticket, ticket_name
+from gateway.session.ticket import (
+    MOST_COOKIES,
+    PLAIN,
+    TICKET_BYTES,
+    Ticket,
+    TicketSeals,
+    cookies_named,
+    find_ticket,
+    new_ticket,
+    ticket_name,
+)
 from gateway.settings.settings import Freshness, ProviderSettings
 
 MOST_ROUNDS = 3
@@ -146,6 +156,8 @@ class Terms:
     """The portal's, with both slashes."""
     absolute: float
     """Seconds a session lives at most."""
+    seals: TicketSeals = PLAIN
+    """Tells a ticket that we issued from one that somebody made up."""
 
 
 class SignInDesk:
@@ -203,7 +215,7 @@ class SignInDesk:
         if rounds > MOST_ROUNDS:
             return Failed(LoginFailure.LOOP, back)
         metadata = await client.provider.reachable()
-        browser = read_browser(find_cookie(inbound.cookie, route.pending_cookie))
+        browser = find_browser(inbound.cookie, route.pending_cookie)
         fresh = browser is None
         browser = browser or Browser(self._secret())
         state = self._secret()
@@ -254,7 +266,7 @@ class SignInDesk:
         # A state of one App brought to another's callback is a mix-up, whoever brings it.
         if waiting.host != route.host:
             return Failed(LoginFailure.INVALID, check=Check.STATE)
-        browser = read_browser(find_cookie(inbound.cookie, route.pending_cookie))
+        browser = find_browser(inbound.cookie, route.pending_cookie)
         # Not used up: whoever came by somebody else's state must not be able to spend it.
         if browser is None or not same_browser(waiting.browser, browser):
             return Failed(LoginFailure.OTHER_BROWSER, waiting.return_to)
@@ -282,7 +294,7 @@ class SignInDesk:
         """Answer a callback that came before."""
         if used.failure is not None:
             return Failed(used.failure, used.return_to, used.error)
-        ticket = find_ticket(inbound.cookie, route.session_cookie)
+        ticket = self._ticket(route, inbound)
         if ticket is None or used.session_name != ticket_name(ticket):
             return Failed(LoginFailure.EXPIRED, used.return_to)
         if await self._held(route, ticket) is None:
@@ -409,7 +421,7 @@ class SignInDesk:
         provider_session: str | None,
     ) -> SignedIn:
         now = self._clock()
-        old_ticket = find_ticket(inbound.cookie, route.session_cookie)
+        old_ticket = self._ticket(route, inbound)
         held = await self._held(route, old_ticket) if old_ticket is not None else None
         same = held is not None and held.identity.subject == identity.subject
         session = Session(
@@ -455,7 +467,7 @@ class SignInDesk:
             StoreUnavailableError: it cannot be said that the session has ended.
 
         """
-        ticket = find_ticket(inbound.cookie, route.session_cookie)
+        ticket = self._ticket(route, inbound)
         held = await self._held(route, ticket) if ticket is not None else None
         ended = 0
         if ticket is not None and held is not None:
@@ -535,6 +547,9 @@ class SignInDesk:
         )
         return rebuilt or "/"
 
+    def _ticket(self, route: Route, inbound: Inbound) -> Ticket | None:
+        return find_ticket(inbound.cookie, route.session_cookie, self._terms.seals)
+
     async def _held(self, route: Route, ticket: Ticket) -> Session | None:
         """Return the session this browser has here: of this client, or it is none.
 
@@ -548,7 +563,7 @@ class SignInDesk:
 
         Told by the ticket, not by the session: a session that is lost right after each sign-in is a loop as well.
         """
-        ticket = find_ticket(inbound.cookie, route.session_cookie)
+        ticket = self._ticket(route, inbound)
         if ticket is None:
             return 1
         last = await self._pending.find_round(ticket_name(ticket), now)
@@ -576,6 +591,17 @@ def _fail(failure: LoginFailure, return_to: str, *, error: str = "", check: str 
 def replace_used(used: UsedLogin, failed: Failed) -> UsedLogin:
     """Return what is remembered of a login that failed."""
     return UsedLogin(used.browser, used.host, used.return_to, None, failed.failure, failed.error)
+
+
+def find_browser(cookies: bytes, name: bytes) -> Browser | None:
+    """Return the one browser that the cookies of this name speak of, or `None` where that is none or several.
+
+    As with tickets (`session.ticket.find_brought`): what has not the shape is passed over, and of two neither is
+    believed. A cookie that a script put there could else have this browser finish somebody else's sign-in.
+    """
+    values = cookies_named(cookies, name)
+    browsers = {browser for value in values[:MOST_COOKIES] if (browser := read_browser(value)) is not None}
+    return browsers.pop() if len(browsers) == 1 and len(values) <= MOST_COOKIES else None
 
 
 def read_callback(query: bytes | None) -> Mapping[str, str] | None:

@@ -34,7 +34,7 @@ from gateway.request.method_override import query_overrides, the_method
 from gateway.request.navigation import Navigation, navigation
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
-from gateway.session.session import Found, SessionState, Unavailable, Unread
+from gateway.session.session import Found, Limited, SessionState, Unavailable, Unread
 from gateway.settings.settings import Mode
 
 PREFLIGHT_SECONDS = 60
@@ -174,6 +174,8 @@ def _judge(
                 # Nobody may pass this rule unknown, and who it is cannot be read: not a logout, not a pass.
                 if isinstance(known, Unavailable):
                     return store_unavailable(route, inbound, known)
+                if isinstance(known, Limited):
+                    return too_many_lookups(route, inbound, known)
                 return challenge(route, inbound, known, route.asking(verdict))
             case Deny() as verdict:
                 return refusal(route, inbound, known, verdict)
@@ -307,6 +309,17 @@ def store_unavailable(route: Route, inbound: Inbound, known: SessionState) -> As
         return AskPortal(Visit(route, inbound, known, page))
     answer = problem(status, Trouble.STORE_UNAVAILABLE.value, retry_after=STORE_RETRY_AFTER, cors=_cors(inbound, route))
     return about(answer, route, known)
+
+
+def too_many_lookups(route: Route, inbound: Inbound, known: Limited) -> AskPortal | Answer:
+    """Say 429 where a session is needed and too many tickets from this address stood for nothing: the cookie stays."""
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    if navigation(inbound) is not Navigation.BACKGROUND:
+        page = TroublePage(Trouble.TOO_MANY_REQUESTS, status, known.retry_after)
+        return AskPortal(Visit(route, inbound, known, page))
+    word = Trouble.TOO_MANY_REQUESTS.value
+    answer = problem(status, word, retry_after=known.retry_after, cors=_cors(inbound, route))
+    return about(msgspec.structs.replace(answer, reason=known.reason), route, known)
 
 
 def in_maintenance(route: Route, inbound: Inbound, known: SessionState, now: Instant) -> AskPortal | Answer:

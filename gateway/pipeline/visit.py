@@ -25,6 +25,7 @@ class Trouble(StrEnum):
     UPSTREAM_PROTOCOL = "upstream_protocol"
     STORE_UNAVAILABLE = "store_unavailable"
     OVERLOADED = "overloaded"
+    TOO_MANY_REQUESTS = "too_many_requests"
     MAINTENANCE = "maintenance"
 
 

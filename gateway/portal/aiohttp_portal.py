@@ -13,7 +13,7 @@ import hmac
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol, assert_never
 from urllib.parse import parse_qs
@@ -59,12 +59,12 @@ from gateway.portal.sign_in_offer import Onward, Start, next_start, person_of, s
 from gateway.portal.visits import VisitTable
 from gateway.request.kept_form import LARGEST_KEPT, read_form
 from gateway.request.navigation import Navigation, navigation
-from gateway.request.rates import Rate
+from gateway.request.rates import LookupLimits, Rate
 from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
-from gateway.session.session import Found, Gone, SessionState, Unavailable, Unread
-from gateway.session.ticket import Ticket, find_ticket
+from gateway.session.session import Found, Gone, Limited, SessionState, Unavailable, Unread
+from gateway.session.ticket import Brought, Ticket, find_brought
 
 LARGEST_FORM = 3 * LARGEST_KEPT + 16 * 1024
 """Bytes of a form sent to us. Ours have short fields, but for a kept form, encoded once more in a field of its own."""
@@ -142,6 +142,8 @@ class Behind:
     callbacks: Rate
     """How many callbacks may be answered."""
     clock: Callable[[], Instant] = time.time
+    lookups: LookupLimits = field(default_factory=LookupLimits)
+    """How many tickets that stand for nothing are looked up: the byte path's own, counted together."""
 
 
 def make_portal(behind: Behind) -> web.Application:
@@ -177,6 +179,7 @@ class Portal:
         self._prefix = behind.prefix
         self._begins = behind.begins
         self._callbacks = behind.callbacks
+        self._lookups = behind.lookups
         self._logout_tokens = Rate(LOGOUT_TOKENS, LOGOUT_TOKENS)
         self._forms = Rate(KEPT_PER_ADDRESS, KEPT_IN_ALL)
         self._clock = behind.clock
@@ -283,7 +286,7 @@ class Portal:
                 else:
                     # Not sent by itself: between then and now the person may have thought better of it.
                     response = self._page(visit, pages.send_form(visit, outcome.return_to, form))
-                self._set(response, route.session_cookie, outcome.ticket, route)
+                self._set(response, route.session_cookie, self._table().seals.cookie(outcome.ticket), route)
                 if outcome.cookie is not None:
                     self._set(response, route.pending_cookie, outcome.cookie, route, BROWSER_COOKIE_SECONDS)
                 if outcome.other_person:
@@ -300,13 +303,13 @@ class Portal:
     async def logout_page(self, request: web.Request) -> web.StreamResponse:
         """Ask whether to sign out: a GET changes nothing, however it came about."""
         visit = request[_VISIT]
-        return self._page(visit, pages.logout(visit, logout_token(_ticket(visit))))
+        return self._page(visit, pages.logout(visit, logout_token(self._ticket(visit))))
 
     async def logout_form(self, request: web.Request) -> web.StreamResponse:
         """End the session, if a page of this origin asks for it; an App may have such a form of its own."""
         visit = request[_VISIT]
         form = await _form(request)
-        ticket = _ticket(visit)
+        ticket = self._ticket(visit)
         match sender(visit.inbound, visit.route.origin):
             case Sender.OURS:
                 asked = True
@@ -369,6 +372,9 @@ class Portal:
         if isinstance(session, Unavailable):
             # Not "nothing is held": that cannot be said now.
             raise StoreUnavailableError
+        if isinstance(session, Limited):
+            busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, session.retry_after)
+            return self._page(visit, pages.trouble(visit, busy))
         person = person_of(session, visit.route)
         if person is None or not isinstance(session, Found):
             return self._page(visit, pages.me(visit, None, ""))
@@ -483,9 +489,28 @@ class Portal:
         """Return who is signed in, asking the store where memory does not know."""
         match visit.session:
             case Unread(ticket):
-                return await self._sessions.load(ticket, self._clock())
+                return await self._load(visit, ticket)
             case known:
                 return known
+
+    async def _load(self, visit: Visit, ticket: Ticket) -> Found | Gone | Unavailable | Limited:
+        """Ask the store, as the byte path does for a request to an App."""
+        brought = self._brought(visit)
+        client, now = visit.inbound.client, self._clock()
+        rate, reason = self._lookups.of(sealed=brought is not None and brought.sealed)
+        if (wait := rate.wait(client, now)) is not None:
+            return Limited(wait, reason)
+        state = await self._sessions.load(ticket, now)
+        if isinstance(state, Gone):
+            rate.take(client, now)
+        return state
+
+    def _brought(self, visit: Visit) -> Brought | None:
+        return find_brought(visit.inbound.cookie, visit.route.session_cookie, self._table().seals)
+
+    def _ticket(self, visit: Visit) -> Ticket | None:
+        brought = self._brought(visit)
+        return None if brought is None else brought.ticket
 
     def _failed(self, visit: Visit, error: GatewayError) -> web.Response:
         _log.warning(Event.PORTAL_FAILED, request_id=visit.inbound.request_id, app=visit.route.name, error=error.code)
@@ -525,10 +550,6 @@ _VISIT = web.RequestKey("visit", Visit)
 def logout_token(ticket: Ticket | None) -> str:
     """Return what the sign-out form carries: derived from the ticket, which no other site knows."""
     return "" if ticket is None else hashlib.sha256(_LOGOUT_DOMAIN + ticket.encode()).hexdigest()
-
-
-def _ticket(visit: Visit) -> Ticket | None:
-    return find_ticket(visit.inbound.cookie, visit.route.session_cookie)
 
 
 def _query(visit: Visit) -> Mapping[str, list[str]]:

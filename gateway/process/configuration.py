@@ -32,6 +32,7 @@ from gateway.redis_client import RedisOptions, check_options, parse_redis_url
 from gateway.route.route import Route
 from gateway.route.table import Assertions, RouteTable
 from gateway.session.seal import Secrets
+from gateway.session.ticket import PLAIN, TicketSeals
 from gateway.settings.check import check_settings, read_settings
 from gateway.settings.settings import AppSettings, Mode, ProviderSettings, SecretSource, Settings
 from gateway.settings.typed import Reading
@@ -92,10 +93,12 @@ class Configuration:
         every = (self.settings.provider, *(client for client in apps if client is not None))
         return {client.client_id: client for client in every}
 
-    def table(self, assertions: Assertions | None, switches: Mapping[str, Switch]) -> RouteTable:
+    def table(
+        self, assertions: Assertions | None, switches: Mapping[str, Switch], seals: TicketSeals = PLAIN
+    ) -> RouteTable:
         """Return the routes, with the switches that are on and when each ends."""
         on = {name: switch.until for name, switch in switches.items()}
-        return RouteTable([self._route(app, on) for app in self.settings.apps], self.settings.prefix, assertions)
+        return RouteTable([self._route(app, on) for app in self.settings.apps], self.settings.prefix, assertions, seals)
 
     def _compiled(self, file: Path, app: AppSettings, on: Mapping[str, Instant]) -> CompiledPolicy:
         policy = self.policies[file]

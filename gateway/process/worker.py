@@ -60,7 +60,7 @@ from gateway.process.configuration import Configuration, reread_policies
 from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
 from gateway.request.field_names import fold
-from gateway.request.rates import Rate
+from gateway.request.rates import LookupLimits, Rate
 from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -149,7 +149,9 @@ class Generation:
     def adopt(self, configuration: Configuration) -> None:
         """Judge by these policies and switches from the next request on: each is judged by one table."""
         self.configuration = configuration
-        self.table: RouteTable = configuration.table(self._assertions, self._shared.switches)
+        self.table: RouteTable = configuration.table(
+            self._assertions, self._shared.switches, self._shared.sessions.seals
+        )
         self.audited: frozenset[str] = configuration.audited
         """The rules whose every permit is recorded: looked at on each request."""
         self.versions = {route.name: route.policy.version for route in self.table.routes}
@@ -161,6 +163,11 @@ class Generation:
         limits = settings.traffic
         trust = Trust(settings.trusted_proxies)
         desk = await self._desk()
+        rates = settings.rates
+        lookups = LookupLimits(
+            Rate(rates.forged_tickets_per_address, rates.forged_tickets),
+            Rate(rates.ended_tickets_per_address, rates.ended_tickets),
+        )
         visits = VisitTable(randomness.token_bytes)
         portal = make_portal(
             Behind(
@@ -171,8 +178,9 @@ class Generation:
                 form_origins=self._form_origins,
                 observer=shared.metrics,
                 prefix=settings.prefix,
-                begins=Rate(settings.rates.sign_ins_per_address, settings.rates.sign_ins),
-                callbacks=Rate(settings.rates.callbacks_per_address, settings.rates.callbacks),
+                begins=Rate(rates.sign_ins_per_address, rates.sign_ins),
+                callbacks=Rate(rates.callbacks_per_address, rates.callbacks),
+                lookups=lookups,
                 clock=shared.clock,
             )
         )
@@ -205,7 +213,7 @@ class Generation:
             limits=limits,
             trust=trust,
             hsts=hsts_line(None if settings.tls is None else settings.tls.hsts),
-            forged=Rate(settings.rates.forged_tickets_per_address, settings.rates.forged_tickets),
+            lookups=lookups,
         )
 
     async def close(self) -> None:
@@ -235,7 +243,7 @@ class Generation:
             clients,
             shared.pending,
             shared.sessions.store,
-            Terms(prefix=settings.prefix, absolute=settings.sessions.absolute),
+            Terms(prefix=settings.prefix, absolute=settings.sessions.absolute, seals=shared.sessions.seals),
             pseudonyms=shared.sessions.secrets.pseudonyms,
             clock=shared.clock,
             random=randomness.token_bytes,

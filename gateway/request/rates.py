@@ -8,7 +8,7 @@ A worker counts for itself. What is limited, and what a person then sees, is the
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 
 from gateway.instant import Instant
@@ -85,6 +85,24 @@ class Rate:
         wait = 0.0 if bucket is None else bucket.wait(self._per_address / 60, self._per_address, now)
         wait = wait or self._all.wait(self._total / 60, self._total, now)
         return None if wait == 0.0 else int(wait) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class LookupLimits:
+    """How many tickets that stand for nothing are looked up: two limits, so that neither uses up the other.
+
+    Anybody can make up a plain ticket. One that bears our seal was issued to somebody, and stands for nothing only
+    when its session has ended.
+    """
+
+    forged: Rate = field(default_factory=lambda: Rate(1_200, 60_000))
+    """For tickets without our seal."""
+    ended: Rate = field(default_factory=lambda: Rate(1_200, 60_000))
+    """For tickets with it."""
+
+    def of(self, *, sealed: bool) -> tuple[Rate, str]:
+        """Return the limit for a ticket, and the word that says it was met."""
+        return (self.ended, "ended_tickets") if sealed else (self.forged, "forged_tickets")
 
 
 def neighbourhood(address: str) -> str:

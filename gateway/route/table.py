@@ -12,7 +12,7 @@ from gateway.policy.verdict import Permit
 from gateway.request.inbound import Inbound
 from gateway.request.target import DEFAULT_PATHS
 from gateway.route.route import Route
-from gateway.session.ticket import Ticket, find_ticket
+from gateway.session.ticket import PLAIN, Brought, Ticket, TicketSeals, find_brought
 from gateway.settings.settings import PathSettings
 
 
@@ -30,9 +30,15 @@ class Assertions(Protocol):
 class RouteTable:
     """The routes of one reading of the configuration, and the prefix of our own pages."""
 
-    __slots__ = ("_by_host", "_paths", "_portal_root", "assertions", "portal_prefix", "routes", "usual")
+    __slots__ = ("_by_host", "_paths", "_portal_root", "assertions", "portal_prefix", "routes", "seals", "usual")
 
-    def __init__(self, routes: Iterable[Route], portal_prefix: str, assertions: Assertions | None = None) -> None:
+    def __init__(
+        self,
+        routes: Iterable[Route],
+        portal_prefix: str,
+        assertions: Assertions | None = None,
+        seals: TicketSeals = PLAIN,
+    ) -> None:
         """Index the routes.
 
         Raises:
@@ -45,6 +51,8 @@ class RouteTable:
         self._portal_root = portal_prefix[:-1]
         self.assertions = assertions
         """Makes the signed token that repeats the headers; `None` where no keys are configured."""
+        self.seals = seals
+        """Tells a ticket that we issued from one that somebody made up."""
         self.usual: dict[tuple[str, str, str], tuple[Route, FittingRule]] = {}
         """The App and the rule of a host, method and path that nothing else can change, as the pipeline found them."""
         hosts: dict[str, list[Route]] = {}
@@ -98,6 +106,11 @@ class RouteTable:
 
     def ticket_of(self, inbound: Inbound) -> Ticket | None:
         """Return the ticket the browser brought for this host, if it has one's shape."""
+        brought = self.brought(inbound)
+        return None if brought is None else brought.ticket
+
+    def brought(self, inbound: Inbound) -> Brought | None:
+        """Return the ticket the browser brought for this host, and whether it bears our seal."""
         if not inbound.cookie:
             return None
         here = self._by_host.get(inbound.host)
@@ -106,9 +119,10 @@ class RouteTable:
         name = here[0].session_cookie
         kept = inbound.kept
         if kept is None:
-            return find_ticket(inbound.cookie, name)
+            return find_brought(inbound.cookie, name, self.seals)
         if name not in kept:
-            # What the cookie says under a name; what that stands for is asked anew on each request.
-            kept[name] = find_ticket(inbound.cookie, name)
-        ticket: Ticket | None = kept[name]
-        return ticket
+            # What the cookie says under a name (the seals last as long as the process); what that stands for is
+            # asked anew on each request.
+            kept[name] = find_brought(inbound.cookie, name, self.seals)
+        brought: Brought | None = kept[name]
+        return brought

@@ -20,8 +20,9 @@ from gateway.session.circuit import Circuit
 from gateway.session.memory_store import MemoryStore
 from gateway.session.redis_cache import CachedReader
 from gateway.session.redis_store import RedisStore
-from gateway.session.seal import Secrets
+from gateway.session.seal import Secrets, ticket_seals
 from gateway.session.session import SessionReader, SessionStore
+from gateway.session.ticket import TicketSeals
 from gateway.settings.settings import SessionSettings
 
 log = structlog.get_logger()
@@ -64,6 +65,8 @@ class Sessions:
     store: SessionStore
     reader: SessionReader
     secrets: Secrets
+    seals: TicketSeals
+    """How tickets are written into cookies and read from them."""
     close: Callable[[], Awaitable[None]]
     """Stop what runs in the background and let go of every connection."""
     status: Callable[[], SessionsStatus]
@@ -89,11 +92,12 @@ async def open_sessions(
         ValueError: the settings contradict themselves; says what would be right.
 
     """
+    seals = ticket_seals(secrets, settings.tickets)
     if settings.store == "memory":
         memory = MemoryStore(idle=settings.idle, clock=clock, monotonic=monotonic, per_subject=settings.per_subject)
         if background:
             memory.start()
-        return Sessions(memory, memory, secrets, memory.close, lambda: SessionsStatus(remembered=len(memory)))
+        return Sessions(memory, memory, secrets, seals, memory.close, lambda: SessionsStatus(remembered=len(memory)))
     options = replace(options or RedisOptions(), ca=settings.ca, timeout=settings.timeout)
     url = parse_redis_url(settings.store)
     circuit = Circuit() if background else None
@@ -134,4 +138,4 @@ async def open_sessions(
             outages=0 if circuit is None else circuit.opened,
         )
 
-    return Sessions(store, reader, secrets, close, status)
+    return Sessions(store, reader, secrets, seals, close, status)

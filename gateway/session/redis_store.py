@@ -96,6 +96,7 @@ class RedisStore:
         self._absolute = settings.absolute
         self._timeout = settings.timeout
         self._per_subject = settings.per_subject
+        self._ticket_secret_id = "" if settings.tickets == "plain" else secrets.first.id
         self._clock = clock
         self._random = random
         # Turns, of which one connection each is sure: a flood of forged cookies may fill the look-ups' but must keep
@@ -143,7 +144,7 @@ class RedisStore:
             return None
         header = read_header(record)
         if header is not None and header.secret_id != self._secrets.first.id:
-            await self._reseal(name, ticket, session, record)
+            await self._reseal(name, ticket, session, record, header.ticket_secret_id)
         return session
 
     async def create(self, ticket: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
@@ -254,11 +255,16 @@ class RedisStore:
         await close_redis(self.redis)
 
     async def sealed_by(self) -> dict[str, int]:
-        """Count the records by the id of the secret that seals them; walks through all of them."""
+        """Count the sessions that need each secret, by its id; walks through all of them.
+
+        A session needs the secret that seals its record, and the one that sealed the cookie of its browser: a record
+        is sealed anew when it is read, a cookie is not.
+        """
         counts: dict[str, int] = {}
         async for names in self._names(AllSessions()):
             for listed in await self._listed(names, AllSessions()):
-                counts[listed.secret_id] = counts.get(listed.secret_id, 0) + 1
+                for needed in {listed.secret_id, listed.ticket_secret_id} - {""}:
+                    counts[needed] = counts.get(needed, 0) + 1
         return counts
 
     async def _write(self, name: str, ticket: Ticket, session: Session) -> None:
@@ -278,7 +284,9 @@ class RedisStore:
                 ("PEXPIRE", index, _milliseconds(max(left, self._absolute))),
             ]
         await self._ask(*commands)
-        record = seal(session, ticket, self._secrets.first, self._random(NONCE_BYTES))
+        record = seal(
+            session, ticket, self._secrets.first, self._random(NONCE_BYTES), ticket_secret_id=self._ticket_secret_id
+        )
         _, written = await self._ask(
             ("SET", self.idle_key(name), b"1", "PX", _milliseconds(min(self._idle, left))),
             ("SET", self.record_key(name), record, "PX", _milliseconds(left), "NX"),
@@ -286,9 +294,9 @@ class RedisStore:
         if not written:
             raise ValueError("a ticket is given out once")
 
-    async def _reseal(self, name: str, ticket: Ticket, session: Session, record: bytes) -> None:
+    async def _reseal(self, name: str, ticket: Ticket, session: Session, record: bytes, ticket_secret_id: str) -> None:
         """Let the first secret seal what an older one sealed, unless somebody was there before."""
-        again = seal(session, ticket, self._secrets.first, self._random(NONCE_BYTES))
+        again = seal(session, ticket, self._secrets.first, self._random(NONCE_BYTES), ticket_secret_id=ticket_secret_id)
         await self._ask(("EVAL", _RESEAL, 1, self.record_key(name), record, again))
 
     async def _remove(self, name: str) -> bool:
@@ -394,6 +402,7 @@ class RedisStore:
                     expires_at=header.expires_at,
                     idle_left=min(left / 1_000, header.expires_at - now),
                     secret_id=header.secret_id,
+                    ticket_secret_id=header.ticket_secret_id,
                 )
             )
         return listed

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -27,7 +28,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.instant import Instant
 from gateway.session.session import Session
-from gateway.session.ticket import Ticket
+from gateway.session.ticket import Ticket, TicketSeals
 
 NONCE_BYTES = 12
 SECRET_BYTES = 32
@@ -127,6 +128,17 @@ def _pseudonym(secret: Secret, client_id: str, subject: str) -> str:
     return hmac.digest(secret.value, message, sha256).hex()[:32]
 
 
+def ticket_seals(secrets: Secrets, form: Literal["plain", "sealed", "sealed_only"]) -> TicketSeals:
+    """Return how tickets are written and read with these secrets, as `sessions.tickets` wants it.
+
+    The key of a ticket's seal is made for that alone: a seal says nothing of a record, nor a record of a seal.
+    """
+    keys = tuple(
+        HKDF(SHA256(), 32, salt=None, info=b"sekisho.ticket.seal.v1").derive(secret.value) for secret in secrets.all
+    )
+    return TicketSeals(keys, issue_sealed=form != "plain", accept_plain=form != "sealed_only")
+
+
 class Header(msgspec.Struct, frozen=True, array_like=True):
     """The part of a record that is in clear."""
 
@@ -136,6 +148,9 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     authenticated_at: Instant
     expires_at: Instant
     pseudonym: str
+    ticket_secret_id: str = ""
+    """Which secret the seal in the browser's cookie was made with; empty where the cookie is plain. It stays as it is
+    when the record is sealed anew. Versions that do not know it pass over what stands behind the pseudonym."""
 
 
 class _Claims(msgspec.Struct, frozen=True, array_like=True):
@@ -156,10 +171,10 @@ _decode_header = msgspec.msgpack.Decoder(Header).decode
 _decode_claims = msgspec.msgpack.Decoder(_Claims).decode
 
 
-def seal(session: Session, ticket: Ticket, secret: Secret, nonce: bytes) -> bytes:
+def seal(session: Session, ticket: Ticket, secret: Secret, nonce: bytes, *, ticket_secret_id: str = "") -> bytes:
     """Return the record of a session for this ticket.
 
-    `nonce` is 12 random bytes, never used before with the same ticket.
+    `nonce` is 12 random bytes, never used before with the same ticket. `ticket_secret_id` is kept in the header.
     """
     if len(nonce) != NONCE_BYTES:
         raise ValueError(f"a nonce is {NONCE_BYTES} bytes, not {len(nonce)}")
@@ -173,6 +188,7 @@ def seal(session: Session, ticket: Ticket, secret: Secret, nonce: bytes) -> byte
             identity.authenticated_at,
             session.expires_at,
             session.pseudonym,
+            ticket_secret_id,
         )
     )
     claims = _encode(

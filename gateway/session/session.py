@@ -67,7 +67,20 @@ class Unavailable:
     """The store cannot say. What needs a session gets 503; what needs none goes on."""
 
 
-SessionState = NoTicket | Unread | Found | Gone | Unavailable
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """The store is not asked: too many tickets that stand for nothing came from this address.
+
+    Neither a logout nor a pass. What needs a session gets 429; what needs none goes on.
+    """
+
+    retry_after: int
+    """Seconds."""
+    reason: str
+    """`forged_tickets` or `ended_tickets`: which of the two limits was met."""
+
+
+SessionState = NoTicket | Unread | Found | Gone | Unavailable | Limited
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +136,8 @@ class Listed:
     """Seconds until silence ends it."""
     secret_id: str = ""
     """Which secret sealed it; empty where nothing is sealed."""
+    ticket_secret_id: str = ""
+    """Which secret sealed the ticket in the browser's cookie; empty where it is plain."""
 
 
 NEVER_REVOKED: Instant = -1.0

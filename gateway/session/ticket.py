@@ -2,19 +2,31 @@
 
 Holding a ticket is holding a session, so a ticket is made of 256 random bits that the
 caller brings, changes at every sign-in, and is never logged, stored or forwarded.
+
+A cookie carries a ticket in one of two forms: plain, or with a **seal**, a short MAC under a key
+that is made for this purpose alone. The seal says nothing of a session. It is a filter: a ticket
+that we did not issue is told apart without a look-up, and costs neither the store nor anybody's
+share of a limit. Both forms name the same session.
 """
 
 from __future__ import annotations
 
+import hmac
 import re
 from base64 import urlsafe_b64encode
-from hashlib import sha256
+from dataclasses import dataclass, field
+from hashlib import blake2s, sha256
 
 Ticket = str
-"""43 characters of base64url: 32 random bytes."""
+"""43 characters of base64url: 32 random bytes. Never with a seal, which is the cookie's alone."""
 
 TICKET_BYTES = 32
-_SHAPE = re.compile(rb"[A-Za-z0-9_-]{43}")
+SEAL_BYTES = 12
+"""Bytes of a seal: 2^96 tries for one forgery, each of which buys a look-up and no session."""
+MOST_COOKIES = 8
+"""Cookies of one name that are looked at. A browser has two of a `__Host-` name at most: plain and partitioned."""
+
+_SHAPE = re.compile(rb"([A-Za-z0-9_-]{43})(?:\.([A-Za-z0-9_-]{16}))?")
 
 _NAME_DOMAIN = b"sekisho.session.name.v1:"
 """Keeps a ticket's name apart from every other hash of it that may be made."""
@@ -32,26 +44,78 @@ def ticket_name(ticket: Ticket) -> str:
     return sha256(_NAME_DOMAIN + ticket.encode()).hexdigest()
 
 
-def find_cookie(cookies: bytes, name: bytes) -> bytes | None:
-    """Return the value of the one cookie with this exact name (RFC 6265bis section 5.8.3), or `None`.
+@dataclass(frozen=True, slots=True)
+class TicketSeals:
+    """How this gateway writes tickets into cookies, and which it takes for its own (`sessions.tickets`)."""
 
-    Two cookies of that name are nobody's word: with the `__Host-` prefix no browser has two.
-    """
-    found: bytes | None = None
+    keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """Made from the server's secrets (`seal.ticket_seals`): the first seals, all verify."""
+    issue_sealed: bool = False
+    """Whether new cookies carry a seal."""
+    accept_plain: bool = True
+    """Whether a ticket without a seal may stand for a session."""
+
+    def cookie(self, ticket: Ticket) -> str:
+        """Return the value of the session cookie for a ticket."""
+        if not self.issue_sealed:
+            return ticket
+        return f"{ticket}.{_seal(self.keys[0], ticket.encode()).decode()}"
+
+    def holds(self, ticket: bytes, seal: bytes) -> bool:
+        """Whether one of our keys made this seal for this ticket; compared in constant time."""
+        return any(hmac.compare_digest(_seal(key, ticket), seal) for key in self.keys)
+
+
+PLAIN = TicketSeals()
+"""Knows no key: issues and takes plain tickets alone."""
+
+
+def _seal(key: bytes, ticket: bytes) -> bytes:
+    return urlsafe_b64encode(blake2s(ticket, key=key, digest_size=SEAL_BYTES).digest())
+
+
+def cookies_named(cookies: bytes, name: bytes) -> list[bytes]:
+    """Return the value of every cookie with this exact name (RFC 6265bis section 5.8.3), as they came."""
     if name not in cookies:
+        return []
+    pairs = (pair.strip(b" \t").partition(b"=") for pair in cookies.split(b";"))
+    return [value for key, equals, value in pairs if equals and key == name]
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What one cookie of a browser's may be."""
+
+    ticket: Ticket
+    sealed: bool
+    """Whether its seal is ours: then we issued it once, and only a session that ended makes it stand for nothing."""
+
+
+def find_brought(cookies: bytes, name: bytes, seals: TicketSeals = PLAIN) -> Brought | None:
+    """Return the one ticket in the cookies of this name, or `None` where there is none or more than one.
+
+    A script can put a cookie beside ours (partitioned, or of another path), and no browser says which of the two we
+    set. One that cannot be ours is passed over. Of two that may be, neither is believed: the wrong one would have
+    this person act in a stranger's name.
+    """
+    values = cookies_named(cookies, name)
+    if len(values) > MOST_COOKIES:
         return None
-    for pair in cookies.split(b";"):
-        key, equals, value = pair.strip(b" \t").partition(b"=")
-        if equals and key == name:
-            if found is not None and found != value:
-                return None
-            found = value
+    found: Brought | None = None
+    for value in values:
+        match = _SHAPE.fullmatch(value)
+        if match is None:
+            continue
+        ticket, seal = match.groups()
+        if not (seals.accept_plain if seal is None else seals.holds(ticket, seal)):
+            continue
+        if found is not None and found.ticket != ticket.decode():
+            return None
+        found = Brought(ticket.decode(), seal is not None or (found is not None and found.sealed))
     return found
 
 
-def find_ticket(cookies: bytes, name: bytes) -> Ticket | None:
-    """Return the ticket in the named cookie, or `None` where there is none of a ticket's shape."""
-    value = find_cookie(cookies, name)
-    if value is None or _SHAPE.fullmatch(value) is None:
-        return None
-    return value.decode()
+def find_ticket(cookies: bytes, name: bytes, seals: TicketSeals = PLAIN) -> Ticket | None:
+    """Return the ticket that `find_brought` finds."""
+    brought = find_brought(cookies, name, seals)
+    return None if brought is None else brought.ticket

@@ -106,6 +106,8 @@ BOUNDS: dict[type, dict[str, Bound]] = {
             "callbacks",
             "forged_tickets_per_address",
             "forged_tickets",
+            "ended_tickets_per_address",
+            "ended_tickets",
         ),
         _FROM_ONE,
     ),

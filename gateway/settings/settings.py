@@ -158,6 +158,10 @@ class SessionSettings:
     """Redis's password; the user, where there is one, stands in the URL."""
     sentinel_password: SecretSource = SecretSource()
     """The sentinels' own password, where they have one."""
+    tickets: Literal["plain", "sealed", "sealed_only"] = "plain"
+    """How session cookies are written: `plain`, or `sealed` so that a forged one costs no look-up; both are read.
+    Turn `sealed` on once no older version of the gateway runs on the store, and `sealed_only`, which no longer reads
+    plain ones, once `absolute` has passed since then."""
     per_subject: int | None = None
     """Most concurrent sessions of one subject; the oldest ends. None: no cap."""
 
@@ -350,8 +354,12 @@ class RateSettings:
     callbacks: int = 12_000
     """Answers of the provider brought back by all browsers."""
     forged_tickets_per_address: int = 1_200
-    """Requests from one address with a session cookie that stands for nothing, each of which costs a look-up."""
+    """Requests from one address with a plain session cookie that stands for nothing, each of which costs a look-up."""
     forged_tickets: int = 60_000
+    """Such requests from all addresses."""
+    ended_tickets_per_address: int = 1_200
+    """Requests from one address with a sealed session cookie of a session that has ended: a look-up each as well."""
+    ended_tickets: int = 60_000
     """Such requests from all addresses."""
 
 

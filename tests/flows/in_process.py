@@ -68,6 +68,47 @@ class Browser:
             await self._reader.readexactly(len(BODY))
 
 
+class _Mirror(asyncio.Protocol):
+    """Answers each head with the head."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+        self._read = b""
+
+    def data_received(self, data: bytes) -> None:
+        *heads, self._read = (self._read + data).split(b"\r\n\r\n")
+        for head in heads:
+            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(head), head))
+
+
+@asynccontextmanager
+async def gateway_in_process(
+    folder: Path, store: str, policy: str, change: Callable[[str], str] = str, clock: Callable[[], Instant] = time.time
+) -> AsyncIterator[GatewayProcess]:
+    """Run a gateway in this process, in front of an application that answers with what it was asked.
+
+    `change` returns other settings than those of `GatewayProcess`, whose files are used and whose process is not.
+    """
+    application = await asyncio.get_running_loop().create_server(_Mirror, "127.0.0.1", 0)
+    files = GatewayProcess(folder, application.sockets[0].getsockname()[1], store, policy=policy)
+    files.settings.write_text(change(files.settings.read_text()), encoding="utf-8")
+    mistakes = Mistakes()
+    configuration = read_configuration(files.settings, mistakes, os.environ)
+    assert configuration is not None, mistakes.say()
+    worker = Worker(configuration, clock)
+    await worker.open()
+    try:
+        with bind(f"127.0.0.1:{files.port}") as door:
+            await worker.listen(Doors(door))
+            yield files
+            await worker.drain(1)
+    finally:
+        await worker.close()
+        application.close()
+        await application.wait_closed()
+        files.stop()
+
+
 @asynccontextmanager
 async def signed_in_browser(
     folder: Path, redis_url: str, birthdate: Birthdate, clock: Callable[[], Instant] = time.time

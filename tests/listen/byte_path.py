@@ -28,7 +28,7 @@ from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, SessionState, Unavailable, Unread
-from gateway.session.ticket import Ticket
+from gateway.session.ticket import PLAIN, Ticket
 from gateway.settings.settings import AppSettings, Limits, UpstreamSettings
 from gateway.upstream.httptools_forward import Endpoint, Upstreams
 from gateway.upstream.prefix import PathRewrite
@@ -342,6 +342,7 @@ class Door:
         self.portal_application = Application()
         self.step: Callable[[Inbound, SessionState, Instant, RouteTable], Step] = self.forward
         self.seen: list[tuple[Inbound, SessionState]] = []
+        self.seals = PLAIN
         self.tls: ssl.SSLContext | None = None
         self.hsts = b""
         self.upstream_ports: list[int] | None = None
@@ -386,7 +387,7 @@ class Door:
             session_cookie=b"__Host-sekisho",
             pending_cookie=b"__Host-sekisho-login",
         )
-        table = RouteTable((self.route,), "/.sekisho/")
+        table = RouteTable((self.route,), "/.sekisho/", seals=self.seals)
 
         def to(port: int) -> Callable[..., Any]:
             return lambda factory: loop.create_connection(factory, "127.0.0.1", port)

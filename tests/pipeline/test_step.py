@@ -10,7 +10,7 @@ from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignIn
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Limit, Once, Permit, Reason, ReasonKind, RuleId
 from gateway.request.inbound import Inbound
 from gateway.route.table import RouteTable
-from gateway.session.session import Found, Gone, NoTicket, SessionState, Unavailable, Unread
+from gateway.session.session import Found, Gone, Limited, NoTicket, SessionState, Unavailable, Unread
 from gateway.settings.settings import HeaderSettings, Mode
 from tests.builders import NOON, FixedPolicy, FixedRule, app, identity, inbound, route, session
 
@@ -70,7 +70,8 @@ def test_our_own_pages_go_to_the_portal_whatever_the_policy() -> None:
 
 def test_a_public_rule_asks_no_store() -> None:
     """Redis may be away: what tells nothing of anybody goes on."""
-    states: tuple[SessionState, ...] = (NoTicket(), Unread("t"), Gone(), Unavailable(), Found(session()))
+    limited = Limited(1, "forged_tickets")
+    states: tuple[SessionState, ...] = (NoTicket(), Unread("t"), Gone(), Unavailable(), limited, Found(session()))
     for known in states:
         result = step(inbound(), known, NOON, table(FixedRule()))
 
@@ -118,9 +119,36 @@ def test_a_store_that_is_away_is_neither_a_logout_nor_a_pass() -> None:
     assert (b"Retry-After", b"5") in script.headers
 
 
-def test_what_is_already_no_is_refused_though_the_store_is_away() -> None:
+def test_a_look_up_that_was_not_made_is_neither_a_logout_nor_a_pass() -> None:
+    """429 where a session is needed, for pages and scripts alike: a person reads a page, never JSON."""
+    known = Limited(2, "forged_tickets")
+
+    page = step(inbound(), known, NOON, table(somebody()))
+    script = step(inbound("/", SCRIPT), known, NOON, table(somebody()))
+
+    assert isinstance(page, AskPortal)
+    assert page.visit.purpose == TroublePage(Trouble.TOO_MANY_REQUESTS, 429, 2)
+    assert isinstance(script, Answer)
+    assert (script.status, script.reason) == (429, "forged_tickets")
+    assert (b"Retry-After", b"2") in script.headers
+
+
+@pytest.mark.parametrize("known", [Unavailable(), Limited(2, "forged_tickets")])
+def test_a_public_rule_goes_on_without_identity_where_it_cannot_be_read(known: SessionState) -> None:
+    """A rule that would tell who is signed in, and asks nobody to be, is not closed by a store or a flood."""
+    result = step(
+        inbound(), known, NOON, table(FixedRule(nobody=Permit(RULE, None), somebody=Permit(RULE, identity())))
+    )
+
+    assert isinstance(result, Forward)
+    assert not result.signed_in
+    assert b"X-Verified" not in result.head
+
+
+@pytest.mark.parametrize("known", [Unavailable(), Limited(2, "forged_tickets")])
+def test_what_is_already_no_is_refused_though_the_store_is_away(known: SessionState) -> None:
     """Who it is would not change it."""
-    result = step(inbound(), Unavailable(), NOON, table(FixedRule(nobody=NO, somebody=NO)))
+    result = step(inbound(), known, NOON, table(FixedRule(nobody=NO, somebody=NO)))
 
     assert isinstance(result, AskPortal)
     assert result.visit.purpose == RefusalPage(NO)

@@ -185,6 +185,23 @@ async def test_rotation_with_overlap(redis_url: str, behind: Redis, open_worker:
     assert 0 < behind.pttl(record_key(read)) <= life_before
 
 
+async def test_a_secret_that_sealed_cookies_is_needed_as_long_as_they_live(redis_url: str, open_worker: Open) -> None:
+    """A record is sealed anew when it is read, a browser's cookie is not: who takes the secret away signs it out."""
+    old = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(OLD), tickets="sealed")
+    mine, plain = new(), new()
+    await old.store.create(mine, now_session())
+    before = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(OLD))
+    await before.store.create(plain, now_session())
+    both = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(f"{NEW}\n{OLD}"))
+
+    await both.store.find(mine)
+    await both.store.find(plain)
+
+    assert isinstance(both.store, RedisStore)
+    ids = [secret.id for secret in both.secrets.all]
+    assert await both.store.sealed_by() == {ids[0]: 2, ids[1]: 1}
+
+
 async def test_sealing_anew_brings_nothing_back(
     redis_url: str, behind: Redis, open_worker: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
