@@ -22,7 +22,7 @@ from gateway.observe.prometheus_metrics import Metrics
 from gateway.session.prometheus_sessions import show_sessions
 from gateway.session.redis_sessions import SessionsStatus
 from gateway.settings import settings
-from gateway.settings.typed import Bytes, Seconds
+from gateway.settings.typed import Bytes, Seconds, taken_up, without_mark
 from gateway.upstream.prometheus_upstreams import show_upstreams
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -197,6 +197,11 @@ def settings_page() -> str:
         "`none` or `off` takes a limit away where the table says `or none`.",
         "Secrets are named by file or by environment variable, never written inline.",
         "`sekisho check -c gateway.yaml` names every mistake at once, each with its line.",
+        "",
+        "The column *taken up by* says when a changed setting begins to hold.",
+        "A `reload` is SIGHUP, a `replacement` of the workers is SIGUSR2, a `restart` starts the whole gateway again.",
+        "With one worker there is nothing to replace, and a `replacement` is a restart.",
+        "A section inside another one has its own words; one that appears or goes is taken up as its own row says.",
     ]
     for cls, at in sections().items():
         title = (
@@ -207,17 +212,18 @@ def settings_page() -> str:
             else "A secret"
         )
         lines += ["", f'<a id="{_anchor(cls)}"></a>', "", f"## {title}", "", _first_line(cls), ""]
-        lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
+        lines += ["| key | value | default | taken up by | meaning |", "|---|---|---|---|---|"]
         kinds = typing.get_type_hints(cls, include_extras=True)
         for field in dataclasses.fields(cls):
-            kind = kinds[field.name]
+            when = taken_up(kinds[field.name])
+            kind = without_mark(kinds[field.name])
             said = words.get(cls.__name__, {}).get(field.name, "")
             inner, _ = _without_none(kind)
             if not said and isinstance(inner, type) and (dataclasses.is_dataclass(inner) or issubclass(inner, StrEnum)):
                 said = _first_line(inner)
             said = said.replace("|", "\\|")
             key = getattr(cls, "KEYS", {}).get(field.name, field.name)
-            lines.append(f"| `{key}` | {kind_in_words(kind)} | {default_in_words(field, kind)} | {said} |")
+            lines.append(f"| `{key}` | {kind_in_words(kind)} | {default_in_words(field, kind)} | {when} | {said} |")
     return "\n".join(lines) + "\n"
 
 

@@ -103,5 +103,7 @@ class Event(StrEnum):
 
     Each name once an hour. `headers.keep` passes one that the application needs.
     """
+    RESTART_NEEDED = "restart_needed"
+    """Settings were read anew, and `names` of them hold only once the whole gateway is started again."""
     REPLACEMENT_NEEDED = "replacement_needed"
     """Settings were read anew, and `names` of them hold only once the processes are replaced."""

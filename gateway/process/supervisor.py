@@ -306,7 +306,7 @@ async def serve(
                 if number == signal.SIGHUP:
                     await _reload(worker, reread)
             notify("STOPPING=1")
-            cut = await worker.drain(configuration.settings.drain_timeout)
+            cut = await worker.drain(worker.settings.drain_timeout)
             _log.info(Event.STOPPED, count=cut)
     finally:
         await worker.close()
@@ -425,7 +425,7 @@ async def _obey(configuration: Configuration, doors: Doors, orders: socket.socke
                     reply(_Reply(good=await _is_well(worker)))
                 case _:
                     break
-        await worker.drain(configuration.settings.drain_timeout)
+        await worker.drain(worker.settings.drain_timeout)
         # These are the last numbers of this worker: they hold what became of its last lines.
         await asyncio.to_thread(worker.access_log.flush)
         await asyncio.to_thread(lines.flush)

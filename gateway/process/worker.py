@@ -68,7 +68,9 @@ from gateway.session.prometheus_sessions import show_sessions
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.ticket import TICKET_BYTES
-from gateway.settings.settings import Limits, Mode, TlsSettings
+from gateway.settings.changes import waiting
+from gateway.settings.settings import Limits, Mode, Settings, TlsSettings
+from gateway.settings.typed import TakenUp
 from gateway.upstream.httptools_forward import Endpoint, Upstreams, upstreams_of
 from gateway.upstream.prometheus_upstreams import show_upstreams
 from gateway.upstream.standing import Standing
@@ -76,9 +78,6 @@ from gateway.wire.deadlines import Deadlines
 from gateway.yaml.mistakes import Mistakes
 
 _log = structlog.get_logger()
-
-LASTING = ("listen", "management", "workers", "sessions", "limits", "access_log")
-"""Settings that last as long as the process: a reload cannot take them up, and says so."""
 
 SECONDS_TO_CLOSE = 5.0
 """Seconds our own pages may take to end when their generation is over."""
@@ -506,17 +505,22 @@ class Worker:
         self.metrics.reload("policies", "adopted")
         _log.info(Event.POLICIES_ADOPTED, names=sorted(policy.name for policy in fresh.policies.values()))
 
+    @property
+    def settings(self) -> Settings:
+        """The settings that were adopted last."""
+        return self._current().configuration.settings
+
     def _current(self) -> Generation:
         if self._generation is None:
             raise RuntimeError("the worker has not been opened")
         return self._generation
 
     def _say_what_waits(self, configuration: Configuration) -> None:
-        """Name the settings that have changed and hold only once the process is replaced."""
-        then, now = self._configuration.settings, configuration.settings
-        names = [name for name in LASTING if getattr(then, name) != getattr(now, name)]
-        if names:
-            _log.warning(Event.REPLACEMENT_NEEDED, names=names)
+        """Name the settings that have changed and that a reload does not take up."""
+        waits = waiting(self._configuration.settings, configuration.settings)
+        for when, event in ((TakenUp.REPLACEMENT, Event.REPLACEMENT_NEEDED), (TakenUp.RESTART, Event.RESTART_NEEDED)):
+            if when in waits:
+                _log.warning(event, names=waits[when])
 
     async def reload(self, configuration: Configuration) -> None:
         """Let requests from now on be judged by another configuration; those under way end by the old one.

@@ -24,7 +24,7 @@ from gateway.settings.settings import (
     TlsSettings,
     UpstreamSettings,
 )
-from gateway.settings.typed import Reading
+from gateway.settings.typed import Reading, hints, unit_of
 from gateway.yaml.mistakes import Phrase
 
 LONGEST = 3_650 * 86_400.0
@@ -149,10 +149,13 @@ def _sections(value: object, at: str) -> Iterator[tuple[str, object]]:
 
 def _units(section: object, name: str) -> tuple[tuple[str, float], ...]:
     """Return the units a field is written in; none for a plain number."""
-    written = str({each.name: each.type for each in fields(section)}[name])  # type: ignore[arg-type]
-    if "Seconds" in written:
-        return _DURATION
-    return _SIZE if "Bytes" in written else ()
+    match unit_of(hints(type(section))[name]):
+        case "duration":
+            return _DURATION
+        case "size":
+            return _SIZE
+        case _:
+            return ()
 
 
 def _written(number: float, units: tuple[tuple[str, float], ...]) -> str:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from gateway.settings.typed import Bytes, Seconds
+from gateway.settings.typed import AtReplacement, AtRestart, Bytes, Seconds
 
 Words = Mapping[str, str]
 """The same words in languages, by code: `{ja: …, en: …}`."""
@@ -140,29 +140,29 @@ class ProviderSettings:
 class SessionSettings:
     """Where sessions are kept and for how long."""
 
-    store: str = "memory"
+    store: AtReplacement[str] = "memory"
     """`memory` (one worker, gone on restart), `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`."""
-    secret: SecretSource = SecretSource()
+    secret: AtReplacement[SecretSource] = SecretSource()
     """One or more secrets, a line each, 32 bytes or more: the first seals, all open."""
-    idle: Seconds = 1_800.0
+    idle: AtReplacement[Seconds] = 1_800.0
     """Seconds of silence that end a session."""
     absolute: Seconds = 28_800.0
     """Seconds after sign-in that end a session, however busy it is."""
-    stale_for: Seconds = 0.0
+    stale_for: AtReplacement[Seconds] = 0.0
     """Seconds that sessions already in memory are honoured when the store is away."""
-    timeout: Seconds = 1.0
+    timeout: AtReplacement[Seconds] = 1.0
     """Seconds for one command to the store."""
-    ca: Path | None = None
+    ca: AtReplacement[Path | None] = None
     """One more CA to trust for the store, over TLS."""
-    password: SecretSource = SecretSource()
+    password: AtReplacement[SecretSource] = SecretSource()
     """Redis's password; the user, where there is one, stands in the URL."""
-    sentinel_password: SecretSource = SecretSource()
+    sentinel_password: AtReplacement[SecretSource] = SecretSource()
     """The sentinels' own password, where they have one."""
-    tickets: Literal["plain", "sealed", "sealed_only"] = "plain"
+    tickets: AtReplacement[Literal["plain", "sealed", "sealed_only"]] = "plain"
     """How session cookies are written: `plain`, or `sealed` so that a forged one costs no look-up; both are read.
     Turn `sealed` on once no older version of the gateway runs on the store, and `sealed_only`, which no longer reads
     plain ones, once `absolute` has passed since then."""
-    per_subject: int | None = None
+    per_subject: AtReplacement[int | None] = None
     """Most concurrent sessions of one subject; the oldest ends. None: no cap."""
 
 
@@ -367,7 +367,7 @@ class RateSettings:
 class LimitSettings:
     """The store of a policy's limits, which must neither evict nor forget."""
 
-    store: str | None = None
+    store: AtReplacement[str | None] = None
     """`redis://…` with `maxmemory-policy noeviction` and persistence, checked at start; `memory` only to try it out."""
 
 
@@ -391,7 +391,7 @@ class TlsSettings:
     """The certificate with its chain, PEM; read again at each reload."""
     key: Path | None = None
     """Its key, where it is not in the same file."""
-    redirect: str | None = None
+    redirect: AtRestart[str | None] = None
     """Address and port of a plain listener that sends browsers to https. None: none."""
     hsts: Seconds | None = None
     """Seconds for which browsers are told to ask by https alone. None: they are not told."""
@@ -401,17 +401,17 @@ class TlsSettings:
 class Settings:
     """The whole of `gateway.yaml`."""
 
-    listen: str
+    listen: AtRestart[str]
     """Address and port we take requests on."""
     provider: ProviderSettings
     sessions: SessionSettings
     apps: tuple[AppSettings, ...]
     """The protected applications."""
-    tls: TlsSettings | None = None
+    tls: AtRestart[TlsSettings | None] = None
     """TLS on `listen`. None: plain HTTP, behind a proxy or on loopback."""
-    management: str = "127.0.0.1:9464"
+    management: AtRestart[str] = "127.0.0.1:9464"
     """Address and port of metrics and health; never to be published."""
-    operators: SecretSource | None = None
+    operators: AtRestart[SecretSource | None] = None
     """Who may list and end sessions through `management`: a file with a name and a token's hash a line."""
     aliases: Path | None = None
     """File of `sekisho subjects alias`: persons whose subject changed, and by which one applications know them."""
@@ -428,11 +428,11 @@ class Settings:
     switches: Path | None = None
     """The file that `sekisho switch` writes. None: `switches.json` beside this file."""
     assertion: AssertionSettings = AssertionSettings()
-    workers: str = "1"
+    workers: AtRestart[str] = "1"
     """Worker processes: a number, or `auto` for one a core. More than one needs a store that is not `memory`."""
     drain_timeout: Seconds = 30.0
     """Seconds that requests and streams under way may take to end once we are told to stop."""
-    access_log: str | None = "stderr"
+    access_log: AtReplacement[str | None] = "stderr"
     """`stderr`, a file's path, or `off`."""
 
     def headers_of(self, app: AppSettings) -> HeaderSettings:

@@ -53,6 +53,23 @@ class Reading:
 
 T = TypeVar("T")
 
+
+class TakenUp(StrEnum):
+    """When a changed setting begins to hold. A field without a mark is taken up by a reload (SIGHUP)."""
+
+    RELOAD = "reload"
+    REPLACEMENT = "replacement"
+    """New workers take it up (SIGUSR2); with one worker, that is a restart."""
+    RESTART = "restart"
+    """The whole gateway must start again: it is about sockets, or about the supervisor itself."""
+
+
+AtReplacement = Annotated[T, TakenUp.REPLACEMENT]
+"""The field holds once the workers are replaced."""
+
+AtRestart = Annotated[T, TakenUp.RESTART]
+"""The field holds once the gateway is started again."""
+
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _SIZE = re.compile(r"([0-9]{1,15})(B|KiB|MiB|GiB)")
@@ -68,6 +85,34 @@ class Unreadable(Exception):  # noqa: N818 - never leaves this module: what it m
 def hints(cls: type) -> dict[str, Any]:
     """Return the annotations of a class's fields, resolved."""
     return get_type_hints(cls, include_extras=True)
+
+
+def taken_up(kind: object) -> TakenUp:
+    """Return when a field of this annotation begins to hold."""
+    marks = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    return next((mark for mark in marks if isinstance(mark, TakenUp)), TakenUp.RELOAD)
+
+
+def without_mark(kind: object) -> object:
+    """Return an annotation without its word about reloads: what may stand at the key."""
+    if get_origin(kind) is not Annotated:
+        return kind
+    inner, *marks = get_args(kind)
+    rest = tuple(mark for mark in marks if not isinstance(mark, TakenUp))
+    return Annotated[(inner, *rest)] if rest else inner
+
+
+def is_optional(kind: object) -> bool:
+    """Return whether a key of this annotation may hold nothing at all."""
+    return types.NoneType in get_args(without_mark(kind))
+
+
+def unit_of(kind: object) -> str | None:
+    """Return `duration` or `size` where people write a number with that unit, with or without `| None`; else `None`."""
+    kind = without_mark(kind)
+    if get_origin(kind) in (Union, types.UnionType):
+        return next((unit for each in get_args(kind) if (unit := unit_of(each)) is not None), None)
+    return str(get_args(kind)[1]) if get_origin(kind) is Annotated else None
 
 
 def read_values(cls: type[T], node: Node, reading: Reading, at: str = "") -> T | None:
@@ -119,6 +164,7 @@ def _read_class(cls: type[T], node: Node, reading: Reading, at: str) -> T:
 
 def _stand_in(kind: object) -> object:
     """Return a value for a required key that could not be read, so that the rest can still be checked."""
+    kind = without_mark(kind)
     origin = get_origin(kind) or kind
     if isinstance(origin, type) and is_dataclass(origin):
         return origin(
@@ -132,6 +178,7 @@ def _is_required(each: Field[Any]) -> bool:
 
 
 def _read(kind: object, node: Node, reading: Reading, at: str) -> object:
+    kind = without_mark(kind)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         return _read_optional(arguments, node, reading, at)

@@ -11,7 +11,7 @@ import pytest
 from gateway.settings.bounds import BOUNDS
 from gateway.settings.check import check_settings, read_settings
 from gateway.settings.settings import Environment, Settings
-from gateway.settings.typed import Reading, hints
+from gateway.settings.typed import Reading, hints, unit_of, without_mark
 from gateway.yaml.mistakes import Mistakes
 
 GOOD = """\
@@ -186,7 +186,8 @@ def sections(cls: type) -> Iterator[type]:
     """Yield a class of settings and all it holds."""
     yield cls
     for kind in hints(cls).values():
-        for part in (kind, *get_args(kind), *(inner for each in get_args(kind) for inner in get_args(each))):
+        plain = without_mark(kind)
+        for part in (plain, *get_args(plain), *(inner for each in get_args(plain) for inner in get_args(each))):
             if isinstance(part, type) and is_dataclass(part):
                 yield from sections(part)
 
@@ -197,7 +198,8 @@ def test_every_number_has_bounds() -> None:
         (section, each.name)
         for section in sections(Settings)
         for each in fields(section)
-        if str(each.type).removesuffix(" | None") in {"int", "Seconds", "Bytes"}
+        if unit_of(kind := hints(section)[each.name]) is not None
+        or int in (without_mark(kind), *get_args(without_mark(kind)))
     }
 
     assert numbers == {(section, name) for section, bounds in BOUNDS.items() for name in bounds}
