@@ -262,7 +262,7 @@ def metrics() -> tuple[Metric, ...]:
     """Return every metric: those a registry has from the start, and those that show sessions and upstreams."""
     every = Metrics("0")
     show_sessions(every, SessionsStatus)
-    show_upstreams(every, dict, dict)
+    show_upstreams(every, dict, dict, float)
     found = [
         Metric(
             f"{family.name}_total" if family.type == "counter" else family.name,

@@ -69,6 +69,15 @@ class Event(StrEnum):
     """An upstream of `app` took no connections in a row, and the App's others are asked until it does again."""
     UPSTREAM_RETURNED = "upstream_returned"
     """An upstream that was ejected takes connections again and gets its share back, slowly."""
+    UPSTREAM_PUT_APART = "upstream_put_apart"
+    """A server of `app` spoke out of turn, as `sign` says: for `seconds` none of the App's connections is used twice.
+
+    Such bytes can be taken for the next person's answer. `sign`: `behind an answer` (too small a Content-Length, a body
+    of a HEAD or 204 answer, a second answer), `before an answer`, `on an idle connection`, or `before the request had
+    left`.
+    """
+    UPSTREAM_TRUSTED_AGAIN = "upstream_trusted_again"
+    """The servers of `app` kept the order for as long as was asked, and the App's connections are used again."""
     UPSTREAM_UNHEALTHY = "upstream_unhealthy"
     """An upstream failed its health checks and gets no requests."""
     UPSTREAM_HEALTHY = "upstream_healthy"

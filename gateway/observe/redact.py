@@ -71,6 +71,7 @@ FIELDS: Mapping[str, str] = {
     "selector": "a closed word",
     "session": "a session's pseudonym, or the name a listing shows",
     "sessions": "a count",
+    "sign": "a closed word",
     "signal": "a signal's name",
     "state": "a closed word",
     "status": "an HTTP status",

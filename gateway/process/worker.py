@@ -385,8 +385,8 @@ class Worker:
         )
         self._closing.push_async_callback(sessions.close)
         show_sessions(self.metrics, sessions.status)
-        show_upstreams(self.metrics, lambda: self._shared.standings, self._ejected)
         deadlines = Deadlines(asyncio.get_running_loop().time())
+        show_upstreams(self.metrics, lambda: self._shared.standings, self._ejected, lambda: deadlines.time)
         observer = GatewayObserver(self.metrics, self.access_log, self._is_audited, self._policy_version)
         pending = await self._pending(secrets)
         self._shared = Shared(

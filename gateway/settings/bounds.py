@@ -97,6 +97,7 @@ BOUNDS: dict[type, dict[str, Bound]] = {
         "ejected_for": Bound(0.1, LONGEST),
         "slow_return": _ANY_TIME,
         "idle": _ANY_TIME,
+        "apart_for": Bound(1, LONGEST),
     },
     RateSettings: dict.fromkeys(
         (

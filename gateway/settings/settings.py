@@ -277,6 +277,8 @@ class UpstreamSettings:
     """The active check. None: only what requests tell."""
     idle: Seconds = 1.5
     """Seconds a connection is kept for the next request; must be less than the application's own limit."""
+    apart_for: Seconds = 300.0
+    """Seconds for which no connection is used twice, once a server of the App has sent bytes that answer no request."""
     ca: Path | None = None
     """The CA that signed an `https` upstream's certificate, where the system does not trust it already."""
     certificate: Path | None = None

@@ -83,6 +83,13 @@ _KNOWN = 64
 _LONGEST_KNOWN = 1024
 """Bytes of a head worth remembering."""
 
+_LINE_END_TOO_MANY = b"\r\n\r\n\r\n"
+"""How bytes end where a line end stands behind the last chunk."""
+
+_WAITED_ENOUGH = (b"HTTP/1.1 408 ", b"HTTP/1.0 408 ")
+
+_BARE = "the answer's header section has bare line feeds"
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _END_OF_OLD_HEAD = re.compile(rb"\n\r?\n")
 _OLD_LINE_END = re.compile(rb"\r?\n")
 _FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
@@ -275,7 +282,11 @@ class UpstreamConnection(asyncio.Protocol):
         at = self._at
         if receiver is None:
             # It speaks unasked: whatever this is, it must not become the next request's answer.
+            waited = at == _IDLE
             self.retire()
+            # A server may say that it has waited long enough for a request (RFC 9110 section 15.5.9).
+            if waited and not data.startswith(_WAITED_ENOUGH):
+                self._home.spoke_out_of_turn("on an idle connection")
             return
         if at == _HEAD:
             if self._leaves == self._home.outbox.times:
@@ -283,6 +294,7 @@ class UpstreamConnection(asyncio.Protocol):
                 self._receiver = None
                 self._close()
                 self._leave()
+                self._home.spoke_out_of_turn("before the request had left")
                 receiver.upstream_failed(UpstreamProtocolError("the application spoke unasked"), unheard=True)
                 return
             self._read_head(data, receiver)
@@ -416,6 +428,10 @@ class UpstreamConnection(asyncio.Protocol):
             if end < 0:
                 if len(buffer) > self._home.limits.answer_headers:
                     self._fail(UpstreamProtocolError("the answer's header section is too long"))
+                elif not b"HTTP/".startswith(buffer[:5]):
+                    self._no_answer(receiver)
+                elif not old and buffer.match_at(_BARE_LINE_FEED, 2) >= 0:
+                    self._fail(UpstreamProtocolError(_BARE))
                 return
             data = buffer.take()
         if self._home.tolerate:
@@ -429,6 +445,9 @@ class UpstreamConnection(asyncio.Protocol):
             self._finish()
             receiver.answer_begins(known, data[end:], complete=True)
             return
+        if not data.startswith(b"HTTP/") and not b"HTTP/".startswith(data):
+            self._no_answer(receiver)
+            return
         start = 0
         if data[8:10] == b" 1":
             start, end = _behind_interim_answers(data)
@@ -438,6 +457,9 @@ class UpstreamConnection(asyncio.Protocol):
         if end < 4:
             self._buffer.add(data[start:])
             if not start:
+                if "bare_lf" not in self._home.tolerate and self._buffer.match_at(_BARE_LINE_FEED, 2) >= 0:
+                    # The end that is waited for would never come.
+                    self._fail(UpstreamProtocolError(_BARE))
                 return
             # Interim answers that are whole are told now, so that the next piece has nobody look at them again.
             data, end = data[:start], start
@@ -461,9 +483,9 @@ class UpstreamConnection(asyncio.Protocol):
         if data[start : start + 8] not in _VERSIONS:
             self._fail(UpstreamProtocolError("the answer's version is not HTTP/1.1"))
             return
-        self._begin_answer(receiver, data[start:end])
+        self._begin_answer(receiver, data[start:end], data[end:])
 
-    def _begin_answer(self, receiver: Receiver, raw: bytes) -> None:
+    def _begin_answer(self, receiver: Receiver, raw: bytes, rest: bytes) -> None:
         status = self._status
         headers = tuple(self._fields[: self._head_fields])
         length: int | None = None
@@ -497,6 +519,10 @@ class UpstreamConnection(asyncio.Protocol):
             self._complete = True
         elif status in (204, 304):
             framing = AnswerFraming.NONE
+            if (length or coding is not None) and (status == 204 or self._home.is_doubted):
+                # There is no such body; a server that thinks so may send it. With a 304 the length is that of another
+                # answer (RFC 9110 section 8.6), as far as this server can be believed.
+                self._keep_alive = False
         elif coding is not None:
             framing = AnswerFraming.CHUNKED
         elif length is not None:
@@ -505,6 +531,9 @@ class UpstreamConnection(asyncio.Protocol):
             framing = AnswerFraming.CLOSE
         head = AnswerHead(status, headers, framing, length)
         if self._complete:
+            # The parser passes over line ends between messages, and they are one sign as good as another.
+            if rest.endswith(_LINE_END_TOO_MANY) if framing is AnswerFraming.CHUNKED else len(rest) != len(body):
+                self._excess = True
             if self._all_fields == self._head_fields:
                 if self._keep_alive and framing is AnswerFraming.COUNTED and not self._excess:
                     self._home.remember(raw, head)
@@ -538,6 +567,8 @@ class UpstreamConnection(asyncio.Protocol):
             if not self._complete:
                 self._fail(UpstreamProtocolError(f"the answer's body is not chunked: {error}"))
                 return
+            self._excess = True
+        if self._complete and data.endswith(_LINE_END_TOO_MANY):
             self._excess = True
         bodies = self._bodies
         if bodies:
@@ -573,6 +604,8 @@ class UpstreamConnection(asyncio.Protocol):
         if self._excess or not self._keep_alive or self._uploading or self._is_head:
             self._close()
             self._leave()
+            if self._excess:
+                self._home.spoke_out_of_turn("behind an answer")
             return
         if self._reading_paused:
             self.resume()
@@ -598,6 +631,28 @@ class UpstreamConnection(asyncio.Protocol):
         self._leave()
         if receiver is not None:
             receiver.upstream_failed(error, unheard=False)
+
+    def _no_answer(self, receiver: Receiver) -> None:
+        """Take bytes that begin no answer: of a connection that has answered before, they are that answer's rest."""
+        error = UpstreamProtocolError("the application's answer does not begin as one of HTTP/1.1")
+        if not self.answered:
+            self._fail(error)
+            return
+        self._receiver = None
+        self._close()
+        self._leave()
+        self._home.spoke_out_of_turn("before an answer")
+        receiver.upstream_failed(error, unheard=True)
+
+    def doubt(self) -> None:
+        """Have nobody wait here for an answer that may not be theirs: another request has been answered before."""
+        if self.busy and self._at == _HEAD and self.answered and not self.heard:
+            receiver = self._receiver
+            self._receiver = None
+            self._close()
+            self._leave()
+            if receiver is not None:
+                receiver.upstream_failed(UpstreamProtocolError("the application speaks out of turn"), unheard=True)
 
     def _leave(self) -> None:
         """Say once that this connection serves nobody any more."""
@@ -686,6 +741,16 @@ class Endpoint:
         if idle:
             self.idle.discard(connection)
 
+    def spoke_out_of_turn(self, sign: str) -> None:
+        """Say that something came here that is no answer to any request."""
+        if self._owner is not None:
+            self._owner.put_apart(self, sign)
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether the App's servers have spoken out of turn before."""
+        return self._owner is not None and self._owner.standing.caught
+
     def answered(self) -> None:
         """Do as `done` does for a request that was answered well."""
         owner = self._owner
@@ -740,6 +805,7 @@ class Upstreams:
     """The upstreams of one App, or the portal as one."""
 
     __slots__ = (
+        "_apart",
         "_choose",
         "_closed",
         "_connecting",
@@ -790,8 +856,10 @@ class Upstreams:
         self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._watches: list[asyncio.Task[None]] = []
+        self._apart = self.standing.is_apart(self.deadlines.time)
         for endpoint in self.endpoints:
             endpoint.belongs_to(self)
+            endpoint.idle.keep(anything=not self._apart)
 
     def take(self, receiver: Receiver, *, repeatable: bool) -> UpstreamConnection | None:
         """Return a kept connection, or `None`, and tell the receiver later.
@@ -869,6 +937,8 @@ class Upstreams:
     # --- connections are made -----------------------------------------------------------------
 
     def _begin_to_connect(self, endpoint: Endpoint, receiver: Receiver) -> None:
+        if self._apart and not self.standing.is_apart(self.deadlines.time):
+            self._come_together()
         connecting = self._connecting[receiver] = _Connecting(endpoint)
         connecting.task = self._start(self._connect(connecting, receiver))
 
@@ -942,6 +1012,31 @@ class Upstreams:
             return
         cast("UpstreamConnection", protocol).retire()
         self._reached(endpoint)
+
+    # --- a server that speaks out of turn -----------------------------------------------------
+
+    def put_apart(self, endpoint: Endpoint, sign: str) -> None:
+        """Use each connection for one request alone from now on: what is too much in an answer is the next one's."""
+        apart_for = self.options.apart_for
+        if self.standing.spoke_out_of_turn(self.deadlines.time, apart_for):
+            log.warning(
+                Event.UPSTREAM_PUT_APART, app=self.name, upstream=endpoint.address, sign=sign, seconds=apart_for
+            )
+        if self._apart:
+            return
+        self._apart = True
+        for each in self.endpoints:
+            each.idle.keep(anything=False)
+            each.close()
+        for each in self.endpoints:
+            for connection in tuple(each.open):
+                connection.doubt()
+
+    def _come_together(self) -> None:
+        self._apart = False
+        for endpoint in self.endpoints:
+            endpoint.idle.keep(anything=True)
+        log.info(Event.UPSTREAM_TRUSTED_AGAIN, app=self.name)
 
     # --- the queue ----------------------------------------------------------------------------
 

@@ -21,15 +21,19 @@ FRESH = 1.0
 class IdleConnections(Generic[Connection]):
     """The connections that wait, oldest first."""
 
-    __slots__ = ("_idle", "_limit", "_waiting")
+    __slots__ = ("_idle", "_limit", "_most", "_waiting")
 
     def __init__(self, idle: float = IDLE, limit: int = 256) -> None:
         self._idle = idle
-        self._limit = limit
+        self._most = self._limit = limit
         self._waiting: list[tuple[Connection, float]] = []
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def keep(self, *, anything: bool) -> None:
+        """Keep connections from now on, or none at all; those that wait are for the caller to `empty`."""
+        self._limit = self._most if anything else 0
 
     def put(self, connection: Connection, now: float) -> bool:
         """Keep a connection; False where there are enough, and the caller closes it."""

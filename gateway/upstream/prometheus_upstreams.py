@@ -9,7 +9,10 @@ from gateway.upstream.standing import Standing
 
 
 def show_upstreams(
-    metrics: Metrics, standings: Callable[[], Mapping[str, Standing]], ejected: Callable[[], Mapping[str, float]]
+    metrics: Metrics,
+    standings: Callable[[], Mapping[str, Standing]],
+    ejected: Callable[[], Mapping[str, float]],
+    clock: Callable[[], float],
 ) -> None:
     """Let the metrics read these whenever somebody looks; each is by the App's name, of which the settings have few."""
     metrics.counter(
@@ -26,4 +29,16 @@ def show_upstreams(
     )
     metrics.gauges(
         "sekisho_upstreams_ejected", "Upstreams that are ejected now, once for each worker", ejected, label="app"
+    )
+    metrics.counter(
+        "sekisho_upstream_out_of_turn",
+        "Times that a server of the App sent bytes that belong to no request",
+        lambda: {app: standing.out_of_turn for app, standing in standings().items()},
+        label="app",
+    )
+    metrics.gauges(
+        "sekisho_apps_apart",
+        "Workers that use none of the App's connections twice, as a server spoke out of turn",
+        lambda: {app: float(standing.is_apart(clock())) for app, standing in standings().items()},
+        label="app",
     )

@@ -1,6 +1,12 @@
 """How an App's servers have behaved so far, as this worker has seen it; it outlives a reading of the settings.
 
-The counts are what metrics show. Whoever connects and reads answers (`httptools_forward`) writes them.
+A server that speaks out of turn is put apart. HTTP/1.1 has nothing that ties an answer to its request but their order
+on the connection, so that one byte too many is the beginning of the next person's answer. Where such a byte comes
+late, behind the next request's head, nobody can tell it from that request's answer. The gateway sees only those that
+come in time to be seen, and takes the first one for a warning: from then on no connection of the App is used twice,
+until its servers have kept the order for a while.
+
+Whoever connects and reads answers (`httptools_forward`) tells what it sees. The counts are what metrics show.
 """
 
 from __future__ import annotations
@@ -9,10 +15,27 @@ from __future__ import annotations
 class Standing:
     """What is known of one App's servers. Seconds are those of a monotonic clock."""
 
-    __slots__ = ("ejections", "unreachable")
+    __slots__ = ("_apart_until", "caught", "ejections", "out_of_turn", "unreachable")
 
     def __init__(self) -> None:
         self.unreachable = 0
         """Connections that an upstream refused, or did not take in time."""
         self.ejections = 0
         """Times that an upstream was ejected."""
+        self.out_of_turn = 0
+        """Times that a server was seen to speak out of turn."""
+        self.caught = False
+        """Whether that has happened at all: what such a server may say by the letter is doubted ever after."""
+        self._apart_until = 0.0
+
+    def is_apart(self, now: float) -> bool:
+        """Say whether the App's connections are used for one request each."""
+        return now < self._apart_until
+
+    def spoke_out_of_turn(self, now: float, apart_for: float) -> bool:
+        """Put the App apart from now on; return whether it was not before."""
+        begins = not self.is_apart(now)
+        self.out_of_turn += 1
+        self.caught = True
+        self._apart_until = now + apart_for
+        return begins
