@@ -31,7 +31,16 @@ from gateway.observe.events import Event
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
 from gateway.pipeline.problem import problem
 from gateway.pipeline.step import pseudonym_of
-from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
+from gateway.pipeline.visit import (
+    FormNotSentPage,
+    OwnPage,
+    RefusalPage,
+    SignInPage,
+    Trouble,
+    TroublePage,
+    Visit,
+    WorkerPage,
+)
 from gateway.policy.verdict import Permit
 from gateway.request.head_reader import Arrival
 from gateway.request.inbound import Framing
@@ -476,6 +485,8 @@ class Exchange:
         match visit.purpose:
             case OwnPage():
                 self._verdict = "portal"
+            case WorkerPage():
+                self._verdict, self._reason = "deny", "service_worker"
             case SignInPage(challenge) | FormNotSentPage(challenge):
                 self._verdict = "challenge"
                 self._rule, self._reason = str(challenge.rule), challenge.reason.value

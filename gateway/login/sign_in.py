@@ -178,7 +178,7 @@ class SignIn(Protocol):
         """
 
     async def finish(self, route: Route, inbound: Inbound, query: bytes | None) -> FinishOutcome:
-        """Answer the provider's callback, whose raw query this is. Call it for no prefetch (`is_prefetch`)."""
+        """Answer the provider's callback, whose raw query this is. Call it for no prefetch."""
 
     async def sign_out(self, route: Route, inbound: Inbound) -> SignedOut:
         """End this browser's session here, and its siblings."""
@@ -196,20 +196,6 @@ class SignIn(Protocol):
         """Return the target rebuilt on the App's origin, or `/`: what a page may link to or put in a field."""
 
 
-def is_prefetch(headers: tuple[tuple[bytes, bytes], ...]) -> bool:
-    """Whether the browser only fetches ahead: answer 204 or 503, and consume nothing.
-
-    `Sec-Purpose: prefetch…` (Fetch, section 2.2.5), and what older browsers sent.
-    """
-    for name, value in headers:
-        folded = name.lower()
-        if folded == b"sec-purpose" and value.strip().lower().startswith(b"prefetch"):
-            return True
-        if folded in {b"purpose", b"x-purpose", b"x-moz"} and value.strip().lower() in {b"prefetch", b"preview"}:
-            return True
-    return False
-
-
 __all__ = [
     "BROWSER_COOKIE_SECONDS",
     "AlreadySignedIn",
@@ -225,5 +211,4 @@ __all__ = [
     "SignIn",
     "SignedIn",
     "SignedOut",
-    "is_prefetch",
 ]

@@ -25,7 +25,8 @@ from gateway.instant import Instant
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
 from gateway.pipeline.step import about
 from gateway.pipeline.step import step as judge_request
-from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, TroublePage
+from gateway.pipeline.urls import AUTH_PAGES
+from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, TroublePage, WorkerPage
 from gateway.policy.verdict import Deny
 from gateway.request.field_names import fold
 from gateway.request.head_reader import canonical_host
@@ -36,9 +37,6 @@ from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import SessionState
 from gateway.settings.settings import Mode, PathSettings
-
-AUTH_PAGES = "auth/"
-"""Under our own prefix, where the endpoints are."""
 
 UNKNOWN_CLIENT = "unknown"
 """In place of an address where the outer proxy names none (RFC 7239 section 6.2): no network holds it."""
@@ -228,7 +226,7 @@ def _allowed(forward: Forward, inbound: Inbound, route: Route) -> Answer:
 def _page(asked: AskPortal, inbound: Inbound, route: Route, table: RouteTable) -> Answer:
     nginx = inbound.forwarded == Dialect.NGINX
     match asked.visit.purpose:
-        case OwnPage():
+        case OwnPage() | WorkerPage():
             return _refused(AuthFault.TARGET)
         case SignInPage(challenge):
             target = quote(inbound.target.raw.decode("ascii"), safe="")

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from math import ceil
 from typing import Any, assert_never
+from urllib.parse import quote
 
 import msgspec
 
@@ -24,14 +25,24 @@ from gateway.instant import Instant
 from gateway.limits.limits import limit_use, over
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, Headers, NeedReservation, NeedSession, Step
 from gateway.pipeline.problem import problem
-from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
+from gateway.pipeline.urls import LOGIN, Kind, kind_of, own_url
+from gateway.pipeline.visit import (
+    FormNotSentPage,
+    OwnPage,
+    RefusalPage,
+    SignInPage,
+    Trouble,
+    TroublePage,
+    Visit,
+    WorkerPage,
+)
 from gateway.policy.both_rules import BothRules
 from gateway.policy.decide import CompiledPolicy, FittingRule, no_rule_fits
 from gateway.policy.verdict import Challenge, Deny, Limit, Permit, Reason, ReasonKind, Verdict
 from gateway.request.inbound import METHODS, Framing, Inbound
 from gateway.request.kept_form import keepable
 from gateway.request.method_override import query_overrides, the_method
-from gateway.request.navigation import Navigation, navigation
+from gateway.request.navigation import Navigation, is_prefetch, navigation
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Limited, SessionState, Unavailable, Unread
@@ -76,7 +87,7 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
             return misdirected()
         if path == table.portal_prefix + JWKS_PAGE:
             return published_keys(inbound.method, table)
-        return AskPortal(Visit(home, inbound, known, OwnPage()))
+        return own_page(home, inbound, known, path.removeprefix(table.portal_prefix))
     route = table.match(inbound.host, path)
     if route is None:
         return not_found() if table.knows(inbound.host) else misdirected()
@@ -176,7 +187,7 @@ def _judge(
                     return store_unavailable(route, inbound, known)
                 if isinstance(known, Limited):
                     return too_many_lookups(route, inbound, known)
-                return challenge(route, inbound, known, route.asking(verdict))
+                return challenge(route, inbound, known, route.asking(verdict), table.portal_prefix)
             case Deny() as verdict:
                 return refusal(route, inbound, known, verdict)
             case _:
@@ -267,14 +278,64 @@ def _word(verdict: Verdict) -> str:
             assert_never(verdict)
 
 
-def challenge(route: Route, inbound: Inbound, known: SessionState, verdict: Challenge) -> AskPortal | Answer:
-    """Ask a person to sign in; tell a script that it must."""
+def own_page(home: Route, inbound: Inbound, known: SessionState, name: str) -> AskPortal | Answer:
+    """Let the portal answer one of our own URLs, if whoever asks may have it; `name` is its path under our prefix.
+
+    A page is for a top-level navigation: a script of the application is on the same origin, and would read it.
+    """
+    if kind_of(name) is not Kind.PAGE:
+        return AskPortal(Visit(home, inbound, known, OwnPage()))
     match navigation(inbound):
-        case Navigation.PAGE:
-            return AskPortal(Visit(route, inbound, known, SignInPage(verdict)))
-        case Navigation.FORM:
+        case Navigation.PAGE | Navigation.FORM:
+            return AskPortal(Visit(home, inbound, known, OwnPage()))
+        case Navigation.RELAYED:
+            return AskPortal(Visit(home, inbound, known, WorkerPage()))
+        case Navigation.BACKGROUND:
+            return about(_no_page(home, inbound, name), home, known)
+        case other:
+            assert_never(other)
+
+
+def _no_page(home: Route, inbound: Inbound, name: str) -> Answer:
+    """Tell a script, a frame or a prefetch why it gets no page of ours."""
+    cors = _cors(inbound, home)
+    found = own_url(name)
+    if found is None:
+        return problem(HTTPStatus.NOT_FOUND, "unknown_path", cors=cors)
+    if is_prefetch(inbound.headers):
+        # The browser asks again when the person comes.
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, "fetched_ahead", cors=cors)
+    if inbound.method not in found.methods:
+        answer = problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", cors=cors)
+        allow = (b"Allow", ", ".join(found.methods).encode())
+        return msgspec.structs.replace(answer, headers=(*answer.headers, allow))
+    if name == LOGIN:
+        # A script that has met our 401 sends the person here, and must not do so by itself.
+        return problem(HTTPStatus.UNAUTHORIZED, "sign_in_required", cors=cors)
+    answer = problem(HTTPStatus.FORBIDDEN, "navigation_only", cors=cors)
+    return msgspec.structs.replace(answer, verdict="deny")
+
+
+def challenge(
+    route: Route, inbound: Inbound, known: SessionState, verdict: Challenge, prefix: str
+) -> AskPortal | Answer:
+    """Ask a person to sign in; tell a script that it must. `prefix` is the portal's."""
+    match navigation(inbound):
+        case Navigation.RELAYED if inbound.method != "POST" and not inbound.forwarded:
+            # Not here, where the worker would read the notice: the browser follows a redirect by itself, and no
+            # worker's scope holds our own pages.
+            target = quote(inbound.target.raw.decode("ascii"), safe="")
+            headers: Headers = (
+                (b"Location", f"{route.origin}{prefix}{LOGIN}?rd={target}".encode()),
+                (b"Cache-Control", b"no-store"),
+            )
+            answer = Answer(HTTPStatus.SEE_OTHER.value, headers, verdict="challenge", rule=str(verdict.rule))
+            return about(msgspec.structs.replace(answer, reason=verdict.reason.value), route, known)
+        case Navigation.FORM | Navigation.RELAYED if inbound.method == "POST":
             keep = verdict.keep_form and keepable(inbound, route.origin)
             return AskPortal(Visit(route, inbound, known, FormNotSentPage(verdict, keep)))
+        case Navigation.PAGE | Navigation.RELAYED | Navigation.FORM:
+            return AskPortal(Visit(route, inbound, known, SignInPage(verdict)))
         case Navigation.BACKGROUND:
             answer = problem(HTTPStatus.UNAUTHORIZED, "sign_in_required", cors=_cors(inbound, route))
             answer = msgspec.structs.replace(

@@ -35,6 +35,11 @@ class OwnPage:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerPage:
+    """A service worker of the application stands in front of our own URLs: remove it, and say how to go on."""
+
+
+@dataclass(frozen=True, slots=True)
 class SignInPage:
     """A navigation must sign in: the notice (401), or, for `openid` alone, at once the provider (303)."""
 
@@ -66,7 +71,7 @@ class TroublePage:
     retry_after: int | None = None
 
 
-Purpose = OwnPage | SignInPage | FormNotSentPage | RefusalPage | TroublePage
+Purpose = OwnPage | WorkerPage | SignInPage | FormNotSentPage | RefusalPage | TroublePage
 
 
 @dataclass(frozen=True, slots=True)

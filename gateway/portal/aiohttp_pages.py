@@ -72,19 +72,26 @@ class Pages:
         response = web.Response(text=self.render(page), status=page.status, content_type="text/html", charset="utf-8")
         response.headers["Content-Language"] = page.language.value
         response.headers["Content-Security-Policy"] = content_security_policy(
-            None if page.leads_anywhere else form_origins
+            None if page.leads_anywhere else form_origins, sandboxed=page.sandboxed
         )
+        if page.sandboxed:
+            # HTML section 7.4.2: a browser refuses a sandboxed document with an opener policy. It needs none.
+            response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
+            response.headers["Cross-Origin-Embedder-Policy"] = "unsafe-none"
         if page.retry_after is not None:
             response.headers["Retry-After"] = str(page.retry_after)
         return response
 
 
-def content_security_policy(form_origins: Iterable[str] | None) -> str:
+def content_security_policy(form_origins: Iterable[str] | None, *, sandboxed: bool = False) -> str:
     """Return the policy of our pages (CSP Level 3): our sheet, our picture, our forms, and nothing else.
 
-    Without `form_origins` the page's form may lead anywhere; there is none on it but ours.
+    Without `form_origins` the page's form may lead anywhere; there is none on it but ours. A `sandboxed` page has an
+    origin of its own that no other page has, so that a page of the application that has opened it cannot read it.
     """
     policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    if sandboxed:
+        policy += "; sandbox"
     if form_origins is None:
         return policy
     allowed = " ".join(("'self'", *form_origins))

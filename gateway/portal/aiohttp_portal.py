@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from secrets import token_bytes
 from typing import Protocol, assert_never
 from urllib.parse import parse_qs
 
@@ -23,6 +23,8 @@ from aiohttp import hdrs, web
 
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.instant import Instant
+from gateway.login.login import CALLBACK
+from gateway.login.registration import CLIENT_KEYS
 from gateway.login.return_to import END_OF_TAB
 from gateway.login.sign_in import (
     BROWSER_COOKIE_SECONDS,
@@ -34,10 +36,10 @@ from gateway.login.sign_in import (
     LogoutRefused,
     SignedIn,
     SignIn,
-    is_prefetch,
 )
 from gateway.observe.events import Event
 from gateway.observe.redact import where_it_failed
+from gateway.pipeline.urls import LOGIN, ME, URLS
 from gateway.pipeline.visit import (
     VISIT_HEADER,
     FormNotSentPage,
@@ -47,6 +49,7 @@ from gateway.pipeline.visit import (
     Trouble,
     TroublePage,
     Visit,
+    WorkerPage,
 )
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.policy.verdict import Deny
@@ -54,16 +57,17 @@ from gateway.portal import pages
 from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages
 from gateway.portal.cookies import expire_application_cookies, expire_cookie, set_cookie
 from gateway.portal.in_app import in_app_browser
+from gateway.portal.once import NONCE_BYTES, make_token, name_to_spend
 from gateway.portal.pages import Page
 from gateway.portal.sign_in_offer import Onward, Start, next_start, person_of, start_for
 from gateway.portal.visits import VisitTable
 from gateway.request.kept_form import LARGEST_KEPT, read_form
-from gateway.request.navigation import Navigation, navigation
+from gateway.request.navigation import is_surely_a_navigation
 from gateway.request.rates import LookupLimits, Rate
 from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
-from gateway.session.session import Found, Gone, Limited, SessionState, Unavailable, Unread
+from gateway.session.session import Found, Gone, Limited, Session, SessionState, Unavailable, Unread
 from gateway.session.ticket import Brought, Ticket, find_brought
 
 LARGEST_FORM = 3 * LARGEST_KEPT + 16 * 1024
@@ -74,6 +78,12 @@ KEPT_PER_ADDRESS = 30
 
 KEPT_IN_ALL = 300
 """Forms a minute from all addresses: at their largest, and all abandoned, they fill the store by less than 300 MiB."""
+
+SHOWN_PER_ADDRESS = 60
+"""Times a minute that what we hold of a person is shown to one address: each takes a name in the store."""
+
+SHOWN_IN_ALL = 3_000
+"""The same, for all addresses."""
 
 LOGOUT_TOKENS = 3_000
 """Logout tokens a minute that are looked at: a provider sends all of its own from few addresses."""
@@ -86,15 +96,21 @@ KEYS_SECONDS = 300
 
 _LOGOUT_DOMAIN = b"sekisho.logout.form.v1:"
 
+CLEAR_STORAGE = '"storage"'
+"""For `Clear-Site-Data` (W3C Clear Site Data section 3.1): service workers go, and what scripts have stored."""
+
 HEADERS: Mapping[str, str] = {
     "Cache-Control": "private, no-store",
     "Vary": "Accept-Language, Cookie, User-Agent",
-    # Not `no-referrer`: it would have browsers send `Origin: null` with our own forms. Of a callback's
-    # address with its code, nobody is told more than the origin.
-    "Referrer-Policy": "strict-origin",
+    # Not `no-referrer`: it would have browsers send `Origin: null` with our own forms. Not `strict-origin`: the
+    # application's next page could read the callback's address, with its code, in `navigation.entries()`.
+    "Referrer-Policy": "origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+    # Both together: a page of the application that opens ours shares its window's group where it sends the same, and
+    # many send the first alone.
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
 }
@@ -141,7 +157,10 @@ class Behind:
     """How many sign-ins may be begun."""
     callbacks: Rate
     """How many callbacks may be answered."""
+    spend: Callable[[str, Instant], Awaitable[bool]]
+    """Takes a name that is for one use: True for exactly one caller, of all workers (`PendingStore.spend`)."""
     clock: Callable[[], Instant] = time.time
+    random: Callable[[int], bytes] = token_bytes
     lookups: LookupLimits = field(default_factory=LookupLimits)
     """How many tickets that stand for nothing are looked up: the byte path's own, counted together."""
 
@@ -149,20 +168,23 @@ class Behind:
 def make_portal(behind: Behind) -> web.Application:
     """Return the application. Serve it with `access_log=None`: the byte path writes the access line."""
     portal = Portal(behind)
-    prefix = behind.prefix
     app = web.Application(client_max_size=LARGEST_FORM, middlewares=[portal.answer])
-    # No HEAD where a GET has an effect: a link checker must not begin a sign-in, nor use up a callback.
-    app.router.add_get(f"{prefix}login", portal.login_page, allow_head=False)
-    app.router.add_post(f"{prefix}login", portal.login_form)
-    app.router.add_get(f"{prefix}callback", portal.callback, allow_head=False)
-    app.router.add_get(f"{prefix}logout", portal.logout_page)
-    app.router.add_post(f"{prefix}logout", portal.logout_form)
-    app.router.add_post(f"{prefix}backchannel-logout", portal.back_channel_logout)
-    app.router.add_get(f"{prefix}signed-out", portal.signed_out)
-    app.router.add_get(prefix + END_OF_TAB, portal.signed_in)
-    app.router.add_get(f"{prefix}me", portal.me)
-    app.router.add_get(f"{prefix}keys/client", portal.keys(behind.sign_in.client_jwks))
-    app.router.add_get(f"{prefix}static/{{name}}", portal.static)
+    handlers: dict[str, dict[str, Handler]] = {
+        LOGIN: {"GET": portal.login_page, "POST": portal.login_form},
+        CALLBACK: {"GET": portal.callback},
+        "logout": {"GET": portal.logout_page, "POST": portal.logout_form},
+        "backchannel-logout": {"POST": portal.back_channel_logout},
+        "signed-out": {"GET": portal.signed_out},
+        END_OF_TAB: {"GET": portal.signed_in},
+        ME: {"GET": portal.me_page, "POST": portal.me_form},
+        CLIENT_KEYS: {"GET": portal.keys(behind.sign_in.client_jwks)},
+        "static/": {"GET": portal.static},
+    }
+    for name, by_method in handlers.items():
+        # The table says which methods a URL answers; one that is not in it cannot be added here.
+        path = behind.prefix + (f"{name}{{name}}" if name.endswith("/") else name)
+        for method in URLS[name].methods:
+            app.router.add_route(method, path, by_method["GET" if method == "HEAD" else method])
     return app
 
 
@@ -182,6 +204,9 @@ class Portal:
         self._lookups = behind.lookups
         self._logout_tokens = Rate(LOGOUT_TOKENS, LOGOUT_TOKENS)
         self._forms = Rate(KEPT_PER_ADDRESS, KEPT_IN_ALL)
+        self._shown = Rate(SHOWN_PER_ADDRESS, SHOWN_IN_ALL)
+        self._spend = behind.spend
+        self._random = behind.random
         self._clock = behind.clock
         self._pages = Pages(behind.prefix)
 
@@ -219,6 +244,8 @@ class Portal:
         match visit.purpose:
             case OwnPage():
                 return await handler(request)
+            case WorkerPage():
+                return self._without_worker(visit)
             case SignInPage(challenge):
                 start = start_for(visit, challenge)
                 if challenge.needs_notice or in_app_browser(visit.inbound) is not None:
@@ -242,10 +269,6 @@ class Portal:
     async def login_page(self, request: web.Request) -> web.StreamResponse:
         """Sign in by link: `rd` is where the person wants to be afterwards."""
         visit = request[_VISIT]
-        if is_prefetch(visit.inbound.headers):
-            return _not_ahead_of_time()
-        if navigation(visit.inbound) is Navigation.BACKGROUND:
-            return _problem(HTTPStatus.UNAUTHORIZED, "sign_in_required")
         given = _query(visit).get("rd", [])
         target = self._sign_in.safe_return(visit.route, given[0] if len(given) == 1 else None)
         session = await self._session(visit)
@@ -271,8 +294,6 @@ class Portal:
     async def callback(self, request: web.Request) -> web.StreamResponse:
         """Finish a sign-in: the provider sent the browser back."""
         visit = request[_VISIT]
-        if is_prefetch(visit.inbound.headers):
-            return _not_ahead_of_time()
         if (wait := self._callbacks.take(visit.inbound.client, self._clock())) is not None:
             return await self._sign_in_failed(visit, Failed(LoginFailure.TOO_MANY, retry_after=wait))
         outcome = await self._sign_in.finish(visit.route, visit.inbound, visit.inbound.target.query)
@@ -365,21 +386,65 @@ class Portal:
         visit = request[_VISIT]
         return self._page(visit, pages.signed_in(visit))
 
-    async def me(self, request: web.Request) -> web.StreamResponse:
-        """Show a person what is held of them."""
+    async def me_page(self, request: web.Request) -> web.StreamResponse:
+        """Offer a person to see what is held of them: the page itself shows no value."""
         visit = request[_VISIT]
+        held = await self._held(visit)
+        if isinstance(held, Page):
+            return self._page(visit, held)
+        return self._page(visit, self._offer_to_show(visit, held))
+
+    async def me_form(self, request: web.Request) -> web.StreamResponse:
+        """Show what is held, to whoever pressed the button of our own page, once."""
+        visit = request[_VISIT]
+        form = await _form(request)
+        held = await self._held(visit)
+        if isinstance(held, Page):
+            return self._page(visit, held)
+        ticket = self._ticket(visit)
+        now = self._clock()
+        name = None if ticket is None else name_to_spend(form.get("token", ""), ticket, ME, now)
+        pressed = is_surely_a_navigation(visit.inbound) and sender(visit.inbound, visit.route.origin) is Sender.OURS
+        if name is None or not pressed:
+            return self._page(visit, self._offer_to_show(visit, held))
+        if (wait := self._shown.take(visit.inbound.client, now)) is not None:
+            busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, wait)
+            return self._page(visit, pages.trouble(visit, busy))
+        if not await self._spend(name, now):
+            return self._page(visit, self._offer_to_show(visit, held))
+        person = held.identity
+        code = show_code(subject_code(person.client_id, person.subject))
+        return self._page(visit, pages.me(visit, held, code))
+
+    async def _held(self, visit: Visit) -> Session | Page:
+        """Return the session of who is signed in here, or the page that says why there is none.
+
+        Raises:
+            StoreUnavailableError: it cannot be said whether anything is held.
+
+        """
         session = await self._session(visit)
         if isinstance(session, Unavailable):
-            # Not "nothing is held": that cannot be said now.
             raise StoreUnavailableError
         if isinstance(session, Limited):
             busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, session.retry_after)
-            return self._page(visit, pages.trouble(visit, busy))
-        person = person_of(session, visit.route)
-        if person is None or not isinstance(session, Found):
-            return self._page(visit, pages.me(visit, None, ""))
-        code = show_code(subject_code(person.client_id, person.subject))
-        return self._page(visit, pages.me(visit, session.session, code))
+            return pages.trouble(visit, busy)
+        if person_of(session, visit.route) is None or not isinstance(session, Found):
+            return pages.me_of_nobody(visit)
+        return session.session
+
+    def _offer_to_show(self, visit: Visit, held: Session) -> Page:
+        """Return the page with the button; without one where nothing tells the person from a script."""
+        ticket = self._ticket(visit)
+        if ticket is None or not is_surely_a_navigation(visit.inbound):
+            return pages.me_offer(visit, held, "")
+        return pages.me_offer(visit, held, make_token(ticket, ME, self._clock(), self._random(NONCE_BYTES)))
+
+    def _without_worker(self, visit: Visit) -> web.StreamResponse:
+        """Have the browser remove the service worker that stands in front of our pages, and say how to go on."""
+        response = self._page(visit, pages.worker_removed(visit))
+        response.headers["Clear-Site-Data"] = CLEAR_STORAGE
+        return response
 
     def keys(self, jwks: Callable[[Route], bytes]) -> Handler:
         """Return the handler that serves one set of public keys (RFC 7517 section 5)."""
@@ -400,6 +465,8 @@ class Portal:
             raise web.HTTPNotFound
         response = web.Response(body=asset.content, content_type=asset.type, charset="utf-8")
         response.headers[hdrs.CACHE_CONTROL] = f"max-age={STATIC_SECONDS}, immutable"
+        # A sandboxed page of ours is of no origin, and needs its style sheet too.
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         response.headers[hdrs.VARY] = "Accept-Encoding"
         return response
 
@@ -466,6 +533,9 @@ class Portal:
                 self._tell(visit, "begun", rule=str(start.challenge.rule), reason=start.challenge.reason.value)
                 response = _redirect(outcome.location)
                 if outcome.cookie is not None:
+                    # This browser's first sign-in here: a worker that was registered before there was a gateway to
+                    # refuse it would see the callback.
+                    response.headers["Clear-Site-Data"] = CLEAR_STORAGE
                     route = visit.route
                     self._set(response, route.pending_cookie, outcome.cookie, route, BROWSER_COOKIE_SECONDS)
                 return response
@@ -583,16 +653,6 @@ async def _form(request: web.Request) -> Mapping[str, str]:
 def _redirect(location: str) -> web.Response:
     """Send the browser on with a GET (RFC 9110 section 15.4.4). Not raised: an exception would lose our cookies."""
     return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: location})
-
-
-def _not_ahead_of_time() -> web.Response:
-    """Refuse a prefetch: browsers then ask again when the person really goes there."""
-    return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-def _problem(status: HTTPStatus, code: str) -> web.Response:
-    body = json.dumps({"type": "about:blank", "title": status.phrase, "status": status.value, "code": code})
-    return web.Response(status=status, text=body, content_type="application/problem+json")
 
 
 def _plain(visit: Visit, refused: web.HTTPException) -> Page:

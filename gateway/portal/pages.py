@@ -42,6 +42,8 @@ class Page:
     """Seconds, for the Retry-After field."""
     leads_anywhere: bool = False
     """Its form goes to the application, which may send the browser on to wherever it likes: a payment, say."""
+    sandboxed: bool = False
+    """It shows values, so no other page may read it, not even one of the same origin. It can have no form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +202,41 @@ def plain(visit: Visit, kind: str, status: int) -> Page:
     return _page("plain", status, language, f"{kind}.title", values)
 
 
-def me(visit: Visit, session: Session | None, code: str) -> Page:
+def me_of_nobody(visit: Visit) -> Page:
+    """Say that nothing is held, since nobody is signed in."""
+    language = language_of(visit)
+    return _page("me_of_nobody", HTTPStatus.OK, language, "me.title", _common(visit, visit.route, language))
+
+
+def me_offer(visit: Visit, session: Session, token: str) -> Page:
+    """Offer to show a person what we hold of them, with a button that carries the token; no value is on this page.
+
+    Without a token the browser does not say who asks, and the page says what to do instead.
+    """
+    language = language_of(visit)
+    again = visit.inbound.method == "POST"
+    values = _common(visit, visit.route, language) | {
+        "token": token,
+        "again": again,
+        "until": _moment(session.expires_at, language),
+    }
+    return _page("me_offer", HTTPStatus.OK, language, "me.title", values)
+
+
+def me(visit: Visit, session: Session, code: str) -> Page:
     """Show a person what we hold of them; `code` is what they read out at a counter."""
     language = language_of(visit)
-    held = None if session is None else _held(session, code, language)
-    values = _common(visit, visit.route, language) | {"held": held}
-    return _page("me", HTTPStatus.OK, language, "me.title", values)
+    values = _common(visit, visit.route, language) | {"held": _held(session, code, language)}
+    return replace(_page("me", HTTPStatus.OK, language, "me.title", values), sandboxed=True)
+
+
+def worker_removed(visit: Visit) -> Page:
+    """Say that something of the application's stood in the way and was removed, and how to go on."""
+    language = language_of(visit)
+    # A form cannot be sent again by a link: its sender goes back to the application.
+    onward = "" if visit.inbound.method == "POST" else visit.inbound.target.raw.decode("ascii")
+    values = _common(visit, visit.route, language) | {"onward": onward}
+    return _page("worker_removed", HTTPStatus.FORBIDDEN, language, "worker_removed.title", values)
 
 
 def _page(

@@ -180,6 +180,7 @@ class Generation:
                 begins=Rate(rates.sign_ins_per_address, rates.sign_ins),
                 callbacks=Rate(rates.callbacks_per_address, rates.callbacks),
                 lookups=lookups,
+                spend=shared.pending.spend,
                 clock=shared.clock,
             )
         )

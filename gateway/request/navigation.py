@@ -2,7 +2,9 @@
 
 Only a person can be sent to sign in. A script gets a plain 401 it can read, since a
 redirect would hand it a sign-in page instead of its data, and would begin a login
-nobody sees. The truth table of `tests/request/test_navigation.py` is the reference.
+nobody sees. A service worker that passes a navigation on stands between the two: a person
+waits for the answer, and a script of the application reads it first.
+The truth table of `tests/request/test_navigation.py` is the reference.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ class Navigation(Enum):
     """A person follows a link or types an address: GET or HEAD."""
     FORM = "form"
     """A person sends a form: any other method, navigating."""
+    RELAYED = "relayed"
+    """A person navigates, and a service worker passes the request on and gets its answer."""
     BACKGROUND = "background"
     """A script, an image, a WebSocket, a prefetch, another program."""
 
@@ -32,12 +36,18 @@ def navigation(inbound: Inbound) -> Navigation:
     sent = {name.lower(): value.strip().lower() for name, value in inbound.headers}
     if sent.get(b"x-requested-with") == b"xmlhttprequest" or b"sec-purpose" in sent or b"purpose" in sent:
         return Navigation.BACKGROUND
-    if (
-        sent.get(b"sec-fetch-mode", b"navigate") != b"navigate"
-        or sent.get(b"sec-fetch-dest", b"document") != b"document"
-    ):
+    if is_prefetch(inbound.headers):
+        return Navigation.BACKGROUND
+    if sent.get(b"sec-fetch-mode", b"navigate") != b"navigate":
         return Navigation.BACKGROUND
     told_by_browser = b"sec-fetch-mode" in sent
+    destination = sent.get(b"sec-fetch-dest", b"document")
+    # A request that a worker makes of a navigation has no destination of its own (Fetch section 5.4); no script can
+    # make one whose mode is `navigate`.
+    if destination == b"empty" and told_by_browser and inbound.method in ("GET", "HEAD", "POST"):
+        return Navigation.RELAYED
+    if destination != b"document":
+        return Navigation.BACKGROUND
     accept = sent.get(b"accept", b"*/*")
     wants_page = b"text/html" in accept or b"application/xhtml+xml" in accept
     if inbound.method in ("GET", "HEAD"):
@@ -48,3 +58,27 @@ def navigation(inbound: Inbound) -> Navigation:
     if told_by_browser or wants_page or (is_form and b"*/*" in accept):
         return Navigation.FORM
     return Navigation.BACKGROUND
+
+
+def is_prefetch(headers: tuple[tuple[bytes, bytes], ...]) -> bool:
+    """Whether the browser only fetches ahead: answer 503, and consume nothing. It asks again when the person comes.
+
+    `Sec-Purpose: prefetch…` (Fetch, section 2.2.5), and what older browsers sent.
+    """
+    for name, value in headers:
+        folded = name.lower()
+        if folded == b"sec-purpose" and value.strip().lower().startswith(b"prefetch"):
+            return True
+        if folded in {b"purpose", b"x-purpose", b"x-moz"} and value.strip().lower() in {b"prefetch", b"preview"}:
+            return True
+    return False
+
+
+def is_surely_a_navigation(inbound: Inbound) -> bool:
+    """Whether the browser itself says, in Fetch Metadata, that a person navigates a tab.
+
+    A client that says nothing may be a script: whatever else it sends, a script can send too.
+    """
+    mode = [value for name, value in inbound.headers if name.lower() == b"sec-fetch-mode"]
+    destination = [value for name, value in inbound.headers if name.lower() == b"sec-fetch-dest"]
+    return mode == [b"navigate"] and destination == [b"document"] and navigation(inbound) is not Navigation.BACKGROUND

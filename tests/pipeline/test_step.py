@@ -6,7 +6,16 @@ import pytest
 
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
 from gateway.pipeline.step import step
-from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage
+from gateway.pipeline.urls import URLS, Kind
+from gateway.pipeline.visit import (
+    FormNotSentPage,
+    OwnPage,
+    RefusalPage,
+    SignInPage,
+    Trouble,
+    TroublePage,
+    WorkerPage,
+)
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Limit, Once, Permit, Reason, ReasonKind, RuleId
 from gateway.request.inbound import Inbound
 from gateway.route.table import RouteTable
@@ -66,6 +75,104 @@ def test_our_own_pages_go_to_the_portal_whatever_the_policy() -> None:
 
     assert isinstance(result, AskPortal)
     assert result.visit.purpose == OwnPage()
+
+
+PERSON = (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))
+RELAYED = (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "empty"))
+NO_PERSON = [
+    (("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "empty")),
+    (("Sec-Fetch-Mode", "same-origin"), ("Sec-Fetch-Dest", "empty")),
+    (("Sec-Fetch-Mode", "no-cors"), ("Sec-Fetch-Dest", "script")),
+    (("Sec-Fetch-Mode", "no-cors"), ("Sec-Fetch-Dest", "image")),
+    (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "iframe")),
+    (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "object")),
+    (*PERSON, ("Sec-Purpose", "prefetch")),
+    (("X-Requested-With", "XMLHttpRequest"),),
+]
+PAGES = [name for name, url in URLS.items() if url.kind is Kind.PAGE]
+
+
+@pytest.mark.parametrize("headers", NO_PERSON, ids=lambda headers: " ".join(value for _, value in headers))
+@pytest.mark.parametrize("name", [*PAGES, "me/all", "a-page-to-come"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_page_of_ours_is_for_a_top_level_navigation_alone(
+    name: str, method: str, headers: tuple[tuple[str, str], ...]
+) -> None:
+    """A script of the application is on the same origin, and gets none, whoever is signed in."""
+    form = ("Content-Type", "application/x-www-form-urlencoded")
+    asked = inbound(f"/.sekisho/{name}", *headers, form, method=method)
+
+    result = step(asked, Found(session()), NOON, table(FixedRule()))
+
+    assert isinstance(result, Answer)
+    assert result.status in (401, 403, 404, 405, 503)
+    assert b"hanako" not in result.body
+    assert (b"Cache-Control", b"no-store") in result.headers
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_ours_is_there_for_a_person(name: str) -> None:
+    """Who navigates, by the browser's own word or by all that can be told."""
+    for headers in (PERSON, (("Accept", "text/html"),), ()):
+        result = step(inbound(f"/.sekisho/{name}", *headers), NoTicket(), NOON, table(FixedRule()))
+
+        assert isinstance(result, AskPortal)
+        assert result.visit.purpose == OwnPage()
+
+
+@pytest.mark.parametrize("name", ["static/sekisho.css", "keys/client"])
+def test_what_holds_nothing_of_anybody_is_there_for_everybody(name: str) -> None:
+    """A style sheet is asked for by a page, and a key by a program."""
+    for headers in (*NO_PERSON, ()):
+        result = step(inbound(f"/.sekisho/{name}", *headers), NoTicket(), NOON, table(FixedRule()))
+
+        assert isinstance(result, AskPortal)
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "headers", "status", "code"),
+    [
+        ("me", "GET", NO_PERSON[0], 403, "navigation_only"),
+        ("me", "POST", NO_PERSON[0], 403, "navigation_only"),
+        ("login", "GET", NO_PERSON[0], 401, "sign_in_required"),
+        ("callback", "GET", (*PERSON, ("Sec-Purpose", "prefetch")), 503, "fetched_ahead"),
+        ("login", "GET", (*PERSON, ("Purpose", "prefetch")), 503, "fetched_ahead"),
+        ("me", "PUT", (), 405, "method_not_allowed"),
+        ("nothing", "GET", NO_PERSON[0], 404, "unknown_path"),
+    ],
+)
+def test_a_script_is_told_why_it_gets_no_page(
+    name: str, method: str, headers: tuple[tuple[str, str], ...], status: int, code: str
+) -> None:
+    """In a word it can read."""
+    result = step(inbound(f"/.sekisho/{name}", *headers, method=method), NoTicket(), NOON, table(FixedRule()))
+
+    assert isinstance(result, Answer)
+    assert (result.status, json.loads(result.body)["code"], result.reason) == (status, code, code)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_worker_in_front_of_our_pages_gets_none_of_them(method: str) -> None:
+    """A service worker that passes a person's navigation on would read the page, and the callback's code."""
+    for name in (*PAGES, "nothing"):
+        asked = inbound(f"/.sekisho/{name}", *RELAYED, method=method)
+
+        result = step(asked, Found(session()), NOON, table(FixedRule()))
+
+        assert isinstance(result, AskPortal)
+        assert result.visit.purpose == WorkerPage()
+
+
+def test_no_sign_in_begins_through_a_worker() -> None:
+    """The browser is sent to our own page, which lies in no worker's scope; a form is said not to be sent."""
+    page = step(inbound("/reserve", *RELAYED), NoTicket(), NOON, table(somebody()))
+    form = step(inbound("/reserve", *RELAYED, method="POST"), NoTicket(), NOON, table(somebody()))
+
+    assert isinstance(page, Answer)
+    assert (page.status, page.verdict, page.reason) == (303, "challenge", "sign_in")
+    assert dict(page.headers)[b"Location"].endswith(b"/.sekisho/login?rd=%2Freserve")
+    assert isinstance(form, AskPortal)
+    assert form.visit.purpose == FormNotSentPage(SIGN_IN)
 
 
 def test_a_public_rule_asks_no_store() -> None:

@@ -13,6 +13,7 @@ from aiohttp.web import Application, Request
 from pytest_aiohttp.plugin import AiohttpClient
 
 from gateway.identity import Scope
+from gateway.login.memory_pending import MemoryPendingStore
 from gateway.pipeline.visit import VISIT_HEADER, OwnPage, Purpose, Visit
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Reason, ReasonKind, RuleId
 from gateway.portal.aiohttp_portal import Behind, make_portal
@@ -133,6 +134,7 @@ async def make_house(aiohttp_client: AiohttpClient, route: Route, rate: int = 1_
             prefix=PREFIX,
             begins=Rate(rate, rate),
             callbacks=Rate(rate, rate),
+            spend=MemoryPendingStore().spend,
             clock=lambda: builders.NOON,
         )
     )

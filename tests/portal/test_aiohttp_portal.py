@@ -20,7 +20,7 @@ from gateway.login.sign_in import (
     SignedIn,
     SignedOut,
 )
-from gateway.pipeline.visit import FormNotSentPage, Purpose, RefusalPage, SignInPage, Trouble, TroublePage
+from gateway.pipeline.visit import FormNotSentPage, Purpose, RefusalPage, SignInPage, Trouble, TroublePage, WorkerPage
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, ReasonKind
 from gateway.portal import aiohttp_portal
@@ -279,17 +279,6 @@ async def test_a_callback_that_was_answered_before_sets_nothing(house: House) ->
     assert cookies(answer) == []
 
 
-@pytest.mark.parametrize("headers", [("Sec-Purpose", "prefetch;prerender"), ("Purpose", "prefetch")])
-@pytest.mark.parametrize("page", ["callback", "login"])
-async def test_fetching_ahead_consumes_nothing(house: House, page: str, headers: tuple[str, str]) -> None:
-    """A browser that guesses where the person goes next must not use up the login."""
-    answer = await house.get(page, headers, query="code=c&state=s")
-
-    assert answer.status == 503
-    assert house.desk.finished == []
-    assert house.desk.begun == []
-
-
 async def test_asking_for_the_head_alone_consumes_nothing(house: House) -> None:
     """A link checker is no person."""
     answer = await house.get("callback", query="code=c&state=s", method="HEAD")
@@ -409,14 +398,6 @@ async def test_the_login_link_to_a_refusal_is_the_refusal(start: Starter) -> Non
     ]
 
 
-async def test_a_script_that_asks_to_sign_in_gets_401(house: House) -> None:
-    """A background request begins nothing."""
-    answer = await house.get("login", ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "empty"))
-
-    assert answer.status == 401
-    assert answer.content_type == "application/problem+json"
-
-
 async def test_a_get_signs_nobody_out(house: House) -> None:
     """An image on another site cannot end a session."""
     answer = await house.get("logout", FOREIGN, TICKET_COOKIE)
@@ -489,22 +470,144 @@ async def test_a_session_that_cannot_be_ended_is_not_said_to_be(house: House) ->
     assert "サインアウトはされていません" in await answer.text()
 
 
-async def test_what_is_held_is_shown_only_when_tapped(house: House) -> None:
-    """Each value stands in a closed `details`; what was not asked for is said not to be there."""
-    person = builders.identity(
-        name="髙橋　花子",
-        birthdate=Birthdate(2004, 2),
-        asked=frozenset({Scope.OPENID, Scope.NAME, Scope.BIRTHDATE, Scope.ADDRESS}),
+HELD = Found(
+    builders.session(
+        builders.identity(
+            name="髙橋　花子",
+            birthdate=Birthdate(2004, 2),
+            asked=frozenset({Scope.OPENID, Scope.NAME, Scope.BIRTHDATE, Scope.ADDRESS}),
+        )
     )
+)
+NAVIGATING = (TICKET_COOKIE, ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))
+PRESSING = (*NAVIGATING, ("Sec-Fetch-Site", "same-origin"))
+CODE = show_code(subject_code(builders.CLIENT, "hanako"))
 
-    answer = await house.get("me", session=Found(builders.session(person)))
+
+async def token_of(house: House) -> str:
+    """Return the token on the page of what is held."""
+    page = await house.get("me", *NAVIGATING, session=HELD)
+    return first_form(await page.text())["token"]
+
+
+def shows_a_value(text: str) -> bool:
+    return any(value in text for value in ("花子", "2004-02", CODE))
+
+
+async def test_the_page_of_what_is_held_shows_no_value(house: House) -> None:
+    """It has a button, with a token."""
+    answer = await house.get("me", *NAVIGATING, session=HELD)
     text = await answer.text()
 
-    assert re.search(r"<details><summary>[^<]+</summary><p[^>]*>髙橋　花子</p></details>", text)
+    assert answer.status == 200
+    assert not shows_a_value(text)
+    assert first_form(text)["_action"] == f"{PREFIX}me"
+    assert first_form(text)["token"]
+
+
+async def test_what_is_held_is_shown_to_whoever_presses_our_button(house: House) -> None:
+    """Each value, and what was not given or not asked for; on a page that no other page can read."""
+    answer = await house.post("me", {"token": await token_of(house)}, *PRESSING, session=HELD)
+    text = await answer.text()
+
+    assert "髙橋　花子" in text
     assert "2004-02" in text
     assert "受け取っていません" in text
     assert "確認していません" in text
-    assert "<details open" not in text
+    assert "sandbox" in answer.headers["Content-Security-Policy"].split("; ")
+    assert answer.headers["Cross-Origin-Opener-Policy"] == "unsafe-none"
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert "<form" not in text
+
+
+async def test_a_token_shows_what_is_held_once(house: House) -> None:
+    """A reload offers the button again, with another token."""
+    token = await token_of(house)
+    await house.post("me", {"token": token}, *PRESSING, session=HELD)
+
+    answer = await house.post("me", {"token": token}, *PRESSING, session=HELD)
+    text = await answer.text()
+
+    assert not shows_a_value(text)
+    assert "もう一度ボタンを押してください" in text
+    assert first_form(text)["token"] != token
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        NAVIGATING,
+        (*NAVIGATING, ("Sec-Fetch-Site", "cross-site")),
+        (*NAVIGATING, ("Sec-Fetch-Site", "same-site")),
+        (*NAVIGATING, ("Sec-Fetch-Site", "none")),
+        (TICKET_COOKIE, ("Sec-Fetch-Site", "same-origin")),
+        (TICKET_COOKIE, ("Origin", "https://booking.test")),
+        (*PRESSING, ("Sec-Fetch-Mode", "cors")),
+        (*PRESSING, ("Sec-Fetch-Dest", "iframe")),
+        (TICKET_COOKIE, ("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "empty")),
+        (*PRESSING, ("Sec-Purpose", "prefetch")),
+    ],
+    ids=lambda headers: " ".join(value for name, value in headers[1:]),
+)
+async def test_nothing_is_shown_unless_the_browser_says_who_asks(
+    house: House, headers: tuple[tuple[str, str], ...]
+) -> None:
+    """A good token in a request that a script may have made, or another site, shows no value."""
+    answer = await house.post("me", {"token": await token_of(house)}, *headers, session=HELD)
+
+    assert not shows_a_value(await answer.text())
+
+
+@pytest.mark.parametrize("token", ["", "x", "1.AAAAAAAAAAAAAAAAAAAAAA." + "0" * 64])
+async def test_nothing_is_shown_for_a_made_up_token(house: House, token: str) -> None:
+    """A form that a script of the application sends has none."""
+    answer = await house.post("me", {"token": token}, *PRESSING, session=HELD)
+
+    assert answer.status == 200
+    assert not shows_a_value(await answer.text())
+
+
+async def test_a_browser_that_does_not_say_who_asks_gets_no_token(house: House) -> None:
+    """Its script could read the page as well as a person; the page says what to do."""
+    answer = await house.get("me", TICKET_COOKIE, ("Accept", "text/html"), session=HELD)
+    text = await answer.text()
+
+    assert "<form" not in text
+    assert "新しいブラウザ" in text
+    assert not shows_a_value(text)
+
+
+async def test_a_token_of_another_session_shows_nothing(house: House) -> None:
+    """Whoever sends hers on cannot have another person's browser show anything."""
+    token = await token_of(house)
+    another = (("Cookie", f"__Host-sekisho={'U' * 43}"), *PRESSING[1:])
+
+    answer = await house.post("me", {"token": token}, *another, session=HELD)
+
+    assert not shows_a_value(await answer.text())
+
+
+async def test_a_worker_in_front_of_our_pages_is_removed(house: House) -> None:
+    """The browser is told to, and the person how to go on; nothing of the URL was done."""
+    visit = house.visit(f"{PREFIX}callback", *NAVIGATING, purpose=WorkerPage(), query="code=c&state=s")
+
+    answer = await house.send(visit)
+    text = await answer.text()
+
+    assert answer.status == 403
+    assert answer.headers["Clear-Site-Data"] == '"storage"'
+    assert f'href="{PREFIX}callback?code=c&amp;state=s"' in text
+    assert house.desk.finished == []
+
+
+async def test_the_first_sign_in_of_a_browser_removes_workers(house: House) -> None:
+    """One registered before there was a gateway would see the callback; later ones find nothing to remove."""
+    first = await house.send(house.visit("/wallet", purpose=SignInPage(BARE)))
+    house.desk.begins = Begun(f"{PROVIDER}/auth?state=s", None)
+    later = await house.send(house.visit("/wallet", purpose=SignInPage(BARE)))
+
+    assert first.headers["Clear-Site-Data"] == '"storage"'
+    assert "Clear-Site-Data" not in later.headers
 
 
 async def test_what_is_held_cannot_be_said_while_the_store_is_away(house: House) -> None:
@@ -536,7 +639,7 @@ async def test_the_clients_keys_are_public(house: House) -> None:
     [
         ("nothing-here", "GET", 404),
         ("", "GET", 404),
-        ("me", "POST", 405),
+        ("me", "PUT", 405),
         ("static/../pages.py", "GET", 404),
         ("keys/assertion", "GET", 404),
     ],
@@ -599,6 +702,7 @@ PURPOSES: dict[str, Purpose] = {
     "form_not_sent": FormNotSentPage(NOTICED),
     "refusal": RefusalPage(TOO_YOUNG),
     "trouble": TroublePage(Trouble.UPSTREAM_UNREACHABLE, 502, 5),
+    "worker": WorkerPage(),
 }
 
 
@@ -622,7 +726,9 @@ async def test_every_page_keeps_the_rules_of_the_web(house: House, page: str, la
     assert "unsafe" not in csp
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "strict-origin"
+    assert headers["Referrer-Policy"] == "origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
     assert headers["Cache-Control"] == "private, no-store"
     assert "Accept-Language" in headers["Vary"]
     assert headers["Content-Language"] == language
@@ -719,9 +825,9 @@ async def test_a_flood_of_callbacks_reaches_no_provider(aiohttp_client: AiohttpC
 
 async def test_a_person_reads_out_a_code_of_their_own(house: House) -> None:
     """The code that a list at the counter holds, in four groups of four; it is not the subject."""
-    text = await (await house.get("me", session=Found(builders.session()))).text()
+    text = await (await house.post("me", {"token": await token_of(house)}, *PRESSING, session=HELD)).text()
 
-    assert show_code(subject_code(builders.CLIENT, "hanako")) in text
+    assert CODE in text
     assert "hanako" not in text.replace("p-hanako", "")
 
 

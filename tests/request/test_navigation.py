@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.request.navigation import Navigation, navigation
+from gateway.request.navigation import Navigation, is_surely_a_navigation, navigation
 from tests.builders import inbound
 
 NAVIGATE = (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))
@@ -24,7 +24,16 @@ HTML = ("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
         ("GET", (("Sec-Fetch-Mode", "same-origin"),), Navigation.BACKGROUND),
         ("GET", (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "iframe")), Navigation.BACKGROUND),
         ("GET", (("Sec-Fetch-Mode", "no-cors"), ("Sec-Fetch-Dest", "image")), Navigation.BACKGROUND),
+        ("GET", (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "empty")), Navigation.RELAYED),
+        ("HEAD", (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "empty")), Navigation.RELAYED),
+        ("POST", (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "empty")), Navigation.RELAYED),
+        ("PUT", (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "empty")), Navigation.BACKGROUND),
+        ("GET", (("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "empty")), Navigation.BACKGROUND),
+        ("GET", (("Sec-Fetch-Dest", "empty"), HTML), Navigation.BACKGROUND),
+        ("GET", (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "frame")), Navigation.BACKGROUND),
         ("GET", (*NAVIGATE, ("Sec-Purpose", "prefetch;prerender")), Navigation.BACKGROUND),
+        ("GET", (*NAVIGATE, ("X-Moz", "prefetch")), Navigation.BACKGROUND),
+        ("GET", (*NAVIGATE, ("X-Purpose", "preview")), Navigation.BACKGROUND),
         ("GET", (HTML, ("X-Requested-With", "XMLHttpRequest")), Navigation.BACKGROUND),
         ("POST", (*NAVIGATE, FORM), Navigation.FORM),
         ("POST", (HTML, FORM), Navigation.FORM),
@@ -43,3 +52,23 @@ def test_who_is_navigating(method: str, headers: tuple[tuple[str, str], ...], ex
 def test_a_websocket_is_never_a_navigation() -> None:
     """However its Accept reads."""
     assert navigation(inbound("/", HTML, websocket=True)) is Navigation.BACKGROUND
+
+
+@pytest.mark.parametrize(
+    ("headers", "sure"),
+    [
+        (NAVIGATE, True),
+        ((*NAVIGATE, HTML), True),
+        ((), False),
+        ((HTML,), False),
+        (NAVIGATE[:1], False),
+        (NAVIGATE[1:], False),
+        ((("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "empty")), False),
+        ((*NAVIGATE, ("Sec-Fetch-Mode", "cors")), False),
+        ((*NAVIGATE, ("Sec-Fetch-Dest", "document")), False),
+        ((*NAVIGATE, ("Sec-Purpose", "prefetch;prerender")), False),
+    ],
+)
+def test_only_the_browsers_own_word_is_sure(headers: tuple[tuple[str, str], ...], *, sure: bool) -> None:
+    """A client that says nothing, or says it twice, may be a script."""
+    assert is_surely_a_navigation(inbound("/", *headers)) is sure

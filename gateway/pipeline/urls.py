@@ -1,0 +1,86 @@
+"""Our own URLs, each with its kind: who may ask for it, and what for.
+
+A script of the application runs on the same origin as our pages, so a browser lets it ask for each of
+them and read the answer. The kind says what to do about that (docs/decisions/0007): a page is for a
+top-level navigation alone, the other kinds hold nothing that a script may not read.
+The byte path asks this table before anything under our prefix is answered. A URL that is not in it
+is a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.headers.assertion import JWKS_PAGE
+from gateway.login.login import CALLBACK
+from gateway.login.registration import CLIENT_KEYS
+from gateway.login.return_to import END_OF_TAB
+
+AUTH_PAGES = "auth/"
+"""Under our own prefix, the endpoints that an outer proxy asks (`forward_auth`)."""
+
+
+LOGIN = "login"
+"""Under our own prefix, the page that begins a sign-in for the target in its query."""
+
+ME = "me"
+"""Under our own prefix, the page of what we hold of a person."""
+
+
+class Kind(StrEnum):
+    """Who asks for a URL of ours."""
+
+    PAGE = "page"
+    """A person, in a tab of their own. A script, a frame, a prefetch and a service worker get no page."""
+    ASSET = "asset"
+    """A page of ours, for its style sheet and its picture: the same for everybody."""
+    MACHINE = "machine"
+    """A program: it reads public keys, or proves by a signature who it is. No cookie opens anything here."""
+    QUESTION = "question"
+    """A listed proxy, about a request that it has. A browser is refused by its address."""
+    FRAGMENT = "fragment"
+    """A page of the application, to show a piece of ours in itself. Its scripts can read it, so it holds no value."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnUrl:
+    """What a URL is for, and which methods it answers."""
+
+    kind: Kind
+    methods: tuple[str, ...]
+
+
+_READ = ("GET", "HEAD")
+_ONCE = ("GET",)
+"""No HEAD where a GET has an effect: a link checker must not begin a sign-in, nor use up a callback."""
+
+URLS: Mapping[str, OwnUrl] = {
+    LOGIN: OwnUrl(Kind.PAGE, (*_ONCE, "POST")),
+    CALLBACK: OwnUrl(Kind.PAGE, _ONCE),
+    "logout": OwnUrl(Kind.PAGE, (*_READ, "POST")),
+    "signed-out": OwnUrl(Kind.PAGE, _READ),
+    END_OF_TAB: OwnUrl(Kind.PAGE, _READ),
+    ME: OwnUrl(Kind.PAGE, (*_READ, "POST")),
+    "static/": OwnUrl(Kind.ASSET, _READ),
+    CLIENT_KEYS: OwnUrl(Kind.MACHINE, _READ),
+    JWKS_PAGE: OwnUrl(Kind.MACHINE, _READ),
+    "backchannel-logout": OwnUrl(Kind.MACHINE, ("POST",)),
+    AUTH_PAGES: OwnUrl(Kind.QUESTION, ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")),
+}
+"""By their path under our prefix. One that ends in `/` stands for all below it."""
+
+
+def own_url(name: str) -> OwnUrl | None:
+    """Return what is known of a path under our prefix, or `None` where nothing is there."""
+    exact = URLS.get(name)
+    if exact is not None or "/" not in name:
+        return exact
+    return URLS.get(name[: name.index("/") + 1])
+
+
+def kind_of(name: str) -> Kind:
+    """Return the kind of a path under our prefix; the strictest for one that is not in the table."""
+    known = own_url(name)
+    return Kind.PAGE if known is None else known.kind

@@ -1,0 +1,101 @@
+"""Every URL of ours has its kind, and one that has none is treated as the strictest."""
+
+from __future__ import annotations
+
+import ast
+import os
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import gateway
+from gateway.headers.assertion import JWKS_PAGE
+from gateway.login.memory_pending import MemoryPendingStore
+from gateway.pipeline.forward_auth import Dialect
+from gateway.pipeline.urls import AUTH_PAGES, URLS, Kind, kind_of, own_url
+from gateway.portal.aiohttp_portal import Behind, make_portal
+from gateway.portal.visits import VisitTable
+from gateway.request.rates import Rate
+from gateway.route.table import RouteTable
+from tests import builders
+from tests.portal.fakes import Counted, FakeDesk, FakeSessions
+
+PREFIX = "/.sekisho/"
+ROOT = Path(gateway.__file__).parent
+
+
+def served() -> dict[str, set[str]]:
+    """Return what the portal's application serves, by path under the prefix, with its methods."""
+    table = RouteTable([builders.route()], PREFIX)
+    app = make_portal(
+        Behind(
+            visits=VisitTable(os.urandom),
+            sign_in=FakeDesk(),
+            sessions=FakeSessions(),
+            table=lambda: table,
+            form_origins=lambda _: (),
+            observer=Counted(),
+            prefix=PREFIX,
+            begins=Rate(1, 1),
+            callbacks=Rate(1, 1),
+            spend=MemoryPendingStore().spend,
+        )
+    )
+    found: dict[str, set[str]] = {}
+    for route in app.router.routes():
+        assert route.resource is not None
+        path = route.resource.canonical.removeprefix(PREFIX).replace("{name}", "")
+        found.setdefault(path, set()).add(route.method)
+    return found
+
+
+def test_every_route_of_the_portal_has_a_kind() -> None:
+    """What the portal serves is in the table, with these methods; what the table promises is served."""
+    answered_by_the_byte_path = {AUTH_PAGES, JWKS_PAGE}
+
+    assert served() == {name: set(url.methods) for name, url in URLS.items() if name not in answered_by_the_byte_path}
+
+
+def test_every_url_of_the_byte_path_has_a_kind() -> None:
+    """Wherever the byte path adds a name to our prefix, that name is in the table."""
+    added: dict[str, str] = {}
+    for path in (*ROOT.glob("pipeline/*.py"), *ROOT.glob("listen/*.py")):
+        name = ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and _is_prefix(node.left):
+                added[_text(node.right, name)] = f"{path.name}:{node.lineno}"
+
+    assert {AUTH_PAGES, JWKS_PAGE} <= added.keys()
+    assert [place for text, place in added.items() if own_url(text) is None] == []
+
+
+def _is_prefix(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "portal_prefix"
+
+
+def _text(node: ast.expr, module: str) -> str:
+    """Return the text that an expression names: a literal, or a constant of its module."""
+    if isinstance(node, ast.Name):
+        return str(getattr(import_module(module), node.id))
+    return str(ast.literal_eval(node))
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_a_proxys_question_is_no_page(dialect: Dialect) -> None:
+    """The outer proxy sends no Fetch Metadata of its own, and passes the browser's on."""
+    assert kind_of(f"{AUTH_PAGES}{dialect}") is Kind.QUESTION
+
+
+@pytest.mark.parametrize("name", ["", "nothing-here", "me/", "me/all", "static", "keys/", "keys/other", "/.sekisho"])
+def test_what_is_not_in_the_table_is_a_page(name: str) -> None:
+    """A URL that somebody adds and forgets here is out of a script's reach."""
+    assert own_url(name) is None
+    assert kind_of(name) is Kind.PAGE
+
+
+def test_only_a_page_has_forms_of_ours() -> None:
+    """What a person sends with a session's cookie goes to a page; the one other POST is proved by a signature."""
+    posted = {name for name, url in URLS.items() if "POST" in url.methods and url.kind is not Kind.PAGE}
+
+    assert posted == {"backchannel-logout", AUTH_PAGES}
