@@ -4,7 +4,8 @@ A script of the application runs on the same origin as our pages, so a browser l
 them and read the answer. The kind says what to do about that (docs/decisions/0007): a page is for a
 top-level navigation alone, the other kinds hold nothing that a script may not read.
 The byte path asks this table before anything under our prefix is answered. A URL that is not in it
-is a page.
+is a page. There is no fragment for the application's pages to include: it would be a kind of its own,
+and since their scripts could read it, it could hold no value.
 """
 
 from __future__ import annotations
@@ -40,8 +41,6 @@ class Kind(StrEnum):
     """A program: it reads public keys, or proves by a signature who it is. No cookie opens anything here."""
     QUESTION = "question"
     """A listed proxy, about a request that it has. A browser is refused by its address."""
-    FRAGMENT = "fragment"
-    """A page of the application, to show a piece of ours in itself. Its scripts can read it, so it holds no value."""
 
 
 @dataclass(frozen=True, slots=True)
