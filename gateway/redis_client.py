@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, assert_never
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -27,10 +28,17 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from redis import exceptions as theirs
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel
 from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    ConnectionPool,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedConnection
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.maint_notifications import MaintNotificationsConfig
 
 from gateway.errors import StoreFault, StoreUnavailableError
@@ -41,6 +49,10 @@ DEFAULT_PORT = 6379
 SENTINEL_PORT = 26379
 POOL = 16
 """Connections a client opens at most; who finds none free waits, within its time."""
+
+
+_DRIVER = DriverInfo()
+"""What the library tells Redis of itself; made for each connection, it would read a file of the library's each time."""
 
 
 class Kind(Enum):
@@ -181,8 +193,35 @@ def check_options(url: RedisUrl, options: RedisOptions) -> None:
 
 
 def tls_context(options: RedisOptions) -> ssl.SSLContext:
-    """Return how TLS to Redis is verified: always, by name, by the given CA alone where there is one."""
-    return ssl.create_default_context(cafile=None if options.ca is None else str(options.ca))
+    """Return how TLS to Redis is verified: always, by name, by the given CA alone where there is one.
+
+    It is made once for a process: making it reads all the system's certificates, for 40 ms in which nobody
+    would be answered.
+    """
+    return _context(options.ca)
+
+
+@cache
+def _context(ca: Path | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=None if ca is None else str(ca))
+
+
+class _Secured(SSLConnection):
+    """A connection with TLS by the one context of the process; the library would make one for each connection."""
+
+    def __init__(self, *, context: ssl.SSLContext, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.ssl_context.context = context
+
+
+class _SecuredBySentinel(SentinelManagedConnection, _Secured):
+    """The same, to wherever the sentinels say that the primary is."""
+
+
+def _secure(connections: ConnectionPool | ClusterNode, context: ssl.SSLContext) -> None:
+    """Have new connections be secured by this context."""
+    connections.connection_class = _Secured
+    connections.connection_kwargs["context"] = context
 
 
 def make_redis(url: RedisUrl, options: RedisOptions) -> AnyRedis:
@@ -202,11 +241,9 @@ def make_redis(url: RedisUrl, options: RedisOptions) -> AnyRedis:
         "legacy_responses": True,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         "client_name": "sekisho",
+        "driver_info": _DRIVER,
     }
-    secured: dict[str, Any] = {
-        "ssl_ca_certs": None if options.ca is None else str(options.ca),
-        "ssl_check_hostname": True,
-    }
+    context = tls_context(options) if url.tls else None
     # A pooled connection may have died unnoticed: one more try, on a fresh one. What timed out is not tried
     # again, it may still be under way.
     retry = Retry(NoBackoff(), 1, supported_errors=(theirs.ConnectionError,))
@@ -217,8 +254,9 @@ def make_redis(url: RedisUrl, options: RedisOptions) -> AnyRedis:
             if url.kind is Kind.UNIX:
                 kind, place = UnixDomainSocketConnection, {"path": url.path}
             else:
-                kind = SSLConnection if url.tls else Connection
-                place = {"host": url.hosts[0][0], "port": url.hosts[0][1], **(secured if url.tls else {})}
+                kind = Connection if context is None else _Secured
+                place = {"host": url.hosts[0][0], "port": url.hosts[0][1]}
+                place |= {} if context is None else {"context": context}
             pool = BlockingConnectionPool(
                 max_connections=POOL,
                 timeout=options.timeout,
@@ -237,26 +275,33 @@ def make_redis(url: RedisUrl, options: RedisOptions) -> AnyRedis:
                     "password": options.sentinel_password,
                     "socket_timeout": options.timeout,
                     "socket_connect_timeout": options.timeout,
-                    **({"ssl": True, **secured} if url.tls else {}),
+                    "driver_info": _DRIVER,
                 },
                 db=url.db,
                 retry=retry,
-                ssl=url.tls,
                 max_connections=POOL,
-                **(secured if url.tls else {}),
+                **({} if context is None else {"connection_class": _SecuredBySentinel, "context": context}),
                 **common,
             )
+            if context is not None:
+                for asked in sentinel.sentinels:
+                    _secure(asked.connection_pool, context)
             client: Redis = sentinel.master_for(url.service)
             return client
         case Kind.CLUSTER:
-            return RedisCluster(
+            cluster = RedisCluster(
                 startup_nodes=[ClusterNode(host, port) for host, port in url.hosts],
                 max_connections=POOL,
                 ssl=url.tls,
                 retry=Retry(NoBackoff(), 1),
-                **(secured if url.tls else {}),
                 **common,
             )
+            if context is not None:
+                for node in cluster.startup_nodes:
+                    _secure(node, context)
+                # Nodes that the cluster tells of are made from these.
+                cluster.connection_kwargs |= {"connection_class": _Secured, "context": context}
+            return cluster
         case _:
             assert_never(url.kind)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import pytest
 from redis import exceptions as theirs
+from redis.asyncio import RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import AbstractConnection, SSLConnection
+from redis.asyncio.sentinel import SentinelConnectionPool
 
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.redis_client import (
@@ -19,6 +24,7 @@ from gateway.redis_client import (
     find_primary,
     make_redis,
     parse_redis_url,
+    tls_context,
 )
 
 
@@ -126,6 +132,30 @@ async def test_theirs_become_ours_without_their_words() -> None:
     assert caught.value.fault is StoreFault.WRONG_TYPE
     assert "secret" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("url", ["rediss://a", "rediss+sentinel://a/primary", "rediss+cluster://a,b"])
+async def test_no_connection_reads_a_certificate_for_itself(url: str) -> None:
+    """The context is made once, before anybody waits, and verifies by the given CA alone, by name."""
+    options = RedisOptions()
+    context = tls_context(options)
+
+    redis = make_redis(parse_redis_url(url), options)
+
+    made: list[AbstractConnection] = []
+    if isinstance(redis, RedisCluster):
+        made += [node.connection_class(**node.connection_kwargs) for node in redis.startup_nodes]
+        told = ClusterNode("c", 1, **redis.nodes_manager.connection_kwargs)
+        made.append(told.connection_class(**told.connection_kwargs))
+    else:
+        made.append(redis.connection_pool.make_connection())
+        if isinstance(redis.connection_pool, SentinelConnectionPool):
+            sentinels = redis.connection_pool.sentinel_manager.sentinels
+            made += [asked.connection_pool.make_connection() for asked in sentinels]
+    assert len(made) == {"rediss": 1, "rediss+sentinel": 2, "rediss+cluster": 3}[url.partition(":")[0]]
+    assert all(isinstance(each, SSLConnection) and each.ssl_context.get() is context for each in made)
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
 
 
 async def test_only_sentinels_and_clusters_are_asked_for_primaries() -> None:

@@ -8,6 +8,7 @@ header as unknown. docs/contract.md is this page for application owners.
 
 from __future__ import annotations
 
+import codecs
 import re
 from base64 import b64encode
 from collections.abc import Iterable
@@ -38,6 +39,11 @@ _ALIKE = {
     "cp932": {**dict(_PAIRS), 0x2014: 0x2015},
     "euc-jp": {**{second: first for first, second in _PAIRS}, 0x2014: 0x2015},
 }
+
+
+for _charset in _ALIKE:
+    # Python reads a charset's module when it is first asked for: now, and not while a person waits.
+    codecs.lookup(_charset)
 
 
 class IdentityLines(NamedTuple):

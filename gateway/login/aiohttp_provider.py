@@ -208,6 +208,7 @@ class AiohttpProvider:
         self._meter = meter
         self._via_credentials = via_credentials
         self._http: aiohttp.ClientSession | None = None
+        self._verification: ssl.SSLContext | None = None
         self._answered_at: Monotonic = float("-inf")
         self._refresher: asyncio.Task[None] | None = None
         self._metadata = _Document(self._fetch_metadata, monotonic, settings.stale_for)
@@ -219,7 +220,9 @@ class AiohttpProvider:
         return origins_of(self._issuer, self._metadata.kept)
 
     async def start(self) -> None:
-        """Begin to keep metadata and keys ready. Returns at once: a provider that is down stops nobody."""
+        """Begin to keep metadata and keys ready. Returns soon: a provider that is down stops nobody."""
+        # Reading the system's certificates takes 40 ms and a disk; meanwhile others are answered.
+        self._verification = await asyncio.to_thread(self._read_verification)
         self._refresher = asyncio.get_running_loop().create_task(self._refresh())
 
     async def close(self) -> None:
@@ -432,11 +435,15 @@ class AiohttpProvider:
             good_for = lifetime(response.headers.get("Cache-Control", ""), response.headers.get("Age", ""))
             return _Answer(response.status, members, good_for)
 
+    def _read_verification(self) -> ssl.SSLContext:
+        verification = ssl.create_default_context()
+        if self._settings.ca is not None:
+            verification.load_verify_locations(cafile=self._settings.ca)
+        return verification
+
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
-            verification = ssl.create_default_context()
-            if self._settings.ca is not None:
-                verification.load_verify_locations(cafile=self._settings.ca)
+            verification = self._verification or self._read_verification()
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=verification, limit=64, keepalive_timeout=IDLE_CONNECTION),
                 timeout=aiohttp.ClientTimeout(total=self._settings.timeout),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
+from types import MappingProxyType
 
 import jinja2
 from aiohttp import web
@@ -33,19 +34,10 @@ class Pages:
     """Templates and static files of one portal."""
 
     def __init__(self, prefix: str) -> None:
-        """Read everything at once, so that nothing is read from disk while people wait."""
+        """Take the path that our pages lie under."""
         self._prefix = prefix
-        self.assets = {name: _asset(name, type_) for name, type_ in _TYPES.items()}
-        self._environment = jinja2.Environment(
-            loader=jinja2.PackageLoader("gateway.portal"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        for name in self._environment.list_templates():
-            self._environment.get_template(name)
+        self.assets = _assets()
+        self._environment = _environment()
 
     def render(self, page: Page) -> str:
         """Return the page as HTML."""
@@ -96,6 +88,27 @@ def content_security_policy(form_origins: Iterable[str] | None, *, sandboxed: bo
         return policy
     allowed = " ".join(("'self'", *form_origins))
     return f"{policy}; form-action {allowed}"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Read and compile every template, once in a process: a reload must not wait for a disk, nor for the compiler."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("gateway.portal"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in environment.list_templates():
+        environment.get_template(name)
+    return environment
+
+
+@cache
+def _assets() -> Mapping[str, Asset]:
+    return MappingProxyType({name: _asset(name, type_) for name, type_ in _TYPES.items()})
 
 
 def _asset(name: str, type_: str) -> Asset:

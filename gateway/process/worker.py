@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from ssl import SSLContext
 from typing import NamedTuple
 
 import structlog
@@ -71,7 +72,7 @@ from gateway.session.ticket import TICKET_BYTES
 from gateway.settings.changes import waiting
 from gateway.settings.settings import Limits, Mode, Settings, TlsSettings
 from gateway.settings.typed import TakenUp
-from gateway.upstream.httptools_forward import Endpoint, Upstreams, upstreams_of
+from gateway.upstream.httptools_forward import Endpoint, Upstreams, client_contexts, upstreams_of
 from gateway.upstream.prometheus_upstreams import show_upstreams
 from gateway.upstream.standing import Standing
 from gateway.wire.deadlines import Deadlines
@@ -187,11 +188,9 @@ class Generation:
         connect = await self._serve_inside(portal, limits)
         pages = Upstreams("portal", [Endpoint("portal", connect, limits, shared.deadlines)], limits)
         self._closing.callback(pages.close)
-        ways = self.ways = {
-            route.name: self._way(route, limits)
-            for route in self.table.routes
-            if route.app.mode is not Mode.FORWARD_AUTH
-        }
+        proxied = [route for route in self.table.routes if route.app.mode is not Mode.FORWARD_AUTH]
+        contexts = await asyncio.to_thread(client_contexts, [route.app for route in proxied])
+        ways = self.ways = {route.name: self._way(route, limits, contexts.get(route.name)) for route in proxied}
         return Gate(
             table=lambda: self.table,
             step=forward_auth.step,
@@ -270,8 +269,8 @@ class Generation:
             if shared.removed_names.is_news(route.name, fold(name), shared.clock()):
                 _log.info(Event.HEADER_REMOVED, app=route.name, family=family.value, header=shown(name))
 
-    def _way(self, route: Route, limits: Limits) -> Upstreams:
-        way = upstreams_of(route, limits, self._shared.deadlines, self._shared.standing_of(route.name))
+    def _way(self, route: Route, limits: Limits, tls: SSLContext | None) -> Upstreams:
+        way = upstreams_of(route, limits, self._shared.deadlines, self._shared.standing_of(route.name), tls)
         self._closing.callback(way.close)
         way.watch(route.host)
         return way
@@ -540,8 +539,8 @@ class Worker:
                 await generation.close()
                 raise
             self._give(gate)
-            self._reload_certificate(configuration.settings.tls)
             old, self._generation = self._generation, generation
+            await self._reload_certificate(configuration.settings.tls)
         if old is not None:
             task = asyncio.create_task(self._retire(old))
             self._retired.add(task)
@@ -552,12 +551,12 @@ class Worker:
         self._listener.reload(gate)
         self._redirect.reload(replace(gate, step=to_https, original=lambda inbound, _: inbound))
 
-    def _reload_certificate(self, settings: TlsSettings | None) -> None:
+    async def _reload_certificate(self, settings: TlsSettings | None) -> None:
         # TLS comes and goes with the sockets, which stay as they were at the start.
         if self._tls is None or settings is None:
             return
         try:
-            self._tls.reload(settings)
+            await asyncio.to_thread(self._tls.reload, settings)
         except OSError as error:
             # The certificate in use stays in use; what is wrong with the files is in the log, and nobody is locked out.
             _log.error(Event.CERTIFICATE_REFUSED, error=type(error).__name__)

@@ -128,14 +128,18 @@ access_log: access.log
         self._log = (folder / "events.log").open("wb")
         self.standard_error: int | None = None
         """Where it writes events, if not into `events.log`."""
+        self.program = ["-m", "gateway"]
+        """What Python runs."""
+        self.environment: dict[str, str] = {}
+        """What it finds in its environment beside the test's own."""
         self.closed = False
         """Whether it is started without standard input, output and error."""
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *sockets: socket.socket) -> None:
         """Start it, and return once it says that it is ready, as systemd is told; hand it sockets as systemd does."""
-        command = [sys.executable, "-m", "gateway", "run", "-c", str(self.settings)]
-        environment = {**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify")}
+        command = [sys.executable, *self.program, "run", "-c", str(self.settings)]
+        environment = {**os.environ, **self.environment, "NOTIFY_SOCKET": str(self.folder / "notify")}
         if self.closed:
             command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command]
         if sockets:

@@ -18,6 +18,7 @@ from gateway.upstream.httptools_forward import (
     UpstreamConnection,
     check,
     client_context,
+    client_contexts,
     tolerated_head,
     upstreams_of,
 )
@@ -327,7 +328,8 @@ async def tls_application(door: Door, folder: Path, *, client_ca: Path | None = 
 
 def way(application: Application, options: UpstreamSettings, prefix: str = "") -> object:
     url = f"https://127.0.0.1:{application.port}{prefix}"
-    return upstreams_of(route(app=app(upstream=(url,), upstream_options=options)), Limits(), Deadlines(0.0))
+    behind = app(upstream=(url,), upstream_options=options)
+    return upstreams_of(route(app=behind), Limits(), Deadlines(0.0), tls=client_contexts([behind])[behind.name])
 
 
 async def test_an_upstream_over_tls_is_verified(door: Door, tmp_path: Path) -> None:
@@ -363,6 +365,22 @@ def test_verification_cannot_be_lost() -> None:
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_apps_that_say_the_same_share_what_is_read_for_them(tmp_path: Path) -> None:
+    """A thousand Apps read the certificates once; an App with a CA of its own reads its own, plain ones none."""
+    ca, _ = certify(tmp_path, "inner.test")
+    said = [
+        app(name="one", upstream=("https://a.test",)),
+        app(name="two", upstream=("https://b.test",)),
+        app(name="own", upstream=("https://c.test",), upstream_options=UpstreamSettings(ca=ca)),
+        app(name="plain", upstream=("http://d.test",)),
+    ]
+
+    contexts = client_contexts(said)
+
+    assert contexts.keys() == {"one", "two", "own"}
+    assert contexts["one"] is contexts["two"] is not contexts["own"]
 
 
 def test_upstreams_of_one_app_share_their_path() -> None:
