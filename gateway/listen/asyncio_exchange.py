@@ -266,8 +266,8 @@ class Exchange:
             if original is not inbound:
                 self.inbound = inbound = original
         state = self.state
-        if inbound.cookie and (ticket := table.ticket_of(inbound)) is not None:
-            self.ticket = ticket
+        if inbound.cookie and (brought := table.brought(inbound)) is not None:
+            ticket = self.ticket = brought.ticket
             state = self.state = gate.sessions.peek(ticket, self._wall_time)
         step = gate.step(inbound, state, self._wall_time, table)
         # The usual case first, and without a match's isinstance calls.

@@ -430,6 +430,7 @@ class SignInDesk:
             expires_at=now + self._terms.absolute,
             pseudonym=self._pseudonyms(identity.client_id, identity.subject)[0],
             provider_session=provider_session_name(identity.client_id, provider_session) if provider_session else None,
+            host=route.cookie_host,
         )
         # The ticket changes at sign-in. Were the old one kept, whoever planted it in this browser beforehand
         # would be signed in by somebody else's login.
@@ -551,12 +552,12 @@ class SignInDesk:
         return find_ticket(inbound.cookie, route.session_cookie, self._terms.seals)
 
     async def _held(self, route: Route, ticket: Ticket) -> Session | None:
-        """Return the session this browser has here: of this client, or it is none.
+        """Return the session this browser has here: of this client and issued at this host, or it is none.
 
         Asked of the store and not of memory: what is decided here ends sessions and makes them.
         """
         held = await self._sessions.find(ticket)
-        return held if held is not None and held.client_id == route.client_id else None
+        return held if held is not None and route.accepts(held) else None
 
     async def _rounds(self, route: Route, inbound: Inbound, challenge: Challenge, now: Instant) -> int:
         """Return which sign-in in a row this one is, that the same rule asks for at once.

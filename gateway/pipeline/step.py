@@ -160,7 +160,8 @@ def _judge(
         if isinstance(known, Unread):
             return NeedSession(known.ticket)
         # A session belongs to one client: a ticket carried to another client's host opens nothing there.
-        if isinstance(known, Found) and known.session.identity.client_id == route.client_id:
+        # And to one host: a ticket that leaked opens nothing at another App of its client.
+        if isinstance(known, Found) and route.accepts(known.session):
             found = known
     keep: dict[Any, Any] = route.ready if found is None else found.ready
 
@@ -257,8 +258,7 @@ def _beside_candidate(
             return judged
         case _:
             assert_never(judged)
-    theirs = isinstance(known, Found) and known.session.client_id == route.client_id
-    person = known.session.identity if isinstance(known, Found) and theirs else None
+    person = known.session.identity if isinstance(known, Found) and route.accepts(known.session) else None
     rule = candidate.fitting(inbound, now)
     verdict = no_rule_fits() if rule is None else rule.decide(inbound, person, now).verdict
     would = _word(route.asking(verdict) if isinstance(verdict, Challenge) else verdict)
@@ -474,7 +474,7 @@ def about(answer: Answer, route: Route, known: SessionState) -> Answer:
 
 def pseudonym_of(route: Route, known: SessionState) -> str:
     """Return the pseudonym of who is signed in; a session of another client's is nobody's here."""
-    if isinstance(known, Found) and known.session.client_id == route.client_id:
+    if isinstance(known, Found) and route.accepts(known.session):
         return known.session.pseudonym
     return ""
 

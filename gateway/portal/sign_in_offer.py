@@ -49,8 +49,8 @@ class Onward:
 
 
 def person_of(session: SessionState, route: Route) -> Identity | None:
-    """Return who is signed in here; a session of another client is nobody's."""
-    if isinstance(session, Found) and session.session.client_id == route.client_id:
+    """Return who is signed in here; a session of another client, or issued at another host, is nobody's."""
+    if isinstance(session, Found) and route.accepts(session.session):
         return session.session.identity
     return None
 

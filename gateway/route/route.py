@@ -6,13 +6,17 @@ one a request belongs to.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.instant import Instant
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.verdict import Challenge
+from gateway.session.session import Session
 from gateway.settings.settings import AppSettings, Ask
+
+_PORT = re.compile(r":[0-9]+\Z")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +40,12 @@ class Route:
     """Judged in the policy's shadow: its verdicts are compared and counted, and let nobody in."""
     ready: dict[Any, Any] = field(default_factory=dict, repr=False)
     """What the pipeline keeps for those who are not signed in, each with its `valid_until`."""
+    cookie_host: str = field(init=False)
+    """The host as cookies know it, without a port (RFC 6265 section 8.5): where a session issued here is good."""
+
+    def __post_init__(self) -> None:
+        """Work out what each request would else work out anew."""
+        object.__setattr__(self, "cookie_host", _PORT.sub("", self.host))
 
     @property
     def name(self) -> str:
@@ -53,6 +63,14 @@ class Route:
             return challenge
         purpose = challenge.purpose or self.policy.policy.purpose
         return replace(challenge, scopes=challenge.scopes | self.policy.scopes, purpose=purpose)
+
+    def accepts(self, session: Session) -> bool:
+        """Whether a session opens anything here: one of this client, issued at this host.
+
+        A ticket that leaked is worth nothing elsewhere. A session from before hosts were kept has none, and lives
+        until a clock ends it.
+        """
+        return session.identity.client_id == self.client_id and session.host in ("", self.cookie_host)
 
     def holds(self, path: str) -> bool:
         """Whether a canonical path is this App's."""

@@ -12,7 +12,7 @@ from gateway.policy.verdict import Permit
 from gateway.request.inbound import Inbound
 from gateway.request.target import DEFAULT_PATHS
 from gateway.route.route import Route
-from gateway.session.ticket import PLAIN, Brought, Ticket, TicketSeals, find_brought
+from gateway.session.ticket import PLAIN, Brought, TicketSeals, find_brought
 from gateway.settings.settings import PathSettings
 
 
@@ -104,13 +104,8 @@ class RouteTable:
         """Whether a canonical path is one of our own pages'."""
         return path.startswith(self.portal_prefix) or path == self._portal_root
 
-    def ticket_of(self, inbound: Inbound) -> Ticket | None:
-        """Return the ticket the browser brought for this host, if it has one's shape."""
-        brought = self.brought(inbound)
-        return None if brought is None else brought.ticket
-
     def brought(self, inbound: Inbound) -> Brought | None:
-        """Return the ticket the browser brought for this host, and whether it bears our seal."""
+        """Return the ticket the browser brought for this host, and whether it bears our seal; `None` for no ticket."""
         if not inbound.cookie:
             return None
         here = self._by_host.get(inbound.host)

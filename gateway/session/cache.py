@@ -236,10 +236,6 @@ class SessionCache:
         if entry is not None:
             entry.touch_at = monotonic + _RETRY
 
-    def ticket_of(self, name: str) -> Ticket | None:
-        """Return the ticket remembered under a name."""
-        return self._tickets.get(name)
-
     def _lift(self, marker: Marker) -> bool:
         if self._markers.get(marker.name) is not marker:
             return False

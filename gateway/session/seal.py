@@ -164,6 +164,8 @@ class _Claims(msgspec.Struct, frozen=True, array_like=True):
     gender: str | None
     acr: str | None
     provider_session: str | None
+    host: str = ""
+    """A version that does not know it passes over what stands behind the provider's session."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -201,6 +203,7 @@ def seal(session: Session, ticket: Ticket, secret: Secret, nonce: bytes, *, tick
             identity.gender,
             identity.acr,
             session.provider_session,
+            session.host,
         )
     )
     plain = len(claims).to_bytes(4) + claims
@@ -240,6 +243,7 @@ def unseal(record: bytes, ticket: Ticket, secrets: Secrets) -> Session | None:
         expires_at=header.expires_at,
         pseudonym=header.pseudonym,
         provider_session=claims.provider_session,
+        host=claims.host,
     )
 
 

@@ -18,7 +18,7 @@ from gateway.session.ticket import Ticket
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An identity known to one browser. Never accepted on a host of another client."""
+    """An identity known to one browser. Never accepted on a host of another client, nor on another host at all."""
 
     identity: Identity = field(repr=False)
     """Not shown: a session ends up in a log line or a traceback sooner or later."""
@@ -29,6 +29,8 @@ class Session:
     """A keyed hash of client and subject: names a person in logs and listings without telling who."""
     provider_session: str | None = None
     """Hash of the provider's `sid` or `session_state`, so that sign-out finds its siblings."""
+    host: str = ""
+    """Where it was issued and is good, without a port; empty in a record from before hosts were kept."""
 
     @property
     def client_id(self) -> str:

@@ -112,6 +112,22 @@ async def test_who_comes_second_to_a_login_redeems_nothing(house: House, monkeyp
     assert "token" not in house.stand_in.calls
 
 
+async def test_a_session_is_good_at_the_host_it_was_issued_at(house: House) -> None:
+    """A ticket that leaked to another App of the same client is nobody's there, and ends nothing either."""
+    await house.sign_in()
+    session = await house.session()
+    stolen = Browser(
+        route("wallet.gw.test", name="wallet"), {"__Host-sekisho": house.browser.cookies["__Host-sekisho"]}
+    )
+
+    signed_out = await house.desk.sign_out(*stolen.visit())
+
+    assert session is not None
+    assert session.host == "app.gw.test"
+    assert signed_out.ended == 0
+    assert await house.session() == session
+
+
 async def test_a_login_begun_for_another_client_is_not_finished(house: House) -> None:
     """The App was given a registration of its own meanwhile."""
     query = house.stand_in.authorize(await house.begin(back="/a"))

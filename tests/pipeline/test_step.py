@@ -19,7 +19,7 @@ from gateway.pipeline.visit import (
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Limit, Once, Permit, Reason, ReasonKind, RuleId
 from gateway.request.inbound import Inbound
 from gateway.route.table import RouteTable
-from gateway.session.session import Found, Gone, Limited, NoTicket, SessionState, Unavailable, Unread
+from gateway.session.session import Found, Gone, Limited, NoTicket, Session, SessionState, Unavailable, Unread
 from gateway.settings.settings import HeaderSettings, Mode
 from tests.builders import NOON, FixedPolicy, FixedRule, app, identity, inbound, route, session
 
@@ -274,14 +274,24 @@ def test_a_signed_in_person_is_told_of() -> None:
     assert b"AAAA" not in result.head
 
 
-def test_a_session_of_another_client_opens_nothing() -> None:
-    """A ticket carried to another tenant's host is a stranger's."""
-    theirs = Found(session(identity(client_id="RP00000002")))
-
-    result = step(inbound(), theirs, NOON, table(somebody()))
+@pytest.mark.parametrize(
+    "theirs", [session(identity(client_id="RP00000002")), session(host="wallet.gw.test")], ids=["client", "host"]
+)
+def test_a_session_of_another_client_or_host_opens_nothing(theirs: Session) -> None:
+    """A ticket carried to another tenant's host is a stranger's, and so is one at another host of its own client."""
+    result = step(inbound(), Found(theirs), NOON, table(somebody()))
 
     assert isinstance(result, AskPortal)
     assert isinstance(result.visit.purpose, SignInPage)
+
+
+@pytest.mark.parametrize("host", ["app.gw.test", ""], ids=["here", "before hosts were kept"])
+def test_a_session_of_this_host_or_of_none_is_good(host: str) -> None:
+    """Nobody is signed out by an upgrade: a session that has no host yet lives until a clock ends it."""
+    result = step(inbound(), Found(session(host=host)), NOON, table(somebody()))
+
+    assert isinstance(result, Forward)
+    assert result.signed_in
 
 
 def test_what_was_decided_is_kept_until_it_can_change() -> None:

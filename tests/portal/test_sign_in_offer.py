@@ -100,6 +100,7 @@ def test_a_session_of_another_client_is_nobodys() -> None:
     stranger = Found(builders.session(builders.identity(client_id="RP00000002")))
 
     assert person_of(stranger, builders.route()) is None
+    assert person_of(Found(builders.session(host="wallet.gw.test")), builders.route()) is None
     assert person_of(SIGNED_IN, builders.route()) is SIGNED_IN.session.identity
 
 

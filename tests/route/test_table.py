@@ -3,7 +3,8 @@
 import pytest
 
 from gateway.route.table import RouteTable
-from tests.builders import app, inbound, route
+from gateway.session.ticket import Brought
+from tests.builders import app, identity, inbound, route, session
 
 ROOT = route()
 WALLET = route(app=app(name="wallet", url="https://app.gw.test/wallet"), prefix="/wallet")
@@ -46,11 +47,26 @@ def test_our_pages_are_at_the_prefix_and_below_only() -> None:
 def test_a_ticket_is_read_from_the_cookie_of_the_host() -> None:
     """The name without its prefix is nobody's on an https host."""
     ticket = "A" * 43
-    found = TABLE.ticket_of(inbound("/", ("Cookie", f"a=b; __Host-sekisho={ticket}")))
-    bare = TABLE.ticket_of(inbound("/", ("Cookie", f"sekisho={ticket}")))
-    plain = TABLE.ticket_of(inbound("/", ("Cookie", f"sekisho={ticket}"), host="localhost:8080"))
+    found = TABLE.brought(inbound("/", ("Cookie", f"a=b; __Host-sekisho={ticket}")))
+    bare = TABLE.brought(inbound("/", ("Cookie", f"sekisho={ticket}")))
+    plain = TABLE.brought(inbound("/", ("Cookie", f"sekisho={ticket}"), host="localhost:8080"))
 
-    assert (found, bare, plain) == (ticket, None, ticket)
+    assert (found, bare, plain) == (Brought(ticket, sealed=False), None, Brought(ticket, sealed=False))
+
+
+@pytest.mark.parametrize(
+    ("host", "cookies"),
+    [("app.gw.test", "app.gw.test"), ("app.gw.test:8443", "app.gw.test"), ("[::1]", "[::1]"), ("[::1]:80", "[::1]")],
+)
+def test_a_cookie_knows_no_port(host: str, cookies: str) -> None:
+    """A browser sends one cookie to every port of a host, so a session is good at all of them and nowhere else."""
+    here = route(host=host)
+
+    assert here.cookie_host == cookies
+    assert here.accepts(session(host=cookies))
+    assert here.accepts(session(host=""))
+    assert not here.accepts(session(host=f"x{cookies}"))
+    assert not here.accepts(session(identity(client_id="RP00000002"), host=cookies))
 
 
 def test_two_apps_at_one_url_are_refused() -> None:
@@ -66,6 +82,6 @@ def test_a_ticket_is_read_once_of_the_same_fields_and_by_its_cookies_name() -> N
     asked = inbound("/", ("Cookie", f"a=b; __Host-sekisho={ticket}"), kept=kept)
     other = RouteTable([route(session_cookie=b"another")], "/.sekisho/")
 
-    found = [table.ticket_of(asked) for table in (TABLE, other, TABLE, other)]
+    found = [table.brought(asked) for table in (TABLE, other, TABLE, other)]
 
-    assert found == [ticket, None, ticket, None]
+    assert found == [Brought(ticket, sealed=False), None] * 2

@@ -259,7 +259,7 @@ def test_forged_cookies_take_bounded_memory() -> None:
     assert cache.peek(ticket(0), NOON, 0.0) is mine
     assert cache.peek(ticket(999), NOON, 0.0) == Gone()
     assert cache.peek(ticket(1), NOON, 0.0) is None
-    assert sum(cache.ticket_of(ticket_name(ticket(number))) is not None for number in range(1_000)) == 11
+    assert len(cache._tickets) == 11
 
 
 def test_sessions_in_use_stay_when_room_is_made() -> None:

@@ -33,7 +33,18 @@ PERSON = Identity(
     gender=Gender.FEMALE,
     acr="aal3",
 )
-SESSION = Session(PERSON, NOON, NOON + 28_800, SECRETS.pseudonym(CLIENT, "ppid-0001"), "hash-of-sid")
+SESSION = Session(PERSON, NOON, NOON + 28_800, SECRETS.pseudonym(CLIENT, "ppid-0001"), "hash-of-sid", "a.example")
+
+BEFORE = (
+    "01005296a83431623361663132aa52503030303030303031cb41dac0eb0c000000cb41dac0eb0b300000cb41dac1072c000000d9"
+    "2066353365636563366162386139353535636135626466613439356566383966610000000000000000000000005ef7bcda97ef0e"
+    "16a3b28330f1a578e07877690cb3ad159857447b93a3e0e5088cf768c454cdf2a246028858c893bdc138c420b35a7b53f649e0cc"
+    "d0552639789429631e98fafe49c00f0f580111161f21e0ad8d45c1c2c5163d614a4a9da37449fe9d1f74870edde388730aabf325"
+    "79cba68e2eae728ba38898778ee1de800d03f53036ea07712fd65bd401242172641e443a049ec56cc4bdbd41c30a2c3c0443cd74"
+    "930b6909e25ccba6b9573f08da9075e52751db37309983a4f3b554642f7bbb72ab6e7b70dd5f6fbf97145fdc90"
+)
+"""`SESSION`, but for its host, as the version sealed it that kept none."""
+
 
 texts = st.none() | st.text(max_size=200)
 birthdates = st.none() | st.builds(
@@ -58,6 +69,7 @@ sessions = st.builds(
     st.floats(0, 4e9),
     st.text("0123456789abcdef", min_size=32, max_size=32),
     texts,
+    st.text(max_size=60),
 )
 
 
@@ -123,8 +135,8 @@ def test_the_length_of_an_address_does_not_show() -> None:
     assert len(lengths) == 1
 
 
-def test_versions_read_each_others_headers() -> None:
-    """A record of a version before seals has no word of one, and such a version passes over it."""
+def test_versions_read_each_others_records() -> None:
+    """A version from before seals and hosts wrote shorter lists, and passes over what stands behind them."""
 
     class Before(msgspec.Struct, frozen=True, array_like=True):
         secret_id: str
@@ -141,6 +153,13 @@ def test_versions_read_each_others_headers() -> None:
 
     assert read.ticket_secret_id == ""
     assert again == old
+
+
+def test_a_session_of_the_version_before_is_opened_and_belongs_to_no_host() -> None:
+    """A record as that version sealed it: nobody is signed out by the upgrade, and a clock ends it."""
+    session = unseal(bytes.fromhex(BEFORE), TICKET, SECRETS)
+
+    assert session == replace(SESSION, host="")
 
 
 def test_every_secret_opens_and_the_first_seals() -> None:
