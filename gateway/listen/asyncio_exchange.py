@@ -12,7 +12,6 @@ taken the connection, we say 100 ourselves; a refusal is said before anything wa
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
@@ -29,7 +28,7 @@ from gateway.listen.services import Gate
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
-from gateway.pipeline.problem import problem
+from gateway.pipeline.problem import RETRY_AFTER, problem
 from gateway.pipeline.step import pseudonym_of
 from gateway.pipeline.visit import (
     FormNotSentPage,
@@ -399,7 +398,7 @@ class Exchange:
             return
         self._drop_upstream()
         self._reason = "internal_error"
-        self.answer(problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"))
+        self.answer(problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", self.inbound.request_id))
 
     # --- the request goes out -----------------------------------------------------------------
 
@@ -605,7 +604,7 @@ class Exchange:
             self._cut_short(code)
             return
         self._verdict, self._reason = "error", code
-        self.answer(problem(status, code), close=True)
+        self.answer(problem(status, code, self.inbound.request_id), close=True)
 
     def _discard_upload(self) -> None:
         """Read the body away; or, where that would take long, answer and let the connection end."""
@@ -899,18 +898,10 @@ class Exchange:
             self.answer(self._plain(HTTPStatus.BAD_GATEWAY))
             return
         if route is not None and navigation(inbound) is not Navigation.BACKGROUND:
-            retry_after = 5 if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+            retry_after = RETRY_AFTER if status is HTTPStatus.SERVICE_UNAVAILABLE else None
             self._ask_portal(Visit(route, inbound, self.state, TroublePage(trouble, status, retry_after)))
             return
-        self.answer(self._problem(status, trouble.value))
-
-    def _problem(self, status: HTTPStatus, code: str) -> Answer:
-        body = {"type": "about:blank", "title": status.phrase, "status": status.value, "code": code}
-        body["request_id"] = self.inbound.request_id
-        headers: Headers = ((b"Content-Type", b"application/problem+json"), (b"Cache-Control", b"no-store"))
-        if status is HTTPStatus.SERVICE_UNAVAILABLE:
-            headers = (*headers, (b"Retry-After", b"5"))
-        return Answer(status.value, headers, json.dumps(body).encode())
+        self.answer(problem(status, trouble.value, inbound.request_id))
 
     def _plain(self, status: HTTPStatus) -> Answer:
         """Return the page of last resort: our own pages do not answer either."""
@@ -930,7 +921,7 @@ class Exchange:
             self._cut_short("stream_idle")
             return
         self._verdict, self._reason = "error", "stream_idle"
-        self.answer(problem(HTTPStatus.REQUEST_TIMEOUT, "stream_idle"), close=True)
+        self.answer(problem(HTTPStatus.REQUEST_TIMEOUT, "stream_idle", self.inbound.request_id), close=True)
 
     def client_gone(self) -> None:
         """Nobody is there to hear the rest."""

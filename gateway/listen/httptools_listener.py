@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import re
 import secrets
 import socket
@@ -28,6 +27,7 @@ from gateway.listen.asyncio_exchange import Exchange, date_line, status_line
 from gateway.listen.services import Gate
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
+from gateway.pipeline.problem import FIELDS, RETRY_AFTER, problem_body
 from gateway.request.head_reader import Arrival, HeadReader, Refused, ServerWide
 from gateway.request.inbound import ALLOW, METHODS
 from gateway.request.trust import plain_address
@@ -49,9 +49,7 @@ LINGER_BYTES = 1024 * 1024
 PIPELINED = 64 * 1024
 """Bytes of further requests kept while one is being answered; over it, reading waits."""
 
-_PROBLEM_LINES = (
-    b"Content-Type: application/problem+json\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-)
+_PROBLEM_LINES = b"".join(b"%b: %b\r\n" % field for field in FIELDS)
 
 _LONGEST_KNOWN = 2048
 """Bytes of a header section worth keeping for the next request of the same connection."""
@@ -397,7 +395,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _answer_server_wide(self) -> None:
         """Answer OPTIONS about ourselves: what methods we carry, and nothing of what is behind us."""
-        self._line(HTTPStatus.NO_CONTENT, "server_wide")
+        self._line(HTTPStatus.NO_CONTENT, "server_wide", self._listener.request_id())
         self.write(status_line(204) + self.date_line() + b"Allow: " + ALLOW + b"\r\nConnection: close\r\n\r\n")
         self._linger()
 
@@ -532,15 +530,14 @@ class ClientConnection(asyncio.Protocol):
     def _refuse(self, refused: Refused) -> None:
         """Say no to a head, or to what will not become one, and mean it."""
         status = HTTPStatus(refused.status)
-        body = json.dumps(
-            {"type": "about:blank", "title": status.phrase, "status": status.value, "code": refused.code}
-        ).encode()
+        request_id = self._listener.request_id()
+        body = problem_body(status, refused.code, request_id)
         extra = b""
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             extra = b"Allow: " + ALLOW + b"\r\n"
         elif status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-            extra = b"Retry-After: 5\r\n"
-        self._line(status, refused.code)
+            extra = b"Retry-After: %d\r\n" % RETRY_AFTER
+        self._line(status, refused.code, request_id)
         self.write(
             b"".join(
                 (
@@ -555,12 +552,12 @@ class ClientConnection(asyncio.Protocol):
         )
         self._linger()
 
-    def _line(self, status: HTTPStatus, reason: str) -> None:
+    def _line(self, status: HTTPStatus, reason: str, request_id: str) -> None:
         gate = self._gate
         gate.observer.finished(
             AccessLine(
                 gate.clock(),
-                self._listener.request_id(),
+                request_id,
                 self._peer,
                 "",
                 "",

@@ -24,7 +24,7 @@ from gateway.identity import Identity
 from gateway.instant import Instant
 from gateway.limits.limits import limit_use, over
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, Headers, NeedReservation, NeedSession, Step
-from gateway.pipeline.problem import problem
+from gateway.pipeline.problem import RETRY_AFTER, problem
 from gateway.pipeline.urls import LOGIN, Kind, kind_of, own_url
 from gateway.pipeline.visit import (
     FormNotSentPage,
@@ -52,9 +52,6 @@ PREFLIGHT_SECONDS = 60
 """How long a browser may remember our yes to a preflight: a policy may change, and its rules have hours."""
 
 _FIELD_NAMES = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?: ?, ?[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}){0,63}")
-
-STORE_RETRY_AFTER = 5
-"""Seconds we ask a client to wait when the session store is away: a failover's usual length."""
 
 
 class _Ready(msgspec.Struct, frozen=True):
@@ -84,16 +81,16 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if table.is_portal(path):
         home = table.home(inbound.host)
         if home is None:
-            return misdirected()
+            return misdirected(inbound)
         if path == table.portal_prefix + JWKS_PAGE:
-            return published_keys(inbound.method, table)
+            return published_keys(inbound, table)
         return own_page(home, inbound, known, path.removeprefix(table.portal_prefix))
     route = table.match(inbound.host, path)
     if route is None:
-        return not_found() if table.knows(inbound.host) else misdirected()
+        return not_found(inbound) if table.knows(inbound.host) else misdirected(inbound)
     if route.app.mode is Mode.FORWARD_AUTH and not inbound.forwarded:
         # Its requests reach the application through another proxy; nothing of it is forwarded by us.
-        return misdirected()
+        return misdirected(inbound)
     if now < route.closed_until:
         return in_maintenance(route, inbound, known, now)
     if inbound.method == "OPTIONS" and (announced := _announced(inbound, route, now)) is not None:
@@ -199,7 +196,7 @@ def _judge(
     if found is None:
         return Forward(route, ready.permit, head, False, "", ready.name, troubled, removed)  # noqa: FBT003
     if inbound.websocket and not _same_origin(inbound, route):
-        return about(forbidden_origin(ready.permit), route, known)
+        return about(forbidden_origin(inbound, ready.permit), route, known)
     session = found.session
     forward = Forward(route, ready.permit, head, True, session.pseudonym, ready.name, troubled, removed)  # noqa: FBT003
     if ready.permit.limit is None:
@@ -301,18 +298,18 @@ def _no_page(home: Route, inbound: Inbound, name: str) -> Answer:
     cors = _cors(inbound, home)
     found = own_url(name)
     if found is None:
-        return problem(HTTPStatus.NOT_FOUND, "unknown_path", cors=cors)
+        return problem(HTTPStatus.NOT_FOUND, "unknown_path", inbound.request_id, cors=cors)
     if is_prefetch(inbound.headers):
         # The browser asks again when the person comes.
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, "fetched_ahead", cors=cors)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, "fetched_ahead", inbound.request_id, cors=cors)
     if inbound.method not in found.methods:
-        answer = problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", cors=cors)
+        answer = problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", inbound.request_id, cors=cors)
         allow = (b"Allow", ", ".join(found.methods).encode())
         return msgspec.structs.replace(answer, headers=(*answer.headers, allow))
     if name == LOGIN:
         # A script that has met our 401 sends the person here, and must not do so by itself.
-        return problem(HTTPStatus.UNAUTHORIZED, "sign_in_required", cors=cors)
-    answer = problem(HTTPStatus.FORBIDDEN, "navigation_only", cors=cors)
+        return problem(HTTPStatus.UNAUTHORIZED, "sign_in_required", inbound.request_id, cors=cors)
+    answer = problem(HTTPStatus.FORBIDDEN, "navigation_only", inbound.request_id, cors=cors)
     return msgspec.structs.replace(answer, verdict="deny")
 
 
@@ -337,13 +334,18 @@ def challenge(
         case Navigation.PAGE | Navigation.RELAYED | Navigation.FORM:
             return AskPortal(Visit(route, inbound, known, SignInPage(verdict)))
         case Navigation.BACKGROUND:
-            answer = problem(HTTPStatus.UNAUTHORIZED, "sign_in_required", cors=_cors(inbound, route))
+            answer = _problem(inbound, route, HTTPStatus.UNAUTHORIZED, "sign_in_required")
             answer = msgspec.structs.replace(
                 answer, verdict="challenge", rule=str(verdict.rule), reason=verdict.reason.value
             )
             return about(answer, route, known)
         case other:
             assert_never(other)
+
+
+def _problem(inbound: Inbound, route: Route, status: HTTPStatus, code: str, retry_after: int | None = None) -> Answer:
+    """Make an answer for a script: it may read it where the App allows its origin."""
+    return problem(status, code, inbound.request_id, retry_after=retry_after, cors=_cors(inbound, route))
 
 
 def refusal(route: Route, inbound: Inbound, known: SessionState, verdict: Deny) -> AskPortal | Answer:
@@ -354,6 +356,7 @@ def refusal(route: Route, inbound: Inbound, known: SessionState, verdict: Deny) 
     answer = problem(
         HTTPStatus(verdict.status),
         reason.kind.value,
+        inbound.request_id,
         retry_after=verdict.retry_after,
         names=tuple(reason.name for reason in verdict.reasons if reason.name),
         cors=_cors(inbound, route),
@@ -366,9 +369,9 @@ def store_unavailable(route: Route, inbound: Inbound, known: SessionState) -> As
     """Say 503 where a session is needed and cannot be read: the cookie stays, the person waits."""
     status = HTTPStatus.SERVICE_UNAVAILABLE
     if navigation(inbound) is not Navigation.BACKGROUND:
-        page = TroublePage(Trouble.STORE_UNAVAILABLE, status, STORE_RETRY_AFTER)
+        page = TroublePage(Trouble.STORE_UNAVAILABLE, status, RETRY_AFTER)
         return AskPortal(Visit(route, inbound, known, page))
-    answer = problem(status, Trouble.STORE_UNAVAILABLE.value, retry_after=STORE_RETRY_AFTER, cors=_cors(inbound, route))
+    answer = _problem(inbound, route, status, Trouble.STORE_UNAVAILABLE.value)
     return about(answer, route, known)
 
 
@@ -379,7 +382,7 @@ def too_many_lookups(route: Route, inbound: Inbound, known: Limited) -> AskPorta
         page = TroublePage(Trouble.TOO_MANY_REQUESTS, status, known.retry_after)
         return AskPortal(Visit(route, inbound, known, page))
     word = Trouble.TOO_MANY_REQUESTS.value
-    answer = problem(status, word, retry_after=known.retry_after, cors=_cors(inbound, route))
+    answer = _problem(inbound, route, status, word, known.retry_after)
     return about(msgspec.structs.replace(answer, reason=known.reason), route, known)
 
 
@@ -388,7 +391,7 @@ def in_maintenance(route: Route, inbound: Inbound, known: SessionState, now: Ins
     status, wait = HTTPStatus.SERVICE_UNAVAILABLE, ceil(route.closed_until - now)
     if navigation(inbound) is not Navigation.BACKGROUND:
         return AskPortal(Visit(route, inbound, known, TroublePage(Trouble.MAINTENANCE, status, wait)))
-    answer = problem(status, Trouble.MAINTENANCE.value, retry_after=wait, cors=_cors(inbound, route))
+    answer = _problem(inbound, route, status, Trouble.MAINTENANCE.value, wait)
     return about(answer, route, known)
 
 
@@ -433,23 +436,23 @@ def preflight(
     return about(answer, route, known)
 
 
-def misdirected() -> Answer:
+def misdirected(inbound: Inbound) -> Answer:
     """Say 421 where no App lives on the host (RFC 9110 section 15.5.20)."""
-    return problem(HTTPStatus.MISDIRECTED_REQUEST, "unknown_host")
+    return problem(HTTPStatus.MISDIRECTED_REQUEST, "unknown_host", inbound.request_id)
 
 
-def not_found() -> Answer:
+def not_found(inbound: Inbound) -> Answer:
     """Say 404 where the host has Apps and none of them holds the path."""
-    return problem(HTTPStatus.NOT_FOUND, "unknown_path")
+    return problem(HTTPStatus.NOT_FOUND, "unknown_path", inbound.request_id)
 
 
-def published_keys(method: str, table: RouteTable) -> Answer:
+def published_keys(inbound: Inbound, table: RouteTable) -> Answer:
     """Answer with the keys that verify our assertions (RFC 7517 section 5): public, and the same for everybody."""
     if table.assertions is None:
-        return not_found()
-    if method not in ("GET", "HEAD"):
+        return not_found(inbound)
+    if inbound.method not in ("GET", "HEAD"):
         return msgspec.structs.replace(
-            problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"),
+            problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", inbound.request_id),
             headers=((b"Allow", b"GET, HEAD"), (b"Cache-Control", b"no-store")),
             body=b"",
         )
@@ -461,9 +464,9 @@ def published_keys(method: str, table: RouteTable) -> Answer:
     return Answer(HTTPStatus.OK, headers, table.assertions.published, verdict="portal")
 
 
-def forbidden_origin(permit: Permit) -> Answer:
+def forbidden_origin(inbound: Inbound, permit: Permit) -> Answer:
     """Refuse a WebSocket that another site's page opened with this person's cookie (RFC 6455 section 10.2)."""
-    answer = problem(HTTPStatus.FORBIDDEN, "forbidden_origin")
+    answer = problem(HTTPStatus.FORBIDDEN, "forbidden_origin", inbound.request_id)
     return msgspec.structs.replace(answer, verdict="deny", rule=str(permit.rule), reason="forbidden_origin")
 
 

@@ -20,7 +20,7 @@ def to_https(inbound: Inbound, _known: SessionState, _now: Instant, table: Route
     """Send the browser to the same page of the App's public origin; 421 for hosts that have none."""
     route = table.match(inbound.host, inbound.target.path) or table.home(inbound.host)
     if route is None or not route.app.secure:
-        return misdirected()
+        return misdirected(inbound)
     location = route.origin.encode() + inbound.target.raw
     # 308 keeps the method (RFC 9110 section 15.4.9): a form sent in the clear has been seen, but is not lost.
     return Answer(

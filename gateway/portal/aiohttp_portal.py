@@ -39,6 +39,7 @@ from gateway.login.sign_in import (
 )
 from gateway.observe.events import Event
 from gateway.observe.redact import where_it_failed
+from gateway.pipeline.problem import RETRY_AFTER
 from gateway.pipeline.urls import LOGIN, ME, URLS
 from gateway.pipeline.visit import (
     VISIT_HEADER,
@@ -87,9 +88,6 @@ SHOWN_IN_ALL = 3_000
 
 LOGOUT_TOKENS = 3_000
 """Logout tokens a minute that are looked at: a provider sends all of its own from few addresses."""
-
-STORE_RETRY_AFTER = 5
-"""Seconds we ask a person to wait when the session store is away."""
 
 KEYS_SECONDS = 300
 """How long a reader of our public keys may keep them: well under any overlap of a rotation."""
@@ -585,7 +583,7 @@ class Portal:
     def _failed(self, visit: Visit, error: GatewayError) -> web.Response:
         _log.warning(Event.PORTAL_FAILED, request_id=visit.inbound.request_id, app=visit.route.name, error=error.code)
         if isinstance(error, StoreUnavailableError):
-            page = TroublePage(Trouble.STORE_UNAVAILABLE, error.status, STORE_RETRY_AFTER)
+            page = TroublePage(Trouble.STORE_UNAVAILABLE, error.status, RETRY_AFTER)
             return self._page(visit, pages.trouble(visit, page))
         return self._page(visit, pages.plain(visit, "internal", error.status))
 

@@ -29,7 +29,9 @@ def need_session(door: Door, *, signed_in: bool = True) -> None:
         if isinstance(known, Unread):
             return NeedSession(known.ticket)
         if isinstance(known, Limited) and signed_in:
-            refused: Answer = problem(HTTPStatus.TOO_MANY_REQUESTS, known.reason, retry_after=known.retry_after)
+            refused: Answer = problem(
+                HTTPStatus.TOO_MANY_REQUESTS, known.reason, inbound.request_id, retry_after=known.retry_after
+            )
             return refused
         return forward(inbound, known, now, table)
 
