@@ -13,7 +13,7 @@ import asyncio
 import errno
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
 from ssl import SSLContext, TLSVersion, create_default_context
@@ -32,8 +32,9 @@ from gateway.errors import (
 )
 from gateway.observe.events import Event
 from gateway.route.route import Route
-from gateway.settings.address import Address, read_address
+from gateway.settings.address import read_address
 from gateway.settings.settings import AppSettings, HealthSettings, Limits, UpstreamSettings
+from gateway.upstream.asyncio_connect import Connect, connector
 from gateway.upstream.balance import least_requests, round_robin
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.pool import FRESH, IdleConnections
@@ -45,9 +46,6 @@ from gateway.wire.deadlines import Deadlines
 from gateway.wire.pieces import Pieces
 
 log = structlog.get_logger()
-
-Connect = Callable[[Callable[[], asyncio.Protocol]], Awaitable[tuple[asyncio.BaseTransport, asyncio.BaseProtocol]]]
-"""Opens a connection and puts the protocol it is given on it, as `loop.create_connection` does."""
 
 
 class _At(IntEnum):
@@ -1246,19 +1244,3 @@ def upstreams_of(
         origins |= {origin.lower().encode() for origin in (*app.internal_origins, route.origin, *app.upstream)}
         rewrite = PathRewrite(stripped, added, frozenset(origins))
     return Upstreams(app.name, endpoints, limits, options, rewrite, standing)
-
-
-def connector(address: Address, tls: SSLContext | None = None, server_name: str = "") -> Connect:
-    """Return what opens a connection to an address; its name is looked up each time, so a moved name is followed."""
-
-    async def connect(
-        factory: Callable[[], asyncio.Protocol],
-    ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
-        loop = asyncio.get_running_loop()
-        if address.unix:
-            return await loop.create_unix_connection(factory, address.unix)
-        return await loop.create_connection(
-            factory, address.host, address.port, ssl=tls, server_hostname=(server_name or address.host) if tls else None
-        )
-
-    return connect
