@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,14 +21,12 @@ from gateway.policy.switches import Switch, SwitchesError, on_now, turned_off, t
 from gateway.policy.system_switches import change_switches, load_switches
 from gateway.settings.check import read_settings
 from gateway.settings.settings import Settings
-from gateway.settings.typed import Reading
+from gateway.settings.typed import Reading, duration_of
 from gateway.yaml.mistakes import Mistakes
 
 app = typer.Typer(name="switch", help="Turn the switches that policies name on and off.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The switch, as policies name it.")]
-_LENGTH = re.compile(r"(\d{1,5})(m|h|d)")
-_UNITS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 _log = structlog.get_logger()
 
@@ -71,12 +68,12 @@ def on(
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Turn a switch on; it ends by itself. Every worker follows within two seconds."""
-    length = _LENGTH.fullmatch(duration)
+    length = duration_of(duration)
     if length is None:
         typer.echo(f"sekisho switch: `{duration}` is no length of time: write 30m, 72h or 7d", err=True)
         raise typer.Exit(EXIT_USERS)
     file, now = _file(config), time.time()
-    switch = Switch(now, now + int(length[1]) * _UNITS[length[2]], _operator(), reason)
+    switch = Switch(now, now + length, _operator(), reason)
     with _telling(file):
         change_switches(file, lambda switches: turned_on(switches, name, switch))
     typer.echo(_shown(name, switch))

@@ -33,6 +33,7 @@ from gateway.request.inbound import ALLOW, METHODS
 from gateway.request.trust import plain_address
 from gateway.wire.asyncio_outbox import SMALL, Outbox
 from gateway.wire.deadlines import Deadlines
+from gateway.wire.http1 import TOKEN
 from gateway.wire.pieces import Pieces
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ _LOW_DIGITS = tuple(f"{number:03x}" for number in range(0x1000))
 """The last digits of request ids: formatting a number, each request, shows."""
 
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TOKEN = re.compile(TOKEN + rb"+")
 
 
 class _At(IntEnum):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
@@ -21,6 +20,7 @@ from gateway.instant import Instant
 from gateway.login.claims import Check
 from gateway.login.keys import SigningKey
 from gateway.login.profile import Metadata
+from gateway.settings.origin import origin_of
 
 CALLBACK = "callback"
 """The redirect URI's place under the portal's prefix."""
@@ -42,15 +42,6 @@ class TokenAnswer:
 
 
 _ORDER = (Scope.OPENID, Scope.NAME, Scope.ADDRESS, Scope.BIRTHDATE, Scope.GENDER)
-
-
-def origin_of(url: str) -> str:
-    """Return the origin of a public URL as browsers write it (RFC 6454 section 6.2): no default port, no path."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    usual = {"https": 443, "http": 80}.get(parts.scheme)
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, usual} else "")
 
 
 def redirect_uri(url: str, prefix: str) -> str:

@@ -13,9 +13,9 @@ from gateway.login.pending import (
     Round,
     UsedLogin,
     may_open,
-    share_of,
     state_name,
 )
+from gateway.request.senders import sender_of
 
 
 class MemoryPendingStore:
@@ -35,7 +35,7 @@ class MemoryPendingStore:
     async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> bool:
         """See `PendingStore`."""
         self._forget(now)
-        share = share_of(address)
+        share = sender_of(address)
         own = self._browsers.get(login.browser, [])
         evicted = own[0] if len(own) >= self._per_browser else None
         of_address = self._addresses[share] - (evicted is not None and self._kept[evicted][1] == share)

@@ -14,7 +14,6 @@ import re
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
 import msgspec
@@ -132,19 +131,6 @@ def read_browser(cookie: bytes | None) -> Browser | None:
 def same_browser(expected: str, browser: Browser | None) -> bool:
     """Whether this is the browser a pending login is bound to; compared in constant time."""
     return browser is not None and hmac.compare_digest(expected, browser.name)
-
-
-def share_of(address: str) -> str:
-    """Return whom an address counts as: itself, or its /64 for IPv6, where one line has 2^64 of them."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return "?"
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return IPv6Address(int(parsed) >> 64 << 64).compressed + "/64"
-    return str(parsed)
 
 
 def may_open(live: int, addresses: int, of_address: int, total: int) -> bool:

@@ -34,10 +34,10 @@ from gateway.login.pending import (
     PendingLogin,
     Round,
     UsedLogin,
-    share_of,
     state_name,
 )
 from gateway.redis_client import AnyRedis, asking
+from gateway.request.senders import sender_of
 from gateway.session.seal import Secret, Secrets
 
 NONCE_BYTES = 12
@@ -109,7 +109,7 @@ class RedisPendingStore:
         """See `PendingStore`."""
         name = state_name(state)
         share = hmac.digest(
-            self._secrets.first.value, b"sekisho.address.v1:" + share_of(address).encode(), sha256
+            self._secrets.first.value, b"sekisho.address.v1:" + sender_of(address).encode(), sha256
         ).hex()
         keys = (
             self._index("all"),

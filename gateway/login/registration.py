@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from gateway.identity import Scope
 from gateway.login.keys import KeySet
-from gateway.login.login import origin_of, redirect_uri
+from gateway.login.login import redirect_uri
 from gateway.login.profile import issuer_of
+from gateway.settings.origin import origin_of
 from gateway.settings.settings import AppSettings, Environment, ProviderSettings
 
 CLIENT_KEYS = "keys/client"

@@ -37,7 +37,7 @@ from gateway.login.claims import (
     read_userinfo,
 )
 from gateway.login.keys import KeySet
-from gateway.login.login import LONGEST_CODE, TokenAnswer, authorization_url, oauth_error, origin_of, redirect_uri
+from gateway.login.login import LONGEST_CODE, TokenAnswer, authorization_url, oauth_error, redirect_uri
 from gateway.login.logout import LOGOUT_TYPES, LogoutExpected, LogoutToken, read_logout_form, read_logout_token
 from gateway.login.pending import (
     SECRET_BYTES,
@@ -81,6 +81,7 @@ from gateway.session.ticket import (
     new_ticket,
     ticket_name,
 )
+from gateway.settings.origin import origin_of
 from gateway.settings.settings import Freshness, ProviderSettings
 
 MOST_ROUNDS = 3

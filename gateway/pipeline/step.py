@@ -47,11 +47,12 @@ from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Limited, SessionState, Unavailable, Unread
 from gateway.settings.settings import Mode
+from gateway.wire.http1 import TOKEN
 
 PREFLIGHT_SECONDS = 60
 """How long a browser may remember our yes to a preflight: a policy may change, and its rules have hours."""
 
-_FIELD_NAMES = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?: ?, ?[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}){0,63}")
+_FIELD_NAMES = re.compile(TOKEN + rb"{1,64}(?: ?, ?" + TOKEN + rb"{1,64}){0,63}")
 
 
 class _Ready(msgspec.Struct, frozen=True):

@@ -34,6 +34,7 @@ from gateway.route.table import Assertions, RouteTable
 from gateway.session.seal import Secrets
 from gateway.session.ticket import PLAIN, TicketSeals
 from gateway.settings.check import check_settings, read_settings
+from gateway.settings.origin import authority_of
 from gateway.settings.settings import AppSettings, Mode, ProviderSettings, SecretSource, Settings
 from gateway.settings.typed import Reading
 from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where
@@ -111,13 +112,7 @@ class Configuration:
         )
 
     def _route(self, app: AppSettings, on: Mapping[str, Instant]) -> Route:
-        parts = urlsplit(app.url)
-        host = (parts.hostname or "").rstrip(".")
-        port = parts.port
-        if ":" in host:
-            host = f"[{host}]"
-        if port is not None and port != (443 if app.secure else 80):
-            host = f"{host}:{port}"
+        host = authority_of(app.url)
         # RFC 6265bis section 4.1.3.2: `__Host-` is for secure origins alone; plain HTTP is for loopback.
         prefix = "__Host-" if app.secure else ""
         return Route(
@@ -129,7 +124,7 @@ class Configuration:
             candidate=None if app.policy.candidate is None else self._compiled(app.policy.candidate, app, on),
             session_cookie=f"{prefix}sekisho".encode(),
             pending_cookie=f"{prefix}sekisho-login".encode(),
-            prefix=parts.path.rstrip("/") or "/",
+            prefix=urlsplit(app.url).path.rstrip("/") or "/",
         )
 
     def summary(self, language: Language) -> str:

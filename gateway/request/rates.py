@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, ip_address
 
 from gateway.instant import Instant
+from gateway.request.senders import sender_of
 
 MOST_ADDRESSES = 50_000
 """Addresses remembered. The one not seen for longest is forgotten; by then its bucket is full again, or the flood
 comes from so many that only the bucket of all can stop it."""
-
-_NETWORK_BITS = 64
-"""Of an IPv6 address, what one household or one attacker has at least: addresses within are one."""
 
 
 @dataclass(slots=True)
@@ -62,7 +59,7 @@ class Rate:
 
     def take(self, address: str, now: Instant) -> int | None:
         """Count one, and return None; or count nothing, and return the whole seconds to wait."""
-        key = neighbourhood(address)
+        key = sender_of(address)
         bucket = self._addresses.get(key)
         if bucket is None:
             if len(self._addresses) >= MOST_ADDRESSES:
@@ -81,7 +78,7 @@ class Rate:
 
         For what is only known to count afterwards: a ticket that turns out to be forged.
         """
-        bucket = self._addresses.get(neighbourhood(address))
+        bucket = self._addresses.get(sender_of(address))
         wait = 0.0 if bucket is None else bucket.wait(self._per_address / 60, self._per_address, now)
         wait = wait or self._all.wait(self._total / 60, self._total, now)
         return None if wait == 0.0 else int(wait) + 1
@@ -103,17 +100,3 @@ class LookupLimits:
     def of(self, *, sealed: bool) -> tuple[Rate, str]:
         """Return the limit for a ticket, and the word that says it was met."""
         return (self.ended, "ended_tickets") if sealed else (self.forged, "forged_tickets")
-
-
-def neighbourhood(address: str) -> str:
-    """Return what counts as one sender: an IPv4 address, or the network an IPv6 address lies in."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        # A socket without an address, or a name: whoever it is, it is one sender.
-        return address
-    if not isinstance(parsed, IPv6Address):
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return f"{int(parsed) >> (128 - _NETWORK_BITS):x}::"

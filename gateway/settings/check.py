@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from gateway.settings.address import read_address
 from gateway.settings.bounds import check_bounds
-from gateway.settings.origin import is_loopback
+from gateway.settings.origin import authority_of, is_loopback
 from gateway.settings.settings import (
     AppSettings,
     Environment,
@@ -26,13 +26,14 @@ from gateway.settings.settings import (
     UpstreamSettings,
 )
 from gateway.settings.typed import Reading, read_values
+from gateway.wire.http1 import TOKEN
 from gateway.yaml.mistakes import Phrase
 from gateway.yaml.read import read_yaml_file
 
 _APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _HOST = re.compile(r"(?=.{1,253}$)[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,62})(?:\.[0-9A-Za-z_][0-9A-Za-z_-]{0,62})*\.?")
 _LINK = re.compile(r"(?:https?://[^/\s]|mailto:|tel:|/(?![/\\]))\S*")
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TOKEN = re.compile(TOKEN.decode() + "+")
 _STORES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
 
 
@@ -307,12 +308,9 @@ def _hostname(url: str) -> str:
 def _place(url: str) -> tuple[str, str]:
     """Return what a route is found by: host and port as browsers write them, and the path."""
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        return authority_of(url), urlsplit(url).path.rstrip("/")
     except ValueError:
         return url, ""
-    usual = 443 if parts.scheme == "https" else 80
-    return f"{(parts.hostname or '').rstrip('.')}:{'' if port == usual else port or ''}", parts.path.rstrip("/")
 
 
 def _check_apps_together(settings: Settings, reading: Reading) -> None:

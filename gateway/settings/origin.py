@@ -1,12 +1,14 @@
-"""Which names and addresses never leave this machine.
+"""The origin of a URL, and whether its host is this machine: one answer for everybody who asks.
 
-Only there may anything go over plain HTTP, and only there may a stand-in for the
-provider be believed.
+Plain HTTP and a stand-in for the provider are for this machine alone.
 """
 
 from __future__ import annotations
 
 from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 def is_loopback(host: str) -> bool:
@@ -18,3 +20,26 @@ def is_loopback(host: str) -> bool:
         return ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def authority_of(url: str) -> str:
+    """Return host and port of a public URL as browsers write them in `Host`: lower case, no final dot, no default port.
+
+    Raises:
+        ValueError: the URL's port is no port, or its host is no host.
+
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    host = f"[{host}]" if ":" in host else host
+    return host if parts.port in {None, DEFAULT_PORTS.get(parts.scheme)} else f"{host}:{parts.port}"
+
+
+def origin_of(url: str) -> str:
+    """Return the origin of a public URL as browsers write it (RFC 6454 section 6.2): no default port, no path.
+
+    Raises:
+        ValueError: as `authority_of`.
+
+    """
+    return f"{urlsplit(url).scheme}://{authority_of(url)}"

@@ -70,12 +70,23 @@ AtReplacement = Annotated[T, TakenUp.REPLACEMENT]
 AtRestart = Annotated[T, TakenUp.RESTART]
 """The field holds once the gateway is started again."""
 
-_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
+DURATION_PATTERN = r"[0-9]{1,12}(?:\.[0-9]{1,9})?(?:ms|s|m|h|d)"
+"""A length of time as people write it, in every file and on every command line: `250ms`, `30s`, `1.5h`, `7d`."""
+
+_DURATION = re.compile(DURATION_PATTERN)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _SIZE = re.compile(r"([0-9]{1,15})(B|KiB|MiB|GiB)")
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _TRUTHS = {"true": True, "false": False, "yes": True, "no": False}
 _LANGUAGES = ("ja", "en")
+
+
+def duration_of(text: str) -> float | None:
+    """Return the seconds that a length of time means, or `None` where it is none."""
+    if _DURATION.fullmatch(text) is None:
+        return None
+    unit = text.lstrip("0123456789.")
+    return float(text.removesuffix(unit)) * _SECONDS[unit]
 
 
 class Unreadable(Exception):  # noqa: N818 - never leaves this module: what it means has been noted already
@@ -238,14 +249,14 @@ def _read_number(unit: str, node: Scalar, reading: Reading) -> float | int:
     if note_slips(node, reading.mistakes):
         raise Unreadable
     if unit == "duration":
-        match = _DURATION.fullmatch(node.text)
-        if match is None:
+        seconds = duration_of(node.text)
+        if seconds is None:
             what = Phrase(f"`{node.text}` is no length of time", f"`{node.text}` は時間の長さとして読めません")
             reading.mistakes.add(
                 node.where, what, Phrase("write `30s`, `15m` or `8h`", "`30s`、`15m`、`8h` のように書いてください")
             )
             raise Unreadable
-        return float(match[1]) * _SECONDS[match[2]]
+        return seconds
     size = _SIZE.fullmatch(node.text)
     if size is None:
         what = Phrase(f"`{node.text}` is no size", f"`{node.text}` は大きさとして読めません")

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+from gateway.wire.http1 import TOKEN
 from gateway.wire.pieces import Pieces
 
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~\x80-\xff]*)?")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*)")
+_FIELD = re.compile(rb"(" + TOKEN + rb"+):[ \t]*([\t -~\x80-\xff]*)")
 
 LONGEST_SIZE_LINE = 1024
 """Bytes of a chunk's size line with its extensions, which nobody uses and we drop."""

@@ -13,7 +13,6 @@ from gateway.login.pending import (
     random_name,
     read_browser,
     same_browser,
-    share_of,
     state_name,
 )
 
@@ -82,22 +81,6 @@ def test_names_open_nothing() -> None:
     assert SECRET not in state_name(SECRET)
     assert SECRET not in Browser(SECRET).name
     assert state_name(SECRET) != Browser(SECRET).name
-
-
-@pytest.mark.parametrize(
-    ("address", "share"),
-    [
-        ("198.51.100.7", "198.51.100.7"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
-        ("::ffff:198.51.100.7", "198.51.100.7"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("unknown", "?"),
-    ],
-)
-def test_an_address_counts_as_its_line(address: str, share: str) -> None:
-    """One household has 2^64 addresses of IPv6."""
-    assert share_of(address) == share
 
 
 def test_the_cap_grows_nobody_a_place_and_takes_nobody_one() -> None:

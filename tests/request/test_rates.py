@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.request import rates
-from gateway.request.rates import Rate, neighbourhood
+from gateway.request.rates import Rate
 
 NOW = 1_795_402_800.0
 
@@ -43,14 +43,6 @@ def test_looking_counts_nothing() -> None:
     assert rate.wait("192.0.2.2", NOW) is None
     rate.take("192.0.2.2", NOW)
     assert rate.wait("192.0.2.3", NOW) == 21
-
-
-def test_what_a_neighbourhood_is() -> None:
-    """An IPv4 address, however it is written; of IPv6 the network, since nobody has less."""
-    assert neighbourhood("192.0.2.1") == neighbourhood("::ffff:192.0.2.1") == "192.0.2.1"
-    assert neighbourhood("2001:db8:1:2::1") == neighbourhood("2001:db8:1:2:ffff::9")
-    assert neighbourhood("2001:db8:1:2::1") != neighbourhood("2001:db8:1:3::1")
-    assert neighbourhood("unix") == "unix"
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

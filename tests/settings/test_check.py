@@ -11,7 +11,7 @@ import pytest
 from gateway.settings.bounds import BOUNDS
 from gateway.settings.check import check_settings, read_settings
 from gateway.settings.settings import Environment, Settings
-from gateway.settings.typed import Reading, hints, unit_of, without_mark
+from gateway.settings.typed import Reading, duration_of, hints, unit_of, without_mark
 from gateway.yaml.mistakes import Mistakes
 
 GOOD = """\
@@ -255,3 +255,18 @@ def test_numbers_that_are_off_may_be_nothing(tmp_path: Path) -> None:
 def test_a_unix_socket_is_an_upstream(tmp_path: Path) -> None:
     """As the way to the application reads it."""
     assert read(GOOD.replace("http://127.0.0.1:9001", "unix:/run/booking.sock"), tmp_path)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("250ms", 0.25), ("30s", 30.0), ("15m", 900.0), ("1.5h", 5_400.0), ("7d", 604_800.0)],
+)
+def test_a_length_of_time_is_read_one_way_everywhere(text: str, seconds: float) -> None:
+    """`gateway.yaml`, policies and the command line ask one function."""
+    assert duration_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "1.h", "-5m", "5 m", "５m", "1e3s", "5M", "1h30m"])
+def test_what_is_no_length_of_time(text: str) -> None:
+    """A unit is always written, and only one."""
+    assert duration_of(text) is None

@@ -13,8 +13,9 @@ from gateway.instant import TOKYO, Instant, start_of
 from gateway.policy.conditions import all_needs
 from gateway.policy.example import EXAMPLE_CLIENT, EXAMPLE_SUBJECT, NOTHING, Example, Expect, Who
 from gateway.policy.policy import Policy
-from gateway.policy.reading.parse_values import Reader, day_of, duration_of
+from gateway.policy.reading.parse_values import Reader, day_of
 from gateway.policy.verdict import Fact
+from gateway.settings.typed import duration_of
 from gateway.yaml.mistakes import Mistakes, Phrase, did_you_mean
 from gateway.yaml.tree import Items, Node, Scalar, Table, unknown_key
 

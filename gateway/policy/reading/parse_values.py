@@ -12,6 +12,7 @@ from unicodedata import category, normalize
 
 from gateway.policy.conditions import MonthDay
 from gateway.policy.verdict import Words
+from gateway.settings.typed import duration_of
 from gateway.yaml.mistakes import Mistakes, Phrase, Where, did_you_mean, one_of
 from gateway.yaml.slips import note_slips
 from gateway.yaml.tree import Items, Node, Scalar, Table, kind_of, unknown_key
@@ -233,8 +234,6 @@ class Reader:
 DAY = Phrase("a day", "日付")
 
 _DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
-_DURATION = re.compile(r"(\d{1,6})(s|m|h|d)", re.ASCII)
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def day_of(text: str) -> date | None:
@@ -246,9 +245,3 @@ def day_of(text: str) -> date | None:
         return date(int(match[1]), int(match[2]), int(match[3]))
     except ValueError:
         return None
-
-
-def duration_of(text: str) -> float | None:
-    """Return the seconds a duration means, or `None`."""
-    match = _DURATION.fullmatch(text)
-    return None if match is None else float(int(match[1]) * _UNITS[match[2]])

@@ -18,6 +18,7 @@ from gateway.policy.reading.parse import KEYS, METHODS, RULE_KEYS
 from gateway.policy.reading.parse_conditions import TESTS
 from gateway.policy.reading.parse_examples import KEYS as EXAMPLE_KEYS
 from gateway.policy.verdict import Fact, Once
+from gateway.settings.typed import DURATION_PATTERN
 
 Schema = dict[str, Any]
 
@@ -39,7 +40,7 @@ _TEXT: Schema = {"type": ["string", "number", "boolean"]}
 _NUMBER: Schema = {"type": "integer", "minimum": 0}
 _AGE: Schema = {"type": "integer", "minimum": 0, "maximum": HIGHEST_AGE}
 _WORDS: Schema = _table({"ja": {"type": "string"}, "en": {"type": "string"}}, "ja")
-_DURATION: Schema = {"type": "string", "pattern": "^[0-9]+[smhd]$"}
+_DURATION: Schema = {"type": "string", "pattern": f"^{DURATION_PATTERN}$"}
 
 
 def _condition() -> Schema:
@@ -115,7 +116,7 @@ def _example() -> Schema:
             "title": {"anyOf": [_TEXT, _WORDS]},
             "at": _TEXT,
             "who": {"anyOf": [{"const": "nobody"}, who]},
-            "signed_in": {"type": "string", "pattern": "^[0-9]+[smhd] ago$"},
+            "signed_in": {"type": "string", "pattern": f"^{DURATION_PATTERN} ago$"},
             "from": {"type": "string"},
             "switch": _one_or_list(_TEXT),
             "entries": _NUMBER,

@@ -1,0 +1,38 @@
+"""The origin of a URL: one answer, whoever asks."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.settings.origin import authority_of, is_loopback, origin_of
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://App.example/", "https://app.example"),
+        ("https://app.example.", "https://app.example"),
+        ("https://app.example.:443/x", "https://app.example"),
+        ("https://app.example:8443", "https://app.example:8443"),
+        ("http://app.example:80", "http://app.example"),
+        ("http://app.example:443", "http://app.example:443"),
+        ("https://[2001:DB8::1]:443/", "https://[2001:db8::1]"),
+        ("http://[::1]:8080/", "http://[::1]:8080"),
+    ],
+)
+def test_an_origin_has_one_spelling(url: str, origin: str) -> None:
+    """Lower case, no final dot, no default port: as a browser writes `Origin` and `Host`."""
+    assert origin_of(url) == origin
+    assert authority_of(url) == origin.partition("://")[2]
+
+
+def test_a_port_that_is_none_is_said() -> None:
+    """The caller names the URL."""
+    with pytest.raises(ValueError, match=r"[Pp]ort"):
+        origin_of("https://app.example:99999")
+
+
+@pytest.mark.parametrize("host", ["localhost", "a.LOCALHOST.", "127.0.0.9", "::1", "[::1]"])
+def test_these_are_this_machine(host: str) -> None:
+    """RFC 6761 section 6.3."""
+    assert is_loopback(host)
