@@ -20,6 +20,7 @@ import msgspec
 
 from gateway.instant import Instant
 from gateway.login.sign_in import LoginFailure
+from gateway.session.ticket import MOST_COOKIES, cookies_named
 
 SECRET_BYTES = 32
 """Random bytes of a state, a nonce, a PKCE verifier and a browser's secret: 43 characters of base64url."""
@@ -126,6 +127,17 @@ def read_browser(cookie: bytes | None) -> Browser | None:
     if match is None:
         return None
     return Browser(match[1].decode(), (match[2] or b"").decode())
+
+
+def find_browser(cookies: bytes, name: bytes) -> Browser | None:
+    """Return the one browser that the cookies of this name speak of, or `None` where that is none or several.
+
+    As with tickets (`session.ticket.find_brought`): what has not the shape is passed over, and of two neither is
+    believed. A cookie that a script put there could else have this browser finish somebody else's sign-in.
+    """
+    values = cookies_named(cookies, name)
+    browsers = {browser for value in values[:MOST_COOKIES] if (browser := read_browser(value)) is not None}
+    return browsers.pop() if len(browsers) == 1 and len(values) <= MOST_COOKIES else None
 
 
 def same_browser(expected: str, browser: Browser | None) -> bool:

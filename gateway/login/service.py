@@ -46,9 +46,9 @@ from gateway.login.pending import (
     PendingStore,
     Round,
     UsedLogin,
+    find_browser,
     is_state,
     random_name,
-    read_browser,
     same_browser,
 )
 from gateway.login.profile import Metadata
@@ -71,12 +71,11 @@ from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.session.session import ProviderSessions, Session, SessionStore, SubjectSessions
 from gateway.session.ticket import (
-    MOST_COOKIES,
     PLAIN,
     TICKET_BYTES,
     Ticket,
     TicketSeals,
-    cookies_named,
+    every_ticket,
     find_ticket,
     new_ticket,
     ticket_name,
@@ -469,11 +468,13 @@ class SignInDesk:
             StoreUnavailableError: it cannot be said that the session has ended.
 
         """
-        ticket = self._ticket(route, inbound)
-        held = await self._held(route, ticket) if ticket is not None else None
         ended = 0
-        if ticket is not None and held is not None:
-            ended = int(await self._sessions.delete(ticket))
+        # All that the browser brought, where a script put one beside ours: whoever holds a ticket may end its session.
+        for ticket in every_ticket(inbound.cookie, route.session_cookie, self._terms.seals):
+            held = await self._held(route, ticket)
+            if held is None:
+                continue
+            ended += int(await self._sessions.delete(ticket))
             if held.provider_session is not None:
                 # The provider's session ends with ours: what else began in it must not live on.
                 ended += await self._sessions.revoke(ProviderSessions(held.provider_session))
@@ -593,17 +594,6 @@ def _fail(failure: LoginFailure, return_to: str, *, error: str = "", check: str 
 def replace_used(used: UsedLogin, failed: Failed) -> UsedLogin:
     """Return what is remembered of a login that failed."""
     return UsedLogin(used.browser, used.host, used.return_to, None, failed.failure, failed.error)
-
-
-def find_browser(cookies: bytes, name: bytes) -> Browser | None:
-    """Return the one browser that the cookies of this name speak of, or `None` where that is none or several.
-
-    As with tickets (`session.ticket.find_brought`): what has not the shape is passed over, and of two neither is
-    believed. A cookie that a script put there could else have this browser finish somebody else's sign-in.
-    """
-    values = cookies_named(cookies, name)
-    browsers = {browser for value in values[:MOST_COOKIES] if (browser := read_browser(value)) is not None}
-    return browsers.pop() if len(browsers) == 1 and len(values) <= MOST_COOKIES else None
 
 
 def read_callback(query: bytes | None) -> Mapping[str, str] | None:

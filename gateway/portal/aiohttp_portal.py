@@ -24,6 +24,7 @@ from aiohttp import hdrs, web
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.instant import Instant
 from gateway.login.login import CALLBACK
+from gateway.login.pending import find_browser
 from gateway.login.registration import CLIENT_KEYS
 from gateway.login.return_to import END_OF_TAB
 from gateway.login.sign_in import (
@@ -56,7 +57,7 @@ from gateway.policy.subject_code import show_code, subject_code
 from gateway.policy.verdict import Deny
 from gateway.portal import pages
 from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages
-from gateway.portal.cookies import expire_application_cookies, expire_cookie, set_cookie
+from gateway.portal.cookies import expire_application_cookies, expire_cookie, expire_other_forms, set_cookie
 from gateway.portal.in_app import in_app_browser
 from gateway.portal.once import NONCE_BYTES, make_token, name_to_spend
 from gateway.portal.pages import Page
@@ -69,7 +70,7 @@ from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, Limited, Session, SessionState, Unavailable, Unread
-from gateway.session.ticket import Brought, Ticket, find_brought
+from gateway.session.ticket import Brought, Ticket, cookies_named, find_brought
 
 LARGEST_FORM = 3 * LARGEST_KEPT + 16 * 1024
 """Bytes of a form sent to us. Ours have short fields, but for a kept form, encoded once more in a field of its own."""
@@ -236,7 +237,42 @@ class Portal:
             response = self._page(visit, pages.plain(visit, "internal", HTTPStatus.INTERNAL_SERVER_ERROR))
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if "no-store" in response.headers[hdrs.CACHE_CONTROL]:
+            self._end_strangers(response, visit)
         return response
+
+    def _end_strangers(self, response: web.StreamResponse, visit: Visit) -> None:
+        """End what stands beside a cookie of ours; where two may be ours, end both, as neither is believed."""
+        route, cookies = visit.route, visit.inbound.cookie
+        if cookies.count(b"sekisho") < 2:
+            return
+        set_now = [line.partition("=")[0].encode() for line in response.headers.getall(hdrs.SET_COOKIE, ())]
+        for name in (route.session_cookie, route.pending_cookie):
+            # An answer that sets or ends this cookie has ended the others as well.
+            if name in set_now or len(set(cookies_named(cookies, name))) < 2:
+                continue
+            if self._believes(visit, name):
+                self._end_other_forms(response, visit, name)
+            else:
+                self._expire(response, visit, name)
+
+    def _believes(self, visit: Visit, name: bytes) -> bool:
+        """Whether one of the cookies under a name of ours is taken for ours."""
+        if name == visit.route.session_cookie:
+            return self._brought(visit) is not None
+        return find_browser(visit.inbound.cookie, name) is not None
+
+    def _end_other_forms(self, response: web.StreamResponse, visit: Visit, name: bytes) -> None:
+        """End what a script put beside a cookie of ours, or in its place, where the browser sent any such thing.
+
+        Before the line that sets ours: a browser that does not know `Partitioned` would end that one.
+        """
+        route, path = visit.route, visit.inbound.target.path
+        brought = set(cookies_named(visit.inbound.cookie, name))
+        if len(brought) < 2 and (not brought or self._believes(visit, name)):
+            return
+        for line in expire_other_forms(name.decode(), path, route.cookie_host, secure=route.app.secure):
+            response.headers.add(hdrs.SET_COOKIE, line)
 
     async def _answer(self, visit: Visit, request: web.Request, handler: Handler) -> web.StreamResponse:
         match visit.purpose:
@@ -305,9 +341,9 @@ class Portal:
                 else:
                     # Not sent by itself: between then and now the person may have thought better of it.
                     response = self._page(visit, pages.send_form(visit, outcome.return_to, form))
-                self._set(response, route.session_cookie, self._table().seals.cookie(outcome.ticket), route)
+                self._set(response, visit, route.session_cookie, self._table().seals.cookie(outcome.ticket))
                 if outcome.cookie is not None:
-                    self._set(response, route.pending_cookie, outcome.cookie, route, BROWSER_COOKIE_SECONDS)
+                    self._set(response, visit, route.pending_cookie, outcome.cookie, BROWSER_COOKIE_SECONDS)
                 if outcome.other_person:
                     self._expire_application_cookies(response, visit)
                 return response
@@ -345,8 +381,7 @@ class Portal:
         ended = await self._sign_in.sign_out(visit.route, visit.inbound)
         self._tell(visit, "signed_out", sessions=ended.ended)
         response = _redirect(ended.location or f"{self._prefix}signed-out")
-        cookie = visit.route.session_cookie.decode()
-        response.headers.add(hdrs.SET_COOKIE, expire_cookie(cookie, secure=visit.route.app.secure))
+        self._expire(response, visit, visit.route.session_cookie)
         self._expire_application_cookies(response, visit)
         return response
 
@@ -534,8 +569,7 @@ class Portal:
                     # This browser's first sign-in here: a worker that was registered before there was a gateway to
                     # refuse it would see the callback.
                     response.headers["Clear-Site-Data"] = CLEAR_STORAGE
-                    route = visit.route
-                    self._set(response, route.pending_cookie, outcome.cookie, route, BROWSER_COOKIE_SECONDS)
+                    self._set(response, visit, visit.route.pending_cookie, outcome.cookie, BROWSER_COOKIE_SECONDS)
                 return response
             case Failed():
                 return await self._sign_in_failed(visit, outcome)
@@ -591,9 +625,17 @@ class Portal:
         return self._pages.response(page, self._form_origins(visit.route))
 
     def _set(
-        self, response: web.StreamResponse, name: bytes, value: str, route: Route, max_age: int | None = None
+        self, response: web.StreamResponse, visit: Visit, name: bytes, value: str, max_age: int | None = None
     ) -> None:
-        line = set_cookie(name.decode(), value, secure=route.app.secure, max_age=max_age)
+        """Set a cookie of ours, in its one form."""
+        self._end_other_forms(response, visit, name)
+        line = set_cookie(name.decode(), value, secure=visit.route.app.secure, max_age=max_age)
+        response.headers.add(hdrs.SET_COOKIE, line)
+
+    def _expire(self, response: web.StreamResponse, visit: Visit, name: bytes) -> None:
+        """End a cookie of ours, in every form."""
+        self._end_other_forms(response, visit, name)
+        line = expire_cookie(name.decode(), secure=visit.route.app.secure)
         response.headers.add(hdrs.SET_COOKIE, line)
 
     def _expire_application_cookies(self, response: web.StreamResponse, visit: Visit) -> None:

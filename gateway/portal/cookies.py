@@ -12,6 +12,9 @@ from gateway.wire.http1 import TOKEN
 
 _TOKEN = re.compile(TOKEN.decode() + "+")
 _VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
+_PATH = re.compile(r"[!-:<-~]+")
+DEEPEST = 8
+"""Parts of a path for which a cookie of ours is ended: deeper ones are a developer's, on loopback, to clear by hand."""
 _EXPIRED = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
 
 
@@ -36,6 +39,33 @@ def expire_cookie(name: str, *, secure: bool) -> str:
     """Return the line that ends a cookie of ours. A `__Host-` name is only heard with Secure and Path=/."""
     line = f"{name}=; Path=/; HttpOnly; SameSite=Lax; {_EXPIRED}"
     return f"{line}; Secure" if secure else line
+
+
+def expire_other_forms(name: str, path: str, host: str, *, secure: bool) -> list[str]:
+    """Return the lines that end every cookie of this name that a browser sends to `path` and that we did not set.
+
+    A script of the application can put one beside ours, which is HttpOnly and cannot be overwritten. Of a `__Host-`
+    name a browser then has two (tried in Chromium 156): ours, and a partitioned one. Of a name without the prefix,
+    over plain HTTP on loopback, it can have one more for each path above the page, with or without the host as Domain.
+    """
+    ending = f"; HttpOnly; SameSite=Lax; {_EXPIRED}"
+    partitioned = f"{name}=; Path=/{ending}; Secure; Partitioned"
+    if secure:
+        return [partitioned]
+    domain = f"; Domain={host}"
+    paths = _paths_above(path)
+    return [
+        partitioned,
+        f"{name}=; Path=/{domain}{ending}",
+        *(f"{name}=; Path={each}{attribute}{ending}" for each in paths for attribute in ("", domain)),
+    ]
+
+
+def _paths_above(path: str) -> list[str]:
+    """Return the paths but `/` of which a cookie is sent to this path (RFC 6265 section 5.1.4), the shortest first."""
+    steps = path.split("/")[1 : DEEPEST + 1]
+    above = ["/" + "/".join(steps[: number + 1]) for number in range(len(steps)) if steps[number]]
+    return [form for each in above if _PATH.fullmatch(each) for form in (each, f"{each}/")]
 
 
 def expire_application_cookies(names: tuple[str, ...], prefix: str, *, secure: bool) -> list[str]:

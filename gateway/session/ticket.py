@@ -101,18 +101,26 @@ def find_brought(cookies: bytes, name: bytes, seals: TicketSeals = PLAIN) -> Bro
     values = cookies_named(cookies, name)
     if len(values) > MOST_COOKIES:
         return None
-    found: Brought | None = None
+    found = _believable(values, seals)
+    return found[0] if len(found) == 1 else None
+
+
+def every_ticket(cookies: bytes, name: bytes, seals: TicketSeals = PLAIN) -> list[Ticket]:
+    """Return every ticket in the cookies of this name that may be ours: to end them all, never to believe one."""
+    return [brought.ticket for brought in _believable(cookies_named(cookies, name)[:MOST_COOKIES], seals)]
+
+
+def _believable(values: list[bytes], seals: TicketSeals) -> list[Brought]:
+    found: dict[Ticket, bool] = {}
     for value in values:
         match = _SHAPE.fullmatch(value)
         if match is None:
             continue
         ticket, seal = match.groups()
-        if not (seals.accept_plain if seal is None else seals.holds(ticket, seal)):
-            continue
-        if found is not None and found.ticket != ticket.decode():
-            return None
-        found = Brought(ticket.decode(), seal is not None or (found is not None and found.sealed))
-    return found
+        if seals.accept_plain if seal is None else seals.holds(ticket, seal):
+            name = ticket.decode()
+            found[name] = found.get(name, False) or seal is not None
+    return [Brought(ticket, sealed) for ticket, sealed in found.items()]
 
 
 def find_ticket(cookies: bytes, name: bytes, seals: TicketSeals = PLAIN) -> Ticket | None:

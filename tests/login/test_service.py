@@ -14,7 +14,9 @@ from gateway.identity import NOT_TOLD, Birthdate, Gender, Scope
 from gateway.login.claims import Check
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoginFailure, SignedIn
+from gateway.request.inbound import Inbound
 from gateway.session.session import AllSessions
+from tests.builders import inbound
 from tests.login.conftest import ALL, Browser, House, challenge, route
 from tests.login.stand_in import Spoil
 
@@ -126,6 +128,39 @@ async def test_a_session_is_good_at_the_host_it_was_issued_at(house: House) -> N
     assert session.host == "app.gw.test"
     assert signed_out.ended == 0
     assert await house.session() == session
+
+
+async def test_signing_out_ends_every_session_the_browser_may_hold(house: House) -> None:
+    """A script put a second ticket beside ours: neither is believed, and neither lives on."""
+    await house.sign_in()
+    mine = house.browser.cookies["__Host-sekisho"]
+    other = Browser(house.browser.route)
+    house.browser, kept = other, house.browser
+    await house.sign_in()
+    theirs = other.cookies["__Host-sekisho"]
+    planted = inbound("/", ("Cookie", f"__Host-sekisho={mine}; __Host-sekisho={theirs}"), host="app.gw.test")
+
+    signed_out = await house.desk.sign_out(kept.route, planted)
+
+    assert signed_out.ended == 2
+    assert [await house.sessions.find(ticket) for ticket in (mine, theirs)] == [None, None]
+
+
+async def test_a_planted_browser_cookie_is_not_believed(house: House) -> None:
+    """Junk beside the cookie that binds a sign-in is passed over; of two that may be ours neither is this browser."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    mine = house.browser.cookies["__Host-sekisho-login"]
+
+    def callback(*values: str) -> Inbound:
+        cookie = "; ".join(f"__Host-sekisho-login={value}" for value in values)
+        return inbound("/.sekisho/callback", ("Cookie", cookie), host="app.gw.test", client=house.browser.address)
+
+    two = await house.desk.finish(house.browser.route, callback("b" * 43, mine), query)
+    junk = await house.desk.finish(house.browser.route, callback("junk", mine), query)
+
+    assert isinstance(two, Failed)
+    assert two.failure is LoginFailure.OTHER_BROWSER
+    assert isinstance(junk, SignedIn)
 
 
 async def test_a_login_begun_for_another_client_is_not_finished(house: House) -> None:

@@ -419,6 +419,74 @@ async def test_signing_out_ends_every_cookie(house: House) -> None:
     assert all("Max-Age=0" in line for line in cookies(answer))
 
 
+PLANTED = [("junk", [TICKET, "junk"]), ("junk", ["junk", TICKET]), ("another", [TICKET, "S" * 43])]
+
+
+def brought(*values: str) -> tuple[str, str]:
+    """Return the Cookie field of a browser in which a script put a cookie beside ours."""
+    return "Cookie", "; ".join(f"__Host-sekisho={value}" for value in values)
+
+
+def partitioned(line: str) -> bool:
+    """Whether a line ends the one other form a `__Host-` cookie has."""
+    return line.startswith("__Host-sekisho=; ") and "Max-Age=0" in line and line.endswith("; Secure; Partitioned")
+
+
+@pytest.mark.parametrize(("kind", "values"), PLANTED)
+async def test_a_page_of_ours_ends_what_a_script_put_beside_our_cookie(
+    house: House, kind: str, values: list[str]
+) -> None:
+    """A junk cookie is ended and ours stays; of two that may be ours both are ended, or nobody could sign in again."""
+    for page in (
+        await house.send(house.visit("/reserve/42", brought(*values), purpose=SignInPage(NOTICED))),
+        await house.get("me", brought(*values)),
+        await house.send(house.visit("/x", brought(*values), purpose=TroublePage(Trouble.STORE_UNAVAILABLE, 503))),
+    ):
+        first, *rest = cookies(page)
+
+        assert partitioned(first)
+        assert [line.rpartition("; ")[2] for line in rest] == (["Secure"] if kind == "another" else [])
+
+
+async def test_signing_in_and_out_leaves_one_form_of_our_cookie_or_none(house: House) -> None:
+    """The lines that end other forms come first: a browser that does not know them would end ours."""
+    house.desk.finishes = SIGNED_IN
+
+    signed_in = cookies(await house.get("callback", brought("junk"), query="code=c&state=s"))
+    signed_out = cookies(await house.post("logout", {}, ("Sec-Fetch-Site", "same-origin"), brought(TICKET, "junk")))
+
+    assert partitioned(signed_in[0])
+    assert signed_in[1].startswith(f"__Host-sekisho={TICKET}; ")
+    assert partitioned(signed_out[0])
+    assert signed_out[1].startswith("__Host-sekisho=; ")
+
+
+async def test_a_planted_browser_cookie_locks_nobody_out_of_signing_in(house: House) -> None:
+    """Two of the cookie that binds a sign-in are no browser: the next sign-in sets a new one, and ends the other."""
+    planted = ("Cookie", f"__Host-sekisho-login={'a' * 43}; __Host-sekisho-login={'b' * 43}")
+    house.desk.begins = Begun(f"{PROVIDER}/auth?state=s", "pending-value")
+
+    begun = cookies(await house.send(house.visit("/wallet", planted, purpose=SignInPage(BARE))))
+
+    assert begun[0].startswith("__Host-sekisho-login=; ")
+    assert begun[0].endswith("; Secure; Partitioned")
+    assert begun[1].startswith("__Host-sekisho-login=pending-value; ")
+
+
+async def test_a_cookie_of_ours_that_is_alone_is_left_alone(house: House) -> None:
+    """An ended or unknown ticket never ends the cookie: a sign-in in another tab may just have replaced it."""
+    for value in (TICKET, "junk"):
+        answer = await house.send(house.visit("/reserve/42", brought(value), purpose=SignInPage(NOTICED)))
+
+        assert cookies(answer) == []
+
+
+async def test_what_a_cache_may_keep_sets_no_cookie(house: House) -> None:
+    """A style sheet and a key set are everybody's."""
+    for path in ("static/sekisho.css", "keys/client"):
+        assert cookies(await house.get(path, brought("junk", TICKET))) == []
+
+
 async def test_signing_out_goes_on_to_the_provider_that_has_a_page_for_it(house: House) -> None:
     """RP-initiated logout, where the metadata offers it."""
     house.desk.signs_out = SignedOut(f"{PROVIDER}/logout", 2)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.portal.cookies import expire_application_cookies, expire_cookie, set_cookie
+from gateway.portal.cookies import expire_application_cookies, expire_cookie, expire_other_forms, set_cookie
 
 
 def test_a_cookie_of_ours_is_out_of_everybody_elses_reach() -> None:
@@ -24,6 +24,46 @@ def test_a_host_cookie_is_ended_as_it_was_set() -> None:
     assert line.startswith("__Host-sekisho=; Path=/; ")
     assert line.endswith("; Secure")
     assert "Max-Age=0" in line
+
+
+def test_a_host_cookie_has_one_other_form() -> None:
+    """A browser takes a `__Host-` name for `/` without Domain alone: beside ours there can be a partitioned one."""
+    (line,) = expire_other_forms("__Host-sekisho", "/a/b", "app.gw.test", secure=True)
+
+    assert line.startswith("__Host-sekisho=; Path=/; ")
+    assert line.endswith("; Secure; Partitioned")
+    assert "Max-Age=0" in line
+
+
+def test_a_plain_name_has_a_form_for_each_path_above_the_page() -> None:
+    """Over plain HTTP on loopback a script can choose path and Domain; our own form, the root's, is not among them."""
+    lines = expire_other_forms("sekisho", "/a/b", "app.localhost", secure=False)
+    forms = {tuple(part for part in line.split("; ") if part.startswith(("Path", "Domain"))) for line in lines}
+
+    paths = [f"Path={path}" for path in ("/a", "/a/", "/a/b", "/a/b/")]
+    assert forms == {
+        ("Path=/",),
+        ("Path=/", "Domain=app.localhost"),
+        *((path,) for path in paths),
+        *((path, "Domain=app.localhost") for path in paths),
+    }
+    assert [line for line in lines if "Partitioned" in line] == lines[:1]
+    assert not any(line.startswith("sekisho=; Path=/; HttpOnly") and "Secure" not in line for line in lines)
+
+
+@given(st.text("/ab;=,\r\n \x00é%", max_size=60).map(lambda path: f"/{path}"))
+def test_a_path_writes_no_other_attribute(path: str) -> None:
+    """Property: whatever page was asked for, each line ends one cookie of ours and says nothing else."""
+    lines = expire_other_forms("sekisho", path, "app.localhost", secure=False)
+
+    assert len(lines) <= 40
+    for line in lines:
+        words = [part.partition("=")[0] for part in line.split("; ")]
+        usual = {"sekisho", "Path", "Domain", "HttpOnly", "SameSite", "Max-Age", "Expires", "Secure", "Partitioned"}
+        assert set(words) <= usual
+        assert len(words) == len(set(words))
+        assert line.isprintable()
+        assert line.isascii()
 
 
 @given(st.text())
