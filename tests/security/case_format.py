@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+
+from tests.security.tokens import TOKENS, as_written_before
 
 CASE_KEYS = frozenset(
     {
@@ -159,16 +162,33 @@ def read_cases(path: Path) -> list[Case]:
         FormatError: one of them is not in the format, or two have the same `id`.
 
     """
-    entries = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    entries = YAML(typ="safe").load(text)
     if not isinstance(entries, list):
         raise FormatError(f"{path}: expected a list of cases")
     cases = [read_case(entry) for entry in entries]
+    if _says_plain_claims(text):
+        cases = [_with_claims_moved(case) for case in cases]
     seen: set[str] = set()
     for case in cases:
         if case.id in seen:
             raise FormatError(f"{case.id}: two cases have this `id`")
         seen.add(case.id)
     return cases
+
+
+def _says_plain_claims(text: str) -> bool:
+    """Say whether a file's head describes the older format, in which claims stand beside the directives.
+
+    The head of a file is its format's own description; without one the format is today's.
+    """
+    head = " ".join(line.lstrip("# ") for line in takewhile(lambda line: line.startswith("#"), text.splitlines()))
+    return "values under id_token and logout_token replace the correct ones" in head
+
+
+def _with_claims_moved(case: Case) -> Case:
+    tokens = {name: as_written_before(case.idp[name]) for name in TOKENS if isinstance(case.idp.get(name), dict)}
+    return replace(case, idp={**case.idp, **tokens}) if tokens else case
 
 
 def read_not_applicable(path: Path) -> dict[str, str]:

@@ -52,6 +52,8 @@ METRICS, HEALTH = f"{PREFIX}/metrics", f"{PREFIX}/livez"
 ABSOLUTE = 40 * 3600
 """Seconds of a session, so that one begun today is still there tomorrow."""
 HEAD_TIME = 2
+PORT_TRIES = 40
+"""Times a gateway is started whose port somebody else has for the moment."""
 PREPARED_AGE = 3600.0
 """Seconds since the sign-in of a prepared session: long enough ago for the step-up rule to want another."""
 
@@ -276,7 +278,17 @@ class Fixture:
             path.write_text(json.dumps({"keys": [json.loads(new_key(f"{name}-1").export_private())]}))
 
     async def start_node(self, node: Node) -> None:
-        mark = node.log_size()
+        for _ in range(PORT_TRIES):
+            mark = node.log_size()
+            if await self._started(node):
+                return
+            if "Address already in use" not in node.log_since(mark):
+                break
+            # A connection of another process has taken the port while the gateway was away; it is given back soon.
+            await asyncio.sleep(0.5)
+        raise NotReadyError(f"gateway `{node.name}` did not become ready:\n{node.log_since(mark)[-4000:]}")
+
+    async def _started(self, node: Node) -> bool:
         environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
         with node.log.open("ab") as log:
             node.process = await asyncio.create_subprocess_exec(
@@ -292,10 +304,10 @@ class Fixture:
             if node.process.returncode is not None:
                 break
             if await self.readiness(node) == 200:
-                return
+                return True
             await asyncio.sleep(0.1)
         await self.stop_node(node)
-        raise NotReadyError(f"gateway `{node.name}` did not become ready:\n{node.log_since(mark)[-4000:]}")
+        return False
 
     async def stop_node(self, node: Node) -> None:
         process, node.process = node.process, None

@@ -10,12 +10,13 @@ import base64
 import gzip
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from tests.security import fixture as names
 from tests.security.case_format import PLACEHOLDER, FormatError
-from tests.security.provider import ISSUER, signed_by_hand
+from tests.security.provider import ISSUER, signed
+from tests.security.tokens import sent_twice
 
 if TYPE_CHECKING:
     from tests.security.run import Run
@@ -212,18 +213,30 @@ class Filler:
             "exp": now + 300,
         }
         kid = secrets.token_hex(8) if kind == "random_kid" else "idp-1"
-        return signed_by_hand(claims, {"alg": "ES256", "kid": kid, "typ": "at+jwt"}, provider.key)
+        return signed(claims, {"kid": kid, "typ": "at+jwt"}, provider.key)
 
     async def _logout_token(self, _: str) -> str:
         run = self.run
         session = await run.session(run.case.session if run.case.session != "none" else "adult")
         provider = run.fixture.provider
-        count = 2 if run.case.idp.get("logout_token", {}).get("duplicate") else 1
+        directed = await behaviour_filled(run.case.idp.get("logout_token", {}), self)
+        count = 2 if sent_twice(directed) else 1
         client = names.CLIENTS[session.host]
-        provider.behaviour = {**provider.behaviour, "logout_token": run.case.idp.get("logout_token", {})}
+        provider.behaviour = {**provider.behaviour, "logout_token": directed}
         return "&logout_token=".join(
             provider.logout_token(client, session.person["sub"], session.sid) for _ in range(count)
         )
+
+
+async def behaviour_filled(value: Any, filler: Filler) -> Any:
+    """Return a piece of a case's `idp` with its placeholders filled in."""
+    if isinstance(value, str):
+        return (await filler.fill(value)).decode()
+    if isinstance(value, dict):
+        return {key: await behaviour_filled(each, filler) for key, each in value.items()}
+    if isinstance(value, list):
+        return [await behaviour_filled(each, filler) for each in value]
+    return value
 
 
 def _param(url: str, name: str) -> str:

@@ -8,9 +8,7 @@ must not be.
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
-import hmac
 import json
 import secrets
 import ssl
@@ -28,15 +26,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from jwcrypto.jwk import JWK
-from jwcrypto.jws import JWS
+
+from tests.security.tokens import b64, make_token, replace_values
 
 ISSUER = "https://idp.gw.test"
 HOST = "idp.gw.test"
 ACR = "aal3 crl"
-
-TIMES = frozenset({"exp", "iat", "nbf", "auth_time"})
-RELATIVE = 100_000_000
-"""Whole numbers nearer to zero than this are seconds from now: as dates they would lie in 1973."""
 
 KNOWN = frozenset(
     {
@@ -92,34 +87,9 @@ def new_key(kid: str) -> JWK:
     return JWK.generate(kty="EC", crv="P-256", kid=kid, use="sig", alg="ES256")
 
 
-def compact(claims: dict[str, Any], header: dict[str, Any], key: JWK) -> str:
-    token = JWS(json.dumps(claims))
-    token.allowed_algs = [header["alg"]]
-    known = {name: value for name, value in header.items() if name != "crit"}
-    token.add_signature(key, header["alg"], json.dumps(known))
-    if "crit" not in header and not set(header) - {"alg", "kid", "typ"}:
-        serialized: str = token.serialize(compact=True)
-        return serialized
-    return signed_by_hand(claims, header, key)
-
-
-def b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def signed_by_hand(claims: dict[str, Any], header: dict[str, Any], key: JWK) -> str:
-    """Sign with headers no library would write."""
-    signing = f"{b64(json.dumps(header).encode())}.{b64(json.dumps(claims).encode())}"
-    private = key.get_op_key("sign")
-    der = private.sign(signing.encode(), ec.ECDSA(hashes.SHA256()))
-    r, s = _der_integers(der)
-    return f"{signing}.{b64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
-
-
-def _der_integers(der: bytes) -> tuple[int, int]:
-    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature  # noqa: PLC0415 (used here alone)
-
-    return decode_dss_signature(der)
+def signed(claims: dict[str, Any], header: dict[str, Any], key: JWK) -> str:
+    """Sign with any header, also one no library would write."""
+    return make_token(claims, {"header": header}, typ="JWT", key=key, stranger=key, now=0.0)
 
 
 class Provider:
@@ -215,7 +185,7 @@ class Provider:
             "code_challenge_methods_supported": ["S256"],
             "backchannel_logout_supported": True,
         }
-        _replace(document, self.behaviour.get("discovery", {}), self.clock())
+        replace_values(document, self.behaviour.get("discovery", {}), self.clock())
         return web.json_response(document, status=self.behaviour.get("discovery_status", 200))
 
     async def _jwks(self, request: web.Request) -> web.Response:
@@ -250,7 +220,7 @@ class Provider:
             "expires_in": 300,
             "id_token": self.id_token(login, access),
         }
-        _replace(answer, self.behaviour.get("token", {}), self.clock())
+        replace_values(answer, self.behaviour.get("token", {}), self.clock())
         call.answer = answer
         return web.json_response(answer)
 
@@ -269,12 +239,13 @@ class Provider:
         asked = set(login.params.get("scope", "").split()) | {"sub"}
         claims = {name: value for name, value in claims.items() if name in asked or name not in _SCOPED}
         claims = {name: value for name, value in claims.items() if value is not None}
-        if isinstance(self.behaviour.get("id_token", {}).get("sub"), str):
-            claims["sub"] = self.behaviour["id_token"]["sub"]
-        _replace(claims, self.behaviour.get("userinfo", {}), self.clock())
+        subject = self.behaviour.get("id_token", {}).get("claims", {}).get("sub")
+        if isinstance(subject, str):
+            claims["sub"] = subject
+        replace_values(claims, self.behaviour.get("userinfo", {}), self.clock())
         if "userinfo_jwt" in self.behaviour:
-            signed = {**claims, "iss": ISSUER, "aud": login.params["client_id"], **self.behaviour["userinfo_jwt"]}
-            token = compact(signed, {"alg": "ES256", "kid": "idp-1"}, self.key)
+            told = {**claims, "iss": ISSUER, "aud": login.params["client_id"], **self.behaviour["userinfo_jwt"]}
+            token = signed(told, {"typ": None}, self.key)
             return web.Response(text=token, content_type="application/jwt")
         return web.json_response(claims)
 
@@ -316,31 +287,10 @@ class Provider:
         }
         if sid is not None:
             claims["sid"] = sid
-        changes = dict(self.behaviour.get("logout_token", {}))
-        changes.pop("duplicate", None)
-        return self._made(claims, changes, typ="logout+jwt")
+        return self._made(claims, dict(self.behaviour.get("logout_token", {})), typ="logout+jwt")
 
-    def _made(self, claims: dict[str, Any], changes: dict[str, Any], typ: str = "JWT") -> str:
-        header: dict[str, Any] = {"alg": changes.pop("alg", "ES256"), "kid": "idp-1", "typ": typ}
-        key_name = changes.pop("key", None)
-        signature = changes.pop("signature", None)
-        _replace(header, changes.pop("header", {}), self.clock())
-        _replace(claims, changes, self.clock())
-        signing = f"{b64(json.dumps(header).encode())}.{b64(json.dumps(claims).encode())}"
-        if header["alg"].lower() == "none":
-            return f"{signing}."
-        if header["alg"].startswith("HS"):
-            secret = self._public_pem() if key_name in ("rsa-public-pem", "public-pem") else str(key_name).encode()
-            digest = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}[header["alg"]]
-            return f"{signing}.{b64(hmac.new(secret, signing.encode(), digest).digest())}"
-        token = signed_by_hand(claims, header, self.stranger if key_name == "other" else self.key)
-        if signature is not None:
-            token = f"{signing}.{signature}"
-        return token
-
-    def _public_pem(self) -> bytes:
-        pem: bytes = self.key.export_to_pem()
-        return pem
+    def _made(self, claims: dict[str, Any], directed: dict[str, Any], typ: str = "JWT") -> str:
+        return make_token(claims, directed, typ=typ, key=self.key, stranger=self.stranger, now=self.clock())
 
     # --- TLS and the way here ---
 
@@ -417,15 +367,4 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
-def _replace(correct: dict[str, Any], changes: dict[str, Any], now: float) -> None:
-    """Replace correct values; null removes; a whole number near zero, for a time, is relative to now."""
-    for name, value in changes.items():
-        if value is None:
-            correct.pop(name, None)
-        elif name in TIMES and isinstance(value, int) and abs(value) < RELATIVE:
-            correct[name] = int(now + value)
-        else:
-            correct[name] = value
-
-
-__all__ = ["ISSUER", "KNOWN", "Call", "Login", "Provider", "new_key", "parse_qs", "quote"]
+__all__ = ["ISSUER", "KNOWN", "Call", "Login", "Provider", "new_key", "parse_qs", "quote", "signed"]

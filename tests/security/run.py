@@ -29,8 +29,9 @@ from tests.security.fixture import (
     Node,
     Prepared,
 )
-from tests.security.placeholders import Filler
+from tests.security.placeholders import Filler, behaviour_filled
 from tests.security.provider import KNOWN as KNOWN_BEHAVIOUR
+from tests.security.tokens import TOKENS, token_faults
 from tests.security.upstream import Received
 from tests.security.whatwg import Url, parse
 from tests.security.wire import Connection, Exchange, Response, closes_within, exchange, head
@@ -74,6 +75,10 @@ def check_case(case: Case) -> None:
     unknown = set(case.idp) - KNOWN_BEHAVIOUR
     if unknown:
         raise FormatError(f"{case.id}: unknown behaviour of the provider `{'`, `'.join(sorted(unknown))}`")
+    for fault in [
+        fault for name in TOKENS if name in case.idp for fault in token_faults(case.id, name, case.idp[name])
+    ]:
+        raise FormatError(fault)
     if case.store is not None and case.store not in stores.MODES and STORE_CHANGES.fullmatch(case.store) is None:
         raise FormatError(f"{case.id}: unknown behaviour of the store `{case.store}`")
     if case.clock is not None:
@@ -317,17 +322,7 @@ async def judge_ready(run: Run) -> None:
 
 async def behaviour_of(case: Case, filler: Filler) -> dict[str, Any]:
     """Return the case's `idp` with its placeholders filled in."""
-
-    async def fill(value: Any) -> Any:
-        if isinstance(value, str):
-            return (await filler.fill(value)).decode()
-        if isinstance(value, dict):
-            return {key: await fill(each) for key, each in value.items()}
-        if isinstance(value, list):
-            return [await fill(each) for each in value]
-        return value
-
-    return {key: await fill(value) for key, value in case.idp.items()}
+    return {key: await behaviour_filled(value, filler) for key, value in case.idp.items()}
 
 
 async def _pending_before_restart(run: Run) -> None:
