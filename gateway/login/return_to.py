@@ -9,7 +9,9 @@ refused whole, never shortened or mended; the caller falls back to `/`.
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from dataclasses import replace
 from urllib.parse import quote
 
 from gateway.request.target import DEFAULT_PATHS, Target, canonical
@@ -33,7 +35,8 @@ def rebuild(raw: str, *, origin: str, prefix: str, paths: PathSettings = DEFAULT
     `raw` is a target (`/a?b`) or an absolute URL of `origin` (`https://host[:port]`), percent-decoded once if
     it came in a query. `prefix` is the portal's: its pages are never a place to return to, or a link could sign a
     person out, or send a callback twice. A fragment is dropped: it never reaches a server.
-    `paths` are the spellings that the App's host admits.
+    `paths` are the spellings that the App's host admits. Parameters and empty segments inside a path are kept whatever
+    it says of them: they lead to no other origin, and the door says itself what becomes of them.
     """
     if not raw or len(raw) > LONGEST_RETURN or "\\" in raw:
         return None
@@ -51,14 +54,30 @@ def rebuild(raw: str, *, origin: str, prefix: str, paths: PathSettings = DEFAULT
         rebuilt += "?" + quote(query, safe=_QUERY_KEEPS)
     if len(rebuilt) > LONGEST_RETURN:
         return None
-    target = canonical(rebuilt.encode("ascii"), paths)
+    plain = rebuilt if paths.merge_slashes else _without_empty_segments(rebuilt)
+    if plain is None:
+        return None
+    target = canonical(plain.encode("ascii"), replace(paths, parameters="keep"))
     if not isinstance(target, Target):
         return None
     if _is_ours(target.path, prefix) and target.path != prefix + END_OF_TAB:
         return None
     if any(unicodedata.category(character) in _FOREIGN_CATEGORIES - {"Zs"} for character in target.path):
         return None
-    return target.raw.decode("ascii")
+    return target.raw.decode("ascii") if plain == rebuilt else rebuilt
+
+
+def _without_empty_segments(target: str) -> str | None:
+    """Return a target as it is held to what it may contain, or None where an empty segment meets a dot segment.
+
+    A browser takes `..` for the way back out of the empty one, and a server may not.
+    """
+    path, mark, query = target.partition("?")
+    if "//" not in path:
+        return target
+    if any(segment.lower().replace("%2e", ".") in {".", ".."} for segment in path.split("/")):
+        return None
+    return re.sub("/{2,}", "/", path) + mark + query
 
 
 def _is_ours(path: str, prefix: str) -> bool:
