@@ -278,6 +278,7 @@ class Fixture:
             path.write_text(json.dumps({"keys": [json.loads(new_key(f"{name}-1").export_private())]}))
 
     async def start_node(self, node: Node) -> None:
+        mark = node.log_size()
         for _ in range(PORT_TRIES):
             mark = node.log_size()
             if await self._started(node):
