@@ -364,15 +364,13 @@ class Exchange:
         """Count or give back the entries before the client hears of it, then hand over what has come meanwhile."""
         location = next((value for name, value in head.headers if name.lower() == b"location"), None)
         text = None if location is None else location.decode("latin-1")
-        upstream = self.upstream
-        # A connection whose answer is complete may be the next request's already: it must go on reading.
-        waits = upstream if not complete and not self._late else None
+        waits = self.upstream
         if waits is not None:
-            waits.pause()
+            waits.pause(self)
         for entry in entries:
             await entry.settle_by(head.status, text)
         if waits is not None:
-            waits.resume()
+            waits.resume(self)
         late, self._late = self._late, None
         if self.over:
             return
@@ -520,7 +518,7 @@ class Exchange:
     def upstream_ready(self, connection: Exchanger) -> None:
         """Send what has waited for this connection."""
         if self.over:
-            connection.abandon()
+            connection.abandon(self)
             return
         self._send(connection)
         if self._held:
@@ -528,9 +526,9 @@ class Exchange:
             self._held = None
             for data in held:
                 if self.upstream is connection:
-                    connection.send_body(data)
+                    connection.send_body(self, data)
             if self.upload_done and self.upstream is connection:
-                connection.upload_done()
+                connection.upload_done(self)
         if not self.upload_done:
             self._client.resume_upload()
 
@@ -588,9 +586,9 @@ class Exchange:
         upstream = self.upstream
         if upstream is not None:
             if framed:
-                upstream.send_body(framed)
+                upstream.send_body(self, framed)
             if done and self.upstream is upstream:
-                upstream.upload_done()
+                upstream.upload_done(self)
         elif framed:
             # Only while a connection is being made: reading is paused, so this is one read's worth.
             if self._held is None:
@@ -680,6 +678,9 @@ class Exchange:
         if self._entries:
             entries, self._entries = self._entries, ()
             self._late = []
+            if complete:
+                # The connection is in the pool again, whenever the client hears of the answer.
+                self.upstream = None
             self._task = asyncio.get_running_loop().create_task(self._settle(entries, head, body, complete=complete))
             return
         client = self._client
@@ -764,7 +765,7 @@ class Exchange:
     def _heed_congestion(self) -> None:
         """Pause the application where the client was full before there was one to pause: it is said once."""
         if self._client.congested and self.upstream is not None:
-            self.upstream.pause()
+            self.upstream.pause(self)
 
     def answer_goes_on(self, body: bytes) -> None:
         """Send more of the body."""
@@ -778,10 +779,11 @@ class Exchange:
 
     def answer_ends(self, trailers: Headers) -> None:
         """Send the end of the body."""
+        # Whenever the client hears of it, the connection is in the pool again.
+        self.upstream = None
         if self._late is not None:
             self._late.append(partial(self.answer_ends, trailers))
             return
-        self.upstream = None
         if self._answer_chunked and not self._answer_bodyless:
             if trailers:
                 kept = tuple(pair for pair in trailers if pair[0].lower() not in _NOT_IN_ANSWER_TRAILERS)
@@ -812,7 +814,7 @@ class Exchange:
             upstream = self.upstream
             self.upstream = None
             if upstream is not None:
-                upstream.abandon()
+                upstream.abandon(self)
             self._upstream_trouble(Trouble.UPSTREAM_PROTOCOL, HTTPStatus.BAD_GATEWAY)
             return
         self.tunnel = True
@@ -856,22 +858,22 @@ class Exchange:
         else:
             self.half_closed = True
             if self.upstream is not None:
-                self.upstream.end_tunnel()
+                self.upstream.end_tunnel(self)
 
     def feed_tunnel(self, data: bytes) -> None:
         """Pass the client's bytes to the application."""
         self._bytes_in += len(data)
         if self.upstream is not None:
-            self.upstream.send_body(data)
+            self.upstream.send_body(self, data)
 
     # --- what goes wrong ----------------------------------------------------------------------
 
     def upstream_failed(self, error: GatewayError, *, unheard: bool) -> None:
         """Try again where that is safe; else say what happened."""
+        self.upstream = None
         if self._late is not None:
             self._late.append(partial(self.upstream_failed, error, unheard=unheard))
             return
-        self.upstream = None
         if self.over:
             return
         if self.tunnel:
@@ -880,7 +882,7 @@ class Exchange:
         if self._answer_begun:
             self._cut_short(error.code)
             return
-        if unheard and self._repeatable and not self._retried and self._app is not None:
+        if unheard and (self._repeatable or not self._sent) and not self._retried and self._app is not None:
             self._retried = True
             self._gate.upstreams[self._app.app.name].take_fresh(self)
             return
@@ -951,7 +953,7 @@ class Exchange:
         upstream = self.upstream
         self.upstream = None
         if upstream is not None:
-            upstream.abandon()
+            upstream.abandon(self)
         elif self._portal_asked:
             self._gate.portal.leave(self)
         elif self._app is not None:

@@ -223,7 +223,7 @@ class ClientConnection(asyncio.Protocol):
         self.congested = True
         exchange = self._exchange
         if exchange is not None and exchange.upstream is not None:
-            exchange.upstream.pause()
+            exchange.upstream.pause(exchange)
         if self._at == _HEAD:
             self._pause_reading()
         self._arm(self._gate.limits.stream_idle)
@@ -233,7 +233,7 @@ class ClientConnection(asyncio.Protocol):
         self.congested = False
         exchange = self._exchange
         if exchange is not None and exchange.upstream is not None:
-            exchange.upstream.resume()
+            exchange.upstream.resume(exchange)
         if self._at == _HEAD:
             self._next()
 

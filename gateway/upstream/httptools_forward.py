@@ -137,6 +137,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_at",
         "_bodies",
         "_buffer",
+        "_carries",
         "_complete",
         "_excess",
         "_fields",
@@ -149,7 +150,6 @@ class UpstreamConnection(asyncio.Protocol):
         "_parser",
         "_patience",
         "_reading_paused",
-        "_receiver",
         "_status",
         "_transport",
         "_uploading",
@@ -158,12 +158,18 @@ class UpstreamConnection(asyncio.Protocol):
         "busy",
         "deadline",
         "heard",
+        "holder",
+        "last",
         "slot",
     )
 
     def __init__(self, home: Endpoint) -> None:
         self._home = home
-        self._receiver: Receiver | None = None
+        self.holder: Receiver | None = None
+        """Who holds the lease: from when the connection is handed out to the last word of the answer; `None` between.
+
+        Each method that a request calls takes the caller, and does nothing for anybody but the holder.
+        """
         self._transport: asyncio.Transport | None = None
         self._at: int = _IDLE
         self._buffer = Pieces()
@@ -183,6 +189,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._patience = home.limits.stream_idle
         self._is_head = False
         self._uploading = False
+        self._carries = False
+        """Whether the present request is more than a head that was sent at once."""
         self._reading_paused = False
         self._writing_paused = False
         self._parser = httptools.HttpResponseParser(self)
@@ -191,17 +199,21 @@ class UpstreamConnection(asyncio.Protocol):
         self.answered = 0
         """Requests this connection has answered: more than none, and its end may be a kept connection's end."""
         self.heard = False
-        """Whether any byte of the present answer has come."""
+        """Whether any byte of the present answer has come; or, before any request, any byte at all."""
+        self.last = False
+        """Whether no further request may be sent here."""
         self.deadline = 0.0
         self.slot = 0
 
     # --- what the listener does ---------------------------------------------------------------
 
-    def send(self, receiver: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
+    def send(self, holder: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
         """Begin a request: a whole head, and whether a body will follow in `send_body`."""
-        self._receiver = receiver
+        if self.holder is not holder:
+            raise RuntimeError("a request goes out on a connection that its exchange does not hold")
         self._at = _HEAD
-        self._is_head = is_head
+        if is_head:
+            self._is_head = self.last = True
         self._uploading = uploading
         self.heard = False
         home = self._home
@@ -216,7 +228,9 @@ class UpstreamConnection(asyncio.Protocol):
         if not uploading:
             self._leaves = home.outbox.times
             home.outbox.put(transport, head)
-        elif not transport.is_closing():
+            return
+        self._carries = True
+        if not transport.is_closing():
             transport.write(head)
 
     def _arm(self, seconds: float) -> None:
@@ -225,35 +239,48 @@ class UpstreamConnection(asyncio.Protocol):
         if not self.slot:
             deadlines.enter(self)
 
-    def send_body(self, data: bytes) -> None:
+    def send_body(self, holder: Receiver, data: bytes) -> None:
         """Send framed bytes of the request's body, or bytes of a tunnel."""
+        if self.holder is not holder:
+            return
+        self._carries = True
         if self._home.outbox.waiting:
             self._home.outbox.send()
         transport = self._transport
         if transport is not None and not transport.is_closing():
             transport.write(data)
 
-    def upload_done(self) -> None:
+    def upload_done(self, holder: Receiver) -> None:
         """The request is complete: from here the application's time to answer counts."""
+        if self.holder is not holder:
+            return
         self._uploading = False
         if self._at == _HEAD:
             self._arm(self._home.limits.answer)
 
-    def end_tunnel(self) -> None:
+    def end_tunnel(self, holder: Receiver) -> None:
         """Tell the application that the client says nothing more in the tunnel."""
+        if self.holder is not holder:
+            return
         self._home.outbox.send()
         transport = self._transport
         if transport is not None and not transport.is_closing() and transport.can_write_eof():
             transport.write_eof()
 
-    def pause(self) -> None:
+    def pause(self, holder: Receiver) -> None:
         """Read no more: the client does not keep up."""
+        if self.holder is not holder:
+            return
         if not self._reading_paused and self._transport is not None and not self._transport.is_closing():
             self._reading_paused = True
             self._transport.pause_reading()
 
-    def resume(self) -> None:
+    def resume(self, holder: Receiver) -> None:
         """Read on."""
+        if self.holder is holder:
+            self._read_on()
+
+    def _read_on(self) -> None:
         if self._reading_paused and self._transport is not None and not self._transport.is_closing():
             self._reading_paused = False
             self._transport.resume_reading()
@@ -262,11 +289,18 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether a kept connection is still one, as far as we have heard."""
         return self._at == _IDLE and self._transport is not None and not self._transport.is_closing()
 
-    def abandon(self) -> None:
-        """Nobody wants the answer any more: close, so that it cannot become somebody else's."""
-        self._receiver = None
+    def abandon(self, holder: Receiver) -> None:
+        """The holder wants the answer no more: close, so that it cannot become somebody else's."""
+        if self.holder is not holder:
+            return
+        self.holder = None
         self._close()
         self._leave()
+
+    def hand_over(self, holder: Receiver) -> None:
+        """Tell the holder that the connection is its own, if it has not been lost since it was taken."""
+        if self.holder is holder:
+            holder.upstream_ready(self)
 
     # --- what the event loop does -------------------------------------------------------------
 
@@ -277,11 +311,12 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read the answer."""
-        receiver = self._receiver
+        receiver = self.holder
         at = self._at
         if receiver is None:
             # It speaks unasked: whatever this is, it must not become the next request's answer.
             waited = at == _IDLE
+            self.heard = True
             self.retire()
             # A server may say that it has waited long enough for a request (RFC 9110 section 15.5.9).
             if waited and not data.startswith(_WAITED_ENOUGH):
@@ -289,12 +324,8 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if at == _HEAD:
             if self._leaves == self._home.outbox.times:
-                # Unasked as well: the head it would be the answer to is still in the outbox.
-                self._receiver = None
-                self._close()
-                self._leave()
-                self._home.spoke_out_of_turn("before the request had left")
-                receiver.upstream_failed(UpstreamProtocolError("the application spoke unasked"), unheard=True)
+                # The head that this would be the answer to is still in the outbox.
+                self._unasked(receiver)
                 return
             self._read_head(data, receiver)
         elif at == _COUNTED:
@@ -306,7 +337,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._left = left
             self._arm(self._patience)
             receiver.answer_goes_on(data)
-            if not left and self._receiver is receiver:
+            if not left and self.holder is receiver:
                 # The parser has not seen this body, so it waits for it still.
                 self._parser = httptools.HttpResponseParser(self)
                 self._finish()
@@ -316,13 +347,23 @@ class UpstreamConnection(asyncio.Protocol):
             self._read_chunks(data, receiver)
         elif at == _TUNNEL:
             receiver.tunnel_data(data)
-        else:
+        elif at == _CLOSE:
             self._arm(self._patience)
             receiver.answer_goes_on(data)
+        else:
+            # The connection was taken from the pool, and its request is not sent yet.
+            self._unasked(receiver)
+
+    def _unasked(self, receiver: Receiver) -> None:
+        self.holder = None
+        self._close()
+        self._leave()
+        self._home.spoke_out_of_turn("before the request had left")
+        receiver.upstream_failed(UpstreamProtocolError("the application spoke unasked"), unheard=True)
 
     def eof_received(self) -> bool:
         """Take the end of what the application says."""
-        receiver = self._receiver
+        receiver = self.holder
         if receiver is None:
             return False
         if self._at == _TUNNEL:
@@ -338,11 +379,12 @@ class UpstreamConnection(asyncio.Protocol):
         at = self._at
         self._at = _CLOSED
         self.deadline = 0.0
-        receiver = self._receiver
-        self._receiver = None
+        receiver = self.holder
+        self.holder = None
         self._transport = None
         self._home.lost(self, idle=at == _IDLE)
-        kept_too_long = self.answered > 0 and not self.heard
+        # Nothing was sent yet, or nothing has come, on a connection that the application may have closed for its age.
+        kept_too_long = at == _IDLE or (self.answered > 0 and not self.heard)
         self._leave()
         if receiver is not None:
             if at == _TUNNEL:
@@ -353,23 +395,26 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The application reads slower than the client sends."""
-        self._writing_paused = True
-        if self._receiver is not None:
-            self._receiver.pause_upload()
+        self._writing_paused = self._carries = True
+        if self.holder is not None:
+            self.holder.pause_upload()
 
     def resume_writing(self) -> None:
         """The application has caught up."""
         self._writing_paused = False
-        if self._receiver is not None:
+        if self.holder is not None:
             if self._at == _HEAD and self._uploading:
                 self._arm(self._home.limits.stream_idle)
-            self._receiver.resume_upload()
+            self.holder.resume_upload()
 
     def expired(self) -> None:
         """A clock has run out; which one follows from where we are."""
-        receiver = self._receiver
+        receiver = self.holder
         if receiver is None:
             self.retire()
+            return
+        if self._at == _IDLE:
+            # It waited in the pool until this very turn. `send` sets the next clock.
             return
         if (self._uploading and not self._writing_paused) or self._reading_paused:
             # It waits for the client, whose own clock the listener watches.
@@ -405,7 +450,7 @@ class UpstreamConnection(asyncio.Protocol):
             return
         status = self._status
         if 100 <= status < 200 and status != 101:
-            receiver = self._receiver
+            receiver = self.holder
             if receiver is not None:
                 receiver.interim_answer(status, tuple(self._fields))
             self._fields = []
@@ -474,7 +519,7 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             # The answer was whole; what stands behind it is nobody's, and ends the connection.
             self._excess = True
-        if self._receiver is not receiver or self._head_fields < 0:
+        if self.holder is not receiver or self._head_fields < 0:
             # An interim answer, and nothing behind it yet.
             return
         if self._is_head and len(data) > end:
@@ -541,7 +586,7 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             trailers = self._trailers()
             receiver.answer_begins(head, body, complete=False)
-            if self._receiver is receiver:
+            if self.holder is receiver:
                 self._finish()
                 receiver.answer_ends(trailers)
             return
@@ -549,8 +594,13 @@ class UpstreamConnection(asyncio.Protocol):
             self._at = _COUNTED
             self._left = length - len(body)
             self._keep_alive = self._parser.should_keep_alive() and not _says_close(headers)
+        elif framing is AnswerFraming.CHUNKED:
+            self._at = _CHUNKED
         else:
-            self._at = _CHUNKED if framing is AnswerFraming.CHUNKED else _CLOSE
+            self._at = _CLOSE
+            # The parser says this at a message's end, which such an answer does not have: what stands here is the
+            # last answer's.
+            self._keep_alive = False
         # Events come when they come: such a stream may be as silent as a tunnel.
         self._patience = patience
         self._arm(patience)
@@ -581,7 +631,7 @@ class UpstreamConnection(asyncio.Protocol):
             if self._left > self._home.limits.answer_headers:
                 self._fail(UpstreamProtocolError("the answer's trailer section is too long"))
                 return
-        if self._complete and self._receiver is receiver:
+        if self._complete and self.holder is receiver:
             trailers = self._trailers()
             self._finish()
             receiver.answer_ends(trailers)
@@ -598,16 +648,16 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _finish(self) -> None:
         """Take leave of the receiver, and go back to the others if nothing speaks against it."""
-        self._receiver = None
+        self.holder = None
         self.answered += 1
-        if self._excess or not self._keep_alive or self._uploading or self._is_head:
+        if self._excess or not self._keep_alive or self.last or (self._carries and not self._has_sent_all()):
             self._close()
             self._leave()
             if self._excess:
                 self._home.spoke_out_of_turn("behind an answer")
             return
         if self._reading_paused:
-            self.resume()
+            self._read_on()
         self._at = _IDLE
         home = self._home
         if self._head_fields >= 0:
@@ -621,11 +671,18 @@ class UpstreamConnection(asyncio.Protocol):
         # Closed somewhat late; `take` looks at the age itself.
         self.deadline = home.deadlines.now + home.idle_time
         if not home.idle.put(self, home.deadlines.time):
-            self.abandon()
+            self._close()
+
+    def _has_sent_all(self) -> bool:
+        """Whether nothing of the request is left that would be sent before the next one."""
+        if self._uploading or self._writing_paused:
+            return False
+        self._carries = False
+        return True
 
     def _fail(self, error: GatewayError) -> None:
-        receiver = self._receiver
-        self._receiver = None
+        receiver = self.holder
+        self.holder = None
         self._close()
         self._leave()
         if receiver is not None:
@@ -637,7 +694,7 @@ class UpstreamConnection(asyncio.Protocol):
         if not self.answered:
             self._fail(error)
             return
-        self._receiver = None
+        self.holder = None
         self._close()
         self._leave()
         self._home.spoke_out_of_turn("before an answer")
@@ -645,9 +702,10 @@ class UpstreamConnection(asyncio.Protocol):
 
     def doubt(self) -> None:
         """Have nobody wait here for an answer that may not be theirs: another request has been answered before."""
-        if self.busy and self._at == _HEAD and self.answered and not self.heard:
-            receiver = self._receiver
-            self._receiver = None
+        waits = self._at == _IDLE or (self._at == _HEAD and not self.heard)
+        if self.busy and waits and self.answered:
+            receiver = self.holder
+            self.holder = None
             self._close()
             self._leave()
             if receiver is not None:
@@ -661,7 +719,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def retire(self) -> None:
         """Leave the others, and close."""
-        self._receiver = None
+        self.holder = None
         self._home.idle.discard(self)
         self._close()
 
@@ -769,7 +827,7 @@ class Endpoint:
     def close(self) -> None:
         """Close what waits; what is in use ends with its request."""
         for connection in self.idle.empty():
-            connection.abandon()
+            connection.retire()
 
 
 class _Waiting:
@@ -879,6 +937,7 @@ class Upstreams:
         while (connection := endpoint.idle.take(now, within)) is not None:
             if connection.usable():
                 connection.busy = True
+                connection.holder = receiver
                 return connection
         self._begin_to_connect(endpoint, receiver)
         return None
@@ -946,28 +1005,34 @@ class Upstreams:
         untried = list(self.endpoints)
         while True:
             place = connecting.endpoint
+            error: GatewayError
             try:
                 async with asyncio.timeout(self.limits.connect):
                     _, protocol = await place.connect(lambda: UpstreamConnection(place))  # noqa: B023  # awaited here
-            except (OSError, TimeoutError) as error:
-                self._unreached(place, error)
-                place.active -= 1
-                untried.remove(place)
-                if not untried:
+            except (OSError, TimeoutError) as fault:
+                self._unreached(place, fault)
+                error = UpstreamUnreachableError(place.address)
+            else:
+                self._reached(place)
+                connection = cast("UpstreamConnection", protocol)
+                if connection.usable():
                     del self._connecting[receiver]
-                    self.freed()
-                    receiver.upstream_failed(UpstreamUnreachableError(place.address), unheard=False)
+                    place.open.add(connection)
+                    connection.busy = True
+                    connection.holder = receiver
+                    receiver.upstream_ready(connection)
                     return
-                connecting.endpoint = self._pick(untried)
-                connecting.endpoint.active += 1
-                continue
-            del self._connecting[receiver]
-            self._reached(place)
-            connection = cast("UpstreamConnection", protocol)
-            place.open.add(connection)
-            connection.busy = True
-            receiver.upstream_ready(connection)
-            return
+                what = "spoke unasked" if connection.heard else "hung up before it was asked"
+                error = UpstreamProtocolError(f"the application {what}")
+            place.active -= 1
+            untried.remove(place)
+            if not untried:
+                del self._connecting[receiver]
+                self.freed()
+                receiver.upstream_failed(error, unheard=False)
+                return
+            connecting.endpoint = self._pick(untried)
+            connecting.endpoint.active += 1
 
     def _unreached(self, endpoint: Endpoint, error: OSError) -> None:
         """Take note of a connection that could not be made, and have the others asked where that is the upstream's."""
@@ -1064,7 +1129,7 @@ class Upstreams:
             connection = self.take(waiting.receiver, repeatable=waiting.repeatable)
             if connection is not None:
                 # Not in the callback of whoever has just left: that one has not finished yet.
-                asyncio.get_running_loop().call_soon(waiting.receiver.upstream_ready, connection)
+                asyncio.get_running_loop().call_soon(connection.hand_over, waiting.receiver)
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -1140,7 +1205,12 @@ async def check(endpoint: Endpoint, settings: HealthSettings, host: str) -> bool
             connection = cast("UpstreamConnection", protocol)
             status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             head = f"GET {settings.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: sekisho\r\nConnection: close\r\n\r\n"
-            connection.send(_Probe(status), head.encode(), is_head=False, uploading=False)
+            if not connection.usable():
+                return False
+            connection.holder = probe = _Probe(status)
+            # The upstream may keep the connection in spite of what we ask; the pool must not.
+            connection.last = True
+            connection.send(probe, head.encode(), is_head=False, uploading=False)
             return 200 <= await status < 400
     except (OSError, TimeoutError):
         return False

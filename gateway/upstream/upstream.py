@@ -46,28 +46,39 @@ class AnswerHead(msgspec.Struct, frozen=True):
 
 
 class Exchanger(Protocol):
-    """A connection to an application, as the door uses it."""
+    """A connection to an application, as the door uses it.
 
-    def send(self, receiver: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
-        """Begin a request: a whole head, and whether a body will follow in `send_body`."""
+    A connection has one holder: a lease begins when `Upstreams` hands the connection to a receiver, and ends with
+    the last word of the answer, with the connection's loss, or with `abandon`. Each method takes the caller and does
+    nothing for anybody but the holder. A lease that has ended can therefore not touch the next request, however long
+    somebody keeps the reference.
+    """
 
-    def send_body(self, data: bytes) -> None:
+    def send(self, holder: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
+        """Begin a request: a whole head, and whether a body will follow in `send_body`.
+
+        Raises:
+            RuntimeError: the caller is not the holder. A head that vanished would leave its client waiting for ever.
+
+        """
+
+    def send_body(self, holder: Receiver, data: bytes) -> None:
         """Send framed bytes of the request's body, or bytes of a tunnel."""
 
-    def upload_done(self) -> None:
+    def upload_done(self, holder: Receiver) -> None:
         """Say that the request is complete."""
 
-    def end_tunnel(self) -> None:
+    def end_tunnel(self, holder: Receiver) -> None:
         """Say that the client says nothing more in the tunnel."""
 
-    def pause(self) -> None:
+    def pause(self, holder: Receiver) -> None:
         """Read no more for now."""
 
-    def resume(self) -> None:
+    def resume(self, holder: Receiver) -> None:
         """Read on."""
 
-    def abandon(self) -> None:
-        """Close: nobody wants the answer any more."""
+    def abandon(self, holder: Receiver) -> None:
+        """Close: the holder does not want the answer any more."""
 
 
 class Upstreams(Protocol):
