@@ -87,8 +87,10 @@ _LINE_END_TOO_MANY = b"\r\n\r\n\r\n"
 
 _WAITED_ENOUGH = (b"HTTP/1.1 408 ", b"HTTP/1.0 408 ")
 
-_BARE = "the answer's header section has bare line feeds"
-_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+_HALF_A_LINE_END = re.compile(rb"(?<!\r)\n|\r[^\n]")
+_BEGINNING = re.compile(rb"HTTP/1\.[01] [0-9]{3}[ \r\n]")
+_A_BEGINNING = b"HTTP/1.1 200 "
+"""Completes what has come of a beginning, so that the pattern above can judge a part."""
 _END_OF_OLD_HEAD = re.compile(rb"\n\r?\n")
 _OLD_LINE_END = re.compile(rb"\r?\n")
 _FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
@@ -474,8 +476,8 @@ class UpstreamConnection(asyncio.Protocol):
                     self._fail(UpstreamProtocolError("the answer's header section is too long"))
                 elif not b"HTTP/".startswith(buffer[:5]):
                     self._no_answer(receiver)
-                elif not old and buffer.match_at(_BARE_LINE_FEED, 2) >= 0:
-                    self._fail(UpstreamProtocolError(_BARE))
+                elif self._is_hopeless():
+                    self._fail(UpstreamProtocolError("the answer's head cannot become one of HTTP/1.1"))
                 return
             data = buffer.take()
         if self._home.tolerate:
@@ -500,10 +502,10 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if end < 4:
             self._buffer.add(data[start:])
+            if self._is_hopeless():
+                self._fail(UpstreamProtocolError("the answer's head cannot become one of HTTP/1.1"))
+                return
             if not start:
-                if "bare_lf" not in self._home.tolerate and self._buffer.match_at(_BARE_LINE_FEED, 2) >= 0:
-                    # The end that is waited for would never come.
-                    self._fail(UpstreamProtocolError(_BARE))
                 return
             # Interim answers that are whole are told now, so that the next piece has nobody look at them again.
             data, end = data[:start], start
@@ -528,6 +530,13 @@ class UpstreamConnection(asyncio.Protocol):
             self._fail(UpstreamProtocolError("the answer's version is not HTTP/1.1"))
             return
         self._begin_answer(receiver, data[start:end], data[end:])
+
+    def _is_hopeless(self) -> bool:
+        """Say whether the end that is waited for would never come, or would end no head of HTTP/1.1."""
+        begun = bytes(self._buffer[: len(_A_BEGINNING)])
+        if _BEGINNING.fullmatch(begun + _A_BEGINNING[len(begun) :]) is None:
+            return True
+        return "bare_lf" not in self._home.tolerate and self._buffer.match_at(_HALF_A_LINE_END, 2) >= 0
 
     def _begin_answer(self, receiver: Receiver, raw: bytes, rest: bytes) -> None:
         status = self._status

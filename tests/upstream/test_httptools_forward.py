@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, ClassVar, Never, cast
 
 import pytest
 
@@ -16,6 +17,7 @@ from gateway.settings.settings import HealthSettings, Limits, UpstreamSettings
 from gateway.upstream.httptools_forward import (
     Endpoint,
     UpstreamConnection,
+    Upstreams,
     check,
     client_context,
     client_contexts,
@@ -23,7 +25,7 @@ from gateway.upstream.httptools_forward import (
     upstreams_of,
 )
 from gateway.upstream.prefix import PathRewrite
-from gateway.upstream.upstream import AnswerHead, Headers
+from gateway.upstream.upstream import AnswerHead, Headers, Receiver
 from gateway.wire.deadlines import Deadlines
 from tests.builders import app, route
 from tests.listen.byte_path import Application, Door, Peer, get
@@ -309,6 +311,109 @@ async def test_paths_are_rewritten_both_ways(door: Door) -> None:
     assert door.application.requests[0].target == b"/inner/x?y"
     assert answer[b"Location"] == b"/app/rooms"
     assert answer[b"Set-Cookie"] == b"a=b; Path=/app/"
+
+
+NO_HEADS = {
+    "a banner": b"220 mail.example ESMTP\r\n",
+    "the beginning of one": b"220",
+    "bare line feeds": b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
+    "a bare line feed further on": b"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 5\r\n",
+    "bare carriage returns": b"HTTP/1.1 200 OK\rContent-Length: 5\r\rhello",
+    "HTTP/0.9": b"<html>hello",
+    "HTTP/2.0": b"HTTP/2.0 200 OK\r\n",
+    "another protocol": b"ICE/1.0 200 OK\r\n",
+    "no status": b"HTTP/1.1 OK\r\n",
+    "an empty line first": b"\r\nHTTP/1.1 200 OK\r\n",
+    "bare line feeds behind an interim answer": b"HTTP/1.1 103 X\r\n\r\nHTTP/1.1 200 OK\n",
+}
+"""What an application may say and then be silent, though no head can come of it any more."""
+
+
+@pytest.mark.parametrize("pieces", [1, 1000], ids=["whole", "byte by byte"])
+@pytest.mark.parametrize("when", ["when asked", "at once"])
+@pytest.mark.parametrize("name", NO_HEADS)
+async def test_what_cannot_become_a_head_is_502_at_once(door: Door, name: str, when: str, pieces: int) -> None:
+    """Nobody waits for the rest of it: not the 60 seconds that an application has for its answer."""
+    said = NO_HEADS[name]
+
+    async def script(peer: Peer) -> None:
+        if when == "when asked":
+            await door.application.request(peer)
+        size = max(1, len(said) // pieces)
+        for begin in range(0, len(said), size):
+            await peer.send(said[begin : begin + size])
+        await peer.to_end()
+
+    door.application.script = script
+    await door.open(answer=60.0)
+
+    # The test's own patience is ten seconds.
+    answer = await door.ask(get())
+
+    assert (answer.status, json.loads(answer.body)["code"]) == (502, "upstream_protocol")
+
+
+@pytest.mark.parametrize("method", [b"GET", b"POST"])
+async def test_an_application_that_hangs_up_at_once_is_502_at_once(door: Door, method: bytes) -> None:
+    """Whether the end comes before the request has left or after it."""
+
+    async def script(peer: Peer) -> None:
+        peer.reset()
+
+    door.application.script = script
+    door.options = UpstreamSettings(failures=1_000)
+    await door.open(answer=60.0)
+    request = get().replace(b"GET", method)
+    statuses = {(await door.ask(request)).status for _ in range(10)}
+
+    assert statuses == {502}
+
+
+@pytest.mark.parametrize("said", [b"", b"220 hello\r\n"], ids=["hung up", "spoke"])
+async def test_what_happens_before_the_request_is_sent_costs_no_request(said: bytes) -> None:
+    """The connection was made, and is useless before it was handed over: another upstream is asked."""
+    used: list[str] = []
+
+    class Quiet(asyncio.Transport):
+        def is_closing(self) -> bool:
+            return "closed" in used
+
+        def abort(self) -> None:
+            used.append("closed")
+
+        close = abort
+
+    async def useless(factory: Callable[[], asyncio.Protocol]) -> tuple[Any, asyncio.BaseProtocol]:
+        protocol = factory()
+        protocol.connection_made(Quiet())
+        if said:
+            protocol.data_received(said)
+        protocol.connection_lost(None)
+        return None, protocol
+
+    async def away(_: Callable[[], asyncio.Protocol]) -> tuple[Any, asyncio.BaseProtocol]:
+        used.append("the other")
+        raise ConnectionRefusedError
+
+    class Asker:
+        over = False
+        errors: ClassVar[list[GatewayError]] = []
+
+        def upstream_failed(self, error: GatewayError, *, unheard: bool) -> None:
+            self.errors.append(error)
+
+    deadlines = Deadlines(0.0)
+    ways = [Endpoint(name, way, Limits(), deadlines) for name, way in (("one", useless), ("two", away))]
+    way = Upstreams("app", ways, Limits())
+
+    assert way.take(cast("Receiver", Asker()), repeatable=False) is None
+    async with asyncio.timeout(5):
+        while not Asker.errors:
+            await asyncio.sleep(0)
+
+    assert "the other" in used
+    assert (way.active, ways[0].active, ways[1].active) == (0, 0, 0)
+    assert not ways[0].open
 
 
 # --- TLS ------------------------------------------------------------------------------------------
