@@ -21,8 +21,6 @@ from hashlib import sha256
 from typing import TypeVar
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -39,8 +37,8 @@ from gateway.login.pending import (
 from gateway.redis_client import AnyRedis, asking
 from gateway.request.senders import sender_of
 from gateway.session.seal import Secret, Secrets
+from gateway.session.sealed_box import NONCE_BYTES, close_box, open_box
 
-NONCE_BYTES = 12
 _MILLISECONDS = int(PENDING_SECONDS * 1_000)
 _PADDING = 256
 """Records are filled up to a multiple of this: the length of a return target says where somebody wanted to go."""
@@ -189,21 +187,21 @@ class RedisPendingStore:
 
     def _seal(self, record: PendingLogin | UsedLogin | Round, opener: str, name: str) -> bytes:
         packed = msgspec.msgpack.encode(record)
-        plain = len(packed).to_bytes(4) + packed + b"\0" * (-(4 + len(packed)) % _PADDING)
         secret, nonce = self._secrets.first, self._random(NONCE_BYTES)
-        sealed = AESGCM(_derived(secret, opener)).encrypt(nonce, plain, _context(record.__class__, name))
-        return secret.id.encode() + nonce + sealed
+        key, bound_to = _derived(secret, opener), _context(record.__class__, name)
+        return secret.id.encode() + close_box(key, nonce, packed, bound_to, padding=_PADDING)
 
     def _open(self, sealed: bytes, opener: str, name: str, kind: type[_Record]) -> _Record | None:
         """Return a record; None where it is not one of ours for this name: nobody's login."""
         secret = self._secrets.get(sealed[:8].decode("ascii", "replace"))
         if secret is None:
             return None
-        nonce, box = sealed[8 : 8 + NONCE_BYTES], sealed[8 + NONCE_BYTES :]
+        content = open_box(_derived(secret, opener), sealed[8:], _context(kind, name))
+        if content is None:
+            return None
         try:
-            plain = AESGCM(_derived(secret, opener)).decrypt(nonce, box, _context(kind, name))
-            return msgspec.msgpack.decode(plain[4 : 4 + int.from_bytes(plain[:4])], type=kind)
-        except (InvalidTag, ValueError, msgspec.MsgspecError):
+            return msgspec.msgpack.decode(content, type=kind)
+        except (ValueError, msgspec.MsgspecError):
             return None
 
 

@@ -29,7 +29,8 @@ from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import Instant
 from gateway.redis_client import POOL, AnyRedis, asking, close_redis
 from gateway.session.circuit import Circuit
-from gateway.session.seal import NONCE_BYTES, Header, Secrets, read_header, seal, unseal
+from gateway.session.seal import Header, Secrets, read_header, seal, unseal
+from gateway.session.sealed_box import NONCE_BYTES
 from gateway.session.session import (
     CARRY_OVER_SECONDS,
     NEVER_REVOKED,

@@ -20,17 +20,15 @@ from hashlib import sha256
 from typing import Literal
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.instant import Instant
+from gateway.session.sealed_box import close_box, open_box
 from gateway.session.session import Session
 from gateway.session.ticket import Ticket, TicketSeals
 
-NONCE_BYTES = 12
 SECRET_BYTES = 32
 """Fewest bytes of a secret."""
 _FEWEST_SIGNS = 8
@@ -178,8 +176,6 @@ def seal(session: Session, ticket: Ticket, secret: Secret, nonce: bytes, *, tick
 
     `nonce` is 12 random bytes, never used before with the same ticket. `ticket_secret_id` is kept in the header.
     """
-    if len(nonce) != NONCE_BYTES:
-        raise ValueError(f"a nonce is {NONCE_BYTES} bytes, not {len(nonce)}")
     identity = session.identity
     birthdate = identity.birthdate
     header = _encode(
@@ -206,10 +202,8 @@ def seal(session: Session, ticket: Ticket, secret: Secret, nonce: bytes, *, tick
             session.host,
         )
     )
-    plain = len(claims).to_bytes(4) + claims
-    plain += bytes(-len(plain) % _PADDING)
     clear = bytes((_VERSION,)) + len(header).to_bytes(2) + header
-    return clear + nonce + AESGCM(_key(secret, ticket)).encrypt(nonce, plain, _associated(clear))
+    return clear + close_box(_key(secret, ticket), nonce, claims, _associated(clear), padding=_PADDING)
 
 
 def unseal(record: bytes, ticket: Ticket, secrets: Secrets) -> Session | None:
@@ -219,11 +213,13 @@ def unseal(record: bytes, ticket: Ticket, secrets: Secrets) -> Session | None:
         return None
     header, clear, rest = split
     secret = secrets.get(header.secret_id)
-    if secret is None or len(rest) <= NONCE_BYTES:
+    if secret is None:
+        return None
+    content = open_box(_key(secret, ticket), rest, _associated(clear))
+    if content is None:
         return None
     try:
-        plain = AESGCM(_key(secret, ticket)).decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], _associated(clear))
-        claims = _decode_claims(plain[4 : 4 + int.from_bytes(plain[:4])])
+        claims = _decode_claims(content)
         identity = Identity(
             client_id=header.client_id,
             subject=claims.subject,
@@ -235,7 +231,7 @@ def unseal(record: bytes, ticket: Ticket, secrets: Secrets) -> Session | None:
             gender=None if claims.gender is None else Gender(claims.gender),
             acr=claims.acr,
         )
-    except (InvalidTag, msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError):
         return None
     return Session(
         identity=identity,

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.identity import Birthdate, Gender, Identity, Scope
-from gateway.session.seal import NONCE_BYTES, Header, Secrets, read_header, seal, unseal
+from gateway.session.seal import Header, Secrets, read_header, seal, unseal
+from gateway.session.sealed_box import NONCE_BYTES
 from gateway.session.session import Session
 from gateway.session.ticket import new_ticket
 from tests.builders import CLIENT, NOON
