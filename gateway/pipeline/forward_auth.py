@@ -38,9 +38,6 @@ from gateway.route.table import RouteTable
 from gateway.session.session import SessionState
 from gateway.settings.settings import Mode, PathSettings
 
-UNKNOWN_CLIENT = "unknown"
-"""In place of an address where the outer proxy names none (RFC 7239 section 6.2): no network holds it."""
-
 
 class Dialect(StrEnum):
     """Which proxy asks, and so in which words. The endpoint's last segment."""
@@ -132,7 +129,6 @@ def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Ans
         host=host,
         scheme=scheme,
         headers=tuple(field for field in inbound.headers if field[0].lower() not in _TOLD),
-        client=UNKNOWN_CLIENT if inbound.client == inbound.peer else inbound.client,
         framing=Framing.EMPTY,
         length=0,
         websocket=any(name.lower() == b"sec-websocket-key" for name, _ in inbound.headers),

@@ -160,7 +160,7 @@ class FittingRule:
         if self._constant is not None:
             return self._constant
         rule = self._rule
-        at = Circumstances(person, now, inbound.client, self._surroundings)
+        at = Circumstances(person, now, inbound.seen_from, self._surroundings)
         if rule.allow is Allow.NOBODY:
             return self._refuse_everybody(at)
         until: Instant = now if self._looks_at_request else inf
@@ -475,7 +475,7 @@ class CompiledPolicy:
             when = self._whens[number]
             if when is not None:
                 shared = False
-                at = at or Circumstances(None, now, inbound.client, self.surroundings)
+                at = at or Circumstances(None, now, inbound.seen_from, self.surroundings)
                 truth = when.test.ask(at).truth
                 if truth is Truth.UNKNOWN:
                     # Going on to the next rule would take "cannot be told" for a no.

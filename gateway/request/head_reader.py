@@ -203,13 +203,15 @@ class HeadReader:
                 # One that the application may not get as it is must not be half heeded.
                 overrides += (value,) if _PLAIN_NAME.fullmatch(name) else (value, b"")
 
-        client = peer
+        client, client_known = peer, True
         ours = True
         if self._trust.trusts(peer):
             origin = self._trust.origin(peer, scheme, forwarded_for, forwarded_proto)
             if isinstance(origin, Distrust):
                 return Refused(400, origin.value)
             client, scheme = origin.client, origin.scheme
+            # One that names nobody stands for its own address where things are counted, and for none in policy.
+            client_known = bool(b",".join(forwarded_for).strip(b" \t"))
             if request_id_value is not None and acceptable_request_id(request_id_value):
                 request_id = request_id_value.decode("ascii")
                 ours = False
@@ -314,6 +316,7 @@ class HeadReader:
                 body_length,
                 websocket,
                 received,
+                client_known=client_known,
                 overrides=overrides,
                 kept=None if not repeats else {} if kept is None else kept,
             ),
@@ -352,6 +355,7 @@ class HeadReader:
                 received,
                 "",
                 was.kept,
+                was.client_known,
             ),
             before.keep_alive,
             1,

@@ -47,8 +47,15 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     kept: dict[Any, Any] | None = None
     """Where later steps leave what they made of headers, cookie, host, scheme and client alone, for the next request
     with these very ones: it shares this. Bounded by who fills it; `None` where any of them may be another next time."""
+    client_known: bool = True
+    """Whether `client` is the browser's address: a trusted proxy that names none stands before browsers of anywhere."""
     overrides: tuple[bytes, ...] = ()
     """What fields such as `X-HTTP-Method-Override` say; an empty one more where such a field is spelled oddly."""
+
+    @property
+    def seen_from(self) -> str:
+        """The address that policy judges; empty where nobody knows it, which no network holds."""
+        return self.client if self.client_known else ""
 
 
 METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}

@@ -85,13 +85,13 @@ def explain(policy: CompiledPolicy, inbound: Inbound, person: Identity | None, n
     if rule is None:
         return Explanation(rules, (), no_rule_fits(), now)
     verdict, until = rule.decide(inbound, person, now)
-    at = Circumstances(person, now, inbound.client, policy.surroundings)
+    at = Circumstances(person, now, inbound.seen_from, policy.surroundings)
     traces = [trace for name in rule.rule.require for trace in _conditions(policy.policy, name, at, 0)]
     return Explanation(rules, tuple(traces), verdict, until)
 
 
 def _rules(policy: Policy, inbound: Inbound, now: Instant, surroundings: Surroundings) -> Iterator[RuleTrace]:
-    at = Circumstances(None, now, inbound.client, surroundings)
+    at = Circumstances(None, now, inbound.seen_from, surroundings)
     found = False
     ambiguous = _ambiguous(policy, inbound)
     for rule in policy.rules:
