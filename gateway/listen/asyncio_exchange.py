@@ -286,6 +286,8 @@ class Exchange:
                 self._candidate = step.candidate
                 self._verdict, self._rule, self._reason = step.verdict, step.rule, step.reason
                 self._app_name, self._pseudonym = step.app, step.pseudonym
+                if step.removed:
+                    self._gate.names_removed(step.app, step.removed)
                 self.answer(step)
             case NeedSession():
                 self._wait_for_upstream()
@@ -407,7 +409,7 @@ class Exchange:
         if step.troubled is not None:
             gate.value_troubled(route, *step.troubled)
         if step.removed:
-            gate.names_removed(route, step.removed)
+            gate.names_removed(route.app.name, step.removed)
         permit = self._permit = step.permit
         self._signed_in = step.signed_in
         self._private = step.signed_in or not permit.shared

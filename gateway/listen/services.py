@@ -51,7 +51,7 @@ def _uncounted(_route: Route, _replaced: int, _left_out: int) -> None:
     """Count nothing."""
 
 
-def _untold(_route: Route, _removed: Removed) -> None:
+def _untold(_app: str, _removed: Removed) -> None:
     """Tell nobody."""
 
 
@@ -79,8 +79,8 @@ class Gate:
     """Where a policy's limits are counted; `None` where no policy has one (checked when they are read)."""
     value_troubled: Callable[[Route, int, int], None] = _uncounted
     """Told of characters replaced and facts left out, when an App's headers are made (`Forward.troubled`)."""
-    names_removed: Callable[[Route, Removed], None] = _untold
-    """Told of a client's fields that no browser sends, which the App's application did not get (`Forward.removed`)."""
+    names_removed: Callable[[str, Removed], None] = _untold
+    """Told of a client's fields that no browser sends, which the App's application did not get (`removed`)."""
     original: Callable[[Inbound, RouteTable], Inbound | Answer] = _as_it_came
     """What is decided on, of what comes under the portal's prefix: the request itself, or the one another proxy asks
     about (`forward_auth.original`)."""

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import aiohttp
+
 from gateway.errors import GatewayError, ProviderRefusedError, ProviderUnavailableError
 from gateway.identity import Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
@@ -24,6 +26,7 @@ from gateway.login.doctor import (
     clock_finding,
     keys_finding,
     mode_finding,
+    outer_proxy_finding,
     passed,
     redirect_finding,
     store_finding,
@@ -35,10 +38,13 @@ from gateway.login.login import authorization_url, redirect_uri
 from gateway.login.pending import SECRET_BYTES, random_name
 from gateway.login.profile import Metadata, issuer_of
 from gateway.session.session import SessionStore
-from gateway.settings.settings import AppSettings, ProviderSettings
+from gateway.settings.settings import AppSettings, Mode, ProviderSettings
 from gateway.yaml.mistakes import Phrase
 
 CONNECT_SECONDS = 3.0
+
+SPOOFED = "X-Verified-Doctor"
+"""A header of ours that no sample configuration names and no browser sends."""
 
 
 class _Unmetered:
@@ -129,7 +135,9 @@ async def _examine(
 
 
 async def examine_app(app: AppSettings) -> AsyncIterator[Finding]:
-    """Look whether an App's servers answer us, and whether they answer beside us."""
+    """Look whether an App's servers answer us and nobody beside us, and what a proxy in front lets pass."""
+    if app.mode is Mode.FORWARD_AUTH:
+        yield outer_proxy_finding(app.name, app.url, await _status(app.url), await _status(app.url, spoofed=True))
     public = urlsplit(app.url).hostname or ""
     for url in app.upstream:
         parts = urlsplit(url)
@@ -145,6 +153,21 @@ async def examine_app(app: AppSettings) -> AsyncIterator[Finding]:
         # On one machine the public name leads to loopback, and there to the application's port as well.
         local = (beside is not None and beside.startswith("127.")) or beside == "::1"
         yield bypass_finding(app.name, address, answers_publicly=beside is not None and not local)
+
+
+async def _status(url: str, *, spoofed: bool = False) -> int | None:
+    """Return the status of a request of nobody's, as a script would send it; None where there is no answer."""
+    headers = {"Accept": "application/json", "Sec-Fetch-Mode": "cors"}
+    if spoofed:
+        headers[SPOOFED] = "yes"
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CONNECT_SECONDS)) as session,
+            session.get(url, headers=headers, allow_redirects=False) as answer,
+        ):
+            return answer.status
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return None
 
 
 async def _connect(host: str, port: int) -> str | None:

@@ -209,6 +209,39 @@ def upstream_finding(subject: str, url: str, *, answers: bool) -> Finding:
     )
 
 
+def outer_proxy_finding(subject: str, url: str, plain: int | None, spoofed: int | None) -> Finding:
+    """Judge whether the proxy in front of a forward-auth App asks us about a client's own identity headers.
+
+    `plain` and `spoofed` are the statuses of two requests through it, the second with a header that only we may
+    write; `None` is no answer. We refuse such a question, so where it is not refused we have not been asked, or not
+    with all of the client's headers.
+    """
+    remedy = Phrase(
+        "compare its configuration with `deploy/forward-auth`: it must ask with all headers of each request",
+        "前段のプロキシの設定を `deploy/forward-auth` と見比べ、すべてのヘッダーを添えて問い合わせてください",
+    )
+    if plain is None or spoofed is None:
+        said = Phrase(f"`{url}` does not answer from here", f"`{url}` にここから接続できません")
+        return Finding("outer_proxy", subject, Level.WARN, said, remedy)
+    if spoofed not in (400, 403):
+        said = Phrase(
+            f"`{url}` answers {spoofed} to a client that writes an identity header itself",
+            f"`{url}` は、本人確認ヘッダーを自分で書いた要求に {spoofed} を返します",
+        )
+        return Finding("outer_proxy", subject, Level.FAIL, said, remedy)
+    if plain in (400, 403):
+        said = Phrase(
+            f"`{url}` answers {plain} to everybody, so nothing can be told",
+            f"`{url}` は誰にでも {plain} を返すため、判断できません",
+        )
+        return Finding("outer_proxy", subject, Level.WARN, said)
+    return passed(
+        "outer_proxy",
+        subject,
+        Phrase("a client's own identity headers are refused", "利用者が書いた本人確認ヘッダーは拒否されます"),
+    )
+
+
 def bypass_finding(subject: str, address: str, *, answers_publicly: bool) -> Finding:
     """Judge whether the application can be reached without us.
 

@@ -110,7 +110,8 @@ class Event(StrEnum):
     HEADER_REMOVED = "header_removed"
     """A client sent `header`, which no browser sends, and the application of `app` did not get it; `family` says why.
 
-    Each name once an hour. `headers.keep` passes one that the application needs.
+    Each name once an hour. `headers.keep` passes one that the application needs. In forward-auth mode the gateway can
+    take nothing away, so the request was refused.
     """
     RESTART_NEEDED = "restart_needed"
     """Settings were read anew, and `names` of them hold only once the whole gateway is started again."""

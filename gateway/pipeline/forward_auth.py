@@ -13,14 +13,18 @@ cannot be cut in this mode: once the proxy has forwarded, we are no longer asked
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import Enum, StrEnum
 from html import escape
 from typing import assert_never
 from urllib.parse import quote
 
 import msgspec
 
+from gateway.headers.cookies import without_ours
 from gateway.headers.encode import every_header
+from gateway.headers.families import Family
+from gateway.headers.names import DROP, OURS_TO_WRITE, fates_of
+from gateway.headers.strip import Removed
 from gateway.instant import Instant
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
 from gateway.pipeline.step import about
@@ -32,7 +36,7 @@ from gateway.request.field_names import fold
 from gateway.request.head_reader import canonical_host
 from gateway.request.inbound import METHODS, Framing, Inbound
 from gateway.request.target import Target, canonical
-from gateway.request.trust import Trust
+from gateway.request.trust import Trust, plain_address
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import SessionState
@@ -59,6 +63,8 @@ class AuthFault(StrEnum):
     HOST = "forward_auth_host"
     MODE = "forward_auth_mode"
     ALIAS = "forward_auth_alias"
+    IDENTITY = "forward_auth_identity"
+    HEADER = "forward_auth_header"
 
 
 class _Fields(msgspec.Struct, frozen=True):
@@ -68,16 +74,33 @@ class _Fields(msgspec.Struct, frozen=True):
     method: bytes | None = None
     host: bytes | None = None
     uri: bytes | None = None
+    besides: frozenset[bytes] = frozenset()
+    """What the proxy writes into every question and no client can, whatever it says."""
+
+    @property
+    def told(self) -> frozenset[bytes]:
+        """The names that stand for the request."""
+        return frozenset(name for name in (self.scheme, self.method, self.host, self.uri) if name)
 
 
-_X_FORWARDED = _Fields(b"x-forwarded-proto", b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri")
+_X_FORWARDED = (b"x-forwarded-proto", b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri")
 _FIELDS = {
     # nginx sets no such field by itself, so these are names no other proxy sets; the sample configuration does.
     Dialect.NGINX: _Fields(b"x-original-scheme", b"x-original-method", b"x-original-host", b"x-original-uri"),
-    Dialect.TRAEFIK: _X_FORWARDED,
-    Dialect.CADDY: _X_FORWARDED,
+    Dialect.TRAEFIK: _Fields(*_X_FORWARDED, frozenset({b"x-forwarded-server"})),
+    Dialect.CADDY: _Fields(*_X_FORWARDED),
     # Envoy repeats the request itself, behind a path prefix.
-    Dialect.ENVOY: _Fields(b"x-forwarded-proto"),
+    Dialect.ENVOY: _Fields(
+        b"x-forwarded-proto",
+        besides=frozenset(
+            {
+                b"x-envoy-internal",
+                b"x-envoy-expected-rq-timeout-ms",
+                b"x-envoy-attempt-count",
+                b"x-envoy-external-address",
+            }
+        ),
+    ),
 }
 
 
@@ -128,7 +151,7 @@ def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Ans
         received=b"",
         host=host,
         scheme=scheme,
-        headers=tuple(field for field in inbound.headers if field[0].lower() not in _TOLD),
+        headers=tuple(field for field in inbound.headers if field[0].lower() not in fields.told),
         framing=Framing.EMPTY,
         length=0,
         websocket=any(name.lower() == b"sec-websocket-key" for name, _ in inbound.headers),
@@ -136,11 +159,6 @@ def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Ans
         # What is kept there was made of the sub-request's own fields.
         kept=None,
     )
-
-
-_TOLD = frozenset(
-    name for fields in _FIELDS.values() for name in (fields.scheme, fields.method, fields.host, fields.uri) if name
-)
 
 
 def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
@@ -155,7 +173,12 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if route is None or route.app.mode is not Mode.FORWARD_AUTH:
         return _refused(AuthFault.MODE)
     if _has_alias(inbound, route):
-        return _refused(AuthFault.ALIAS)
+        return about(_refused(AuthFault.ALIAS), route, known)
+    foreign = _foreign(inbound, route)
+    if foreign:
+        ours = any(family is Family.OURS for family, _ in foreign)
+        refused = _refused(AuthFault.IDENTITY if ours else AuthFault.HEADER)
+        return about(msgspec.structs.replace(refused, removed=foreign), route, known)
     return _said(judge_request(inbound, known, now, table), inbound, route, table)
 
 
@@ -178,6 +201,75 @@ def _has_alias(inbound: Inbound, route: Route) -> bool:
         if folded != name.lower() and (folded in ours or folded.startswith(b"x-verified")):
             return True
     return False
+
+
+def _foreign(inbound: Inbound, route: Route) -> Removed:
+    """Return the fields of a question that no browser sends and that the application would believe.
+
+    The outer proxy forwards the client's fields itself, so what cannot be cut is refused. What a platform in front
+    writes is the outer proxy's business, and a method override is judged.
+    """
+    fates = fates_of(route.app.headers)
+    besides = _FIELDS[Dialect(inbound.forwarded)].besides
+    found: list[tuple[Family, bytes]] = []
+    for name, value in inbound.headers:
+        if fates[name] is not DROP:
+            continue
+        folded = fold(name)
+        claim = None if folded in OURS_TO_WRITE else fates.family(folded)
+        if claim is None or claim.family in (Family.METHOD, Family.PLATFORM):
+            continue
+        lower = name.lower()
+        if lower in besides or (lower == folded and _says_the_same(lower, value, inbound)):
+            continue
+        found.append((claim.family, name))
+    return tuple(found)
+
+
+class _Says(Enum):
+    """What a forwarding field tells of a request."""
+
+    CLIENT = (
+        "x-real-ip x-client-ip client-ip true-client-ip x-cluster-client-ip cf-connecting-ip cf-connecting-ipv6 "
+        "fastly-client-ip x-azure-clientip x-envoy-external-address x-remote-addr x-remote-ip x-originating-ip"
+    )
+    SCHEME = "x-forwarded-proto x-forwarded-scheme x-original-scheme x-original-proto x-scheme x-url-scheme"
+    TLS = "x-forwarded-ssl x-forwarded-https front-end-https"
+    HOST = "x-forwarded-host x-original-host x-host"
+    PORT = "x-forwarded-port"
+    METHOD = "x-forwarded-method x-original-method"
+    TARGET = "x-forwarded-uri x-original-uri x-original-url"
+
+
+_SAYS = {name.encode(): says for says in _Says for name in says.value.split()}
+_PORTS = {"https": "443", "http": "80"}
+
+
+def _says_the_same(name: bytes, value: bytes, inbound: Inbound) -> bool:
+    """Whether a proxy may have written this field beside its dialect's own: it says what the question says itself."""
+    if name == b"x-forwarded-for":
+        # The client's address was read from it.
+        return True
+    text = value.decode("latin-1")
+    match _SAYS.get(name):
+        case _Says.CLIENT:
+            return inbound.client_known and plain_address(text) == inbound.client
+        case _Says.SCHEME:
+            return text.lower() == inbound.scheme
+        case _Says.TLS:
+            return (text.lower() in ("on", "1", "true", "https")) == (inbound.scheme == "https")
+        case _Says.HOST:
+            return canonical_host(value, inbound.scheme) == inbound.host
+        case _Says.PORT:
+            return text == (inbound.host.rpartition("]")[2].partition(":")[2] or _PORTS[inbound.scheme])
+        case _Says.METHOD:
+            return text == inbound.method
+        case _Says.TARGET:
+            return value == inbound.target.raw
+        case None:
+            return False
+        case other:
+            assert_never(other)
 
 
 def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answer | NeedSession:
@@ -208,7 +300,15 @@ def _allowed(forward: Forward, inbound: Inbound, route: Route) -> Answer:
         # Whatever of these names a client brought was cut when the head was made.
         if name in told:
             told[name] = value
-    headers = (*told.items(), (b"X-Request-Id", inbound.request_id.encode()), _NO_STORE)
+    private = forward.signed_in or not forward.permit.shared
+    headers = (
+        *told.items(),
+        # As the application may see it: the outer proxy puts it in place of the client's.
+        (b"Cookie", without_ours(inbound.cookie)),
+        (b"Sekisho-Cache", b"private" if private else b"shared"),
+        (b"X-Request-Id", inbound.request_id.encode()),
+        _NO_STORE,
+    )
     return Answer(
         200,
         headers,

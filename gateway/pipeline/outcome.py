@@ -65,6 +65,8 @@ class Answer(msgspec.Struct, frozen=True):
     """The App's name; empty where the request is no App's."""
     pseudonym: str = ""
     """The session's, as in `Forward`: the audit names who was refused."""
+    removed: Removed = ()
+    """The fields that no browser sends, on whose account the request was refused."""
 
 
 class NeedSession(msgspec.Struct, frozen=True):

@@ -241,6 +241,18 @@ class _Reader:
                     "共用のパソコンで次の人に見えないよう、アプリのセッション用クッキーの名前を書いてください",
                 ),
             )
+        if app.mode is Mode.FORWARD_AUTH and app.headers.passed is not None:
+            self._reading.note(
+                f"{at}.headers.pass",
+                Phrase(
+                    f"`{app.name}` is asked about by a proxy, which forwards its clients' headers itself",
+                    f"`{app.name}` では前段のプロキシがヘッダーをそのまま渡すため、`pass` は効きません",
+                ),
+                Phrase(
+                    "let the outer proxy pass the listed headers alone, or use `mode: proxy`",
+                    "前段のプロキシで渡すヘッダーを限るか、`mode: proxy` を使ってください",
+                ),
+            )
         if app.mode is Mode.FORWARD_AUTH and not self._settings.trusted_proxies:
             self._reading.note(
                 f"{at}.mode",

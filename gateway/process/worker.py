@@ -261,13 +261,13 @@ class Generation:
             if count:
                 self._shared.metrics.header_value_troubled(route.name, trouble, count)
 
-    def _names_removed(self, route: Route, removed: Removed) -> None:
+    def _names_removed(self, app: str, removed: Removed) -> None:
         """Count the client's fields that the application did not get, and tell the operator of names that are news."""
         shared = self._shared
         for family, name in removed:
-            shared.metrics.header_removed(route.name, family.value)
-            if shared.removed_names.is_news(route.name, fold(name), shared.clock()):
-                _log.info(Event.HEADER_REMOVED, app=route.name, family=family.value, header=shown(name))
+            shared.metrics.header_removed(app, family.value)
+            if shared.removed_names.is_news(app, fold(name), shared.clock()):
+                _log.info(Event.HEADER_REMOVED, app=app, family=family.value, header=shown(name))
 
     def _way(self, route: Route, limits: Limits, tls: SSLContext | None) -> Upstreams:
         way = upstreams_of(route, limits, self._shared.deadlines, self._shared.standing_of(route.name), tls)

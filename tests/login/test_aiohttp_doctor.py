@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from gateway.login.aiohttp_doctor import examine_app, examine_client, examine_files, examine_store
 from gateway.login.doctor import Finding, Level
-from gateway.settings.settings import AppSettings
+from gateway.settings.settings import AppSettings, Mode
 from tests.conftest import free_port
 from tests.login.conftest import House, new_keys
 
@@ -70,6 +72,40 @@ async def test_an_application_is_there_or_not() -> None:
     await server.wait_closed()
 
     assert found == [("upstream", Level.PASS), ("bypass", Level.PASS), ("upstream", Level.FAIL)]
+
+
+@pytest.mark.parametrize(
+    ("plain", "spoofed", "level"),
+    [
+        ("200 OK", "403 Forbidden", Level.PASS),
+        ("401 Unauthorized", "403 Forbidden", Level.PASS),
+        ("200 OK", "200 OK", Level.FAIL),
+        ("401 Unauthorized", "401 Unauthorized", Level.FAIL),
+        ("403 Forbidden", "403 Forbidden", Level.WARN),
+        (None, None, Level.WARN),
+    ],
+)
+async def test_a_proxy_in_front_is_asked_with_a_header_of_ours(
+    plain: str | None, spoofed: str | None, level: Level
+) -> None:
+    """A client's own identity header must be refused through it; that it is not says what to compare."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        status = spoofed if b"X-Verified-" in head else plain
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1] if plain else free_port()
+    app = AppSettings("booking", f"http://localhost:{port}", mode=Mode.FORWARD_AUTH)
+
+    found = [finding async for finding in examine_app(app)]
+    server.close()
+    await server.wait_closed()
+
+    assert [(finding.check, finding.level) for finding in found] == [("outer_proxy", level)]
+    assert ("deploy/forward-auth" in str(found[0].remedy)) is (level is Level.FAIL or plain is None)
 
 
 async def test_stores_and_files(house: House, tmp_path: Path) -> None:

@@ -264,3 +264,26 @@ def test_a_request_id_that_a_proxy_gave_is_not_given_twice() -> None:
 
     assert got.inbound.request_id == "theirs-0123456789"
     assert got.inbound.kept is None
+
+
+def test_a_proxy_that_names_nobody_is_no_address_to_policy() -> None:
+    """Its browsers may be anywhere: they are counted as its own address, and no network condition holds for it."""
+    silent, empty = arrival(peer="10.0.0.2"), arrival((b"X-Forwarded-For", b" "), peer="10.0.0.2")
+    named = arrival((b"X-Forwarded-For", b"198.51.100.9"), peer="10.0.0.2")
+    stranger = arrival((b"X-Forwarded-For", b"192.0.2.1"))
+
+    assert [(one.inbound.client, one.inbound.seen_from) for one in (silent, empty)] == [("10.0.0.2", "")] * 2
+    assert (named.inbound.client, named.inbound.seen_from) == ("198.51.100.9", "198.51.100.9")
+    assert stranger.inbound.seen_from == "198.51.100.7"
+
+
+def test_a_proxy_that_names_nobody_stays_so_on_its_connection() -> None:
+    """The second head of a connection is read by what is kept of the first."""
+    reader = HeadReader(Limits(), Trust(["10.0.0.2"]))
+    first = reader.read(b"GET / HTTP/1.1", (HOST,), "10.0.0.2", "http", "ours-0123456789", lambda _: DEFAULT_PATHS)
+    assert isinstance(first, Arrival)
+
+    second = reader.again(b"GET / HTTP/1.1", first, "ours-0123456780", lambda _: DEFAULT_PATHS)
+
+    assert second is not None
+    assert second.inbound.seen_from == ""

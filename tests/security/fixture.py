@@ -74,6 +74,7 @@ rules:
   - {{name: adult, match: {{path: /adult/**}}, require: [grown_up], disclose: [subject, grown_up]}}
   - {{name: adult18, match: {{path: /adult18/**}}, require: [eighteen], disclose: [subject, eighteen]}}
   - {{name: stepup, match: {{path: /stepup/**}}, allow: signed_in, signed_in_within: 5m, disclose: [subject]}}
+  - {{name: plain, match: {{path: /plain/**}}, allow: everyone}}
   - {{name: staff, match: {{path: /staff/**}}, allow: nobody}}
   - {{name: office, match: {{path: /ip-limited/**}}, require: [office], disclose: [subject]}}
   - {{name: echo, match: {{path: /app/echo}}, allow: signed_in, disclose: [subject, name, age, birthdate]}}
