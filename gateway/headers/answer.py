@@ -15,6 +15,7 @@ from typing import Final
 from gateway.headers.cookies import is_ours
 from gateway.headers.names import HOP_BY_HOP, LONGEST_REMEMBERED, REMEMBERED, named_by
 from gateway.request.field_names import fold
+from gateway.request.worker_scope import allowed_may_cover
 from gateway.route.route import Route
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -41,6 +42,7 @@ _SET_COOKIE: Final = 5
 _CLEAR_SITE_DATA: Final = 6
 _LOCATION: Final = 7
 _WWW_AUTHENTICATE: Final = 8
+_WORKER_SCOPE: Final = 9
 
 _LOOKED_INTO = {
     b"connection": _CONNECTION,
@@ -50,6 +52,7 @@ _LOOKED_INTO = {
     b"location": _LOCATION,
     b"content-location": _LOCATION,
     b"www-authenticate": _WWW_AUTHENTICATE,
+    b"service-worker-allowed": _WORKER_SCOPE,
 }
 _PUBLIC_DIRECTIVES = (b"public", b"s-maxage", b"private", b"must-understand")
 _DIRECTIVE = re.compile(rb'(?:[^,"]|"[^"]*(?:"|\Z))+')
@@ -134,6 +137,9 @@ def _changed(kind: int, value: bytes, route: Route) -> bytes | None:
         return _public_location(value, route)
     if kind == _WWW_AUTHENTICATE:
         return None if _CONNECTION_SCHEMES.search(value) else value
+    if kind == _WORKER_SCOPE:
+        # A service worker of that scope would stand in front of our own pages.
+        return None if allowed_may_cover(value, route.portal_prefix) else value
     return None
 
 

@@ -29,7 +29,7 @@ from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
 from gateway.pipeline.problem import RETRY_AFTER, problem
-from gateway.pipeline.step import pseudonym_of
+from gateway.pipeline.step import next_worker, pseudonym_of
 from gateway.pipeline.visit import (
     FormNotSentPage,
     OwnPage,
@@ -685,11 +685,21 @@ class Exchange:
                 self.upstream = None
             self._task = asyncio.get_running_loop().create_task(self._settle(entries, head, body, complete=complete))
             return
-        client = self._client
         inbound = self.inbound
+        app = self._app
+        if (
+            inbound.worker_script
+            and app is not None
+            and (next_one := next_worker(inbound, head.headers, app, self.state))
+        ):
+            # A connection whose answer is complete may be the next request's already.
+            self.upstream = None if complete else self.upstream
+            self._drop_upstream()
+            self._act(next_one)
+            return
+        client = self._client
         arrival = self._arrival
         status = self._status = head.status
-        app = self._app
         self._answer_begun = True
         # An early answer ends the connection: the application has heard enough, and the rest may never come.
         # So does a refused upgrade: it leaves no doubt about what the next byte is, as there is none.

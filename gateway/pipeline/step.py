@@ -43,6 +43,7 @@ from gateway.request.inbound import METHODS, Framing, Inbound
 from gateway.request.kept_form import keepable
 from gateway.request.method_override import query_overrides, the_method
 from gateway.request.navigation import Navigation, is_prefetch, navigation
+from gateway.request.worker_scope import REMOVES_ITSELF, allowed_may_cover, is_an_update, script_may_cover
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Limited, SessionState, Unavailable, Unread
@@ -76,6 +77,7 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
         usual is not None
         and now >= usual[0].closed_until
         and not inbound.overrides
+        and not inbound.worker_script
         and (inbound.target.query is None or not usual[0].policy.by_method)
     ):
         return _judge(usual[0], usual[1], inbound, known, now, table)
@@ -87,13 +89,13 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
             return published_keys(inbound, table)
         return own_page(home, inbound, known, path.removeprefix(table.portal_prefix))
     route = table.match(inbound.host, path)
-    if route is None:
-        return not_found(inbound) if table.knows(inbound.host) else misdirected(inbound)
-    if route.app.mode is Mode.FORWARD_AUTH and not inbound.forwarded:
-        # Its requests reach the application through another proxy; nothing of it is forwarded by us.
-        return misdirected(inbound)
+    # In forward-auth mode the requests reach the application through another proxy; nothing is forwarded by us.
+    if route is None or (route.app.mode is Mode.FORWARD_AUTH and not inbound.forwarded):
+        return not_found(inbound) if route is None and table.knows(inbound.host) else misdirected(inbound)
     if now < route.closed_until:
         return in_maintenance(route, inbound, known, now)
+    if inbound.worker_script and script_may_cover(inbound, table.portal_prefix):
+        return about(no_worker(inbound), route, known)
     if inbound.method == "OPTIONS" and (announced := _announced(inbound, route, now)) is not None:
         return preflight(route, inbound, announced, known, now)
     rule = route.policy.fitting(inbound, now)
@@ -312,6 +314,38 @@ def _no_page(home: Route, inbound: Inbound, name: str) -> Answer:
         return problem(HTTPStatus.UNAUTHORIZED, "sign_in_required", inbound.request_id, cors=cors)
     answer = problem(HTTPStatus.FORBIDDEN, "navigation_only", inbound.request_id, cors=cors)
     return msgspec.structs.replace(answer, verdict="deny")
+
+
+def no_worker(inbound: Inbound) -> Answer:
+    """Refuse the script of a service worker that could stand in front of our own pages.
+
+    A browser that has the worker already is given a next version, which removes it: a refusal would leave it there.
+    """
+    if is_an_update(inbound) and not inbound.forwarded:
+        # In forward-auth mode 200 is a yes, and the proxy would send the application's own script.
+        headers: Headers = (
+            (b"Content-Type", b"text/javascript"),
+            (b"Cache-Control", b"no-store"),
+            (b"X-Content-Type-Options", b"nosniff"),
+            # The browser looks whether the next version may have the scope of the last one.
+            (b"Service-Worker-Allowed", b"/"),
+        )
+        answer = Answer(HTTPStatus.OK, headers, REMOVES_ITSELF)
+    else:
+        answer = problem(HTTPStatus.FORBIDDEN, "service_worker_scope", inbound.request_id)
+    return msgspec.structs.replace(answer, verdict="deny", reason="service_worker_scope")
+
+
+def next_worker(inbound: Inbound, headers: Headers, route: Route, known: SessionState) -> Answer | None:
+    """Return what removes a worker that covers our own pages by what the application's answer to its update allows.
+
+    `None`: it covers none of them, or the browser does not have it yet. Then the field that allows is taken out of the
+    answer, and the browser refuses the scope.
+    """
+    allows = (value for name, value in headers if name.lower() == b"service-worker-allowed")
+    if is_an_update(inbound) and any(allowed_may_cover(value, route.portal_prefix) for value in allows):
+        return about(no_worker(inbound), route, known)
+    return None
 
 
 def challenge(

@@ -125,6 +125,7 @@ class Configuration:
             session_cookie=f"{prefix}sekisho".encode(),
             pending_cookie=f"{prefix}sekisho-login".encode(),
             prefix=urlsplit(app.url).path.rstrip("/") or "/",
+            portal_prefix=self.settings.prefix,
         )
 
     def summary(self, language: Language) -> str:

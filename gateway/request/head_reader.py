@@ -41,7 +41,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 
 _HOST, _COOKIE, _CONNECTION, _LENGTH, _CODING, _EXPECT, _UPGRADE = range(1, 8)
-_FORWARDED_FOR, _FORWARDED_PROTO, _REQUEST_ID, _MAX_FORWARDS, _OVERRIDE = range(8, 13)
+_FORWARDED_FOR, _FORWARDED_PROTO, _REQUEST_ID, _MAX_FORWARDS, _OVERRIDE, _WORKER_SCRIPT = range(8, 14)
 _OF_INTEREST = {
     b"host": _HOST,
     b"cookie": _COOKIE,
@@ -54,6 +54,7 @@ _OF_INTEREST = {
     b"x-forwarded-proto": _FORWARDED_PROTO,
     b"x-request-id": _REQUEST_ID,
     b"max-forwards": _MAX_FORWARDS,
+    b"service-worker": _WORKER_SCRIPT,
 }
 
 
@@ -164,6 +165,7 @@ class HeadReader:
         forwarded_for: list[bytes] = []
         forwarded_proto: list[bytes] = []
         overrides: tuple[bytes, ...] = ()
+        worker_script = False
         kinds = _kinds
         for name, value in headers:
             kind = kinds[name]
@@ -202,6 +204,8 @@ class HeadReader:
             elif kind == _OVERRIDE:
                 # One that the application may not get as it is must not be half heeded.
                 overrides += (value,) if _PLAIN_NAME.fullmatch(name) else (value, b"")
+            elif kind == _WORKER_SCRIPT:
+                worker_script = True
 
         client, client_known = peer, True
         ours = True
@@ -295,7 +299,7 @@ class HeadReader:
 
         # Another request line can make nothing else of these fields, so `again` may take them as read.
         repeats = minor == 1 and ours and framing is Framing.EMPTY and upgrade is None and max_forwards is None
-        repeats = repeats and not overrides
+        repeats = repeats and not overrides and not worker_script
         if repeats and paths is DEFAULT_PATHS and target_word is words[1] and len(request_line) <= _LONGEST_LINE:
             if len(self._lines) >= _LINES:
                 self._lines.clear()
@@ -318,6 +322,7 @@ class HeadReader:
                 received,
                 client_known=client_known,
                 overrides=overrides,
+                worker_script=worker_script,
                 kept=None if not repeats else {} if kept is None else kept,
             ),
             keep_alive,

@@ -51,6 +51,8 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     """Whether `client` is the browser's address: a trusted proxy that names none stands before browsers of anywhere."""
     overrides: tuple[bytes, ...] = ()
     """What fields such as `X-HTTP-Method-Override` say; an empty one more where such a field is spelled oddly."""
+    worker_script: bool = False
+    """The browser asks for the script of a service worker (`Service-Worker: script`)."""
 
     @property
     def seen_from(self) -> str:

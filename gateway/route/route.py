@@ -14,7 +14,7 @@ from gateway.instant import Instant
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.verdict import Challenge
 from gateway.session.session import Session
-from gateway.settings.settings import AppSettings, Ask
+from gateway.settings.settings import PORTAL_PREFIX, AppSettings, Ask
 
 _PORT = re.compile(r":[0-9]+\Z")
 
@@ -34,6 +34,8 @@ class Route:
     """The cookie that binds pending logins to this browser: `__Host-sekisho-login`, or `sekisho-login`."""
     prefix: str = "/"
     """The path the App lives under: `/`, or `/name` without a slash behind it."""
+    portal_prefix: str = PORTAL_PREFIX
+    """The path that our own pages live under, on this App's host too. Begins and ends with `/`."""
     closed_until: Instant = 0.0
     """Until when the App is in maintenance; 0: it is not."""
     candidate: CompiledPolicy | None = None

@@ -70,6 +70,8 @@ def serving(port: int = 0) -> Iterator[tuple[Hostile, int]]:
             for name, value in said.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
+            # No connection outlives the server: another one may take its port.
+            self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(body)
 

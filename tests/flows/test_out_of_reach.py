@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from gateway.identity import Birthdate, Gender, Scope
 from tests import builders
 from tests.flows.gateway_process import HOST, GatewayProcess
-from tests.flows.hostile_application import HTML, Hostile, Said, serving
+from tests.flows.hostile_application import HTML, RELAY, SCRIPT, Hostile, Said, serving
 from tests.flows.test_journeys import chromium, fresh
 from tests.redis_server import redis_server
 
@@ -236,3 +236,69 @@ def test_the_next_page_does_not_learn_the_callbacks_address(page: Page, gateway:
 
     assert "SECRET" not in str(addresses)
     assert str(addresses).count(origin(gateway)) > 1
+
+
+REGISTER = """async ([script, options]) => {
+  try {
+    const registration = await navigator.serviceWorker.register(script, options);
+    return registration.scope;
+  } catch (error) { return error.name; }
+}"""
+REGISTERED = "navigator.serviceWorker.getRegistrations().then((all) => all.map((each) => each.scope))"
+
+
+@pytest.mark.parametrize(
+    ("script", "allowed", "options"),
+    [
+        ("/sw.js", None, {}),
+        ("/sw.js", None, {"scope": "/.sekisho/"}),
+        ("/sw.js?x=/public/", None, {}),
+        ("/sw.js", "/public/", {}),
+        ("/public/sw.js", "/", {"scope": "/"}),
+        ("/public/sw.js", "/.s", {"scope": "/.s"}),
+        ("/public/sw.js", "/.sekisho/", {"scope": "/.sekisho/"}),
+        ("/public/sw.js", "../", {"scope": "/"}),
+        ("/public/sw.js", "/a/..", {"scope": "/"}),
+    ],
+)
+def test_no_worker_of_the_application_gets_our_pages(
+    page: Page,
+    gateway: GatewayProcess,
+    hostile: tuple[Hostile, int],
+    script: str,
+    allowed: str | None,
+    options: dict[str, str],
+) -> None:
+    """Whatever the script's place, its answer's permission and the scope it asks for."""
+    hostile[0].pages[script.partition("?")[0]] = Said(
+        SCRIPT if allowed is None else {**SCRIPT, "Service-Worker-Allowed": allowed}, RELAY
+    )
+    page.goto(f"{origin(gateway)}/public/")
+
+    said = page.evaluate(REGISTER, [script, options])
+
+    assert said in ("SecurityError", "TypeError")
+    assert page.evaluate(REGISTERED) == []
+
+
+def test_a_worker_beside_our_pages_is_the_applications_affair(
+    page: Page, gateway: GatewayProcess, hostile: tuple[Hostile, int]
+) -> None:
+    """It serves its own folder, and signing in from there leads past it."""
+    hostile[0].pages["/members/sw.js"] = Said(SCRIPT, RELAY)
+    hostile[0].pages["/public/sw.js"] = Said({**SCRIPT, "Service-Worker-Allowed": "/members/"}, RELAY)
+    page.context.clear_cookies()
+    page.goto(f"{origin(gateway)}/public/")
+
+    scope = page.evaluate(REGISTER, ["/public/sw.js", {"scope": "/members/"}])
+    page.evaluate(
+        "navigator.serviceWorker.getRegistrations().then((all) => new Promise((done) => {"
+        " const look = () => all[0].active ? done() : setTimeout(look, 20); look(); }))"
+    )
+    page.goto(f"{origin(gateway)}/members/1")
+
+    assert scope == f"{origin(gateway)}/members/"
+    # The provider is away in this test: our page says so, at our own address.
+    assert "/.sekisho/login?rd=%2Fmembers%2F1" in page.url
+    assert page.evaluate("navigator.serviceWorker.controller") is None
+    assert page.evaluate(REGISTERED) == [scope]

@@ -159,3 +159,17 @@ def test_our_own_pages_keep_their_cookies() -> None:
 def test_a_page_of_ours_that_says_nothing_of_caches_is_kept_by_none() -> None:
     """A 404 or a redirect for good would else be kept for as long as a cache sees fit."""
     assert portal_answer_headers(((b"Allow", b"GET"),)) == b"Allow: GET\r\nCache-Control: no-store\r\n"
+
+
+@pytest.mark.parametrize(("value", "passes"), [("/", False), ("/.sekisho/", False), ("/app/", True), ("../", False)])
+def test_no_answer_widens_a_workers_scope_over_our_pages(value: str, *, passes: bool) -> None:
+    """The browser then allows the script's folder, and refuses the scope."""
+    assert (answered(("Service-Worker-Allowed", value), private=False) != []) is passes
+
+
+def test_a_workers_scope_is_held_against_the_prefix_in_force() -> None:
+    """Where our pages live is a setting."""
+    elsewhere = route(app=app(), portal_prefix="/app/auth/")
+    lines = app_answer_headers(((b"Service-Worker-Allowed", b"/app/"),), elsewhere, private=False)
+
+    assert lines == b""

@@ -1421,3 +1421,44 @@ async def test_what_could_not_be_said_is_told_of(door: Door) -> None:
     await door.ask(get(b"/"))
 
     assert door.troubled == [("booking", 2, 1)]
+
+
+# --- service workers ------------------------------------------------------------------------------
+
+
+WIDE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/javascript\r\nService-Worker-Allowed: /\r\nContent-Length: 6\r\n\r\n'mine'"
+)
+SCRIPT = b"GET /public/sw.js HTTP/1.1\r\n" + HOST + b"Service-Worker: script\r\n"
+
+
+async def test_a_worker_gets_no_scope_over_our_pages(door: Door) -> None:
+    """The script is passed on without the field that allows it, also where the same head was remembered."""
+    await door.open()
+    await say(door, WIDE, WIDE)
+
+    page = await door.ask(get(b"/public/sw.js"))
+    script = await door.ask(SCRIPT + b"\r\n")
+
+    for answer in (page, script):
+        assert (answer.status, answer.body) == (200, b"'mine'")
+        assert answer.all(b"Service-Worker-Allowed") == []
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_worker_over_our_pages_gets_a_next_version_that_goes(door: Door, *, whole: bool) -> None:
+    """However much of the application's script is there; the next request is answered as ever."""
+    await door.open()
+    await say(door, WIDE if whole else WIDE[:-3], OK)
+
+    answer = await door.ask(SCRIPT + b'If-None-Match: "v1"\r\n\r\n')
+    # For a connection that is made anew; one that is used again goes on where it was.
+    await say(door, OK)
+    after = await door.ask(get(b"/x"))
+
+    assert answer.status == 200
+    assert b"unregister()" in answer.body
+    assert answer[b"Service-Worker-Allowed"] == b"/"
+    assert (after.status, after.body) == (200, b"ok")
+    line = door.observed.lines[0]
+    assert (line.verdict, line.reason, line.app) == ("deny", "service_worker_scope", "booking")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
-from gateway.pipeline.step import step
+from gateway.pipeline.step import next_worker, step
 from gateway.pipeline.urls import URLS, Kind
 from gateway.pipeline.visit import (
     FormNotSentPage,
@@ -173,6 +173,74 @@ def test_no_sign_in_begins_through_a_worker() -> None:
     assert dict(page.headers)[b"Location"].endswith(b"/.sekisho/login?rd=%2Freserve")
     assert isinstance(form, AskPortal)
     assert form.visit.purpose == FormNotSentPage(SIGN_IN)
+
+
+@pytest.mark.parametrize("rule", [FixedRule(), FixedRule(nobody=SIGN_IN, somebody=NO), None])
+def test_the_script_of_a_worker_that_could_cover_our_pages_is_refused(rule: FixedRule | None) -> None:
+    """Whatever the policy says of its path; one in a folder of its own is the application's affair."""
+    asked = inbound("/sw.js", ("Service-Worker", "script"), worker_script=True)
+
+    refused = step(asked, NoTicket(), NOON, table(rule))
+    beside = step(inbound("/public/sw.js", worker_script=True), NoTicket(), NOON, table(FixedRule()))
+    page = step(inbound("/sw.js"), NoTicket(), NOON, table(FixedRule()))
+
+    assert isinstance(refused, Answer)
+    assert (refused.status, refused.verdict, refused.reason) == (403, "deny", "service_worker_scope")
+    assert isinstance(beside, Forward)
+    assert isinstance(page, Forward)
+
+
+def test_a_path_that_was_passed_on_before_is_refused_to_a_worker() -> None:
+    """What is remembered of a path is no answer for a worker's script there."""
+    routes = table(FixedRule())
+    step(inbound("/sw.js"), NoTicket(), NOON, routes)
+
+    refused = step(inbound("/sw.js", worker_script=True), NoTicket(), NOON, routes)
+
+    assert isinstance(refused, Answer)
+    assert refused.status == 403
+
+
+def test_a_worker_that_the_browser_has_already_is_replaced_by_one_that_goes() -> None:
+    """A refusal would leave it in front of our pages."""
+    update = inbound("/sw.js", ("If-None-Match", '"v1"'), worker_script=True)
+
+    given = step(update, NoTicket(), NOON, table(FixedRule()))
+
+    assert isinstance(given, Answer)
+    assert (given.status, given.verdict, given.reason) == (200, "deny", "service_worker_scope")
+    assert b"unregister()" in given.body
+    assert (b"Cache-Control", b"no-store") in given.headers
+
+
+def test_no_proxys_question_about_a_worker_is_answered_with_a_yes() -> None:
+    """200 would be one: the proxy would send the application's own script."""
+    booking = route(FixedPolicy(FixedRule()), app=app(mode=Mode.FORWARD_AUTH))
+    update = inbound("/sw.js", ("If-None-Match", '"v1"'), worker_script=True, forwarded="caddy")
+
+    refused = step(update, NoTicket(), NOON, RouteTable([booking], "/.sekisho/"))
+
+    assert isinstance(refused, Answer)
+    assert refused.status == 403
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed", "replaced"),
+    [
+        ((("If-None-Match", '"v1"'),), b"/", True),
+        ((("If-None-Match", '"v1"'),), b"/public/", False),
+        ((), b"/", False),
+    ],
+)
+def test_a_worker_that_an_answer_lets_over_our_pages_is_replaced(
+    headers: tuple[tuple[str, str], ...], allowed: bytes, *, replaced: bool
+) -> None:
+    """Its folder says nothing; what the application's answer to its update allows, does."""
+    asked = inbound("/public/sw.js", *headers, worker_script=True)
+
+    given = next_worker(asked, ((b"Service-Worker-Allowed", allowed),), route(), NoTicket())
+
+    assert (given is not None) is replaced
 
 
 def test_a_public_rule_asks_no_store() -> None:

@@ -287,3 +287,13 @@ def test_a_proxy_that_names_nobody_stays_so_on_its_connection() -> None:
 
     assert second is not None
     assert second.inbound.seen_from == ""
+
+
+@pytest.mark.parametrize("name", [b"Service-Worker", b"service-worker"])
+def test_the_script_of_a_worker_is_known(name: bytes) -> None:
+    """And is never taken for a request that came before: what was made of that one is not used again."""
+    asked = arrival((name, b"script")).inbound
+
+    assert asked.worker_script
+    assert asked.kept is None
+    assert not arrival().inbound.worker_script
