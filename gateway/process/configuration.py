@@ -29,6 +29,7 @@ from gateway.policy.reading.parse import load_policy
 from gateway.policy.switches import Switch
 from gateway.portal.operators import Operators, read_operators
 from gateway.redis_client import RedisOptions, check_options, parse_redis_url
+from gateway.request.worker_scope import names_a_covering_script
 from gateway.route.route import Route
 from gateway.route.table import Assertions, RouteTable
 from gateway.session.seal import Secrets
@@ -229,7 +230,8 @@ class _Reader:
 
     def _remark(self, app: AppSettings, policy: Policy | None, at: str) -> None:
         """Say what of an App's settings can be meant, and would be regretted."""
-        signs_in = policy is not None and any(rule.allow is not Allow.EVERYONE for rule in policy.rules)
+        rules = () if policy is None else policy.rules
+        signs_in = any(rule.allow is not Allow.EVERYONE for rule in rules)
         if signs_in and not app.application_cookies:
             self.remarks.add(
                 self._reading.where(at),
@@ -254,6 +256,22 @@ class _Reader:
                     "前段のプロキシで渡すヘッダーを限るか、`mode: proxy` を使ってください",
                 ),
             )
+        named = sorted({path for rule in rules for path in rule.match.path})
+        for path in named:
+            if names_a_covering_script(path, self._settings.prefix):
+                self.remarks.add(
+                    self._reading.where(at),
+                    Phrase(
+                        f"the policy of `{app.name}` names `{path}`: a service worker there could stand in front of "
+                        f"`{self._settings.prefix}`, so its script is refused",
+                        f"`{app.name}` のポリシーに `{path}` があります。そこに置いたサービスワーカーは "
+                        f"`{self._settings.prefix}` の前に立てるため、スクリプトは拒否されます",
+                    ),
+                    Phrase(
+                        "move the script into a folder of the application's own, such as `/app/`",
+                        "スクリプトを `/app/` などアプリ自身のフォルダーへ移してください",
+                    ),
+                )
         if app.mode is Mode.FORWARD_AUTH and not self._settings.trusted_proxies:
             self._reading.note(
                 f"{at}.mode",

@@ -14,6 +14,13 @@ from gateway.request.inbound import Inbound
 _PLAIN_SCOPE = re.compile(rb"/(?:(?!\.{1,2}/)[A-Za-z0-9._~-]+/)*(?!\.{1,2}\Z)[A-Za-z0-9._~-]*")
 """A path that no browser reads as another: without dot segments, escapes or a host."""
 
+_KNOWN_SCRIPT = re.compile(
+    r"/(?:[\w-]*[-_.])?(?:sw|service[-_]?worker|ngsw-worker|safety-worker|onesignalsdk(?:updater)?worker)"
+    r"(?:[-_.][\w-]+)*\.m?js",
+    re.IGNORECASE,
+)
+"""The names that build tools and push services give a worker's script."""
+
 
 def may_cover(widest: str, prefix: str) -> bool:
     """Whether a scope that begins with `widest` may hold a URL that begins with `prefix`. Case is not told apart."""
@@ -26,6 +33,12 @@ def script_may_cover(inbound: Inbound, prefix: str) -> bool:
     # The browser counts with the spelling it sends, and a server may know the file by another.
     spelled = (inbound.received or inbound.target.raw).partition(b"?")[0].decode("latin-1")
     return any(may_cover(path[: path.rindex("/") + 1], prefix) for path in (spelled, inbound.target.path))
+
+
+def names_a_covering_script(path: str, prefix: str) -> bool:
+    """Whether a path looks like the script of a worker that would be refused: for an operator to read."""
+    folder, _, name = path.rpartition("/")
+    return _KNOWN_SCRIPT.fullmatch(f"/{name}") is not None and may_cover(f"{folder}/", prefix)
 
 
 def allowed_may_cover(value: bytes, prefix: str) -> bool:

@@ -143,3 +143,19 @@ def test_a_keep_that_will_not_be_honoured_is_refused(folder: Path) -> None:
     ]
     assert all(mistake.startswith("5:") for mistake in said)
     assert "method_override: both" in said[1]
+
+
+def test_a_worker_that_would_be_refused_is_remarked(folder: Path) -> None:
+    """A policy that names the usual script in the root tells of an application that has one."""
+    (folder / "policy.yaml").write_text(
+        "policy: p\nrules:\n  - {name: w, match: {path: [/sw.js, /app/sw.js]}, allow: everyone}\n"
+        "  - {name: all, allow: everyone}\n"
+    )
+
+    configuration = read_configuration(write(folder, "store: memory"), Mistakes(), {})
+
+    assert configuration is not None
+    said = [str(remark) for remark in configuration.remarks if "service worker" in str(remark)]
+    assert len(said) == 1
+    assert "`/sw.js`" in said[0]
+    assert "`/.sekisho/`" in said[0]

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.request.worker_scope import allowed_may_cover, is_an_update, may_cover, script_may_cover
+from gateway.request.worker_scope import (
+    allowed_may_cover,
+    is_an_update,
+    may_cover,
+    names_a_covering_script,
+    script_may_cover,
+)
 from tests.builders import inbound
 
 PREFIX = "/.sekisho/"
@@ -106,3 +112,29 @@ def test_an_update_is_known_by_what_the_browser_says() -> None:
     assert is_an_update(inbound("/sw.js", itself))
     assert not is_an_update(inbound("/sw.js", page))
     assert not is_an_update(inbound("/sw.js"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/sw.js",
+        "/service-worker.js",
+        "/serviceWorker.js",
+        "/ngsw-worker.js",
+        "/firebase-messaging-sw.js",
+        "/sw.min.js",
+        "/OneSignalSDKWorker.js",
+        "/workbox-sw.mjs",
+        "/sw-v2.js",
+    ],
+)
+def test_the_usual_names_of_a_workers_script_are_known(path: str) -> None:
+    """In the root they are told to the operator; in a folder of the application's own they are its affair."""
+    assert names_a_covering_script(path, PREFIX)
+    assert not names_a_covering_script(f"/app{path}", PREFIX)
+
+
+@pytest.mark.parametrize("path", ["/", "/**", "/swim.js", "/answer.js", "/sw", "/static/**", "/sw.js/**"])
+def test_other_names_are_not(path: str) -> None:
+    """A remark about every script would be read by nobody."""
+    assert not names_a_covering_script(path, PREFIX)

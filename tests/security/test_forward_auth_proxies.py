@@ -446,6 +446,27 @@ async def test_websockets_of_another_origin_are_refused(proxy: Proxy, minor: Pre
     assert proxy.received() == []
 
 
+async def test_no_worker_gets_in_front_of_our_pages(proxy: Proxy) -> None:
+    """The script that could is refused, on a public path too; no answer allows a wider scope."""
+    answers = proxy.fixture.upstream.answers
+    answers["headers"] = [("Service-Worker-Allowed", "/"), ("NEL", "{}"), ("Report-To", "{}"), ("X-Kept", "1")]
+    try:
+        page = await proxy.ask("/health")
+        root = await proxy.ask("/health", ("Service-Worker", "script"))
+        below = await proxy.ask("/public/sw.js", ("Service-Worker", "script"))
+    finally:
+        del answers["headers"]
+
+    assert page is not None
+    assert below is not None
+    assert root is not None
+    assert (page.status, root.status, below.status) == (200, 403, 200)
+    for answer in (page, below):
+        assert answer.one("x-kept") == "1"
+        assert [answer.one(name) for name in ("service-worker-allowed", "nel", "report-to")] == [None, None, None]
+    assert [received.path for received in proxy.received()] == ["/health", "/public/sw.js"]
+
+
 async def test_with_the_gateway_down_nobody_passes(proxy: Proxy, minor: Prepared) -> None:
     """Not even to what is public, and not with a session: out of reach is a refusal."""
     fixture = proxy.fixture
