@@ -7,7 +7,8 @@ one. What an answer means for an entry is `policy.limits`' business.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -62,6 +63,14 @@ class ReservedEntry:
 
     def settle_soon(self, settlement: Settlement) -> None:
         """Settle, with nobody waiting for it."""
-        task = asyncio.get_running_loop().create_task(self.settle(settlement))
-        _under_way.add(task)
-        task.add_done_callback(_under_way.discard)
+        _begin(self.settle(settlement))
+
+    def settle_by_soon(self, status: int, location: str | None) -> None:
+        """Settle by the head of the application's answer, with nobody waiting for it."""
+        _begin(self.settle_by(status, location))
+
+
+def _begin(settling: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.get_running_loop().create_task(settling)
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)

@@ -24,6 +24,7 @@ import structlog
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.limits.asyncio_entry import ReservedEntry
 from gateway.limits.limits import Settlement, settle_failure
+from gateway.listen.asyncio_last_word import LastWord
 from gateway.listen.services import Gate
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
@@ -49,13 +50,16 @@ from gateway.route.table import RouteTable
 from gateway.session.session import Gone, Limited, NoTicket, SessionState, Watch
 from gateway.session.ticket import Ticket
 from gateway.upstream.prefix import PathRewrite
-from gateway.upstream.upstream import AnswerHead, Exchanger, Headers
+from gateway.upstream.upstream import AnswerHead, Exchanger, Headers, location_of
 from gateway.wire.chunks import ChunkError, ChunkReader, TrailersTooLongError
 
 log = structlog.get_logger()
 
 DRAINABLE = 64 * 1024
 """Bytes of an unwanted body that are read away so that the connection can be kept; a longer one ends it."""
+
+HELD = 64 * 1024
+"""Bytes of a body that are kept while there is nobody to take them; over it, reading waits."""
 
 CLIENT_GONE = 499
 """What the access line says where the client left before the answer began. Never sent."""
@@ -68,7 +72,7 @@ _STATUS_LINES: Mapping[int, bytes] = {
 }
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
-_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
+_SAFE = _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _USUALLY_BODYLESS = _REPEATABLE | {"DELETE"}
 """Methods that need not say so where they have no body (RFC 9110 section 8.6)."""
 _TROUBLES = {trouble.value: trouble for trouble in Trouble}
@@ -105,6 +109,12 @@ class Client(Protocol):
     def answered_last(self) -> None:
         """The answer is sent, and the connection ends with it."""
 
+    def outlived_by(self, word: LastWord) -> None:
+        """The request goes on without this client."""
+
+    def heard_last_word(self) -> None:
+        """Such a request has come to its end."""
+
     def hang_up(self) -> None:
         """Close at once and without ceremony: the answer cannot be completed, and the client must see that."""
 
@@ -138,7 +148,6 @@ class Exchange:
     # Slots, and each written at the beginning: a default on the class would spare the writing, and cost more, as the
     # interpreter then looks an attribute up twice, in the instance and in the class, each time it is read or written.
     __slots__ = (
-        "_answer_begun",
         "_answer_bodyless",
         "_answer_chunked",
         "_answered",
@@ -181,6 +190,7 @@ class Exchange:
         "_waiting",
         "_wall_time",
         "_watch",
+        "answer_begun",
         "half_closed",
         "inbound",
         "over",
@@ -211,7 +221,8 @@ class Exchange:
         self._body_left = 0
         self._discarding = False
         self._waiting = False
-        self._held: list[bytes] | None = None
+        self._held: bytearray | None = None
+        """What has come of the body while there is nobody to take it."""
         self._app: Route | None = None
         self._permit: Permit | None = None
         self._entries: tuple[ReservedEntry, ...] = ()
@@ -228,7 +239,7 @@ class Exchange:
         self._retried = False
         self._portal_asked = False
         self._token = ""
-        self._answer_begun = False
+        self.answer_begun = False
         self._answer_chunked = False
         self._answer_bodyless = False
         self._keep_alive = False
@@ -364,13 +375,12 @@ class Exchange:
         self, entries: tuple[ReservedEntry, ...], head: AnswerHead, body: bytes, *, complete: bool
     ) -> None:
         """Count or give back the entries before the client hears of it, then hand over what has come meanwhile."""
-        location = next((value for name, value in head.headers if name.lower() == b"location"), None)
-        text = None if location is None else location.decode("latin-1")
+        location = location_of(head)
         waits = self.upstream
         if waits is not None:
             waits.pause(self)
         for entry in entries:
-            await entry.settle_by(head.status, text)
+            await entry.settle_by(head.status, location)
         if waits is not None:
             waits.resume(self)
         late, self._late = self._late, None
@@ -393,7 +403,7 @@ class Exchange:
             log.error(Event.BYTE_PATH_FAILED, request_id=self.inbound.request_id, why=why)
         if self.over:
             return
-        if self._answer_begun:
+        if self.answer_begun:
             self._cut_short("internal_error")
             return
         self._drop_upstream()
@@ -500,10 +510,8 @@ class Exchange:
                 assert_never(visit.purpose)
 
     def _wait_for_upstream(self) -> None:
-        """Take no more of the body until somebody is there to take it from us."""
+        """Keep what comes of the body until somebody is there to take it from us."""
         self._waiting = True
-        if not self.upload_done:
-            self._client.pause_upload()
 
     def _send(self, connection: Exchanger) -> None:
         self.upstream = connection
@@ -524,11 +532,10 @@ class Exchange:
             return
         self._send(connection)
         if self._held:
-            held = self._held
+            held = bytes(self._held)
             self._held = None
-            for data in held:
-                if self.upstream is connection:
-                    connection.send_body(self, data)
+            if self.upstream is connection:
+                connection.send_body(self, held)
             if self.upload_done and self.upstream is connection:
                 connection.upload_done(self)
         if not self.upload_done:
@@ -592,15 +599,17 @@ class Exchange:
             if done and self.upstream is upstream:
                 upstream.upload_done(self)
         elif framed:
-            # Only while a connection is being made: reading is paused, so this is one read's worth.
+            # Reading goes on for a while, since a client whose bytes are not read cannot be heard leaving either.
             if self._held is None:
-                self._held = []
-            self._held.append(framed)
+                self._held = bytearray()
+            self._held += framed
+            if len(self._held) >= HELD and not done:
+                self._client.pause_upload()
         return rest
 
     def _bad_upload(self, status: HTTPStatus, code: str) -> None:
         self._drop_upstream()
-        if self._answer_begun:
+        if self.answer_begun:
             self._cut_short(code)
             return
         self._verdict, self._reason = "error", code
@@ -645,7 +654,7 @@ class Exchange:
         lines.append(self._connection_line(keep_alive=keep_alive))
         lines.append(b"\r\n")
         self._status = answer.status
-        self._answer_begun = True
+        self.answer_begun = True
         # The method on this connection: a proxy asks about a HEAD with a GET, and waits for a body.
         if self._arrival.inbound.method != "HEAD":
             lines.append(answer.body)
@@ -664,7 +673,7 @@ class Exchange:
 
     def interim_answer(self, status: int, headers: Headers) -> None:
         """Pass a 1xx on, but for 100: what the client expected, we have answered."""
-        if self.over or self._answer_begun or status == HTTPStatus.CONTINUE or not self._arrival.minor:
+        if self.over or self.answer_begun or status == HTTPStatus.CONTINUE or not self._arrival.minor:
             return
         if self._portal_asked:
             return
@@ -700,7 +709,7 @@ class Exchange:
         client = self._client
         arrival = self._arrival
         status = self._status = head.status
-        self._answer_begun = True
+        self.answer_begun = True
         # An early answer ends the connection: the application has heard enough, and the rest may never come.
         # So does a refused upgrade: it leaves no doubt about what the next byte is, as there is none.
         keep_alive = self._keep_alive = (
@@ -830,7 +839,7 @@ class Exchange:
             self._upstream_trouble(Trouble.UPSTREAM_PROTOCOL, HTTPStatus.BAD_GATEWAY)
             return
         self.tunnel = True
-        self._answer_begun = True
+        self.answer_begun = True
         self._status = 101
         self._answered = self._gate.stopwatch()
         if not self._client.tunnelling():
@@ -891,7 +900,7 @@ class Exchange:
         if self.tunnel:
             self._finish_tunnel()
             return
-        if self._answer_begun:
+        if self.answer_begun:
             self._cut_short(error.code)
             return
         if unheard and (self._repeatable or not self._sent) and not self._retried and self._app is not None:
@@ -931,22 +940,44 @@ class Exchange:
         """The client neither sends nor reads for too long."""
         self._gate.observer.limited("stream_idle")
         self._drop_upstream()
-        if self._answer_begun or self.upload_done:
+        if self.answer_begun or self.upload_done:
             self._cut_short("stream_idle")
             return
         self._verdict, self._reason = "error", "stream_idle"
         self.answer(problem(HTTPStatus.REQUEST_TIMEOUT, "stream_idle", self.inbound.request_id), close=True)
 
+    def client_said_its_last(self) -> bool:
+        """The client says nothing more; return whether it may listen still, which few do and most that leave do not."""
+        app = self._app
+        if not self.upload_done or app is None or app.app.upstream_options.half_close == "leaves":
+            return False
+        self.half_closed = True
+        return True
+
     def client_gone(self) -> None:
-        """Nobody is there to hear the rest."""
+        """Nobody is there to hear the rest: have the application stop, or what it does already come to its end."""
         if self.over:
             return
-        self._drop_upstream()
-        if not self._answer_begun:
+        upstream = self.upstream
+        if upstream is not None and self._runs_on():
+            word = LastWord(upstream, self._entries, self._client.heard_last_word)
+            self.upstream = None
+            self._entries = ()
+            upstream.pass_on(self, word)
+            self._client.outlived_by(word)
+        else:
+            self._drop_upstream()
+        if not self.answer_begun:
             self._status = CLIENT_GONE
         if not self.tunnel:
             self._reason = self._reason or "client_gone"
         self._done()
+
+    def _runs_on(self) -> bool:
+        """Whether the application is at work on something that cutting its connection would not undo."""
+        if self._app is None or self.answer_begun or self._late is not None or not self.upload_done:
+            return False
+        return bool(self._entries) or self.inbound.method not in _SAFE
 
     def _cut_short(self, code: str) -> None:
         """End a begun answer in a way that no client can take for its end."""

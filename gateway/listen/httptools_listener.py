@@ -24,6 +24,7 @@ import httptools
 import structlog
 
 from gateway.listen.asyncio_exchange import Exchange, date_line, status_line
+from gateway.listen.asyncio_last_word import LastWord
 from gateway.listen.services import Gate
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
@@ -89,6 +90,7 @@ class ClientConnection(asyncio.Protocol):
         "_gate",
         "_headers",
         "_heads",
+        "_last_word",
         "_lingered",
         "_listener",
         "_outbox",
@@ -128,6 +130,8 @@ class ClientConnection(asyncio.Protocol):
         self._pumping = False
         self._reading_paused = False
         self._lingered = 0
+        self._last_word: LastWord | None = None
+        """What waits for the answer to a request of this client, which has left."""
         self.congested = False
         self.draining = listener.draining
         """Whether the connection is to be closed as its request ends."""
@@ -199,11 +203,13 @@ class ClientConnection(asyncio.Protocol):
             exchange.client_ends_tunnel()
             return True
         if self._at == _BUSY and exchange is not None and not exchange.over:
-            if exchange.upload_done:
-                exchange.half_closed = True
+            if exchange.client_said_its_last():
                 return True
-            # Half a body is no request.
+            begun = exchange.answer_begun
             exchange.client_gone()
+            if begun:
+                # If somebody listens after all, what is cut short must not look complete.
+                self.hang_up()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # how it was lost changes nothing
@@ -214,9 +220,10 @@ class ClientConnection(asyncio.Protocol):
         self._buffer.clear()
         exchange = self._exchange
         self._exchange = None
-        self._listener.closed(self, self._peer)
         if exchange is not None:
             exchange.client_gone()
+        if self._last_word is None:
+            self._listener.closed(self, self._peer)
 
     def pause_writing(self) -> None:
         """The client reads slower than the answer comes."""
@@ -602,6 +609,16 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def outlived_by(self, word: LastWord) -> None:
+        """Stay counted as long as a request of this client goes on without it."""
+        self._last_word = word
+
+    def heard_last_word(self) -> None:
+        """Nothing of this client's is left."""
+        self._last_word = None
+        if self._transport is None:
+            self._listener.closed(self, self._peer)
+
     def drain(self) -> None:
         """Close once no request is being served any more."""
         self.draining = True
@@ -618,6 +635,8 @@ class ClientConnection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is not None:
             exchange.client_gone()
+        if self._last_word is not None:
+            self._last_word.end()
         self.hang_up()
 
 

@@ -299,6 +299,11 @@ class UpstreamConnection(asyncio.Protocol):
         self._close()
         self._leave()
 
+    def pass_on(self, holder: Receiver, heir: Receiver) -> None:
+        """Make somebody else the holder: the answer is theirs to hear."""
+        if self.holder is holder:
+            self.holder = heir
+
     def hand_over(self, holder: Receiver) -> None:
         """Tell the holder that the connection is its own, if it has not been lost since it was taken."""
         if self.holder is holder:

@@ -45,6 +45,12 @@ class AnswerHead(msgspec.Struct, frozen=True):
     """
 
 
+def location_of(head: AnswerHead) -> str | None:
+    """Return an answer's `Location` as received; `None` where it has none."""
+    found = next((value for name, value in head.headers if name.lower() == b"location"), None)
+    return None if found is None else found.decode("latin-1")
+
+
 class Exchanger(Protocol):
     """A connection to an application, as the door uses it.
 
@@ -76,6 +82,9 @@ class Exchanger(Protocol):
 
     def resume(self, holder: Receiver) -> None:
         """Read on."""
+
+    def pass_on(self, holder: Receiver, heir: Receiver) -> None:
+        """Make somebody else the holder: the answer is theirs to hear."""
 
     def abandon(self, holder: Receiver) -> None:
         """Close: the holder does not want the answer any more."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,11 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import free_port, program
-from tests.upstream.certificates import certify
-
-CONFIG = Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "sekisho.conf"
-NAME = "yoyaku.city.example.lg.jp"
+from tests.deploy.nginx import NAME, Front, nginx_before
 
 
 @dataclass
@@ -52,64 +47,10 @@ def recorder() -> Iterator[Recorder]:
     thread.join(5)
 
 
-@dataclass(frozen=True)
-class Front:
-    """A running nginx."""
-
-    port: int
-    plain_port: int
-    chain: Path
-
-    def ask(self, request: bytes, name: str = NAME) -> bytes:
-        context = ssl.create_default_context(cafile=str(self.chain))
-        with (
-            socket.create_connection(("127.0.0.1", self.port), 5) as raw,
-            context.wrap_socket(raw, server_hostname=name) as connection,
-        ):
-            connection.sendall(request)
-            return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
 @pytest.fixture
 def front(tmp_path: Path, recorder: Recorder) -> Iterator[Front]:
-    port, plain_port = free_port(), free_port()
-    chain, private = certify(tmp_path, NAME)
-    shipped = CONFIG.read_text()
-    for written, here in (
-        ("listen [::]:443 ssl default_server;", ""),
-        ("listen [::]:443 ssl http2;", ""),
-        ("listen [::]:80;", ""),
-        ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
-        ("listen 80;", f"listen 127.0.0.1:{plain_port};"),
-        ("/etc/ssl/sekisho/fullchain.pem", str(chain)),
-        ("/etc/ssl/sekisho/privkey.pem", str(private)),
-        ("server 127.0.0.1:8080;", f"server 127.0.0.1:{recorder.port};"),
-    ):
-        assert written in shipped, f"the configuration no longer says `{written}`"
-        shipped = shipped.replace(written, here)
-    temporary = "".join(
-        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    whole = tmp_path / "nginx.conf"
-    whole.write_text(
-        f"daemon off; master_process off; pid {tmp_path}/nginx.pid; error_log stderr;"
-        f"events {{}} http {{ {temporary}\n{shipped}\n}}"
-    )
-    nginx = program("nginx")
-    checked = subprocess.run([nginx, "-t", "-c", whole], capture_output=True, text=True, check=False, timeout=20)
-    assert checked.returncode == 0, checked.stderr
-    assert "[warn]" not in checked.stderr
-    process = subprocess.Popen([nginx, "-c", whole], stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                pytest.fail(f"nginx ended with {process.wait(0.05)}")
-        yield Front(port, plain_port, chain)
-    finally:
-        process.terminate()
-        process.wait(10)
+    with nginx_before(tmp_path, recorder.port) as running:
+        yield running
 
 
 def lines(head: bytes) -> dict[str, list[str]]:

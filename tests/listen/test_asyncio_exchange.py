@@ -199,10 +199,11 @@ async def test_an_application_that_does_not_read_slows_the_client_down(door: Doo
 
 async def test_half_a_body_is_no_request(door: Door) -> None:
     """A client that leaves in the middle takes the application's connection with it."""
-    ended = asyncio.Event()
+    begun, ended = asyncio.Event(), asyncio.Event()
 
     async def script(peer: Peer) -> None:
         await peer.until(b"\r\n\r\n")
+        begun.set()
         await peer.to_end()
         ended.set()
 
@@ -210,6 +211,7 @@ async def test_half_a_body_is_no_request(door: Door) -> None:
     await door.open()
     client = await door.client()
     await client.send(POST + b"Content-Length: 10\r\n\r\n01234")
+    await begun.wait()
     await client.close()
 
     async with asyncio.timeout(5):

@@ -210,6 +210,8 @@ async def test_connections_are_used_again_after_a_while(door: Door) -> None:
     """And not before; each sign begins the time anew."""
     Talker(door, SIGNS["a second answer"]).say_rest.set()
     door.options = UpstreamSettings(apart_for=60.0, idle=30.0)
+    # The test alone turns the clock.
+    door.resolution = 3600.0
     await door.open()
     await door.ask(get(b"/talk"))
     door.deadlines.time += 50.0
@@ -291,6 +293,8 @@ async def connections_for(door: Door, answer: bytes) -> int:
 )
 async def test_a_length_without_a_body(door: Door, answer: bytes, connections: int, when_caught: int) -> None:
     """With a 204 it ends the connection; with a 304 it is legal, and doubted of a server that was caught before."""
+    # The test alone turns the clock.
+    door.resolution = 3600.0
     await door.open()
 
     first = await connections_for(door, answer)
