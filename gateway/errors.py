@@ -17,7 +17,7 @@ class GatewayError(Exception):
 
 
 class StoreFault(StrEnum):
-    """What the session store did instead of answering. Label of a metric, word of a log line."""
+    """The session store's behaviour in place of an answer. Label of a metric, word of a log line."""
 
     UNREACHABLE = "unreachable"
     """Refused, reset, or not there."""
@@ -116,7 +116,7 @@ class ProviderRefusedError(GatewayError):
 
 
 class SignInInvalidError(GatewayError):
-    """What the provider sent fails a check; `check` names it, of a closed list, and holds nothing of the answer."""
+    """The provider's answer fails a check. `check` names it, from a closed list, and quotes nothing."""
 
     code = "sign_in_invalid"
     status = HTTPStatus.BAD_REQUEST

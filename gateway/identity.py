@@ -1,8 +1,7 @@
-"""Who the provider says a person is: a subject and the 4情報 as far as they were asked for.
+"""A person as the provider names her: a subject, and the 4情報 as far as they were asked for.
 
 Values here are already normalised (`login/claims.py` reads the provider's forms);
-what could not be read is `None`, never a guess. What follows from them, an age or
-a municipality, is the policy's business.
+what could not be read is `None`, never a guess. The policy derives an age or a municipality from them.
 """
 
 from calendar import monthrange
@@ -17,7 +16,7 @@ NOT_TOLD: Instant = 0.0
 
 
 class Scope(StrEnum):
-    """What can be asked of the provider (OpenID Connect Core 5.4, as the Digital Authentication service has it)."""
+    """Scopes that the provider knows (OpenID Connect Core 5.4, as the Digital Authentication service has it)."""
 
     OPENID = "openid"
     NAME = "name"

@@ -10,8 +10,8 @@ Instant = float
 """Seconds since the Unix epoch, UTC."""
 
 CLOCKS_DIFFER = 60.0
-"""Seconds a wall clock may be set back, or two machines' clocks differ. What was begun later than that is from a clock
-that ran ahead and was set right since: nobody knows when it was."""
+"""Seconds a wall clock may be set back, or two machines' clocks differ. A later beginning comes from a clock that ran
+ahead and was set right since. Its true time is unknown."""
 
 TOKYO = timezone(timedelta(hours=9), "JST")
 """Asia/Tokyo. Japan has had no daylight saving time since 1951, so the offset is the zone."""

@@ -52,7 +52,7 @@ POOL = 16
 
 
 _DRIVER = DriverInfo()
-"""What the library tells Redis of itself; made for each connection, it would read a file of the library's each time."""
+"""The library's introduction to Redis, made once: the library would read a file for each connection."""
 
 
 class Kind(Enum):
@@ -77,7 +77,7 @@ _SCHEMES = {
 
 @dataclass(frozen=True, slots=True)
 class RedisUrl:
-    """Where Redis is."""
+    """The place of a Redis."""
 
     kind: Kind
     hosts: tuple[tuple[str, int], ...] = ()
@@ -92,7 +92,7 @@ class RedisUrl:
 
 @dataclass(frozen=True, slots=True)
 class RedisOptions:
-    """What a URL must not or cannot say."""
+    """Options of a connection that a URL must not or cannot say."""
 
     password: str | None = field(default=None, repr=False)
     ca: Path | None = None
@@ -244,8 +244,8 @@ def make_redis(url: RedisUrl, options: RedisOptions) -> AnyRedis:
         "driver_info": _DRIVER,
     }
     context = tls_context(options) if url.tls else None
-    # A pooled connection may have died unnoticed: one more try, on a fresh one. What timed out is not tried
-    # again, it may still be under way.
+    # A pooled connection may have died unnoticed: one more try, on a fresh one. The client does not try a timed-out
+    # command again, because the command may still be under way.
     retry = Retry(NoBackoff(), 1, supported_errors=(theirs.ConnectionError,))
     match url.kind:
         case Kind.STANDALONE | Kind.UNIX:

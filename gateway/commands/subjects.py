@@ -1,6 +1,6 @@
 """`sekisho subjects …`: one person across every place that keeps something of her, and persons whose subject changed.
 
-What is kept is named by times, counts, files and lines; never a claim, and never a note of the office's.
+The commands name kept things by times, counts, files and lines. They never show a claim or a note of the office's.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ async def _erase(config: Path, client: str, subject: str, reason: str) -> None:
         ended = erased = 0
         complete = False
         try:
-            # Sessions first: whoever is signed in could have another entry counted meanwhile.
+            # Sessions end first, because a person who is signed in could have another entry counted meanwhile.
             ended = await person.sessions.store.revoke(person.selector)
             for entry in await person.entries():
                 if person.limits is not None and await person.limits.give_back(entry):

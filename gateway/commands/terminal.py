@@ -1,4 +1,4 @@
-"""What every command shares: the language of whoever sits there, exit codes, and how mistakes are said."""
+"""Every command shares these: the operator's language, exit codes, and the way mistakes are said."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gateway.yaml.mistakes import Language, Mistakes
 EXIT_OURS = 1
 """We failed."""
 EXIT_USERS = 2
-"""What we were given has a mistake, or an example fails."""
+"""The user's file has a mistake, or an example fails."""
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", help="The gateway's settings.", metavar="gateway.yaml", show_default=True)
@@ -67,7 +67,7 @@ def lossy_standard_error() -> Iterator[None]:
 
 
 def language() -> Language:
-    """Return the language of whoever sits at this terminal, by the locale's usual variables."""
+    """Return the operator's language, by the locale's usual variables."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if value := os.environ.get(name):
             return Language.JA if value.startswith("ja") else Language.EN

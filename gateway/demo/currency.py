@@ -1,7 +1,7 @@
 """地域通貨: an account of points for each resident, and shops to pay.
 
 An account belongs to `X-Verified-Subject`; the name on it is that of `X-Verified-Name` on the day it was opened.
-Who may open one is decided in front of this application, which has never heard of addresses.
+The gateway decides who may open one; this application has never heard of addresses.
 """
 
 from __future__ import annotations

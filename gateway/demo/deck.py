@@ -4,8 +4,8 @@ Cards 1 to 4 are the deck of the agency's test screen: two valid people, an expi
 revoked card of the first. From 5 on, each card is there for one difficulty of Japanese
 names, addresses and dates of birth. Every person is invented. The forms of UserInfo's
 values (8-digit birthdate, one-character gender, name and address as single strings) follow
-what relying parties have seen of the sandbox; how it shows an unknown day is not established,
-and `00` for each unknown part is this emulator's choice.
+what relying parties have seen of the sandbox. The sandbox's form of an unknown day is not established. `00` for each
+unknown part is this emulator's choice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from enum import StrEnum
 
 
 class CardState(StrEnum):
-    """What the check of the 利用者証明用電子証明書 says."""
+    """The result of the check of a 利用者証明用電子証明書."""
 
     VALID = "有効"
     EXPIRED = "有効期限切れ"
@@ -26,7 +26,7 @@ class CardState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whom a card belongs to. `key` is who she is, whichever of her cards she holds."""
+    """The holder of a card. `key` names the person, and all her cards have it."""
 
     key: str
     claims: Mapping[str, str]
@@ -61,7 +61,7 @@ def years_before(day: date, years: int) -> date:
 def born_tomorrow(today: date, years: int) -> date:
     """Return the date of birth of somebody who has not yet reached the age, and will as soon as can be."""
     tomorrow = today + timedelta(days=1)
-    # Where tomorrow is a 29 February that the year of birth lacks, 28 February would make her old enough already.
+    # If tomorrow is a 29 February that the year of birth lacks, 28 February would make her old enough already.
     born = years_before(tomorrow, years)
     return born if born.day == tomorrow.day else born + timedelta(days=1)
 

@@ -1,4 +1,4 @@
-"""What `sekisho demo` starts: provider, gateway and two old applications on this machine, for one evening.
+"""`sekisho demo` starts the provider, the gateway and two old applications on this machine, for one evening.
 
 Everything is made anew in a folder that goes with the process: client keys, secrets, the settings that
 it shows, the applications' files. The gateway itself is started as `sekisho run` starts it, from those

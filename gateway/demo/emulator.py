@@ -1,11 +1,11 @@
 """The emulator: a strict stand-in for the Digital Authentication service, for development and tests.
 
-It refuses whatever is documented as required and not kept to, with each reason on its page and in its
-log; what it requires is in `provider_rules`, whose cards it knows in `deck`, how it can be made to fail
-in `faults`. It never verifies a real card, and must only ever listen on loopback.
+It refuses a request that breaks a documented requirement, and shows each reason on its page and in its log.
+`provider_rules` has the requirements, `deck` the cards, and `faults` the ways to make it fail. It never verifies a real
+card, and must only ever listen on loopback.
 
-What is official, and what is only known from relying parties that ran against the sandbox, is told
-apart in docs/emulator.md. Where nothing is established, a setting chooses.
+docs/emulator.md tells official facts from those that relying parties have seen of the sandbox. If nothing is
+established, a setting chooses.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class _Transaction:
 
 @dataclass(slots=True)
 class _Grant:
-    """What one card reading led to. `token_ids` are the access and refresh tokens that die with it."""
+    """The result of one card reading. `token_ids` are the access and refresh tokens that die with it."""
 
     request: AuthorizationRequest
     subject: str
@@ -688,7 +688,7 @@ class Emulator:
 
 
 EMULATOR: web.AppKey[Emulator] = web.AppKey("emulator", Emulator)
-"""Where a test finds the `Emulator` of an application."""
+"""A test finds the `Emulator` of an application under this key."""
 
 
 def make_emulator(settings: EmulatorSettings, keys: EmulatorKeys | None = None) -> web.Application:
@@ -861,7 +861,7 @@ async def start_emulator(app: web.Application, port: int) -> web.AppRunner:
         OSError: the port cannot be had.
 
     """
-    # Never on another interface: whoever reaches it can be anybody.
+    # Never on another interface: a person who reaches the emulator can sign in as anybody.
     return await serve_emulator(app, socket.create_server(("127.0.0.1", port)))
 
 

@@ -1,4 +1,4 @@
-"""What an emulator can be told to do wrong, so that a relying party's every check can be tried.
+"""The faults that a test can order from the emulator, so that it tries every check of a relying party.
 
 Pure. A `Fault` spoils the next answers of one endpoint; an `Alterations` changes what tokens and
 UserInfo say. Both are empty unless somebody asked, through `Emulator` or its control API.
@@ -38,7 +38,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Alterations(msgspec.Struct, forbid_unknown_fields=True):
-    """What is changed in answers that are otherwise right. In each mapping null takes a member away."""
+    """Changes to answers that are otherwise right. In each mapping null takes a member away."""
 
     id_token: dict[str, object] = {}
     """Claims of the ID token. For `exp`, `iat`, `nbf`, `auth_time` a number near zero (ten years) counts from now."""
@@ -54,7 +54,7 @@ class Alterations(msgspec.Struct, forbid_unknown_fields=True):
     withheld: list[str] = []
     """Scopes that are not granted although asked for."""
     extra_keys: list[dict[str, object]] = []
-    """Published beside the service's own keys, whatever they are."""
+    """Further keys that the emulator publishes beside its own."""
 
     def __post_init__(self) -> None:
         if self.signature not in {"right", "broken", "stranger"}:

@@ -1,9 +1,9 @@
-"""What two web applications of 2009 have in common: WSGI, SQLite, a session cookie, pages made on the server.
+"""Two web applications of 2009 share this: WSGI, SQLite, a session cookie, pages made on the server.
 
 They know nothing of OpenID Connect and nothing of us. Somebody in front of them says in request
 headers who the visitor is, as mod_shib or an appliance did at the time; they read the headers, percent-decoded,
-and write HTML. What 2009 would have left out and nobody should copy, they have all the same: everything
-escaped, a token in every form, one transaction a change. The applications are `booking` and `currency`.
+and write HTML. They do better than 2009 in three things that readers may copy: they escape everything, put a token into
+every form, and change data in one transaction. The applications are `booking` and `currency`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who is said to be there, by the headers."""
+    """The person whom the gateway's headers name."""
 
     subject: str
     name: str | None
@@ -66,7 +66,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the pages look at."""
+    """The request, as the pages see it."""
 
     method: str
     path: str

@@ -1,9 +1,8 @@
-"""What the Digital Authentication service requires of a request, and why one is refused.
+"""The Digital Authentication service's requirements of a request, and its reasons for a refusal.
 
 Pure. The authorization request's parameters and their limits are those of the official
 reference (認可エンドポイント); the client assertion's are what relying parties have seen
-accepted, with Keycloak's validator as the model where nothing is documented. Who answers
-with these refusals is `emulator`.
+accepted, with Keycloak's validator as the model where nothing is documented. `emulator` answers with these refusals.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the application is told, and what nobody else can tell it."""
+"""The facts for the application, which only the gateway can tell it."""
 
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
 from gateway.headers.encode import IdentityLines, assertion_line, every_header, identity_lines

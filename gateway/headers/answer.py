@@ -1,9 +1,8 @@
 """The answer's header section as the browser gets it.
 
-An application is heard in everything but four things: the connection (ours), our cookies (it can
-neither set nor clear them), whether a shared cache may keep a page that policy does not give to
-everybody at any time (it may not), and where it lives (its inner address becomes the public one). Framing,
-`Connection`, `Date` and upgrades are written by the listener.
+An application is heard in everything but four things. The connection is ours. It can neither set nor clear our cookies.
+It cannot let a shared cache keep a page that policy does not give to everybody at any time. Its inner address becomes
+the public one. Framing, `Connection`, `Date` and upgrades are written by the listener.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ _ORIGIN = re.compile(rb"(https?)://([^/?#]*)", re.IGNORECASE)
 
 
 class _Kinds(dict[bytes, int]):
-    """What kind of answer field a name is, by the application's spelling."""
+    """The kind of an answer's field, by the application's spelling of its name."""
 
     def __missing__(self, name: bytes) -> int:
         folded = fold(name)

@@ -141,8 +141,8 @@ class Assertions:
     def claims(self, permit: Permit, route: Route, now: Instant, jti: str) -> dict[str, Any]:
         """Return what an assertion says: registered claims, the rule, and the facts that the headers tell.
 
-        Facts are in an object of their own, as a condition may be named like a registered claim. They are plain
-        text whatever the headers' encoding. What a header cannot say is not said here either.
+        Facts are in an object of their own, as a condition may be named like a registered claim. They are plain text in
+        every encoding of the headers. A value that a header cannot say is left out here too.
         """
         facts = {name: text for name, text in permit.told if sayable(name, text)}
         claims: dict[str, Any] = {

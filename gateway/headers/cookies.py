@@ -1,10 +1,9 @@
 """Our own cookies: never shown to an application, never set or cleared by one.
 
-Cutting is as generous as reading is strict. A cookie is ours by its name as careless parsers see
-it: without regard to case, behind quotes or a lost `=`, and behind a comma or a space where a
-proxy joined several Cookie fields as it joins other lists. Reading our own cookies is
-`session/ticket.py`'s business, and it never splits at a comma: a script can put a comma and our
-name into the value of any cookie.
+Cutting is as generous as reading is strict. A cookie is ours by its name as careless parsers see it. They ignore case,
+and they find a name behind quotes, behind a lost `=`, and behind the comma or space with which a proxy joined several
+Cookie fields. Reading our own cookies is `session/ticket.py`'s business, and it never splits at a comma: a script can
+put a comma and our name into the value of any cookie.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Facts as header lines: names, charsets and encodings of what an application is told.
 
 Facts about places and names are text and are encoded as the App wants them; all others (subject,
-birthdate, gender, codes, age, moments, `yes` and `no`) are visible ASCII and go as they are. What
-cannot be sent faithfully is left out, and its absence counted: an application must read an absent
-header as unknown. docs/contract.md is this page for application owners.
+birthdate, gender, codes, age, moments, `yes` and `no`) are visible ASCII and go as they are. The gateway leaves out a
+value that it cannot send faithfully, and counts that. An application must read an absent header as unknown.
+docs/contract.md is this page for application owners.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gateway.policy.verdict import Fact, Permit
 from gateway.settings.settings import HeaderSettings
 
 ASSERTION = "assertion"
-"""What `names` calls the assertion's header by."""
+"""The assertion's key in `names`."""
 
 _PREFIX = "X-Verified-"
 _TEXT = frozenset({Fact.NAME, Fact.ADDRESS, Fact.PREFECTURE, Fact.MUNICIPALITY, Fact.TOWN})

@@ -41,7 +41,7 @@ class Family(StrEnum):
 
 
 class Claim(NamedTuple):
-    """What a family says of a name."""
+    """The verdict of a family on a name."""
 
     family: Family
     fixed: bool
@@ -88,7 +88,7 @@ _BROWSER = frozenset(
     },
 )
 _BROWSER_FAMILIES = (b"accept", b"access-control-request-", b"content-", b"if-", b"sec-")
-"""What a browser sends by itself, or a script without a name of its own. In `pass` mode these pass unlisted."""
+"""Names that a browser sends by itself, or a script without a name of its own. In `pass` mode these pass unlisted."""
 
 _SCRIPTS = frozenset(
     {

@@ -1,4 +1,4 @@
-"""What an operator lists in `headers.keep` and `headers.pass`, and what of it would not be honoured."""
+"""The names in `headers.keep` and `headers.pass`, and those of them that would not be honoured."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ _SAID: Mapping[NotKept, Callable[[str], tuple[Phrase, Phrase]]] = {
         ),
     ),
 }
-"""What is said of a name in `headers.keep` or `headers.pass` that would not be passed on, and what to do."""
+"""The mistake about a name in `headers.keep` or `headers.pass` that would not be passed on, and its remedy."""
 
 
 def listed_faults(settings: HeaderSettings) -> Iterator[tuple[str, Phrase, Phrase]]:

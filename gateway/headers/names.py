@@ -1,7 +1,7 @@
-"""What becomes of each header a client brings, by its name.
+"""The treatment of each header that a client brings, by its name.
 
 Names are judged by what servers fold them onto (`listen.field_names`). Which names no browser sends is in
-`families`. What is done with the verdict is in `strip` (requests) and `answer` (answers).
+`families`. `strip` (requests) and `answer` (answers) act on the verdict.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ CONNECTION = b"c"
 AUTHORIZATION = b"a"
 
 REMEMBERED = 4_096
-"""Names a table of fates keeps. Browsers use about fifty; whoever sends thousands pays for them himself."""
+"""Names a table of fates keeps. Browsers use about fifty; a client that sends thousands pays for them itself."""
 LONGEST_REMEMBERED = 64
 """Bytes of a name worth remembering, so that a table stays under half a megabyte."""
 
 
 class Fates(dict[bytes, bytes]):
-    """What becomes of a request header, by the client's spelling of its name.
+    """The treatment of a request header, by the client's spelling of its name.
 
     The value is `DROP`, `CONNECTION` or `AUTHORIZATION` (to be looked into), or what begins the field's
     line in the outbound head. A dictionary, so that a name seen before costs one look-up.

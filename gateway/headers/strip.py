@@ -1,10 +1,9 @@
 """The head an application gets: what the client said, less what nobody but us may say, and then ours.
 
-The order is the security: first what the client's `Connection` names goes, then hop-by-hop,
-framing, forwarding and identity fields go by folded name (`names`), then ours are added, so that
-a client can neither name ours away nor speak before us. Framing (`Content-Length`,
-`Transfer-Encoding`, `Connection`, `Upgrade`) is written by the upstream side, which sends the
-body. How facts become lines is in `encode`.
+The order is the security. First the fields that the client's `Connection` names go. Then hop-by-hop, framing,
+forwarding and identity fields go by folded name (`names`). Then ours are added, so that a client can neither name ours
+away nor speak before us. Framing (`Content-Length`, `Transfer-Encoding`, `Connection`, `Upgrade`) is written by the
+upstream side, which sends the body. How facts become lines is in `encode`.
 """
 
 from __future__ import annotations
@@ -32,7 +31,8 @@ Removed = tuple[tuple[Family, bytes], ...]
 """The fields that no browser sends and that were not passed on: each one's family, and its name as it came."""
 
 _FROM_A_PROXY = frozenset({Family.FORWARDING})
-"""What a trusted proxy in front writes on every request: told of only where a client comes by itself."""
+"""Fields that a trusted proxy in front writes on every request: the gateway reports them only if a client comes by
+itself."""
 
 
 def outbound_head(inbound: Inbound, route: Route, identity_lines: bytes) -> bytes:

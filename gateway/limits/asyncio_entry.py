@@ -1,7 +1,7 @@
 """One entry of a limit while its request is under way: reserved before, settled by the answer's head.
 
 The lease is renewed meanwhile, so that a slow application's request is not taken for a crashed
-one. What an answer means for an entry is `policy.limits`' business.
+one. `limits` decides what an answer means for an entry.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class ReservedEntry:
                 log.warning(Event.LIMIT_UNSETTLED, request_id=self._name, limit=self._use.limit)
 
     async def settle(self, settlement: Settlement) -> None:
-        """Say what became of it. Where the store cannot be told, it stays counted until a person gives it back."""
+        """Say what became of it. If the store is away, the entry stays counted until an operator gives it back."""
         self._renewing.cancel()
         try:
             await self._store.settle(self._use, self._name, settlement, self._clock())
         except Exception:
-            # Whatever it is: the application has answered, and whoever waits for that answer would wait for ever.
+            # The application has answered. Without this catch the client would wait for that answer for ever.
             log.exception(Event.LIMIT_UNSETTLED, request_id=self._name, limit=self._use.limit)
 
     async def settle_by(self, status: int, location: str | None) -> None:

@@ -1,9 +1,9 @@
 """So many times for one sign-in identity: what is counted, when, and what an answer means for it.
 
 An entry is *reserved* before a request goes on, and settled when the head of the application's answer
-is there: counted, or given back. What nobody can tell stays counted, so that a crash is never a second
-chance, and is found by `sekisho limits show` until a person gives it back. Counted is per PPID of a
-client; a PPID may change, so this never promises 一人一回.
+is there: counted, or given back. An entry with an unknown end stays counted, so that a crash is never a second chance.
+`sekisho limits show` finds it until an operator gives it back. Counted is per PPID of a client; a PPID may change, so
+this never promises 一人一回.
 
 Stores: `memory_limits`, `redis_limits`, behind one contract.
 """
@@ -111,7 +111,7 @@ def over(permit: Permit) -> Deny:
 
 
 class Settlement(StrEnum):
-    """What becomes of a reservation."""
+    """The end of a reservation."""
 
     COUNT = "count"
     GIVE_BACK = "give_back"
@@ -178,7 +178,7 @@ def state_of(*, counted: bool, lease_ends: Instant, now: Instant) -> EntryState:
 
 
 class LimitStore(Protocol):
-    """Where entries are counted. One test suite holds every implementation to this.
+    """The store that counts entries. One test suite holds every implementation to this.
 
     `entry` is a random name of one reservation (the request's id will do), chosen by the caller. Each
     method raises `StoreUnavailableError` where the store cannot be asked, or cannot promise to remember.

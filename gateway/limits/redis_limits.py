@@ -5,8 +5,8 @@
 One key is one person's use of one limit in one period, so that a reservation is one script on one key:
 of fifty at once, on any number of workers, exactly as many as `times` come through. The names are
 percent-encoded, the code is a hash of client and PPID (`subject_code`): nothing in it is personal in plain.
-Where there are replicas, a reservation is answered for only when one of them has it (`WAIT 1`); on a
-Cluster nobody waits, and what a failover may lose is for `min-replicas-to-write` to bound.
+With replicas, the store answers for a reservation once one of them has it (`WAIT 1`). On a Cluster it does not wait,
+and `min-replicas-to-write` bounds the loss of a failover.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ redis.call('HSET', KEYS[1], ARGV[1], 'counted ' .. since .. ' 0')
 return 1
 """
 
-# What has been counted is not given back by a late failure of the same request.
+# A late failure of the same request does not give back a counted entry.
 _GIVE_BACK = """
 local kept = redis.call('HGET', KEYS[1], ARGV[1])
 if kept and string.sub(kept, 1, 9) == 'reserved ' then return redis.call('HDEL', KEYS[1], ARGV[1]) end

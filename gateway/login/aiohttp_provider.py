@@ -2,7 +2,7 @@
 
 Each call has a time-out and a size limit, follows no redirect, verifies TLS and ignores ambient variables: there
 is no switch for any of that. Metadata and keys are kept for their HTTP lifetimes and refreshed in the background;
-through an outage the last good ones serve. What answers mean is decided in `profile`, `login` and `claims`.
+through an outage the last good ones serve. `profile`, `login` and `claims` decide what answers mean.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ RETRY_PAUSE = 5.0
 """Seconds until a document that could not be fetched is tried again: an outage is not answered by a storm."""
 
 CONTACT_SECONDS = 15.0
-"""Seconds for which an answer of the provider's, to whatever call, counts as a sign that it is there."""
+"""Seconds for which an answer of the provider's to any call counts as a sign of life."""
 
 IDLE_CONNECTION = 2.0
 """Seconds an idle connection is used again. A code is sent once: not over a connection that the provider's side may
@@ -57,7 +57,7 @@ Monotonic = float
 
 
 class CallMeter(Protocol):
-    """Who counts calls to the provider."""
+    """Counts calls to the provider."""
 
     def called(self, endpoint: str, outcome: str, seconds: float) -> None:
         """One call is over: `discovery`, `jwks`, `token` or `userinfo`; `ok`, `refused`, `invalid` or `unavailable`."""
@@ -95,7 +95,7 @@ class _Document(Generic[T]):
 
     @property
     def kept(self) -> T | None:
-        """What was fetched last, however old; `None` where nothing ever was."""
+        """The last fetched document, however old; `None` before the first one."""
         return self._value
 
     async def get(self) -> T:
@@ -216,7 +216,7 @@ class AiohttpProvider:
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """Where a browser may be sent to sign in or out: the issuer's origin, and those discovery has named so far."""
+        """Origins for signing in or out: the issuer's, and those that discovery has named so far."""
         return origins_of(self._issuer, self._metadata.kept)
 
     async def start(self) -> None:

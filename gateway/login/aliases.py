@@ -1,9 +1,9 @@
 """A person whose subject changed: the application keeps seeing the old one.
 
-Whether a PPID survives every re-issue of a card or certificate is not confirmed. Where it does not, the office
-makes sure who the person is, by its own means, and says so: `sekisho subjects alias NEW OLD --reason …`. From the
-next sign-in on, NEW is known as OLD everywhere: sessions, headers, limits, logs. An alias hands one person's account
-to whoever signs in as NEW, so each names who said so, when and why, and the file is as precious as a key file.
+Whether a PPID survives every re-issue of a card or certificate is not confirmed. If it does not, the office identifies
+the person by its own means, and says so: `sekisho subjects alias NEW OLD --reason …`. From the next sign-in on, NEW is
+known as OLD everywhere: sessions, headers, limits, logs. An alias hands one person's account to the person who signs in
+as NEW. So each alias names its author, time and reason, and the file is as precious as a key file.
 
 One JSON object a line, appended and never changed. Reading and writing the file is `commands/subjects`' business.
 """
@@ -33,12 +33,12 @@ class Alias(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The subject the application knows."""
     reason: str
     by: str
-    """Who said so: the account on the gateway's machine."""
+    """The author: the account on the gateway's machine."""
     at: Instant
 
     @property
     def line(self) -> bytes:
-        """What is appended to the file."""
+        """One line of the file."""
         return msgspec.json.encode(self) + b"\n"
 
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Flights(Generic[T]):
-    """What is under way in this process, by name."""
+    """Tasks under way in this process, by name."""
 
     def __init__(self) -> None:
         """Begin with nothing under way."""
@@ -23,7 +23,7 @@ class Flights(Generic[T]):
     def join(self, name: str) -> Awaitable[T] | None:
         """Return what the work under way by this name will come to, or None."""
         task = self._running.get(name)
-        # Whoever goes away must not end what others wait for.
+        # A caller that goes away must not end the task that others wait for.
         return None if task is None else asyncio.shield(task)
 
     async def share(self, name: str, fly: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -38,5 +38,5 @@ class Flights(Generic[T]):
     def _over(self, name: str, done: asyncio.Task[T]) -> None:
         del self._running[name]
         if not done.cancelled():
-            # What went wrong was told to those who waited; it is no stranger's business that nobody did.
+            # Each waiting caller has got the exception. Without one, asyncio would report it as never retrieved.
             done.exception()

@@ -1,4 +1,4 @@
-"""What the provider says of a person: whether to believe it, and what it means.
+"""The provider's claims about a person: whether to believe them, and what they mean.
 
 `read_id_token` is OpenID Connect Core 3.1.3.7, step by step. It is written out here, above joserfc's
 signatures, because the ready-made validators check only what they are given as options, and take a missing
@@ -95,7 +95,7 @@ class VerificationKey:
 
     @property
     def algorithm(self) -> str:
-        """What it can verify: what it says, or what its type is used for most."""
+        """The algorithm it can verify: the one it names, or the usual one of its type."""
         if self.alg is not None:
             return self.alg
         if isinstance(self.key, RSAKey):
@@ -105,7 +105,7 @@ class VerificationKey:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What an ID token must agree with."""
+    """The values that an ID token must agree with."""
 
     issuer: str
     client_id: str
@@ -278,7 +278,7 @@ def read_id_token(token: str, keys: Iterable[VerificationKey], expected: Expecte
         raise SignInInvalidError(Check.EXPIRED)
     if "nbf" in claims and read_time(claims["nbf"], Check.NOT_BEFORE) > expected.now + expected.skew:
         raise SignInInvalidError(Check.NOT_BEFORE)
-    # Step 10: it was issued for this sign-in: neither before it began nor in the future.
+    # Step 10: the provider issued it for this sign-in, neither before it began nor in the future.
     issued = read_time(claims.get("iat"), Check.ISSUED_AT)
     if not expected.begun_at - expected.skew - 1 <= issued <= expected.now + expected.skew:
         raise SignInInvalidError(Check.ISSUED_AT)

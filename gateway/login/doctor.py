@@ -1,4 +1,4 @@
-"""What can be wrong between us, the provider and the applications, and what to do about it: values, not calls.
+"""Faults between us, the provider and the applications, with their remedies: values, not calls.
 
 Each function looks at what somebody measured and returns a `Finding`. Measuring is `aiohttp_doctor`'s business.
 """
@@ -38,9 +38,9 @@ class Finding:
     """Which client, App, file or store it is about."""
     level: Level
     said: Phrase
-    """What was found."""
+    """The finding."""
     remedy: Phrase = _NOTHING
-    """What to do; empty where all is well."""
+    """The remedy; empty if all is well."""
 
 
 def passed(check: str, subject: str, said: Phrase) -> Finding:
@@ -246,7 +246,7 @@ def bypass_finding(subject: str, address: str, *, answers_publicly: bool) -> Fin
     """Judge whether the application can be reached without us.
 
     `address` is where we reach it; `answers_publicly`: its port also answers at the App's public name, where
-    browsers come in. Whoever reaches it there writes its identity headers himself.
+    browsers come in. A client that reaches it there writes the identity headers itself.
     """
     remedy = Phrase(
         "let it listen on loopback or a network of our own, and verify the assertion in the application",

@@ -1,4 +1,4 @@
-"""Makes client keys, and keeps them in a file that only its owner reads. What is in the file is `keys`' business."""
+"""Makes client keys, and keeps them in a file that only its owner reads. `keys` knows the content of the file."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 A key file is a JWKS with private members. Its first key signs; all are published, so that a new one is known to
 the provider before it signs and an old one until its last assertion has expired: `new`, register, `rotate`,
-wait, `retire`. Making keys and reading files is `jwcrypto_keys`. Client keys and assertion keys are two sets
-at two URLs: whoever holds one can do nothing with the other.
+wait, `retire`. Making keys and reading files is `jwcrypto_keys`. Client keys and assertion keys are two sets at two
+URLs, so that a thief of one can do nothing with the other.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class KeySet:
 
     @property
     def thumbprints(self) -> frozenset[str]:
-        """The keys themselves, whatever they are called (RFC 7638)."""
+        """The keys themselves, without regard to their names (RFC 7638)."""
         return frozenset(key.key.thumbprint() for key in self.keys)
 
     def public_jwks(self) -> bytes:

@@ -33,7 +33,7 @@ LONGEST_ACCESS_TOKEN = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """What the token endpoint gave for a code. Its tokens show in no `repr`, and are kept nowhere."""
+    """The token endpoint's answer to a code. Its tokens show in no `repr`, and are kept nowhere."""
 
     access_token: str = field(repr=False)
     id_token: str = field(repr=False)
@@ -120,7 +120,7 @@ def token_form(*, client_id: str, code: str, redirect_uri: str, verifier: str, a
 def read_token_answer(said: Mapping[str, Any], asked: frozenset[Scope]) -> TokenAnswer:
     """Return what we use of a token endpoint's answer (OpenID Connect Core 3.1.3.3).
 
-    What its `scope` does not name was not granted; without a `scope` all was (RFC 6749 section 5.1).
+    A scope that the answer's `scope` does not name was not granted. Without a `scope` all were (RFC 6749 section 5.1).
 
     Raises:
         SignInInvalidError: a member is missing or of another kind, or the token is not a bearer's.

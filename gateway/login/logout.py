@@ -43,7 +43,7 @@ class LogoutToken:
 
 @dataclass(frozen=True, slots=True)
 class LogoutExpected:
-    """What a logout token must agree with."""
+    """The values that a logout token must agree with."""
 
     issuer: str
     client_id: str

@@ -39,7 +39,7 @@ _COOKIE = re.compile(rb"([A-Za-z0-9_-]{43})(?:\.([A-Za-z0-9_-]{22}))?")
 
 
 class PendingLogin(msgspec.Struct, frozen=True):
-    """What a callback must find again. Sealed wherever it leaves this process."""
+    """The values that a callback must find again. Sealed wherever it leaves this process."""
 
     browser: str
     """Name of the browser that may come back: a hash of the secret in its cookie."""
@@ -73,7 +73,7 @@ class UsedLogin(msgspec.Struct, frozen=True):
 
 
 class Round(msgspec.Struct, frozen=True):
-    """What the loop breaker remembers of a sign-in, by the session it made."""
+    """The loop breaker's memory of a sign-in, by the session it made."""
 
     rule: str
     rounds: int
@@ -82,14 +82,14 @@ class Round(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """What the binding cookie says: the browser's secret, and a hash of who signed in last."""
+    """The binding cookie's content: the browser's secret, and a hash of the last person who signed in."""
 
     secret: str
     last: str = ""
 
     @property
     def name(self) -> str:
-        """What a pending login is bound to: the secret's hash, which opens nothing."""
+        """The browser that a pending login is bound to, as the secret's hash, which opens nothing."""
         return sha256(b"sekisho.browser.name.v1:" + self.secret.encode()).hexdigest()
 
     @property
@@ -158,7 +158,7 @@ def may_open(live: int, addresses: int, of_address: int, total: int) -> bool:
 
 
 class PendingStore(Protocol):
-    """Where pending logins wait. One test suite holds every implementation to this.
+    """The store of pending logins. One test suite holds every implementation to this.
 
     Each method raises `StoreUnavailableError` where the store cannot be asked. Entries end by themselves after
     `PENDING_SECONDS`.

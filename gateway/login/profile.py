@@ -29,7 +29,7 @@ DISCOVERY = "/.well-known/openid-configuration"
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What discovery said, as far as we use it (OpenID Connect Discovery 3)."""
+    """The provider's metadata from discovery, as far as we use it (OpenID Connect Discovery 3)."""
 
     issuer: str
     authorization_endpoint: str
@@ -75,7 +75,7 @@ def read_metadata(said: Mapping[str, Any], issuer: str) -> Metadata:
 def origins_of(issuer: str, metadata: Metadata | None) -> tuple[str, ...]:
     """Return the origins of the pages a browser is sent to, each once: for the `form-action` of our own pages.
 
-    What is no plain host is left out: in that header a `;` or a `,` would begin something else.
+    An origin without a plain host is left out: in that header a `;` or a `,` would begin something else.
     """
     pages = [issuer]
     if metadata is not None:

@@ -71,7 +71,7 @@ return evicted
 """
 """`may_open`, and the place of what is opened, in one step: between two workers no login slips past the cap.
 
-What would end later than anything that begins now was counted while a worker's clock was ahead: it is not counted on.
+An entry that would end later than one that begins now was counted while a worker's clock was ahead. It counts no more.
 """
 
 _Record = TypeVar("_Record", PendingLogin, UsedLogin, Round)
@@ -91,7 +91,7 @@ class RedisPendingStore:
         total: int = PENDING_IN_TOTAL,
         per_browser: int = PENDING_PER_BROWSER,
     ) -> None:
-        """Take a client (`redis_client.make_redis`), which is closed by whoever made it.
+        """Take a client (`redis_client.make_redis`), which its maker closes.
 
         `timeout` is in seconds, for one command; `random(n)` returns n random bytes fit for a nonce.
         """
@@ -210,5 +210,5 @@ def _derived(secret: Secret, opener: str) -> bytes:
 
 
 def _context(kind: type, name: str) -> bytes:
-    """What a record is bound to: none can be taken for another's, or for another kind."""
+    """The bytes that a record is bound to, so that none can be taken for another's, or for another kind."""
     return f"sekisho.pending.v1:{kind.__name__}:{name}".encode()

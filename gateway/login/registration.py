@@ -1,8 +1,8 @@
-"""What the agency's forms ask for, filled in from our own settings: one sheet a client and environment.
+"""The agency's forms, filled in from our own settings: one sheet a client and environment.
 
 Field names are the forms' own (テスト環境・本番環境設定書 and サービス基本情報); which of the four items are asked
-for is read from the policies, not from what somebody remembers. What we cannot know is marked as missing. The
-forms' own text was not available to us: 「Signed Jwt」 in particular is listed without a known meaning.
+for is read from the policies, not from what somebody remembers. An entry that the settings do not give is marked as
+missing. The forms' own text was not available to us: 「Signed Jwt」 in particular is listed without a known meaning.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gateway.settings.origin import origin_of
 from gateway.settings.settings import AppSettings, Environment, ProviderSettings
 
 CLIENT_KEYS = "keys/client"
-"""Where the portal serves a client's public keys, under its prefix."""
+"""The portal's page of a client's public keys, under its prefix."""
 
 MISSING = "（未記入）"
 
@@ -46,9 +46,9 @@ class Entry:
     name: str
     """As the form has it."""
     values: tuple[str, ...]
-    """What to write, one line each; empty where it is missing."""
+    """The text to write, one line each; empty if it is missing."""
     note: str = ""
-    """What to know before writing it."""
+    """A remark to read before writing it."""
     required: bool = True
 
     @property

@@ -1,10 +1,10 @@
-r"""Where a person lands after signing in or out: a target on the App's own origin, rebuilt from its parts.
+r"""The page on which a person lands after signing in or out: a target on the App's own origin, rebuilt from its parts.
 
-What a browser makes of a `Location` is decided by the WHATWG URL standard, which drops tabs and line
-ends, takes `\\` for `/`, resolves dot segments and treats `//` as the start of a host. So nothing that came in is
-echoed: it is taken apart, each part is held to what it may contain, and what goes out is written anew. The door's own
-canonicaliser reads the result, as it will when the browser comes there. What is not plainly a target of ours is
-refused whole, never shortened or mended; the caller falls back to `/`.
+A browser reads a `Location` by the WHATWG URL standard, which drops tabs and line ends, takes `\\` for `/`, resolves
+dot segments and treats `//` as the start of a host. So nothing that came in is echoed: it is taken apart, each part is
+held to what it may contain, and what goes out is written anew. The door's own canonicaliser reads the result, as it
+will when the browser comes there. The function refuses a text whole if it is not plainly a target of ours, and never
+shortens or mends it. The caller falls back to `/`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def rebuild(raw: str, *, origin: str, prefix: str, paths: PathSettings = DEFAULT
     `raw` is a target (`/a?b`) or an absolute URL of `origin` (`https://host[:port]`), percent-decoded once if
     it came in a query. `prefix` is the portal's: its pages are never a place to return to, or a link could sign a
     person out, or send a callback twice. A fragment is dropped: it never reaches a server.
-    `paths` are the spellings that the App's host admits. Parameters and empty segments inside a path are kept whatever
-    it says of them: they lead to no other origin, and the door says itself what becomes of them.
+    `paths` are the spellings that the App's host admits. Parameters and empty segments inside a path are always kept:
+    they lead to no other origin, and the listener judges them itself.
     """
     if not raw or len(raw) > LONGEST_RETURN or "\\" in raw:
         return None

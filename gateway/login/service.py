@@ -1,10 +1,10 @@
 """The order of things at a sign-in: what is compared before what is spent, and what is kept when.
 
-No socket, clock or randomness here: the stores, the provider, the moment and the random bytes come in. What comes
-back is one of the outcomes in `sign_in`. The order is the point:
+No socket, clock or randomness here: the stores, the provider, the moment and the random bytes come in. Each method
+returns one of the outcomes in `sign_in`. The order is the point:
 
-1. the state is looked up, and its App, its browser and its single use are settled, before any code is redeemed;
-2. the token answer is believed only after `claims` has checked it, UserInfo only where it is the same person's;
+1. the state is looked up, and its App, its browser and its single use are settled, before any code is redeemed.
+2. the token answer is believed only after `claims` has checked it, UserInfo only if it is the same person's.
 3. a session is kept under a new ticket before the browser is told of it, and a step-up ends the old one in the
    same breath.
 """
@@ -100,11 +100,11 @@ _OF_ERROR: Mapping[str, LoginFailure] = {
     "server_error": LoginFailure.PROVIDER_DOWN,
     "temporarily_unavailable": LoginFailure.PROVIDER_DOWN,
 }
-"""What the provider's error codes mean to a person (RFC 6749 section 4.1.2.1); any other refuses."""
+"""The meaning of the provider's error codes to a person (RFC 6749 section 4.1.2.1); any other refuses."""
 
 
 class Provider(Protocol):
-    """What the desk asks of the provider. `aiohttp_provider` says what each raises."""
+    """The calls that the sign-in service makes to the provider. `aiohttp_provider` says what each raises."""
 
     async def metadata(self) -> Metadata:
         """Return the endpoints."""
@@ -133,7 +133,7 @@ class Flights(Protocol):
 
 
 class SignInObserver(Protocol):
-    """Who counts what cannot be seen in an outcome."""
+    """Counts what an outcome does not show."""
 
     def claim_troubled(self, scope: str, trouble: str) -> None:
         """One of the four items was asked for and is `missing`, `malformed` or `not_granted`; never its value."""
@@ -150,7 +150,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What of the gateway's settings the desk goes by."""
+    """The gateway's settings that the sign-in service goes by."""
 
     prefix: str
     """The portal's, with both slashes."""
@@ -179,10 +179,9 @@ class SignInDesk:
     ) -> None:
         """Take clients by `client_id`, and everything else that is not decided here.
 
-        `pseudonyms` makes a session's from client and subject, the one for new sessions first
-        (`Secrets.pseudonyms`); `random` returns that many unguessable bytes; `known_as` says which subject of a
-        client a person is known by (`Aliases.known_as`); `flights` lets a callback that is sent again before it was
-        answered wait for the first one's answer.
+        `pseudonyms` makes a session's pseudonyms from client and subject, the one for new sessions first. `random`
+        returns that many unguessable bytes. `known_as` says which subject of a client a person is known by. `flights`
+        lets a callback that is sent again before it was answered wait for the first one's answer.
         """
         self._clients = clients
         self._pending = pending
@@ -263,11 +262,11 @@ class SignInDesk:
         waiting = await self._pending.find(state, now)
         if waiting is None:
             return Failed(LoginFailure.EXPIRED)
-        # A state of one App brought to another's callback is a mix-up, whoever brings it.
+        # A state of one App at another's callback is always a mix-up.
         if waiting.host != route.host:
             return Failed(LoginFailure.INVALID, check=Check.STATE)
         browser = find_browser(inbound.cookie, route.pending_cookie)
-        # Not used up: whoever came by somebody else's state must not be able to spend it.
+        # The state is not used up: a person who came by somebody else's state must not be able to spend it.
         if browser is None or not same_browser(waiting.browser, browser):
             return Failed(LoginFailure.OTHER_BROWSER, waiting.return_to)
         under_way = self._flights.join(state)
@@ -382,7 +381,7 @@ class SignInDesk:
         return read_id_token(tokens.id_token, keys, expected)
 
     async def _facts(self, client: Client, tokens: TokenAnswer, id_token: IdToken) -> Facts:
-        # Where nothing but the subject was asked for, UserInfo has nothing to say that we need.
+        # If only the subject was asked for, UserInfo has nothing that we need.
         if not tokens.granted - {Scope.OPENID}:
             return Facts()
         claims = await client.provider.userinfo(tokens.access_token)
@@ -394,7 +393,7 @@ class SignInDesk:
         authenticated_at = now
         if settings.freshness is Freshness.AUTH_TIME:
             authenticated_at = NOT_TOLD if id_token.auth_time is None else min(id_token.auth_time, now)
-        # The provider may answer from a session of its own. What the rule wants is the card, lately.
+        # The provider may answer from a session of its own. The rule wants a recent reading of the card.
         if login.fresh_within is not None and now - authenticated_at > login.fresh_within + settings.clock_skew:
             check = Check.AUTH_TIME_MISSING if authenticated_at == NOT_TOLD else Check.AUTH_TIME_OLD
             _fail(LoginFailure.NOT_FRESH, login.return_to, check=check)
@@ -432,7 +431,7 @@ class SignInDesk:
             provider_session=provider_session_name(identity.client_id, provider_session) if provider_session else None,
             host=route.cookie_host,
         )
-        # The ticket changes at sign-in. Were the old one kept, whoever planted it in this browser beforehand
+        # The ticket changes at sign-in. Were the old one kept, an attacker who planted it in this browser beforehand
         # would be signed in by somebody else's login.
         ticket = new_ticket(self._random(TICKET_BYTES))
         carried_over = False
@@ -444,7 +443,7 @@ class SignInDesk:
             # Also where the old one was ended meanwhile: then nothing of it is carried over, and what was just
             # proved with a card stands by itself.
             if not await self._sessions.create(ticket, session, begun_at=login.begun_at):
-                # Whoever ended this person's sessions meant the sign-in under way as well.
+                # A revocation of this person's sessions is meant for the sign-in under way as well.
                 _fail(LoginFailure.EXPIRED, login.return_to, check=Check.REVOKED)
             if held is not None and old_ticket is not None:
                 await self._sessions.delete(old_ticket)
@@ -469,7 +468,8 @@ class SignInDesk:
 
         """
         ended = 0
-        # All that the browser brought, where a script put one beside ours: whoever holds a ticket may end its session.
+        # All tickets that the browser brought, in case a script put one beside ours: the holder of a ticket may end its
+        # session.
         for ticket in every_ticket(inbound.cookie, route.session_cookie, self._terms.seals):
             held = await self._held(route, ticket)
             if held is None:
@@ -620,7 +620,7 @@ def read_callback(query: bytes | None) -> Mapping[str, str] | None:
 def carry_over(held: Session, session: Session) -> Session:
     """Return a step-up's session: what was asked now as it is now, and what only the old one had beside it.
 
-    An item that was asked again and not given is unknown, whatever the old session said. With an older item
+    An item that was asked again and not given is unknown, even if the old session had it. With an older item
     on board the absolute clock is the old one: no chain of step-ups makes a reading of the card live longer.
     """
     new, old = session.identity, held.identity

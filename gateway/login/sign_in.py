@@ -1,8 +1,8 @@
-"""What the portal asks of the login step: to begin a sign-in, to finish one, to end a session.
+"""The login step's promise to the portal: to begin a sign-in, to finish one, to end a session.
 
-The one page a page-maker reads. `SignInDesk` in `service` keeps the `SignIn` promise below; the
-outcomes are values, matched exhaustively by whoever makes pages of them. How they come about is
-in `service` (the order of things), `login`, `claims`, `return_to` (pure) and `aiohttp_provider` (calls).
+The one page a page-maker reads. `SignInDesk` in `service` keeps the `SignIn` promise below. The outcomes are values,
+which the portal matches exhaustively. How they come about is in `service` (the order of things), `login`, `claims`,
+`return_to` (pure) and `aiohttp_provider` (calls).
 
 One small cookie (`Route.pending_cookie`) binds pending logins to a browser. Its value is opaque to
 the portal: where an outcome's `cookie` is not None, set it with `HttpOnly`, `SameSite=Lax`, `Path=/`,
@@ -42,7 +42,7 @@ class LoginFailure(StrEnum):
     OTHER_BROWSER = "other_browser"
     """The callback came to a browser that did not begin it: offer a fresh start there, in one tap."""
     INVALID = "invalid"
-    """What came back does not hold: state, ID token or UserInfo fail a check."""
+    """The provider's answer does not hold: state, ID token or UserInfo fail a check."""
     CLAIM_MISSING = "claim_missing"
     """The provider's answer lacks what no sign-in can do without; `Failed.check` names it."""
     PROVIDER_DOWN = "provider_down"
@@ -116,7 +116,7 @@ class Failed:
 
     failure: LoginFailure
     return_to: str | None = None
-    """Where a fresh start should lead, when that is known: path and query on the App's own origin."""
+    """The target of a fresh start, if it is known: path and query on the App's own origin."""
     error: str = ""
     """The provider's error code: at most 64 characters of `A-Za-z0-9_.-`; safe to show, escaped all the same."""
     check: str = ""
@@ -133,7 +133,7 @@ BeginOutcome = Begun | Failed
 class SignedOut:
     """The session is over; `location` is the provider's end_session URL where it has one.
 
-    Expire the session cookie and the App's `application_cookies` whatever was there before.
+    Expire the session cookie and the App's `application_cookies` in any case.
     """
 
     location: str | None = None
@@ -161,7 +161,7 @@ LogoutOutcome = LoggedOut | LogoutRefused
 
 
 class SignIn(Protocol):
-    """What the portal holds.
+    """The sign-in service, as the portal holds it.
 
     No method raises for bad input, a provider or a store that fails: those are outcomes. Only `sign_out`
     raises `StoreUnavailableError`, rather than say that a session has ended.
@@ -173,7 +173,7 @@ class SignIn(Protocol):
         """Open a pending login and say where the browser must go. `form` waits with it, sealed, and comes back once.
 
         `return_to` is what the browser sent (`rd`, or a hidden field), unchecked; None means the request's own
-        target. What is not a target on this App's origin becomes `/`. Query parameters of the request never
+        target. A text that is no target on this App's origin becomes `/`. Query parameters of the request never
         change what is asked: only `challenge` does.
         """
 

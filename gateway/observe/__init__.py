@@ -1,1 +1,1 @@
-"""What is told of the gateway's work: events, access lines, audit, metrics. Start reading at `events`."""
+"""Telemetry of the gateway: events, access lines, audit, metrics. Start reading at `events`."""

@@ -12,7 +12,7 @@ import msgspec
 
 
 class AccessLine(msgspec.Struct, omit_defaults=True, gc=False):
-    """What is said of one finished request. No query, no header, no cookie, no claim."""
+    """The access line of one finished request. No query, no header, no cookie, no claim."""
 
     time: float
     """Unix seconds at which the head was complete."""
@@ -38,11 +38,11 @@ class AccessLine(msgspec.Struct, omit_defaults=True, gc=False):
     bytes_in: int = 0
     bytes_out: int = 0
     candidate: str = ""
-    """What the App's candidate policy would have said, where that is something else."""
+    """The verdict of the App's candidate policy, if it is another one."""
 
 
 class Observer(Protocol):
-    """Who is told of what happens on the byte path: the access log and the metrics."""
+    """Receives what happens on the byte path: the access log and the metrics."""
 
     def finished(self, line: AccessLine) -> None:
         """One request is over, however it ended."""

@@ -1,4 +1,4 @@
-"""Every event we log, by name. A name is a promise to whoever searches logs: see docs/operations.md.
+"""Every event we log, by name. A name is a promise to people who search logs: see docs/operations.md.
 
 Events carry ids, counts, codes and pseudonyms; never a claim, a ticket, a token or a query.
 """

@@ -15,7 +15,7 @@ from gateway.observe.merge import Family, Sample
 
 
 class LineKind(StrEnum):
-    """What a line speaks of, as the label `kind` of the metric of lost lines."""
+    """The kind of a line, as the label `kind` of the metric of lost lines."""
 
     ACCESS = "access"
     """One finished request."""
@@ -39,7 +39,7 @@ LOST_MEANING: Final = "Lines of the logs that could not be written, by kind: `ac
 
 
 class Sink(Protocol):
-    """Where lines go. Nothing here waits, and nothing raises."""
+    """The destination of lines. Nothing here waits, and nothing raises."""
 
     def put(self, text: bytes, lines: int, kind: LineKind) -> None:
         """Take whole lines, or count them as lost."""

@@ -1,6 +1,6 @@
 """Many workers' numbers as one gateway's: counters add up, and the dead are not forgotten.
 
-What a worker counts is in `prometheus_metrics`; who asks the workers, and when, in `workers`.
+`prometheus_metrics` has a worker's numbers; the supervisor asks the workers for them.
 """
 
 from __future__ import annotations

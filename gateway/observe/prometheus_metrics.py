@@ -103,7 +103,7 @@ class _Spread:
 
 
 class _Cell:
-    """What is counted of the requests of one App, class of status and verdict: one look-up serves all of it."""
+    """The counters of one App, class of status and verdict: one look-up serves all of them."""
 
     __slots__ = ("bytes_in", "bytes_out", "requests", "seconds", "upstream_seconds", "upstream_within", "within")
 

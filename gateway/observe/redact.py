@@ -1,4 +1,4 @@
-"""What may be said in a log line, and what never is.
+"""The fields that a log line may have, and the values that it never has.
 
 An event's fields are a closed list, each a code, an id, a count or a pseudonym. A field that is
 not on the list is dropped and its name counted: forgetting to add one loses a number, not a

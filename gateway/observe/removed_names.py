@@ -22,7 +22,7 @@ _LONGEST_SHOWN = 64
 
 
 class RemovedNames:
-    """What has been told already."""
+    """The names that were told already."""
 
     __slots__ = ("_minute", "_told", "_told_in_minute")
 

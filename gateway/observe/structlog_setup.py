@@ -1,10 +1,9 @@
 """Sets structlog up: one JSON object a line on standard error, with nothing in it but allowed fields.
 
-Which events there are stands in `events`, which fields in `redact`. What libraries say by the
-standard library's logging or by `warnings` becomes an event too, without their words: those may
-quote a secret. A running gateway gives events to a `LineWriter`, and so everything else that
-would write to standard error on the way: nothing that is logged waits for a reader or a disk, and
-nothing raises into whoever logged.
+Which events there are stands in `events`, which fields in `redact`. A library's line of the standard `logging` or of
+`warnings` becomes an event too, without its words, since those may quote a secret. A running gateway gives events to a
+`LineWriter`, and so everything else that would write to standard error on the way. No log line waits for a reader or a
+disk, and none raises into its caller.
 """
 
 from __future__ import annotations
@@ -63,12 +62,13 @@ def set_up_logging(stream: TextIO | None = None, *, sink: Sink | None = None, le
 def logging_aside(*, level: str = "info", prints: bool = False) -> Iterator[LineWriter]:
     """Have a thread write everything this process says on standard error, for as long as the gateway runs.
 
-    What waits at the end is written in a bounded time. `prints`: what is printed goes where it always goes.
+    At the end the writer writes the waiting lines in a bounded time. `prints`: what is printed goes where it always
+    goes.
     """
     writer = LineWriter(STANDARD_ERROR)
     set_up_logging(sink=writer, level=level)
     streams, hooks = (sys.stdout, sys.stderr), (sys.excepthook, sys.unraisablehook, threading.excepthook)
-    # Whatever prints on the loop would wait for the reader: `print`, a traceback, the standard library's last resorts.
+    # Code that prints on the loop would wait for the reader: `print`, a traceback, the standard library's last resorts.
     if not prints:
         sys.stdout = sys.stderr = _Stray()
     sys.excepthook, sys.unraisablehook, threading.excepthook = _uncaught, _unraisable, _of_a_thread
@@ -95,7 +95,7 @@ class LibraryHandler(logging.Handler):
 
 
 class _Lines:
-    """What structlog takes for a logger: passes each line on, whatever its level is called."""
+    """The logger that structlog is given: it passes each line on, at any level."""
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
@@ -169,7 +169,7 @@ def _never_raising(least: int) -> type:
         def _proxy_to_logger(self, method_name: str, event: str | None = None, **fields: Any) -> None:
             try:
                 super()._proxy_to_logger(method_name, event, **fields)
-            # Whoever logs is in the middle of something that matters more than the line.
+            # The caller is in the middle of something that matters more than the line.
             except Exception:  # noqa: BLE001
                 self._logger.sink.lose(1, LineKind.AUDIT if event == Event.AUDIT else LineKind.EVENT)
 

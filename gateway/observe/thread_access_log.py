@@ -1,8 +1,8 @@
 """Takes access lines from the byte path: turns them into text, a few at a time, for a thread to write.
 
 The event loop makes the text; did the writer's thread make it, it would hold the interpreter for a
-millisecond, and every request would wait. Where there is no room, lines are lost and counted, by
-`thread_lines`. What a line says is `access_log`'s business.
+millisecond, and every request would wait. If there is no room, `thread_lines` loses and counts lines. `access_log` says
+what a line holds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BATCH_LINES: Final = 32
 
 
 class AccessLog:
-    """What the byte path tells its finished requests. `put` is for the event loop alone."""
+    """Takes the byte path's finished requests. `put` is for the event loop alone."""
 
     def __init__(self, destination: str | None, standard_error: LineWriter | None = None) -> None:
         """Write to `stderr`, a file's path, or nowhere (`off` or None).
@@ -38,7 +38,7 @@ class AccessLog:
         self._lines: deque[AccessLine] = deque()
         """Lines that are no text yet."""
         self._encoding = threading.Lock()
-        """Held while lines become text, so that lines keep their order whoever does it."""
+        """Held while lines become text, so that lines keep their order in any thread."""
         self._encoder = msgspec.json.Encoder()
         self._own: LineWriter | None = None
         self._writer: LineWriter | None = None

@@ -1,8 +1,8 @@
 """Writes log lines from a thread of its own, so that a slow disk or a stalled pipe never holds up a request.
 
-Whoever logs puts text into a bounded queue; when there is no room the lines are lost and counted.
-The thread only writes. A reader that is gone, a full disk or a device in trouble costs lines, and
-never raises into whoever logged.
+A caller puts text into a bounded queue. When there is no room the lines are lost and counted.
+The thread only writes. A reader that is gone, a full disk or a device in trouble costs lines, and never raises into the
+caller.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FLUSH: Final = 2.0
 """Seconds the writer has at the end for what still waits: a stalled reader would never take it."""
 
 WHOLE: Final = select.PIPE_BUF
-"""Bytes that one write puts into a pipe in one piece, whoever else writes to it (pipe(7))."""
+"""Bytes that one write puts into a pipe in one piece, even beside other writers (pipe(7))."""
 
 FILE_MODE: Final = 0o640
 
@@ -38,7 +38,7 @@ STANDARD_ERROR: Final = 2
 _LINE_END: Final = 0x0A
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""What a full disk says. It is no mistake of the settings, and passes."""
+"""The errors of a full disk. It is no mistake of the settings, and passes."""
 
 
 class LineWriter:
@@ -55,7 +55,8 @@ class LineWriter:
         self._texts: deque[tuple[bytes, int, LineKind]] = deque()
         self._putting = threading.RLock()
         """Held while a text is added. A finalizer may log in the middle of it, on the same thread."""
-        # What was taken and what was lost for want of room is counted under the lock; the rest by the thread alone.
+        # The lock guards the counts of lines taken and of lines lost for want of room. The thread alone counts the
+        # rest.
         self._taken = dict.fromkeys(LineKind, 0)
         self._done = dict.fromkeys(LineKind, 0)
         self._overflowed = dict.fromkeys(LineKind, 0)
@@ -172,7 +173,7 @@ class LineWriter:
         """Write lines and return how many of them were lost."""
         if self._descriptor < 0:
             return lines
-        # What follows half a line would else be swallowed by it.
+        # Half a line would otherwise swallow the next one.
         rest = memoryview(b"\n" + text if self._broken_line else text)
         try:
             while rest:
@@ -192,7 +193,7 @@ class LineWriter:
         try:
             return os.write(self._descriptor, piece)
         except BlockingIOError:
-            # Whoever shares the pipe has made it non-blocking: wait here, where nobody is held up.
+            # Another owner of the pipe has made it non-blocking, so the thread waits here, where no request is held up.
             ready = select.poll()
             ready.register(self._descriptor, select.POLLOUT)
             ready.poll()

@@ -1,8 +1,8 @@
 """Age as the law counts it (年齢計算ニ関スル法律, 民法143条), and the days it changes on.
 
-A person reaches an age at the end of the eve of her birthday (達する日, day D below). What a
-notice means by "N歳以上" then depends on what it counts from: see `CountedFrom`. Days are
-days in Asia/Tokyo; the caller brings today.
+A person reaches an age at the end of the eve of her birthday (達する日, day D below).
+"N歳以上" depends on the day it counts
+from: see `CountedFrom`. Days are days in Asia/Tokyo; the caller brings today.
 
 A birthdate with unknown parts (生年月日不詳) decides only what every reading of it decides.
 A birthdate after today, or before 1800, is nobody's, and decides nothing.

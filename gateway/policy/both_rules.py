@@ -13,7 +13,7 @@ from gateway.request.inbound import Inbound
 
 
 class BothRules(FittingRule):
-    """What stands in for the rule. Its decisions are each request's own, so none is kept."""
+    """The stand-in for the rule. Its decisions are each request's own, so none is kept."""
 
     __slots__ = ("_first", "_other")
 

@@ -1,9 +1,9 @@
 """The tests a condition can make, and what each depends on. A condition says yes, no or unknown.
 
-Unknown is never a yes: `not` keeps it, `all` and `any` follow Kleene. Before sign-in whatever
-is about the person is unknown; so is what was asked and not given, or cannot be read.
-Every answer carries the moment until which it holds for the same person, client address,
-lists and switches. Ages live in `age`, addresses in `residence`, reading in `parse`.
+Unknown is never a yes: `not` keeps it, `all` and `any` follow Kleene. Before sign-in every test of the person says
+unknown. So does a test of a fact that was not given or cannot be read. Every answer carries the moment until which it
+holds for the same person, client address, lists and switches. Ages live in `age`, addresses in `residence`, reading in
+`parse`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TOKYO_SECONDS = 32_400
 
 
 class Heard(NamedTuple):
-    """What a condition says, and until when."""
+    """A condition's answer, and the moment until which it holds."""
 
     truth: Truth
     until: Instant = inf
@@ -48,12 +48,12 @@ class Listed:
     """The last day it holds, included."""
     note: str = ""
     line: int = 0
-    """Where in its file it stands."""
+    """Its place in its file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What decides and is neither request nor person nor clock; a policy snapshot holds one."""
+    """Inputs of a decision beside request, person and clock. A policy snapshot holds one."""
 
     switches: Mapping[str, Instant] = field(default_factory=dict)
     """The switches that are on, and when each ends by itself."""
@@ -295,7 +295,7 @@ def _first(tests: tuple[Test, ...], at: Circumstances, decisive: Truth, otherwis
     for test in tests:
         heard = test.ask(at)
         if heard.truth is decisive:
-            # It alone holds the answer up: whatever the others come to say, this one settles it.
+            # One decisive test determines the result, so its own validity time is enough.
             return heard
         unknown = unknown or heard.truth is Truth.UNKNOWN
         until = min(until, heard.until)
@@ -333,7 +333,7 @@ class Condition:
     if_not: Words = field(default_factory=dict)
     line: int = field(default=0, compare=False)
     file: str = field(default="", compare=False)
-    """What messages call the file it is written in: a policy can use conditions of another."""
+    """The file's name in messages: a policy can use conditions of another file."""
 
 
 # --- what a test depends on ----------------------------------------------------------
@@ -341,12 +341,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a test depends on, all that it is made of included."""
+    """The inputs a test depends on, those of its parts included."""
 
     person: bool = False
     """Nobody signed in: unknown."""
     scopes: frozenset[Scope] = frozenset()
-    """What must be asked of the provider, beside `openid`."""
+    """Scopes that the provider must be asked for, beside `openid`."""
     request: bool = False
     """Two requests of one person may hear different answers at the same moment."""
     clock: bool = False

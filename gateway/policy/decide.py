@@ -1,8 +1,8 @@
-"""What a policy says of one request. Pure: the person, the moment and the surroundings come in.
+"""A policy's verdict on one request. Pure: the person, the moment and the surroundings come in.
 
-The order of a decision: what is already no is refused; a person who is not known, or has not been
-asked for all the rule can need, is challenged once for all of it; what stays unknown is refused; a
-sign-in that is too old is challenged; then the rule permits. Finding the rule lives in `matching`.
+The order of a decision is this. A condition that is already no is a refusal. A person who is not known, or was not
+asked for all the rule can need, gets one challenge for all of it. A condition that stays unknown is a refusal. A
+sign-in that is too old is a challenge. Then the rule permits. Finding the rule lives in `matching`.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def rule_scopes(rule: Rule, conditions: Mapping[str, Condition]) -> frozenset[Sc
 class FittingRule:
     """A rule ready to be asked, once `match` and `when` have found it.
 
-    What was decided may be kept under this very object: a changed policy, switch or list makes new ones.
+    A caller may keep a decision under this very object, because a changed policy, switch or list makes new ones.
     """
 
     __slots__ = (
@@ -303,7 +303,7 @@ _FACTS: Mapping[Fact, Callable[[Identity, Circumstances], str | None]] = {
 
 
 class Undecidable(FittingRule):
-    """What stands in for the rule where nobody can say which rule it is. It refuses."""
+    """The stand-in where no single rule is known. It refuses."""
 
     __slots__ = ("_deny",)
 

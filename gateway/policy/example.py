@@ -13,7 +13,7 @@ from gateway.request.target import Target
 from gateway.yaml.mistakes import Where
 
 EXAMPLE_CLIENT = "198.51.100.1"
-"""Where a request of an example comes from, unless it says `from`: an address of nobody (RFC 5737)."""
+"""The client's address in an example without `from`: a documentation address (RFC 5737)."""
 
 EXAMPLE_SUBJECT = "example-person"
 
@@ -26,7 +26,7 @@ ALL_SCOPES = frozenset(Scope)
 
 
 class Expect(StrEnum):
-    """What an example can expect."""
+    """The outcomes an example can expect."""
 
     ALLOW = "allow"
     SIGN_IN = "sign in"
@@ -69,7 +69,7 @@ class Example:
     query: str | None
     expect: Expect
     name: str = ""
-    """After `deny`: the condition, limit or rule that must be among the reasons; empty: no rule fits."""
+    """The condition, limit or rule after `deny`, which must be among the reasons. Empty means that no rule fits."""
     who: Who | None = None
     """`None`: nobody is signed in."""
     signed_in_ago: float = 0.0
@@ -79,7 +79,8 @@ class Example:
     entries: int = 0
     """Entries of the rule's limit so far."""
     told: Mapping[str, str] | None = None
-    """Names and values, `nothing` for what must not be told; `{}`: nothing at all; `None`: not looked at."""
+    """Names and values, with `nothing` for a fact that must not be told. `{}` expects no fact at all, `None` is not
+    looked at."""
     where: Where = field(default=Where(""), compare=False)
 
     def inbound(self) -> Inbound:

@@ -1,8 +1,8 @@
-"""What a policy is and what it can say. Reading one from YAML lives in `parse`, deciding in `decide`.
+"""A policy: its rules, conditions and words. Reading one from YAML lives in `parse`, deciding in `decide`.
 
 A policy is an ordered list of rules; the first rule whose `match` and `when` fit a
-request is *the* rule, however generous a later one is. What it says is a `Verdict`:
-a value, matched exhaustively by whoever acts on it.
+request is *the* rule, however generous a later one is. A decision is a `Verdict`, a value that its caller matches
+exhaustively.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gateway.policy.verdict import Limit, RuleId, Words
 
 
 class Allow(StrEnum):
-    """Who may pass, where a rule asks for no condition."""
+    """The persons who may pass a rule without conditions."""
 
     EVERYONE = "everyone"
     SIGNED_IN = "signed_in"
@@ -74,7 +74,7 @@ class Rule:
 
     @property
     def name(self) -> str:
-        """What the rule is called in its policy."""
+        """The rule's name in its policy."""
         return self.id.rule
 
 

@@ -1,4 +1,4 @@
-"""Where an address is: prefecture, municipality, ward, code and town, or unknown where it does not decide.
+"""The place of an address: prefecture, municipality, ward, code and town, or unknown where the address does not decide.
 
 The table is built from the postal code data (`tools/build_municipalities.py`); what those do
 not have, the codes of prefectures and of designated cities as a whole and former names, is kept by
@@ -118,7 +118,7 @@ class Former:
     name: str
     prefecture: str
     now: tuple[Code, ...]
-    """What it is now; more than one where the name alone does not tell."""
+    """Its codes now; several if the name alone does not decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ def _spellings(prefecture: str, county: str, name: str) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Residence:
-    """What an address decides. A part that it does not decide is `None`."""
+    """The parts of a place that an address decides. A part that it does not decide is `None`."""
 
     prefecture: str | None = None
     municipality: str | None = None
@@ -204,7 +204,7 @@ class Residence:
     chain: tuple[Code, ...] = ()
     """The codes of all it certainly lies in."""
     open_within: Code | None = None
-    """Where the address does not say which part of a place it is in, the place's code; empty: anywhere."""
+    """The place's code if the address does not say which part of it is meant. Empty means anywhere."""
 
     def lies_in(self, places: frozenset[Code]) -> Truth:
         """Say whether it lies in one of the places."""
@@ -285,7 +285,7 @@ _CHOME = re.compile(rf"[\d{_NUMERALS}]+丁目")
 _LOT = re.compile(
     rf"\d+(?!\d|条|線|区|町|丁|部|地割|号線)|[{_NUMERALS}]+(?:番地|番(?![町丁])|号)|無番地|番外地|番地|番戸"
 )
-"""Where the lot begins: a number that is no part of a town's name (北1条, 西3線, 第1地割, 三番町)."""
+"""The beginning of the lot: a number that is no part of a town's name (北1条, 西3線, 第1地割, 三番町)."""
 
 
 def find_town(rest: str) -> str | None:
@@ -307,12 +307,12 @@ def find_town(rest: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class NotAPlace:
-    """What is written names no place, or more than one."""
+    """The text names no place, or more than one."""
 
     reason: str
     """`unknown`, `ambiguous`, `ward`, `check_digit` or `former`."""
     candidates: tuple[str, ...] = ()
-    """What can have been meant, in words a policy accepts."""
+    """The places that can have been meant, in words a policy accepts."""
 
 
 _CODE = re.compile(r"\d{5,6}")

@@ -15,10 +15,10 @@ import msgspec
 from gateway.instant import Instant
 
 NAME = re.compile(r"\w[\w.-]{0,63}")
-"""What a switch can be called; Japanese is welcome."""
+"""The shape of a switch's name; Japanese is welcome."""
 
 LONGEST = 90 * 86_400.0
-"""Seconds a switch may stay on: whoever needs it longer turns it on again, and thinks again."""
+"""Seconds a switch may stay on. An operator who needs it longer turns it on again, and thinks again."""
 
 
 class Switch(msgspec.Struct, frozen=True):

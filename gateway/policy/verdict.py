@@ -1,4 +1,4 @@
-"""What a policy can say of one request: permit, challenge or deny, each with its reasons."""
+"""The verdicts of a policy on one request: permit, challenge or deny, each with its reasons."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.identity import Identity, Scope
 
 
 class Fact(StrEnum):
-    """What `disclose` can name beside conditions. Headers and the assertion use these words."""
+    """Facts that `disclose` can name beside conditions. Headers and the assertion use these words."""
 
     SUBJECT = "subject"
     NAME = "name"
@@ -28,7 +28,7 @@ class Fact(StrEnum):
 
 
 class Truth(StrEnum):
-    """What a condition says. `not` keeps unknown; `all` and `any` follow Kleene; only yes passes."""
+    """A condition's answer. `not` keeps unknown; `all` and `any` follow Kleene; only yes passes."""
 
     YES = "yes"
     NO = "no"
@@ -64,10 +64,10 @@ class Permit(msgspec.Struct, frozen=True):
     rule: RuleId
     identity: Identity | None
     told: tuple[tuple[str, str], ...] = ()
-    """What the application learns: (fact or condition name, value as text), in `disclose`'s order.
+    """The facts for the application: (fact or condition name, value as text), in `disclose`'s order.
 
-    Values are plain text (`name`: U+3000 kept; `birthdate`: `YYYY-MM-DD`; a condition: `yes` or
-    `no`); what is unknown is not in it. `headers/encode.py` gives them their form on the wire.
+    Values are plain text: a name keeps its U+3000, a birthdate is `YYYY-MM-DD`, a condition is `yes` or `no`. An
+    unknown value is not in it. `headers/encode.py` gives them their form on the wire.
     """
     limit: Limit | None = None
     """An entry of this limit must be reserved before the request goes on, and settled at the answer's head."""
@@ -194,4 +194,4 @@ FACT_SCOPES: Mapping[Fact, frozenset[Scope]] = {
     Fact.AGE: frozenset({Scope.BIRTHDATE}),
     Fact.SIGNED_IN_AT: frozenset(),
 }
-"""What must be asked of the provider to tell a fact, beside `openid`."""
+"""The scope that a fact needs, beside `openid`."""

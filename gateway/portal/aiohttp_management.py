@@ -1,9 +1,9 @@
 """The management listener: metrics, health and sessions, for those who operate the gateway, never for the public.
 
-It is bound to an address of its own and serves no page. Health says one word to whoever asks; which
-check failed is in the answer's body, with no address or secret in it. The sessions API lists and
-ends sessions for whoever has a named token (`operators`), and every use of it is an event.
-A selector goes into the body of a POST, never into a URL: it may name a person.
+It is bound to an address of its own and serves no page. Health says one word to everybody. The answer's body names the
+failed check, with no address or secret in it. The sessions API lists and ends sessions for a client with a named token
+(`operators`), and every use of it is an event. A selector goes into the body of a POST, never into a URL: it may name a
+person.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def make_management(
 
 
 class Sessions(Protocol):
-    """What of a `SessionStore` the API uses."""
+    """The part of a `SessionStore` that the API uses."""
 
     def sessions(self, selector: Selector) -> AsyncIterator[Listed]:
         """List sessions."""
@@ -91,7 +91,7 @@ class Sessions(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionControl:
-    """What the sessions API stands on."""
+    """The services behind the sessions API."""
 
     store: Sessions
     operators: Callable[[], Operators]
@@ -208,7 +208,7 @@ class _SessionsApi:
 
 
 class _RefusedError(Exception):
-    """The API does not do it. The words go to whoever asked."""
+    """The API does not do it. The words go to the client."""
 
     def __init__(self, status: HTTPStatus, words: str) -> None:
         super().__init__(words)

@@ -1,9 +1,8 @@
 """Our own pages as an aiohttp application: just another upstream of the byte path, behind socketpairs.
 
-Each request brings a one-time token for its `Visit`; without one nothing is answered. What a
-visit is for decides what is made of it, its path only where the browser asked for one of our
-own URLs. Who signs in, and how, is `login`'s business; what pages say is `pages`'; where the
-sockets come from is `app`'s.
+Each request brings a one-time token for its `Visit`; without one nothing is answered. A visit's purpose decides the
+page. Its path does so only if the browser asked for one of our own URLs. `login` signs people in, `pages` has what
+pages say, and `process` makes the sockets.
 """
 
 from __future__ import annotations
@@ -122,14 +121,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class SessionLoader(Protocol):
-    """Who can say what a ticket stands for: the part of `SessionReader` the portal needs."""
+    """Says what a ticket stands for: the part of `SessionReader` that the portal needs."""
 
     async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
         """Ask the store."""
 
 
 class SignInObserver(Protocol):
-    """Who counts how sign-ins go."""
+    """Counts how sign-ins go."""
 
     def sign_in(self, app: str, outcome: str) -> None:
         """One step of a sign-in ended: `begun`, `signed_in`, `already_signed_in`, `signed_out` or a `LoginFailure`."""
@@ -140,7 +139,7 @@ class SignInObserver(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind:
-    """What the portal stands on."""
+    """The services behind the portal."""
 
     visits: VisitTable
     sign_in: SignIn
@@ -211,10 +210,10 @@ class Portal:
 
     @web.middleware
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Take the visit, have it answered, and put our headers on whatever the answer is."""
+        """Take the visit, have it answered, and put our headers on the answer."""
         visit = self._visits.take(request.headers.get(VISIT_HEADER, ""))
         if visit is None:
-            # Nobody but the byte path can reach the socket; whoever sends this is a mistake of ours.
+            # Only the byte path can reach the socket, so such a request is a mistake of ours.
             return web.Response(status=HTTPStatus.FORBIDDEN, text="no visit\n")
         request[_VISIT] = visit
         try:
@@ -388,7 +387,7 @@ class Portal:
     async def back_channel_logout(self, request: web.Request) -> web.StreamResponse:
         """End what the provider says has ended (OpenID Connect Back-Channel Logout 1.0 section 2.5).
 
-        Told to a provider in one word: whoever else tries learns nothing of why it failed.
+        The provider gets one word: another client that tries this learns nothing of why it failed.
         """
         visit = request[_VISIT]
         if request.content_type != "application/x-www-form-urlencoded":
@@ -428,7 +427,7 @@ class Portal:
         return self._page(visit, self._offer_to_show(visit, held))
 
     async def me_form(self, request: web.Request) -> web.StreamResponse:
-        """Show what is held, to whoever pressed the button of our own page, once."""
+        """Show the session's facts once, to the person who pressed the button of our own page."""
         visit = request[_VISIT]
         form = await _form(request)
         held = await self._held(visit)
@@ -485,7 +484,7 @@ class Portal:
         async def serve(request: web.Request) -> web.StreamResponse:
             response = web.Response(body=jwks(request[_VISIT].route), content_type="application/jwk-set+json")
             response.headers[hdrs.CACHE_CONTROL] = f"max-age={KEYS_SECONDS}"
-            # Whoever verifies reads them from elsewhere: an application, the provider.
+            # Their readers are elsewhere: an application, the provider.
             response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
             return response
 
@@ -520,7 +519,8 @@ class Portal:
             case Start() if not shown.issuperset(outcome.items):
                 return self._page(visit, pages.notice(visit, outcome))
             case Start():
-                # Kept only where the rule says so now, whatever the page that carried it believed.
+                # The form is kept only if the rule says so now, even if the page that carried it was made under another
+                # rule.
                 kept = outcome.method == "POST" and outcome.challenge.keep_form and self._may_wait(visit, waiting)
                 if kept:
                     return await self._begin(visit, outcome, target, waiting)

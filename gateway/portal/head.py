@@ -10,8 +10,8 @@ from gateway.request.target import encoded
 def portal_head(visit: Visit, token: str) -> bytes:
     """Return the head that asks the portal for a page, in the same form as `outbound_head`.
 
-    What is not one of the portal's own URLs is asked for as a GET of `/` without a body (a POST, where a form is
-    to be kept). One of its own is asked for in the canonical spelling, by which it was found to be one. Of the
+    A page that is not one of the portal's own URLs is asked for as a GET of `/` without a body, or as a POST if a form
+    is to be kept. One of its own is asked for in the canonical spelling, by which it was found to be one. Of the
     client's fields only the body's type gets through: the visit behind `token` has the rest, cookies included, and
     whatever a server's parser dislikes about a field it says in a page, with the field in it.
     """

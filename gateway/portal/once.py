@@ -2,8 +2,8 @@
 
 `/.sekisho/me` shows a button and no value. The button's form carries such a token, and the answer to it
 shows the values. The token is keyed with the browser's ticket, which no script and no application knows,
-so any worker can check it and only this session's own page has it. It opens one page once: whoever
-takes it has its name spent in the store of pending logins (`login.pending.PendingStore.spend`).
+so any worker can check it and only this session's own page has it. It opens one page once: the portal spends its name
+in the store of pending logins (`login.pending.PendingStore.spend`).
 """
 
 from __future__ import annotations

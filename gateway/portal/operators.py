@@ -1,4 +1,4 @@
-"""Who may use the management listener's sessions API: one named token a person, so that the audit can say who.
+"""Operators of the management listener's sessions API: one named token a person, so that the audit can name her.
 
 The file holds a name and a token's hash a line; the token itself is shown once, to whom it is
 for. A token is 256 random bits, so a plain hash is as good as a slow one.
@@ -28,7 +28,7 @@ class Operators:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Who they are."""
+        """The operators."""
         return tuple(name for name, _ in self._hashes)
 
     def who(self, token: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What each page says, as values. The sentences are in `messages/`, their form in `templates/`.
+"""The content of each page, as values. The sentences are in `messages/`, their form in `templates/`.
 
 One function a page: from a visit and what came of it to a `Page`, which `aiohttp_pages` renders
 and `aiohttp_portal` sends.
@@ -53,7 +53,7 @@ class Shown:
     sentence: Said
     name: str
     unread: bool
-    """What the condition needs was not given or cannot be read: its sentence alone would mislead."""
+    """A fact that the condition needs was not given or cannot be read: its sentence alone would mislead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a session holds of a person, for that person's eyes."""
+    """The facts in a session, for the person's own eyes."""
 
     facts: tuple[Fact, ...]
     since: Moment
@@ -98,7 +98,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class OtherWay:
-    """What a person without a card can do."""
+    """The other way for a person without a card."""
 
     text: Said
     url: str
@@ -289,7 +289,7 @@ def _held(session: Session, code: str, language: Language) -> Held:
     facts = tuple(
         Fact(scope.value, _value(identity, scope.value, language), scope in identity.asked) for scope in ITEMS
     )
-    # Where the provider does not tell when the card was read, the session's beginning is what we know.
+    # If the provider does not tell when the card was read, we know only the session's beginning.
     since = session.created_at if identity.authenticated_at == NOT_TOLD else identity.authenticated_at
     return Held(facts, _moment(since, language), _moment(session.expires_at, language), code)
 

@@ -1,8 +1,8 @@
-"""What signing in for a page would ask, decided anew from the page itself.
+"""The facts that a sign-in for a page would ask for, decided anew from the page itself.
 
-A form of ours carries where the person wanted to go, never what is to be asked: whoever forged
-it could else have somebody asked for more than any rule needs, or for less than the notice
-said. So the policy is asked again, for the target and method that were challenged.
+A form of ours carries the person's target, never the facts to ask for. A forger of the form could otherwise have her
+asked for more than any rule needs, or for less than the notice said. So the policy is asked again, for the target and
+method that were challenged.
 """
 
 from __future__ import annotations

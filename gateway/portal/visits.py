@@ -1,8 +1,8 @@
-"""Where a visit waits between the byte path, which knows of it, and the portal, which answers it.
+"""A visit waits here between the byte path, which knows of it, and the portal, which answers it.
 
 A token is worth one visit, once. It travels on a socketpair inside the process, in a header
 that is stripped from every client; it is random all the same, so that a header that slipped
-through would open nothing. What a `Visit` is stands in `visit`.
+through would open nothing. `pipeline/visit` defines a `Visit`.
 """
 
 from __future__ import annotations

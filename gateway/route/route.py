@@ -1,4 +1,4 @@
-"""Whose application a request is for, and everything about it that later steps need.
+"""The App that a request is for, with everything that later steps need of it.
 
 A `Route` is made once, when configuration and policies are read; `table.py` finds the
 one a request belongs to.
@@ -41,7 +41,7 @@ class Route:
     candidate: CompiledPolicy | None = None
     """Judged in the policy's shadow: its verdicts are compared and counted, and let nobody in."""
     ready: dict[Any, Any] = field(default_factory=dict, repr=False)
-    """What the pipeline keeps for those who are not signed in, each with its `valid_until`."""
+    """The pipeline's cache for requests without a session, each entry with its `valid_until`."""
     cookie_host: str = field(init=False)
     """The host as cookies know it, without a port (RFC 6265 section 8.5): where a session issued here is good."""
 

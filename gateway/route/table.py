@@ -17,7 +17,7 @@ from gateway.settings.settings import PathSettings
 
 
 class Assertions(Protocol):
-    """Who signs what an application is told; `headers.assertion` keeps this promise."""
+    """Signs the facts for an application; `headers.assertion` implements it."""
 
     @property
     def published(self) -> bytes:
@@ -116,8 +116,8 @@ class RouteTable:
         if kept is None:
             return find_brought(inbound.cookie, name, self.seals)
         if name not in kept:
-            # What the cookie says under a name (the seals last as long as the process); what that stands for is
-            # asked anew on each request.
+            # The table keeps what the cookie says under a name, because the seals last as long as the process. Each
+            # request asks anew what that stands for.
             kept[name] = find_brought(inbound.cookie, name, self.seals)
         brought: Brought | None = kept[name]
         return brought

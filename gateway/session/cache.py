@@ -1,9 +1,8 @@
-"""What a worker remembers of sessions, and when it must not believe itself.
+"""A worker's memory of sessions, and the times when it must not believe it.
 
-Redis tells each worker which records changed (`redis_tracking`). That is only worth something
-while it is sure to be told, so memory is believed for `TRUST` seconds after the last
-heartbeat that is known to have come back; the moment is compared on each look, since a
-timer that should have withdrawn trust may itself be late.
+Redis tells each worker which records changed (`redis_tracking`). That is only worth something while the worker is sure
+to be told. So it believes its memory for `TRUST` seconds after the last heartbeat that is known to have come back. Each
+look compares the moment, since a timer that should have withdrawn trust may itself be late.
 
 An **epoch** is one unbroken time of being told. A look-up places a **marker** before it asks
 Redis; being told of the record takes the marker away; an answer is kept only if its own
@@ -102,7 +101,7 @@ class SessionCache:
         self.telling = False
         """Whether an epoch is running: every place that may change a record tells us."""
         self.due: list[Ticket] = []
-        """Sessions in use whose idle clock is to be restarted; whoever does it empties the list."""
+        """Sessions in use whose idle clock is to be restarted; the task that does it empties the list."""
 
     def __len__(self) -> int:
         return len(self._entries)

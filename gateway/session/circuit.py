@@ -11,7 +11,7 @@ from gateway.errors import StoreFault
 FAILURES = 3
 """In a row, before the store is left alone: one lost connection is not an outage."""
 
-# What one key or one command met says nothing about the next: records may be read while no memory is left to write.
+# The failure of one command says nothing about the next: records may be read while no memory is left to write.
 _NOT_THE_STORE = frozenset({StoreFault.WRONG_TYPE, StoreFault.OUT_OF_MEMORY, StoreFault.CIRCUIT_OPEN})
 
 

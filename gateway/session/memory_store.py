@@ -47,7 +47,7 @@ class _Kept:
     silent_at: Monotonic
     """When silence ends it."""
     ends_at: Monotonic
-    """When age does, whatever becomes of the wall clock meanwhile."""
+    """The moment that age ends it, on a clock that no step of the wall clock moves."""
     watches: set[_MemoryWatch] = field(default_factory=set)
 
 
@@ -152,7 +152,7 @@ class MemoryStore:
         now = self._clock()
         selected = self._selected(selector)
         if isinstance(selector, OneSession):
-            # Whoever is signing in from that browser is the same subject, as far as anybody can tell.
+            # The person who is signing in from that browser is the same subject, as far as can be told.
             for kept in selected:
                 self._revoked[SubjectSessions((kept.found.session.pseudonym,))] = now
         elif isinstance(selector, SubjectSessions):

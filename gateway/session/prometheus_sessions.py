@@ -1,4 +1,4 @@
-"""What the metrics show of a worker's sessions: how they are now, and what has happened to them so far."""
+"""Metrics of a worker's sessions: their state now, and what has happened to them so far."""
 
 from __future__ import annotations
 

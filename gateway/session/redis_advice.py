@@ -1,8 +1,7 @@
-"""What Redis is asked about itself once: settings with which sessions would be lost, or kept wrongly.
+"""Checks Redis's configuration once at start, for settings that lose sessions or keep them too long.
 
 None of them is refused, since a managed Redis may not say how it is set up. Each is told
-once a start, and by `sekisho doctor`. What is tested here is configuration; whether it
-answers now is `RedisStore.check`.
+once a start, and by `sekisho doctor`. `RedisStore.check` asks whether Redis answers now.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class Doubt(StrEnum):
 
     @property
     def words(self) -> str:
-        """What it means and what would be right."""
+        """Its meaning, and the remedy."""
         return _WORDS[self]
 
 

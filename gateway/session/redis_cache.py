@@ -1,13 +1,12 @@
-"""What the listener asks instead of Redis: sessions this worker has read, while it is told of their changes.
+"""The cache in front of Redis: the sessions this worker has read, while it is told of their changes.
 
 The memory and its rules are `cache`; being told is `redis_tracking`; this joins them to a
 `RedisStore`. Three things run beside the requests: the epoch with its heartbeats, the restarting
 of idle clocks, and the watch over open streams.
 
-The heartbeat is a write, sent the way revocations are sent and confirmed the way their news
-come: a server that takes no writes, a tracking connection to yesterday's primary, a network
-that drops what one of the two sends, all end trust within a second. Each beat has a key of
-its own, so that a late answer to an earlier one confirms nothing newer.
+The heartbeat is a write, sent the way revocations are sent and confirmed the way their news come. So three faults end
+trust within a second: a server that takes no writes, a tracking connection to yesterday's primary, and a network that
+drops one direction. Each beat has a key of its own, so that a late answer to an earlier one confirms nothing newer.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ _NO_PRIMARY = frozenset(
         StoreFault.REFUSED,
     }
 )
-"""What ends trust at once, whoever meets it."""
+"""A fault that ends trust at once."""
 
 _GONE = Gone()
 _UNAVAILABLE = Unavailable()
@@ -64,11 +63,11 @@ _UNAVAILABLE = Unavailable()
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Who may change records, and must tell of it: a server, or a primary of a cluster."""
+    """A server, or a primary of a cluster, that changes records and must tell of it."""
 
     address: tuple[str, int] | str
     tag: str = ""
-    """What, hashed by a cluster, lies in one of its slots."""
+    """A text that a cluster hashes into one of its slots."""
 
     @property
     def id(self) -> str:
@@ -78,7 +77,7 @@ class Place:
 
 @dataclass(slots=True)
 class Counts:
-    """What happened so far, for metrics."""
+    """Counts so far, for metrics."""
 
     epochs: int = 0
     """How often being told began."""
@@ -139,7 +138,7 @@ class CachedReader:
         self._beat_number = 0
 
     def _on_fault(self, fault: StoreFault) -> None:
-        # Whoever met it, a request or a readiness check: what is no primary tells nothing worth believing.
+        # A request or a readiness check has met it: a server that is no primary tells nothing worth believing.
         if fault in _NO_PRIMARY and self._on_lost is not None:
             self._on_lost(fault)
 
@@ -181,7 +180,7 @@ class CachedReader:
             task = asyncio.get_running_loop().create_task(self._load(ticket))
             self._loads[ticket] = task
             task.add_done_callback(lambda _: self._loads.pop(ticket, None))
-        # Whoever asked first may go away; the others still want the answer.
+        # The first caller may go away; the others still want the answer.
         state = await asyncio.shield(task)
         return self._without_store(ticket, now) if isinstance(state, Unavailable) else state
 

@@ -1,7 +1,6 @@
 """Opens the sessions that `gateway.yaml` asks for: a store, and the reader in front of it.
 
-What each is lives in `memory_store`, `redis_store` and `redis_cache`; this is the one place
-that chooses between them.
+This is the one place that chooses between `memory_store`, `redis_store` and `redis_cache`.
 """
 
 from __future__ import annotations

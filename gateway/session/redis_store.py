@@ -12,10 +12,9 @@ Only `t:` is watched by the workers' caches (`redis_cache`): restarting an idle 
 not invalidate anything, so it is a key apart. Braces are Cluster's: what is done in one command
 or transaction lies in one slot. Indexes and revocations lie where they may, so their order is the
 guarantee: **a sign-in writes index, record, and then looks for a revocation; a revocation
-writes itself, and then reads the index**. Whichever comes second sees the other.
+writes itself, and then reads the index**. The second of the two sees the first.
 
-What is written again, is written only over what was there (`_RESEAL`): a late write must not bring
-a revoked session back.
+A record is written again only over one that was there (`_RESEAL`): a late write must not bring a revoked session back.
 """
 
 from __future__ import annotations
@@ -82,12 +81,12 @@ class RedisStore:
     ) -> None:
         """Take a client (`redis_client.make_redis`) and close it with the store.
 
-        `clock` gives Unix seconds; `random(n)` returns n random bytes fit for a nonce. Whoever brings a
-        `circuit` must `probe` now and then: nothing else closes it again.
+        `clock` gives Unix seconds; `random(n)` returns n random bytes fit for a nonce. A caller that brings a `circuit`
+        must `probe` now and then: nothing else closes it again.
         """
         self.circuit = circuit
         self.on_fault: Callable[[StoreFault], None] | None = None
-        """Told of each failure at once, before whoever asked is."""
+        """Told of each failure at once, before the caller is."""
         self.redis = redis
         self.prefix = prefix
         self.unopened = 0
@@ -247,7 +246,7 @@ class RedisStore:
         await self._ask(("SET", key, b"1", "PX", 10_000), ("GET", key))
 
     async def probe(self, key: str, seconds: float) -> None:
-        """Write a key that lasts for that time, whatever the circuit says: a heartbeat, or a first sign of life."""
+        """Write a key that lasts for that time, also with an open circuit: a heartbeat, or a sign of life."""
         async with self._watched():
             await self.redis.execute_command("SET", key, b"", "PX", _milliseconds(seconds))
 
@@ -317,7 +316,7 @@ class RedisStore:
         memory = ("PX", _milliseconds(REVOCATION_MEMORY))
         match selector:
             case OneSession(name):
-                # Whoever is signing in from that browser is the same subject, as far as anybody can tell.
+                # The person who is signing in from that browser is the same subject, as far as can be told.
                 (record,) = await self._ask(("GET", self.record_key(name)))
                 header = None if record is None else read_header(_bytes(record))
                 if header is not None:
@@ -411,7 +410,7 @@ class RedisStore:
     async def _ask(self, *commands: tuple[Any, ...], lookup: bool = False) -> list[Any]:
         """Send commands together and return their replies; one that fails fails all.
 
-        Not a transaction: whoever needs an order asks twice.
+        Not a transaction: a caller that needs an order asks twice.
         """
         if self.circuit is not None and self.circuit.is_open:
             raise StoreUnavailableError(StoreFault.CIRCUIT_OPEN)

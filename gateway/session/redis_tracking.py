@@ -5,7 +5,7 @@ cluster). It is our own and not a pooled one, for one reason: a library's connec
 drops, and would go on, silently, being told nothing. This one ends for good on any doubt,
 a push it does not understand among them, and its owner then drops all it remembers.
 
-What the news mean is `cache`'s business; who connects where, `redis_cache`'s.
+`cache` knows what the news mean, and `redis_cache` makes the connections.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ async def track(
             if url.db:
                 await connection.ask("SELECT", str(url.db))
             with suppress(StoreUnavailableError):
-                # A name for whoever looks at CLIENT LIST; not worth a right of its own.
+                # A name for an operator who looks at CLIENT LIST; not worth a right of its own.
                 await connection.ask("CLIENT", "SETNAME", "sekisho-tracking")
             broadcast = [part for prefix in prefixes for part in ("PREFIX", prefix)]
             await connection.ask("CLIENT", "TRACKING", "ON", "BCAST", *broadcast)

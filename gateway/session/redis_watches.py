@@ -5,9 +5,8 @@ Redis tells of a change, when a clock may have ended it, and every second while 
 told. A look is no use: neither it nor bytes on a stream restart an idle clock. After a
 step-up of the same subject the stream goes over to the session that followed.
 
-Where the store cannot be asked, a stream is kept for `GRACE` seconds (a failover's
-length) or for `stale_for`, whichever is longer, and then cut: who was revoked meanwhile must
-not go on listening.
+If the store is away, a stream is kept for the longer of `GRACE` seconds (a failover's length) and `stale_for`, and then
+cut: a person who was revoked meanwhile must not go on listening.
 """
 
 from __future__ import annotations
@@ -78,8 +77,8 @@ class Watches:
     def add(self, name: str, on_end: Callable[[], None], known_until: Monotonic | None = None) -> _Stream:
         """Watch the session of this name.
 
-        Where it is not known at this moment until when no clock can end it, it is looked at once
-        more: it may have ended since the request was decided on.
+        If its clocks are not known at this moment, the watch looks once more: the session may have ended since the
+        request was decided on.
         """
         now = self._monotonic()
         stream = _Stream(self, name, on_end, now, now if known_until is None else known_until + _MARGIN)
@@ -122,7 +121,7 @@ class Watches:
             for first in range(0, len(due), _AT_ONCE):
                 looks = [self._look(stream) for stream in due[first : first + _AT_ONCE]]
                 for failed in await asyncio.gather(*looks, return_exceptions=True):
-                    # What nobody thought of must not be the last look: whoever signs out relies on the next.
+                    # An unforeseen error must not be the last look: a person who signs out relies on the next one.
                     if isinstance(failed, Exception):
                         log.error(Event.SESSION_TRACKING_FAILED, error=type(failed).__name__)
             try:

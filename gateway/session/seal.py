@@ -4,12 +4,12 @@
 
 The header is in clear, so that sessions can be listed, counted and ended without opening
 them; it is authenticated with the claims. Claims are sealed by AES-256-GCM under a key derived (HKDF,
-RFC 5869) from a server secret *and* the ticket. Who holds a dump of the store and the
-secret still opens nothing: the ticket is in the browser alone. A record moved to another
-ticket's name, cut short or changed in one bit does not open, and is nobody's session.
+RFC 5869) from a server secret *and* the ticket. A thief of the store's dump and of the secret still opens nothing: the
+ticket is in the browser alone. A record moved to another ticket's name, cut short or changed in one bit does not open,
+and is nobody's session.
 
-What a header says before the record was opened is a claim of the store, good for
-listings and never for a decision. Writing records is `redis_store`'s business.
+Before the record was opened, its header is only a claim of the store, good for listings and never for a decision.
+Writing records is `redis_store`'s business.
 """
 
 from __future__ import annotations

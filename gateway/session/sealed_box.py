@@ -1,6 +1,6 @@
 """A sealed box: AES-256-GCM over padded content, so that its length tells little of what is in it.
 
-Who derives the key, and which bytes a box is bound to, is its caller's business.
+The caller derives the key, and chooses the bytes that a box is bound to.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a session is, and when it stops being one.
+"""A session, and the two clocks that end it.
 
 Two clocks end a session: silence, which every request resets, and age, which nothing
 resets. The idle clock belongs to the store (a time to live of its own); the absolute
@@ -30,7 +30,7 @@ class Session:
     provider_session: str | None = None
     """Hash of the provider's `sid` or `session_state`, so that sign-out finds its siblings."""
     host: str = ""
-    """Where it was issued and is good, without a port; empty in a record from before hosts were kept."""
+    """The host that it was issued at and is good for, without a port; empty in a record from before hosts were kept."""
 
     @property
     def client_id(self) -> str:
@@ -66,14 +66,14 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The store cannot say. What needs a session gets 503; what needs none goes on."""
+    """The store cannot say. A request that needs a session gets 503; one that needs none goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limited:
     """The store is not asked: too many tickets that stand for nothing came from this address.
 
-    Neither a logout nor a pass. What needs a session gets 429; what needs none goes on.
+    Neither a logout nor a pass. A request that needs a session gets 429; one that needs none goes on.
     """
 
     retry_after: int
@@ -94,7 +94,7 @@ class OneSession:
 
 @dataclass(frozen=True, slots=True)
 class SubjectSessions:
-    """All sessions of one subject of one client, under whichever secret their pseudonym was made.
+    """All sessions of one subject of one client, with the pseudonyms of every kept secret.
 
     `Secrets.pseudonyms` gives them.
     """
@@ -126,7 +126,7 @@ Selector = OneSession | SubjectSessions | ProviderSessions | ClientSessions | Al
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What may be told of a session to whoever runs the gateway: no claim, and nothing that opens it."""
+    """The part of a session that operators may see: no claim, and nothing that opens it."""
 
     name: str
     client_id: str
@@ -148,7 +148,7 @@ NEVER_REVOKED: Instant = -1.0
 def is_revoked(begun_at: Instant, revoked_at: Instant, now: Instant) -> bool:
     """Say whether what began at that moment is ended by a revocation, if there was one.
 
-    What began in the future began while our clock was ahead, perhaps before the revocation: it is ended too. Of
+    A session from the future began while our clock was ahead, perhaps before the revocation: it is ended too. Of
     moments that are no numbers nothing is after another, so they revoke.
     """
     later = revoked_at < begun_at and began(begun_at, now)
@@ -163,7 +163,7 @@ CARRY_OVER_SECONDS = 60.0
 
 
 class SessionStore(Protocol):
-    """Where sessions wait between requests. One test suite holds every implementation to this.
+    """The store that keeps sessions between requests. One test suite holds every implementation to this.
 
     Each method raises `StoreUnavailableError` where the store cannot be asked.
     """
@@ -222,7 +222,7 @@ class Watch(Protocol):
 
 
 class SessionReader(Protocol):
-    """What the listener asks of the cache in front of a store."""
+    """The cache in front of a store, as the listener sees it."""
 
     def peek(self, ticket: Ticket, now: Instant) -> Found | Gone | Unread | Unavailable:
         """Say at once what memory can say; `Unread` asks for `load`. Never waits."""

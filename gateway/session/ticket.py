@@ -84,7 +84,7 @@ def cookies_named(cookies: bytes, name: bytes) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """What one cookie of a browser's may be."""
+    """The kinds of cookie that a browser may bring."""
 
     ticket: Ticket
     sealed: bool

@@ -8,7 +8,7 @@ import msgspec
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where an upstream listens: `host` and `port`, or the path of a Unix socket in `unix`."""
+    """The address of an upstream: `host` and `port`, or the path of a Unix socket in `unix`."""
 
     host: str
     port: int

@@ -1,8 +1,7 @@
 """Reads `gateway.yaml`: what each setting must look like, and which contradict each other.
 
-Every mistake is noted with its place, so that they can be mended in one go. What a number may be
-is in `bounds`. What needs the policies as well (contracted items, rules that cannot be), or a
-look at the files that are named, is checked by whoever reads those (`configuration`).
+Every mistake is noted with its place, so that they can be mended in one go. `bounds` has the limits of each number.
+`process/configuration` checks what needs the policies as well, or a look at the named files.
 """
 
 from __future__ import annotations
@@ -125,7 +124,7 @@ def _url(text: str, at: str, reading: Reading, schemes: tuple[str, ...]) -> Spli
         parts, port = SplitResult("", "", "", "", ""), None
     wrong = (
         parts.scheme not in schemes
-        # A scheme in capitals is the same one to `urlsplit`, and another one to whoever compares text.
+        # `urlsplit` takes a scheme in capitals for the same one. A comparison of text does not.
         or not text.startswith(f"{parts.scheme}://")
         or not _is_host(parts.hostname or "")
         or port == 0

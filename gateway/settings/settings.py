@@ -46,7 +46,7 @@ class Ask(StrEnum):
 
 
 class Freshness(StrEnum):
-    """What `signed_in_within` counts from."""
+    """The moment that `signed_in_within` counts from."""
 
     AUTH_TIME = "auth_time"
     CALLBACK = "callback"
@@ -86,7 +86,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class SecretSource:
-    """Where a secret is read from: exactly one of the two."""
+    """The source of a secret, exactly one of the two."""
 
     file: Path | None = None
     """Path of a file that holds it; readable by us alone."""
@@ -138,7 +138,7 @@ class ProviderSettings:
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """Where sessions are kept and for how long."""
+    """The store of sessions, and their lifetime."""
 
     store: AtReplacement[str] = "memory"
     """`memory` (one worker, gone on restart), `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`."""
@@ -216,7 +216,7 @@ class HeaderSettings:
 
 @dataclass(frozen=True, slots=True)
 class WithoutCard:
-    """What a person without a card can do instead."""
+    """The other way for a person without a card."""
 
     url: str = ""
     """Page that tells what to do."""
@@ -304,12 +304,12 @@ class AppSettings:
     url: str
     """Public origin: route, redirect URI, cookie and audience follow from it."""
     upstream: tuple[str, ...] = ()
-    """Where the application listens, `http://host:port`; one or several."""
+    """The application's address, `http://host:port`; one or several."""
     policy: PolicyFiles = PolicyFiles()
     mode: Mode = Mode.PROXY
     ask: Ask = Ask.PER_RULE
     operator: Words = field(default_factory=dict)
-    """Who receives the facts; shown before 4情報 are asked for."""
+    """The receiver of the facts; shown before 4情報 are asked for."""
     privacy_policy: str = ""
     """URL of the operator's privacy policy; shown with the notice."""
     contact: str = ""
@@ -326,8 +326,8 @@ class AppSettings:
     upstream_options: UpstreamSettings = UpstreamSettings()
     """How the upstreams are reached, shared out, spared and watched."""
     method_override: Literal["refuse", "both"] = "refuse"
-    """What becomes of a request that asks to be taken for one of another method, by `X-HTTP-Method-Override` and its
-    kin, or by `_method` in its query.
+    """The treatment of a request that asks for another method by `X-HTTP-Method-Override` and its kin, or by `_method`
+    in its query.
 
     `refuse` answers 400 (a query alone only where another rule is that method's). `both` judges both methods: each must
     be permitted, both limits count, and only what both rules disclose is told. A `_method` in a body is never seen.
@@ -337,7 +337,7 @@ class AppSettings:
     client: ProviderSettings | None = None
     """The App's own client, where it does not share the common one."""
     registration: Mapping[str, str] = field(default_factory=dict)
-    """What the agency's forms ask for: `home`, `summary`, `terms`, `logo`."""
+    """Entries for the agency's forms: `home`, `summary`, `terms`, `logo`."""
 
     @property
     def secure(self) -> bool:
@@ -416,7 +416,7 @@ class Settings:
     management: AtRestart[str] = "127.0.0.1:9464"
     """Address and port of metrics and health; never to be published."""
     operators: AtRestart[SecretSource | None] = None
-    """Who may list and end sessions through `management`: a file with a name and a token's hash a line."""
+    """Operators who may list and end sessions through `management`: a file with a name and a token's hash a line."""
     aliases: Path | None = None
     """File of `sekisho subjects alias`: persons whose subject changed, and by which one applications know them."""
     trusted_proxies: tuple[str, ...] = ()
@@ -428,7 +428,7 @@ class Settings:
     rates: RateSettings = RateSettings()
     """How often sign-ins may be tried."""
     limits: LimitSettings = LimitSettings()
-    """Where a policy's `limit` is counted."""
+    """The store that counts a policy's `limit`."""
     switches: Path | None = None
     """The file that `sekisho switch` writes. None: `switches.json` beside this file."""
     assertion: AssertionSettings = AssertionSettings()

@@ -34,7 +34,7 @@ class Reading:
     """Folder that relative paths in the file start from."""
     mistakes: Mistakes
     places: dict[str, Where] = field(default_factory=dict)
-    """Where each value that was written stands, by its path: `apps[0].url`."""
+    """The place of each written value, by its path: `apps[0].url`."""
 
     broken: set[str] = field(default_factory=set)
     """Paths of values that could not be read: a default or a stand-in is in their place."""
@@ -129,10 +129,9 @@ def unit_of(kind: object) -> str | None:
 def read_values(cls: type[T], node: Node, reading: Reading, at: str = "") -> T | None:
     """Return a `cls` made of a mapping's entries, or `None` where there is no mapping.
 
-    A value that cannot be read is noted and replaced by its default or a stand-in, so that
-    whoever checks the whole finds the other mistakes too: nothing may run on settings with a
-    mistake noted. A class that one word can stand for names its field in `SHORT`. `KEYS` has the keys of fields whose
-    name cannot be the key, as it is a word of Python's.
+    The reader notes a value that it cannot read and takes its default or a stand-in, so that a check of the whole finds
+    the other mistakes too. Nothing may run on settings with a mistake. A class that one word can stand for names its
+    field in `SHORT`. `KEYS` has the keys of fields whose name cannot be the key, as it is a word of Python's.
     """
     try:
         return _read_class(cls, node, reading, at)

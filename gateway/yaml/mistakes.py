@@ -51,7 +51,7 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """What is wrong in a file, where, and what would be right. `str()` is the line an author reads."""
+    """A mistake in a file: its place, the fault and the remedy. `str()` is the line an author reads."""
 
     where: Where
     what: Phrase

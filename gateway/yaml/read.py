@@ -1,12 +1,12 @@
 """Reads the two files people write: YAML as text with a place for everything, and every mistake at once.
 
 YAML 1.1 makes `no` a False, `22:00` the number 1320 and `011002` (札幌市) the number 4610;
-1.2 still loses the zero. So every scalar stays the text that was typed, and whoever reads
-the tree (`settings`, `policy/reading`) gives it a type. What has two meanings is refused:
-duplicate keys, anchors, aliases, merge keys, tags, a second document. The slips of a
-Japanese keyboard (full-width colon, comma, bracket, space, digit) are named for what they are.
+1.2 still loses the zero. So every scalar stays the text that was typed, and the readers of the tree (`settings`,
+`policy/reading`) give it a type. The reader refuses text with two meanings: duplicate keys, anchors, aliases, merge
+keys, tags, a second document. The slips of a Japanese keyboard (full-width colon, comma, bracket, space, digit) are
+named for what they are.
 
-What the keys mean lives with the readers. Noticing that a file has changed lives in `workers`.
+The readers know the meaning of each key. Noticing that a file has changed lives in `workers`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is written and can be read, and is probably not what its author means.
+"""Remarks on a policy that can be read, but probably says something else than its author means.
 
 A remark stops nothing: a mistake (`parse`) does. Each says what can happen, and what would be wiser.
 """
@@ -53,7 +53,7 @@ class Remark:
     what: Phrase
     wiser: Phrase
     file: str = ""
-    """Where it is known: a policy can use conditions of another file."""
+    """The place, if it is known: a policy can use conditions of another file."""
 
     def say(self, language: Language, file: str) -> str:
         """Return `file:line: what, what would be wiser`."""
@@ -326,14 +326,14 @@ def _has_age(test: Test) -> bool:
 
 
 def _at_age(test: Test, birthdate: Birthdate) -> frozenset[Truth]:
-    """Return what a test can say of somebody born then; whatever is not about age may say yes or no."""
+    """Return the answers a test can give for a person born then. A test that is not about age may say yes or no."""
     both = frozenset({Truth.YES, Truth.NO})
     match test:
         case Age(range=ages):
             return frozenset({ages.of(birthdate, _TODAY).truth})
         case AnyOf(tests=tests):
             found = [_at_age(inner, birthdate) for inner in tests if _has_age(inner)]
-            # What others may grant is not a matter of age: a resident passes `any: [resident, child]` as one.
+            # Another branch may grant it without a look at the age: a resident passes `any: [resident, child]` as one.
             return both if any(Truth.YES in one for one in found) else frozenset({Truth.NO})
         case AllOf(tests=tests):
             return both if all(Truth.YES in _at_age(inner, birthdate) for inner in tests) else frozenset({Truth.NO})

@@ -20,7 +20,7 @@ from gateway.yaml.mistakes import Language
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one example."""
+    """The result of one example."""
 
     example: Example
     verdict: Verdict
@@ -51,7 +51,7 @@ def surroundings_of(policy: Policy, example: Example) -> Surroundings:
     lists = policy.lists
     code = None if example.who is None else fold_code(example.who.subject)
     if example.who is not None and code is not None:
-        # The author knows people by the codes on her list: such a subject is whoever bears the code.
+        # The author knows people by the codes on her list: such a subject is the person with that code.
         own = subject_code(EXAMPLE_CLIENT_ID, example.who.subject)
         lists = {key: {**entries, own: entries[code]} if code in entries else entries for key, entries in lists.items()}
     return Surroundings({name: float("inf") for name in example.switches}, lists)

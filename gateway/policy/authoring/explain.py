@@ -1,7 +1,7 @@
 """Why a policy says what it says: rule by rule, condition by condition, for one request and one person.
 
-It judges by the very objects the gateway judges by; what it adds is the way there. Where the
-request leaves something open (no address given, no moment), a rule *cannot be told*.
+It judges by the very objects the gateway judges by; what it adds is the way there. If the request leaves something open
+(no address, no moment), a rule *cannot be told*.
 """
 
 from __future__ import annotations
@@ -69,12 +69,12 @@ class Explanation:
 
     @property
     def asked(self) -> frozenset[Scope]:
-        """What would be asked of the provider."""
+        """The scopes that the provider would be asked for."""
         return self.verdict.scopes if isinstance(self.verdict, Challenge) else frozenset()
 
     @property
     def told(self) -> tuple[tuple[str, str], ...]:
-        """What the application would be told."""
+        """The facts that the application would get."""
         return self.verdict.told if isinstance(self.verdict, Permit) else ()
 
 

@@ -1,7 +1,7 @@
 """Reads a policy from YAML: every mistake at once, each with its place and what would be right.
 
 Here are the file and its rules; conditions are read in `parse_conditions`, examples in
-`parse_examples`, small values in `parse_values`. What is written but unwise is `check`'s business.
+`parse_examples`, small values in `parse_values`. `check` remarks on what is readable but unwise.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def parse_policy(
 
 
 class _Sources:
-    """Every file that was read, for the version and for whoever watches them."""
+    """Every file that was read, for the version and for the watch on changed files."""
 
     def __init__(self, mistakes: Mistakes) -> None:
         self.mistakes = mistakes

@@ -55,7 +55,7 @@ class Written:
     name: str
     entry: Entry
     folder: Path
-    """What paths in it are relative to."""
+    """The folder that its paths are relative to."""
     file: str
 
 
@@ -302,7 +302,7 @@ class ConditionReader(Reader):
             return None
         key = str(written.folder / text)
         if key not in self._lists.entries:
-            # What messages call it: beside the file that names it, as its author sees it.
+            # Its name in messages, relative to the file that names it, as its author sees it.
             shown = str(Path(written.file).parent / text)
             before = len(self.mistakes)
             root = self._lists.read(Path(key), shown)
