@@ -253,15 +253,18 @@ async def live_through(door: Door, applications: list[Application], seconds: flo
     return Outage(min(at for at in good_at if at > returned) - returned, statuses)
 
 
+@pytest.mark.parametrize("health", [None, HealthSettings(path="/health")], ids=["passive", "active"])
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize(
-    "seconds",
-    [0.5, *(pytest.param(seconds, marks=pytest.mark.long) for seconds in (3.0, 12.0, 60.0))],
+    "seconds", [0.5, *(pytest.param(seconds, marks=pytest.mark.long) for seconds in (3.0, 12.0, 60.0))]
 )
 @pytest.mark.timeout(120)
-async def test_people_have_an_application_back_within_a_second(door: Door, seconds: float, count: int) -> None:
-    """Under load, with the settings as they come."""
+async def test_people_have_an_application_back_within_a_second(
+    door: Door, seconds: float, count: int, health: HealthSettings | None
+) -> None:
+    """Under load, with the settings as they come, with and without active checks."""
     applications = await several(door, count)
+    door.options = UpstreamSettings(health=health)
     await door.open()
     door.upstreams.watch("app.gw.test")
 
