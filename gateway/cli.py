@@ -25,6 +25,8 @@ from gateway.commands.terminal import (
     fail,
     language,
     lossy_standard_error,
+    say,
+    say_text,
 )
 from gateway.yaml.mistakes import Mistakes
 
@@ -50,7 +52,7 @@ app.command()(doctor.doctor)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"sekisho {__version__}")
+        say(f"sekisho {__version__}")
         raise typer.Exit
 
 
@@ -81,8 +83,8 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
     if configuration is None or len(mistakes):
         raise fail(mistakes)
     for remark in configuration.remarks:
-        typer.echo(f"remark: {remark.say(language())}")
-    typer.echo(configuration.summary(language()))
+        say(f"remark: {remark.say(language())}")
+    say_text(configuration.summary(language()))
 
 
 @app.command()
@@ -119,9 +121,9 @@ def emulator(
     items = frozenset({"name", "address", "birthdate", "gender"})
     try:
         client = EmulatorClient(client_id, where, keys, contracted=items)
-        asyncio.run(run_emulator(port, (client,), ready=lambda issuer: typer.echo(f"issuer: {issuer}")))
+        asyncio.run(run_emulator(port, (client,), ready=lambda issuer: say(f"issuer: {issuer}")))
     except (OSError, ValueError) as error:
-        typer.echo(f"sekisho emulator: {error}", err=True)
+        say(f"sekisho emulator: {error}", error=True)
         raise typer.Exit(EXIT_USERS) from None
 
 
@@ -131,6 +133,6 @@ def main() -> None:
         try:
             app()
         except Exception:  # noqa: BLE001 - the last stop: whatever gets here is ours, and says where it comes from
-            typer.echo("sekisho has failed; this is a defect of ours:", err=True)
-            traceback.print_exc()
+            say("sekisho has failed; this is a defect of ours:", error=True)
+            say_text(traceback.format_exc(), error=True)
             sys.exit(EXIT_OURS)

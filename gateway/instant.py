@@ -13,8 +13,16 @@ CLOCKS_DIFFER = 60.0
 """Seconds a wall clock may be set back, or two machines' clocks differ. A later beginning comes from a clock that ran
 ahead and was set right since. Its true time is unknown."""
 
+LATEST: Instant = 253_370_764_800.0
+"""The last moment we speak of, in the year 9999: calendars end there."""
+
 TOKYO = timezone(timedelta(hours=9), "JST")
 """Asia/Tokyo. Japan has had no daylight saving time since 1951, so the offset is the zone."""
+
+
+def is_instant(value: float) -> bool:
+    """Say whether a number that somebody else has written can be a moment: not `nan`, not `inf`, and in a calendar."""
+    return 0 <= value <= LATEST
 
 
 def began(since: Instant, now: Instant) -> bool:

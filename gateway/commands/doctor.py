@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say
 from gateway.errors import GatewayError
 from gateway.login.aiohttp_doctor import examine_app, examine_client, examine_files, examine_store
 from gateway.login.doctor import Finding, Level, store_finding
@@ -39,14 +39,15 @@ async def _show(configuration: Configuration, *, quiet: bool) -> bool:
     async for finding in examine(configuration):
         failed = failed or finding.level is Level.FAIL
         if not (quiet and finding.level is Level.PASS):
-            typer.echo(_line(finding, said))
+            _tell(finding, said)
     return failed
 
 
-def _line(finding: Finding, said: Language) -> str:
-    line = f"{finding.level.value}\t{finding.check}\t{finding.subject}\t{finding.said.say(said)}"
+def _tell(finding: Finding, said: Language) -> None:
+    say(finding.level.value, finding.check, finding.subject, finding.said.say(said))
     remedy = finding.remedy.say(said)
-    return f"{line}\n\t→ {remedy}" if remedy else line
+    if remedy:
+        say("", f"→ {remedy}")
 
 
 async def examine(configuration: Configuration) -> AsyncIterator[Finding]:

@@ -12,9 +12,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from gateway.commands.terminal import EXIT_USERS
+from gateway.commands.terminal import EXIT_USERS, say, say_json, say_text
 from gateway.login.jwcrypto_keys import is_private, load_keys, new_key, retire_key, rotate_keys
 from gateway.login.keys import KeySetError
+from gateway.plain_text import printable
 
 app = typer.Typer(name="keys", help="Make, rotate and publish signing keys.", no_args_is_help=True)
 
@@ -28,7 +29,7 @@ def _telling(file: Path) -> Iterator[None]:
         yield
     except (KeySetError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        typer.echo(f"{file}: {reason}", err=True)
+        say_text(f"{printable(str(file))}: {reason}", error=True)
         raise typer.Exit(EXIT_USERS) from None
 
 
@@ -41,7 +42,7 @@ def new(
     with _telling(file):
         key = new_key(file, algorithm)
         signs = load_keys(file).signing.kid == key.kid
-    typer.echo(f"{key.kid}\t{key.alg}\t{'signs' if signs else 'published; let it sign with `keys rotate`'}")
+    say(key.kid, key.alg, "signs" if signs else "published; let it sign with `keys rotate`")
 
 
 @app.command("list")
@@ -51,9 +52,9 @@ def list_keys(file: KeyFile) -> None:
         keys = load_keys(file)
         others_can_read = not is_private(file)
     for key in keys.keys:
-        typer.echo(f"{key.kid}\t{key.alg}\t{'signs' if key is keys.signing else 'published'}")
+        say(key.kid, key.alg, "signs" if key is keys.signing else "published")
     if others_can_read:
-        typer.echo(f"{file}: others can read it; `chmod 600 {file}`", err=True)
+        say(f"{file}: others can read it; `chmod 600 {file}`", error=True)
         raise typer.Exit(EXIT_USERS)
 
 
@@ -61,14 +62,14 @@ def list_keys(file: KeyFile) -> None:
 def jwks(file: KeyFile) -> None:
     """Print the public JWKS, as it is registered with the provider; private members are never printed."""
     with _telling(file):
-        typer.echo(load_keys(file).public_jwks().decode())
+        say_json(load_keys(file).public_jwks().decode())
 
 
 @app.command()
 def rotate(file: KeyFile) -> None:
     """Let the newest key sign. The old one stays published until `retire`; SIGHUP makes the gateway read the file."""
     with _telling(file):
-        typer.echo(f"{rotate_keys(file).kid}\tsigns")
+        say(rotate_keys(file).kid, "signs")
 
 
 # One kid in 64 begins with a hyphen, as a thumbprint may, and is no option for that; nor is an `h` in it `-h`.
@@ -79,4 +80,4 @@ def retire(
     """Remove a key that no longer signs."""
     with _telling(file):
         retire_key(file, kid)
-    typer.echo(f"{kid}\tretired")
+    say(kid, "retired")

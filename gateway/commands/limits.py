@@ -14,7 +14,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, language
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, language, say
 from gateway.errors import StoreUnavailableError
 from gateway.instant import tokyo_time
 from gateway.limits.limits import Entry, EntryState, LimitStore
@@ -53,7 +53,7 @@ async def _store(config: Path) -> AsyncIterator[LimitStore]:
     try:
         yield store
     except StoreUnavailableError as error:
-        typer.echo(f"sekisho limits: {error}", err=True)
+        say(f"sekisho limits: {error}", error=True)
         raise typer.Exit(EXIT_OURS) from None
     finally:
         await store.close()
@@ -65,7 +65,7 @@ def open_store(url: str, timeout: float) -> LimitStore:
 
 
 def _refused(why: Phrase) -> typer.Exit:
-    typer.echo(f"sekisho limits: {why.say(language())}", err=True)
+    say(f"sekisho limits: {why.say(language())}", error=True)
     return typer.Exit(EXIT_USERS)
 
 
@@ -81,11 +81,11 @@ def _folded(written: str) -> str:
     return code
 
 
-def entry_line(number: int, entry: Entry) -> str:
-    """Return an entry as a line of a listing."""
-    since = tokyo_time(entry.since)
+def entry_fields(number: int, entry: Entry) -> tuple[str, ...]:
+    """Return an entry as the fields of a line of a listing."""
+    since = f"{tokyo_time(entry.since):%Y-%m-%d %H:%M} JST" if entry.since else "-"
     state = _STATES[entry.state].say(language())
-    return f"{number}\t{entry.use.policy}\t{entry.use.limit}\t{entry.use.period}\t{since:%Y-%m-%d %H:%M} JST\t{state}"
+    return (str(number), entry.use.policy, entry.use.limit, entry.use.period, since, state)
 
 
 async def _entries(config: Path, code: str) -> Sequence[Entry]:
@@ -98,7 +98,7 @@ def show(code: Code, config: ConfigFile = DEFAULT_CONFIG) -> None:
     """List a person's entries: number, policy, limit, period, since when, and how each stands."""
     folded = _folded(code)
     for number, entry in enumerate(asyncio.run(_entries(config, folded)), 1):
-        typer.echo(entry_line(number, entry))
+        say(*entry_fields(number, entry))
 
 
 @app.command("give-back")
@@ -125,7 +125,7 @@ def give_back(
         by=os.environ.get("SUDO_USER") or getpass.getuser(),
         reason=reason,
     )
-    typer.echo(entry_line(number, entry))
+    say(*entry_fields(number, entry))
 
 
 async def _give_back(config: Path, code: str, number: int) -> Entry:

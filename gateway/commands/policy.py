@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.commands.terminal import EXIT_USERS, fail, language
+from gateway.bounded_files import read_file
+from gateway.commands.terminal import EXIT_USERS, fail, language, say, say_json, say_text
 from gateway.policy.authoring.check import remarks
 from gateway.policy.authoring.examples import Outcome, run_example, surroundings_of
 from gateway.policy.authoring.explain import as_values, explain, say_explanation
@@ -23,6 +24,7 @@ from gateway.policy.reading.parse import load_policy
 from gateway.policy.reading.parse_examples import example_reader
 from gateway.policy.reading.schema import schema_text
 from gateway.yaml.mistakes import Language, Mistakes, Phrase, Where
+from gateway.yaml.read import MAX_BYTES
 from gateway.yaml.tree import Entry, Items, Scalar, Table
 
 app = typer.Typer(name="policy", help="Read, test and explain policies.", no_args_is_help=True)
@@ -50,7 +52,7 @@ def run_tests(
     passed = failed = 0
     found = find_files(files)
     if table is not None and len(found) != 1:
-        typer.echo(Phrase("a table needs one policy", "表で試すポリシーは一つだけ指定してください").say(said), err=True)
+        say(Phrase("a table needs one policy", "表で試すポリシーは一つだけ指定してください").say(said), error=True)
         raise typer.Exit(EXIT_USERS)
     for file in found:
         policy = load_policy(file, mistakes)
@@ -61,24 +63,24 @@ def run_tests(
         outcomes = [run_example(policy, example, compiled) for example in examples]
         for outcome in outcomes:
             if verbose or not outcome.passed:
-                typer.echo(f"{outcome.example.where}: {outcome.say(said)}")
+                say_text(f"{outcome.example.where}: {outcome.say(said)}")
             if not outcome.passed:
-                typer.echo(_trace(policy, compiled, outcome, said))
+                say_text(_trace(policy, compiled, outcome, said))
         passed += sum(outcome.passed for outcome in outcomes)
         failed += sum(not outcome.passed for outcome in outcomes)
         if not outcomes:
             nothing = Phrase("no examples: nothing shows that it does what is meant", "例がありません")
-            typer.echo(f"{file}: {nothing.say(said)}", err=True)
+            say(f"{file}: {nothing.say(said)}", error=True)
     if len(mistakes):
-        typer.echo(mistakes.say(said), err=True)
-    typer.echo(Phrase(f"{passed} passed, {failed} failed", f"成功 {passed} 件、失敗 {failed} 件").say(said))
+        say_text(mistakes.say(said), error=True)
+    say(Phrase(f"{passed} passed, {failed} failed", f"成功 {passed} 件、失敗 {failed} 件").say(said))
     if failed or len(mistakes):
         raise typer.Exit(EXIT_USERS)
 
 
 def _rows(table: Path, policy: Policy, mistakes: Mistakes) -> tuple[Example, ...]:
     try:
-        data = table.read_bytes()
+        data = read_file(table, MAX_BYTES)
     except OSError as error:
         reason = error.strerror or "unreadable"
         mistakes.add(Where(str(table)), Phrase(f"cannot be read: {reason}", f"読めません（{reason}）"))
@@ -107,10 +109,10 @@ def check(files: PolicyFiles) -> None:
         if policy is None:
             continue
         good = Phrase(f"{policy.name}: good, {len(policy.rules)} rules", f"{policy.name}: 規則 {len(policy.rules)} 件")
-        typer.echo(good.say(said))
+        say(good.say(said))
         for remark in remarks(policy):
-            typer.echo(remark.say(said, str(file)), err=True)
-        typer.echo(say_policy(policy, said))
+            say_text(remark.say(said, str(file)), error=True)
+        say_text(say_policy(policy, said))
 
 
 @app.command()
@@ -122,7 +124,7 @@ def words(
     """Say the policies in plain sentences, for somebody who signs them."""
     said = lang or language()
     for policy in _load(files):
-        typer.echo(say_data_map(policy, said) if data else say_policy(policy, said))
+        say_text(say_data_map(policy, said) if data else say_policy(policy, said))
 
 
 @app.command("explain")
@@ -160,9 +162,9 @@ def explain_request(
     snapshot = CompiledPolicy(policy, Surroundings()).within(surroundings_of(policy, example))
     explanation = explain(snapshot, example.inbound(), person, example.at)
     if as_json:
-        typer.echo(json.dumps(as_values(explanation), ensure_ascii=False, indent=2))
+        say_json(json.dumps(as_values(explanation), ensure_ascii=False, indent=2))
     else:
-        typer.echo(say_explanation(explanation, language()))
+        say_text(say_explanation(explanation, language()))
 
 
 def _entry(key: str, text: str, place: Where) -> Entry:
@@ -172,7 +174,7 @@ def _entry(key: str, text: str, place: Where) -> Entry:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a policy file, for completion in editors."""
-    typer.echo(schema_text(), nl=False)
+    say_text(schema_text().removesuffix("\n"))
 
 
 def _load(files: list[Path]) -> list[Policy]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.commands.terminal import DEFAULT_CONFIG, ConfigFile, fail
+from gateway.commands.terminal import DEFAULT_CONFIG, ConfigFile, fail, say_json, say_text
 from gateway.login.keys import KeySet
 from gateway.login.registration import Sheet, registration_sheet, sheet_text, sheets_json
 from gateway.policy.decide import CompiledPolicy
@@ -25,7 +25,10 @@ def registration(
     if configuration is None:
         raise fail(mistakes)
     sheets = make_sheets(configuration)
-    typer.echo(sheets_json(sheets) if as_json else "\n".join(sheet_text(sheet) for sheet in sheets))
+    if as_json:
+        say_json(sheets_json(sheets))
+    else:
+        say_text("\n".join(sheet_text(sheet) for sheet in sheets))
 
 
 def make_sheets(configuration: Configuration) -> list[Sheet]:

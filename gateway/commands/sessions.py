@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, say
 from gateway.errors import StoreUnavailableError
 from gateway.instant import tokyo_time
 from gateway.login.service import provider_session_name
@@ -48,7 +48,7 @@ _log = structlog.get_logger()
 
 
 def _refused(reason: str) -> typer.Exit:
-    typer.echo(f"sekisho sessions: {reason}", err=True)
+    say(f"sekisho sessions: {reason}", error=True)
     return typer.Exit(EXIT_USERS)
 
 
@@ -81,7 +81,7 @@ def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     try:
         asyncio.run(work())
     except StoreUnavailableError as error:
-        typer.echo(f"sekisho sessions: the session store does not answer: {error}", err=True)
+        say(f"sekisho sessions: the session store does not answer: {error}", error=True)
         raise typer.Exit(EXIT_OURS) from None
 
 
@@ -102,19 +102,24 @@ def _selector(
     raise _refused("say whose, in one way: --session, --client (with --subject or --sid), or --all")
 
 
-def session_line(listed: Listed) -> str:
-    """Return a session as a line of a listing."""
+def session_fields(listed: Listed) -> tuple[str, ...]:
+    """Return a session as the fields of a line of a listing."""
     created, ends = tokyo_time(listed.created_at), tokyo_time(listed.expires_at)
-    return "\t".join(
-        (
-            listed.name,
-            listed.client_id,
-            listed.pseudonym,
-            f"since {created:%Y-%m-%d %H:%M:%S}",
-            f"until {ends:%Y-%m-%d %H:%M:%S}",
-            f"idle in {listed.idle_left:.0f}s",
-        )
+    return (
+        listed.name,
+        listed.client_id,
+        listed.pseudonym,
+        f"since {created:%Y-%m-%d %H:%M:%S}",
+        f"until {ends:%Y-%m-%d %H:%M:%S}",
+        f"idle in {listed.idle_left:.0f}s",
     )
+
+
+def say_unreadable(sessions: Sessions) -> None:
+    """Say how much in the store is no record of ours: another program's, a later version's, or a forger's."""
+    count = sessions.store.unreadable if isinstance(sessions.store, RedisStore) else 0
+    if count:
+        say(f"{count} keys hold no record that this version reads; they were passed over", error=True)
 
 
 @app.command("list")
@@ -132,7 +137,8 @@ def list_sessions(
         async with opened(config) as (_, sessions):
             selector = _selector(sessions, name, client, subject, sid, everybody=everybody)
             async for listed in sessions.store.sessions(selector):
-                typer.echo(session_line(listed))
+                say(*session_fields(listed))
+            say_unreadable(sessions)
 
     run(work)
 
@@ -149,7 +155,7 @@ def show(
             found = [listed async for listed in sessions.store.sessions(OneSession(name))]
             if not found:
                 raise _refused(f"there is no session `{name}`")
-            typer.echo(f"{session_line(found[0])}\tsealed by {found[0].secret_id}")
+            say(*session_fields(found[0]), f"sealed by {found[0].secret_id}")
 
     run(work)
 
@@ -170,7 +176,7 @@ def revoke(
         async with opened(config) as (_, sessions):
             selector = _selector(sessions, name, client, subject, sid, everybody=everybody)
             ended = await sessions.store.revoke(selector)
-        typer.echo(f"{ended} ended")
+        say(f"{ended} ended")
         set_up_logging()
         operator = os.environ.get("SUDO_USER") or getpass.getuser()
         _log.info(
@@ -191,9 +197,9 @@ def secrets(config: ConfigFile = DEFAULT_CONFIG) -> None:
             sealed = await sessions.store.sealed_by()
             for secret in sessions.secrets.all:
                 role = "seals" if secret is sessions.secrets.first else "opens"
-                typer.echo(f"{secret.id}\t{role}\t{sealed.pop(secret.id, 0)} records")
+                say(secret.id, role, f"{sealed.pop(secret.id, 0)} records")
             for secret_id, count in sealed.items():
-                typer.echo(f"{secret_id}\tnot in the file\t{count} records that nothing opens")
+                say(secret_id, "not in the file", f"{count} records that nothing opens")
 
     run(work)
 
@@ -205,5 +211,5 @@ def token(name: Annotated[str, typer.Argument(help="The person it is for.")]) ->
         made, line = new_token(name, randomness.token_bytes(TOKEN_BYTES))
     except ValueError as error:
         raise _refused(str(error)) from None
-    typer.echo(f"token (give it to {name}; it is not shown again): {made}")
-    typer.echo(f"line for the file that `operators` names: {line}")
+    say(f"token (give it to {name}; it is not shown again): {made}")
+    say(f"line for the file that `operators` names: {line}")

@@ -18,12 +18,13 @@ from typing import Annotated
 import structlog
 import typer
 
-from gateway.commands.limits import entry_line, open_store
-from gateway.commands.sessions import opened, session_line
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail
+from gateway.bounded_files import read_file
+from gateway.commands.limits import entry_fields, open_store
+from gateway.commands.sessions import opened, session_fields
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, say
 from gateway.errors import StoreUnavailableError
 from gateway.limits.limits import Entry, LimitStore
-from gateway.login.aliases import Alias, AliasError, lines_naming
+from gateway.login.aliases import LONGEST_FILE, Alias, AliasError, lines_naming
 from gateway.observe.events import Event
 from gateway.observe.structlog_setup import set_up_logging
 from gateway.policy.subject_code import show_code, subject_code
@@ -67,22 +68,22 @@ class _Person:
         now = time.time()
         return [entry for code in self.codes for entry in await self.limits.show(code, now)]
 
-    def written(self) -> list[str]:
+    def written(self) -> list[tuple[str, str]]:
         """Return where people have written of her: files and lines, which only they may change."""
         # Lists that several policies use are one file.
         lists = {
             file: entries for policy in self.configuration.policies.values() for file, entries in policy.lists.items()
         }
         places = [
-            f"{file}:{entries[code].line}\tlist entry {show_code(code)}"
+            (f"{file}:{entries[code].line}", f"list entry {show_code(code)}")
             for file, entries in sorted(lists.items())
             for code in self.codes
             if code in entries
         ]
         file = self.configuration.settings.aliases
         if file is not None and file.exists():
-            numbers = lines_naming(file.read_bytes().splitlines(), self.client, self.subjects)
-            places += [f"{file}:{number}\talias" for number in numbers]
+            numbers = lines_naming(read_file(file, LONGEST_FILE).splitlines(), self.client, self.subjects)
+            places += [(f"{file}:{number}", "alias") for number in numbers]
         return places
 
 
@@ -115,13 +116,13 @@ def show(client: Client, subject: Subject, config: ConfigFile = DEFAULT_CONFIG) 
 async def _show(config: Path, client: str, subject: str) -> None:
     async with _person(config, client, subject) as person:
         for code in person.codes:
-            typer.echo(f"code\t{show_code(code)}")
+            say("code", show_code(code))
         async for listed in person.sessions.store.sessions(person.selector):
-            typer.echo(f"session\t{session_line(listed)}")
+            say("session", *session_fields(listed))
         for number, entry in enumerate(await person.entries(), 1):
-            typer.echo(f"limit\t{entry_line(number, entry)}")
+            say("limit", *entry_fields(number, entry))
         for place in person.written():
-            typer.echo(f"written\t{place}")
+            say("written", *place)
 
 
 @app.command()
@@ -164,15 +165,15 @@ async def _erase(config: Path, client: str, subject: str, reason: str) -> None:
                 by=os.environ.get("SUDO_USER") or getpass.getuser(),
                 reason=reason,
             )
-        typer.echo(f"{ended} sessions ended, {erased} entries of limits erased")
+        say(f"{ended} sessions ended, {erased} entries of limits erased")
         if places := person.written():
-            typer.echo("these lines were written by people, and only they can take them out:")
+            say("these lines were written by people, and only they can take them out:")
             for place in places:
-                typer.echo(place)
+                say(*place)
 
 
 def _away(error: StoreUnavailableError) -> typer.Exit:
-    typer.echo(f"sekisho subjects: a store does not answer, do it again: {error}", err=True)
+    say(f"sekisho subjects: a store does not answer, do it again: {error}", error=True)
     return typer.Exit(EXIT_OURS)
 
 
@@ -212,9 +213,9 @@ def alias(
         raise _refused(str(error)) from None
     except OSError as error:
         raise _refused(f"{file}: {error.strerror}") from None
-    typer.echo("kept; reload the gateway, and end the person's sessions under the new subject")
+    say("kept; reload the gateway, and end the person's sessions under the new subject")
 
 
 def _refused(why: str) -> typer.Exit:
-    typer.echo(why, err=True)
+    say(why, error=True)
     return typer.Exit(EXIT_USERS)

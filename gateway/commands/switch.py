@@ -13,7 +13,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, say
 from gateway.instant import tokyo_time
 from gateway.observe.events import Event
 from gateway.observe.structlog_setup import set_up_logging
@@ -51,13 +51,13 @@ def _telling(file: Path) -> Iterator[None]:
         yield
     except (SwitchesError, OSError) as error:
         reason = f"{file}: {error.strerror}" if isinstance(error, OSError) else str(error)
-        typer.echo(f"sekisho switch: {reason}", err=True)
+        say(f"sekisho switch: {reason}", error=True)
         raise typer.Exit(EXIT_USERS) from None
 
 
-def _shown(name: str, switch: Switch) -> str:
+def _shown(name: str, switch: Switch) -> tuple[str, ...]:
     until = tokyo_time(switch.until)
-    return f"{name}\tuntil {until:%Y-%m-%d %H:%M} JST\tby {switch.by}\t{switch.reason}"
+    return (name, f"until {until:%Y-%m-%d %H:%M} JST", f"by {switch.by}", switch.reason)
 
 
 @app.command()
@@ -70,13 +70,13 @@ def on(
     """Turn a switch on; it ends by itself. Every worker follows within two seconds."""
     length = duration_of(duration)
     if length is None:
-        typer.echo(f"sekisho switch: `{duration}` is no length of time: write 30m, 72h or 7d", err=True)
+        say(f"sekisho switch: `{duration}` is no length of time: write 30m, 72h or 7d", error=True)
         raise typer.Exit(EXIT_USERS)
     file, now = _file(config), time.time()
     switch = Switch(now, now + length, _operator(), reason)
     with _telling(file):
         change_switches(file, lambda switches: turned_on(switches, name, switch))
-    typer.echo(_shown(name, switch))
+    say(*_shown(name, switch))
     _audit("on", name, switch.by, reason)
 
 
@@ -90,7 +90,7 @@ def off(
     file = _file(config)
     with _telling(file):
         change_switches(file, lambda switches: turned_off(switches, name, time.time()))
-    typer.echo(f"{name}\toff")
+    say(name, "off")
     _audit("off", name, _operator(), reason)
 
 
@@ -101,7 +101,7 @@ def list_switches(config: ConfigFile = DEFAULT_CONFIG) -> None:
     with _telling(file):
         switches = on_now(load_switches(file), time.time())
     for name, switch in switches.items():
-        typer.echo(_shown(name, switch))
+        say(*_shown(name, switch))
 
 
 def _audit(turned: str, name: str, operator: str, reason: str) -> None:

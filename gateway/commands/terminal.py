@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.plain_text import printable, printable_json
 from gateway.yaml.mistakes import Language, Mistakes
 
 EXIT_OURS = 1
@@ -74,7 +75,27 @@ def language() -> Language:
     return Language.EN
 
 
+def say(*fields: object, error: bool = False) -> None:
+    """Print one line, its fields with tabs between them: the only way a command speaks.
+
+    A field may come from a file, a store or the network. What a terminal would obey in it is escaped, a tab and a line
+    end too, so that no field passes for two.
+    """
+    typer.echo("\t".join(printable(str(field)) for field in fields), err=error)
+
+
+def say_text(text: str, *, error: bool = False) -> None:
+    """Print text of several lines that was made here: its line ends and tabs are ours, everything else is escaped."""
+    for line in text.split("\n"):
+        say(*line.split("\t"), error=error)
+
+
+def say_json(document: str) -> None:
+    """Print JSON that means the same to whoever parses it, and that a terminal only draws."""
+    typer.echo(printable_json(document.encode("utf-8", "surrogatepass")).decode())
+
+
 def fail(mistakes: Mistakes) -> typer.Exit:
     """Say every mistake on standard error; the caller raises what is returned."""
-    typer.echo(mistakes.say(language()), err=True)
+    say_text(mistakes.say(language()), error=True)
     return typer.Exit(EXIT_USERS)

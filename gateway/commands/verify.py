@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from gateway.commands.terminal import EXIT_USERS
-from gateway.headers.assertion import AssertionRefusedError
+from gateway.bounded_files import read_file
+from gateway.commands.terminal import EXIT_USERS, say, say_json
+from gateway.headers.assertion import LONGEST_ASSERTION, LONGEST_JWKS, AssertionRefusedError
 from gateway.headers.assertion import verify as verify_assertion
 
 Keys = Annotated[
@@ -24,16 +25,16 @@ Token = Annotated[str, typer.Argument(help="The value of X-Verified-Assertion; `
 
 def verify(token: Token, keys: Keys, audience: Audience, issuer: Issuer = "") -> None:
     """Check an assertion against published keys and print its claims; exit 2 where it must not be believed."""
-    given = sys.stdin.read().strip() if token == "-" else token  # noqa: S105 (a dash)
+    given = sys.stdin.read(LONGEST_ASSERTION + 1).strip() if token == "-" else token  # noqa: S105 (a dash)
     try:
-        published = keys.read_text(encoding="utf-8")
+        published = read_file(keys, LONGEST_JWKS).decode()
     except (OSError, UnicodeDecodeError) as error:
-        typer.echo(f"{keys}: cannot be read: {type(error).__name__}", err=True)
+        say(f"{keys}: cannot be read: {type(error).__name__}", error=True)
         raise typer.Exit(EXIT_USERS) from None
     origin = "/".join(audience.split("/")[:3])
     try:
         claims = verify_assertion(given, published, audience=audience, issuer=issuer or origin, now=time.time())
     except AssertionRefusedError as error:
-        typer.echo(f"refused: {error}", err=True)
+        say(f"refused: {error}", error=True)
         raise typer.Exit(EXIT_USERS) from None
-    typer.echo(json.dumps(claims, ensure_ascii=False, indent=2))
+    say_json(json.dumps(claims, ensure_ascii=False, indent=2))

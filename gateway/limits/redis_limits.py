@@ -14,17 +14,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from math import inf
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote
 
 from redis.asyncio import RedisCluster
 
 from gateway.errors import StoreFault, StoreUnavailableError, UnfitLimitStoreError
-from gateway.instant import Instant
-from gateway.limits.limits import LEASE, Entry, LimitUse, Settlement, state_of
+from gateway.instant import Instant, is_instant
+from gateway.limits.limits import LEASE, Entry, EntryState, LimitUse, Settlement, state_of
 from gateway.redis_client import POOL, AnyRedis, asking, close_redis
 
 DEFAULT_PREFIX = "sekisho:"
+
+PARTS = 4
+"""Parts of a key's name: policy, limit, period, code."""
+
+LONGEST_KEY = 2_048
+"""Bytes of a key of ours: names of 64 characters, percent-encoded."""
 
 PAGE = 500
 """Keys asked for at once when a person's entries are looked for."""
@@ -134,20 +140,20 @@ class RedisLimits:
         pattern = f"{self._prefix}l:{{*:{quote(code, safe='')}}}"
         async for key in self._keys(pattern):
             async with asking(self._timeout):
-                kept: Any = await self._redis.hgetall(key.decode())
-            ttl = await self._expires(key)
-            policy, limit, period, own = (unquote(part) for part in key.decode().rpartition("l:{")[2][:-1].split(":"))
-            use = LimitUse(policy, limit, period, own, forget_at=ttl)
+                kept: Any = await self._redis.hgetall(cast("str", key))
+            use = _read_key(key, await self._expires(key))
+            if use is None or use.code != code:
+                continue
             for entry, value in kept.items():
-                state, since, lease = value.decode().split(" ")
-                stands = state_of(counted=state == "counted", lease_ends=float(lease), now=now)
-                found.append(Entry(use, entry.decode(), stands, float(since)))
+                stands, since = _read_entry(value, now)
+                found.append(Entry(use, entry.decode("utf-8", "surrogateescape"), stands, since))
         return sorted(found, key=lambda entry: (entry.use.policy, entry.use.limit, entry.use.period, entry.since))
 
     async def give_back(self, entry: Entry) -> bool:
         """See `LimitStore`."""
         async with asking(self._timeout):
-            return bool(await self._redis.hdel(self.key(entry.use), entry.id))
+            name = entry.id.encode("utf-8", "surrogateescape")
+            return bool(await self._redis.hdel(self.key(entry.use), cast("str", name)))
 
     async def check(self) -> None:
         """See `LimitStore`; also learns whether there are replicas to wait for."""
@@ -160,11 +166,11 @@ class RedisLimits:
             if policy != "noeviction":
                 raise UnfitLimitStoreError(f"`maxmemory-policy` is `{policy}`", "set it to `noeviction`")
             kept = persistence.get(node, {})
-            if not int(kept.get("aof_enabled", 0)) and not await self._saves():
+            if not _count(kept.get("aof_enabled", 0)) and not await self._saves():
                 raise UnfitLimitStoreError("neither AOF nor snapshots are on", "set `appendonly yes`")
             if kept.get("aof_last_write_status", "ok") != "ok" or kept.get("rdb_last_bgsave_status", "ok") != "ok":
                 raise UnfitLimitStoreError("its last write to disk failed", "look at its disk")
-        self._replicas = any(int(facts.get("connected_slaves", 0)) > 0 for facts in replication.values())
+        self._replicas = any(_count(facts.get("connected_slaves", 0)) > 0 for facts in replication.values())
 
     async def close(self) -> None:
         """See `LimitStore`."""
@@ -183,7 +189,7 @@ class RedisLimits:
 
     async def _expires(self, key: bytes) -> Instant:
         async with asking(self._timeout):
-            milliseconds = int(await self._redis.pexpiretime(key.decode()))
+            milliseconds = int(await self._redis.pexpiretime(cast("str", key)))
         return inf if milliseconds < 0 else milliseconds / 1000
 
     async def _info(self, section: str) -> dict[str, dict[str, Any]]:
@@ -201,3 +207,35 @@ class RedisLimits:
         except StoreUnavailableError:
             return False
         return bool(answer.get("save"))
+
+
+def _read_key(key: bytes, forget_at: Instant) -> LimitUse | None:
+    """Return whose use of what a key counts; `None` where it is none of ours."""
+    named = key.decode("ascii", "replace").rpartition("l:{")[2].removesuffix("}").split(":")
+    if len(named) != PARTS or len(key) > LONGEST_KEY:
+        return None
+    policy, limit, period, code = (unquote(part) for part in named)
+    return LimitUse(policy, limit, period, code, forget_at=forget_at)
+
+
+def _read_entry(value: bytes, now: Instant) -> tuple[EntryState, Instant]:
+    """Return how an entry stands, and since when.
+
+    One that nobody of us wrote counts all the same, so it is told of: an operator must be able to give it back.
+    """
+    state, _, times = value.decode("ascii", "replace").partition(" ")
+    since, _, lease = times.partition(" ")
+    try:
+        begun, ends = float(since), float(lease)
+    except ValueError:
+        return EntryState.UNKNOWN, 0.0
+    if not is_instant(begun) or not is_instant(ends) or state not in ("counted", "reserved"):
+        return EntryState.UNKNOWN, 0.0
+    return state_of(counted=state == "counted", lease_ends=ends, now=now), begun
+
+
+def _count(said: object) -> int:
+    """Return a number of INFO's."""
+    if not isinstance(said, int):
+        raise StoreUnavailableError(StoreFault.PROTOCOL)
+    return said

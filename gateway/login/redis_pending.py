@@ -24,6 +24,7 @@ import msgspec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import CLOCKS_DIFFER, Instant
 from gateway.login.pending import (
     PENDING_IN_TOTAL,
@@ -121,7 +122,7 @@ class RedisPendingStore:
         if evicted is None:
             return False
         if evicted:
-            await self._ask("DEL", self._key("s", bytes(evicted).decode("ascii", "replace")))
+            await self._ask("DEL", self._key("s", _bytes(evicted).decode("ascii", "replace")))
         await self._ask("SET", self._key("s", name), self._seal(login, state, name), "PX", _MILLISECONDS)
         return True
 
@@ -132,8 +133,8 @@ class RedisPendingStore:
         waiting = await self._ask("GET", self._key("s", name))
         used = await self._ask("GET", self._key("u", name))
         if used is not None:
-            return self._open(bytes(used), state, name, UsedLogin)
-        return None if waiting is None else self._open(bytes(waiting), state, name, PendingLogin)
+            return self._open(_bytes(used), state, name, UsedLogin)
+        return None if waiting is None else self._open(_bytes(waiting), state, name, PendingLogin)
 
     async def use(self, state: str, login: PendingLogin, now: Instant) -> bool:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
@@ -160,7 +161,7 @@ class RedisPendingStore:
     async def find_round(self, session_name: str, now: Instant) -> Round | None:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
         sealed = await self._ask("GET", self._key("r", session_name))
-        return None if sealed is None else self._open(bytes(sealed), session_name, session_name, Round)
+        return None if sealed is None else self._open(_bytes(sealed), session_name, session_name, Round)
 
     async def spend(self, name: str, now: Instant) -> bool:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
@@ -201,8 +202,14 @@ class RedisPendingStore:
             return None
         try:
             return msgspec.msgpack.decode(content, type=kind)
-        except (ValueError, msgspec.MsgspecError):
+        except (ValueError, RecursionError, msgspec.MsgspecError):
             return None
+
+
+def _bytes(reply: object) -> bytes:
+    if not isinstance(reply, bytes):
+        raise StoreUnavailableError(StoreFault.PROTOCOL)
+    return reply
 
 
 def _derived(secret: Secret, opener: str) -> bytes:

@@ -20,13 +20,15 @@ A record is written again only over one that was there (`_RESEAL`): a late write
 from __future__ import annotations
 
 import asyncio
+import itertools
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, assert_never
 
 from gateway.errors import StoreFault, StoreUnavailableError
-from gateway.instant import Instant
-from gateway.redis_client import POOL, AnyRedis, asking, close_redis
+from gateway.instant import Instant, is_instant
+from gateway.redis_client import POOL, AnyRedis, asking, close_redis, fault_of
 from gateway.session.circuit import Circuit
 from gateway.session.seal import Header, Secrets, read_header, seal, unseal
 from gateway.session.sealed_box import NONCE_BYTES
@@ -57,6 +59,9 @@ RESERVED = 4
 PRUNED_AFTER = 3_600.0
 """Seconds behind its end a name stays in an index, so that a worker whose clock is ahead takes none out that lives.
 While its clock is further ahead than that it makes no session, as every ID token is too old for it."""
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+"""The name of a session (`ticket_name`)."""
 
 _RESEAL = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -91,6 +96,8 @@ class RedisStore:
         self.prefix = prefix
         self.unopened = 0
         """Records seen that did not open: of a retired secret, or tampered with."""
+        self.unreadable = 0
+        """Keys seen in listings that hold no record of ours."""
         self._secrets = secrets
         self._idle = settings.idle
         self._absolute = settings.absolute
@@ -208,8 +215,8 @@ class RedisStore:
             ("GET", self.record_key(name)), ("PTTL", self.idle_key(name)), ("PTTL", self.record_key(name))
         )
         header = None if record is None else read_header(_bytes(record))
-        # Less than nothing: Redis has no such clock. Nothing: less than a millisecond is left.
-        if header is None or idle < 0 or whole < 0:
+        # Nothing: less than a millisecond is left.
+        if header is None or _remaining(idle) < 0 or _remaining(whole) < 0:
             return None
         (ended,) = await self._ask(("HGETALL", self.ended_key))
         now = self._clock()
@@ -338,8 +345,12 @@ class RedisStore:
         """End the oldest sessions of a subject that has more than it may have."""
         if self._per_subject is None:
             return
-        (names,) = await self._ask(("ZRANGE", self._subject_key(pseudonym), 0, -1))
-        living = await self._listed([_text(name) for name in names], SubjectSessions((pseudonym,)))
+        subject = SubjectSessions((pseudonym,))
+        living = [
+            listed
+            async for names in self._indexed(self._subject_key(pseudonym))
+            for listed in await self._listed(names, subject)
+        ]
         oldest_first = sorted(living, key=lambda listed: (listed.created_at, listed.name))
         for listed in oldest_first[: -self._per_subject]:
             await self._remove(listed.name)
@@ -350,16 +361,24 @@ class RedisStore:
                 yield [name]
             case SubjectSessions(pseudonyms):
                 for pseudonym in pseudonyms:
-                    (names,) = await self._ask(("ZRANGE", self._subject_key(pseudonym), 0, -1))
-                    yield [_text(name) for name in names]
+                    async for page in self._indexed(self._subject_key(pseudonym)):
+                        yield page
             case ProviderSessions(provider_session):
-                (names,) = await self._ask(("ZRANGE", self._provider_key(provider_session), 0, -1))
-                yield [_text(name) for name in names]
+                async for page in self._indexed(self._provider_key(provider_session)):
+                    yield page
             case ClientSessions() | AllSessions():
                 async for page in self._all_names():
                     yield page
             case _:
                 assert_never(selector)
+
+    async def _indexed(self, index: str) -> AsyncIterator[list[str]]:
+        """Walk through the names in an index, which nothing takes out while they are walked through but their time."""
+        for first in itertools.count(0, PAGE):
+            (names,) = await self._ask(("ZRANGE", index, first, first + PAGE - 1))
+            yield [_text(name) for name in names]
+            if len(names) < PAGE:
+                return
 
     async def _all_names(self) -> AsyncIterator[list[str]]:
         start, end = f"{self.prefix}t:{{", "}"
@@ -382,13 +401,19 @@ class RedisStore:
         commands: list[tuple[Any, ...]] = []
         for name in names:
             commands += [("GET", self.record_key(name)), ("PTTL", self.idle_key(name))]
-        *replies, ended = await self._ask(*commands, ("HGETALL", self.ended_key))
+        *replies, ended = await self._ask(*commands, ("HGETALL", self.ended_key), tolerant=True)
         now = self._clock()
         listed: list[Listed] = []
         for number, name in enumerate(names):
             record, left = replies[2 * number], replies[2 * number + 1]
-            header = None if record is None else read_header(_bytes(record))
-            if header is None or left < 0 or now >= header.expires_at or not _fits(selector, header):
+            if record is None:
+                continue
+            header = read_header(record) if isinstance(record, bytes) and _NAME.fullmatch(name) else None
+            if header is None:
+                # Of another program, of a version to come, or written by somebody who should not: none of it is shown.
+                self.unreadable += 1
+                continue
+            if _remaining(left) < 0 or now >= header.expires_at or not _fits(selector, header):
                 continue
             if not ended_too and is_revoked(header.created_at, _ended_at(ended, header.client_id), now):
                 continue
@@ -407,8 +432,10 @@ class RedisStore:
             )
         return listed
 
-    async def _ask(self, *commands: tuple[Any, ...], lookup: bool = False) -> list[Any]:
+    async def _ask(self, *commands: tuple[Any, ...], lookup: bool = False, tolerant: bool = False) -> list[Any]:
         """Send commands together and return their replies; one that fails fails all.
+
+        `tolerant`: a key that holds something of another type is an error among the replies, and fails no other.
 
         Not a transaction: a caller that needs an order asks twice.
         """
@@ -428,7 +455,7 @@ class RedisStore:
                 # Not raised by the library: its words would quote the command, and with it a record.
                 replies: list[Any] = await pipeline.execute(raise_on_error=False)
                 for reply in replies:
-                    if isinstance(reply, Exception):
+                    if isinstance(reply, Exception) and not (tolerant and fault_of(reply) is StoreFault.WRONG_TYPE):
                         raise reply
                 return replies
         finally:
@@ -497,9 +524,18 @@ def _instant(reply: object) -> Instant:
     if reply is None:
         return NEVER_REVOKED
     try:
-        return float(_bytes(reply))
+        moment = float(_bytes(reply))
     except ValueError:
         return float("inf")
+    # `nan` is after nothing and before nothing, and would be overlooked among others.
+    return moment if is_instant(moment) else float("inf")
+
+
+def _remaining(reply: object) -> int:
+    """Return what `PTTL` says: milliseconds, or less than nothing where there is no such clock."""
+    if not isinstance(reply, int):
+        raise StoreUnavailableError(StoreFault.PROTOCOL)
+    return reply
 
 
 def _ended_at(ended: object, client_id: str) -> Instant:
@@ -508,7 +544,7 @@ def _ended_at(ended: object, client_id: str) -> Instant:
         pairs = list(ended.items())
     elif isinstance(ended, list):
         # A pipeline's raw reply: names and values in turn.
-        pairs = list(zip(ended[::2], ended[1::2], strict=True))
+        pairs = list(zip(ended[::2], ended[1::2], strict=False))
     else:
         raise StoreUnavailableError(StoreFault.PROTOCOL)
     wanted = (b"all", f"c:{client_id}".encode())

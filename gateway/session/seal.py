@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.identity import Birthdate, Gender, Identity, Scope
-from gateway.instant import Instant
+from gateway.instant import Instant, is_instant
+from gateway.plain_text import OBEYED
 from gateway.session.sealed_box import close_box, open_box
 from gateway.session.session import Session
 from gateway.session.ticket import Ticket, TicketSeals
@@ -38,6 +39,8 @@ _VERSION = 1
 _PADDING = 64
 """Claims are filled up to a multiple of this: the length of an address says too much about where someone lives."""
 _LARGEST_RECORD = 64 * 1024
+_LONGEST_NAME = 255
+"""Characters of a name in a header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +234,7 @@ def unseal(record: bytes, ticket: Ticket, secrets: Secrets) -> Session | None:
             gender=None if claims.gender is None else Gender(claims.gender),
             acr=claims.acr,
         )
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     return Session(
         identity=identity,
@@ -254,10 +257,20 @@ def _split(record: bytes) -> tuple[Header, bytes, bytes] | None:
         return None
     end = 3 + int.from_bytes(record[1:3])
     try:
-        return _decode_header(record[3:end]), record[:end], record[end:]
-    except (msgspec.MsgspecError, ValueError):
+        header = _decode_header(record[3:end])
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         # A string that is no UTF-8 is not msgspec's own error.
         return None
+    return (header, record[:end], record[end:]) if _is_sound(header) else None
+
+
+def _is_sound(header: Header) -> bool:
+    """Say whether a header holds moments and names; whoever writes to the store chooses what it holds."""
+    moments = (header.created_at, header.authenticated_at, header.expires_at)
+    names = (header.secret_id, header.client_id, header.pseudonym, header.ticket_secret_id)
+    return all(map(is_instant, moments)) and all(
+        len(name) <= _LONGEST_NAME and not OBEYED.search(name) for name in names
+    )
 
 
 def _associated(clear: bytes) -> bytes:

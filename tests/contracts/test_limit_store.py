@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import inf
 
 import pytest
+from redis import Redis
 
 from gateway.errors import StoreUnavailableError, UnfitLimitStoreError
 from gateway.limits.limits import KEPT_AFTER, LEASE, EntryState, LimitStore, LimitUse, Settlement
@@ -216,3 +217,30 @@ async def test_a_store_that_is_away_never_lets_anybody_in() -> None:
     with pytest.raises(StoreUnavailableError):
         await store.reserve(ANNA, "a", NOW)
     await store.close()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"counted", b"counted nan nan", b"reserved inf 0", b"\xff\xfe", b"\x1b[2J 1 2", b"counted 1e300 0", b"x y z"],
+    ids=repr,
+)
+async def test_an_entry_that_nobody_of_us_wrote_is_told_of_and_can_be_given_back(value: bytes) -> None:
+    """It counts, so it must be seen; whatever else lies in the store ends no listing."""
+    with redis_server(*FIT) as server:
+        store = open_limits(server.url)
+        behind = Redis.from_url(server.url)
+        assert await store.reserve(replace(ANNA, times=5), "mine", NOW)
+        behind.hset(store.key(ANNA), b"\xff\x1b", value)
+        behind.hset(f"sekisho:l:{{only:{ANNA.code}}}", "x", "y")
+        behind.hset(f"sekisho:l:{{a:b:c:d:{ANNA.code}}}", "x", "y")
+        behind.hset(f"sekisho:l:{{{'p' * 5_000}:l:ever:{ANNA.code}}}", "x", "counted 1 0")
+
+        entries = await store.show(ANNA.code, NOW)
+        foreign = next(entry for entry in entries if entry.id != "mine")
+
+        assert [entry.id for entry in entries if entry is not foreign] == ["mine"]
+        assert (foreign.state, foreign.since) == (EntryState.UNKNOWN, 0.0)
+        assert await store.give_back(foreign)
+        assert [entry.id for entry in await store.show(ANNA.code, NOW)] == ["mine"]
+        behind.close()
+        await store.close()

@@ -19,7 +19,7 @@ from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.session.redis_sessions import Sessions
 from gateway.session.redis_store import RedisStore
-from gateway.session.seal import Secrets
+from gateway.session.seal import Header, Secrets
 from gateway.session.session import AllSessions, Found, Gone, ProviderSessions, Session, SubjectSessions, Unavailable
 from gateway.session.ticket import Ticket, ticket_name
 from tests.builders import CLIENT, session
@@ -125,6 +125,63 @@ async def test_a_record_from_before_a_step_up_does_not_return(quiet: Sessions, b
     behind.set(record_key(after), before)  # type: ignore[arg-type]
 
     assert await quiet.store.find(after) is None
+
+
+@pytest.mark.parametrize("mark", ["nan", "inf", "-inf", "-1", "1e300", "", "\x1b[2J", "9" * 400])
+async def test_a_revocation_at_no_moment_revokes(mark: str, quiet: Sessions, behind: Redis) -> None:
+    """Of everybody, of a client, of a person, of a provider's session: nothing that can be written there pardons."""
+    mine = new()
+    kept = now_session(provider_session="sid-hash")
+    await quiet.store.create(mine, kept)
+
+    for field in ("all", f"c:{CLIENT}"):
+        behind.hset("sekisho:t:ended", field, mark)
+        assert await quiet.store.find(mine) is None
+        assert await quiet.store.idle_left(ticket_name(mine)) is None
+        behind.hdel("sekisho:t:ended", field)
+    for key in (f"sekisho:r:u:{kept.pseudonym}", "sekisho:r:p:sid-hash"):
+        behind.set(key, mark)
+        assert not await quiet.store.create(new(), kept)
+        behind.delete(key)
+
+
+async def test_what_is_no_record_ends_no_listing(quiet: Sessions, behind: Redis) -> None:
+    """Keys of another type, foreign names, records with moments that are none: passed over, and counted."""
+    mine = new()
+    await quiet.store.create(mine, now_session())
+    header = Header("5e3f1a2b", CLIENT, float("nan"), 0.0, 1e300, "0" * 32)
+    packed = msgspec.msgpack.encode(header)
+    hostile = b"\x01" + len(packed).to_bytes(2) + packed + bytes(64)
+    for number, name in enumerate(["a" * 64, "b" * 64, "\x1b[2J", "\xff", "x" * 5_000]):
+        behind.set(f"sekisho:t:{{{name}}}", hostile)
+        behind.set(f"sekisho:i:{{{name}}}", b"1", px=60_000)
+        behind.zadd(f"sekisho:u:{now_session().pseudonym}", {name: number})
+    behind.lpush(f"sekisho:t:{{{'c' * 64}}}", "x")
+    behind.lpush(f"sekisho:i:{{{'d' * 64}}}", "x")
+    behind.set(f"sekisho:t:{{{'d' * 64}}}", behind.get(record_key(mine)))  # type: ignore[arg-type]
+
+    everybody = [listed.name async for listed in quiet.store.sessions(AllSessions())]
+    hers = [listed.name async for listed in quiet.store.sessions(SubjectSessions((now_session().pseudonym,)))]
+
+    assert everybody == [ticket_name(mine)]
+    assert hers == [ticket_name(mine)]
+    store = quiet.store
+    assert isinstance(store, RedisStore)
+    assert store.unreadable >= 11
+    assert await quiet.store.revoke(AllSessions()) >= 1
+
+
+async def test_an_index_of_any_length_is_walked_through_in_pages(quiet: Sessions, behind: Redis) -> None:
+    """Whoever fills it makes listings slow, and no worker large."""
+    mine = new()
+    kept = now_session()
+    await quiet.store.create(mine, kept)
+    far = {f"{number:064x}": 5e9 + number for number in range(2_000)}
+    behind.zadd(f"sekisho:u:{kept.pseudonym}", far)
+
+    assert [one.name async for one in quiet.store.sessions(SubjectSessions((kept.pseudonym,)))] == [ticket_name(mine)]
+    assert await quiet.store.revoke(SubjectSessions((kept.pseudonym,))) == 1
+    assert await quiet.store.find(mine) is None
 
 
 @pytest.mark.parametrize("value", [b"", b"\x01", b"\x01\xff\xff", b"{}", b"\x80\x04N."], ids=repr)

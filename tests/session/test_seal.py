@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.identity import Birthdate, Gender, Identity, Scope
+from gateway.plain_text import OBEYED
 from gateway.session.seal import Header, Secrets, read_header, seal, unseal
 from gateway.session.sealed_box import NONCE_BYTES
 from gateway.session.session import Session
@@ -53,7 +54,7 @@ birthdates = st.none() | st.builds(
 )
 identities = st.builds(
     Identity,
-    client_id=st.text(max_size=40),
+    client_id=st.text(max_size=40).filter(lambda name: not OBEYED.search(name)),
     subject=st.text(max_size=200),
     authenticated_at=st.floats(0, 4e9),
     asked=st.frozensets(st.sampled_from(Scope)),
@@ -217,3 +218,35 @@ def test_random_secrets_need_their_length() -> None:
     assert Secrets.single(os.urandom(32)).first.value
     with pytest.raises(ValueError, match="32 bytes"):
         Secrets.single(b"x")
+
+
+@pytest.mark.parametrize("field", ["created_at", "authenticated_at", "expires_at"])
+@pytest.mark.parametrize("moment", [float("nan"), float("inf"), float("-inf"), -1.0, 1e300, 253_402_300_800.0])
+def test_a_header_with_a_moment_that_is_none_is_no_header(field: str, moment: float) -> None:
+    """No listing has to show the year 10^292, and `nan` is neither before nor after anything."""
+    header = Header("5e3f1a2b", CLIENT, NOON, NOON, NOON + 60, "0" * 32)
+
+    assert read_header(_record(msgspec.structs.replace(header, **{field: moment}))) is None
+
+
+@pytest.mark.parametrize("field", ["secret_id", "client_id", "pseudonym", "ticket_secret_id"])
+@pytest.mark.parametrize("name", ["\x1b[2J", "a\nb", "\x9b31m", "\u202eabc", "x" * 300])
+def test_a_header_with_a_name_that_a_terminal_would_obey_is_no_header(field: str, name: str) -> None:
+    """Whoever writes to the store chooses what it holds."""
+    header = Header("5e3f1a2b", CLIENT, NOON, NOON, NOON + 60, "0" * 32)
+
+    assert read_header(_record(msgspec.structs.replace(header, **{field: name}))) is None
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_header_or_none(rest: bytes) -> None:
+    """Nothing is raised, whatever a store holds."""
+    for record in (rest, b"\x01" + len(rest).to_bytes(2) + rest):
+        read_header(record)
+        assert unseal(record, TICKET, SECRETS) is None
+
+
+def _record(header: Header) -> bytes:
+    """Return a record with this header and nothing that opens."""
+    packed = msgspec.msgpack.encode(header)
+    return b"\x01" + len(packed).to_bytes(2) + packed + bytes(64)
