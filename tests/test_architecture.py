@@ -39,7 +39,7 @@ TECHNOLOGIES = frozenset(
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "instant errors plain_text",
+        "instant errors plain_text strict_json bounded_files",
         "observe",
         "yaml",
         "wire",

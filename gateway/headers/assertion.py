@@ -9,11 +9,12 @@ business; docs/contract.md tells an application's owner how to verify.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from jwcrypto.common import JWException, base64url_encode, json_decode
+from jwcrypto.common import JWException, base64url_decode, base64url_encode
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 
@@ -22,6 +23,7 @@ from gateway.instant import Instant
 from gateway.policy.verdict import Fact, Permit
 from gateway.route.route import Route
 from gateway.settings.settings import AssertionSettings
+from gateway.strict_json import read_json_object
 
 ALGORITHM = "ES256"
 
@@ -31,7 +33,18 @@ JWKS_PAGE = "keys/assertion"
 
 JTI_BYTES = 16
 
+LONGEST_JWKS = 1024 * 1024
+"""Characters of a JWKS."""
+LONGEST_MEMBER = 1_024
+"""Characters of a key's member."""
+LONGEST_ASSERTION = 64 * 1024
+"""Characters of a token that `verify` looks at."""
+
 _PUBLIC_MEMBERS = ("kty", "crv", "x", "y", "kid")
+_MEMBERS = (*_PUBLIC_MEMBERS, "d", "use", "alg")
+
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+"""RFC 7515 section 7.1."""
 
 
 class AssertionKeysError(ValueError):
@@ -53,8 +66,7 @@ class AssertionKeys:
 
         """
         try:
-            members = json.loads(jwks)["keys"]
-            keys = [JWK(**member) for member in members]
+            keys = list(_read_keys(jwks))
         except (JWException, ValueError, KeyError, TypeError):
             # The text holds private keys, and a parser's message may quote it.
             raise AssertionKeysError('assertion keys: expected a JWKS, `{"keys": […]}`') from None
@@ -85,6 +97,15 @@ class AssertionKeys:
         token.add_signature(self._signing, ALGORITHM, self._header)
         compact: str = token.serialize(compact=True)
         return compact.encode()
+
+
+def _read_keys(jwks: str) -> Iterator[JWK]:
+    """Yield the keys of a JWKS; one whose members are no text is none."""
+    for member in read_json_object(jwks, LONGEST_JWKS)["keys"]:
+        parts = {name: member[name] for name in _MEMBERS if name in member}
+        if not all(isinstance(part, str) and len(part) <= LONGEST_MEMBER for part in parts.values()):
+            raise TypeError("a member of a key is text")
+        yield JWK(**parts)
 
 
 def _published(key: JWK) -> dict[str, str]:
@@ -176,7 +197,11 @@ def verify(
 
     """
     try:
-        published = {member["kid"]: JWK(**member) for member in json.loads(jwks)["keys"]}
+        published = {key["kid"]: key for key in _read_keys(jwks)}
+        if len(token) > LONGEST_ASSERTION or _COMPACT.fullmatch(token) is None:
+            raise AssertionRefusedError("not a compact JWS")
+        # Read strictly before the library reads it loosely.
+        read_json_object(base64url_decode(token.partition(".")[0]), LONGEST_ASSERTION)
         unchecked = JWS()
         unchecked.deserialize(token)
         header = unchecked.jose_header
@@ -188,14 +213,14 @@ def verify(
             raise AssertionRefusedError("signed with a key that is not published")
         unchecked.allowed_algs = [ALGORITHM]
         unchecked.verify(key, alg=ALGORITHM)
-        claims = json_decode(unchecked.payload)
+        claims = read_json_object(unchecked.payload, LONGEST_ASSERTION)
     except (JWException, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise AssertionRefusedError("not a token signed with a published key") from error
     except ValueError as error:
         if isinstance(error, AssertionRefusedError):
             raise
         raise AssertionRefusedError("not a token signed with a published key") from error
-    if not isinstance(claims, dict) or claims.get("aud") != audience:
+    if claims.get("aud") != audience:
         raise AssertionRefusedError("made for another application")
     if claims.get("iss") != issuer:
         raise AssertionRefusedError("made by another gateway")

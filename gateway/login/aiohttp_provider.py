@@ -8,7 +8,7 @@ through an outage the last good ones serve. `profile`, `login` and `claims` deci
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -24,11 +24,13 @@ from gateway.errors import ProviderRefusedError, ProviderUnavailableError, SignI
 from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.login.claims import VerificationKey
-from gateway.login.keys import SMALLEST_RSA, KeySet, rsa_bits
+from gateway.login.keys import LONGEST_KID, SMALLEST_RSA, KeySet, rsa_bits
 from gateway.login.login import TokenAnswer, client_assertion, oauth_error, read_token_answer, token_form
 from gateway.login.pending import SECRET_BYTES, random_name
 from gateway.login.profile import DISCOVERY, Metadata, issuer_of, lifetime, may_be_plain, origins_of, read_metadata
+from gateway.request.media_type import media_type
 from gateway.settings.settings import ProviderSettings
+from gateway.strict_json import read_json_object
 
 LARGEST_ANSWER = 256 * 1024
 """Bytes of any answer of the provider's; discovery, keys and claims are a few KiB."""
@@ -46,6 +48,9 @@ IDLE_CONNECTION = 2.0
 """Seconds an idle connection is used again. A code is sent once: not over a connection that the provider's side may
 just be closing, which some do after five. It still spares UserInfo the handshake of the token request.
 """
+
+LARGEST_RSA = 16_384
+"""Bits of an RSA key: what its check costs grows with the square of them."""
 
 MOST_KEYS = 64
 """Keys of a provider's JWKS that are looked at."""
@@ -424,14 +429,13 @@ class AiohttpProvider:
                 if len(body) > LARGEST_ANSWER:
                     raise aiohttp.ClientPayloadError
             # A signed or encrypted UserInfo, and an error page, say so by their type; a 4xx need not be JSON.
-            is_json = response.content_type == "application/json" or response.content_type.endswith("+json")
+            kind = media_type(response.headers.get("Content-Type", ""))
+            is_json = kind == "application/json" or kind.endswith("+json")
             if not is_json and response.status != HTTPStatus.OK:
                 return _Answer(response.status, {}, 0.0)
             if not is_json:
                 raise ValueError("not JSON by its type")
-            members = json.loads(bytes(body))
-            if not isinstance(members, dict):
-                raise ValueError("not an object")  # noqa: TRY004 (an answer, not an argument)
+            members = read_json_object(bytes(body), LARGEST_ANSWER)
             good_for = lifetime(response.headers.get("Cache-Control", ""), response.headers.get("Age", ""))
             return _Answer(response.status, members, good_for)
 
@@ -461,19 +465,36 @@ def read_verification_keys(members: Mapping[str, Any]) -> tuple[VerificationKey,
     said = members.get("keys")
     keys: list[VerificationKey] = []
     for member in said[:MOST_KEYS] if isinstance(said, list) else ():
-        if not isinstance(member, dict) or member.get("kty") not in {"EC", "RSA"} or member.get("use", "sig") != "sig":
-            continue
-        operations = member.get("key_ops", ["verify"])
-        kid, alg = member.get("kid"), member.get("alg")
-        if not isinstance(kid, str | None) or not isinstance(alg, str | None) or "verify" not in operations:
-            continue
-        if member["kty"] == "RSA" and rsa_bits(member.get("n")) < SMALLEST_RSA:
-            continue
-        public = {name: member[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in member}
-        try:
-            key = import_key(public)
-        except (JoseError, ValueError, TypeError, KeyError):
-            continue
-        if isinstance(key, ECKey | RSAKey):
-            keys.append(VerificationKey(kid, alg, key))
+        key = _verification_key(member) if isinstance(member, dict) else None
+        if key is not None:
+            keys.append(key)
     return tuple(keys)
+
+
+def _verification_key(member: Mapping[str, Any]) -> VerificationKey | None:
+    kid, alg, operations = member.get("kid"), member.get("alg"), member.get("key_ops", ["verify"])
+    if not isinstance(kid, str | None) or len(kid or "") > LONGEST_KID or not isinstance(alg, str | None):
+        return None
+    if member.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
+        return None
+    public: dict[str, str | list[str]]
+    match member:
+        case {"kty": "RSA", "n": str(n), "e": str(e)} if SMALLEST_RSA <= rsa_bits(n) <= LARGEST_RSA and _EXPONENT(e):
+            public = {"kty": "RSA", "n": n, "e": e}
+        case {"kty": "EC", "crv": str(crv), "x": str(x), "y": str(y)} if _COORDINATE(x) and _COORDINATE(y):
+            public = {"kty": "EC", "crv": crv, "x": x, "y": y}
+        case _:
+            return None
+    try:
+        key = import_key(public)
+    # The library tells of a curve it does not know, or a point that is on none, in ways of its own.
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
+    return VerificationKey(kid, alg, key) if isinstance(key, ECKey | RSAKey) else None
+
+
+_EXPONENT = re.compile(r"[A-Za-z0-9_-]{1,6}").fullmatch
+"""A public exponent of at most 36 bits: a longer one buys no safety, and much of our processor's time."""
+
+_COORDINATE = re.compile(r"[A-Za-z0-9_-]{1,88}").fullmatch
+"""Of a point on a curve: 66 bytes on the largest that is used, P-521."""

@@ -10,17 +10,24 @@ One JSON object a line, appended and never changed. Reading and writing the file
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 import msgspec
 
 from gateway.errors import SignInInvalidError
-from gateway.instant import Instant
+from gateway.instant import Instant, is_instant
 from gateway.login.claims import read_subject
+from gateway.strict_json import NotJsonError, read_struct
 
 LONGEST_REASON = 500
+LONGEST_NAME = 255
+"""Characters of who said so, and of a client."""
+LONGEST_LINE = 16 * 1024
+"""Bytes of a line."""
+LONGEST_FILE = 64 * 1024 * 1024
+"""Bytes of the file: some 200,000 persons."""
 
 
 class Alias(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,33 +75,37 @@ class Aliases:
             AliasError: it contradicts one there is, or says nothing.
 
         """
-        self._check(alias)
+        _check(alias, self._known, {(client, old) for (client, _), old in self._known.items()})
         return self.__class__({**self._known, (alias.client_id, alias.new): alias.old})
 
-    def _check(self, alias: Alias) -> None:
-        for subject in (alias.new, alias.old):
-            try:
-                read_subject(subject)
-            except SignInInvalidError:
-                raise AliasError("a subject is 1 to 255 printable ASCII characters") from None
-        if not alias.client_id:
-            raise AliasError("it names no client")
-        if not alias.reason.strip() or len(alias.reason) > LONGEST_REASON:
-            raise AliasError(f"a reason is needed, of at most {LONGEST_REASON} characters")
-        if alias.new == alias.old:
-            raise AliasError("both subjects are the same")
-        if (alias.client_id, alias.new) in self._known:
-            raise AliasError("the new subject is known as another already")
-        if (alias.client_id, alias.old) in self._known:
-            raise AliasError("the old subject is itself known as another: name that one")
-        # Else two steps would lead from one person's account to another's, and no line would say so.
-        if any(client == alias.client_id and old == alias.new for (client, _), old in self._known.items()):
-            raise AliasError("somebody is known as the new subject already")
+
+def _check(alias: Alias, known: Mapping[tuple[str, str], str], older: Collection[tuple[str, str]]) -> None:
+    """Refuse what contradicts what is known; `older` has every subject that somebody is known by."""
+    for subject in (alias.new, alias.old):
+        try:
+            read_subject(subject)
+        except SignInInvalidError:
+            raise AliasError("a subject is 1 to 255 printable ASCII characters") from None
+    if not alias.client_id or len(alias.client_id) > LONGEST_NAME:
+        raise AliasError("it names no client")
+    if not alias.reason.strip() or len(alias.reason) > LONGEST_REASON:
+        raise AliasError(f"a reason is needed, of at most {LONGEST_REASON} characters")
+    if not is_instant(alias.at) or len(alias.by) > LONGEST_NAME:
+        raise AliasError("it does not say who said so, and when")
+    if alias.new == alias.old:
+        raise AliasError("both subjects are the same")
+    if (alias.client_id, alias.new) in known:
+        raise AliasError("the new subject is known as another already")
+    if (alias.client_id, alias.old) in known:
+        raise AliasError("the old subject is itself known as another: name that one")
+    # Else two steps would lead from one person's account to another's, and no line would say so.
+    if (alias.client_id, alias.new) in older:
+        raise AliasError("somebody is known as the new subject already")
 
 
 def lines_naming(lines: Iterable[bytes], client_id: str, subjects: Collection[str]) -> tuple[int, ...]:
     """Return the numbers of the lines that name one of a client's subjects, of a file that `read_aliases` takes."""
-    aliases = ((n, msgspec.json.decode(line, type=Alias)) for n, line in enumerate(lines, start=1) if line.strip())
+    aliases = ((n, read_struct(line, Alias, LONGEST_LINE)) for n, line in enumerate(lines, start=1) if line.strip())
     return tuple(
         number
         for number, alias in aliases
@@ -109,17 +120,22 @@ def read_aliases(lines: Iterable[bytes]) -> Aliases:
         AliasError: with every mistake, by its line. None of it is used then: half a file could give an account away.
 
     """
-    aliases = Aliases()
+    known: dict[tuple[str, str], str] = {}
+    older: set[tuple[str, str]] = set()
     mistakes: list[str] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            aliases = aliases.and_(msgspec.json.decode(line, type=Alias))
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+            alias = read_struct(line, Alias, LONGEST_LINE)
+            _check(alias, known, older)
+        except NotJsonError:
             mistakes.append(f"line {number}: not an alias as `sekisho subjects alias` writes it")
         except AliasError as error:
             mistakes.append(f"line {number}: {error}")
+        else:
+            known[alias.client_id, alias.new] = alias.old
+            older.add((alias.client_id, alias.old))
     if mistakes:
         raise AliasError("\n".join(mistakes))
-    return aliases
+    return Aliases(known)

@@ -11,7 +11,8 @@ from pathlib import Path
 from joserfc.jwk import import_key
 from jwcrypto import jwk
 
-from gateway.login.keys import ALGORITHMS, KeySet, KeySetError, SigningKey, read_key_set, signing_key
+from gateway.bounded_files import read_file
+from gateway.login.keys import ALGORITHMS, LONGEST_FILE, KeySet, KeySetError, SigningKey, read_key_set, signing_key
 
 FILE_MODE = 0o600
 RSA_BITS = 3_072
@@ -42,7 +43,7 @@ def load_keys(path: Path) -> KeySet:
 
     """
     try:
-        return read_key_set(path.read_bytes())
+        return read_key_set(read_file(path, LONGEST_FILE))
     except OSError as error:
         raise KeySetError(f"`{path}` cannot be read: {error.strerror}; `sekisho keys new` makes one") from None
     except KeySetError as error:
@@ -52,10 +53,13 @@ def load_keys(path: Path) -> KeySet:
 def save_keys(path: Path, keys: KeySet) -> None:
     """Write a key file of mode 0600, whole or not at all: a full disk must not cost a key.
 
+    Where the name is a link, the file it leads to is written: whoever reads that by another name has the new key too.
+
     Raises:
         OSError: it cannot be written; then what was there still is.
 
     """
+    path = path.resolve()
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE)
     try:

@@ -17,9 +17,21 @@ from joserfc import jwk
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
+from gateway.strict_json import NotJsonError, read_json
+
 ALGORITHMS = ("ES256", "RS256")
 SMALLEST_RSA = 2_048
 """Bits."""
+
+LONGEST_FILE = 1024 * 1024
+"""Bytes of a key file."""
+LONGEST_KID = 255
+"""Characters of a key's name."""
+LONGEST_MEMBER = 4_096
+"""Characters of a key's member: an RSA key of 16,384 bits has shorter ones."""
+
+_MEMBERS = frozenset({"kty", "crv", "x", "y", "d", "k", "n", "e", "p", "q", "dp", "dq", "qi"})
+"""RFC 7518 section 6: what makes a key."""
 
 _PUBLIC_MEMBERS = {"EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e")}
 
@@ -113,9 +125,9 @@ def read_key_set(text: bytes) -> KeySet:
 
     """
     try:
-        said = json.loads(text)
-    except ValueError as error:
-        raise KeySetError("it is not JSON") from error
+        said = read_json(text, LONGEST_FILE)
+    except NotJsonError as error:
+        raise KeySetError(f"it cannot be read: {error}") from None
     members = said.get("keys") if isinstance(said, dict) else None
     if not isinstance(members, list) or not members:
         raise KeySetError("it is not a JWKS: an object with a list `keys`")
@@ -137,17 +149,20 @@ def _read_key(member: object) -> SigningKey:
     if not isinstance(member, Mapping):
         raise KeySetError("it is not an object")
     kid, alg = member.get("kid"), member.get("alg")
-    if not isinstance(kid, str) or not kid or not kid.isascii() or not kid.isprintable():
+    if not isinstance(kid, str) or not 0 < len(kid) <= LONGEST_KID or not kid.isascii() or not kid.isprintable():
         raise KeySetError("it has no `kid`")
-    if alg not in ALGORITHMS:
+    if not isinstance(alg, str) or alg not in ALGORITHMS:
         raise KeySetError(f"key `{kid}`: `alg` is none of {', '.join(ALGORITHMS)}")
     if member.get("use", "sig") != "sig":
         raise KeySetError(f"key `{kid}`: `use` is not `sig`")
     # Before it is imported: joserfc only warns of a short one.
     if member.get("kty") == "RSA" and rsa_bits(member.get("n")) < SMALLEST_RSA:
         raise KeySetError(f"key `{kid}`: an RSA key has at least {SMALLEST_RSA} bits")
+    parts = {name: value for name, value in member.items() if name in _MEMBERS}
+    if not all(isinstance(value, str) and value.isascii() and len(value) <= LONGEST_MEMBER for value in parts.values()):
+        raise KeySetError(f"key `{kid}`: its members make no key")
     try:
-        imported = jwk.import_key(dict(member))
+        imported = jwk.import_key(parts)
     except (JoseError, ValueError, TypeError, KeyError):
         # Their words may quote members: ours do not, and the cause is not kept.
         raise KeySetError(f"key `{kid}`: its members make no key") from None

@@ -142,7 +142,9 @@ def read_token_answer(said: Mapping[str, Any], asked: frozenset[Scope]) -> Token
         raise SignInInvalidError(Check.TOKEN_ANSWER)
     granted = asked if scope is None else asked & {Scope(word) for word in scope.split() if word in set(Scope)}
     session_state = said.get("session_state")
-    return TokenAnswer(access_token, id_token, granted, session_state if isinstance(session_state, str) else None)
+    if not isinstance(session_state, str | None) or len(session_state or "") > LONGEST_CODE:
+        raise SignInInvalidError(Check.TOKEN_ANSWER)
+    return TokenAnswer(access_token, id_token, granted, session_state)
 
 
 def oauth_error(said: object) -> str:

@@ -12,10 +12,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gateway.instant import Instant
+from gateway.instant import Instant, is_instant
+from gateway.strict_json import NotJsonError, read_struct
 
 NAME = re.compile(r"\w[\w.-]{0,63}")
 """The shape of a switch's name; Japanese is welcome."""
+
+LONGEST_FILE = 1024 * 1024
+"""Bytes of the switches' file."""
 
 LONGEST = 90 * 86_400.0
 """Seconds a switch may stay on. An operator who needs it longer turns it on again, and thinks again."""
@@ -45,9 +49,14 @@ def read_switches(text: bytes) -> dict[str, Switch]:
     if not text.strip():
         return {}
     try:
-        return msgspec.json.decode(text, type=dict[str, Switch])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise SwitchesError(f"not a file of switches ({error}); `sekisho switch` writes one") from error
+        switches = read_struct(text, dict[str, Switch], LONGEST_FILE)
+    except NotJsonError as error:
+        raise SwitchesError(f"not a file of switches ({error}); `sekisho switch` writes one") from None
+    if not all(NAME.fullmatch(name) for name in switches):
+        raise SwitchesError("not a file of switches: a name is none; `sekisho switch` writes one")
+    if not all(is_instant(switch.since) and is_instant(switch.until) for switch in switches.values()):
+        raise SwitchesError("not a file of switches: a time is none; `sekisho switch` writes one")
+    return switches
 
 
 def write_switches(switches: Mapping[str, Switch]) -> bytes:

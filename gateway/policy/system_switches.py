@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.policy.switches import Switch, SwitchesError, read_switches, write_switches
+from gateway.bounded_files import read_file
+from gateway.policy.switches import LONGEST_FILE, Switch, SwitchesError, read_switches, write_switches
 
 FILE_MODE = 0o644
 """Anybody on the machine may see what is on; the folder's owner alone turns it."""
@@ -22,7 +23,7 @@ def load_switches(path: Path) -> dict[str, Switch]:
 
     """
     try:
-        return read_switches(path.read_bytes())
+        return read_switches(read_file(path, LONGEST_FILE))
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -37,6 +38,8 @@ def change_switches(path: Path, change: Callable[[dict[str, Switch]], dict[str, 
         OSError: it cannot be written; then it stays as it is.
 
     """
+    # A link stays a link: the file it leads to is written, and locked.
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -9,7 +9,7 @@ person.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol, assert_never
@@ -17,12 +17,15 @@ from typing import Protocol, assert_never
 import msgspec
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 from gateway.errors import GatewayError
 from gateway.identity import NOT_TOLD
 from gateway.instant import tokyo_time
 from gateway.observe.events import Event
+from gateway.portal.hosts import may_ask
 from gateway.portal.operators import Operators
+from gateway.request.media_type import media_type
 from gateway.session.session import (
     AllSessions,
     ClientSessions,
@@ -32,12 +35,16 @@ from gateway.session.session import (
     Selector,
     SubjectSessions,
 )
+from gateway.strict_json import NotJsonError, read_struct
 
 CHECK_SECONDS = 2.0
 """Seconds a check of readiness may take; probes usually wait no longer."""
 
 Check = Callable[[], Awaitable[None]]
 """Returns when all is well, raises when it is not."""
+
+LONGEST_BODY = 64 * 1024
+"""Bytes of a request's body."""
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
@@ -51,12 +58,13 @@ def make_management(
     alive: Mapping[str, Check],
     ready: Mapping[str, Check],
     sessions: SessionControl | None = None,
+    names: Callable[[], Collection[str]] = frozenset,
 ) -> web.Application:
     """Return the application.
 
     `metrics` returns Prometheus's text format. `alive` are the checks of `/livez`: a process that fails one
     should be replaced. `ready` are those of `/readyz`: one that fails should get no new requests. Without
-    `sessions` there is no sessions API.
+    `sessions` there is no sessions API. `names` returns the host names it may be asked by (`hosts`).
     """
 
     async def serve_metrics(_request: web.Request) -> web.Response:
@@ -68,7 +76,7 @@ def make_management(
     async def readyz(_request: web.Request) -> web.Response:
         return await _health(ready)
 
-    app = web.Application(client_max_size=64 * 1024, middlewares=[_plain_headers])
+    app = web.Application(client_max_size=LONGEST_BODY, middlewares=[_plain_headers, _only_by_its_names(names)])
     app.router.add_get("/metrics", serve_metrics)
     app.router.add_get("/livez", livez)
     app.router.add_get("/readyz", readyz)
@@ -122,7 +130,6 @@ class _SessionsApi:
 
     def __init__(self, control: SessionControl) -> None:
         self._control = control
-        self._decoder = msgspec.json.Decoder(_Asked)
 
     async def list(self, request: web.Request) -> web.StreamResponse:
         """Answer one JSON object a line, as they are found: there may be very many. No claim is in any.
@@ -173,11 +180,11 @@ class _SessionsApi:
             _log.warning(Event.MANAGEMENT_REFUSED, address=str(request.remote or ""))
             raise _RefusedError(HTTPStatus.UNAUTHORIZED, "show a named token")
         # A browser cannot send this type to another site unasked.
-        if request.content_type != "application/json":
+        if media_type(request.headers.get(hdrs.CONTENT_TYPE, "")) != "application/json":
             raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send `application/json`")
         try:
-            asked = self._decoder.decode(await request.read())
-        except msgspec.MsgspecError as error:
+            asked = read_struct(await request.read(), _Asked, LONGEST_BODY)
+        except NotJsonError as error:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "the body is not what docs/operations.md describes") from error
         selector = self._selector(asked)
         if selector is None:
@@ -253,6 +260,19 @@ def _refused(status: HTTPStatus, words: str) -> web.Response:
     if status is HTTPStatus.UNAUTHORIZED:
         response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
     return response
+
+
+def _only_by_its_names(names: Callable[[], Collection[str]]) -> Middleware:
+    @web.middleware
+    async def only_by_its_names(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if not may_ask(request.headers.get(hdrs.HOST), names()):
+            words = "not by this host name; `management_hosts` in gateway.yaml has the names it may be asked by"
+            raise _RefusedError(HTTPStatus.MISDIRECTED_REQUEST, words)
+        return await handler(request)
+
+    return only_by_its_names
 
 
 @web.middleware

@@ -63,6 +63,7 @@ from gateway.portal.pages import Page
 from gateway.portal.sign_in_offer import Onward, Start, next_start, person_of, start_for
 from gateway.portal.visits import VisitTable
 from gateway.request.kept_form import LARGEST_KEPT, read_form
+from gateway.request.media_type import FORM_TYPE, media_type
 from gateway.request.navigation import is_surely_a_navigation
 from gateway.request.rates import LookupLimits, Rate
 from gateway.request.same_site import Sender, sender
@@ -390,7 +391,7 @@ class Portal:
         The provider gets one word: another client that tries this learns nothing of why it failed.
         """
         visit = request[_VISIT]
-        if request.content_type != "application/x-www-form-urlencoded":
+        if media_type(request.headers.get(hdrs.CONTENT_TYPE, "")) != FORM_TYPE:
             raise web.HTTPBadRequest
         # Anybody can send one, and each costs the check of a signature.
         if (wait := self._logout_tokens.take(visit.inbound.client, self._clock())) is not None:
@@ -679,7 +680,7 @@ async def _form(request: web.Request) -> Mapping[str, str]:
 
     """
     body = await request.read()
-    if body and request.content_type != "application/x-www-form-urlencoded":
+    if body and media_type(request.headers.get(hdrs.CONTENT_TYPE, "")) != FORM_TYPE:
         raise web.HTTPBadRequest
     try:
         fields = parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway.bounded_files import KIB, read_file
 from gateway.headers.assertion import AssertionKeys, AssertionKeysError
 from gateway.headers.encode import name_faults
 from gateway.headers.listed import listed_faults
 from gateway.identity import Scope
 from gateway.instant import Instant
-from gateway.login.aliases import AliasError, Aliases, read_aliases
+from gateway.login.aliases import LONGEST_FILE, AliasError, Aliases, read_aliases
 from gateway.login.keys import KeySet, KeySetError, read_key_set
 from gateway.policy.authoring.check import remarks
 from gateway.policy.authoring.examples import run_examples
@@ -39,6 +40,9 @@ from gateway.settings.origin import authority_of
 from gateway.settings.settings import AppSettings, Mode, ProviderSettings, SecretSource, Settings
 from gateway.settings.typed import Reading
 from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where
+
+LONGEST_SECRET = 256 * KIB
+"""Bytes of a file that holds a secret, keys or operators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +351,9 @@ class _Reader:
             try:
                 keys[client.client_id] = read_key_set(text)
             except KeySetError as error:
-                self._reading.note(f"{at}.keys", Phrase(str(error)), Phrase("make them with `sekisho keys new`"))
+                self._reading.note(
+                    f"{at}.keys", Phrase(str(error).replace("\n", "; ")), Phrase("make them with `sekisho keys new`")
+                )
                 continue
             wanted, signing = client.assertion_algorithm, keys[client.client_id].signing
             if wanted not in (None, signing.alg):
@@ -416,9 +422,9 @@ class _Reader:
                 # `sekisho subjects alias` makes it: where there is no folder for it, its name is a slip.
                 self._check_folder(file, "aliases")
                 return Aliases()
-            return read_aliases(file.read_bytes().splitlines())
+            return read_aliases(read_file(file, LONGEST_FILE).splitlines())
         except (AliasError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
+            reason = error.strerror if isinstance(error, OSError) else str(error).replace("\n", "; ")
             self._reading.note("aliases", Phrase(f"`{file}` cannot be used: {reason}"))
             return Aliases()
 
@@ -504,11 +510,11 @@ class _Reader:
                     at, Phrase(f"the variable `{source.env}` is not set"), Phrase("set it, or name a file")
                 )
                 return None
-            return value.encode()
+            return value.encode("utf-8", "surrogateescape")
         if source.file is None:
             return None
         try:
-            return source.file.read_bytes()
+            return read_file(source.file, LONGEST_SECRET)
         except OSError as error:
             self._reading.note(at, Phrase(f"`{source.file}` cannot be read: {error.strerror}"))
             return None

@@ -42,6 +42,7 @@ from gateway.observe.structlog_setup import logging_aside
 from gateway.observe.thread_lines import STANDARD_ERROR, LineWriter
 from gateway.plain_text import printable
 from gateway.portal.aiohttp_management import make_management
+from gateway.portal.hosts import management_names
 from gateway.process.configuration import Configuration, read_configuration
 from gateway.process.worker import Doors, Worker, session_control
 from gateway.session.redis_sessions import Sessions, open_sessions
@@ -296,7 +297,13 @@ async def serve(
         async def metrics() -> bytes:
             return worker.metrics.exposition()
 
-        app = make_management(metrics=metrics, alive={}, ready={"worker": worker.check}, sessions=worker.control())
+        app = make_management(
+            metrics=metrics,
+            alive={},
+            ready={"worker": worker.check},
+            sessions=worker.control(),
+            names=lambda: management_names(worker.settings),
+        )
         async with _management(app, desk):
             await worker.listen(doors)
             _log.info(Event.STARTED, listen=configuration.settings.listen, count=1)
@@ -559,6 +566,7 @@ class Supervisor:
             alive={},
             ready={"worker": self._any_is_well},
             sessions=None if sessions is None else session_control(sessions, lambda: self._configuration.operators),
+            names=lambda: management_names(self._configuration.settings),
         )
         async with AsyncExitStack() as stack:
             if sessions is not None:

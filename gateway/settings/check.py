@@ -95,6 +95,10 @@ def _check_addresses(settings: Settings, reading: Reading) -> None:
     if settings.listen == settings.management:
         what = Phrase("`management` is the address of `listen`", "`management` が `listen` と同じアドレスです")
         reading.note("management", what, Phrase("give it a port of its own", "別のポートにしてください"))
+    for number, host in enumerate(settings.management_hosts):
+        if not _is_host(host):
+            what = Phrase(f"`{host}` is no host name", f"`{host}` はホスト名として読めません")
+            reading.note(f"management_hosts[{number}]", what, Phrase("write `sekisho.internal`, without a port"))
     for number, proxy in enumerate(settings.trusted_proxies):
         try:
             ip_network(proxy)

@@ -415,6 +415,8 @@ class Settings:
     """TLS on `listen`. None: plain HTTP, behind a proxy or on loopback."""
     management: AtRestart[str] = "127.0.0.1:9464"
     """Address and port of metrics and health; never to be published."""
+    management_hosts: tuple[str, ...] = ()
+    """Host names by which `management` may be asked, beside addresses, `localhost` and the name it listens on."""
     operators: AtRestart[SecretSource | None] = None
     """Operators who may list and end sessions through `management`: a file with a name and a token's hash a line."""
     aliases: Path | None = None

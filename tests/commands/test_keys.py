@@ -85,3 +85,41 @@ def test_a_file_that_is_none_is_a_sentence(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert str(file) in result.output
     assert "SECRET" not in result.output
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """The file it leads to has the new key, whoever reads it by which name; its mode and place stay."""
+    real = tmp_path / "real" / "keys.jwks"
+    real.parent.mkdir()
+    link = tmp_path / "current.jwks"
+    first = sekisho("keys", "new", str(real)).stdout.split("\t")[0]
+    link.symlink_to(Path("real") / "keys.jwks")
+
+    second = sekisho("keys", "new", str(link)).stdout.split("\t")[0]
+    sekisho("keys", "rotate", str(link))
+
+    assert link.is_symlink()
+    assert [key["kid"] for key in json.loads(real.read_text())["keys"]] == [second, first]
+    assert stat.S_IMODE(real.stat().st_mode) == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["current.jwks", "real"]
+    assert [path.name for path in real.parent.iterdir()] == ["keys.jwks"]
+
+
+def test_a_link_to_a_file_that_is_not_there_yet_makes_it(tmp_path: Path) -> None:
+    """A folder of secrets may be filled through links."""
+    link = tmp_path / "keys.jwks"
+    (tmp_path / "real").mkdir()
+    link.symlink_to(tmp_path / "real" / "keys.jwks")
+
+    assert sekisho("keys", "new", str(link)).exit_code == 0
+
+    assert link.is_symlink()
+    assert (tmp_path / "real" / "keys.jwks").is_file()
+
+
+def test_a_name_that_leads_to_no_end_is_refused() -> None:
+    """A device that never ends does not take the machine's memory."""
+    result = sekisho("keys", "list", "/dev/zero")
+
+    assert result.exit_code == 2
+    assert "File too large" in result.output

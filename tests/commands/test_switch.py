@@ -67,3 +67,40 @@ def test_a_file_of_something_else_is_left_alone(settings: Path) -> None:
     assert result.exit_code == 2
     assert "not a file of switches" in result.output
     assert file.read_text() == "precious"
+
+
+def test_a_link_to_the_switches_stays_a_link(settings: Path) -> None:
+    """Every gateway that reads the file by another name follows."""
+    real, link = settings.parent / "shared", settings.parent / "state" / "switches.json"
+    real.mkdir()
+    link.parent.mkdir()
+    link.symlink_to(real / "switches.json")
+
+    assert switch(settings, "on", "typhoon", "--for", "1h", "--reason", "storm").exit_code == 0
+
+    assert link.is_symlink()
+    assert b"typhoon" in (real / "switches.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": {"since": 1, "until": 1e300, "by": "x", "reason": "r"}}',
+        '{"a": {"since": -1, "until": 2, "by": "x", "reason": "r"}}',
+        '{"a": {"since": 1, "until": NaN, "by": "x", "reason": "r"}}',
+        '{"\\u001b[2J": {"since": 1, "until": 2e9, "by": "x", "reason": "r"}}',
+        '{"a": {"since": 1, "until": 2e9, "by": "x", "reason": "r"}, "a": {"since": 1, "until": 1}}',
+        "[" * 100_000,
+    ],
+    ids=lambda text: text[:40],
+)
+def test_a_file_that_two_readers_read_in_two_ways_is_none(settings: Path, text: str) -> None:
+    """Exit 2 and a sentence: a time that is none, a name twice, a name that a terminal would obey."""
+    (settings.parent / "state").mkdir()
+    (settings.parent / "state" / "switches.json").write_text(text)
+
+    result = switch(settings, "list")
+
+    assert result.exit_code == 2
+    assert "not a file of switches" in result.output
+    assert "\x1b" not in result.output

@@ -6,7 +6,8 @@ import asyncio
 import gzip
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -325,3 +326,56 @@ def test_an_issuer_that_is_neither_https_nor_here_is_refused(issuer: str) -> Non
             random=secrets.token_bytes,
             meter=Calls(),
         )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"sub": "sub-hanako", "sub": "sub-taro"}',
+        b'{"sub": "sub-hanako", "x": NaN}',
+        b'{"sub": "sub-hanako", "x": 1e999}',
+        b'{"sub": "sub-hanako", "x": ' + b"9" * 5_000 + b"}",
+        b'{"sub": "sub-hanako", "x": "\\ud800"}',
+        b'{"x":' * 30_000,
+        b"[" * 200_000,
+        b'["sub-hanako"]',
+        '{"sub": "sub-hanako"}'.encode("utf-16"),
+        b'{"sub": "\xff"}',
+        b"",
+    ],
+    ids=lambda body: repr(body[:40]),
+)
+@pytest.mark.parametrize("endpoint", ["userinfo", "discovery", "jwks", "token"])
+async def test_an_answer_that_two_readers_read_in_two_ways_is_no_answer(
+    endpoint: str, body: bytes, house: House
+) -> None:
+    """A member twice, a number that is none, half a character, brackets without end: the provider does not answer."""
+
+    def spoiled(name: str) -> web.Response | None:
+        return web.Response(body=body, content_type="application/json") if name == endpoint else None
+
+    house.stand_in.spoil.answer = spoiled
+    provider, asked = house.provider, frozenset({Scope.OPENID})
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "userinfo": lambda: provider.userinfo("token"),
+        "discovery": provider.metadata,
+        "jwks": lambda: provider.signing_keys("p1"),
+        "token": lambda: provider.redeem(code="c", verifier="v", redirect_uri="https://x", asked=asked),
+    }
+    with pytest.raises(ProviderUnavailableError):
+        await calls[endpoint]()
+
+
+@pytest.mark.parametrize("piece", [";", ";a=", ';a="', ";x*0=a"])
+async def test_a_long_type_of_an_answer_holds_up_nobody(piece: str, house: House) -> None:
+    """9 KB of `;` took a library more than a second, in which nobody was answered."""
+    kind = "application/json" + piece * (15_000 // len(piece))
+    house.stand_in.spoil.answer = lambda name: (
+        web.Response(body=b"{}", headers={"Content-Type": kind}) if name == "userinfo" else None
+    )
+    await house.provider.metadata()
+    began = time.process_time()
+
+    await house.provider.userinfo("token")
+
+    assert time.process_time() - began < 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -76,3 +77,32 @@ async def test_the_application_keeps_seeing_the_old_subject(house: House) -> Non
     assert outcome.session.identity.subject == "sub-before"
     assert outcome.session.identity.name == "佐藤　花子"
     assert ended == LoggedOut(1)
+
+
+def test_a_long_file_is_read_in_time_that_grows_with_it() -> None:
+    """Twenty thousand persons are read in a moment; each was once compared with all the others."""
+    lines = [alias(new=f"new-{number}", old=f"old-{number}").line for number in range(20_000)]
+
+    began = time.process_time()
+    aliases = read_aliases(lines)
+
+    assert time.process_time() - began < 10
+    assert aliases.known_as(CLIENT, "new-19999") == "old-19999"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"client_id": "a", "client_id": "b", "new": "n", "old": "o", "reason": "r", "by": "x", "at": 1}',
+        b'{"client_id": "a", "new": "n", "old": "o", "reason": "r", "by": "x", "at": 1e300}',
+        b'{"client_id": "a", "new": "n", "old": "o", "reason": "r", "by": "x", "at": -1}',
+        b'{"client_id": "a", "new": "n", "old": "o", "reason": "r", "by": "' + b"x" * 300 + b'", "at": 1}',
+        b"[" * 100_000,
+        b"x" * 100_000,
+    ],
+    ids=lambda line: line[:30].decode(),
+)
+def test_a_line_that_two_readers_read_in_two_ways_is_none(line: bytes) -> None:
+    """An alias hands an account over."""
+    with pytest.raises(AliasError, match="line 1"):
+        read_aliases([line])

@@ -32,6 +32,7 @@ from gateway.login.claims import (
     read_birthdate,
     read_id_token,
     read_userinfo,
+    verified_claims,
 )
 
 NOW = 1_795_402_800.0
@@ -279,6 +280,23 @@ def test_keys_we_cannot_use_are_passed_over() -> None:
         {"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA", "kid": "k7"},
         {"kty": "RSA", "kid": "k8"},
         {"kty": "RSA", "n": "w" * 170, "e": "AQAB", "kid": "k9"},
+        {"kty": ["EC"], "kid": "k10"},
+        {"kty": {}, "kid": "k11"},
+        {**good, "kid": "k12", "key_ops": 7},
+        {**good, "kid": "k13", "key_ops": "verify"},
+        {**good, "kid": "k14", "crv": ["P-256"]},
+        {**good, "kid": "k15", "crv": "P-999"},
+        {**good, "kid": "k16", "x": 5},
+        {**good, "kid": "k17", "x": "é"},
+        {**good, "kid": "k18", "x": "A" * 10_000},
+        {**good, "kid": "k" * 300},
+        {**good, "kid": "k19", "alg": {"a": 1}},
+        {**good, "kid": "k20", "y": "AA"},
+        {"kty": "RSA", "n": "x" * 50_000, "e": "AQAB", "kid": "k21"},
+        {"kty": "RSA", "n": "w" * 343, "e": "x" * 300, "kid": "k22"},
+        {"kty": "RSA", "n": "w" * 343, "e": "", "kid": "k23"},
+        {"kty": "RSA", "n": ["w"], "e": "AQAB", "kid": "k24"},
+        [[]],
         "text",
         None,
     ]
@@ -417,3 +435,40 @@ def test_no_claim_makes_the_userinfo_reader_stumble(said: object) -> None:
 
     for text in (facts.name, facts.address):
         assert text is None or ("\r" not in text and "\n" not in text and "\x00" not in text)
+
+
+def _encoded(part: bytes) -> str:
+    return urlsafe_b64encode(part).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 9_000,
+        b'{"a":' * 2_000,
+        b'{"alg": "ES256", "alg": "none"}',
+        b'{"alg": "ES256", "kid": "a", "kid": "b"}',
+        b'{"alg": "ES256", "kid": "' + b"x" * 300 + b'"}',
+        b'{"alg": "ES256", "kid": "\\ud800"}',
+        b'{"alg": "ES256", "x": NaN}',
+        b'{"alg": "ES256", "x": 1e999}',
+        b'["ES256"]',
+        b"\xff\xfe",
+        b"",
+    ],
+    ids=lambda header: repr(header[:30]),
+)
+def test_a_header_that_readers_read_in_different_ways_is_none(header: bytes) -> None:
+    """Nothing but a check that failed leaves the reader, before anything was verified and after."""
+    spoiled = f"{_encoded(header) or 'x'}.{_encoded(b'{}')}.{_encoded(b's' * 64)}"
+
+    with pytest.raises(SignInInvalidError):
+        key_id(spoiled)
+    with pytest.raises(SignInInvalidError):
+        verified_claims(spoiled, [VerificationKey("k1", "ES256", KEY)], ("ES256",))
+
+
+@pytest.mark.parametrize("sid", [1, ["s"], "x" * 300])
+def test_a_provider_session_that_cannot_be_kept_is_refused(sid: Any) -> None:
+    """What the provider would end later must be found again."""
+    assert failing(token({**CLAIMS, "sid": sid})) == Check.SID

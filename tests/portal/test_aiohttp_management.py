@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -299,3 +300,40 @@ async def test_without_control_there_is_no_api(aiohttp_client: AiohttpClient) ->
     answer = await client.post("/sessions/list", json={"all": True}, headers=ALLOWED)
 
     assert answer.status == 404
+
+
+@pytest.mark.parametrize(
+    "token", [b"\xc3\x9f", b"\x80\xff", "日本".encode(), b"sekisho_" + b"\xe9" * 40, b"\xed\xb2\x80"]
+)
+async def test_a_token_of_any_bytes_is_a_wrong_token(token: bytes, api: Api) -> None:
+    """401, as for every other, and no 500; sent raw, since a client library would not."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.client.port)
+    writer.write(b"POST /sessions/list HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n")
+    writer.write(b"Content-Type: application/json\r\nAuthorization: Bearer " + token + b"\r\n\r\n{}")
+
+    assert (await reader.readline()).split()[1] == b"401"
+
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff", b'{"all": true, "all": false}', b"[" * 60_000, b'{"session": "\\ud800"}', b'{"all": 1e999}', b"\x00"],
+    ids=lambda body: repr(body[:24]),
+)
+async def test_a_body_that_two_readers_read_in_two_ways_is_400(body: bytes, api: Api) -> None:
+    """And no 500, whatever it holds."""
+    answer = await api.client.post("/sessions/list", data=body, headers={**ALLOWED, "Content-Type": "application/json"})
+
+    assert answer.status == 400
+
+
+async def test_a_long_type_of_a_body_holds_up_nobody(api: Api) -> None:
+    """8 KB of `;` took a library more than a second."""
+    kind = "application/json" + ";" * 8_000
+    began = time.process_time()
+
+    answer = await api.client.post("/sessions/list", data=b"{}", headers={**ALLOWED, "Content-Type": kind})
+
+    assert answer.status == 400
+    assert time.process_time() - began < 0.5

@@ -11,6 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from gateway.bounded_files import read_file
 from gateway.identity import Scope
 from gateway.policy.conditions import Condition, needs_of
 from gateway.policy.decide import rule_scopes
@@ -20,7 +21,7 @@ from gateway.policy.reading.parse_examples import example_reader
 from gateway.policy.reading.parse_values import Reader
 from gateway.policy.verdict import Fact, Limit, Once, RuleId, Words, header_word
 from gateway.yaml.mistakes import Mistakes, Phrase, Where
-from gateway.yaml.read import read_yaml, read_yaml_file
+from gateway.yaml.read import MAX_BYTES, read_yaml, read_yaml_file
 from gateway.yaml.slips import note_slips
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table
 
@@ -75,7 +76,7 @@ class _Sources:
     def read(self, path: Path, name: str) -> Node | None:
         before = len(self.mistakes)
         try:
-            data = path.read_bytes()
+            data = read_file(path, MAX_BYTES)
         except OSError:
             # Said in the reader's words; the path is watched, so that it may appear.
             self.data[path] = b""

@@ -1,0 +1,45 @@
+"""By which host names the management listener may be asked: DNS rebinding ends here.
+
+A page on the internet can have its own name lead to an address of the operator's network, and then read from the
+operator's browser what answers there. The browser still says the page's name in `Host`. So a name must be one
+that was given to the listener; an address is never a page's name, nor is `localhost`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import ip_address
+
+from gateway.settings.check import split_address
+from gateway.settings.origin import is_loopback
+from gateway.settings.settings import Settings
+
+
+def management_names(settings: Settings) -> frozenset[str]:
+    """Return the names that settings give the management listener: its own, where it is one, and `management_hosts`."""
+    own = split_address(settings.management)
+    return frozenset(map(_folded, (*settings.management_hosts, *(() if own is None else own[:1]))))
+
+
+def may_ask(host: str | None, names: Collection[str]) -> bool:
+    """Say whether a request with this `Host` is for us; one without the field comes from no browser."""
+    if host is None:
+        return True
+    name = _folded(_without_port(host))
+    if name in names or is_loopback(name):
+        return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def _folded(name: str) -> str:
+    return name.lower().removesuffix(".")

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+from pytest_aiohttp.plugin import AiohttpClient
+
+from gateway.portal.aiohttp_management import make_management
+from gateway.portal.hosts import management_names, may_ask
+from gateway.settings.settings import ProviderSettings, SessionSettings, Settings
+
+NAMES = frozenset({"sekisho.internal"})
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        None,
+        "localhost",
+        "localhost:9464",
+        "a.localhost",
+        "127.0.0.1:9464",
+        "10.0.0.3",
+        "[::1]:9464",
+        "[fe80::1]",
+        "sekisho.internal",
+        "SEKISHO.Internal.:9464",
+    ],
+)
+def test_addresses_localhost_and_given_names_may_ask(host: str | None) -> None:
+    """None of them can be the name of a page on the internet."""
+    assert may_ask(host, NAMES)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:9464",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "sekisho.internal.evil.example",
+        "evil.example@127.0.0.1",
+        "",
+        " ",
+        "127.0.0.1, evil.example",
+        "0x7f.1",
+        "2130706433",
+        "[evil.example]",
+        "\udcff",
+    ],
+)
+def test_a_name_that_was_not_given_may_not(host: str) -> None:
+    """A page's name leads here, and its browser says so."""
+    assert not may_ask(host, NAMES)
+
+
+def test_the_name_it_listens_on_is_one_of_its_names() -> None:
+    """And those that the settings give beside it."""
+    made = Settings(
+        listen="127.0.0.1:1",
+        provider=ProviderSettings(),
+        sessions=SessionSettings(store="memory"),
+        apps=(),
+        management="metrics.city.test:9464",
+        management_hosts=("Sekisho.Internal.",),
+    )
+
+    assert management_names(made) == {"metrics.city.test", "sekisho.internal"}
+
+
+async def nothing() -> bytes:
+    return b"sekisho_build_info 1.0\n"
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz", "/sessions/list", "/nowhere"])
+async def test_the_listener_answers_no_other_name(path: str, aiohttp_client: AiohttpClient) -> None:
+    """421 and the setting's name, with nothing of what the page would have been; by its own name it answers."""
+    app: web.Application = make_management(metrics=nothing, alive={}, ready={}, names=lambda: NAMES)
+    client: Any = await aiohttp_client(app)
+
+    foreign = await client.get(path, headers={"Host": "evil.example"})
+    own = await client.get(path, headers={"Host": "sekisho.internal:9464"})
+
+    assert foreign.status == 421
+    assert "management_hosts" in await foreign.text()
+    assert own.status == (404 if path in ("/sessions/list", "/nowhere") else 200)
