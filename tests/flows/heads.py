@@ -170,7 +170,6 @@ IDENTITY_NAMES = (
     "Forwarded",
     "X-Original-Url",
     "X-Rewrite-Url",
-    "X-Http-Method-Override",
     "X-Request-Id",
     "Oidc-Claim-Sub",
     "X-Auth-Request-User",
@@ -178,6 +177,9 @@ IDENTITY_NAMES = (
     "Script-Name",
     "Path-Info",
 )
+OVERRIDES = ("X-Http-Method-Override", "X-Http-Method", "X-Method-Override")
+"""Fields that ask for another method. The gateway refuses them, under every spelling."""
+
 FOLDED_ONTO = ("_", ".", "~", "!", "#", "$", "%", "&", "'", "*", "+", "^", "`", "|")
 
 COUNTED_WRONG = (
@@ -224,7 +226,7 @@ class HeadMaker:
         self._made += 1
         random = self._random
         number = f"{app}-{self._made}"
-        odd = random.choice(("method", "target", "header", "framing")) if random.random() < ODD_RATE else ""
+        odd = random.choice(("method", "target", "header", "framing", "override")) if random.random() < ODD_RATE else ""
         method = random.choice(METHODS)
         path_bytes, path, path_refused = self._path(app, refused=odd == "target")
         query = random.choice((None, None, *QUERIES))
@@ -266,6 +268,8 @@ class HeadMaker:
             method_word, version = random.choice(STRANGE_BEGINNINGS)
         if odd == "header":
             lines.append(random.choice(REFUSED_LINES))
+        if odd == "override":
+            lines.append(self._folded(random.choice(OVERRIDES)) + b": DELETE")
         if odd == "framing":
             framing_line = random.choice(COUNTED_WRONG)
             # Whoever reads such a head in another way finds the beginning of another request here.
@@ -339,11 +343,14 @@ class HeadMaker:
 
     def _spoof(self) -> bytes:
         """Return a line that says who somebody is, or where from, in one of the spellings that servers fold."""
+        return self._folded(self._random.choice(IDENTITY_NAMES)) + b": " + SPOOFED.encode()
+
+    def _folded(self, name: str) -> bytes:
+        """Return a name in one of the spellings that servers fold onto it."""
         random = self._random
-        name = random.choice(IDENTITY_NAMES)
         if random.random() < 0.6:
             name = "".join(random.choice(("-", *FOLDED_ONTO)) if sign == "-" else sign for sign in name)
-        return self._spell(name.encode()) + b": " + SPOOFED.encode()
+        return self._spell(name.encode())
 
     def _connection(self, named: list[bytes]) -> tuple[list[bytes], bool]:
         """Return a `Connection` field that names these beside other things, and whether it says `close`."""
