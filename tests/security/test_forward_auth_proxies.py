@@ -303,6 +303,8 @@ async def test_the_application_neither_sets_nor_clears_our_cookies(proxy: Proxy,
     proxy.fixture.upstream.answers = {
         "headers": [
             ("Set-Cookie", "appsid=2; Path=/"),
+            ("Set-Cookie", "theme=sekisho; Path=/; Secure"),
+            ("Set-Cookie", "sekisho2009=old; Path=/; Secure"),
             ("Set-Cookie", f"{SESSION_COOKIE}=fixed; Path=/; Secure; HttpOnly"),
             ("Set-Cookie", f"{SESSION_COOKIE}=; Max-Age=0; Path=/; Secure"),
             ("Clear-Site-Data", '"cookies"'),
@@ -316,8 +318,9 @@ async def test_the_application_neither_sets_nor_clears_our_cookies(proxy: Proxy,
     assert answer is not None
     assert answer.status == 200
     assert answer.one("clear-site-data") is None
-    assert "appsid=2; Path=/" in answer.all("set-cookie")
-    ours = [cookie for cookie in answer.all("set-cookie") if "sekisho" in cookie]
+    for own in ("appsid=2; Path=/", "theme=sekisho; Path=/; Secure", "sekisho2009=old; Path=/; Secure"):
+        assert own in answer.all("set-cookie")
+    ours = [cookie for cookie in answer.all("set-cookie") if SESSION_COOKIE in cookie]
     # RFC 6265bis section 5.7: a browser takes no `__Host-` cookie without `Secure`.
     taken = [cookie for cookie in ours if "secure" in cookie.lower()]
     assert bool(taken) is (proxy.name == "traefik")
