@@ -68,6 +68,7 @@ conditions:
   eighteen: {{age: {{at_least: 18}}, if_not: {{ja: 18歳以上の方が利用できます。}}}}
   administrator: {{subject: {{in: admins.yaml}}}}
   office: {{network: [192.0.2.0/24]}}
+  branch: {{network: [203.0.113.0/24]}}
 rules:
   - {{name: public, match: {{path: [/public/**, /health]}}, allow: everyone, disclose: [subject]}}
   - {{name: admin, match: {{path: /admin/**}}, require: [administrator], disclose: [subject]}}
@@ -77,6 +78,7 @@ rules:
   - {{name: plain, match: {{path: /plain/**}}, allow: everyone}}
   - {{name: staff, match: {{path: /staff/**}}, allow: nobody}}
   - {{name: office, match: {{path: /ip-limited/**}}, require: [office], disclose: [subject]}}
+  - {{name: branch, match: {{path: /branch/**}}, require: [branch], disclose: [subject]}}
   - {{name: echo, match: {{path: /app/echo}}, allow: signed_in, disclose: [subject, name, age, birthdate]}}
   - {{name: the rest, allow: signed_in, disclose: [subject]}}
 examples:
