@@ -19,6 +19,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Protocol, assert_never
 
+import msgspec
 import structlog
 
 from gateway.errors import GatewayError, StoreUnavailableError
@@ -43,7 +44,7 @@ from gateway.pipeline.visit import (
 )
 from gateway.policy.verdict import Permit
 from gateway.request.head_reader import Arrival
-from gateway.request.inbound import Framing
+from gateway.request.inbound import Framing, Inbound
 from gateway.request.navigation import Navigation, navigation
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -86,6 +87,17 @@ _NOT_IN_ANSWER_TRAILERS = frozenset(
 def status_line(status: int) -> bytes:
     """Return the status line of an answer; the reason phrase is the registry's, not the application's."""
     return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+
+
+def _body_lines(inbound: Inbound, *, again: bool) -> bytes:
+    """Return what ends the head of a request with a body; `again`: whether its connection may be used again.
+
+    A server takes what it leaves unread of a body for the next request, of whoever sends it.
+    """
+    close = b"" if again else b"Connection: close\r\n"
+    if inbound.framing is Framing.CHUNKED:
+        return close + b"Transfer-Encoding: chunked\r\n\r\n"
+    return b"%bContent-Length: %d\r\n\r\n" % (close, inbound.length)
 
 
 class Client(Protocol):
@@ -197,6 +209,7 @@ class Exchange:
         "state",
         "ticket",
         "tunnel",
+        "undecided",
         "upload_done",
         "upstream",
     )
@@ -216,6 +229,8 @@ class Exchange:
         self.half_closed = False
         """The client has said its last, but listens still."""
         self.upload_done = True
+        self.undecided = False
+        """Nothing is decided before the body's first bytes: only they say whether there is a body."""
         self._upstream_ended = False
         self._chunks: ChunkReader | None = None
         self._body_left = 0
@@ -257,10 +272,26 @@ class Exchange:
             self.upload_done = False
             if framing is Framing.CHUNKED:
                 self._chunks = ChunkReader(gate.limits.headers)
+                self.undecided = inbound.method in _USUALLY_BODYLESS and not arrival.expects_continue
             else:
                 self._body_left = inbound.length
 
     # --- the decision -------------------------------------------------------------------------
+
+    def is_ripe(self) -> bool:
+        """Say whether a request that was undecided can be decided on now, and take an empty body for none."""
+        chunks = self._chunks
+        if self.over or chunks is None or (chunks.empty and not chunks.complete):
+            return False
+        self.undecided = False
+        if chunks.empty:
+            # Behind a head without a body, the last chunk would be the beginning of the next request.
+            self._chunks = self._held = None
+            self.inbound = msgspec.structs.replace(self.inbound, framing=_EMPTY)
+        else:
+            # As for a session: a part of the body has come, and leaves behind the head.
+            self._waiting = True
+        return True
 
     def decide(self) -> None:
         """Ask the pipeline, and do what it says."""
@@ -439,10 +470,8 @@ class Exchange:
                 head = step.head + b"\r\n"
             else:
                 head = step.head + b"Content-Length: 0\r\n\r\n"
-        elif framing is Framing.CHUNKED:
-            head = step.head + b"Transfer-Encoding: chunked\r\n\r\n"
         else:
-            head = step.head + b"Content-Length: %d\r\n\r\n" % inbound.length
+            head = step.head + _body_lines(inbound, again=route.app.upstream_options.reads_bodies)
         self._own_body = True
         upstreams = gate.upstreams[route.app.name]
         if upstreams.rewrite is not None:
@@ -473,10 +502,8 @@ class Exchange:
             self._head = head + (
                 b"Content-Length: 0\r\n\r\n" if inbound.method == "POST" and self._own_body else b"\r\n"
             )
-        elif inbound.framing is Framing.CHUNKED:
-            self._head = head + b"Transfer-Encoding: chunked\r\n\r\n"
         else:
-            self._head = head + b"Content-Length: %d\r\n\r\n" % inbound.length
+            self._head = head + _body_lines(inbound, again=False)
         self._hand_to(gate.portal.take(self, repeatable=False))
 
     def _hand_to(self, connection: Exchanger | None) -> None:

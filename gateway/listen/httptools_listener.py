@@ -383,7 +383,10 @@ class ClientConnection(asyncio.Protocol):
                 listener.deadlines.arm(self, gate.limits.stream_idle)
             elif not arrival.keep_alive:
                 self._parser = httptools.HttpRequestParser(self)
-            self._serve(exchange)
+            if exchange.undecided:
+                self._exchange = exchange
+            else:
+                self._serve(exchange)
             if self._buffer and self._exchange is exchange and not exchange.upload_done and self._at == _BUSY:
                 self._feed_body(exchange, self._buffer.take())
         elif isinstance(arrival, ServerWide):
@@ -419,6 +422,8 @@ class ClientConnection(asyncio.Protocol):
             if exchange.over and self._exchange is exchange and self._at == _BUSY:
                 # The answer was sent before the unwanted body had been read away.
                 self._next()
+        if exchange.undecided and exchange.is_ripe():
+            self._serve(exchange)
 
     def pause_upload(self) -> None:
         """Read no more of the body for now."""

@@ -73,8 +73,8 @@ class Event(StrEnum):
     """A server of `app` spoke out of turn, as `sign` says: for `seconds` none of the App's connections is used twice.
 
     Such bytes can be taken for the next person's answer. `sign`: `behind an answer` (too small a Content-Length, a body
-    of a HEAD or 204 answer, a second answer), `before an answer`, `on an idle connection`, or `before the request had
-    left`.
+    of a HEAD or 204 answer, a second answer), `before an answer`, `on an idle connection`, `before the request had
+    left`, or `behind a request's body` (the server took the body for a request, and `Connection: close` for nothing).
     """
     UPSTREAM_TRUSTED_AGAIN = "upstream_trusted_again"
     """The servers of `app` kept the order for as long as was asked, and the App's connections are used again."""

@@ -53,6 +53,12 @@ from gateway.wire.http1 import TOKEN
 PREFLIGHT_SECONDS = 60
 """How long a browser may remember our yes to a preflight: a policy may change, and its rules have hours."""
 
+_NO_BODY = Framing.EMPTY
+"""By a name of its own: to look it up in its enum, each request, costs more than to compare it."""
+
+_BODYLESS = ("GET", "HEAD")
+"""Methods of which our own pages take no body."""
+
 _FIELD_NAMES = re.compile(TOKEN + rb"{1,64}(?: ?, ?" + TOKEN + rb"{1,64}){0,63}")
 
 
@@ -79,19 +85,17 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
         and not inbound.overrides
         and not inbound.worker_script
         and (inbound.target.query is None or not usual[0].policy.by_method)
+        and (inbound.framing is _NO_BODY or inbound.method not in usual[0].app.refuse_body)
     ):
         return _judge(usual[0], usual[1], inbound, known, now, table)
     if table.is_portal(path):
-        home = table.home(inbound.host)
-        if home is None:
-            return misdirected(inbound)
-        if path == table.portal_prefix + JWKS_PAGE:
-            return published_keys(inbound, table)
-        return own_page(home, inbound, known, path.removeprefix(table.portal_prefix))
+        return _of_ours(inbound, known, table)
     route = table.match(inbound.host, path)
     # In forward-auth mode the requests reach the application through another proxy; nothing is forwarded by us.
     if route is None or (route.app.mode is Mode.FORWARD_AUTH and not inbound.forwarded):
         return not_found(inbound) if route is None and table.knows(inbound.host) else misdirected(inbound)
+    if inbound.framing is not _NO_BODY and inbound.method in route.app.refuse_body:
+        return unexpected_body(inbound, route, known)
     if now < route.closed_until:
         return in_maintenance(route, inbound, known, now)
     if inbound.worker_script and script_may_cover(inbound, table.portal_prefix):
@@ -116,6 +120,19 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if rule is not None and route.app.mode is Mode.PROXY and inbound.method != "OPTIONS":
         table.remember(inbound, route, rule)
     return judged
+
+
+def _of_ours(inbound: Inbound, known: SessionState, table: RouteTable) -> AskPortal | Answer:
+    """Answer under our own prefix."""
+    home = table.home(inbound.host)
+    if home is None:
+        return misdirected(inbound)
+    if inbound.framing is not _NO_BODY and inbound.method in _BODYLESS:
+        return unexpected_body(inbound, home, known)
+    name = inbound.target.path.removeprefix(table.portal_prefix)
+    if name == JWKS_PAGE:
+        return published_keys(inbound, table)
+    return own_page(home, inbound, known, name)
 
 
 def _of_both_methods(route: Route, rule: FittingRule | None, inbound: Inbound, now: Instant) -> FittingRule | Deny:
@@ -497,6 +514,12 @@ def published_keys(inbound: Inbound, table: RouteTable) -> Answer:
         (b"X-Content-Type-Options", b"nosniff"),
     )
     return Answer(HTTPStatus.OK, headers, table.assertions.published, verdict="portal")
+
+
+def unexpected_body(inbound: Inbound, route: Route, known: SessionState) -> Answer:
+    """Refuse a body where there must be none, and end the connection: a proxy in front may not know of the body."""
+    answer = problem(HTTPStatus.BAD_REQUEST, "unexpected_body", inbound.request_id, cors=_cors(inbound, route))
+    return about(msgspec.structs.replace(answer, close=True, verdict="deny"), route, known)
 
 
 def forbidden_origin(inbound: Inbound, permit: Permit) -> Answer:

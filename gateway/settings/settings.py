@@ -293,6 +293,12 @@ class UpstreamSettings:
     """Whether the path of the App's `url` is taken off before the application sees it."""
     tolerate: tuple[Literal["bare_lf", "obs_fold"], ...] = ()
     """Old forms of an answer's head that are accepted of this application, and written anew."""
+    reads_bodies: bool = False
+    """Whether the application's server reads every request's body to its end, also where a page looks at none.
+
+    A server that does not takes what it left unread for the next request. Unless it is known to read them, a request
+    with a body is sent with `Connection: close`, and its connection carries no further request.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +337,12 @@ class AppSettings:
 
     `refuse` answers 400 (a query alone only where another rule is that method's). `both` judges both methods: each must
     be permitted, both limits count, and only what both rules disclose is told. A `_method` in a body is never seen.
+    """
+    refuse_body: tuple[Literal["GET", "HEAD", "DELETE", "OPTIONS"], ...] = ("GET", "HEAD")
+    """Methods whose requests must have no body; one that has is answered 400 with the reason `unexpected_body`.
+
+    Add `DELETE` and `OPTIONS` where the application's server goes on after `Connection: close` and a page may leave
+    a body unread: such a server would serve the body as a request of its own.
     """
     paths: PathSettings = PathSettings()
     headers: HeaderSettings = HeaderSettings()

@@ -57,11 +57,13 @@ class _At(IntEnum):
     CHUNKED = 3
     CLOSE = 4
     TUNNEL = 5
-    CLOSED = 6
+    LINGER = 6
+    """The answer is whole, and the application was told to close; what it says still is no answer."""
+    CLOSED = 7
 
 
 # As plain integers: an enum's attribute look-up costs more than the comparison it is for.
-_IDLE, _HEAD, _COUNTED, _CHUNKED, _CLOSE, _TUNNEL, _CLOSED = (at.value for at in _At)
+_IDLE, _HEAD, _COUNTED, _CHUNKED, _CLOSE, _TUNNEL, _LINGER, _CLOSED = (at.value for at in _At)
 
 _VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
 
@@ -86,6 +88,9 @@ _LINE_END_TOO_MANY = b"\r\n\r\n\r\n"
 """How bytes end where a line end stands behind the last chunk."""
 
 _WAITED_ENOUGH = (b"HTTP/1.1 408 ", b"HTTP/1.0 408 ")
+
+_TO_END = 1.0
+"""Seconds that an application has to close a connection that has carried a body."""
 
 _HALF_A_LINE_END = re.compile(rb"(?<!\r)\n|\r[^\n]")
 _BEGINNING = re.compile(rb"HTTP/1\.[01] [0-9]{3}[ \r\n]")
@@ -322,11 +327,13 @@ class UpstreamConnection(asyncio.Protocol):
         at = self._at
         if receiver is None:
             # It speaks unasked: whatever this is, it must not become the next request's answer.
-            waited = at == _IDLE
             self.heard = True
             self.retire()
+            if at == _LINGER:
+                # Most likely it has taken the request's body for a request.
+                self._home.spoke_out_of_turn("behind a request's body")
             # A server may say that it has waited long enough for a request (RFC 9110 section 15.5.9).
-            if waited and not data.startswith(_WAITED_ENOUGH):
+            elif at == _IDLE and not data.startswith(_WAITED_ENOUGH):
                 self._home.spoke_out_of_turn("on an idle connection")
             return
         if at == _HEAD:
@@ -665,7 +672,10 @@ class UpstreamConnection(asyncio.Protocol):
         self.holder = None
         self.answered += 1
         if self._excess or not self._keep_alive or self.last or (self._carries and not self._has_sent_all()):
-            self._close()
+            if self._carries and not (self._excess or self._uploading or self._writing_paused):
+                self._linger()
+            else:
+                self._close()
             self._leave()
             if self._excess:
                 self._home.spoke_out_of_turn("behind an answer")
@@ -687,9 +697,16 @@ class UpstreamConnection(asyncio.Protocol):
         if not home.idle.put(self, home.deadlines.time):
             self._close()
 
+    def _linger(self) -> None:
+        """Wait a moment for the application to close, as it was told: if it speaks instead, it must be known."""
+        if self._reading_paused:
+            self._read_on()
+        self._at = _LINGER
+        self._arm(_TO_END)
+
     def _has_sent_all(self) -> bool:
-        """Whether nothing of the request is left that would be sent before the next one."""
-        if self._uploading or self._writing_paused:
+        """Whether nothing of the request is left that could be read before the next one, or in its place."""
+        if self._uploading or self._writing_paused or not self._home.reads_bodies:
             return False
         self._carries = False
         return True
@@ -766,6 +783,7 @@ class Endpoint:
         "limits",
         "open",
         "outbox",
+        "reads_bodies",
         "tolerate",
         "turn",
     )
@@ -788,6 +806,7 @@ class Endpoint:
         self.breaker = Breaker(options)
         self.outbox = Outbox()
         self.tolerate = options.tolerate
+        self.reads_bodies = options.reads_bodies
         self.known: dict[bytes, AnswerHead] = {}
         """Heads of counted answers on connections that stay, by their bytes."""
         self.active = 0

@@ -39,13 +39,15 @@ class _At(Enum):
 class ChunkReader:
     """Takes one body apart, however it was cut on its way."""
 
-    __slots__ = ("_at", "_left", "_limit", "_pending", "rest", "trailers")
+    __slots__ = ("_at", "_left", "_limit", "_pending", "empty", "rest", "trailers")
 
     def __init__(self, trailer_limit: int) -> None:
         self._at = _At.SIZE
         self._left = 0
         self._pending = Pieces()
         self._limit = trailer_limit
+        self.empty = True
+        """Whether no chunk with a byte in it has been announced so far."""
         self.rest = b""
         """What came behind the body; filled when it is complete."""
         self.trailers: tuple[tuple[bytes, bytes], ...] = ()
@@ -108,7 +110,11 @@ class ChunkReader:
                     raise ChunkError("a chunk's size is not a hexadecimal number")
                 position = line_end + 2
                 self._left = int(match[1], 16)
-                self._at = _At.DATA if self._left else _At.TRAILERS
+                if self._left:
+                    self._at = _At.DATA
+                    self.empty = False
+                else:
+                    self._at = _At.TRAILERS
                 continue
             if self._at is _At.TRAILERS:
                 if data.startswith(b"\r\n", position):
