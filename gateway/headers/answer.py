@@ -82,12 +82,15 @@ class _Kinds(dict[bytes, int]):
 _kinds = _Kinds()
 
 
-def app_answer_headers(headers: Headers, route: Route, *, private: bool) -> bytes:
+def app_answer_headers(headers: Headers, route: Route, *, private: bool, personal: bool = False) -> bytes:
     """Return an application's answer fields as lines that end in CRLF, without framing fields and `Connection`.
 
     `private`: the verdict depended on more than method, path and query, so only the browser itself may keep the
     answer. An answer without any such field is given `Cache-Control: private` too, as a shared cache may else guess
     how long it is good (RFC 9111 section 4.2.2).
+
+    `personal`: a session was used, so the next person at this browser must not get the answer from its cache
+    (docs/decisions/0008).
     """
     named: frozenset[bytes] = frozenset()
     cache_control: list[bytes] = []
@@ -106,6 +109,8 @@ def app_answer_headers(headers: Headers, route: Route, *, private: bool) -> byte
         kept = [(name, value) for name, value in kept if name.lower() not in named]
     if private:
         joined = b",".join(cache_control)
+        if personal:
+            joined = _for_one_person(joined, headers, route)
         kept.append((b"Cache-Control", _usual_private(joined) if len(joined) <= _USUAL else _private(joined)))
     return b"".join([b"%b: %b\r\n" % field for field in kept])
 
@@ -159,6 +164,25 @@ def _private(joined: bytes) -> bytes:
     directives = [part.strip(b" \t") for part in _DIRECTIVE.findall(joined)]
     kept = [part for part in directives if part and not part.lower().startswith(_PUBLIC_DIRECTIVES)]
     return b", ".join([b"private", *kept])
+
+
+_ASSETS = (b"text/css", b"text/javascript", b"application/javascript", b"application/x-javascript", b"font/", b"image/")
+"""Types of what a page is made of. A browser that asked again for each of them would make every page slower."""
+
+
+def _for_one_person(joined: bytes, headers: Headers, route: Route) -> bytes:
+    """Return the directives for an answer that was made for a person, as its App wants the next one kept from it."""
+    pages = route.app.next_person.pages
+    if pages == "as_sent" or (pages == "no_cache" and joined):
+        return joined
+    fields = {name.lower(): value for name, value in headers}
+    # An answer without a type is a redirect, or a 304, which would change what the browser keeps of a style sheet.
+    kind = fields.get(b"content-type", b"").strip().lower()
+    if not kind or kind.startswith(_ASSETS):
+        return joined
+    if pages == "no_store":
+        return b"no-store"
+    return joined if b"expires" in fields else b"no-cache"
 
 
 def _without_cookies(value: bytes) -> bytes | None:

@@ -709,7 +709,7 @@ class Exchange:
     def _lines(self, headers: Headers) -> bytes:
         if self._app is None:
             return self._gate.portal_answer(headers)
-        return self._gate.app_answer(headers, self._app, private=self._private)
+        return self._gate.app_answer(headers, self._app, private=self._private, personal=self._signed_in)
 
     def answer_begins(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:
         """Send the head, re-framed, and what came of the body with it."""
@@ -750,7 +750,7 @@ class Exchange:
         # What differs for the same bytes of an answer's head: whose application, whether a shared cache may keep it,
         # and how the browser speaks to us. The head's own memory ends with the upstream, and so with these settings.
         ready = head.ready if app is not None and keep_alive and arrival.minor and not bodyless else None
-        key = (app, self._private, inbound.scheme)
+        key = (app, self._private, self._signed_in, inbound.scheme)
         if app is not None:
             self._answered = self._gate.stopwatch()
         if ready is not None and (usual := ready.get(key)) is not None:
@@ -766,7 +766,7 @@ class Exchange:
             lines = self._gate.portal_answer(head.headers)
         else:
             headers = head.headers if self._rewrite is None else self._rewrite.answer(head.headers)
-            lines = self._gate.app_answer(headers, app, private=self._private)
+            lines = self._gate.app_answer(headers, app, private=self._private, personal=self._signed_in)
         lower = b"\r\n" + lines.lower()
         if self._gate.hsts and b"\r\nstrict-transport-security:" not in lower:
             lines += self._hsts_line()

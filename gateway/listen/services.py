@@ -29,7 +29,7 @@ from gateway.upstream.upstream import Headers, Upstreams
 class AppAnswer(Protocol):
     """`headers.app_answer_headers`."""
 
-    def __call__(self, headers: Headers, route: Route, *, private: bool) -> bytes:
+    def __call__(self, headers: Headers, route: Route, *, private: bool, personal: bool = False) -> bytes:
         """Return the answer's header lines."""
 
 

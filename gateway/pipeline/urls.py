@@ -30,6 +30,10 @@ ME = "me"
 """Under our own prefix, the page of what we hold of a person."""
 
 
+CLEARED = "cleared"
+"""Under our own prefix, the picture of the signed-out page that has the browser forget the page before it."""
+
+
 class Kind(StrEnum):
     """Who asks for a URL of ours."""
 
@@ -63,6 +67,7 @@ URLS: Mapping[str, OwnUrl] = {
     END_OF_TAB: OwnUrl(Kind.PAGE, _READ),
     ME: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     "static/": OwnUrl(Kind.ASSET, _READ),
+    CLEARED: OwnUrl(Kind.ASSET, _ONCE),
     CLIENT_KEYS: OwnUrl(Kind.MACHINE, _READ),
     JWKS_PAGE: OwnUrl(Kind.MACHINE, _READ),
     "backchannel-logout": OwnUrl(Kind.MACHINE, ("POST",)),

@@ -40,7 +40,7 @@ from gateway.login.sign_in import (
 from gateway.observe.events import Event
 from gateway.observe.redact import where_it_failed
 from gateway.pipeline.problem import RETRY_AFTER
-from gateway.pipeline.urls import LOGIN, ME, URLS
+from gateway.pipeline.urls import CLEARED, LOGIN, ME, URLS
 from gateway.pipeline.visit import (
     VISIT_HEADER,
     FormNotSentPage,
@@ -56,7 +56,13 @@ from gateway.policy.subject_code import show_code, subject_code
 from gateway.policy.verdict import Deny
 from gateway.portal import pages
 from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages
-from gateway.portal.cookies import expire_application_cookies, expire_cookie, expire_other_forms, set_cookie
+from gateway.portal.cookies import (
+    clear_site_data,
+    expire_application_cookies,
+    expire_cookie,
+    expire_other_forms,
+    set_cookie,
+)
 from gateway.portal.in_app import in_app_browser
 from gateway.portal.once import NONCE_BYTES, make_token, name_to_spend
 from gateway.portal.pages import Page
@@ -95,6 +101,10 @@ KEYS_SECONDS = 300
 
 _LOGOUT_DOMAIN = b"sekisho.logout.form.v1:"
 
+REST_AT_SIGN_OUT = 2
+"""Seconds that our signed-out page is shown before the provider's, where it has to clear the page before it."""
+
+CLEAR_CACHE = '"cache"'
 CLEAR_STORAGE = '"storage"'
 """For `Clear-Site-Data` (W3C Clear Site Data section 3.1): service workers go, and what scripts have stored."""
 
@@ -178,6 +188,7 @@ def make_portal(behind: Behind) -> web.Application:
         ME: {"GET": portal.me_page, "POST": portal.me_form},
         CLIENT_KEYS: {"GET": portal.keys(behind.sign_in.client_jwks)},
         "static/": {"GET": portal.static},
+        CLEARED: {"GET": portal.cleared},
     }
     for name, by_method in handlers.items():
         # The table says which methods a URL answers; one that is not in it cannot be added here.
@@ -346,6 +357,7 @@ class Portal:
                     self._set(response, visit, route.pending_cookie, outcome.cookie, BROWSER_COOKIE_SECONDS)
                 if outcome.other_person:
                     self._expire_application_cookies(response, visit)
+                    self._clear(response, visit)
                 return response
             case AlreadySignedIn():
                 self._tell(visit, "already_signed_in")
@@ -369,9 +381,7 @@ class Portal:
             case Sender.OURS:
                 asked = True
             case Sender.UNSAID:
-                asked = ticket is None or hmac.compare_digest(
-                    form.get("token", "").encode(), logout_token(ticket).encode()
-                )
+                asked = ticket is None or _is_ours(form, ticket)
             case Sender.FOREIGN:
                 asked = False
             case other:
@@ -380,7 +390,14 @@ class Portal:
             return self._page(visit, pages.logout(visit, logout_token(ticket)))
         ended = await self._sign_in.sign_out(visit.route, visit.inbound)
         self._tell(visit, "signed_out", sessions=ended.ended)
-        response = _redirect(ended.location or f"{self._prefix}signed-out")
+        if ended.location is not None and not _is_ours(form, ticket):
+            # The form was the application's own. Its page must have been left for one of ours before it can be
+            # cleared, and the provider's is none.
+            response: web.Response = self._page(visit, pages.signed_out(visit, ended.location))
+            response.headers["Refresh"] = f"{REST_AT_SIGN_OUT}; url={ended.location}"
+        else:
+            response = _redirect(ended.location or f"{self._prefix}signed-out")
+        self._clear(response, visit)
         self._expire(response, visit, visit.route.session_cookie)
         self._expire_application_cookies(response, visit)
         return response
@@ -413,6 +430,25 @@ class Portal:
         """Say that the session is over."""
         visit = request[_VISIT]
         return self._page(visit, pages.signed_out(visit))
+
+    async def cleared(self, request: web.Request) -> web.StreamResponse:
+        """Have the browser forget the page that it left for the signed-out page.
+
+        A browser keeps that page for Back when the next one is there, which is after it has cleared what our answer to
+        the sign-out named (docs/decisions/0008).
+        """
+        visit = request[_VISIT]
+        response = web.Response(status=HTTPStatus.NO_CONTENT)
+        # Not for another site's page: it could empty this application's cache as often as it is looked at.
+        if sender(visit.inbound, visit.route.origin) is Sender.OURS and "cache" in visit.route.app.next_person.clear:
+            response.headers["Clear-Site-Data"] = CLEAR_CACHE
+        return response
+
+    def _clear(self, response: web.StreamResponse, visit: Visit) -> None:
+        """Have the browser forget what it keeps of this person's pages, and of what their scripts kept."""
+        told = clear_site_data(visit.route.app.next_person.clear)
+        if told is not None:
+            response.headers["Clear-Site-Data"] = told
 
     async def signed_in(self, request: web.Request) -> web.StreamResponse:
         """Send a person back to the tab with the form."""
@@ -661,6 +697,11 @@ _VISIT = web.RequestKey("visit", Visit)
 def logout_token(ticket: Ticket | None) -> str:
     """Return what the sign-out form carries: derived from the ticket, which no other site knows."""
     return "" if ticket is None else hashlib.sha256(_LOGOUT_DOMAIN + ticket.encode()).hexdigest()
+
+
+def _is_ours(form: Mapping[str, str], ticket: Ticket | None) -> bool:
+    """Whether a sign-out form is the one of our own page."""
+    return hmac.compare_digest(form.get("token", "").encode(), logout_token(ticket).encode())
 
 
 def _query(visit: Visit) -> Mapping[str, list[str]]:

@@ -1,4 +1,4 @@
-"""The Set-Cookie lines of our pages (RFC 6265bis section 4.1), and those that end an application's own.
+"""The Set-Cookie lines of our pages (RFC 6265bis section 4.1), and what ends what an application left in a browser.
 
 Written by hand because one answer may have to expire one name at several paths, which the
 standard library's cookie jar cannot say.
@@ -7,6 +7,8 @@ standard library's cookie jar cannot say.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import Literal
 
 from gateway.wire.http1 import TOKEN
 
@@ -66,6 +68,14 @@ def _paths_above(path: str) -> list[str]:
     steps = path.split("/")[1 : DEEPEST + 1]
     above = ["/" + "/".join(steps[: number + 1]) for number in range(len(steps)) if steps[number]]
     return [form for each in above if _PATH.fullmatch(each) for form in (each, f"{each}/")]
+
+
+def clear_site_data(kinds: Iterable[Literal["cache", "storage"]]) -> str | None:
+    """Return what a browser is to forget of this origin (W3C Clear Site Data), or `None` where it is nothing.
+
+    Never `"cookies"` nor `"*"`: they would end the cookies of every application of the whole site.
+    """
+    return ", ".join(f'"{kind}"' for kind in sorted(set(kinds))) or None
 
 
 def expire_application_cookies(names: tuple[str, ...], prefix: str, *, secure: bool) -> list[str]:

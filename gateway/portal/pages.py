@@ -183,10 +183,14 @@ def logout(visit: Visit, token: str) -> Page:
     return _page("logout", HTTPStatus.OK, language, "logout.title", values)
 
 
-def signed_out(visit: Visit) -> Page:
-    """Say that the session is over."""
+def signed_out(visit: Visit, onward: str = "") -> Page:
+    """Say that the session is over; `onward` is the provider's own sign-out, to which the page leads."""
     language = language_of(visit)
-    return _page("signed_out", HTTPStatus.OK, language, "signed_out.title", _common(visit, visit.route, language))
+    values = _common(visit, visit.route, language) | {
+        "onward": onward,
+        "clears": "cache" in visit.route.app.next_person.clear,
+    }
+    return _page("signed_out", HTTPStatus.OK, language, "signed_out.title", values)
 
 
 def signed_in(visit: Visit) -> Page:

@@ -322,6 +322,7 @@ def _check_apps_together(settings: Settings, reading: Reading) -> None:
     names = Counter(app.name for app in settings.apps)
     urls = Counter(_place(app.url) for app in settings.apps)
     clients: dict[str, tuple[str, str]] = {}
+    clearing: dict[str, AppSettings] = {}
     for number, app in enumerate(settings.apps):
         at = f"apps[{number}]"
         if names[app.name] > 1:
@@ -334,6 +335,23 @@ def _check_apps_together(settings: Settings, reading: Reading) -> None:
         if first[1] != client.client_id:
             what = Phrase(f"`{app.name}` and `{first[0]}` share an origin but not a client")
             reading.note(f"{at}.client", what, Phrase("Apps of one origin share one client: their cookie is one"))
+        _check_clearing(app, clearing.setdefault(origin, app), f"{at}.next_person.clear", reading)
+
+
+def _check_clearing(app: AppSettings, first: AppSettings, at: str, reading: Reading) -> None:
+    """Note an App that wants other things cleared than the first App of its origin."""
+    wanted, theirs = sorted(app.next_person.clear), sorted(first.next_person.clear)
+    if wanted == theirs:
+        return
+    what = Phrase(
+        f"`{app.name}` has {wanted} cleared and `{first.name}`, on the same host, {theirs}",
+        f"同じホストの `{app.name}`（{wanted}）と `{first.name}`（{theirs}）で、消去するものが異なります",
+    )
+    remedy = Phrase(
+        "write the same `clear` for all Apps of one host: a browser keeps what they store in one place",
+        "ブラウザーはホストごとにまとめて保存するため、同じホストのアプリの `clear` を揃えてください",
+    )
+    reading.note(at, what, remedy)
 
 
 def _check_workers(settings: Settings, reading: Reading) -> None:

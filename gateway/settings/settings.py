@@ -302,6 +302,25 @@ class UpstreamSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NextPersonSettings:
+    """What keeps a person's pages from the next person at the same browser."""
+
+    pages: Literal["no_cache", "no_store", "as_sent"] = "no_cache"
+    """How long a browser keeps the pages of a person who is signed in.
+
+    `no_cache` has it ask again before it shows one, where the application says nothing of caches itself. `no_store` has
+    it keep none, whatever the application says; it also closes Back to a page that answered a form. `as_sent` changes
+    nothing. Style sheets, scripts, fonts and pictures are left alone.
+    """
+    clear: tuple[Literal["cache", "storage"], ...] = ("cache", "storage")
+    """What a browser forgets of this origin at sign-out, and when another person signs in (`Clear-Site-Data`).
+
+    `cache` is every page and file that it keeps, Back included; `storage` is what scripts keep (`localStorage`,
+    IndexedDB) and service workers. All Apps of one host must agree.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class AppSettings:
     """One protected application."""
 
@@ -323,6 +342,8 @@ class AppSettings:
     without_card: WithoutCard | None = None
     application_cookies: tuple[str, ...] = ()
     """The App's own session cookies: expired when another person signs in on a browser, and at sign-out."""
+    next_person: NextPersonSettings = NextPersonSettings()
+    """What keeps a person's pages from the next person at the same browser."""
     maintenance: str | None = None
     """The switch that closes the App with a page of ours. None: `maintenance-NAME`, NAME being the App's."""
     allowed_origins: tuple[str, ...] = ()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
+from gateway.settings.settings import NextPersonSettings
 from tests.builders import app, route
 
 
@@ -65,6 +66,43 @@ def test_a_shared_cache_keeps_no_page_of_a_signed_in_person(said: list[str], sen
     )
 
     assert found == [f"Cache-Control: {sent}"]
+
+
+HTML = ("Content-Type", "text/html; charset=utf-8")
+
+
+def cache_control(*headers: tuple[str, str], pages: str = "no_cache", personal: bool = True) -> str:
+    """Return the Cache-Control of an answer to a person who is signed in."""
+    raw = tuple((name.encode(), value.encode()) for name, value in headers)
+    here = route(app=app(next_person=NextPersonSettings(pages=pages)))  # type: ignore[arg-type]
+    lines = app_answer_headers(raw, here, private=True, personal=personal).decode().split("\r\n")
+    (said,) = (line.removeprefix("Cache-Control: ") for line in lines if line.startswith("Cache-Control: "))
+    return said
+
+
+@pytest.mark.parametrize(
+    ("headers", "as_sent", "no_cache", "no_store"),
+    [
+        ([HTML], "private", "private, no-cache", "private, no-store"),
+        ([HTML, ("Last-Modified", "x")], "private", "private, no-cache", "private, no-store"),
+        ([HTML, ("Cache-Control", "max-age=60")], "private, max-age=60", "private, max-age=60", "private, no-store"),
+        ([HTML, ("Expires", "0")], "private", "private", "private, no-store"),
+        ([("Content-Type", "application/pdf")], "private", "private, no-cache", "private, no-store"),
+        ([("content-type", " APPLICATION/JSON")], "private", "private, no-cache", "private, no-store"),
+        ([("Content-Type", "text/css")], "private", "private", "private"),
+        ([("Content-Type", "Image/PNG")], "private", "private", "private"),
+        ([("Content-Type", "text/javascript"), ("Cache-Control", "max-age=9")], *["private, max-age=9"] * 3),
+        ([("ETag", '"a"')], "private", "private", "private"),
+    ],
+)
+def test_a_page_made_for_a_person_is_asked_for_again(
+    headers: list[tuple[str, str]], as_sent: str, no_cache: str, no_store: str
+) -> None:
+    """The next person at this browser does not get it from a cache; what pages are made of is left alone."""
+    assert cache_control(*headers, pages="as_sent") == as_sent
+    assert cache_control(*headers, pages="no_cache") == no_cache
+    assert cache_control(*headers, pages="no_store") == no_store
+    assert cache_control(*headers, pages="no_store", personal=False) == as_sent
 
 
 @pytest.mark.timeout(5)

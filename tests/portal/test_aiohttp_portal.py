@@ -26,6 +26,7 @@ from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, Rea
 from gateway.portal import aiohttp_portal
 from gateway.portal.aiohttp_portal import logout_token
 from gateway.session.session import Found, Gone, Unavailable, Unread
+from gateway.settings.settings import NextPersonSettings
 from tests import builders
 from tests.portal.conftest import BARE, KEEPING, NOTICED, PREFIX, RULE, TOO_YOUNG, House, Starter, make_house, settings
 from tests.portal.fakes import PROVIDER
@@ -485,6 +486,61 @@ async def test_what_a_cache_may_keep_sets_no_cookie(house: House) -> None:
     """A style sheet and a key set are everybody's."""
     for path in ("static/sekisho.css", "keys/client"):
         assert cookies(await house.get(path, brought("junk", TICKET))) == []
+
+
+CLEARS = '"cache", "storage"'
+
+
+async def test_a_browser_forgets_a_person_at_sign_out_and_when_another_signs_in(house: House) -> None:
+    """Pages and what scripts stored, never cookies: those of other applications are among them."""
+    house.desk.finishes = SignedIn(TICKET, builders.session(), "/", other_person=True)
+
+    signed_out = await house.post("logout", {}, ("Sec-Fetch-Site", "same-origin"), TICKET_COOKIE)
+    other = await house.get("callback", query="code=c&state=s")
+    house.desk.finishes = SIGNED_IN
+    same = await house.get("callback", query="code=c&state=s")
+
+    assert [answer.headers.get("Clear-Site-Data") for answer in (signed_out, other, same)] == [CLEARS, CLEARS, None]
+
+
+@pytest.mark.parametrize(("clear", "said"), [(("cache",), '"cache"'), (("storage",), '"storage"'), ((), None)])
+async def test_an_app_says_what_a_browser_forgets(start: Starter, clear: tuple[str, ...], said: str | None) -> None:
+    """An application that keeps on the browser what must outlive a sign-out."""
+    app = settings(next_person=NextPersonSettings(clear=clear))  # type: ignore[arg-type]  # of the two words
+    house = await start(builders.route(app=app))
+
+    signed_out = await house.post("logout", {}, ("Sec-Fetch-Site", "same-origin"), TICKET_COOKIE)
+    page = await (await house.get("signed-out")).text()
+    picture = await house.get("cleared", ("Sec-Fetch-Site", "same-origin"))
+
+    assert signed_out.headers.get("Clear-Site-Data") == said
+    assert ("cleared" in page) == ("cache" in clear)
+    assert picture.headers.get("Clear-Site-Data") == ('"cache"' if "cache" in clear else None)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none", ""])
+async def test_another_site_empties_nobodys_cache(house: House, site: str) -> None:
+    """The picture of our signed-out page is asked for by that page alone."""
+    answer = await house.get("cleared", ("Sec-Fetch-Site", site))
+
+    assert answer.status == 204
+    assert "Clear-Site-Data" not in answer.headers
+
+
+async def test_the_applications_own_sign_out_stops_at_our_page_on_the_way_to_the_provider(house: House) -> None:
+    """The page with the form is kept for Back as it is left: ours must come next, to clear it."""
+    house.desk.signs_out = SignedOut(f"{PROVIDER}/logout", 1)
+    same = ("Sec-Fetch-Site", "same-origin")
+
+    theirs = await house.post("logout", {}, same, TICKET_COOKIE)
+    ours = await house.post("logout", {"token": logout_token(TICKET)}, same, TICKET_COOKIE)
+
+    assert (theirs.status, theirs.headers["Refresh"]) == (200, f"2; url={PROVIDER}/logout")
+    page = await theirs.text()
+    assert f'<a href="{PROVIDER}/logout">' in page
+    assert f'<img src="{PREFIX}cleared"' in page
+    assert (ours.status, ours.headers["Location"]) == (303, f"{PROVIDER}/logout")
+    assert theirs.headers["Clear-Site-Data"] == ours.headers["Clear-Site-Data"] == CLEARS
 
 
 async def test_signing_out_goes_on_to_the_provider_that_has_a_page_for_it(house: House) -> None:
