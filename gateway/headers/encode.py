@@ -26,7 +26,6 @@ ASSERTION = "assertion"
 _PREFIX = "X-Verified-"
 _TEXT = frozenset({Fact.NAME, Fact.ADDRESS, Fact.PREFECTURE, Fact.MUNICIPALITY, Fact.TOWN})
 _VISIBLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
-_TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 GETA = "〓"
 """Stands for a character that the App's charset has no place for, as printers' type did; in both Japanese charsets."""
@@ -88,13 +87,6 @@ def every_header(conditions: Iterable[str], settings: HeaderSettings) -> tuple[b
     """
     names = (*(fact.value for fact in Fact), *conditions, ASSERTION)
     return tuple(dict.fromkeys(header_name(name, settings) for name in names))
-
-
-def name_faults(settings: HeaderSettings) -> Iterable[str]:
-    """Yield what is wrong with the header names an App configures, a sentence each."""
-    for key, name in settings.names.items():
-        if _TOKEN.fullmatch(name) is None:
-            yield f"header name `{name}` of `{key}`: letters, digits and `-` only, as servers confuse the others"
 
 
 @lru_cache(maxsize=1_024)

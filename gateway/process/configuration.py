@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from gateway.bounded_files import KIB, read_file
 from gateway.headers.assertion import AssertionKeys, AssertionKeysError
-from gateway.headers.encode import name_faults
 from gateway.headers.listed import listed_faults
+from gateway.headers.told_names import told_faults
 from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.login.aliases import LONGEST_FILE, AliasError, Aliases, read_aliases
@@ -208,8 +208,8 @@ class _Reader:
             # As it will be run: a name that one App gives a fact is an identity header everywhere.
             for key, what, remedy in listed_faults(self._settings.headers_of(app)):
                 self._reading.note(f"{at}.headers.{key}", what, remedy)
-            for fault in name_faults(app.headers):
-                self._reading.note(f"{at}.headers", Phrase(fault))
+            for key, what, remedy in told_faults(app.headers):
+                self._reading.note(f"{at}.headers.{key}", what, remedy)
             if f"{at}.policy" in self._reading.broken:
                 continue
             for file in (app.policy.file, app.policy.candidate):
