@@ -93,7 +93,7 @@ def _trace(policy: Policy, compiled: CompiledPolicy, outcome: Outcome, said: Lan
     example = outcome.example
     person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
     snapshot = compiled.within(surroundings_of(policy, example))
-    lines = say_explanation(explain(snapshot, example.inbound(), person, example.at), said).splitlines()
+    lines = say_explanation(explain(snapshot, example.inbound(snapshot.paths), person, example.at), said).splitlines()
     return "\n".join(f"    {line}" for line in lines)
 
 
@@ -160,7 +160,7 @@ def explain_request(
     (example,) = found
     person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
     snapshot = CompiledPolicy(policy, Surroundings()).within(surroundings_of(policy, example))
-    explanation = explain(snapshot, example.inbound(), person, example.at)
+    explanation = explain(snapshot, example.inbound(snapshot.paths), person, example.at)
     if as_json:
         say_json(json.dumps(as_values(explanation), ensure_ascii=False, indent=2))
     else:

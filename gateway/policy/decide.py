@@ -8,7 +8,7 @@ sign-in that is too old is a challenge. Then the rule permits. Finding the rule 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil, inf
@@ -30,6 +30,7 @@ from gateway.policy.conditions import (
 from gateway.policy.matching import MEMO_PATH, MEMO_SIZE, AmbiguousQuery, PathIndex, named_values
 from gateway.policy.policy import Allow, Policy, Rule
 from gateway.policy.residence import residence_of
+from gateway.policy.spellings import Spellings
 from gateway.policy.verdict import (
     FACT_SCOPES,
     Challenge,
@@ -44,6 +45,10 @@ from gateway.policy.verdict import (
     Verdict,
 )
 from gateway.request.inbound import Inbound
+from gateway.request.readings import Readings
+from gateway.request.target import DEFAULT_PATHS
+from gateway.settings.case import fold_case
+from gateway.settings.settings import PathSettings, Stack
 
 _NO_SURROUNDINGS = Surroundings()
 
@@ -302,6 +307,23 @@ _FACTS: Mapping[Fact, Callable[[Identity, Circumstances], str | None]] = {
 }
 
 
+def _permits_no_more(rule: Rule, other: FittingRule) -> bool:
+    """Whether everybody whom a rule permits is permitted by the other as well, as far as the rules alone say."""
+    than = other.rule
+    if rule is than:
+        return True
+    if isinstance(other, Undecidable) or than.allow is Allow.NOBODY or than.limit is not None:
+        return False
+    if not set(than.require) <= set(rule.require) or (than.audit and not rule.audit):
+        return False
+    if than.allow is Allow.EVERYONE:
+        return True
+    if rule.allow is Allow.EVERYONE:
+        return False
+    fresh = than.signed_in_within
+    return fresh is None or (rule.signed_in_within is not None and rule.signed_in_within <= fresh)
+
+
 class Undecidable(FittingRule):
     """The stand-in where no single rule is known. It refuses."""
 
@@ -325,15 +347,15 @@ class CompiledPolicy:
 
     __slots__ = (
         "_ambiguous",
-        "_cut_parameters",
         "_fitted",
         "_index",
-        "_kept_slashes",
         "_named",
         "_plain",
         "_rules",
+        "_spellings",
         "_whens",
         "by_method",
+        "paths",
         "policy",
         "scopes",
         "surroundings",
@@ -344,27 +366,32 @@ class CompiledPolicy:
         policy: Policy,
         surroundings: Surroundings | None = None,
         *,
-        ignore_case: bool = False,
-        parameters: bool = False,
-        encoded_slash: bool = False,
+        paths: PathSettings = DEFAULT_PATHS,
+        stacks: Iterable[Stack] = (),
+        prefix: str = "/",
+        elsewhere: Sequence[str] = (),
     ) -> None:
-        """Make a policy ready for an App, whose `paths` say what its application makes of a path.
+        """Make a policy ready for an App.
 
-        `ignore_case`: paths are lower-cased before they are matched. `parameters`: it keeps `;…` in a segment,
-        and the rule is found without them. `encoded_slash`: it keeps `%2F`; where that read as a slash is
-        another rule's path, the request is refused.
+        `paths`: the spellings its application needs. Patterns are folded as paths are, and where `;…` is kept in a
+        segment, the rule is found without it. `stacks`: what the application is made with. `prefix`: where the App
+        lives; `elsewhere`: where other Apps of its host live below that.
 
         Without `surroundings` every switch is off and the subject lists are those the policy was read with.
         """
         self.policy = policy
-        self._cut_parameters = parameters
-        self._kept_slashes = encoded_slash
+        self.paths = paths
+        """How the App's paths may be spelled."""
         self.surroundings = Surroundings(lists=policy.lists) if surroundings is None else surroundings
         matches = [rule.match for rule in policy.rules]
-        patterns = [tuple(path.lower() for path in match.path) if ignore_case else match.path for match in matches]
+        fold = fold_case if paths.ignore_case else str
+        rules = [(tuple(map(fold, match.path)), match.method) for match in matches]
         self.by_method: bool = any(match.method for match in matches)
         """Whether any rule is about some methods alone."""
-        self._index = PathIndex([(paths, match.method) for paths, match in zip(patterns, matches, strict=True)])
+        self._index = PathIndex(rules)
+        names = (segment for patterns, _ in rules for pattern in patterns for segment in pattern.split("/"))
+        literal = [segment for segment in names if segment not in ("", "*", "**")]
+        self._spellings = Spellings(rules, self._index, Readings(stacks, literal, prefix), prefix, elsewhere)
         self._bind()
 
     def _bind(self) -> None:
@@ -408,8 +435,8 @@ class CompiledPolicy:
         other.surroundings = surroundings
         other._index = self._index
         other.by_method = self.by_method
-        other._cut_parameters = self._cut_parameters
-        other._kept_slashes = self._kept_slashes
+        other.paths = self.paths
+        other._spellings = self._spellings
         other._bind()
         return other
 
@@ -419,18 +446,57 @@ class CompiledPolicy:
         fitted = self._fitted.get((inbound.method, path))
         if fitted is not None:
             return fitted
-        if self._cut_parameters and ";" in path:
-            # The application cuts `;jsessionid=…` off; were it left on, `/reserve;x` would not be `/reserve`.
-            path = _PARAMETER.sub("", path)
-        found = self._find(inbound, path, now)
-        if self._kept_slashes and "%2F" in path:
-            other = self._find(inbound, path.replace("%2F", "/"), now)
-            if found is None or other is None or other.rule is not found.rule:
-                return None if found is None else Undecidable(found.rule, _AMBIGUOUS_PATH)
-            if other is not found:
-                found = found.unshared
+        found = self._find(inbound, self._without_parameters(path), now)
+        if found is None or found.rule.allow is Allow.NOBODY:
+            return found
+        doubt, lasting = self._doubt(inbound, found, now)
+        if doubt is not None:
+            return Undecidable(found.rule, _AMBIGUOUS_PATH)
+        if not lasting:
+            return found.unshared
         self._remember(inbound.method, inbound.target.path, found)
         return found
+
+    def other_reading(self, inbound: Inbound, now: Instant) -> str | None:
+        """Return the path that the application may read instead, where that makes another rule of it."""
+        found = self._find(inbound, self._without_parameters(inbound.target.path), now)
+        return None if found is None or found.rule.allow is Allow.NOBODY else self._doubt(inbound, found, now)[0]
+
+    def _without_parameters(self, path: str) -> str:
+        """Cut `;jsessionid=…` off, as the application does: were it left on, `/reserve;x` would not be `/reserve`."""
+        return _PARAMETER.sub("", path) if ";" in path and self.paths.parameters == "keep" else path
+
+    def _doubt(self, inbound: Inbound, found: FittingRule, now: Instant) -> tuple[str | None, bool]:
+        """Return the reading by which the request is another rule's, and whether method and path alone say so."""
+        path = inbound.target.path
+        questions = self._spellings.questions(inbound.method, path, self._number(found))
+        if questions is None:
+            return path, True
+        lasting = True
+        for reading, others, own, outside in questions:
+            if outside:
+                return reading, lasting
+            if own:
+                rule = self._find(inbound, reading, now)
+                lasting = lasting and self._is_plain(inbound.method, reading)
+                if rule is None or not _permits_no_more(found.rule, rule):
+                    return reading, lasting
+            for number in others:
+                lasting = lasting and self._plain[number]
+                if self._applies(number, inbound, now) and not _permits_no_more(found.rule, self._rules[number]):
+                    return reading, lasting
+        return None, lasting
+
+    def _number(self, found: FittingRule) -> int:
+        return next(number for number, rule in enumerate(self.policy.rules) if rule is found.rule)
+
+    def _is_plain(self, method: str, path: str) -> bool:
+        first = next(iter(self._index.candidates(method, path)), None)
+        return first is None or self._plain[first]
+
+    def _applies(self, number: int, inbound: Inbound, now: Instant) -> bool:
+        """Whether a rule that could be about the path is about the rest of the request; where in doubt, it is."""
+        return self._plain[number] or self._choose(inbound, now, (number,)) is not None
 
     def always(self, method: str, path: str) -> FittingRule | None:
         """Return the rule of every request with this method and path, as `fitting` has found it; `None`: ask again."""
@@ -438,7 +504,7 @@ class CompiledPolicy:
 
     def _remember(self, method: str, path: str, found: FittingRule | None) -> None:
         """Keep a rule for which nothing but method and path was looked at, now or at any other time."""
-        if len(path) > MEMO_PATH or ";" in path or "%2F" in path:
+        if len(path) > MEMO_PATH or ";" in path:
             return
         first = next(iter(self._index.candidates(method, path)), None)
         if first is not None and found is not None and self._plain[first]:

@@ -9,7 +9,9 @@ from enum import StrEnum
 from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.instant import Instant
 from gateway.request.inbound import Inbound
-from gateway.request.target import Target
+from gateway.request.target import DEFAULT_PATHS, Target
+from gateway.settings.case import fold_case
+from gateway.settings.settings import PathSettings
 from gateway.yaml.mistakes import Where
 
 EXAMPLE_CLIENT = "198.51.100.1"
@@ -83,9 +85,10 @@ class Example:
     looked at."""
     where: Where = field(default=Where(""), compare=False)
 
-    def inbound(self) -> Inbound:
-        """Return the request as the door would hand it on."""
-        return make_inbound(self.method, self.path, self.query, self.client)
+    def inbound(self, paths: PathSettings = DEFAULT_PATHS) -> Inbound:
+        """Return the request as the door would hand it on to an App with these settings."""
+        path = fold_case(self.path) if paths.ignore_case else self.path
+        return make_inbound(self.method, path, self.query, self.client)
 
 
 def make_inbound(method: str, path: str, query: str | None = None, client: str = EXAMPLE_CLIENT) -> Inbound:

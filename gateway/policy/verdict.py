@@ -130,7 +130,7 @@ class ReasonKind(StrEnum):
     METHOD_OVERRIDE = "method_override"
     """The request asks to be taken for one of another method, by a field or a parameter of its query."""
     AMBIGUOUS_PATH = "ambiguous_path"
-    """A kept `%2F`: read as a slash it is another rule's path, and only the application knows how it reads it."""
+    """Some server takes the path for a page of another rule, and only the application knows how it reads it."""
 
 
 @dataclass(frozen=True, slots=True)

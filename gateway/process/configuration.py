@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -35,9 +35,10 @@ from gateway.route.route import Route
 from gateway.route.table import Assertions, RouteTable
 from gateway.session.seal import Secrets
 from gateway.session.ticket import PLAIN, TicketSeals
+from gateway.settings.case import fold_case
 from gateway.settings.check import check_settings, read_settings
 from gateway.settings.origin import authority_of
-from gateway.settings.settings import AppSettings, Mode, ProviderSettings, SecretSource, Settings
+from gateway.settings.settings import AppSettings, Mode, PathSettings, ProviderSettings, SecretSource, Settings, Stack
 from gateway.settings.typed import Reading
 from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where
 
@@ -104,32 +105,39 @@ class Configuration:
     ) -> RouteTable:
         """Return the routes, with the switches that are on and when each ends."""
         on = {name: switch.until for name, switch in switches.items()}
-        return RouteTable([self._route(app, on) for app in self.settings.apps], self.settings.prefix, assertions, seals)
+        homes: dict[str, list[str]] = {}
+        for app in self.settings.apps:
+            homes.setdefault(authority_of(app.url), []).append(_prefix_of(app))
+        routes = [self._route(app, on, homes[authority_of(app.url)]) for app in self.settings.apps]
+        return RouteTable(routes, self.settings.prefix, assertions, seals)
 
-    def _compiled(self, file: Path, app: AppSettings, on: Mapping[str, Instant]) -> CompiledPolicy:
+    def _compiled(
+        self, file: Path, app: AppSettings, on: Mapping[str, Instant], homes: Iterable[str]
+    ) -> CompiledPolicy:
         policy = self.policies[file]
+        home = _prefix_of(app)
         return CompiledPolicy(
             policy,
             Surroundings(on, policy.lists),
-            ignore_case=app.paths.ignore_case,
-            parameters=app.paths.parameters == "keep",
-            encoded_slash=app.paths.encoded_slash == "keep",
+            paths=app.paths,
+            stacks=app.stack,
+            prefix=home,
+            elsewhere=[other for other in homes if _is_below(other, home)],
         )
 
-    def _route(self, app: AppSettings, on: Mapping[str, Instant]) -> Route:
-        host = authority_of(app.url)
+    def _route(self, app: AppSettings, on: Mapping[str, Instant], homes: Iterable[str]) -> Route:
         # RFC 6265bis section 4.1.3.2: `__Host-` is for secure origins alone; plain HTTP is for loopback.
         prefix = "__Host-" if app.secure else ""
         return Route(
             app=replace(app, headers=self.settings.headers_of(app)),
-            host=host,
+            host=authority_of(app.url),
             client_id=(app.client or self.settings.provider).client_id,
-            policy=self._compiled(app.policy.file, app, on),
+            policy=self._compiled(app.policy.file, app, on, homes),
             closed_until=on.get(app.maintenance or f"maintenance-{app.name}", 0.0),
-            candidate=None if app.policy.candidate is None else self._compiled(app.policy.candidate, app, on),
+            candidate=None if app.policy.candidate is None else self._compiled(app.policy.candidate, app, on, homes),
             session_cookie=f"{prefix}sekisho".encode(),
             pending_cookie=f"{prefix}sekisho-login".encode(),
-            prefix=urlsplit(app.url).path.rstrip("/") or "/",
+            prefix=_prefix_of(app),
             portal_prefix=self.settings.prefix,
         )
 
@@ -140,6 +148,16 @@ class Configuration:
             f"{self.path}: good; {apps} App{'s' * (apps != 1)}, {policies} polic{'y' if policies == 1 else 'ies'}",
             f"{self.path}: 問題ありません（アプリ {apps}、ポリシー {policies}）",
         ).say(language)
+
+
+def _prefix_of(app: AppSettings) -> str:
+    """Return the path the App lives under, folded as the paths are that are held against it."""
+    prefix = urlsplit(app.url).path.rstrip("/") or "/"
+    return fold_case(prefix) if app.paths.ignore_case else prefix
+
+
+def _is_below(prefix: str, other: str) -> bool:
+    return prefix != other and (other == "/" or prefix.startswith(f"{other}/"))
 
 
 def reread_policies(configuration: Configuration, mistakes: Mistakes) -> Configuration:
@@ -202,7 +220,7 @@ class _Reader:
     def policies(self) -> dict[Path, Policy]:
         """Read each policy once, and hold it to what its Apps' clients are contracted for."""
         read: dict[Path, Policy] = {}
-        remarked: set[tuple[Path, bool]] = set()
+        remarked: set[tuple[Path, PathSettings, tuple[Stack, ...]]] = set()
         for number, app in enumerate(self._settings.apps):
             at = f"apps[{number}]"
             # As it will be run: a name that one App gives a fact is an identity header everywhere.
@@ -220,14 +238,15 @@ class _Reader:
                     if policy is None:
                         continue
                     read[file] = policy
-                    self._check_examples(policy)
                 self._check_contracted(app, read[file], at)
                 self._check_limits(app, read[file], at)
-                # Said once of a policy, however many Apps have it.
-                if (file, app.paths.ignore_case) in remarked:
+                # Said once of a policy, however many Apps have it that read paths in the same ways.
+                if (file, app.paths, app.stack) in remarked:
                     continue
-                remarked.add((file, app.paths.ignore_case))
-                for remark in remarks(read[file], ignore_case=app.paths.ignore_case):
+                remarked.add((file, app.paths, app.stack))
+                compiled = CompiledPolicy(read[file], paths=app.paths, stacks=app.stack)
+                self._check_examples(read[file], compiled)
+                for remark in remarks(read[file], compiled):
                     self.remarks.add(Where(str(file), max(remark.line, 1)), remark.what, remark.wiser)
             self._remark(app, read.get(app.policy.file), at)
         return read
@@ -283,9 +302,9 @@ class _Reader:
                 Phrase("name the proxy's address there: every question is refused otherwise"),
             )
 
-    def _check_examples(self, policy: Policy) -> None:
+    def _check_examples(self, policy: Policy, compiled: CompiledPolicy) -> None:
         """A policy that does not do what its author expects is not put in force."""
-        for outcome in run_examples(policy):
+        for outcome in run_examples(policy, compiled):
             if not outcome.passed:
                 said = {language: outcome.say(language) for language in Language}
                 self._reading.mistakes.add(outcome.example.where, Phrase(said[Language.EN], said[Language.JA]))

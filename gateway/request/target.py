@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from gateway.settings.case import fold_case
 from gateway.settings.settings import PathSettings
 
 MOST_SEGMENTS = 256
@@ -99,7 +100,7 @@ def canonical(raw: bytes, paths: PathSettings) -> Target | TargetFault:
     if _PLAIN.fullmatch(raw_path) and raw_path and (query is None or _fits(query)):
         path = raw_path.decode("ascii")
         if paths.ignore_case:
-            path = _fold_ascii(path)
+            path = fold_case(path)
             raw_path = path.encode("ascii")
         return Target(path, raw_path, query)
     if not raw.startswith(b"/"):
@@ -117,7 +118,7 @@ def canonical(raw: bytes, paths: PathSettings) -> Target | TargetFault:
     if isinstance(decoded, TargetFault):
         return decoded
     if paths.ignore_case:
-        folded = "%2F".join(map(_fold_ascii, decoded.split("%2F")))
+        folded = "%2F".join(map(fold_case, decoded.split("%2F")))
         if folded != decoded:
             return Target(folded, _in_lower_case(raw_path), query)
     return Target(decoded, raw_path, query)
@@ -206,14 +207,6 @@ def _in_lower_case(raw_path: bytes) -> bytes:
         for capital in range(ord("A"), ord("Z") + 1):
             lower = lower.replace(b"%%%02x" % capital, bytes((capital + 32,)))
     return lower
-
-
-def _fold_ascii(path: str) -> str:
-    """Lower-case A to Z alone: Unicode's own rules map strangers (the Kelvin sign) onto ASCII letters."""
-    return path.translate(_LOWER)
-
-
-_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 class TargetCache:

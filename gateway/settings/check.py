@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from gateway.settings.address import read_address
 from gateway.settings.bounds import check_bounds
+from gateway.settings.case import fold_case
 from gateway.settings.origin import authority_of, is_loopback
 from gateway.settings.settings import (
     AppSettings,
@@ -56,6 +57,7 @@ def check_settings(settings: Settings, reading: Reading) -> None:
         _check_app(app, f"apps[{number}]", settings, reading)
     _check_apps_together(settings, reading)
     _check_clients_together(settings, reading)
+    _check_paths_together(settings, reading)
     _check_workers(settings, reading)
     _check_emulator(settings, reading)
 
@@ -291,6 +293,27 @@ def _check_upstream_options(options: UpstreamSettings, at: str, reading: Reading
         reading.note(f"{at}.health.path", what, Phrase("begin it with `/`, and percent-encode what is not ASCII"))
 
 
+def _check_paths_together(settings: Settings, reading: Reading) -> None:
+    """A path is read before its App is known, so all Apps of a host read it alike, or a rule would fit nothing."""
+    first: dict[str, AppSettings] = {}
+    for number, app in enumerate(settings.apps):
+        other = first.setdefault(_place(app.url)[0], app)
+        for key, mine, theirs in (("paths", app.paths, other.paths), ("stack", {*app.stack}, {*other.stack})):
+            if mine != theirs:
+                what = Phrase(
+                    f"`{app.name}` and `{other.name}` are on one host and have different `{key}`",
+                    f"`{app.name}` と `{other.name}` は同じホストにあるのに `{key}` が異なります",
+                )
+                remedy = Phrase(
+                    f"write the same `{key}` for every App of the host, or give one of them a host of its own",
+                    f"同じホストのアプリには同じ `{key}` を書くか、別のホストに分けてください",
+                )
+                reading.note(f"apps[{number}].{key}", what, remedy)
+        if app.paths.ignore_case and settings.prefix != fold_case(settings.prefix):
+            what = Phrase(f"our pages lie in `{settings.prefix}`, and `{app.name}` has its paths in lower case")
+            reading.note("prefix", what, Phrase("write it in lower case"))
+
+
 def _check_clients_together(settings: Settings, reading: Reading) -> None:
     """One `client_id` is one client: of two sets of settings for it, one would hold for both, unsaid."""
     known = {settings.provider.client_id: settings.provider}
@@ -316,18 +339,24 @@ def _place(url: str) -> tuple[str, str]:
         return url, ""
 
 
+def _place_as_read(app: AppSettings) -> tuple[str, str]:
+    """Return an App's place with its path as requests are read that come to it."""
+    host, path = _place(app.url)
+    return host, fold_case(path) if app.paths.ignore_case else path
+
+
 def _check_apps_together(settings: Settings, reading: Reading) -> None:
     if not settings.apps:
         reading.note("apps", Phrase("no App at all"), Phrase("write one under `apps:`"))
     names = Counter(app.name for app in settings.apps)
-    urls = Counter(_place(app.url) for app in settings.apps)
+    urls = Counter(_place_as_read(app) for app in settings.apps)
     clients: dict[str, tuple[str, str]] = {}
     clearing: dict[str, AppSettings] = {}
     for number, app in enumerate(settings.apps):
         at = f"apps[{number}]"
         if names[app.name] > 1:
             reading.note(f"{at}.name", Phrase(f"two Apps are named `{app.name}`"), Phrase("give each its own name"))
-        if urls[_place(app.url)] > 1:
+        if urls[_place_as_read(app)] > 1:
             reading.note(f"{at}.url", Phrase(f"two Apps have the URL `{app.url}`"), Phrase("give each its own"))
         origin = _place(app.url)[0]
         client = app.client or settings.provider

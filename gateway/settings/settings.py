@@ -52,6 +52,24 @@ class Freshness(StrEnum):
     CALLBACK = "callback"
 
 
+class Stack(StrEnum):
+    """What an application is made with: the ways in which it reads a path beyond those that the gateway always judges.
+
+    A wrong one opens nothing, as it only adds readings. Where two of them disagree on the rule, the request is refused.
+    """
+
+    ASPNET = "aspnet"
+    DOMINO = "domino"
+    IIS = "iis"
+    MEDIAWIKI = "mediawiki"
+    PHP = "php"
+    RAILS = "rails"
+    SPRING = "spring"
+    TOMCAT = "tomcat"
+    WORDPRESS = "wordpress"
+    ZOPE = "zope"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much of anything we take from a client or an application before we answer instead."""
@@ -366,6 +384,8 @@ class AppSettings:
     a body unread: such a server would serve the body as a request of its own.
     """
     paths: PathSettings = PathSettings()
+    stack: tuple[Stack, ...] = ()
+    """What the application is made with, one or several: further ways to read a path, judged beside those of all."""
     headers: HeaderSettings = HeaderSettings()
     client: ProviderSettings | None = None
     """The App's own client, where it does not share the common one."""

@@ -77,7 +77,6 @@ SEGMENTS = (
     (b"%22q%22", '"q"'),
     (b"%3Fno-query", "?no-query"),
     (b"%23no-fragment", "#no-fragment"),
-    (b"...", "..."),
     (b"%E2%84%AA", "\u212a"),  # the Kelvin sign, which careless lower-casing makes a k
     (b"[x]", "[x]"),
     (b"a|b^c`d{e}", "a|b^c`d{e}"),
@@ -329,7 +328,7 @@ class HeadMaker:
             spoiled = True
         raw = b"/" + b"/".join(sent for sent, _ in parts)
         meant_parts = [text for _, texts in parts for text in texts]
-        ending = parts[-1][0].endswith(b".") and parts[-1][0] != b"..."
+        ending = parts[-1][0].endswith(b".")
         if refused and not spoiled and random.random() < 0.3:
             raw, spoiled = b"/.." + raw, True
         path = "/" + "/".join(meant_parts)

@@ -144,6 +144,28 @@ def test_five_mistakes_are_five_messages(tmp_path: Path) -> None:
             "`third` has ['cache'] cleared and `wallet`, on the same host, ['cache', 'storage']",
         ),
         ("[JSESSIONID]", "[JSESSIONID]\n    next_person: {clear: [cookies]}", "`cookies`"),
+        (
+            "policy: {file: policies/currency.yaml, candidate: policies/next.yaml}",
+            (
+                "policy: policies/currency.yaml\n  - {name: third, url: 'http://wallet.localhost:8080/third', "
+                "upstream: 'http://127.0.0.1:1', policy: p.yaml, paths: {ignore_case: true}}"
+            ),
+            "`third` and `wallet` are on one host and have different `paths`",
+        ),
+        (
+            "policy: {file: policies/currency.yaml, candidate: policies/next.yaml}",
+            (
+                "policy: policies/currency.yaml\n  - {name: third, url: 'http://wallet.localhost:8080/third', "
+                "upstream: 'http://127.0.0.1:1', policy: p.yaml, stack: [iis, php]}"
+            ),
+            "`third` and `wallet` are on one host and have different `stack`",
+        ),
+        (
+            "policy: {file: policies/currency.yaml, candidate: policies/next.yaml}",
+            "policy: policies/currency.yaml\n    paths: {ignore_case: true}\nprefix: /Auth/",
+            "our pages lie in `/Auth/`, and `wallet` has its paths in lower case",
+        ),
+        ("[JSESSIONID]", "[JSESSIONID]\n    stack: websphere", "`websphere` is not known here"),
         ("idle: 30m", f"idle: {'9' * 400}d", "is no length of time"),
         ("idle: 30m", "idle: 99999999999d", "`idle` cannot be 99999999999d, at most 3650d"),
         ("listen: 127.0.0.1:8080", "listen: 'a..b:80'", "`a..b:80` is no address to listen on"),

@@ -13,10 +13,12 @@ from itertools import product
 
 from gateway.identity import Birthdate, Scope
 from gateway.policy.conditions import Age, AllOf, AnyOf, Condition, Not, Test, all_needs
-from gateway.policy.decide import rule_scopes
+from gateway.policy.decide import CompiledPolicy, rule_scopes
+from gateway.policy.example import make_inbound
 from gateway.policy.matching import PathIndex, matches
 from gateway.policy.policy import Allow, Policy, Rule
 from gateway.policy.verdict import FACT_SCOPES, Fact, Truth
+from gateway.settings.case import fold_case
 from gateway.yaml.mistakes import Language, Phrase
 
 ADULT_ENOUGH = 15
@@ -34,6 +36,7 @@ class RemarkKind(StrEnum):
 
     NEVER_REACHED = "never_reached"
     SIBLING = "sibling"
+    READ_OTHERWISE = "read_otherwise"
     NEVER_ASKED = "never_asked"
     PUBLIC = "public"
     ADDRESS = "address"
@@ -63,12 +66,14 @@ class Remark:
         return f"{place}: {self.what.say(language)}{comma}{self.wiser.say(language)}"
 
 
-def remarks(policy: Policy, *, ignore_case: bool = False) -> tuple[Remark, ...]:
-    """Return all remarks about a policy. `ignore_case`: its App states that case does not matter."""
+def remarks(policy: Policy, compiled: CompiledPolicy | None = None) -> tuple[Remark, ...]:
+    """Return all remarks about a policy; `compiled`: as an App's settings have it."""
     order = _Order(policy)
+    compiled = compiled or CompiledPolicy(policy)
     found = [
         *_never_reached(policy, order),
-        *_siblings(policy, order, ignore_case=ignore_case),
+        *_siblings(policy, order, ignore_case=compiled.paths.ignore_case),
+        *_read_otherwise(policy, order, compiled),
         *_never_asked(policy),
         *_public(policy),
         *_too_much(policy),
@@ -182,14 +187,45 @@ def _siblings(policy: Policy, order: _Order, *, ignore_case: bool) -> Iterator[R
                 RemarkKind.SIBLING,
                 rule.line,
                 Phrase(
-                    f"`{shown}` is not `{rule.name}` but the weaker `{others}`; an application that takes it for the "
-                    "same page is open there",
-                    f"`{shown}` には `{rule.name}` ではなく、より緩い `{others}` が使われます。"
-                    "アプリケーションが同じページとして扱うと、そこから入れてしまいます",
+                    f"`{shown}` is not `{rule.name}` but the weaker `{others}`; such a request is refused "
+                    "(`ambiguous_path`), as an application may take it for the same page",
+                    f"`{shown}` には `{rule.name}` ではなく、より緩い `{others}` が当てはまります。"
+                    "アプリケーションが同じページとして扱うことがあるため、拒否します（`ambiguous_path`）",
                 ),
                 Phrase(
                     "add `/**` to the path, state `paths:` of the App, or end with a rule that is as strict",
                     "パスに `/**` を付けるか、アプリの `paths:` を書くか、最後の規則を同じ厳しさにしてください",
+                ),
+            )
+
+
+def _read_otherwise(policy: Policy, order: _Order, compiled: CompiledPolicy) -> Iterator[Remark]:
+    """A rule whose own pages nobody reaches, as a server may take each for a page of a stricter rule."""
+    for rule in policy.rules:
+        found: dict[str, str] = {}
+        for pattern, method in product(rule.match.path, _methods(rule)):
+            path = next((path for path in _samples(pattern) if not set(path) & set(_SEGMENTS)), None)
+            if path is None or order.taker(method, path) is not rule:
+                continue
+            path = fold_case(path) if compiled.paths.ignore_case else path
+            reading = compiled.other_reading(make_inbound(method, path), 0.0)
+            if reading is not None:
+                found[path] = reading
+        if found:
+            shown = "`, `".join(found)
+            readings = "`, `".join(dict.fromkeys(found.values()))
+            yield Remark(
+                RemarkKind.READ_OTHERWISE,
+                rule.line,
+                Phrase(
+                    f"`{shown}` of `{rule.name}` is refused (`ambiguous_path`): some servers take it for "
+                    f"`{readings}`, which is another rule's",
+                    f"`{rule.name}` の `{shown}` は拒否します（`ambiguous_path`）。"
+                    f"サーバーによっては、別の規則の `{readings}` として扱われるためです",
+                ),
+                Phrase(
+                    "give both the same rule, or name them so that no server takes one for the other",
+                    "両方を同じ規則にするか、サーバーが取り違えない名前にしてください",
                 ),
             )
 

@@ -59,7 +59,7 @@ def surroundings_of(policy: Policy, example: Example) -> Surroundings:
 
 def judge(compiled: CompiledPolicy, example: Example) -> tuple[Verdict, str | None]:
     """Return what the policy says of an example's request, and the name of its rule."""
-    inbound = example.inbound()
+    inbound = example.inbound(compiled.paths)
     rule = compiled.fitting(inbound, example.at)
     if rule is None:
         return no_rule_fits(), None
@@ -89,9 +89,9 @@ def run_example(policy: Policy, example: Example, compiled: CompiledPolicy | Non
     return Outcome(example, verdict, rule, tuple(differences))
 
 
-def run_examples(policy: Policy) -> tuple[Outcome, ...]:
-    """Judge every example of a policy."""
-    compiled = CompiledPolicy(policy)
+def run_examples(policy: Policy, compiled: CompiledPolicy | None = None) -> tuple[Outcome, ...]:
+    """Judge every example of a policy; `compiled`: as an App's settings have it."""
+    compiled = compiled or CompiledPolicy(policy)
     return tuple(run_example(policy, example, compiled) for example in policy.examples)
 
 

@@ -80,14 +80,28 @@ class Explanation:
 
 def explain(policy: CompiledPolicy, inbound: Inbound, person: Identity | None, now: Instant) -> Explanation:
     """Judge one request of one person, and say how."""
+    reading = policy.other_reading(inbound, now)
     rules = tuple(_rules(policy.policy, inbound, now, policy.surroundings))
     rule = policy.fitting(inbound, now)
+    if reading is not None:
+        rules = tuple(_read_otherwise(trace, reading) for trace in rules)
     if rule is None:
         return Explanation(rules, (), no_rule_fits(), now)
     verdict, until = rule.decide(inbound, person, now)
     at = Circumstances(person, now, inbound.seen_from, policy.surroundings)
     traces = [trace for name in rule.rule.require for trace in _conditions(policy.policy, name, at, 0)]
     return Explanation(rules, tuple(traces), verdict, until)
+
+
+def _read_otherwise(trace: RuleTrace, reading: str) -> RuleTrace:
+    """Say of the rule that would be the rule why it is not."""
+    if trace.fit is not Fit.FITS:
+        return trace
+    because = Phrase(
+        f"the application may read the path as `{reading}`, which is another rule's",
+        f"アプリケーションがパスを `{reading}` と読むことがあり、それは別の規則に当たる",
+    )
+    return RuleTrace(trace.name, Fit.CANNOT_BE_TOLD, because)
 
 
 def _rules(policy: Policy, inbound: Inbound, now: Instant, surroundings: Surroundings) -> Iterator[RuleTrace]:

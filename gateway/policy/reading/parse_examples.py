@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from ipaddress import ip_address
-from urllib.parse import unquote
+from urllib.parse import quote
 
 from gateway.identity import Birthdate, Gender
 from gateway.instant import TOKYO, Instant, start_of
@@ -15,9 +15,16 @@ from gateway.policy.example import EXAMPLE_CLIENT, EXAMPLE_SUBJECT, NOTHING, Exa
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse_values import Reader, day_of
 from gateway.policy.verdict import Fact
+from gateway.request.target import TargetFault, canonical
+from gateway.settings.settings import PathSettings
 from gateway.settings.typed import duration_of
 from gateway.yaml.mistakes import Mistakes, Phrase, did_you_mean
 from gateway.yaml.tree import Items, Node, Scalar, Table, unknown_key
+
+_EVERYTHING = PathSettings(parameters="keep", encoded_slash="keep", merge_slashes=True)
+"""An example is of a policy, not of an App: whatever some App's `paths` admit can be asked of it."""
+
+_WRITTEN = "".join(map(chr, range(0x21, 0x7F)))
 
 KEYS = ("title", "at", "who", "signed_in", "from", "switch", "entries", "request", "expect", "told")
 _WHO = ("subject", "name", "address", "birthdate", "gender")
@@ -107,8 +114,17 @@ class ExampleReader(Reader):
             remedy = Phrase("write it as `GET /path`", "`GET /path` のように書いてください")
             self.mistakes.add(node.where, what, remedy)
             return None
-        path, mark, query = match[2].partition("?")
-        return match[1], unquote(path), query if mark else None
+        # Read by the door's own canonicaliser; an author may write signs that a browser would have escaped.
+        target = canonical(quote(match[2], safe=_WRITTEN).encode("ascii"), _EVERYTHING)
+        if isinstance(target, TargetFault):
+            what = Phrase(
+                f"`{text}` is refused before any rule is asked (`{target}`)",
+                f"`{text}` はどの規則も見る前に拒否されます（`{target}`）",
+            )
+            remedy = Phrase("write a path that can arrive", "届くことのあるパスを書いてください")
+            self.mistakes.add(node.where, what, remedy)
+            return None
+        return match[1], target.path, None if target.query is None else target.query.decode("ascii")
 
     def _expect(self, node: Node) -> tuple[Expect, str] | None:
         text = self.text(node, Phrase("`expect`", "`expect`"))

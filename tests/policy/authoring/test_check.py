@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.policy.authoring.check import Remark, RemarkKind, remarks
+from gateway.policy.decide import CompiledPolicy
 from gateway.policy.reading.parse import load_policy, parse_policy
+from gateway.settings.settings import PathSettings
 from gateway.yaml.mistakes import Language, Mistakes
 
 HEAD = """\
@@ -30,7 +32,7 @@ def found(*rules: str, examples: str = EXAMPLES, ignore_case: bool = False) -> l
     mistakes = Mistakes()
     policy = parse_policy(HEAD + "".join(f"  - {{{rule}}}\n" for rule in rules) + examples, mistakes)
     assert policy is not None, mistakes.say()
-    return list(remarks(policy, ignore_case=ignore_case))
+    return list(remarks(policy, CompiledPolicy(policy, paths=PathSettings(ignore_case=ignore_case))))
 
 
 def kinds(*rules: str, ignore_case: bool = False) -> list[RemarkKind]:
@@ -94,6 +96,22 @@ def test_a_spelling_that_is_refused_needs_no_remark() -> None:
     """Where no weaker rule stands behind, the worst is a refusal."""
     assert kinds("name: a, match: {path: /enter}, require: [here]") == []
     assert kinds("name: a, match: {path: /enter}, require: [here]", "name: b, allow: nobody") == []
+
+
+def test_a_page_that_nobody_reaches_is_named() -> None:
+    """A server may take it for a page of a stricter rule, so each request for it is refused."""
+    (remark,) = [
+        remark
+        for remark in found(
+            "name: a, match: {path: /Docs/**}, allow: signed_in",
+            "name: b, match: {path: /docs/**}, require: [here]",
+            "name: c, allow: signed_in",
+        )
+        if remark.kind is RemarkKind.READ_OTHERWISE
+    ]
+
+    assert "`/Docs` of `a` is refused (`ambiguous_path`)" in remark.what.en
+    assert remark.line == 12
 
 
 def test_what_is_never_asked_is_never_told() -> None:

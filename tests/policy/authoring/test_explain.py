@@ -95,3 +95,21 @@ def test_the_same_as_json() -> None:
     assert values["verdict"] == "deny"
     assert values["reasons"] == [{"kind": "condition_unknown", "name": "adult", "sentence": {"ja": "18歳以上の方"}}]
     assert values["conditions"] == [{"name": "adult", "says": "unknown", "depth": 0}]
+
+
+def test_a_path_that_servers_read_in_two_ways_is_explained() -> None:
+    """The rule that would be the rule, and the reading by which it is not."""
+    policy = CompiledPolicy(
+        policy_of(
+            "name: a, match: {path: /x/**}, require: [adult]", "name: b, match: {path: /open/**}, allow: everyone"
+        )
+    )
+
+    explanation = explain(policy, make_inbound("GET", "/open/.. /x/1"), None, NOW)
+
+    assert [(trace.name, trace.fit) for trace in explanation.rules] == [
+        ("a", Fit.DOES_NOT),
+        ("b", Fit.CANNOT_BE_TOLD),
+    ]
+    assert "read the path as `/x/1`" in explanation.rules[1].because.en
+    assert as_values(explanation)["reasons"] == [{"kind": "ambiguous_path", "name": "", "sentence": {}}]
