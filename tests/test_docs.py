@@ -43,6 +43,13 @@ def test_the_settings_page_is_current() -> None:
     assert reference.SETTINGS_PAGE.read_text() == reference.settings_page(), "run `make docs`"
 
 
+def test_the_contract_shows_what_becomes_of_an_answer() -> None:
+    """The table is the code's."""
+    page = reference.CONTRACT_PAGE.read_text()
+
+    assert page == reference.contract_page(page), "run `make docs`"
+
+
 @pytest.mark.parametrize("cls", reference.sections(), ids=lambda cls: cls.__name__)
 def test_each_setting_says_what_it_means(cls: type) -> None:
     """A key without a sentence is a key that people guess at."""

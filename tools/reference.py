@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
+import itertools
 import re
 import sys
 import types
@@ -18,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from gateway import errors
+from gateway.headers.answer_fields import ANSWER_FIELDS
 from gateway.observe.prometheus_metrics import Metrics
 from gateway.session.prometheus_sessions import show_sessions
 from gateway.session.redis_sessions import SessionsStatus
@@ -27,6 +29,7 @@ from gateway.upstream.prometheus_upstreams import show_upstreams
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
+CONTRACT_PAGE = ROOT / "docs" / "contract.md"
 OPERATIONS_PAGE = ROOT / "docs" / "operations.md"
 REQUEST_PAGE = ROOT / "docs" / "request.md"
 STEPS = (
@@ -297,6 +300,15 @@ def file_table() -> str:
     return "\n".join(lines)
 
 
+def answer_table() -> str:
+    """Return the table of an answer's fields; names with the same fate for the same reason share a row."""
+    rows = ["| field | what becomes of it | why |", "|---|---|---|"]
+    for (fate, reason), group in itertools.groupby(ANSWER_FIELDS, lambda row: (row.fate, row.reason)):
+        names = ", ".join(f"`{row.name}`" for row in group)
+        rows.append(f"| {names} | {fate.value} | {reason} |")
+    return "\n".join(rows)
+
+
 def with_tables(page: str, tables: Mapping[str, str]) -> str:
     """Return a page with its tables written anew between their markers.
 
@@ -324,8 +336,14 @@ def request_page(page: str) -> str:
     return with_tables(page, {"files": file_table()})
 
 
+def contract_page(page: str) -> str:
+    """Return the contract with its table of an answer's fields written anew."""
+    return with_tables(page, {"answer fields": answer_table()})
+
+
 def main() -> int:
     """Write the pages."""
+    CONTRACT_PAGE.write_text(contract_page(CONTRACT_PAGE.read_text()))
     SETTINGS_PAGE.write_text(settings_page())
     OPERATIONS_PAGE.write_text(operations_page(OPERATIONS_PAGE.read_text()))
     REQUEST_PAGE.write_text(request_page(REQUEST_PAGE.read_text()))

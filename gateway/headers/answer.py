@@ -1,58 +1,23 @@
 """The answer's header section as the browser gets it.
 
-An application is heard in everything but four things. The connection is ours. It can neither set nor clear our cookies.
-It cannot let a shared cache keep a page that policy does not give to everybody at any time. Its inner address becomes
-the public one. Framing, `Connection`, `Date` and upgrades are written by the listener.
+`answer_fields` decides on each field, and this file carries it out. The listener writes framing, `Connection`, `Date`
+and upgrades.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
 
+from gateway.headers.answer_fields import Fate, fate_of
 from gateway.headers.cookies import is_ours
-from gateway.headers.names import HOP_BY_HOP, LONGEST_REMEMBERED, REMEMBERED, named_by
-from gateway.request.field_names import fold
+from gateway.headers.names import LONGEST_REMEMBERED, REMEMBERED, named_by
 from gateway.request.worker_scope import allowed_may_cover
 from gateway.route.route import Route
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-_DROPPED = HOP_BY_HOP | {
-    b"content-length",
-    b"proxy-authenticate",
-    b"proxy-authorization",
-    b"proxy-authentication-info",
-    b"persistent-auth",
-    # Another address for the same origin is a way around us.
-    b"alt-svc",
-}
-_FOR_SHARED_CACHES = frozenset({b"surrogate-control", b"edge-control", b"x-accel-expires"})
-_FOR_SHARED_CACHES_ENDING = b"-cache-control"
-"""Targeted fields (RFC 9213), such as `CDN-Cache-Control` and `X-LiteSpeed-Cache-Control`: they win over it."""
-
-_PASS: Final = 0
-_DROP: Final = 1
-_CONNECTION: Final = 2
-_CACHE_CONTROL: Final = 3
-_SHARED_CACHE: Final = 4
-_SET_COOKIE: Final = 5
-_CLEAR_SITE_DATA: Final = 6
-_LOCATION: Final = 7
-_WWW_AUTHENTICATE: Final = 8
-_WORKER_SCOPE: Final = 9
-
-_LOOKED_INTO = {
-    b"connection": _CONNECTION,
-    b"cache-control": _CACHE_CONTROL,
-    b"set-cookie": _SET_COOKIE,
-    b"clear-site-data": _CLEAR_SITE_DATA,
-    b"location": _LOCATION,
-    b"content-location": _LOCATION,
-    b"www-authenticate": _WWW_AUTHENTICATE,
-    b"service-worker-allowed": _WORKER_SCOPE,
-}
 _PUBLIC_DIRECTIVES = (b"public", b"s-maxage", b"private", b"must-understand")
 _DIRECTIVE = re.compile(rb'(?:[^,"]|"[^"]*(?:"|\Z))+')
 """One directive; a comma in quotes does not end it. Linear, as an application may answer with 64 KiB of commas."""
@@ -60,29 +25,49 @@ _DIRECTIVE = re.compile(rb'(?:[^,"]|"[^"]*(?:"|\Z))+')
 _CONNECTION_SCHEMES = re.compile(rb"(?:^|,)\s*(?:ntlm|negotiate)(?![\w-])", re.IGNORECASE)
 _ORIGIN = re.compile(rb"(https?)://([^/?#]*)", re.IGNORECASE)
 
+_PUTS_TOGETHER = re.compile(rb"(?:content|dca)\s*=", re.IGNORECASE)
+"""Has a cache in front fetch the pages that the body names (Edge Side Includes)."""
 
-class _Kinds(dict[bytes, int]):
-    """The kind of an answer's field, by the application's spelling of its name."""
+_CLEARS = frozenset(
+    {b'"cache"', b'"storage"', b'"executioncontexts"', b'"clienthints"', b'"prefetchcache"', b'"prerendercache"'}
+)
+"""What an application may have a browser clear, in lower case."""
 
-    def __missing__(self, name: bytes) -> int:
-        folded = fold(name)
-        kind = _LOOKED_INTO.get(folded, _PASS)
-        if kind == _PASS:
-            if folded in _DROPPED or folded.startswith(b"sekisho-"):
-                kind = _DROP
-            elif folded in _FOR_SHARED_CACHES or folded.endswith(_FOR_SHARED_CACHES_ENDING):
-                kind = _SHARED_CACHE
+_MAX_AGE = re.compile(rb'(?:^|;)[ \t]*max-age[ \t]*=[ \t]*"?([0-9]{1,18})"?[ \t]*(?=;|\Z)', re.IGNORECASE)
+
+SHORTEST_HSTS = 86_400
+"""Seconds: a shorter promise of HTTPS takes a longer one away."""
+
+
+class _Fates(dict[bytes, Fate]):
+    """The fate of an answer's field, by the application's spelling of its name."""
+
+    def __missing__(self, name: bytes) -> Fate:
+        fate = fate_of(name)
         if len(name) <= LONGEST_REMEMBERED:
             if len(self) >= REMEMBERED:
                 self.clear()
-            self[name] = kind
-        return kind
+            self[name] = fate
+        return fate
 
 
-_kinds = _Kinds()
+_fates = _Fates()
+_AS_IT_IS, _ORDER, _CONNECTION = Fate.AS_IT_IS, Fate.ORDER, Fate.CONNECTION
+_CACHE_CONTROL, _SHARED_CACHE = Fate.CACHE_CONTROL, Fate.SHARED_CACHE
 
 
-def app_answer_headers(headers: Headers, route: Route, *, private: bool, personal: bool = False) -> bytes:
+def _untold(_route: Route, _name: bytes) -> None:
+    """Tell nobody."""
+
+
+def app_answer_headers(
+    headers: Headers,
+    route: Route,
+    *,
+    private: bool,
+    personal: bool = False,
+    told: Callable[[Route, bytes], None] = _untold,
+) -> bytes:
     """Return an application's answer fields as lines that end in CRLF, without framing fields and `Connection`.
 
     `private`: the verdict depended on more than method, path and query, so only the browser itself may keep the
@@ -91,19 +76,27 @@ def app_answer_headers(headers: Headers, route: Route, *, private: bool, persona
 
     `personal`: a session was used, so the next person at this browser must not get the answer from its cache
     (docs/decisions/0008).
+
+    `told` is told of each order to a server in front.
     """
     named: frozenset[bytes] = frozenset()
     cache_control: list[bytes] = []
     kept: list[tuple[bytes, bytes]] = []
+    fates = _fates
     for name, value in headers:
-        kind = _kinds[name]
-        if kind == _PASS or (kind in (_CACHE_CONTROL, _SHARED_CACHE) and not private):
+        fate = fates[name]
+        if fate is _AS_IT_IS or (fate is _CACHE_CONTROL and not private):
             kept.append((name, value))
-        elif kind == _CONNECTION:
+        elif fate is _CONNECTION:
             named |= named_by(value)
-        elif kind == _CACHE_CONTROL:
+        elif fate is _CACHE_CONTROL:
             cache_control.append(value)
-        elif (changed := _changed(kind, value, route)) is not None:
+        elif fate is _SHARED_CACHE:
+            if not private and _PUTS_TOGETHER.search(value) is None:
+                kept.append((name, value))
+        elif fate is _ORDER:
+            told(route, name)
+        elif (changed := _changed(fate, value, route)) is not None:
             kept.append((name, changed))
     if named:
         kept = [(name, value) for name, value in kept if name.lower() not in named]
@@ -124,27 +117,38 @@ def portal_answer_headers(headers: Headers) -> bytes:
     lines = [
         b"%b: %b\r\n" % field
         for field in headers
-        if _kinds[field[0]] not in (_DROP, _CONNECTION) and field[0].lower() not in (b"server", b"date")
+        if _fates[field[0]] not in (Fate.DROP, _CONNECTION) and field[0].lower() not in (b"server", b"date")
     ]
-    if all(_kinds[name] != _CACHE_CONTROL for name, _ in headers):
+    if all(_fates[name] is not _CACHE_CONTROL for name, _ in headers):
         lines.append(b"Cache-Control: no-store\r\n")
     return b"".join(lines)
 
 
-def _changed(kind: int, value: bytes, route: Route) -> bytes | None:
+def _changed(fate: Fate, value: bytes, route: Route) -> bytes | None:
     """Return a field's value as the browser may get it, or `None` where it may not get the field."""
-    if kind == _SET_COOKIE:
-        return None if is_ours(value) else _without_inner_domain(value, route)
-    if kind == _CLEAR_SITE_DATA:
-        return _without_cookies(value)
-    if kind == _LOCATION:
-        return _public_location(value, route)
-    if kind == _WWW_AUTHENTICATE:
-        return None if _CONNECTION_SCHEMES.search(value) else value
-    if kind == _WORKER_SCOPE:
-        # A service worker of that scope would stand in front of our own pages.
-        return None if allowed_may_cover(value, route.portal_prefix) else value
-    return None
+    match fate:
+        case Fate.SET_COOKIE:
+            return None if is_ours(value) else _without_inner_domain(value, route)
+        case Fate.CLEAR_SITE_DATA:
+            return _without_cookies(value)
+        case Fate.LOCATION:
+            return _public_location(value, route)
+        case Fate.WWW_AUTHENTICATE:
+            return None if _CONNECTION_SCHEMES.search(value) else value
+        case Fate.WORKER_SCOPE:
+            return None if allowed_may_cover(value, route.portal_prefix) else value
+        case Fate.HSTS:
+            return None if route.says_hsts or not _promises_https(value) else value
+        case Fate.OPENER:
+            return value.partition(b";")[0].strip(b" \t") or None
+        case _:
+            return None
+
+
+def _promises_https(value: bytes) -> bool:
+    """Whether a Strict-Transport-Security asks for HTTPS for a while: one that does not takes an earlier one away."""
+    ages = _MAX_AGE.findall(value)
+    return len(ages) == 1 and value.lower().count(b"max-age") == 1 and int(ages[0]) >= SHORTEST_HSTS
 
 
 _USUAL = 128
@@ -192,7 +196,7 @@ def _without_cookies(value: bytes) -> bytes | None:
         kind = part.strip(b" \t")
         if kind == b'"*"':
             kinds += (b'"cache"', b'"storage"')
-        elif kind.lower() != b'"cookies"' and kind:
+        elif kind.lower() in _CLEARS:
             kinds.append(kind)
     return b", ".join(kinds) or None
 

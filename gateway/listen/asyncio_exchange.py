@@ -768,7 +768,7 @@ class Exchange:
             headers = head.headers if self._rewrite is None else self._rewrite.answer(head.headers)
             lines = self._gate.app_answer(headers, app, private=self._private, personal=self._signed_in)
         lower = b"\r\n" + lines.lower()
-        if self._gate.hsts and b"\r\nstrict-transport-security:" not in lower:
+        if self._gate.hsts:
             lines += self._hsts_line()
         length = head.length
         framing = b""

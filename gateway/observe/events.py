@@ -113,6 +113,10 @@ class Event(StrEnum):
     Each name once an hour. `headers.keep` passes one that the application needs. In forward-auth mode the gateway can
     take nothing away, so the request was refused.
     """
+    ANSWER_FIELD_REMOVED = "answer_field_removed"
+    """The application of `app` answered with `header`, an order to a server in front such as `X-Accel-Redirect` or
+    `X-Sendfile`, and nobody got it. Each name once an hour. The file or page that it names was not shown.
+    """
     RESTART_NEEDED = "restart_needed"
     """Settings were read anew, and `names` of them hold only once the whole gateway is started again."""
     REPLACEMENT_NEEDED = "replacement_needed"

@@ -139,6 +139,7 @@ class Configuration:
             pending_cookie=f"{prefix}sekisho-login".encode(),
             prefix=_prefix_of(app),
             portal_prefix=self.settings.prefix,
+            says_hsts=self.settings.tls is not None and bool(self.settings.tls.hsts),
         )
 
     def summary(self, language: Language) -> str:

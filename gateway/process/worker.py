@@ -202,7 +202,7 @@ class Generation:
             portal=pages,
             visits=visits,
             portal_head=portal_head,
-            app_answer=app_answer_headers,
+            app_answer=partial(app_answer_headers, told=self._order_removed),
             portal_answer=portal_answer_headers,
             trailers=lambda fields, route: trailer_lines(fields, route.app.headers),
             observer=shared.observer,
@@ -268,6 +268,12 @@ class Generation:
             shared.metrics.header_removed(app, family.value)
             if shared.removed_names.is_news(app, fold(name), shared.clock()):
                 _log.info(Event.HEADER_REMOVED, app=app, family=family.value, header=shown(name))
+
+    def _order_removed(self, route: Route, name: bytes) -> None:
+        """Tell the operator of an application that relies on a server in front, once an hour for each name."""
+        shared = self._shared
+        if shared.removed_names.is_news(route.name, fold(name), shared.clock()):
+            _log.warning(Event.ANSWER_FIELD_REMOVED, app=route.name, header=shown(name))
 
     def _way(self, route: Route, limits: Limits, tls: SSLContext | None) -> Upstreams:
         way = upstreams_of(route, limits, self._shared.deadlines, self._shared.standing_of(route.name), tls)

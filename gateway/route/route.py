@@ -36,6 +36,8 @@ class Route:
     """The path the App lives under: `/`, or `/name` without a slash behind it."""
     portal_prefix: str = PORTAL_PREFIX
     """The path that our own pages live under, on this App's host too. Begins and ends with `/`."""
+    says_hsts: bool = False
+    """The gateway itself has browsers ask by HTTPS (`tls.hsts`), so the application does not."""
     closed_until: Instant = 0.0
     """Until when the App is in maintenance; 0: it is not."""
     candidate: CompiledPolicy | None = None

@@ -57,6 +57,8 @@ class _Application(BaseHTTPRequestHandler):
         body = json.dumps({"path": self.path, "headers": dict(self.headers)}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
+        # What a browser would do on hearing it, no gateway in front may have happen.
+        self.send_header("Strict-Transport-Security", "max-age=0")
         self.end_headers()
         self.wfile.write(body)
 

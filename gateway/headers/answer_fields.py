@@ -1,0 +1,137 @@
+"""Fields of an application's answer that are not passed on as they are, each with what becomes of it and why.
+
+An answer is read by the browser and by every server in front of us, and some of its fields are orders: to show
+another page, to keep an answer, to report every address of the origin, to forget its cookies. Our own pages are on
+the application's origin, so an order for the origin is an order for them. All other fields pass. `answer` carries
+the table out; `docs/contract.md` shows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from gateway.headers.names import HOP_BY_HOP
+from gateway.request.field_names import fold
+
+
+class Fate(Enum):
+    """What becomes of a field; the value says it in the documentation."""
+
+    AS_IT_IS = "passes"
+    DROP = "is removed"
+    ORDER = "is removed, and the event `answer_field_removed` names it"
+    CONNECTION = "is removed, with the fields that it names"
+    CACHE_CONTROL = "passes for a page that policy gives to everybody; else it is made `private`"
+    SHARED_CACHE = "passes for a page that policy gives to everybody, unless it has other pages put into this one"
+    SET_COOKIE = "passes, but for cookies of Sekisho's names, and without a `Domain` that names an inner host"
+    CLEAR_SITE_DATA = "passes without what clears cookies, and without words that Sekisho does not know"
+    LOCATION = "passes, with the inner address replaced by the public one"
+    WWW_AUTHENTICATE = "passes, but for NTLM and Negotiate"
+    WORKER_SCOPE = "passes for a scope that cannot hold Sekisho's pages"
+    HSTS = "passes where `tls.hsts` is not set, unless it takes HTTPS away"
+    OPENER = "passes without `report-to`"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerField:
+    """One row: a name, or all names that begin (`name-*`) or end (`*-name`) so."""
+
+    name: str
+    fate: Fate
+    reason: str
+
+
+_FOR_A_SERVER = "A server in front would show another page or file instead of the answer, past policy."
+_FOR_OUR_PAGES = "It is about the whole origin: our pages and the callback's address too."
+_DOCUMENT = "It is about the document that has it, and no other."
+
+ANSWER_FIELDS: tuple[AnswerField, ...] = (
+    # What is about the connection.
+    AnswerField("connection", Fate.CONNECTION, "The listener writes its own (RFC 9110 section 7.6.1)."),
+    *(
+        AnswerField(name.decode(), Fate.DROP, "It is about the connection to the application.")
+        for name in sorted(HOP_BY_HOP - {b"connection"})
+    ),
+    AnswerField("content-length", Fate.DROP, "The listener frames the body anew."),
+    AnswerField("proxy-authenticate", Fate.DROP, "It is about a proxy between us and the application."),
+    AnswerField("proxy-authorization", Fate.DROP, "It is about a proxy between us and the application."),
+    AnswerField("proxy-authentication-info", Fate.DROP, "It is about a proxy between us and the application."),
+    AnswerField("persistent-auth", Fate.DROP, "Connections to the application are shared, so none is signed in."),
+    AnswerField("www-authenticate", Fate.WWW_AUTHENTICATE, "NTLM and Negotiate sign in a connection, which is shared."),
+    AnswerField("sekisho-*", Fate.DROP, "These names are ours."),
+    # Orders for a server in front.
+    AnswerField("x-accel-buffering", Fate.AS_IT_IS, "nginx passes an event stream on as it comes."),
+    AnswerField("x-accel-charset", Fate.AS_IT_IS, "It names the charset of this answer."),
+    AnswerField("x-accel-expires", Fate.SHARED_CACHE, "nginx keeps the answer for so long."),
+    AnswerField("x-accel-limit-rate", Fate.AS_IT_IS, "It slows this answer down."),
+    AnswerField("x-accel-*", Fate.ORDER, _FOR_A_SERVER),
+    AnswerField("x-sendfile", Fate.ORDER, _FOR_A_SERVER),
+    AnswerField("x-sendfile2", Fate.ORDER, _FOR_A_SERVER),
+    AnswerField("x-sendfile-*", Fate.ORDER, _FOR_A_SERVER),
+    AnswerField("x-lighttpd-*", Fate.ORDER, _FOR_A_SERVER),
+    AnswerField("x-litespeed-location", Fate.ORDER, _FOR_A_SERVER),
+    AnswerField("x-reproxy-*", Fate.ORDER, _FOR_A_SERVER),
+    AnswerField("x-archive-*", Fate.ORDER, "nginx's mod_zip would fetch the pages that the body lists."),
+    AnswerField("x-appengine-*", Fate.ORDER, _FOR_A_SERVER),
+    AnswerField("x-envoy-upstream-service-time", Fate.AS_IT_IS, "It says how long the application took."),
+    AnswerField("x-envoy-*", Fate.DROP, "Envoy in front would take the gateway for overloaded or unhealthy."),
+    # Caches.
+    AnswerField("cache-control", Fate.CACHE_CONTROL, "A shared cache shows a page to people whom nobody has judged."),
+    AnswerField("surrogate-control", Fate.SHARED_CACHE, "It overrules `Cache-Control` in a cache in front."),
+    AnswerField("edge-control", Fate.SHARED_CACHE, "It overrules `Cache-Control` in a cache in front."),
+    AnswerField("*-cache-control", Fate.SHARED_CACHE, "It overrules `Cache-Control` in a cache in front (RFC 9213)."),
+    # Orders for the browser that reach beyond the document.
+    AnswerField("set-cookie", Fate.SET_COOKIE, "An application neither sets nor clears our cookies."),
+    AnswerField("set-cookie2", Fate.DROP, "No browser takes it, and an old program would take our cookies from it."),
+    AnswerField("clear-site-data", Fate.CLEAR_SITE_DATA, "There is no narrower word for cookies than all of them."),
+    AnswerField("sec-session-*", Fate.DROP, "A bound session can have the browser end cookies of any name."),
+    AnswerField("secure-session-*", Fate.DROP, "A bound session can have the browser end cookies of any name."),
+    AnswerField("service-worker-allowed", Fate.WORKER_SCOPE, "A worker in front of our pages would read them."),
+    AnswerField("strict-transport-security", Fate.HSTS, "`max-age=0` would have browsers ask for our pages in clear."),
+    AnswerField("public-key-pins", Fate.DROP, "A pin that does not fit closes the host for as long as it says."),
+    AnswerField("public-key-pins-report-only", Fate.DROP, _FOR_OUR_PAGES),
+    AnswerField("alt-svc", Fate.DROP, "Another address for the same origin is a way around us."),
+    AnswerField("nel", Fate.DROP, f"Reports of each request go to whom it names. {_FOR_OUR_PAGES}"),
+    AnswerField("report-to", Fate.DROP, f"It says where reports go. {_FOR_OUR_PAGES}"),
+    AnswerField("reporting-endpoints", Fate.AS_IT_IS, _DOCUMENT),
+    AnswerField(
+        "cross-origin-opener-policy", Fate.OPENER, "A report names the page before and after, which may be ours."
+    ),
+    AnswerField(
+        "cross-origin-opener-policy-report-only",
+        Fate.DROP,
+        "A report names the page before and after, which may be ours.",
+    ),
+    # Looked at, and harmless.
+    AnswerField("content-security-policy", Fate.AS_IT_IS, _DOCUMENT),
+    AnswerField("content-security-policy-report-only", Fate.AS_IT_IS, _DOCUMENT),
+    AnswerField("cross-origin-embedder-policy", Fate.AS_IT_IS, _DOCUMENT),
+    AnswerField("access-control-*", Fate.AS_IT_IS, "It opens this answer to other origins, not ours."),
+    AnswerField("link", Fate.AS_IT_IS, "A page of ours is for a person: a preload or a prefetch gets none."),
+    AnswerField("speculation-rules", Fate.AS_IT_IS, "A page of ours is for a person: a prefetch gets none."),
+    AnswerField("refresh", Fate.AS_IT_IS, "It leads where a link leads."),
+    # Where the application lives.
+    AnswerField("location", Fate.LOCATION, "A browser does not reach the inner address."),
+    AnswerField("content-location", Fate.LOCATION, "A browser does not reach the inner address."),
+)
+"""A name's own row comes before that of its family. Names are read as the least careful server reads them (`fold`)."""
+
+_EXACT = {row.name.encode(): row.fate for row in ANSWER_FIELDS if "*" not in row.name}
+_BEGINNING = tuple((row.name[:-1].encode(), row.fate) for row in ANSWER_FIELDS if row.name.endswith("*"))
+_ENDING = tuple((row.name[1:].encode(), row.fate) for row in ANSWER_FIELDS if row.name.startswith("*"))
+
+
+def fate_of(name: bytes) -> Fate:
+    """Return what becomes of a field, by the application's spelling of its name."""
+    folded = fold(name)
+    exact = _EXACT.get(folded)
+    if exact is not None:
+        return exact
+    for beginning, fate in _BEGINNING:
+        if folded.startswith(beginning):
+            return fate
+    for ending, fate in _ENDING:
+        if folded.endswith(ending):
+            return fate
+    return Fate.AS_IT_IS
