@@ -439,6 +439,37 @@ async def shared_caches(place: Place, guest: Guest) -> str:
     return ""
 
 
+ORDERS = (
+    ("X-Sendfile", "/srv/secret"),
+    ("X-Reproxy-URL", "http://127.0.0.1/secret"),
+    ("X-Archive-Files", "zip"),
+    ("Strict-Transport-Security", "max-age=0"),
+    ("Public-Key-Pins", 'pin-sha256="AAAA"; max-age=1000'),
+    ("Set-Cookie2", "a=1"),
+    ("Cross-Origin-Opener-Policy-Report-Only", 'same-origin; report-to="x"'),
+)
+REPORTS = (("NEL", '{"report_to":"x","max_age":1000}'), ("Report-To", '{"group":"x","max_age":1000,"endpoints":[]}'))
+
+
+async def orders(place: Place, guest: Guest) -> str:
+    return await _heard_by_the_browser(place, guest, ORDERS)
+
+
+async def reports(place: Place, guest: Guest) -> str:
+    return await _heard_by_the_browser(place, guest, REPORTS)
+
+
+async def _heard_by_the_browser(place: Place, guest: Guest, fields: tuple[tuple[str, str], ...]) -> str:
+    place.fixture.upstream.answers = {"headers": [*fields, ("X-Kept", "1")]}
+    try:
+        answer = await place.ask("/app/echo", session=guest.minor)
+    finally:
+        place.fixture.upstream.answers = {}
+    assert answer is not None
+    assert answer.one("x-kept") == "1"
+    return ", ".join(name for name, value in fields if value in answer.all(name.lower()))
+
+
 async def websockets(place: Place, guest: Guest) -> str:
     place.received()
     upgrade = (

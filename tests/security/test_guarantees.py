@@ -47,6 +47,8 @@ PROBES: dict[str, Probe] = {
     "A script of the application": places.scripts,
     "No service worker": places.service_workers,
     "No shared cache": places.shared_caches,
+    "An application gives no order": places.orders,
+    "An application gives no order: reports about the whole origin": places.reports,
     "Another site opens no WebSocket": places.websockets,
     "Forwarding headers": places.addresses,
     "A forward-auth question": places.questions,
