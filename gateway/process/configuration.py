@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.bounded_files import KIB, read_file
 from gateway.headers.assertion import AssertionKeys, AssertionKeysError
+from gateway.headers.encode import every_header
 from gateway.headers.listed import listed_faults
 from gateway.headers.told_names import told_faults
+from gateway.headers.worst_case import LONGEST_FIELD, LONGEST_HEAD, Most, forward_auth_answer, worst_case
 from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.login.aliases import LONGEST_FILE, AliasError, Aliases, read_aliases
+from gateway.login.claims import LONGEST_ADDRESS, LONGEST_NAME, LONGEST_SUBJECT
 from gateway.login.keys import KeySet, KeySetError, read_key_set
 from gateway.policy.authoring.check import remarks
 from gateway.policy.authoring.examples import run_examples
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy
-from gateway.policy.policy import Allow, Policy
+from gateway.policy.policy import Allow, Policy, Rule
 from gateway.policy.reading.parse import load_policy
 from gateway.policy.switches import Switch
 from gateway.portal.operators import Operators, read_operators
@@ -280,6 +283,7 @@ class _Reader:
                     "前段のプロキシで渡すヘッダーを限るか、`mode: proxy` を使ってください",
                 ),
             )
+        self._remark_lengths(app, rules, at)
         named = sorted({path for rule in rules for path in rule.match.path})
         for path in named:
             if names_a_covering_script(path, self._settings.prefix):
@@ -301,6 +305,46 @@ class _Reader:
                 f"{at}.mode",
                 Phrase(f"`{app.name}` is asked about by a proxy, and none is in `trusted_proxies`"),
                 Phrase("name the proxy's address there: every question is refused otherwise"),
+            )
+
+    def _remark_lengths(self, app: AppSettings, rules: Sequence[Rule], at: str) -> None:
+        """Say where what we put into a head can become longer than servers and outer proxies take."""
+        settings = self._settings
+        headers = settings.headers_of(app)
+        most = Most(LONGEST_SUBJECT, LONGEST_NAME, LONGEST_ADDRESS)
+        every = every_header(dict.fromkeys(name for rule in rules for name in rule.disclose), headers)
+        field = answer = 0
+        for rule in rules:
+            texts = None
+            if settings.assertion.keys is not None:
+                texts = (settings.assertion.issuer or app.url, app.url, str(rule.id), "k" * LONGEST_SUBJECT)
+            case = worst_case(rule.disclose, headers, most, assertion=texts)
+            field = max(field, case.field)
+            answer = max(answer, forward_auth_answer(case, every, settings.traffic.headers))
+        if field > LONGEST_FIELD:
+            self.remarks.add(
+                self._reading.where(at),
+                Phrase(
+                    f"a header to `{app.name}` can become {field} bytes long; many servers take {LONGEST_FIELD}",
+                    f"`{app.name}` へのヘッダーは最大 {field} バイトです（多くのサーバーの上限は {LONGEST_FIELD}）",
+                ),
+                Phrase(
+                    "raise the server's limit (`LimitRequestFieldSize`, `limit_request_field_size`), or disclose less",
+                    "サーバーの上限を上げるか、提供する項目を減らしてください",
+                ),
+            )
+        if app.mode is Mode.FORWARD_AUTH and answer > LONGEST_HEAD:
+            self.remarks.add(
+                self._reading.where(at),
+                Phrase(
+                    f"a yes for `{app.name}` can become {answer} bytes long with cookies of `traffic.headers`; "
+                    f"outer proxies take {LONGEST_HEAD}",
+                    f"`{app.name}` への許可の応答は最大 {answer} バイトです（前段のプロキシの上限は {LONGEST_HEAD}）",
+                ),
+                Phrase(
+                    "lower `traffic.headers`, or raise the outer proxy's limit",
+                    "`traffic.headers` を下げるか、前段のプロキシの上限を上げてください",
+                ),
             )
 
     def _check_examples(self, policy: Policy, compiled: CompiledPolicy) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.settings.settings import Limits
 from tests.deploy.nginx import NAME, Front, nginx_before
 
 
@@ -21,6 +22,8 @@ class Recorder:
 
     port: int
     heads: list[bytes] = field(default_factory=list)
+    fields: bytes = b""
+    """What its answer says beside its length."""
 
 
 @pytest.fixture
@@ -38,7 +41,8 @@ def recorder() -> Iterator[Recorder]:
                             head += part
                         if head:
                             kept.heads.append(head)
-                            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+                            begin = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n"
+                            connection.sendall(begin + kept.fields + b"\r\nok")
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -114,3 +118,18 @@ def test_plain_http_is_sent_to_https(front: Front) -> None:
 
     assert answer.startswith(b"HTTP/1.1 308")
     assert f"Location: https://{NAME}/reserve\r\n".encode() in answer
+
+
+def test_the_longest_head_that_we_pass_on_fits(front: Front, recorder: Recorder) -> None:
+    """An answer's head of `traffic.answer_headers`, and a request line and cookies of as many bytes as we take."""
+    field = b"Set-Cookie: a=" + b"c" * 4_000 + b"; Path=/\r\n"
+    recorder.fields = field * (Limits().answer_headers // len(field))
+    target = "/" + "a" * (Limits().request_line - 100)
+
+    answer = front.ask(
+        f"GET {target} HTTP/1.1\r\nHost: {NAME}\r\nCookie: a={'c' * 8_000}\r\nConnection: close\r\n\r\n".encode()
+    )
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.count(b"Set-Cookie: a=") == Limits().answer_headers // len(field)
+    assert recorder.heads[-1].startswith(f"GET {target} HTTP/1.1\r\n".encode())

@@ -159,3 +159,25 @@ def test_a_worker_that_would_be_refused_is_remarked(folder: Path) -> None:
     assert len(said) == 1
     assert "`/sw.js`" in said[0]
     assert "`/.sekisho/`" in said[0]
+
+
+def test_a_head_that_outer_proxies_do_not_take_is_remarked(folder: Path) -> None:
+    """The longest name and address count, and the cookies that `traffic.headers` admits; nothing stops."""
+    path = write(folder, "store: memory")
+    (folder / "policy.yaml").write_text(
+        "policy: p\npurpose: {ja: 確認}\nrules: [{name: all, allow: signed_in, disclose: [subject, name, address]}]\n"
+    )
+    text = path.read_text().replace("RP00000001,", "RP00000001, contracted: [name, address],")
+    text = text.replace("upstream: 'http://127.0.0.1:1'", "mode: forward_auth")
+    said: dict[str, list[str]] = {}
+    for headers in ("32KiB", "64KiB"):
+        path.write_text(f"{text}trusted_proxies: [127.0.0.1]\ntraffic: {{headers: {headers}}}\n")
+        mistakes = Mistakes()
+        configuration = read_configuration(path, mistakes, {})
+        assert configuration is not None, mistakes.say()
+        said[headers] = [str(remark) for remark in configuration.remarks if "bytes long" in str(remark)]
+
+    assert said["32KiB"] == []
+    (remark,) = said["64KiB"]
+    assert "outer proxies take 61440" in remark
+    assert int(re.findall(r"can become (\d+) bytes", remark)[0]) > 64 * 1024

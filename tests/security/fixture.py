@@ -79,6 +79,11 @@ rules:
   - {{name: staff, match: {{path: /staff/**}}, allow: nobody}}
   - {{name: office, match: {{path: /ip-limited/**}}, require: [office], disclose: [subject]}}
   - {{name: branch, match: {{path: /branch/**}}, require: [branch], disclose: [subject]}}
+  - name: everything
+    match: {{path: /everything/**}}
+    allow: signed_in
+    disclose: [subject, name, address, birthdate, gender, prefecture, municipality, municipality_code, town, age,
+               signed_in_at, grown_up, eighteen]
   - {{name: echo, match: {{path: /app/echo}}, allow: signed_in, disclose: [subject, name, age, birthdate]}}
   - {{name: the rest, allow: signed_in, disclose: [subject]}}
 examples:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from urllib.parse import unquote
 
 import pytest
 import pytest_asyncio
 
+from gateway.login.return_to import LONGEST_RETURN
 from tests.security import places
-from tests.security.fixture import APP, TRUSTED, Fixture, started
+from tests.security.fixture import APP, SESSION_COOKIE, TRUSTED, Fixture, started
 from tests.security.places import Guest, Place, Probe
 from tests.security.test_forward_auth_proxies import running
 from tests.security.threat_model import CELLS, COLUMNS, table
+from tests.security.whatwg import Url
 from tests.security.wire import Connection
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long, pytest.mark.timeout(240)]
@@ -115,3 +118,39 @@ async def test_what_the_page_says_of_a_guarantee_is_what_is_seen(place: Place, g
     place.received()
 
     assert (seen == "") is (cell == "held"), seen
+
+
+async def test_everything_we_put_into_a_head_fits(place: Place, fixture: Fixture) -> None:
+    """The longest name, address and subject, all facts and their assertion, beside as many cookies as a browser has."""
+    address = "東京都渋谷区神南一丁目" + "髙" * 389
+    claims = {"sub": "s" * 255, "name": "𠮷" * 200, "address": address}
+    browser = place.browser(fixture.person("longest", claims))
+    begin = Url("https", APP, "", "/everything/x")
+    await browser.follow(begin, await browser.go(begin))
+    own, ticket = "appsid=" + "c" * 8_000, browser.jar[APP][SESSION_COOKIE]
+    place.received()
+
+    answer = await place.ask("/everything/x", ("Cookie", f"{own}; {SESSION_COOKIE}={ticket}"))
+
+    assert answer is not None
+    assert answer.status == 200
+    (request,) = place.received()
+    assert request.values("Cookie") == [own.encode()]
+    assert request.values("X-Verified-Subject") == [b"s" * 255]
+    assert unquote(request.values("X-Verified-Name")[0].decode()) == "𠮷" * 200
+    assert unquote(request.values("X-Verified-Address")[0].decode()) == address
+    assert len(request.values("X-Verified-Assertion")[0].split(b".")) == 3
+
+
+async def test_the_longest_target_is_come_back_to(place: Place, fixture: Fixture) -> None:
+    """A deep link of as many bytes as a sign-in keeps, full of signs that must be escaped in a URL."""
+    begin = Url("https", APP, "", "/app/" + "%E9%AB%99" * 100, "a=" + "%26&b" * 220)
+    browser = place.browser(fixture.person("adult"))
+    assert 2_000 <= len(begin.target) <= LONGEST_RETURN
+
+    answer = await browser.follow(begin, await browser.go(begin))
+
+    assert answer is not None
+    assert answer.status == 200
+    assert browser.url is not None
+    assert browser.url.target == begin.target
