@@ -43,8 +43,10 @@ def navigation(inbound: Inbound) -> Navigation:
     told_by_browser = b"sec-fetch-mode" in sent
     destination = sent.get(b"sec-fetch-dest", b"document")
     # A request that a worker makes of a navigation has no destination of its own (Fetch section 5.4); no script can
-    # make one whose mode is `navigate`.
-    if destination == b"empty" and told_by_browser and inbound.method in ("GET", "HEAD", "POST"):
+    # make one whose mode is `navigate`. Or the browser asks beside the worker, and hands it the answer
+    # (Service Workers section 3.5, "navigation preload").
+    relayed = (destination == b"empty" and told_by_browser) or b"service-worker-navigation-preload" in sent
+    if relayed and inbound.method in ("GET", "HEAD", "POST"):
         return Navigation.RELAYED
     if destination != b"document":
         return Navigation.BACKGROUND
@@ -81,4 +83,6 @@ def is_surely_a_navigation(inbound: Inbound) -> bool:
     """
     mode = [value for name, value in inbound.headers if name.lower() == b"sec-fetch-mode"]
     destination = [value for name, value in inbound.headers if name.lower() == b"sec-fetch-dest"]
-    return mode == [b"navigate"] and destination == [b"document"] and navigation(inbound) is not Navigation.BACKGROUND
+    if mode != [b"navigate"] or destination != [b"document"]:
+        return False
+    return navigation(inbound) in (Navigation.PAGE, Navigation.FORM)

@@ -79,6 +79,7 @@ def test_our_own_pages_go_to_the_portal_whatever_the_policy() -> None:
 
 PERSON = (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))
 RELAYED = (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "empty"))
+PRELOADED = (*PERSON, ("Service-Worker-Navigation-Preload", "true"))
 NO_PERSON = [
     (("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "empty")),
     (("Sec-Fetch-Mode", "same-origin"), ("Sec-Fetch-Dest", "empty")),
@@ -152,10 +153,11 @@ def test_a_script_is_told_why_it_gets_no_page(
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_worker_in_front_of_our_pages_gets_none_of_them(method: str) -> None:
+@pytest.mark.parametrize("relayed", [RELAYED, PRELOADED], ids=["passed on", "preloaded"])
+def test_a_worker_in_front_of_our_pages_gets_none_of_them(method: str, relayed: tuple[tuple[str, str], ...]) -> None:
     """A service worker that passes a person's navigation on would read the page, and the callback's code."""
     for name in (*PAGES, "nothing"):
-        asked = inbound(f"/.sekisho/{name}", *RELAYED, method=method)
+        asked = inbound(f"/.sekisho/{name}", *relayed, method=method)
 
         result = step(asked, Found(session()), NOON, table(FixedRule()))
 
@@ -163,10 +165,11 @@ def test_a_worker_in_front_of_our_pages_gets_none_of_them(method: str) -> None:
         assert result.visit.purpose == WorkerPage()
 
 
-def test_no_sign_in_begins_through_a_worker() -> None:
+@pytest.mark.parametrize("relayed", [RELAYED, PRELOADED], ids=["passed on", "preloaded"])
+def test_no_sign_in_begins_through_a_worker(relayed: tuple[tuple[str, str], ...]) -> None:
     """The browser is sent to our own page, which lies in no worker's scope; a form is said not to be sent."""
-    page = step(inbound("/reserve", *RELAYED), NoTicket(), NOON, table(somebody()))
-    form = step(inbound("/reserve", *RELAYED, method="POST"), NoTicket(), NOON, table(somebody()))
+    page = step(inbound("/reserve", *relayed), NoTicket(), NOON, table(somebody()))
+    form = step(inbound("/reserve", *relayed, method="POST"), NoTicket(), NOON, table(somebody()))
 
     assert isinstance(page, Answer)
     assert (page.status, page.verdict, page.reason) == (303, "challenge", "sign_in")

@@ -7,6 +7,7 @@ from tests.builders import inbound
 
 NAVIGATE = (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
+PRELOAD = ("Service-Worker-Navigation-Preload", "true")
 HTML = ("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
 
 
@@ -28,6 +29,9 @@ HTML = ("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
         ("HEAD", (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "empty")), Navigation.RELAYED),
         ("POST", (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "empty")), Navigation.RELAYED),
         ("PUT", (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "empty")), Navigation.BACKGROUND),
+        ("GET", (*NAVIGATE, PRELOAD), Navigation.RELAYED),
+        ("GET", (HTML, PRELOAD), Navigation.RELAYED),
+        ("GET", (("Sec-Fetch-Mode", "cors"), PRELOAD), Navigation.BACKGROUND),
         ("GET", (("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "empty")), Navigation.BACKGROUND),
         ("GET", (("Sec-Fetch-Dest", "empty"), HTML), Navigation.BACKGROUND),
         ("GET", (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "frame")), Navigation.BACKGROUND),
@@ -67,6 +71,7 @@ def test_a_websocket_is_never_a_navigation() -> None:
         ((*NAVIGATE, ("Sec-Fetch-Mode", "cors")), False),
         ((*NAVIGATE, ("Sec-Fetch-Dest", "document")), False),
         ((*NAVIGATE, ("Sec-Purpose", "prefetch;prerender")), False),
+        ((*NAVIGATE, PRELOAD), False),
     ],
 )
 def test_only_the_browsers_own_word_is_sure(headers: tuple[tuple[str, str], ...], *, sure: bool) -> None:
