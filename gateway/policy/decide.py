@@ -27,7 +27,7 @@ from gateway.policy.conditions import (
     can_become_yes,
     moment_of,
 )
-from gateway.policy.matching import MEMO_PATH, MEMO_SIZE, AmbiguousQuery, PathIndex, named_values
+from gateway.policy.matching import MEMO_PATH, MEMO_SIZE, AmbiguousQuery, PathIndex, could_be, named_values
 from gateway.policy.policy import Allow, Policy, Rule
 from gateway.policy.residence import residence_of
 from gateway.policy.spellings import Spellings
@@ -496,7 +496,18 @@ class CompiledPolicy:
 
     def _applies(self, number: int, inbound: Inbound, now: Instant) -> bool:
         """Whether a rule that could be about the path is about the rest of the request; where in doubt, it is."""
-        return self._plain[number] or self._choose(inbound, now, (number,)) is not None
+        if self._plain[number]:
+            return True
+        named = dict(self._named[number])
+        try:
+            values = named_values(inbound.target.query, named)
+        except AmbiguousQuery:
+            return True
+        if not all(could_be(values.get(name), allowed) for name, allowed in named.items()):
+            return False
+        when = self._whens[number]
+        at = Circumstances(None, now, inbound.seen_from, self.surroundings)
+        return when is None or when.test.ask(at).truth is not Truth.NO
 
     def always(self, method: str, path: str) -> FittingRule | None:
         """Return the rule of every request with this method and path, as `fitting` has found it; `None`: ask again."""
@@ -535,8 +546,10 @@ class CompiledPolicy:
                 return self._ambiguous[candidates[0]]
         at: Circumstances | None = None
         shared = inbound.method in _CACHED_METHODS
+        careless: list[int] = []
         for number in candidates:
-            if any(values.get(name) not in allowed for name, allowed in self._named[number]):
+            exactly = all(values.get(name) in allowed for name, allowed in self._named[number])
+            if not exactly and not all(could_be(values.get(name), allowed) for name, allowed in self._named[number]):
                 continue
             when = self._whens[number]
             if when is not None:
@@ -549,6 +562,13 @@ class CompiledPolicy:
                     return Undecidable(self.policy.rules[number], Deny(self._rules[number].id, reasons))
                 if truth is Truth.NO:
                     continue
+            if not exactly:
+                careless.append(number)
+                continue
             rule = self._rules[number]
+            for other in careless:
+                # The application may take the value for one that the other rule names: `?do=Edit`, `?id=01`.
+                if rule.rule.allow is not Allow.NOBODY and not _permits_no_more(rule.rule, self._rules[other]):
+                    return self._ambiguous[other]
             return rule if shared else rule.unshared
         return None

@@ -7,9 +7,12 @@ with the number of rules.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
+
+from gateway.request.readings import plain_text
 
 MEMO_SIZE = 4096
 """Paths whose rules are remembered, per policy; all are forgotten when it is full."""
@@ -120,8 +123,18 @@ class AmbiguousQuery(ValueError):  # noqa: N818 - not an error of ours: a reques
     """A parameter that a rule names is there twice, or so written that two applications read it differently."""
 
 
+_PLAIN_NAMES = re.compile(rb"[A-Za-z0-9_&-]*")
+_BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+_UNICODE_ESCAPE = re.compile("%[uU]([0-9A-Fa-f]{4})")
+_CUT_OFF = re.compile(r"[\[\0][^&]*")
+_BLANK_ENDS = re.compile(r"(?:\A|(?<=&)) +| +(?=&|\Z)")
+_LEADING_NUMBER = re.compile(r"\s*[+-]?0*([0-9]+)")
+
+
 def named_values(query: bytes | None, names: Iterable[str]) -> Mapping[str, str]:
     """Return the values of the named parameters that a query has.
+
+    All names are folded at once, however many there are.
 
     Raises:
         AmbiguousQuery: one of them comes twice, in any spelling an application may take for it.
@@ -130,28 +143,57 @@ def named_values(query: bytes | None, names: Iterable[str]) -> Mapping[str, str]
     if not query:
         return {}
     wanted = {_fold(name): name for name in names}
-    found: dict[str, str] = {}
+    parts = query.split(b"&")
     # Old frameworks split at `;` too (HTML 4.01 appendix B.2.2): a parameter of ours behind one is ambiguous.
-    for part in query.split(b"&"):
-        for position, piece in enumerate(part.split(b";")):
-            raw_name, _, raw_value = piece.partition(b"=")
-            try:
-                name = unquote_to_bytes(raw_name.replace(b"+", b" ")).decode()
-            except UnicodeDecodeError:
-                continue
-            meant = wanted.get(_fold(name))
-            if meant is None:
-                continue
-            value = _value(raw_value)
-            if meant in found or name != meant or position or value is None or b";" in part:
-                raise AmbiguousQuery(meant)
-            found[meant] = value
+    split = [(piece, b";" in part) for part in parts for piece in part.split(b";")] if b";" in query else None
+    pieces = parts if split is None else [piece for piece, _ in split]
+    raw_names = b"&".join([piece.partition(b"=")[0] for piece in pieces])
+    if _PLAIN_NAMES.fullmatch(raw_names):
+        text = raw_names.decode("ascii")
+    else:
+        text = unquote_to_bytes(raw_names.replace(b"+", b" ")).decode("utf-8", "replace")
+    folded = _fold(text).split("&")
+    if len(folded) != len(pieces):
+        # A name with an escaped `&` in it: nobody sends one, and whoever decodes first sees two parameters.
+        raise AmbiguousQuery(next(iter(wanted.values()), ""))
+    found: dict[str, str] = {}
+    if wanted.keys().isdisjoint(folded):
+        return found
+    for place, (name, spelled) in enumerate(zip(folded, text.split("&"), strict=True)):
+        meant = wanted.get(name)
+        if meant is None:
+            continue
+        value = _value(pieces[place].partition(b"=")[2])
+        if meant in found or spelled != meant or value is None or (split is not None and split[place][1]):
+            raise AmbiguousQuery(meant)
+        found[meant] = value
     return found
 
 
-def _fold(name: str) -> str:
-    """Return the name as a careless application may read it: PHP drops blanks before and `[…]` behind."""
-    return name.partition("[")[0].partition("\0")[0].strip().casefold().replace(".", "_").replace(" ", "_")
+def could_be(value: str | None, allowed: Iterable[str]) -> bool:
+    """Whether a careless application may take a parameter's value for one of these; `None`: it is not there."""
+    folded = plain_text(value or "").strip()
+    number = _LEADING_NUMBER.match(folded)
+    for word in allowed:
+        if plain_text(word).strip() == folded:
+            return True
+        # PHP takes `1x` for 1, and `01` and `+1` as well.
+        if number is not None and word.isascii() and word.isdigit() and int(word) == int(number[1]):
+            return True
+    return False
+
+
+def _fold(names: str) -> str:
+    """Return names, joined by `&`, as a careless application may read them.
+
+    PHP drops blanks before and `[…]` behind, and takes `.` and a blank for `_`; classic ASP drops a lone `%`, and
+    knows `%uXXXX`; some decode twice; and some fold signs as they do in paths.
+    """
+    if "%" in names:
+        names = _UNICODE_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), names)
+        names = _BROKEN_ESCAPE.sub("", unquote(names))
+    names = _CUT_OFF.sub("", plain_text(names).replace("+", " "))
+    return _BLANK_ENDS.sub("", names).replace(".", "_").replace(" ", "_")
 
 
 def _value(raw: bytes) -> str | None:

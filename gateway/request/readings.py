@@ -152,6 +152,15 @@ _NARROW = {
 _LETTERS = {ord("*"): _ASTERISK, **_NARROW}
 
 
+def plain_text(text: str) -> str:
+    """Return a text with its signs folded, as servers take one for another, and nothing else changed."""
+    if text.isascii():
+        return (text if text.isprintable() else _IGNORABLE.sub("", text)).lower()
+    text = _UNSEEN.sub("", unicodedata.normalize("NFKD", text).casefold())
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFKD", text))
+    return text.casefold().translate(_NARROW)
+
+
 class Folding:
     """How signs are folded for one kind of application: the same for its paths and for the patterns of its rules."""
 

@@ -572,3 +572,42 @@ def test_what_a_shared_cache_may_keep_everybody_may_have_at_any_time(
 
     if any(isinstance(verdict, Permit) and verdict.shared for verdict in heard):
         assert all(verdict == heard[0] for verdict in heard)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("do=edit", "edit"),
+        ("do=view", "rest"),
+        ("", "rest"),
+        ("do=Edit", None),
+        ("do=%EF%BD%85dit", None),
+        ("do=edit+", None),
+        ("do=edit&do=view", None),
+        ("do=view&%64%6F=edit", None),
+        ("id=7", "seven"),
+        ("id=007", None),
+        ("id=7a", None),
+        ("id=8", "rest"),
+    ],
+)
+def test_a_value_that_the_application_may_take_for_a_guarded_one_is_refused(query: str, found: str | None) -> None:
+    """Case, width, blanks, numbers: where the other rule asks for more. What it asks for less is no matter."""
+    guarded = CompiledPolicy(
+        policy_of(
+            "name: edit, match: {path: /x, query: {do: edit}}, require: [adult]",
+            "name: seven, match: {path: /x, query: {id: '7'}}, require: [adult]",
+            "name: rest, allow: everyone",
+        )
+    )
+    inbound = make_inbound("GET", "/x", query)
+
+    rule = guarded.fitting(inbound, NOW)
+
+    assert rule is not None
+    if found is None:
+        verdict = rule.decide(inbound, ADULT, NOW).verdict
+        assert isinstance(verdict, Deny)
+        assert [reason.kind for reason in verdict.reasons] == [ReasonKind.AMBIGUOUS_QUERY]
+    else:
+        assert rule.id.rule == found

@@ -16,7 +16,7 @@ from gateway.instant import Instant
 from gateway.policy.authoring.examples import say_verdict
 from gateway.policy.authoring.words import say_scopes, say_test
 from gateway.policy.conditions import AllOf, AnyOf, Circumstances, Not, Surroundings, Test
-from gateway.policy.decide import CompiledPolicy, no_rule_fits
+from gateway.policy.decide import CompiledPolicy, Undecidable, no_rule_fits
 from gateway.policy.matching import AmbiguousQuery, matches, named_values
 from gateway.policy.policy import Policy, Rule
 from gateway.policy.verdict import Challenge, Deny, Permit, Truth, Verdict
@@ -80,11 +80,10 @@ class Explanation:
 
 def explain(policy: CompiledPolicy, inbound: Inbound, person: Identity | None, now: Instant) -> Explanation:
     """Judge one request of one person, and say how."""
-    reading = policy.other_reading(inbound, now)
     rules = tuple(_rules(policy.policy, inbound, now, policy.surroundings))
     rule = policy.fitting(inbound, now)
-    if reading is not None:
-        rules = tuple(_read_otherwise(trace, reading) for trace in rules)
+    if isinstance(rule, Undecidable):
+        rules = _in_doubt(rules, rule, policy.other_reading(inbound, now))
     if rule is None:
         return Explanation(rules, (), no_rule_fits(), now)
     verdict, until = rule.decide(inbound, person, now)
@@ -93,15 +92,28 @@ def explain(policy: CompiledPolicy, inbound: Inbound, person: Identity | None, n
     return Explanation(rules, tuple(traces), verdict, until)
 
 
-def _read_otherwise(trace: RuleTrace, reading: str) -> RuleTrace:
-    """Say of the rule that would be the rule why it is not."""
-    if trace.fit is not Fit.FITS:
-        return trace
-    because = Phrase(
-        f"the application may read the path as `{reading}`, which is another rule's",
-        f"アプリケーションがパスを `{reading}` と読むことがあり、それは別の規則に当たる",
+def _in_doubt(rules: tuple[RuleTrace, ...], stands: Undecidable, reading: str | None) -> tuple[RuleTrace, ...]:
+    """Say why the rule that would be the rule is not: the application may read the request as another rule's."""
+    place = next(place for place, trace in enumerate(rules) if trace.name == stands.id.rule)
+    if rules[place].fit is Fit.CANNOT_BE_TOLD:
+        return rules
+    because = (
+        Phrase("the value of a parameter can be read in two ways", "パラメータの値は二通りに読める")
+        if reading is None
+        else Phrase(
+            f"the application may read the path as `{reading}`, which is another rule's",
+            f"アプリケーションがパスを `{reading}` と読むことがあり、それは別の規則に当たる",
+        )
     )
-    return RuleTrace(trace.name, Fit.CANNOT_BE_TOLD, because)
+    behind = Phrase("an earlier rule is the rule", "先の規則が使われるため、見ない")
+    return (
+        *rules[:place],
+        RuleTrace(rules[place].name, Fit.CANNOT_BE_TOLD, because),
+        *(
+            RuleTrace(trace.name, Fit.NOT_ASKED, behind) if trace.fit is Fit.FITS else trace
+            for trace in rules[place + 1 :]
+        ),
+    )
 
 
 def _rules(policy: Policy, inbound: Inbound, now: Instant, surroundings: Surroundings) -> Iterator[RuleTrace]:
