@@ -414,7 +414,7 @@ SERVERS = (
 SECTIONS = ("adult", "open", "a", "b")
 
 
-def _change(random: Random, path: str) -> str:
+def change(random: Random, path: str) -> str:
     """Spell a path in one way that some server takes for it."""
     segments = path.split("/")[1:]
     place = random.randrange(len(segments))
@@ -449,7 +449,7 @@ def _change(random: Random, path: str) -> str:
 def _spelling(random: Random) -> str:
     path = "/" + "/".join(random.choice(SECTIONS) for _ in range(random.randint(1, 3)))
     for _ in range(random.randint(1, 4)):
-        path = _change(random, path)
+        path = change(random, path)
     # No path that the door lets in has dot segments or empty ones.
     return "/" if re.search(r"/(?:\.{0,2}/|\.{1,2}\Z)", path) else path
 
