@@ -23,7 +23,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -61,6 +61,8 @@ LONGEST_PAUSE = 30.0
 GROWN_UP = 60.0
 """Seconds after which a worker's death is its own, and not its predecessor's again."""
 
+SHARE = 1.0
+"""Seconds between two looks at what each worker knows of the Apps' servers and the others should."""
 SNAPSHOT = 5.0
 """Seconds between two looks at a worker's numbers: what a crash can lose of them."""
 REPLY = 2.0
@@ -354,7 +356,9 @@ class _Order(msgspec.Struct):
     """What a supervisor asks of a worker."""
 
     order: str
-    """`reload`, `reopen`, `metrics`, `check` or `drain`."""
+    """`reload`, `reopen`, `metrics`, `check`, `apart` or `drain`."""
+    apart: dict[str, float] = {}
+    """The Apps that workers have put apart, each with the moment until when (`Worker.apart`)."""
 
 
 class _Reply(msgspec.Struct):
@@ -362,7 +366,10 @@ class _Reply(msgspec.Struct):
 
     good: bool = True
     families: Families = ()
+    apart: dict[str, float] = {}
 
+
+_NOBODY: Mapping[str, float] = {}
 
 _encode = msgspec.json.encode
 _read_order = msgspec.json.Decoder(_Order).decode
@@ -420,7 +427,8 @@ async def _obey(configuration: Configuration, doors: Doors, orders: socket.socke
         reply(_Reply())
         # A supervisor that is gone orders nothing more: its end of the line is an order to end.
         while line := await reader.readline():
-            match _read_order(line).order:
+            order = _read_order(line)
+            match order.order:
                 case "reload":
                     reply(_Reply(good=await _reload(worker, lambda: _reread(configuration.path))))
                 case "reopen":
@@ -430,6 +438,9 @@ async def _obey(configuration: Configuration, doors: Doors, orders: socket.socke
                     reply(_Reply(families=worker.metrics.families()))
                 case "check":
                     reply(_Reply(good=await _is_well(worker)))
+                case "apart":
+                    worker.put_apart(order.apart)
+                    reply(_Reply(apart=worker.apart()))
                 case _:
                     break
         await worker.drain(worker.settings.drain_timeout)
@@ -495,12 +506,12 @@ class _Member:
         """Wait until it does; False where it died, or never got that far."""
         return await self._reply(START) is not None
 
-    async def ask(self, order: str, within: float = REPLY) -> _Reply | None:
+    async def ask(self, order: str, within: float = REPLY, apart: Mapping[str, float] = _NOBODY) -> _Reply | None:
         """Return its answer; `None` where it has none in `within` seconds."""
         async with self._asking:
             if self.gone.is_set():
                 return None
-            self._writer.write(_encode(_Order(order)) + b"\n")
+            self._writer.write(_encode(_Order(order, dict(apart))) + b"\n")
             self._owed += 1
             return await self._reply(within)
 
@@ -575,6 +586,7 @@ class Supervisor:
             _log.info(Event.STARTED, listen=settings.listen, count=self._count)
             notify("READY=1")
             self._run(self._snapshots())
+            self._run(self._share_what_is_apart())
             async for number in signals.until_stop():
                 if number == signal.SIGHUP:
                     await self._reload()
@@ -636,8 +648,21 @@ class Supervisor:
             await asyncio.sleep(SNAPSHOT)
             await self._ask_all("metrics")
 
-    async def _ask_all(self, order: str, within: float = REPLY) -> list[_Reply | None]:
-        return list(await asyncio.gather(*(member.ask(order, within) for member in tuple(self._members))))
+    async def _share_what_is_apart(self) -> None:
+        """Tell every worker which Apps' servers another has heard speak out of turn: they are the same servers."""
+        apart: dict[str, float] = {}
+        while True:
+            await asyncio.sleep(SHARE)
+            replies = await self._ask_all("apart", apart=apart)
+            apart = {}
+            for reply in replies:
+                for app, until in () if reply is None else reply.apart.items():
+                    apart[app] = max(until, apart.get(app, 0.0))
+
+    async def _ask_all(
+        self, order: str, within: float = REPLY, apart: Mapping[str, float] = _NOBODY
+    ) -> list[_Reply | None]:
+        return list(await asyncio.gather(*(member.ask(order, within, apart) for member in tuple(self._members))))
 
     async def _metrics(self) -> bytes:
         await self._ask_all("metrics")

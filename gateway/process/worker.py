@@ -13,7 +13,7 @@ import asyncio
 import secrets as randomness
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -435,6 +435,21 @@ class Worker:
             # Away is not unfit: limited rules answer 503 until it is back, everything else goes on.
             _log.warning(Event.LIMIT_STORE_AWAY)
         return store
+
+    def apart(self) -> dict[str, float]:
+        """Return the Apps whose servers have been heard to speak out of turn, and until when that counts.
+
+        The moment is one of the machine's monotonic clock, which all workers share.
+        """
+        now = self._shared.deadlines.time
+        return {app: each.apart_until for app, each in self._shared.standings.items() if each.is_apart(now)}
+
+    def put_apart(self, apart: Mapping[str, float]) -> None:
+        """Believe what another worker has heard of the same servers."""
+        ways = {} if self._generation is None else self._generation.ways
+        for app, until in apart.items():
+            if app in ways:
+                ways[app].follow(until)
 
     def _ejected(self) -> dict[str, float]:
         ways = {} if self._generation is None else self._generation.ways

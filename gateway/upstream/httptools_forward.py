@@ -1119,6 +1119,15 @@ class Upstreams:
             log.warning(
                 Event.UPSTREAM_PUT_APART, app=self.name, upstream=endpoint.address, sign=sign, seconds=apart_for
             )
+        self._separate()
+
+    def follow(self, until: float) -> None:
+        """Do so because another worker has heard a server of the App speak out of turn."""
+        self.standing.follow(until)
+        if self.standing.is_apart(self.deadlines.time):
+            self._separate()
+
+    def _separate(self) -> None:
         if self._apart:
             return
         self._apart = True

@@ -38,7 +38,7 @@ def show_upstreams(
     )
     metrics.gauges(
         "sekisho_apps_apart",
-        "Workers that use none of the App's connections twice, as a server spoke out of turn",
+        "Workers that use none of the App's connections twice, as a server of it spoke out of turn",
         lambda: {app: float(standing.is_apart(clock())) for app, standing in standings().items()},
         label="app",
     )

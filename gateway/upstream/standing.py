@@ -15,7 +15,7 @@ from __future__ import annotations
 class Standing:
     """What is known of one App's servers. Seconds are those of a monotonic clock."""
 
-    __slots__ = ("_apart_until", "caught", "ejections", "out_of_turn", "unreachable")
+    __slots__ = ("apart_until", "caught", "ejections", "out_of_turn", "unreachable")
 
     def __init__(self) -> None:
         self.unreachable = 0
@@ -26,16 +26,21 @@ class Standing:
         """Times that a server was seen to speak out of turn."""
         self.caught = False
         """Whether that has happened at all: what such a server may say by the letter is doubted ever after."""
-        self._apart_until = 0.0
+        self.apart_until = 0.0
 
     def is_apart(self, now: float) -> bool:
         """Say whether the App's connections are used for one request each."""
-        return now < self._apart_until
+        return now < self.apart_until
+
+    def follow(self, until: float) -> None:
+        """Believe another worker that the App is apart until then."""
+        self.caught = True
+        self.apart_until = max(self.apart_until, until)
 
     def spoke_out_of_turn(self, now: float, apart_for: float) -> bool:
         """Put the App apart from now on; return whether it was not before."""
         begins = not self.is_apart(now)
         self.out_of_turn += 1
         self.caught = True
-        self._apart_until = now + apart_for
+        self.apart_until = now + apart_for
         return begins

@@ -245,6 +245,37 @@ async def test_a_reload_does_not_forget(door: Door) -> None:
     assert door.application.connections == before + 3
 
 
+async def test_what_another_worker_has_heard_is_believed(door: Door) -> None:
+    """Until the moment it names, and not in its absence; nothing is counted twice."""
+    Talker(door, SIGNS["a second answer"])
+    # The test alone turns the clock.
+    door.resolution = 3600.0
+    await door.open()
+    now = door.deadlines.time
+    way = door.upstreams
+
+    async def connections() -> int:
+        before = door.application.connections
+        for _ in range(3):
+            await door.ask(get(b"/good"))
+        return door.application.connections - before
+
+    with capture_logs() as events:
+        way.follow(now - 1.0)
+        usual = await connections()
+        way.follow(now + 10.0)
+        apart = await connections()
+        way.follow(now + 5.0)
+        door.deadlines.time = now + 8.0
+        still = await connections()
+        door.deadlines.time = now + 10.0
+        again = await connections()
+
+    assert (usual, apart, still, again) == (1, 3, 3, 1)
+    assert way.standing.out_of_turn == 0
+    assert [event["event"] for event in events] == [Event.UPSTREAM_TRUSTED_AGAIN]
+
+
 async def test_a_server_that_has_waited_enough_may_say_so(door: Door) -> None:
     """An unasked 408 on an idle connection is known HTTP (RFC 9110 section 15.5.9): its connection alone is closed."""
     answered = asyncio.Event()
