@@ -557,6 +557,8 @@ class Exchange:
         if self.over:
             connection.abandon(self)
             return
+        if connection.last and b"\r\nConnection: " not in self._head:
+            self._head = self._head[:-2] + b"Connection: close\r\n\r\n"
         self._send(connection)
         if self._held:
             held = bytes(self._held)

@@ -89,6 +89,9 @@ _LINE_END_TOO_MANY = b"\r\n\r\n\r\n"
 
 _WAITED_ENOUGH = (b"HTTP/1.1 408 ", b"HTTP/1.0 408 ")
 
+_A_MOMENT = 0.25
+"""Seconds that a connection stays open behind the answer to a HEAD: a body comes with it, or soon."""
+
 _TO_END = 1.0
 """Seconds that an application has to close a connection that has carried a body."""
 
@@ -330,8 +333,8 @@ class UpstreamConnection(asyncio.Protocol):
             self.heard = True
             self.retire()
             if at == _LINGER:
-                # Most likely it has taken the request's body for a request.
-                self._home.spoke_out_of_turn("behind a request's body")
+                # Behind a body, it has most likely taken that for a request.
+                self._home.spoke_out_of_turn("behind a request's body" if self._carries else "behind an answer")
             # A server may say that it has waited long enough for a request (RFC 9110 section 15.5.9).
             elif at == _IDLE and not data.startswith(_WAITED_ENOUGH):
                 self._home.spoke_out_of_turn("on an idle connection")
@@ -672,10 +675,10 @@ class UpstreamConnection(asyncio.Protocol):
         self.holder = None
         self.answered += 1
         if self._excess or not self._keep_alive or self.last or (self._carries and not self._has_sent_all()):
-            if self._carries and not (self._excess or self._uploading or self._writing_paused):
-                self._linger()
-            else:
+            if self._excess or self._uploading or self._writing_paused or self._at == _CLOSE:
                 self._close()
+            else:
+                self._linger()
             self._leave()
             if self._excess:
                 self._home.spoke_out_of_turn("behind an answer")
@@ -695,14 +698,15 @@ class UpstreamConnection(asyncio.Protocol):
         # Closed somewhat late; `take` looks at the age itself.
         self.deadline = home.deadlines.now + home.idle_time
         if not home.idle.put(self, home.deadlines.time):
-            self._close()
+            self._linger()
 
     def _linger(self) -> None:
-        """Wait a moment for the application to close, as it was told: if it speaks instead, it must be known."""
+        """Wait a moment for the application to close: if it speaks instead, it must be known."""
         if self._reading_paused:
             self._read_on()
         self._at = _LINGER
-        self._arm(_TO_END)
+        # One that was not told to close, and does not mean to, may serve nobody else meanwhile.
+        self._arm(_A_MOMENT if self._is_head and self._keep_alive else _TO_END)
 
     def _has_sent_all(self) -> bool:
         """Whether nothing of the request is left that could be read before the next one, or in its place."""
@@ -1053,6 +1057,7 @@ class Upstreams:
                     place.open.add(connection)
                     connection.busy = True
                     connection.holder = receiver
+                    connection.last = self._apart
                     receiver.upstream_ready(connection)
                     return
                 what = "spoke unasked" if connection.heard else "hung up before it was asked"

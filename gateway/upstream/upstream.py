@@ -60,6 +60,9 @@ class Exchanger(Protocol):
     somebody keeps the reference.
     """
 
+    last: bool
+    """Whether no further request will be sent here, as the application is best told: `Connection: close`."""
+
     def send(self, holder: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
         """Begin a request: a whole head, and whether a body will follow in `send_body`.
 

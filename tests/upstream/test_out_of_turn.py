@@ -53,7 +53,7 @@ SIGNS: dict[str, Sign] = {
     "an empty answer and a byte": Sign(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"!"),
 }
 
-AT_ONCE: dict[str, Sign] = {
+USED_ONCE: dict[str, Sign] = {
     "a body of a HEAD answer": Sign(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b"hello", "HEAD"),
     "a body of a 204 with a length": Sign(b"HTTP/1.1 204 X\r\nContent-Length: 5\r\n\r\n", b"hello"),
     "a byte behind a last answer": Sign(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", b"!"),
@@ -111,13 +111,11 @@ async def two_idle_connections(door: Door) -> None:
     assert len(door.upstreams.endpoints[0].idle) == 2
 
 
-@pytest.mark.parametrize(
-    ("name", "late"),
-    [*((name, late) for name in SIGNS for late in (False, True)), *((name, False) for name in AT_ONCE)],
-)
+@pytest.mark.parametrize("late", [False, True], ids=["in the same read", "later"])
+@pytest.mark.parametrize("name", [*SIGNS, *USED_ONCE])
 async def test_a_server_is_put_apart_at_the_first_byte_out_of_turn(door: Door, name: str, late: bool) -> None:
     """Its answer is given, what stands behind it to nobody; no connection is used twice, and the App is named."""
-    sign = (SIGNS | AT_ONCE)[name]
+    sign = (SIGNS | USED_ONCE)[name]
     talker = Talker(door, sign)
     if not late:
         talker.say_rest.set()
@@ -138,9 +136,11 @@ async def test_a_server_is_put_apart_at_the_first_byte_out_of_turn(door: Door, n
     assert b"PWNED" not in answer.body
     assert kept == len(endpoint.idle) == 0
     assert door.application.connections == used + 3
+    # The server is told, so that it closes first and no port of ours waits.
+    assert [asked.all(b"Connection") for asked in door.application.requests[-3:]] == [[b"close"]] * 3
     (event,) = events
     assert (event["event"], event["app"]) == (Event.UPSTREAM_PUT_APART, "booking")
-    assert event["sign"] == ("on an idle connection" if late else "behind an answer")
+    assert event["sign"] == ("on an idle connection" if late and name in SIGNS else "behind an answer")
     await until(lambda: talker.gone == door.application.connections)
 
 
@@ -226,6 +226,7 @@ async def test_connections_are_used_again_after_a_while(door: Door) -> None:
     # The first three were asked apart, and the third begins to be kept.
     assert door.application.connections == before + 3
     assert [event["event"] for event in events] == [Event.UPSTREAM_TRUSTED_AGAIN]
+    assert door.application.requests[-1].all(b"Connection") == []
     assert door.upstreams.standing.out_of_turn == 2
 
 
