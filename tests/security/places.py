@@ -169,6 +169,43 @@ async def other_pages_stay(place: Place, guest: Guest) -> str:
     return "" if answer is not None and answer.status == 200 else f"another page is {answer and answer.status}"
 
 
+async def bodies(place: Place, guest: Guest) -> str:
+    del guest
+    hidden = b"GET /admin/secret HTTP/1.1\r\nHost: app\r\nX-Verified-Subject: sub-admin\r\n\r\n"
+    fields = [(b"Host", APP.encode()), *place.own, (b"Content-Length", b"%d" % len(hidden))]
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        place.received()
+        await place.send(head(method, b"/public/echo", fields) + hidden, [method])
+        await place.ask("/public/other")
+        # This application goes on after `Connection: close`; another connection is what keeps the next request apart.
+        connections = [
+            request.connection for request in place.received() if method == request.method or not request.body
+        ]
+        if method in ("GET", "HEAD") and len(connections) != 1:
+            return f"the body of {method} got through"
+        if len(set(connections)) != len(connections):
+            return f"a connection that has carried the body of {method} carries another request"
+    return ""
+
+
+async def one_at_a_time(place: Place, guest: Guest) -> str:
+    fields = [(b"Host", APP.encode()), *place.own]
+
+    async def leave() -> None:
+        connection = await place.connect()
+        await connection.send(head("GET", b"/app/slow", fields))
+        connection.writer.transport.abort()
+
+    for _ in range(5):
+        answers = await asyncio.gather(
+            *(place.ask(f"/public/echo?of={number}", session=guest.minor) for number in range(5)), leave(), leave()
+        )
+        for number, answer in enumerate(answers[:5]):
+            if answer is None or f"/public/echo?of={number} " not in answer.text:
+                return f"the answer to {number} is {answer and answer.text}"
+    return ""
+
+
 async def nobody_else_speaks(place: Place, guest: Guest) -> str:
     for name in ("X-Verified-Subject", "x_verified_subject", "X-Verified-Adult", "X-Verified-Grown-Up"):
         for session in (guest.minor, None):

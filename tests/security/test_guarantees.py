@@ -30,6 +30,8 @@ PROBES: dict[str, Probe] = {
     "One message": places.one_message,
     "What a server says out of turn": places.out_of_turn,
     "No page, however broken": places.other_pages_stay,
+    "A request's body never becomes a request": places.bodies,
+    "A connection to an application serves one request": places.one_at_a_time,
     "Nobody but us speaks": places.nobody_else_speaks,
     "No header of a client": places.nothing_moves,
     "What a request asks to be taken for": places.overrides,
