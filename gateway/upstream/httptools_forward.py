@@ -311,6 +311,8 @@ class UpstreamConnection(asyncio.Protocol):
         """Make somebody else the holder: the answer is theirs to hear."""
         if self.holder is holder:
             self.holder = heir
+            # Whom the last holder waited for is not whom the heir waits for.
+            self._read_on()
 
     def hand_over(self, holder: Receiver) -> None:
         """Tell the holder that the connection is its own, if it has not been lost since it was taken."""

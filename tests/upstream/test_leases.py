@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from random import Random
 from typing import Any, cast
 
@@ -230,6 +231,7 @@ ACTS: dict[str, Callable[[UpstreamConnection, Asker], None]] = {
     "upload_done": lambda connection, asker: connection.upload_done(asker),
     "end_tunnel": lambda connection, asker: connection.end_tunnel(asker),
     "hand_over": lambda connection, asker: connection.hand_over(asker),
+    "pass_on": lambda connection, asker: connection.pass_on(asker, Asker(-1, uploading=False)),
 }
 """All that whoever holds a reference can do with it, but `send`, which raises."""
 
@@ -253,6 +255,7 @@ class World:
         endpoints = [Endpoint(name, self.connect, limits, self.deadlines, options) for name in names]
         self.way = Upstreams("app", endpoints, limits, options)
         self.happened: list[str] = []
+        self.numbers = count()
 
     async def connect(self, factory: Callable[[], asyncio.Protocol]) -> tuple[Any, asyncio.BaseProtocol]:
         if self.refusing:
@@ -268,7 +271,7 @@ class World:
     # --- what happens -----------------------------------------------------------------------------
 
     def a_request_comes(self) -> None:
-        asker = Asker(len(self.askers), uploading=self.random.random() < 0.3)
+        asker = Asker(next(self.numbers), uploading=self.random.random() < 0.3)
         self.askers.append(asker)
         connection = self.way.take(asker, repeatable=self.random.random() < 0.7)
         if connection is not None:
@@ -279,6 +282,20 @@ class World:
         while self.clock < until:
             self.clock += 0.75
             self.deadlines.turn(self.clock)
+
+    def an_answer_is_passed_on(self) -> None:
+        """As that of a request whose client has left, and which runs on."""
+        holders = [asker for asker in self.askers if asker.has and not asker.uploading and not asker.heard]
+        if holders:
+            asker = self.random.choice(holders)
+            heir = Asker(int(asker.tag[1:-1]), uploading=False)
+            self.askers.append(heir)
+            connection, asker.has = asker.has, None
+            assert connection is not None
+            asker.over = asker.given_up = True
+            heir.had.append(connection)
+            heir.has, heir.paused = connection, asker.paused
+            connection.pass_on(asker, heir)
 
     def somebody_leaves(self) -> None:
         staying = [asker for asker in self.askers if not asker.over]
@@ -382,6 +399,7 @@ class World:
             self.a_holder_does_something: 6,
             self.a_server_stops_or_goes_on_reading: 3,
             self.somebody_leaves: 2,
+            self.an_answer_is_passed_on: 1,
             self.time_passes: 2,
             self.a_connection_ends: 1,
             # Such a server is put apart, and none of its connections serves one request after the other.
