@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import time
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from gateway.bounded_files import read_file
-from gateway.commands.terminal import EXIT_USERS, fail, language, say, say_json, say_text
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say, say_json, say_text
+from gateway.observe.events import Event
+from gateway.observe.structlog_setup import set_up_logging
 from gateway.policy.authoring.check import remarks
 from gateway.policy.authoring.examples import Outcome, run_example, surroundings_of
 from gateway.policy.authoring.explain import as_values, explain, say_explanation
@@ -19,15 +24,21 @@ from gateway.policy.authoring.words import say_data_map, say_policy
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.example import Example
+from gateway.policy.losses import ADOPTIONS_FILE, Adopted, AdoptionsError, as_read
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import load_policy
 from gateway.policy.reading.parse_examples import example_reader
 from gateway.policy.reading.schema import schema_text
+from gateway.policy.system_adoptions import adopt as write_adopted
+from gateway.settings.check import read_settings
+from gateway.settings.typed import Reading
 from gateway.yaml.mistakes import Language, Mistakes, Phrase, Where
 from gateway.yaml.read import MAX_BYTES
 from gateway.yaml.tree import Entry, Items, Scalar, Table
 
 app = typer.Typer(name="policy", help="Read, test and explain policies.", no_args_is_help=True)
+
+_log = structlog.get_logger()
 
 PolicyFile = Annotated[Path, typer.Argument(help="A policy file.", metavar="FILE")]
 PolicyFiles = Annotated[list[Path], typer.Argument(help="Policy files, or folders of them.", metavar="FILE…")]
@@ -169,6 +180,48 @@ def explain_request(
 
 def _entry(key: str, text: str, place: Where) -> Entry:
     return Entry(key, place, Scalar(text, place, plain=False))
+
+
+@app.command()
+def adopt(
+    reason: Annotated[str, typer.Option("--reason", help="Why; the audit keeps it.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Subject lists and policy files to take as they are.", metavar="FILE…")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every file of every App's policies.")] = False,
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Take files as they are that lost much at once: the gateway holds them, since they may be half written."""
+    mistakes = Mistakes()
+    settings = read_settings(config, Reading(config.parent, mistakes))
+    if settings is None:
+        raise fail(mistakes)
+    if not reason.strip() or bool(files) is everything:
+        say("sekisho policy: name the files, or --all, and the reason", error=True)
+        raise typer.Exit(EXIT_USERS)
+    named = [file for each in settings.apps for file in (each.policy.file, each.policy.candidate) if file is not None]
+    there = as_read([policy for file in named if (policy := load_policy(file, mistakes)) is not None])
+    if len(mistakes):
+        raise fail(mistakes)
+    wanted = {str(path.resolve()) for path in files or ()}
+    chosen = {file: each for file, each in there.items() if everything or file in wanted}
+    if unknown := wanted - chosen.keys():
+        say("sekisho policy: no App's policy reads", *sorted(unknown), error=True)
+        raise typer.Exit(EXIT_USERS)
+    by = os.environ.get("SUDO_USER") or getpass.getuser()
+    now = time.time()
+    target = (settings.switches or config.parent / "switches.json").with_name(ADOPTIONS_FILE)
+    try:
+        write_adopted(
+            target, {file: Adopted(each.digest, each.entries, by, reason, now) for file, each in chosen.items()}
+        )
+    except (AdoptionsError, OSError) as error:
+        say(f"sekisho policy: {target}: {error.strerror if isinstance(error, OSError) else error}", error=True)
+        raise typer.Exit(EXIT_USERS) from None
+    set_up_logging()
+    for file, each in sorted(chosen.items()):
+        say(file, "" if each.entries is None else f"{each.entries} entries")
+        _log.info(Event.FILE_ADOPTED, file=file, entries=each.entries, operator=by, words=reason)
 
 
 @app.command()

@@ -86,6 +86,15 @@ class Event(StrEnum):
     """Policy files changed, were checked, their examples hold, and they judge from now on."""
     POLICIES_REFUSED = "policies_refused"
     """Policy files changed and have a mistake, or an example fails; the old ones keep judging."""
+    LIST_READ = "list_read"
+    """A subject list was read with `after` entries, where it had `before`; at a start, `before` is none."""
+    FILE_HELD = "file_held"
+    """A list lost many entries, or a policy's file is only the beginning of what it was; the old ones keep judging.
+
+    `before` and `after` are entries of a list or bytes of another file. `sekisho policy adopt` takes it as it is.
+    """
+    FILE_ADOPTED = "file_adopted"
+    """An operator took a policy's file as it is, and said why; `entries` says how many a list has."""
     SWITCHES_ADOPTED = "switches_adopted"
     """The switches' file changed; `names` are on now."""
     SWITCHES_REFUSED = "switches_refused"

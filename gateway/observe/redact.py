@@ -12,11 +12,13 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import PurePath
 
 FIELDS: Mapping[str, str] = {
+    "after": "a count",
     "address": "a network address of ours or of a client",
     "app": "an App's name",
     "application": "a demo application's name",
     "apps": "a count",
     "attempt": "which attempt it is, from 1",
+    "before": "a count",
     "by": "who did it at the command line: a user of the machine",
     "candidate": "whether a candidate policy spoke",
     "changed": "names of what changed",

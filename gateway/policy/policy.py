@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,27 @@ class Rule:
         return self.id.rule
 
 
+REMEMBERED = 256 * 1024
+"""Bytes of a file up to which its text is remembered, to be compared with what it becomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of a policy, as it was read."""
+
+    digest: str
+    """Names what it holds: 64 hexadecimal digits."""
+    text: bytes | None
+    """All of it, where it is not too long."""
+    ends: bool
+    """Whether its last line has an end."""
+
+    @classmethod
+    def of(cls, text: bytes) -> Source:
+        """Return what is remembered of a file."""
+        return cls(sha256(text).hexdigest(), text if len(text) <= REMEMBERED else None, text.endswith(b"\n"))
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A whole policy as written, every name in it resolved and checked by `parse`."""
@@ -94,3 +116,5 @@ class Policy:
     """Every file it was read from, `use` and subject lists included: what to watch."""
     lists: Mapping[str, Mapping[str, Listed]] = field(default_factory=dict)
     """The subject lists as they were when it was read."""
+    read: Mapping[Path, Source] = field(default_factory=dict, repr=False, compare=False)
+    """What each of these files held."""

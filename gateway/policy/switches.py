@@ -40,14 +40,12 @@ class SwitchesError(ValueError):
 
 
 def read_switches(text: bytes) -> dict[str, Switch]:
-    """Return the switches of a file, those included whose time is over; an empty file has none.
+    """Return the switches of a file, those included whose time is over.
 
     Raises:
-        SwitchesError: it was not written by `sekisho switch`.
+        SwitchesError: it was not written by `sekisho switch`. An empty file is one that is being written.
 
     """
-    if not text.strip():
-        return {}
     try:
         switches = read_struct(text, dict[str, Switch], LONGEST_FILE)
     except NotJsonError as error:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from gateway.bounded_files import read_file
 from gateway.policy.switches import LONGEST_FILE, Switch, SwitchesError, read_switches, write_switches
-
-FILE_MODE = 0o644
-"""Anybody on the machine may see what is on; the folder's owner alone turns it."""
+from gateway.policy.system_whole_file import change_file
 
 
 def load_switches(path: Path) -> dict[str, Switch]:
@@ -38,24 +33,11 @@ def change_switches(path: Path, change: Callable[[dict[str, Switch]], dict[str, 
         OSError: it cannot be written; then it stays as it is.
 
     """
-    # A link stays a link: the file it leads to is written, and locked.
-    path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        changed = change(load_switches(path))
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with beside.open("wb") as file:
-                os.fchmod(file.fileno(), FILE_MODE)
-                file.write(write_switches(changed))
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            with suppress(FileNotFoundError):
-                beside.unlink()
-        return changed
-    finally:
-        os.close(lock)
+    changed: dict[str, Switch] = {}
+
+    def changing() -> bytes:
+        changed.update(change(load_switches(path)))
+        return write_switches(changed)
+
+    change_file(path, changing)
+    return changed

@@ -28,6 +28,7 @@ from gateway.policy.authoring.check import remarks
 from gateway.policy.authoring.examples import run_examples
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy
+from gateway.policy.losses import ADOPTIONS_FILE
 from gateway.policy.policy import Allow, Policy, Rule
 from gateway.policy.reading.parse import load_policy
 from gateway.policy.switches import Switch
@@ -79,6 +80,11 @@ class Configuration:
     def switches_file(self) -> Path:
         """Where the switches are: what `sekisho switch` writes and every worker watches."""
         return self.settings.switches or self.path.parent / "switches.json"
+
+    @property
+    def adoptions_file(self) -> Path:
+        """Where operators adopt what a policy's file has become: what `sekisho policy adopt` writes."""
+        return self.switches_file.with_name(ADOPTIONS_FILE)
 
     @property
     def access_log(self) -> str | None:

@@ -41,6 +41,8 @@ from gateway.observe.prometheus_metrics import expose
 from gateway.observe.structlog_setup import logging_aside
 from gateway.observe.thread_lines import STANDARD_ERROR, LineWriter
 from gateway.plain_text import printable
+from gateway.policy.losses import ADOPT, AsRead, as_read, losses
+from gateway.policy.system_adoptions import held
 from gateway.portal.aiohttp_management import make_management
 from gateway.portal.hosts import management_names
 from gateway.process.configuration import Configuration, read_configuration
@@ -336,6 +338,11 @@ async def _reload(worker: Worker, reread: Callable[[], Configuration | None]) ->
     if configuration is None:
         notify("STATUS=reload refused")
         return False
+    standing = await worker.weigh(configuration)
+    if standing is None:
+        _log.error(Event.RELOAD_REFUSED, mistake=f"{worker.held[0].file}: {worker.held[0].what}, {ADOPT}")
+        notify("STATUS=reload refused")
+        return False
     notify("RELOADING=1")
     try:
         await worker.reload(configuration)
@@ -344,6 +351,7 @@ async def _reload(worker: Worker, reread: Callable[[], Configuration | None]) ->
         _log.exception(Event.RELOAD_REFUSED, mistake=type(error).__name__)
         notify("READY=1\nSTATUS=reload refused")
         return False
+    worker.take(standing)
     _log.info(Event.RELOADED, count=len(configuration.settings.apps))
     notify("READY=1")
     return True
@@ -367,6 +375,8 @@ class _Reply(msgspec.Struct):
     good: bool = True
     families: Families = ()
     apart: dict[str, float] = {}
+    entries: dict[str, int] = {}
+    """How many entries each subject list has by which it judges."""
 
 
 _NOBODY: Mapping[str, float] = {}
@@ -376,8 +386,11 @@ _read_order = msgspec.json.Decoder(_Order).decode
 _read_reply = msgspec.json.Decoder(_Reply).decode
 
 
-def work(path: Path, doors: Doors, orders: socket.socket) -> None:
-    """Be one worker process: do what the supervisor orders until it says `drain`, or is gone."""
+def work(path: Path, doors: Doors, orders: socket.socket, known: dict[str, int]) -> None:
+    """Be one worker process: do what the supervisor orders until it says `drain`, or is gone.
+
+    `known` says how many entries each subject list has by which the other workers judge.
+    """
     # Ctrl-C reaches the whole process group; the supervisor alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -386,7 +399,7 @@ def work(path: Path, doors: Doors, orders: socket.socket) -> None:
     os.environ.pop("NOTIFY_SOCKET", None)
     with logging_aside() as lines:
         try:
-            code = _work(path, doors, orders, lines)
+            code = _work(path, doors, orders, lines, known)
         # As in `run_gateway`: a traceback would wait for the reader of standard error, and quote what it met.
         except Exception:  # noqa: BLE001
             _log.exception(Event.UNCAUGHT)
@@ -394,9 +407,15 @@ def work(path: Path, doors: Doors, orders: socket.socket) -> None:
     sys.exit(code)
 
 
-def _work(path: Path, doors: Doors, orders: socket.socket, lines: LineWriter) -> int:
+def _work(path: Path, doors: Doors, orders: socket.socket, lines: LineWriter, known: dict[str, int]) -> int:
     configuration = _reread(path)
     if configuration is None:
+        return EXIT_USERS
+    # The others go on judging by what they have; this one would judge by half of a list.
+    then = {file: AsRead(count) for file, count in known.items()}
+    if lost := held(losses(then, as_read(configuration.policies.values())), configuration.adoptions_file):
+        for loss in lost:
+            _log.error(Event.FILE_HELD, file=loss.file, before=loss.before, after=loss.after)
         return EXIT_USERS
     for door in doors:
         if door is not None:
@@ -424,7 +443,7 @@ async def _obey(configuration: Configuration, doors: Doors, orders: socket.socke
         await worker.open()
         _spare_the_collector()
         await worker.listen(doors)
-        reply(_Reply())
+        reply(_Reply(entries=worker.entries))
         # A supervisor that is gone orders nothing more: its end of the line is an order to end.
         while line := await reader.readline():
             order = _read_order(line)
@@ -435,7 +454,7 @@ async def _obey(configuration: Configuration, doors: Doors, orders: socket.socke
                     worker.access_log.reopen()
                     reply(_Reply())
                 case "metrics":
-                    reply(_Reply(families=worker.metrics.families()))
+                    reply(_Reply(families=worker.metrics.families(), entries=worker.entries))
                 case "check":
                     reply(_Reply(good=await _is_well(worker)))
                 case "apart":
@@ -475,6 +494,8 @@ class _Member:
         self.born = time.monotonic()
         self.families: Families = ()
         """Its numbers when they were last seen."""
+        self.entries: dict[str, int] = {}
+        """How many entries its subject lists had then."""
         self.gone = asyncio.Event()
         self._reader = reader
         self._writer = writer
@@ -485,12 +506,12 @@ class _Member:
         asyncio.get_running_loop().add_reader(process.sentinel, self._ended)
 
     @classmethod
-    async def start(cls, path: Path, doors: Doors) -> _Member:
+    async def start(cls, path: Path, doors: Doors, known: dict[str, int]) -> _Member:
         """Start a process, which inherits the listening socket."""
         ours, theirs = socket.socketpair()
         with theirs:
             context = multiprocessing.get_context("spawn")
-            process = context.Process(target=work, args=(path, doors, theirs), name="sekisho-worker")
+            process = context.Process(target=work, args=(path, doors, theirs, known), name="sekisho-worker")
             await asyncio.to_thread(process.start)
         ours.settimeout(0)
         reader, writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_REPLY)
@@ -523,6 +544,7 @@ class _Member:
                     self._owed -= 1
                     reply = _read_reply(line)
                     self.families = reply.families or self.families
+                    self.entries = reply.entries or self.entries
                     # One that comes too late for its question must not be taken for the next one's.
                     if not self._owed:
                         return reply
@@ -558,6 +580,8 @@ class Supervisor:
         self._count = count
         self._members: list[_Member] = []
         self._of_the_dead: Families = ()
+        self._lists: dict[str, int] = {}
+        """How many entries each subject list had when there was a worker last."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._code = EXIT_OURS
@@ -618,7 +642,7 @@ class Supervisor:
 
     async def _start(self) -> bool:
         """Start a worker; once it takes requests it is a member, and missed when it dies."""
-        member = await _Member.start(self._configuration.path, self._doors)
+        member = await _Member.start(self._configuration.path, self._doors, self._known())
         if not await member.takes_requests():
             await member.end(0)
             self._code = EXIT_USERS if member.process.exitcode == EXIT_USERS else EXIT_OURS
@@ -627,9 +651,20 @@ class Supervisor:
         self._run(self._miss(member))
         return True
 
+    def _known(self) -> dict[str, int]:
+        """Return how many entries each subject list has by which requests are judged."""
+        known: dict[str, int] = {}
+        for member in self._members:
+            for file, count in member.entries.items():
+                known[file] = max(count, known.get(file, 0))
+        # Where all of them are gone, what they had last.
+        self._lists = known or self._lists
+        return self._lists
+
     async def _miss(self, member: _Member) -> None:
         """When a member is gone: keep its counts, and, unless it was told to go, start another."""
         await member.gone.wait()
+        self._known()
         self._of_the_dead = merge((self._of_the_dead, remembered(member.families)))
         if member not in self._members:
             return

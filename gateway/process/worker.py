@@ -50,7 +50,9 @@ from gateway.observe.thread_access_log import AccessLog
 from gateway.observe.thread_lines import LineWriter
 from gateway.pipeline import forward_auth
 from gateway.pipeline.to_https import hsts_line, to_https
+from gateway.policy.losses import AsRead, Loss, as_read, entries_of, losses
 from gateway.policy.switches import Switch, SwitchesError, on_now
+from gateway.policy.system_adoptions import held
 from gateway.policy.system_switches import load_switches
 from gateway.portal.aiohttp_management import SessionControl
 from gateway.portal.aiohttp_portal import Behind, make_portal
@@ -79,6 +81,8 @@ from gateway.wire.deadlines import Deadlines
 from gateway.yaml.mistakes import Mistakes
 
 _log = structlog.get_logger()
+
+_HELD = "Files of policies that lost much at once and wait for an operator"
 
 SECONDS_TO_CLOSE = 5.0
 """Seconds our own pages may take to end when their generation is over."""
@@ -334,7 +338,7 @@ def session_control(sessions: Sessions, operators: Callable[[], Operators | None
 
 def _watched(configuration: Configuration) -> tuple[Path, ...]:
     """Return the files that are followed without a signal."""
-    return (*configuration.policy_files, configuration.switches_file)
+    return (*configuration.policy_files, configuration.switches_file, configuration.adoptions_file)
 
 
 class Worker:
@@ -359,6 +363,10 @@ class Worker:
         self._watch = FileWatch(_watched(configuration))
         self._retired: set[asyncio.Task[None]] = set()
         self._switches_unread = False
+        self._standing: dict[str, AsRead] = {}
+        """The files of policies by which requests are judged."""
+        self.held: tuple[Loss, ...] = ()
+        """The files of policies that wait for an operator."""
         self._draining = False
         self._closing = AsyncExitStack()
         self.access_log: AccessLog
@@ -391,6 +399,7 @@ class Worker:
         )
         self._closing.push_async_callback(sessions.close)
         show_sessions(self.metrics, sessions.status)
+        self.metrics.gauge("sekisho_files_held", _HELD, lambda: len(self.held))
         deadlines = Deadlines(asyncio.get_running_loop().time())
         show_upstreams(self.metrics, lambda: self._shared.standings, self._ejected, lambda: deadlines.time)
         observer = GatewayObserver(self.metrics, self.access_log, self._is_audited, self._policy_version)
@@ -400,6 +409,7 @@ class Worker:
         )
         await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
+        self.take(await asyncio.to_thread(as_read, tuple(self._configuration.policies.values())))
         gate = await self._generation.open()
         self._tls = None if settings.tls is None else ListenerTls(settings.tls)
         self._listener = Listener(gate, deadlines)
@@ -488,7 +498,7 @@ class Worker:
         # One that could not be read may be readable in a moment, without having changed.
         if (turned or self._switches_unread) and await self._read_switches(configuration, again=not turned):
             self._current().adopt(configuration)
-        if changed & configuration.policy_files:
+        if changed & configuration.policy_files or (self.held and configuration.adoptions_file in changed):
             await self._reread_policies(configuration)
 
     async def _read_switches(self, configuration: Configuration, *, again: bool = False) -> bool:
@@ -522,9 +532,37 @@ class Worker:
                 _log.error(Event.POLICIES_REFUSED, mistake=str(mistake))
             self.metrics.reload("policies", "refused")
             return
+        standing = await self.weigh(fresh)
+        if standing is None:
+            return
         self._current().adopt(fresh)
+        self.take(standing)
         self.metrics.reload("policies", "adopted")
         _log.info(Event.POLICIES_ADOPTED, names=sorted(policy.name for policy in fresh.policies.values()))
+
+    async def weigh(self, fresh: Configuration) -> dict[str, AsRead] | None:
+        """Return the files of its policies, for `take`; `None` where one is held, as it lost much at once."""
+        now = await asyncio.to_thread(as_read, tuple(fresh.policies.values()))
+        self.held = await asyncio.to_thread(held, losses(self._standing, now), fresh.adoptions_file)
+        for loss in self.held:
+            _log.error(Event.FILE_HELD, file=loss.file, before=loss.before, after=loss.after)
+        if self.held:
+            self.metrics.reload("policies", "held")
+            return None
+        return now
+
+    def take(self, standing: dict[str, AsRead]) -> None:
+        """Remember the files by which requests are judged from now on; say which list has another number of entries."""
+        before, after = entries_of(self._standing), entries_of(standing)
+        for file, count in after.items():
+            if before.get(file) != count:
+                _log.info(Event.LIST_READ, file=file, before=before.get(file), after=count)
+        self._standing = standing
+
+    @property
+    def entries(self) -> dict[str, int]:
+        """How many entries each subject list has by which requests are judged."""
+        return entries_of(self._standing)
 
     @property
     def settings(self) -> Settings:

@@ -179,6 +179,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "policy words": [["{policy}"], ["{policy}", "--data-map"], ["{folder}/odd.yaml"]],
     "policy explain": [["{policy}", f"GET /{BAD}"], ["{policy}", "GET /a", "--json"], ["{folder}/odd.yaml", "GET /"]],
     "policy schema": [[]],
+    "policy adopt": [["--all", "--reason", BAD, "-c", "{config}"], [BAD, "--reason", "r", "-c", "{config}"]],
     "keys list": [["{folder}/keys.jwks"], ["{folder}/odd.jwks"], ["{folder}/none.jwks"]],
     "keys jwks": [["{folder}/keys.jwks"], ["{folder}/odd.jwks"]],
     "keys new": [["{folder}/more.jwks"], ["{folder}/odd.jwks"]],

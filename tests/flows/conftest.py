@@ -20,6 +20,21 @@ def demo() -> Iterator[Demo]:
 
 
 @pytest.fixture
+def prepare(tmp_path: Path, redis_url: str) -> Iterator[Callable[..., GatewayProcess]]:
+    """Lay a gateway out with so many workers and a policy, for the test to start; end it with the test."""
+    with application() as upstream:
+        prepared: list[GatewayProcess] = []
+
+        def prepare_one(workers: int, policy: str) -> GatewayProcess:
+            prepared.append(GatewayProcess(tmp_path, upstream, redis_url, workers, policy))
+            return prepared[-1]
+
+        yield prepare_one
+        for gateway in prepared:
+            gateway.stop()
+
+
+@pytest.fixture
 def start(tmp_path: Path, redis_url: str) -> Iterator[Callable[[int], GatewayProcess]]:
     """Start a gateway with so many workers, and end it with the test."""
     with application() as upstream:

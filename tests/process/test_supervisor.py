@@ -16,6 +16,10 @@ class _Breaking:
     def reopen(self) -> None:
         """Do nothing."""
 
+    async def weigh(self, _configuration: object) -> dict[str, object]:
+        """Hold nothing back."""
+        return {}
+
     async def reload(self, _configuration: object) -> None:
         """Find a file gone."""
         raise FileNotFoundError(2, "gone since it was checked", "ca.pem")

@@ -15,7 +15,7 @@ from gateway.bounded_files import read_file
 from gateway.identity import Scope
 from gateway.policy.conditions import Condition, needs_of
 from gateway.policy.decide import rule_scopes
-from gateway.policy.policy import Allow, Match, Policy, Rule, Say
+from gateway.policy.policy import Allow, Match, Policy, Rule, Say, Source
 from gateway.policy.reading.parse_conditions import ConditionReader, Lists
 from gateway.policy.reading.parse_examples import example_reader
 from gateway.policy.reading.parse_values import Reader
@@ -139,6 +139,7 @@ class _PolicyReader(Reader):
             purpose=self._purpose,
             version=self._sources.version,
             sources=tuple(self._sources.data),
+            read={path: Source.of(text) for path, text in self._sources.data.items()},
             lists=self._lists.entries,
         )
         examples_node = table.get("examples")

@@ -313,13 +313,33 @@ class ConditionReader(Reader):
             self._lists.entries[key] = self._entries(root)
         return Subject(key)
 
+    def _counted(self, root: Table) -> Node | None:
+        """Return the entries of a list that says how many they are; fewer or more are a mistake: it is half written."""
+        self.table(root, ("count", "entries"), Phrase("a list with its count", "件数付きの一覧"))
+        what = Phrase("a list with its count", "件数付きの一覧")
+        said, entries = self.need(root, "count", what), self.need(root, "entries", what)
+        if said is None or entries is None:
+            return None
+        most = 999_999_999
+        count = self.number(said, Phrase("a number of entries", "件数"), 0, most)
+        there = len(entries) if isinstance(entries, Items) else 0
+        if count is not None and count != there:
+            self.mistakes.add(
+                said.where,
+                Phrase(f"it says {count} entries and has {there}", f"件数は {count} とありますが {there} 件です"),
+                Phrase("write the list whole", "一覧を最後まで書き込んでください"),
+            )
+        return entries
+
     def _entries(self, root: Node) -> dict[str, Listed]:
         """Return the entries of a subject list."""
         found: dict[str, Listed] = {}
-        if not isinstance(root, Items):
-            self.expected(root, Phrase("a list of entries", "登録のリスト"))
+        items = self._counted(root) if isinstance(root, Table) else root
+        if not isinstance(items, Items):
+            if items is not None:
+                self.expected(items, Phrase("a list of entries", "登録のリスト"))
             return found
-        for item in root:
+        for item in items:
             table = self.table(item, ("subject", "until", "note"), Phrase("an entry of the list", "一件の登録"))
             value = None if table is None else self.need(table, "subject", Phrase("this entry", "この登録"))
             if table is None or not isinstance(value, Scalar):

@@ -1,0 +1,156 @@
+"""What the files of policies may lose at once before an operator is asked.
+
+A list that is being written is read in the middle: half of it is there, cut at the end of a line, and in order for
+every reader. The blocked would pass for those seconds. So a list that lost many entries, or a file that is only the
+beginning of what it was, waits until an operator adopts it as it is (`sekisho policy adopt`), or until it is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from gateway.instant import Instant, is_instant
+from gateway.policy.policy import Policy, Source
+from gateway.strict_json import NotJsonError, read_struct
+from gateway.yaml.mistakes import Phrase
+
+ADOPTIONS_FILE = "adopted.json"
+"""The name of the file of adoptions, beside the switches'."""
+
+LONGEST_FILE = 4 * 1024 * 1024
+"""Bytes of the file of adoptions."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsRead:
+    """One file of a policy: how it is, or how it was when it was last adopted."""
+
+    entries: int | None
+    """Of a subject list: how many it has."""
+    source: Source | None = None
+    """What it holds; `None` where only the number of entries is known."""
+
+    @property
+    def digest(self) -> str:
+        """What names its content."""
+        return "" if self.source is None else self.source.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A file that lost much at once."""
+
+    file: str
+    digest: str
+    before: int
+    after: int
+    """Entries of a list, or bytes of another file."""
+
+    @property
+    def what(self) -> Phrase:
+        """Say it to whoever writes the file."""
+        return Phrase(
+            f"it had {self.before} entries or bytes and has {self.after}: it may be half written",
+            f"件数（またはバイト数）が {self.before} から {self.after} に減りました。書き込みの途中かもしれません",
+        )
+
+
+ADOPT = Phrase(
+    "write it whole; or take it as it is with `sekisho policy adopt`",
+    "最後まで書き込むか、このままでよければ `sekisho policy adopt` で採用してください",
+)
+
+
+def as_read(policies: Iterable[Policy]) -> dict[str, AsRead]:
+    """Return every file of the policies, by its path: whole, and without links, however its settings spell it."""
+    found: dict[str, AsRead] = {}
+    for policy in policies:
+        for path, source in policy.read.items():
+            listed = policy.lists.get(str(path))
+            found[str(path.resolve())] = AsRead(None if listed is None else len(listed), source)
+    return found
+
+
+def entries_of(standing: Mapping[str, AsRead]) -> dict[str, int]:
+    """Return how many entries each subject list has."""
+    return {file: each.entries for file, each in standing.items() if each.entries is not None}
+
+
+def losses(then: Mapping[str, AsRead], now: Mapping[str, AsRead]) -> tuple[Loss, ...]:
+    """Return the files that lost much at once."""
+    found = (_loss(file, then[file], standing) for file, standing in now.items() if file in then)
+    return tuple(loss for loss in found if loss is not None)
+
+
+def _loss(file: str, then: AsRead, now: AsRead) -> Loss | None:
+    was, held = then.source, now.source
+    if held is None or then.digest == now.digest:
+        return None
+    if then.entries is not None and now.entries is not None and _lost_many(then.entries, now.entries, ends=held.ends):
+        return Loss(file, now.digest, then.entries, now.entries)
+    if was is not None and was.text is not None and held.text is not None and _is_cut(was.text, held.text):
+        return Loss(file, now.digest, len(was.text), len(held.text))
+    return None
+
+
+def _lost_many(before: int, after: int, *, ends: bool) -> bool:
+    """The rule for lists: half of the entries or more; two or more that are a tenth or more; any, cut within a line."""
+    lost = before - after
+    return lost > 0 and (not ends or 2 * lost >= before or (lost >= 2 and 10 * lost >= before))
+
+
+def _is_cut(before: bytes, after: bytes) -> bool:
+    """The rule for every file: it is the beginning of what it was, and more than line ends at its end is missing."""
+    return before.startswith(after) and bool(before[len(after) :].strip())
+
+
+# --- what operators have adopted ---------------------------------------------------------------
+
+
+class Adopted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file that an operator takes as it is."""
+
+    digest: str
+    entries: int | None
+    by: str
+    reason: str
+    at: Instant
+
+
+Adoptions = dict[str, Adopted]
+"""By the file's path."""
+
+
+class AdoptionsError(ValueError):
+    """The file does not hold adoptions; says what would be right."""
+
+
+def read_adoptions(text: bytes) -> Adoptions:
+    """Return the adoptions of a file; an empty one has none.
+
+    Raises:
+        AdoptionsError: it was not written by `sekisho policy adopt`.
+
+    """
+    if not text.strip():
+        return {}
+    try:
+        adoptions = read_struct(text, Adoptions, LONGEST_FILE)
+    except NotJsonError as error:
+        raise AdoptionsError(f"not a file of adoptions ({error}); `sekisho policy adopt` writes one") from None
+    if not all(is_instant(adopted.at) for adopted in adoptions.values()):
+        raise AdoptionsError("not a file of adoptions: a time is none; `sekisho policy adopt` writes one")
+    return adoptions
+
+
+def write_adoptions(adoptions: Adoptions) -> bytes:
+    """Return the file's text."""
+    return msgspec.json.format(msgspec.json.encode(dict(sorted(adoptions.items()))), indent=2) + b"\n"
+
+
+def unadopted(found: Iterable[Loss], adoptions: Adoptions) -> tuple[Loss, ...]:
+    """Return the losses that nobody has adopted."""
+    return tuple(loss for loss in found if (kept := adoptions.get(loss.file)) is None or kept.digest != loss.digest)

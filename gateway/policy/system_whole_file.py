@@ -1,0 +1,43 @@
+"""A file that commands write and workers read: written whole or not at all, by one hand at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+FILE_MODE = 0o644
+"""Anybody on the machine may see what such a file says; the folder's owner alone changes it."""
+
+
+def change_file(path: Path, change: Callable[[], bytes]) -> None:
+    """Put what `change` returns in the place of a file; two who do so at once both have their way.
+
+    `change` reads what is there, and is called while nobody else writes.
+
+    Raises:
+        OSError: it cannot be written; then it stays as it is.
+
+    """
+    # A link stays a link: the file it leads to is written, and locked.
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        text = change()
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with beside.open("wb") as file:
+                os.fchmod(file.fileno(), FILE_MODE)
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            with suppress(FileNotFoundError):
+                beside.unlink()
+    finally:
+        os.close(lock)
