@@ -975,13 +975,9 @@ class Exchange:
         self._verdict, self._reason = "error", "stream_idle"
         self.answer(problem(HTTPStatus.REQUEST_TIMEOUT, "stream_idle", self.inbound.request_id), close=True)
 
-    def client_said_its_last(self) -> bool:
-        """The client says nothing more; return whether it may listen still, which few do and most that leave do not."""
-        app = self._app
-        if not self.upload_done or app is None or app.app.upstream_options.half_close == "leaves":
-            return False
-        self.half_closed = True
-        return True
+    def listens_on(self) -> bool:
+        """Say whether a client that has said its last is believed to wait for its answer, however long it takes."""
+        return self._app is not None and self._app.app.upstream_options.half_close == "listens"
 
     def client_gone(self) -> None:
         """Nobody is there to hear the rest: have the application stop, or what it does already come to its end."""

@@ -39,6 +39,9 @@ from gateway.wire.pieces import Pieces
 
 log = structlog.get_logger()
 
+LAST_LOOK = 0.25
+"""Seconds in which a client that has said its last may get its answer still: most have left, a few only listen."""
+
 LINGER_TIME = 2.0
 """Seconds a refused client may go on sending into the void before we hang up (RFC 9112 section 9.6)."""
 
@@ -203,14 +206,22 @@ class ClientConnection(asyncio.Protocol):
             exchange.client_ends_tunnel()
             return True
         if self._at == _BUSY and exchange is not None and not exchange.over:
-            if exchange.client_said_its_last():
+            if exchange.upload_done:
+                exchange.half_closed = True
+                if not exchange.listens_on():
+                    # By a timer of its own: the wheel would have the application work on for a second more.
+                    asyncio.get_running_loop().call_later(LAST_LOOK, self._look_again, exchange)
                 return True
-            begun = exchange.answer_begun
+            # Half a body is no request.
             exchange.client_gone()
-            if begun:
-                # If somebody listens after all, what is cut short must not look complete.
-                self.hang_up()
         return False
+
+    def _look_again(self, exchange: Exchange) -> None:
+        """Take a client that has said its last, and has not got its answer since, for one that has left."""
+        if self._exchange is exchange and not exchange.over and not exchange.listens_on():
+            exchange.client_gone()
+            # If somebody does listen, what is cut short must not look complete.
+            self.hang_up()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # how it was lost changes nothing
         """The client is gone."""

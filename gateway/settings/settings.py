@@ -296,7 +296,10 @@ class UpstreamSettings:
     idle: Seconds = 1.5
     """Seconds a connection is kept for the next request; must be less than the application's own limit."""
     half_close: Literal["leaves", "listens"] = "leaves"
-    """Whether a client that closes its sending side has left, as browsers and proxies have, or waits for its answer."""
+    """Whether a client that closes its sending side has left, as browsers and proxies have, or waits for its answer.
+
+    One that `leaves` still gets an answer that comes within a quarter of a second, for scripts that only listen.
+    """
     apart_for: Seconds = 300.0
     """Seconds for which no connection is used twice, once a server of the App has sent bytes that answer no request."""
     ca: Path | None = None

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.limits.limits import EntryState, LimitUse
 from gateway.limits.memory_limits import MemoryLimits
+from gateway.listen.httptools_listener import LAST_LOOK
 from gateway.pipeline.outcome import Answer, Forward, NeedReservation, Step
 from gateway.policy.verdict import Limit, Once
 from gateway.request.inbound import Inbound
@@ -77,7 +78,7 @@ async def until(true: Callable[[], bool]) -> None:
 @LEAVING
 @pytest.mark.parametrize("method", [b"GET", b"HEAD", b"OPTIONS"])
 async def test_a_slow_page_ends_with_its_client(door: Door, leave: Leave, method: bytes) -> None:
-    """The application is told at once, and the access line says why there was no answer."""
+    """The application is told within a moment, and the access line says why there was no answer."""
     application = Watched(door)
     await door.open()
     client = await door.client()
@@ -85,7 +86,8 @@ async def test_a_slow_page_ends_with_its_client(door: Door, leave: Leave, method
     await door.application.has_heard(1)
 
     leave(client)
-    await application.is_told()
+    async with asyncio.timeout(4 * LAST_LOOK):
+        await application.is_told()
 
     (line,) = await door.lines(1)
     assert (line.status, line.reason) == (499, "client_gone")
