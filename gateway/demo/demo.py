@@ -33,7 +33,8 @@ from gateway.demo.legacy import serving
 from gateway.observe.structlog_setup import logging_aside
 from gateway.observe.thread_lines import LineWriter
 from gateway.process.configuration import read_configuration
-from gateway.process.supervisor import EXIT_OURS, EXIT_USERS, bind, serve
+from gateway.process.single import EXIT_OURS, EXIT_USERS, serve
+from gateway.process.sockets import bind
 from gateway.process.worker import Doors
 from gateway.yaml.mistakes import Mistakes
 

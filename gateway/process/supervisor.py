@@ -1,61 +1,43 @@
-"""Processes, sockets and signals: how the gateway starts, reloads and ends.
+"""Keeps as many worker processes as were asked for.
 
-With one worker everything runs in this process. With more, this process is the supervisor: it
-binds the sockets, which its workers inherit (one listening socket loses no connection when a
-worker comes or goes), starts anew what dies, merges metrics, and alone serves `management`.
+The supervisor binds the sockets, which its workers inherit (one listening socket loses no connection
+when a worker comes or goes), starts anew a worker that dies, merges metrics, and alone serves `management`.
 
-SIGTERM and Ctrl-C drain: readiness goes, kept-alive connections are closed politely, requests
-under way may end; a second one ends at once. SIGHUP reads settings, policies, keys and
-certificates anew, and keeps the old ones where the new have a mistake. SIGUSR2 replaces the
-workers, one after the other.
+SIGTERM and Ctrl-C drain: readiness goes, kept-alive connections are closed politely, requests under
+way may end; a second one ends at once. SIGHUP reads settings, policies, keys and certificates anew,
+and keeps the old ones if the new have a mistake. SIGUSR2 replaces the workers, one after the other.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
 import multiprocessing
-import os
-import resource
 import secrets as randomness
 import signal
 import socket
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-import msgspec
 import structlog
-import uvloop
-from aiohttp import web
 
-from gateway.errors import GatewayError, NoWorkerError
+from gateway.errors import NoWorkerError
 from gateway.observe.events import Event
-from gateway.observe.lines import LineKind, lost_family
+from gateway.observe.lines import lost_family
 from gateway.observe.merge import Families, merge, remembered
 from gateway.observe.prometheus_metrics import expose
-from gateway.observe.structlog_setup import logging_aside
-from gateway.observe.thread_lines import STANDARD_ERROR, LineWriter
-from gateway.plain_text import printable
-from gateway.policy.losses import ADOPT, AsRead, as_read, losses
-from gateway.policy.system_adoptions import held
+from gateway.observe.thread_lines import LineWriter
 from gateway.portal.aiohttp_management import make_management
 from gateway.portal.hosts import management_names
-from gateway.process.configuration import Configuration, read_configuration
-from gateway.process.worker import Doors, Worker, session_control
+from gateway.process.configuration import Configuration
+from gateway.process.orders import REPLY, Order, Reply, encode, read_reply
+from gateway.process.single import EXIT_OURS, EXIT_USERS, Signals, reread_configuration, serving_management
+from gateway.process.systemd import notify
+from gateway.process.worker import Doors, session_control
+from gateway.process.worker_process import work
 from gateway.session.redis_sessions import Sessions, open_sessions
-from gateway.settings.check import split_address
-from gateway.yaml.mistakes import Mistakes
-
-EXIT_OURS = 1
-EXIT_USERS = 2
-
-BACKLOG = 4_096
-"""Connections that may wait to be accepted: a morning rush arrives in less than a second."""
 
 FIRST_PAUSE = 0.5
 """Seconds before a worker that died is started anew; doubled each time it dies young."""
@@ -67,8 +49,6 @@ SHARE = 1.0
 """Seconds between two looks at what each worker knows of the Apps' servers and the others should."""
 SNAPSHOT = 5.0
 """Seconds between two looks at a worker's numbers: what a crash can lose of them."""
-REPLY = 2.0
-"""Seconds a worker has to answer its supervisor."""
 START = 30.0
 """Seconds a worker has until it takes requests."""
 SILENCE = 20.0
@@ -76,411 +56,12 @@ SILENCE = 20.0
 GRACE = 5.0
 """Seconds beyond the drain's own that a worker has to be gone before it is killed."""
 
-LAST_WORDS = 0.5
-"""Seconds for what waits to be written, where an operator has said twice that he waits no longer."""
-
 _LONGEST_REPLY = 16 * 1024 * 1024
-_FIRST_INHERITED = 3
-"""sd_listen_fds(3): where inherited sockets begin."""
 
 _log = structlog.get_logger()
 
 
-def run_gateway(path: Path) -> int:
-    """Run until told to stop; return the exit code.
-
-    The code says how it ended even where nobody can read the reason: standard error may lead to a full disk.
-    """
-    occupy_standard_descriptors()
-    with logging_aside() as lines:
-        try:
-            return _run(path, lines)
-        # The last stop of this process: it ends with a code and an event, whatever it was.
-        except Exception:  # noqa: BLE001
-            _log.exception(Event.UNCAUGHT)
-            return EXIT_OURS
-
-
-def _run(path: Path, lines: LineWriter) -> int:
-    _raise_file_limit()
-    mistakes = Mistakes()
-    configuration = read_configuration(path, mistakes, os.environ)
-    if configuration is None:
-        _say(lines, mistakes.say())
-        return EXIT_USERS
-    settings = configuration.settings
-    try:
-        inherited = inherited_sockets()
-        main = inherited.get("listen") or bind(settings.listen)
-        plain = None if settings.tls is None else settings.tls.redirect
-        doors = Doors(main, None if plain is None else inherited.get("redirect") or bind(plain))
-        desk = inherited.get("management") or bind(settings.management)
-    except OSError as error:
-        _say(lines, f"{path}: {error.strerror}")
-        return EXIT_USERS
-    count = settings.worker_count(os.cpu_count() or 1)
-    with main, doors.redirect or nullcontext(), desk, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if count > 1:
-            return runner.run(Supervisor(configuration, doors, desk, lines, count).run())
-        try:
-            runner.run(serve(configuration, doors, desk, lines, reread=lambda: _reread(path)))
-        except (GatewayError, OSError) as error:
-            # A store that may forget, a certificate without its key: what only shows when it is used.
-            _say(lines, f"{path}: {error}")
-            return EXIT_USERS
-    return 0
-
-
-def occupy_standard_descriptors() -> None:
-    """Lead standard input, output and error to nowhere where whoever started us has closed them.
-
-    The next socket would else be descriptor 2, and a log line would be sent to whoever is at its other end.
-    """
-    for number in (0, 1, STANDARD_ERROR):
-        try:
-            os.fstat(number)
-        except OSError:
-            # The lowest free number is taken, which is this one.
-            os.open(os.devnull, os.O_RDWR)
-
-
-def _say(lines: LineWriter, words: str) -> None:
-    """Say on standard error why the gateway does not start."""
-    said = [printable(line) for line in words.split("\n")]
-    lines.put("".join(f"{line}\n" for line in said).encode(), len(said), LineKind.EVENT)
-
-
-# --- sockets -------------------------------------------------------------------------
-
-
-def bind(address: str) -> socket.socket:
-    """Return a socket that listens on `host:port`.
-
-    Raises:
-        OSError: it cannot be bound; the message names the address.
-
-    """
-    parts = split_address(address)
-    if parts is None:
-        raise OSError(0, f"`{address}` is no address")
-    host, port = parts
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        resolved = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0][4]
-        door = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise OSError(error.errno, f"cannot listen on `{address}`: {error.strerror}") from error
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        door.bind(resolved)
-        door.listen(BACKLOG)
-    except OSError as error:
-        door.close()
-        raise OSError(error.errno, f"cannot listen on `{address}`: {error.strerror}") from error
-    door.settimeout(0)
-    return door
-
-
-def inherited_sockets() -> dict[str, socket.socket]:
-    """Return the listening sockets the service manager hands over, by name (sd_listen_fds(3)).
-
-    They outlive us: while the program is replaced, connections wait in them and none is lost.
-    """
-    if os.environ.get("LISTEN_PID") != str(os.getpid()):
-        return {}
-    names = os.environ.get("LISTEN_FDNAMES", "listen:management").split(":")
-    sockets: dict[str, socket.socket] = {}
-    for number in range(int(os.environ.get("LISTEN_FDS", "0"))):
-        handed = socket.socket(fileno=_FIRST_INHERITED + number)
-        handed.settimeout(0)
-        sockets[names[number] if number < len(names) else f"unnamed-{number}"] = handed
-    return sockets
-
-
-def notify(state: str) -> None:
-    """Tell the service manager (sd_notify(3)), where one listens."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.settimeout(0)
-        # A service manager that is away or busy is no reason to fail: nobody waits for its answer, as in sd_notify(3).
-        with contextlib.suppress(OSError):
-            manager.connect(f"\0{address[1:]}" if address.startswith("@") else address)
-            manager.sendall(state.encode())
-
-
-def _raise_file_limit() -> None:
-    """Take as many descriptors as the system allows: a connection costs two, and shells hand out 1,024."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-# --- signals -------------------------------------------------------------------------
-
-
-def _reread(path: Path) -> Configuration | None:
-    """Read the configuration anew; log why not, where it has a mistake."""
-    mistakes = Mistakes()
-    configuration = read_configuration(path, mistakes, os.environ)
-    if configuration is None:
-        for mistake in mistakes:
-            _log.error(Event.RELOAD_REFUSED, mistake=str(mistake))
-    return configuration
-
-
-class _Signals:
-    """What the operator asked for, as events."""
-
-    def __init__(self, lines: LineWriter) -> None:
-        self._lines = lines
-        self.stop = asyncio.Event()
-        self.wanted: asyncio.Queue[int] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopped)
-        for number in (signal.SIGHUP, signal.SIGUSR2):
-            loop.add_signal_handler(number, self.wanted.put_nowait, number)
-
-    def _stopped(self) -> None:
-        if self.stop.is_set():
-            # The second time is an order to stop waiting: for us, and for whoever waits for us.
-            self._lines.close(LAST_WORDS)
-            os._exit(EXIT_OURS)
-        self.stop.set()
-
-    async def until_stop(self) -> AsyncIterator[int]:
-        """Yield each other signal that comes before the one to stop."""
-        stopping = asyncio.create_task(self.stop.wait())
-        try:
-            while not self.stop.is_set():
-                waiting = asyncio.create_task(self.wanted.get())
-                await asyncio.wait({stopping, waiting}, return_when=asyncio.FIRST_COMPLETED)
-                if waiting.done():
-                    yield waiting.result()
-                else:
-                    waiting.cancel()
-        finally:
-            stopping.cancel()
-
-
-@asynccontextmanager
-async def _management(app: web.Application, desk: socket.socket) -> AsyncIterator[None]:
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
-    await runner.setup()
-    try:
-        await web.SockSite(runner, desk).start()
-        yield
-    finally:
-        await runner.cleanup()
-
-
-# --- one process ---------------------------------------------------------------------
-
-
-async def serve(
-    configuration: Configuration,
-    doors: Doors,
-    desk: socket.socket,
-    lines: LineWriter,
-    *,
-    reread: Callable[[], Configuration | None],
-    ready: Callable[[], None] = lambda: None,
-) -> None:
-    """Serve in this process, on listening sockets, until a signal says stop.
-
-    `lines` writes what is said on standard error; `reread` returns the configuration a reload should use, or
-    `None` to keep this one; `ready` is called once requests are taken.
-    """
-    signals = _Signals(lines)
-    worker = Worker(configuration, standard_error=lines)
-    try:
-        await worker.open()
-        _spare_the_collector()
-
-        async def metrics() -> bytes:
-            return worker.metrics.exposition()
-
-        app = make_management(
-            metrics=metrics,
-            alive={},
-            ready={"worker": worker.check},
-            sessions=worker.control(),
-            names=lambda: management_names(worker.settings),
-        )
-        async with _management(app, desk):
-            await worker.listen(doors)
-            _log.info(Event.STARTED, listen=configuration.settings.listen, count=1)
-            notify("READY=1")
-            ready()
-            async for number in signals.until_stop():
-                if number == signal.SIGHUP:
-                    await _reload(worker, reread)
-            notify("STOPPING=1")
-            cut = await worker.drain(worker.settings.drain_timeout)
-            _log.info(Event.STOPPED, count=cut)
-    finally:
-        await worker.close()
-
-
-def _spare_the_collector() -> None:
-    """Take all that the start has made out of the garbage collector's sight, once.
-
-    Looking through it takes 50 ms, in which nobody is answered, and finds nothing. What later reloads make is seen.
-    """
-    gc.collect()
-    gc.freeze()
-
-
-async def _reload(worker: Worker, reread: Callable[[], Configuration | None]) -> bool:
-    worker.access_log.reopen()
-    configuration = await asyncio.to_thread(reread)
-    if configuration is None:
-        notify("STATUS=reload refused")
-        return False
-    standing = await worker.weigh(configuration)
-    if standing is None:
-        _log.error(Event.RELOAD_REFUSED, mistake=f"{worker.held[0].file}: {worker.held[0].what}, {ADOPT}")
-        notify("STATUS=reload refused")
-        return False
-    notify("RELOADING=1")
-    try:
-        await worker.reload(configuration)
-    # A file that is gone since it was checked, or worse: nobody who is served now has to leave for it.
-    except Exception as error:  # noqa: BLE001
-        _log.exception(Event.RELOAD_REFUSED, mistake=type(error).__name__)
-        notify("READY=1\nSTATUS=reload refused")
-        return False
-    worker.take(standing)
-    _log.info(Event.RELOADED, count=len(configuration.settings.apps))
-    notify("READY=1")
-    return True
-
-
-# --- many processes: the worker's side -----------------------------------------------
-
-
-class _Order(msgspec.Struct):
-    """What a supervisor asks of a worker."""
-
-    order: str
-    """`reload`, `reopen`, `metrics`, `check`, `apart` or `drain`."""
-    apart: dict[str, float] = {}
-    """The Apps that workers have put apart, each with the moment until when (`Worker.apart`)."""
-
-
-class _Reply(msgspec.Struct):
-    """What a worker answers; the first one, unasked, says that it takes requests."""
-
-    good: bool = True
-    families: Families = ()
-    apart: dict[str, float] = {}
-    entries: dict[str, int] = {}
-    """How many entries each subject list has by which it judges."""
-
-
 _NOBODY: Mapping[str, float] = {}
-
-_encode = msgspec.json.encode
-_read_order = msgspec.json.Decoder(_Order).decode
-_read_reply = msgspec.json.Decoder(_Reply).decode
-
-
-def work(path: Path, doors: Doors, orders: socket.socket, known: dict[str, int]) -> None:
-    """Be one worker process: do what the supervisor orders until it says `drain`, or is gone.
-
-    `known` says how many entries each subject list has by which the other workers judge.
-    """
-    # Ctrl-C reaches the whole process group; the supervisor alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-    # The service manager hears of the whole from its supervisor alone.
-    os.environ.pop("NOTIFY_SOCKET", None)
-    with logging_aside() as lines:
-        try:
-            code = _work(path, doors, orders, lines, known)
-        # As in `run_gateway`: a traceback would wait for the reader of standard error, and quote what it met.
-        except Exception:  # noqa: BLE001
-            _log.exception(Event.UNCAUGHT)
-            code = EXIT_OURS
-    sys.exit(code)
-
-
-def _work(path: Path, doors: Doors, orders: socket.socket, lines: LineWriter, known: dict[str, int]) -> int:
-    configuration = _reread(path)
-    if configuration is None:
-        return EXIT_USERS
-    # The others go on judging by what they have; this one would judge by half of a list.
-    then = {file: AsRead(count) for file, count in known.items()}
-    if lost := held(losses(then, as_read(configuration.policies.values())), configuration.adoptions_file):
-        for loss in lost:
-            _log.error(Event.FILE_HELD, file=loss.file, before=loss.before, after=loss.after)
-        return EXIT_USERS
-    for door in doors:
-        if door is not None:
-            door.settimeout(0)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        try:
-            runner.run(_obey(configuration, doors, orders, lines))
-        except (GatewayError, OSError) as error:
-            _say(lines, f"{path}: {error}")
-            return EXIT_USERS
-    return 0
-
-
-async def _obey(configuration: Configuration, doors: Doors, orders: socket.socket, lines: LineWriter) -> None:
-    orders.settimeout(0)
-    reader, writer = await asyncio.open_connection(sock=orders)
-    worker = Worker(configuration, standard_error=lines)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, reader.feed_eof)
-
-    def reply(answer: _Reply) -> None:
-        with contextlib.suppress(ConnectionError):
-            writer.write(_encode(answer) + b"\n")
-
-    try:
-        await worker.open()
-        _spare_the_collector()
-        await worker.listen(doors)
-        reply(_Reply(entries=worker.entries))
-        # A supervisor that is gone orders nothing more: its end of the line is an order to end.
-        while line := await reader.readline():
-            order = _read_order(line)
-            match order.order:
-                case "reload":
-                    reply(_Reply(good=await _reload(worker, lambda: _reread(configuration.path))))
-                case "reopen":
-                    worker.access_log.reopen()
-                    reply(_Reply())
-                case "metrics":
-                    reply(_Reply(families=worker.metrics.families(), entries=worker.entries))
-                case "check":
-                    reply(_Reply(good=await _is_well(worker)))
-                case "apart":
-                    worker.put_apart(order.apart)
-                    reply(_Reply(apart=worker.apart()))
-                case _:
-                    break
-        await worker.drain(worker.settings.drain_timeout)
-        # These are the last numbers of this worker: they hold what became of its last lines.
-        await asyncio.to_thread(worker.access_log.flush)
-        await asyncio.to_thread(lines.flush)
-        reply(_Reply(families=worker.metrics.families()))
-        with contextlib.suppress(ConnectionError):
-            await writer.drain()
-    finally:
-        writer.close()
-        await worker.close()
-
-
-async def _is_well(worker: Worker) -> bool:
-    try:
-        async with asyncio.timeout(REPLY / 2):
-            await worker.check()
-    except (GatewayError, TimeoutError):
-        return False
-    return True
 
 
 # --- many processes: the supervisor's side -------------------------------------------
@@ -527,22 +108,22 @@ class _Member:
         """Wait until it does; False where it died, or never got that far."""
         return await self._reply(START) is not None
 
-    async def ask(self, order: str, within: float = REPLY, apart: Mapping[str, float] = _NOBODY) -> _Reply | None:
+    async def ask(self, order: str, within: float = REPLY, apart: Mapping[str, float] = _NOBODY) -> Reply | None:
         """Return its answer; `None` where it has none in `within` seconds."""
         async with self._asking:
             if self.gone.is_set():
                 return None
-            self._writer.write(_encode(_Order(order, dict(apart))) + b"\n")
+            self._writer.write(encode(Order(order, dict(apart))) + b"\n")
             self._owed += 1
             return await self._reply(within)
 
-    async def _reply(self, within: float) -> _Reply | None:
+    async def _reply(self, within: float) -> Reply | None:
         try:
             async with asyncio.timeout(within):
                 while line := await self._reader.readline():
                     self._heard = time.monotonic()
                     self._owed -= 1
-                    reply = _read_reply(line)
+                    reply = read_reply(line)
                     self.families = reply.families or self.families
                     self.entries = reply.entries or self.entries
                     # One that comes too late for its question must not be taken for the next one's.
@@ -589,7 +170,7 @@ class Supervisor:
 
     async def run(self) -> int:
         """Run until told to stop; return the exit code."""
-        signals = _Signals(self._lines)
+        signals = Signals(self._lines)
         first = await asyncio.gather(*(self._start() for _ in range(self._count)))
         if not all(first):
             await self._end()
@@ -606,7 +187,7 @@ class Supervisor:
         async with AsyncExitStack() as stack:
             if sessions is not None:
                 stack.push_async_callback(sessions.close)
-            await stack.enter_async_context(_management(app, self._desk))
+            await stack.enter_async_context(serving_management(app, self._desk))
             _log.info(Event.STARTED, listen=settings.listen, count=self._count)
             notify("READY=1")
             self._run(self._snapshots())
@@ -696,7 +277,7 @@ class Supervisor:
 
     async def _ask_all(
         self, order: str, within: float = REPLY, apart: Mapping[str, float] = _NOBODY
-    ) -> list[_Reply | None]:
+    ) -> list[Reply | None]:
         return list(await asyncio.gather(*(member.ask(order, within, apart) for member in tuple(self._members))))
 
     async def _metrics(self) -> bytes:
@@ -710,7 +291,7 @@ class Supervisor:
             raise NoWorkerError
 
     async def _reload(self) -> None:
-        configuration = await asyncio.to_thread(_reread, self._configuration.path)
+        configuration = await asyncio.to_thread(reread_configuration, self._configuration.path)
         if configuration is None:
             # Whoever rotates logs means the log alone, and must not depend on the settings.
             await self._ask_all("reopen")

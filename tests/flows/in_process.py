@@ -13,7 +13,7 @@ from typing import Any
 from gateway.identity import Birthdate, Identity, Scope
 from gateway.instant import Instant
 from gateway.process.configuration import read_configuration
-from gateway.process.supervisor import bind
+from gateway.process.sockets import bind
 from gateway.process.worker import Doors, Worker
 from gateway.yaml.mistakes import Mistakes
 from tests.builders import CLIENT

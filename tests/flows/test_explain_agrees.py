@@ -29,7 +29,7 @@ from gateway.policy.reading.parse import load_policy
 from gateway.policy.switches import Switch, write_switches
 from gateway.policy.verdict import Challenge, Deny, Permit
 from gateway.process.configuration import read_configuration
-from gateway.process.supervisor import bind
+from gateway.process.sockets import bind
 from gateway.process.worker import Doors, Worker
 from gateway.session.session import Session
 from gateway.session.ticket import TICKET_BYTES, new_ticket

@@ -19,7 +19,7 @@ import uvloop
 
 from gateway.policy.switches import Switch, write_switches
 from gateway.process.configuration import read_configuration
-from gateway.process.supervisor import bind
+from gateway.process.sockets import bind
 from gateway.process.worker import Doors, Worker
 from gateway.yaml.mistakes import Mistakes
 from tests.conftest import free_port, program

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import app
-from gateway.process.supervisor import bind
+from gateway.process.sockets import bind
 from tests.flows.gateway_process import HOST, GatewayProcess, application
 from tests.redis_server import wait_until
 

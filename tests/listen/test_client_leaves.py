@@ -11,7 +11,7 @@ import pytest
 
 from gateway.limits.limits import EntryState, LimitUse
 from gateway.limits.memory_limits import MemoryLimits
-from gateway.listen.httptools_listener import LAST_LOOK
+from gateway.listen.httptools_connection import LAST_LOOK
 from gateway.pipeline.outcome import Answer, Forward, NeedReservation, Step
 from gateway.policy.verdict import Limit, Once
 from gateway.request.inbound import Inbound

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from gateway.listen.httptools_listener import ClientConnection
+from gateway.listen.httptools_connection import ClientConnection
 from gateway.pipeline.outcome import Answer
 from tests.listen.byte_path import Door, get, open_door
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from gateway.listen.httptools_listener import ClientConnection
+from gateway.listen.httptools_connection import ClientConnection
 from tests.listen.byte_path import HOST, Door, Peer, get
 
 # --- heads that are served ----------------------------------------------------------------------

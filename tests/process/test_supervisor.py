@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from gateway.process import supervisor
+from gateway.process import single
 from gateway.process.configuration import Configuration
 from gateway.process.worker import Worker
 
@@ -29,6 +29,6 @@ async def test_a_reload_that_breaks_ends_nobody() -> None:
     """The process goes on with what it has, and says that it was not reloaded."""
     fresh = cast("Configuration", object())
 
-    reloaded = await supervisor._reload(cast("Worker", _Breaking()), lambda: fresh)
+    reloaded = await single.reload_worker(cast("Worker", _Breaking()), lambda: fresh)
 
     assert reloaded is False

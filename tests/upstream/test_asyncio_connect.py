@@ -15,7 +15,7 @@ from gateway.settings.address import Address
 from gateway.settings.settings import UpstreamSettings
 from gateway.upstream.addresses import Place
 from gateway.upstream.asyncio_connect import SILENT, connector, look_up
-from gateway.upstream.httptools_forward import Endpoint, Upstreams
+from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams
 from tests.listen.byte_path import PATIENCE, Application, Door, get
 from tests.upstream.certificates import certify
 

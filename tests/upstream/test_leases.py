@@ -19,7 +19,9 @@ from gateway.request.inbound import Inbound
 from gateway.route.table import RouteTable
 from gateway.session.session import SessionState
 from gateway.settings.settings import HealthSettings, Limits, UpstreamSettings
-from gateway.upstream.httptools_forward import Endpoint, UpstreamConnection, Upstreams, check
+from gateway.upstream.asyncio_health import check
+from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams
+from gateway.upstream.httptools_connection import UpstreamConnection
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers
 from gateway.wire.deadlines import Deadlines
 from tests.builders import NOON

@@ -14,16 +14,9 @@ import pytest
 
 from gateway.errors import GatewayError, UpstreamProtocolError
 from gateway.settings.settings import HealthSettings, Limits, UpstreamSettings
-from gateway.upstream.httptools_forward import (
-    Endpoint,
-    UpstreamConnection,
-    Upstreams,
-    check,
-    client_context,
-    client_contexts,
-    tolerated_head,
-    upstreams_of,
-)
+from gateway.upstream.asyncio_health import check
+from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams, client_context, client_contexts, upstreams_of
+from gateway.upstream.httptools_connection import UpstreamConnection, tolerated_head
 from gateway.upstream.prefix import PathRewrite
 from gateway.upstream.upstream import AnswerHead, Headers, Receiver
 from gateway.wire.deadlines import Deadlines

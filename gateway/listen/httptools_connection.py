@@ -1,0 +1,682 @@
+"""One client's connection: heads come in on it, and answers go out.
+
+A `ClientConnection` finds where a head ends, has llhttp check its syntax and `inbound` its sense,
+and makes an `Exchange` of it, which does the rest. It feeds llhttp whole heads only: that is the
+pause llhttp's binding does not have, the limit that counts bytes fed, and the end of its
+quadratic joining of what comes in pieces. Refusals of heads are answered here, and lingered on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from enum import IntEnum
+from http import HTTPStatus
+from typing import Protocol, cast
+
+import httptools
+import structlog
+
+from gateway.listen.asyncio_exchange import Exchange, status_line
+from gateway.listen.asyncio_last_word import LastWord
+from gateway.listen.services import Gate
+from gateway.observe.access_log import AccessLine
+from gateway.observe.events import Event
+from gateway.pipeline.problem import FIELDS, RETRY_AFTER, problem_body
+from gateway.request.head_reader import Arrival, HeadReader, Refused, ServerWide
+from gateway.request.inbound import ALLOW, METHODS
+from gateway.request.trust import plain_address
+from gateway.wire.asyncio_outbox import SMALL, Outbox
+from gateway.wire.deadlines import Deadlines
+from gateway.wire.http1 import TOKEN
+from gateway.wire.pieces import Pieces
+
+log = structlog.get_logger()
+
+LAST_LOOK = 0.25
+"""Seconds in which a client that has said its last may get its answer still: most have left, a few only listen."""
+
+LINGER_TIME = 2.0
+"""Seconds a refused client may go on sending into the void before we hang up (RFC 9112 section 9.6)."""
+
+LAST_REQUEST = 1.0
+"""Seconds a kept-alive connection has, when we drain, to send what may be on its way already; its answer closes it."""
+
+LINGER_BYTES = 1024 * 1024
+"""Bytes it may send meanwhile."""
+
+PIPELINED = 64 * 1024
+"""Bytes of further requests kept while one is being answered; over it, reading waits."""
+
+_PROBLEM_LINES = b"".join(b"%b: %b\r\n" % field for field in FIELDS)
+
+_LONGEST_KNOWN = 2048
+"""Bytes of a header section worth keeping for the next request of the same connection."""
+
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+_TOKEN = re.compile(TOKEN + rb"+")
+
+
+class _At(IntEnum):
+    HEAD = 0
+    """Waiting for a head, or for the rest of one."""
+    BUSY = 1
+    """A request is being decided on or answered."""
+    TUNNEL = 2
+    LINGER = 3
+    """Answered for good; what comes is thrown away."""
+    CLOSED = 4
+
+
+# As plain integers: an enum's attribute look-up costs more than the comparison it is for.
+_HEAD, _BUSY, _TUNNEL, _LINGER, _CLOSED = (at.value for at in _At)
+
+
+class Acceptor(Protocol):
+    """The listener that accepted a connection, as far as the connection knows it."""
+
+    gate: Gate
+    heads: HeadReader
+    outbox: Outbox
+    deadlines: Deadlines
+    draining: bool
+
+    def opened(self, connection: ClientConnection, peer: str) -> Refused | None:
+        """Count a connection in, and say whether it is one too many."""
+
+    def closed(self, connection: ClientConnection, peer: str) -> None:
+        """Count a connection out."""
+
+    def request_id(self) -> str:
+        """Return an id no other request of any worker has."""
+
+    def date_line(self) -> bytes:
+        """Return a `Date` line with the present second."""
+
+
+class ClientConnection(asyncio.Protocol):
+    """One client's connection."""
+
+    __slots__ = (
+        "_at",
+        "_before",
+        "_buffer",
+        "_deadlines",
+        "_exchange",
+        "_gate",
+        "_headers",
+        "_heads",
+        "_last_word",
+        "_lingered",
+        "_listener",
+        "_outbox",
+        "_parser",
+        "_peer",
+        "_pumping",
+        "_reading_paused",
+        "_scheme",
+        "_section",
+        "_transport",
+        "congested",
+        "deadline",
+        "draining",
+        "slot",
+    )
+
+    def __init__(self, listener: Acceptor, scheme: str) -> None:
+        self._listener = listener
+        self._outbox = listener.outbox
+        self._deadlines = listener.deadlines
+        self._gate = listener.gate
+        self._scheme = scheme
+        self._peer = ""
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        # A client sends the same header section again and again, and it is read once: as long as it comes on this
+        # connection, byte for byte, and is read by the same reader (a reload makes another).
+        self._section = b""
+        self._before: Arrival | None = None
+        """What was read of that section, with its last request line."""
+        self._heads: HeadReader | None = None
+        """Who read it."""
+        self._exchange: Exchange | None = None
+        self._at: int = _HEAD
+        self._buffer = Pieces()
+        self._pumping = False
+        self._reading_paused = False
+        self._lingered = 0
+        self._last_word: LastWord | None = None
+        """What waits for the answer to a request of this client, which has left."""
+        self.congested = False
+        self.draining = listener.draining
+        """Whether the connection is to be closed as its request ends."""
+        self.deadline = 0.0
+        self.slot = 0
+
+    # --- what the event loop does -------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the connection, and refuse it where there are too many."""
+        # uvloop's transports are none of asyncio's classes, only their like.
+        self._transport = cast("asyncio.Transport", transport)
+        # Again: over TLS, the handshake has come between.
+        self.draining = self._listener.draining
+        name = transport.get_extra_info("peername")
+        self._peer = plain_address(name[0]) if isinstance(name, tuple) else "unix"
+        refused = self._listener.opened(self, self._peer)
+        if refused is not None:
+            self._refuse(refused)
+            return
+        # A client has this long for its first head, whether it begins at once or not.
+        self._arm(self._gate.limits.head_time)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes to whoever they are for."""
+        at = self._at
+        if at == _HEAD:
+            if self._buffer or self.congested:
+                # The rest of a head; or decrypted already when reading was paused.
+                pass
+            elif self._section and data.endswith(self._section) and not self._pumping:
+                # Most likely one whole head, of which all but the request line is known. If more stands before the
+                # section than a line that has been read before, `_accept_again` says so.
+                if self._accept_again(data[: -len(self._section)]):
+                    return
+            elif data[-4:] == b"\r\n\r\n" and data.find(b"\r\n\r\n") == len(data) - 4 and not self._pumping:
+                # One whole head and nothing else, which is what nearly every read brings.
+                line_end = data.find(b"\r\n")
+                limits = self._gate.limits
+                if line_end <= limits.request_line and len(data) - line_end <= limits.headers and data[0] > 0x20:
+                    self._accept(data, data[:line_end])
+                    return
+            self._buffer.add(data)
+            self._pump()
+        elif at == _BUSY:
+            exchange = self._exchange
+            if exchange is None or exchange.upload_done:
+                self._buffer.add(data)
+                if len(self._buffer) > PIPELINED:
+                    self._pause_reading()
+                return
+            self._arm(self._gate.limits.stream_idle)
+            self._feed_body(exchange, data)
+        elif at == _TUNNEL:
+            self._arm(self._gate.limits.tunnel_idle)
+            if self._exchange is not None:
+                self._exchange.feed_tunnel(data)
+        elif at == _LINGER:
+            self._lingered += len(data)
+            if self._lingered > LINGER_BYTES:
+                self.hang_up()
+
+    def eof_received(self) -> bool:
+        """The client says nothing more; it may still be listening."""
+        # What we return may have the loop close the transport, and what waits would be lost.
+        self._outbox.send()
+        exchange = self._exchange
+        if self._at == _TUNNEL and exchange is not None:
+            exchange.client_ends_tunnel()
+            return True
+        if self._at == _BUSY and exchange is not None and not exchange.over:
+            if exchange.upload_done:
+                exchange.half_closed = True
+                if not exchange.listens_on():
+                    # By a timer of its own: the wheel would have the application work on for a second more.
+                    asyncio.get_running_loop().call_later(LAST_LOOK, self._look_again, exchange)
+                return True
+            # Half a body is no request.
+            exchange.client_gone()
+        return False
+
+    def _look_again(self, exchange: Exchange) -> None:
+        """Take a client that has said its last, and has not got its answer since, for one that has left."""
+        if self._exchange is exchange and not exchange.over and not exchange.listens_on():
+            exchange.client_gone()
+            # If somebody does listen, what is cut short must not look complete.
+            self.hang_up()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # how it was lost changes nothing
+        """The client is gone."""
+        self._at = _CLOSED
+        self.deadline = 0.0
+        self._transport = None
+        self._buffer.clear()
+        exchange = self._exchange
+        self._exchange = None
+        if exchange is not None:
+            exchange.client_gone()
+        if self._last_word is None:
+            self._listener.closed(self, self._peer)
+
+    def pause_writing(self) -> None:
+        """The client reads slower than the answer comes."""
+        self.congested = True
+        exchange = self._exchange
+        if exchange is not None and exchange.upstream is not None:
+            exchange.upstream.pause(exchange)
+        if self._at == _HEAD:
+            self._pause_reading()
+        self._arm(self._gate.limits.stream_idle)
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self.congested = False
+        exchange = self._exchange
+        if exchange is not None and exchange.upstream is not None:
+            exchange.upstream.resume(exchange)
+        if self._at == _HEAD:
+            self._next()
+
+    def _arm(self, seconds: float) -> None:
+        deadlines = self._deadlines
+        self.deadline = deadlines.now + seconds
+        if not self.slot:
+            deadlines.enter(self)
+
+    def expired(self) -> None:
+        """A clock has run out; which one follows from where we are."""
+        exchange = self._exchange
+        if self._at == _HEAD:
+            if self._buffer and not self.congested:
+                self._gate.observer.limited("head_time")
+                self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "head_time"))
+            else:
+                # A slow reader has the time once more, for what it was told already.
+                self._gate.observer.limited("stream_idle" if self.congested else "idle")
+                self._close()
+        elif self._at == _BUSY and exchange is not None:
+            if self.congested or not exchange.upload_done:
+                if exchange.over:
+                    self.hang_up()
+                else:
+                    exchange.client_stalled()
+        elif self._at == _LINGER:
+            # Politely: over TLS an end without `close_notify` would look like a truncation.
+            self._close()
+        elif self._at == _TUNNEL and exchange is not None:
+            self._gate.observer.limited("tunnel_idle")
+            exchange.client_gone()
+            self._close()
+        else:
+            self.hang_up()
+
+    # --- heads --------------------------------------------------------------------------------
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note a field: llhttp calls this."""
+        self._headers.append((name, value))
+
+    def _pump(self) -> None:
+        """Serve what has come, one request after the other; a loop, as each may be answered at once."""
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            while self._at == _HEAD and self._buffer and not self.congested and self._read_head():
+                pass
+        finally:
+            self._pumping = False
+
+    def _read_head(self) -> bool:
+        """Serve the request whose head has come; False where more is needed first."""
+        buffer = self._buffer
+        limits = self._gate.limits
+        if buffer[0] < 0x21:
+            # One empty line before a request line is ignored, as RFC 9112 section 2.2 wants; no more.
+            if len(buffer) <= 2 and b"\r\n".startswith(buffer[:2]):
+                return False
+            if buffer[:2] == b"\r\n" and buffer[2] >= 0x21:
+                buffer.drop(2)
+            else:
+                self._refuse(Refused(HTTPStatus.BAD_REQUEST, "request_line"))
+                return False
+        line_end = buffer.end_at(b"\r\n")
+        end = buffer.end_at(b"\r\n\r\n")
+        if (line_end if line_end >= 0 else len(buffer)) > limits.request_line:
+            self._gate.observer.limited("request_line")
+            self._refuse(Refused(HTTPStatus.REQUEST_URI_TOO_LONG, "request_line"))
+            return False
+        if (end if end >= 0 else len(buffer)) - max(line_end, 0) > limits.headers:
+            self._gate.observer.limited("headers")
+            self._refuse(Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers"))
+            return False
+        if end < 0:
+            if not 0x41 <= buffer[0] <= 0x5A or buffer.match_at(_BARE_LINE_FEED, 1) >= 0:
+                # A TLS greeting on a plain port, or lines that will never end as lines do.
+                self._refuse(Refused(HTTPStatus.BAD_REQUEST, "request_line"))
+            elif self.deadline == 0.0 or self.deadline - self._deadlines.now > limits.head_time:
+                self._arm(limits.head_time)
+            return False
+        head = buffer.take(end + 4)
+        self._accept(head, head[:line_end])
+        return True
+
+    def _accept_again(self, request_line: bytes) -> bool:
+        """Serve a head whose section is the last one's; False where it must be read as if nothing were known."""
+        listener = self._listener
+        heads = listener.heads
+        before = self._before
+        if before is None or heads is not self._heads:
+            return False
+        table = listener.gate.table()
+        # llhttp would say the same of the fields. It would say something of the request line, too, but nothing
+        # that `HeadReader.read` has not said.
+        arrival = heads.again(request_line, before, listener.request_id(), table.paths_of)
+        if arrival is None:
+            return False
+        gate = self._gate = listener.gate
+        self._at = _BUSY
+        self.deadline = 0.0
+        self._serve(Exchange(self, gate, arrival, table))
+        return True
+
+    def _accept(self, head: bytes, request_line: bytes) -> None:
+        listener = self._listener
+        gate = self._gate = listener.gate
+        table = gate.table()
+        heads = listener.heads
+        section = head[len(request_line) :]
+        self._headers = []
+        try:
+            self._parser.feed_data(head)
+        except httptools.HttpParserUpgrade:
+            # The parser believes that what follows is no HTTP. That is for `inbound` to say.
+            self._parser = httptools.HttpRequestParser(self)
+        except httptools.HttpParserError:
+            self._refuse(_fault(request_line))
+            return
+        if b" \r\n" in head or b"\t\r\n" in head:
+            # llhttp leaves white space behind a value on it (RFC 9110 section 5.5 does not).
+            self._headers = [(name, value.rstrip(b" \t")) for name, value in self._headers]
+        before = self._before
+        # Another request line behind which the same fields come: what was made of them before is good for it, too.
+        kept = before.inbound.kept if before is not None and section == self._section and heads is self._heads else None
+        arrival = heads.read(
+            request_line, tuple(self._headers), self._peer, self._scheme, listener.request_id(), table.paths_of, kept
+        )
+        if isinstance(arrival, Arrival):
+            self._at = _BUSY
+            self.deadline = 0.0
+            exchange = Exchange(self, gate, arrival, table)
+            if arrival.inbound.kept is not None and arrival.keep_alive and len(section) <= _LONGEST_KNOWN:
+                self._section, self._before, self._heads = section, arrival, heads
+            elif not exchange.upload_done:
+                # The head's parser never sees the body and would wait for it.
+                self._parser = httptools.HttpRequestParser(self)
+                listener.deadlines.arm(self, gate.limits.stream_idle)
+            elif not arrival.keep_alive:
+                self._parser = httptools.HttpRequestParser(self)
+            if exchange.undecided:
+                self._exchange = exchange
+            else:
+                self._serve(exchange)
+            if self._buffer and self._exchange is exchange and not exchange.upload_done and self._at == _BUSY:
+                self._feed_body(exchange, self._buffer.take())
+        elif isinstance(arrival, ServerWide):
+            self._answer_server_wide()
+        else:
+            if arrival.code in ("header_count", "body"):
+                gate.observer.limited(arrival.code)
+            self._refuse(arrival)
+
+    def _serve(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        try:
+            exchange.decide()
+        except Exception:
+            log.exception(Event.BYTE_PATH_FAILED, request_id=exchange.inbound.request_id)
+            exchange.broken("")
+
+    def _answer_server_wide(self) -> None:
+        """Answer OPTIONS about ourselves: what methods we carry, and nothing of what is behind us."""
+        self._line(HTTPStatus.NO_CONTENT, "server_wide", self._listener.request_id())
+        self.write(status_line(204) + self.date_line() + b"Allow: " + ALLOW + b"\r\nConnection: close\r\n\r\n")
+        self._linger()
+
+    # --- bodies -------------------------------------------------------------------------------
+
+    def _feed_body(self, exchange: Exchange, data: bytes) -> None:
+        rest = exchange.feed(data)
+        if rest and self._at in (_HEAD, _BUSY):
+            self._buffer.put_before(rest)
+        if exchange.upload_done:
+            if not self.congested:
+                self.deadline = 0.0
+            if exchange.over and self._exchange is exchange and self._at == _BUSY:
+                # The answer was sent before the unwanted body had been read away.
+                self._next()
+        if exchange.undecided and exchange.is_ripe():
+            self._serve(exchange)
+
+    def pause_upload(self) -> None:
+        """Read no more of the body for now."""
+        exchange = self._exchange
+        if exchange is not None and (not exchange.upload_done or exchange.tunnel):
+            self._pause_reading()
+
+    def resume_upload(self) -> None:
+        """Read on."""
+        self._resume_reading()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and self._transport is not None and not self._transport.is_closing():
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused and self._transport is not None and not self._transport.is_closing():
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    # --- answers ------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, if there is still somebody."""
+        if self._outbox.waiting:
+            self._outbox.send()
+        transport = self._transport
+        # Without the look at `is_closing`, uvloop raises, and inside whoever's callback this is.
+        if transport is not None and not transport.is_closing():
+            transport.write(data)
+
+    def write_whole(self, answer: bytes) -> None:
+        """Send a whole answer, with those of others when the loop's turn ends."""
+        if len(answer) > SMALL:
+            self.write(answer)
+        elif self._transport is not None:
+            self._outbox.put(self._transport, answer)
+
+    def date_line(self) -> bytes:
+        """Return a `Date` line with the present second."""
+        return self._listener.date_line()
+
+    def answered(self) -> None:
+        """The answer is sent: serve the next request."""
+        exchange = self._exchange
+        if self._at == _CLOSED or exchange is None:
+            return
+        if exchange.upload_done:
+            self._next()
+        else:
+            # The rest of an unwanted body comes still.
+            self._resume_reading()
+            self._arm(self._gate.limits.stream_idle)
+
+    def answered_last(self) -> None:
+        """The answer is sent, and the connection ends with it."""
+        exchange = self._exchange
+        if self._at == _CLOSED or exchange is None:
+            return
+        if exchange.upload_done and not self._buffer:
+            self._close()
+        else:
+            self._linger()
+
+    def _next(self) -> None:
+        """Wait for the next request, or go on with the one that has come already."""
+        self._exchange = None
+        self._at = _HEAD
+        if self.congested:
+            # Who does not read what was said is told nothing more; `resume_writing` goes on.
+            self._pause_reading()
+            self._arm(self._gate.limits.stream_idle)
+            return
+        if self._reading_paused:
+            self._resume_reading()
+        if self._buffer:
+            self._arm(self._gate.limits.head_time)
+            self._pump()
+        else:
+            # Somebody who was told to stay may have the next request on its way, draining or not.
+            # As in `_arm`, for each request comes by here.
+            deadlines = self._deadlines
+            self.deadline = deadlines.now + (LAST_REQUEST if self.draining else self._gate.limits.idle)
+            if not self.slot:
+                deadlines.enter(self)
+
+    def tunnelling(self) -> bool:
+        """From now on bytes are bytes; False where the client has not waited to be told."""
+        self._at = _TUNNEL
+        self._arm(self._gate.limits.tunnel_idle)
+        if self._buffer:
+            # RFC 6455 section 4.1 has a client wait for the 101. What came before it may be a request
+            # that somebody wants carried past the policy, or frames: nobody can tell.
+            return False
+        self._resume_reading()
+        return True
+
+    def tunnel_data(self, data: bytes) -> None:
+        """Send bytes of a tunnel, which is not silent then."""
+        self._arm(self._gate.limits.tunnel_idle)
+        self.write(data)
+
+    def tunnel_half_over(self) -> None:
+        """Send what is left and say that nothing more follows."""
+        self._outbox.send()
+        transport = self._transport
+        if transport is not None and not transport.is_closing() and transport.can_write_eof():
+            transport.write_eof()
+
+    def tunnel_over(self) -> None:
+        """Send what is left and close."""
+        self._close()
+
+    # --- refusals and the end -----------------------------------------------------------------
+
+    def _refuse(self, refused: Refused) -> None:
+        """Say no to a head, or to what will not become one, and mean it."""
+        status = HTTPStatus(refused.status)
+        request_id = self._listener.request_id()
+        body = problem_body(status, refused.code, request_id)
+        extra = b""
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            extra = b"Allow: " + ALLOW + b"\r\n"
+        elif status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+            extra = b"Retry-After: %d\r\n" % RETRY_AFTER
+        self._line(status, refused.code, request_id)
+        self.write(
+            b"".join(
+                (
+                    status_line(status),
+                    self.date_line(),
+                    _PROBLEM_LINES,
+                    extra,
+                    b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body),
+                    body,
+                )
+            )
+        )
+        self._linger()
+
+    def _line(self, status: HTTPStatus, reason: str, request_id: str) -> None:
+        gate = self._gate
+        gate.observer.finished(
+            AccessLine(
+                gate.clock(),
+                request_id,
+                self._peer,
+                "",
+                "",
+                "",
+                status.value,
+                verdict="error",
+                reason=reason,
+            )
+        )
+
+    def _linger(self) -> None:
+        """Half-close, and read what still comes: closing at once would reset the client before it reads our answer."""
+        self._at = _LINGER
+        self._buffer.clear()
+        self._exchange = None
+        self._outbox.send()
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        self._arm(LINGER_TIME)
+        # Over TLS there is no half-close; there we only go on reading.
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._resume_reading()
+
+    def _close(self) -> None:
+        """Send what is left, then close."""
+        self._at = _CLOSED
+        self._exchange = None
+        self._outbox.send()
+        if self._transport is not None:
+            self._transport.close()
+            # A client that does not read its answer must not keep us.
+            self._arm(self._gate.limits.stream_idle)
+
+    def hang_up(self) -> None:
+        """Close at once: what was promised and cannot be kept must not look complete."""
+        self._at = _CLOSED
+        self._exchange = None
+        self._outbox.send()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def outlived_by(self, word: LastWord) -> None:
+        """Stay counted as long as a request of this client goes on without it."""
+        self._last_word = word
+
+    def heard_last_word(self) -> None:
+        """Nothing of this client's is left."""
+        self._last_word = None
+        if self._transport is None:
+            self._listener.closed(self, self._peer)
+
+    def drain(self) -> None:
+        """Close once no request is being served any more."""
+        self.draining = True
+        if self._at == _HEAD and not self._buffer:
+            self._close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being served."""
+        return self._at in (_BUSY, _TUNNEL)
+
+    def end(self) -> None:
+        """Close now, whatever is going on."""
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.client_gone()
+        if self._last_word is not None:
+            self._last_word.end()
+        self.hang_up()
+
+
+def _fault(request_line: bytes) -> Refused:
+    """Say what was wrong with a head that llhttp refused, as far as its first line tells."""
+    words = request_line.split(b" ")
+    if len(words) == 3 and _TOKEN.fullmatch(words[0]) and words[2] in (b"HTTP/1.1", b"HTTP/1.0"):
+        if words[0] in (b"CONNECT", b"TRACE"):
+            return Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method")
+        if words[0] not in METHODS:
+            return Refused(HTTPStatus.NOT_IMPLEMENTED, "method")
+    elif len(words) == 3 and re.fullmatch(rb"HTTP/[0-9]\.[0-9]", words[2]):
+        return Refused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "http_version")
+    return Refused(HTTPStatus.BAD_REQUEST, "syntax")

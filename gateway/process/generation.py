@@ -1,0 +1,279 @@
+"""One reading of the configuration: its routes, ways to the applications, and clients of the provider."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets as randomness
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from ssl import SSLContext
+
+import structlog
+from aiohttp import web
+
+from gateway.headers.answer import app_answer_headers, portal_answer_headers
+from gateway.headers.assertion import Assertions
+from gateway.headers.strip import Removed, trailer_lines
+from gateway.instant import Instant
+from gateway.limits.limits import LimitStore
+from gateway.listen.services import Gate
+from gateway.login.aiohttp_provider import AiohttpProvider
+from gateway.login.asyncio_shared_tasks import Flights
+from gateway.login.pending import PendingStore
+from gateway.login.service import Client, SignInDesk, Terms
+from gateway.observe.events import Event
+from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
+from gateway.observe.removed_names import RemovedNames, shown
+from gateway.pipeline import forward_auth
+from gateway.pipeline.to_https import hsts_line
+from gateway.policy.switches import Switch
+from gateway.portal.aiohttp_portal import Behind, make_portal
+from gateway.portal.head import portal_head
+from gateway.portal.visits import VisitTable
+from gateway.process.configuration import Configuration
+from gateway.request.field_names import fold
+from gateway.request.rates import LookupLimits, Rate
+from gateway.request.trust import Trust
+from gateway.route.route import Route
+from gateway.route.table import RouteTable
+from gateway.session.redis_sessions import Sessions
+from gateway.settings.settings import Limits, Mode
+from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams, client_contexts, upstreams_of
+from gateway.upstream.standing import Standing
+from gateway.wire.deadlines import Deadlines
+
+_log = structlog.get_logger()
+
+SECONDS_TO_CLOSE = 5.0
+"""Seconds our own pages may take to end when their generation is over."""
+
+
+class _Meter:
+    """Hands what the login step counts to the metrics."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def called(self, endpoint: str, outcome: str, seconds: float) -> None:
+        """Count one call to the provider."""
+        self._metrics.provider_call(endpoint, outcome, seconds)
+
+    def claim_troubled(self, scope: str, trouble: str) -> None:
+        """Count one item that was asked for and did not come as it should."""
+        self._metrics.claim_troubled(scope, trouble)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What every generation of a worker stands on."""
+
+    sessions: Sessions
+    pending: PendingStore
+    metrics: Metrics
+    observer: GatewayObserver
+    deadlines: Deadlines
+    clock: Callable[[], Instant]
+    entries: LimitStore | None
+    switches: dict[str, Switch]
+    """The switches of the file, as they were last read; each ends by itself."""
+    standings: dict[str, Standing] = field(default_factory=dict)
+    """How each App's servers have behaved, by the App's name."""
+    removed_names: RemovedNames = field(default_factory=RemovedNames)
+    """Which of the header names that are not passed on the operator has been told of."""
+
+    def standing_of(self, app: str) -> Standing:
+        """Return how an App's servers have behaved so far."""
+        return self.standings.setdefault(app, Standing())
+
+
+class Generation:
+    """What one reading of the configuration made."""
+
+    def __init__(self, configuration: Configuration, shared: Shared) -> None:
+        self._shared = shared
+        self._closing = AsyncExitStack()
+        self._providers: dict[str, AiohttpProvider] = {}
+        """By client_id, once the generation is open."""
+        self.ways: dict[str, Upstreams] = {}
+        """The way to each App's application, once the generation is open."""
+        assertion_keys = configuration.assertion_keys
+        self._assertions = None
+        if assertion_keys is not None:
+            self._assertions = Assertions(assertion_keys, configuration.settings.assertion, randomness.token_bytes)
+        self.adopt(configuration)
+
+    def adopt(self, configuration: Configuration) -> None:
+        """Judge by these policies and switches from the next request on: each is judged by one table."""
+        self.configuration = configuration
+        self.table: RouteTable = configuration.table(
+            self._assertions, self._shared.switches, self._shared.sessions.seals
+        )
+        self.audited: frozenset[str] = configuration.audited
+        """The rules whose every permit is recorded: looked at on each request."""
+        self.versions = {route.name: route.policy.version for route in self.table.routes}
+        """The version of each App's policy, for the audit."""
+
+    async def open(self) -> Gate:
+        """Start what this generation needs and return the gate that leads to it."""
+        settings, shared = self.configuration.settings, self._shared
+        limits = settings.traffic
+        trust = Trust(settings.trusted_proxies)
+        desk = await self._desk()
+        rates = settings.rates
+        lookups = LookupLimits(
+            Rate(rates.forged_tickets_per_address, rates.forged_tickets),
+            Rate(rates.ended_tickets_per_address, rates.ended_tickets),
+        )
+        visits = VisitTable(randomness.token_bytes)
+        portal = make_portal(
+            Behind(
+                visits=visits,
+                sign_in=desk,
+                sessions=shared.sessions.reader,
+                table=lambda: self.table,
+                form_origins=self._form_origins,
+                observer=shared.metrics,
+                prefix=settings.prefix,
+                begins=Rate(rates.sign_ins_per_address, rates.sign_ins),
+                callbacks=Rate(rates.callbacks_per_address, rates.callbacks),
+                lookups=lookups,
+                spend=shared.pending.spend,
+                clock=shared.clock,
+            )
+        )
+        connect = await self._serve_inside(portal, limits)
+        pages = Upstreams("portal", [Endpoint("portal", connect, limits, shared.deadlines)], limits)
+        self._closing.callback(pages.close)
+        proxied = [route for route in self.table.routes if route.app.mode is not Mode.FORWARD_AUTH]
+        contexts = await asyncio.to_thread(client_contexts, [route.app for route in proxied])
+        ways = self.ways = {route.name: self._way(route, limits, contexts.get(route.name)) for route in proxied}
+        return Gate(
+            table=lambda: self.table,
+            step=forward_auth.step,
+            value_troubled=self._value_troubled,
+            names_removed=self._names_removed,
+            original=partial(forward_auth.original, trust=trust),
+            sessions=shared.sessions.reader,
+            upstreams=ways,
+            portal=pages,
+            visits=visits,
+            portal_head=portal_head,
+            app_answer=partial(app_answer_headers, told=self._order_removed),
+            portal_answer=portal_answer_headers,
+            trailers=lambda fields, route: trailer_lines(fields, route.app.headers),
+            observer=shared.observer,
+            entries=shared.entries,
+            clock=shared.clock,
+            stopwatch=time.perf_counter,
+            limits=limits,
+            trust=trust,
+            hsts=hsts_line(None if settings.tls is None else settings.tls.hsts),
+            lookups=lookups,
+        )
+
+    async def close(self) -> None:
+        """End what this generation started; requests that are still with it are cut."""
+        await self._closing.aclose()
+
+    async def _desk(self) -> SignInDesk:
+        settings, shared = self.configuration.settings, self._shared
+        meter = _Meter(shared.metrics)
+        clients: dict[str, Client] = {}
+        for client_id, client in self.configuration.clients().items():
+            keys = self.configuration.client_keys[client_id]
+            provider = AiohttpProvider(
+                client,
+                keys,
+                clock=shared.clock,
+                monotonic=time.monotonic,
+                random=randomness.token_bytes,
+                meter=meter,
+                via_credentials=self.configuration.via_credentials.get(client_id),
+            )
+            await provider.start()
+            self._closing.push_async_callback(provider.close)
+            self._providers[client_id] = provider
+            clients[client_id] = Client(client, keys, provider)
+        return SignInDesk(
+            clients,
+            shared.pending,
+            shared.sessions.store,
+            Terms(prefix=settings.prefix, absolute=settings.sessions.absolute, seals=shared.sessions.seals),
+            pseudonyms=shared.sessions.secrets.pseudonyms,
+            clock=shared.clock,
+            random=randomness.token_bytes,
+            observer=meter,
+            known_as=self.configuration.aliases.known_as,
+            flights=Flights(),
+        )
+
+    def _form_origins(self, route: Route) -> tuple[str, ...]:
+        """Return where a form of this App may lead in the end: Chromium holds redirects to `form-action` too."""
+        return self._providers[route.client_id].origins
+
+    def _value_troubled(self, route: Route, replaced: int, left_out: int) -> None:
+        """Count what an App's charset could not hold, and what could not be told at all."""
+        for trouble, count in (("replaced", replaced), ("left_out", left_out)):
+            if count:
+                self._shared.metrics.header_value_troubled(route.name, trouble, count)
+
+    def _names_removed(self, app: str, removed: Removed) -> None:
+        """Count the client's fields that the application did not get, and tell the operator of names that are news."""
+        shared = self._shared
+        for family, name in removed:
+            shared.metrics.header_removed(app, family.value)
+            if shared.removed_names.is_news(app, fold(name), shared.clock()):
+                _log.info(Event.HEADER_REMOVED, app=app, family=family.value, header=shown(name))
+
+    def _order_removed(self, route: Route, name: bytes) -> None:
+        """Tell the operator of an application that relies on a server in front, once an hour for each name."""
+        shared = self._shared
+        if shared.removed_names.is_news(route.name, fold(name), shared.clock()):
+            _log.warning(Event.ANSWER_FIELD_REMOVED, app=route.name, header=shown(name))
+
+    def _way(self, route: Route, limits: Limits, tls: SSLContext | None) -> Upstreams:
+        way = upstreams_of(route, limits, self._shared.deadlines, self._shared.standing_of(route.name), tls)
+        self._closing.callback(way.close)
+        way.watch(route.host)
+        return way
+
+    async def _serve_inside(
+        self, portal: web.Application, limits: Limits
+    ) -> Callable[[Callable[[], asyncio.Protocol]], Awaitable[tuple[asyncio.BaseTransport, asyncio.BaseProtocol]]]:
+        """Serve an application behind socketpairs, and return what opens one: no path, no port, nothing left behind."""
+        runner = web.AppRunner(
+            portal,
+            access_log=None,
+            shutdown_timeout=SECONDS_TO_CLOSE,
+            handle_signals=False,
+            # The door has refused what is too long; the library's own refusal would be a page that quotes it.
+            max_line_size=limits.request_line,
+            max_field_size=limits.headers,
+        )
+        await runner.setup()
+        self._closing.push_async_callback(runner.cleanup)
+        server = runner.server
+        if server is None:
+            raise RuntimeError("a runner that has been set up has no server")
+
+        async def connect(
+            factory: Callable[[], asyncio.Protocol],
+        ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
+            loop = asyncio.get_running_loop()
+            ours, theirs = socket.socketpair()
+            try:
+                ours.settimeout(0)
+                theirs.settimeout(0)
+                await loop.connect_accepted_socket(server, theirs)
+                return await loop.create_unix_connection(factory, sock=ours)
+            except BaseException:
+                # Who asked for it has left, and nobody else would close them.
+                ours.close()
+                theirs.close()
+                raise
+
+        return connect

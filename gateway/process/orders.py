@@ -1,0 +1,40 @@
+"""The messages between a supervisor and its workers."""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+
+from gateway.observe.merge import Families
+
+REPLY = 2.0
+"""Seconds a worker has to answer its supervisor."""
+
+_log = structlog.get_logger()
+
+
+# --- many processes: the worker's side -----------------------------------------------
+
+
+class Order(msgspec.Struct):
+    """What a supervisor asks of a worker."""
+
+    order: str
+    """`reload`, `reopen`, `metrics`, `check`, `apart` or `drain`."""
+    apart: dict[str, float] = {}
+    """The Apps that workers have put apart, each with the moment until when (`Worker.apart`)."""
+
+
+class Reply(msgspec.Struct):
+    """What a worker answers; the first one, unasked, says that it takes requests."""
+
+    good: bool = True
+    families: Families = ()
+    apart: dict[str, float] = {}
+    entries: dict[str, int] = {}
+    """How many entries each subject list has by which it judges."""
+
+
+encode = msgspec.json.encode
+read_order = msgspec.json.Decoder(Order).decode
+read_reply = msgspec.json.Decoder(Reply).decode

@@ -1,0 +1,70 @@
+"""Starts the gateway as its settings say: alone, or with a supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import nullcontext
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from gateway.errors import GatewayError
+from gateway.observe.events import Event
+from gateway.observe.structlog_setup import logging_aside
+from gateway.observe.thread_lines import LineWriter
+from gateway.process.configuration import read_configuration
+from gateway.process.descriptors import occupy_standard_descriptors, raise_file_limit, say
+from gateway.process.single import EXIT_OURS, EXIT_USERS, reread_configuration, serve
+from gateway.process.sockets import bind, inherited_sockets
+from gateway.process.supervisor import Supervisor
+from gateway.process.worker import Doors
+from gateway.yaml.mistakes import Mistakes
+
+_log = structlog.get_logger()
+
+
+def run_gateway(path: Path) -> int:
+    """Run until told to stop; return the exit code.
+
+    The code says how it ended even where nobody can read the reason: standard error may lead to a full disk.
+    """
+    occupy_standard_descriptors()
+    with logging_aside() as lines:
+        try:
+            return _run(path, lines)
+        # The last stop of this process: it ends with a code and an event, whatever it was.
+        except Exception:  # noqa: BLE001
+            _log.exception(Event.UNCAUGHT)
+            return EXIT_OURS
+
+
+def _run(path: Path, lines: LineWriter) -> int:
+    raise_file_limit()
+    mistakes = Mistakes()
+    configuration = read_configuration(path, mistakes, os.environ)
+    if configuration is None:
+        say(lines, mistakes.say())
+        return EXIT_USERS
+    settings = configuration.settings
+    try:
+        inherited = inherited_sockets()
+        main = inherited.get("listen") or bind(settings.listen)
+        plain = None if settings.tls is None else settings.tls.redirect
+        doors = Doors(main, None if plain is None else inherited.get("redirect") or bind(plain))
+        desk = inherited.get("management") or bind(settings.management)
+    except OSError as error:
+        say(lines, f"{path}: {error.strerror}")
+        return EXIT_USERS
+    count = settings.worker_count(os.cpu_count() or 1)
+    with main, doors.redirect or nullcontext(), desk, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        if count > 1:
+            return runner.run(Supervisor(configuration, doors, desk, lines, count).run())
+        try:
+            runner.run(serve(configuration, doors, desk, lines, reread=lambda: reread_configuration(path)))
+        except (GatewayError, OSError) as error:
+            # A store that may forget, a certificate without its key: what only shows when it is used.
+            say(lines, f"{path}: {error}")
+            return EXIT_USERS
+    return 0

@@ -1,0 +1,176 @@
+"""One process serves alone: its signals, its reload, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from gateway.observe.events import Event
+from gateway.observe.thread_lines import LineWriter
+from gateway.policy.losses import ADOPT
+from gateway.portal.aiohttp_management import make_management
+from gateway.portal.hosts import management_names
+from gateway.process.configuration import Configuration, read_configuration
+from gateway.process.systemd import notify
+from gateway.process.worker import Doors, Worker
+from gateway.yaml.mistakes import Mistakes
+
+EXIT_OURS = 1
+EXIT_USERS = 2
+
+LAST_WORDS = 0.5
+"""Seconds for what waits to be written, where an operator has said twice that he waits no longer."""
+
+_log = structlog.get_logger()
+
+
+# --- signals -------------------------------------------------------------------------
+
+
+def reread_configuration(path: Path) -> Configuration | None:
+    """Read the configuration anew; log why not, where it has a mistake."""
+    mistakes = Mistakes()
+    configuration = read_configuration(path, mistakes, os.environ)
+    if configuration is None:
+        for mistake in mistakes:
+            _log.error(Event.RELOAD_REFUSED, mistake=str(mistake))
+    return configuration
+
+
+class Signals:
+    """What the operator asked for, as events."""
+
+    def __init__(self, lines: LineWriter) -> None:
+        self._lines = lines
+        self.stop = asyncio.Event()
+        self.wanted: asyncio.Queue[int] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopped)
+        for number in (signal.SIGHUP, signal.SIGUSR2):
+            loop.add_signal_handler(number, self.wanted.put_nowait, number)
+
+    def _stopped(self) -> None:
+        if self.stop.is_set():
+            # The second time is an order to stop waiting: for us, and for whoever waits for us.
+            self._lines.close(LAST_WORDS)
+            os._exit(EXIT_OURS)
+        self.stop.set()
+
+    async def until_stop(self) -> AsyncIterator[int]:
+        """Yield each other signal that comes before the one to stop."""
+        stopping = asyncio.create_task(self.stop.wait())
+        try:
+            while not self.stop.is_set():
+                waiting = asyncio.create_task(self.wanted.get())
+                await asyncio.wait({stopping, waiting}, return_when=asyncio.FIRST_COMPLETED)
+                if waiting.done():
+                    yield waiting.result()
+                else:
+                    waiting.cancel()
+        finally:
+            stopping.cancel()
+
+
+@asynccontextmanager
+async def serving_management(app: web.Application, desk: socket.socket) -> AsyncIterator[None]:
+    """Serve the management listener for as long as the block lasts."""
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, desk).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+# --- one process ---------------------------------------------------------------------
+
+
+async def serve(
+    configuration: Configuration,
+    doors: Doors,
+    desk: socket.socket,
+    lines: LineWriter,
+    *,
+    reread: Callable[[], Configuration | None],
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve in this process, on listening sockets, until a signal says stop.
+
+    `lines` writes what is said on standard error; `reread` returns the configuration a reload should use, or
+    `None` to keep this one; `ready` is called once requests are taken.
+    """
+    signals = Signals(lines)
+    worker = Worker(configuration, standard_error=lines)
+    try:
+        await worker.open()
+        spare_the_collector()
+
+        async def metrics() -> bytes:
+            return worker.metrics.exposition()
+
+        app = make_management(
+            metrics=metrics,
+            alive={},
+            ready={"worker": worker.check},
+            sessions=worker.control(),
+            names=lambda: management_names(worker.settings),
+        )
+        async with serving_management(app, desk):
+            await worker.listen(doors)
+            _log.info(Event.STARTED, listen=configuration.settings.listen, count=1)
+            notify("READY=1")
+            ready()
+            async for number in signals.until_stop():
+                if number == signal.SIGHUP:
+                    await reload_worker(worker, reread)
+            notify("STOPPING=1")
+            cut = await worker.drain(worker.settings.drain_timeout)
+            _log.info(Event.STOPPED, count=cut)
+    finally:
+        await worker.close()
+
+
+def spare_the_collector() -> None:
+    """Take all that the start has made out of the garbage collector's sight, once.
+
+    Looking through it takes 50 ms, in which nobody is answered, and finds nothing. What later reloads make is seen.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+async def reload_worker(worker: Worker, reread: Callable[[], Configuration | None]) -> bool:
+    """Have a worker take up what is in the files now, and return whether it did."""
+    worker.access_log.reopen()
+    configuration = await asyncio.to_thread(reread)
+    if configuration is None:
+        notify("STATUS=reload refused")
+        return False
+    standing = await worker.weigh(configuration)
+    if standing is None:
+        _log.error(Event.RELOAD_REFUSED, mistake=f"{worker.held[0].file}: {worker.held[0].what}, {ADOPT}")
+        notify("STATUS=reload refused")
+        return False
+    notify("RELOADING=1")
+    try:
+        await worker.reload(configuration)
+    # A file that is gone since it was checked, or worse: nobody who is served now has to leave for it.
+    except Exception as error:  # noqa: BLE001
+        _log.exception(Event.RELOAD_REFUSED, mistake=type(error).__name__)
+        notify("READY=1\nSTATUS=reload refused")
+        return False
+    worker.take(standing)
+    _log.info(Event.RELOADED, count=len(configuration.settings.apps))
+    notify("READY=1")
+    return True

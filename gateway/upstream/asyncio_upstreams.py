@@ -1,0 +1,545 @@
+"""The upstreams of one App: connections are handed out, and requests wait in a bounded queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Iterable, Sequence
+from pathlib import Path
+from ssl import SSLContext, TLSVersion, create_default_context
+from typing import Any, cast
+
+import structlog
+from msgspec.structs import replace
+
+from gateway.errors import (
+    GatewayError,
+    UpstreamOverloadedError,
+    UpstreamProtocolError,
+    UpstreamUnreachableError,
+)
+from gateway.observe.events import Event
+from gateway.route.route import Route
+from gateway.settings.address import read_address
+from gateway.settings.settings import AppSettings, Limits, UpstreamSettings
+from gateway.upstream.asyncio_connect import Connect, connector
+from gateway.upstream.asyncio_health import watch
+from gateway.upstream.balance import least_requests, round_robin
+from gateway.upstream.breaker import Breaker
+from gateway.upstream.httptools_connection import KNOWN, LONGEST_KNOWN, OURS, UpstreamConnection
+from gateway.upstream.pool import FRESH, IdleConnections
+from gateway.upstream.prefix import PathRewrite
+from gateway.upstream.standing import Standing
+from gateway.upstream.upstream import AnswerHead, Receiver
+from gateway.wire.asyncio_outbox import Outbox
+from gateway.wire.deadlines import Deadlines
+
+log = structlog.get_logger()
+
+_DEFAULTS = UpstreamSettings()
+
+
+_TELL_EVERY = 10.0
+"""Seconds between two events that say the same of an upstream that takes no connections."""
+
+
+class Endpoint:
+    """One upstream, its connections, and what is known of its health."""
+
+    __slots__ = (
+        "_owner",
+        "active",
+        "address",
+        "breaker",
+        "connect",
+        "deadlines",
+        "idle",
+        "idle_time",
+        "known",
+        "limits",
+        "open",
+        "outbox",
+        "reads_bodies",
+        "tolerate",
+        "turn",
+    )
+
+    def __init__(
+        self,
+        address: str,
+        connect: Connect,
+        limits: Limits,
+        deadlines: Deadlines,
+        options: UpstreamSettings = _DEFAULTS,
+    ) -> None:
+        self.address = address
+        self.connect = connect
+        self.limits = limits
+        self.deadlines = deadlines
+        self.idle_time = options.idle
+        self.idle: IdleConnections[UpstreamConnection] = IdleConnections(options.idle)
+        self.open: set[UpstreamConnection] = set()
+        self.breaker = Breaker(options)
+        self.outbox = Outbox()
+        self.tolerate = options.tolerate
+        self.reads_bodies = options.reads_bodies
+        self.known: dict[bytes, AnswerHead] = {}
+        """Heads of counted answers on connections that stay, by their bytes."""
+        self.active = 0
+        self.turn = 0.0
+        self._owner: Upstreams | None = None
+
+    def belongs_to(self, owner: Upstreams) -> None:
+        """Tell `owner` of each request that is over."""
+        self._owner = owner
+
+    def remember(self, raw: bytes, head: AnswerHead) -> None:
+        """Keep what a head means, where the next one may be the same: not where it is made for one person."""
+        if len(raw) > LONGEST_KNOWN or b"\r\nset-cookie:" in raw.lower():
+            return
+        if len(self.known) >= KNOWN:
+            self.known.clear()
+        self.known[raw] = replace(head, ready={})
+
+    def lost(self, connection: UpstreamConnection, *, idle: bool) -> None:
+        """Forget a connection that is gone."""
+        self.open.discard(connection)
+        if idle:
+            self.idle.discard(connection)
+
+    def spoke_out_of_turn(self, sign: str) -> None:
+        """Say that something came here that is no answer to any request."""
+        if self._owner is not None:
+            self._owner.put_apart(self, sign)
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether the App's servers have spoken out of turn before."""
+        return self._owner is not None and self._owner.standing.caught
+
+    def answered(self) -> None:
+        """Do as `done` does for a request that was answered well."""
+        owner = self._owner
+        if owner is None or owner.queue:
+            self.done()
+        else:
+            # What that comes to where nobody waits: nearly every answer's way.
+            self.active -= 1
+            owner.active -= 1
+
+    def done(self) -> None:
+        """Take back what was given, and let the App's next request have it."""
+        self.active -= 1
+        if self._owner is not None:
+            self._owner.freed()
+
+    def close(self) -> None:
+        """Close what waits; what is in use ends with its request."""
+        for connection in self.idle.empty():
+            connection.retire()
+
+
+class _Waiting:
+    """A request in the queue."""
+
+    __slots__ = ("_owner", "deadline", "receiver", "repeatable", "slot")
+
+    def __init__(self, owner: Upstreams, receiver: Receiver, *, repeatable: bool) -> None:
+        self._owner = owner
+        self.receiver = receiver
+        self.repeatable = repeatable
+        self.deadline = 0.0
+        self.slot = 0
+
+    def expired(self) -> None:
+        """It has waited too long."""
+        self._owner.gave_up(self)
+
+
+class _Connecting:
+    """A request for which a connection is being made."""
+
+    __slots__ = ("endpoint", "task")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        """The upstream that is being tried."""
+        self.task: asyncio.Task[None]
+
+
+class Upstreams:
+    """The upstreams of one App, or the portal as one."""
+
+    __slots__ = (
+        "_apart",
+        "_choose",
+        "_closed",
+        "_connecting",
+        "_most",
+        "_only",
+        "_tasks",
+        "_told",
+        "_watches",
+        "active",
+        "deadlines",
+        "endpoints",
+        "limits",
+        "name",
+        "options",
+        "queue",
+        "rewrite",
+        "standing",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        endpoints: Sequence[Endpoint],
+        limits: Limits,
+        options: UpstreamSettings = _DEFAULTS,
+        rewrite: PathRewrite | None = None,
+        standing: Standing | None = None,
+    ) -> None:
+        self.name = name
+        self.endpoints = tuple(endpoints)
+        self.limits = limits
+        self.options = options
+        self.rewrite = rewrite
+        """What changes paths on their way there and back; `None` where they are the same."""
+        self.standing = standing or Standing()
+        self.deadlines = self.endpoints[0].deadlines
+        self._most = options.concurrency
+        self._only = self.endpoints[0] if len(self.endpoints) == 1 else None
+        self._choose = round_robin if options.balance == "round_robin" else least_requests
+        self.active = 0
+        """Requests that have an upstream."""
+        self.queue: deque[_Waiting] = deque()
+        """Requests that wait for one of these to end."""
+        self._connecting: dict[Receiver, _Connecting] = {}
+        """Requests for which a connection is being made."""
+        self._told: dict[Endpoint, float] = {}
+        """When the log was told last of an upstream that takes no connections."""
+        self._closed = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._watches: list[asyncio.Task[None]] = []
+        self._apart = self.standing.is_apart(self.deadlines.time)
+        for endpoint in self.endpoints:
+            endpoint.belongs_to(self)
+            endpoint.idle.keep(anything=not self._apart)
+
+    def take(self, receiver: Receiver, *, repeatable: bool) -> UpstreamConnection | None:
+        """Return a kept connection, or `None`, and tell the receiver later.
+
+        `repeatable`: the request may be sent again should the kept connection turn out dead.
+        """
+        endpoint = self._only
+        if endpoint is None or self._most is not None:
+            endpoint = self._admit(receiver, repeatable=repeatable)
+            if endpoint is None:
+                return None
+        else:
+            # What `_admit` comes to where there is no choice: nearly every request's way.
+            self.active += 1
+            endpoint.active += 1
+        now = endpoint.deadlines.time
+        within = self.options.idle if repeatable else FRESH
+        while (connection := endpoint.idle.take(now, within)) is not None:
+            if connection.usable():
+                connection.busy = True
+                connection.holder = receiver
+                return connection
+        self._begin_to_connect(endpoint, receiver)
+        return None
+
+    def take_fresh(self, receiver: Receiver) -> None:
+        """Make a connection, as a kept one has just turned out dead, and tell the receiver then."""
+        endpoint = self._admit(receiver, repeatable=False)
+        if endpoint is not None:
+            self._begin_to_connect(endpoint, receiver)
+
+    def leave(self, receiver: Receiver) -> None:
+        """Have nobody wait any more for whom there is no connection yet: the next one takes the place."""
+        connecting = self._connecting.pop(receiver, None)
+        if connecting is not None:
+            connecting.task.cancel()
+            connecting.endpoint.active -= 1
+            self.freed()
+            return
+        for waiting in self.queue:
+            if waiting.receiver is receiver:
+                waiting.deadline = 0.0
+                self.queue.remove(waiting)
+                return
+
+    def _admit(self, receiver: Receiver, *, repeatable: bool) -> Endpoint | None:
+        """Count a request in and return who is asked; else have it wait, or tell it why not."""
+        if self._most is not None and self.active >= self._most:
+            self._enqueue(receiver, repeatable=repeatable)
+            return None
+        endpoint = self._only or self._pick(self.endpoints)
+        self.active += 1
+        endpoint.active += 1
+        return endpoint
+
+    def _pick(self, among: Sequence[Endpoint]) -> Endpoint:
+        """Return who is asked: one that is well, and where none is, one of the others all the same."""
+        now = self.deadlines.now
+        candidates = (
+            [endpoint for endpoint in among if endpoint.breaker.in_turn]
+            or [endpoint for endpoint in among if not endpoint.breaker.ejected]
+            or among
+        )
+        return self._choose([(endpoint, endpoint.breaker.share(now)) for endpoint in candidates])
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _tell_later(self, receiver: Receiver, error: GatewayError) -> None:
+        """Fail a request, but not inside the call that began it."""
+        asyncio.get_running_loop().call_soon(lambda: receiver.upstream_failed(error, unheard=False))
+
+    # --- connections are made -----------------------------------------------------------------
+
+    def _begin_to_connect(self, endpoint: Endpoint, receiver: Receiver) -> None:
+        if self._apart and not self.standing.is_apart(self.deadlines.time):
+            self._come_together()
+        connecting = self._connecting[receiver] = _Connecting(endpoint)
+        connecting.task = self._start(self._connect(connecting, receiver))
+
+    async def _connect(self, connecting: _Connecting, receiver: Receiver) -> None:
+        """Connect to the chosen upstream, or to another: until a byte is sent, any request may go anywhere."""
+        untried = list(self.endpoints)
+        while True:
+            place = connecting.endpoint
+            error: GatewayError
+            try:
+                async with asyncio.timeout(self.limits.connect):
+                    _, protocol = await place.connect(lambda: UpstreamConnection(place))  # noqa: B023  # awaited here
+            except (OSError, TimeoutError) as fault:
+                self._unreached(place, fault)
+                error = UpstreamUnreachableError(place.address)
+            else:
+                self._reached(place)
+                connection = cast("UpstreamConnection", protocol)
+                if connection.usable():
+                    del self._connecting[receiver]
+                    place.open.add(connection)
+                    connection.busy = True
+                    connection.holder = receiver
+                    connection.last = self._apart
+                    receiver.upstream_ready(connection)
+                    return
+                what = "spoke unasked" if connection.heard else "hung up before it was asked"
+                error = UpstreamProtocolError(f"the application {what}")
+            place.active -= 1
+            untried.remove(place)
+            if not untried:
+                del self._connecting[receiver]
+                self.freed()
+                receiver.upstream_failed(error, unheard=False)
+                return
+            connecting.endpoint = self._pick(untried)
+            connecting.endpoint.active += 1
+
+    def _unreached(self, endpoint: Endpoint, error: OSError) -> None:
+        """Take note of a connection that could not be made, and have the others asked where that is the upstream's."""
+        now = self.deadlines.time
+        standing = self.standing
+        standing.unreachable += 1
+        if (told := self._told.get(endpoint)) is None or now - told >= _TELL_EVERY:
+            self._told[endpoint] = now
+            log.warning(
+                Event.UPSTREAM_UNREACHABLE,
+                app=self.name,
+                upstream=endpoint.address,
+                error=type(error).__name__,
+                count=standing.unreachable,
+            )
+        if error.errno in OURS:
+            return
+        last = all(other is endpoint or other.breaker.ejected for other in self.endpoints)
+        if endpoint.breaker.unreached(last=last):
+            standing.ejections += 1
+            log.warning(Event.UPSTREAM_EJECTED, app=self.name, upstream=endpoint.address)
+            self._start(self._knock(endpoint))
+
+    def _reached(self, endpoint: Endpoint) -> None:
+        if endpoint.breaker.reached(self.deadlines.now):
+            log.info(Event.UPSTREAM_RETURNED, app=self.name, upstream=endpoint.address)
+
+    async def _knock(self, endpoint: Endpoint) -> None:
+        """Try an ejected upstream again and again until it takes a connection: so that no person has to."""
+        await asyncio.sleep(self.options.ejected_for)
+        while endpoint.breaker.ejected and not self._closed:
+            # The next knock does not wait for this one: a host that is away answers nothing, and is back at any time.
+            self._start(self._knock_once(endpoint))
+            await asyncio.sleep(self.options.ejected_for)
+
+    async def _knock_once(self, endpoint: Endpoint) -> None:
+        try:
+            async with asyncio.timeout(self.limits.connect):
+                _, protocol = await endpoint.connect(lambda: UpstreamConnection(endpoint))
+        except (OSError, TimeoutError):
+            return
+        cast("UpstreamConnection", protocol).retire()
+        self._reached(endpoint)
+
+    # --- a server that speaks out of turn -----------------------------------------------------
+
+    def put_apart(self, endpoint: Endpoint, sign: str) -> None:
+        """Use each connection for one request alone from now on: what is too much in an answer is the next one's."""
+        apart_for = self.options.apart_for
+        if self.standing.spoke_out_of_turn(self.deadlines.time, apart_for):
+            log.warning(
+                Event.UPSTREAM_PUT_APART, app=self.name, upstream=endpoint.address, sign=sign, seconds=apart_for
+            )
+        self._separate()
+
+    def follow(self, until: float) -> None:
+        """Do so because another worker has heard a server of the App speak out of turn."""
+        self.standing.follow(until)
+        if self.standing.is_apart(self.deadlines.time):
+            self._separate()
+
+    def _separate(self) -> None:
+        if self._apart:
+            return
+        self._apart = True
+        for each in self.endpoints:
+            each.idle.keep(anything=False)
+            each.close()
+        for each in self.endpoints:
+            for connection in tuple(each.open):
+                connection.doubt()
+
+    def _come_together(self) -> None:
+        self._apart = False
+        for endpoint in self.endpoints:
+            endpoint.idle.keep(anything=True)
+        log.info(Event.UPSTREAM_TRUSTED_AGAIN, app=self.name)
+
+    # --- the queue ----------------------------------------------------------------------------
+
+    def _enqueue(self, receiver: Receiver, *, repeatable: bool) -> None:
+        if len(self.queue) >= self.options.queue:
+            self._tell_later(receiver, UpstreamOverloadedError(f"the queue of `{self.name}` is full"))
+            return
+        waiting = _Waiting(self, receiver, repeatable=repeatable)
+        self.queue.append(waiting)
+        self.deadlines.arm(waiting, self.options.queue_time)
+
+    def gave_up(self, waiting: _Waiting) -> None:
+        """Answer a request that has waited too long."""
+        self.queue.remove(waiting)
+        error = UpstreamOverloadedError(f"the queue of `{self.name}` is too slow")
+        waiting.receiver.upstream_failed(error, unheard=False)
+
+    def freed(self) -> None:
+        """One request is over: let the first in the queue take its place."""
+        self.active -= 1
+        queue = self.queue
+        most = self._most
+        while queue and (most is None or self.active < most):
+            waiting = queue.popleft()
+            waiting.deadline = 0.0
+            connection = self.take(waiting.receiver, repeatable=waiting.repeatable)
+            if connection is not None:
+                # Not in the callback of whoever has just left: that one has not finished yet.
+                asyncio.get_running_loop().call_soon(connection.hand_over, waiting.receiver)
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def watch(self, host: str) -> None:
+        """Begin the active health checks, if any are configured. `host` is what they send as Host."""
+        if self.options.health is not None:
+            for endpoint in self.endpoints:
+                self._watches.append(self._start(watch(endpoint, self.options.health, host)))
+
+    def close(self) -> None:
+        """Close what waits; what is in use ends with its request."""
+        self._closed = True
+        for watching in self._watches:
+            watching.cancel()
+        for endpoint in self.endpoints:
+            endpoint.close()
+
+
+def client_context(options: UpstreamSettings) -> SSLContext:
+    """Return what an `https` upstream is spoken to with: verified always, TLS 1.2 and up, HTTP/1.1.
+
+    Raises:
+        OSError: the CA or the client certificate cannot be read or used.
+
+    """
+    context = create_default_context(cafile=None if options.ca is None else str(options.ca))
+    context.minimum_version = TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if options.certificate is not None:
+        context.load_cert_chain(str(options.certificate), None if options.key is None else str(options.key))
+    return context
+
+
+def client_contexts(every: Iterable[AppSettings]) -> dict[str, SSLContext]:
+    """Return, by App, what its `https` upstreams are spoken to with. Apps that say the same share one.
+
+    Each reads files, and takes 40 ms where it reads the system's certificates: call it in a thread.
+
+    Raises:
+        OSError: a CA or client certificate cannot be read or used.
+
+    """
+    made: dict[tuple[Path | None, ...], SSLContext] = {}
+    found: dict[str, SSLContext] = {}
+    for app in every:
+        options = app.upstream_options
+        if any(read_address(url).tls for url in app.upstream):
+            files = (options.ca, options.certificate, options.key)
+            if files not in made:
+                made[files] = client_context(options)
+            found[app.name] = made[files]
+    return found
+
+
+def upstreams_of(
+    route: Route,
+    limits: Limits,
+    deadlines: Deadlines,
+    standing: Standing | None = None,
+    tls: SSLContext | None = None,
+) -> Upstreams:
+    """Return the way to an App's application, as its settings describe it.
+
+    `tls` is what its `https` upstreams are spoken to with, of `client_contexts`.
+
+    Raises:
+        ValueError: an upstream's URL is none, or the upstreams' paths differ.
+
+    """
+    app = route.app
+    options = app.upstream_options
+    addresses = [read_address(url) for url in app.upstream]
+    if len({address.prefix for address in addresses}) != 1:
+        raise ValueError(f"the upstreams of `{app.name}` have different paths")
+    if tls is None and any(address.tls for address in addresses):
+        raise ValueError(f"an upstream of `{app.name}` is https, and no context is given")
+    endpoints = [
+        Endpoint(
+            str(address),
+            connector(address, tls if address.tls else None, options.server_name),
+            limits,
+            deadlines,
+            options,
+        )
+        for address in addresses
+    ]
+    stripped = route.prefix.rstrip("/") if options.strip_prefix else ""
+    added = addresses[0].prefix
+    rewrite = None
+    if stripped or added:
+        origins = {str(address).lower().encode() for address in addresses}
+        origins |= {origin.lower().encode() for origin in (*app.internal_origins, route.origin, *app.upstream)}
+        rewrite = PathRewrite(stripped, added, frozenset(origins))
+    return Upstreams(app.name, endpoints, limits, options, rewrite, standing)
