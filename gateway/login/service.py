@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from math import ceil
 from typing import Any, NoReturn, Protocol
 from urllib.parse import parse_qsl, urlencode
 
@@ -69,13 +70,14 @@ from gateway.login.sign_in import (
 from gateway.policy.verdict import Challenge
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route
+from gateway.session.owed import Owed, OwedSignOuts, Owing
 from gateway.session.session import ProviderSessions, Session, SessionStore, SubjectSessions
 from gateway.session.ticket import (
     PLAIN,
     TICKET_BYTES,
     Ticket,
     TicketSeals,
-    every_ticket,
+    every_brought,
     find_ticket,
     new_ticket,
     ticket_name,
@@ -176,12 +178,14 @@ class SignInDesk:
         observer: SignInObserver,
         known_as: Callable[[str, str], str],
         flights: Flights,
+        owed: OwedSignOuts | None = None,
     ) -> None:
         """Take clients by `client_id`, and everything else that is not decided here.
 
         `pseudonyms` makes a session's pseudonyms from client and subject, the one for new sessions first. `random`
         returns that many unguessable bytes. `known_as` says which subject of a client a person is known by. `flights`
-        lets a callback that is sent again before it was answered wait for the first one's answer.
+        lets a callback that is sent again before it was answered wait for the first one's answer. `owed` keeps
+        sign-outs while the store is away; without it they are not kept.
         """
         self._clients = clients
         self._pending = pending
@@ -193,6 +197,7 @@ class SignInDesk:
         self._observer = observer
         self._known_as = known_as
         self._flights = flights
+        self._owed = owed
 
     async def begin(
         self, route: Route, inbound: Inbound, challenge: Challenge, return_to: str | None, form: str = ""
@@ -461,23 +466,32 @@ class SignInDesk:
         )
 
     async def sign_out(self, route: Route, inbound: Inbound) -> SignedOut:
-        """End this browser's session; see `sign_in.SignIn`.
-
-        Raises:
-            StoreUnavailableError: it cannot be said that the session has ended.
-
-        """
-        ended = 0
+        """End this browser's session; see `sign_in.SignIn`."""
+        now = self._clock()
+        until = now + self._terms.absolute
+        ended, unheard, kept = 0, False, True
         # All tickets that the browser brought, in case a script put one beside ours: the holder of a ticket may end its
         # session.
-        for ticket in every_ticket(inbound.cookie, route.session_cookie, self._terms.seals):
-            held = await self._held(route, ticket)
-            if held is None:
-                continue
-            ended += int(await self._sessions.delete(ticket))
-            if held.provider_session is not None:
-                # The provider's session ends with ours: what else began in it must not live on.
-                ended += await self._sessions.revoke(ProviderSessions(held.provider_session))
+        for brought in every_brought(inbound.cookie, route.session_cookie, self._terms.seals):
+            # What the store must still be told, should it go away at this point.
+            owing, name = Owing.SESSION, ticket_name(brought.ticket)
+            try:
+                held = await self._held(route, brought.ticket)
+                if held is None:
+                    continue
+                ended += int(await self._sessions.delete(brought.ticket))
+                if held.provider_session is not None:
+                    # The provider's session ends with ours: what else began in it must not live on.
+                    owing, name = Owing.PROVIDER, held.provider_session
+                    ended += await self._sessions.revoke(ProviderSessions(name))
+            except StoreUnavailableError:
+                unheard = True
+                owed = Owed(owing, name, ceil(now), ceil(until))
+                keeps = self._owed
+                if keeps is None or not await keeps.keep((owed,), sealed=brought.sealed, address=inbound.client):
+                    kept = False
+        if unheard:
+            return SignedOut(None, ended, until, kept)
         return SignedOut(await self._end_session_url(route) if ended else None, ended)
 
     async def back_channel_logout(self, route: Route, body: bytes) -> LogoutOutcome:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from gateway.instant import Instant
 from gateway.policy.verdict import Challenge
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route
@@ -139,6 +140,10 @@ class SignedOut:
     location: str | None = None
     ended: int = 0
     """How many sessions ended: this one, and those begun in the same provider session."""
+    alive_until: Instant | None = None
+    """Where the store could not be told: until when a session could live at most, for who holds its ticket."""
+    kept: bool = True
+    """Whether the store will be told when it is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +186,7 @@ class SignIn(Protocol):
         """Answer the provider's callback, whose raw query this is. Call it for no prefetch."""
 
     async def sign_out(self, route: Route, inbound: Inbound) -> SignedOut:
-        """End this browser's session here, and its siblings."""
+        """End this browser's session here, and its siblings; where the store is away, have it told when it is back."""
 
     async def back_channel_logout(self, route: Route, body: bytes) -> LogoutOutcome:
         """Answer the provider's POST of `application/x-www-form-urlencoded` (Back-Channel Logout 1.0 section 2.5).

@@ -142,7 +142,7 @@ class SignInObserver(Protocol):
     """Counts how sign-ins go."""
 
     def sign_in(self, app: str, outcome: str) -> None:
-        """One step of a sign-in ended: `begun`, `signed_in`, `already_signed_in`, `signed_out` or a `LoginFailure`."""
+        """One step ended: `begun`, `signed_in`, `already_signed_in`, `signed_out`, `signed_out_here` or a failure."""
 
     def refused(self, app: str, rule: str, reasons: Iterable[str]) -> None:
         """The policy said no to a sign-in that was asked for by link or by button, before anybody touched a card."""
@@ -389,11 +389,14 @@ class Portal:
         if not asked:
             return self._page(visit, pages.logout(visit, logout_token(ticket)))
         ended = await self._sign_in.sign_out(visit.route, visit.inbound)
-        self._tell(visit, "signed_out", sessions=ended.ended)
-        if ended.location is not None and not _is_ours(form, ticket):
+        self._tell(visit, "signed_out" if ended.alive_until is None else "signed_out_here", sessions=ended.ended)
+        if ended.alive_until is not None:
+            page = pages.signed_out(visit, alive_until=ended.alive_until, kept=ended.kept)
+            response: web.Response = self._page(visit, page)
+        elif ended.location is not None and not _is_ours(form, ticket):
             # The form was the application's own. Its page must have been left for one of ours before it can be
             # cleared, and the provider's is none.
-            response: web.Response = self._page(visit, pages.signed_out(visit, ended.location))
+            response = self._page(visit, pages.signed_out(visit, ended.location))
             response.headers["Refresh"] = f"{REST_AT_SIGN_OUT}; url={ended.location}"
         else:
             response = _redirect(ended.location or f"{self._prefix}signed-out")

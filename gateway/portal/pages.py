@@ -183,12 +183,17 @@ def logout(visit: Visit, token: str) -> Page:
     return _page("logout", HTTPStatus.OK, language, "logout.title", values)
 
 
-def signed_out(visit: Visit, onward: str = "") -> Page:
-    """Say that the session is over; `onward` is the provider's own sign-out, to which the page leads."""
+def signed_out(visit: Visit, onward: str = "", alive_until: Instant | None = None, *, kept: bool = True) -> Page:
+    """Say that the session is over; `onward` is the provider's own sign-out, to which the page leads.
+
+    `alive_until`: the store could not be told, so only this browser has forgotten the session; `kept`: it will be told.
+    """
     language = language_of(visit)
     values = _common(visit, visit.route, language) | {
         "onward": onward,
         "clears": "cache" in visit.route.app.next_person.clear,
+        "alive_until": None if alive_until is None else _moment(alive_until, language),
+        "kept": kept,
     }
     return _page("signed_out", HTTPStatus.OK, language, "signed_out.title", values)
 

@@ -71,6 +71,8 @@ class Configuration:
     """Who may list and end sessions on the management listener; `None`: nobody, the API is not there."""
     aliases: Aliases = field(default_factory=Aliases)
     """Persons whose subject changed, and by which one applications know them."""
+    state: Path | None = None
+    """The folder for what must outlive the process, as systemd names it."""
     places: Mapping[str, Where] = field(default_factory=dict)
     """Where in `path` each setting stands."""
     remarks: tuple[Mistake, ...] = ()
@@ -85,6 +87,13 @@ class Configuration:
     def adoptions_file(self) -> Path:
         """Where operators adopt what a policy's file has become: what `sekisho policy adopt` writes."""
         return self.switches_file.with_name(ADOPTIONS_FILE)
+
+    @property
+    def sign_outs_file(self) -> Path | None:
+        """Where sign-outs wait for the store; `None` for a store in this process, which is never away."""
+        if self.settings.sessions.store == "memory":
+            return None
+        return self.settings.sessions.sign_outs or (self.state or self.path.parent) / "sign-outs"
 
     @property
     def access_log(self) -> str | None:
@@ -182,7 +191,7 @@ def read_configuration(
 ) -> Configuration | None:
     """Return what `path` and the files it names say, or `None` with every mistake noted.
 
-    `environment` is where secrets named by `env` are looked up.
+    `environment` is where secrets named by `env` are looked up, and the state directory.
     """
     reading = Reading(path.parent, mistakes)
     settings = read_settings(path, reading)
@@ -213,9 +222,16 @@ def read_configuration(
         via_credentials=via_credentials,
         operators=operators,
         aliases=aliases,
+        state=_state_directory(environment or {}),
         places=reading.places,
         remarks=tuple(reader.remarks),
     )
+
+
+def _state_directory(environment: Mapping[str, str]) -> Path | None:
+    """Return the first folder that `StateDirectory=` made (systemd.exec(5)), where there is one."""
+    first = environment.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(first) if first.startswith("/") else None
 
 
 class _Reader:
@@ -532,6 +548,8 @@ class _Reader:
             self._check_certificate(settings.tls.certificate, settings.tls.key, "tls.certificate")
         if settings.switches is not None:
             self._check_folder(settings.switches, "switches")
+        if settings.sessions.sign_outs is not None:
+            self._check_folder(settings.sessions.sign_outs, "sessions.sign_outs")
         if settings.access_log not in (None, "stderr"):
             file = self._reading.base / str(settings.access_log)
             self._check_folder(file, "access_log")

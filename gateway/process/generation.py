@@ -40,6 +40,7 @@ from gateway.request.rates import LookupLimits, Rate
 from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
+from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.redis_sessions import Sessions
 from gateway.settings.settings import Limits, Mode
 from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams, client_contexts, upstreams_of
@@ -78,6 +79,8 @@ class Shared:
     deadlines: Deadlines
     clock: Callable[[], Instant]
     entries: LimitStore | None
+    owed: OwedToStore | None
+    """Where sign-outs wait while the store is away; `None` for a store in this process."""
     switches: dict[str, Switch]
     """The switches of the file, as they were last read; each ends by itself."""
     standings: dict[str, Standing] = field(default_factory=dict)
@@ -209,6 +212,7 @@ class Generation:
             observer=meter,
             known_as=self.configuration.aliases.known_as,
             flights=Flights(),
+            owed=shared.owed,
         )
 
     def _form_origins(self, route: Route) -> tuple[str, ...]:

@@ -49,9 +49,11 @@ from gateway.process.configuration import Configuration, reread_policies
 from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.process.generation import Generation, Shared
 from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
+from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.prometheus_sessions import show_sessions
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.seal import Secrets
+from gateway.session.system_owed import OwedFile
 from gateway.session.ticket import TICKET_BYTES
 from gateway.settings.changes import waiting
 from gateway.settings.settings import Settings, TlsSettings
@@ -155,7 +157,15 @@ class Worker:
         observer = GatewayObserver(self.metrics, self.access_log, self._is_audited, self._policy_version)
         pending = await self._pending(secrets)
         self._shared = Shared(
-            sessions, pending, self.metrics, observer, deadlines, self._clock, await self._limits(), {}
+            sessions,
+            pending,
+            self.metrics,
+            observer,
+            deadlines,
+            self._clock,
+            await self._limits(),
+            self._owed(sessions),
+            {},
         )
         await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
@@ -179,6 +189,16 @@ class Worker:
         redis = make_redis(parse_redis_url(settings.store), self._configuration.redis)
         self._closing.push_async_callback(close_redis, redis)
         return RedisPendingStore(redis, secrets, random=randomness.token_bytes, timeout=settings.timeout)
+
+    def _owed(self, sessions: Sessions) -> OwedToStore | None:
+        file = self._configuration.sign_outs_file
+        if file is None:
+            return None
+        owed = OwedToStore(OwedFile(file), sessions.store, self._clock)
+        # From the start: what waited when the machine went down is told to the store first.
+        telling = asyncio.create_task(owed.run())
+        self._closing.callback(telling.cancel)
+        return owed
 
     async def _limits(self) -> LimitStore | None:
         settings = self._configuration.settings

@@ -112,7 +112,11 @@ class MemoryStore:
 
     async def delete(self, ticket: Ticket) -> bool:
         """See `SessionStore`."""
-        kept = self._living(ticket)
+        return await self.end(ticket_name(ticket))
+
+    async def end(self, name: str) -> bool:
+        """See `SessionStore`."""
+        kept = self._living(self._tickets.get(name, ""))
         if kept is None:
             return False
         self._end(kept)

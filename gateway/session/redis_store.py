@@ -197,7 +197,11 @@ class RedisStore:
 
     async def delete(self, ticket: Ticket) -> bool:
         """See `SessionStore`."""
-        return await self._remove(ticket_name(ticket))
+        return await self.end(ticket_name(ticket))
+
+    async def end(self, name: str) -> bool:
+        """See `SessionStore`."""
+        return await self._remove(name)
 
     async def touch(self, tickets: Iterable[Ticket]) -> frozenset[Ticket]:
         """See `SessionStore`."""

@@ -189,6 +189,9 @@ class SessionStore(Protocol):
     async def delete(self, ticket: Ticket) -> bool:
         """End a session; False if there was none."""
 
+    async def end(self, name: str) -> bool:
+        """End the session of this name, as `delete` does; False if there was none. For who no longer has the ticket."""
+
     async def touch(self, tickets: Iterable[Ticket]) -> frozenset[Ticket]:
         """Restart the idle clocks of those that still exist, and return these; never brings one back."""
 

@@ -105,9 +105,9 @@ def find_brought(cookies: bytes, name: bytes, seals: TicketSeals = PLAIN) -> Bro
     return found[0] if len(found) == 1 else None
 
 
-def every_ticket(cookies: bytes, name: bytes, seals: TicketSeals = PLAIN) -> list[Ticket]:
+def every_brought(cookies: bytes, name: bytes, seals: TicketSeals = PLAIN) -> list[Brought]:
     """Return every ticket in the cookies of this name that may be ours: to end them all, never to believe one."""
-    return [brought.ticket for brought in _believable(cookies_named(cookies, name)[:MOST_COOKIES], seals)]
+    return _believable(cookies_named(cookies, name)[:MOST_COOKIES], seals)
 
 
 def _believable(values: list[bytes], seals: TicketSeals) -> list[Brought]:

@@ -180,6 +180,9 @@ class SessionSettings:
     """How session cookies are written: `plain`, or `sealed` so that a forged one costs no look-up; both are read.
     Turn `sealed` on once no older version of the gateway runs on the store, and `sealed_only`, which no longer reads
     plain ones, once `absolute` has passed since then."""
+    sign_outs: AtReplacement[Path | None] = None
+    """The file in which sign-outs wait while the store is away, so that it hears of them when it is back.
+    None: `sign-outs` in the state directory that systemd names (`StateDirectory=`), else beside this file."""
     per_subject: AtReplacement[int | None] = None
     """Most concurrent sessions of one subject; the oldest ends. None: no cap."""
 

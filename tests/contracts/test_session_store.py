@@ -195,6 +195,19 @@ async def test_an_unknown_ticket_is_nobodys(store: SessionStore) -> None:
     assert await store.find(ticket()) is None
 
 
+async def test_a_session_is_ended_by_its_name(store: SessionStore) -> None:
+    """For who has no ticket any more; a name that stands for nothing ends nothing, and no pattern is one."""
+    mine, other = ticket(), ticket()
+    for each in (mine, other):
+        assert await store.create(each, session())
+
+    assert await store.end(ticket_name(mine))
+    assert not await store.end(ticket_name(mine))
+    assert not await store.end("*")
+    assert await store.find(mine) is None
+    assert await store.find(other) is not None
+
+
 async def test_a_deleted_session_is_gone(store: SessionStore) -> None:
     """Deleting says whether there was one, once."""
     mine = ticket()

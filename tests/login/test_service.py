@@ -15,7 +15,9 @@ from gateway.login.claims import Check
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoginFailure, SignedIn
 from gateway.request.inbound import Inbound
+from gateway.session.owed import Owed, Owing
 from gateway.session.session import AllSessions
+from gateway.session.ticket import ticket_name
 from tests.builders import inbound
 from tests.login.conftest import ALL, Browser, House, challenge, route
 from tests.login.stand_in import Spoil
@@ -579,7 +581,7 @@ class Away:
         return fail
 
 
-async def test_a_store_that_is_away_is_no_sign_in_and_no_sign_out(
+async def test_a_store_that_is_away_is_no_sign_in_and_no_end_of_a_session(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page that says so; and never the word that a session has ended when it has not."""
@@ -593,8 +595,63 @@ async def test_a_store_that_is_away_is_no_sign_in_and_no_sign_out(
 
     assert begun == Failed(LoginFailure.STORE_DOWN, "/a")
     assert finished == Failed(LoginFailure.STORE_DOWN)
-    with pytest.raises(StoreUnavailableError):
-        await house.desk.sign_out(*house.browser.visit())
+    signed_out = await house.desk.sign_out(*house.browser.visit())
+    assert (signed_out.ended, signed_out.location, signed_out.kept) == (0, None, False)
+    assert signed_out.alive_until is not None
+
+
+class Waits:
+    """Where sign-outs wait."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[Owed, bool, str]] = []
+
+    async def keep(self, owed: tuple[Owed, ...], *, sealed: bool, address: str) -> bool:
+        self.kept += [(each, sealed, address) for each in owed]
+        return True
+
+
+async def test_a_sign_out_while_the_store_is_away_waits_by_the_sessions_name(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ticket's hash, never the ticket; and until when the session can live at most."""
+    await house.sign_in()
+    ticket = house.browser.cookies["__Host-sekisho"]
+    waits = Waits()
+    monkeypatch.setattr(house.desk, "_owed", waits)
+    monkeypatch.setattr(house.desk, "_sessions", Away())
+
+    signed_out = await house.desk.sign_out(*house.browser.visit())
+
+    ((owed, sealed, address),) = waits.kept
+    assert (owed.owing, owed.name) == (Owing.SESSION, ticket_name(ticket))
+    assert (sealed, address) == (False, house.browser.address)
+    assert signed_out.kept
+    assert signed_out.alive_until is not None
+    assert 0 <= owed.until - signed_out.alive_until <= 1
+    assert 28_700 < signed_out.alive_until - house.clock() <= 28_800
+
+
+async def test_a_store_that_goes_away_half_way_is_told_the_rest_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This session has ended; those of the same session at the provider wait."""
+    await house.sign_in()
+    held = await house.session()
+    waits = Waits()
+
+    async def away(_: object) -> int:
+        raise StoreUnavailableError(StoreFault.TIMEOUT)
+
+    monkeypatch.setattr(house.desk, "_owed", waits)
+    monkeypatch.setattr(house.sessions, "revoke", away)
+
+    signed_out = await house.desk.sign_out(*house.browser.visit())
+
+    assert held is not None
+    assert signed_out.ended == 1
+    assert [(owed.owing, owed.name) for owed, _, _ in waits.kept] == [(Owing.PROVIDER, held.provider_session)]
+    assert await house.session() is None
 
 
 async def test_at_the_cap_a_person_is_told_to_wait(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
 from gateway.login.return_to import rebuild
 from gateway.login.sign_in import (
@@ -35,7 +34,6 @@ class FakeDesk:
     finishes: FinishOutcome = field(default_factory=lambda: Failed(LoginFailure.EXPIRED))
     signs_out: SignedOut = field(default_factory=SignedOut)
     logs_out: LogoutOutcome = field(default_factory=lambda: LogoutRefused("signature"))
-    store_fails: bool = False
     begun: list[tuple[Inbound, Challenge, str | None]] = field(default_factory=list)
     forms: list[str] = field(default_factory=list)
     finished: list[bytes | None] = field(default_factory=list)
@@ -54,8 +52,6 @@ class FakeDesk:
         return self.finishes
 
     async def sign_out(self, route: Route, inbound: Inbound) -> SignedOut:
-        if self.store_fails:
-            raise StoreUnavailableError
         self.ended += 1
         return self.signs_out
 

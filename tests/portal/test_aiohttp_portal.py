@@ -583,15 +583,23 @@ async def test_an_old_browser_signs_out_with_the_pages_token(house: House) -> No
     assert house.desk.ended == 1
 
 
-async def test_a_session_that_cannot_be_ended_is_not_said_to_be(house: House) -> None:
-    """The store is away: 503, and no cookie is touched."""
-    house.desk.store_fails = True
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("language", ["ja", "en"])
+async def test_a_session_that_cannot_be_ended_is_not_said_to_be(house: House, language: str, *, kept: bool) -> None:
+    """The store is away: this browser forgets all the same, and the person reads until when the session could live."""
+    house.desk.signs_out = SignedOut(alive_until=builders.NOON + 8 * 3_600, kept=kept)
+    said = ("Sec-Fetch-Site", "same-origin"), ("Accept-Language", language)
 
-    answer = await house.post("logout", {})
+    answer = await house.post("logout", {}, *said, TICKET_COOKIE)
 
-    assert answer.status == 503
-    assert cookies(answer) == []
-    assert "サインアウトはされていません" in await answer.text()
+    assert answer.status == 200
+    assert [line.split("=")[0] for line in cookies(answer)] == ["__Host-sekisho", "JSESSIONID"]
+    assert answer.headers["Clear-Site-Data"] == CLEARS
+    page = await answer.text()
+    assert ("2026年11月23日 20:00（日本時間）" if language == "ja" else "23 Nov 2026, 20:00 (Japan time)") in page
+    later = "自動的に消去します" if language == "ja" else "removed by itself"
+    assert (later in page) is kept
+    assert house.counted.told == [("booking", "signed_out_here")]
 
 
 HELD = Found(

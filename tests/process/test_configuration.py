@@ -63,6 +63,38 @@ def test_a_user_without_a_password_is_refused(folder: Path) -> None:
     assert "no `password` is given" in " ".join(str(mistake) for mistake in mistakes)
 
 
+@pytest.mark.parametrize(
+    ("sessions", "environment", "file"),
+    [
+        ("store: 'redis://redis/0'", {}, "{folder}/sign-outs"),
+        (
+            "store: 'redis://redis/0'",
+            {"STATE_DIRECTORY": "/var/lib/sekisho:/var/lib/more"},
+            "/var/lib/sekisho/sign-outs",
+        ),
+        ("store: 'redis://redis/0'", {"STATE_DIRECTORY": "not/absolute"}, "{folder}/sign-outs"),
+        ("store: 'redis://redis/0', sign_outs: waiting", {"STATE_DIRECTORY": "/var/lib/x"}, "{folder}/waiting"),
+        ("store: memory", {"STATE_DIRECTORY": "/var/lib/x"}, "None"),
+    ],
+)
+def test_sign_outs_wait_where_the_service_may_write(
+    folder: Path, sessions: str, environment: dict[str, str], file: str
+) -> None:
+    """In systemd's state directory, beside the settings, or where they say; a store in this process is never away."""
+    configuration = read_configuration(write(folder, sessions), Mistakes(), environment)
+
+    assert configuration is not None
+    assert str(configuration.sign_outs_file) == file.format(folder=folder)
+
+
+def test_a_folder_for_sign_outs_that_is_not_there_is_refused(folder: Path) -> None:
+    """It would be missed on the day Redis is away."""
+    mistakes = Mistakes()
+
+    assert read_configuration(write(folder, "store: 'redis://r/0', sign_outs: nowhere/file"), mistakes, {}) is None
+    assert "there is no folder" in " ".join(str(mistake) for mistake in mistakes)
+
+
 def mistakes_of(folder: Path, more: str, *, app: str = "") -> list[str]:
     """Return what is wrong with settings that say `more`, without the folder's name."""
     path = write(folder, "store: memory")

@@ -1,0 +1,85 @@
+"""Sign-outs that the store has not heard of: what is kept of each, and how many.
+
+A person signs out while the store is away. Her browser forgets its cookies at once; the session in
+the store cannot be ended yet. Its name waits in a file, and opens nothing: it is a hash. The file is
+`system_owed`'s business, ending what is in it `asyncio_owed`'s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from gateway.instant import Instant
+
+MOST = 10_000
+"""Sign-outs that may wait, of all workers: an outage of hours in a large city. The file stays under two megabytes."""
+MOST_UNSEALED = MOST // 2
+"""How many may wait before only those with a sealed ticket are taken: anybody can make up a plain one."""
+LONGEST = 160
+"""Bytes of a line at most."""
+
+_LINE = re.compile(r"(session|provider) ([0-9a-f]{64}) ([0-9]{1,12}) ([0-9]{1,12})")
+
+
+class Owing(StrEnum):
+    """Whose sessions are to be ended."""
+
+    SESSION = "session"
+    """The one of this name."""
+    PROVIDER = "provider"
+    """Those that began in this session at the provider, and before the sign-out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One sign-out that waits."""
+
+    owing: Owing
+    name: str
+    """`ticket_name`, or `Session.provider_session`."""
+    at: int
+    """When the person signed out, in seconds: a session that began later is not meant."""
+    until: int
+    """When a clock has ended it in any case."""
+
+    def line(self) -> str:
+        """Return it as a line of the file."""
+        return f"{self.owing} {self.name} {self.at} {self.until}\n"
+
+
+def read_owed(text: str, now: Instant) -> tuple[Owed, ...]:
+    """Return what a file holds and no clock has ended; a line that is none (cut, by a full disk) is passed over."""
+    found: dict[Owed, None] = {}
+    for line in text.splitlines():
+        match = _LINE.fullmatch(line)
+        if match is None:
+            continue
+        owed = Owed(Owing(match[1]), match[2], int(match[3]), int(match[4]))
+        if owed.until > now:
+            found[owed] = None
+    return tuple(found)
+
+
+def room_for(waiting: Iterable[Owed], count: int, *, sealed: bool) -> bool:
+    """Whether so many more may wait."""
+    return len(tuple(waiting)) + count <= (MOST if sealed else MOST_UNSEALED)
+
+
+class NotKept(StrEnum):
+    """Why a sign-out does not wait. Field of an event."""
+
+    FULL = "full"
+    TOO_MANY = "too_many"
+    """From one address, or of all."""
+    UNWRITABLE = "unwritable"
+
+
+class OwedSignOuts(Protocol):
+    """Where sign-outs wait for the store."""
+
+    async def keep(self, owed: tuple[Owed, ...], *, sealed: bool, address: str) -> bool:
+        """Keep them until the store has heard of them; False where that cannot be. `sealed`: the tickets bore ours."""
