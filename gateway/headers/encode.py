@@ -19,6 +19,7 @@ from urllib.parse import quote_from_bytes
 
 from gateway.policy.verdict import Fact, Permit
 from gateway.settings.settings import HeaderSettings
+from gateway.wire.eucjp_ms import NAME as EUCJP_MS
 
 ASSERTION = "assertion"
 """The assertion's key in `names`."""
@@ -40,7 +41,9 @@ _ALIKE = {
 }
 
 
-for _charset in _ALIKE:
+_CODECS = {"cp932": "cp932", "euc-jp": EUCJP_MS}
+
+for _charset in _CODECS.values():
     # Python reads a charset's module when it is first asked for: now, and not while a person waits.
     codecs.lookup(_charset)
 
@@ -148,8 +151,8 @@ def _in_charset(text: str, charset: str) -> tuple[list[bytes], int]:
     pieces: list[bytes] = []
     for sign in plain.translate(_ALIKE[charset]):
         try:
-            pieces.append(sign.encode(charset))
+            pieces.append(sign.encode(_CODECS[charset]))
         except UnicodeEncodeError:
-            pieces.append(GETA.encode(charset))
+            pieces.append(GETA.encode(_CODECS[charset]))
             lost += 1
     return pieces, lost

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from gateway.request.inbound import Framing, Inbound
 from gateway.request.same_site import Sender, sender
+from gateway.wire.eucjp_ms import NAME as EUCJP_MS
 
 LARGEST_KEPT = 64 * 1024
 """Bytes of a form that is kept."""
@@ -25,6 +26,9 @@ _URLENCODED = re.compile(rb"application/x-www-form-urlencoded\s*(;.*)?", re.IGNO
 
 _LABELS = {"utf-8": "UTF-8", "cp932": "Shift_JIS", "euc-jp": "EUC-JP"}
 """Our names of charsets, and those a browser knows (WHATWG Encoding Standard)."""
+
+_CODECS = {"euc-jp": EUCJP_MS}
+"""Where Python's codec of a name lacks what browsers write under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,11 @@ def read_form(body: str, charset: str) -> KeptForm | None:
     for encoding in dict.fromkeys(("utf-8", charset)):
         try:
             fields = parse_qsl(
-                body, keep_blank_values=True, encoding=encoding, errors="strict", max_num_fields=MOST_FIELDS
+                body,
+                keep_blank_values=True,
+                encoding=_CODECS.get(encoding, encoding),
+                errors="strict",
+                max_num_fields=MOST_FIELDS,
             )
         except (UnicodeDecodeError, ValueError):
             continue

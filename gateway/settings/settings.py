@@ -210,7 +210,7 @@ class HeaderSettings:
     encoding: Literal["percent", "base64", "raw"] = "percent"
     """`percent`, `base64` or `raw`."""
     charset: Literal["utf-8", "cp932", "euc-jp"] = "utf-8"
-    """`utf-8`, `cp932` or `euc-jp`."""
+    """`utf-8`, `cp932` or `euc-jp`, which is written as systems do that call it so (eucJP-ms)."""
     names: Mapping[str, str] = field(default_factory=dict)
     """Fact or condition name to header name, where it is not `X-Verified-…`."""
     birthdate: Literal["extended", "basic"] = "extended"

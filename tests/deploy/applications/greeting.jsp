@@ -6,7 +6,7 @@
         session.setAttribute("subject", subject);
     }
     String charset = request.getParameter("charset") == null ? "utf-8" : request.getParameter("charset");
-    Charset of = Charset.forName("cp932".equals(charset) ? "windows-31j" : charset);
+    Charset of = Charset.forName("cp932".equals(charset) ? "windows-31j" : "euc-jp".equals(charset) ? "x-eucJP-Open" : charset);
     // Tomcat reads header bytes as Latin-1.
     String sent = request.getHeader("X-Verified-Name");
     String encoding = request.getParameter("encoding") == null ? "percent" : request.getParameter("encoding");

@@ -8,7 +8,7 @@ $fresh = !isset($_SESSION['subject']);
 $mine = $_SESSION['subject'] ?? $subject;
 $_SESSION['subject'] = $mine;
 
-$charsets = ['utf-8' => 'UTF-8', 'cp932' => 'CP932', 'euc-jp' => 'EUC-JP'];
+$charsets = ['utf-8' => 'UTF-8', 'cp932' => 'CP932', 'euc-jp' => 'EUC-JP-MS'];
 $name = $_SERVER['HTTP_X_VERIFIED_NAME'] ?? '';
 switch ($_GET['encoding'] ?? 'percent') {
     case 'percent':
