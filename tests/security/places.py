@@ -22,6 +22,7 @@ from tests.security.fixture import (
     CLIENTS,
     JWKS,
     LOGIN,
+    LOGOUT,
     OTHER,
     SESSION_COOKIE,
     TRUSTED,
@@ -388,6 +389,33 @@ async def store_away(place: Place, guest: Guest) -> str:
     if heard or answer is None or answer.status < 500 or answer.all("set-cookie"):
         return f"{answer and answer.status}, heard {len(heard)}"
     return "" if await place.passes("/app/echo", session=somebody) else "signed out by it"
+
+
+async def sign_out_unheard(place: Place, guest: Guest) -> str:
+    del guest
+    fixture = place.fixture
+    somebody = await fixture.sign_in("unheard", fixture.person("unheard"))
+    fixture.store.behave("down")
+    try:
+        answer = await place.ask(LOGOUT, *PAGE, ("Sec-Fetch-Site", "same-origin"), session=somebody, method="POST")
+    finally:
+        fixture.store.behave(None)
+    expired = [] if answer is None else answer.all("set-cookie")
+    if not any(line.startswith(f"{SESSION_COOKIE}=;") for line in expired):
+        return f"{answer and answer.status}, the cookie stays"
+    for _ in range(100):
+        if not await place.passes("/app/echo", session=somebody):
+            return ""
+        await asyncio.sleep(0.1)
+    return "still let in"
+
+
+async def cleared(place: Place, guest: Guest) -> str:
+    del guest
+    somebody = await place.fixture.sign_in("cleared", place.fixture.person("cleared"))
+    answer = await place.ask(LOGOUT, *PAGE, ("Sec-Fetch-Site", "same-origin"), session=somebody, method="POST")
+    said = [] if answer is None else answer.all("clear-site-data")
+    return "" if said == ['"cache", "storage"'] else f"{answer and answer.status}, {said}"
 
 
 async def dumps(place: Place, guest: Guest) -> str:
