@@ -1,9 +1,9 @@
 """Reads JSON of somebody else's in the one way that leaves nothing to choose.
 
-Readers differ where a member comes twice, a number is not one, or a character is only half there, and whoever
-writes such a document may mean one reader for another. So none of it is read: each is a `NotJsonError`, as is what
-is longer or deeper than anything we are told in earnest (RFC 8259 section 4, RFC 7493). Nothing else is raised,
-and no message quotes the document.
+Readers differ on a doubled member, a number that is none, and half a character. The author of such a document may mean
+one thing for one reader and another for the next. So none of it is read: each is a `NotJsonError`, as is what is longer
+or deeper than anything we are told in earnest (RFC 8259 section 4, RFC 7493). Nothing else is raised, and no message
+quotes the document.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Json = bool | int | float | str | list[Any] | dict[str, Any] | None
 """A document's value."""
 
 DEEPEST: Final = 32
-"""Levels of nesting. What we are told has three or four."""
+"""Levels of nesting. The documents that we read have three or four."""
 
 LARGEST_NUMBER: Final = 2**63
 """Whole numbers from here on are read as different numbers by different readers."""

@@ -78,8 +78,8 @@ def language() -> Language:
 def say(*fields: object, error: bool = False) -> None:
     """Print one line, its fields with tabs between them: the only way a command speaks.
 
-    A field may come from a file, a store or the network. What a terminal would obey in it is escaped, a tab and a line
-    end too, so that no field passes for two.
+    A field may come from a file, a store or the network. The function escapes each character that a terminal would
+    obey, a tab and a line end too, so that no field passes for two.
     """
     typer.echo("\t".join(printable(str(field)) for field in fields), err=error)
 
@@ -91,7 +91,7 @@ def say_text(text: str, *, error: bool = False) -> None:
 
 
 def say_json(document: str) -> None:
-    """Print JSON that means the same to whoever parses it, and that a terminal only draws."""
+    """Print JSON that means the same to every parser, and that a terminal only draws."""
     typer.echo(printable_json(document.encode("utf-8", "surrogatepass")).decode())
 
 

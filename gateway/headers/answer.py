@@ -31,7 +31,7 @@ _PUTS_TOGETHER = re.compile(rb"(?:content|dca)\s*=", re.IGNORECASE)
 _CLEARS = frozenset(
     {b'"cache"', b'"storage"', b'"executioncontexts"', b'"clienthints"', b'"prefetchcache"', b'"prerendercache"'}
 )
-"""What an application may have a browser clear, in lower case."""
+"""The directives by which an application may have a browser clear something, in lower case."""
 
 _MAX_AGE = re.compile(rb'(?:^|;)[ \t]*max-age[ \t]*=[ \t]*"?([0-9]{1,18})"?[ \t]*(?=;|\Z)', re.IGNORECASE)
 

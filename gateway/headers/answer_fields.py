@@ -1,9 +1,9 @@
 """Fields of an application's answer that are not passed on as they are, each with what becomes of it and why.
 
-An answer is read by the browser and by every server in front of us, and some of its fields are orders: to show
-another page, to keep an answer, to report every address of the origin, to forget its cookies. Our own pages are on
-the application's origin, so an order for the origin is an order for them. All other fields pass. `answer` carries
-the table out; `docs/contract.md` shows it.
+The browser and every server in front of us read an answer. Some of its fields are orders: to show another page, to keep
+an answer, to report every address of the origin, to forget its cookies. Our own pages are on the application's origin,
+so an order for the origin is an order for them. All other fields pass. `answer` carries the table out;
+`docs/contract.md` shows it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gateway.request.field_names import fold
 
 
 class Fate(Enum):
-    """What becomes of a field; the value says it in the documentation."""
+    """The treatment of a field; the value says it in the documentation."""
 
     AS_IT_IS = "passes"
     DROP = "is removed"
@@ -47,7 +47,7 @@ _FOR_OUR_PAGES = "It is about the whole origin: our pages and the callback's add
 _DOCUMENT = "It is about the document that has it, and no other."
 
 ANSWER_FIELDS: tuple[AnswerField, ...] = (
-    # What is about the connection.
+    # Fields about the connection.
     AnswerField("connection", Fate.CONNECTION, "The listener writes its own (RFC 9110 section 7.6.1)."),
     *(
         AnswerField(name.decode(), Fate.DROP, "It is about the connection to the application.")
@@ -111,7 +111,7 @@ ANSWER_FIELDS: tuple[AnswerField, ...] = (
     AnswerField("link", Fate.AS_IT_IS, "A page of ours is for a person: a preload or a prefetch gets none."),
     AnswerField("speculation-rules", Fate.AS_IT_IS, "A page of ours is for a person: a prefetch gets none."),
     AnswerField("refresh", Fate.AS_IT_IS, "It leads where a link leads."),
-    # Where the application lives.
+    # Fields that tell the application's address.
     AnswerField("location", Fate.LOCATION, "A browser does not reach the inner address."),
     AnswerField("content-location", Fate.LOCATION, "A browser does not reach the inner address."),
 )

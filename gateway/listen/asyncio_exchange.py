@@ -2,8 +2,8 @@
 
 The connection it came on (`httptools_listener`) feeds it the body's bytes; the upstream side
 (`upstream/httptools_forward`) feeds it the answer's. Everything is re-framed: lengths and chunks
-that leave are ours. What is not asked of a request costs it nothing: the fields below that have
-a default are written only by those that need them.
+that leave are ours. A request pays only for what it needs: the fields below that have a default are written only by
+those that need them.
 
 `Expect: 100-continue` ends with us: once policy has let a request pass and its application has
 taken the connection, we say 100 ourselves; a refusal is said before anything was uploaded.
@@ -63,7 +63,7 @@ HELD = 64 * 1024
 """Bytes of a body that are kept while there is nobody to take them; over it, reading waits."""
 
 CLIENT_GONE = 499
-"""What the access line says where the client left before the answer began. Never sent."""
+"""The access line's status if the client left before the answer began. Never sent."""
 
 _NO_TICKET = NoTicket()
 _EMPTY = Framing.EMPTY
@@ -78,7 +78,7 @@ _USUALLY_BODYLESS = _REPEATABLE | {"DELETE"}
 """Methods that need not say so where they have no body (RFC 9110 section 8.6)."""
 _TROUBLES = {trouble.value: trouble for trouble in Trouble}
 
-# What an answer's trailer must not say: it comes when the head has been acted on (RFC 9110 section 6.5.1).
+# Fields that an answer's trailer must not have: it comes when the head has been acted on (RFC 9110 section 6.5.1).
 _NOT_IN_ANSWER_TRAILERS = frozenset(
     {b"content-type", b"content-encoding", b"content-range", b"location", b"date", b"expires", b"age", b"vary"}
 )
@@ -92,7 +92,7 @@ def status_line(status: int) -> bytes:
 def _body_lines(inbound: Inbound, *, again: bool) -> bytes:
     """Return what ends the head of a request with a body; `again`: whether its connection may be used again.
 
-    A server takes what it leaves unread of a body for the next request, of whoever sends it.
+    A server that leaves a body unread takes it for the next request, which is another person's.
     """
     close = b"" if again else b"Connection: close\r\n"
     if inbound.framing is Framing.CHUNKED:
@@ -157,8 +157,8 @@ class Client(Protocol):
 class Exchange:
     """One request being served."""
 
-    # Slots, and each written at the beginning: a default on the class would spare the writing, and cost more, as the
-    # interpreter then looks an attribute up twice, in the instance and in the class, each time it is read or written.
+    # Slots, and each written at the beginning. A default on the class would spare the writing and cost more: the
+    # interpreter would look an attribute up in the instance and in the class, each time it is read or written.
     __slots__ = (
         "_answer_bodyless",
         "_answer_chunked",
@@ -237,13 +237,13 @@ class Exchange:
         self._discarding = False
         self._waiting = False
         self._held: bytearray | None = None
-        """What has come of the body while there is nobody to take it."""
+        """The part of the body that came before a connection was there to take it."""
         self._app: Route | None = None
         self._permit: Permit | None = None
         self._entries: tuple[ReservedEntry, ...] = ()
         """The entries of limits that this request has taken, until the answer's head says what becomes of them."""
         self._late: list[Callable[[], None]] | None = None
-        """What came of the answer while its entry was being settled."""
+        """The part of the answer that came while its entry was being settled."""
         self._sent = False
         self._rewrite: PathRewrite | None = None
         self._signed_in = False
@@ -262,7 +262,7 @@ class Exchange:
         self._task: asyncio.Task[None] | None = None
         self._answered = 0.0
         self._began = self._upstream_began = gate.stopwatch()
-        # What the access line says of this request when it is over.
+        # The access line's values, for the end of this request.
         self._wall_time = gate.clock()
         self._app_name = self._rule = self._reason = self._pseudonym = self._candidate = ""
         self._verdict = "error"
@@ -348,7 +348,7 @@ class Exchange:
             brought = self._table.brought(self.inbound)
             rate, reason = gate.lookups.of(sealed=brought is not None and brought.sealed)
             if (wait := rate.wait(client, gate.clock())) is not None:
-                # Not "signed out": whoever really has a session here comes back to it in a moment.
+                # Not "signed out": a person who really has a session here comes back to it in a moment.
                 self._reason = reason
                 gate.observer.limited(reason)
                 self.state = Limited(wait, reason)
@@ -364,7 +364,7 @@ class Exchange:
                 return
             self._act(step)
         except Exception:
-            # Whatever it is, nobody passes because of it, and nobody waits for ever.
+            # No exception lets a request pass, and none leaves a client waiting for ever.
             log.exception(Event.BYTE_PATH_FAILED, request_id=self.inbound.request_id)
             self.broken("")
 
@@ -398,7 +398,7 @@ class Exchange:
             self._entries += (entry,)
             self._act(step.taken)
         except Exception:
-            # Whatever it is, nobody passes because of it, and nobody waits for ever.
+            # No exception lets a request pass, and none leaves a client waiting for ever.
             log.exception(Event.BYTE_PATH_FAILED, request_id=self.inbound.request_id)
             self.broken("")
 
@@ -660,7 +660,8 @@ class Exchange:
             return False
         if self.upload_done:
             return True
-        # Who was told no instead of 100 may send the body or not, and we could not tell it from a request.
+        # After we refuse `Expect: 100-continue`, the client may or may not send the body. We cannot tell that body from
+        # a new request, so the connection must close.
         return (
             self._discarding
             and self._chunks is None
@@ -749,8 +750,8 @@ class Exchange:
             and (self.upload_done or self._can_stay())
         )
         bodyless = arrival.inbound.method == "HEAD" or status in (204, 304)
-        # What differs for the same bytes of an answer's head: whose application, whether a shared cache may keep it,
-        # and how the browser speaks to us. The head's own memory ends with the upstream, and so with these settings.
+        # Three things differ for the same bytes of an answer's head: the application, whether a shared cache may keep
+        # it, and the browser's scheme. The head's own memory ends with the upstream, and so with these settings.
         ready = head.ready if app is not None and keep_alive and arrival.minor and not bodyless else None
         key = (app, self._private, self._signed_in, inbound.scheme)
         if app is not None:

@@ -1,8 +1,8 @@
 """A request whose client has left, until the application has said what became of it.
 
-A safe request ends with its client. Any other that has been sent whole is at work already, and to cut its connection
-would neither undo it nor tell us how it ended: it runs on to its answer's head, by which the entries of limits that it
-holds are settled. Nobody gets the answer, so the connection ends there.
+A safe request ends with its client. Any other that has been sent whole is at work already. To cut its connection would
+neither undo it nor tell us how it ended. So it runs on to its answer's head, which settles the entries of limits that
+it holds. Nobody gets the answer, so the connection ends there.
 """
 
 from __future__ import annotations

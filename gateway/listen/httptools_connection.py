@@ -137,9 +137,9 @@ class ClientConnection(asyncio.Protocol):
         # connection, byte for byte, and is read by the same reader (a reload makes another).
         self._section = b""
         self._before: Arrival | None = None
-        """What was read of that section, with its last request line."""
+        """The reading of that section, with its last request line."""
         self._heads: HeadReader | None = None
-        """Who read it."""
+        """The reader that read it."""
         self._exchange: Exchange | None = None
         self._at: int = _HEAD
         self._buffer = Pieces()
@@ -147,7 +147,7 @@ class ClientConnection(asyncio.Protocol):
         self._reading_paused = False
         self._lingered = 0
         self._last_word: LastWord | None = None
-        """What waits for the answer to a request of this client, which has left."""
+        """Waits for the answer to a request of this client, which has left."""
         self.congested = False
         self.draining = listener.draining
         """Whether the connection is to be closed as its request ends."""
@@ -172,7 +172,7 @@ class ClientConnection(asyncio.Protocol):
         self._arm(self._gate.limits.head_time)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes to whoever they are for."""
+        """Take bytes to the part that they are for."""
         at = self._at
         if at == _HEAD:
             if self._buffer or self.congested:
@@ -212,7 +212,7 @@ class ClientConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client says nothing more; it may still be listening."""
-        # What we return may have the loop close the transport, and what waits would be lost.
+        # Our return value may have the loop close the transport, and waiting bytes would be lost.
         self._outbox.send()
         exchange = self._exchange
         if self._at == _TUNNEL and exchange is not None:
@@ -476,7 +476,7 @@ class ClientConnection(asyncio.Protocol):
         if self._outbox.waiting:
             self._outbox.send()
         transport = self._transport
-        # Without the look at `is_closing`, uvloop raises, and inside whoever's callback this is.
+        # Without the look at `is_closing`, uvloop raises inside the other side's callback.
         if transport is not None and not transport.is_closing():
             transport.write(data)
 
@@ -518,7 +518,7 @@ class ClientConnection(asyncio.Protocol):
         self._exchange = None
         self._at = _HEAD
         if self.congested:
-            # Who does not read what was said is told nothing more; `resume_writing` goes on.
+            # A client that does not read its answers gets no further one; `resume_writing` goes on.
             self._pause_reading()
             self._arm(self._gate.limits.stream_idle)
             return
@@ -540,8 +540,8 @@ class ClientConnection(asyncio.Protocol):
         self._at = _TUNNEL
         self._arm(self._gate.limits.tunnel_idle)
         if self._buffer:
-            # RFC 6455 section 4.1 has a client wait for the 101. What came before it may be a request
-            # that somebody wants carried past the policy, or frames: nobody can tell.
+            # RFC 6455 section 4.1 has a client wait for the 101. The bytes before it may be a request that an attacker
+            # wants carried past the policy, or frames. The gateway cannot tell.
             return False
         self._resume_reading()
         return True
@@ -660,7 +660,7 @@ class ClientConnection(asyncio.Protocol):
         return self._at in (_BUSY, _TUNNEL)
 
     def end(self) -> None:
-        """Close now, whatever is going on."""
+        """Close now, in any state."""
         exchange = self._exchange
         if exchange is not None:
             exchange.client_gone()

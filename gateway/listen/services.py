@@ -57,7 +57,7 @@ def _untold(_app: str, _removed: Removed) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What becomes of a request, who answers it, and who is told."""
+    """The services an exchange may call: they decide on a request, answer it, and record it."""
 
     table: Callable[[], RouteTable]
     step: Callable[[Inbound, SessionState, Instant, RouteTable], Step]
@@ -76,14 +76,14 @@ class Gate:
     stopwatch: Callable[[], float]
     """A monotonic clock in seconds, for durations."""
     entries: LimitStore | None = None
-    """Where a policy's limits are counted; `None` where no policy has one (checked when they are read)."""
+    """The store of a policy's limits; `None` if no policy has one (checked when they are read)."""
     value_troubled: Callable[[Route, int, int], None] = _uncounted
     """Told of characters replaced and facts left out, when an App's headers are made (`Forward.troubled`)."""
     names_removed: Callable[[str, Removed], None] = _untold
     """Told of a client's fields that no browser sends, which the App's application did not get (`removed`)."""
     original: Callable[[Inbound, RouteTable], Inbound | Answer] = _as_it_came
-    """What is decided on, of what comes under the portal's prefix: the request itself, or the one another proxy asks
-    about (`forward_auth.original`)."""
+    """Returns the request to decide on, of one under the portal's prefix: itself, or the one another proxy asks about
+    (`forward_auth.original`)."""
     hsts: bytes = b""
     """The `Strict-Transport-Security` line of answers over https; empty for none."""
     limits: Limits = field(default_factory=Limits)

@@ -1,7 +1,7 @@
 """TLS on the listener: one certificate at a time, and another without a restart.
 
 TLS 1.2 and up, HTTP/1.1. Handshakes that begin after a reload get the new certificate; open
-connections keep what they have. Where the new files have a mistake the old ones stay.
+connections keep what they have. If the new files have a mistake, the old ones stay.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gateway.settings.settings import TlsSettings
 
 
 class ListenerTls:
-    """What `tls` of the settings says, as a context that a server can keep for good."""
+    """The `tls` settings as a context that a server can keep for good."""
 
     def __init__(self, settings: TlsSettings) -> None:
         """Read the certificate and its key.

@@ -285,7 +285,7 @@ def read_id_token(token: str, keys: Iterable[VerificationKey], expected: Expecte
     if looked_at and not _same_text(claims.get("at_hash"), half_hash(expected.access_token, alg)):
         raise SignInInvalidError(Check.AT_HASH)
     sid = claims.get("sid")
-    # What the provider would end later names a session by it: one we cannot keep would be a sign-out that is not heard.
+    # A later logout token names a session by it: if we could not keep it, we would not hear that sign-out.
     if not isinstance(sid, str | None) or len(sid or "") > LONGEST_SUBJECT:
         raise SignInInvalidError(Check.SID)
     return IdToken(read_subject(claims.get("sub")), auth_time, acr, sid or None)

@@ -53,7 +53,8 @@ def load_keys(path: Path) -> KeySet:
 def save_keys(path: Path, keys: KeySet) -> None:
     """Write a key file of mode 0600, whole or not at all: a full disk must not cost a key.
 
-    Where the name is a link, the file it leads to is written: whoever reads that by another name has the new key too.
+    If the name is a link, the command writes the file it leads to, so that a reader of that file by another name has
+    the new key too.
 
     Raises:
         OSError: it cannot be written; then what was there still is.

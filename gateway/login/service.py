@@ -473,7 +473,7 @@ class SignInDesk:
         # All tickets that the browser brought, in case a script put one beside ours: the holder of a ticket may end its
         # session.
         for brought in every_brought(inbound.cookie, route.session_cookie, self._terms.seals):
-            # What the store must still be told, should it go away at this point.
+            # The news for the store, should it go away at this point.
             owing, name = Owing.SESSION, ticket_name(brought.ticket)
             try:
                 held = await self._held(route, brought.ticket)

@@ -141,7 +141,8 @@ class SignedOut:
     ended: int = 0
     """How many sessions ended: this one, and those begun in the same provider session."""
     alive_until: Instant | None = None
-    """Where the store could not be told: until when a session could live at most, for who holds its ticket."""
+    """If the store could not be told, the moment until which the session could live at most, for a holder of its
+    ticket."""
     kept: bool = True
     """Whether the store will be told when it is back."""
 

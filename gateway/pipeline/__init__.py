@@ -1,1 +1,1 @@
-"""What becomes of one request."""
+"""The decision on one request, as values."""

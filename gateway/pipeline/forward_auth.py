@@ -7,7 +7,7 @@ proxy forwards the target as *it* has it, a target of which we would forward ano
 Allowed is 200 and nothing else, and it carries every identity header, empty where unknown, so that the proxy
 overwrites what a client wrote there.
 
-What is decided, and in which order, is the step's business, as for any other request. Streams
+`step` decides, as for any other request. Streams
 cannot be cut in this mode: once the proxy has forwarded, we are no longer asked (docs/threat-model.md).
 """
 
@@ -75,7 +75,7 @@ class _Fields(msgspec.Struct, frozen=True):
     host: bytes | None = None
     uri: bytes | None = None
     besides: frozenset[bytes] = frozenset()
-    """What the proxy writes into every question and no client can, whatever it says."""
+    """Fields that the proxy writes into every question, over those of a client."""
 
     @property
     def told(self) -> frozenset[bytes]:
@@ -156,7 +156,7 @@ def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Ans
         length=0,
         websocket=any(name.lower() == b"sec-websocket-key" for name, _ in inbound.headers),
         forwarded=dialect.value,
-        # What is kept there was made of the sub-request's own fields.
+        # The kept values there were made of the sub-request's own fields.
         kept=None,
     )
 
@@ -206,8 +206,8 @@ def _has_alias(inbound: Inbound, route: Route) -> bool:
 def _foreign(inbound: Inbound, route: Route) -> Removed:
     """Return the fields of a question that no browser sends and that the application would believe.
 
-    The outer proxy forwards the client's fields itself, so what cannot be cut is refused. What a platform in front
-    writes is the outer proxy's business, and a method override is judged.
+    The outer proxy forwards the client's fields itself, so what cannot be cut is refused. The outer proxy answers for
+    fields of a platform in front of it. A method override is judged.
     """
     fates = fates_of(route.app.headers)
     besides = _FIELDS[Dialect(inbound.forwarded)].besides
@@ -227,7 +227,7 @@ def _foreign(inbound: Inbound, route: Route) -> Removed:
 
 
 class _Says(Enum):
-    """What a forwarding field tells of a request."""
+    """The part of a request that a forwarding field tells."""
 
     CLIENT = (
         "x-real-ip x-client-ip client-ip true-client-ip x-cluster-client-ip cf-connecting-ip cf-connecting-ipv6 "
@@ -297,7 +297,7 @@ def _allowed(forward: Forward, inbound: Inbound, route: Route) -> Answer:
     told = dict.fromkeys(names, b"")
     for line in forward.head.split(b"\r\n"):
         name, _, value = line.partition(b": ")
-        # Whatever of these names a client brought was cut when the head was made.
+        # A client's fields of these names were cut when the head was made.
         if name in told:
             told[name] = value
     private = forward.signed_in or not forward.permit.shared

@@ -1,4 +1,4 @@
-"""What the pipeline can decide for one request, as values."""
+"""The pipeline's outcomes for one request, as values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Forward(msgspec.Struct, frozen=True, gc=False):
     and `Upgrade` where `Inbound.websocket`, `Expect` and trailers' `TE` never, and the empty line.
     """
     signed_in: bool
-    """Whether a session was used: its stream dies with it, and its answer is no shared cache's, whatever the permit."""
+    """Whether a session was used: its stream dies with it, and no shared cache may keep its answer, under any
+    permit."""
     pseudonym: str = ""
     """The session's, for the access line; empty where nobody is signed in."""
     rule: str = ""
@@ -36,7 +37,7 @@ class Forward(msgspec.Struct, frozen=True, gc=False):
     removed: Removed = ()
     """The client's fields that no browser sends, which the application does not get."""
     candidate: str = ""
-    """What the App's candidate policy would have said, where that is something else: `deny:condition_no:adult`."""
+    """The verdict of the App's candidate policy, if it is another one: `deny:condition_no:adult`."""
 
 
 class AskPortal(msgspec.Struct, frozen=True):
@@ -70,7 +71,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class NeedSession(msgspec.Struct, frozen=True):
-    """What this ticket stands for must be asked of the store first."""
+    """The store must be asked first what this ticket stands for."""
 
     ticket: Ticket
 
@@ -84,7 +85,7 @@ class NeedReservation(msgspec.Struct, frozen=True):
     taken: Forward | NeedReservation
     none_left: AskPortal | Answer
     unavailable: AskPortal | Answer
-    """Where the store of limits cannot be asked: not a pass, since nobody would count it."""
+    """The outcome if the store of limits is away: not a pass, since nothing would count it."""
 
 
 Step = Forward | AskPortal | Answer | NeedSession | NeedReservation

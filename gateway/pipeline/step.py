@@ -1,9 +1,8 @@
 """One request through the steps; the only file that knows their order.
 
-`step` is pure and never waits: values in, a value out. Where it needs what is not in
-memory it says so, the listener fetches it, and steps again with the same table.
-What it makes and may use again (verdicts, rendered headers) it leaves with the session
-or the route it belongs to, each with the moments it holds between.
+`step` is pure and never waits: values in, a value out. If it needs something that is not in memory it says so; the
+listener fetches it, and steps again with the same table. It leaves verdicts and rendered headers with the session or
+the route they belong to, each with the moments between which it holds.
 """
 
 from __future__ import annotations
@@ -259,7 +258,7 @@ def _beside_candidate(
         case NeedSession():
             return judged
         case NeedReservation():
-            # What is known of it is in what comes once the entry is taken.
+            # The outcome after the entry is taken has the candidate's verdict.
             taken = _beside_candidate(judged.taken, candidate, route, inbound, known, now)
             return msgspec.structs.replace(judged, taken=taken)
         case Forward():
@@ -296,7 +295,7 @@ def _word(verdict: Verdict) -> str:
 
 
 def own_page(home: Route, inbound: Inbound, known: SessionState, name: str) -> AskPortal | Answer:
-    """Let the portal answer one of our own URLs, if whoever asks may have it; `name` is its path under our prefix.
+    """Let the portal answer one of our own URLs, if this request may have it; `name` is its path under our prefix.
 
     A page is for a top-level navigation: a script of the application is on the same origin, and would read it.
     """

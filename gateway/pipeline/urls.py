@@ -35,7 +35,7 @@ CLEARED = "cleared"
 
 
 class Kind(StrEnum):
-    """Who asks for a URL of ours."""
+    """The clients that ask for a URL of ours."""
 
     PAGE = "page"
     """A person, in a tab of their own. A script, a frame, a prefetch and a service worker get no page."""
@@ -49,7 +49,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnUrl:
-    """What a URL is for, and which methods it answers."""
+    """The purpose of a URL, and the methods it answers."""
 
     kind: Kind
     methods: tuple[str, ...]

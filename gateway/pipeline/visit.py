@@ -1,4 +1,4 @@
-"""What the portal must know of a request that the request's own bytes do not say.
+"""A visit tells the portal what the request's own bytes do not say.
 
 The byte path puts a `Visit` into a table under a one-time token and sends the token in a
 header that is stripped from every client; the portal takes it out again, once.
@@ -80,7 +80,7 @@ class Visit:
 
     route: Route
     inbound: Inbound
-    """The browser's request, whatever the portal is asked for because of it."""
+    """The browser's request, which may be for another page than the portal is asked for."""
     session: SessionState
     purpose: Purpose
 

@@ -374,8 +374,8 @@ class CompiledPolicy:
         """Make a policy ready for an App.
 
         `paths`: the spellings its application needs. Patterns are folded as paths are, and where `;…` is kept in a
-        segment, the rule is found without it. `stacks`: what the application is made with. `prefix`: where the App
-        lives; `elsewhere`: where other Apps of its host live below that.
+        segment, the rule is found without it. `stacks`: what the application is made with. `prefix` is the App's place,
+        and `elsewhere` has the places of other Apps of its host below that.
 
         Without `surroundings` every switch is off and the subject lists are those the policy was read with.
         """

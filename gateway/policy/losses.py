@@ -1,4 +1,4 @@
-"""What the files of policies may lose at once before an operator is asked.
+"""How much the files of policies may lose at once before an operator is asked.
 
 A list that is being written is read in the middle: half of it is there, cut at the end of a line, and in order for
 every reader. The blocked would pass for those seconds. So a list that lost many entries, or a file that is only the
@@ -31,11 +31,11 @@ class AsRead:
     entries: int | None
     """Of a subject list: how many it has."""
     source: Source | None = None
-    """What it holds; `None` where only the number of entries is known."""
+    """Its content; `None` if only the number of entries is known."""
 
     @property
     def digest(self) -> str:
-        """What names its content."""
+        """The name of its content."""
         return "" if self.source is None else self.source.digest
 
 
@@ -51,7 +51,7 @@ class Loss:
 
     @property
     def what(self) -> Phrase:
-        """Say it to whoever writes the file."""
+        """Say it to the file's author."""
         return Phrase(
             f"it had {self.before} entries or bytes and has {self.after}: it may be half written",
             f"件数（またはバイト数）が {self.before} から {self.after} に減りました。書き込みの途中かもしれません",

@@ -154,7 +154,7 @@ def named_values(query: bytes | None, names: Iterable[str]) -> Mapping[str, str]
         text = unquote_to_bytes(raw_names.replace(b"+", b" ")).decode("utf-8", "replace")
     folded = _fold(text).split("&")
     if len(folded) != len(pieces):
-        # A name with an escaped `&` in it: nobody sends one, and whoever decodes first sees two parameters.
+        # A name with an escaped `&` in it: no browser sends one, and a server that decodes first sees two parameters.
         raise AmbiguousQuery(next(iter(wanted.values()), ""))
     found: dict[str, str] = {}
     if wanted.keys().isdisjoint(folded):

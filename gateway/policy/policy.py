@@ -117,4 +117,4 @@ class Policy:
     lists: Mapping[str, Mapping[str, Listed]] = field(default_factory=dict)
     """The subject lists as they were when it was read."""
     read: Mapping[Path, Source] = field(default_factory=dict, repr=False, compare=False)
-    """What each of these files held."""
+    """The content of each of these files."""

@@ -16,14 +16,14 @@ from gateway.settings.settings import Stack
 
 
 class Question(NamedTuple):
-    """What must hold for a path to mean the same to its server as to us."""
+    """The readings that must have the same rule for a path to mean the same to its server as to us."""
 
     reading: str
     """The path as a server may read it."""
     others: tuple[int, ...] = ()
     """Rules that it could be about there: whom the found rule permits, each of them must permit as well."""
     own: bool = False
-    """Whether the rule of the reading itself must permit them, whichever it is, or none."""
+    """Whether the rule of the reading itself must permit them, any rule or none."""
     outside: bool = False
     """Whether the reading is not the App's at all."""
 
@@ -70,7 +70,7 @@ class Spellings:
             ]
         )
         self._answers_to_suffixes = not {Stack.RAILS, Stack.SPRING, Stack.TOMCAT}.isdisjoint(readings.stacks)
-        """Whether a handler surely answers to its path with any suffix, whatever a rule spells."""
+        """Whether a handler surely answers to its path with any suffix, without regard to a rule's spelling."""
         self._prefix = "" if prefix == "/" else folding.path(prefix)
         self._elsewhere = tuple(folding.path(other) for other in elsewhere)
         self._memo: dict[str, tuple[Reading, ...] | None] = {}

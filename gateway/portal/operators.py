@@ -88,5 +88,5 @@ def new_token(name: str, random: bytes) -> tuple[str, str]:
 
 def hash_of(token: str) -> str:
     """Return what the file knows of a token."""
-    # Whoever calls may send any bytes: what is no text names nobody, as any other wrong token does.
+    # A caller may send any bytes: a token that is no text names nobody, as any other wrong one does.
     return sha256(_DOMAIN + token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -186,7 +186,8 @@ def logout(visit: Visit, token: str) -> Page:
 def signed_out(visit: Visit, onward: str = "", alive_until: Instant | None = None, *, kept: bool = True) -> Page:
     """Say that the session is over; `onward` is the provider's own sign-out, to which the page leads.
 
-    `alive_until`: the store could not be told, so only this browser has forgotten the session; `kept`: it will be told.
+    With `alive_until` the store could not be told, so only this browser has forgotten the session. With `kept` the
+    store will be told.
     """
     language = language_of(visit)
     values = _common(visit, visit.route, language) | {

@@ -68,36 +68,36 @@ class Configuration:
     via_credentials: Mapping[str, tuple[str, str]]
     """User and password for the outbound proxy, by client_id, where there are any."""
     operators: Operators | None = None
-    """Who may list and end sessions on the management listener; `None`: nobody, the API is not there."""
+    """Operators of the sessions API on the management listener; `None` if the API is not there."""
     aliases: Aliases = field(default_factory=Aliases)
     """Persons whose subject changed, and by which one applications know them."""
     state: Path | None = None
     """The folder for what must outlive the process, as systemd names it."""
     places: Mapping[str, Where] = field(default_factory=dict)
-    """Where in `path` each setting stands."""
+    """The place of each setting in `path`."""
     remarks: tuple[Mistake, ...] = ()
-    """What can be read, and is probably not what is meant; stops nothing."""
+    """Remarks on what can be read and is probably not meant; they stop nothing."""
 
     @property
     def switches_file(self) -> Path:
-        """Where the switches are: what `sekisho switch` writes and every worker watches."""
+        """The file of switches, which `sekisho switch` writes and every worker watches."""
         return self.settings.switches or self.path.parent / "switches.json"
 
     @property
     def adoptions_file(self) -> Path:
-        """Where operators adopt what a policy's file has become: what `sekisho policy adopt` writes."""
+        """The file of adoptions, which `sekisho policy adopt` writes."""
         return self.switches_file.with_name(ADOPTIONS_FILE)
 
     @property
     def sign_outs_file(self) -> Path | None:
-        """Where sign-outs wait for the store; `None` for a store in this process, which is never away."""
+        """The file of sign-outs that wait for the store; `None` for a store in this process, which is never away."""
         if self.settings.sessions.store == "memory":
             return None
         return self.settings.sessions.sign_outs or (self.state or self.path.parent) / "sign-outs"
 
     @property
     def access_log(self) -> str | None:
-        """Where access lines go: `stderr`, a path that starts from the file's folder, or `None`."""
+        """The destination of access lines: `stderr`, a path that starts from the file's folder, or `None`."""
         wanted = self.settings.access_log
         return wanted if wanted in (None, "stderr") else str(self.path.parent / wanted)
 

@@ -15,9 +15,9 @@ _log = structlog.get_logger()
 
 
 def occupy_standard_descriptors() -> None:
-    """Lead standard input, output and error to nowhere where whoever started us has closed them.
+    """Lead standard input, output and error to nowhere if our parent has closed them.
 
-    The next socket would else be descriptor 2, and a log line would be sent to whoever is at its other end.
+    Otherwise the next socket would be descriptor 2, and a log line would go to its other end.
     """
     for number in (0, 1, STANDARD_ERROR):
         try:

@@ -70,7 +70,7 @@ class _Meter:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What every generation of a worker stands on."""
+    """The services that every generation of a worker stands on."""
 
     sessions: Sessions
     pending: PendingStore
@@ -80,7 +80,7 @@ class Shared:
     clock: Callable[[], Instant]
     entries: LimitStore | None
     owed: OwedToStore | None
-    """Where sign-outs wait while the store is away; `None` for a store in this process."""
+    """Keeps sign-outs while the store is away; `None` for a store in this process."""
     switches: dict[str, Switch]
     """The switches of the file, as they were last read; each ends by itself."""
     standings: dict[str, Standing] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class Shared:
 
 
 class Generation:
-    """What one reading of the configuration made."""
+    """The result of one reading of the configuration."""
 
     def __init__(self, configuration: Configuration, shared: Shared) -> None:
         self._shared = shared
@@ -275,7 +275,7 @@ class Generation:
                 await loop.connect_accepted_socket(server, theirs)
                 return await loop.create_unix_connection(factory, sock=ours)
             except BaseException:
-                # Who asked for it has left, and nobody else would close them.
+                # The task that asked for them has left, and nothing else would close them.
                 ours.close()
                 theirs.close()
                 raise

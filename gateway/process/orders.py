@@ -17,7 +17,7 @@ _log = structlog.get_logger()
 
 
 class Order(msgspec.Struct):
-    """What a supervisor asks of a worker."""
+    """A supervisor's order to a worker."""
 
     order: str
     """`reload`, `reopen`, `metrics`, `check`, `apart` or `drain`."""
@@ -26,7 +26,7 @@ class Order(msgspec.Struct):
 
 
 class Reply(msgspec.Struct):
-    """What a worker answers; the first one, unasked, says that it takes requests."""
+    """A worker's answer; the first one, unasked, says that it takes requests."""
 
     good: bool = True
     families: Families = ()

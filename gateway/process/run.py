@@ -34,7 +34,7 @@ def run_gateway(path: Path) -> int:
     with logging_aside() as lines:
         try:
             return _run(path, lines)
-        # The last stop of this process: it ends with a code and an event, whatever it was.
+        # The last stop of this process: every exception ends it with a code and an event.
         except Exception:  # noqa: BLE001
             _log.exception(Event.UNCAUGHT)
             return EXIT_OURS

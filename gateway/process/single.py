@@ -47,7 +47,7 @@ def reread_configuration(path: Path) -> Configuration | None:
 
 
 class Signals:
-    """What the operator asked for, as events."""
+    """The operator's signals, as events."""
 
     def __init__(self, lines: LineWriter) -> None:
         self._lines = lines
@@ -61,7 +61,7 @@ class Signals:
 
     def _stopped(self) -> None:
         if self.stop.is_set():
-            # The second time is an order to stop waiting: for us, and for whoever waits for us.
+            # The second signal is an order to stop waiting, for us and for our parent.
             self._lines.close(LAST_WORDS)
             os._exit(EXIT_OURS)
         self.stop.set()
@@ -144,7 +144,8 @@ async def serve(
 def spare_the_collector() -> None:
     """Take all that the start has made out of the garbage collector's sight, once.
 
-    Looking through it takes 50 ms, in which nobody is answered, and finds nothing. What later reloads make is seen.
+    Looking through it takes 50 ms, in which nobody is answered, and finds nothing. The collector sees what later
+    reloads make.
     """
     gc.collect()
     gc.freeze()

@@ -238,7 +238,7 @@ class Supervisor:
         for member in self._members:
             for file, count in member.entries.items():
                 known[file] = max(count, known.get(file, 0))
-        # Where all of them are gone, what they had last.
+        # If all of them are gone, their last numbers.
         self._lists = known or self._lists
         return self._lists
 
@@ -293,7 +293,7 @@ class Supervisor:
     async def _reload(self) -> None:
         configuration = await asyncio.to_thread(reread_configuration, self._configuration.path)
         if configuration is None:
-            # Whoever rotates logs means the log alone, and must not depend on the settings.
+            # A rotation of logs is about the log alone, and must not depend on the settings.
             await self._ask_all("reopen")
             notify("STATUS=reload refused")
             return

@@ -111,7 +111,7 @@ class Worker:
         self._generation: Generation | None = None
         self._configuration = configuration
         self._changing = asyncio.Lock()
-        """Held by whoever changes what requests are judged by."""
+        """Held by a task that changes what requests are judged by."""
         self._watch = FileWatch(_watched(configuration))
         self._retired: set[asyncio.Task[None]] = set()
         self._switches_unread = False
@@ -256,7 +256,8 @@ class Worker:
             try:
                 async with self._changing:
                     await self._follow_files(self._watch)
-            # Whoever turns a switch relies on it: a file that is broken in a new way must not be the last one read.
+            # An operator who turns a switch relies on it: a file that is broken in a new way must not be the last one
+            # read.
             except Exception:  # noqa: BLE001
                 _log.exception(Event.FILES_UNREAD)
 
@@ -276,7 +277,7 @@ class Worker:
         try:
             switches = await asyncio.to_thread(load_switches, configuration.switches_file)
         except SwitchesError:
-            # What was on stays on, and what was off stays off, until somebody mends the file.
+            # Each switch stays as it is until an operator mends the file.
             self._switches_unread = True
             if again:
                 return False
@@ -354,8 +355,8 @@ class Worker:
     async def reload(self, configuration: Configuration) -> None:
         """Let requests from now on be judged by another configuration; those under way end by the old one.
 
-        Where sessions are kept, and where we listen, stay as they were at the start. Whatever is raised, the old
-        configuration goes on judging.
+        The store of sessions and the sockets stay as they were at the start. After any exception the old configuration
+        goes on judging.
         """
         # A switch that is turned meanwhile is either read here, or noticed by the next look: never in between.
         self._say_what_waits(configuration)

@@ -1,1 +1,1 @@
-"""What one request is. Everything later decides on these values alone."""
+"""One request as values. Every later step decides on these values alone."""

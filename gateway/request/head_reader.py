@@ -31,7 +31,7 @@ class ServerWide(msgspec.Struct, frozen=True):
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """What a head asks of the connection it came on; not what is decided on."""
+    """A head's wishes about its connection, apart from the request to decide on."""
 
     inbound: Inbound
     keep_alive: bool

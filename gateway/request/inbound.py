@@ -45,12 +45,12 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     forwarded: str = ""
     """The proxy's dialect where this stands for a request another proxy will forward (forward-auth); else empty."""
     kept: dict[Any, Any] | None = None
-    """Where later steps leave what they made of headers, cookie, host, scheme and client alone, for the next request
-    with these very ones: it shares this. Bounded by who fills it; `None` where any of them may be another next time."""
+    """A cache of later steps' results that follow from headers, cookie, host, scheme and client alone. The next request
+    with these very ones shares it. Bounded by who fills it; `None` where any of them may be another next time."""
     client_known: bool = True
     """Whether `client` is the browser's address: a trusted proxy that names none stands before browsers of anywhere."""
     overrides: tuple[bytes, ...] = ()
-    """What fields such as `X-HTTP-Method-Override` say; an empty one more where such a field is spelled oddly."""
+    """The values of fields such as `X-HTTP-Method-Override`, and an empty one more if such a field is spelled oddly."""
     worker_script: bool = False
     """The browser asks for the script of a service worker (`Service-Worker: script`)."""
 
@@ -61,6 +61,6 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
 
 
 METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
-"""What we carry. Anything else a legacy server may know (PROPFIND, RTSP's) has semantics we cannot judge."""
+"""The methods we carry. Anything else a legacy server may know (PROPFIND, RTSP's) has semantics we cannot judge."""
 
 ALLOW: Final = ", ".join(METHODS.values()).encode()

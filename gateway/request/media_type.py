@@ -1,4 +1,4 @@
-"""What kind of body a Content-Type says, read in one pass (RFC 9110 section 8.3.1).
+"""The media type in a Content-Type, read in one pass (RFC 9110 section 8.3.1).
 
 The readers of the libraries we stand on take time that grows with the square of the field: 9 KB of `;`
 stopped everybody for more than a second.

@@ -1,4 +1,4 @@
-"""Who is behind a request: a person who is navigating, or a script in the background.
+"""The origin of a request: a person who is navigating, or a script in the background.
 
 Only a person can be sent to sign in. A script gets a plain 401 it can read, since a
 redirect would hand it a sign-in page instead of its data, and would begin a login
@@ -17,7 +17,7 @@ _FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data", b"t
 
 
 class Navigation(Enum):
-    """What kind of request this is, for the purpose of answering it."""
+    """The kind of a request, for the purpose of answering it."""
 
     PAGE = "page"
     """A person follows a link or types an address: GET or HEAD."""
@@ -79,7 +79,7 @@ def is_prefetch(headers: tuple[tuple[bytes, bytes], ...]) -> bool:
 def is_surely_a_navigation(inbound: Inbound) -> bool:
     """Whether the browser itself says, in Fetch Metadata, that a person navigates a tab.
 
-    A client that says nothing may be a script: whatever else it sends, a script can send too.
+    A client that says nothing may be a script, which can send all the other fields too.
     """
     mode = [value for name, value in inbound.headers if name.lower() == b"sec-fetch-mode"]
     destination = [value for name, value in inbound.headers if name.lower() == b"sec-fetch-dest"]

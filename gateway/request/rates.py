@@ -2,7 +2,7 @@
 
 Buckets of tokens: each holds a minute's worth and fills steadily. A library or a mobile carrier's
 gateway is one address for many people, so the limits are wide: they stop floods, not persons.
-A worker counts for itself. What is limited, and what a person then sees, is the caller's business.
+A worker counts for itself. The caller knows what is limited, and what a person then sees.
 """
 
 from __future__ import annotations

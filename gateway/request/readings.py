@@ -1,4 +1,4 @@
-"""What servers make of a path: every other path that a known server may take it for.
+"""Readings of a path: every other path that a known server may take it for.
 
 Policy judges the canonical path, and the application's server looks at it once more. Windows drops dots and
 spaces from the end of a segment, ASP.NET removes session tokens, a front controller answers to
@@ -7,7 +7,7 @@ of another rule is a way around that rule, so policy judges each reading (`polic
 
 Two kinds of folding are kept apart. A server that takes one *sign* for another does so in every name it knows,
 so `fold` is applied to paths and to patterns alike. A server that reads another *structure* (fewer segments, shorter
-ones) is asked for one of the `Reading`s. What a server does is in `docs/paths.md`, with the server's name.
+ones) is asked for one of the `Reading`s. `docs/paths.md` tells what each server does, with its name.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Kind(Enum):
     ALIAS = 2
     """The server takes the whole path for the other one."""
     HANDLER = 3
-    """What answers to the other path answers to this one too: `/reserve` to `/reserve.json`."""
+    """The handler of the other path answers to this one too: that of `/reserve` to `/reserve.json`."""
     SCRIPT = 4
     """The other path is a script's, and the rest is told to it: `/reserve.php` of `/reserve.php/1`."""
 
@@ -180,7 +180,7 @@ class Folding:
             text = self._beyond_ascii(text, spelled_out=spelled_out)
         if self._underscores:
             text = _BLANKS.sub(" ", text)
-        # What only looks like a slash splits no segment here: that is another structure, and another reading.
+        # A sign that only looks like a slash splits no segment here: that is another structure, and another reading.
         text = text.replace("/", _NO_SLASH)
         return text.lstrip(" ").rstrip(" .") or text
 
@@ -229,7 +229,7 @@ _PLAIN = re.compile(r"(?:/[a-z0-9_-]*)+")
 _FILE = re.compile(r"(?:/[a-z0-9_-]+)*/([a-z0-9_-]+)\.[a-z0-9]+")
 _SCRIPT_BELOW = re.compile(r"/(?:index|cgi-bin|cgi|fcgi-bin|cgi-win|scripts)/.", re.IGNORECASE)
 
-# What a path must have for a rewriting to change it.
+# The signs a path must have for a rewriting to change it.
 _ANY_PLUS = re.compile(r"\+")
 _ANY_SLASH = re.compile("[" + "".join(map(re.escape, map(chr, _SLASHES))) + "]")
 _ANY_SIGN = re.compile("[" + "".join(map(re.escape, map(chr, _OTHER_SIGNS))) + "]")
@@ -326,7 +326,7 @@ class Readings:
                     if spent > BUDGET:
                         return None
                     before = seen.get(other_text)
-                    # What a server takes for the whole path counts for more than what it hands on.
+                    # A reading of the whole path counts for more than one of the rest that a server hands on.
                     if before is None or (before is not first and other.kind.value < before.kind.value):
                         seen[other_text] = other
                         waiting.append((other_text, other))
@@ -371,7 +371,7 @@ class Readings:
             if _PROGRAM.fullmatch(segment):
                 beside = Kind.ALIAS
                 yield _with(draft, segments[: place + 1], {number}, Kind.SCRIPT)
-                # Where MultiViews find `reserve.php` for `/reserve`, `/reserve.php/1` is `/reserve/1`.
+                # If MultiViews find `reserve.php` for `/reserve`, then `/reserve.php/1` is `/reserve/1`.
                 bare = (segment.rpartition(".")[0], number)
                 yield _with(draft, (*before, bare, *behind), {number}, Kind.HANDLER)
             elif segment.lower() == "index" or folder in _PROGRAM_FOLDERS:

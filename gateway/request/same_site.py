@@ -12,7 +12,7 @@ from gateway.request.inbound import Inbound
 
 
 class Sender(Enum):
-    """Who had the browser send a request."""
+    """The page that had the browser send a request."""
 
     OURS = "ours"
     """A page of this origin."""

@@ -76,10 +76,10 @@ _VISIBLE = re.compile(rb"[!-~]*")
 _ENCODED_SLASH = re.compile(rb"%2[Ff]")
 _ESCAPED_CAPITAL = re.compile(rb"%(?:4[1-9a-f]|5[0-9a])")
 _STILL_ENCODED = re.compile(r"%(?:[0-9A-Fa-f]{2}|[uU][0-9A-Fa-f]{4})")
-"""What a server that decodes twice, or knows the `%uXXXX` of old IIS, would read as something else."""
+"""Signs that a server which decodes twice, or knows the `%uXXXX` of old IIS, would read as something else."""
 _FOREIGN = re.compile("[\\\\\x00-\x1f\x7f-\x9f]")
 _HIDDEN_DOTS = re.compile(r"/(?:\.{1,2}(?:[;/]|\Z)|;)")
-"""What a server that cuts parameters off, or decodes a slash, resolves as a dot segment or as an empty one."""
+"""Segments that a server which cuts parameters off, or decodes a slash, resolves as dot segments or as empty ones."""
 
 _SAFE = "/!$&'()*+,;=:@~"
 """Beside letters, digits and `_.-`: what RFC 3986 allows in a path unescaped."""

@@ -1,4 +1,4 @@
-"""Whom we believe about where a request came from.
+"""The peers that we believe about where a request came from.
 
 Nobody by default. A peer in `trusted_proxies` may say whose request it carries
 (`X-Forwarded-For`), how that browser spoke to it (`X-Forwarded-Proto`), and which id the
@@ -31,7 +31,7 @@ class Distrust(StrEnum):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Where a request came from, as far as we believe it."""
+    """The origin of a request, as far as we believe it."""
 
     client: str
     scheme: str

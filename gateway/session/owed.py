@@ -26,7 +26,7 @@ _LINE = re.compile(r"(session|provider) ([0-9a-f]{64}) ([0-9]{1,12}) ([0-9]{1,12
 
 
 class Owing(StrEnum):
-    """Whose sessions are to be ended."""
+    """The sessions that are to be ended."""
 
     SESSION = "session"
     """The one of this name."""
@@ -79,7 +79,7 @@ class NotKept(StrEnum):
 
 
 class OwedSignOuts(Protocol):
-    """Where sign-outs wait for the store."""
+    """The file in which sign-outs wait for the store."""
 
     async def keep(self, owed: tuple[Owed, ...], *, sealed: bool, address: str) -> bool:
         """Keep them until the store has heard of them; False where that cannot be. `sealed`: the tickets bore ours."""

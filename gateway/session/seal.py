@@ -265,7 +265,7 @@ def _split(record: bytes) -> tuple[Header, bytes, bytes] | None:
 
 
 def _is_sound(header: Header) -> bool:
-    """Say whether a header holds moments and names; whoever writes to the store chooses what it holds."""
+    """Say whether a header holds moments and names, since an attacker who writes to the store chooses its content."""
     moments = (header.created_at, header.authenticated_at, header.expires_at)
     names = (header.secret_id, header.client_id, header.pseudonym, header.ticket_secret_id)
     return all(map(is_instant, moments)) and all(

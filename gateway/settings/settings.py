@@ -53,9 +53,9 @@ class Freshness(StrEnum):
 
 
 class Stack(StrEnum):
-    """What an application is made with: the ways in which it reads a path beyond those that the gateway always judges.
+    """The stack of an application: its ways to read a path beyond those that the gateway always judges.
 
-    A wrong one opens nothing, as it only adds readings. Where two of them disagree on the rule, the request is refused.
+    If two readings disagree on the rule, the gateway refuses the request. A wrong `stack` opens nothing.
     """
 
     ASPNET = "aspnet"
@@ -327,17 +327,17 @@ class UpstreamSettings:
 
 @dataclass(frozen=True, slots=True)
 class NextPersonSettings:
-    """What keeps a person's pages from the next person at the same browser."""
+    """Protection of a person's pages from the next person at the same browser."""
 
     pages: Literal["no_cache", "no_store", "as_sent"] = "no_cache"
     """How long a browser keeps the pages of a person who is signed in.
 
     `no_cache` has it ask again before it shows one, where the application says nothing of caches itself. `no_store` has
-    it keep none, whatever the application says; it also closes Back to a page that answered a form. `as_sent` changes
-    nothing. Style sheets, scripts, fonts and pictures are left alone.
+    it keep none, also against the application's word; it also closes Back to a page that answered a form. `as_sent`
+    changes nothing. Style sheets, scripts, fonts and pictures are left alone.
     """
     clear: tuple[Literal["cache", "storage"], ...] = ("cache", "storage")
-    """What a browser forgets of this origin at sign-out, and when another person signs in (`Clear-Site-Data`).
+    """Data of this origin that a browser forgets at sign-out, and when another person signs in (`Clear-Site-Data`).
 
     `cache` is every page and file that it keeps, Back included; `storage` is what scripts keep (`localStorage`,
     IndexedDB) and service workers. All Apps of one host must agree.
@@ -367,7 +367,7 @@ class AppSettings:
     application_cookies: tuple[str, ...] = ()
     """The App's own session cookies: expired when another person signs in on a browser, and at sign-out."""
     next_person: NextPersonSettings = NextPersonSettings()
-    """What keeps a person's pages from the next person at the same browser."""
+    """Protection of a person's pages from the next person at the same browser."""
     maintenance: str | None = None
     """The switch that closes the App with a page of ours. None: `maintenance-NAME`, NAME being the App's."""
     allowed_origins: tuple[str, ...] = ()
@@ -391,7 +391,7 @@ class AppSettings:
     """
     paths: PathSettings = PathSettings()
     stack: tuple[Stack, ...] = ()
-    """What the application is made with, one or several: further ways to read a path, judged beside those of all."""
+    """The application's stack, one or several: further ways to read a path, judged beside those of all."""
     headers: HeaderSettings = HeaderSettings()
     client: ProviderSettings | None = None
     """The App's own client, where it does not share the common one."""

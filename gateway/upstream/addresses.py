@@ -5,7 +5,7 @@ that has just refused, or was still silent when another had answered, comes behi
 request has learnt, the next does not pay for again. The resolver's order is kept otherwise, as names share out load
 with it.
 
-Who looks the name up, and who connects, is in `asyncio_connect`.
+`asyncio_connect` looks the name up, and connects.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class Place(NamedTuple):
 
 
 class Addresses:
-    """What is known of one name's addresses. Seconds are those of a monotonic clock."""
+    """The state of one name's addresses. Seconds are those of a monotonic clock."""
 
     __slots__ = ("_bad", "found")
 
     def __init__(self) -> None:
         self.found: tuple[Place, ...] = ()
-        """What the name stood for when it was last looked up: what holds while it cannot be."""
+        """The addresses of the last look-up, which hold while the name cannot be looked up."""
         self._bad: dict[Place, float] = {}
 
     def in_order(self, now: float) -> Sequence[Place]:

@@ -1,8 +1,8 @@
-"""Connections to one upstream, whatever its name stands for now.
+"""Connections to one upstream, at the addresses its name has now.
 
 A name is looked up for each connection, so that one that moved is followed. All its addresses are tried: the next
 begins where one fails, or is silent for a quarter of a second, and the first that answers is taken (RFC 8305
-section 5). What an attempt has taught is kept in `addresses`. While the name cannot be looked up, what it stood for
+section 5). `addresses` keeps the lesson of each attempt. While the name cannot be looked up, what it stood for
 last holds.
 """
 
@@ -121,7 +121,7 @@ class _NameConnector:
         known = self._known.found
         try:
             async with asyncio.timeout(PATIENCE if known else None):
-                # Who leaves must not take it away from the others.
+                # A caller that leaves must not take the look-up away from the others.
                 await asyncio.shield(asking)
         except TimeoutError:
             if not known:

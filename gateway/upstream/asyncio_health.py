@@ -33,7 +33,7 @@ class Checked(Home, Protocol):
 
 
 class _Probe:
-    """Who hears the answer of a health check."""
+    """Receives the answer of a health check."""
 
     def __init__(self, status: asyncio.Future[int]) -> None:
         self._status = status

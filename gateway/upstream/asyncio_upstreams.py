@@ -123,7 +123,7 @@ class Endpoint:
         if owner is None or owner.queue:
             self.done()
         else:
-            # What that comes to where nobody waits: nearly every answer's way.
+            # The same for an empty queue: nearly every answer's way.
             self.active -= 1
             owner.active -= 1
 
@@ -205,7 +205,7 @@ class Upstreams:
         self.limits = limits
         self.options = options
         self.rewrite = rewrite
-        """What changes paths on their way there and back; `None` where they are the same."""
+        """Changes paths on their way there and back; `None` if they are the same."""
         self.standing = standing or Standing()
         self.deadlines = self.endpoints[0].deadlines
         self._most = options.concurrency
@@ -238,7 +238,7 @@ class Upstreams:
             if endpoint is None:
                 return None
         else:
-            # What `_admit` comes to where there is no choice: nearly every request's way.
+            # The same as `_admit` if there is no choice: nearly every request's way.
             self.active += 1
             endpoint.active += 1
         now = endpoint.deadlines.time
@@ -447,7 +447,7 @@ class Upstreams:
             waiting.deadline = 0.0
             connection = self.take(waiting.receiver, repeatable=waiting.repeatable)
             if connection is not None:
-                # Not in the callback of whoever has just left: that one has not finished yet.
+                # Not in the callback of the request that has just left: that one has not finished yet.
                 asyncio.get_running_loop().call_soon(connection.hand_over, waiting.receiver)
 
     # --- life ---------------------------------------------------------------------------------

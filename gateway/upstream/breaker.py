@@ -1,12 +1,12 @@
 """Whether the others of an App's upstreams are asked in the place of one that takes no connections.
 
 Only connections count: an upstream that refuses them, or does not take them in time, so many times in a row is
-ejected until one is taken again. An answer counts for nothing, whatever it is or is not: a page that is broken, slow
-or no HTTP belongs to its URL, and whoever asks for that page must not take the others' pages away. The last upstream
-that is left is never ejected. An upstream that returns gets its share back slowly, over `slow_return` seconds, so
-that a server that has just started is not thrown all the morning's traffic.
+ejected until one is taken again. An answer never counts: a page that is broken, slow or no HTTP belongs to its URL, and
+a client that asks for it must not take the others' pages away. The last upstream that is left is never ejected. An
+upstream that returns gets its share back slowly, over `slow_return` seconds, so that a server that has just started is
+not thrown all the morning's traffic.
 
-Who connects, knocks and checks is elsewhere (`httptools_forward`).
+`asyncio_upstreams` and `asyncio_health` connect, knock and check.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SMALLEST_SHARE = 0.1
 
 
 class Breaker:
-    """What is known of one upstream's health. Each worker finds out for itself."""
+    """The state of one upstream's health. Each worker finds out for itself."""
 
     __slots__ = ("_failures", "_returned_at", "_settings", "ejected", "healthy")
 
@@ -29,7 +29,7 @@ class Breaker:
         self.ejected = False
         """Whether it has taken no connection for so long that the others are asked."""
         self.healthy = True
-        """What the active check says; without one, nothing."""
+        """The active check's last word; without a check, nothing."""
 
     @property
     def in_turn(self) -> bool:

@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 
 class _At(IntEnum):
-    """Where a connection is."""
+    """The states of a connection."""
 
     IDLE = 0
     HEAD = 1
@@ -84,8 +84,8 @@ _FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
 def tolerated_head(data: bytes, tolerate: Sequence[str]) -> bytes:
     """Return an answer's bytes with its head written anew, where it has a form the App may still use.
 
-    Bare line feeds become line ends, folded lines one line (RFC 9112 sections 2.2 and 5.2). What is
-    not whole yet stays as it is.
+    Bare line feeds become line ends, folded lines one line (RFC 9112 sections 2.2 and 5.2). An unfinished head stays as
+    it is.
     """
     found = _END_OF_OLD_HEAD.search(data) if "bare_lf" in tolerate else None
     end = found.end() if found is not None else data.find(b"\r\n\r\n") + 4
@@ -185,7 +185,8 @@ class UpstreamConnection(asyncio.Protocol):
     def __init__(self, home: Home) -> None:
         self._home = home
         self.holder: Receiver | None = None
-        """Who holds the lease: from when the connection is handed out to the last word of the answer; `None` between.
+        """The holder of the lease, from the moment the connection is handed out to the last word of the answer; `None`
+        between.
 
         Each method that a request calls takes the caller, and does nothing for anybody but the holder.
         """
@@ -320,7 +321,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Make somebody else the holder: the answer is theirs to hear."""
         if self.holder is holder:
             self.holder = heir
-            # Whom the last holder waited for is not whom the heir waits for.
+            # The last holder waited for its own client, the next one waits for another.
             self._read_on()
 
     def hand_over(self, holder: Receiver) -> None:
@@ -340,7 +341,7 @@ class UpstreamConnection(asyncio.Protocol):
         receiver = self.holder
         at = self._at
         if receiver is None:
-            # It speaks unasked: whatever this is, it must not become the next request's answer.
+            # It speaks unasked: these bytes must not become the next request's answer.
             self.heard = True
             self.retire()
             if at == _LINGER:
@@ -458,7 +459,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._excess = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note a field, of whatever it is."""
+        """Note a field of a head or of a trailer."""
         self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:

@@ -1,7 +1,7 @@
 """Paths that differ before and behind us: a prefix stripped, another added, and the way back.
 
-Policy has decided on the public path by then. What the application says of its own paths, in
-`Location`, `Content-Location` and the `Path` of a cookie, is turned back into the public one.
+Policy has decided on the public path by then. The application's own paths, in `Location`, `Content-Location` and the
+`Path` of a cookie, are turned back into the public ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the metrics show of the Apps' servers: how they are now, and how they have behaved so far."""
+"""Metrics of the Apps' servers: their state now, and their behaviour so far."""
 
 from __future__ import annotations
 

@@ -1,19 +1,19 @@
 """How an App's servers have behaved so far, as this worker has seen it; it outlives a reading of the settings.
 
 A server that speaks out of turn is put apart. HTTP/1.1 has nothing that ties an answer to its request but their order
-on the connection, so that one byte too many is the beginning of the next person's answer. Where such a byte comes
-late, behind the next request's head, nobody can tell it from that request's answer. The gateway sees only those that
-come in time to be seen, and takes the first one for a warning: from then on no connection of the App is used twice,
-until its servers have kept the order for a while.
+on the connection, so that one byte too many is the beginning of the next person's answer. If such a byte comes late,
+behind the next request's head, the gateway cannot tell it from that request's answer. The gateway sees only those that
+come in time, and takes the first one for a warning. From then on it uses no connection of the App twice, until its
+servers have kept the order for a while.
 
-Whoever connects and reads answers (`httptools_forward`) tells what it sees. The counts are what metrics show.
+`httptools_connection`, which reads answers, tells what it sees. The counts are what metrics show.
 """
 
 from __future__ import annotations
 
 
 class Standing:
-    """What is known of one App's servers. Seconds are those of a monotonic clock."""
+    """The standing of one App's servers. Seconds are those of a monotonic clock."""
 
     __slots__ = ("apart_until", "caught", "ejections", "out_of_turn", "unreachable")
 

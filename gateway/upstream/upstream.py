@@ -1,4 +1,4 @@
-"""What an application's answer is, and who hears it.
+"""An application's answer, and its receiver.
 
 An upstream is one place an App can be reached at; several may serve one App. This module has the
 values that pass between the way to the application (`httptools_forward`) and the door
@@ -36,7 +36,7 @@ class AnswerHead(msgspec.Struct, frozen=True):
     headers: Headers
     framing: AnswerFraming
     length: int | None = None
-    """What `Content-Length` says; with `NONE`, of a body that does not follow."""
+    """The value of `Content-Length`; with `NONE`, of a body that does not follow."""
     ready: dict[tuple[object, bool, bool, str], tuple[bytes, bool]] | None = None
     """Of a head that comes again and again: what was made of it, by route, whether a session was used, and scheme.
 
@@ -98,7 +98,7 @@ class Upstreams(Protocol):
 
     @property
     def rewrite(self) -> PathRewrite | None:
-        """What changes paths on their way there and back; `None` where they are the same."""
+        """Changes paths on their way there and back; `None` if they are the same."""
 
     def take(self, receiver: Receiver, *, repeatable: bool) -> Exchanger | None:
         """Return a kept connection at once, or `None`, and tell the receiver later.
@@ -114,7 +114,7 @@ class Upstreams(Protocol):
 
 
 class Receiver(Protocol):
-    """Who hears the answer: one client's request. Nothing here may raise."""
+    """Receives the answer: one client's request. Nothing here may raise."""
 
     @property
     def over(self) -> bool:

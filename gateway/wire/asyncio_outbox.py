@@ -1,12 +1,11 @@
 """Heads and answers that leave together, at the end of the event loop's turn.
 
-A loop that is busy hands over many reads in one turn. Were each answered with a write of its own
-at once, each write would wake whoever waits for it, and find it asleep again the next time: that
-costs more than the write. Here what one turn has to say is sent in one go; where a turn has but
-one thing to say, it leaves no later than it would have.
+A loop that is busy hands over many reads in one turn. Were each answered with a write of its own at once, each write
+would wake the reader, and find it asleep again the next time. That costs more than the write. Here what one turn has to
+say is sent in one go; where a turn has but one thing to say, it leaves no later than it would have.
 
-Only what is whole and small waits here. Bodies go by it, since a write tells their sender to
-pause; whoever writes, closes or ends a transport otherwise calls `send` first.
+Only what is whole and small waits here. Bodies go by it, since a write tells their sender to pause. Code that writes,
+closes or ends a transport otherwise calls `send` first.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from __future__ import annotations
 import asyncio
 
 MOST = 32
-"""What waits at most: a turn of a thousand reads must not hold up the answer to its first."""
+"""The most that waits: a turn of a thousand reads must not hold up the answer to its first."""
 
 
 SMALL = 64 * 1024
@@ -22,7 +21,7 @@ SMALL = 64 * 1024
 
 
 class Outbox:
-    """What waits for the end of the turn."""
+    """The bytes that wait for the end of the turn."""
 
     __slots__ = ("times", "waiting")
 

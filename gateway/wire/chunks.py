@@ -49,7 +49,7 @@ class ChunkReader:
         self.empty = True
         """Whether no chunk with a byte in it has been announced so far."""
         self.rest = b""
-        """What came behind the body; filled when it is complete."""
+        """The bytes behind the body; filled when it is complete."""
         self.trailers: tuple[tuple[bytes, bytes], ...] = ()
 
     @property

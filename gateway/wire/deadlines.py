@@ -8,7 +8,7 @@ late, never early.
 The wheel goes slower than the world where the process was held up: what peers sent meanwhile
 waits unread in the kernel, and they must not be taken for silent because we were.
 
-Who turns the wheel (`httptools_listener`) brings the clock.
+`httptools_listener` turns the wheel and brings the clock.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The beginning of something that has not come whole, kept until the rest is there.
 
-A sender chooses how it cuts what it sends. So a byte is copied in once, and a search for the end looks at the
-bytes that are new and at as many before them as the end can have begun in: a head that comes byte by byte
-costs what its length costs, not its length times the number of its pieces.
+A sender chooses how it cuts what it sends. So a byte is copied in once. A search for the end looks at the new bytes,
+and at as many before them as the end can have begun in. A head that comes byte by byte costs what its length costs, not
+its length times the number of its pieces.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from gateway.yaml.mistakes import Mistakes, Phrase, did_you_mean
 from gateway.yaml.tree import Items, Node, Scalar, Table, unknown_key
 
 _EVERYTHING = PathSettings(parameters="keep", encoded_slash="keep", merge_slashes=True)
-"""An example is of a policy, not of an App: whatever some App's `paths` admit can be asked of it."""
+"""An example is of a policy, not of an App: it may have any path that some App's `paths` admit."""
 
 _WRITTEN = "".join(map(chr, range(0x21, 0x7F)))
 
