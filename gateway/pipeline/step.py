@@ -211,11 +211,11 @@ def _judge(
                 assert_never(decision.verdict)
 
     head, removed = outbound(inbound, route, ready.lines)
+    if inbound.websocket and not _may_open(inbound, route, signed_in=found is not None):
+        return about(forbidden_origin(inbound, ready.permit), route, known)
     # By position: each request comes by here, and a keyword costs.
     if found is None:
         return Forward(route, ready.permit, head, False, "", ready.name, troubled, removed)  # noqa: FBT003
-    if inbound.websocket and not _same_origin(inbound, route):
-        return about(forbidden_origin(inbound, ready.permit), route, known)
     session = found.session
     forward = Forward(route, ready.permit, head, True, session.pseudonym, ready.name, troubled, removed)  # noqa: FBT003
     if ready.permit.limit is None:
@@ -522,7 +522,7 @@ def unexpected_body(inbound: Inbound, route: Route, known: SessionState) -> Answ
 
 
 def forbidden_origin(inbound: Inbound, permit: Permit) -> Answer:
-    """Refuse a WebSocket that another site's page opened with this person's cookie (RFC 6455 section 10.2)."""
+    """Refuse a WebSocket that another site's page opened with this person's cookies (RFC 6455 section 10.2)."""
     answer = problem(HTTPStatus.FORBIDDEN, "forbidden_origin", inbound.request_id)
     return msgspec.structs.replace(answer, verdict="deny", rule=str(permit.rule), reason="forbidden_origin")
 
@@ -545,9 +545,17 @@ def _header(inbound: Inbound, name: bytes) -> bytes | None:
     return values[0] if len(values) == 1 else None
 
 
-def _same_origin(inbound: Inbound, route: Route) -> bool:
-    origin = _header(inbound, b"origin")
-    return origin is not None and (origin.decode("latin-1") in (route.origin, *route.app.allowed_origins))
+def _may_open(inbound: Inbound, route: Route, *, signed_in: bool) -> bool:
+    """Whether a WebSocket is opened by a page of this origin, or of one that the App allows (RFC 6455 section 10.2).
+
+    A browser always says whose page opens it, and sends the application's own cookies with it, whoever is signed in
+    here. What says nothing is no browser, and speaks for nobody who is signed in.
+    """
+    origins = [value.decode("latin-1") for name, value in inbound.headers if name.lower() == b"origin"]
+    if not origins:
+        return not signed_in
+    # Two are of nobody we know: the application may believe the other one.
+    return len(origins) == 1 and origins[0] in (route.origin, *route.app.allowed_origins)
 
 
 def _cors(inbound: Inbound, route: Route) -> Headers:

@@ -371,7 +371,7 @@ class AppSettings:
     maintenance: str | None = None
     """The switch that closes the App with a page of ours. None: `maintenance-NAME`, NAME being the App's."""
     allowed_origins: tuple[str, ...] = ()
-    """Other origins whose scripts may send requests, read answers and open WebSockets as a signed-in person."""
+    """Other origins whose scripts may send requests, read answers and open WebSockets."""
     internal_origins: tuple[str, ...] = ()
     """Origins the App calls itself by in `Location`, rewritten to `url`; its `upstream`s are always among them."""
     upstream_options: UpstreamSettings = UpstreamSettings()

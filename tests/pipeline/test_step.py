@@ -405,6 +405,33 @@ def test_another_sites_page_opens_no_websocket() -> None:
     assert isinstance(own, Forward)
 
 
+@pytest.mark.parametrize("known", [NoTicket(), Gone(), Found(session())], ids=["nobody", "ended", "signed in"])
+def test_another_sites_page_opens_no_public_websocket(known: SessionState) -> None:
+    """The application's own cookies come with it, whoever is signed in here; its own pages and allowed ones may."""
+    here = RouteTable(
+        [route(FixedPolicy(FixedRule()), app=app(allowed_origins=("https://spa.gw.test",)))],
+        "/.sekisho/",
+    )
+
+    def opened(*origins: str) -> Step:
+        return step(inbound("/ws", *(("Origin", each) for each in origins), websocket=True), known, NOON, here)
+
+    for origin in ("https://evil.example", "null", "http://app.gw.test", "https://app.gw.test.evil", ""):
+        refused = opened(origin)
+        assert isinstance(refused, Answer)
+        assert (refused.status, refused.reason) == (403, "forbidden_origin")
+    assert isinstance(opened("https://app.gw.test", "https://evil.example"), Answer)
+    assert isinstance(opened("https://app.gw.test"), Forward)
+    assert isinstance(opened("https://spa.gw.test"), Forward)
+
+
+def test_what_is_no_browser_opens_a_public_websocket() -> None:
+    """It says no Origin, and has no cookies of anybody's."""
+    here = table(FixedRule())
+
+    assert isinstance(step(inbound("/ws", websocket=True), NoTicket(), NOON, here), Forward)
+
+
 def test_a_script_of_an_allowed_origin_can_read_its_401() -> None:
     """And a script of any other origin cannot."""
     here = RouteTable(
