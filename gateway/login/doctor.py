@@ -16,6 +16,9 @@ from gateway.yaml.mistakes import Phrase
 WORRYING_OFFSET = 2.0
 """Seconds a clock may be off before we say so."""
 
+LONGEST_DATE = 64
+"""Characters of a `Date` that are read."""
+
 
 class Level(StrEnum):
     """How bad a finding is. Any `fail` makes `doctor` exit 2."""
@@ -65,8 +68,8 @@ def unreachable(check: str, subject: str, reason: str) -> Finding:
 def clock_finding(subject: str, said: str | None, before: Instant, after: Instant, skew: float) -> Finding:
     """Compare our clock with a `Date` header (RFC 9110 section 6.6.1) of an answer that came in between two moments."""
     try:
-        theirs = parsedate_to_datetime(said or "").timestamp()
-    except (ValueError, TypeError, IndexError):
+        theirs = parsedate_to_datetime((said or "")[:LONGEST_DATE]).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
         return Finding("clock", subject, Level.WARN, Phrase("no readable `Date`", "`Date` を読み取れません"))
     # A `Date` has whole seconds, and the answer was under way for a while: only what lies outside is offset.
     offset = max(before - theirs - 1, 0.0) or min(after - theirs, 0.0)
