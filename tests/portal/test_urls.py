@@ -58,13 +58,17 @@ def test_every_route_of_the_portal_has_a_kind() -> None:
 
 
 def test_every_url_of_the_byte_path_has_a_kind() -> None:
-    """Wherever the byte path adds a name to our prefix, that name is in the table."""
+    """Wherever the byte path adds a name to our prefix, or holds what is behind it against one, it is in the table."""
     added: dict[str, str] = {}
     for path in (*ROOT.glob("pipeline/*.py"), *ROOT.glob("listen/*.py")):
         name = ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and _is_prefix(node.left):
                 added[_text(node.right, name)] = f"{path.name}:{node.lineno}"
+            elif isinstance(node, ast.FunctionDef) and _takes_prefix_off(node):
+                for compared in ast.walk(node):
+                    if isinstance(compared, ast.Compare) and isinstance(compared.ops[0], ast.Eq):
+                        added[_text(compared.comparators[0], name)] = f"{path.name}:{compared.lineno}"
 
     assert {AUTH_PAGES, JWKS_PAGE} <= added.keys()
     assert [place for text, place in added.items() if own_url(text) is None] == []
@@ -72,6 +76,12 @@ def test_every_url_of_the_byte_path_has_a_kind() -> None:
 
 def _is_prefix(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "portal_prefix"
+
+
+def _takes_prefix_off(function: ast.FunctionDef) -> bool:
+    """Whether a function looks at what is behind our prefix."""
+    calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+    return any(ast.unparse(call.func).endswith("removeprefix") and any(map(_is_prefix, call.args)) for call in calls)
 
 
 def _text(node: ast.expr, module: str) -> str:
