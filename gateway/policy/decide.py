@@ -469,7 +469,8 @@ class CompiledPolicy:
     def _doubt(self, inbound: Inbound, found: FittingRule, now: Instant) -> tuple[str | None, bool]:
         """Return the reading by which the request is another rule's, and whether method and path alone say so."""
         path = inbound.target.path
-        questions = self._spellings.questions(inbound.method, path, self._number(found))
+        raw = inbound.target.raw_path if self._has_other_charset(path) else b""
+        questions = self._spellings.questions(inbound.method, path, self._number(found), raw)
         if questions is None:
             return path, True
         lasting = True
@@ -486,6 +487,10 @@ class CompiledPolicy:
                 if self._applies(number, inbound, now) and not _permits_no_more(found.rule, self._rules[number]):
                     return reading, lasting
         return None, lasting
+
+    def _has_other_charset(self, path: str) -> bool:
+        """Whether a path's bytes are more than its text: another server may take them for another charset's."""
+        return self.paths.charset != "utf-8" and not path.isascii()
 
     def _number(self, found: FittingRule) -> int:
         return next(number for number, rule in enumerate(self.policy.rules) if rule is found.rule)
@@ -515,7 +520,7 @@ class CompiledPolicy:
 
     def _remember(self, method: str, path: str, found: FittingRule | None) -> None:
         """Keep a rule for which nothing but method and path was looked at, now or at any other time."""
-        if len(path) > MEMO_PATH or ";" in path:
+        if len(path) > MEMO_PATH or ";" in path or self._has_other_charset(path):
             return
         first = next(iter(self._index.candidates(method, path)), None)
         if first is not None and found is not None and self._plain[first]:

@@ -75,9 +75,12 @@ class Spellings:
         self._elsewhere = tuple(folding.path(other) for other in elsewhere)
         self._memo: dict[str, tuple[Reading, ...] | None] = {}
 
-    def questions(self, method: str, path: str, rule: int) -> Iterator[Question] | None:
-        """Return what is to be asked of a path that a rule was found for; `None` where there is too much to ask."""
-        readings = self._read(path)
+    def questions(self, method: str, path: str, rule: int, raw: bytes = b"") -> Iterator[Question] | None:
+        """Return what is to be asked of a path that a rule was found for; `None` where there is too much to ask.
+
+        `raw`: the path as it was sent, where its escapes are in another charset than UTF-8.
+        """
+        readings = self._readings.of(path, raw) if raw else self._read(path)
         return None if readings is None else self._ask(method, path, rule, readings)
 
     def _read(self, path: str) -> tuple[Reading, ...] | None:

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from gateway.settings.settings import Stack
+from gateway.wire.eucjp_ms import NAME as EUCJP_MS
 
 BUDGET = 12 * 1024
 """Characters that the readings of one path may have in all; a path that has more is refused, as nobody sends one."""
@@ -124,6 +125,7 @@ _BLANKS = re.compile("[ _]+")
 _VOICED = re.compile("[\u3099\u309a]+")
 _KATAKANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
 _SMALL_KANA = dict(zip(map(ord, "ぁぃぅぇぉっゃゅょゎ"), "あいうえおつやゆよわ", strict=True))
+_OVERLONG = re.compile(rb"[\xc0\xc1][\x80-\xbf]")
 _UNICODE_ESCAPE = re.compile(r"%[uU]([0-9A-Fa-f]{4})")
 _NO_SLASH = "\u2215"
 _ASTERISK = "\u2217"
@@ -286,9 +288,12 @@ class Readings:
         )
         """Each with what a path must have for it to change anything: most have nothing of it."""
 
-    def of(self, path: str) -> tuple[Reading, ...] | None:
-        """Return every reading of a canonical path, its own first; `None` where it has too many to look at."""
-        if not self.stacks and not _SCRIPT_BELOW.search(path):
+    def of(self, path: str, raw: bytes = b"") -> tuple[Reading, ...] | None:
+        """Return every reading of a canonical path, its own first; `None` where it has too many to look at.
+
+        `raw`: the path as it was sent, where its escapes are in another charset than UTF-8.
+        """
+        if not raw and not self.stacks and not _SCRIPT_BELOW.search(path):
             if _PLAIN.fullmatch(path):
                 return (Reading(path, path.rstrip("/") or "/", Kind.SAME, frozenset()),)
             file = _FILE.fullmatch(path)
@@ -298,14 +303,18 @@ class Readings:
                 return (Reading(path, path, Kind.SAME, frozenset()), Reading(stem, stem, Kind.HANDLER, last))
         if len(path) > LONGEST:
             return None
-        return self._all(path)
+        return self._all(path, raw)
 
-    def _all(self, path: str) -> tuple[Reading, ...] | None:
+    def _all(self, path: str, raw: bytes) -> tuple[Reading, ...] | None:
         """Rewrite a path in every way, and what comes of that, until nothing new comes."""
         first = _Draft(tuple((segment, number) for number, segment in enumerate(path.split("/")[1:])))
         found: dict[tuple[str, bool], Reading] = {}
         seen = {path: first}
         waiting = [(path, first)]
+        for other in _in_other_charsets(raw, len(first.segments)) if raw else ():
+            if _text(other) not in seen:
+                seen[_text(other)] = other
+                waiting.append((_text(other), other))
         spent = 0
         while waiting:
             text, draft = waiting.pop()
@@ -389,6 +398,21 @@ class Readings:
                 whole_site = _FRONT.fullmatch(segment) and folders <= _DOCUMENT_ROOTS
                 kind = Kind.ALIAS if whole_site else Kind.HANDLER
                 yield _with(draft, (*segments[:depth], *behind), {number}, kind)
+
+
+def _in_other_charsets(raw: bytes, count: int) -> Iterator[_Draft]:
+    """The same bytes in the other charsets that a server may take them for, or one by one."""
+    sent = unquote_to_bytes(raw)
+    # An old decoder takes a sign of ASCII that was written in two bytes.
+    short = _OVERLONG.sub(lambda pair: bytes(((pair[0][0] & 3) << 6 | pair[0][1] & 0x3F,)), sent)
+    for data, charset in ((sent, "utf-8"), (sent, "cp932"), (sent, EUCJP_MS), (sent, "latin-1"), (short, "latin-1")):
+        try:
+            text = data.decode(charset)
+        except UnicodeDecodeError:
+            continue
+        pieces = enumerate(text.split("/")[1:])
+        segments = tuple((piece, min(number, count - 1)) for number, piece in pieces)
+        yield _Draft(segments, touched=frozenset(range(count)))
 
 
 def _text(draft: _Draft) -> str:

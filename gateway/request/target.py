@@ -22,6 +22,7 @@ import msgspec
 
 from gateway.settings.case import fold_case
 from gateway.settings.settings import PathSettings
+from gateway.wire.eucjp_ms import NAME as EUCJP_MS
 
 MOST_SEGMENTS = 256
 """Segments of a path; over it, 414. Each costs a step in the tree of patterns, and no application has such a path."""
@@ -81,6 +82,8 @@ _FOREIGN = re.compile("[\\\\\x00-\x1f\x7f-\x9f]")
 _HIDDEN_DOTS = re.compile(r"/(?:\.{1,2}(?:[;/]|\Z)|;)")
 """Segments that a server which cuts parameters off, or decodes a slash, resolves as dot segments or as empty ones."""
 
+_CODECS = {"utf-8": "utf-8", "cp932": "cp932", "euc-jp": EUCJP_MS}
+
 _SAFE = "/!$&'()*+,;=:@~"
 """Beside letters, digits and `_.-`: what RFC 3986 allows in a path unescaped."""
 
@@ -120,7 +123,8 @@ def canonical(raw: bytes, paths: PathSettings) -> Target | TargetFault:
     if paths.ignore_case:
         folded = "%2F".join(map(fold_case, decoded.split("%2F")))
         if folded != decoded:
-            return Target(folded, _in_lower_case(raw_path), query)
+            # The second byte of a sign of another charset can be that of a letter, which is none.
+            return Target(folded, _in_lower_case(raw_path) if paths.charset == "utf-8" else raw_path, query)
     return Target(decoded, raw_path, query)
 
 
@@ -139,11 +143,16 @@ def _resolved(raw_path: bytes, paths: PathSettings) -> bytes | TargetFault:
     segments: list[bytes] = []
     pieces = raw_path[1:].split(b"/")
     last = len(pieces) - 1
+    dots = b"." in pieces or b".." in pieces
     for position, piece in enumerate(pieces):
         if piece == b"" and position < last:
             if paths.merge_slashes:
                 continue
-            return TargetFault.EMPTY_SEGMENT
+            # At the beginning it would be the name of a host; and a dot segment behind it takes one or both away.
+            if paths.empty_segments != "keep" or position == 0:
+                return TargetFault.EMPTY_SEGMENT
+            if dots:
+                return TargetFault.DOT_SEGMENT
         if piece == b".":
             if position == last:
                 segments.append(b"")
@@ -165,7 +174,7 @@ def _decoded(raw_path: bytes, paths: PathSettings) -> str | TargetFault:
     slashes = b"%2F" in raw_path or b"%2f" in raw_path
     parts = [_unescaped(part) for part in (_ENCODED_SLASH.split(raw_path) if slashes else (raw_path,))]
     try:
-        texts = [part.decode("utf-8") for part in parts if part is not None]
+        texts = [part.decode(_CODECS[paths.charset]) for part in parts if part is not None]
     except UnicodeDecodeError:
         return TargetFault.ENCODING
     if len(texts) < len(parts):
@@ -173,14 +182,14 @@ def _decoded(raw_path: bytes, paths: PathSettings) -> str | TargetFault:
     path, read = ("%2F".join(texts), "/".join(texts)) if slashes else (texts[0], texts[0])
     if _FOREIGN.search(read):
         return TargetFault.CHARACTER
-    if _STILL_ENCODED.search(read):
+    if paths.encoded_percent != "keep" and _STILL_ENCODED.search(read):
         return TargetFault.DOUBLE_ENCODING
     if ";" in read and paths.parameters != "keep":
         return TargetFault.PARAMETER
     if slashes:
         if paths.encoded_slash != "keep":
             return TargetFault.ENCODED_SLASH
-        if "//" in read or read.endswith("/") > path.endswith("/"):
+        if read.count("//") > path.count("//") or read.endswith("/") > path.endswith("/"):
             return TargetFault.DOT_SEGMENT
     if _HIDDEN_DOTS.search(read):
         return TargetFault.DOT_SEGMENT

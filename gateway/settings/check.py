@@ -309,6 +309,9 @@ def _check_paths_together(settings: Settings, reading: Reading) -> None:
                     f"同じホストのアプリには同じ `{key}` を書くか、別のホストに分けてください",
                 )
                 reading.note(f"apps[{number}].{key}", what, remedy)
+        if app.paths.merge_slashes and app.paths.empty_segments == "keep":
+            what = Phrase(f"`{app.name}` both merges and keeps empty segments")
+            reading.note(f"apps[{number}].paths.empty_segments", what, Phrase("keep one of the two settings"))
         if app.paths.ignore_case and settings.prefix != fold_case(settings.prefix):
             what = Phrase(f"our pages lie in `{settings.prefix}`, and `{app.name}` has its paths in lower case")
             reading.note("prefix", what, Phrase("write it in lower case"))

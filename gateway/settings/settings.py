@@ -199,6 +199,12 @@ class PathSettings:
     """`refuse` or `keep` a `%2F` in a segment."""
     merge_slashes: bool = False
     """Whether `//` is judged and forwarded as `/`; otherwise refused."""
+    empty_segments: Literal["refuse", "keep"] = "refuse"
+    """`refuse` or `keep` empty segments within a path (`/proxy/http://x/y`); never at its beginning."""
+    encoded_percent: Literal["refuse", "keep"] = "refuse"
+    """`refuse` or `keep` a `%25` before two hexadecimal digits (`/100%2525.txt`), which some servers decode twice."""
+    charset: Literal["utf-8", "cp932", "euc-jp"] = "utf-8"
+    """The charset that a path's escapes are in: `utf-8`, `cp932` or `euc-jp` (`/%8E%91%97%BF.txt` is 資料.txt)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -40,8 +41,7 @@ def judged(
     target = canonical(sent.encode(), paths)
     if not isinstance(target, Target):
         return target.value
-    query = None if target.query is None else target.query.decode()
-    inbound = make_inbound("GET", target.path, query)
+    inbound = msgspec.structs.replace(make_inbound("GET", target.path), target=target)
     rule = policy.fitting(inbound, NOW)
     return "no_rule" if rule is None else rule.decide(inbound, who, NOW).verdict
 
@@ -165,6 +165,18 @@ KEPT = [
     (PathSettings(parameters="keep"), "/open/1/;/..%20/..%20/adult"),
     (PathSettings(merge_slashes=True), "//index.php//adult"),
     (PathSettings(ignore_case=True), "/PUBLIC/..%20/ADULT/1"),
+    (PathSettings(empty_segments="keep"), "/open/..%20//adult/1"),
+    (PathSettings(empty_segments="keep"), "/index.php//adult/1"),
+    (PathSettings(encoded_percent="keep"), "/public/%252e%252e%252fadult/1"),
+    (PathSettings(encoded_percent="keep"), "/public/%25252e%25252e%25252fadult/1"),
+    (PathSettings(encoded_percent="keep"), "/%2561dult/1"),
+    (PathSettings(encoded_percent="keep"), "/%25u0061dult/1"),
+    (PathSettings(encoded_percent="keep"), "/adult%2500/1"),
+    (PathSettings(charset="cp932"), "/%82%81dult/1"),
+    (PathSettings(charset="cp932"), "/public/..%C0%AFadult/1"),
+    (PathSettings(charset="cp932"), "/public/x%95%5C..%95%5C/..%20/..%20/adult/1"),
+    (PathSettings(charset="cp932"), "/%C3%A1dult/1"),
+    (PathSettings(charset="euc-jp"), "/%A3%E1dult/1"),
 ]
 
 

@@ -257,3 +257,54 @@ def test_segments_cost_calls_only_where_one_is_a_dot_or_empty() -> None:
     """Each is looked at once then, and there are few."""
     assert calls_of(b"/a%20" * MOST_SEGMENTS) == calls_of(b"/a%20" * 200)
     assert calls_of(b"/.a%20" * MOST_SEGMENTS) <= calls_of(b"/.a%20") + 2 * MOST_SEGMENTS
+
+
+OLD = {
+    ("cp932", b"/%8E%91%97%BF.txt"): "/資料.txt",
+    ("cp932", b"/%95%5C/%8f%5C"): "/表/十",
+    ("cp932", b"/%83A/a"): "/ア/a",
+    ("euc-jp", b"/%BB%F1%CE%C1.txt"): "/資料.txt",
+    ("euc-jp", b"/%FC%E2%FA%B1"): None,
+    ("cp932", b"/%81"): None,
+    ("cp932", b"/%5C"): None,
+    ("euc-jp", b"/%8F%F4%FB"): "/髙",
+}
+
+
+@pytest.mark.parametrize(("charset", "raw"), OLD)
+def test_an_address_is_read_in_the_apps_charset(charset: str, raw: bytes) -> None:
+    """And is forwarded as it came, also where an App ignores case: the second byte of a sign is no letter."""
+    path = OLD[charset, raw]
+    if raw == b"/%FC%E2%FA%B1":
+        path = "/" + b"\xfc\xe2\xfa\xb1".decode("eucjp-ms")
+
+    for ignore_case in (False, True):
+        target = canonical(raw, PathSettings(charset=charset, ignore_case=ignore_case))  # type: ignore[arg-type]
+        assert isinstance(target, Target) is (path is not None)
+        if isinstance(target, Target):
+            assert (target.path, target.raw) == (path, raw)
+    assert canonical(b"/%8E%91%97%BF.txt", DEFAULT_PATHS) is TargetFault.ENCODING
+
+
+@pytest.mark.parametrize(
+    ("paths", "raw", "path"),
+    [
+        (PathSettings(empty_segments="keep"), b"/proxy/http://x/y", "/proxy/http://x/y"),
+        (PathSettings(empty_segments="keep"), b"/a//", "/a//"),
+        (PathSettings(empty_segments="keep"), b"//a/b", TargetFault.EMPTY_SEGMENT),
+        (PathSettings(empty_segments="keep"), b"/a//../b", TargetFault.DOT_SEGMENT),
+        (PathSettings(encoded_percent="keep"), b"/100%2525.txt", "/100%25.txt"),
+        (PathSettings(encoded_percent="keep"), b"/wiki/50%2525_off", "/wiki/50%25_off"),
+        (PathSettings(encoded_percent="keep"), b"/a%2F", TargetFault.ENCODED_SLASH),
+        (DEFAULT_PATHS, b"/100%2525.txt", TargetFault.DOUBLE_ENCODING),
+    ],
+)
+def test_old_addresses_are_judged_and_forwarded_as_they_are(
+    paths: PathSettings, raw: bytes, path: str | TargetFault
+) -> None:
+    """Each where the App asks for it."""
+    target = canonical(raw, paths)
+
+    assert (target if isinstance(target, TargetFault) else target.path) == path
+    if isinstance(target, Target):
+        assert target.raw == raw
