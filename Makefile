@@ -47,7 +47,7 @@ check: $(VENV)/.dev ## formatting, lint, types, unused code, architecture, docum
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/vulture
-	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
+	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_prose.py
 
 bench: $(VENV)/.peers ## speed beside every peer, on one core; JSON to the file in BENCH_JSON
 	@tools/need $(FOR_ALL_PEERS)

@@ -62,7 +62,7 @@ def quick(options: argparse.Namespace, around: Surroundings, numbers: dict[str, 
 def whole(options: argparse.Namespace, around: Surroundings, numbers: dict[str, object]) -> None:
     """Measure every case: the small GET beside every peer, the others beside nginx.
 
-    What is seen is printed and noted as it comes, and a case that fails does not take the others with it.
+    The command prints and notes each result as it comes, and a case that fails does not take the others with it.
 
     Raises:
         BenchmarkError: a case has failed; the others are done.

@@ -89,7 +89,7 @@ class Browser:
         if method == "POST":
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             headers["Origin"] = f"{parts.scheme}://{parts.netloc}"
-        # Every name the harness uses is this machine's loopback, whatever its resolver thinks of `*.localhost`.
+        # Every name the harness uses is this machine's loopback, also where its resolver does not know `*.localhost`.
         connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=20)
         try:
             target = parts.path or "/"

@@ -1,4 +1,4 @@
-"""What is measured beside the small GET: bodies, WebSockets, idle connections, delay at half load, growth.
+"""Cases beside the small GET: bodies, WebSockets, idle connections, delay at half load, growth.
 
 Each case returns rows for the table and the JSON; a figure is named with its unit.
 """

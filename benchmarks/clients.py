@@ -182,7 +182,7 @@ def idle_connections(port: int, path: str, headers: Mapping[str, str], count: in
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """What an open loop saw: delays from the moment a request was due, whether or not it could be sent."""
+    """The result of an open loop: delays from the moment a request was due, whether or not it could be sent."""
 
     rate: float
     """Requests a second that were answered."""

@@ -1,4 +1,4 @@
-"""What a decision costs when nothing is kept: `python -m benchmarks.decide`.
+"""The cost of a decision without any cache: `python -m benchmarks.decide`.
 
 Processor microseconds for finding the rule and deciding, per request: a 100-rule policy, residents and
 ages, known and new paths; and the same beside 20 policies of other Apps, which must make no difference.

@@ -1,4 +1,4 @@
-"""What we hold ourselves to, beside what a run has seen: ratios within that run, and never numbers alone.
+"""Our goals beside a run's results: ratios within that run, and never numbers alone.
 
 A goal whose case or peer was not in the run is not shown.
 """

@@ -25,7 +25,7 @@ end
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Round:
-    """What one round of load saw."""
+    """The result of one round of load."""
 
     rate: float
     """Requests a second."""

@@ -1,4 +1,4 @@
-"""A peer: a server that is measured, in one shape, whatever it is made of.
+"""A peer: a server that is measured, in one shape for all of them.
 
 Each lives in a file of `benchmarks/peers/`, and `PEERS` there names it.
 """
@@ -21,7 +21,7 @@ class Running:
     program: Program
     port: int
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """What a request must carry: the host, and where the peer wants a session, its cookie."""
+    """Fields that a request must carry: the host, and the cookie if the peer wants a session."""
 
 
 class Peer(Protocol):
@@ -30,7 +30,7 @@ class Peer(Protocol):
     name: str
     """Its key in the JSON and its row in the table."""
     what: str
-    """What it does on each request, for the table."""
+    """Its work on each request, for the table."""
 
     def run(self, around: Surroundings) -> AbstractContextManager[Running]:
         """Run it for the length of a block."""

@@ -1,6 +1,6 @@
 """A small OpenID provider, so that each peer with a login of its own gets a real session.
 
-It signs everybody in at once and believes whoever knows the secret: a stand-in for a provider in a
+It signs everybody in at once and believes every client that knows the secret: a stand-in for a provider in a
 measurement, of no other use. Our own gateway signs in at the strict emulator instead.
 """
 

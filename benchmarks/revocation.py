@@ -3,8 +3,7 @@
 Worker processes of two nodes answer requests from their caches as fast as they are asked to;
 one process revokes sessions at random. Measured is, for each revocation, the time from its
 acknowledgement by Redis to the beginning of the last request that any worker still let through:
-all on one machine, so on one monotonic clock. What lies between is Redis's push, and how
-busy the workers are.
+all on one machine, so on one monotonic clock. Between them lie Redis's push, and the load of the workers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every peer is measured in: one upstream, one Redis, one provider, all on the load's core.
+"""The surroundings of every peer: one upstream, one Redis, one provider, all on the load's core.
 
 The upstream is nginx, answering from memory; behind it, for uploads and WebSockets, a sink. It
 shares its core with the load, which costs every peer the same; where that makes the load the limit
@@ -68,7 +68,7 @@ _UPSTREAM = """
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where everything is while peers are measured."""
+    """The addresses of everything while peers are measured."""
 
     folder: Path
     upstream: int

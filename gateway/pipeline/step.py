@@ -548,8 +548,8 @@ def _header(inbound: Inbound, name: bytes) -> bytes | None:
 def _may_open(inbound: Inbound, route: Route, *, signed_in: bool) -> bool:
     """Whether a WebSocket is opened by a page of this origin, or of one that the App allows (RFC 6455 section 10.2).
 
-    A browser always says whose page opens it, and sends the application's own cookies with it, whoever is signed in
-    here. What says nothing is no browser, and speaks for nobody who is signed in.
+    A browser always says which page opens it, and sends the application's own cookies with it, also where nobody is
+    signed in here. A client that says nothing is no browser, and has no person's cookies.
     """
     origins = [value.decode("latin-1") for name, value in inbound.headers if name.lower() == b"origin"]
     if not origins:

@@ -28,7 +28,7 @@ _LABELS = {"utf-8": "UTF-8", "cp932": "Shift_JIS", "euc-jp": "EUC-JP"}
 """Our names of charsets, and those a browser knows (WHATWG Encoding Standard)."""
 
 _CODECS = {"euc-jp": EUCJP_MS}
-"""Where Python's codec of a name lacks what browsers write under it."""
+"""Codecs that have what browsers write under a name, if Python's codec of that name lacks it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ Python's `euc_jp` is the standard's, and has none of 髙, 﨑, 德, ① and ㈱.
 calls the charset `eucJP-win`, Java `x-eucJP-Open`, Ruby `eucJP-ms` and glibc `EUC-JP-MS`. Importing this module makes
 the codec `eucjp-ms` known to Python.
 
-What is written is `eucJP-ms`. What is read may also be CP51932, which Microsoft and browsers write: it has the same
-characters of IBM in rows 89 to 92, where `eucJP-ms` has room for the users' own.
+The codec writes `eucJP-ms`. It also reads CP51932, which Microsoft and browsers write: that has the same characters of
+IBM in rows 89 to 92, where `eucJP-ms` has room for the users' own.
 """
 
 from __future__ import annotations

@@ -1,0 +1,156 @@
+"""Reads the project's English: docstrings, comments, messages and pages, as sentences with their places."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+LONGEST = 40
+"""Words of a sentence. A longer one is two."""
+
+_NO_SUBJECT = re.compile(r"(What|Who|Whoever|Whatever|Whichever|Whose|Whom|Where)\b")
+_PRONOUNS = re.compile(r"\b(whoever|whatever|whichever|whosever)\b", re.IGNORECASE)
+_CODE = re.compile(r"``[^`]*``|`[^`]*`")
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_QUOTE = re.compile(r"「[^」]*」|\"[^\"]*\"")
+_END = re.compile(r"(?<=[.!?])[\"'”)]*\s+(?=[\"'“(`*]*[A-Z`])")
+_JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence and where it stands."""
+
+    file: str
+    line: int
+    text: str
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The breaches of the rule, in words."""
+        text = _CODE.sub("x", _LINK.sub(r"\1", self.text))
+        text = _QUOTE.sub("x", text)
+        found = []
+        if _NO_SUBJECT.match(text.lstrip("*_ (")) and not text.rstrip("*_ )").endswith("?"):
+            found.append("begins with a clause instead of who acts")
+        if _PRONOUNS.search(text):
+            found.append("has a pronoun that no reader can look up")
+        if len(re.findall(r"[A-Za-z0-9][\w'’.-]*", text)) > LONGEST:
+            found.append(f"has more than {LONGEST} words")
+        if len(re.findall(r":(?=\s|$)", text)) > 1:
+            found.append("has two colons")
+        return tuple(found)
+
+
+def sentences(file: str, line: int, text: str) -> Iterator[Sentence]:
+    """Yield the sentences of a text whose first line is `line`. Blocks of code and tables are left out."""
+    number = line
+    for block in re.split(r"(\n[ \t]*\n|\n(?=[ \t]*(?:[-*]|\d+\.) ))", text):
+        stripped = block.strip()
+        code = all(part.startswith("    ") for part in block.strip("\n").splitlines())
+        if stripped and not code and not stripped.startswith((">>>", "|")):
+            flat = " ".join(part.strip() for part in block.splitlines())
+            for part in _END.split(flat):
+                said = re.sub(r"^([-*]|\d+\.)\s+", "", part.strip()).lstrip("#* ").strip()
+                if len(said) > 3 and not _mostly_japanese(said):
+                    yield Sentence(file, number + block[: len(block) - len(block.lstrip("\n"))].count("\n"), said)
+        number += block.count("\n")
+
+
+def _mostly_japanese(text: str) -> bool:
+    return len(_JAPANESE.findall(text)) * 2 > len(text)
+
+
+def of_python(path: Path) -> Iterator[Sentence]:
+    """Yield the sentences of a module's docstrings and comments."""
+    name = str(path.relative_to(ROOT))
+    source = path.read_text("utf-8")
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if not isinstance(body, list):
+            continue
+        for statement in body:
+            if (
+                isinstance(statement, ast.Expr)
+                and isinstance(statement.value, ast.Constant)
+                and isinstance(statement.value.value, str)
+            ):
+                yield from sentences(name, statement.lineno, _without_fields(inspect.cleandoc(statement.value.value)))
+    yield from _comments(name, source)
+
+
+def _without_fields(text: str) -> str:
+    """Return a docstring without the heads of Google's sections, which are no sentences."""
+    return re.sub(r"^[ \t]*(Raises|Returns|Yields|Args):[ \t]*$", "", text, flags=re.MULTILINE)
+
+
+def _comments(name: str, source: str) -> Iterator[Sentence]:
+    """Yield the sentences of comments; lines of comment that follow each other are one text."""
+    first = last = 0
+    text: list[str] = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        said = token.string.lstrip("#").strip()
+        if re.match(r"(noqa|type:|fmt:|pragma|---|!|pyright|ruff)", said):
+            continue
+        if token.start[0] == last + 1 and text:
+            text.append(said)
+        else:
+            if text:
+                yield from sentences(name, first, "\n".join(text))
+            first, text = token.start[0], [said]
+        last = token.start[0]
+    if text:
+        yield from sentences(name, first, "\n".join(text))
+
+
+def of_page(path: Path) -> Iterator[Sentence]:
+    """Yield the sentences of a Markdown page: paragraphs and list items, not code, tables, or generated parts."""
+    name = str(path.relative_to(ROOT))
+    text = path.read_text("utf-8")
+    text = re.sub(r"^```.*?^```", lambda m: "\n" * m.group().count("\n"), text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"<!--.*?-->", lambda m: "\n" * m.group().count("\n"), text, flags=re.DOTALL)
+    number = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        said = line.strip()
+        if not said or said.startswith(("#", "|", ">", "![")):
+            continue
+        yield from sentences(name, number, re.sub(r"^([-*]|\d+\.)\s+", "", said))
+
+
+HELD = ("gateway", "tools", "benchmarks")
+"""Folders whose docstrings and comments keep the rule."""
+
+
+def modules() -> list[Path]:
+    """Return the modules that keep the rule."""
+    return [path for folder in HELD for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def every() -> Iterator[Sentence]:
+    """Yield every sentence of ours, file by file: those of tests and pages too."""
+    for path in [*modules(), *sorted((ROOT / "tests").rglob("*.py"))]:
+        if "node_modules" not in path.parts:
+            yield from of_python(path)
+    for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]):
+        if not path.name.endswith(".ja.md"):
+            yield from of_page(path)
+
+
+if __name__ == "__main__":
+    import sys
+
+    wanted = sys.argv[1:]
+    for sentence in every():
+        if sentence.faults and (not wanted or any(sentence.file.startswith(place) for place in wanted)):
+            sys.stdout.write(f"{sentence.file}:{sentence.line}: {', '.join(sentence.faults)}: {sentence.text}\n")
