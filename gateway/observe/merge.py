@@ -32,9 +32,12 @@ Families = tuple[Family, ...]
 
 _ADDS_UP = frozenset({"counter", "histogram"})
 
+_SAME = frozenset({"sekisho_build_info", "sekisho_switch_on", "sekisho_files_held"})
+"""Gauges that every worker shows of the same thing: two workers with a switch on are one switch."""
+
 
 def merge(every: Iterable[Families]) -> Families:
-    """Return the sum of all: a gauge of connections is all workers' connections."""
+    """Return the sum of all: a gauge of connections is all workers' connections. Of `_SAME` it is the largest."""
     kinds: dict[str, tuple[str, str]] = {}
     sums: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
     for families in every:
@@ -43,7 +46,8 @@ def merge(every: Iterable[Families]) -> Families:
             into = sums.setdefault(family.name, {})
             for sample in family.samples:
                 key = (sample.name, sample.labels)
-                into[key] = into.get(key, 0.0) + sample.value
+                known = into.get(key, 0.0)
+                into[key] = max(known, sample.value) if family.name in _SAME else known + sample.value
     return tuple(
         Family(name, kind, documentation, tuple(Sample(*key, value) for key, value in sums[name].items()))
         for name, (kind, documentation) in kinds.items()

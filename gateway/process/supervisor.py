@@ -160,6 +160,8 @@ class Supervisor:
         self._desk = desk
         self._count = count
         self._members: list[_Member] = []
+        self._leaving: set[_Member] = set()
+        """Those that were told to end, and are not gone yet: what they counted is still counted."""
         self._of_the_dead: Families = ()
         self._lists: dict[str, int] = {}
         """How many entries each subject list had when there was a worker last."""
@@ -247,6 +249,7 @@ class Supervisor:
         await member.gone.wait()
         self._known()
         self._of_the_dead = merge((self._of_the_dead, remembered(member.families)))
+        self._leaving.discard(member)
         if member not in self._members:
             return
         self._members.remove(member)
@@ -283,7 +286,8 @@ class Supervisor:
     async def _metrics(self) -> bytes:
         await self._ask_all("metrics")
         ours = (lost_family(self._lines.lost),)
-        return expose(merge((self._of_the_dead, ours, *(member.families for member in self._members))))
+        members = (*self._members, *self._leaving)
+        return expose(merge((self._of_the_dead, ours, *(member.families for member in members))))
 
     async def _any_is_well(self) -> None:
         replies = await self._ask_all("check")
@@ -311,6 +315,7 @@ class Supervisor:
                 return
             if old in self._members:
                 self._members.remove(old)
+                self._leaving.add(old)
                 await old.end(self._configuration.settings.drain_timeout)
         _log.info(Event.REPLACED, count=len(self._members))
         notify("STATUS=replaced")
@@ -318,6 +323,7 @@ class Supervisor:
     async def _end(self) -> None:
         self._stopping = True
         members, self._members = self._members, []
+        self._leaving |= set(members)
         await asyncio.gather(*(member.end(self._configuration.settings.drain_timeout) for member in members))
         for task in self._tasks:
             task.cancel()

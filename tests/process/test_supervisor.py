@@ -1,9 +1,16 @@
 """What a process does with signals, without a process; real ones are in flows."""
 
-from typing import cast
+import asyncio
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
+import pytest
+
+from gateway.observe.lines import LineKind
+from gateway.observe.merge import Family, Sample
 from gateway.process import single
 from gateway.process.configuration import Configuration
+from gateway.process.supervisor import Supervisor
 from gateway.process.worker import Worker
 
 
@@ -32,3 +39,61 @@ async def test_a_reload_that_breaks_ends_nobody() -> None:
     reloaded = await single.reload_worker(cast("Worker", _Breaking()), lambda: fresh)
 
     assert reloaded is False
+
+
+class _Counting:
+    """A worker that has counted so much, and takes its time to end."""
+
+    def __init__(self, count: float) -> None:
+        self.families = (Family("sekisho_requests", "counter", "x", (Sample("sekisho_requests_total", (), count),)),)
+        self.entries: dict[str, int] = {}
+        self.gone = asyncio.Event()
+        self.ending = asyncio.Event()
+        self.drained = asyncio.Event()
+
+    async def ask(self, *_: object) -> None:
+        """Say nothing new."""
+
+    async def end(self, _patience: float) -> None:
+        """Drain until the test says that the last request is over."""
+        self.ending.set()
+        await self.drained.wait()
+        self.gone.set()
+
+
+class _Nothing:
+    """Lines of which none was lost."""
+
+    lost: ClassVar[dict[LineKind, int]] = {}
+
+
+async def test_no_counter_falls_while_a_worker_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays in the sum until it is gone, and its counts after that."""
+    configuration = cast("Any", SimpleNamespace(settings=SimpleNamespace(drain_timeout=30.0)))
+    nothing = cast("Any", _Nothing())
+    supervisor = Supervisor(configuration, nothing, nothing, nothing, 1)
+    old, other = _Counting(100), _Counting(7)
+    supervisor._members = cast("Any", [old])
+    supervisor._run(supervisor._miss(cast("Any", old)))
+
+    async def start() -> bool:
+        supervisor._members.append(cast("Any", other))
+        return True
+
+    monkeypatch.setattr(supervisor, "_start", start)
+
+    async def total() -> float:
+        lines = (await supervisor._metrics()).decode().splitlines()
+        (line,) = (each for each in lines if each.startswith("sekisho_requests_total"))
+        return float(line.split()[-1])
+
+    seen = [await total()]
+    replacing = asyncio.create_task(supervisor._replace())
+    await old.ending.wait()
+    seen.append(await total())
+    old.drained.set()
+    await replacing
+    await asyncio.sleep(0)
+    seen.append(await total())
+
+    assert seen == [100.0, 107.0, 107.0]
