@@ -156,6 +156,7 @@ async def reload_worker(worker: Worker, reread: Callable[[], Configuration | Non
     worker.access_log.reopen()
     configuration = await asyncio.to_thread(reread)
     if configuration is None:
+        worker.metrics.reload("settings", "refused")
         notify("STATUS=reload refused")
         return False
     standing = await worker.weigh(configuration)
@@ -172,6 +173,7 @@ async def reload_worker(worker: Worker, reread: Callable[[], Configuration | Non
         notify("READY=1\nSTATUS=reload refused")
         return False
     worker.take(standing)
+    worker.metrics.reload("settings", "adopted")
     _log.info(Event.RELOADED, count=len(configuration.settings.apps))
     notify("READY=1")
     return True

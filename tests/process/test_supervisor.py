@@ -8,6 +8,7 @@ import pytest
 
 from gateway.observe.lines import LineKind
 from gateway.observe.merge import Family, Sample
+from gateway.observe.prometheus_metrics import Metrics
 from gateway.process import single
 from gateway.process.configuration import Configuration
 from gateway.process.supervisor import Supervisor
@@ -19,6 +20,7 @@ class _Breaking:
 
     def __init__(self) -> None:
         self.access_log = self
+        self.metrics = Metrics("1.0")
 
     def reopen(self) -> None:
         """Do nothing."""
