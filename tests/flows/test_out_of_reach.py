@@ -78,6 +78,15 @@ READ = """async (act) => {
   return read;
 }"""
 
+PRESS_WITH = """(token) => {
+  window.w = window.open("about:blank", "values");
+  const form = document.createElement("form");
+  form.method = "post"; form.action = "/.sekisho/me"; form.target = "values";
+  const field = document.createElement("input");
+  field.name = "token"; field.value = token;
+  form.append(field); document.body.append(form); form.submit();
+}"""
+
 
 @pytest.fixture(scope="module")
 def hostile() -> Iterator[tuple[Hostile, int]]:
@@ -221,6 +230,31 @@ def test_what_the_person_is_shown_in_such_a_window_stays_there(
 
     expect(opened.value.get_by_text("髙橋　花子")).to_be_visible()
     assert values_in(read) == []
+
+
+def test_a_token_that_a_script_has_shows_it_nothing(
+    page: Page, context: BrowserContext, gateway: GatewayProcess, hostile: tuple[Hostile, int]
+) -> None:
+    """An isolated page reads the button's token and hands it to one that may open the values: it cannot read them."""
+    hostile[0].pages["/opener"] = Said({**HTML, **OPENERS["isolated"]})
+    page.goto(f"{origin(gateway)}/opener")
+    token = page.evaluate(
+        "async () => { const w = window.open('/.sekisho/me'); let left = 100;"
+        " while (--left) { await new Promise((done) => setTimeout(done, 50));"
+        " const field = w.document.querySelector('[name=token]'); if (field) return field.value; } }"
+    )
+    other = context.new_page()
+    other.goto(f"{origin(gateway)}/")
+
+    with other.expect_popup() as opened:
+        other.evaluate(PRESS_WITH, token)
+    expect(opened.value.get_by_text("髙橋　花子")).to_be_visible()
+    read = other.evaluate(
+        "() => { try { return window.w.document.documentElement.outerHTML; } catch (error) { return error.name; } }"
+    )
+
+    assert token
+    assert read == "SecurityError"
 
 
 def test_the_next_page_does_not_learn_the_callbacks_address(page: Page, gateway: GatewayProcess) -> None:
