@@ -122,6 +122,19 @@ Probe = Callable[[Place, Guest], Awaitable[str]]
 """Returns what it saw against the guarantee; empty, where it holds."""
 
 
+FOLDINGS = (
+    "/ADULT/page",
+    "/adult%20/page",
+    "/adult./page",
+    "/ADULT~1/page",
+    "/index.php/adult/page",
+    "/(A(a)S(b))/adult/page",
+    "/public/.%20./adult/page",
+    "/public/..%20/adult/page",
+)
+"""Paths that a known server takes for `/adult/page`, whose rule refuses the minor."""
+
+
 async def spellings(place: Place, guest: Guest) -> str:
     del guest
     for target in BYPASSES:
@@ -129,6 +142,12 @@ async def spellings(place: Place, guest: Guest) -> str:
         if answer is not None and b"PROTECTED" in answer.body:
             return target
     return "".join(request.target for request in place.received() if request.target.endswith("secret"))
+
+
+async def foldings(place: Place, guest: Guest) -> str:
+    for target in FOLDINGS:
+        await place.ask(target, *PAGE, session=guest.minor)
+    return "".join(request.target for request in place.received())
 
 
 async def one_message(place: Place, guest: Guest) -> str:

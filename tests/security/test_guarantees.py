@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long, pytest
 
 PROBES: dict[str, Probe] = {
     "The spelling that is forwarded": places.spellings,
+    "However the application's server folds a path": places.foldings,
     "One message": places.one_message,
     "What a server says out of turn": places.out_of_turn,
     "No page, however broken": places.other_pages_stay,
