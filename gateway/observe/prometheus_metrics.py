@@ -37,6 +37,10 @@ MOST_SERIES: Final = 2_000
 
 OTHER: Final = "other"
 
+RELOADED: Final = ("settings", "policies", "switches", "certificate")
+OUTCOMES: Final = ("adopted", "refused", "held")
+"""What is read anew, and what became of it."""
+
 _log = structlog.get_logger()
 
 
@@ -150,6 +154,8 @@ class Metrics:
         self._reloads = _Counts(
             "sekisho_reloads", "Settings, policies and switches read anew, by what became of it", ("what", "outcome")
         )
+        # From 0, so that the first refusal is an increase and not a series that begins.
+        self._reloads.values |= {(what, outcome): 0.0 for what in RELOADED for outcome in OUTCOMES}
         self._candidates = _Counts(
             "sekisho_candidate_differences",
             "Requests that the candidate policy would have judged otherwise, by its verdict and reason",
