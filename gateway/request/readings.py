@@ -210,14 +210,16 @@ class Folding:
 
 _PROGRAMS = (
     "php[0-9]?|phtml|phar|asp|aspx|ashx|asmx|axd|svc|cshtml|jsp|jspx|jsf|faces|xhtml|do|action|cgi|fcgi|pl|py|rb|cfm|cfc|"
-    "exe|dll|nsf|woa|lua|tcl|shtml|psp|mvc|rails|war"
+    "exe|dll|nsf|woa|lua|tcl|shtml|psp|mvc|rails|war|wsgi|psgi|plx|rbx|rhtml|cfml|vbhtml|bat|cmd"
 )
 _PROGRAM = re.compile(rf"[^.].*\.(?:{_PROGRAMS})", re.IGNORECASE)
 _PAGE = re.compile(rf"(.+)\.(?:{_PROGRAMS}|html?|xml|json|txt|rss|atom|csv|pdf)", re.IGNORECASE)
 _PROGRAM_FOLDERS = frozenset({"cgi-bin", "cgi", "fcgi-bin", "cgi-win", "scripts"})
 _DOCUMENT_ROOTS = frozenset({"public", "web", "public_html", "htdocs", "webroot", "docroot", "www"})
 """Folders whose `index.php` serves the paths of the whole site, where the site's root was put one folder too high."""
-_FRONT = re.compile(r"(?:index|app|app_dev|main|default)\.(?:php[0-9]?|phtml|cgi|fcgi|pl|py|rb)", re.IGNORECASE)
+_FRONT = re.compile(
+    r"(?:index|app|app_dev|main|default)\.(?:php[0-9]?|phtml|cgi|fcgi|wsgi|psgi|pl|py|rb)", re.IGNORECASE
+)
 _INDEX = re.compile(r"(?:index|default|home|main|welcome|iisstart)(?:\.[a-z0-9]{1,5}){1,2}", re.IGNORECASE)
 _SESSION = re.compile(r"\((?:[A-Za-z]\([^()]*\))+\)|\([A-Za-z0-9]{24}\)")
 """ASP.NET's tokens: of its session, its forms and its anonymous users; the second form is version 1's."""
