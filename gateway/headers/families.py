@@ -193,8 +193,9 @@ _PRODUCTS: tuple[tuple[bytes, Family], ...] = tuple(
             # API gateways: Kong, APISIX, Apigee, Google's ESP, WSO2, Tyk.
             "x-consumer- x-credential- x-anonymous-consumer x-authenticated- x-endpoint-api- x-apigateway-api- "
             "x-jwt- x-tyk- x-3scale- x-oauth- "
-            # Standing in for somebody else: Kubernetes, GitLab.
-            "impersonate- x-impersonate- sudo x-sudo x-run-as x-runas x-act-as x-actas x-on-behalf-of x-assume- "
+            # Standing in for somebody else: Kubernetes, GitLab, NiFi, Hadoop.
+            "impersonate- x-impersonate- x-proxied- x-proxiedentit sudo x-sudo doas x-doas x-do-as "
+            "x-run-as x-runas x-act-as x-actas x-on-behalf-of x-assume- "
             # Subscriber numbers of mobile carriers, which old Japanese applications take for a sign-in.
             "x-up-subno x-up-calling- x-dcmguid x-jphone- x-em-uid x-wap- x-nokia- x-h3g- x-network-info imode- "
             "x-imode-"
@@ -212,12 +213,12 @@ _PRODUCTS: tuple[tuple[bytes, Family], ...] = tuple(
 
 # --- families by words -------------------------------------------------------------------------
 
-_WHERE = b"querystring|hostname|pathname|protocol|prefix|domain|scheme|vhost|https|proto|host|path|port|uri|url"
+_WHERE = b"querystring|hostname|pathname|protocol|prefix|domain|scheme|vhost|https|proto|host|path|port|root|uri|url"
 _WHICH = (
-    b"application|destination|downstream|overridden|translated|canonical|effective|rewritten|unencoded|document"
+    b"application|destination|downstream|overridden|translated|canonical|effective|rewritten|relative|unencoded|document"
     b"|external|frontend|internal|original|override|resolved|upstream|virtual|backend|context|gateway|ingress|matched"
     b"|mounted|request|rewrite|servlet|actual|client|entity|number|public|remote|script|server|target|front|mount|proxy"
-    b"|route|base|dest|full|info|name|orig|real|root|site|true|app|end|raw|sub|is|on"
+    b"|route|base|dest|full|info|name|orig|real|site|true|app|end|raw|sub|is|on"
 )
 # The longest words first, and none taken back: a name is read in one way, in time that grows with its length.
 _PLACE = re.compile(b"(?>%b|%b)++" % (_WHERE, _WHICH))
@@ -265,6 +266,10 @@ _IP = re.compile(
     rb"(?:client|remote|real|socket|source|src|user|host|peer|true|proxy|cdn|visitor|connecting|origin)?ip(?:v?[46]|s|addr|address)?"
 )
 _ADDRESS_OF = frozenset(b"remote client external source peer socket visitor real ip host".split())
+_PLACE_OF = frozenset(b"client viewer visitor peer".split())
+_PLACES = frozenset(b"asn city continent country countrycode geo latitude longitude postal region subdivision".split())
+"""Words for the place that a load balancer finds for an address: `X-Client-Region`, `X-Country-Code`."""
+
 _OF_A_CERTIFICATE = frozenset(b"verify verified dn subject issuer serial fingerprint san cn".split())
 
 _LONGEST = 128
@@ -334,7 +339,11 @@ def _is_of_a_certificate(words: list[bytes]) -> bool:
 
 def _is_an_address(words: list[bytes]) -> bool:
     last = words[-1]
-    return last == b"addr" or (last == b"address" and not _ADDRESS_OF.isdisjoint(words))
+    if last == b"addr" or (last == b"address" and not _ADDRESS_OF.isdisjoint(words)):
+        return True
+    if words[0] == b"country":
+        return words[1:] in ([], [b"code"], [b"name"])
+    return words[0] in _PLACE_OF and not _PLACES.isdisjoint(words)
 
 
 def _says_who(words: list[bytes], joined: bytes) -> bool:

@@ -21,9 +21,9 @@ def fold(name: bytes) -> bytes:
 
 _METHOD_OVERRIDE = re.compile(
     rb"(?=.*(?:method|verb))(?:x|http|method|verb|overrid(?:e|es|den|ing)|overwrite|request|tunnel(?:ed|led)?|actual"
-    rb"|effective|real|-)+",
+    rb"|effective|real|requested|rest|restli|overide|overidden|-)+",
 )
-"""`X-HTTP-Method-Override`, `X-HTTP-Method`, `X-Method-Override`, `X-Request-Method` and their kin, folded."""
+"""`X-HTTP-Method-Override`, `X-HTTP-Method`, `X-Request-Method`, `X-RestLi-Method` and their kin, folded."""
 
 _LONGEST_OVERRIDE = 64
 

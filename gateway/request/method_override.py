@@ -15,12 +15,12 @@ from gateway.request.inbound import METHODS
 
 _PARAMETERS = re.compile(
     r"__?method|_?method_?override|_override|[_$]?http_?method|http_?method_?override|x_http_method(?:_override)?"
-    r"|x_method_override",
+    r"|x_method_override|x_http_verb(?:_override)?|x_tunnel(?:ed|led)?_method",
 )
 """Names of parameters by which Symfony, Laravel, Express, WordPress, ASP.NET and others are asked, as `_parameter` says
 them."""
 
-_MAYBE = re.compile(rb"method|override|%", re.IGNORECASE)
+_MAYBE = re.compile(rb"method|override|verb|%", re.IGNORECASE)
 _ODD = re.compile(r"[^a-z0-9$]+")
 
 

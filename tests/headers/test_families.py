@@ -23,7 +23,8 @@ REMOVED: dict[Family, str] = {
         X-Original-Host X-OriginalUrl X-MS-Original-URL X-Rewrite-URL X-Rewritten-Path X-Envoy-Original-Path
         X-Waws-Unencoded-URL X-Accel-Mapping X-Accel-Redirect X-Sendfile-Type X-Http-DestinationURL Base-Url X-Base-Url
         X-Path-Base X-PathBase X-Path-Prefix X-Root-Path X-Context-Path X-App-Path X-Mount-Path Http-Url Url Uri
-        X-Host X-Hostname X-Http-Host-Override X-Server-Name X-Vhost X-Real-Uri X-Effective-Uri X-Raw-Path
+        X-Host X-Hostname X-Http-Host-Override X-Server-Name X-Vhost X-Real-Uri X-App-Root X-Relative-URL-Root
+        X-Effective-Uri X-Raw-Path
         X-Document-Uri X-Target-Url X-External-Url X-Scheme X-Url-Scheme X-Invoke-Path X-Matched-Path
         X-Middleware-Subrequest X-Middleware-Rewrite X-Astro-Path X-RStudio-Root-Path Disguised-Host
     """,
@@ -41,7 +42,8 @@ REMOVED: dict[Family, str] = {
         X-Auth-User X-Auth-Subject X-Auth-Level X-Auth-Request-Email X-Authenticated-Userid X-Is-Admin X-Admin
         X-Authentik-Username X-Authelia-User X-Pomerium-Claim-Email X-Vouch-User X-Webauth-User X-Webauth-Name
         X-Grafana-User X-RStudio-Username X-Hasura-Role X-Scope-OrgID es-security-runas-user X-Impersonate-User
-        Impersonate-User Sudo X-On-Behalf-Of Tailscale-User-Login Cf-Access-Jwt-Assertion X-Goog-IAP-JWT-Assertion
+        Impersonate-User X-ProxiedEntitiesChain X-Do-As Sudo X-On-Behalf-Of Tailscale-User-Login
+        Cf-Access-Jwt-Assertion X-Goog-IAP-JWT-Assertion
         X-Goog-Authenticated-User-Email X-Amzn-Oidc-Identity X-MS-Client-Principal-Id X-MS-Token-AAD-Id-Token
         X-Jwt-Assertion X-Jwt-Payload X-Endpoint-API-UserInfo X-Consumer-Username X-Credential-Identifier OIDC_CLAIM_sub
         Mellon-Name-Id Shib-Session-Id CAS-User eppn uid mail cn displayName jaDisplayName isMemberOf
@@ -56,7 +58,8 @@ REMOVED: dict[Family, str] = {
     """,
     Family.ADDRESS: """
         X-Custom-IP-Authorization X-Source-IP X-User-Ip X-Peer-IP Do-Connecting-IP Cdn-Src-Ip X-ClientIp
-        X-Client-Address Real-Ip Cluster-Client-IP X-Geo-Country X-Server-Addr
+        X-Client-Address Real-Ip Cluster-Client-IP X-Client-Region X-Client-Geo-Location X-Viewer-Country X-Country-Code
+        X-Geo-Country X-Server-Addr
     """,
     Family.PLATFORM: """
         CF-IPCountry CF-Visitor X-Appengine-User-Email X-Appengine-Cron X-CloudTasks-QueueName X-Azure-FDID
@@ -64,7 +67,7 @@ REMOVED: dict[Family, str] = {
     """,
     Family.METHOD: """
         X-HTTP-Method-Override X-HTTP-Method X-Method-Override Method-Override X-Http-Verb-Override X-HTTPMethodOverride
-        X-Override-Method X-Method X-Request-Method
+        X-Override-Method X-Method X-Request-Method X-RestLi-Method X-REST-Method X-Requested-Method
     """,
 }
 """Names from products, frameworks and platforms, by the family that takes them away."""
@@ -87,7 +90,7 @@ NEEDED = """
     X-Apollo-Operation-Name X-Amz-Date X-Amz-Content-Sha256 X-Amz-User-Agent X-Goog-Api-Key X-Goog-AuthUser
     X-Ms-Client-Request-Id X-Hub-Signature-256 X-Line-Signature X-GitHub-Event X-Gitlab-Token X-Grafana-Org-Id
     X-Dashboard-Uid X-Query-Group-Id X-Tenant-Id X-Payment-Method X-Page-Url X-Request-Start X-User-Locale X-Timezone
-    X-Custom-Header X-Protocol-Version Jenkins-Crumb X-Atlassian-Token X-Checksum
+    X-Custom-Header X-Protocol-Version X-Client-Id X-Root-Id X-Country-List Jenkins-Crumb X-Atlassian-Token X-Checksum
 """
 """What browsers, their scripts and the libraries in them send, with names that look like one of a family among them."""
 
