@@ -211,6 +211,9 @@ TEXT = bytes(range(0x20, 0x7F))
 ODD_RATE = 0.25
 
 
+BODILESS = ("GET", "HEAD", "DELETE")
+
+
 class HeadMaker:
     """Makes cases for one gateway: its port, and who is signed in with which cookie."""
 
@@ -286,7 +289,8 @@ class HeadMaker:
             method,
             path,
             None if query is None else query.decode("latin-1"),
-            framing,
+            # An empty chunked body of such a method is no body, and arrives as none.
+            "empty" if framing == "chunked" and not body and method in BODILESS else framing,
             body,
             who,
             refused,
@@ -383,7 +387,8 @@ class HeadMaker:
         way = random.random()
         if method in ("GET", "HEAD", "OPTIONS", "DELETE") and way < 0.8:
             return "empty", b"", b"", b""
-        if way < 0.15:
+        # A body on GET and HEAD is refused, which `test_httptools_listener` tries.
+        if method in ("GET", "HEAD") or way < 0.15:
             return "empty", b"", self._spell(b"Content-Length") + b": 0", b""
         longest = 20_000 if random.random() < 0.05 else 200
         body = bytes(random.choices(TEXT, k=random.randint(1, longest)))
