@@ -106,7 +106,6 @@ _SCRIPTS = frozenset(
         b"x-goog-authuser",
         b"x-middleware-prefetch",
         b"x-forms-based-auth-accepted",
-        b"x-mask-username",
         # Trace ids change nothing.
         b"cf-ray",
         b"cdn-loop",
