@@ -39,7 +39,7 @@ OTHER: Final = "other"
 
 RELOADED: Final = ("settings", "policies", "switches", "certificate")
 OUTCOMES: Final = ("adopted", "refused", "held")
-"""What is read anew, and what became of it."""
+"""The gateway counts each thing that it reads anew, and the outcome."""
 
 _log = structlog.get_logger()
 
