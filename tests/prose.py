@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import inspect
 import io
 import re
@@ -73,7 +74,12 @@ def of_python(path: Path) -> Iterator[Sentence]:
     """Yield the sentences of a module's docstrings and comments."""
     name = str(path.relative_to(ROOT))
     source = path.read_text("utf-8")
-    tree = ast.parse(source)
+    # A collection in the midst of it makes CPython 3.11 miscount its recursion (`SystemError`).
+    gc.disable()
+    try:
+        tree = ast.parse(source)
+    finally:
+        gc.enable()
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if not isinstance(body, list):
