@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -218,22 +216,3 @@ def test_a_login_in_memory_lives_no_longer_because_the_clock_was_set_back(moves:
         if again:
             assert asyncio.run(store.open("state", login, "198.51.100.7", now))
             opened = now
-
-
-DECISION = (Path(__file__).parents[1] / "docs" / "decisions" / "0009-which-clock-decides.md").read_text(
-    encoding="utf-8"
-)
-_READS = re.compile(r"(?:clock|monotonic|stopwatch|perf_counter|loop\(\)\.time|loop\.time|time\.time)\(\)")
-
-
-def readers() -> Mapping[str, str]:
-    """Return the files that read a clock."""
-    root = Path(__file__).parents[1]
-    texts = {str(path.relative_to(root)): path.read_text(encoding="utf-8") for path in (root / "gateway").rglob("*.py")}
-    return {name: text for name, text in texts.items() if _READS.search(text) and "/demo/" not in name}
-
-
-@pytest.mark.parametrize("name", sorted(readers()))
-def test_each_reader_of_a_clock_is_in_the_record(name: str) -> None:
-    """Whoever keeps something under a moment says which clock it is, and what a step of it does."""
-    assert f"`{name}`" in DECISION, "add the file to the table of docs/decisions/0009-which-clock-decides.md"

@@ -179,3 +179,22 @@ def test_both_readmes_show_the_same_commands() -> None:
     japanese = [line for page, line in lines if page == "README.ja.md"]
 
     assert english == japanese
+
+
+CLOCKS = ROOT / "docs" / "decisions" / "0009-which-clock-decides.md"
+_READS_A_CLOCK = re.compile(r"(?:clock|monotonic|stopwatch|perf_counter|loop\(\)\.time|loop\.time|time\.time)\(\)")
+
+
+def readers_of_a_clock() -> list[str]:
+    """Return the files that read a clock."""
+    return sorted(
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "gateway").rglob("*.py")
+        if _READS_A_CLOCK.search(path.read_text(encoding="utf-8")) and "/demo/" not in str(path)
+    )
+
+
+@pytest.mark.parametrize("name", readers_of_a_clock())
+def test_each_reader_of_a_clock_is_in_the_record(name: str) -> None:
+    """Whoever keeps something under a moment says which clock it is, and what a step of it does."""
+    assert f"`{name}`" in CLOCKS.read_text(encoding="utf-8"), f"add `{name}` to the table of {CLOCKS.name}"

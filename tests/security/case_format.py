@@ -15,17 +15,19 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.security.tokens import TOKENS, as_written_before
+from tests.security.upstream import faults as upstream_faults
 
 CASE_KEYS = frozenset(
     {
         "id", "class", "source", "title", "request", "expect", "assert", "peer", "session", "browser", "idp", "store",
-        "upstream", "clock", "repeat",
+        "upstream", "clock", "repeat", "files",
     }
 )  # fmt: skip
 REQUEST_KEYS = frozenset({"method", "target", "headers", "raw", "body", "trailers", "protocol"})
 PEERS = frozenset({"untrusted", "trusted", "trusted-outer"})
 BROWSERS = frozenset({"pending", "complete-login", "confirm-logout"})
-UPSTREAM_KEYS = frozenset({"raw", "headers"})
+
+HALF_A_LIST = "half a list"
 
 PLACEHOLDER = re.compile(r"\{([A-Z][A-Z_]*)((?::[^{}|]*)*)((?:\|[a-z_]+)*)\}")
 
@@ -74,6 +76,8 @@ class Case:
     upstream: dict[str, Any] = field(default_factory=dict)
     clock: str | None = None
     repeat: int = 1
+    files: str | None = None
+    """What becomes of a file of the policy: `half a list`."""
 
     def wants(self, *names: str) -> bool:
         """Whether one of these predicates is asked for."""
@@ -144,12 +148,16 @@ def read_case(entry: Any) -> Case:
         upstream=dict(entry.get("upstream") or {}),
         clock=entry.get("clock"),
         repeat=int(entry.get("repeat", 1)),
+        files=entry.get("files"),
     )
-    _known(case.upstream, UPSTREAM_KEYS, f"{where}: upstream")
+    for fault in upstream_faults(case.upstream):
+        raise FormatError(f"{where}: upstream: {fault}")
     if case.peer not in PEERS:
         raise FormatError(f"{where}: unknown peer `{case.peer}`")
     if case.browser is not None and case.browser not in BROWSERS:
         raise FormatError(f"{where}: unknown browser `{case.browser}`")
+    if case.files not in (None, HALF_A_LIST):
+        raise FormatError(f"{where}: unknown `files` `{case.files}`")
     if case.repeat < 1:
         raise FormatError(f"{where}: `repeat` is less than 1")
     return case

@@ -40,8 +40,9 @@ from tests.security.wire import Connection, Response, exchange, head
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-APP, OTHER = "app.gw.test", "other.gw.test"
-CLIENTS = {APP: "gw-client-a", OTHER: "gw-client-b"}
+APP, OTHER, FOLD = "app.gw.test", "other.gw.test", "fold.gw.test"
+"""`FOLD`'s application takes upper and lower case for the same."""
+CLIENTS = {APP: "gw-client-a", OTHER: "gw-client-b", FOLD: "gw-client-b"}
 SESSION_COOKIE, PENDING_COOKIE = "__Host-sekisho", "__Host-sekisho-login"
 PREFIX = "/.sekisho"
 LOGIN, CALLBACK, LOGOUT = f"{PREFIX}/login", f"{PREFIX}/callback", f"{PREFIX}/logout"
@@ -52,10 +53,15 @@ METRICS, HEALTH = f"{PREFIX}/metrics", f"{PREFIX}/livez"
 ABSOLUTE = 40 * 3600
 """Seconds of a session, so that one begun today is still there tomorrow."""
 HEAD_TIME = 2
+START_SECONDS = 120
+"""Seconds a gateway may take to start, on a machine that is busy with other things."""
 PORT_TRIES = 40
 """Times a gateway is started whose port somebody else has for the moment."""
 PREPARED_AGE = 3600.0
 """Seconds since the sign-in of a prepared session: long enough ago for the step-up rule to want another."""
+
+BLOCKED = ("sub-blocked-1", "sub-blocked-2", "sub-blocked-3", "sub-minor")
+"""Who is not welcome; half of them is a list that is being written."""
 
 TRUSTED, TRUSTED_OUTER = "127.0.0.3", "127.0.0.4"
 
@@ -68,6 +74,8 @@ conditions:
   eighteen: {{age: {{at_least: 18}}, if_not: {{ja: 18歳以上の方が利用できます。}}}}
   administrator: {{subject: {{in: admins.yaml}}}}
   office: {{network: [192.0.2.0/24]}}
+  blocked: {{subject: {{in: blocked.yaml}}}}
+  welcome: {{not: blocked}}
   branch: {{network: [203.0.113.0/24]}}
 rules:
   - {{name: public, match: {{path: [/public/**, /health]}}, allow: everyone, disclose: [subject]}}
@@ -77,6 +85,9 @@ rules:
   - {{name: stepup, match: {{path: /stepup/**}}, allow: signed_in, signed_in_within: 5m, disclose: [subject]}}
   - {{name: plain, match: {{path: /plain/**}}, allow: everyone}}
   - {{name: staff, match: {{path: /staff/**}}, allow: nobody}}
+  - {{name: inside, match: {{path: /inside/**}}, when: office, allow: everyone}}
+  - {{name: outside, match: {{path: /inside/**}}, allow: nobody}}
+  - {{name: welcome, match: {{path: /welcome/**}}, require: [welcome]}}
   - {{name: office, match: {{path: /ip-limited/**}}, require: [office], disclose: [subject]}}
   - {{name: branch, match: {{path: /branch/**}}, require: [branch], disclose: [subject]}}
   - name: everything
@@ -105,9 +116,10 @@ provider:
 sessions:
   store: redis://127.0.0.1:{store}/0
   secret: {{file: session-secret}}
+  tickets: sealed
   idle: {absolute}s
   absolute: {absolute}s
-traffic: {{head_time: {head_time}s}}
+{limits}traffic: {{head_time: {head_time}s}}
 assertion: {{keys: {{file: assertion-keys.jwks}}}}
 apps:
   - name: app
@@ -140,11 +152,50 @@ OTHER_APP = """\
       require_acr: true
 """
 
+FOLD_APP = """\
+  - name: fold
+    url: https://{fold}
+    upstream: http://127.0.0.1:{upstream_other}
+    policy: fold.yaml
+    paths: {{ignore_case: true}}
+    operator: {{ja: 試験村, en: Test Village}}
+    privacy_policy: https://{fold}/privacy
+    contact: https://{fold}/contact
+    client:
+      issuer: {issuer}
+      client_id: {client_b}
+      keys: {{file: client-b.jwks}}
+      contracted: [name, address, birthdate, gender]
+      via: http://127.0.0.1:{via}
+      ca: idp-ca.pem
+      require_acr: true
+"""
+
+FOLD_POLICY = """\
+policy: fold
+title: {ja: 大文字と小文字, en: Case}
+purpose: {ja: 試験のため}
+conditions:
+  grown_up: {age: {at_least: 20}, if_not: {ja: 20歳以上の方が利用できます。}}
+rules:
+  - {name: reserve, match: {path: /a/Reserve/**}, require: [grown_up]}
+  - {name: under, match: {path: [/Ünder/**, /ΣΊΣΥΦΟΣ/**]}, allow: nobody}
+  - {name: rest, allow: everyone}
+examples:
+  - {title: a stranger signs in, at: 2026-11-23, who: nobody, request: GET /a/Reserve/1, expect: sign in}
+"""
+
 OTHER_POLICY = """\
 policy: other
 title: {ja: 別の試験, en: Other cases}
 purpose: {ja: 試験のため}
 rules:
+  - name: draw
+    match: {path: /draw/**, method: [POST]}
+    allow: signed_in
+    limit: {name: draw, once: ever, counted_when: {status: 303}, if_over: {ja: すでに応募されています。}}
+    disclose: [subject]
+  - {name: slow, match: {path: /slow}, allow: everyone}
   - {name: all, allow: signed_in, disclose: [subject]}
 examples:
   - {title: a stranger signs in, at: 2026-11-23, who: nobody, request: GET /, expect: sign in}
@@ -192,6 +243,17 @@ class Node:
             return 0
         return sum(_resident(pid) for pid in _family(self.process.pid))
 
+    def processor_time(self) -> float:
+        """Seconds of processor time that the process and its children have used."""
+        return 0.0 if self.process is None else sum(_ticks(pid) for pid in _family(self.process.pid))
+
+
+def _ticks(pid: int) -> float:
+    with suppress(OSError, ValueError, IndexError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
 
 def _family(pid: int) -> list[int]:
     found = [pid]
@@ -218,6 +280,7 @@ class Fixture:
     upstream: Upstream
     provider: Provider
     store: StoreProxy
+    entries: StoreProxy
     proxy: Node
     forward: Node
     offset: float = 0.0
@@ -251,18 +314,33 @@ class Fixture:
             "head_time": HEAD_TIME,
             "app": APP,
             "other": OTHER,
+            "fold": FOLD,
             "upstream_other": self.upstream_ports["other"],
         }
         proxied = f"    upstream: http://127.0.0.1:{self.upstream_ports['app']}"
-        for node, lines, more in ((self.proxy, proxied, OTHER_APP), (self.forward, "    mode: forward_auth", "")):
-            text = (SETTINGS + more).format(port=node.port, management=node.management, upstream_app=lines, **common)
+        asked = "    mode: forward_auth"
+        counted = f"limits: {{store: 'redis://127.0.0.1:{self.entries.port}/0'}}\n"
+        for node, lines, limits, more in (
+            (self.proxy, proxied, counted, OTHER_APP + FOLD_APP),
+            (self.forward, asked, "", ""),
+        ):
+            text = (SETTINGS + more).format(
+                port=node.port, management=node.management, upstream_app=lines, limits=limits, **common
+            )
             (self.directory / f"{node.name}.yaml").write_text(text, encoding="utf-8")
         (self.directory / "policy.yaml").write_text(POLICY.format(), encoding="utf-8")
         (self.directory / "other.yaml").write_text(OTHER_POLICY, encoding="utf-8")
+        (self.directory / "fold.yaml").write_text(FOLD_POLICY, encoding="utf-8")
         code = show_code(subject_code(CLIENTS[APP], "sub-admin"))
         admins = f"- {{subject: {code}, until: 2099-03-31, note: the administrator of the cases}}\n"
         (self.directory / "admins.yaml").write_text(admins, encoding="utf-8")
+        self.write_blocked(BLOCKED)
         self.write_secrets()
+
+    def write_blocked(self, subjects: tuple[str, ...]) -> None:
+        """Write the list of those who are not welcome."""
+        codes = (show_code(subject_code(CLIENTS[APP], subject)) for subject in subjects)
+        (self.directory / "blocked.yaml").write_text("".join(f"- {{subject: {code}}}\n" for code in codes))
 
     def write_secrets(self) -> None:
         path = self.directory / "session-secret"
@@ -309,7 +387,7 @@ class Fixture:
                 stdout=log,
                 stderr=log,
             )
-        for _ in range(300):
+        for _ in range(START_SECONDS * 10):
             if node.process.returncode is not None:
                 break
             if await self.readiness(node) == 200:
@@ -384,7 +462,8 @@ class Fixture:
         }
         if kind == "minor_birthday_tomorrow":
             tomorrow = today + timedelta(days=1)
-            base["birthdate"] = date(tomorrow.year - 20, tomorrow.month, min(tomorrow.day, 28)).strftime("%Y%m%d")
+            # Twenty years before a 29 February there was one, in this century.
+            base["birthdate"] = date(tomorrow.year - 20, tomorrow.month, tomorrow.day).strftime("%Y%m%d")
         elif kind.startswith("minor"):
             base |= {"birthdate": f"{today.year - 15}0707", "name": "佐藤　次郎"}
         elif kind == "no_name_claim":
@@ -432,7 +511,8 @@ class Fixture:
         return Prepared(kind, ticket, person, browser, host, sid, token)
 
     async def session_keys(self, ticket: str) -> list[bytes]:
-        name = ticket_name(ticket).encode()
+        # What a cookie carries behind the dot is its seal, and no part of the ticket.
+        name = ticket_name(ticket.partition(".")[0]).encode()
         return [key async for key in self.redis.scan_iter(count=1000) if name in key]
 
 
@@ -446,19 +526,20 @@ def _unb64(text: str) -> bytes:
 async def started() -> AsyncIterator[Fixture]:
     """Start everything, and stop everything again."""
     directory = Path(tempfile.mkdtemp(prefix="sekisho-cases-"))
-    with redis_server() as server:
+    with redis_server() as server, redis_server("--appendonly", "yes") as counting:
         redis = Redis(unix_socket_path=str(server.socket_path), protocol=2)
-        upstream, store = Upstream(), StoreProxy(server.port)
+        upstream, store, entries = Upstream(), StoreProxy(server.port), StoreProxy(counting.port)
         nodes = [Node(name, free_port(), free_port(), directory / f"{name}.log") for name in ("proxy", "forward")]
         fixture: Fixture
         provider = Provider(directory, lambda: fixture.now())  # noqa: PLW0108 (bound below)
-        fixture = Fixture(directory, server, redis, upstream, provider, store, nodes[0], nodes[1])
+        fixture = Fixture(directory, server, redis, upstream, provider, store, entries, nodes[0], nodes[1])
         try:
             fixture.secrets = [randomness.token_hex(32)]
             (directory / "hands").write_bytes(struct.pack("<d", 0.0))
             fixture.upstream_ports = {name: await upstream.start(name) for name in ("app", "other")}
             await provider.start()
             await store.start()
+            await entries.start()
             fixture.write_keys()
             fixture.write_settings()
             await asyncio.gather(*(fixture.start_node(node) for node in nodes))
@@ -468,5 +549,6 @@ async def started() -> AsyncIterator[Fixture]:
             await upstream.stop()
             await provider.stop()
             await store.stop()
+            await entries.stop()
             await redis.aclose()
             shutil.rmtree(directory, ignore_errors=True)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
+from gateway.session.ticket import TICKET_BYTES
 from tests.security import fixture as names
 from tests.security.case_format import PLACEHOLDER, FormatError
 from tests.security.provider import ISSUER, signed
@@ -53,7 +54,7 @@ STATES = frozenset({"used", "expired", "fresh", "client_a", "other_browser"})
 CODES = frozenset({"victim", "ok", "used"})
 TOKENS = frozenset({"ok", "random_kid", "other_aud"})
 _NAMES = frozenset(
-    {*_FIXED, "STATE", "SID", "SID_OF", "NONCE", "CODE", "TOKEN", "LOGOUT_TOKEN", "REPEAT", "N", "GZIPBOMB"}
+    {*_FIXED, "STATE", "SID", "SID_OF", "NONCE", "CODE", "TOKEN", "LOGOUT_TOKEN", "REPEAT", "N", "GZIPBOMB", "FORGED"}
 )
 
 BOMB = gzip.compress(bytes(64 * 1024 * 1024), 9)
@@ -109,6 +110,8 @@ def flips(ticket: str) -> int:
 def flipped(ticket: str, position: int) -> str:
     """The ticket with one sign changed, still of a ticket's alphabet."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    if ticket[position] not in alphabet:
+        return f"{ticket[:position]}~{ticket[position + 1 :]}"
     sign = alphabet[alphabet.index(ticket[position]) ^ 1]
     return ticket[:position] + sign + ticket[position + 1 :]
 
@@ -148,6 +151,9 @@ class Filler:
             return _FIXED[name].encode()
         if name == "N":
             return str(self.counter).encode()
+        if name == "FORGED":
+            # A new one each time: of a ticket's shape, and nobody's.
+            return secrets.token_urlsafe(TICKET_BYTES).encode()
         if name == "GZIPBOMB":
             return BOMB
         if name == "REPEAT":

@@ -424,6 +424,32 @@ async def response_header_absent(run: Run, argument: str) -> str | None:
 
 
 @predicate
+async def response_header_has(run: Run, argument: str) -> str | None:
+    name, _, text = (await value(run, argument)).partition("=")
+    if not run.responses:
+        return "no answer"
+    wrong = [response for response in run.responses if not any(text in said for said in response.all(name))]
+    return None if not wrong else f"{name}: {wrong[0].one(name)} (status {wrong[0].status})"
+
+
+@predicate
+async def response_header_lacks(run: Run, argument: str) -> str | None:
+    name, _, text = (await value(run, argument)).partition("=")
+    if not run.responses:
+        return "no answer"
+    found = [said for response in run.responses for said in response.all(name) if text.lower() in said.lower()]
+    return None if not found else f"{name}: {found[0]}"
+
+
+@predicate
+async def last_status(run: Run, argument: str) -> str | None:
+    codes = statuses(run)
+    if not codes:
+        return "no answer"
+    return None if codes[-1] in {int(code) for code in argument.split("|")} else f"status {codes}"
+
+
+@predicate
 async def single_response(run: Run, argument: str) -> str | None:
     for one in run.exchanges:
         if len(one.responses) != 1 or one.leftover:
@@ -512,6 +538,21 @@ async def cache_not_public(run: Run, argument: str) -> str | None:
 
 
 @predicate
+async def cache_private(run: Run, argument: str) -> str | None:
+    """No shared cache may keep any answer, whatever field it heeds."""
+    if not run.responses:
+        return "no answer"
+    for response in run.responses:
+        if not {"private", "no-store"} & set(_cache_control(response)):
+            return f"Cache-Control: {response.one('cache-control')}"
+        for name, said in response.headers:
+            folded = fold(name.encode()).decode()
+            if folded in ("surrogate-control", "x-accel-expires") or folded.endswith("-cache-control"):
+                return f"{name}: {said}"
+    return await cache_not_public(run, argument)
+
+
+@predicate
 async def csp_present(run: Run, argument: str) -> str | None:
     pages = run.responses
     if not pages:
@@ -545,7 +586,28 @@ async def frame_denied(run: Run, argument: str) -> str | None:
     return None
 
 
+@predicate
+async def processor_under(run: Run, argument: str) -> str | None:
+    """A request costs no more of the gateway's processor than that, whatever the machine is doing beside it."""
+    if not run.processor_seconds or run.case.repeat < 100:
+        return "too few requests to tell"
+    each = run.processor_seconds / run.case.repeat
+    return None if each < seconds(argument) else f"{each * 1000:.2f} ms each"
+
+
+@predicate
+async def neighbour_served(run: Run, argument: str) -> str | None:
+    """Somebody signed in at the same address, whom no worker remembered, got this page right after the flood."""
+    return None if run.neighbour_status == 200 else f"status {run.neighbour_status}"
+
+
 # --- what the application got ---
+
+
+@predicate
+async def upstream_requests(run: Run, argument: str) -> str | None:
+    lines = [request.line.decode("latin-1") for request in run.received]
+    return None if len(lines) == int(argument) else f"{len(lines)} requests: {', '.join(lines)}"
 
 
 @predicate
@@ -1184,6 +1246,12 @@ async def log_lacks(run: Run, argument: str) -> str | None:
 
 
 @predicate
+async def log_has(run: Run, argument: str) -> str | None:
+    text = await value(run, argument)
+    return None if text in await run.log() else f"`{text}` is not in the log"
+
+
+@predicate
 async def audit_event(run: Run, argument: str) -> str | None:
     verdict, _, what = argument.partition(":")
     lines = []
@@ -1286,7 +1354,8 @@ WITH_ARGUMENT = frozenset(
         "upstream_cookie_lacks", "upstream_cookie_has", "upstream_paths_subset", "no_set_cookie", "cookie_flags",
         "state_cookies_max", "state_bytes_max", "token_calls", "jwks_calls_max", "no_outbound",
         "claim_roundtrip_or_absent", "claim_list_roundtrip", "assertion_alg", "log_lacks", "audit_event",
-        "metrics_lack", "metric_series_max",
+        "metrics_lack", "metric_series_max", "response_header_has", "response_header_lacks", "last_status",
+        "processor_under", "neighbour_served", "upstream_requests", "log_has",
     }
 )  # fmt: skip
 

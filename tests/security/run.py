@@ -18,6 +18,7 @@ from tests.security.fixture import (
     ABSOLUTE,
     APP,
     AUTH,
+    BLOCKED,
     HEAD_TIME,
     LOGOUT,
     OTHER,
@@ -79,7 +80,11 @@ def check_case(case: Case) -> None:
         fault for name in TOKENS if name in case.idp for fault in token_faults(case.id, name, case.idp[name])
     ]:
         raise FormatError(fault)
-    if case.store is not None and case.store not in stores.MODES and STORE_CHANGES.fullmatch(case.store) is None:
+    if (
+        case.store is not None
+        and case.store not in {*stores.MODES, stores.LIMITS_LAG}
+        and STORE_CHANGES.fullmatch(case.store) is None
+    ):
         raise FormatError(f"{case.id}: unknown behaviour of the store `{case.store}`")
     if case.clock is not None:
         clock_offset(case.clock, 0.0, case.id)
@@ -94,6 +99,8 @@ def clock_offset(text: str, now: float, where: str) -> tuple[float | None, str]:
     """
     if text == "revoke":
         return None, "revoke"
+    if text.endswith(", then right"):
+        return clock_offset(text.removesuffix(", then right"), now, where)[0], "right"
     if text in ("+absolute+1s", "+absolute+1s, active"):
         return ABSOLUTE + 1.0, "active" if text.endswith("active") else "after"
     relative = _CLOCK.fullmatch(text)
@@ -120,6 +127,8 @@ class Run:
     first_body_byte: float | None = None
     stream_ended_after: float | None = None
     websockets_ended: bool | None = None
+    processor_before: float = 0.0
+    processor_seconds: float = 0.0
     memory_before: int = 0
     memory_peak: int = 0
     series_before: set[str] = field(default_factory=set)
@@ -130,6 +139,7 @@ class Run:
     connects_mark: int = 0
     commands_mark: int = 0
     trickle_closed: bool | None = None
+    neighbour_status: int | None = None
     stolen: list[str] = field(default_factory=list)
     dirty: bool = False
     sent_target: bytes = b""
@@ -270,6 +280,9 @@ async def judge_ready(run: Run) -> None:
     run.source = {"trusted": TRUSTED, "trusted-outer": TRUSTED_OUTER}.get(case.peer) or fixture.next_address()
     provider.reset()
     upstream.answers = dict(case.upstream)
+    if {"raw", "late", "reads"} & set(case.upstream):
+        # An application that was caught speaking out of turn is treated otherwise from then on.
+        run.dirty = True
     upstream.sent_first_event = None
     if "discovery" in case.idp or "discovery_status" in case.idp or "jwks" in case.idp or "jwks_status" in case.idp:
         # Metadata is kept: only a gateway that has never seen the right ones can be misled by the wrong ones.
@@ -289,6 +302,7 @@ async def judge_ready(run: Run) -> None:
     for text in case.request.texts():
         await filler.fill(text)
     await _change_store(run)
+    await _change_files(run)
     if case.wants("websockets_closed"):
         await _open_websocket(run)
     if offset is not None and when in ("after", "active"):
@@ -305,11 +319,13 @@ async def judge_ready(run: Run) -> None:
     run.connects_mark = len(provider.connects)
     run.commands_mark = len(fixture.store.commands)
     run.memory_before = run.memory_peak = fixture.proxy.resident()
+    run.processor_before = fixture.proxy.processor_time()
     watch = asyncio.create_task(_watch_memory(run))
     began = asyncio.get_running_loop().time()
     try:
         await _send(run, filler, when)
         run.seconds = asyncio.get_running_loop().time() - began
+        run.processor_seconds = fixture.proxy.processor_time() - run.processor_before
         await _follow(run)
     finally:
         watch.cancel()
@@ -358,6 +374,9 @@ async def _change_store(run: Run) -> None:
     case, fixture = run.case, run.fixture
     if case.store is None:
         return
+    if case.store == stores.LIMITS_LAG:
+        fixture.entries.behave(case.store)
+        return
     if case.store in stores.MODES:
         fixture.store.behave(case.store)
         # The gateway notices by itself, within its heartbeat; what a request meets in between is another matter.
@@ -397,6 +416,22 @@ async def _change_store(run: Run) -> None:
     ttl = await fixture.redis.pttl(keys[0])
     await run.sign_out(await run.session(case.session))
     await fixture.redis.set(keys[0], record, px=max(ttl, 1000))
+
+
+async def _change_files(run: Run) -> None:
+    """Write the first half of a list, as an editor does, and wait until the gateway has looked at it."""
+    if run.case.files is None:
+        return
+    run.dirty = True
+    fixture = run.fixture
+    mark = fixture.proxy.log_size()
+    fixture.write_blocked(BLOCKED[: len(BLOCKED) // 2])
+    for _ in range(600):
+        log = fixture.proxy.log_since(mark)
+        if any(f'"event":"{event}"' in log for event in ("file_held", "policies_adopted", "policies_refused")):
+            return
+        await asyncio.sleep(0.1)
+    raise RuntimeError("the gateway has not looked at the list")
 
 
 async def _record_key(run: Run, kind: str) -> bytes:
@@ -476,8 +511,12 @@ async def _send(run: Run, filler: Filler, clock: str) -> None:
         await _send_h2(run, filler)
     elif case.wants("conn_closed") and case.request.raw is None:
         await _trickle(run, filler)
+    elif case.store == stores.LIMITS_LAG:
+        await _vanish_while_counted(run, filler)
     elif case.wants("no_cross_user_response"):
         await _vanish(run, filler)
+    elif clock == "right":
+        await _while_ahead(run, filler)
     elif case.wants("stream_cut", "first_byte_under"):
         await _stream(run, filler, revoke=clock == "revoke")
     elif case.repeat > 1:
@@ -553,18 +592,62 @@ async def _vanish(run: Run, filler: Filler) -> None:
         await asyncio.sleep(pause)
         connection.writer.transport.abort()
 
-    async def ask(number: int) -> None:
-        connection = await Connection.open(("127.0.0.1", run.node.port), run.fixture.next_address())
-        target = f"/public/echo?whose={number}".encode()
-        result = await exchange(connection, head("GET", target, [(b"Host", APP.encode())]), ["GET"], whole=10)
-        await connection.close()
-        answer = result.response
-        if answer is None or answer.status != 200 or f"whose={number}" not in answer.text:
-            run.stolen.append(f"asked for {number}, got {None if answer is None else answer.text[:120]!r}")
-
     for begin in range(0, run.case.repeat, 10):
         await asyncio.gather(*(leave(0.02 * (place % 12)) for place in range(min(10, run.case.repeat - begin))))
-        await asyncio.gather(*(ask(begin + place) for place in range(10)))
+        await asyncio.gather(*(_ask_for_own(run, APP, f"/public/echo?whose={begin + place}") for place in range(10)))
+
+
+async def _ask_for_own(run: Run, host: str, target: str) -> None:
+    """Ask for a page that says what was asked, and note an answer that is not to this question."""
+    connection = await Connection.open(("127.0.0.1", run.node.port), run.fixture.next_address())
+    data = head("GET", target.encode(), [(b"Host", host.encode())])
+    answer = (await exchange(connection, data, ["GET"], whole=10)).response
+    await connection.close()
+    if answer is None or answer.status != 200 or target not in answer.text:
+        run.stolen.append(f"asked for {target}, got {None if answer is None else answer.text[:120]!r}")
+
+
+async def _vanish_while_counted(run: Run, filler: Filler) -> None:
+    """Leave while the entry of a limit is being settled, when the application's connection is somebody else's."""
+    data, _ = await _wire(run, filler)
+    path, entries = run.case.request.target, run.fixture.entries
+    # The first use of the store is preceded by a look at its settings, which would not survive the lag.
+    entries.behave(None)
+    await _once(run, filler)
+    entries.behave(run.case.store)
+    for number in range(1, run.case.repeat + 1):
+        connection = await Connection.open(("127.0.0.1", run.node.port), run.source)
+        await connection.send(data)
+        # Answered at once, and settled for as long as the store lags.
+        await _until_received(run, path, number + 1)
+        asking = [asyncio.create_task(_ask_for_own(run, OTHER, f"/slow?whose={number}-{each}")) for each in range(3)]
+        await _until_received(run, "/slow", 3 * number)
+        connection.reset()
+        await asyncio.gather(*asking)
+
+
+async def _until_received(run: Run, path: str, count: int) -> None:
+    """Return once the application has got so many requests for a path in this case.
+
+    Raises:
+        RuntimeError: it has not within a time in which it should.
+
+    """
+    for _ in range(2_000):
+        if sum(request.path == path for request in run.received) >= count:
+            return
+        await asyncio.sleep(0.005)
+    raise RuntimeError(f"the application got no {count} requests for {path}")
+
+
+async def _while_ahead(run: Run, filler: Filler) -> None:
+    """Send it while the wall clock is ahead, and once more when it has been set right. No time passes between."""
+    offset, _ = clock_offset(str(run.case.clock), 0.0, run.case.id)
+    run.fixture.set_clock(offset or 0.0)
+    run.dirty = True
+    await _once(run, filler)
+    run.fixture.set_clock(0.0)
+    await _once(run, filler)
 
 
 async def _stream(run: Run, filler: Filler, *, revoke: bool) -> None:
@@ -630,7 +713,30 @@ async def _repeat(run: Run, filler: Filler) -> None:
         if connection is not None:
             await connection.close()
 
+    neighbour = await _forgotten_neighbour(run) if run.case.wants("neighbour_served") else None
     await asyncio.gather(*(work() for _ in range(min(AT_ONCE, run.case.repeat))))
+    if neighbour is not None:
+        await _ask_as_neighbour(run, neighbour)
+
+
+async def _forgotten_neighbour(run: Run) -> Prepared:
+    """Return the session of somebody at the same address, whom no worker remembers any more."""
+    session = await run.session("victim")
+    (record,) = [key for key in await run.fixture.session_keys(session.ticket) if b":t:" in key]
+    # Written again as it was: the workers are told of it, and forget what they know.
+    await run.fixture.redis.set(record, await run.fixture.redis.get(record) or b"", keepttl=True)
+    return session
+
+
+async def _ask_as_neighbour(run: Run, session: Prepared) -> None:
+    (page,) = (text.partition(":")[2] for text in run.case.predicates if text.startswith("neighbour_served:"))
+    connection = await Connection.open(("127.0.0.1", run.node.port), run.source)
+    try:
+        fields = [(b"Host", APP.encode()), (b"Cookie", f"{SESSION_COOKIE}={session.ticket}".encode())]
+        answer = (await exchange(connection, head("GET", page.encode(), fields), ["GET"])).response
+    finally:
+        await connection.close()
+    run.neighbour_status = None if answer is None else answer.status
 
 
 async def _repeat_in_browser(run: Run, filler: Filler) -> None:

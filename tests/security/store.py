@@ -9,6 +9,10 @@ from redis.asyncio import Redis
 
 SLOW = 3.0
 """Seconds of latency of a slow store."""
+LAG = 0.5
+"""Seconds of latency of a store of limits that lags."""
+LIMITS_LAG = "limits_lag"
+"""What a case says to have it lag."""
 
 MODES = frozenset({"readonly", "moved", "slow", "down", "refuse", "timeout", "loading", "oom", "noauth", "garbage"})
 """What the proxy can do; records are changed and keys rotated elsewhere."""
@@ -83,8 +87,8 @@ class StoreProxy:
 
     async def _answers(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await there.read(1 << 16):
-            if self.mode == "slow":
-                await asyncio.sleep(SLOW)
+            if self.mode in ("slow", LIMITS_LAG):
+                await asyncio.sleep(SLOW if self.mode == "slow" else LAG)
             await self._talking.wait()
             writer.write(piece)
             await writer.drain()

@@ -48,6 +48,8 @@ def test_the_projects_own_cases_are_in_the_format() -> None:
         {"peer": "somebody"},
         {"browser": "chromium"},
         {"upstream": {"status": 500}},
+        {"upstream": {"reads": "everything"}},
+        {"files": "gone"},
         {"repeat": 0},
     ],
 )
@@ -102,6 +104,14 @@ def test_a_class_without_a_reason_is_an_error(tmp_path: Path) -> None:
 def test_predicates_that_take_an_argument_exist() -> None:
     """The list of those with arguments names no predicate that there is none of."""
     assert set(PREDICATES) >= WITH_ARGUMENT
+
+
+def test_every_predicate_is_described_in_the_cases_file() -> None:
+    """The head of the file is the format's own description: what a case can ask for is read there."""
+    lines = (HERE / "cases.yaml").read_text(encoding="utf-8").splitlines()
+    head = "".join(line for line in lines if line.startswith("#"))
+
+    assert [name for name in PREDICATES if name not in head] == []
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,27 @@ BODIES = {
 }
 
 
+KEYS = frozenset({"raw", "headers", "late", "reads"})
+"""What a case can have the application do: `raw` bytes in place of its answer to `/app/…`, more `headers`, bytes that
+come `late` behind the answer to `/app/late`, and what it `reads` of a request: `head` is no body, so that a body is the
+next request to it unless the connection is closed when the gateway asks for that."""
+
+
+def faults(answers: dict[str, Any]) -> list[str]:
+    """Return what a case has the application do that it cannot."""
+    found = [f"unknown key `{key}`" for key in sorted(set(answers) - KEYS)]
+    for key in ("raw", "late"):
+        if not isinstance(answers.get(key, ""), str):
+            found += [f"`{key}` is no text"]
+    if answers.get("reads", "head") != "head":
+        found.append("`reads` is not `head`")
+    return found
+
+
+LATE = 0.05
+"""Seconds after an answer at which bytes come that nobody asked for."""
+
+
 @dataclass
 class Received:
     """One request as the application got it."""
@@ -65,7 +86,7 @@ class Upstream:
 
     received: list[Received] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
-    """`headers` and `raw` of the case under way."""
+    """What the case under way says."""
     sent_first_event: float | None = None
     open_websockets: int = 0
     _servers: list[asyncio.Server] = field(default_factory=list)
@@ -108,8 +129,13 @@ class Upstream:
             headers = [(name, value.strip()) for name, _, value in (field_.partition(b":") for field_ in rest)]
             request = Received(app, line, headers, b"", head, number)
             self.received.append(request)
-            request.body = await self._body(request, reader)
+            if self.answers.get("reads") != "head":
+                request.body = await self._body(request, reader)
             if not await self._answer(request, reader, writer):
+                return
+            if self.answers.get("reads") == "head" and b"close" in [
+                value.lower() for value in request.values("connection")
+            ]:
                 return
 
     @staticmethod
@@ -145,13 +171,17 @@ class Upstream:
         if request.path == "/sse":
             await self._events(writer)
             return False
-        if request.path == "/app/slow":
-            await asyncio.sleep(0.2)
+        if request.path in ("/app/slow", "/slow"):
+            await asyncio.sleep(0.2 if request.path == "/app/slow" else 0.5)
         body_sent = b"" if request.method == "HEAD" else body
         headers.append((b"Content-Length", b"%d" % len(body)))
         lines = [b"HTTP/1.1 " + status, *(b"%b: %b" % header for header in headers), b"", b""]
         writer.write(b"\r\n".join(lines) + body_sent)
         await writer.drain()
+        if "late" in self.answers and request.path == "/app/late":
+            await asyncio.sleep(LATE)
+            writer.write(self.answers["late"].encode("latin-1"))
+            await writer.drain()
         return True
 
     @staticmethod
@@ -159,6 +189,8 @@ class Upstream:
         path = request.path
         if path in BODIES:
             return b"200 OK", [(b"Content-Type", b"text/plain")], BODIES[path]
+        if path.startswith("/draw/"):
+            return b"400 Bad Request", [(b"Content-Type", b"text/plain")], b"not drawn"
         if path == "/ws-404" or (path.startswith("/%3C") and path.endswith("%3E")):
             return b"404 Not Found", [(b"Content-Type", b"text/plain")], b"no such page"
         if path == "/app/gzipbomb":

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
+import struct
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -178,6 +180,12 @@ class Connection:
         except (OSError, TimeoutError):
             return False
         return True
+
+    def reset(self) -> None:
+        """Go away at once, as a process that is killed does (RFC 9293 section 3.10.4): with RST and not with FIN."""
+        raw: socket.socket = self.writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
 
     async def close(self) -> None:
         self.writer.close()
