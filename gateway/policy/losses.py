@@ -32,6 +32,8 @@ class AsRead:
     """Of a subject list: how many it has."""
     source: Source | None = None
     """Its content; `None` if only the number of entries is known."""
+    codes: frozenset[str] | None = None
+    """Of a subject list: the codes on it; `None` if only their number is known."""
 
     @property
     def digest(self) -> str:
@@ -47,14 +49,14 @@ class Loss:
     digest: str
     before: int
     after: int
-    """Entries of a list, or bytes of another file."""
+    """Entries of the former list that are still there, or bytes of another file."""
 
     @property
     def what(self) -> Phrase:
         """Say it to the file's author."""
         return Phrase(
-            f"it had {self.before} entries or bytes and has {self.after}: it may be half written",
-            f"件数（またはバイト数）が {self.before} から {self.after} に減りました。書き込みの途中かもしれません",
+            f"of {self.before} entries or bytes only {self.after} are left: it may be half written",
+            f"元の {self.before} 件（バイト）のうち {self.after} しか残っていません。書き込みの途中かもしれません",
         )
 
 
@@ -70,7 +72,9 @@ def as_read(policies: Iterable[Policy]) -> dict[str, AsRead]:
     for policy in policies:
         for path, source in policy.read.items():
             listed = policy.lists.get(str(path))
-            found[str(path.resolve())] = AsRead(None if listed is None else len(listed), source)
+            found[str(path.resolve())] = (
+                AsRead(None, source) if listed is None else AsRead(len(listed), source, frozenset(listed))
+            )
     return found
 
 
@@ -89,16 +93,28 @@ def _loss(file: str, then: AsRead, now: AsRead) -> Loss | None:
     was, held = then.source, now.source
     if held is None or then.digest == now.digest:
         return None
-    if then.entries is not None and now.entries is not None and _lost_many(then.entries, now.entries, ends=held.ends):
-        return Loss(file, now.digest, then.entries, now.entries)
+    if then.entries is not None and now.entries is not None:
+        lost = _lost(then, now)
+        if _lost_many(then.entries, lost, ends=held.ends):
+            return Loss(file, now.digest, then.entries, then.entries - lost)
     if was is not None and was.text is not None and held.text is not None and _is_cut(was.text, held.text):
         return Loss(file, now.digest, len(was.text), len(held.text))
     return None
 
 
-def _lost_many(before: int, after: int, *, ends: bool) -> bool:
+def _lost(then: AsRead, now: AsRead) -> int:
+    """Return how many entries are gone.
+
+    People are counted, not entries: a list that is written anew in another order has as many in the middle of it, and
+    the blocked would pass all the same.
+    """
+    if then.codes is not None and now.codes is not None:
+        return len(then.codes - now.codes)
+    return (then.entries or 0) - (now.entries or 0)
+
+
+def _lost_many(before: int, lost: int, *, ends: bool) -> bool:
     """The rule for lists: half of the entries or more; two or more that are a tenth or more; any, cut within a line."""
-    lost = before - after
     return lost > 0 and (not ends or 2 * lost >= before or (lost >= 2 and 10 * lost >= before))
 
 

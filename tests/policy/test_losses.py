@@ -67,6 +67,23 @@ def test_a_list_that_ends_within_a_line_may_lose_nobody() -> None:
 
 
 @settings(deadline=None)
+@given(st.permutations(list(range(24))), st.permutations(list(range(12, 36))), st.integers(0, 24))
+def test_a_list_that_is_written_anew_in_another_order_is_held(old: list[int], new: list[int], written: int) -> None:
+    """People are counted, not entries: in the midst of the writing nobody who was blocked passes by a tenth or more."""
+
+    def standing(people: list[int]) -> dict[str, AsRead]:
+        text = "".join(map(entry, people)).encode()
+        return {"list": AsRead(len(people), Source.of(text), frozenset(map(entry, people)))}
+
+    gone = len(set(old) - set(new[:written]))
+
+    found = losses(standing(old), standing(new[:written]))
+
+    assert bool(found) is (gone >= 3)
+    assert [loss.before - loss.after for loss in found] == ([gone] if found else [])
+
+
+@settings(deadline=None)
 @given(st.integers(2, 60), st.data())
 def test_no_list_is_read_when_half_of_it_is_written(count: int, data: st.DataObject) -> None:
     """Wherever a file is cut, what is read of it is a mistake, or held, or everything that it says."""
