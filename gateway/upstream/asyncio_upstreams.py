@@ -134,9 +134,10 @@ class Endpoint:
             self._owner.freed()
 
     def close(self) -> None:
-        """Close what waits; what is in use ends with its request."""
-        for connection in self.idle.empty():
-            connection.retire()
+        """Close connections that wait, and those that only listen for a last word; others end with their request."""
+        for connection in tuple(self.open):
+            if connection.holder is None:
+                connection.retire()
 
 
 class _Waiting:

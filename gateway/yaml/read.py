@@ -11,6 +11,7 @@ The readers know the meaning of each key. Noticing that a file has changed lives
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,9 @@ def read_yaml_file(path: Path, mistakes: Mistakes, name: str | None = None) -> N
     return read_yaml(data, where.file, mistakes)
 
 
+_OPENED_TOO_OFTEN = re.compile(rf"(?:[\[{{][ \t]*){{{MAX_DEPTH + 1}}}")
+
+
 def decode(data: bytes, file: str, mistakes: Mistakes) -> str | None:
     """Return a file's text with plain line ends, or `None`: it is not UTF-8, or far too long."""
     where = Where(file)
@@ -96,6 +100,11 @@ def read_yaml(data: bytes | str, file: str, mistakes: Mistakes) -> Node | None:
     """
     text = decode(data, file, mistakes) if isinstance(data, bytes) else data.removeprefix("\ufeff")
     if text is None:
+        return None
+    if (deep := _OPENED_TOO_OFTEN.search(text)) is not None:
+        # The scanner looks 1,024 signs ahead at each of them, and needs seconds to find out.
+        line, column = text.count("\n", 0, deep.start()) + 1, deep.start() - text.rfind("\n", 0, deep.start())
+        mistakes.add(Where(file, line, column), Phrase("nested too deeply", "入れ子が深すぎます"))
         return None
     found = Mistakes()
     builder = _Builder(file, found, None)

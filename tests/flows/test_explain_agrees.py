@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple, assert_never
+from typing import Any, ClassVar, NamedTuple, assert_never
 from urllib.parse import unquote
 
 import pytest
@@ -100,9 +100,22 @@ class Logged(NamedTuple):
 class _Application(asyncio.Protocol):
     """Answers each head with what it was told, in a field of the answer, so that HEAD shows it too."""
 
+    open: ClassVar[set[_Application]] = set()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
         self._unread = b""
+        self.open.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.open.discard(self)
+
+    @classmethod
+    async def all_gone(cls) -> None:
+        """Wait until the gateway has closed its connections: the loop must not end before their sockets are closed."""
+        async with asyncio.timeout(10):
+            while cls.open:
+                await asyncio.sleep(0)
 
     def data_received(self, data: bytes) -> None:
         *heads, self._unread = (self._unread + data).split(b"\r\n\r\n")
@@ -219,6 +232,7 @@ async def gateway(folder: Path, redis_url: str, policies: list[str]) -> AsyncIte
         application = await asyncio.get_running_loop().create_server(_Application, "127.0.0.1", 0)
         closing.push_async_callback(application.wait_closed)
         closing.callback(application.close)
+        closing.push_async_callback(_Application.all_gone)
         files = GatewayProcess(folder, 1, redis_url)
         closing.callback(files.stop)
         hosts = _settings(files, application.sockets[0].getsockname()[1], policies)

@@ -71,7 +71,7 @@ from tests.security.mutations import mutated
 SHORT, LONG = 8.0, 600.0
 """Seconds for all readers together."""
 
-SLOWEST = 2.0
+SLOWEST = 4.0
 """Seconds of our processor that one example may take on a busy machine: what is quadratic takes far longer."""
 
 MOST_GROWN = 96

@@ -215,3 +215,12 @@ def test_no_mixture_of_structure_and_slips_breaks_the_reader(text: str) -> None:
     node = read_yaml(text, "p.yaml", mistakes)
 
     assert node is not None or len(mistakes)
+
+
+@pytest.mark.parametrize("mark", ["[", "{", "[ ", "{\t"])
+def test_what_is_opened_too_often_is_refused_before_it_is_read(mark: str) -> None:
+    """The place is the first sign, and no parser looks at the rest."""
+    mistakes = Mistakes()
+
+    assert read_yaml("a: 1\nb: " + mark * 5_000, "policy.yaml", mistakes) is None
+    assert [str(mistake) for mistake in mistakes] == ["policy.yaml:2:4: nested too deeply"]
