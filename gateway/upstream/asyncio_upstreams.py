@@ -51,6 +51,7 @@ class Endpoint:
         "active",
         "address",
         "breaker",
+        "closed",
         "connect",
         "deadlines",
         "idle",
@@ -87,6 +88,8 @@ class Endpoint:
         """Heads of counted answers on connections that stay, by their bytes."""
         self.active = 0
         self.turn = 0.0
+        self.closed = False
+        """Whether connections end with their requests from now on."""
         self._owner: Upstreams | None = None
 
     def belongs_to(self, owner: Upstreams) -> None:
@@ -135,9 +138,15 @@ class Endpoint:
 
     def close(self) -> None:
         """Close connections that wait, and those that only listen for a last word; others end with their request."""
+        self.closed = True
         for connection in tuple(self.open):
             if connection.holder is None:
                 connection.retire()
+
+    def close_idle(self) -> None:
+        """Close what waits for a request."""
+        for connection in self.idle.empty():
+            connection.retire()
 
 
 class _Waiting:
@@ -411,7 +420,7 @@ class Upstreams:
         self._apart = True
         for each in self.endpoints:
             each.idle.keep(anything=False)
-            each.close()
+            each.close_idle()
         for each in self.endpoints:
             for connection in tuple(each.open):
                 connection.doubt()

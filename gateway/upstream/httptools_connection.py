@@ -127,6 +127,7 @@ class Home(Protocol):
     tolerate: tuple[Literal["bare_lf", "obs_fold"], ...]
     reads_bodies: bool
     known: dict[bytes, AnswerHead]
+    closed: bool
 
     @property
     def is_doubted(self) -> bool:
@@ -714,6 +715,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _linger(self) -> None:
         """Wait a moment for the application to close: if it speaks instead, it must be known."""
+        if self._home.closed:
+            self._close()
+            return
         if self._reading_paused:
             self._read_on()
         self._at = _LINGER

@@ -277,6 +277,39 @@ async def test_what_another_worker_has_heard_is_believed(door: Door) -> None:
     assert [event["event"] for event in events] == [Event.UPSTREAM_TRUSTED_AGAIN]
 
 
+async def test_nothing_lingers_behind_a_reload(door: Door) -> None:
+    """What the old settings made is let go at once, and what is answered later lingers no more."""
+    ended = [asyncio.Event(), asyncio.Event()]
+    go_on = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        asked = await door.application.request(peer)
+        if asked.target == b"/slow":
+            await go_on.wait()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+        await peer.to_end()
+        ended[asked.target == b"/slow"].set()
+
+    door.application.script = script
+    # Nobody turns the clock that ends a lingering connection.
+    door.resolution = 3600.0
+    await door.open()
+    slow = await door.client()
+    await slow.send(request("HEAD", b"/slow"))
+    await door.application.has_heard(1)
+    await door.ask(request("HEAD", b"/"), "HEAD")
+    lingers = not ended[0].is_set()
+
+    door.upstreams.close()
+    async with asyncio.timeout(PATIENCE):
+        await ended[0].wait()
+        go_on.set()
+        await slow.answer("HEAD")
+        await ended[1].wait()
+
+    assert lingers
+
+
 async def test_a_server_that_has_waited_enough_may_say_so(door: Door) -> None:
     """An unasked 408 on an idle connection is known HTTP (RFC 9110 section 15.5.9): its connection alone is closed."""
     answered = asyncio.Event()
@@ -334,7 +367,7 @@ async def test_a_length_without_a_body(door: Door, answer: bytes, connections: i
     door.upstreams.standing.spoke_out_of_turn(door.deadlines.time, 1.0)
     door.deadlines.time += 2.0
     for endpoint in door.upstreams.endpoints:
-        endpoint.close()
+        endpoint.close_idle()
 
     assert first == connections
     assert await connections_for(door, answer) == when_caught
