@@ -214,7 +214,10 @@ access_log: access.log
                 return refused.code, refused.read().decode()
 
     def events(self) -> list[dict[str, object]]:
-        """Return what it has logged, but for access lines."""
+        """Return what it has logged so far, but for access lines.
+
+        A thread writes the log up to 0.1 s late: a test that expects an event calls `wait_for_event`.
+        """
         lines = (self.folder / "events.log").read_text().splitlines()
         return [json.loads(line) if line.startswith("{") else {"text": line} for line in lines]
 

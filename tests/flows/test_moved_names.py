@@ -95,6 +95,7 @@ async def test_a_minor_moves_no_request_onto_another_path(gateway: GatewayProces
     assert direct[0] == 403
     assert moved == (200, "/public/adult/pay ")
     gateway.wait_for_event("header_removed", "X-Script-Name")
+    gateway.wait_for_event("header_removed", "X-User-Id")
     removed = [event for event in gateway.events() if event.get("event") == "header_removed"]
     assert {(event["app"], event["family"], event["header"]) for event in removed} == {
         ("app", "rewriting", "X-Script-Name"),
