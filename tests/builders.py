@@ -31,7 +31,7 @@ def inbound(path: str = "/", *headers: tuple[str, str], **changes: Any) -> Inbou
         "headers": raw,
         "request_id": "0123456789abcdef",
         "peer": "127.0.0.1",
-        "client": "198.51.100.7",
+        "client_address": "198.51.100.7",
         "scheme": "https",
         "cookie": cookie,
     }

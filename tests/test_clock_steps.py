@@ -22,7 +22,7 @@ from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import PENDING_SECONDS, PendingLogin
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, Step
 from gateway.pipeline.step import step
-from gateway.policy.conditions import Listed, Surroundings
+from gateway.policy.conditions import ListEntry, Surroundings
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.reading.parse import parse_policy
 from gateway.policy.subject_code import subject_code
@@ -67,7 +67,7 @@ SURROUNDINGS = Surroundings(
     {"disaster": NOON + 7200.0},
     {
         "listed.yaml": {
-            subject_code(CLIENT, "hanako"): Listed(subject_code(CLIENT, "hanako"), TODAY + timedelta(days=2))
+            subject_code(CLIENT, "hanako"): ListEntry(subject_code(CLIENT, "hanako"), TODAY + timedelta(days=2))
         }
     },
 )

@@ -145,8 +145,8 @@ async def test_no_connection_reads_a_certificate_for_itself(url: str) -> None:
     made: list[AbstractConnection] = []
     if isinstance(redis, RedisCluster):
         made += [node.connection_class(**node.connection_kwargs) for node in redis.startup_nodes]
-        told = ClusterNode("c", 1, **redis.nodes_manager.connection_kwargs)
-        made.append(told.connection_class(**told.connection_kwargs))
+        answered = ClusterNode("c", 1, **redis.nodes_manager.connection_kwargs)
+        made.append(answered.connection_class(**answered.connection_kwargs))
     else:
         made.append(redis.connection_pool.make_connection())
         if isinstance(redis.connection_pool, SentinelConnectionPool):

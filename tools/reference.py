@@ -303,9 +303,9 @@ def file_table() -> str:
 def answer_table() -> str:
     """Return the table of an answer's fields; names with the same fate for the same reason share a row."""
     rows = ["| field | what becomes of it | why |", "|---|---|---|"]
-    for (fate, reason), group in itertools.groupby(ANSWER_FIELDS, lambda row: (row.fate, row.reason)):
+    for (action, reason), group in itertools.groupby(ANSWER_FIELDS, lambda row: (row.action, row.reason)):
         names = ", ".join(f"`{row.name}`" for row in group)
-        rows.append(f"| {names} | {fate.value} | {reason} |")
+        rows.append(f"| {names} | {action.value} | {reason} |")
     return "\n".join(rows)
 
 

@@ -28,7 +28,7 @@ from gateway.session.redis_store import RedisStore
 from gateway.session.session import (
     AllSessions,
     ClientSessions,
-    Listed,
+    ListedSession,
     OneSession,
     ProviderSessions,
     Selector,
@@ -102,7 +102,7 @@ def _selector(
     raise _refused("say whose, in one way: --session, --client (with --subject or --sid), or --all")
 
 
-def session_fields(listed: Listed) -> tuple[str, ...]:
+def session_fields(listed: ListedSession) -> tuple[str, ...]:
     """Return a session as the fields of a line of a listing."""
     created, ends = tokyo_time(listed.created_at), tokyo_time(listed.expires_at)
     return (

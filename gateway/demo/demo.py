@@ -35,7 +35,7 @@ from gateway.observe.thread_lines import LineWriter
 from gateway.process.configuration import read_configuration
 from gateway.process.single import EXIT_OURS, EXIT_USERS, serve
 from gateway.process.sockets import bind
-from gateway.process.worker import Doors
+from gateway.process.worker import ListeningSockets
 from gateway.yaml.mistakes import Mistakes
 
 POLICIES = Path(__file__).parent / "policies"
@@ -69,14 +69,14 @@ async def _run(port: int, lines: LineWriter) -> int:
         store = await stack.enter_async_context(_store(folder))
         booking = stack.enter_context(serving(Booking(folder / "booking.db", logout_url=f"{_PREFIX}logout")))
         currency = stack.enter_context(serving(Currency(folder / "currency.db", logout_url=f"{_PREFIX}logout")))
-        desk = stack.enter_context(bind("127.0.0.1:0"))
+        management_socket = stack.enter_context(bind("127.0.0.1:0"))
         key = jwk.ECKey.generate_key("P-256", {"kid": secrets.token_urlsafe(8), "use": "sig", "alg": "ES256"})
         origins = (f"http://localhost:{port}", f"http://wallet.localhost:{port}")
         issuer = await _provider(stack, origins, key)
         settings = folder / "gateway.yaml"
         _write_secret(folder / "client-keys.jwks", json.dumps({"keys": [key.as_dict(private=True)]}))
         _write_secret(folder / "secret", secrets.token_hex(32))
-        management = f"127.0.0.1:{desk.getsockname()[1]}"
+        management = f"127.0.0.1:{management_socket.getsockname()[1]}"
         settings.write_text(
             _settings(
                 listen=f"127.0.0.1:{port}",
@@ -113,8 +113,8 @@ async def _run(port: int, lines: LineWriter) -> int:
         announcing: list[asyncio.Task[None]] = []
         await serve(
             configuration,
-            Doors(door),
-            desk,
+            ListeningSockets(door),
+            management_socket,
             lines,
             reread=_terminal_closed,
             ready=lambda: announcing.append(asyncio.create_task(announce())),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from gateway.headers.answer_fields import Fate, fate_of
+from gateway.headers.answer_fields import Action, action_of
 from gateway.headers.cookies import is_ours
 from gateway.headers.names import LONGEST_REMEMBERED, REMEMBERED, named_by
 from gateway.request.worker_scope import allowed_may_cover
@@ -39,21 +39,21 @@ SHORTEST_HSTS = 86_400
 """Seconds: a shorter promise of HTTPS takes a longer one away."""
 
 
-class _Fates(dict[bytes, Fate]):
+class _Fates(dict[bytes, Action]):
     """The fate of an answer's field, by the application's spelling of its name."""
 
-    def __missing__(self, name: bytes) -> Fate:
-        fate = fate_of(name)
+    def __missing__(self, name: bytes) -> Action:
+        action = action_of(name)
         if len(name) <= LONGEST_REMEMBERED:
             if len(self) >= REMEMBERED:
                 self.clear()
-            self[name] = fate
-        return fate
+            self[name] = action
+        return action
 
 
 _fates = _Fates()
-_AS_IT_IS, _ORDER, _CONNECTION = Fate.AS_IT_IS, Fate.ORDER, Fate.CONNECTION
-_CACHE_CONTROL, _SHARED_CACHE = Fate.CACHE_CONTROL, Fate.SHARED_CACHE
+_AS_IT_IS, _ORDER, _CONNECTION = Action.AS_IT_IS, Action.ORDER, Action.CONNECTION
+_CACHE_CONTROL, _SHARED_CACHE = Action.CACHE_CONTROL, Action.SHARED_CACHE
 
 
 def _untold(_route: Route, _name: bytes) -> None:
@@ -66,7 +66,7 @@ def app_answer_headers(
     *,
     private: bool,
     personal: bool = False,
-    told: Callable[[Route, bytes], None] = _untold,
+    report: Callable[[Route, bytes], None] = _untold,
 ) -> bytes:
     """Return an application's answer fields as lines that end in CRLF, without framing fields and `Connection`.
 
@@ -77,26 +77,26 @@ def app_answer_headers(
     `personal`: a session was used, so the next person at this browser must not get the answer from its cache
     (docs/decisions/0008).
 
-    `told` is told of each order to a server in front.
+    `report` is told of each order to a server in front.
     """
     named: frozenset[bytes] = frozenset()
     cache_control: list[bytes] = []
     kept: list[tuple[bytes, bytes]] = []
-    fates = _fates
+    rules = _fates
     for name, value in headers:
-        fate = fates[name]
-        if fate is _AS_IT_IS or (fate is _CACHE_CONTROL and not private):
+        action = rules[name]
+        if action is _AS_IT_IS or (action is _CACHE_CONTROL and not private):
             kept.append((name, value))
-        elif fate is _CONNECTION:
+        elif action is _CONNECTION:
             named |= named_by(value)
-        elif fate is _CACHE_CONTROL:
+        elif action is _CACHE_CONTROL:
             cache_control.append(value)
-        elif fate is _SHARED_CACHE:
+        elif action is _SHARED_CACHE:
             if not private and _PUTS_TOGETHER.search(value) is None:
                 kept.append((name, value))
-        elif fate is _ORDER:
-            told(route, name)
-        elif (changed := _changed(fate, value, route)) is not None:
+        elif action is _ORDER:
+            report(route, name)
+        elif (changed := _changed(action, value, route)) is not None:
             kept.append((name, changed))
     if named:
         kept = [(name, value) for name, value in kept if name.lower() not in named]
@@ -117,29 +117,29 @@ def portal_answer_headers(headers: Headers) -> bytes:
     lines = [
         b"%b: %b\r\n" % field
         for field in headers
-        if _fates[field[0]] not in (Fate.DROP, _CONNECTION) and field[0].lower() not in (b"server", b"date")
+        if _fates[field[0]] not in (Action.DROP, _CONNECTION) and field[0].lower() not in (b"server", b"date")
     ]
     if all(_fates[name] is not _CACHE_CONTROL for name, _ in headers):
         lines.append(b"Cache-Control: no-store\r\n")
     return b"".join(lines)
 
 
-def _changed(fate: Fate, value: bytes, route: Route) -> bytes | None:
+def _changed(action: Action, value: bytes, route: Route) -> bytes | None:
     """Return a field's value as the browser may get it, or `None` where it may not get the field."""
-    match fate:
-        case Fate.SET_COOKIE:
+    match action:
+        case Action.SET_COOKIE:
             return None if is_ours(value) else _without_inner_domain(value, route)
-        case Fate.CLEAR_SITE_DATA:
+        case Action.CLEAR_SITE_DATA:
             return _without_cookies(value)
-        case Fate.LOCATION:
+        case Action.LOCATION:
             return _public_location(value, route)
-        case Fate.WWW_AUTHENTICATE:
+        case Action.WWW_AUTHENTICATE:
             return None if _CONNECTION_SCHEMES.search(value) else value
-        case Fate.WORKER_SCOPE:
+        case Action.WORKER_SCOPE:
             return None if allowed_may_cover(value, route.portal_prefix) else value
-        case Fate.HSTS:
+        case Action.HSTS:
             return None if route.says_hsts or not _promises_https(value) else value
-        case Fate.OPENER:
+        case Action.OPENER:
             return value.partition(b";")[0].strip(b" \t") or None
         case _:
             return None

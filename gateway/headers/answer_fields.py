@@ -15,7 +15,7 @@ from gateway.headers.names import HOP_BY_HOP
 from gateway.request.field_names import fold
 
 
-class Fate(Enum):
+class Action(Enum):
     """The treatment of a field; the value says it in the documentation."""
 
     AS_IT_IS = "passes"
@@ -38,7 +38,7 @@ class AnswerField:
     """One row: a name, or all names that begin (`name-*`) or end (`*-name`) so."""
 
     name: str
-    fate: Fate
+    action: Action
     reason: str
 
 
@@ -48,90 +48,94 @@ _DOCUMENT = "It is about the document that has it, and no other."
 
 ANSWER_FIELDS: tuple[AnswerField, ...] = (
     # Fields about the connection.
-    AnswerField("connection", Fate.CONNECTION, "The listener writes its own (RFC 9110 section 7.6.1)."),
+    AnswerField("connection", Action.CONNECTION, "The listener writes its own (RFC 9110 section 7.6.1)."),
     *(
-        AnswerField(name.decode(), Fate.DROP, "It is about the connection to the application.")
+        AnswerField(name.decode(), Action.DROP, "It is about the connection to the application.")
         for name in sorted(HOP_BY_HOP - {b"connection"})
     ),
-    AnswerField("content-length", Fate.DROP, "The listener frames the body anew."),
-    AnswerField("proxy-authenticate", Fate.DROP, "It is about a proxy between us and the application."),
-    AnswerField("proxy-authorization", Fate.DROP, "It is about a proxy between us and the application."),
-    AnswerField("proxy-authentication-info", Fate.DROP, "It is about a proxy between us and the application."),
-    AnswerField("persistent-auth", Fate.DROP, "Connections to the application are shared, so none is signed in."),
-    AnswerField("www-authenticate", Fate.WWW_AUTHENTICATE, "NTLM and Negotiate sign in a connection, which is shared."),
-    AnswerField("sekisho-*", Fate.DROP, "These names are ours."),
-    # Orders for a server in front.
-    AnswerField("x-accel-buffering", Fate.AS_IT_IS, "nginx passes an event stream on as it comes."),
-    AnswerField("x-accel-charset", Fate.AS_IT_IS, "It names the charset of this answer."),
-    AnswerField("x-accel-expires", Fate.SHARED_CACHE, "nginx keeps the answer for so long."),
-    AnswerField("x-accel-limit-rate", Fate.AS_IT_IS, "It slows this answer down."),
-    AnswerField("x-accel-*", Fate.ORDER, _FOR_A_SERVER),
-    AnswerField("x-sendfile", Fate.ORDER, _FOR_A_SERVER),
-    AnswerField("x-sendfile2", Fate.ORDER, _FOR_A_SERVER),
-    AnswerField("x-sendfile-*", Fate.ORDER, _FOR_A_SERVER),
-    AnswerField("x-lighttpd-*", Fate.ORDER, _FOR_A_SERVER),
-    AnswerField("x-litespeed-location", Fate.ORDER, _FOR_A_SERVER),
-    AnswerField("x-reproxy-*", Fate.ORDER, _FOR_A_SERVER),
-    AnswerField("x-archive-*", Fate.ORDER, "nginx's mod_zip would fetch the pages that the body lists."),
-    AnswerField("x-appengine-*", Fate.ORDER, _FOR_A_SERVER),
-    AnswerField("x-envoy-upstream-service-time", Fate.AS_IT_IS, "It says how long the application took."),
-    AnswerField("x-envoy-*", Fate.DROP, "Envoy in front would take the gateway for overloaded or unhealthy."),
-    # Caches.
-    AnswerField("cache-control", Fate.CACHE_CONTROL, "A shared cache shows a page to people whom nobody has judged."),
-    AnswerField("surrogate-control", Fate.SHARED_CACHE, "It overrules `Cache-Control` in a cache in front."),
-    AnswerField("edge-control", Fate.SHARED_CACHE, "It overrules `Cache-Control` in a cache in front."),
-    AnswerField("*-cache-control", Fate.SHARED_CACHE, "It overrules `Cache-Control` in a cache in front (RFC 9213)."),
-    # Orders for the browser that reach beyond the document.
-    AnswerField("set-cookie", Fate.SET_COOKIE, "An application neither sets nor clears our cookies."),
-    AnswerField("set-cookie2", Fate.DROP, "No browser takes it, and an old program would take our cookies from it."),
-    AnswerField("clear-site-data", Fate.CLEAR_SITE_DATA, "There is no narrower word for cookies than all of them."),
-    AnswerField("sec-session-*", Fate.DROP, "A bound session can have the browser end cookies of any name."),
-    AnswerField("secure-session-*", Fate.DROP, "A bound session can have the browser end cookies of any name."),
-    AnswerField("service-worker-allowed", Fate.WORKER_SCOPE, "A worker in front of our pages would read them."),
-    AnswerField("strict-transport-security", Fate.HSTS, "`max-age=0` would have browsers ask for our pages in clear."),
-    AnswerField("public-key-pins", Fate.DROP, "A pin that does not fit closes the host for as long as it says."),
-    AnswerField("public-key-pins-report-only", Fate.DROP, _FOR_OUR_PAGES),
-    AnswerField("alt-svc", Fate.DROP, "Another address for the same origin is a way around us."),
-    AnswerField("nel", Fate.DROP, f"Reports of each request go to whom it names. {_FOR_OUR_PAGES}"),
-    AnswerField("report-to", Fate.DROP, f"It says where reports go. {_FOR_OUR_PAGES}"),
-    AnswerField("reporting-endpoints", Fate.AS_IT_IS, _DOCUMENT),
+    AnswerField("content-length", Action.DROP, "The listener frames the body anew."),
+    AnswerField("proxy-authenticate", Action.DROP, "It is about a proxy between us and the application."),
+    AnswerField("proxy-authorization", Action.DROP, "It is about a proxy between us and the application."),
+    AnswerField("proxy-authentication-info", Action.DROP, "It is about a proxy between us and the application."),
+    AnswerField("persistent-auth", Action.DROP, "Connections to the application are shared, so none is signed in."),
     AnswerField(
-        "cross-origin-opener-policy", Fate.OPENER, "A report names the page before and after, which may be ours."
+        "www-authenticate", Action.WWW_AUTHENTICATE, "NTLM and Negotiate sign in a connection, which is shared."
+    ),
+    AnswerField("sekisho-*", Action.DROP, "These names are ours."),
+    # Orders for a server in front.
+    AnswerField("x-accel-buffering", Action.AS_IT_IS, "nginx passes an event stream on as it comes."),
+    AnswerField("x-accel-charset", Action.AS_IT_IS, "It names the charset of this answer."),
+    AnswerField("x-accel-expires", Action.SHARED_CACHE, "nginx keeps the answer for so long."),
+    AnswerField("x-accel-limit-rate", Action.AS_IT_IS, "It slows this answer down."),
+    AnswerField("x-accel-*", Action.ORDER, _FOR_A_SERVER),
+    AnswerField("x-sendfile", Action.ORDER, _FOR_A_SERVER),
+    AnswerField("x-sendfile2", Action.ORDER, _FOR_A_SERVER),
+    AnswerField("x-sendfile-*", Action.ORDER, _FOR_A_SERVER),
+    AnswerField("x-lighttpd-*", Action.ORDER, _FOR_A_SERVER),
+    AnswerField("x-litespeed-location", Action.ORDER, _FOR_A_SERVER),
+    AnswerField("x-reproxy-*", Action.ORDER, _FOR_A_SERVER),
+    AnswerField("x-archive-*", Action.ORDER, "nginx's mod_zip would fetch the pages that the body lists."),
+    AnswerField("x-appengine-*", Action.ORDER, _FOR_A_SERVER),
+    AnswerField("x-envoy-upstream-service-time", Action.AS_IT_IS, "It says how long the application took."),
+    AnswerField("x-envoy-*", Action.DROP, "Envoy in front would take the gateway for overloaded or unhealthy."),
+    # Caches.
+    AnswerField("cache-control", Action.CACHE_CONTROL, "A shared cache shows a page to people whom nobody has judged."),
+    AnswerField("surrogate-control", Action.SHARED_CACHE, "It overrules `Cache-Control` in a cache in front."),
+    AnswerField("edge-control", Action.SHARED_CACHE, "It overrules `Cache-Control` in a cache in front."),
+    AnswerField("*-cache-control", Action.SHARED_CACHE, "It overrules `Cache-Control` in a cache in front (RFC 9213)."),
+    # Orders for the browser that reach beyond the document.
+    AnswerField("set-cookie", Action.SET_COOKIE, "An application neither sets nor clears our cookies."),
+    AnswerField("set-cookie2", Action.DROP, "No browser takes it, and an old program would take our cookies from it."),
+    AnswerField("clear-site-data", Action.CLEAR_SITE_DATA, "There is no narrower word for cookies than all of them."),
+    AnswerField("sec-session-*", Action.DROP, "A bound session can have the browser end cookies of any name."),
+    AnswerField("secure-session-*", Action.DROP, "A bound session can have the browser end cookies of any name."),
+    AnswerField("service-worker-allowed", Action.WORKER_SCOPE, "A worker in front of our pages would read them."),
+    AnswerField(
+        "strict-transport-security", Action.HSTS, "`max-age=0` would have browsers ask for our pages in clear."
+    ),
+    AnswerField("public-key-pins", Action.DROP, "A pin that does not fit closes the host for as long as it says."),
+    AnswerField("public-key-pins-report-only", Action.DROP, _FOR_OUR_PAGES),
+    AnswerField("alt-svc", Action.DROP, "Another address for the same origin is a way around us."),
+    AnswerField("nel", Action.DROP, f"Reports of each request go to whom it names. {_FOR_OUR_PAGES}"),
+    AnswerField("report-to", Action.DROP, f"It says where reports go. {_FOR_OUR_PAGES}"),
+    AnswerField("reporting-endpoints", Action.AS_IT_IS, _DOCUMENT),
+    AnswerField(
+        "cross-origin-opener-policy", Action.OPENER, "A report names the page before and after, which may be ours."
     ),
     AnswerField(
         "cross-origin-opener-policy-report-only",
-        Fate.DROP,
+        Action.DROP,
         "A report names the page before and after, which may be ours.",
     ),
     # Looked at, and harmless.
-    AnswerField("content-security-policy", Fate.AS_IT_IS, _DOCUMENT),
-    AnswerField("content-security-policy-report-only", Fate.AS_IT_IS, _DOCUMENT),
-    AnswerField("cross-origin-embedder-policy", Fate.AS_IT_IS, _DOCUMENT),
-    AnswerField("access-control-*", Fate.AS_IT_IS, "It opens this answer to other origins, not ours."),
-    AnswerField("link", Fate.AS_IT_IS, "A page of ours is for a person: a preload or a prefetch gets none."),
-    AnswerField("speculation-rules", Fate.AS_IT_IS, "A page of ours is for a person: a prefetch gets none."),
-    AnswerField("refresh", Fate.AS_IT_IS, "It leads where a link leads."),
+    AnswerField("content-security-policy", Action.AS_IT_IS, _DOCUMENT),
+    AnswerField("content-security-policy-report-only", Action.AS_IT_IS, _DOCUMENT),
+    AnswerField("cross-origin-embedder-policy", Action.AS_IT_IS, _DOCUMENT),
+    AnswerField("access-control-*", Action.AS_IT_IS, "It opens this answer to other origins, not ours."),
+    AnswerField("link", Action.AS_IT_IS, "A page of ours is for a person: a preload or a prefetch gets none."),
+    AnswerField("speculation-rules", Action.AS_IT_IS, "A page of ours is for a person: a prefetch gets none."),
+    AnswerField("refresh", Action.AS_IT_IS, "It leads where a link leads."),
     # Fields that tell the application's address.
-    AnswerField("location", Fate.LOCATION, "A browser does not reach the inner address."),
-    AnswerField("content-location", Fate.LOCATION, "A browser does not reach the inner address."),
+    AnswerField("location", Action.LOCATION, "A browser does not reach the inner address."),
+    AnswerField("content-location", Action.LOCATION, "A browser does not reach the inner address."),
 )
 """A name's own row comes before that of its family. Names are read as the least careful server reads them (`fold`)."""
 
-_EXACT = {row.name.encode(): row.fate for row in ANSWER_FIELDS if "*" not in row.name}
-_BEGINNING = tuple((row.name[:-1].encode(), row.fate) for row in ANSWER_FIELDS if row.name.endswith("*"))
-_ENDING = tuple((row.name[1:].encode(), row.fate) for row in ANSWER_FIELDS if row.name.startswith("*"))
+_EXACT = {row.name.encode(): row.action for row in ANSWER_FIELDS if "*" not in row.name}
+_BEGINNING = tuple((row.name[:-1].encode(), row.action) for row in ANSWER_FIELDS if row.name.endswith("*"))
+_ENDING = tuple((row.name[1:].encode(), row.action) for row in ANSWER_FIELDS if row.name.startswith("*"))
 
 
-def fate_of(name: bytes) -> Fate:
+def action_of(name: bytes) -> Action:
     """Return what becomes of a field, by the application's spelling of its name."""
     folded = fold(name)
     exact = _EXACT.get(folded)
     if exact is not None:
         return exact
-    for beginning, fate in _BEGINNING:
+    for beginning, action in _BEGINNING:
         if folded.startswith(beginning):
-            return fate
-    for ending, fate in _ENDING:
+            return action
+    for ending, action in _ENDING:
         if folded.endswith(ending):
-            return fate
-    return Fate.AS_IT_IS
+            return action
+    return Action.AS_IT_IS

@@ -116,7 +116,7 @@ def _published(key: JWK) -> dict[str, str]:
 
 class _Made(NamedTuple):
     maker: Assertions
-    told: tuple[tuple[str, str], ...]
+    disclosed: tuple[tuple[str, str], ...]
     line: bytes
     renew_at: Instant
 
@@ -147,11 +147,11 @@ class Assertions:
         if (
             made is None
             or made.maker is not self
-            or made.told != permit.told
+            or made.disclosed != permit.disclosed
             or not 0 < made.renew_at - now <= self._half
         ):
             token = self.keys.sign(self.claims(permit, route, now, base64url_encode(self._random(JTI_BYTES))))
-            made = _Made(self, permit.told, assertion_line(token, route.app.headers), now + self._half)
+            made = _Made(self, permit.disclosed, assertion_line(token, route.app.headers), now + self._half)
             keep[place] = made
         return made.line, made.renew_at
 
@@ -165,7 +165,7 @@ class Assertions:
         Facts are in an object of their own, as a condition may be named like a registered claim. They are plain text in
         every encoding of the headers. A value that a header cannot say is left out here too.
         """
-        facts = {name: text for name, text in permit.told if sayable(name, text)}
+        facts = {name: text for name, text in permit.disclosed if sayable(name, text)}
         claims: dict[str, Any] = {
             "iss": self._issuer or route.origin,
             "aud": route.app.url,

@@ -48,28 +48,37 @@ for _charset in _CODECS.values():
     codecs.lookup(_charset)
 
 
-class IdentityLines(NamedTuple):
-    """Whole header lines, and what could not be said in them."""
+class EncodingLosses(NamedTuple):
+    """Counts of what header lines could not carry."""
 
-    lines: bytes
     replaced: int = 0
     """Characters for which there is no place in the App's charset: `〓` stands for them, or a variant was lost."""
     left_out: int = 0
     """Facts left out: control characters in them, too long, or not what their kind of fact looks like."""
 
 
+NO_LOSSES = EncodingLosses()
+
+
+class IdentityLines(NamedTuple):
+    """Whole header lines, and counts of what they could not carry."""
+
+    lines: bytes
+    losses: EncodingLosses = NO_LOSSES
+
+
 def identity_lines(permit: Permit, settings: HeaderSettings) -> IdentityLines:
     """Return a line for each fact that the permit tells; an unknown fact has none."""
     lines = bytearray()
     replaced = left_out = 0
-    for name, text in permit.told:
+    for name, text in permit.disclosed:
         value, lost = _value(name, text, settings)
         replaced += lost
         if value is None:
             left_out += 1
             continue
         lines += header_name(name, settings) + b": " + value + b"\r\n"
-    return IdentityLines(bytes(lines), replaced, left_out)
+    return IdentityLines(bytes(lines), EncodingLosses(replaced, left_out))
 
 
 def assertion_line(token: bytes, settings: HeaderSettings) -> bytes:

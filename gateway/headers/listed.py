@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 
 from gateway.headers.families import Family
-from gateway.headers.names import OURS_TO_WRITE, PLAIN, Fates
+from gateway.headers.names import OURS_TO_WRITE, PLAIN, HeaderRules
 from gateway.request.field_names import fold
 from gateway.settings.settings import HeaderSettings
 from gateway.yaml.mistakes import Phrase
@@ -32,7 +32,7 @@ def not_kept(name: str, settings: HeaderSettings) -> NotKept | None:
     folded = fold(name.encode())
     if folded in OURS_TO_WRITE:
         return NotKept.WRITTEN_ANEW
-    claim = Fates(settings).family(folded)
+    claim = HeaderRules(settings).family(folded)
     if claim is not None:
         if claim.family is Family.METHOD:
             return NotKept.METHOD

@@ -47,7 +47,7 @@ LONGEST_REMEMBERED = 64
 """Bytes of a name worth remembering, so that a table stays under half a megabyte."""
 
 
-class Fates(dict[bytes, bytes]):
+class HeaderRules(dict[bytes, bytes]):
     """The treatment of a request header, by the client's spelling of its name.
 
     The value is `DROP`, `CONNECTION` or `AUTHORIZATION` (to be looked into), or what begins the field's
@@ -65,15 +65,15 @@ class Fates(dict[bytes, bytes]):
 
     def __missing__(self, name: bytes) -> bytes:
         """Judge a name not seen before, and remember it while there is room."""
-        fate, family = self._judge(name)
+        action, family = self._judge(name)
         if len(self) >= REMEMBERED:
             self.clear()
             self.removed.clear()
         if len(name) <= LONGEST_REMEMBERED:
-            self[name] = fate
+            self[name] = action
             if family is not None:
                 self.removed[name] = family
-        return fate
+        return action
 
     def family(self, folded: bytes) -> Claim | None:
         """Return the family on whose account a field of this folded name is not passed on, or `None`."""
@@ -104,19 +104,19 @@ class Fates(dict[bytes, bytes]):
         return b"\r\n" + name + b": ", None
 
 
-_tables: dict[tuple[object, ...], Fates] = {}
-_PLAIN_FATES = Fates(HeaderSettings())
+_tables: dict[tuple[object, ...], HeaderRules] = {}
+_PLAIN_RULES = HeaderRules(HeaderSettings())
 
 
-def fates_of(settings: HeaderSettings) -> Fates:
+def header_rules_of(settings: HeaderSettings) -> HeaderRules:
     """Return the table for an App's settings; Apps with the same settings share one."""
     key = (tuple(settings.names.values()), settings.strip, settings.keep, settings.passed, settings.odd_names)
     if key == _PLAIN_KEY:
-        return _PLAIN_FATES
-    fates = _tables.get(key)
-    if fates is None:
-        fates = _tables[key] = Fates(settings)
-    return fates
+        return _PLAIN_RULES
+    rules = _tables.get(key)
+    if rules is None:
+        rules = _tables[key] = HeaderRules(settings)
+    return rules
 
 
 _PLAIN_KEY = ((), (), (), None, "drop")

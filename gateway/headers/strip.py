@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from gateway.headers.cookies import without_ours
 from gateway.headers.families import Family
-from gateway.headers.names import AUTHORIZATION, CONNECTION, DROP, fates_of, named_by
+from gateway.headers.names import AUTHORIZATION, CONNECTION, DROP, header_rules_of, named_by
 from gateway.request.field_names import fold
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route
@@ -46,7 +46,7 @@ def outbound(inbound: Inbound, route: Route, identity_lines: bytes) -> tuple[byt
     `identity_lines` are whole lines, as `encode.identity_lines` and `encode.assertion_line` make them. A Host of
     our own making repeats the public host, as the request was decided on it. There is no empty line at the end.
     """
-    kept = inbound.kept
+    kept = inbound.section_cache
     made: tuple[bytes, Removed] | None
     if kept is None:
         made = _section(inbound, route)
@@ -71,37 +71,37 @@ def outbound(inbound: Inbound, route: Route, identity_lines: bytes) -> tuple[byt
 
 def _section(inbound: Inbound, route: Route) -> tuple[bytes, Removed]:
     """Return all that stands between the target and the request's id, and what of the client's is not in it."""
-    fates = fates_of(route.app.headers)
+    rules = header_rules_of(route.app.headers)
     host = inbound.host.encode()
     parts = [b" HTTP/1.1\r\nHost: ", host]
     begin = len(parts)
     named: frozenset[bytes] = frozenset()
     removed: list[tuple[Family, bytes]] = []
     for name, value in inbound.headers:
-        fate = fates[name]
-        if fate is DROP:
-            family = fates.removed.get(name)
+        action = rules[name]
+        if action is DROP:
+            family = rules.removed.get(name)
             if family is Family.METHOD and route.app.method_override == "both":
                 # Both methods have been judged, so the application may act on either.
                 parts += (b"\r\n" + name + b": ", value)
                 continue
-            if family is not None and (family not in _FROM_A_PROXY or inbound.client == inbound.peer):
+            if family is not None and (family not in _FROM_A_PROXY or inbound.client_address == inbound.peer):
                 removed.append((family, name))
             continue
-        if fate is CONNECTION:
+        if action is CONNECTION:
             named |= named_by(value)
-        elif fate is AUTHORIZATION:
+        elif action is AUTHORIZATION:
             if not value.lower().startswith(_BOUND_TO_CONNECTION):
                 parts += (b"\r\n" + name + b": ", value)
         else:
-            parts += (fate, value)
+            parts += (action, value)
     if named:
         parts[begin:] = _unnamed(parts[begin:], named)
     if inbound.cookie and (cookies := without_ours(inbound.cookie)):
         parts += (b"\r\nCookie: ", cookies)
     parts += (
         b"\r\nX-Forwarded-For: ",
-        inbound.client.encode(),
+        inbound.client_address.encode(),
         # The public origin's scheme, which the application builds its links with: not that of the hop before us.
         b"\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: "
         if route.app.secure
@@ -127,12 +127,12 @@ def trailer_lines(trailers: tuple[tuple[bytes, bytes], ...], settings: HeaderSet
     Many servers merge trailers into headers, so what must not be said in a header must not be said here, nor what
     changes how a message is read once the reading has begun.
     """
-    fates = fates_of(settings)
+    rules = header_rules_of(settings)
     kept = bytearray()
     for name, value in trailers:
-        fate = fates[name]
+        action = rules[name]
         folded = fold(name)
-        if fate in (DROP, CONNECTION, AUTHORIZATION):
+        if action in (DROP, CONNECTION, AUTHORIZATION):
             continue
         if folded in _NOT_IN_TRAILERS or folded.startswith(_NOT_IN_TRAILERS_FAMILIES):
             continue

@@ -59,13 +59,13 @@ _CONDITION = 3
 
 
 def worst_case(
-    told: Iterable[str], settings: HeaderSettings, most: Most, *, assertion: tuple[str, ...] | None
+    disclosed: Iterable[str], settings: HeaderSettings, most: Most, *, assertion: tuple[str, ...] | None
 ) -> WorstCase:
     """Return how long the identity fields of a rule that tells these facts and conditions can become.
 
     `assertion` are the texts of its registered claims and its header, such as issuer and rule; `None`: there is none.
     """
-    names = tuple(told)
+    names = tuple(disclosed)
     fields = [len(header_name(name, settings)) + 4 + _value(name, settings, most) for name in names]
     if assertion is not None:
         fields.append(len(header_name(ASSERTION, settings)) + 4 + _assertion(names, most, assertion))

@@ -26,7 +26,7 @@ from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.limits.asyncio_entry import ReservedEntry
 from gateway.limits.limits import Settlement, settle_failure
 from gateway.listen.asyncio_last_word import LastWord
-from gateway.listen.services import Gate
+from gateway.listen.services import RequestServices
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
@@ -100,7 +100,7 @@ def _body_lines(inbound: Inbound, *, again: bool) -> bytes:
     return b"%bContent-Length: %d\r\n\r\n" % (close, inbound.length)
 
 
-class Client(Protocol):
+class Downstream(Protocol):
     """The connection a request came on."""
 
     def write(self, data: bytes) -> None:
@@ -175,7 +175,6 @@ class Exchange:
         "_client",
         "_discarding",
         "_entries",
-        "_gate",
         "_head",
         "_held",
         "_keep_alive",
@@ -191,6 +190,7 @@ class Exchange:
         "_rewrite",
         "_rule",
         "_sent",
+        "_services",
         "_signed_in",
         "_status",
         "_table",
@@ -214,10 +214,10 @@ class Exchange:
         "upstream",
     )
 
-    def __init__(self, client: Client, gate: Gate, arrival: Arrival, table: RouteTable) -> None:
+    def __init__(self, client: Downstream, services: RequestServices, arrival: Arrival, table: RouteTable) -> None:
         inbound = arrival.inbound
         self._client = client
-        self._gate = gate
+        self._services = services
         self._arrival = arrival
         self.inbound = inbound
         self._table = table
@@ -261,9 +261,9 @@ class Exchange:
         self._watch: Watch | None = None
         self._task: asyncio.Task[None] | None = None
         self._answered = 0.0
-        self._began = self._upstream_began = gate.stopwatch()
+        self._began = self._upstream_began = services.stopwatch()
         # The access line's values, for the end of this request.
-        self._wall_time = gate.clock()
+        self._wall_time = services.clock()
         self._app_name = self._rule = self._reason = self._pseudonym = self._candidate = ""
         self._verdict = "error"
         self._status = self._bytes_in = self._bytes_out = 0
@@ -271,7 +271,7 @@ class Exchange:
         if framing is not _EMPTY:
             self.upload_done = False
             if framing is Framing.CHUNKED:
-                self._chunks = ChunkReader(gate.limits.headers)
+                self._chunks = ChunkReader(services.limits.headers)
                 self.undecided = inbound.method in _USUALLY_BODYLESS and not arrival.expects_continue
             else:
                 self._body_left = inbound.length
@@ -295,12 +295,12 @@ class Exchange:
 
     def decide(self) -> None:
         """Ask the pipeline, and do what it says."""
-        gate = self._gate
+        services = self._services
         table = self._table
         inbound = self.inbound
         if inbound.target.path.startswith(table.portal_prefix):
             # Another proxy may ask here about a request that it has.
-            original = gate.original(inbound, table)
+            original = services.original(inbound, table)
             if isinstance(original, Answer):
                 self._act(original)
                 return
@@ -309,8 +309,8 @@ class Exchange:
         state = self.state
         if inbound.cookie and (brought := table.brought(inbound)) is not None:
             ticket = self.ticket = brought.ticket
-            state = self.state = gate.sessions.peek(ticket, self._wall_time)
-        step = gate.step(inbound, state, self._wall_time, table)
+            state = self.state = services.sessions.peek(ticket, self._wall_time)
+        step = services.step(inbound, state, self._wall_time, table)
         # The usual case first, and without a match's isinstance calls.
         if type(step) is Forward:
             self._forward(step)
@@ -329,7 +329,7 @@ class Exchange:
                 self._verdict, self._rule, self._reason = step.verdict, step.rule, step.reason
                 self._app_name, self._pseudonym = step.app, step.pseudonym
                 if step.removed:
-                    self._gate.names_removed(step.app, step.removed)
+                    self._services.names_removed(step.app, step.removed)
                 self.answer(step)
             case NeedSession():
                 self._wait_for_upstream()
@@ -342,23 +342,23 @@ class Exchange:
 
     async def _load(self, ticket: Ticket) -> None:
         """Ask the store, and step again with the same table."""
-        gate = self._gate
+        services = self._services
         try:
-            client = self.inbound.client
+            client = self.inbound.client_address
             brought = self._table.brought(self.inbound)
-            rate, reason = gate.lookups.of(sealed=brought is not None and brought.sealed)
-            if (wait := rate.wait(client, gate.clock())) is not None:
+            rate, reason = services.lookups.of(sealed=brought is not None and brought.sealed)
+            if (wait := rate.wait(client, services.clock())) is not None:
                 # Not "signed out": a person who really has a session here comes back to it in a moment.
                 self._reason = reason
-                gate.observer.limited(reason)
+                services.observer.limited(reason)
                 self.state = Limited(wait, reason)
             else:
-                self.state = await gate.sessions.load(ticket, gate.clock())
+                self.state = await services.sessions.load(ticket, services.clock())
                 if isinstance(self.state, Gone):
-                    rate.take(client, gate.clock())
+                    rate.take(client, services.clock())
             if self.over:
                 return
-            step = gate.step(self.inbound, self.state, gate.clock(), self._table)
+            step = services.step(self.inbound, self.state, services.clock(), self._table)
             if isinstance(step, NeedSession):
                 self.broken("the session was asked for twice")
                 return
@@ -370,8 +370,8 @@ class Exchange:
 
     async def _reserve(self, step: NeedReservation) -> None:
         """Take an entry of a limit, and go on as that went."""
-        gate = self._gate
-        entries = gate.entries
+        services = self._services
+        entries = services.entries
         try:
             if entries is None:
                 self.broken("a rule has a limit, and there is no store of limits")
@@ -379,7 +379,7 @@ class Exchange:
             # Not the request's id alone: a proxy in front may pass on one that a client made up, or sends twice.
             name = f"{self.inbound.request_id}.{secrets.token_hex(8)}"
             try:
-                taken = await entries.reserve(step.use, name, gate.clock())
+                taken = await entries.reserve(step.use, name, services.clock())
             except StoreUnavailableError:
                 self._settle_failure()
                 if not self.over:
@@ -390,7 +390,7 @@ class Exchange:
                 if not self.over:
                     self._act(step.none_left)
                 return
-            entry = ReservedEntry(entries, step.use, name, gate.clock, step.limits)
+            entry = ReservedEntry(entries, step.use, name, services.clock, step.limits)
             if self.over:
                 # The client went while we asked, and nothing has been sent.
                 await entry.settle(Settlement.GIVE_BACK)
@@ -445,12 +445,12 @@ class Exchange:
 
     def _forward(self, step: Forward) -> None:
         inbound = self.inbound
-        gate = self._gate
+        services = self._services
         route = self._app = step.route
-        if step.troubled is not None:
-            gate.value_troubled(route, *step.troubled)
+        if step.losses is not None:
+            services.count_encoding_losses(route, *step.losses)
         if step.removed:
-            gate.names_removed(route.app.name, step.removed)
+            services.names_removed(route.app.name, step.removed)
         permit = self._permit = step.permit
         self._signed_in = step.signed_in
         self._private = step.signed_in or not permit.shared
@@ -473,7 +473,7 @@ class Exchange:
         else:
             head = step.head + _body_lines(inbound, again=route.app.upstream_options.reads_bodies)
         self._own_body = True
-        upstreams = gate.upstreams[route.app.name]
+        upstreams = services.upstreams[route.app.name]
         if upstreams.rewrite is not None:
             self._rewrite = upstreams.rewrite
             head = self._rewrite.outbound(head)
@@ -490,9 +490,9 @@ class Exchange:
         self._app = None
         self._portal_asked = True
         self._classify(visit)
-        gate = self._gate
-        token = self._token = gate.visits.issue(visit)
-        head = gate.portal_head(visit, token)
+        services = self._services
+        token = self._token = services.visits.issue(visit)
+        head = services.portal_head(visit, token)
         inbound = self.inbound
         self._own_body = visit.brings_body and not inbound.websocket
         self._repeatable = False
@@ -504,7 +504,7 @@ class Exchange:
             )
         else:
             self._head = head + _body_lines(inbound, again=False)
-        self._hand_to(gate.portal.take(self, repeatable=False))
+        self._hand_to(services.portal.take(self, repeatable=False))
 
     def _hand_to(self, connection: Exchanger | None) -> None:
         """Send on a connection there is; or wait for one."""
@@ -545,7 +545,7 @@ class Exchange:
         self._sent = True
         if self._waiting:
             self._waiting = False
-            self._upstream_began = self._gate.stopwatch()
+            self._upstream_began = self._services.stopwatch()
         uploading = not self.upload_done and self._own_body
         is_head = self._arrival.inbound.method == "HEAD" and self._own_body
         connection.send(self, self._head, is_head=is_head, uploading=uploading)
@@ -609,12 +609,12 @@ class Exchange:
             if done:
                 rest = chunks.rest
                 if chunks.trailers and self._app is not None:
-                    trailer_lines = self._gate.trailers(chunks.trailers, self._app)
+                    trailer_lines = self._services.trailers(chunks.trailers, self._app)
                 framed += b"0\r\n" + trailer_lines + b"\r\n"
         self._bytes_in += len(body)
-        limit = self._gate.limits.body
+        limit = self._services.limits.body
         if limit is not None and self._bytes_in > limit:
-            self._gate.observer.limited("body")
+            self._services.observer.limited("body")
             self._bad_upload(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body")
             return b""
         if done:
@@ -694,7 +694,7 @@ class Exchange:
 
     def _hsts_line(self) -> bytes:
         # Over plain HTTP it must not be said (RFC 6797 section 7.2).
-        return self._gate.hsts if self.inbound.scheme == "https" else b""
+        return self._services.hsts if self.inbound.scheme == "https" else b""
 
     def _connection_line(self, *, keep_alive: bool) -> bytes:
         if not keep_alive:
@@ -711,8 +711,8 @@ class Exchange:
 
     def _lines(self, headers: Headers) -> bytes:
         if self._app is None:
-            return self._gate.portal_answer(headers)
-        return self._gate.app_answer(headers, self._app, private=self._private, personal=self._signed_in)
+            return self._services.portal_answer(headers)
+        return self._services.app_answer(headers, self._app, private=self._private, personal=self._signed_in)
 
     def answer_begins(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:
         """Send the head, re-framed, and what came of the body with it."""
@@ -752,10 +752,10 @@ class Exchange:
         bodyless = arrival.inbound.method == "HEAD" or status in (204, 304)
         # Three things differ for the same bytes of an answer's head: the application, whether a shared cache may keep
         # it, and the browser's scheme. The head's own memory ends with the upstream, and so with these settings.
-        ready = head.ready if app is not None and keep_alive and arrival.minor and not bodyless else None
+        ready = head.answer_cache if app is not None and keep_alive and arrival.minor and not bodyless else None
         key = (app, self._private, self._signed_in, inbound.scheme)
         if app is not None:
-            self._answered = self._gate.stopwatch()
+            self._answered = self._services.stopwatch()
         if ready is not None and (usual := ready.get(key)) is not None:
             self._bytes_out = len(body)
             known, dated = usual
@@ -766,12 +766,12 @@ class Exchange:
             client.answered()
             return
         if app is None:
-            lines = self._gate.portal_answer(head.headers)
+            lines = self._services.portal_answer(head.headers)
         else:
             headers = head.headers if self._rewrite is None else self._rewrite.answer(head.headers)
-            lines = self._gate.app_answer(headers, app, private=self._private, personal=self._signed_in)
+            lines = self._services.app_answer(headers, app, private=self._private, personal=self._signed_in)
         lower = b"\r\n" + lines.lower()
-        if self._gate.hsts:
+        if self._services.hsts:
             lines += self._hsts_line()
         length = head.length
         framing = b""
@@ -848,11 +848,11 @@ class Exchange:
         names = {name.lower() for name, _ in trailers}
         if self._app is None or names & {b"set-cookie", b"cache-control", b"www-authenticate", b"clear-site-data"}:
             return b""
-        return self._gate.app_answer(trailers, self._app, private=False)
+        return self._services.app_answer(trailers, self._app, private=False)
 
     def _outlive(self, ticket: Ticket) -> None:
         """Have this stream cut when the session that opened it ends."""
-        self._watch = self._gate.sessions.watch(ticket, self._session_over)
+        self._watch = self._services.sessions.watch(ticket, self._session_over)
 
     def _session_over(self) -> None:
         self.cut()
@@ -871,7 +871,7 @@ class Exchange:
         self.tunnel = True
         self.answer_begun = True
         self._status = 101
-        self._answered = self._gate.stopwatch()
+        self._answered = self._services.stopwatch()
         if not self._client.tunnelling():
             self._cut_short("tunnel_too_early")
             return
@@ -935,7 +935,7 @@ class Exchange:
             return
         if unheard and (self._repeatable or not self._sent) and not self._retried and self._app is not None:
             self._retried = True
-            self._gate.upstreams[self._app.app.name].take_fresh(self)
+            self._services.upstreams[self._app.app.name].take_fresh(self)
             return
         self._upstream_trouble(_TROUBLES[error.code], error.status)
 
@@ -947,7 +947,7 @@ class Exchange:
         # Before our own page's answer could be taken for the application's.
         self._settle_failure()
         if self._portal_asked:
-            self._gate.visits.take(self._token)
+            self._services.visits.take(self._token)
             self.answer(self._plain(HTTPStatus.BAD_GATEWAY))
             return
         if route is not None and navigation(inbound) is not Navigation.BACKGROUND:
@@ -968,7 +968,7 @@ class Exchange:
 
     def client_stalled(self) -> None:
         """The client neither sends nor reads for too long."""
-        self._gate.observer.limited("stream_idle")
+        self._services.observer.limited("stream_idle")
         self._drop_upstream()
         if self.answer_begun or self.upload_done:
             self._cut_short("stream_idle")
@@ -1024,10 +1024,10 @@ class Exchange:
         if upstream is not None:
             upstream.abandon(self)
         elif self._portal_asked:
-            self._gate.portal.leave(self)
+            self._services.portal.leave(self)
         elif self._app is not None:
             # It may wait for a connection still, in the place of somebody who is there.
-            self._gate.upstreams[self._app.app.name].leave(self)
+            self._services.upstreams[self._app.app.name].leave(self)
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -1051,13 +1051,13 @@ class Exchange:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
-        gate = self._gate
+        services = self._services
         inbound = self.inbound
-        gate.observer.finished(
+        services.observer.finished(
             AccessLine(
                 self._wall_time,
                 inbound.request_id,
-                inbound.client,
+                inbound.client_address,
                 inbound.method,
                 inbound.host,
                 inbound.target.path,
@@ -1067,7 +1067,7 @@ class Exchange:
                 self._rule,
                 self._reason,
                 self._pseudonym,
-                gate.stopwatch() - self._began,
+                services.stopwatch() - self._began,
                 self._answered - self._upstream_began if self._answered else 0.0,
                 self._bytes_in,
                 self._bytes_out,

@@ -19,7 +19,7 @@ import structlog
 
 from gateway.listen.asyncio_exchange import Exchange, status_line
 from gateway.listen.asyncio_last_word import LastWord
-from gateway.listen.services import Gate
+from gateway.listen.services import RequestServices
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
 from gateway.pipeline.problem import FIELDS, RETRY_AFTER, problem_body
@@ -75,7 +75,7 @@ _HEAD, _BUSY, _TUNNEL, _LINGER, _CLOSED = (at.value for at in _At)
 class Acceptor(Protocol):
     """The listener that accepted a connection, as far as the connection knows it."""
 
-    gate: Gate
+    services: RequestServices
     heads: HeadReader
     outbox: Outbox
     deadlines: Deadlines
@@ -103,7 +103,6 @@ class ClientConnection(asyncio.Protocol):
         "_buffer",
         "_deadlines",
         "_exchange",
-        "_gate",
         "_headers",
         "_heads",
         "_last_word",
@@ -116,6 +115,7 @@ class ClientConnection(asyncio.Protocol):
         "_reading_paused",
         "_scheme",
         "_section",
+        "_services",
         "_transport",
         "congested",
         "deadline",
@@ -127,7 +127,7 @@ class ClientConnection(asyncio.Protocol):
         self._listener = listener
         self._outbox = listener.outbox
         self._deadlines = listener.deadlines
-        self._gate = listener.gate
+        self._services = listener.services
         self._scheme = scheme
         self._peer = ""
         self._transport: asyncio.Transport | None = None
@@ -169,7 +169,7 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(refused)
             return
         # A client has this long for its first head, whether it begins at once or not.
-        self._arm(self._gate.limits.head_time)
+        self._arm(self._services.limits.head_time)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes to the part that they are for."""
@@ -186,7 +186,7 @@ class ClientConnection(asyncio.Protocol):
             elif data[-4:] == b"\r\n\r\n" and data.find(b"\r\n\r\n") == len(data) - 4 and not self._pumping:
                 # One whole head and nothing else, which is what nearly every read brings.
                 line_end = data.find(b"\r\n")
-                limits = self._gate.limits
+                limits = self._services.limits
                 if line_end <= limits.request_line and len(data) - line_end <= limits.headers and data[0] > 0x20:
                     self._accept(data, data[:line_end])
                     return
@@ -199,10 +199,10 @@ class ClientConnection(asyncio.Protocol):
                 if len(self._buffer) > PIPELINED:
                     self._pause_reading()
                 return
-            self._arm(self._gate.limits.stream_idle)
+            self._arm(self._services.limits.stream_idle)
             self._feed_body(exchange, data)
         elif at == _TUNNEL:
-            self._arm(self._gate.limits.tunnel_idle)
+            self._arm(self._services.limits.tunnel_idle)
             if self._exchange is not None:
                 self._exchange.feed_tunnel(data)
         elif at == _LINGER:
@@ -257,7 +257,7 @@ class ClientConnection(asyncio.Protocol):
             exchange.upstream.pause(exchange)
         if self._at == _HEAD:
             self._pause_reading()
-        self._arm(self._gate.limits.stream_idle)
+        self._arm(self._services.limits.stream_idle)
 
     def resume_writing(self) -> None:
         """The client has caught up."""
@@ -279,11 +279,11 @@ class ClientConnection(asyncio.Protocol):
         exchange = self._exchange
         if self._at == _HEAD:
             if self._buffer and not self.congested:
-                self._gate.observer.limited("head_time")
+                self._services.observer.limited("head_time")
                 self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "head_time"))
             else:
                 # A slow reader has the time once more, for what it was told already.
-                self._gate.observer.limited("stream_idle" if self.congested else "idle")
+                self._services.observer.limited("stream_idle" if self.congested else "idle")
                 self._close()
         elif self._at == _BUSY and exchange is not None:
             if self.congested or not exchange.upload_done:
@@ -295,7 +295,7 @@ class ClientConnection(asyncio.Protocol):
             # Politely: over TLS an end without `close_notify` would look like a truncation.
             self._close()
         elif self._at == _TUNNEL and exchange is not None:
-            self._gate.observer.limited("tunnel_idle")
+            self._services.observer.limited("tunnel_idle")
             exchange.client_gone()
             self._close()
         else:
@@ -321,7 +321,7 @@ class ClientConnection(asyncio.Protocol):
     def _read_head(self) -> bool:
         """Serve the request whose head has come; False where more is needed first."""
         buffer = self._buffer
-        limits = self._gate.limits
+        limits = self._services.limits
         if buffer[0] < 0x21:
             # One empty line before a request line is ignored, as RFC 9112 section 2.2 wants; no more.
             if len(buffer) <= 2 and b"\r\n".startswith(buffer[:2]):
@@ -334,11 +334,11 @@ class ClientConnection(asyncio.Protocol):
         line_end = buffer.end_at(b"\r\n")
         end = buffer.end_at(b"\r\n\r\n")
         if (line_end if line_end >= 0 else len(buffer)) > limits.request_line:
-            self._gate.observer.limited("request_line")
+            self._services.observer.limited("request_line")
             self._refuse(Refused(HTTPStatus.REQUEST_URI_TOO_LONG, "request_line"))
             return False
         if (end if end >= 0 else len(buffer)) - max(line_end, 0) > limits.headers:
-            self._gate.observer.limited("headers")
+            self._services.observer.limited("headers")
             self._refuse(Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers"))
             return False
         if end < 0:
@@ -359,22 +359,22 @@ class ClientConnection(asyncio.Protocol):
         before = self._before
         if before is None or heads is not self._heads:
             return False
-        table = listener.gate.table()
+        table = listener.services.table()
         # llhttp would say the same of the fields. It would say something of the request line, too, but nothing
         # that `HeadReader.read` has not said.
         arrival = heads.again(request_line, before, listener.request_id(), table.paths_of)
         if arrival is None:
             return False
-        gate = self._gate = listener.gate
+        services = self._services = listener.services
         self._at = _BUSY
         self.deadline = 0.0
-        self._serve(Exchange(self, gate, arrival, table))
+        self._serve(Exchange(self, services, arrival, table))
         return True
 
     def _accept(self, head: bytes, request_line: bytes) -> None:
         listener = self._listener
-        gate = self._gate = listener.gate
-        table = gate.table()
+        services = self._services = listener.services
+        table = services.table()
         heads = listener.heads
         section = head[len(request_line) :]
         self._headers = []
@@ -391,20 +391,24 @@ class ClientConnection(asyncio.Protocol):
             self._headers = [(name, value.rstrip(b" \t")) for name, value in self._headers]
         before = self._before
         # Another request line behind which the same fields come: what was made of them before is good for it, too.
-        kept = before.inbound.kept if before is not None and section == self._section and heads is self._heads else None
+        kept = (
+            before.inbound.section_cache
+            if before is not None and section == self._section and heads is self._heads
+            else None
+        )
         arrival = heads.read(
             request_line, tuple(self._headers), self._peer, self._scheme, listener.request_id(), table.paths_of, kept
         )
         if isinstance(arrival, Arrival):
             self._at = _BUSY
             self.deadline = 0.0
-            exchange = Exchange(self, gate, arrival, table)
-            if arrival.inbound.kept is not None and arrival.keep_alive and len(section) <= _LONGEST_KNOWN:
+            exchange = Exchange(self, services, arrival, table)
+            if arrival.inbound.section_cache is not None and arrival.keep_alive and len(section) <= _LONGEST_KNOWN:
                 self._section, self._before, self._heads = section, arrival, heads
             elif not exchange.upload_done:
                 # The head's parser never sees the body and would wait for it.
                 self._parser = httptools.HttpRequestParser(self)
-                listener.deadlines.arm(self, gate.limits.stream_idle)
+                listener.deadlines.arm(self, services.limits.stream_idle)
             elif not arrival.keep_alive:
                 self._parser = httptools.HttpRequestParser(self)
             if exchange.undecided:
@@ -417,7 +421,7 @@ class ClientConnection(asyncio.Protocol):
             self._answer_server_wide()
         else:
             if arrival.code in ("header_count", "body"):
-                gate.observer.limited(arrival.code)
+                services.observer.limited(arrival.code)
             self._refuse(arrival)
 
     def _serve(self, exchange: Exchange) -> None:
@@ -501,7 +505,7 @@ class ClientConnection(asyncio.Protocol):
         else:
             # The rest of an unwanted body comes still.
             self._resume_reading()
-            self._arm(self._gate.limits.stream_idle)
+            self._arm(self._services.limits.stream_idle)
 
     def answered_last(self) -> None:
         """The answer is sent, and the connection ends with it."""
@@ -520,25 +524,25 @@ class ClientConnection(asyncio.Protocol):
         if self.congested:
             # A client that does not read its answers gets no further one; `resume_writing` goes on.
             self._pause_reading()
-            self._arm(self._gate.limits.stream_idle)
+            self._arm(self._services.limits.stream_idle)
             return
         if self._reading_paused:
             self._resume_reading()
         if self._buffer:
-            self._arm(self._gate.limits.head_time)
+            self._arm(self._services.limits.head_time)
             self._pump()
         else:
             # Somebody who was told to stay may have the next request on its way, draining or not.
             # As in `_arm`, for each request comes by here.
             deadlines = self._deadlines
-            self.deadline = deadlines.now + (LAST_REQUEST if self.draining else self._gate.limits.idle)
+            self.deadline = deadlines.now + (LAST_REQUEST if self.draining else self._services.limits.idle)
             if not self.slot:
                 deadlines.enter(self)
 
     def tunnelling(self) -> bool:
         """From now on bytes are bytes; False where the client has not waited to be told."""
         self._at = _TUNNEL
-        self._arm(self._gate.limits.tunnel_idle)
+        self._arm(self._services.limits.tunnel_idle)
         if self._buffer:
             # RFC 6455 section 4.1 has a client wait for the 101. The bytes before it may be a request that an attacker
             # wants carried past the policy, or frames. The gateway cannot tell.
@@ -548,7 +552,7 @@ class ClientConnection(asyncio.Protocol):
 
     def tunnel_data(self, data: bytes) -> None:
         """Send bytes of a tunnel, which is not silent then."""
-        self._arm(self._gate.limits.tunnel_idle)
+        self._arm(self._services.limits.tunnel_idle)
         self.write(data)
 
     def tunnel_half_over(self) -> None:
@@ -590,10 +594,10 @@ class ClientConnection(asyncio.Protocol):
         self._linger()
 
     def _line(self, status: HTTPStatus, reason: str, request_id: str) -> None:
-        gate = self._gate
-        gate.observer.finished(
+        services = self._services
+        services.observer.finished(
             AccessLine(
-                gate.clock(),
+                services.clock(),
                 request_id,
                 self._peer,
                 "",
@@ -628,7 +632,7 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
             # A client that does not read its answer must not keep us.
-            self._arm(self._gate.limits.stream_idle)
+            self._arm(self._services.limits.stream_idle)
 
     def hang_up(self) -> None:
         """Close at once: what was promised and cannot be kept must not look complete."""

@@ -13,7 +13,7 @@ import structlog
 
 from gateway.listen.asyncio_exchange import date_line
 from gateway.listen.httptools_connection import LAST_REQUEST, LINGER_TIME, ClientConnection
-from gateway.listen.services import Gate
+from gateway.listen.services import RequestServices
 from gateway.request.head_reader import HeadReader, Refused
 from gateway.wire.asyncio_outbox import Outbox
 from gateway.wire.deadlines import Deadlines
@@ -27,11 +27,11 @@ _LOW_DIGITS = tuple(f"{number:03x}" for number in range(0x1000))
 class Listener:
     """The connections of one worker."""
 
-    def __init__(self, gate: Gate, deadlines: Deadlines) -> None:
-        self.gate = gate
+    def __init__(self, services: RequestServices, deadlines: Deadlines) -> None:
+        self.services = services
         self.deadlines = deadlines
         self.draining = False
-        self.heads = HeadReader(gate.limits, gate.trust)
+        self.heads = HeadReader(services.limits, services.trust)
         self.outbox = Outbox()
         self._connections: set[ClientConnection] = set()
         self._addresses: dict[str, int] = {}
@@ -57,7 +57,7 @@ class Listener:
             sock=sock,
             ssl=tls,
             # A handshake is counted by no limit of ours, as there is no connection yet.
-            ssl_handshake_timeout=None if tls is None else self.gate.limits.head_time,
+            ssl_handshake_timeout=None if tls is None else self.services.limits.head_time,
             ssl_shutdown_timeout=None if tls is None else LINGER_TIME,
             backlog=4096,
         )
@@ -66,10 +66,10 @@ class Listener:
             self._tick()
         return server
 
-    def reload(self, gate: Gate) -> None:
-        """Serve what comes from now on with another gate."""
-        self.gate = gate
-        self.heads = HeadReader(gate.limits, gate.trust)
+    def reload(self, services: RequestServices) -> None:
+        """Serve what comes from now on with other services."""
+        self.services = services
+        self.heads = HeadReader(services.limits, services.trust)
 
     def close_idle(self) -> None:
         """Stop keeping connections: close those that wait, and the others as their requests end."""
@@ -113,13 +113,13 @@ class Listener:
         self._connections.add(connection)
         self._empty.clear()
         here = self._addresses[peer] = self._addresses.get(peer, 0) + 1
-        gate = self.gate
-        gate.observer.connections(+1)
-        if len(self._connections) > gate.limits.connections:
-            gate.observer.limited("connections")
+        services = self.services
+        services.observer.connections(+1)
+        if len(self._connections) > services.limits.connections:
+            services.observer.limited("connections")
             return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "connections")
-        if here > gate.limits.connections_per_address and not gate.trust.trusts(peer):
-            gate.observer.limited("connections_per_address")
+        if here > services.limits.connections_per_address and not services.trust.trusts(peer):
+            services.observer.limited("connections_per_address")
             return Refused(HTTPStatus.TOO_MANY_REQUESTS, "connections_per_address")
         return None
 
@@ -131,7 +131,7 @@ class Listener:
             self._addresses[peer] = left
         else:
             self._addresses.pop(peer, None)
-        self.gate.observer.connections(-1)
+        self.services.observer.connections(-1)
         if not self._connections:
             self._empty.set()
 
@@ -145,7 +145,7 @@ class Listener:
 
     def date_line(self) -> bytes:
         """Return a `Date` line; made once a second."""
-        second = int(self.gate.clock())
+        second = int(self.services.clock())
         if second != self._date_second:
             self._date_second = second
             self._date_line = date_line(second)

@@ -22,7 +22,7 @@ from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import SessionReader, SessionState
-from gateway.settings.settings import Limits
+from gateway.settings.settings import TrafficSettings
 from gateway.upstream.upstream import Headers, Upstreams
 
 
@@ -56,7 +56,7 @@ def _untold(_app: str, _removed: Removed) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class RequestServices:
     """The services an exchange may call: they decide on a request, answer it, and record it."""
 
     table: Callable[[], RouteTable]
@@ -77,8 +77,8 @@ class Gate:
     """A monotonic clock in seconds, for durations."""
     entries: LimitStore | None = None
     """The store of a policy's limits; `None` if no policy has one (checked when they are read)."""
-    value_troubled: Callable[[Route, int, int], None] = _uncounted
-    """Told of characters replaced and facts left out, when an App's headers are made (`Forward.troubled`)."""
+    count_encoding_losses: Callable[[Route, int, int], None] = _uncounted
+    """Told of characters replaced and facts left out, when an App's headers are made (`Forward.losses`)."""
     names_removed: Callable[[str, Removed], None] = _untold
     """Told of a client's fields that no browser sends, which the App's application did not get (`removed`)."""
     original: Callable[[Inbound, RouteTable], Inbound | Answer] = _as_it_came
@@ -86,7 +86,7 @@ class Gate:
     (`forward_auth.original`)."""
     hsts: bytes = b""
     """The `Strict-Transport-Security` line of answers over https; empty for none."""
-    limits: Limits = field(default_factory=Limits)
+    limits: TrafficSettings = field(default_factory=TrafficSettings)
     trust: Trust = field(default_factory=lambda: Trust(()))
     lookups: LookupLimits = field(default_factory=LookupLimits)
     """How many tickets that stand for nothing are looked up."""

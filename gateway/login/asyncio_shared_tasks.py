@@ -13,25 +13,25 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-class Flights(Generic[T]):
+class SharedTasks(Generic[T]):
     """Tasks under way in this process, by name."""
 
     def __init__(self) -> None:
         """Begin with nothing under way."""
         self._running: dict[str, asyncio.Task[T]] = {}
 
-    def join(self, name: str) -> Awaitable[T] | None:
+    def under_way(self, name: str) -> Awaitable[T] | None:
         """Return what the work under way by this name will come to, or None."""
         task = self._running.get(name)
         # A caller that goes away must not end the task that others wait for.
         return None if task is None else asyncio.shield(task)
 
-    async def share(self, name: str, fly: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def run_once(self, name: str, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return what the work under way by this name comes to, or begin it; who goes away does not end it."""
-        under_way = self.join(name)
+        under_way = self.under_way(name)
         if under_way is not None:
             return await under_way
-        task = self._running[name] = asyncio.get_running_loop().create_task(fly())
+        task = self._running[name] = asyncio.get_running_loop().create_task(begin())
         task.add_done_callback(lambda done: self._over(name, done))
         return await asyncio.shield(task)
 

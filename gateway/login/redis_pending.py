@@ -117,7 +117,16 @@ class RedisPendingStore:
             self._index(f"b:{login.browser}"),
         )
         ends = now + PENDING_SECONDS
-        arguments = (now, ends, name, share[:32], self._total, self._per_browser, _MILLISECONDS, ends + CLOCKS_DIFFER)
+        arguments = (
+            now,
+            ends,
+            name,
+            share[:32],
+            self._total,
+            self._per_browser,
+            _MILLISECONDS,
+            ends + CLOCKS_DIFFER,
+        )
         evicted = await self._ask("EVAL", _ADMIT, len(keys), *keys, *arguments)
         if evicted is None:
             return False

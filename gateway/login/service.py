@@ -124,13 +124,13 @@ class Provider(Protocol):
         """Return the UserInfo claims, unchecked."""
 
 
-class Flights(Protocol):
-    """Work that several ask for at the same time, and that is done once: `asyncio_flights`."""
+class SharedTasks(Protocol):
+    """Work that several ask for at the same time, and that is done once: `asyncio_shared_tasks`."""
 
-    def join(self, name: str) -> Awaitable[FinishOutcome] | None:
+    def under_way(self, name: str) -> Awaitable[FinishOutcome] | None:
         """Return what the work under way by this name will come to, or None."""
 
-    async def share(self, name: str, fly: Callable[[], Coroutine[Any, Any, FinishOutcome]]) -> FinishOutcome:
+    async def run_once(self, name: str, begin: Callable[[], Coroutine[Any, Any, FinishOutcome]]) -> FinishOutcome:
         """Return what the work under way by this name comes to, or begin it."""
 
 
@@ -162,7 +162,7 @@ class Terms:
     """Tells a ticket that we issued from one that somebody made up."""
 
 
-class SignInDesk:
+class SignInService:
     """Keeps the promise of `sign_in.SignIn`."""
 
     def __init__(  # noqa: PLR0913 (what it must not find for itself comes in)
@@ -177,15 +177,15 @@ class SignInDesk:
         random: Callable[[int], bytes],
         observer: SignInObserver,
         known_as: Callable[[str, str], str],
-        flights: Flights,
+        shared_tasks: SharedTasks,
         owed: OwedSignOuts | None = None,
     ) -> None:
         """Take clients by `client_id`, and everything else that is not decided here.
 
         `pseudonyms` makes a session's pseudonyms from client and subject, the one for new sessions first. `random`
-        returns that many unguessable bytes. `known_as` says which subject of a client a person is known by. `flights`
-        lets a callback that is sent again before it was answered wait for the first one's answer. `owed` keeps
-        sign-outs while the store is away; without it they are not kept.
+        returns that many unguessable bytes. `known_as` says which subject of a client a person is known by.
+        `shared_tasks` lets a callback that is sent again before it was answered wait for the first one's answer. `owed`
+        keeps sign-outs while the store is away; without it they are not kept.
         """
         self._clients = clients
         self._pending = pending
@@ -196,7 +196,7 @@ class SignInDesk:
         self._random = random
         self._observer = observer
         self._known_as = known_as
-        self._flights = flights
+        self._shared_tasks = shared_tasks
         self._owed = owed
 
     async def begin(
@@ -237,7 +237,7 @@ class SignInDesk:
             rounds=rounds,
             form=form,
         )
-        if not await self._pending.open(state, login, inbound.client, now):
+        if not await self._pending.open(state, login, inbound.client_address, now):
             return Failed(LoginFailure.TOO_MANY, back, retry_after=60)
         location = authorization_url(
             metadata,
@@ -274,14 +274,14 @@ class SignInDesk:
         # The state is not used up: a person who came by somebody else's state must not be able to spend it.
         if browser is None or not same_browser(waiting.browser, browser):
             return Failed(LoginFailure.OTHER_BROWSER, waiting.return_to)
-        under_way = self._flights.join(state)
+        under_way = self._shared_tasks.under_way(state)
         if under_way is not None:
             return await under_way
         if isinstance(waiting, UsedLogin):
             return await self._answered(route, inbound, waiting)
         if waiting.client_id != route.client_id:
             return Failed(LoginFailure.INVALID, waiting.return_to, check=Check.STATE)
-        return await self._flights.share(state, lambda: self._spend(route, inbound, answer, waiting, browser))
+        return await self._shared_tasks.run_once(state, lambda: self._spend(route, inbound, answer, waiting, browser))
 
     async def _spend(
         self, route: Route, inbound: Inbound, answer: Mapping[str, str], login: PendingLogin, browser: Browser
@@ -488,7 +488,9 @@ class SignInDesk:
                 unheard = True
                 owed = Owed(owing, name, ceil(now), ceil(until))
                 keeps = self._owed
-                if keeps is None or not await keeps.keep((owed,), sealed=brought.sealed, address=inbound.client):
+                if keeps is None or not await keeps.keep(
+                    (owed,), sealed=brought.sealed, address=inbound.client_address
+                ):
                     kept = False
         if unheard:
             return SignedOut(None, ended, until, kept)

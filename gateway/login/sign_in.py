@@ -1,6 +1,6 @@
 """The login step's promise to the portal: to begin a sign-in, to finish one, to end a session.
 
-The one page a page-maker reads. `SignInDesk` in `service` keeps the `SignIn` promise below. The outcomes are values,
+The one page a page-maker reads. `SignInService` in `service` keeps the `SignIn` promise below. The outcomes are values,
 which the portal matches exhaustively. How they come about is in `service` (the order of things), `login`, `claims`,
 `return_to` (pure) and `aiohttp_provider` (calls).
 

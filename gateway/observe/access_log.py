@@ -51,4 +51,4 @@ class Observer(Protocol):
         """Client connections opened (+1) or closed (-1)."""
 
     def limited(self, limit: str) -> None:
-        """A limit or clock of `config.Limits` was met; `limit` is its key."""
+        """A limit or clock of `config.TrafficSettings` was met; `limit` is its key."""

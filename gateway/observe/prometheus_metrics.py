@@ -187,7 +187,7 @@ class Metrics:
             self._closed -= change
 
     def limited(self, limit: str) -> None:
-        """Count a limit of `config.Limits` that was met."""
+        """Count a limit of `config.TrafficSettings` that was met."""
         self._limited.add((limit,))
 
     def sign_in(self, app: str, outcome: str) -> None:

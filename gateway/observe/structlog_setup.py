@@ -192,8 +192,8 @@ def _timed(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mut
 
 def _failed(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Tell of an exception its class and its place, and not its words."""
-    told = line.pop("exc_info", None)
-    error = told if isinstance(told, BaseException) else sys.exc_info()[1] if told else None
+    exc_info = line.pop("exc_info", None)
+    error = exc_info if isinstance(exc_info, BaseException) else sys.exc_info()[1] if exc_info else None
     if error is not None:
         line.setdefault("error", type(error).__name__)
         line.setdefault("where", where_it_failed(error))

@@ -23,7 +23,7 @@ import msgspec
 from gateway.headers.cookies import without_ours
 from gateway.headers.encode import every_header
 from gateway.headers.families import Family
-from gateway.headers.names import DROP, OURS_TO_WRITE, fates_of
+from gateway.headers.names import DROP, OURS_TO_WRITE, header_rules_of
 from gateway.headers.strip import Removed
 from gateway.instant import Instant
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
@@ -78,7 +78,7 @@ class _Fields(msgspec.Struct, frozen=True):
     """Fields that the proxy writes into every question, over those of a client."""
 
     @property
-    def told(self) -> frozenset[bytes]:
+    def named(self) -> frozenset[bytes]:
         """The names that stand for the request."""
         return frozenset(name for name in (self.scheme, self.method, self.host, self.uri) if name)
 
@@ -151,13 +151,13 @@ def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Ans
         received=b"",
         host=host,
         scheme=scheme,
-        headers=tuple(field for field in inbound.headers if field[0].lower() not in fields.told),
+        headers=tuple(field for field in inbound.headers if field[0].lower() not in fields.named),
         framing=Framing.EMPTY,
         length=0,
         websocket=any(name.lower() == b"sec-websocket-key" for name, _ in inbound.headers),
         forwarded=dialect.value,
         # The kept values there were made of the sub-request's own fields.
-        kept=None,
+        section_cache=None,
     )
 
 
@@ -184,9 +184,9 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
 
 def _every_header(route: Route) -> tuple[bytes, ...]:
     """Return the names of all headers the route's App can ever get, made once for the route."""
-    names: tuple[bytes, ...] | None = route.ready.get(_every_header)
+    names: tuple[bytes, ...] | None = route.permit_cache.get(_every_header)
     if names is None:
-        names = route.ready[_every_header] = every_header(route.policy.disclosed, route.app.headers)
+        names = route.permit_cache[_every_header] = every_header(route.policy.disclosed, route.app.headers)
     return names
 
 
@@ -209,7 +209,7 @@ def _foreign(inbound: Inbound, route: Route) -> Removed:
     The outer proxy forwards the client's fields itself, so what cannot be cut is refused. The outer proxy answers for
     fields of a platform in front of it. A method override is judged.
     """
-    fates = fates_of(route.app.headers)
+    fates = header_rules_of(route.app.headers)
     besides = _FIELDS[Dialect(inbound.forwarded)].besides
     found: list[tuple[Family, bytes]] = []
     for name, value in inbound.headers:
@@ -253,7 +253,7 @@ def _says_the_same(name: bytes, value: bytes, inbound: Inbound) -> bool:
     text = value.decode("latin-1")
     match _SAYS.get(name):
         case _Says.CLIENT:
-            return inbound.client_known and plain_address(text) == inbound.client
+            return inbound.client_known and plain_address(text) == inbound.client_address
         case _Says.SCHEME:
             return text.lower() == inbound.scheme
         case _Says.TLS:
@@ -294,15 +294,15 @@ def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answ
 
 def _allowed(forward: Forward, inbound: Inbound, route: Route) -> Answer:
     names = _every_header(route)
-    told = dict.fromkeys(names, b"")
+    named = dict.fromkeys(names, b"")
     for line in forward.head.split(b"\r\n"):
         name, _, value = line.partition(b": ")
         # A client's fields of these names were cut when the head was made.
-        if name in told:
-            told[name] = value
+        if name in named:
+            named[name] = value
     private = forward.signed_in or not forward.permit.shared
     headers = (
-        *told.items(),
+        *named.items(),
         # As the application may see it: the outer proxy puts it in place of the client's.
         (b"Cookie", without_ours(inbound.cookie)),
         (b"Sekisho-Cache", b"private" if private else b"shared"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.headers.encode import EncodingLosses
 from gateway.headers.strip import Removed
 from gateway.limits.limits import LimitUse
 from gateway.pipeline.visit import Visit
@@ -32,7 +33,7 @@ class Forward(msgspec.Struct, frozen=True, gc=False):
     """The session's, for the access line; empty where nobody is signed in."""
     rule: str = ""
     """The permit's rule as the access line names it, where that was made before."""
-    troubled: tuple[int, int] | None = None
+    losses: EncodingLosses | None = None
     """Characters replaced in the headers just made, and facts left out of them; nothing where they were kept ready."""
     removed: Removed = ()
     """The client's fields that no browser sends, which the application does not get."""

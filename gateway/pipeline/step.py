@@ -17,7 +17,7 @@ from urllib.parse import quote
 import msgspec
 
 from gateway.headers.assertion import JWKS_PAGE
-from gateway.headers.encode import identity_lines
+from gateway.headers.encode import NO_LOSSES, identity_lines
 from gateway.headers.strip import outbound
 from gateway.identity import Identity
 from gateway.instant import Instant
@@ -77,16 +77,16 @@ class _Ready(msgspec.Struct, frozen=True):
 def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
     """Say what becomes of one request, as far as what is known allows."""
     path = inbound.target.path
-    usual = table.usual.get((inbound.host, inbound.method, path))
+    cached = table.rule_cache.get((inbound.host, inbound.method, path))
     if (
-        usual is not None
-        and now >= usual[0].closed_until
+        cached is not None
+        and now >= cached[0].closed_until
         and not inbound.overrides
         and not inbound.worker_script
-        and (inbound.target.query is None or not usual[0].policy.by_method)
-        and (inbound.framing is _NO_BODY or inbound.method not in usual[0].app.refuse_body)
+        and (inbound.target.query is None or not cached[0].policy.by_method)
+        and (inbound.framing is _NO_BODY or inbound.method not in cached[0].app.refuse_body)
     ):
-        return _judge(usual[0], usual[1], inbound, known, now, table)
+        return _judge(cached[0], cached[1], inbound, known, now, table)
     if table.is_portal(path):
         return _of_ours(inbound, known, table)
     route = table.match(inbound.host, path)
@@ -179,25 +179,25 @@ def _judge(
         # And to one host: a ticket that leaked opens nothing at another App of its client.
         if isinstance(known, Found) and route.accepts(known.session):
             found = known
-    keep: dict[Any, Any] = route.ready if found is None else found.ready
+    keep: dict[Any, Any] = route.permit_cache if found is None else found.permit_cache
 
-    troubled = None
+    losses = None
     # The rule itself is compared, not only its number: a reload may have put another in its place.
     ready: _Ready | None = keep.get(id(rule))
     if ready is None or ready.rule is not rule or not ready.valid_from <= now < ready.valid_until:
         decision = rule.decide(inbound, None if found is None else found.session.identity, now)
         match decision.verdict:
             case Permit() as permit:
-                told = identity_lines(permit, route.app.headers)
-                lines, valid_until = told.lines, decision.valid_until
+                encoded = identity_lines(permit, route.app.headers)
+                lines, valid_until = encoded.lines, decision.valid_until
                 if table.assertions is not None:
                     line, renew_at = table.assertions.line_for(permit, route, keep, now)
                     lines, valid_until = lines + line, min(valid_until, renew_at)
                 ready = _Ready(rule, permit, lines, now, valid_until, str(permit.rule))
                 if valid_until > now:
                     keep[id(rule)] = ready
-                if told.replaced or told.left_out:
-                    troubled = (told.replaced, told.left_out)
+                if encoded.losses != NO_LOSSES:
+                    losses = encoded.losses
             case Challenge() as verdict:
                 # Nobody may pass this rule unknown, and who it is cannot be read: not a logout, not a pass.
                 if isinstance(known, Unavailable):
@@ -215,9 +215,9 @@ def _judge(
         return about(forbidden_origin(inbound, ready.permit), route, known)
     # By position: each request comes by here, and a keyword costs.
     if found is None:
-        return Forward(route, ready.permit, head, False, "", ready.name, troubled, removed)  # noqa: FBT003
+        return Forward(route, ready.permit, head, False, "", ready.name, losses, removed)  # noqa: FBT003
     session = found.session
-    forward = Forward(route, ready.permit, head, True, session.pseudonym, ready.name, troubled, removed)  # noqa: FBT003
+    forward = Forward(route, ready.permit, head, True, session.pseudonym, ready.name, losses, removed)  # noqa: FBT003
     if ready.permit.limit is None:
         return forward
     # The verdict may be kept; the reservation is each request's own.

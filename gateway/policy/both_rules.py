@@ -66,7 +66,7 @@ def _one_permit(first: Permit, other: Permit) -> Permit:
         # The audit knows rules by name: the one whose permits are recorded is the one that is named.
         other.rule if other.audit and not first.audit else first.rule,
         first.identity or other.identity,
-        tuple(pair for pair in first.told if pair in other.told),
+        tuple(pair for pair in first.disclosed if pair in other.disclosed),
         limits[0] if limits else None,
         first.audit or other.audit,
         also=limits[1] if len(limits) > 1 and limits[1] != limits[0] else None,

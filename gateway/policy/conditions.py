@@ -31,15 +31,15 @@ _TOKYO_SECONDS = 32_400
 """Asia/Tokyo is nine hours ahead of UTC, all year."""
 
 
-class Heard(NamedTuple):
+class ConditionResult(NamedTuple):
     """A condition's answer, and the moment until which it holds."""
 
     truth: Truth
-    until: Instant = inf
+    valid_until: Instant = inf
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListEntry:
     """One entry of a subject list."""
 
     code: str
@@ -57,21 +57,21 @@ class Surroundings:
 
     switches: Mapping[str, Instant] = field(default_factory=dict)
     """The switches that are on, and when each ends by itself."""
-    lists: Mapping[str, Mapping[str, Listed]] = field(default_factory=dict)
+    lists: Mapping[str, Mapping[str, ListEntry]] = field(default_factory=dict)
     """For each list a policy names: the entries by code."""
 
 
-class Circumstances:
+class Context:
     """One request as conditions see it."""
 
-    __slots__ = ("client", "day", "now", "person", "surroundings")
+    __slots__ = ("client_address", "day", "now", "person", "surroundings")
 
-    def __init__(self, person: Identity | None, now: Instant, client: str, surroundings: Surroundings) -> None:
+    def __init__(self, person: Identity | None, now: Instant, client_address: str, surroundings: Surroundings) -> None:
         self.person = person
         self.now = now
         self.day = int((now + _TOKYO_SECONDS) // _DAY_SECONDS) + _EPOCH
         """Today in Japan, as `date.toordinal` counts: a date is made only where one is needed."""
-        self.client = client
+        self.client_address = client_address
         self.surroundings = surroundings
 
     @property
@@ -99,16 +99,18 @@ class Age:
 
     range: AgeRange
 
-    def ask(self, at: Circumstances) -> Heard:
+    def ask(self, context: Context) -> ConditionResult:
         """Say whether the person is of that age today."""
-        if at.person is None or at.person.birthdate is None:
+        if context.person is None or context.person.birthdate is None:
             return _UNKNOWN
-        ages, born = self.range, at.person.birthdate
-        return _heard_age(ages.at_least, ages.below, ages.counted_from._value_, born.year, born.month, born.day, at.day)
+        ages, born = self.range, context.person.birthdate
+        return _age_result(
+            ages.at_least, ages.below, ages.counted_from._value_, born.year, born.month, born.day, context.day
+        )
 
 
 @lru_cache(maxsize=4096)
-def _heard_age(
+def _age_result(
     at_least: int | None,
     below: int | None,
     counted_from: str,
@@ -116,11 +118,11 @@ def _heard_age(
     month: int | None,
     day: int | None,
     today: int,
-) -> Heard:
+) -> ConditionResult:
     """Answer for one birthdate on one day, remembered: the hot path asks for the same few people again and again."""
     ages = AgeRange(at_least, below, CountedFrom(counted_from))
     answer = ages.of(Birthdate(year, month, day), date.fromordinal(today))
-    return Heard(answer.truth, moment_of(answer.changes))
+    return ConditionResult(answer.truth, moment_of(answer.changes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,51 +131,51 @@ class Born:
 
     range: BornRange
 
-    def ask(self, at: Circumstances) -> Heard:
+    def ask(self, context: Context) -> ConditionResult:
         """Say whether the person was born then."""
-        return _UNKNOWN if at.person is None else Heard(self.range.of(at.person.birthdate))
+        return _UNKNOWN if context.person is None else ConditionResult(self.range.of(context.person.birthdate))
 
 
 @dataclass(frozen=True, slots=True)
-class Residence:
+class ResidenceTest:
     """`residence`: depends on the person alone, as long as her card says the same."""
 
     places: frozenset[str]
     """Codes, as `residence.Place.code` has them."""
 
-    def ask(self, at: Circumstances) -> Heard:
+    def ask(self, context: Context) -> ConditionResult:
         """Say whether the address on the card lies in one of the places."""
-        return _UNKNOWN if at.person is None else _heard_residence(self.places, at.person.address)
+        return _UNKNOWN if context.person is None else _residence_result(self.places, context.person.address)
 
 
 @lru_cache(maxsize=512)
-def _heard_residence(places: frozenset[str], address: str | None) -> Heard:
+def _residence_result(places: frozenset[str], address: str | None) -> ConditionResult:
     """Answer for one address, remembered as `residence_of` is."""
-    return Heard(residence_of(address).lies_in(places))
+    return ConditionResult(residence_of(address).lies_in(places))
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class SubjectTest:
     """`subject`: depends on the person, a list and the day."""
 
     list: str
     """The list's key in `Surroundings.lists`."""
 
-    def ask(self, at: Circumstances) -> Heard:
+    def ask(self, context: Context) -> ConditionResult:
         """Say whether the person's code is on the list and its entry still holds."""
-        if at.person is None:
+        if context.person is None:
             return _UNKNOWN
-        entries = at.surroundings.lists.get(self.list)
+        entries = context.surroundings.lists.get(self.list)
         if entries is None:
             return _UNKNOWN
-        entry = entries.get(subject_code(at.person.client_id, at.person.subject))
+        entry = entries.get(subject_code(context.person.client_id, context.person.subject))
         if entry is None:
             return _NO
         if entry.until is None:
             return _YES
-        if at.today > entry.until:
+        if context.today > entry.until:
             return _NO
-        return Heard(Truth.YES, moment_of(entry.until + timedelta(days=1)))
+        return ConditionResult(Truth.YES, moment_of(entry.until + timedelta(days=1)))
 
 
 @lru_cache(maxsize=4096)
@@ -194,9 +196,9 @@ class InNetwork:
 
     networks: tuple[Network, ...]
 
-    def ask(self, at: Circumstances) -> Heard:
+    def ask(self, context: Context) -> ConditionResult:
         """Say whether the browser's address lies in one of the networks."""
-        address = _address(at.client)
+        address = _address(context.client_address)
         if address is None:
             return _UNKNOWN
         return _YES if any(address in network for network in self.networks) else _NO
@@ -223,20 +225,20 @@ class Dates:
     days: frozenset[int] = frozenset()
     """Days of the week, Monday 0; empty: every day."""
 
-    def ask(self, at: Circumstances) -> Heard:
+    def ask(self, context: Context) -> ConditionResult:
         """Say whether it is that time, and until the next moment at which that may change."""
         if self.opens is None or self.closes is None:
-            return Heard(Truth.YES if self._on(at.today) else Truth.NO, at.tomorrow)
-        clock = tokyo_time(at.now).time()
+            return ConditionResult(Truth.YES if self._on(context.today) else Truth.NO, context.tomorrow)
+        clock = tokyo_time(context.now).time()
         if self.opens < self.closes:
-            holds = self._on(at.today) and self.opens <= clock < self.closes
+            holds = self._on(context.today) and self.opens <= clock < self.closes
         else:
-            holds = (self._on(at.today) and clock >= self.opens) or (
-                clock < self.closes and self._on(at.today - timedelta(days=1))
+            holds = (self._on(context.today) and clock >= self.opens) or (
+                clock < self.closes and self._on(context.today - timedelta(days=1))
             )
-        midnight = at.tomorrow - _DAY_SECONDS
-        turns = (midnight + _seconds(self.opens), midnight + _seconds(self.closes), at.tomorrow)
-        return Heard(Truth.YES if holds else Truth.NO, min(turn for turn in turns if turn > at.now))
+        midnight = context.tomorrow - _DAY_SECONDS
+        turns = (midnight + _seconds(self.opens), midnight + _seconds(self.closes), context.tomorrow)
+        return ConditionResult(Truth.YES if holds else Truth.NO, min(turn for turn in turns if turn > context.now))
 
     def _on(self, day: date) -> bool:
         if self.days and day.weekday() not in self.days:
@@ -254,15 +256,15 @@ def _seconds(clock: time) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class SwitchTest:
     """`switch`: depends on the switches file."""
 
     name: str
 
-    def ask(self, at: Circumstances) -> Heard:
+    def ask(self, context: Context) -> ConditionResult:
         """Say whether the switch is on; it ends by itself."""
-        ends = at.surroundings.switches.get(self.name)
-        return _NO if ends is None or ends <= at.now else Heard(Truth.YES, ends)
+        ends = context.surroundings.switches.get(self.name)
+        return _NO if ends is None or ends <= context.now else ConditionResult(Truth.YES, ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,9 +274,9 @@ class AnyOf:
     names: tuple[str, ...]
     tests: tuple[Test, ...]
 
-    def ask(self, at: Circumstances) -> Heard:
+    def ask(self, context: Context) -> ConditionResult:
         """Ask each until one says yes."""
-        return _first(self.tests, at, Truth.YES, Truth.NO)
+        return _first(self.tests, context, Truth.YES, Truth.NO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,22 +286,22 @@ class AllOf:
     names: tuple[str, ...]
     tests: tuple[Test, ...]
 
-    def ask(self, at: Circumstances) -> Heard:
+    def ask(self, context: Context) -> ConditionResult:
         """Ask each until one says no."""
-        return _first(self.tests, at, Truth.NO, Truth.YES)
+        return _first(self.tests, context, Truth.NO, Truth.YES)
 
 
-def _first(tests: tuple[Test, ...], at: Circumstances, decisive: Truth, otherwise: Truth) -> Heard:
+def _first(tests: tuple[Test, ...], context: Context, decisive: Truth, otherwise: Truth) -> ConditionResult:
     until = inf
     unknown = False
     for test in tests:
-        heard = test.ask(at)
-        if heard.truth is decisive:
+        result = test.ask(context)
+        if result.truth is decisive:
             # One decisive test determines the result, so its own validity time is enough.
-            return heard
-        unknown = unknown or heard.truth is Truth.UNKNOWN
-        until = min(until, heard.until)
-    return Heard(Truth.UNKNOWN if unknown else otherwise, until)
+            return result
+        unknown = unknown or result.truth is Truth.UNKNOWN
+        until = min(until, result.valid_until)
+    return ConditionResult(Truth.UNKNOWN if unknown else otherwise, until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,19 +311,19 @@ class Not:
     name: str
     test: Test
 
-    def ask(self, at: Circumstances) -> Heard:
+    def ask(self, context: Context) -> ConditionResult:
         """Ask, and turn the answer round."""
-        truth, until = self.test.ask(at)
+        truth, until = self.test.ask(context)
         if truth is Truth.UNKNOWN:
-            return Heard(truth, until)
-        return Heard(Truth.NO if truth is Truth.YES else Truth.YES, until)
+            return ConditionResult(truth, until)
+        return ConditionResult(Truth.NO if truth is Truth.YES else Truth.YES, until)
 
 
-Test = Age | Born | Residence | Subject | InNetwork | Dates | Switch | AnyOf | AllOf | Not
+Test = Age | Born | ResidenceTest | SubjectTest | InNetwork | Dates | SwitchTest | AnyOf | AllOf | Not
 
-_YES = Heard(Truth.YES)
-_NO = Heard(Truth.NO)
-_UNKNOWN = Heard(Truth.UNKNOWN)
+_YES = ConditionResult(Truth.YES)
+_NO = ConditionResult(Truth.NO)
+_UNKNOWN = ConditionResult(Truth.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,15 +373,15 @@ def needs_of(test: Test) -> Needs:
             return Needs(person=True, scopes=frozenset({Scope.BIRTHDATE}), clock=True)
         case Born():
             return Needs(person=True, scopes=frozenset({Scope.BIRTHDATE}))
-        case Residence():
+        case ResidenceTest():
             return Needs(person=True, scopes=frozenset({Scope.ADDRESS}))
-        case Subject(list=name):
+        case SubjectTest(list=name):
             return Needs(person=True, clock=True, lists=frozenset({name}))
         case InNetwork():
             return Needs(request=True)
         case Dates():
             return Needs(clock=True)
-        case Switch(name=name):
+        case SwitchTest(name=name):
             return Needs(clock=True, switches=frozenset({name}))
         case AnyOf(tests=tests) | AllOf(tests=tests):
             return all_needs(tests)
@@ -397,34 +399,34 @@ def all_needs(tests: Iterable[Test]) -> Needs:
     return total
 
 
-def can_become_yes(test: Test, at: Circumstances, askable: frozenset[Scope]) -> bool:
+def can_become_yes(test: Test, context: Context, askable: frozenset[Scope]) -> bool:
     """Say whether asking the person for more could still turn this into a yes."""
-    return Truth.YES in _possible(test, at, askable)
+    return Truth.YES in _possible(test, context, askable)
 
 
-def _possible(test: Test, at: Circumstances, askable: frozenset[Scope]) -> frozenset[Truth]:
+def _possible(test: Test, context: Context, askable: frozenset[Scope]) -> frozenset[Truth]:
     """Return what a test can come to say once `askable` has been asked for, given or not."""
     match test:
         case AnyOf(tests=tests):
-            return _combine(tests, at, askable, Truth.YES, Truth.NO)
+            return _combine(tests, context, askable, Truth.YES, Truth.NO)
         case AllOf(tests=tests):
-            return _combine(tests, at, askable, Truth.NO, Truth.YES)
+            return _combine(tests, context, askable, Truth.NO, Truth.YES)
         case Not(test=inner):
             turned = {Truth.YES: Truth.NO, Truth.NO: Truth.YES, Truth.UNKNOWN: Truth.UNKNOWN}
-            return frozenset(turned[truth] for truth in _possible(inner, at, askable))
+            return frozenset(turned[truth] for truth in _possible(inner, context, askable))
         case _:
-            truth = test.ask(at).truth
+            truth = test.ask(context).truth
             needs = needs_of(test)
-            open_yet = needs.person and (at.person is None or not needs.scopes.isdisjoint(askable))
+            open_yet = needs.person and (context.person is None or not needs.scopes.isdisjoint(askable))
             return frozenset(Truth) if open_yet else frozenset({truth})
 
 
 def _combine(
-    tests: tuple[Test, ...], at: Circumstances, askable: frozenset[Scope], decisive: Truth, otherwise: Truth
+    tests: tuple[Test, ...], context: Context, askable: frozenset[Scope], decisive: Truth, otherwise: Truth
 ) -> frozenset[Truth]:
     total = frozenset({otherwise})
     for test in tests:
-        each = _possible(test, at, askable)
+        each = _possible(test, context, askable)
         total = frozenset(_kleene(one, two, decisive, otherwise) for one in total for two in each)
     return total
 

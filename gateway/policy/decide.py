@@ -18,8 +18,8 @@ from gateway.identity import Identity, Scope
 from gateway.instant import TOKYO, Instant, began
 from gateway.policy.age import age_on, next_birthday
 from gateway.policy.conditions import (
-    Circumstances,
     Condition,
+    Context,
     Needs,
     Surroundings,
     Test,
@@ -132,8 +132,8 @@ class FittingRule:
             for name in rule.disclose
         )
         self._tells_age = Fact.AGE in rule.disclose and Fact.AGE not in conditions
-        told = [test for _, _, test in self._disclosed if test is not None]
-        needs: Needs = all_needs([*(condition.test for _, condition in self._required), *told])
+        disclosed = [test for _, _, test in self._disclosed if test is not None]
+        needs: Needs = all_needs([*(condition.test for _, condition in self._required), *disclosed])
         self._looks_at_request = needs.request
         self.scopes: frozenset[Scope] = rule_scopes(rule, conditions)
         """All that this rule can need of the provider; empty where it asks nobody."""
@@ -165,14 +165,14 @@ class FittingRule:
         if self._constant is not None:
             return self._constant
         rule = self._rule
-        at = Circumstances(person, now, inbound.seen_from, self._surroundings)
+        context = Context(person, now, inbound.seen_from, self._surroundings)
         if rule.allow is Allow.NOBODY:
-            return self._refuse_everybody(at)
+            return self._refuse_everybody(context)
         until: Instant = now if self._looks_at_request else inf
         unknown: list[Condition] = []
         refused: list[Condition] = []
         for ask, condition in self._required:
-            truth, holds = ask(at)
+            truth, holds = ask(context)
             if holds != inf:
                 until = min(until, holds)
             if truth is Truth.NO:
@@ -185,12 +185,12 @@ class FittingRule:
                 reasons += [_reason(ReasonKind.CONDITION_UNKNOWN, condition) for condition in unknown]
             return Decision(Deny(rule.id, tuple(reasons)), until)
         if self.public:
-            return self._permit(at, until)
+            return self._permit(context, until)
         if person is None:
             return Decision(self._challenge(ChallengeReason.SIGN_IN, frozenset()), until)
         if unknown:
             missing = self.scopes - person.asked
-            hopeless = [condition for condition in unknown if not can_become_yes(condition.test, at, missing)]
+            hopeless = [condition for condition in unknown if not can_become_yes(condition.test, context, missing)]
             if hopeless:
                 reasons = [_reason(ReasonKind.CONDITION_UNKNOWN, condition) for condition in hopeless]
                 return Decision(Deny(rule.id, tuple(reasons)), until)
@@ -203,28 +203,28 @@ class FittingRule:
                 return Decision(self._challenge(ChallengeReason.TOO_LONG_AGO, person.asked), until)
             # The moment itself is still fresh; kept until it, decided again from then on.
             until = min(until, stale_at)
-        return self._permit(at, until)
+        return self._permit(context, until)
 
-    def _permit(self, at: Circumstances, until: Instant) -> Decision:
-        person = at.person
+    def _permit(self, context: Context, until: Instant) -> Decision:
+        person = context.person
         rule = self._rule
         if person is None:
             return Decision(Permit(rule.id, None, audit=rule.audit), until)
-        told: list[tuple[str, str]] = []
+        disclosed: list[tuple[str, str]] = []
         for name, fact, test in self._disclosed:
             value = None
             if fact is not None:
-                value = fact(person, at)
+                value = fact(person, context)
             elif test is not None:
-                truth, holds = test.ask(at)
+                truth, holds = test.ask(context)
                 if holds != inf:
                     until = min(until, holds)
                 value = "yes" if truth is Truth.YES else "no" if truth is Truth.NO else None
             if value is not None:
-                told.append((name, value))
+                disclosed.append((name, value))
         if self._tells_age:
-            until = min(until, moment_of(next_birthday(person.birthdate, at.today)))
-        return Decision(Permit(rule.id, person, tuple(told), rule.limit, rule.audit), until)
+            until = min(until, moment_of(next_birthday(person.birthdate, context.today)))
+        return Decision(Permit(rule.id, person, tuple(disclosed), rule.limit, rule.audit), until)
 
     def _challenge(self, reason: ChallengeReason, asked_before: frozenset[Scope]) -> Challenge:
         # A step-up replaces what is known: were the facts of the last sign-in not asked for again, going to
@@ -240,7 +240,7 @@ class FittingRule:
             keep_form=rule.keep_form,
         )
 
-    def _refuse_everybody(self, at: Circumstances) -> Decision:
+    def _refuse_everybody(self, context: Context) -> Decision:
         rule = self._rule
         say = rule.say
         if say is None:
@@ -248,9 +248,9 @@ class FittingRule:
         reasons = (Reason(ReasonKind.NOBODY_ALLOWED, rule.name, say.words),)
         retry_after, until = say.retry_after, inf
         if say.until_change and self._when is not None:
-            ends = _next_change(self._when, at)
-            retry_after = None if ends == inf else max(1, ceil(ends - at.now))
-            until = at.now
+            ends = _next_change(self._when, context)
+            retry_after = None if ends == inf else max(1, ceil(ends - context.now))
+            until = context.now
         return Decision(Deny(rule.id, reasons, say.status, retry_after), until)
 
 
@@ -258,13 +258,13 @@ def _reason(kind: ReasonKind, condition: Condition) -> Reason:
     return Reason(kind, condition.name, condition.if_not)
 
 
-def _next_change(test: Test, at: Circumstances) -> Instant:
+def _next_change(test: Test, context: Context) -> Instant:
     """Return the next moment at which a test says something else, the request and the person staying as they are."""
-    truth, until = test.ask(at)
+    truth, until = test.ask(context)
     for _ in range(RETRY_HORIZON):
         if until == inf:
             return inf
-        later = Circumstances(at.person, until, at.client, at.surroundings)
+        later = Context(context.person, until, context.client_address, context.surroundings)
         then, following = test.ask(later)
         if then is not truth:
             return until
@@ -272,27 +272,27 @@ def _next_change(test: Test, at: Circumstances) -> Instant:
     return inf
 
 
-def _birthdate(person: Identity, _: Circumstances) -> str | None:
+def _birthdate(person: Identity, _: Context) -> str | None:
     exact = None if person.birthdate is None else person.birthdate.exact
     return None if exact is None else exact.isoformat()
 
 
-def _age(person: Identity, at: Circumstances) -> str | None:
-    age = age_on(person.birthdate, at.today)
+def _age(person: Identity, context: Context) -> str | None:
+    age = age_on(person.birthdate, context.today)
     return None if age is None else str(age)
 
 
-def _signed_in_at(person: Identity, _: Circumstances) -> str:
+def _signed_in_at(person: Identity, _: Context) -> str:
     moment = datetime.fromtimestamp(int(person.authenticated_at), UTC)
     return moment.astimezone(TOKYO).isoformat(timespec="seconds")
 
 
-def _required(_: Identity, __: Circumstances) -> str:
+def _required(_: Identity, __: Context) -> str:
     """Tell of a condition that the rule requires: who is permitted has fulfilled it, it need not be asked again."""
     return "yes"
 
 
-_FACTS: Mapping[Fact, Callable[[Identity, Circumstances], str | None]] = {
+_FACTS: Mapping[Fact, Callable[[Identity, Context], str | None]] = {
     Fact.SUBJECT: lambda person, _: person.subject,
     Fact.NAME: lambda person, _: person.name,
     Fact.ADDRESS: lambda person, _: person.address,
@@ -347,10 +347,10 @@ class CompiledPolicy:
 
     __slots__ = (
         "_ambiguous",
-        "_fitted",
         "_index",
         "_named",
         "_plain",
+        "_rule_cache",
         "_rules",
         "_spellings",
         "_whens",
@@ -405,7 +405,7 @@ class CompiledPolicy:
         self._ambiguous = tuple(
             Undecidable(rule, Deny(rule.id, (Reason(ReasonKind.AMBIGUOUS_QUERY),), status=400)) for rule in rules
         )
-        self._fitted: dict[tuple[str, str], FittingRule] = {}
+        self._rule_cache: dict[tuple[str, str], FittingRule] = {}
         """The rule of a method and a path, where these alone say which: remembered as long as this snapshot lives."""
 
     @property
@@ -443,7 +443,7 @@ class CompiledPolicy:
     def fitting(self, inbound: Inbound, now: Instant) -> FittingRule | None:
         """Return *the* rule of this request, or `None`: no rule fits, so nobody may."""
         path = inbound.target.path
-        fitted = self._fitted.get((inbound.method, path))
+        fitted = self._rule_cache.get((inbound.method, path))
         if fitted is not None:
             return fitted
         found = self._find(inbound, self._without_parameters(path), now)
@@ -511,12 +511,12 @@ class CompiledPolicy:
         if not all(could_be(values.get(name), allowed) for name, allowed in named.items()):
             return False
         when = self._whens[number]
-        at = Circumstances(None, now, inbound.seen_from, self.surroundings)
-        return when is None or when.test.ask(at).truth is not Truth.NO
+        context = Context(None, now, inbound.seen_from, self.surroundings)
+        return when is None or when.test.ask(context).truth is not Truth.NO
 
     def always(self, method: str, path: str) -> FittingRule | None:
         """Return the rule of every request with this method and path, as `fitting` has found it; `None`: ask again."""
-        return self._fitted.get((method, path))
+        return self._rule_cache.get((method, path))
 
     def _remember(self, method: str, path: str, found: FittingRule | None) -> None:
         """Keep a rule for which nothing but method and path was looked at, now or at any other time."""
@@ -524,9 +524,9 @@ class CompiledPolicy:
             return
         first = next(iter(self._index.candidates(method, path)), None)
         if first is not None and found is not None and self._plain[first]:
-            if len(self._fitted) >= MEMO_SIZE:
-                self._fitted.clear()
-            self._fitted[method, path] = found
+            if len(self._rule_cache) >= MEMO_SIZE:
+                self._rule_cache.clear()
+            self._rule_cache[method, path] = found
 
     def _find(self, inbound: Inbound, path: str, now: Instant) -> FittingRule | None:
         candidates = self._index.candidates(inbound.method, path)
@@ -549,7 +549,7 @@ class CompiledPolicy:
                 values = named_values(inbound.target.query, named)
             except AmbiguousQuery:
                 return self._ambiguous[candidates[0]]
-        at: Circumstances | None = None
+        context: Context | None = None
         shared = inbound.method in _CACHED_METHODS
         careless: list[int] = []
         for number in candidates:
@@ -559,8 +559,8 @@ class CompiledPolicy:
             when = self._whens[number]
             if when is not None:
                 shared = False
-                at = at or Circumstances(None, now, inbound.seen_from, self.surroundings)
-                truth = when.test.ask(at).truth
+                context = context or Context(None, now, inbound.seen_from, self.surroundings)
+                truth = when.test.ask(context).truth
                 if truth is Truth.UNKNOWN:
                     # Going on to the next rule would take "cannot be told" for a no.
                     reasons = (_reason(ReasonKind.CONDITION_UNKNOWN, when),)

@@ -22,7 +22,7 @@ EXAMPLE_SUBJECT = "example-person"
 EXAMPLE_CLIENT_ID = "example-client"
 
 NOTHING = "nothing"
-"""In `told`: this is not told."""
+"""In `disclosed`: this is not told."""
 
 ALL_SCOPES = frozenset(Scope)
 
@@ -80,7 +80,7 @@ class Example:
     switches: tuple[str, ...] = ()
     entries: int = 0
     """Entries of the rule's limit so far."""
-    told: Mapping[str, str] | None = None
+    disclosed: Mapping[str, str] | None = None
     """Names and values, with `nothing` for a fact that must not be told. `{}` expects no fact at all, `None` is not
     looked at."""
     where: Where = field(default=Where(""), compare=False)
@@ -94,4 +94,4 @@ class Example:
 def make_inbound(method: str, path: str, query: str | None = None, client: str = EXAMPLE_CLIENT) -> Inbound:
     """Return a request's head with nothing in it but what policies look at."""
     target = Target(path=path, raw_path=path.encode(), query=None if query is None else query.encode())
-    return Inbound(method, target, "example", (), "", peer=client, client=client, scheme="https")
+    return Inbound(method, target, "example", (), "", peer=client, client_address=client, scheme="https")

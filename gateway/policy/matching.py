@@ -35,14 +35,14 @@ class _Branch:
 class PathIndex:
     """Finds the rules whose path patterns and methods fit, in the order of the rules."""
 
-    __slots__ = ("_always", "_memo", "_methods", "_root")
+    __slots__ = ("_always", "_fitting_cache", "_methods", "_root")
 
     def __init__(self, rules: Sequence[tuple[Iterable[str], frozenset[str]]]) -> None:
         """Take (patterns, methods) of each rule; nothing given restricts nothing."""
         self._root = _Branch()
         self._always: list[int] = []
         self._methods = [methods for _, methods in rules]
-        self._memo: dict[tuple[str, str], tuple[int, ...]] = {}
+        self._fitting_cache: dict[tuple[str, str], tuple[int, ...]] = {}
         for number, (patterns, _) in enumerate(rules):
             listed = tuple(patterns)
             if not listed:
@@ -67,7 +67,7 @@ class PathIndex:
     def candidates(self, method: str, path: str) -> tuple[int, ...]:
         """Return the numbers of the rules that fit, first rule first."""
         key = (method, path)
-        known = self._memo.get(key)
+        known = self._fitting_cache.get(key)
         if known is not None:
             return known
         found = set(self._always)
@@ -76,9 +76,9 @@ class PathIndex:
         methods = self._methods
         fitting = tuple(number for number in sorted(found) if not methods[number] or method in methods[number])
         if len(path) <= MEMO_PATH:
-            if len(self._memo) >= MEMO_SIZE:
-                self._memo.clear()
-            self._memo[key] = fitting
+            if len(self._fitting_cache) >= MEMO_SIZE:
+                self._fitting_cache.clear()
+            self._fitting_cache[key] = fitting
         return fitting
 
     def _walk(self, path: str) -> Iterable[_Branch]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.policy.conditions import Condition, Listed
+    from gateway.policy.conditions import Condition, ListEntry
     from gateway.policy.example import Example
 from gateway.policy.verdict import Limit, RuleId, Words
 
@@ -114,7 +114,7 @@ class Policy:
     """A hash of every file it was read from: 16 hexadecimal digits."""
     sources: tuple[Path, ...] = ()
     """Every file it was read from, `use` and subject lists included: what to watch."""
-    lists: Mapping[str, Mapping[str, Listed]] = field(default_factory=dict)
+    lists: Mapping[str, Mapping[str, ListEntry]] = field(default_factory=dict)
     """The subject lists as they were when it was read."""
     read: Mapping[Path, Source] = field(default_factory=dict, repr=False, compare=False)
     """The content of each of these files."""

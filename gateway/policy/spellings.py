@@ -36,10 +36,10 @@ class Spellings:
         "_elsewhere",
         "_folded",
         "_index",
-        "_memo",
         "_patterns",
         "_prefix",
         "_readings",
+        "_readings_cache",
         "_served",
     )
 
@@ -73,7 +73,7 @@ class Spellings:
         """Whether a handler surely answers to its path with any suffix, without regard to a rule's spelling."""
         self._prefix = "" if prefix == "/" else folding.path(prefix)
         self._elsewhere = tuple(folding.path(other) for other in elsewhere)
-        self._memo: dict[str, tuple[Reading, ...] | None] = {}
+        self._readings_cache: dict[str, tuple[Reading, ...] | None] = {}
 
     def questions(self, method: str, path: str, rule: int, raw: bytes = b"") -> Iterator[Question] | None:
         """Return what is to be asked of a path that a rule was found for; `None` where there is too much to ask.
@@ -84,13 +84,13 @@ class Spellings:
         return None if readings is None else self._ask(method, path, rule, readings)
 
     def _read(self, path: str) -> tuple[Reading, ...] | None:
-        if path in self._memo:
-            return self._memo[path]
+        if path in self._readings_cache:
+            return self._readings_cache[path]
         readings = self._readings.of(path)
         if len(path) <= MEMO_PATH:
-            if len(self._memo) >= MEMO_SIZE:
-                self._memo.clear()
-            self._memo[path] = readings
+            if len(self._readings_cache) >= MEMO_SIZE:
+                self._readings_cache.clear()
+            self._readings_cache[path] = readings
         return readings
 
     def _ask(self, method: str, path: str, rule: int, readings: tuple[Reading, ...]) -> Iterator[Question]:

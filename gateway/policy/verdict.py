@@ -63,7 +63,7 @@ class Permit(msgspec.Struct, frozen=True):
 
     rule: RuleId
     identity: Identity | None
-    told: tuple[tuple[str, str], ...] = ()
+    disclosed: tuple[tuple[str, str], ...] = ()
     """The facts for the application: (fact or condition name, value as text), in `disclose`'s order.
 
     Values are plain text: a name keeps its U+3000, a birthdate is `YYYY-MM-DD`, a condition is `yes` or `no`. An

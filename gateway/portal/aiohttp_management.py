@@ -29,7 +29,7 @@ from gateway.request.media_type import media_type
 from gateway.session.session import (
     AllSessions,
     ClientSessions,
-    Listed,
+    ListedSession,
     OneSession,
     ProviderSessions,
     Selector,
@@ -90,7 +90,7 @@ def make_management(
 class Sessions(Protocol):
     """The part of a `SessionStore` that the API uses."""
 
-    def sessions(self, selector: Selector) -> AsyncIterator[Listed]:
+    def sessions(self, selector: Selector) -> AsyncIterator[ListedSession]:
         """List sessions."""
 
     async def revoke(self, selector: Selector) -> int:
@@ -223,7 +223,7 @@ class _RefusedError(Exception):
         self.words = words
 
 
-def _told(listed: Listed) -> dict[str, object]:
+def _told(listed: ListedSession) -> dict[str, object]:
     """Return what an operator sees of a session: when, whose by pseudonym, of which client."""
     return {
         "session": listed.name,

@@ -66,7 +66,7 @@ from gateway.portal.cookies import (
 from gateway.portal.in_app import in_app_browser
 from gateway.portal.once import NONCE_BYTES, make_token, name_to_spend
 from gateway.portal.pages import Page
-from gateway.portal.sign_in_offer import Onward, Start, next_start, person_of, start_for
+from gateway.portal.sign_in_offer import NothingToAsk, SignInOffer, next_offer, offer_for, person_of
 from gateway.portal.visits import VisitTable
 from gateway.request.kept_form import LARGEST_KEPT, read_form
 from gateway.request.media_type import FORM_TYPE, media_type
@@ -149,7 +149,7 @@ class SignInObserver(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behind:
+class PortalServices:
     """The services behind the portal."""
 
     visits: VisitTable
@@ -174,9 +174,9 @@ class Behind:
     """How many tickets that stand for nothing are looked up: the byte path's own, counted together."""
 
 
-def make_portal(behind: Behind) -> web.Application:
+def make_portal(services: PortalServices) -> web.Application:
     """Return the application. Serve it with `access_log=None`: the byte path writes the access line."""
-    portal = Portal(behind)
+    portal = Portal(services)
     app = web.Application(client_max_size=LARGEST_FORM, middlewares=[portal.answer])
     handlers: dict[str, dict[str, Handler]] = {
         LOGIN: {"GET": portal.login_page, "POST": portal.login_form},
@@ -186,13 +186,13 @@ def make_portal(behind: Behind) -> web.Application:
         "signed-out": {"GET": portal.signed_out},
         END_OF_TAB: {"GET": portal.signed_in},
         ME: {"GET": portal.me_page, "POST": portal.me_form},
-        CLIENT_KEYS: {"GET": portal.keys(behind.sign_in.client_jwks)},
+        CLIENT_KEYS: {"GET": portal.keys(services.sign_in.client_jwks)},
         "static/": {"GET": portal.static},
         CLEARED: {"GET": portal.cleared},
     }
     for name, by_method in handlers.items():
         # The table says which methods a URL answers; one that is not in it cannot be added here.
-        path = behind.prefix + (f"{name}{{name}}" if name.endswith("/") else name)
+        path = services.prefix + (f"{name}{{name}}" if name.endswith("/") else name)
         for method in URLS[name].methods:
             app.router.add_route(method, path, by_method["GET" if method == "HEAD" else method])
     return app
@@ -201,24 +201,24 @@ def make_portal(behind: Behind) -> web.Application:
 class Portal:
     """The handlers. Each takes the visit from its request, and answers with a page, a redirect or a file."""
 
-    def __init__(self, behind: Behind) -> None:
-        self._visits = behind.visits
-        self._sign_in = behind.sign_in
-        self._sessions = behind.sessions
-        self._table = behind.table
-        self._form_origins = behind.form_origins
-        self._observer = behind.observer
-        self._prefix = behind.prefix
-        self._begins = behind.begins
-        self._callbacks = behind.callbacks
-        self._lookups = behind.lookups
+    def __init__(self, services: PortalServices) -> None:
+        self._visits = services.visits
+        self._sign_in = services.sign_in
+        self._sessions = services.sessions
+        self._table = services.table
+        self._form_origins = services.form_origins
+        self._observer = services.observer
+        self._prefix = services.prefix
+        self._begins = services.begins
+        self._callbacks = services.callbacks
+        self._lookups = services.lookups
         self._logout_tokens = Rate(LOGOUT_TOKENS, LOGOUT_TOKENS)
         self._forms = Rate(KEPT_PER_ADDRESS, KEPT_IN_ALL)
         self._shown = Rate(SHOWN_PER_ADDRESS, SHOWN_IN_ALL)
-        self._spend = behind.spend
-        self._random = behind.random
-        self._clock = behind.clock
-        self._pages = Pages(behind.prefix)
+        self._spend = services.spend
+        self._random = services.random
+        self._clock = services.clock
+        self._pages = Pages(services.prefix)
 
     @web.middleware
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -292,13 +292,13 @@ class Portal:
             case WorkerPage():
                 return self._without_worker(visit)
             case SignInPage(challenge):
-                start = start_for(visit, challenge)
+                offer = offer_for(visit, challenge)
                 if challenge.needs_notice or in_app_browser(visit.inbound) is not None:
-                    return self._page(visit, pages.notice(visit, start))
-                return await self._begin(visit, start, None)
+                    return self._page(visit, pages.notice(visit, offer))
+                return await self._begin(visit, offer, None)
             case FormNotSentPage(challenge, keep):
                 form = await self._to_keep(visit, request) if keep else ""
-                return self._page(visit, pages.form_not_sent(visit, start_for(visit, challenge), form))
+                return self._page(visit, pages.form_not_sent(visit, offer_for(visit, challenge), form))
             case RefusalPage(deny):
                 return self._page(visit, pages.refusal(visit, deny))
             case TroublePage():
@@ -317,7 +317,7 @@ class Portal:
         given = _query(visit).get("rd", [])
         target = self._sign_in.safe_return(visit.route, given[0] if len(given) == 1 else None)
         session = await self._session(visit)
-        outcome = next_start(visit, target, "GET", session, self._clock(), self._table())
+        outcome = next_offer(visit, target, "GET", session, self._clock(), self._table())
         return await self._offer(visit, outcome, target, shown=frozenset())
 
     async def login_form(self, request: web.Request) -> web.StreamResponse:
@@ -333,13 +333,13 @@ class Portal:
             shown = frozenset()
             waiting = ""
         session = await self._session(visit)
-        outcome = next_start(visit, target, method, session, self._clock(), self._table())
+        outcome = next_offer(visit, target, method, session, self._clock(), self._table())
         return await self._offer(visit, outcome, target, shown=shown, waiting=waiting)
 
     async def callback(self, request: web.Request) -> web.StreamResponse:
         """Finish a sign-in: the provider sent the browser back."""
         visit = request[_VISIT]
-        if (wait := self._callbacks.take(visit.inbound.client, self._clock())) is not None:
+        if (wait := self._callbacks.take(visit.inbound.client_address, self._clock())) is not None:
             return await self._sign_in_failed(visit, Failed(LoginFailure.TOO_MANY, retry_after=wait))
         outcome = await self._sign_in.finish(visit.route, visit.inbound, visit.inbound.target.query)
         route = visit.route
@@ -414,7 +414,7 @@ class Portal:
         if media_type(request.headers.get(hdrs.CONTENT_TYPE, "")) != FORM_TYPE:
             raise web.HTTPBadRequest
         # Anybody can send one, and each costs the check of a signature.
-        if (wait := self._logout_tokens.take(visit.inbound.client, self._clock())) is not None:
+        if (wait := self._logout_tokens.take(visit.inbound.client_address, self._clock())) is not None:
             refused = web.json_response({"error": "too_many_requests"}, status=HTTPStatus.TOO_MANY_REQUESTS)
             refused.headers[hdrs.RETRY_AFTER] = str(wait)
             return refused
@@ -449,9 +449,9 @@ class Portal:
 
     def _clear(self, response: web.StreamResponse, visit: Visit) -> None:
         """Have the browser forget what it keeps of this person's pages, and of what their scripts kept."""
-        told = clear_site_data(visit.route.app.next_person.clear)
-        if told is not None:
-            response.headers["Clear-Site-Data"] = told
+        described = clear_site_data(visit.route.app.next_person.clear)
+        if described is not None:
+            response.headers["Clear-Site-Data"] = described
 
     async def signed_in(self, request: web.Request) -> web.StreamResponse:
         """Send a person back to the tab with the form."""
@@ -479,7 +479,7 @@ class Portal:
         pressed = is_surely_a_navigation(visit.inbound) and sender(visit.inbound, visit.route.origin) is Sender.OURS
         if name is None or not pressed:
             return self._page(visit, self._offer_to_show(visit, held))
-        if (wait := self._shown.take(visit.inbound.client, now)) is not None:
+        if (wait := self._shown.take(visit.inbound.client_address, now)) is not None:
             busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, wait)
             return self._page(visit, pages.trouble(visit, busy))
         if not await self._spend(name, now):
@@ -545,7 +545,7 @@ class Portal:
     async def _offer(
         self,
         visit: Visit,
-        outcome: Start | Onward | Deny,
+        outcome: SignInOffer | NothingToAsk | Deny,
         target: str,
         *,
         shown: frozenset[str],
@@ -556,9 +556,9 @@ class Portal:
         `waiting` is the body of a form that was not sent, as our own page carried it.
         """
         match outcome:
-            case Start() if not shown.issuperset(outcome.items):
+            case SignInOffer() if not shown.issuperset(outcome.items):
                 return self._page(visit, pages.notice(visit, outcome))
-            case Start():
+            case SignInOffer():
                 # The form is kept only if the rule says so now, even if the page that carried it was made under another
                 # rule.
                 kept = outcome.method == "POST" and outcome.challenge.keep_form and self._may_wait(visit, waiting)
@@ -567,7 +567,7 @@ class Portal:
                 # The tab with the form is still open: the person goes back to it and sends it again.
                 back = self._prefix + END_OF_TAB if outcome.method == "POST" else target
                 return await self._begin(visit, outcome, back)
-            case Onward():
+            case NothingToAsk():
                 form = read_form(waiting, visit.route.app.headers.charset)
                 return _redirect(target) if form is None else self._page(visit, pages.send_form(visit, target, form))
             case Deny():
@@ -595,15 +595,17 @@ class Portal:
         """Whether this form may wait on our side: each takes room in the store."""
         if read_form(form, visit.route.app.headers.charset) is None:
             return False
-        return self._forms.take(visit.inbound.client, self._clock()) is None
+        return self._forms.take(visit.inbound.client_address, self._clock()) is None
 
-    async def _begin(self, visit: Visit, start: Start, return_to: str | None, form: str = "") -> web.StreamResponse:
-        if (wait := self._begins.take(visit.inbound.client, self._clock())) is not None:
+    async def _begin(
+        self, visit: Visit, offer: SignInOffer, return_to: str | None, form: str = ""
+    ) -> web.StreamResponse:
+        if (wait := self._begins.take(visit.inbound.client_address, self._clock())) is not None:
             return await self._sign_in_failed(visit, Failed(LoginFailure.TOO_MANY, return_to, retry_after=wait))
-        outcome = await self._sign_in.begin(visit.route, visit.inbound, start.challenge, return_to, form)
+        outcome = await self._sign_in.begin(visit.route, visit.inbound, offer.challenge, return_to, form)
         match outcome:
             case Begun():
-                self._tell(visit, "begun", rule=str(start.challenge.rule), reason=start.challenge.reason.value)
+                self._tell(visit, "begun", rule=str(offer.challenge.rule), reason=offer.challenge.reason.value)
                 response = _redirect(outcome.location)
                 if outcome.cookie is not None:
                     # This browser's first sign-in here: a worker that was registered before there was a gateway to
@@ -618,14 +620,14 @@ class Portal:
 
     async def _sign_in_failed(self, visit: Visit, failed: Failed) -> web.StreamResponse:
         self._tell(visit, failed.failure.value, error=failed.error, check=failed.check)
-        start: Start | None = None
+        offer: SignInOffer | None = None
         if failed.failure.can_start_again:
             target = self._sign_in.safe_return(visit.route, failed.return_to)
             session = await self._session(visit)
-            outcome = next_start(visit, target, "GET", session, self._clock(), self._table())
-            if isinstance(outcome, Start):
-                start = outcome
-        return self._page(visit, pages.failure(visit, failed, start))
+            outcome = next_offer(visit, target, "GET", session, self._clock(), self._table())
+            if isinstance(outcome, SignInOffer):
+                offer = outcome
+        return self._page(visit, pages.failure(visit, failed, offer))
 
     async def _session(self, visit: Visit) -> SessionState:
         """Return who is signed in, asking the store where memory does not know."""
@@ -638,7 +640,7 @@ class Portal:
     async def _load(self, visit: Visit, ticket: Ticket) -> Found | Gone | Unavailable | Limited:
         """Ask the store, as the byte path does for a request to an App."""
         brought = self._brought(visit)
-        client, now = visit.inbound.client, self._clock()
+        client, now = visit.inbound.client_address, self._clock()
         rate, reason = self._lookups.of(sealed=brought is not None and brought.sealed)
         if (wait := rate.wait(client, now)) is not None:
             return Limited(wait, reason)
@@ -690,8 +692,10 @@ class Portal:
 
     def _tell(self, visit: Visit, outcome: str, **fields: object) -> None:
         self._observer.sign_in(visit.route.name, outcome)
-        told = {name: value for name, value in fields.items() if value not in ("", None)}
-        _log.info(Event.SIGN_IN, app=visit.route.name, outcome=outcome, request_id=visit.inbound.request_id, **told)
+        described = {name: value for name, value in fields.items() if value not in ("", None)}
+        _log.info(
+            Event.SIGN_IN, app=visit.route.name, outcome=outcome, request_id=visit.inbound.request_id, **described
+        )
 
 
 _VISIT = web.RequestKey("visit", Visit)
@@ -753,4 +757,4 @@ def _plain(visit: Visit, refused: web.HTTPException) -> Page:
             return pages.plain(visit, "internal", refused.status)
 
 
-__all__ = ["HEADERS", "Behind", "SessionLoader", "SignInObserver", "logout_token", "make_portal"]
+__all__ = ["HEADERS", "PortalServices", "SessionLoader", "SignInObserver", "logout_token", "make_portal"]

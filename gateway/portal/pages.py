@@ -18,7 +18,7 @@ from gateway.policy.verdict import Deny, Reason, ReasonKind
 from gateway.portal.in_app import in_app_browser
 from gateway.portal.language import Language, Said, preferred, said
 from gateway.portal.messages import message
-from gateway.portal.sign_in_offer import ITEMS, Start, person_of
+from gateway.portal.sign_in_offer import ITEMS, SignInOffer, person_of
 from gateway.request.kept_form import KeptForm
 from gateway.route.route import Route
 from gateway.session.session import Session
@@ -115,19 +115,19 @@ def home_of(route: Route) -> str:
     return "/" if route.prefix == "/" else f"{route.prefix}/"
 
 
-def notice(visit: Visit, start: Start) -> Page:
+def notice(visit: Visit, offer: SignInOffer) -> Page:
     """Ask a person to sign in, saying first what is asked, why and for whom."""
     language = language_of(visit)
-    return _page("notice", HTTPStatus.UNAUTHORIZED, language, "notice.title", _signing_in(visit, start, language))
+    return _page("notice", HTTPStatus.UNAUTHORIZED, language, "notice.title", _signing_in(visit, offer, language))
 
 
-def form_not_sent(visit: Visit, start: Start, form: str = "") -> Page:
+def form_not_sent(visit: Visit, offer: SignInOffer, form: str = "") -> Page:
     """Say that a form was not sent, and how it can be once the person has signed in.
 
     `form` is its body, where it is kept: then the sign-in needs no new tab.
     """
     language = language_of(visit)
-    values = _signing_in(visit, start, language, form)
+    values = _signing_in(visit, offer, language, form)
     return _page("form_not_sent", HTTPStatus.UNAUTHORIZED, language, "form_not_sent.title", values)
 
 
@@ -164,10 +164,10 @@ def trouble(visit: Visit, page: TroublePage) -> Page:
     return _page("trouble", page.status, language, f"trouble.{page.trouble}.title", values, page.retry_after)
 
 
-def failure(visit: Visit, failed: Failed, start: Start | None) -> Page:
-    """Say why a sign-in ended without a session; `start` is the fresh one its button begins, where one can help."""
+def failure(visit: Visit, failed: Failed, offer: SignInOffer | None) -> Page:
+    """Say why a sign-in ended without a session; `offer` is the fresh one its button begins, where one can help."""
     language = language_of(visit)
-    values = _signing_in(visit, start, language) | {
+    values = _signing_in(visit, offer, language) | {
         "failure": failed.failure.value,
         "code": failed.error if failed.failure is not LoginFailure.CANCELLED else "",
         "retry_after": failed.retry_after,
@@ -274,13 +274,13 @@ def _common(visit: Visit, route: Route, language: Language) -> dict[str, object]
     }
 
 
-def _signing_in(visit: Visit, start: Start | None, language: Language, form: str = "") -> dict[str, object]:
-    values = _common(visit, visit.route if start is None else start.route, language)
+def _signing_in(visit: Visit, offer: SignInOffer | None, language: Language, form: str = "") -> dict[str, object]:
+    values = _common(visit, visit.route if offer is None else offer.route, language)
     values["in_app"] = in_app_browser(visit.inbound)
     values["start"] = None
-    if start is not None:
-        purpose = said(start.challenge.purpose, language)
-        values["start"] = Offer(start.target, start.method, start.items, start.challenge.reason.value, purpose, form)
+    if offer is not None:
+        purpose = said(offer.challenge.purpose, language)
+        values["start"] = Offer(offer.target, offer.method, offer.items, offer.challenge.reason.value, purpose, form)
     return values
 
 

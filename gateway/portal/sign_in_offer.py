@@ -27,7 +27,7 @@ ITEMS = (Scope.NAME, Scope.ADDRESS, Scope.BIRTHDATE, Scope.GENDER)
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class SignInOffer:
     """A sign-in that a button of ours can begin."""
 
     route: Route
@@ -44,7 +44,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Onward:
+class NothingToAsk:
     """This browser is signed in, and no more is asked of it: it may go where it wanted."""
 
 
@@ -55,7 +55,7 @@ def person_of(session: SessionState, route: Route) -> Identity | None:
     return None
 
 
-def judge(
+def redecide(
     visit: Visit, target: str, method: str, session: SessionState, now: Instant, table: RouteTable
 ) -> tuple[Route, Verdict | None]:
     """Say what the policy makes of `method` and `target` on this visit's host, for whom this browser is signed in as.
@@ -81,26 +81,26 @@ def sign_in_at_all(route: Route) -> Challenge:
     return Challenge(RuleId(route.policy.name, ""), ChallengeReason.SIGN_IN, frozenset({Scope.OPENID}))
 
 
-def start_for(visit: Visit, challenge: Challenge) -> Start:
+def offer_for(visit: Visit, challenge: Challenge) -> SignInOffer:
     """Return the start of a visit that was challenged where it stands."""
     inbound = visit.inbound
-    return Start(visit.route, inbound.target.raw.decode("ascii"), inbound.method, challenge)
+    return SignInOffer(visit.route, inbound.target.raw.decode("ascii"), inbound.method, challenge)
 
 
-def next_start(
+def next_offer(
     visit: Visit, target: str, method: str, session: SessionState, now: Instant, table: RouteTable
-) -> Start | Onward | Deny:
+) -> SignInOffer | NothingToAsk | Deny:
     """Return the sign-in that `target` needs, or what there is to do where none does."""
-    route, verdict = judge(visit, target, method, session, now, table)
+    route, verdict = redecide(visit, target, method, session, now, table)
     match verdict:
         case Challenge():
-            return Start(route, target, method, verdict)
+            return SignInOffer(route, target, method, verdict)
         case Deny():
             return verdict
         case Permit() | None:
             if person_of(session, route) is None:
-                return Start(route, target, method, sign_in_at_all(route))
-            return Onward()
+                return SignInOffer(route, target, method, sign_in_at_all(route))
+            return NothingToAsk()
         case _:
             assert_never(verdict)
 

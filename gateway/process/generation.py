@@ -20,18 +20,18 @@ from gateway.headers.assertion import Assertions
 from gateway.headers.strip import Removed, trailer_lines
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
-from gateway.listen.services import Gate
+from gateway.listen.services import RequestServices
 from gateway.login.aiohttp_provider import AiohttpProvider
-from gateway.login.asyncio_shared_tasks import Flights
+from gateway.login.asyncio_shared_tasks import SharedTasks
 from gateway.login.pending import PendingStore
-from gateway.login.service import Client, SignInDesk, Terms
+from gateway.login.service import Client, SignInService, Terms
 from gateway.observe.events import Event
 from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
 from gateway.observe.removed_names import RemovedNames, shown
 from gateway.pipeline import forward_auth
 from gateway.pipeline.to_https import hsts_line
 from gateway.policy.switches import Switch
-from gateway.portal.aiohttp_portal import Behind, make_portal
+from gateway.portal.aiohttp_portal import PortalServices, make_portal
 from gateway.portal.head import portal_head
 from gateway.portal.visits import VisitTable
 from gateway.process.configuration import Configuration
@@ -42,7 +42,7 @@ from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.redis_sessions import Sessions
-from gateway.settings.settings import Limits, Mode
+from gateway.settings.settings import Mode, TrafficSettings
 from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams, client_contexts, upstreams_of
 from gateway.upstream.standing import Standing
 from gateway.wire.deadlines import Deadlines
@@ -120,12 +120,12 @@ class Generation:
         self.versions = {route.name: route.policy.version for route in self.table.routes}
         """The version of each App's policy, for the audit."""
 
-    async def open(self) -> Gate:
-        """Start what this generation needs and return the gate that leads to it."""
+    async def open(self) -> RequestServices:
+        """Start what this generation needs and return the services that lead to it."""
         settings, shared = self.configuration.settings, self._shared
         limits = settings.traffic
         trust = Trust(settings.trusted_proxies)
-        desk = await self._desk()
+        sign_in_service = await self._sign_in_service()
         rates = settings.rates
         lookups = LookupLimits(
             Rate(rates.forged_tickets_per_address, rates.forged_tickets),
@@ -133,9 +133,9 @@ class Generation:
         )
         visits = VisitTable(randomness.token_bytes)
         portal = make_portal(
-            Behind(
+            PortalServices(
                 visits=visits,
-                sign_in=desk,
+                sign_in=sign_in_service,
                 sessions=shared.sessions.reader,
                 table=lambda: self.table,
                 form_origins=self._form_origins,
@@ -154,10 +154,10 @@ class Generation:
         proxied = [route for route in self.table.routes if route.app.mode is not Mode.FORWARD_AUTH]
         contexts = await asyncio.to_thread(client_contexts, [route.app for route in proxied])
         ways = self.ways = {route.name: self._way(route, limits, contexts.get(route.name)) for route in proxied}
-        return Gate(
+        return RequestServices(
             table=lambda: self.table,
             step=forward_auth.step,
-            value_troubled=self._value_troubled,
+            count_encoding_losses=self._count_encoding_losses,
             names_removed=self._names_removed,
             original=partial(forward_auth.original, trust=trust),
             sessions=shared.sessions.reader,
@@ -165,7 +165,7 @@ class Generation:
             portal=pages,
             visits=visits,
             portal_head=portal_head,
-            app_answer=partial(app_answer_headers, told=self._order_removed),
+            app_answer=partial(app_answer_headers, report=self._order_removed),
             portal_answer=portal_answer_headers,
             trailers=lambda fields, route: trailer_lines(fields, route.app.headers),
             observer=shared.observer,
@@ -182,7 +182,7 @@ class Generation:
         """End what this generation started; requests that are still with it are cut."""
         await self._closing.aclose()
 
-    async def _desk(self) -> SignInDesk:
+    async def _sign_in_service(self) -> SignInService:
         settings, shared = self.configuration.settings, self._shared
         meter = _Meter(shared.metrics)
         clients: dict[str, Client] = {}
@@ -201,7 +201,7 @@ class Generation:
             self._closing.push_async_callback(provider.close)
             self._providers[client_id] = provider
             clients[client_id] = Client(client, keys, provider)
-        return SignInDesk(
+        return SignInService(
             clients,
             shared.pending,
             shared.sessions.store,
@@ -211,7 +211,7 @@ class Generation:
             random=randomness.token_bytes,
             observer=meter,
             known_as=self.configuration.aliases.known_as,
-            flights=Flights(),
+            shared_tasks=SharedTasks(),
             owed=shared.owed,
         )
 
@@ -219,7 +219,7 @@ class Generation:
         """Return where a form of this App may lead in the end: Chromium holds redirects to `form-action` too."""
         return self._providers[route.client_id].origins
 
-    def _value_troubled(self, route: Route, replaced: int, left_out: int) -> None:
+    def _count_encoding_losses(self, route: Route, replaced: int, left_out: int) -> None:
         """Count what an App's charset could not hold, and what could not be told at all."""
         for trouble, count in (("replaced", replaced), ("left_out", left_out)):
             if count:
@@ -239,14 +239,14 @@ class Generation:
         if shared.removed_names.is_news(route.name, fold(name), shared.clock()):
             _log.warning(Event.ANSWER_FIELD_REMOVED, app=route.name, header=shown(name))
 
-    def _way(self, route: Route, limits: Limits, tls: SSLContext | None) -> Upstreams:
+    def _way(self, route: Route, limits: TrafficSettings, tls: SSLContext | None) -> Upstreams:
         way = upstreams_of(route, limits, self._shared.deadlines, self._shared.standing_of(route.name), tls)
         self._closing.callback(way.close)
         way.watch(route.host)
         return way
 
     async def _serve_inside(
-        self, portal: web.Application, limits: Limits
+        self, portal: web.Application, limits: TrafficSettings
     ) -> Callable[[Callable[[], asyncio.Protocol]], Awaitable[tuple[asyncio.BaseTransport, asyncio.BaseProtocol]]]:
         """Serve an application behind socketpairs, and return what opens one: no path, no port, nothing left behind."""
         runner = web.AppRunner(

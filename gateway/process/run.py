@@ -19,7 +19,7 @@ from gateway.process.descriptors import occupy_standard_descriptors, raise_file_
 from gateway.process.single import EXIT_OURS, EXIT_USERS, reread_configuration, serve
 from gateway.process.sockets import bind, inherited_sockets
 from gateway.process.supervisor import Supervisor
-from gateway.process.worker import Doors
+from gateway.process.worker import ListeningSockets
 from gateway.yaml.mistakes import Mistakes
 
 _log = structlog.get_logger()
@@ -52,17 +52,30 @@ def _run(path: Path, lines: LineWriter) -> int:
         inherited = inherited_sockets()
         main = inherited.get("listen") or bind(settings.listen)
         plain = None if settings.tls is None else settings.tls.redirect
-        doors = Doors(main, None if plain is None else inherited.get("redirect") or bind(plain))
-        desk = inherited.get("management") or bind(settings.management)
+        listening_sockets = ListeningSockets(main, None if plain is None else inherited.get("redirect") or bind(plain))
+        management_socket = inherited.get("management") or bind(settings.management)
     except OSError as error:
         say(lines, f"{path}: {error.strerror}")
         return EXIT_USERS
     count = settings.worker_count(os.cpu_count() or 1)
-    with main, doors.redirect or nullcontext(), desk, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        main,
+        listening_sockets.redirect or nullcontext(),
+        management_socket,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         if count > 1:
-            return runner.run(Supervisor(configuration, doors, desk, lines, count).run())
+            return runner.run(Supervisor(configuration, listening_sockets, management_socket, lines, count).run())
         try:
-            runner.run(serve(configuration, doors, desk, lines, reread=lambda: reread_configuration(path)))
+            runner.run(
+                serve(
+                    configuration,
+                    listening_sockets,
+                    management_socket,
+                    lines,
+                    reread=lambda: reread_configuration(path),
+                )
+            )
         except (GatewayError, OSError) as error:
             # A store that may forget, a certificate without its key: what only shows when it is used.
             say(lines, f"{path}: {error}")

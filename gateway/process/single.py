@@ -21,7 +21,7 @@ from gateway.portal.aiohttp_management import make_management
 from gateway.portal.hosts import management_names
 from gateway.process.configuration import Configuration, read_configuration
 from gateway.process.systemd import notify
-from gateway.process.worker import Doors, Worker
+from gateway.process.worker import ListeningSockets, Worker
 from gateway.yaml.mistakes import Mistakes
 
 EXIT_OURS = 1
@@ -82,12 +82,12 @@ class Signals:
 
 
 @asynccontextmanager
-async def serving_management(app: web.Application, desk: socket.socket) -> AsyncIterator[None]:
+async def serving_management(app: web.Application, management_socket: socket.socket) -> AsyncIterator[None]:
     """Serve the management listener for as long as the block lasts."""
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
     await runner.setup()
     try:
-        await web.SockSite(runner, desk).start()
+        await web.SockSite(runner, management_socket).start()
         yield
     finally:
         await runner.cleanup()
@@ -98,8 +98,8 @@ async def serving_management(app: web.Application, desk: socket.socket) -> Async
 
 async def serve(
     configuration: Configuration,
-    doors: Doors,
-    desk: socket.socket,
+    listening_sockets: ListeningSockets,
+    management_socket: socket.socket,
     lines: LineWriter,
     *,
     reread: Callable[[], Configuration | None],
@@ -126,8 +126,8 @@ async def serve(
             sessions=worker.control(),
             names=lambda: management_names(worker.settings),
         )
-        async with serving_management(app, desk):
-            await worker.listen(doors)
+        async with serving_management(app, management_socket):
+            await worker.listen(listening_sockets)
             _log.info(Event.STARTED, listen=configuration.settings.listen, count=1)
             notify("READY=1")
             ready()

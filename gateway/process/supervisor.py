@@ -35,7 +35,7 @@ from gateway.process.configuration import Configuration
 from gateway.process.orders import REPLY, Order, Reply, encode, read_reply
 from gateway.process.single import EXIT_OURS, EXIT_USERS, Signals, reread_configuration, serving_management
 from gateway.process.systemd import notify
-from gateway.process.worker import Doors, session_control
+from gateway.process.worker import ListeningSockets, session_control
 from gateway.process.worker_process import work
 from gateway.session.redis_sessions import Sessions, open_sessions
 
@@ -87,12 +87,12 @@ class _Member:
         asyncio.get_running_loop().add_reader(process.sentinel, self._ended)
 
     @classmethod
-    async def start(cls, path: Path, doors: Doors, known: dict[str, int]) -> _Member:
+    async def start(cls, path: Path, listening_sockets: ListeningSockets, known: dict[str, int]) -> _Member:
         """Start a process, which inherits the listening socket."""
         ours, theirs = socket.socketpair()
         with theirs:
             context = multiprocessing.get_context("spawn")
-            process = context.Process(target=work, args=(path, doors, theirs, known), name="sekisho-worker")
+            process = context.Process(target=work, args=(path, listening_sockets, theirs, known), name="sekisho-worker")
             await asyncio.to_thread(process.start)
         ours.settimeout(0)
         reader, writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_REPLY)
@@ -152,12 +152,17 @@ class Supervisor:
     """Keeps as many workers as were asked for."""
 
     def __init__(
-        self, configuration: Configuration, doors: Doors, desk: socket.socket, lines: LineWriter, count: int
+        self,
+        configuration: Configuration,
+        listening_sockets: ListeningSockets,
+        management_socket: socket.socket,
+        lines: LineWriter,
+        count: int,
     ) -> None:
         self._lines = lines
         self._configuration = configuration
-        self._doors = doors
-        self._desk = desk
+        self._listening_sockets = listening_sockets
+        self._management_socket = management_socket
         self._count = count
         self._members: list[_Member] = []
         self._leaving: set[_Member] = set()
@@ -189,7 +194,7 @@ class Supervisor:
         async with AsyncExitStack() as stack:
             if sessions is not None:
                 stack.push_async_callback(sessions.close)
-            await stack.enter_async_context(serving_management(app, self._desk))
+            await stack.enter_async_context(serving_management(app, self._management_socket))
             _log.info(Event.STARTED, listen=settings.listen, count=self._count)
             notify("READY=1")
             self._run(self._snapshots())
@@ -225,7 +230,7 @@ class Supervisor:
 
     async def _start(self) -> bool:
         """Start a worker; once it takes requests it is a member, and missed when it dies."""
-        member = await _Member.start(self._configuration.path, self._doors, self._known())
+        member = await _Member.start(self._configuration.path, self._listening_sockets, self._known())
         if not await member.takes_requests():
             await member.end(0)
             self._code = EXIT_USERS if member.process.exitcode == EXIT_USERS else EXIT_OURS

@@ -27,7 +27,7 @@ from gateway.limits.limits import LimitStore
 from gateway.limits.memory_limits import MemoryLimits
 from gateway.limits.redis_limits import RedisLimits
 from gateway.listen.httptools_listener import Listener
-from gateway.listen.services import Gate
+from gateway.listen.services import RequestServices
 from gateway.listen.system_tls import ListenerTls
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import PendingStore
@@ -67,7 +67,7 @@ _log = structlog.get_logger()
 _HELD = "Files of policies that lost much at once and wait for an operator"
 
 
-class Doors(NamedTuple):
+class ListeningSockets(NamedTuple):
     """The listening sockets of a gateway, which its workers share."""
 
     main: socket.socket
@@ -170,12 +170,12 @@ class Worker:
         await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
         self.take(await asyncio.to_thread(as_read, tuple(self._configuration.policies.values())))
-        gate = await self._generation.open()
+        services = await self._generation.open()
         self._tls = None if settings.tls is None else ListenerTls(settings.tls)
-        self._listener = Listener(gate, deadlines)
+        self._listener = Listener(services, deadlines)
         # Its connections are short and its own: each listener turns the clock its deadlines stand on.
-        self._redirect = Listener(gate, Deadlines(asyncio.get_running_loop().time()))
-        self._give(gate)
+        self._redirect = Listener(services, Deadlines(asyncio.get_running_loop().time()))
+        self._give(services)
 
     def _lost(self) -> dict[LineKind, int]:
         """Return how many lines of each kind this process has lost."""
@@ -241,11 +241,11 @@ class Worker:
     def _policy_version(self, app: str) -> str:
         return "" if self._generation is None else self._generation.versions.get(app, "")
 
-    async def listen(self, doors: Doors) -> None:
+    async def listen(self, listening_sockets: ListeningSockets) -> None:
         """Take requests from bound sockets."""
-        await self._listener.serve(doors.main, tls=None if self._tls is None else self._tls.context)
-        if doors.redirect is not None:
-            await self._redirect.serve(doors.redirect)
+        await self._listener.serve(listening_sockets.main, tls=None if self._tls is None else self._tls.context)
+        if listening_sockets.redirect is not None:
+            await self._redirect.serve(listening_sockets.redirect)
         looking = asyncio.create_task(self._look_out())
         self._closing.callback(looking.cancel)
 
@@ -364,11 +364,11 @@ class Worker:
             await self._read_switches(configuration)
             generation = Generation(configuration, self._shared)
             try:
-                gate = await generation.open()
+                services = await generation.open()
             except BaseException:
                 await generation.close()
                 raise
-            self._give(gate)
+            self._give(services)
             old, self._generation = self._generation, generation
             await self._reload_certificate(configuration.settings.tls)
         if old is not None:
@@ -376,10 +376,10 @@ class Worker:
             self._retired.add(task)
             task.add_done_callback(self._retired.discard)
 
-    def _give(self, gate: Gate) -> None:
-        """Have both doors ask another gate from now on."""
-        self._listener.reload(gate)
-        self._redirect.reload(replace(gate, step=to_https, original=lambda inbound, _: inbound))
+    def _give(self, services: RequestServices) -> None:
+        """Have both listeners call other services from now on."""
+        self._listener.reload(services)
+        self._redirect.reload(replace(services, step=to_https, original=lambda inbound, _: inbound))
 
     async def _reload_certificate(self, settings: TlsSettings | None) -> None:
         # TLS comes and goes with the sockets, which stay as they were at the start.

@@ -23,12 +23,12 @@ from gateway.process.configuration import Configuration
 from gateway.process.descriptors import say
 from gateway.process.orders import REPLY, Reply, encode, read_order
 from gateway.process.single import EXIT_OURS, EXIT_USERS, reload_worker, reread_configuration, spare_the_collector
-from gateway.process.worker import Doors, Worker
+from gateway.process.worker import ListeningSockets, Worker
 
 _log = structlog.get_logger()
 
 
-def work(path: Path, doors: Doors, orders: socket.socket, known: dict[str, int]) -> None:
+def work(path: Path, listening_sockets: ListeningSockets, orders: socket.socket, known: dict[str, int]) -> None:
     """Be one worker process: do what the supervisor orders until it says `drain`, or is gone.
 
     `known` says how many entries each subject list has by which the other workers judge.
@@ -41,7 +41,7 @@ def work(path: Path, doors: Doors, orders: socket.socket, known: dict[str, int])
     os.environ.pop("NOTIFY_SOCKET", None)
     with logging_aside() as lines:
         try:
-            code = _work(path, doors, orders, lines, known)
+            code = _work(path, listening_sockets, orders, lines, known)
         # As in `run_gateway`: a traceback would wait for the reader of standard error, and quote what it met.
         except Exception:  # noqa: BLE001
             _log.exception(Event.UNCAUGHT)
@@ -49,7 +49,9 @@ def work(path: Path, doors: Doors, orders: socket.socket, known: dict[str, int])
     sys.exit(code)
 
 
-def _work(path: Path, doors: Doors, orders: socket.socket, lines: LineWriter, known: dict[str, int]) -> int:
+def _work(
+    path: Path, listening_sockets: ListeningSockets, orders: socket.socket, lines: LineWriter, known: dict[str, int]
+) -> int:
     configuration = reread_configuration(path)
     if configuration is None:
         return EXIT_USERS
@@ -59,19 +61,21 @@ def _work(path: Path, doors: Doors, orders: socket.socket, lines: LineWriter, kn
         for loss in lost:
             _log.error(Event.FILE_HELD, file=loss.file, before=loss.before, after=loss.after)
         return EXIT_USERS
-    for door in doors:
+    for door in listening_sockets:
         if door is not None:
             door.settimeout(0)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(_obey(configuration, doors, orders, lines))
+            runner.run(_obey(configuration, listening_sockets, orders, lines))
         except (GatewayError, OSError) as error:
             say(lines, f"{path}: {error}")
             return EXIT_USERS
     return 0
 
 
-async def _obey(configuration: Configuration, doors: Doors, orders: socket.socket, lines: LineWriter) -> None:
+async def _obey(
+    configuration: Configuration, listening_sockets: ListeningSockets, orders: socket.socket, lines: LineWriter
+) -> None:
     orders.settimeout(0)
     reader, writer = await asyncio.open_connection(sock=orders)
     worker = Worker(configuration, standard_error=lines)
@@ -84,7 +88,7 @@ async def _obey(configuration: Configuration, doors: Doors, orders: socket.socke
     try:
         await worker.open()
         spare_the_collector()
-        await worker.listen(doors)
+        await worker.listen(listening_sockets)
         reply(Reply(entries=worker.entries))
         # A supervisor that is gone orders nothing more: its end of the line is an order to end.
         while line := await reader.readline():

@@ -12,7 +12,7 @@ from gateway.request.field_names import overrides_method
 from gateway.request.inbound import ALLOW, METHODS, Framing, Inbound
 from gateway.request.target import DEFAULT_PATHS, Target, TargetCache, TargetFault
 from gateway.request.trust import Distrust, Trust, acceptable_request_id
-from gateway.settings.settings import Limits, PathSettings
+from gateway.settings.settings import PathSettings, TrafficSettings
 
 _EMPTY: Final = Framing.EMPTY
 """By a name of its own: to look it up in its enum, each request, costs more than to compare it."""
@@ -105,7 +105,7 @@ class HeadReader:
 
     __slots__ = ("_hosts", "_limits", "_lines", "_targets", "_trust")
 
-    def __init__(self, limits: Limits, trust: Trust) -> None:
+    def __init__(self, limits: TrafficSettings, trust: Trust) -> None:
         self._limits = limits
         self._trust = trust
         self._targets = TargetCache()
@@ -323,7 +323,7 @@ class HeadReader:
                 client_known=client_known,
                 overrides=overrides,
                 worker_script=worker_script,
-                kept=None if not repeats else {} if kept is None else kept,
+                section_cache=None if not repeats else {} if kept is None else kept,
             ),
             keep_alive,
             minor,
@@ -351,7 +351,7 @@ class HeadReader:
                 was.headers,
                 request_id,
                 was.peer,
-                was.client,
+                was.client_address,
                 was.scheme,
                 was.cookie,
                 _EMPTY,
@@ -359,7 +359,7 @@ class HeadReader:
                 False,  # noqa: FBT003  # by position: a keyword costs, and this is each request's way
                 received,
                 "",
-                was.kept,
+                was.section_cache,
                 was.client_known,
             ),
             before.keep_alive,

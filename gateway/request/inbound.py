@@ -29,7 +29,7 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     request_id: str
     peer: str
     """The address at the other end of the socket."""
-    client: str
+    client_address: str
     """The address of the person's browser, as far as a trusted proxy says one; else `peer`."""
     scheme: str
     """`https` or `http`: how the browser speaks to us, by our socket or a trusted proxy."""
@@ -44,11 +44,11 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     """The target's bytes as they came, where they differ from `target.raw`; else empty."""
     forwarded: str = ""
     """The proxy's dialect where this stands for a request another proxy will forward (forward-auth); else empty."""
-    kept: dict[Any, Any] | None = None
+    section_cache: dict[Any, Any] | None = None
     """A cache of later steps' results that follow from headers, cookie, host, scheme and client alone. The next request
     with these very ones shares it. Bounded by who fills it; `None` where any of them may be another next time."""
     client_known: bool = True
-    """Whether `client` is the browser's address: a trusted proxy that names none stands before browsers of anywhere."""
+    """Whether it is the browser's address: a trusted proxy that names none stands before browsers of anywhere."""
     overrides: tuple[bytes, ...] = ()
     """The values of fields such as `X-HTTP-Method-Override`, and an empty one more if such a field is spelled oddly."""
     worker_script: bool = False
@@ -57,7 +57,7 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     @property
     def seen_from(self) -> str:
         """The address that policy judges; empty where nobody knows it, which no network holds."""
-        return self.client if self.client_known else ""
+        return self.client_address if self.client_known else ""
 
 
 METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}

@@ -224,10 +224,10 @@ class TargetCache:
     Bounded: when full it forgets everything, which costs one parse each and no bookkeeping before.
     """
 
-    __slots__ = ("_known", "_limit", "_longest")
+    __slots__ = ("_limit", "_longest", "_target_cache")
 
     def __init__(self, limit: int = 4096, longest: int = 512) -> None:
-        self._known: dict[tuple[bytes, PathSettings] | bytes, Target] = {}
+        self._target_cache: dict[tuple[bytes, PathSettings] | bytes, Target] = {}
         self._limit = limit
         self._longest = longest
 
@@ -235,14 +235,14 @@ class TargetCache:
         """Return what `canonical` says, from memory where it said so before."""
         # The default settings, which nearly every host has, cost no tuple and no hash of a dataclass.
         key: tuple[bytes, PathSettings] | bytes = raw if paths is _DEFAULT else (raw, paths)
-        target = self._known.get(key)
+        target = self._target_cache.get(key)
         if target is not None:
             return target
         result = canonical(raw, paths)
         if isinstance(result, Target) and len(raw) <= self._longest:
-            if len(self._known) >= self._limit:
-                self._known.clear()
-            self._known[key] = result
+            if len(self._target_cache) >= self._limit:
+                self._target_cache.clear()
+            self._target_cache[key] = result
         return result
 
 

@@ -40,7 +40,7 @@ class Origin(msgspec.Struct, frozen=True):
 class Trust:
     """The addresses whose forwarding headers we believe."""
 
-    __slots__ = ("_known", "_networks")
+    __slots__ = ("_networks", "_verdict_cache")
 
     def __init__(self, proxies: Iterable[str]) -> None:
         """Read addresses and networks.
@@ -50,17 +50,17 @@ class Trust:
 
         """
         self._networks: tuple[IPv4Network | IPv6Network, ...] = tuple(ip_network(proxy) for proxy in proxies)
-        self._known: dict[str, bool] = {}
+        self._verdict_cache: dict[str, bool] = {}
 
     def trusts(self, address: str) -> bool:
         """Say whether this peer is one of the proxies in front of us."""
         if not self._networks:
             return False
-        known = self._known.get(address)
+        known = self._verdict_cache.get(address)
         if known is None:
-            if len(self._known) >= 1024:
-                self._known.clear()
-            known = self._known[address] = self._contains(address)
+            if len(self._verdict_cache) >= 1024:
+                self._verdict_cache.clear()
+            known = self._verdict_cache[address] = self._contains(address)
         return known
 
     def _contains(self, address: str) -> bool:

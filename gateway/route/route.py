@@ -42,7 +42,7 @@ class Route:
     """Until when the App is in maintenance; 0: it is not."""
     candidate: CompiledPolicy | None = None
     """Judged in the policy's shadow: its verdicts are compared and counted, and let nobody in."""
-    ready: dict[Any, Any] = field(default_factory=dict, repr=False)
+    permit_cache: dict[Any, Any] = field(default_factory=dict, repr=False)
     """The pipeline's cache for requests without a session, each entry with its `valid_until`."""
     cookie_host: str = field(init=False)
     """The host as cookies know it, without a port (RFC 6265 section 8.5): where a session issued here is good."""

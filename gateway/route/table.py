@@ -30,7 +30,7 @@ class Assertions(Protocol):
 class RouteTable:
     """The routes of one reading of the configuration, and the prefix of our own pages."""
 
-    __slots__ = ("_by_host", "_paths", "_portal_root", "assertions", "portal_prefix", "routes", "seals", "usual")
+    __slots__ = ("_by_host", "_paths", "_portal_root", "assertions", "portal_prefix", "routes", "rule_cache", "seals")
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class RouteTable:
         """Makes the signed token that repeats the headers; `None` where no keys are configured."""
         self.seals = seals
         """Tells a ticket that we issued from one that somebody made up."""
-        self.usual: dict[tuple[str, str, str], tuple[Route, FittingRule]] = {}
+        self.rule_cache: dict[tuple[str, str, str], tuple[Route, FittingRule]] = {}
         """The App and the rule of a host, method and path that nothing else can change, as the pipeline found them."""
         hosts: dict[str, list[Route]] = {}
         for route in self.routes:
@@ -91,9 +91,9 @@ class RouteTable:
         """Keep what was found for this host, method and path, if it holds for every request that has them."""
         path = inbound.target.path
         if route.policy.always(inbound.method, path) is rule:
-            if len(self.usual) >= MEMO_SIZE:
-                self.usual.clear()
-            self.usual[inbound.host, inbound.method, path] = (route, rule)
+            if len(self.rule_cache) >= MEMO_SIZE:
+                self.rule_cache.clear()
+            self.rule_cache[inbound.host, inbound.method, path] = (route, rule)
 
     def home(self, host: str) -> Route | None:
         """Return the App our own pages on this host speak for: the one nearest the root."""
@@ -112,7 +112,7 @@ class RouteTable:
         if here is None:
             return None
         name = here[0].session_cookie
-        kept = inbound.kept
+        kept = inbound.section_cache
         if kept is None:
             return find_brought(inbound.cookie, name, self.seals)
         if name not in kept:

@@ -21,7 +21,7 @@ from gateway.session.session import (
     ClientSessions,
     Found,
     Gone,
-    Listed,
+    ListedSession,
     OneSession,
     ProviderSessions,
     Selector,
@@ -137,11 +137,11 @@ class MemoryStore:
         following = self._followers.get(name)
         return following[0] if following is not None and self._monotonic() < following[1] else None
 
-    async def sessions(self, selector: Selector) -> AsyncIterator[Listed]:
+    async def sessions(self, selector: Selector) -> AsyncIterator[ListedSession]:
         """See `SessionStore`."""
         for kept in self._selected(selector):
             session = kept.found.session
-            yield Listed(
+            yield ListedSession(
                 name=ticket_name(kept.ticket),
                 client_id=session.client_id,
                 pseudonym=session.pseudonym,

@@ -15,7 +15,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.redis_client import AnyRedis, Kind, RedisUrl, asking
 
 
-class Doubt(StrEnum):
+class SetupWarning(StrEnum):
     """One way Redis is set up that an operator should know of."""
 
     EVICTS = "evicts"
@@ -29,19 +29,21 @@ class Doubt(StrEnum):
 
 
 _WORDS = {
-    Doubt.EVICTS: (
+    SetupWarning.EVICTS: (
         "`maxmemory-policy` throws sessions out when memory is full, so that people are signed out by load: "
         "use `noeviction` and an alert on `used_memory`"
     ),
-    Doubt.SINGLE: (
+    SetupWarning.SINGLE: (
         "`min-replicas-to-write` is 0, so that a primary cut off from its replicas goes on taking sign-outs and "
         "revocations that a failover forgets: set it to 1, and `min-replicas-max-lag` to a few seconds"
     ),
-    Doubt.UNTOLD: "`CONFIG GET` is not allowed, so eviction and replicas could not be looked at: see docs/sessions.md",
+    SetupWarning.UNTOLD: (
+        "`CONFIG GET` is not allowed, so eviction and replicas could not be looked at: see docs/sessions.md"
+    ),
 }
 
 
-async def doubts(redis: AnyRedis, url: RedisUrl, seconds: float) -> tuple[Doubt, ...]:
+async def setup_warnings(redis: AnyRedis, url: RedisUrl, seconds: float) -> tuple[SetupWarning, ...]:
     """Ask Redis how it is set up.
 
     Raises:
@@ -55,14 +57,14 @@ async def doubts(redis: AnyRedis, url: RedisUrl, seconds: float) -> tuple[Doubt,
     except StoreUnavailableError:
         async with asking(seconds):
             await redis.execute_command("GET", "sekisho:check")
-        return (Doubt.UNTOLD,)
+        return (SetupWarning.UNTOLD,)
     settings = {_text(name): _text(value) for name, value in found.items()}
-    told: list[Doubt] = []
+    warnings: list[SetupWarning] = []
     if settings.get("maxmemory", "0") != "0" and settings.get("maxmemory-policy") != "noeviction":
-        told.append(Doubt.EVICTS)
+        warnings.append(SetupWarning.EVICTS)
     if url.kind is Kind.SENTINEL and settings.get("min-replicas-to-write", "0") == "0":
-        told.append(Doubt.SINGLE)
-    return tuple(told)
+        warnings.append(SetupWarning.SINGLE)
+    return tuple(warnings)
 
 
 def _text(value: object) -> str:

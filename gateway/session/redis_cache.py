@@ -25,7 +25,7 @@ from gateway.instant import Instant
 from gateway.observe.events import Event
 from gateway.redis_client import Kind, RedisOptions, RedisUrl, asking, find_primaries, find_primary
 from gateway.session.cache import Monotonic, SessionCache
-from gateway.session.redis_advice import doubts
+from gateway.session.redis_advice import setup_warnings
 from gateway.session.redis_store import RedisStore
 from gateway.session.redis_tracking import TrackingConnection, track
 from gateway.session.redis_watches import GRACE, Watches
@@ -282,8 +282,8 @@ class CachedReader:
             self.watches.all_changed()
             log.info(Event.SESSION_TRACKING_BEGUN, places=len(places))
             if self.counts.epochs == 1:
-                for doubt in await doubts(self._store.redis, self._url, self._options.timeout):
-                    log.warning(Event.SESSION_STORE_DOUBTFUL, doubt=doubt.value)
+                for warning in await setup_warnings(self._store.redis, self._url, self._options.timeout):
+                    log.warning(Event.SESSION_STORE_DOUBTFUL, doubt=warning.value)
             await self._beat(connections, lost)
         finally:
             self._on_lost = None

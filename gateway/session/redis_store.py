@@ -38,7 +38,7 @@ from gateway.session.session import (
     REVOCATION_MEMORY,
     AllSessions,
     ClientSessions,
-    Listed,
+    ListedSession,
     OneSession,
     ProviderSessions,
     Selector,
@@ -233,7 +233,7 @@ class RedisStore:
         (follower,) = await self._ask(("GET", self._follower_key(name)))
         return None if follower is None else _bytes(follower).decode("ascii", "replace")
 
-    async def sessions(self, selector: Selector) -> AsyncIterator[Listed]:
+    async def sessions(self, selector: Selector) -> AsyncIterator[ListedSession]:
         """See `SessionStore`."""
         async for names in self._names(selector):
             for listed in await self._listed(names, selector):
@@ -399,7 +399,7 @@ class RedisStore:
             if key is None:
                 return
 
-    async def _listed(self, names: list[str], selector: Selector, *, ended_too: bool = False) -> list[Listed]:
+    async def _listed(self, names: list[str], selector: Selector, *, ended_too: bool = False) -> list[ListedSession]:
         if not names:
             return []
         commands: list[tuple[Any, ...]] = []
@@ -407,7 +407,7 @@ class RedisStore:
             commands += [("GET", self.record_key(name)), ("PTTL", self.idle_key(name))]
         *replies, ended = await self._ask(*commands, ("HGETALL", self.ended_key), tolerant=True)
         now = self._clock()
-        listed: list[Listed] = []
+        listed: list[ListedSession] = []
         for number, name in enumerate(names):
             record, left = replies[2 * number], replies[2 * number + 1]
             if record is None:
@@ -422,7 +422,7 @@ class RedisStore:
             if not ended_too and is_revoked(header.created_at, _ended_at(ended, header.client_id), now):
                 continue
             listed.append(
-                Listed(
+                ListedSession(
                     name=name,
                     client_id=header.client_id,
                     pseudonym=header.pseudonym,

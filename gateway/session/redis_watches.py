@@ -111,12 +111,12 @@ class Watches:
         while True:
             self._wake.clear()
             now = self._monotonic()
-            told = now < self._told_until()
+            trusted = now < self._told_until()
             due = [
                 stream
                 for streams in self._streams.values()
                 for stream in streams
-                if now >= stream.look_at or not (told or now < stream.known_at + LOOK)
+                if now >= stream.look_at or not (trusted or now < stream.known_at + LOOK)
             ]
             for first in range(0, len(due), _AT_ONCE):
                 looks = [self._look(stream) for stream in due[first : first + _AT_ONCE]]

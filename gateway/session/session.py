@@ -55,7 +55,7 @@ class Found:
     """The session, and a place for what was made of it and can be used again."""
 
     session: Session
-    ready: dict[Any, Any] = field(default_factory=dict)
+    permit_cache: dict[Any, Any] = field(default_factory=dict)
     """Kept by the pipeline (verdicts, rendered headers), each with its `valid_until`; dies with the cache entry."""
 
 
@@ -125,7 +125,7 @@ Selector = OneSession | SubjectSessions | ProviderSessions | ClientSessions | Al
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedSession:
     """The part of a session that operators may see: no claim, and nothing that opens it."""
 
     name: str
@@ -201,7 +201,7 @@ class SessionStore(Protocol):
     async def follower(self, name: str) -> str | None:
         """Return the name of the session that replaced this one for the same subject, for `CARRY_OVER_SECONDS`."""
 
-    def sessions(self, selector: Selector) -> AsyncIterator[Listed]:
+    def sessions(self, selector: Selector) -> AsyncIterator[ListedSession]:
         """List sessions, in no order. Restarts no clock."""
 
     async def revoke(self, selector: Selector) -> int:

@@ -15,12 +15,12 @@ from gateway.settings.settings import (
     AssertionSettings,
     HeaderSettings,
     HealthSettings,
-    Limits,
     ProviderSettings,
     RateSettings,
     SessionSettings,
     Settings,
     TlsSettings,
+    TrafficSettings,
     UpstreamSettings,
 )
 from gateway.settings.typed import Reading, hints, unit_of
@@ -50,7 +50,7 @@ BOUNDS: dict[type, dict[str, Bound]] = {
     Settings: {"drain_timeout": _ANY_TIME},
     TlsSettings: {"hsts": _ANY_TIME},
     # A browser's plainest request is some 200 bytes.
-    Limits: {
+    TrafficSettings: {
         "request_line": Bound(256, LARGEST),
         "headers": Bound(1024, LARGEST),
         "header_count": Bound(16, MOST),

@@ -71,7 +71,7 @@ class Stack(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TrafficSettings:
     """How much of anything we take from a client or an application before we answer instead."""
 
     request_line: Bytes = 8 * 1024
@@ -490,7 +490,7 @@ class Settings:
     """Addresses or networks whose `X-Forwarded-*` we believe; nobody by default."""
     prefix: str = PORTAL_PREFIX
     """Path under which our own pages live on every App's host."""
-    traffic: Limits = Limits()
+    traffic: TrafficSettings = TrafficSettings()
     """Limits and clocks of the byte path."""
     rates: RateSettings = RateSettings()
     """How often sign-ins may be tried."""

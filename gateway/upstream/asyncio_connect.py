@@ -93,7 +93,7 @@ class _NameConnector:
         self._tls = tls
         self._server_name = server_name
         self._ask = ask
-        self._known = Addresses()
+        self._address_cache = Addresses()
         self._asking: asyncio.Task[Sequence[Place]] | None = None
         """The look-up under way, which all who need it wait for: resolvers are few and slow."""
 
@@ -105,7 +105,7 @@ class _NameConnector:
 
         """
         await self._look_up()
-        places = self._known.in_order(self._now())
+        places = self._address_cache.in_order(self._now())
         if len(places) == 1:
             return await self._connect_to(places[0], factory)
         return await self._race(places, factory)
@@ -118,7 +118,7 @@ class _NameConnector:
         if asking is None:
             asking = self._asking = asyncio.create_task(self._find())
             asking.add_done_callback(self._asked)
-        known = self._known.found
+        known = self._address_cache.found
         try:
             async with asyncio.timeout(PATIENCE if known else None):
                 # A caller that leaves must not take the look-up away from the others.
@@ -133,7 +133,7 @@ class _NameConnector:
 
     async def _find(self) -> Sequence[Place]:
         found = await self._ask(self._address.host, self._address.port)
-        self._known.found = tuple(found)
+        self._address_cache.found = tuple(found)
         return found
 
     def _asked(self, asking: asyncio.Task[Sequence[Place]]) -> None:
@@ -176,7 +176,7 @@ class _NameConnector:
             good = None if won is None else attempts.pop(won)
             # Those that began later have not had their time: they lost to one that was slow.
             silent = () if good is None else [place for place in places[: places.index(good)] if place not in failed]
-            self._known.tried(good, (*failed, *silent), self._now())
+            self._address_cache.tried(good, (*failed, *silent), self._now())
             for attempt in attempts:
                 attempt.cancel()
                 attempt.add_done_callback(_let_go)

@@ -21,7 +21,7 @@ from gateway.errors import (
 from gateway.observe.events import Event
 from gateway.route.route import Route
 from gateway.settings.address import read_address
-from gateway.settings.settings import AppSettings, Limits, UpstreamSettings
+from gateway.settings.settings import AppSettings, TrafficSettings, UpstreamSettings
 from gateway.upstream.asyncio_connect import Connect, connector
 from gateway.upstream.asyncio_health import watch
 from gateway.upstream.balance import least_requests, round_robin
@@ -54,9 +54,9 @@ class Endpoint:
         "closed",
         "connect",
         "deadlines",
+        "head_cache",
         "idle",
         "idle_time",
-        "known",
         "limits",
         "open",
         "outbox",
@@ -69,7 +69,7 @@ class Endpoint:
         self,
         address: str,
         connect: Connect,
-        limits: Limits,
+        limits: TrafficSettings,
         deadlines: Deadlines,
         options: UpstreamSettings = _DEFAULTS,
     ) -> None:
@@ -84,7 +84,7 @@ class Endpoint:
         self.outbox = Outbox()
         self.tolerate = options.tolerate
         self.reads_bodies = options.reads_bodies
-        self.known: dict[bytes, AnswerHead] = {}
+        self.head_cache: dict[bytes, AnswerHead] = {}
         """Heads of counted answers on connections that stay, by their bytes."""
         self.active = 0
         self.turn = 0.0
@@ -100,9 +100,9 @@ class Endpoint:
         """Keep what a head means, where the next one may be the same: not where it is made for one person."""
         if len(raw) > LONGEST_KNOWN or b"\r\nset-cookie:" in raw.lower():
             return
-        if len(self.known) >= KNOWN:
-            self.known.clear()
-        self.known[raw] = replace(head, ready={})
+        if len(self.head_cache) >= KNOWN:
+            self.head_cache.clear()
+        self.head_cache[raw] = replace(head, answer_cache={})
 
     def lost(self, connection: UpstreamConnection, *, idle: bool) -> None:
         """Forget a connection that is gone."""
@@ -205,7 +205,7 @@ class Upstreams:
         self,
         name: str,
         endpoints: Sequence[Endpoint],
-        limits: Limits,
+        limits: TrafficSettings,
         options: UpstreamSettings = _DEFAULTS,
         rewrite: PathRewrite | None = None,
         standing: Standing | None = None,
@@ -359,7 +359,7 @@ class Upstreams:
         now = self.deadlines.time
         standing = self.standing
         standing.unreachable += 1
-        if (told := self._told.get(endpoint)) is None or now - told >= _TELL_EVERY:
+        if (last_told := self._told.get(endpoint)) is None or now - last_told >= _TELL_EVERY:
             self._told[endpoint] = now
             log.warning(
                 Event.UPSTREAM_UNREACHABLE,
@@ -515,7 +515,7 @@ def client_contexts(every: Iterable[AppSettings]) -> dict[str, SSLContext]:
 
 def upstreams_of(
     route: Route,
-    limits: Limits,
+    limits: TrafficSettings,
     deadlines: Deadlines,
     standing: Standing | None = None,
     tls: SSLContext | None = None,

@@ -23,7 +23,7 @@ from gateway.errors import (
     UpstreamProtocolError,
     UpstreamTimeoutError,
 )
-from gateway.settings.settings import Limits
+from gateway.settings.settings import TrafficSettings
 from gateway.upstream.pool import IdleConnections
 from gateway.upstream.upstream import AnswerFraming, AnswerHead, Headers, Receiver
 from gateway.wire.asyncio_outbox import Outbox
@@ -119,14 +119,14 @@ def _says_close(headers: Headers) -> bool:
 class Home(Protocol):
     """The upstream that a connection belongs to, as far as the connection knows it."""
 
-    limits: Limits
+    limits: TrafficSettings
     deadlines: Deadlines
     outbox: Outbox
     idle: IdleConnections[UpstreamConnection]
     idle_time: float
     tolerate: tuple[Literal["bare_lf", "obs_fold"], ...]
     reads_bodies: bool
-    known: dict[bytes, AnswerHead]
+    head_cache: dict[bytes, AnswerHead]
     closed: bool
 
     @property
@@ -512,7 +512,7 @@ class UpstreamConnection(asyncio.Protocol):
             data = tolerated_head(data, self._home.tolerate)
         # Fed only when whole: what is fed in pieces, llhttp's binding joins in quadratic time.
         end = data.find(b"\r\n\r\n") + 4
-        known = self._home.known.get(data[:end])
+        known = self._home.head_cache.get(data[:end])
         if known is not None and len(data) - end == known.length and not self._is_head:
             # In a rush the same page is answered again and again: the same bytes, the same head.
             self._keep_alive = True

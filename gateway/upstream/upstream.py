@@ -37,7 +37,7 @@ class AnswerHead(msgspec.Struct, frozen=True):
     framing: AnswerFraming
     length: int | None = None
     """The value of `Content-Length`; with `NONE`, of a body that does not follow."""
-    ready: dict[tuple[object, bool, bool, str], tuple[bytes, bool]] | None = None
+    answer_cache: dict[tuple[object, bool, bool, str], tuple[bytes, bool]] | None = None
     """Of a head that comes again and again: what was made of it, by route, whether a session was used, and scheme.
 
     Only of an answer that is whole and has a length. The door keeps the head it sends on, and whether that is all of

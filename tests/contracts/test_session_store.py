@@ -19,7 +19,7 @@ from gateway.session.seal import Secrets
 from gateway.session.session import (
     AllSessions,
     ClientSessions,
-    Listed,
+    ListedSession,
     OneSession,
     ProviderSessions,
     Selector,
@@ -162,7 +162,7 @@ def session(subject: str = "sub-1", *, client: str = CLIENT, at: float = NOON, *
     return Session(**(values | changes))
 
 
-async def listed(store: SessionStore, selector: Selector) -> dict[str, Listed]:
+async def listed(store: SessionStore, selector: Selector) -> dict[str, ListedSession]:
     """What the store lists, by name."""
     return {one.name: one async for one in store.sessions(selector)}
 

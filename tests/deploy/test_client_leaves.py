@@ -32,13 +32,13 @@ async def test_the_application_learns_that_the_browser_has_left(
     door: Door, tmp_path: Path, says: bytes, status: int
 ) -> None:
     """Within a moment, of a slow page as of an event stream, though nginx alone has heard the browser leave."""
-    told = asyncio.Event()
+    answered = asyncio.Event()
 
     async def script(peer: Peer) -> None:
         await door.application.request(peer)
         await peer.send(says)
         await peer.to_end()
-        told.set()
+        answered.set()
 
     door.application.script = script
     with nginx_before(tmp_path, door.port, "app.gw.test") as front:
@@ -49,7 +49,7 @@ async def test_the_application_learns_that_the_browser_has_left(
             if says:
                 await asyncio.to_thread(browser.recv, 65536)
         async with asyncio.timeout(PATIENCE / 5):
-            await told.wait()
+            await answered.wait()
         (line,) = await door.lines(1)
 
     assert (line.status, line.reason) == (status, "client_gone")

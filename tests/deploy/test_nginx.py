@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings.settings import Limits
+from gateway.settings.settings import TrafficSettings
 from tests.deploy.nginx import NAME, Front, nginx_before
 
 
@@ -76,12 +76,12 @@ def test_what_a_client_says_of_itself_is_not_passed_on_as_ours(front: Front, rec
     answer = front.ask(request.encode())
 
     assert answer.startswith(b"HTTP/1.1 200")
-    told = lines(recorder.heads[-1])
-    assert told["host"] == [NAME]
-    assert told["x-forwarded-for"] == ["127.0.0.1"]
-    assert told["x-forwarded-proto"] == ["https"]
-    assert told["x-request-id"] != ["0123456789abcdef0123"]
-    assert not {"x-forwarded-host", "forwarded", "x-real-ip", "x_verified_subject"} & told.keys()
+    answered = lines(recorder.heads[-1])
+    assert answered["host"] == [NAME]
+    assert answered["x-forwarded-for"] == ["127.0.0.1"]
+    assert answered["x-forwarded-proto"] == ["https"]
+    assert answered["x-request-id"] != ["0123456789abcdef0123"]
+    assert not {"x-forwarded-host", "forwarded", "x-real-ip", "x_verified_subject"} & answered.keys()
 
 
 @pytest.mark.parametrize(
@@ -123,13 +123,13 @@ def test_plain_http_is_sent_to_https(front: Front) -> None:
 def test_the_longest_head_that_we_pass_on_fits(front: Front, recorder: Recorder) -> None:
     """An answer's head of `traffic.answer_headers`, and a request line and cookies of as many bytes as we take."""
     field = b"Set-Cookie: a=" + b"c" * 4_000 + b"; Path=/\r\n"
-    recorder.fields = field * (Limits().answer_headers // len(field))
-    target = "/" + "a" * (Limits().request_line - 100)
+    recorder.fields = field * (TrafficSettings().answer_headers // len(field))
+    target = "/" + "a" * (TrafficSettings().request_line - 100)
 
     answer = front.ask(
         f"GET {target} HTTP/1.1\r\nHost: {NAME}\r\nCookie: a={'c' * 8_000}\r\nConnection: close\r\n\r\n".encode()
     )
 
     assert answer.startswith(b"HTTP/1.1 200")
-    assert answer.count(b"Set-Cookie: a=") == Limits().answer_headers // len(field)
+    assert answer.count(b"Set-Cookie: a=") == TrafficSettings().answer_headers // len(field)
     assert recorder.heads[-1].startswith(f"GET {target} HTTP/1.1\r\n".encode())

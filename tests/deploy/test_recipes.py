@@ -176,7 +176,7 @@ async def behind(request: pytest.FixtureRequest, fixture: Fixture, folder: Path)
         yield fixture
 
 
-async def told(
+async def answered(
     behind: Fixture, path: str, headers: list[tuple[str, str]], *, subject: str | None = None
 ) -> dict[str, str]:
     """Return what the application was told by a browser that says this of itself, signed in as `subject` or not."""
@@ -209,7 +209,7 @@ def test_both_pages_have_the_same_recipe(language: str) -> None:
 @pytest.mark.parametrize("subject", ["sub-adult", "a%2Fb+c=~$1"])
 async def test_remote_user_is_the_subject(behind: Fixture, subject: str, path: str) -> None:
     """As Sekisho knows it, nothing decoded; and so too where httpd has redirected to a front controller inside."""
-    environment = await told(behind, path, [], subject=subject)
+    environment = await answered(behind, path, [], subject=subject)
 
     assert environment["REMOTE_USER"] == subject
 
@@ -221,8 +221,8 @@ async def test_a_forged_subject_is_not_the_remote_user(behind: Fixture) -> None:
     """Whoever is signed in stays who she is, whatever her browser adds, or asks to have left out."""
     naming = [("Connection", "close, X-Verified-Subject")]
 
-    environment = await told(behind, "/app/echo", [*FORGED, *naming], subject="sub-adult")
-    with_basic = await told(behind, "/app/echo", BASIC, subject="sub-adult")
+    environment = await answered(behind, "/app/echo", [*FORGED, *naming], subject="sub-adult")
+    with_basic = await answered(behind, "/app/echo", BASIC, subject="sub-adult")
 
     assert environment["REMOTE_USER"] == "sub-adult"
     assert "forged" not in environment.values()
@@ -235,7 +235,7 @@ async def test_a_forged_subject_is_not_the_remote_user(behind: Fixture) -> None:
 @pytest.mark.parametrize("headers", [[], FORGED, BASIC], ids=["plain", "forged", "basic"])
 async def test_nobody_has_no_remote_user(behind: Fixture, headers: list[tuple[str, str]]) -> None:
     """On a page for everyone a stranger is nobody: no `REMOTE_USER` with httpd, an empty one with nginx, as we say."""
-    environment = await told(behind, "/public/page", headers)
+    environment = await answered(behind, "/public/page", headers)
 
     assert environment.get("REMOTE_USER") == ("" if "nginx" in environment["SERVER_SOFTWARE"] else None)
     assert headers == BASIC or "forged" not in environment.values()

@@ -14,7 +14,7 @@ from gateway.identity import Birthdate, Identity, Scope
 from gateway.instant import Instant
 from gateway.process.configuration import read_configuration
 from gateway.process.sockets import bind
-from gateway.process.worker import Doors, Worker
+from gateway.process.worker import ListeningSockets, Worker
 from gateway.yaml.mistakes import Mistakes
 from tests.builders import CLIENT
 from tests.flows.gateway_process import HOST, GatewayProcess
@@ -99,7 +99,7 @@ async def gateway_in_process(
     await worker.open()
     try:
         with bind(f"127.0.0.1:{files.port}") as door:
-            await worker.listen(Doors(door))
+            await worker.listen(ListeningSockets(door))
             yield files
             await worker.drain(1)
     finally:
@@ -128,7 +128,7 @@ async def signed_in_browser(
     worker = Worker(configuration, clock)
     await worker.open()
     with bind(f"127.0.0.1:{files.port}") as door:
-        await worker.listen(Doors(door))
+        await worker.listen(ListeningSockets(door))
         reader, writer = await asyncio.open_connection("127.0.0.1", files.port)
         fields = f"Host: {HOST}:{files.port}\r\nAccept: application/json\r\nCookie: {cookie}; app=1\r\n"
         yield Browser(reader, writer, f"GET /reserve/42 HTTP/1.1\r\n{fields}\r\n".encode())

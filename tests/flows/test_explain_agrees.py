@@ -30,7 +30,7 @@ from gateway.policy.switches import Switch, write_switches
 from gateway.policy.verdict import Challenge, Deny, Permit
 from gateway.process.configuration import read_configuration
 from gateway.process.sockets import bind
-from gateway.process.worker import Doors, Worker
+from gateway.process.worker import ListeningSockets, Worker
 from gateway.session.session import Session
 from gateway.session.ticket import TICKET_BYTES, new_ticket
 from gateway.yaml.mistakes import Mistakes
@@ -80,7 +80,7 @@ class Came(NamedTuple):
     """What came back, in what `explain` can be asked for too."""
 
     status: int
-    told: dict[str, str] | None = None
+    disclosed: dict[str, str] | None = None
     """What the application was told; `None` where the request did not reach it."""
     code: str = ""
     names: tuple[str, ...] = ()
@@ -120,8 +120,10 @@ class _Application(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         *heads, self._unread = (self._unread + data).split(b"\r\n\r\n")
         for head in heads:
-            told = [line for line in head.split(b"\r\n")[1:] if line.lower().startswith(_TOLD)]
-            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTold: " + b" ; ".join(told) + b"\r\n\r\n")
+            disclosed = [line for line in head.split(b"\r\n")[1:] if line.lower().startswith(_TOLD)]
+            self._transport.write(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTold: " + b" ; ".join(disclosed) + b"\r\n\r\n"
+            )
 
 
 class Script:
@@ -149,11 +151,11 @@ class Script:
         body = b""
         if asked.method != "HEAD":
             body = await self._reader.readexactly(int(got["content-length"]))
-        told = got.get("told")
+        disclosed = got.get("told")
         found: dict[str, Any] = json.loads(body) if body else {}
         return Came(
             int(status.split(" ")[1]),
-            None if told is None else _facts(told),
+            None if disclosed is None else _facts(disclosed),
             found.get("code", ""),
             tuple(found.get("names", ())),
             int(got["retry-after"]) if "retry-after" in got else None,
@@ -164,9 +166,9 @@ class Script:
         self._writer.close()
 
 
-def _facts(told: str) -> dict[str, str]:
+def _facts(disclosed: str) -> dict[str, str]:
     """Read an application's own list of what it was told, as `percent` has it."""
-    lines = [line.strip().partition(": ") for line in told.split(" ; ") if line.strip()]
+    lines = [line.strip().partition(": ") for line in disclosed.split(" ; ") if line.strip()]
     return {name.lower().removeprefix(_TOLD.decode()): unquote(value) for name, _, value in lines}
 
 
@@ -248,7 +250,7 @@ async def gateway(folder: Path, redis_url: str, policies: list[str]) -> AsyncIte
         closing.push_async_callback(worker.close)
         await worker.open()
         door = closing.enter_context(bind(f"127.0.0.1:{files.port}"))
-        await worker.listen(Doors(door))
+        await worker.listen(ListeningSockets(door))
         closing.push_async_callback(worker.drain, 1)
         scripts = []
         for _ in range(CONNECTIONS):
@@ -265,8 +267,8 @@ def expected(case: Case, said: Explanation) -> tuple[Came, Logged]:
     verdict = said.verdict
     match verdict:
         case Permit():
-            told = {name.replace("_", "-"): value for name, value in said.told}
-            return Came(200, told), Logged(
+            disclosed = {name.replace("_", "-"): value for name, value in said.disclosed}
+            return Came(200, disclosed), Logged(
                 "permit", str(verdict.rule), "", app, "" if verdict.identity is None else session
             )
         case Challenge():
@@ -320,4 +322,4 @@ async def test_explain_and_the_running_gateway_agree(tmp_path: Path, redis_url: 
     # Were nearly all the same, agreeing would say little.
     statuses = Counter(answer.status for answer in came)
     assert all(statuses[status] >= count // 100 for status in (200, 401, 403, 400, 503)), statuses
-    assert sum(bool(answer.told) for answer in came) >= count // 40
+    assert sum(bool(answer.disclosed) for answer in came) >= count // 40

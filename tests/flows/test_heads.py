@@ -239,17 +239,17 @@ def differences(upstream: RealUpstream, record: dict[str, Any], case: Case, line
     lengths = {"counted": (str(len(case.body)),), "chunked": ("",), "empty": ("", "0")}[case.framing]
     if record["length"] not in lengths:
         found["length"] = (record["length"], lengths)
-    told: dict[str, str | None] = dict.fromkeys(TOLD)
+    answered: dict[str, str | None] = dict.fromkeys(TOLD)
     if case.who is not None:
         subject = case.who.subject
-        told["X_VERIFIED_SUBJECT"] = subject
+        answered["X_VERIFIED_SUBJECT"] = subject
         if case.rule == "mine":
-            told |= {"X_VERIFIED_NAME": NAMES[subject], "X_VERIFIED_ADULT": ADULT[subject]}
+            answered |= {"X_VERIFIED_NAME": NAMES[subject], "X_VERIFIED_ADULT": ADULT[subject]}
     for name in TOLD:
         value = headers.get(name)
-        found[name] = (value if value is None else unquote(value), told[name])
+        found[name] = (value if value is None else unquote(value), answered[name])
     # `_` and its like may be folded onto `-`; what is told, is told once and under this name alone.
-    expected = {name for name, value in told.items() if value is not None}
+    expected = {name for name, value in answered.items() if value is not None}
     found["names"] = ({name for name in headers if "VERIFIED" in name}, expected | {ASSERTION})
     for name in ("X_TRIP_0", "X_TRIP_1", "X_TRIP_2"):
         found[name] = (headers.get(name), case.trips.get(name))

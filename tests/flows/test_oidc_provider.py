@@ -24,11 +24,11 @@ from aiohttp import web
 from gateway.identity import Birthdate, Gender, Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.aliases import Aliases
-from gateway.login.asyncio_shared_tasks import Flights
+from gateway.login.asyncio_shared_tasks import SharedTasks
 from gateway.login.jwcrypto_keys import make_key
 from gateway.login.keys import KeySet
 from gateway.login.memory_pending import MemoryPendingStore
-from gateway.login.service import Client, SignInDesk, Terms
+from gateway.login.service import Client, SignInService, Terms
 from gateway.login.sign_in import Begun, FinishOutcome, LoggedOut, LogoutOutcome, SignedIn
 from gateway.policy.verdict import Challenge, ChallengeReason, RuleId
 from gateway.request.inbound import Inbound
@@ -76,19 +76,21 @@ class Ours:
     """The part of us that has a URL: client keys and back-channel logout, for both clients."""
 
     url: str = ""
-    desk: SignInDesk | None = None
+    sign_in_service: SignInService | None = None
     logouts: asyncio.Queue[LogoutOutcome] = field(default_factory=asyncio.Queue)
 
     async def jwks(self, request: web.Request) -> web.Response:
         """What the portal serves."""
-        assert self.desk is not None
-        body = self.desk.client_jwks(route(request.match_info["client"]))
+        assert self.sign_in_service is not None
+        body = self.sign_in_service.client_jwks(route(request.match_info["client"]))
         return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "max-age=0"})
 
     async def logout(self, request: web.Request) -> web.Response:
         """What the portal does with a logout token."""
-        assert self.desk is not None
-        outcome = await self.desk.back_channel_logout(route(request.match_info["client"]), await request.read())
+        assert self.sign_in_service is not None
+        outcome = await self.sign_in_service.back_channel_logout(
+            route(request.match_info["client"]), await request.read()
+        )
         await self.logouts.put(outcome)
         return web.Response(status=200 if isinstance(outcome, LoggedOut) else outcome.status)
 
@@ -151,7 +153,7 @@ class World:
 
     issuer: str
     ours: Ours
-    desk: SignInDesk
+    sign_in_service: SignInService
     sessions: MemoryStore
     keys: dict[str, KeySet]
     providers: dict[str, AiohttpProvider]
@@ -168,7 +170,7 @@ class World:
     async def sign_in(self, client_id: str, *scopes: Scope, rule: str = "reserve") -> FinishOutcome:
         """Challenge, go to the provider, follow it until it sends back to us, and finish."""
         asked = Challenge(RuleId("test", rule), ChallengeReason.SIGN_IN, frozenset({Scope.OPENID, *scopes}))
-        begun = await self.desk.begin(*self.visit(client_id), asked, "/reserve/42")
+        begun = await self.sign_in_service.begin(*self.visit(client_id), asked, "/reserve/42")
         assert isinstance(begun, Begun), begun
         if begun.cookie is not None:
             self.cookies[client_id]["__Host-sekisho-login"] = begun.cookie
@@ -178,7 +180,7 @@ class World:
                 assert answer.status in {302, 303}, await answer.text()
                 location = urljoin(location, answer.headers["Location"])
         assert location.startswith(f"https://{HOSTS[client_id]}/.sekisho/callback?")
-        outcome = await self.desk.finish(
+        outcome = await self.sign_in_service.finish(
             *self.visit(client_id, "/.sekisho/callback"), urlsplit(location).query.encode()
         )
         if isinstance(outcome, SignedIn):
@@ -212,7 +214,7 @@ async def world(issuer: str, ours: Ours) -> AsyncIterator[World]:
         )
         clients[client_id] = Client(settings, key_set, providers[client_id])
     sessions = MemoryStore(idle=1800, clock=time.time, monotonic=time.monotonic)
-    desk = SignInDesk(
+    sign_in_service = SignInService(
         clients,
         MemoryPendingStore(),
         sessions,
@@ -222,11 +224,11 @@ async def world(issuer: str, ours: Ours) -> AsyncIterator[World]:
         random=secrets.token_bytes,
         observer=meter,
         known_as=Aliases().known_as,
-        flights=Flights(),
+        shared_tasks=SharedTasks(),
     )
-    ours.desk = desk
+    ours.sign_in_service = sign_in_service
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
-        yield World(issuer, ours, desk, sessions, keys, providers, clients, browser)
+        yield World(issuer, ours, sign_in_service, sessions, keys, providers, clients, browser)
     for provider in providers.values():
         await provider.close()
     await sessions.close()
@@ -260,7 +262,7 @@ async def test_two_clients_have_two_subjects_and_no_common_session(world: World)
     assert isinstance(there, SignedIn)
     assert here.session.identity.subject != there.session.identity.subject
     world.cookies[SECOND]["__Host-sekisho"] = here.ticket
-    assert (await world.desk.sign_out(*world.visit(SECOND))).ended == 0
+    assert (await world.sign_in_service.sign_out(*world.visit(SECOND))).ended == 0
     assert await world.sessions.find(here.ticket) is not None
 
 
@@ -305,7 +307,7 @@ async def test_signing_out_ends_it_at_the_provider_and_at_both_apps(world: World
     await world.sign_in(FIRST)
     await world.sign_in(SECOND)
 
-    signed_out = await world.desk.sign_out(*world.visit(FIRST))
+    signed_out = await world.sign_in_service.sign_out(*world.visit(FIRST))
     assert signed_out.location is not None
     async with world.browser.get(signed_out.location) as page:
         form = await page.text()

@@ -92,11 +92,11 @@ def signed_in(context: BrowserContext, https: Https) -> Page:
         ]
     )
     page = context.new_page()
-    assert told(page, https) == "hanako"
+    assert answered(page, https) == "hanako"
     return page
 
 
-def told(page: Page, https: Https) -> str | None:
+def answered(page: Page, https: Https) -> str | None:
     """Return who the application is told of."""
     answer = page.goto(f"{https.url}/page")
     assert answer is not None
@@ -126,13 +126,13 @@ def test_a_line_of_script_locks_nobody_out(context: BrowserContext, https: Https
 
     assert forms(context) == 2
     if value == JUNK:
-        assert told(page, https) is None
+        assert answered(page, https) is None
         assert forms(context) == 0
     else:
-        assert told(page, https) == "hanako"
+        assert answered(page, https) == "hanako"
         page.goto(f"{https.url}/.sekisho/logout")
         assert forms(context) == 1
-        assert told(page, https) == "hanako"
+        assert answered(page, https) == "hanako"
 
 
 def test_a_strangers_session_beside_mine_is_not_believed(context: BrowserContext, https: Https) -> None:
@@ -141,9 +141,9 @@ def test_a_strangers_session_beside_mine_is_not_believed(context: BrowserContext
 
     plant(page, "partitioned", https.theirs)
 
-    assert told(page, https) is None
+    assert answered(page, https) is None
     assert forms(context) == 0
-    assert told(signed_in(context, https), https) == "hanako"
+    assert answered(signed_in(context, https), https) == "hanako"
 
 
 @pytest.mark.parametrize(

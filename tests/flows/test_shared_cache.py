@@ -20,7 +20,7 @@ import uvloop
 from gateway.policy.switches import Switch, write_switches
 from gateway.process.configuration import read_configuration
 from gateway.process.sockets import bind
-from gateway.process.worker import Doors, Worker
+from gateway.process.worker import ListeningSockets, Worker
 from gateway.yaml.mistakes import Mistakes
 from tests.conftest import free_port, program
 from tests.flows.gateway_process import HOST, GatewayProcess
@@ -96,7 +96,7 @@ class Application:
 
 
 @dataclass
-class Behind:
+class PortalServices:
     """A gateway behind a cache, at a moment that the test says."""
 
     days: Days
@@ -150,7 +150,7 @@ async def caching(folder: Path, gateway: int) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def behind_a_cache(folder: Path, redis_url: str) -> AsyncIterator[Behind]:
+async def behind_a_cache(folder: Path, redis_url: str) -> AsyncIterator[PortalServices]:
     """Run an application, a gateway in this process, and a cache in front of it."""
     application = Application()
     server = await asyncio.start_server(application.serve, "127.0.0.1", 0)
@@ -171,12 +171,12 @@ async def behind_a_cache(folder: Path, redis_url: str) -> AsyncIterator[Behind]:
     mistakes = Mistakes()
     configuration = read_configuration(files.settings, mistakes, os.environ)
     assert configuration is not None, mistakes.say()
-    behind = Behind(days, f"{HOST}:{files.port}", application, cookies)
+    behind = PortalServices(days, f"{HOST}:{files.port}", application, cookies)
     worker = Worker(configuration, lambda: days.moment(behind.hours))
     await worker.open()
     try:
         with bind(f"127.0.0.1:{files.port}") as door:
-            await worker.listen(Doors(door))
+            await worker.listen(ListeningSockets(door))
             async with caching(folder, files.port) as behind.port:
                 yield behind
             await worker.drain(1)

@@ -81,9 +81,9 @@ async def test_a_sign_out_while_redis_is_away_ends_the_session_when_it_is_back(
         assert await asyncio.to_thread(is_let_in, gateway, other)
 
     assert status == 200
-    told = {name.lower(): value for name, value in headers}
-    assert told["set-cookie"].startswith("sekisho=; ")
-    assert told["clear-site-data"] == '"cache", "storage"'
+    answered = {name.lower(): value for name, value in headers}
+    assert answered["set-cookie"].startswith("sekisho=; ")
+    assert answered["clear-site-data"] == '"cache", "storage"'
     assert "自動的に消去します" in page
     assert "（日本時間）" in page
     assert len(waiting.splitlines()) == 1

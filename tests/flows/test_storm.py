@@ -127,14 +127,14 @@ class FlappingApplication:
             length = len(await reader.readexactly(int(fields.get("content-length", "0"))))
         if "/slow" in path:
             await asyncio.sleep(0.1)
-        told = {
+        answered = {
             "subject": fields.get("x-verified-subject"),
             "path": path,
             "length": length,
             "request": fields["x-request-id"],
             "more": "x" * (60_000 if "/large" in path else 0),
         }
-        body = json.dumps(told).encode()
+        body = json.dumps(answered).encode()
         if "/chunked" in path:
             framing, sent = b"Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
         else:
@@ -239,9 +239,9 @@ class Weather:
         if status != 200:
             self.faults.append(f"{method} {path} as {subject}: {status} {body[:200]!r}")
         elif method != "HEAD":
-            told = json.loads(body)
-            if (told["subject"], told["path"], told["length"]) != (subject, path, length):
-                self.faults.append(f"{method} {path} as {subject}, {length} bytes: {told}"[:500])
+            answered = json.loads(body)
+            if (answered["subject"], answered["path"], answered["length"]) != (subject, path, length):
+                self.faults.append(f"{method} {path} as {subject}, {length} bytes: {answered}"[:500])
 
     async def browse(self, app: str, card: int) -> None:
         """Be a person: sign in, use the application for a while, have the session ended, and again."""

@@ -167,15 +167,15 @@ def test_a_request_under_way_may_end(start: Callable[[int], GatewayProcess]) -> 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_program_is_replaced_behind_sockets_that_stay(workers: int, tmp_path: Path, redis_url: str) -> None:
     """The service manager holds them: who connects while nothing runs is answered by the next program."""
-    with application() as upstream, bind("127.0.0.1:0") as door, bind("127.0.0.1:0") as desk:
+    with application() as upstream, bind("127.0.0.1:0") as door, bind("127.0.0.1:0") as sign_in_service:
         for number in range(2):
             (tmp_path / str(number)).mkdir()
             gateway = GatewayProcess(tmp_path / str(number), upstream, redis_url, workers)
             host = f"{HOST}:{gateway.port}"
-            gateway.port, gateway.management = door.getsockname()[1], desk.getsockname()[1]
+            gateway.port, gateway.management = door.getsockname()[1], sign_in_service.getsockname()[1]
             with socket.create_connection(("127.0.0.1", gateway.port), 20) as early:
                 early.sendall(f"GET /x HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-                gateway.start(door, desk)
+                gateway.start(door, sign_in_service)
                 answer = early.makefile("rb").read()
 
             assert answer.startswith(b"HTTP/1.1 200 OK\r\n")

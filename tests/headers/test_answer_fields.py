@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.headers.answer import SHORTEST_HSTS, app_answer_headers
-from gateway.headers.answer_fields import ANSWER_FIELDS, AnswerField, Fate, fate_of
+from gateway.headers.answer_fields import ANSWER_FIELDS, Action, AnswerField, action_of
 from gateway.route.route import Route
 from tests.builders import app, route
 
@@ -28,20 +28,20 @@ def example(row: AnswerField) -> str:
 @pytest.mark.parametrize("row", ANSWER_FIELDS, ids=lambda row: row.name)
 def test_each_row_says_what_becomes_of_its_names(row: AnswerField) -> None:
     """A row that another one hides would be a promise that nobody keeps."""
-    assert fate_of(example(row).encode()) is row.fate
-    assert fate_of(example(row).title().encode()) is row.fate
+    assert action_of(example(row).encode()) is row.action
+    assert action_of(example(row).title().encode()) is row.action
 
 
 def test_each_fate_has_a_row_and_each_row_a_reason() -> None:
     """And no name has two."""
     names = [row.name for row in ANSWER_FIELDS]
 
-    assert {row.fate for row in ANSWER_FIELDS} == set(Fate)
+    assert {row.action for row in ANSWER_FIELDS} == set(Action)
     assert len(names) == len(set(names))
     assert [row.name for row in ANSWER_FIELDS if not row.reason.endswith(".") or row.name != row.name.lower()] == []
 
 
-REMOVED = [row for row in ANSWER_FIELDS if row.fate in (Fate.DROP, Fate.ORDER)]
+REMOVED = [row for row in ANSWER_FIELDS if row.action in (Action.DROP, Action.ORDER)]
 
 
 @given(st.sampled_from(REMOVED), st.data())
@@ -60,7 +60,9 @@ def test_what_is_removed_is_so_under_every_spelling(row: AnswerField, data: st.D
     assert answered("".join(letters), private=True) == []
 
 
-@pytest.mark.parametrize("row", [row for row in ANSWER_FIELDS if row.fate is Fate.AS_IT_IS], ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "row", [row for row in ANSWER_FIELDS if row.action is Action.AS_IT_IS], ids=lambda row: row.name
+)
 def test_what_passes_is_not_changed(row: AnswerField) -> None:
     """For everybody and for one person alike."""
     assert answered(example(row), "a, b;c") == ["a, b;c"]
@@ -79,11 +81,11 @@ def test_an_order_to_a_server_in_front_is_told() -> None:
     """The operator of an application that relies on it learns why a file does not come."""
     heard: list[tuple[str, bytes]] = []
 
-    def told(of: Route, name: bytes) -> None:
+    def disclosed(of: Route, name: bytes) -> None:
         heard.append((of.name, name))
 
     fields = ((b"X-Accel-Redirect", b"/files/1"), (b"X-SENDFILE", b"/srv/1"), (b"NEL", b"{}"), (b"X-A", b"1"))
-    lines = app_answer_headers(fields, route(app=app()), private=False, told=told)
+    lines = app_answer_headers(fields, route(app=app()), private=False, report=disclosed)
 
     assert lines == b"X-A: 1\r\n"
     assert heard == [("booking", b"X-Accel-Redirect"), ("booking", b"X-SENDFILE")]

@@ -35,8 +35,8 @@ def counting() -> Callable[[int], bytes]:
     return lambda size: next(counter).to_bytes(size)
 
 
-def permit(*told: tuple[str, str]) -> Permit:
-    return Permit(RuleId("booking", "reserve"), None, told)
+def permit(*disclosed: tuple[str, str]) -> Permit:
+    return Permit(RuleId("booking", "reserve"), None, disclosed)
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def assertions(keys: AssertionKeys) -> Assertions:
     return Assertions(keys, AssertionSettings(), counting())
 
 
-def token_of(assertions: Assertions, *told: tuple[str, str], now: float = NOON) -> str:
-    line, _ = assertions.line_for(permit(*told), route(), {}, now)
+def token_of(assertions: Assertions, *disclosed: tuple[str, str], now: float = NOON) -> str:
+    line, _ = assertions.line_for(permit(*disclosed), route(), {}, now)
     return line.removeprefix(b"X-Verified-Assertion: ").strip().decode()
 
 

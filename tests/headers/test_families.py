@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.headers.families import Family, claim_on
 from gateway.headers.listed import NotKept, not_kept
-from gateway.headers.names import fates_of
+from gateway.headers.names import header_rules_of
 from gateway.headers.strip import outbound
 from gateway.request.field_names import fold
 from gateway.settings.settings import HeaderSettings
@@ -103,7 +103,7 @@ def test_a_name_that_no_browser_sends_is_removed(family: Family, name: str) -> N
     for spelling in (name, name.lower(), name.upper(), name.replace("-", "_"), f"HTTP_{name}"):
         settings = HeaderSettings(odd_names="keep")
         head, removed = outbound(
-            inbound("/", (spelling, "attacker"), client="127.0.0.1"), route(app=app(headers=settings)), b""
+            inbound("/", (spelling, "attacker"), client_address="127.0.0.1"), route(app=app(headers=settings)), b""
         )
 
         assert b"attacker" not in head
@@ -145,7 +145,7 @@ def test_a_long_name_is_judged_in_little_time() -> None:
 def test_what_a_proxy_in_front_says_is_no_news() -> None:
     """A trusted proxy writes its headers on each request; only a client that comes by itself is told of."""
     behind = inbound("/", ("X-Forwarded-For", "198.51.100.7"), ("X-User-Id", "1"))
-    alone = inbound("/", ("X-Forwarded-For", "198.51.100.7"), client="127.0.0.1")
+    alone = inbound("/", ("X-Forwarded-For", "198.51.100.7"), client_address="127.0.0.1")
 
     assert outbound(behind, route(), b"")[1] == ((Family.IDENTITY, b"X-User-Id"),)
     assert outbound(alone, route(), b"")[1] == ((Family.FORWARDING, b"X-Forwarded-For"),)
@@ -156,9 +156,9 @@ def test_what_is_kept_of_a_connection_remembers_what_was_removed() -> None:
     kept: dict[object, object] = {}
     here = route()
 
-    told = [outbound(inbound("/", ("X-User-Id", "1"), kept=kept), here, b"")[1] for _ in range(2)]
+    disclosed = [outbound(inbound("/", ("X-User-Id", "1"), section_cache=kept), here, b"")[1] for _ in range(2)]
 
-    assert told == [((Family.IDENTITY, b"X-User-Id"),)] * 2
+    assert disclosed == [((Family.IDENTITY, b"X-User-Id"),)] * 2
 
 
 def test_a_harmless_name_can_be_kept() -> None:
@@ -231,5 +231,5 @@ def test_only_listed_names_pass_where_a_list_is_given() -> None:
 
 def test_an_empty_list_lets_only_a_browsers_own_pass() -> None:
     """No list and a list of nothing are not the same."""
-    assert fates_of(HeaderSettings(passed=()))[b"X-CSRF-Token"] == b""
-    assert fates_of(HeaderSettings())[b"X-CSRF-Token"] != b""
+    assert header_rules_of(HeaderSettings(passed=()))[b"X-CSRF-Token"] == b""
+    assert header_rules_of(HeaderSettings())[b"X-CSRF-Token"] != b""

@@ -1,24 +1,24 @@
 from __future__ import annotations
 
-from gateway.headers.names import LONGEST_REMEMBERED, REMEMBERED, Fates, fates_of, named_by
+from gateway.headers.names import LONGEST_REMEMBERED, REMEMBERED, HeaderRules, header_rules_of, named_by
 from gateway.settings.settings import HeaderSettings
 
 
 def test_a_table_of_fates_stays_small() -> None:
     """Whoever sends new names for ever, or endless ones, fills no memory."""
-    fates = Fates(HeaderSettings())
+    rules = HeaderRules(HeaderSettings())
 
     for number in range(REMEMBERED + 10):
-        assert fates[b"X-%d" % number] != b""
-    assert fates[b"X-" + b"a" * 4096] != b""
+        assert rules[b"X-%d" % number] != b""
+    assert rules[b"X-" + b"a" * 4096] != b""
 
-    assert len(fates) <= REMEMBERED
-    assert all(len(name) <= LONGEST_REMEMBERED for name in fates)
+    assert len(rules) <= REMEMBERED
+    assert all(len(name) <= LONGEST_REMEMBERED for name in rules)
 
 
 def test_apps_with_other_names_have_another_table() -> None:
     """What one App strips, a table made for another does not decide."""
-    plain, named = fates_of(HeaderSettings()), fates_of(HeaderSettings(names={"subject": "X-Citizen"}))
+    plain, named = header_rules_of(HeaderSettings()), header_rules_of(HeaderSettings(names={"subject": "X-Citizen"}))
 
     assert plain[b"X-Citizen"] != b""
     assert named[b"X-Citizen"] == b""
@@ -32,7 +32,7 @@ def test_the_usual_options_name_no_field() -> None:
 
 def test_nobody_moves_an_application_elsewhere() -> None:
     """`SCRIPT_NAME` is gunicorn's own spelling: it is dropped even where odd names are kept."""
-    fates = fates_of(HeaderSettings(odd_names="keep"))
+    rules = header_rules_of(HeaderSettings(odd_names="keep"))
 
-    assert fates[b"SCRIPT_NAME"] == fates[b"script-name"] == fates[b"Path.Info"] == b""
-    assert fates[b"SCRIPT_NAMES"] != b""
+    assert rules[b"SCRIPT_NAME"] == rules[b"script-name"] == rules[b"Path.Info"] == b""
+    assert rules[b"SCRIPT_NAMES"] != b""

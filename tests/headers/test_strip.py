@@ -219,8 +219,8 @@ def test_what_is_kept_of_a_client_has_nothing_of_a_person_or_a_request() -> None
     """The same fields again: another request id, target and person are all in the new head, and none of the old."""
     kept: dict[object, object] = {}
     here = route()
-    first = inbound("/a", ("Accept", "text/html"), request_id="first-0123456789", kept=kept)
-    second = inbound("/b", ("Accept", "text/html"), request_id="second-0123456789", method="POST", kept=kept)
+    first = inbound("/a", ("Accept", "text/html"), request_id="first-0123456789", section_cache=kept)
+    second = inbound("/b", ("Accept", "text/html"), request_id="second-0123456789", method="POST", section_cache=kept)
 
     outbound_head(first, here, b"X-Verified-Subject: hanako\r\n")
     head = outbound_head(second, here, b"X-Verified-Subject: taro\r\n")
@@ -233,7 +233,7 @@ def test_what_is_kept_of_a_client_has_nothing_of_a_person_or_a_request() -> None
 def test_what_is_kept_for_one_app_is_not_sent_to_another() -> None:
     """Each route has settings of its own, and so has the same App's after a reload."""
     kept: dict[object, object] = {}
-    asked = inbound("/", ("X-Member", "1"), ("Cookie", "__Host-sekisho=x; a=1"), kept=kept)
+    asked = inbound("/", ("X-Member", "1"), ("Cookie", "__Host-sekisho=x; a=1"), section_cache=kept)
     strict = app(headers=HeaderSettings(strip=("X-Member",)))
 
     heads = [outbound_head(asked, route(app=settings), b"") for settings in (app(), strict, app(), strict)]
@@ -245,7 +245,7 @@ def test_what_is_kept_for_one_app_is_not_sent_to_another() -> None:
 def test_what_is_kept_does_not_grow_with_reloads() -> None:
     """A connection may outlive many of them."""
     kept: dict[object, object] = {}
-    asked = inbound("/", kept=kept)
+    asked = inbound("/", section_cache=kept)
 
     for _ in range(50):
         outbound_head(asked, route(), b"")

@@ -23,7 +23,7 @@ from gateway.login.claims import LONGEST_ADDRESS, LONGEST_NAME, LONGEST_SUBJECT
 from gateway.login.jwcrypto_keys import new_key
 from gateway.policy.residence import table
 from gateway.policy.verdict import Fact, Permit, RuleId
-from gateway.settings.settings import AssertionSettings, HeaderSettings, Limits
+from gateway.settings.settings import AssertionSettings, HeaderSettings, TrafficSettings
 from tests.builders import NOON, identity, route
 
 MOST = Most(LONGEST_SUBJECT, LONGEST_NAME, LONGEST_ADDRESS)
@@ -63,16 +63,16 @@ def assertions(tmp_path_factory: pytest.TempPathFactory) -> Assertions:
 
 @given(everything, settings, st.sets(st.sampled_from([*(fact.value for fact in Fact), "may_drink"]), min_size=1))
 def test_no_head_is_longer_than_the_worst_case(
-    assertions: Assertions, facts: dict[str, str], headers: HeaderSettings, told: set[str]
+    assertions: Assertions, facts: dict[str, str], headers: HeaderSettings, disclosed: set[str]
 ) -> None:
     """Property: whoever it is, whatever is disclosed, however it is encoded."""
     here = route()
-    permit = Permit(RULE, identity(), tuple((name, facts[name]) for name in sorted(told)))
+    permit = Permit(RULE, identity(), tuple((name, facts[name]) for name in sorted(disclosed)))
     line, _ = assertions.line_for(permit, here, {}, NOON)
     lines = identity_lines(permit, headers).lines + line
 
     texts = (here.origin, here.app.url, str(RULE), "k" * 64)
-    case = worst_case(sorted(told), headers, MOST, assertion=texts)
+    case = worst_case(sorted(disclosed), headers, MOST, assertion=texts)
 
     assert len(lines) <= case.head
     assert max(map(len, lines.splitlines(keepends=True))) <= case.field
@@ -85,7 +85,10 @@ def test_everything_that_can_be_told_fits_through_the_outer_proxies() -> None:
     case = worst_case(names, HeaderSettings(), MOST, assertion=("https://yoyaku.city.example.lg.jp",) * 3)
 
     assert case.field <= LONGEST_FIELD
-    assert forward_auth_answer(case, every_header(names[-20:], HeaderSettings()), Limits().headers) <= LONGEST_HEAD
+    assert (
+        forward_auth_answer(case, every_header(names[-20:], HeaderSettings()), TrafficSettings().headers)
+        <= LONGEST_HEAD
+    )
 
 
 def test_our_own_names_of_places_are_no_longer_than_is_said() -> None:

@@ -17,7 +17,7 @@ from gateway.headers.answer import app_answer_headers, portal_answer_headers
 from gateway.headers.strip import outbound_head, trailer_lines
 from gateway.instant import Instant
 from gateway.listen.httptools_listener import Listener
-from gateway.listen.services import Gate
+from gateway.listen.services import RequestServices
 from gateway.observe.access_log import AccessLine
 from gateway.pipeline.outcome import Forward, Step
 from gateway.policy.verdict import Permit, RuleId
@@ -29,7 +29,7 @@ from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, SessionState, Unavailable, Unread
 from gateway.session.ticket import PLAIN, Ticket
-from gateway.settings.settings import AppSettings, Limits, UpstreamSettings
+from gateway.settings.settings import AppSettings, TrafficSettings, UpstreamSettings
 from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams
 from gateway.upstream.prefix import PathRewrite
 from gateway.wire.deadlines import Deadlines
@@ -310,8 +310,8 @@ class Sessions:
         self.peeked: Found | Gone | Unread | Unavailable = Found(session())
         self.loaded: Found | Gone | Unavailable = Found(session())
         self.loads = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.services = asyncio.Event()
+        self.services.set()
         self.watched: list[Watched] = []
 
     def watch(self, ticket: Ticket, on_end: Callable[[], None]) -> Watched:
@@ -324,7 +324,7 @@ class Sessions:
 
     async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
         self.loads += 1
-        await self.gate.wait()
+        await self.services.wait()
         return self.loaded
 
 
@@ -335,7 +335,7 @@ class Door:
         self.application = application
         self.observed = Observed()
         self.sessions = Sessions()
-        self.limits = Limits()
+        self.limits = TrafficSettings()
         self.app = app_settings()
         self.trust = Trust(())
         self.visits = VisitTable(lambda size: b"v" * size)
@@ -348,7 +348,7 @@ class Door:
         self.upstream_ports: list[int] | None = None
         self.options = UpstreamSettings()
         self.rewrite: PathRewrite | None = None
-        self.troubled: list[tuple[str, int, int]] = []
+        self.losses: list[tuple[str, int, int]] = []
         self.resolution = 0.02
         self.port = 0
         self.also_stopped: list[Application] = []
@@ -376,7 +376,7 @@ class Door:
         """Take the step the test has set last."""
         return self.step(inbound, known, now, table)
 
-    def make_gate(self) -> Gate:
+    def make_gate(self) -> RequestServices:
         loop = asyncio.get_running_loop()
         deadlines = self.deadlines
         self.route = Route(
@@ -403,7 +403,7 @@ class Door:
         self.portal = Upstreams(
             "portal", [Endpoint("portal", to(self.portal_application.port), self.limits, deadlines)], self.limits
         )
-        return Gate(
+        return RequestServices(
             table=lambda: table,
             step=self.take_step,
             original=lambda inbound, _table: inbound,
@@ -418,7 +418,7 @@ class Door:
             observer=self.observed,
             clock=time.time,
             stopwatch=time.perf_counter,
-            value_troubled=lambda route, *counts: self.troubled.append((route.name, *counts)),
+            count_encoding_losses=lambda route, *counts: self.losses.append((route.name, *counts)),
             hsts=self.hsts,
             limits=self.limits,
             trust=self.trust,

@@ -12,7 +12,7 @@ from tests.builders import app
 from tests.listen.byte_path import Application, Door
 
 
-class Behind(Application):
+class PortalServices(Application):
     """An application in another process, on this port."""
 
     def __init__(self, port: int) -> None:
@@ -21,7 +21,7 @@ class Behind(Application):
 
 
 async def main(port: int) -> None:
-    door = Door(Behind(port))
+    door = Door(PortalServices(port))
     door.app = app()
     await door.open(connections_per_address=100_000, connections=100_000)
     assert isinstance(door.route, Route)

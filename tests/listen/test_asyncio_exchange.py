@@ -486,7 +486,7 @@ async def test_an_answer_known_by_its_head_is_said_to_each_client_in_its_own_way
         "old, stays": {(b"public", b"keep-alive", None, b"ok")},
         "over https": {(b"public", None, b"max-age=1", b"ok")},
     }
-    assert len(door.upstreams.endpoints[0].known) == 1
+    assert len(door.upstreams.endpoints[0].head_cache) == 1
 
 
 async def test_a_head_with_a_cookie_is_not_kept(door: Door) -> None:
@@ -495,10 +495,10 @@ async def test_a_head_with_a_cookie_is_not_kept(door: Door) -> None:
     await door.open()
 
     await door.ask(get())
-    kept_of_cookie = len(door.upstreams.endpoints[0].known)
+    kept_of_cookie = len(door.upstreams.endpoints[0].head_cache)
     await door.ask(get())
 
-    assert (kept_of_cookie, len(door.upstreams.endpoints[0].known)) == (0, 1)
+    assert (kept_of_cookie, len(door.upstreams.endpoints[0].head_cache)) == (0, 1)
 
 
 async def test_a_chunked_answer_is_chunked_anew(door: Door) -> None:
@@ -980,7 +980,7 @@ async def test_a_session_not_in_memory_is_loaded(door: Door) -> None:
     """The body waits meanwhile, and the pipeline is asked again with what was found."""
     door.step = needs_session(door)
     door.sessions.peeked = Unread(TICKET)
-    door.sessions.gate.clear()
+    door.sessions.services.clear()
     await door.open()
     client = await door.client()
 
@@ -989,7 +989,7 @@ async def test_a_session_not_in_memory_is_loaded(door: Door) -> None:
         while not door.sessions.loads:
             await asyncio.sleep(0)
     untouched = door.application.connections
-    door.sessions.gate.set()
+    door.sessions.services.set()
     await client.send(b"lo")
     answer = await client.answer()
 
@@ -1039,7 +1039,7 @@ async def test_a_client_that_leaves_while_its_session_is_loaded_is_forgotten(doo
     """Nothing is forwarded for nobody."""
     door.step = needs_session(door)
     door.sessions.peeked = Unread(TICKET)
-    door.sessions.gate.clear()
+    door.sessions.services.clear()
     await door.open()
     client = await door.client()
     await client.send(get().replace(b"\r\n\r\n", b"\r\n" + SIGNED_IN + b"\r\n"))
@@ -1049,7 +1049,7 @@ async def test_a_client_that_leaves_while_its_session_is_loaded_is_forgotten(doo
 
     client.reset()
     lines = await door.lines(1)
-    door.sessions.gate.set()
+    door.sessions.services.set()
     await asyncio.sleep(0)
 
     assert [line.status for line in lines] == [499]
@@ -1412,17 +1412,17 @@ async def test_a_stream_that_has_ended_is_forgotten(door: Door) -> None:
 async def test_what_could_not_be_said_is_told_of(door: Door) -> None:
     """Of the request whose headers were made; not of one whose headers were kept."""
 
-    def troubled(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
+    def losses(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
         step = door.forward(inbound, known, now, table)
-        return msgspec.structs.replace(step, troubled=(2, 1)) if len(door.seen) == 1 else step
+        return msgspec.structs.replace(step, losses=(2, 1)) if len(door.seen) == 1 else step
 
-    door.step = troubled
+    door.step = losses
     await door.open()
 
     await door.ask(get(b"/"))
     await door.ask(get(b"/"))
 
-    assert door.troubled == [("booking", 2, 1)]
+    assert door.losses == [("booking", 2, 1)]
 
 
 # --- service workers ------------------------------------------------------------------------------

@@ -257,7 +257,7 @@ async def limited(door: Door) -> MemoryLimits:
 
     door.step = step
     await door.open()
-    door.listener.reload(replace(door.listener.gate, entries=store))
+    door.listener.reload(replace(door.listener.services, entries=store))
     return store
 
 

@@ -135,13 +135,13 @@ async def test_who_never_reads_is_let_go_of() -> None:
         connection, wire = connected(door)
         connection.data_received(get() * 500)
         await turn()
-        told = wire.answers
+        answered = wire.answers
 
         async with asyncio.timeout(5):
             while not wire.closing:
                 await asyncio.sleep(0.01)
 
-        assert wire.answers == told
+        assert wire.answers == answered
         assert "stream_idle" in door.observed.limits
         connection.connection_lost(None)
 

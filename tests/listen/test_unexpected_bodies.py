@@ -190,7 +190,7 @@ async def test_a_connection_that_carried_a_body_carries_nothing_else(
 @pytest.mark.parametrize("reads_bodies", [False, True])
 async def test_a_body_that_came_before_its_connection_counts_as_one(door: Door, reads_bodies: bool) -> None:
     """It was held while the session was asked for, and is sent at once with the head."""
-    door.sessions.gate.clear()
+    door.sessions.services.clear()
     door.sessions.peeked = Unread(Ticket(TICKET))
     know(door, reads_bodies=reads_bodies)
     door.step = lambda inbound, known, now, table: (
@@ -201,7 +201,7 @@ async def test_a_body_that_came_before_its_connection_counts_as_one(door: Door, 
     field, body = framed("counted", SMUGGLED)
 
     await client.send(head("POST", field, SIGNED_IN.strip()) + body)
-    door.sessions.gate.set()
+    door.sessions.services.set()
     await client.answer()
     door.sessions.peeked = Found(session())
     await client.send(get(b"/after"))

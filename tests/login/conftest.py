@@ -13,10 +13,10 @@ from joserfc.jwk import ECKey
 from gateway.identity import Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.aliases import Aliases
-from gateway.login.asyncio_shared_tasks import Flights
+from gateway.login.asyncio_shared_tasks import SharedTasks
 from gateway.login.keys import KeySet, signing_key
 from gateway.login.memory_pending import MemoryPendingStore
-from gateway.login.service import Client, SignInDesk, Terms
+from gateway.login.service import Client, SignInService, Terms
 from gateway.login.sign_in import Begun, FinishOutcome, SignedIn
 from gateway.policy.verdict import Challenge, ChallengeReason, RuleId
 from gateway.request.inbound import Inbound
@@ -79,7 +79,7 @@ class Browser:
     def visit(self, path: str = "/reserve/42") -> tuple[Route, Inbound]:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         headers = [("Cookie", cookie)] if cookie else []
-        return self.route, inbound(path, *headers, host=self.route.host, client=self.address)
+        return self.route, inbound(path, *headers, host=self.route.host, client_address=self.address)
 
     def take(self, outcome: Begun | FinishOutcome) -> None:
         """Keep the cookies an outcome sets."""
@@ -103,7 +103,7 @@ class Book:
 class House:
     """A desk, what it stands on, and a browser before it."""
 
-    desk: SignInDesk
+    service: SignInService
     stand_in: StandIn
     provider: AiohttpProvider
     pending: MemoryPendingStore
@@ -115,13 +115,13 @@ class House:
     book: Book
 
     async def begin(self, asked: Challenge | None = None, back: str | None = None) -> str:
-        begun = await self.desk.begin(*self.browser.visit(), asked or challenge(), back)
+        begun = await self.service.begin(*self.browser.visit(), asked or challenge(), back)
         assert isinstance(begun, Begun), begun
         self.browser.take(begun)
         return begun.location
 
     async def finish(self, query: bytes) -> FinishOutcome:
-        outcome = await self.desk.finish(*self.browser.visit("/.sekisho/callback"), query)
+        outcome = await self.service.finish(*self.browser.visit("/.sekisho/callback"), query)
         self.browser.take(outcome)
         return outcome
 
@@ -149,7 +149,7 @@ async def house() -> AsyncIterator[House]:
     provider = AiohttpProvider(settings, keys, clock=clock, monotonic=clock, random=secrets.token_bytes, meter=calls)
     pending = MemoryPendingStore()
     sessions = MemoryStore(idle=1800, clock=clock, monotonic=time.monotonic)
-    desk = SignInDesk(
+    service = SignInService(
         {CLIENT: Client(settings, keys, provider)},
         pending,
         sessions,
@@ -159,9 +159,9 @@ async def house() -> AsyncIterator[House]:
         random=secrets.token_bytes,
         observer=calls,
         known_as=book.known_as,
-        flights=Flights(),
+        shared_tasks=SharedTasks(),
     )
-    yield House(desk, stand_in, provider, pending, sessions, clock, calls, Browser(route()), settings, book)
+    yield House(service, stand_in, provider, pending, sessions, clock, calls, Browser(route()), settings, book)
     await provider.close()
     await sessions.close()
     await stand_in.stop()

@@ -71,7 +71,7 @@ async def test_the_application_keeps_seeing_the_old_subject(house: House) -> Non
     house.book.aliases = Aliases().and_(alias("sub-hanako", "sub-before"))
 
     outcome = await house.sign_in(challenge(*ALL))
-    ended = await house.desk.back_channel_logout(house.browser.route, logout_token(house, sid=None))
+    ended = await house.service.back_channel_logout(house.browser.route, logout_token(house, sid=None))
 
     assert isinstance(outcome, SignedIn)
     assert outcome.session.identity.subject == "sub-before"

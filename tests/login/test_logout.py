@@ -44,7 +44,7 @@ async def test_a_believed_token_ends_the_session_at_the_provider(house: House) -
     house.stand_in.spoil.token = {"session_state": "ss-2"}
     await house.sign_in()
 
-    outcome = await house.desk.back_channel_logout(house.browser.route, logout_token(house))
+    outcome = await house.service.back_channel_logout(house.browser.route, logout_token(house))
 
     assert outcome == LoggedOut(1)
     assert await house.sessions.find(ours) is None
@@ -60,7 +60,7 @@ async def test_a_token_with_a_subject_alone_ends_all_of_that_subject(house: Hous
         await house.sign_in()
         tickets.append(house.browser.cookies["__Host-sekisho"])
 
-    outcome = await house.desk.back_channel_logout(house.browser.route, logout_token(house, sid=None))
+    outcome = await house.service.back_channel_logout(house.browser.route, logout_token(house, sid=None))
 
     assert outcome == LoggedOut(3)
     assert [await house.sessions.find(ticket) for ticket in tickets] == [None, None, None]
@@ -70,16 +70,16 @@ async def test_a_token_without_a_subject_ends_by_sid(house: House) -> None:
     """Section 2.4: one of the two is enough."""
     await house.sign_in()
 
-    assert await house.desk.back_channel_logout(house.browser.route, logout_token(house, sub=None)) == LoggedOut(1)
+    assert await house.service.back_channel_logout(house.browser.route, logout_token(house, sub=None)) == LoggedOut(1)
 
 
 async def test_a_type_is_recommended_and_not_required(house: House) -> None:
     """Older providers say JWT."""
     await house.sign_in()
 
-    assert await house.desk.back_channel_logout(house.browser.route, logout_token(house, {"typ": "JWT"})) == LoggedOut(
-        1
-    )
+    assert await house.service.back_channel_logout(
+        house.browser.route, logout_token(house, {"typ": "JWT"})
+    ) == LoggedOut(1)
 
 
 _DAY = 86_400
@@ -115,7 +115,7 @@ async def test_a_token_that_does_not_hold_ends_nothing(
     """And the first check it fails is named."""
     await house.sign_in()
 
-    outcome = await house.desk.back_channel_logout(house.browser.route, logout_token(house, header, **changes))
+    outcome = await house.service.back_channel_logout(house.browser.route, logout_token(house, header, **changes))
 
     assert outcome == LogoutRefused(check)
     assert await house.session() is not None
@@ -126,7 +126,7 @@ async def test_an_id_token_is_no_logout_token(house: House) -> None:
     await house.sign_in()
     token = house.stand_in.id_token({"nonce": "n"}, "at")
 
-    outcome = await house.desk.back_channel_logout(house.browser.route, urlencode({"logout_token": token}).encode())
+    outcome = await house.service.back_channel_logout(house.browser.route, urlencode({"logout_token": token}).encode())
 
     assert outcome == LogoutRefused(Check.EVENTS)
     assert await house.session() is not None
@@ -136,11 +136,11 @@ async def test_a_token_is_for_one_use(house: House) -> None:
     """Replayed, it ends nobody's next session."""
     await house.sign_in()
     body = logout_token(house)
-    first = await house.desk.back_channel_logout(house.browser.route, body)
+    first = await house.service.back_channel_logout(house.browser.route, body)
     house.clock.ahead = 1
     assert isinstance(await house.sign_in(challenge(rule="again")), SignedIn)
 
-    second = await house.desk.back_channel_logout(house.browser.route, body)
+    second = await house.service.back_channel_logout(house.browser.route, body)
 
     assert first == LoggedOut(1)
     assert second == LogoutRefused(Check.REPLAYED)
@@ -151,7 +151,7 @@ async def test_a_provider_that_is_down_is_asked_to_come_again(house: House) -> N
     """503, not 400: what cannot be checked is not refused for good."""
     await house.stand_in.stop()
 
-    outcome = await house.desk.back_channel_logout(house.browser.route, logout_token(house))
+    outcome = await house.service.back_channel_logout(house.browser.route, logout_token(house))
 
     assert outcome == LogoutRefused("provider_unavailable", 503)
 
@@ -166,8 +166,8 @@ async def test_a_store_that_is_away_is_not_an_end(house: House, monkeypatch: pyt
 
     with monkeypatch.context() as patched:
         patched.setattr(house.sessions, "revoke", away)
-        first = await house.desk.back_channel_logout(house.browser.route, body)
-    second = await house.desk.back_channel_logout(house.browser.route, body)
+        first = await house.service.back_channel_logout(house.browser.route, body)
+    second = await house.service.back_channel_logout(house.browser.route, body)
 
     assert first == LogoutRefused("store_unavailable", 503)
     assert second == LoggedOut(1)
@@ -204,7 +204,7 @@ async def test_a_browser_cannot_name_its_provider_session(house: House) -> None:
     query = house.stand_in.authorize(await house.begin(), session_state="ss-1")
     await house.finish(query)
 
-    signed_out = await house.desk.sign_out(*attacker.visit())
+    signed_out = await house.service.sign_out(*attacker.visit())
 
     assert signed_out.ended == 1
     assert await house.sessions.find(victim) is not None

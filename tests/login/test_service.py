@@ -63,7 +63,7 @@ async def test_a_callback_sent_again_before_it_was_answered_gets_the_same_answer
     query = house.stand_in.authorize(await house.begin(back="/a"))
     visit = house.browser.visit("/.sekisho/callback")
 
-    first, second = await asyncio.gather(house.desk.finish(*visit, query), house.desk.finish(*visit, query))
+    first, second = await asyncio.gather(house.service.finish(*visit, query), house.service.finish(*visit, query))
 
     assert isinstance(first, SignedIn)
     assert second == first
@@ -74,10 +74,10 @@ async def test_a_browser_that_goes_away_does_not_end_what_it_began(house: House)
     """The one that comes again finds the sign-in done."""
     query = house.stand_in.authorize(await house.begin(back="/a"))
     visit = house.browser.visit("/.sekisho/callback")
-    impatient = asyncio.create_task(house.desk.finish(*visit, query))
+    impatient = asyncio.create_task(house.service.finish(*visit, query))
     house.stand_in.on_token = impatient.cancel
 
-    second = await house.desk.finish(*visit, query)
+    second = await house.service.finish(*visit, query)
 
     assert impatient.cancelled()
     assert isinstance(second, SignedIn)
@@ -88,7 +88,7 @@ async def test_a_used_callback_says_expired_once_the_session_is_gone(house: Hous
     """A used state opens nothing by itself."""
     query = house.stand_in.authorize(await house.begin(back="/a"))
     await house.finish(query)
-    await house.desk.sign_out(*house.browser.visit())
+    await house.service.sign_out(*house.browser.visit())
 
     assert await house.finish(query) == Failed(LoginFailure.EXPIRED, "/a")
 
@@ -124,7 +124,7 @@ async def test_a_session_is_good_at_the_host_it_was_issued_at(house: House) -> N
         route("wallet.gw.test", name="wallet"), {"__Host-sekisho": house.browser.cookies["__Host-sekisho"]}
     )
 
-    signed_out = await house.desk.sign_out(*stolen.visit())
+    signed_out = await house.service.sign_out(*stolen.visit())
 
     assert session is not None
     assert session.host == "app.gw.test"
@@ -142,7 +142,7 @@ async def test_signing_out_ends_every_session_the_browser_may_hold(house: House)
     theirs = other.cookies["__Host-sekisho"]
     planted = inbound("/", ("Cookie", f"__Host-sekisho={mine}; __Host-sekisho={theirs}"), host="app.gw.test")
 
-    signed_out = await house.desk.sign_out(kept.route, planted)
+    signed_out = await house.service.sign_out(kept.route, planted)
 
     assert signed_out.ended == 2
     assert [await house.sessions.find(ticket) for ticket in (mine, theirs)] == [None, None]
@@ -155,10 +155,12 @@ async def test_a_planted_browser_cookie_is_not_believed(house: House) -> None:
 
     def callback(*values: str) -> Inbound:
         cookie = "; ".join(f"__Host-sekisho-login={value}" for value in values)
-        return inbound("/.sekisho/callback", ("Cookie", cookie), host="app.gw.test", client=house.browser.address)
+        return inbound(
+            "/.sekisho/callback", ("Cookie", cookie), host="app.gw.test", client_address=house.browser.address
+        )
 
-    two = await house.desk.finish(house.browser.route, callback("b" * 43, mine), query)
-    junk = await house.desk.finish(house.browser.route, callback("junk", mine), query)
+    two = await house.service.finish(house.browser.route, callback("b" * 43, mine), query)
+    junk = await house.service.finish(house.browser.route, callback("junk", mine), query)
 
     assert isinstance(two, Failed)
     assert two.failure is LoginFailure.OTHER_BROWSER
@@ -179,7 +181,7 @@ async def test_a_callback_in_another_browser_is_no_session_and_uses_nothing_up(h
     query = house.stand_in.authorize(await house.begin(back="/a"))
     other = Browser(house.browser.route, {"__Host-sekisho-login": "A" * 43})
 
-    outcome = await house.desk.finish(*other.visit(), query)
+    outcome = await house.service.finish(*other.visit(), query)
 
     assert outcome == Failed(LoginFailure.OTHER_BROWSER, "/a")
     assert "token" not in house.stand_in.calls
@@ -206,7 +208,7 @@ async def test_a_state_of_another_host_is_a_mix_up(house: House) -> None:
     query = house.stand_in.authorize(await house.begin())
     there = Browser(route("other.gw.test", "RP00000002", "other"), dict(house.browser.cookies))
 
-    outcome = await house.desk.finish(*there.visit(), query)
+    outcome = await house.service.finish(*there.visit(), query)
 
     assert outcome == Failed(LoginFailure.INVALID, check="state")
     assert "token" not in house.stand_in.calls
@@ -332,7 +334,7 @@ async def test_a_provider_that_is_down_is_said_at_the_start(house: House) -> Non
     """A page, not a redirect into nothing."""
     await house.stand_in.stop()
 
-    outcome = await house.desk.begin(*house.browser.visit("/a"), challenge(), None)
+    outcome = await house.service.begin(*house.browser.visit("/a"), challenge(), None)
 
     assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a")
 
@@ -498,7 +500,7 @@ async def test_a_loop_stops_after_three_rounds(house: House) -> None:
     for _ in range(3):
         assert isinstance(await house.sign_in(), SignedIn)
 
-    outcome = await house.desk.begin(*house.browser.visit("/a"), challenge(), None)
+    outcome = await house.service.begin(*house.browser.visit("/a"), challenge(), None)
 
     assert outcome == Failed(LoginFailure.LOOP, "/a")
 
@@ -511,7 +513,7 @@ async def test_signing_in_often_is_no_loop(house: House) -> None:
     for name in ("a", "b", "c", "d"):
         assert isinstance(await house.sign_in(challenge(rule=name)), SignedIn)
     for _ in range(5):
-        await house.desk.sign_out(*house.browser.visit())
+        await house.service.sign_out(*house.browser.visit())
         house.browser.cookies.pop("__Host-sekisho")
         assert isinstance(await house.sign_in(), SignedIn)
 
@@ -523,7 +525,7 @@ async def test_signing_out_ends_the_session_and_its_siblings(house: House) -> No
     house.browser.cookies.clear()
     await house.sign_in()
 
-    signed_out = await house.desk.sign_out(*house.browser.visit())
+    signed_out = await house.service.sign_out(*house.browser.visit())
 
     assert signed_out.ended == 2
     assert signed_out.location is None
@@ -535,7 +537,7 @@ async def test_the_provider_ends_its_session_where_it_offers_to(house: House) ->
     house.stand_in.end_session = True
     await house.sign_in()
 
-    signed_out = await house.desk.sign_out(*house.browser.visit())
+    signed_out = await house.service.sign_out(*house.browser.visit())
 
     assert signed_out.location is not None
     assert signed_out.location.startswith(
@@ -556,7 +558,7 @@ async def test_each_assertion_is_new_and_names_its_key(house: House) -> None:
 
 async def test_the_callback_of_a_prefetch_or_a_visit_changes_nothing_asked(house: House) -> None:
     """The request's own query says nothing about what is asked."""
-    begun = await house.desk.begin(
+    begun = await house.service.begin(
         *house.browser.visit("/.sekisho/login"), challenge(), "/?scope=openid+address&prompt=none&client_id=x"
     )
 
@@ -587,15 +589,15 @@ async def test_a_store_that_is_away_is_no_sign_in_and_no_end_of_a_session(
     """A page that says so; and never the word that a session has ended when it has not."""
     query = house.stand_in.authorize(await house.begin(back="/a"))
     await house.sign_in()
-    monkeypatch.setattr(house.desk, "_pending", Away())
-    begun = await house.desk.begin(*house.browser.visit("/a"), challenge(), None)
+    monkeypatch.setattr(house.service, "_pending", Away())
+    begun = await house.service.begin(*house.browser.visit("/a"), challenge(), None)
     finished = await house.finish(query)
     monkeypatch.undo()
-    monkeypatch.setattr(house.desk, "_sessions", Away())
+    monkeypatch.setattr(house.service, "_sessions", Away())
 
     assert begun == Failed(LoginFailure.STORE_DOWN, "/a")
     assert finished == Failed(LoginFailure.STORE_DOWN)
-    signed_out = await house.desk.sign_out(*house.browser.visit())
+    signed_out = await house.service.sign_out(*house.browser.visit())
     assert (signed_out.ended, signed_out.location, signed_out.kept) == (0, None, False)
     assert signed_out.alive_until is not None
 
@@ -618,10 +620,10 @@ async def test_a_sign_out_while_the_store_is_away_waits_by_the_sessions_name(
     await house.sign_in()
     ticket = house.browser.cookies["__Host-sekisho"]
     waits = Waits()
-    monkeypatch.setattr(house.desk, "_owed", waits)
-    monkeypatch.setattr(house.desk, "_sessions", Away())
+    monkeypatch.setattr(house.service, "_owed", waits)
+    monkeypatch.setattr(house.service, "_sessions", Away())
 
-    signed_out = await house.desk.sign_out(*house.browser.visit())
+    signed_out = await house.service.sign_out(*house.browser.visit())
 
     ((owed, sealed, address),) = waits.kept
     assert (owed.owing, owed.name) == (Owing.SESSION, ticket_name(ticket))
@@ -643,10 +645,10 @@ async def test_a_store_that_goes_away_half_way_is_told_the_rest_later(
     async def away(_: object) -> int:
         raise StoreUnavailableError(StoreFault.TIMEOUT)
 
-    monkeypatch.setattr(house.desk, "_owed", waits)
+    monkeypatch.setattr(house.service, "_owed", waits)
     monkeypatch.setattr(house.sessions, "revoke", away)
 
-    signed_out = await house.desk.sign_out(*house.browser.visit())
+    signed_out = await house.service.sign_out(*house.browser.visit())
 
     assert held is not None
     assert signed_out.ended == 1
@@ -656,9 +658,9 @@ async def test_a_store_that_goes_away_half_way_is_told_the_rest_later(
 
 async def test_at_the_cap_a_person_is_told_to_wait(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """429 with a time."""
-    monkeypatch.setattr(house.desk, "_pending", MemoryPendingStore(total=0))
+    monkeypatch.setattr(house.service, "_pending", MemoryPendingStore(total=0))
 
-    outcome = await house.desk.begin(*house.browser.visit("/a"), challenge(), None)
+    outcome = await house.service.begin(*house.browser.visit("/a"), challenge(), None)
 
     assert outcome == Failed(LoginFailure.TOO_MANY, "/a", retry_after=60)
 

@@ -8,7 +8,7 @@ FORM = "room=42&note=a%20b"
 
 async def begun_with_form(house: House) -> str:
     """Begin a sign-in for which a form waits, and return where the browser is sent."""
-    outcome = await house.desk.begin(*house.browser.visit("/reserve/42"), challenge(), "/reserve/42", FORM)
+    outcome = await house.service.begin(*house.browser.visit("/reserve/42"), challenge(), "/reserve/42", FORM)
     assert isinstance(outcome, Begun)
     house.browser.take(outcome)
     return outcome.location

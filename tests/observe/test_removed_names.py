@@ -5,32 +5,32 @@ from gateway.observe.removed_names import MOST_NAMES, TOLD_AGAIN_AFTER, TOLD_AT_
 
 def test_a_name_is_told_once_an_hour_for_each_app() -> None:
     """An operator sees that it happens, and is not flooded by it."""
-    told = RemovedNames()
+    answered = RemovedNames()
 
-    assert told.is_news("a", b"x-user-id", 0.0)
-    assert not told.is_news("a", b"x-user-id", TOLD_AGAIN_AFTER - 1)
-    assert told.is_news("b", b"x-user-id", TOLD_AGAIN_AFTER - 1)
-    assert told.is_news("a", b"x-user-id", TOLD_AGAIN_AFTER)
+    assert answered.is_news("a", b"x-user-id", 0.0)
+    assert not answered.is_news("a", b"x-user-id", TOLD_AGAIN_AFTER - 1)
+    assert answered.is_news("b", b"x-user-id", TOLD_AGAIN_AFTER - 1)
+    assert answered.is_news("a", b"x-user-id", TOLD_AGAIN_AFTER)
 
 
 def test_new_names_for_ever_are_told_slowly_and_remembered_in_bounded_memory() -> None:
     """A client that makes up names fills neither the log nor the memory."""
-    told = RemovedNames()
+    answered = RemovedNames()
 
-    in_one_minute = sum(told.is_news("a", b"x-%d" % number, 30.0) for number in range(1_000))
+    in_one_minute = sum(answered.is_news("a", b"x-%d" % number, 30.0) for number in range(1_000))
     for number in range(100_000):
-        told.is_news("a", b"y-%d" % number, 100.0 * number)
+        answered.is_news("a", b"y-%d" % number, 100.0 * number)
 
     assert in_one_minute == TOLD_AT_ONCE
-    assert len(told._told) <= MOST_NAMES
+    assert len(answered._told) <= MOST_NAMES
 
 
 def test_a_clock_that_was_set_back_silences_nothing() -> None:
     """What was told in the future is news again."""
-    told = RemovedNames()
-    assert told.is_news("a", b"x", 1e9)
+    answered = RemovedNames()
+    assert answered.is_news("a", b"x", 1e9)
 
-    assert told.is_news("a", b"x", 1_000.0)
+    assert answered.is_news("a", b"x", 1_000.0)
 
 
 def test_a_name_is_shown_in_visible_ascii_and_cut() -> None:

@@ -209,8 +209,8 @@ def test_nothing_reaches_standard_error_but_by_the_writer() -> None:
 
     assert ended.stdout == ""
     assert "SECRETCODE" not in ended.stderr
-    told = [json.loads(line) for line in ended.stderr.splitlines()]
-    names = [(event["event"], event.get("logger") or event.get("error")) for event in told]
+    answered = [json.loads(line) for line in ended.stderr.splitlines()]
+    names = [(event["event"], event.get("logger") or event.get("error")) for event in answered]
     assert names == [
         ("unnamed", None),
         ("unnamed", None),

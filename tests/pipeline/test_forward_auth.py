@@ -45,8 +45,8 @@ def question(
     if dialect is Dialect.ENVOY:
         path = f"/.sekisho/auth/envoy{uri}"
         return inbound(path, ("X-Forwarded-Proto", "https"), *headers, method=method, host=host, peer=peer)
-    told = tuple(zip(TOLD[dialect], (method, "https", host, uri), strict=True))
-    return inbound(f"/.sekisho/auth/{dialect}", *told, *headers, host="gateway:8080", peer=peer)
+    disclosed = tuple(zip(TOLD[dialect], (method, "https", host, uri), strict=True))
+    return inbound(f"/.sekisho/auth/{dialect}", *disclosed, *headers, host="gateway:8080", peer=peer)
 
 
 @pytest.mark.parametrize("dialect", Dialect)
@@ -61,7 +61,7 @@ def test_each_proxy_is_understood(dialect: Dialect) -> None:
         "https",
         "/reserve/42",
     )
-    assert asked.client == "198.51.100.7"
+    assert asked.client_address == "198.51.100.7"
     assert asked.forwarded == dialect
     assert (b"Accept", b"text/html") in asked.headers
 
@@ -85,11 +85,11 @@ def test_only_listed_peers_are_believed(dialect: Dialect) -> None:
 def test_what_is_kept_of_a_sub_request_is_not_the_original_requests() -> None:
     """It was made of the outer proxy's host and fields."""
     asked = original(
-        msgspec.structs.replace(question(Dialect.NGINX), kept={"made of": "the sub-request"}), table(), TRUST
+        msgspec.structs.replace(question(Dialect.NGINX), section_cache={"made of": "the sub-request"}), table(), TRUST
     )
 
     assert isinstance(asked, Inbound)
-    assert asked.kept is None
+    assert asked.section_cache is None
 
 
 @pytest.mark.parametrize("dialect", [Dialect.NGINX, Dialect.TRAEFIK, Dialect.CADDY])
@@ -225,13 +225,13 @@ def test_allowed_is_200_and_names_every_header(dialect: Dialect) -> None:
 
     answer = decided(dialect, permit)
 
-    told = dict(answer.headers)
+    disclosed = dict(answer.headers)
     assert answer.status == 200
     assert (answer.app, answer.pseudonym) == ("booking", "p-hanako")
-    assert told[b"X-Verified-Subject"] == b"hanako"
-    assert told[b"X-Verified-May-Drink"] == b"yes"
-    assert told[b"X-Verified-Name"] == told[b"X-Verified-Assertion"] == b""
-    assert len([name for name in told if name.startswith(b"X-Verified-")]) == 13
+    assert disclosed[b"X-Verified-Subject"] == b"hanako"
+    assert disclosed[b"X-Verified-May-Drink"] == b"yes"
+    assert disclosed[b"X-Verified-Name"] == disclosed[b"X-Verified-Assertion"] == b""
+    assert len([name for name in disclosed if name.startswith(b"X-Verified-")]) == 13
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from gateway.request.target import DEFAULT_PATHS
 from gateway.request.trust import Trust
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, NoTicket, SessionState
-from gateway.settings.settings import HeaderSettings, Limits
+from gateway.settings.settings import HeaderSettings, TrafficSettings
 from gateway.yaml.mistakes import Mistakes
 from tests.builders import NOON, app, route, session
 
@@ -66,7 +66,7 @@ def ask(
     """Read a head as the listener does, and step."""
     fields = [("Host", "app.gw.test"), ("Accept", "application/json"), *headers]
     raw = tuple((name.encode(), value.encode()) for name, value in fields)
-    reader = HeadReader(Limits(), Trust(()))
+    reader = HeadReader(TrafficSettings(), Trust(()))
     line = f"{request} HTTP/1.1".encode()
     arrival = reader.read(line, raw, "198.51.100.7", "https", "0123456789abcdef", lambda _: DEFAULT_PATHS)
     assert isinstance(arrival, Arrival)
@@ -111,7 +111,7 @@ def test_it_is_refused_again_on_a_path_that_is_usual() -> None:
     """The second request of a path takes a shorter way, and none around this."""
     routes = table()
     assert isinstance(ask(routes, "GET /posts/1"), Forward)
-    assert routes.usual
+    assert routes.rule_cache
 
     assert reason(ask(routes, "GET /posts/1", OVERRIDE)) == REFUSED
     assert reason(ask(routes, "GET /posts/1?_method=DELETE")) == REFUSED

@@ -34,9 +34,9 @@ def table(rule: FixedRule | None) -> RouteTable:
     return RouteTable([route(FixedPolicy(rule))], "/.sekisho/")
 
 
-def somebody(told: tuple[tuple[str, str], ...] = (("subject", "hanako"),)) -> FixedRule:
+def somebody(disclosed: tuple[tuple[str, str], ...] = (("subject", "hanako"),)) -> FixedRule:
     """Return a rule that asks nobody in particular to sign in and lets whoever has pass."""
-    return FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity(), told))
+    return FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity(), disclosed))
 
 
 def test_a_host_without_an_app_is_misdirected() -> None:
@@ -382,9 +382,9 @@ def test_what_was_kept_for_one_rule_is_not_another_rules() -> None:
     """A reload puts new rules in place: a permit of the old ones is worth nothing."""
     found = Found(session())
     step(inbound(), found, NOON, table(somebody()))
-    (old,) = found.ready.values()
+    (old,) = found.permit_cache.values()
     strict = FixedRule(nobody=NO, somebody=NO)
-    found.ready[id(strict)] = old
+    found.permit_cache[id(strict)] = old
 
     result = step(inbound(), found, NOON, table(strict))
 
@@ -497,15 +497,17 @@ def test_a_candidate_is_heard_and_changes_nothing() -> None:
 
 def test_what_cannot_be_said_is_told_once() -> None:
     """When the lines are made; the next request, which gets the same lines, counts nothing again."""
-    told = (("name", "吉\U000e0100田"), ("subject", "a\nb"))
-    where = RouteTable([route(FixedPolicy(somebody(told)), app=app(headers=HeaderSettings(charset="cp932")))], "/.s/")
+    disclosed = (("name", "吉\U000e0100田"), ("subject", "a\nb"))
+    where = RouteTable(
+        [route(FixedPolicy(somebody(disclosed)), app=app(headers=HeaderSettings(charset="cp932")))], "/.s/"
+    )
     known = Found(session())
 
     first, second = (step(inbound("/reserve"), known, NOON, where) for _ in range(2))
 
     assert isinstance(first, Forward)
     assert isinstance(second, Forward)
-    assert (first.troubled, second.troubled) == ((1, 1), None)
+    assert (first.losses, second.losses) == ((1, 1), None)
     assert first.head == second.head
 
 

@@ -28,9 +28,11 @@ DRAW = Limit("draw", Once.DAY, frozenset({200}))
 ERASE = Limit("erase", Once.DAY, frozenset({204}))
 
 rule_ids = st.sampled_from([FIRST, OTHER])
-told = st.lists(st.sampled_from([("subject", "hanako"), ("adult", "yes"), ("name", "花子")]), unique=True).map(tuple)
+disclosed = st.lists(st.sampled_from([("subject", "hanako"), ("adult", "yes"), ("name", "花子")]), unique=True).map(
+    tuple
+)
 limits = st.sampled_from([None, DRAW, ERASE])
-permits = st.builds(Permit, rule_ids, st.just(identity()), told, limits, st.booleans())
+permits = st.builds(Permit, rule_ids, st.just(identity()), disclosed, limits, st.booleans())
 challenges = st.builds(
     Challenge,
     rule_ids,
@@ -56,7 +58,7 @@ def test_only_what_both_tell_is_told_and_every_limit_counts(first: Permit, other
     both = stricter(first, other)
 
     assert isinstance(both, Permit)
-    assert set(both.told) == set(first.told) & set(other.told)
+    assert set(both.disclosed) == set(first.disclosed) & set(other.disclosed)
     counted = {limit.name for limit in (both.limit, both.also) if limit is not None}
     assert counted == {limit.name for limit in (first.limit, other.limit) if limit is not None}
     assert both.audit == (first.audit or other.audit)

@@ -16,15 +16,15 @@ from gateway.policy.conditions import (
     Age,
     AllOf,
     AnyOf,
-    Circumstances,
+    Context,
     Dates,
     InNetwork,
-    Listed,
+    ListEntry,
     Not,
-    Residence,
-    Subject,
+    ResidenceTest,
+    SubjectTest,
     Surroundings,
-    Switch,
+    SwitchTest,
     Test,
     can_become_yes,
     needs_of,
@@ -44,10 +44,10 @@ def person(**facts: object) -> Identity:
 
 def at(
     now: str | Instant = NOON, who: Identity | None = None, client: str = "198.51.100.1", **surroundings: object
-) -> Circumstances:
+) -> Context:
     moment = moment_of(now) if isinstance(now, str) else now
     assert moment is not None
-    return Circumstances(who, moment, client, Surroundings(**surroundings))  # type: ignore[arg-type]
+    return Context(who, moment, client, Surroundings(**surroundings))  # type: ignore[arg-type]
 
 
 def written(test: str) -> Test:
@@ -91,7 +91,7 @@ def test_dates_are_days_in_japan(dates: str, now: str, truth: str, until: str) -
     """Both days included, the closing hour not; an hour after midnight belongs to the day it began."""
     heard = written(f"{{dates: {dates}}}").ask(at(now))
 
-    assert (heard.truth, wall(heard.until)) == (truth, until)
+    assert (heard.truth, wall(heard.valid_until)) == (truth, until)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_network_is_about_the_browsers_address(client: str, truth: str) -> Non
 
 def test_a_switch_ends_by_itself() -> None:
     """On until its end, off from that moment, off when nobody turned it on."""
-    test = Switch("disaster")
+    test = SwitchTest("disaster")
 
     assert test.ask(at(switches={"disaster": NOON + 60})) == (Truth.YES, NOON + 60)
     assert test.ask(at(NOON + 60, switches={"disaster": NOON + 60})).truth is Truth.NO
@@ -125,12 +125,12 @@ def test_a_switch_ends_by_itself() -> None:
 def test_a_listed_person_is_listed_until_her_day_is_over() -> None:
     """The entry's last day counts; another client's person has another code."""
     code = subject_code("client", "subject")
-    entries = {code: Listed(code, datetime(2026, 11, 23, tzinfo=UTC).date())}
-    test = Subject("l")
+    entries = {code: ListEntry(code, datetime(2026, 11, 23, tzinfo=UTC).date())}
+    test = SubjectTest("l")
 
     heard = test.ask(at("2026-11-23 23:59", person(), lists={"l": entries}))
 
-    assert (heard.truth, wall(heard.until)) == (Truth.YES, "2026-11-24 00:00")
+    assert (heard.truth, wall(heard.valid_until)) == (Truth.YES, "2026-11-24 00:00")
     assert test.ask(at("2026-11-24", person(), lists={"l": entries})).truth is Truth.NO
     assert test.ask(at(who=person(), lists={"l": {}})).truth is Truth.NO
     assert test.ask(at(who=person())).truth is Truth.UNKNOWN
@@ -143,10 +143,10 @@ def test_what_was_not_given_is_unknown_and_not_turns_it_into_nothing_else() -> N
 
     assert Not("minor", minor).ask(at(who=person())).truth is Truth.UNKNOWN
     assert Not("minor", minor).ask(at()).truth is Truth.UNKNOWN
-    assert Not("here", Residence(frozenset({"13"}))).ask(at(who=person())).truth is Truth.UNKNOWN
+    assert Not("here", ResidenceTest(frozenset({"13"}))).ask(at(who=person())).truth is Truth.UNKNOWN
 
 
-YES, NO, UNKNOWN = Switch("on"), Switch("off"), InNetwork(())
+YES, NO, UNKNOWN = SwitchTest("on"), SwitchTest("off"), InNetwork(())
 LEAVES: st.SearchStrategy[Test] = st.sampled_from([YES, NO, UNKNOWN])
 TREES: st.SearchStrategy[Test] = st.recursive(
     LEAVES,
@@ -157,7 +157,7 @@ TREES: st.SearchStrategy[Test] = st.recursive(
     ),
     max_leaves=8,
 )
-WORLD = Circumstances(None, NOON, "not an address", Surroundings({"on": inf}))
+WORLD = Context(None, NOON, "not an address", Surroundings({"on": inf}))
 
 
 def says(test: Test) -> Truth:
@@ -197,7 +197,7 @@ def test_unknown_becoming_known_never_turns_a_known_answer(tree: Test) -> None:
     before = says(tree)
 
     for value in ("192.0.2.1", "not an address"):
-        known = Circumstances(None, NOON, value, Surroundings({"on": inf}))
+        known = Context(None, NOON, value, Surroundings({"on": inf}))
         if before is not Truth.UNKNOWN:
             assert tree.ask(known).truth is before
 
@@ -210,8 +210,8 @@ def test_what_no_asking_can_turn_into_a_yes_is_not_asked(tree: Test) -> None:
 
 def test_asking_is_worth_it_only_where_it_can_help() -> None:
     """An unreadable birthdate stays a no hope in `all`; an address not asked yet is a hope in `any`."""
-    adult, here = Age(AgeRange(18)), Residence(frozenset({"13"}))
-    who = Circumstances(person(), NOON, "", Surroundings())
+    adult, here = Age(AgeRange(18)), ResidenceTest(frozenset({"13"}))
+    who = Context(person(), NOON, "", Surroundings())
     address = frozenset({Scope.ADDRESS})
 
     assert not can_become_yes(AllOf(("", ""), (adult, here)), who, address)
@@ -223,12 +223,14 @@ def test_asking_is_worth_it_only_where_it_can_help() -> None:
 def test_each_test_says_what_it_depends_on() -> None:
     """What is asked of the provider follows from it, and how long an answer can be kept."""
     needs = needs_of(
-        AllOf(("",) * 4, (Age(AgeRange(18)), Not("", Residence(frozenset({"13"}))), InNetwork(()), Subject("l")))
+        AllOf(
+            ("",) * 4, (Age(AgeRange(18)), Not("", ResidenceTest(frozenset({"13"}))), InNetwork(()), SubjectTest("l"))
+        )
     )
 
     assert needs.scopes == {Scope.BIRTHDATE, Scope.ADDRESS}
     assert (needs.person, needs.request, needs.clock, needs.lists) == (True, True, True, frozenset({"l"}))
-    assert not needs_of(AnyOf(("", ""), (Dates(), Switch("x")))).person
+    assert not needs_of(AnyOf(("", ""), (Dates(), SwitchTest("x")))).person
 
 
 @given(
@@ -248,9 +250,9 @@ def test_a_clocks_answer_holds_until_it_says(quarters: int, dates: str) -> None:
 
     heard = test.ask(at(now))
 
-    assert heard.until > now
+    assert heard.valid_until > now
     for share in (0.25, 0.5, 0.999):
-        assert test.ask(at(now + (heard.until - now) * share)).truth is heard.truth
+        assert test.ask(at(now + (heard.valid_until - now) * share)).truth is heard.truth
 
 
 def test_a_birthday_is_the_end_of_an_answer() -> None:
@@ -260,5 +262,5 @@ def test_a_birthday_is_the_end_of_an_answer() -> None:
 
     heard = test.ask(at("2026-11-23 23:59", who))
 
-    assert (heard.truth, wall(heard.until)) == (Truth.NO, "2026-11-24 00:00")
-    assert test.ask(at(heard.until, who)) == (Truth.YES, inf)
+    assert (heard.truth, wall(heard.valid_until)) == (Truth.NO, "2026-11-24 00:00")
+    assert test.ask(at(heard.valid_until, who)) == (Truth.YES, inf)

@@ -170,7 +170,7 @@ def test_only_what_is_disclosed_is_told() -> None:
 
     assert isinstance(verdict, Permit)
     assert verdict.identity is ADULT
-    assert dict(verdict.told) == {
+    assert dict(verdict.disclosed) == {
         "here": "yes",
         "child": "no",
         "name": "山田　太郎",
@@ -184,7 +184,7 @@ def test_only_what_is_disclosed_is_told() -> None:
         "signed_in_at": "2026-11-23T12:00:00+09:00",
         "subject": "subject",
     }
-    assert [name for name, _ in verdict.told][:2] == ["here", "child"]
+    assert [name for name, _ in verdict.disclosed][:2] == ["here", "child"]
 
 
 def test_what_is_not_known_is_absent() -> None:
@@ -194,7 +194,7 @@ def test_what_is_not_known_is_absent() -> None:
     verdict = decide(policy, person(birthdate=Birthdate(1980), address="府中市1")).verdict
 
     assert isinstance(verdict, Permit)
-    assert dict(verdict.told) == {"subject": "subject", "adult": "yes"}
+    assert dict(verdict.disclosed) == {"subject": "subject", "adult": "yes"}
 
 
 def test_a_rule_open_to_everyone_asks_nobody_and_tells_of_those_signed_in() -> None:
@@ -204,9 +204,9 @@ def test_a_rule_open_to_everyone_asks_nobody_and_tells_of_those_signed_in() -> N
 
     assert (rule.public, rule.needs_session, rule.scopes) == (True, True, frozenset())
     assert decide(policy).verdict == Permit(rule.id, None, shared=False)
-    told = decide(policy, person(frozenset({Scope.OPENID}))).verdict
-    assert isinstance(told, Permit)
-    assert told.told == (("subject", "subject"),)
+    disclosed = decide(policy, person(frozenset({Scope.OPENID}))).verdict
+    assert isinstance(disclosed, Permit)
+    assert disclosed.disclosed == (("subject", "subject"),)
     assert not CompiledPolicy(policy_of("name: r, allow: everyone")).rules[0].needs_session
 
 

@@ -86,8 +86,8 @@ def test_strangers_paths_do_not_fill_memory() -> None:
         index.candidates("GET", f"/{number}")
     index.candidates("GET", "/" + "x" * 5000)
 
-    assert len(index._memo) <= MEMO_SIZE
-    assert max(len(path) for _, path in index._memo) < 5000
+    assert len(index._fitting_cache) <= MEMO_SIZE
+    assert max(len(path) for _, path in index._fitting_cache) < 5000
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from gateway.identity import Scope
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.pipeline.visit import VISIT_HEADER, OwnPage, Purpose, Visit
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Reason, ReasonKind, RuleId
-from gateway.portal.aiohttp_portal import Behind, make_portal
+from gateway.portal.aiohttp_portal import PortalServices, make_portal
 from gateway.portal.visits import VisitTable
 from gateway.request.inbound import Inbound
 from gateway.request.rates import Rate
@@ -57,7 +57,7 @@ class House:
 
     client: TestClient[Request, Application]
     visits: VisitTable
-    desk: FakeDesk
+    sign_in_service: FakeDesk
     sessions: FakeSessions
     counted: Counted
     table: RouteTable
@@ -121,12 +121,12 @@ async def house_fixture(aiohttp_client: AiohttpClient, policy: builders.FixedPol
 
 async def make_house(aiohttp_client: AiohttpClient, route: Route, rate: int = 1_000) -> House:
     """Start a portal for that route; `rate` is how many sign-ins a minute may begin, and end."""
-    visits, desk, sessions, counted = VisitTable(os.urandom), FakeDesk(), FakeSessions(), Counted()
+    visits, sign_in_service, sessions, counted = VisitTable(os.urandom), FakeDesk(), FakeSessions(), Counted()
     table = RouteTable([route], PREFIX)
     app = make_portal(
-        Behind(
+        PortalServices(
             visits=visits,
-            sign_in=desk,
+            sign_in=sign_in_service,
             sessions=sessions,
             table=lambda: table,
             form_origins=lambda _: (PROVIDER,),
@@ -139,7 +139,7 @@ async def make_house(aiohttp_client: AiohttpClient, route: Route, rate: int = 1_
         )
     )
     client = await aiohttp_client(app)
-    return House(client, visits, desk, sessions, counted, table, route)
+    return House(client, visits, sign_in_service, sessions, counted, table, route)
 
 
 Starter = Callable[[Route], Awaitable[House]]

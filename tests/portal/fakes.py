@@ -87,11 +87,11 @@ class FakeSessions:
 class Counted:
     """Remembers what it was told of sign-ins."""
 
-    told: list[tuple[str, str]] = field(default_factory=list)
+    reported: list[tuple[str, str]] = field(default_factory=list)
     refusals: list[tuple[str, str, list[str]]] = field(default_factory=list)
 
     def sign_in(self, app: str, outcome: str) -> None:
-        self.told.append((app, outcome))
+        self.reported.append((app, outcome))
 
     def refused(self, app: str, rule: str, reasons: Iterable[str]) -> None:
         self.refusals.append((app, rule, list(reasons)))

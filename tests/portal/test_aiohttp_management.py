@@ -16,7 +16,7 @@ from gateway.portal import aiohttp_management
 from gateway.portal.aiohttp_management import SessionControl, make_management
 from gateway.portal.operators import new_token, read_operators
 from gateway.session.memory_store import MemoryStore
-from gateway.session.session import AllSessions, Listed, Selector
+from gateway.session.session import AllSessions, ListedSession, Selector
 from gateway.session.ticket import ticket_name
 from tests import builders
 
@@ -271,9 +271,9 @@ async def test_a_store_that_is_away_is_said_to_be(aiohttp_client: AiohttpClient)
         def __init__(self, after: int) -> None:
             self.after = after
 
-        async def sessions(self, _selector: Selector) -> AsyncIterator[Listed]:
+        async def sessions(self, _selector: Selector) -> AsyncIterator[ListedSession]:
             for number in range(self.after):
-                yield Listed(f"n{number}", builders.CLIENT, "p", 0.0, 0.0, 0.0, 60.0)
+                yield ListedSession(f"n{number}", builders.CLIENT, "p", 0.0, 0.0, 0.0, 60.0)
             raise StoreUnavailableError
 
         async def revoke(self, _selector: Selector) -> int:

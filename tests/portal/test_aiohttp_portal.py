@@ -96,7 +96,7 @@ async def test_the_notice_says_what_why_and_for_whom_before_anything_is_asked(ho
     assert form["_method"] == "post"
     assert form["_action"] == f"{PREFIX}login"
     assert text.count("<form") == 1
-    assert house.desk.begun == []
+    assert house.sign_in_service.begun == []
     assert cookies(answer) == []
 
 
@@ -106,7 +106,7 @@ async def test_openid_alone_goes_to_the_provider_at_once(house: House) -> None:
 
     assert answer.status == 303
     assert answer.headers["Location"].startswith(PROVIDER)
-    assert house.desk.begun[0][1:] == (BARE, None)
+    assert house.sign_in_service.begun[0][1:] == (BARE, None)
     assert cookies(answer) == [
         "__Host-sekisho-login=pending-value; Path=/; HttpOnly; SameSite=Lax; Max-Age=34560000; Secure"
     ]
@@ -120,7 +120,7 @@ async def test_an_in_app_browser_is_told_before_it_leaves(house: House) -> None:
 
     assert answer.status == 401
     assert "LINEの中のブラウザ" in await answer.text()
-    assert house.desk.begun == []
+    assert house.sign_in_service.begun == []
 
 
 async def test_the_notices_button_begins_what_was_shown(house: House) -> None:
@@ -132,7 +132,7 @@ async def test_the_notices_button_begins_what_was_shown(house: House) -> None:
     answer = await house.post("login", fields)
 
     assert answer.status == 303
-    assert house.desk.begun[0][1:] == (NOTICED, "/reserve/42?d=1")
+    assert house.sign_in_service.begun[0][1:] == (NOTICED, "/reserve/42?d=1")
 
 
 async def test_what_grew_since_the_notice_is_shown_again(house: House) -> None:
@@ -141,7 +141,7 @@ async def test_what_grew_since_the_notice_is_shown_again(house: House) -> None:
 
     assert answer.status == 401
     assert "生年月日" in await answer.text()
-    assert house.desk.begun == []
+    assert house.sign_in_service.begun == []
 
 
 async def test_another_sites_button_shows_the_notice(house: House) -> None:
@@ -149,7 +149,7 @@ async def test_another_sites_button_shows_the_notice(house: House) -> None:
     answer = await house.post("login", {"rd": "/reserve/42", "shown": "name address birthdate"}, FOREIGN)
 
     assert answer.status == 401
-    assert house.desk.begun == []
+    assert house.sign_in_service.begun == []
 
 
 async def test_a_form_that_was_not_sent_is_said_not_to_be(house: House) -> None:
@@ -164,7 +164,7 @@ async def test_a_form_that_was_not_sent_is_said_not_to_be(house: House) -> None:
     assert "まだ送信されていません" in text
     assert 'target="_blank"' in text
     assert answer.status == 303
-    assert house.desk.begun[0][1:] == (NOTICED, f"{PREFIX}signed-in")
+    assert house.sign_in_service.begun[0][1:] == (NOTICED, f"{PREFIX}signed-in")
 
 
 async def test_a_refusal_speaks_the_conditions_own_words(house: House) -> None:
@@ -180,14 +180,14 @@ async def test_a_refusal_speaks_the_conditions_own_words(house: House) -> None:
 async def test_what_could_not_be_read_is_not_told_as_a_no(house: House) -> None:
     """The author's sentence stands, and beside it that the card did not say."""
     unread = replace(TOO_YOUNG, reasons=(replace(TOO_YOUNG.reasons[0], kind=ReasonKind.CONDITION_UNKNOWN),))
-    told = "カードの情報からは、利用できる条件に当てはまるか確認できませんでした。"
+    reported = "カードの情報からは、利用できる条件に当てはまるか確認できませんでした。"
 
     unknown = await (await house.send(house.visit("/reserve/42", purpose=RefusalPage(unread)))).text()
     known = await (await house.send(house.visit("/reserve/42", purpose=RefusalPage(TOO_YOUNG)))).text()
 
     assert "18歳以上の方が予約できます。" in unknown
-    assert told in unknown
-    assert told not in known
+    assert reported in unknown
+    assert reported not in known
 
 
 async def test_a_japanese_sentence_on_an_english_page_is_marked(house: House) -> None:
@@ -226,23 +226,23 @@ async def test_every_trouble_has_its_page(house: House, trouble: Trouble) -> Non
 
 async def test_signing_in_sets_the_cookies_and_goes_on(house: House) -> None:
     """The session cookie ends with the browser, is out of scripts' reach, and goes over TLS alone."""
-    house.desk.finishes = SIGNED_IN
+    house.sign_in_service.finishes = SIGNED_IN
 
     answer = await house.get("callback", query="code=c&state=s")
 
     assert answer.status == 303
     assert answer.headers["Location"] == "/reserve/42"
-    assert house.desk.finished == [b"code=c&state=s"]
+    assert house.sign_in_service.finished == [b"code=c&state=s"]
     assert cookies(answer) == [
         f"__Host-sekisho={TICKET}; Path=/; HttpOnly; SameSite=Lax; Secure",
         "__Host-sekisho-login=browser-value; Path=/; HttpOnly; SameSite=Lax; Max-Age=34560000; Secure",
     ]
-    assert house.counted.told == [("booking", "signed_in")]
+    assert house.counted.reported == [("booking", "signed_in")]
 
 
 async def test_another_person_takes_over_no_application_session(house: House) -> None:
     """At a family's computer the next person would else be the last one in the application's eyes."""
-    house.desk.finishes = SignedIn(TICKET, builders.session(), "/", other_person=True)
+    house.sign_in_service.finishes = SignedIn(TICKET, builders.session(), "/", other_person=True)
 
     answer = await house.get("callback", query="code=c&state=s")
 
@@ -262,7 +262,7 @@ async def test_on_loopback_cookies_have_neither_prefix_nor_secure(start: Starter
             pending_cookie=b"sekisho-login",
         )
     )
-    house.desk.finishes = SIGNED_IN
+    house.sign_in_service.finishes = SIGNED_IN
 
     answer = await house.get("callback", host="localhost:8080")
 
@@ -272,7 +272,7 @@ async def test_on_loopback_cookies_have_neither_prefix_nor_secure(start: Starter
 
 async def test_a_callback_that_was_answered_before_sets_nothing(house: House) -> None:
     """Reloading the callback lands where the first one did."""
-    house.desk.finishes = AlreadySignedIn("/reserve/42")
+    house.sign_in_service.finishes = AlreadySignedIn("/reserve/42")
 
     answer = await house.get("callback", query="code=c&state=s")
 
@@ -285,19 +285,19 @@ async def test_asking_for_the_head_alone_consumes_nothing(house: House) -> None:
     answer = await house.get("callback", query="code=c&state=s", method="HEAD")
 
     assert answer.status == 405
-    assert house.desk.finished == []
+    assert house.sign_in_service.finished == []
 
 
 @pytest.mark.parametrize("failure", list(LoginFailure))
 async def test_every_failure_has_its_page_and_its_label(house: House, failure: LoginFailure) -> None:
     """What happened, what to do, the number to quote; and a button where starting again can help."""
-    house.desk.finishes = Failed(failure, "/reserve/42", error="interaction_required", retry_after=7)
+    house.sign_in_service.finishes = Failed(failure, "/reserve/42", error="interaction_required", retry_after=7)
 
     answer = await house.get("callback", query="error=x&state=s")
     text = await answer.text()
 
     assert answer.status == failure.status
-    assert house.counted.told == [("booking", failure.value)]
+    assert house.counted.reported == [("booking", failure.value)]
     assert "0123456789abcdef" in text
     assert ("<form" in text) == failure.can_start_again
     assert answer.headers["Retry-After"] == "7"
@@ -305,7 +305,7 @@ async def test_every_failure_has_its_page_and_its_label(house: House, failure: L
 
 async def test_a_fresh_start_in_the_other_browser_is_one_tap(house: House) -> None:
     """The page holds the notice, so its button leads to the provider and not to another page."""
-    house.desk.finishes = Failed(LoginFailure.OTHER_BROWSER, "/reserve/42")
+    house.sign_in_service.finishes = Failed(LoginFailure.OTHER_BROWSER, "/reserve/42")
     page = await house.get("callback", query="code=c&state=s")
     text = await page.text()
     fields = {name: value for name, value in first_form(text).items() if not name.startswith("_")}
@@ -314,12 +314,12 @@ async def test_a_fresh_start_in_the_other_browser_is_one_tap(house: House) -> No
 
     assert "施設の予約受付と使用料の区分のため" in text
     assert answer.status == 303
-    assert house.desk.begun[0][1:] == (NOTICED, "/reserve/42")
+    assert house.sign_in_service.begun[0][1:] == (NOTICED, "/reserve/42")
 
 
 async def test_an_unknown_error_code_is_shown_and_does_no_harm(house: House) -> None:
     """Whatever a provider calls an error, the page shows it as text."""
-    house.desk.finishes = Failed(LoginFailure.REFUSED, "/", error="<script>alert(1)</script>")
+    house.sign_in_service.finishes = Failed(LoginFailure.REFUSED, "/", error="<script>alert(1)</script>")
 
     text = await (await house.get("callback", query="error=x&state=s")).text()
 
@@ -329,7 +329,7 @@ async def test_an_unknown_error_code_is_shown_and_does_no_harm(house: House) -> 
 
 async def test_a_login_that_cannot_begin_gets_the_failures_page(house: House) -> None:
     """A provider that is down is a 503 page, not a redirect into nowhere."""
-    house.desk.begins = Failed(LoginFailure.PROVIDER_DOWN, "/wallet", retry_after=30)
+    house.sign_in_service.begins = Failed(LoginFailure.PROVIDER_DOWN, "/wallet", retry_after=30)
 
     answer = await house.send(house.visit("/wallet", purpose=SignInPage(BARE)))
 
@@ -353,7 +353,7 @@ async def test_the_login_link_of_an_open_page_signs_in_all_the_same(start: Start
     answer = await house.get("login", query="rd=%2Fnews")
 
     assert answer.status == 303
-    _, challenge, return_to = house.desk.begun[0]
+    _, challenge, return_to = house.sign_in_service.begun[0]
     assert challenge.scopes == {Scope.OPENID}
     assert return_to == "/news"
 
@@ -392,7 +392,7 @@ async def test_the_login_link_to_a_refusal_is_the_refusal(start: Starter) -> Non
         answer = await house.get("login", query="rd=%2Freserve")
 
     assert answer.status == 403
-    assert house.desk.begun == []
+    assert house.sign_in_service.begun == []
     assert house.counted.refusals == [("booking", "booking/reserve", ["condition_no:adult"])]
     assert [(event["event"], event["rule"], event["reasons"]) for event in events] == [
         ("audit", "booking/reserve", ["condition_no:adult"])
@@ -405,7 +405,7 @@ async def test_a_get_signs_nobody_out(house: House) -> None:
 
     assert answer.status == 200
     assert first_form(await answer.text())["_method"] == "post"
-    assert house.desk.ended == 0
+    assert house.sign_in_service.ended == 0
     assert cookies(answer) == []
 
 
@@ -414,7 +414,7 @@ async def test_signing_out_ends_every_cookie(house: House) -> None:
     answer = await house.post("logout", {}, ("Sec-Fetch-Site", "same-origin"), TICKET_COOKIE)
 
     assert (answer.status, answer.headers["Location"]) == (303, f"{PREFIX}signed-out")
-    assert house.desk.ended == 1
+    assert house.sign_in_service.ended == 1
     names = [line.split("=")[0] for line in cookies(answer)]
     assert names == ["__Host-sekisho", "JSESSIONID"]
     assert all("Max-Age=0" in line for line in cookies(answer))
@@ -451,7 +451,7 @@ async def test_a_page_of_ours_ends_what_a_script_put_beside_our_cookie(
 
 async def test_signing_in_and_out_leaves_one_form_of_our_cookie_or_none(house: House) -> None:
     """The lines that end other forms come first: a browser that does not know them would end ours."""
-    house.desk.finishes = SIGNED_IN
+    house.sign_in_service.finishes = SIGNED_IN
 
     signed_in = cookies(await house.get("callback", brought("junk"), query="code=c&state=s"))
     signed_out = cookies(await house.post("logout", {}, ("Sec-Fetch-Site", "same-origin"), brought(TICKET, "junk")))
@@ -465,7 +465,7 @@ async def test_signing_in_and_out_leaves_one_form_of_our_cookie_or_none(house: H
 async def test_a_planted_browser_cookie_locks_nobody_out_of_signing_in(house: House) -> None:
     """Two of the cookie that binds a sign-in are no browser: the next sign-in sets a new one, and ends the other."""
     planted = ("Cookie", f"__Host-sekisho-login={'a' * 43}; __Host-sekisho-login={'b' * 43}")
-    house.desk.begins = Begun(f"{PROVIDER}/auth?state=s", "pending-value")
+    house.sign_in_service.begins = Begun(f"{PROVIDER}/auth?state=s", "pending-value")
 
     begun = cookies(await house.send(house.visit("/wallet", planted, purpose=SignInPage(BARE))))
 
@@ -493,11 +493,11 @@ CLEARS = '"cache", "storage"'
 
 async def test_a_browser_forgets_a_person_at_sign_out_and_when_another_signs_in(house: House) -> None:
     """Pages and what scripts stored, never cookies: those of other applications are among them."""
-    house.desk.finishes = SignedIn(TICKET, builders.session(), "/", other_person=True)
+    house.sign_in_service.finishes = SignedIn(TICKET, builders.session(), "/", other_person=True)
 
     signed_out = await house.post("logout", {}, ("Sec-Fetch-Site", "same-origin"), TICKET_COOKIE)
     other = await house.get("callback", query="code=c&state=s")
-    house.desk.finishes = SIGNED_IN
+    house.sign_in_service.finishes = SIGNED_IN
     same = await house.get("callback", query="code=c&state=s")
 
     assert [answer.headers.get("Clear-Site-Data") for answer in (signed_out, other, same)] == [CLEARS, CLEARS, None]
@@ -529,7 +529,7 @@ async def test_another_site_empties_nobodys_cache(house: House, site: str) -> No
 
 async def test_the_applications_own_sign_out_stops_at_our_page_on_the_way_to_the_provider(house: House) -> None:
     """The page with the form is kept for Back as it is left: ours must come next, to clear it."""
-    house.desk.signs_out = SignedOut(f"{PROVIDER}/logout", 1)
+    house.sign_in_service.signs_out = SignedOut(f"{PROVIDER}/logout", 1)
     same = ("Sec-Fetch-Site", "same-origin")
 
     theirs = await house.post("logout", {}, same, TICKET_COOKIE)
@@ -545,7 +545,7 @@ async def test_the_applications_own_sign_out_stops_at_our_page_on_the_way_to_the
 
 async def test_signing_out_goes_on_to_the_provider_that_has_a_page_for_it(house: House) -> None:
     """RP-initiated logout, where the metadata offers it."""
-    house.desk.signs_out = SignedOut(f"{PROVIDER}/logout", 2)
+    house.sign_in_service.signs_out = SignedOut(f"{PROVIDER}/logout", 2)
 
     answer = await house.post("logout", {})
 
@@ -568,7 +568,7 @@ async def test_a_foreign_form_signs_nobody_out(house: House, headers: tuple[tupl
     answer = await house.post("logout", {"token": "0" * 64}, *headers, TICKET_COOKIE)
 
     assert answer.status == 200
-    assert house.desk.ended == 0
+    assert house.sign_in_service.ended == 0
 
 
 async def test_an_old_browser_signs_out_with_the_pages_token(house: House) -> None:
@@ -580,14 +580,14 @@ async def test_an_old_browser_signs_out_with_the_pages_token(house: House) -> No
 
     assert token == logout_token(TICKET)
     assert answer.status == 303
-    assert house.desk.ended == 1
+    assert house.sign_in_service.ended == 1
 
 
 @pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize("language", ["ja", "en"])
 async def test_a_session_that_cannot_be_ended_is_not_said_to_be(house: House, language: str, *, kept: bool) -> None:
     """The store is away: this browser forgets all the same, and the person reads until when the session could live."""
-    house.desk.signs_out = SignedOut(alive_until=builders.NOON + 8 * 3_600, kept=kept)
+    house.sign_in_service.signs_out = SignedOut(alive_until=builders.NOON + 8 * 3_600, kept=kept)
     said = ("Sec-Fetch-Site", "same-origin"), ("Accept-Language", language)
 
     answer = await house.post("logout", {}, *said, TICKET_COOKIE)
@@ -599,7 +599,7 @@ async def test_a_session_that_cannot_be_ended_is_not_said_to_be(house: House, la
     assert ("2026年11月23日 20:00（日本時間）" if language == "ja" else "23 Nov 2026, 20:00 (Japan time)") in page
     later = "自動的に消去します" if language == "ja" else "removed by itself"
     assert (later in page) is kept
-    assert house.counted.told == [("booking", "signed_out_here")]
+    assert house.counted.reported == [("booking", "signed_out_here")]
 
 
 HELD = Found(
@@ -729,13 +729,13 @@ async def test_a_worker_in_front_of_our_pages_is_removed(house: House) -> None:
     assert answer.status == 403
     assert answer.headers["Clear-Site-Data"] == '"storage"'
     assert f'href="{PREFIX}callback?code=c&amp;state=s"' in text
-    assert house.desk.finished == []
+    assert house.sign_in_service.finished == []
 
 
 async def test_the_first_sign_in_of_a_browser_removes_workers(house: House) -> None:
     """One registered before there was a gateway would see the callback; later ones find nothing to remove."""
     first = await house.send(house.visit("/wallet", purpose=SignInPage(BARE)))
-    house.desk.begins = Begun(f"{PROVIDER}/auth?state=s", None)
+    house.sign_in_service.begins = Begun(f"{PROVIDER}/auth?state=s", None)
     later = await house.send(house.visit("/wallet", purpose=SignInPage(BARE)))
 
     assert first.headers["Clear-Site-Data"] == '"storage"'
@@ -796,7 +796,7 @@ async def test_a_form_that_cannot_be_read_is_refused(house: House, body: bytes) 
     answer = await house.send(house.visit(f"{PREFIX}login", *headers, method="POST"), body)
 
     assert answer.status == 400
-    assert house.desk.begun == []
+    assert house.sign_in_service.begun == []
 
 
 async def test_a_huge_form_is_refused(house: House) -> None:
@@ -818,7 +818,7 @@ async def test_a_mistake_of_ours_shows_no_traceback(start: Starter) -> None:
     async def broken(*_: object) -> Begun:
         raise BrokenDeskError("secret of the house")
 
-    house.desk.begin = broken  # type: ignore[method-assign, assignment]
+    house.sign_in_service.begin = broken  # type: ignore[method-assign, assignment]
 
     answer = await house.get("login")
     text = await answer.text()
@@ -887,7 +887,9 @@ async def test_a_foreign_challenge_field_is_not_believed(house: House) -> None:
     )
 
     assert answer.status == 303
-    assert house.desk.begun[0][1] == Challenge(RULE, ChallengeReason.SIGN_IN, NOTICED.scopes, NOTICED.purpose)
+    assert house.sign_in_service.begun[0][1] == Challenge(
+        RULE, ChallengeReason.SIGN_IN, NOTICED.scopes, NOTICED.purpose
+    )
 
 
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
@@ -895,20 +897,20 @@ FORM = ("Content-Type", "application/x-www-form-urlencoded")
 
 async def test_the_provider_ends_what_has_ended_there(house: House) -> None:
     """200 and nothing else; no browser's proof is asked for, since none is there."""
-    house.desk.logs_out = LoggedOut(3)
+    house.sign_in_service.logs_out = LoggedOut(3)
 
     answer = await house.send(house.visit(f"{PREFIX}backchannel-logout", FORM, method="POST"), b"logout_token=x")
 
     assert answer.status == 200
     assert await answer.read() == b""
     assert "no-store" in answer.headers["Cache-Control"]
-    assert house.desk.logout_bodies == [b"logout_token=x"]
-    assert house.counted.told == [("booking", "logged_out_by_provider")]
+    assert house.sign_in_service.logout_bodies == [b"logout_token=x"]
+    assert house.counted.reported == [("booking", "logged_out_by_provider")]
 
 
 async def test_a_logout_token_that_is_not_believed_learns_nothing(house: House) -> None:
     """One word, whatever the check was."""
-    house.desk.logs_out = LogoutRefused("signature")
+    house.sign_in_service.logs_out = LogoutRefused("signature")
 
     answer = await house.send(house.visit(f"{PREFIX}backchannel-logout", FORM, method="POST"), b"logout_token=x")
 
@@ -930,7 +932,7 @@ async def test_a_flood_of_logout_tokens_checks_no_more_signatures(
     ]
 
     assert [answer.status for answer in answers] == [400, 400, 429]
-    assert len(limited.desk.logout_bodies) == 2
+    assert len(limited.sign_in_service.logout_bodies) == 2
 
 
 async def test_a_flood_of_sign_ins_is_told_to_wait(aiohttp_client: AiohttpClient) -> None:
@@ -942,7 +944,7 @@ async def test_a_flood_of_sign_ins_is_told_to_wait(aiohttp_client: AiohttpClient
     assert [answer.status for answer in flood] == [303, 303, 429]
     assert int(flood[2].headers["Retry-After"]) > 0
     assert "混み合っています" in await flood[2].text()
-    assert len(house.desk.begun) == 2
+    assert len(house.sign_in_service.begun) == 2
 
 
 async def test_a_flood_of_callbacks_reaches_no_provider(aiohttp_client: AiohttpClient) -> None:
@@ -952,7 +954,7 @@ async def test_a_flood_of_callbacks_reaches_no_provider(aiohttp_client: AiohttpC
     answers = [await house.get("callback", query="code=c&state=s") for _ in range(3)]
 
     assert [answer.status for answer in answers] == [400, 400, 429]
-    assert len(house.desk.finished) == 2
+    assert len(house.sign_in_service.finished) == 2
 
 
 async def test_a_person_reads_out_a_code_of_their_own(house: House) -> None:
@@ -980,15 +982,15 @@ async def test_a_kept_form_waits_and_is_sent_by_a_button(keeping: House) -> None
     fields = {name: html.unescape(value) for name, value in first_form(shown).items() if not name.startswith("_")}
 
     begun = await keeping.post("login", fields)
-    keeping.desk.finishes = replace(SIGNED_IN, form=keeping.desk.forms[0])
+    keeping.sign_in_service.finishes = replace(SIGNED_IN, form=keeping.sign_in_service.forms[0])
     back = await keeping.get("callback", query="code=c&state=s")
     form = first_form(await back.text())
 
     assert page.status == 401
     assert 'target="_blank"' not in shown
     assert begun.status == 303
-    assert keeping.desk.begun[0][1:] == (KEEPING, "/reserve/42")
-    assert keeping.desk.forms == [KEPT]
+    assert keeping.sign_in_service.begun[0][1:] == (KEEPING, "/reserve/42")
+    assert keeping.sign_in_service.forms == [KEPT]
     assert back.status == 200
     assert [line.split("=")[0] for line in cookies(back)] == ["__Host-sekisho", "__Host-sekisho-login"]
     assert (form["_method"], form["_action"]) == ("post", "/reserve/42")
@@ -1004,8 +1006,8 @@ async def test_nothing_is_kept_that_the_rule_does_not_say(house: House) -> None:
     )
 
     assert answer.status == 303
-    assert house.desk.forms == [""]
-    assert house.desk.begun[0][2] == f"{PREFIX}signed-in"
+    assert house.sign_in_service.forms == [""]
+    assert house.sign_in_service.begun[0][2] == f"{PREFIX}signed-in"
 
 
 async def test_another_site_leaves_no_form_with_us(keeping: House) -> None:
@@ -1015,7 +1017,7 @@ async def test_another_site_leaves_no_form_with_us(keeping: House) -> None:
     )
 
     assert answer.status == 401
-    assert keeping.desk.forms == []
+    assert keeping.sign_in_service.forms == []
     assert "room=42" not in await answer.text()
 
 

@@ -4,7 +4,7 @@ from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.pipeline.visit import OwnPage, Visit
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, ReasonKind, RuleId
-from gateway.portal.sign_in_offer import Onward, Start, judge, next_start, person_of, start_for
+from gateway.portal.sign_in_offer import NothingToAsk, SignInOffer, next_offer, offer_for, person_of, redecide
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -30,9 +30,11 @@ def visit(route: Route, session: SessionState | None = None) -> Visit:
     return Visit(route, builders.inbound(f"{PREFIX}login", method="POST"), session or NoTicket(), OwnPage())
 
 
-def ask(route: Route, target: str, method: str = "GET", session: SessionState | None = None) -> Start | Onward | Deny:
+def ask(
+    route: Route, target: str, method: str = "GET", session: SessionState | None = None
+) -> SignInOffer | NothingToAsk | Deny:
     state = session or NoTicket()
-    return next_start(visit(route, state), target, method, state, builders.NOON, table_of(route))
+    return next_offer(visit(route, state), target, method, state, builders.NOON, table_of(route))
 
 
 def test_the_policy_is_asked_for_the_page_and_the_method_that_were_challenged() -> None:
@@ -41,8 +43,8 @@ def test_the_policy_is_asked_for_the_page_and_the_method_that_were_challenged() 
 
     sending, looking = ask(route, "/pay", "POST"), ask(route, "/pay")
 
-    assert isinstance(sending, Start)
-    assert isinstance(looking, Start)
+    assert isinstance(sending, SignInOffer)
+    assert isinstance(looking, SignInOffer)
     assert sending.items == ("name", "address", "birthdate")
     assert looking.items == ()
 
@@ -54,7 +56,7 @@ def test_the_longest_prefix_answers() -> None:
         builders.FixedPolicy(builders.FixedRule(NOTICED)), app=builders.app(name="wallet"), prefix="/wallet"
     )
 
-    route, verdict = judge(visit(home), "/wallet/new", "GET", NoTicket(), builders.NOON, table_of(home, other))
+    route, verdict = redecide(visit(home), "/wallet/new", "GET", NoTicket(), builders.NOON, table_of(home, other))
 
     assert route is other
     assert verdict == NOTICED
@@ -74,10 +76,10 @@ def test_what_the_door_refuses_by_its_spelling_is_the_doors_to_refuse() -> None:
 
     for target in ("/a//b", "/path;v=1/x", "/a%2fb"):
         outcome = ask(route, target)
-        assert isinstance(outcome, Start)
+        assert isinstance(outcome, SignInOffer)
         assert outcome.target == target
         assert outcome.items == ()
-        assert ask(route, target, session=SIGNED_IN) == Onward()
+        assert ask(route, target, session=SIGNED_IN) == NothingToAsk()
 
 
 def test_where_nobody_has_to_sign_in_one_may() -> None:
@@ -87,12 +89,12 @@ def test_where_nobody_has_to_sign_in_one_may() -> None:
     outcome = ask(route, "/")
 
     openid = Challenge(RuleId("test", ""), ChallengeReason.SIGN_IN, frozenset({Scope.OPENID}))
-    assert outcome == Start(route, "/", "GET", openid)
+    assert outcome == SignInOffer(route, "/", "GET", openid)
 
 
 def test_who_is_signed_in_and_may_pass_needs_nothing() -> None:
     """Onward, without another card reading."""
-    assert ask(builders.route(), "/", session=SIGNED_IN) == Onward()
+    assert ask(builders.route(), "/", session=SIGNED_IN) == NothingToAsk()
 
 
 def test_a_session_of_another_client_is_nobodys() -> None:
@@ -109,4 +111,4 @@ def test_a_challenge_in_place_starts_from_where_it_stands() -> None:
     route = builders.route()
     asked = Visit(route, builders.inbound("/reserve/42"), NoTicket(), OwnPage())
 
-    assert start_for(asked, NOTICED) == Start(route, "/reserve/42", "GET", NOTICED)
+    assert offer_for(asked, NOTICED) == SignInOffer(route, "/reserve/42", "GET", NOTICED)

@@ -14,7 +14,7 @@ from gateway.headers.assertion import JWKS_PAGE
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.pipeline.forward_auth import Dialect
 from gateway.pipeline.urls import AUTH_PAGES, URLS, Kind, kind_of, own_url
-from gateway.portal.aiohttp_portal import Behind, make_portal
+from gateway.portal.aiohttp_portal import PortalServices, make_portal
 from gateway.portal.visits import VisitTable
 from gateway.request.rates import Rate
 from gateway.route.table import RouteTable
@@ -29,7 +29,7 @@ def served() -> dict[str, set[str]]:
     """Return what the portal's application serves, by path under the prefix, with its methods."""
     table = RouteTable([builders.route()], PREFIX)
     app = make_portal(
-        Behind(
+        PortalServices(
             visits=VisitTable(os.urandom),
             sign_in=FakeDesk(),
             sessions=FakeSessions(),

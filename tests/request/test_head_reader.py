@@ -11,7 +11,7 @@ from gateway.request.head_reader import Arrival, HeadReader, Refused, canonical_
 from gateway.request.inbound import Framing
 from gateway.request.target import DEFAULT_PATHS
 from gateway.request.trust import Trust
-from gateway.settings.settings import Limits, PathSettings
+from gateway.settings.settings import PathSettings, TrafficSettings
 
 HOST = (b"Host", b"app.gw.test")
 
@@ -19,7 +19,7 @@ HOST = (b"Host", b"app.gw.test")
 def read(
     *headers: tuple[bytes, bytes], line: bytes = b"GET / HTTP/1.1", peer: str = "198.51.100.7", scheme: str = "http"
 ) -> Arrival | Refused:
-    reader = HeadReader(Limits(), Trust(["10.0.0.2"]))
+    reader = HeadReader(TrafficSettings(), Trust(["10.0.0.2"]))
     arrival = reader.read(line, (HOST, *headers), peer, scheme, "ours-0123456789", lambda _: DEFAULT_PATHS)
     assert isinstance(arrival, (Arrival, Refused))
     return arrival
@@ -113,7 +113,7 @@ def test_a_stranger_cannot_say_where_it_comes_from() -> None:
         (b"X-Forwarded-For", b"10.9.9.9"), (b"X-Forwarded-Proto", b"https"), (b"X-Request-Id", b"0123456789abcdef")
     ).inbound
 
-    assert (inbound.client, inbound.scheme, inbound.request_id) == ("198.51.100.7", "http", "ours-0123456789")
+    assert (inbound.client_address, inbound.scheme, inbound.request_id) == ("198.51.100.7", "http", "ours-0123456789")
 
 
 def test_a_trusted_proxy_can() -> None:
@@ -125,7 +125,7 @@ def test_a_trusted_proxy_can() -> None:
         peer="10.0.0.2",
     ).inbound
 
-    assert (inbound.client, inbound.peer, inbound.scheme) == ("192.0.2.1", "10.0.0.2", "https")
+    assert (inbound.client_address, inbound.peer, inbound.scheme) == ("192.0.2.1", "10.0.0.2", "https")
     assert inbound.request_id == "0123456789abcdef"
 
 
@@ -141,7 +141,7 @@ def test_a_forwarded_host_chooses_nothing() -> None:
 
 def test_spellings_follow_the_host() -> None:
     """The reader asks how the paths of this host are spelled."""
-    reader = HeadReader(Limits(), Trust(()))
+    reader = HeadReader(TrafficSettings(), Trust(()))
     asked: list[str] = []
 
     def paths_of(host: str) -> PathSettings:
@@ -221,32 +221,32 @@ def test_a_head_read_again_is_read_as_if_for_the_first_time(
     """Whatever came before on the connection, and to whoever else: the same value, or it is read anew."""
     headers = (HOST, *fields)
     paths = PathSettings(ignore_case=True) if odd else DEFAULT_PATHS
-    used = HeadReader(Limits(), Trust(["10.0.0.2"]))
+    used = HeadReader(TrafficSettings(), Trust(["10.0.0.2"]))
     before: Arrival | None = None
     for number, line in enumerate(lines):
-        fresh = HeadReader(Limits(), Trust(["10.0.0.2"])).read(
+        fresh = HeadReader(TrafficSettings(), Trust(["10.0.0.2"])).read(
             line, headers, peer, "http", f"{number}", lambda _: paths
         )
 
         if before is not None and (again := used.again(line, before, f"{number}", lambda _: paths)) is not None:
             assert isinstance(fresh, Arrival)
-            assert again.inbound.kept is before.inbound.kept
+            assert again.inbound.section_cache is before.inbound.section_cache
             assert _bare(again) == _bare(fresh)
         got = used.read(line, headers, peer, "http", f"{number}", lambda _: paths)
         assert (_bare(got) if isinstance(got, Arrival) else got) == (
             _bare(fresh) if isinstance(fresh, Arrival) else fresh
         )
-        if before is None and isinstance(got, Arrival) and got.inbound.kept is not None:
+        if before is None and isinstance(got, Arrival) and got.inbound.section_cache is not None:
             before = got
 
 
 def _bare(arrival: Arrival) -> Arrival:
-    return msgspec.structs.replace(arrival, inbound=msgspec.structs.replace(arrival.inbound, kept=None))
+    return msgspec.structs.replace(arrival, inbound=msgspec.structs.replace(arrival.inbound, section_cache=None))
 
 
 def test_what_is_kept_is_one_connections() -> None:
     """Two clients with the same bytes share nothing, nor do two readings of one client's."""
-    reader = HeadReader(Limits(), Trust(()))
+    reader = HeadReader(TrafficSettings(), Trust(()))
     one, other = (
         reader.read(b"GET / HTTP/1.1", (HOST,), peer, "http", "id", lambda _: DEFAULT_PATHS)
         for peer in ("198.51.100.7", "198.51.100.8")
@@ -254,8 +254,8 @@ def test_what_is_kept_is_one_connections() -> None:
 
     assert isinstance(one, Arrival)
     assert isinstance(other, Arrival)
-    assert one.inbound.kept == other.inbound.kept == {}
-    assert one.inbound.kept is not other.inbound.kept
+    assert one.inbound.section_cache == other.inbound.section_cache == {}
+    assert one.inbound.section_cache is not other.inbound.section_cache
 
 
 def test_a_request_id_that_a_proxy_gave_is_not_given_twice() -> None:
@@ -263,7 +263,7 @@ def test_a_request_id_that_a_proxy_gave_is_not_given_twice() -> None:
     got = arrival((b"X-Request-Id", b"theirs-0123456789"), peer="10.0.0.2")
 
     assert got.inbound.request_id == "theirs-0123456789"
-    assert got.inbound.kept is None
+    assert got.inbound.section_cache is None
 
 
 def test_a_proxy_that_names_nobody_is_no_address_to_policy() -> None:
@@ -272,14 +272,14 @@ def test_a_proxy_that_names_nobody_is_no_address_to_policy() -> None:
     named = arrival((b"X-Forwarded-For", b"198.51.100.9"), peer="10.0.0.2")
     stranger = arrival((b"X-Forwarded-For", b"192.0.2.1"))
 
-    assert [(one.inbound.client, one.inbound.seen_from) for one in (silent, empty)] == [("10.0.0.2", "")] * 2
-    assert (named.inbound.client, named.inbound.seen_from) == ("198.51.100.9", "198.51.100.9")
+    assert [(one.inbound.client_address, one.inbound.seen_from) for one in (silent, empty)] == [("10.0.0.2", "")] * 2
+    assert (named.inbound.client_address, named.inbound.seen_from) == ("198.51.100.9", "198.51.100.9")
     assert stranger.inbound.seen_from == "198.51.100.7"
 
 
 def test_a_proxy_that_names_nobody_stays_so_on_its_connection() -> None:
     """The second head of a connection is read by what is kept of the first."""
-    reader = HeadReader(Limits(), Trust(["10.0.0.2"]))
+    reader = HeadReader(TrafficSettings(), Trust(["10.0.0.2"]))
     first = reader.read(b"GET / HTTP/1.1", (HOST,), "10.0.0.2", "http", "ours-0123456789", lambda _: DEFAULT_PATHS)
     assert isinstance(first, Arrival)
 
@@ -295,5 +295,5 @@ def test_the_script_of_a_worker_is_known(name: bytes) -> None:
     asked = arrival((name, b"script")).inbound
 
     assert asked.worker_script
-    assert asked.kept is None
+    assert asked.section_cache is None
     assert not arrival().inbound.worker_script

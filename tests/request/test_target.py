@@ -215,7 +215,7 @@ def test_the_cache_keeps_settings_apart() -> None:
         assert cache.canonical(b"/b", DEFAULT_PATHS) == Target("/b", b"/b", None)
         assert cache.canonical(b"/" + b"c" * 20, DEFAULT_PATHS) == Target("/" + "c" * 20, b"/" + b"c" * 20, None)
         assert cache.canonical(b"/..", DEFAULT_PATHS) is TargetFault.DOT_SEGMENT
-    assert len(cache._known) <= 2
+    assert len(cache._target_cache) <= 2
 
 
 def test_segments_are_bounded() -> None:

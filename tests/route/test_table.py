@@ -79,7 +79,7 @@ def test_a_ticket_is_read_once_of_the_same_fields_and_by_its_cookies_name() -> N
     """What is kept of one name is not taken for another's: a reload may have given the cookie another name."""
     ticket = "t" * 43
     kept: dict[object, object] = {}
-    asked = inbound("/", ("Cookie", f"a=b; __Host-sekisho={ticket}"), kept=kept)
+    asked = inbound("/", ("Cookie", f"a=b; __Host-sekisho={ticket}"), section_cache=kept)
     other = RouteTable([route(session_cookie=b"another")], "/.sekisho/")
 
     found = [table.brought(asked) for table in (TABLE, other, TABLE, other)]

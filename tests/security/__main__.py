@@ -40,8 +40,8 @@ def check(cases: list[Case]) -> list[str]:
                 holds(case)
             except FormatError as error:
                 faults.append(str(error))
-        told = PLACEHOLDER.findall(json.dumps(case.idp, ensure_ascii=False))
-        behaviour = ("{" + name + argument + modifiers + "}" for name, argument, modifiers in told)
+        answered = PLACEHOLDER.findall(json.dumps(case.idp, ensure_ascii=False))
+        behaviour = ("{" + name + argument + modifiers + "}" for name, argument, modifiers in answered)
         arguments = (split(predicate)[1] for predicate in case.predicates)
         for text in (*case.request.texts(), *arguments, *behaviour):
             try:

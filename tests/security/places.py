@@ -270,8 +270,8 @@ async def only_what_is_disclosed(place: Place, guest: Guest) -> str:
     place.received()
     await place.ask("/app/form", session=guest.adult)
     (request,) = place.received()
-    told = {name.lower() for name, value in request.headers if name.lower().startswith(b"x-verified-") and value}
-    more = told - {b"x-verified-subject", b"x-verified-assertion"}
+    answered = {name.lower() for name, value in request.headers if name.lower().startswith(b"x-verified-") and value}
+    more = answered - {b"x-verified-subject", b"x-verified-assertion"}
     token = json.loads(_unpadded(request.values("X-Verified-Assertion")[0].decode().split(".")[1]))
     return b", ".join(sorted(more)).decode() or ", ".join(token["facts"])
 

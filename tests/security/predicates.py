@@ -790,14 +790,14 @@ async def host_rule_or_reject(run: Run, argument: str) -> str | None:
 
 def _decision(response: Response) -> tuple[Any, ...]:
     location = urlsplit(response.one("location") or "")
-    told = tuple(
+    answered = tuple(
         sorted(
             (name.lower(), said)
             for name, said in response.headers
             if name.lower().startswith("x-verified-") and name.lower() != "x-verified-assertion"
         )
     )
-    return response.status, location.scheme, location.netloc, location.path, told
+    return response.status, location.scheme, location.netloc, location.path, answered
 
 
 @predicate

@@ -244,8 +244,8 @@ class Provider:
             claims["sub"] = subject
         replace_values(claims, self.behaviour.get("userinfo", {}), self.clock())
         if "userinfo_jwt" in self.behaviour:
-            told = {**claims, "iss": ISSUER, "aud": login.params["client_id"], **self.behaviour["userinfo_jwt"]}
-            token = signed(told, {"typ": None}, self.key)
+            answered = {**claims, "iss": ISSUER, "aud": login.params["client_id"], **self.behaviour["userinfo_jwt"]}
+            token = signed(answered, {"typ": None}, self.key)
             return web.Response(text=token, content_type="application/jwt")
         return web.json_response(claims)
 

@@ -27,7 +27,7 @@ from gateway.request.target import Target, canonical
 from gateway.request.trust import Trust
 from gateway.route.table import RouteTable
 from gateway.session.ticket import find_ticket
-from gateway.settings.settings import HeaderSettings, Limits, PathSettings
+from gateway.settings.settings import HeaderSettings, PathSettings, TrafficSettings
 from gateway.yaml.mistakes import Mistakes
 from tests.builders import app, inbound, route
 from tests.security.whatwg import Url, parse
@@ -105,7 +105,7 @@ LINES = st.one_of(
 @given(LINES, st.lists(st.tuples(NAMES, VALUES), max_size=8), st.sampled_from(["127.0.0.1", "198.51.100.7"]))
 def test_heads(line: bytes, headers: list[tuple[bytes, bytes]], peer: str) -> None:
     """Property: a head is refused or understood, and what is understood speaks in nobody's name to the application."""
-    reader = HeadReader(Limits(), Trust(["127.0.0.1"]))
+    reader = HeadReader(TrafficSettings(), Trust(["127.0.0.1"]))
 
     found = reader.read(line, tuple(headers), peer, "http", "0123456789abcdef", lambda _: PathSettings())
 
@@ -113,7 +113,7 @@ def test_heads(line: bytes, headers: list[tuple[bytes, bytes]], peer: str) -> No
         return
     came = found.inbound
     assert canonical_host(came.host.encode(), came.scheme) == came.host
-    assert peer == "127.0.0.1" or came.client == peer
+    assert peer == "127.0.0.1" or came.client_address == peer
     assert not came.websocket or came.length == 0
     head = outbound_head(came, route(), b"X-Verified-Subject: hanako\r\n")
     names = [fold(part.partition(b":")[0]) for part in head.split(b"\r\n")[1:-1]]

@@ -167,8 +167,8 @@ def _table(data: bytes) -> None:
 
 
 def _pushes(data: bytes) -> None:
-    told: list[object] = []
-    connection = TrackingConnection(lambda _, keys: told.append(keys), told.append)
+    answered: list[object] = []
+    connection = TrackingConnection(lambda _, keys: answered.append(keys), answered.append)
     for at in range(0, len(data), 997):
         connection.data_received(data[at : at + 997])
 

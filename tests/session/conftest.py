@@ -60,12 +60,12 @@ async def open_worker() -> AsyncIterator[Open]:
     """Opens the sessions of a worker on a Redis, waits until it is told of changes, and closes it."""
     opened: list[Sessions] = []
 
-    async def open_it(url: str, *, secrets: Secrets = SECRETS, told: bool = True, **changes: Any) -> Sessions:
+    async def open_it(url: str, *, secrets: Secrets = SECRETS, tracked: bool = True, **changes: Any) -> Sessions:
         given: dict[str, Any] = {"clock": time.time, "random": os.urandom}
         given |= {key: changes.pop(key) for key in ("clock", "monotonic", "options", "background") if key in changes}
         sessions = await open_sessions(SessionSettings(store=url, **changes), secrets, **given)
         opened.append(sessions)
-        if told:
+        if tracked:
             await until(lambda: sessions.status().trusted, "trust")
         return sessions
 

@@ -19,7 +19,7 @@ from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.session.asyncio_owed import PER_ADDRESS, OwedToStore
 from gateway.session.memory_store import MemoryStore
 from gateway.session.owed import LONGEST, MOST, MOST_UNSEALED, Owed, Owing, read_owed, room_for
-from gateway.session.session import Listed, ProviderSessions, Selector, Session
+from gateway.session.session import ListedSession, ProviderSessions, Selector, Session
 from gateway.session.system_owed import OwedFile
 from gateway.session.ticket import new_ticket, ticket_name
 from tests.builders import NOON, session
@@ -152,7 +152,7 @@ async def sign_in(store: Weather, number: int, **changes: Any) -> str:
     return ticket_name(ticket)
 
 
-async def living(store: Weather, selector: Selector) -> list[Listed]:
+async def living(store: Weather, selector: Selector) -> list[ListedSession]:
     return [listed async for listed in store.sessions(selector)]
 
 

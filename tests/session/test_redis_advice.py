@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 
 from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
-from gateway.session.redis_advice import Doubt, doubts
+from gateway.session.redis_advice import SetupWarning, setup_warnings
 from tests.redis_server import RedisServer, cluster_redis, sentinel_redis
 
 
-async def ask(text: str, password: str | None = None) -> tuple[Doubt, ...]:
+async def ask(text: str, password: str | None = None) -> tuple[SetupWarning, ...]:
     """What is doubted of this Redis."""
     url = parse_redis_url(text)
     redis = make_redis(url, RedisOptions(password=password))
     try:
-        return await doubts(redis, url, 2.0)
+        return await setup_warnings(redis, url, 2.0)
     finally:
         await close_redis(redis)
 
@@ -31,14 +31,14 @@ async def test_eviction_is_told(own_redis: RedisServer) -> None:
         assert await ask(own_redis.url) == ()
         client.config_set("maxmemory-policy", "allkeys-lru")
 
-    assert await ask(own_redis.url) == (Doubt.EVICTS,)
-    assert "noeviction" in Doubt.EVICTS.words
+    assert await ask(own_redis.url) == (SetupWarning.EVICTS,)
+    assert "noeviction" in SetupWarning.EVICTS.words
 
 
 async def test_a_failover_without_min_replicas_is_told() -> None:
     """Under Sentinel, a primary must stop when it has lost its replicas."""
     with sentinel_redis() as group:
-        assert await ask(group.url) == (Doubt.SINGLE,)
+        assert await ask(group.url) == (SetupWarning.SINGLE,)
 
     with sentinel_redis("--min-replicas-to-write", "1") as group:
         assert await ask(group.url) == ()
@@ -50,7 +50,7 @@ async def test_a_redis_that_does_not_tell_is_told(own_redis: RedisServer) -> Non
         client.execute_command("ACL", "SETUSER", "gateway", "on", ">pass", "~*", "+@all", "-config")
 
     url = own_redis.url.replace("redis://", "redis://gateway@")
-    assert await ask(url, "pass") == (Doubt.UNTOLD,)
+    assert await ask(url, "pass") == (SetupWarning.UNTOLD,)
 
 
 async def test_a_cluster_is_asked_too() -> None:

@@ -64,11 +64,11 @@ async def test_what_was_kept_ready_stays_with_the_session(redis_url: str, open_w
     found = peek(worker, ticket)
     assert isinstance(found, Found)
 
-    found.ready["rule"] = "kept"
+    found.permit_cache["rule"] = "kept"
 
     again = peek(worker, ticket)
     assert isinstance(again, Found)
-    assert again.ready == {"rule": "kept"}
+    assert again.permit_cache == {"rule": "kept"}
 
 
 async def test_a_session_ended_by_another_worker_is_gone_here(redis_url: str, open_worker: Open) -> None:

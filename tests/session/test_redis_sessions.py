@@ -88,7 +88,7 @@ async def test_doubts_are_said_at_start(own_redis: RedisServer, open_worker: Ope
 
 async def test_the_command_line_runs_nothing_beside(redis_url: str, open_worker: Open) -> None:
     """Without a background there is no tracking, and each call asks the store."""
-    sessions = await open_worker(redis_url, told=False, background=False)
+    sessions = await open_worker(redis_url, tracked=False, background=False)
 
     await sessions.store.check()
 

@@ -49,7 +49,7 @@ def idle_key(ticket: Ticket) -> str:
 @pytest.fixture
 async def quiet(redis_url: str, open_worker: Open) -> Sessions:
     """Sessions without anything in the background, as the command line has them."""
-    return await open_worker(redis_url, told=False, background=False)
+    return await open_worker(redis_url, tracked=False, background=False)
 
 
 CANARIES = ("canary-ppid-7f3a", "関所 カナリア", "東京都渋谷区金糸雀町", "canary-acr", "canary-provider-sid")
@@ -223,12 +223,12 @@ async def test_a_damaged_revocation_revokes(quiet: Sessions, behind: Redis) -> N
 
 async def test_rotation_with_overlap(redis_url: str, behind: Redis, open_worker: Open) -> None:
     """A record of the old secret opens while that is there, is sealed anew when read, and those left are counted."""
-    old = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(OLD))
+    old = await open_worker(redis_url, tracked=False, background=False, secrets=Secrets.parse(OLD))
     read, unread = new(), new()
     for ticket in (read, unread):
         await old.store.create(ticket, now_session())
-    both = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(f"{NEW}\n{OLD}"))
-    newest = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(NEW))
+    both = await open_worker(redis_url, tracked=False, background=False, secrets=Secrets.parse(f"{NEW}\n{OLD}"))
+    newest = await open_worker(redis_url, tracked=False, background=False, secrets=Secrets.parse(NEW))
     life_before = behind.pttl(record_key(read))
 
     found = await both.store.find(read)
@@ -244,12 +244,12 @@ async def test_rotation_with_overlap(redis_url: str, behind: Redis, open_worker:
 
 async def test_a_secret_that_sealed_cookies_is_needed_as_long_as_they_live(redis_url: str, open_worker: Open) -> None:
     """A record is sealed anew when it is read, a browser's cookie is not: who takes the secret away signs it out."""
-    old = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(OLD), tickets="sealed")
+    old = await open_worker(redis_url, tracked=False, background=False, secrets=Secrets.parse(OLD), tickets="sealed")
     mine, plain = new(), new()
     await old.store.create(mine, now_session())
-    before = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(OLD))
+    before = await open_worker(redis_url, tracked=False, background=False, secrets=Secrets.parse(OLD))
     await before.store.create(plain, now_session())
-    both = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(f"{NEW}\n{OLD}"))
+    both = await open_worker(redis_url, tracked=False, background=False, secrets=Secrets.parse(f"{NEW}\n{OLD}"))
 
     await both.store.find(mine)
     await both.store.find(plain)
@@ -263,8 +263,8 @@ async def test_sealing_anew_brings_nothing_back(
     redis_url: str, behind: Redis, open_worker: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A session revoked between reading it and sealing it anew stays revoked."""
-    old = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(OLD))
-    both = await open_worker(redis_url, told=False, background=False, secrets=Secrets.parse(f"{NEW}\n{OLD}"))
+    old = await open_worker(redis_url, tracked=False, background=False, secrets=Secrets.parse(OLD))
+    both = await open_worker(redis_url, tracked=False, background=False, secrets=Secrets.parse(f"{NEW}\n{OLD}"))
     mine = new()
     await old.store.create(mine, now_session())
     assert isinstance(both.store, RedisStore)
@@ -383,7 +383,7 @@ async def stub(request: pytest.FixtureRequest) -> AsyncIterator[Stub]:
 )
 async def test_whatever_redis_says_is_unavailable(stub: Stub, fault: StoreFault, open_worker: Open) -> None:
     """No answer that is none is a session, a logout or a crash; and it takes no longer than its time."""
-    worker = await open_worker(stub.url, told=False, background=False, timeout=0.5)
+    worker = await open_worker(stub.url, tracked=False, background=False, timeout=0.5)
     begun = time.monotonic()
 
     with pytest.raises(StoreUnavailableError) as caught:
@@ -397,7 +397,7 @@ async def test_whatever_redis_says_is_unavailable(stub: Stub, fault: StoreFault,
 async def test_a_wrong_password_is_a_fault(open_worker: Open) -> None:
     """A server that refuses us is unavailable, and its refusal is in our words alone."""
     with redis_server("--requirepass", "right", password="right") as server:
-        worker = await open_worker(server.url, told=False, background=False)
+        worker = await open_worker(server.url, tracked=False, background=False)
 
         with pytest.raises(StoreUnavailableError) as caught:
             await worker.store.find(new())
@@ -465,7 +465,7 @@ async def test_a_ticket_with_signs_of_redis_is_only_hashed(quiet: Sessions, behi
 
 async def test_a_restarted_redis_is_found_again(own_redis: RedisServer, open_worker: Open) -> None:
     """A pooled connection that died is replaced without anybody noticing."""
-    worker = await open_worker(own_redis.url, told=False, background=False)
+    worker = await open_worker(own_redis.url, tracked=False, background=False)
     await worker.store.check()
 
     own_redis.kill()

@@ -31,22 +31,22 @@ def push(*keys: bytes) -> bytes:
 
 def test_keys_are_told_however_the_network_cuts_them() -> None:
     """A push in single bytes is one push."""
-    told = Told()
+    tracked = Told()
 
     for byte in push(b"sekisho:t:{a}", b"sekisho:t:{b}") + push(b"c"):
-        told.connection.data_received(bytes((byte,)))
+        tracked.connection.data_received(bytes((byte,)))
 
-    assert told.keys == [[b"sekisho:t:{a}", b"sekisho:t:{b}"], [b"c"]]
-    assert told.lost == []
+    assert tracked.keys == [[b"sekisho:t:{a}", b"sekisho:t:{b}"], [b"c"]]
+    assert tracked.lost == []
 
 
 def test_a_flush_is_told_as_everything() -> None:
     """`FLUSHALL` names no key."""
-    told = Told()
+    tracked = Told()
 
-    told.connection.data_received(b">2\r\n$10\r\ninvalidate\r\n_\r\n")
+    tracked.connection.data_received(b">2\r\n$10\r\ninvalidate\r\n_\r\n")
 
-    assert told.keys == [None]
+    assert tracked.keys == [None]
 
 
 @pytest.mark.parametrize(
@@ -64,42 +64,42 @@ def test_a_flush_is_told_as_everything() -> None:
 )
 def test_what_is_not_understood_ends_it(news: bytes) -> None:
     """A push of a kind we do not know may have meant any session."""
-    told = Told()
+    tracked = Told()
 
-    told.connection.data_received(news)
-    told.connection.data_received(push(b"after"))
+    tracked.connection.data_received(news)
+    tracked.connection.data_received(push(b"after"))
 
-    assert told.lost == [StoreFault.PROTOCOL]
-    assert told.keys == []
+    assert tracked.lost == [StoreFault.PROTOCOL]
+    assert tracked.keys == []
 
 
 @given(st.lists(st.binary(max_size=60), max_size=6))
 def test_no_bytes_make_it_raise(chunks: list[bytes]) -> None:
     """Whatever comes, it tells or ends, and ends once."""
-    told = Told()
+    tracked = Told()
 
     for chunk in chunks:
-        told.connection.data_received(chunk)
-    told.connection.connection_lost(None)
+        tracked.connection.data_received(chunk)
+    tracked.connection.connection_lost(None)
 
-    assert len(told.lost) == 1
+    assert len(tracked.lost) == 1
 
 
 async def test_a_question_under_way_is_answered_when_it_is_lost() -> None:
     """Nobody waits for a connection that is gone."""
-    told = Told()
+    tracked = Told()
     transport: Any = FakeTransport()
-    told.connection.connection_made(transport)
-    asked = asyncio.create_task(told.connection.ask("PING"))
+    tracked.connection.connection_made(transport)
+    asked = asyncio.create_task(tracked.connection.ask("PING"))
     await asyncio.sleep(0)
 
-    told.connection.connection_lost(ConnectionResetError())
+    tracked.connection.connection_lost(ConnectionResetError())
 
     with pytest.raises(StoreUnavailableError):
         await asked
     with pytest.raises(StoreUnavailableError):
-        await told.connection.ask("PING")
-    assert told.lost == [StoreFault.UNREACHABLE]
+        await tracked.connection.ask("PING")
+    assert tracked.lost == [StoreFault.UNREACHABLE]
 
 
 class FakeTransport:
@@ -118,22 +118,22 @@ class FakeTransport:
 
 async def test_a_server_that_refuses_is_unavailable(redis_url: str) -> None:
     """Tracking that cannot be had, here for want of such a user, is no tracking."""
-    told = Told()
+    tracked = Told()
     url = parse_redis_url(redis_url.replace("redis://", "redis://nobody@"))
 
     with pytest.raises(StoreUnavailableError) as caught:
-        await track(told.connection, url.hosts[0], url, RedisOptions(password="wrong"), ("sekisho:t:",))
+        await track(tracked.connection, url.hosts[0], url, RedisOptions(password="wrong"), ("sekisho:t:",))
 
     assert caught.value.fault is StoreFault.REFUSED
-    assert told.connection.lost
+    assert tracked.connection.lost
 
 
 async def test_nobody_there_is_unavailable(free_port: int) -> None:
     """A place where nobody listens is told as such, in its time."""
-    told = Told()
+    tracked = Told()
     url = parse_redis_url(f"redis://127.0.0.1:{free_port}")
 
     with pytest.raises(StoreUnavailableError) as caught:
-        await track(told.connection, url.hosts[0], url, RedisOptions(), ("sekisho:t:",))
+        await track(tracked.connection, url.hosts[0], url, RedisOptions(), ("sekisho:t:",))
 
     assert caught.value.fault is StoreFault.UNREACHABLE

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Never, cast
 import pytest
 
 from gateway.errors import GatewayError, UpstreamProtocolError
-from gateway.settings.settings import HealthSettings, Limits, UpstreamSettings
+from gateway.settings.settings import HealthSettings, TrafficSettings, UpstreamSettings
 from gateway.upstream.asyncio_health import check
 from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams, client_context, client_contexts, upstreams_of
 from gateway.upstream.httptools_connection import UpstreamConnection, tolerated_head
@@ -220,7 +220,7 @@ def test_only_what_is_named_is_tolerated() -> None:
     assert tolerated_head(b"HTTP/1.1 200 OK\nA", ("bare_lf",)) == b"HTTP/1.1 200 OK\nA"
 
 
-class Heard:
+class ConditionResult:
     """A receiver that only takes notes."""
 
     over = False
@@ -269,8 +269,8 @@ async def test_an_unfinished_answer_is_looked_at_once(kind: str, size: int) -> N
         raise AssertionError
 
     options = UpstreamSettings(tolerate=tolerate)
-    connection = UpstreamConnection(Endpoint("http://a", connect, Limits(), Deadlines(0.0), options))
-    heard = Heard()
+    connection = UpstreamConnection(Endpoint("http://a", connect, TrafficSettings(), Deadlines(0.0), options))
+    heard = ConditionResult()
     connection.holder = heard  # type: ignore[assignment]  # only what is called is there
     connection.send(heard, b"", is_head=False, uploading=True)  # type: ignore[arg-type]  # as above
 
@@ -396,8 +396,8 @@ async def test_what_happens_before_the_request_is_sent_costs_no_request(said: by
             self.errors.append(error)
 
     deadlines = Deadlines(0.0)
-    ways = [Endpoint(name, way, Limits(), deadlines) for name, way in (("one", useless), ("two", away))]
-    way = Upstreams("app", ways, Limits())
+    ways = [Endpoint(name, way, TrafficSettings(), deadlines) for name, way in (("one", useless), ("two", away))]
+    way = Upstreams("app", ways, TrafficSettings())
 
     assert way.take(cast("Receiver", Asker()), repeatable=False) is None
     async with asyncio.timeout(5):
@@ -428,7 +428,9 @@ async def tls_application(door: Door, folder: Path, *, client_ca: Path | None = 
 def way(application: Application, options: UpstreamSettings, prefix: str = "") -> object:
     url = f"https://127.0.0.1:{application.port}{prefix}"
     behind = app(upstream=(url,), upstream_options=options)
-    return upstreams_of(route(app=behind), Limits(), Deadlines(0.0), tls=client_contexts([behind])[behind.name])
+    return upstreams_of(
+        route(app=behind), TrafficSettings(), Deadlines(0.0), tls=client_contexts([behind])[behind.name]
+    )
 
 
 async def test_an_upstream_over_tls_is_verified(door: Door, tmp_path: Path) -> None:
@@ -487,4 +489,4 @@ def test_upstreams_of_one_app_share_their_path() -> None:
     two = route(app=app(upstream=("http://127.0.0.1:1/a", "http://127.0.0.1:2/b")))
 
     with pytest.raises(ValueError, match="different paths"):
-        upstreams_of(two, Limits(), Deadlines(0.0))
+        upstreams_of(two, TrafficSettings(), Deadlines(0.0))

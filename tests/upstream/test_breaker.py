@@ -47,10 +47,10 @@ def test_each_ejection_and_each_return_is_told_once() -> None:
     """So that an event and a count can be made of it."""
     breaker = Breaker(SETTINGS)
 
-    told = [breaker.unreached(last=False) for _ in range(6)]
+    answered = [breaker.unreached(last=False) for _ in range(6)]
     back = [breaker.reached(0.0) for _ in range(3)]
 
-    assert told == [False, False, True, False, False, False]
+    assert answered == [False, False, True, False, False, False]
     assert back == [True, False, False]
 
 
@@ -90,10 +90,10 @@ def test_a_failed_check_takes_it_out_of_turn_and_a_good_one_brings_it_back() -> 
 
 
 @given(st.lists(st.sampled_from(["unreached", "reached", "well", "ill"])), st.integers(1, 3))
-def test_one_alone_is_never_ejected_and_shares_stay_in_bounds(told: list[str], failures: int) -> None:
+def test_one_alone_is_never_ejected_and_shares_stay_in_bounds(answered: list[str], failures: int) -> None:
     """Whatever happens in whatever order."""
     breaker = Breaker(UpstreamSettings(failures=failures, slow_return=5.0))
-    for now, what in enumerate(told):
+    for now, what in enumerate(answered):
         match what:
             case "unreached":
                 breaker.unreached(last=True)

@@ -18,7 +18,7 @@ from gateway.pipeline.outcome import Answer, Forward, NeedReservation, Step
 from gateway.request.inbound import Inbound
 from gateway.route.table import RouteTable
 from gateway.session.session import SessionState
-from gateway.settings.settings import HealthSettings, Limits, UpstreamSettings
+from gateway.settings.settings import HealthSettings, TrafficSettings, UpstreamSettings
 from gateway.upstream.asyncio_health import check
 from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams
 from gateway.upstream.httptools_connection import UpstreamConnection
@@ -249,7 +249,7 @@ class World:
         self.askers: list[Asker] = []
         self.wires: list[Wire] = []
         self.refusing = False
-        limits = Limits()
+        limits = TrafficSettings()
         options = UpstreamSettings(
             concurrency=self.random.choice([None, 1, 3]), queue=5, failures=1_000, balance="least_requests"
         )
@@ -553,7 +553,7 @@ async def test_a_client_that_leaves_while_its_entry_is_settled_harms_nobody(
     door.application.script = script
     door.step = step
     await door.open()
-    door.listener.reload(replace(door.listener.gate, entries=cast("LimitStore", store)))
+    door.listener.reload(replace(door.listener.services, entries=cast("LimitStore", store)))
     bob, carol = await door.client(), await door.client()
 
     await bob.send(b"POST /draw HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n")
@@ -584,7 +584,7 @@ async def test_the_connection_of_a_health_check_is_nobody_elses() -> None:
         wires.append(wire)
         return wire, wire.protocol
 
-    endpoint = Endpoint("one", connect, Limits(), Deadlines(0.0))
+    endpoint = Endpoint("one", connect, TrafficSettings(), Deadlines(0.0))
     checking = asyncio.create_task(check(endpoint, HealthSettings(), "app.gw.test"))
     async with asyncio.timeout(PATIENCE):
         while not (wires and wires[0].written):

@@ -27,7 +27,7 @@ class Outcome:
     rule: str | None
     """The rule that was *the* rule; `None`: none fits."""
     differences: tuple[tuple[str, str, str], ...] = ()
-    """(what, expected, found): `verdict`, or a name under `told`."""
+    """(what, expected, found): `verdict`, or a name under `disclosed`."""
 
     @property
     def passed(self) -> bool:
@@ -57,7 +57,7 @@ def surroundings_of(policy: Policy, example: Example) -> Surroundings:
     return Surroundings({name: float("inf") for name in example.switches}, lists)
 
 
-def judge(compiled: CompiledPolicy, example: Example) -> tuple[Verdict, str | None]:
+def verdict_of(compiled: CompiledPolicy, example: Example) -> tuple[Verdict, str | None]:
     """Return what the policy says of an example's request, and the name of its rule."""
     inbound = example.inbound(compiled.paths)
     rule = compiled.fitting(inbound, example.at)
@@ -74,16 +74,16 @@ def judge(compiled: CompiledPolicy, example: Example) -> tuple[Verdict, str | No
 def run_example(policy: Policy, example: Example, compiled: CompiledPolicy | None = None) -> Outcome:
     """Judge one example and compare. `compiled` saves making the policy ready for each."""
     ready = (compiled or CompiledPolicy(policy)).within(surroundings_of(policy, example))
-    verdict, rule = judge(ready, example)
+    verdict, rule = verdict_of(ready, example)
     differences: list[tuple[str, str, str]] = []
     expected = f"{example.expect} {example.name}".strip()
     if not _as_expected(example, verdict):
         differences.append(("verdict", expected, say_verdict(verdict)))
-    elif example.told is not None and isinstance(verdict, Permit):
-        told = dict(verdict.told)
-        wanted = example.told or dict.fromkeys(told, NOTHING)
+    elif example.disclosed is not None and isinstance(verdict, Permit):
+        disclosed = dict(verdict.disclosed)
+        wanted = example.disclosed or dict.fromkeys(disclosed, NOTHING)
         for name, value in wanted.items():
-            found = told.get(name, NOTHING)
+            found = disclosed.get(name, NOTHING)
             if found != value:
                 differences.append((f"told {name}", value, found))
     return Outcome(example, verdict, rule, tuple(differences))

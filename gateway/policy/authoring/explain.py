@@ -15,7 +15,7 @@ from gateway.identity import Identity, Scope
 from gateway.instant import Instant
 from gateway.policy.authoring.examples import say_verdict
 from gateway.policy.authoring.words import say_scopes, say_test
-from gateway.policy.conditions import AllOf, AnyOf, Circumstances, Not, Surroundings, Test
+from gateway.policy.conditions import AllOf, AnyOf, Context, Not, Surroundings, Test
 from gateway.policy.decide import CompiledPolicy, Undecidable, no_rule_fits
 from gateway.policy.matching import AmbiguousQuery, matches, named_values
 from gateway.policy.policy import Policy, Rule
@@ -73,9 +73,9 @@ class Explanation:
         return self.verdict.scopes if isinstance(self.verdict, Challenge) else frozenset()
 
     @property
-    def told(self) -> tuple[tuple[str, str], ...]:
+    def disclosed(self) -> tuple[tuple[str, str], ...]:
         """The facts that the application would get."""
-        return self.verdict.told if isinstance(self.verdict, Permit) else ()
+        return self.verdict.disclosed if isinstance(self.verdict, Permit) else ()
 
 
 def explain(policy: CompiledPolicy, inbound: Inbound, person: Identity | None, now: Instant) -> Explanation:
@@ -87,7 +87,7 @@ def explain(policy: CompiledPolicy, inbound: Inbound, person: Identity | None, n
     if rule is None:
         return Explanation(rules, (), no_rule_fits(), now)
     verdict, until = rule.decide(inbound, person, now)
-    at = Circumstances(person, now, inbound.seen_from, policy.surroundings)
+    at = Context(person, now, inbound.seen_from, policy.surroundings)
     traces = [trace for name in rule.rule.require for trace in _conditions(policy.policy, name, at, 0)]
     return Explanation(rules, tuple(traces), verdict, until)
 
@@ -117,7 +117,7 @@ def _in_doubt(rules: tuple[RuleTrace, ...], stands: Undecidable, reading: str | 
 
 
 def _rules(policy: Policy, inbound: Inbound, now: Instant, surroundings: Surroundings) -> Iterator[RuleTrace]:
-    at = Circumstances(None, now, inbound.seen_from, surroundings)
+    at = Context(None, now, inbound.seen_from, surroundings)
     found = False
     ambiguous = _ambiguous(policy, inbound)
     for rule in policy.rules:
@@ -157,7 +157,7 @@ def _ambiguous(policy: Policy, inbound: Inbound) -> tuple[Rule, Phrase] | None:
     return None
 
 
-def _fit(rule: Rule, policy: Policy, inbound: Inbound, at: Circumstances) -> tuple[Fit, Phrase]:
+def _fit(rule: Rule, policy: Policy, inbound: Inbound, at: Context) -> tuple[Fit, Phrase]:
     match = rule.match
     path = inbound.target.path
     if match.path and not any(matches(pattern, path) for pattern in match.path):
@@ -181,7 +181,7 @@ def _fit(rule: Rule, policy: Policy, inbound: Inbound, at: Circumstances) -> tup
     return Fit.FITS, Phrase("path, method and all else fit", "パスなど、すべて当てはまる")
 
 
-def _conditions(policy: Policy, name: str, at: Circumstances, depth: int) -> Iterator[ConditionTrace]:
+def _conditions(policy: Policy, name: str, at: Context, depth: int) -> Iterator[ConditionTrace]:
     condition = policy.conditions[name]
     yield ConditionTrace(name, condition.test.ask(at).truth, condition.test, depth)
     match condition.test:
@@ -233,7 +233,7 @@ def say_explanation(explanation: Explanation, language: Language) -> str:
         lines.append(f"{'求める項目' if ja else 'asked of the card'}: {say_scopes(explanation.asked, language)}")
     if isinstance(explanation.verdict, Permit):
         lines.append("アプリケーションに伝わること" if ja else "told to the application")
-        lines += [f"  {name}: {value}" for name, value in explanation.told] or [f"  {'なし' if ja else 'nothing'}"]
+        lines += [f"  {name}: {value}" for name, value in explanation.disclosed] or [f"  {'なし' if ja else 'nothing'}"]
     return "\n".join(lines)
 
 
@@ -245,7 +245,7 @@ def as_values(explanation: Explanation) -> dict[str, Any]:
         "verdict": say_verdict(verdict).split(" ")[0] if isinstance(verdict, Deny) else say_verdict(verdict),
         "reasons": [],
         "asked": sorted(explanation.asked),
-        "told": dict(explanation.told),
+        "told": dict(explanation.disclosed),
         "rules": [
             {"name": trace.name, "fit": trace.fit.value, "because": trace.because.en} for trace in explanation.rules
         ],

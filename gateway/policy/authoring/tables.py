@@ -36,7 +36,7 @@ COLUMNS: Mapping[str, str] = {
     "request": "リクエスト",
     "expect": "期待",
 }
-"""Columns a table can have, and their Japanese heads; beside them `told.NAME` (`伝達.NAME`) for what is told."""
+"""Columns a table can have, and their Japanese heads; beside them `disclosed.NAME` (`伝達.NAME`) for what is told."""
 
 _PERSON = frozenset({"subject", "name", "address", "birthdate", "gender"})
 _DATE = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?=$|[ T])")
@@ -99,7 +99,7 @@ def _column(head: str, where: Where, mistakes: Mistakes) -> str:
 def _row(row: list[str], columns: list[str], start: Where, reader: ExampleReader) -> Example | None:
     entries: list[Entry] = []
     who: list[Entry] = []
-    told: list[Entry] = []
+    disclosed: list[Entry] = []
     somebody = False
     for number, (cell, column) in enumerate(zip(row, columns, strict=False), 1):
         text = cell.strip()
@@ -113,13 +113,13 @@ def _row(row: list[str], columns: list[str], start: Where, reader: ExampleReader
         elif column in _PERSON:
             who.append(Entry(column, where, value))
         elif column.startswith(_TOLD):
-            told.append(Entry(column.removeprefix(_TOLD), where, value))
+            disclosed.append(Entry(column.removeprefix(_TOLD), where, value))
         else:
             entries.append(Entry(column, where, value))
     if who or somebody:
         entries.append(Entry("who", start, Table(tuple(who), start)))
-    if told:
-        entries.append(Entry("told", start, Table(tuple(told), start)))
+    if disclosed:
+        entries.append(Entry("told", start, Table(tuple(disclosed), start)))
     if not any(entry.key == "title" for entry in entries):
         entries.append(Entry("title", start, Scalar(f"{start.file}:{start.line}", start)))
     node: Node = Items((Table(tuple(entries), start),), start)

@@ -24,9 +24,9 @@ from gateway.policy.conditions import (
     InNetwork,
     MonthDay,
     Not,
-    Residence,
-    Subject,
-    Switch,
+    ResidenceTest,
+    SubjectTest,
+    SwitchTest,
     Test,
     all_needs,
 )
@@ -107,7 +107,7 @@ def say_test(test: Test, language: Language) -> str:
             return _say_age(ages, language)
         case Born(range=born):
             return _say_born(born, language)
-        case Residence(places=codes):
+        case ResidenceTest(places=codes):
             places = [table().places[code] for code in sorted(codes)]
             names = [place.full_name for place in places]
             return (
@@ -115,7 +115,7 @@ def say_test(test: Test, language: Language) -> str:
                 if ja
                 else f"the card's address is in {_list(names, language)}"
             )
-        case Subject(list=name):
+        case SubjectTest(list=name):
             file = PurePath(name).name
             return f"一覧 {file} に登録がある" if ja else f"is on the list {file}"
         case InNetwork(networks=networks):
@@ -123,7 +123,7 @@ def say_test(test: Test, language: Language) -> str:
             return f"接続元が {some} である" if ja else f"comes from {some}"
         case Dates():
             return _say_dates(test, language)
-        case Switch(name=name):
+        case SwitchTest(name=name):
             return f"スイッチ「{name}」が入っている" if ja else f"the switch “{name}” is on"
         case AnyOf(names=names):
             quoted = _list([f"「{name}」" if ja else f"“{name}”" for name in names], language)
@@ -184,8 +184,8 @@ def say_condition(condition: Condition, language: Language) -> str:
         return f"「{condition.name}」とは、{said}こと。" + (
             f"満たさない方には「{sentence}」と示す。" if sentence else ""
         )
-    told = f" Whoever fails reads: “{sentence}”" if sentence else ""
-    return f"“{condition.name}” holds if: {said}.{told}"
+    disclosed = f" Whoever fails reads: “{sentence}”" if sentence else ""
+    return f"“{condition.name}” holds if: {said}.{disclosed}"
 
 
 def _say_match(rule: Rule, language: Language) -> str:
@@ -274,14 +274,16 @@ def say_rule(rule: Rule, policy: Policy, number: int, language: Language) -> str
         else:
             sentences.append("カードの4情報は求めない。" if ja else "None of the card's four items is asked.")
     if rule.disclose:
-        told = say_told(rule.disclose, policy.conditions, language)
+        disclosed = say_told(rule.disclose, policy.conditions, language)
         only = rule.allow is Allow.EVERYONE
         if ja:
             sentences.append(
-                f"アプリケーションに伝える: {told}" + ("（すでにログインしている方だけ）。" if only else "。")
+                f"アプリケーションに伝える: {disclosed}" + ("（すでにログインしている方だけ）。" if only else "。")
             )
         else:
-            sentences.append(f"The application is told: {told}" + (", of those already signed in." if only else "."))
+            sentences.append(
+                f"The application is told: {disclosed}" + (", of those already signed in." if only else ".")
+            )
     elif rule.allow is not Allow.NOBODY:
         sentences.append("アプリケーションには何も伝えない。" if ja else "The application is told nothing.")
     if rule.say is not None and (words := _words(rule.say.words, language)):
@@ -370,7 +372,7 @@ def data_map(policy: Policy, language: Language) -> tuple[DataItem, ...]:
         if not rules:
             continue
         purposes = dict.fromkeys(_words(rule.purpose, language) for rule in rules if rule.purpose)
-        told = dict.fromkeys(
+        disclosed = dict.fromkeys(
             name for rule in policy.rules for name in rule.disclose if scope in _behind(name, policy.conditions)
         )
         item = (
@@ -389,11 +391,11 @@ def data_map(policy: Policy, language: Language) -> tuple[DataItem, ...]:
                 kept_how_long=kept[1],
                 told_to=(
                     (
-                        f"アプリケーション: {say_told(told, policy.conditions, language)}"
+                        f"アプリケーション: {say_told(disclosed, policy.conditions, language)}"
                         if ja
-                        else f"the application: {say_told(told, policy.conditions, language)}"
+                        else f"the application: {say_told(disclosed, policy.conditions, language)}"
                     )
-                    if told
+                    if disclosed
                     else ("なし" if ja else "nobody")
                 ),
             )

@@ -20,13 +20,13 @@ from gateway.policy.conditions import (
     Condition,
     Dates,
     InNetwork,
-    Listed,
+    ListEntry,
     MonthDay,
     Network,
     Not,
-    Residence,
-    Subject,
-    Switch,
+    ResidenceTest,
+    SubjectTest,
+    SwitchTest,
     Test,
 )
 from gateway.policy.reading.parse_values import Reader
@@ -65,7 +65,7 @@ class Lists:
 
     read: Callable[[Path, str], Node | None]
     """Reads a file as YAML, given its path and what messages call it."""
-    entries: dict[str, Mapping[str, Listed]] = field(default_factory=dict)
+    entries: dict[str, Mapping[str, ListEntry]] = field(default_factory=dict)
 
 
 class ConditionReader(Reader):
@@ -180,7 +180,7 @@ class ConditionReader(Reader):
                 return self._dates(value)
             case "switch":
                 name = self.name(value, Phrase("a switch", "スイッチ"))
-                return None if name is None else Switch(name)
+                return None if name is None else SwitchTest(name)
             case "not":
                 return self._not(value)
             case _:
@@ -256,7 +256,7 @@ class ConditionReader(Reader):
             code = self._place(scalar)
             if code is not None:
                 codes.add(code)
-        return Residence(frozenset(codes)) if codes else None
+        return ResidenceTest(frozenset(codes)) if codes else None
 
     def _place(self, scalar: Scalar) -> str | None:
         note_slips(scalar, self.mistakes)
@@ -311,7 +311,7 @@ class ConditionReader(Reader):
                     self.mistakes.add(written.entry.where, Phrase(f"`{text}` cannot be read", f"`{text}` が読めません"))
                 return None
             self._lists.entries[key] = self._entries(root)
-        return Subject(key)
+        return SubjectTest(key)
 
     def _counted(self, root: Table) -> Node | None:
         """Return the entries of a list that says how many they are; fewer or more are a mistake: it is half written."""
@@ -331,9 +331,9 @@ class ConditionReader(Reader):
             )
         return entries
 
-    def _entries(self, root: Node) -> dict[str, Listed]:
+    def _entries(self, root: Node) -> dict[str, ListEntry]:
         """Return the entries of a subject list."""
-        found: dict[str, Listed] = {}
+        found: dict[str, ListEntry] = {}
         items = self._counted(root) if isinstance(root, Table) else root
         if not isinstance(items, Items):
             if items is not None:
@@ -368,7 +368,7 @@ class ConditionReader(Reader):
                     Phrase("keep one of them", "どちらか一つにしてください"),
                 )
             else:
-                found[code] = Listed(code, until, note, value.where.line)
+                found[code] = ListEntry(code, until, note, value.where.line)
         return found
 
     def _network(self, node: Node) -> Test | None:

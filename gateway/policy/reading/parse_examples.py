@@ -37,11 +37,11 @@ NO_MOMENT: Instant = start_of(datetime(2026, 4, 1, tzinfo=TOKYO).date())
 class ExampleReader(Reader):
     """Reads the examples of one policy."""
 
-    def __init__(self, mistakes: Mistakes, names: Iterable[str], told: Iterable[str], *, clock: bool) -> None:
+    def __init__(self, mistakes: Mistakes, names: Iterable[str], disclosed: Iterable[str], *, clock: bool) -> None:
         """Take the names that can refuse, the names that can be told, and whether the policy looks at days."""
         super().__init__(mistakes)
         self._names = tuple(names)
-        self._told = tuple(told)
+        self._disclosed = tuple(disclosed)
         self._clock = clock
 
     def examples(self, node: Node) -> tuple[Example, ...]:
@@ -77,7 +77,7 @@ class ExampleReader(Reader):
         what = Phrase("a switch", "スイッチの名前")
         switches = () if switch_node is None else tuple(scalar.text for scalar in self.listed(switch_node, what))
         told_node = table.get("told")
-        told = None if told_node is None else self._tell(told_node)
+        disclosed = None if told_node is None else self._tell(told_node)
         if len(self.mistakes) > before or request is None or expect is None or at is None:
             return None
         method, path, query = request
@@ -94,7 +94,7 @@ class ExampleReader(Reader):
             client=client,
             switches=switches,
             entries=entries or 0,
-            told=told,
+            disclosed=disclosed,
             where=table.where,
         )
 
@@ -235,15 +235,15 @@ class ExampleReader(Reader):
         if table is None:
             self.expected(node, Phrase("names and values, or `nothing`", "名前と値の組か `nothing`"))
             return {}
-        told: dict[str, str] = {}
+        disclosed: dict[str, str] = {}
         for entry in table:
-            if entry.key not in self._told:
-                unknown_key(entry, self._told, self.mistakes)
+            if entry.key not in self._disclosed:
+                unknown_key(entry, self._disclosed, self.mistakes)
                 continue
             text = self.text(entry.value, Phrase("a value or `nothing`", "値か `nothing`"))
             if text is not None:
-                told[entry.key] = text
-        return told
+                disclosed[entry.key] = text
+        return disclosed
 
 
 def example_reader(policy: Policy, mistakes: Mistakes, *, also: Iterable[str] = ()) -> ExampleReader:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.policy.age import AgeRange, CountedFrom
-from gateway.policy.conditions import Age, Residence
+from gateway.policy.conditions import Age, ResidenceTest
 from gateway.policy.policy import Allow, Policy
 from gateway.policy.reading.parse import load_policy, parse_policy
 from gateway.policy.verdict import Once
@@ -78,7 +78,7 @@ def test_codes_and_names_of_places_are_the_same_place() -> None:
     """A code that begins with 0 survives, with five or six digits, and quoted."""
     for written in ("札幌市", "011002", "01100", '"011002"', "北海道札幌市"):
         test = good(condition(f"{{residence: {{in: [{written}]}}}}")).conditions["c"].test
-        assert test == Residence(frozenset({"01100"}))
+        assert test == ResidenceTest(frozenset({"01100"}))
 
 
 def test_at_most_is_below_the_next() -> None:
