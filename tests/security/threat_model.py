@@ -17,7 +17,7 @@ def guarantees() -> list[list[str]]:
 
 def table() -> dict[str, list[str]]:
     """Return what is said of each row in proxy mode and behind each outer proxy, in the order of `COLUMNS`."""
-    return {row[0]: row[1:] for row in _rows("## The same behind another proxy", "## What operators can rely on")}
+    return {row[0]: row[1:] for row in _rows("## The same behind another proxy", "## Promises to operators")}
 
 
 def _rows(begin: str, end: str) -> list[list[str]]:
