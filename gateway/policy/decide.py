@@ -43,6 +43,7 @@ from gateway.policy.verdict import (
     RuleId,
     Truth,
     Verdict,
+    Words,
 )
 from gateway.request.inbound import Inbound
 from gateway.request.readings import Readings
@@ -254,6 +255,17 @@ class FittingRule:
         return Decision(Deny(rule.id, reasons, say.status, retry_after), until)
 
 
+def _joined(purposes: Iterable[Words]) -> Words:
+    """Return several purposes as one sentence, each once, in the languages that all of them have."""
+    each = list(dict.fromkeys(tuple(sorted(words.items())) for words in purposes))
+    spoken = [dict(words) for words in each]
+    return {
+        language: between.join(dict.fromkeys(words[language] for words in spoken))
+        for language, between in (("ja", "、"), ("en", "; "))
+        if spoken and all(language in words for words in spoken)
+    }
+
+
 def _reason(kind: ReasonKind, condition: Condition) -> Reason:
     return Reason(kind, condition.name, condition.if_not)
 
@@ -357,6 +369,7 @@ class CompiledPolicy:
         "by_method",
         "paths",
         "policy",
+        "purpose",
         "scopes",
         "surroundings",
     )
@@ -399,6 +412,10 @@ class CompiledPolicy:
         self._rules = tuple(FittingRule(rule, conditions, self.surroundings) for rule in rules)
         self.scopes: frozenset[Scope] = frozenset[Scope]().union(*(rule.scopes for rule in self._rules))
         """All that any rule can need of the provider: what `ask: once` asks for."""
+        self.purpose: Words = _joined(
+            rule.rule.purpose for rule in self._rules if rule.scopes - {Scope.OPENID} and rule.rule.purpose
+        )
+        """Every purpose for which any rule asks for one of the 4情報: what the notice of `ask: once` says."""
         self._whens = tuple(None if rule.when is None else conditions[rule.when] for rule in rules)
         self._named = tuple(tuple(rule.match.query.items()) for rule in rules)
         self._plain = tuple(when is None and not named for when, named in zip(self._whens, self._named, strict=True))

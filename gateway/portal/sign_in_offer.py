@@ -73,16 +73,17 @@ def redecide(
     rule = route.policy.fitting(wanted, now)
     if rule is None:
         return route, Deny(None, (Reason(ReasonKind.NO_RULE),))
-    return route, rule.decide(wanted, person_of(session, route), now).verdict
+    verdict = rule.decide(wanted, person_of(session, route), now).verdict
+    return route, route.asking(verdict) if isinstance(verdict, Challenge) else verdict
 
 
 def sign_in_at_all(route: Route) -> Challenge:
     """Return the challenge for a person who wants to sign in where nobody has to."""
-    return Challenge(RuleId(route.policy.name, ""), ChallengeReason.SIGN_IN, frozenset({Scope.OPENID}))
+    return route.asking(Challenge(RuleId(route.policy.name, ""), ChallengeReason.SIGN_IN, frozenset({Scope.OPENID})))
 
 
 def offer_for(visit: Visit, challenge: Challenge) -> SignInOffer:
-    """Return the start of a visit that was challenged where it stands."""
+    """Return the start of a visit that was challenged where it stands; the step has said all that is asked."""
     inbound = visit.inbound
     return SignInOffer(visit.route, inbound.target.raw.decode("ascii"), inbound.method, challenge)
 

@@ -62,11 +62,13 @@ class Route:
         return f"{'https' if self.app.secure else 'http'}://{self.host}"
 
     def asking(self, challenge: Challenge) -> Challenge:
-        """Return what is really asked: where the App asks `once`, all that any of its rules can need."""
+        """Return what is really asked: where the App asks `once`, all that any of its rules can need.
+
+        The items are asked for the purposes of all these rules, so the notice says all of them.
+        """
         if self.app.ask is Ask.PER_RULE:
             return challenge
-        purpose = challenge.purpose or self.policy.policy.purpose
-        return replace(challenge, scopes=challenge.scopes | self.policy.scopes, purpose=purpose)
+        return replace(challenge, scopes=challenge.scopes | self.policy.scopes, purpose=self.policy.purpose)
 
     def accepts(self, session: Session) -> bool:
         """Whether a session opens anything here: one of this client, issued at this host.
