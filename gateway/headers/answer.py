@@ -14,6 +14,7 @@ from gateway.headers.answer_fields import Action, action_of
 from gateway.headers.cookies import is_ours
 from gateway.headers.names import LONGEST_REMEMBERED, REMEMBERED, named_by
 from gateway.request.worker_scope import allowed_may_cover
+from gateway.route.inner_origins import parts_of_refresh
 from gateway.route.route import Route
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -23,7 +24,6 @@ _DIRECTIVE = re.compile(rb'(?:[^,"]|"[^"]*(?:"|\Z))+')
 """One directive; a comma in quotes does not end it. Linear, as an application may answer with 64 KiB of commas."""
 
 _CONNECTION_SCHEMES = re.compile(rb"(?:^|,)\s*(?:ntlm|negotiate)(?![\w-])", re.IGNORECASE)
-_ORIGIN = re.compile(rb"(https?)://([^/?#]*)", re.IGNORECASE)
 
 _PUTS_TOGETHER = re.compile(rb"(?:content|dca)\s*=", re.IGNORECASE)
 """Has a cache in front fetch the pages that the body names (Edge Side Includes)."""
@@ -133,6 +133,9 @@ def _changed(action: Action, value: bytes, route: Route) -> bytes | None:
             return _without_cookies(value)
         case Action.LOCATION:
             return _public_location(value, route)
+        case Action.REFRESH:
+            before, url, behind = parts_of_refresh(value)
+            return before + _public_location(url, route) + behind
         case Action.WWW_AUTHENTICATE:
             return None if _CONNECTION_SCHEMES.search(value) else value
         case Action.WORKER_SCOPE:
@@ -201,30 +204,19 @@ def _without_cookies(value: bytes) -> bytes | None:
     return b", ".join(kinds) or None
 
 
-def _inner_origins(route: Route) -> frozenset[bytes]:
-    app = route.app
-    urls = (_ORIGIN.match(url.encode()) for url in (*app.upstream, *app.internal_origins))
-    origins = {url.group().lower() for url in urls if url is not None}
-    if app.secure:
-        # Behind a gateway that ends TLS an old application believes itself on plain HTTP, and says so in absolute URLs.
-        origins.add(b"http://" + route.host.encode())
-    return frozenset(origins)
-
-
 def _public_location(value: bytes, route: Route) -> bytes:
-    """Return a Location with the application's inner origin replaced by its public one; others are untouched."""
-    found = _ORIGIN.match(value)
-    if found is None or found.group().lower() not in _inner_origins(route):
+    """Return a URL with the application's inner origin replaced by its public one; others are untouched."""
+    end = route.inner_origins.end(value)
+    if not end or (value.startswith(b"//") and value[2:end].lower() == route.host.encode()):
         return value
-    return route.origin.encode() + value[found.end() :]
+    return route.origin.encode() + value[end:]
 
 
 def _without_inner_domain(cookie: bytes, route: Route) -> bytes:
     """Return a Set-Cookie without a Domain attribute that names an inner host: the browser would refuse the cookie."""
     if b"domain" not in cookie.lower():
         return cookie
-    hosts = {origin.partition(b"://")[2].rsplit(b":", 1)[0] for origin in _inner_origins(route)}
-    hosts.discard(route.host.encode())
+    hosts = route.inner_origins.hosts - {route.cookie_host.encode()}
     pair, *attributes = cookie.split(b";")
     kept = [pair]
     for attribute in attributes:

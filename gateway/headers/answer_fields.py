@@ -27,6 +27,7 @@ class Action(Enum):
     SET_COOKIE = "passes, but for cookies of Sekisho's names, and without a `Domain` that names an inner host"
     CLEAR_SITE_DATA = "passes without what clears cookies, and without words that Sekisho does not know"
     LOCATION = "passes, with the inner address replaced by the public one"
+    REFRESH = "passes, with the inner address in its URL replaced by the public one"
     WWW_AUTHENTICATE = "passes, but for NTLM and Negotiate"
     WORKER_SCOPE = "passes for a scope that cannot hold Sekisho's pages"
     HSTS = "passes where `tls.hsts` is not set, unless it takes HTTPS away"
@@ -114,10 +115,10 @@ ANSWER_FIELDS: tuple[AnswerField, ...] = (
     AnswerField("access-control-*", Action.AS_IT_IS, "It opens this answer to other origins, not ours."),
     AnswerField("link", Action.AS_IT_IS, "A page of ours is for a person: a preload or a prefetch gets none."),
     AnswerField("speculation-rules", Action.AS_IT_IS, "A page of ours is for a person: a prefetch gets none."),
-    AnswerField("refresh", Action.AS_IT_IS, "It leads where a link leads."),
     # Fields that tell the application's address.
     AnswerField("location", Action.LOCATION, "A browser does not reach the inner address."),
     AnswerField("content-location", Action.LOCATION, "A browser does not reach the inner address."),
+    AnswerField("refresh", Action.REFRESH, "It leads where a redirect leads."),
 )
 """A name's own row comes before that of its family. Names are read as the least careful server reads them (`fold`)."""
 

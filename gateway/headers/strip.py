@@ -107,6 +107,8 @@ def _section(inbound: Inbound, route: Route) -> tuple[bytes, Removed]:
         if route.app.secure
         else b"\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ",
         host,
+        b"\r\nX-Forwarded-Port: ",
+        route.port,
         b"\r\nX-Request-Id: ",
     )
     return b"".join(parts), tuple(removed)

@@ -36,7 +36,7 @@ from gateway.request.field_names import fold
 from gateway.request.head_reader import canonical_host
 from gateway.request.inbound import METHODS, Framing, Inbound
 from gateway.request.target import Target, canonical
-from gateway.request.trust import Trust, plain_address
+from gateway.request.trust import Trust, plain_address, scheme_of
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import SessionState
@@ -132,7 +132,7 @@ def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Ans
     host_word = _one(inbound, fields.host) if fields.host else inbound.host.encode()
     if scheme_word is None or method_word is None or uri is None or host_word is None:
         return _refused(AuthFault.FIELD)
-    scheme = {b"https": "https", b"http": "http"}.get(scheme_word)
+    scheme = scheme_of(scheme_word)
     if scheme is None:
         return _refused(AuthFault.FIELD)
     method = METHODS.get(method_word)
@@ -255,7 +255,7 @@ def _says_the_same(name: bytes, value: bytes, inbound: Inbound) -> bool:
         case _Says.CLIENT:
             return inbound.client_known and plain_address(text) == inbound.client_address
         case _Says.SCHEME:
-            return text.lower() == inbound.scheme
+            return scheme_of(value) == inbound.scheme
         case _Says.TLS:
             return (text.lower() in ("on", "1", "true", "https")) == (inbound.scheme == "https")
         case _Says.HOST:

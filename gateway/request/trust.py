@@ -20,6 +20,7 @@ LONGEST_CHAIN = 32
 """Addresses of an `X-Forwarded-For` we look at. A longer chain is nobody's honest way here."""
 
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z_-]{16,64}")
+_SCHEMES = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}
 _WITH_PORT = re.compile(r"(?:\[([^\]]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 
 
@@ -92,11 +93,19 @@ class Trust:
                     break
         if forwarded_proto:
             # The nearest proxy's word is the last one; those before it may have come from the browser.
-            last = b",".join(forwarded_proto).rpartition(b",")[2].strip().lower()
-            if last not in (b"http", b"https"):
+            said = scheme_of(b",".join(forwarded_proto).rpartition(b",")[2].strip())
+            if said is None:
                 return Distrust.SCHEME
-            scheme = last.decode("ascii")
+            scheme = said
         return Origin(client, scheme)
+
+
+def scheme_of(word: bytes) -> str | None:
+    """Return `https` or `http` of a proxy's word; `None` where it is no scheme of HTTP.
+
+    Some proxies say `wss` and `ws` of a request for an upgrade, which is one of HTTP all the same (RFC 6455 section 4).
+    """
+    return _SCHEMES.get(word.lower())
 
 
 def _plain(text: str) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 from gateway.instant import Instant
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.verdict import Challenge
+from gateway.route.inner_origins import InnerOrigins
 from gateway.session.session import Session
 from gateway.settings.settings import PORTAL_PREFIX, AppSettings, Ask
 
@@ -46,10 +47,21 @@ class Route:
     """The pipeline's cache for requests without a session, each entry with its `valid_until`."""
     cookie_host: str = field(init=False)
     """The host as cookies know it, without a port (RFC 6265 section 8.5): where a session issued here is good."""
+    port: bytes = field(init=False)
+    """The public origin's port, in digits."""
+    inner_origins: InnerOrigins = field(init=False)
+    """The origins that the application calls itself by, and that no browser reaches."""
 
     def __post_init__(self) -> None:
         """Work out what each request would else work out anew."""
+        app = self.app
         object.__setattr__(self, "cookie_host", _PORT.sub("", self.host))
+        port = _PORT.search(self.host)
+        object.__setattr__(self, "port", (port[0][1:] if port else "443" if app.secure else "80").encode())
+        # Behind a gateway that ends TLS an old application believes itself on plain HTTP, and says so in its URLs.
+        plain = (f"http://{self.host}",) if app.secure else ()
+        inner = InnerOrigins((*app.upstream, *app.internal_origins, *plain))
+        object.__setattr__(self, "inner_origins", inner)
 
     @property
     def name(self) -> str:

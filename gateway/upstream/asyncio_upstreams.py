@@ -549,7 +549,5 @@ def upstreams_of(
     added = addresses[0].prefix
     rewrite = None
     if stripped or added:
-        origins = {str(address).lower().encode() for address in addresses}
-        origins |= {origin.lower().encode() for origin in (*app.internal_origins, route.origin, *app.upstream)}
-        rewrite = PathRewrite(stripped, added, frozenset(origins))
+        rewrite = PathRewrite(stripped, added, (*app.internal_origins, route.origin, *app.upstream))
     return Upstreams(app.name, endpoints, limits, options, rewrite, standing)

@@ -1,18 +1,20 @@
 """Paths that differ before and behind us: a prefix stripped, another added, and the way back.
 
-Policy has decided on the public path by then. The application's own paths, in `Location`, `Content-Location` and the
-`Path` of a cookie, are turned back into the public ones.
+Policy has decided on the public path by then. The application's own paths, in `Location`, `Content-Location`, `Refresh`
+and the `Path` of a cookie, are turned back into the public ones.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
+
+from gateway.route.inner_origins import InnerOrigins, parts_of_refresh
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
 _COOKIE_PATH = re.compile(rb"(;[ \t]*path[ \t]*=[ \t]*)([^;]*)", re.IGNORECASE)
-_ORIGIN = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 
 
 class PathRewrite:
@@ -20,11 +22,11 @@ class PathRewrite:
 
     __slots__ = ("_added", "_origins", "_stripped")
 
-    def __init__(self, stripped: str, added: str, origins: frozenset[bytes] = frozenset()) -> None:
+    def __init__(self, stripped: str, added: str, origins: Iterable[str] = ()) -> None:
         """Take both prefixes without a slash behind them, and the origins that mean this application."""
         self._stripped = stripped.encode()
         self._added = added.encode()
-        self._origins = origins
+        self._origins = InnerOrigins(origins)
 
     def outbound(self, head: bytes) -> bytes:
         """Return a head whose request line has the inner path.
@@ -43,14 +45,19 @@ class PathRewrite:
 
     def _field(self, name: bytes, value: bytes) -> bytes:
         if name in (b"location", b"content-location"):
-            origin = _ORIGIN.match(value)
-            if origin is None:
-                return self._public(value) if value.startswith(b"/") and not value.startswith(b"//") else value
-            if origin.group().lower() in self._origins:
-                return origin.group() + self._public(value[origin.end() :] or b"/")
-        elif name == b"set-cookie":
+            return self._location(value)
+        if name == b"refresh":
+            before, url, behind = parts_of_refresh(value)
+            return before + self._location(url) + behind
+        if name == b"set-cookie":
             return _COOKIE_PATH.sub(lambda found: found[1] + self._public(found[2].strip()), value)
         return value
+
+    def _location(self, url: bytes) -> bytes:
+        end = self._origins.end(url)
+        if end:
+            return url[:end] + self._public(url[end:] or b"/")
+        return self._public(url) if url.startswith(b"/") and not url.startswith(b"//") else url
 
     def _public(self, path: bytes) -> bytes:
         if not path.startswith(b"/"):

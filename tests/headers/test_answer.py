@@ -158,18 +158,44 @@ def test_nobody_is_asked_to_sign_in_a_shared_connection(said: str) -> None:
         ("/x", "/x"),
         ("http://10.0.0.5:8080", "https://app.gw.test"),
         ("http://10.0.0.5:8080@evil.example/", "http://10.0.0.5:8080@evil.example/"),
+        ("http://inner.example:80/x", "https://app.gw.test/x"),
+        ("http://inner.example:8080/x", "http://inner.example:8080/x"),
+        ("https://inner.example/x", "https://inner.example/x"),
+        ("//10.0.0.5:8080/x?a=1", "https://app.gw.test/x?a=1"),
+        ("//Inner.Example", "https://app.gw.test"),
+        ("//inner.example@evil.example/", "//inner.example@evil.example/"),
+        ("//elsewhere.example/x", "//elsewhere.example/x"),
+        ("//app.gw.test/x", "//app.gw.test/x"),
+        ("///inner.example/x", "///inner.example/x"),
     ],
 )
-def test_an_inner_address_becomes_the_public_one(location: str, sent: str) -> None:
-    """Only whole origins of the App are replaced; others are untouched."""
+@pytest.mark.parametrize(
+    ("name", "before", "behind"),
+    [
+        ("Location", "", ""),
+        ("Content-Location", "", ""),
+        ("Refresh", "0; url=", ""),
+        ("Refresh", "5;URL = '", "'"),
+        ("refresh", '1.5 , "', '" and more'),
+        ("Refresh", "5 url=", ""),
+    ],
+)
+def test_an_inner_address_becomes_the_public_one(name: str, before: str, behind: str, location: str, sent: str) -> None:
+    """Only whole origins of the App are replaced, in each field that leads a browser on; others are untouched."""
     found = answered(
-        ("Location", location),
+        (name, f"{before}{location}{behind}"),
         private=False,
         upstream=("http://10.0.0.5:8080",),
         internal_origins=("http://inner.example",),
     )
 
-    assert found == [f"Location: {sent}"]
+    assert found == [f"{name}: {before}{sent}{behind}"]
+
+
+@pytest.mark.parametrize("value", ["5", "", "soon; url=http://10.0.0.5:8080/", "5;", "5; url="])
+def test_a_refresh_that_leads_nowhere_stays_as_it_is(value: str) -> None:
+    """A browser loads the same page again, or does nothing."""
+    assert answered(("Refresh", value), private=False, upstream=("http://10.0.0.5:8080",)) == [f"Refresh: {value}"]
 
 
 def test_an_inner_cookie_domain_is_left_out() -> None:

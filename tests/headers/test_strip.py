@@ -97,6 +97,25 @@ def test_the_client_cannot_name_our_headers_away() -> None:
     assert b"Connection" not in head
 
 
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("https://app.gw.test", b"443"),
+        ("https://app.gw.test:8443", b"8443"),
+        ("http://app.localhost", b"80"),
+        ("http://app.localhost:8080", b"8080"),
+    ],
+)
+def test_an_application_learns_the_public_port(url: str, port: bytes) -> None:
+    """One that builds its links of scheme, host and port would else leave the port out."""
+    host = url.partition("://")[2]
+    sent = lines(
+        outbound_head(inbound("/", ("X-Forwarded-Port", "1"), host=host), route(app=app(url=url), host=host), b"")
+    )
+
+    assert [line for line in sent if line.lower().startswith(b"x-forwarded-port")] == [b"X-Forwarded-Port: " + port]
+
+
 def test_other_headers_keep_spelling_order_and_bytes() -> None:
     """The application must not notice us."""
     asked = inbound("/", ("x-LOWER-Upper", "a  b"), ("Accept", "*/*"), ("Accept", "text/html"), ("X-Utf8", "髙"))

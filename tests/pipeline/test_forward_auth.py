@@ -66,6 +66,18 @@ def test_each_proxy_is_understood(dialect: Dialect) -> None:
     assert (b"Accept", b"text/html") in asked.headers
 
 
+@pytest.mark.parametrize("dialect", Dialect)
+def test_an_upgrade_is_asked_about_in_either_word(dialect: Dialect) -> None:
+    """Traefik says `wss` where another proxy says `https`: the origin is the same."""
+    said = question(dialect)
+    renamed = tuple((name, b"wss" if value == b"https" else value) for name, value in said.headers)
+
+    asked = original(_with(said, renamed), table(), TRUST)
+
+    assert isinstance(asked, Inbound)
+    assert asked.scheme == "https"
+
+
 def test_an_ordinary_request_is_itself() -> None:
     """Nothing is made of what no proxy asks about."""
     came = inbound("/reserve")

@@ -66,7 +66,13 @@ def test_the_scheme_is_the_nearest_proxys_word() -> None:
     """`https` or `http`, and nothing else."""
     assert origin(proto=(b"HTTPS",)) == Origin(PROXY, "https")
     assert origin(proto=(b"https, http",)) == Origin(PROXY, "http")
-    assert origin(proto=(b"wss",)) is Distrust.SCHEME
+    assert origin(proto=(b"ftp",)) is Distrust.SCHEME
+
+
+@pytest.mark.parametrize(("said", "meant"), [(b"ws", "http"), (b"wss", "https"), (b"https, WSS", "https")])
+def test_an_upgrade_has_the_scheme_of_the_request_that_asks_for_it(said: bytes, meant: str) -> None:
+    """Traefik says `wss` of it, which is no other origin."""
+    assert origin(proto=(said,)) == Origin(PROXY, meant)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ import pytest
 from gateway.upstream.prefix import PathRewrite
 
 INNER = b"http://10.0.0.5:8080"
+BARE = b"//10.0.0.5:8080"
 
 
 def rewrite(stripped: str = "/booking", added: str = "/app") -> PathRewrite:
-    return PathRewrite(stripped, added, frozenset({INNER}))
+    return PathRewrite(stripped, added, (INNER.decode(),))
 
 
 @pytest.mark.parametrize(
@@ -42,12 +43,15 @@ def test_a_request_gets_the_inner_path(public: bytes, inner: bytes) -> None:
         (b"rooms", b"rooms"),
         (b"//evil.example/app", b"//evil.example/app"),
         (INNER + b"/app/rooms", INNER + b"/booking/rooms"),
+        (BARE + b"/app/rooms?x", BARE + b"/booking/rooms?x"),
+        (BARE, BARE + b"/"),
         (b"https://other.example/app/x", b"https://other.example/app/x"),
     ],
 )
 def test_a_location_gets_the_public_path(inner: bytes, public: bytes) -> None:
     """Where it is the application's own; another site's is left alone."""
     assert rewrite().answer(((b"Location", inner),)) == ((b"Location", public),)
+    assert rewrite().answer(((b"Refresh", b"3; url='" + inner + b"'"),)) == ((b"Refresh", b"3; url='" + public + b"'"),)
 
 
 def test_a_cookie_gets_the_public_path() -> None:
