@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from jwcrypto.common import JWException, base64url_decode, base64url_encode
@@ -20,6 +20,7 @@ from jwcrypto.jws import JWS
 
 from gateway.headers.encode import assertion_line, sayable
 from gateway.instant import Instant
+from gateway.policy.permit_cache import PermitCache, SignedLine
 from gateway.policy.verdict import Fact, Permit
 from gateway.route.route import Route
 from gateway.settings.settings import AssertionSettings
@@ -114,13 +115,6 @@ def _published(key: JWK) -> dict[str, str]:
     return {name: members[name] for name in _PUBLIC_MEMBERS} | {"use": "sig", "alg": ALGORITHM}
 
 
-class _Made(NamedTuple):
-    maker: Assertions
-    disclosed: tuple[tuple[str, str], ...]
-    line: bytes
-    renew_at: Instant
-
-
 class Assertions:
     """Makes an App's assertions, and uses each again until half of its life is over."""
 
@@ -136,24 +130,22 @@ class Assertions:
         """The public keys, as a JWKS."""
         return self.keys.published
 
-    def line_for(self, permit: Permit, route: Route, keep: dict[Any, Any], now: Instant) -> tuple[bytes, Instant]:
+    def line_for(self, permit: Permit, route: Route, cache: PermitCache, now: Instant) -> tuple[bytes, Instant]:
         """Return the header line with the permit's assertion, and when to ask for another.
 
-        `keep` belongs to the session, or to the route where nobody is signed in; the line waits there.
+        `cache` belongs to the session, or to the route where nobody is signed in; the line waits there.
         """
-        # Apps of one origin share a person's session, and may share a policy: each has a token of its own audience.
-        place = (_Made, route.name, permit.rule)
-        made: _Made | None = keep.get(place)
+        signed = cache.assertions.get((route.name, permit.rule))
         if (
-            made is None
-            or made.maker is not self
-            or made.disclosed != permit.disclosed
-            or not 0 < made.renew_at - now <= self._half
+            signed is None
+            or signed.maker is not self
+            or signed.disclosed != permit.disclosed
+            or not 0 < signed.renew_at - now <= self._half
         ):
             token = self.keys.sign(self.claims(permit, route, now, base64url_encode(self._random(JTI_BYTES))))
-            made = _Made(self, permit.disclosed, assertion_line(token, route.app.headers), now + self._half)
-            keep[place] = made
-        return made.line, made.renew_at
+            signed = SignedLine(self, permit.disclosed, assertion_line(token, route.app.headers), now + self._half)
+            cache.keep_assertion(route.name, permit.rule, signed)
+        return signed.line, signed.renew_at
 
     @property
     def _half(self) -> float:

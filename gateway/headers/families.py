@@ -11,33 +11,9 @@ and RFC 3875 (CGI), from the federation 学認, and from the mobile carriers' do
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from typing import NamedTuple
 
-from gateway.request.field_names import overrides_method
-
-
-class Family(StrEnum):
-    """Why a name is not passed on. Label of a metric."""
-
-    OURS = "ours"
-    """Ours to write: `X-Verified-…`, `Sekisho-…`, names of `headers.names` and `headers.strip`."""
-    METHOD = "method"
-    """Replaces the method: `X-HTTP-Method-Override`. Such a request is refused, unless its App judges both methods."""
-    FORWARDING = "forwarding"
-    """Says what a proxy in front has seen: `X-Forwarded-…`, `Forwarded`, `X-Real-IP`. We write our own."""
-    REWRITING = "rewriting"
-    """Replaces path, host or scheme: `X-Script-Name`, `X-Original-URL`."""
-    IDENTITY = "identity"
-    """Says who it is: `Remote-User`, `X-User-Id`, `iv-groups`."""
-    CERTIFICATE = "certificate"
-    """Says which certificate the client has: `Client-Cert`, `X-SSL-Client-DN`."""
-    ADDRESS = "address"
-    """Says from which address the client comes: `X-Custom-IP-Authorization`, `X-Geo-Country`."""
-    PLATFORM = "platform"
-    """Written by a cloud platform or content network in front: `CF-IPCountry`, `X-Appengine-Cron`."""
-    UNLISTED = "unlisted"
-    """Neither a browser's own nor in the App's `headers.pass`."""
+from gateway.request.field_names import Family, overrides_method
 
 
 class Claim(NamedTuple):

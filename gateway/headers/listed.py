@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 
-from gateway.headers.families import Family
 from gateway.headers.names import OURS_TO_WRITE, PLAIN, HeaderRules
-from gateway.request.field_names import fold
+from gateway.request.field_names import Family, fold
 from gateway.settings.settings import HeaderSettings
 from gateway.yaml.mistakes import Phrase
 

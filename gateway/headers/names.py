@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from gateway.headers.families import Claim, Family, claim_on, is_browsers_own
-from gateway.request.field_names import fold
+from gateway.headers.families import Claim, claim_on, is_browsers_own
+from gateway.request.field_names import Family, fold
 from gateway.settings.settings import HeaderSettings
 
 PLAIN = re.compile(rb"[A-Za-z0-9-]+")

@@ -9,10 +9,10 @@ upstream side, which sends the body. How facts become lines is in `encode`.
 from __future__ import annotations
 
 from gateway.headers.cookies import without_ours
-from gateway.headers.families import Family
 from gateway.headers.names import AUTHORIZATION, CONNECTION, DROP, header_rules_of, named_by
-from gateway.request.field_names import fold
+from gateway.request.field_names import Family, fold
 from gateway.request.inbound import Inbound
+from gateway.request.section_cache import Removed, RenderedSection
 from gateway.route.route import Route
 from gateway.settings.settings import HeaderSettings
 
@@ -22,13 +22,6 @@ _BOUND_TO_CONNECTION = (b"ntlm", b"negotiate")
 _NOT_IN_TRAILERS = frozenset({b"authorization", b"set-cookie", b"date", b"age", b"range", b"location", b"pragma"})
 _NOT_IN_TRAILERS_FAMILIES = (b"content-", b"cache-", b"if-", b"www-", b"sec-", b"access-control-", b"accept")
 
-
-_ROUTES_KEPT = 4
-"""Routes for which one client's header section is kept rendered: more come only with reloads."""
-
-
-Removed = tuple[tuple[Family, bytes], ...]
-"""The fields that no browser sends and that were not passed on: each one's family, and its name as it came."""
 
 _FROM_A_PROXY = frozenset({Family.FORWARDING})
 """Fields that a trusted proxy in front writes on every request: the gateway reports them only if a client comes by
@@ -46,19 +39,15 @@ def outbound(inbound: Inbound, route: Route, identity_lines: bytes) -> tuple[byt
     `identity_lines` are whole lines, as `encode.identity_lines` and `encode.assertion_line` make them. A Host of
     our own making repeats the public host, as the request was decided on it. There is no empty line at the end.
     """
-    kept = inbound.section_cache
-    made: tuple[bytes, Removed] | None
-    if kept is None:
-        made = _section(inbound, route)
+    cache = inbound.section_cache
+    if cache is None:
+        section, removed = _section(inbound, route)
+    elif cache.route is route:
+        # Another client, field or address has another cache, another table has other routes.
+        section, removed = cache.section
     else:
-        # Made of what `Inbound.kept` belongs to and of the route's settings, so good for as long as both are the
-        # same: another client, field or address has another `kept`, another table other routes. No identity is in it.
-        made = kept.get(route)
-        if made is None:
-            if len(kept) > _ROUTES_KEPT:
-                kept.clear()
-            made = kept[route] = _section(inbound, route)
-    section, removed = made
+        cache.section = section, removed = _section(inbound, route)
+        cache.route = route
     head = b"%b %b%b%b\r\n%b" % (
         inbound.method.encode(),
         inbound.target.raw,
@@ -69,8 +58,8 @@ def outbound(inbound: Inbound, route: Route, identity_lines: bytes) -> tuple[byt
     return head, removed
 
 
-def _section(inbound: Inbound, route: Route) -> tuple[bytes, Removed]:
-    """Return all that stands between the target and the request's id, and what of the client's is not in it."""
+def _section(inbound: Inbound, route: Route) -> RenderedSection:
+    """Render a client's header section for an application."""
     rules = header_rules_of(route.app.headers)
     host = inbound.host.encode()
     parts = [b" HTTP/1.1\r\nHost: ", host]
@@ -111,7 +100,7 @@ def _section(inbound: Inbound, route: Route) -> tuple[bytes, Removed]:
         route.port,
         b"\r\nX-Request-Id: ",
     )
-    return b"".join(parts), tuple(removed)
+    return RenderedSection(b"".join(parts), tuple(removed))
 
 
 def _unnamed(parts: list[bytes], named: frozenset[bytes]) -> list[bytes]:

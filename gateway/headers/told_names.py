@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 
 from gateway.headers.encode import ASSERTION, header_name
-from gateway.headers.families import Family, claim_on, is_browsers_own
+from gateway.headers.families import claim_on, is_browsers_own
 from gateway.headers.names import OURS_TO_WRITE
 from gateway.policy.verdict import Fact
-from gateway.request.field_names import fold
+from gateway.request.field_names import Family, fold
 from gateway.settings.settings import HeaderSettings
 from gateway.yaml.mistakes import Phrase
 

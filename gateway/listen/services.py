@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.headers.strip import Removed
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
 from gateway.observe.access_log import Observer
@@ -18,6 +17,7 @@ from gateway.pipeline.outcome import Answer, Step
 from gateway.pipeline.visit import Visit
 from gateway.request.inbound import Inbound
 from gateway.request.rates import LookupLimits
+from gateway.request.section_cache import Removed
 from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable

@@ -22,9 +22,7 @@ import msgspec
 
 from gateway.headers.cookies import without_ours
 from gateway.headers.encode import every_header
-from gateway.headers.families import Family
 from gateway.headers.names import DROP, OURS_TO_WRITE, header_rules_of
-from gateway.headers.strip import Removed
 from gateway.instant import Instant
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
 from gateway.pipeline.step import about
@@ -32,9 +30,10 @@ from gateway.pipeline.step import step as judge_request
 from gateway.pipeline.urls import AUTH_PAGES
 from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, TroublePage, WorkerPage
 from gateway.policy.verdict import Deny
-from gateway.request.field_names import fold
+from gateway.request.field_names import Family, fold
 from gateway.request.head_reader import canonical_host
 from gateway.request.inbound import METHODS, Framing, Inbound
+from gateway.request.section_cache import Removed
 from gateway.request.target import Target, canonical
 from gateway.request.trust import Trust, plain_address, scheme_of
 from gateway.route.route import Route
@@ -156,7 +155,7 @@ def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Ans
         length=0,
         websocket=any(name.lower() == b"sec-websocket-key" for name, _ in inbound.headers),
         forwarded=dialect.value,
-        # The kept values there were made of the sub-request's own fields.
+        # The results in the cache were made of the sub-request's own fields.
         section_cache=None,
     )
 
@@ -172,7 +171,7 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     route = table.match(inbound.host, path)
     if route is None or route.app.mode is not Mode.FORWARD_AUTH:
         return _refused(AuthFault.MODE)
-    if _has_alias(inbound, route):
+    if _has_alias(inbound, route, table):
         return about(_refused(AuthFault.ALIAS), route, known)
     foreign = _foreign(inbound, route)
     if foreign:
@@ -182,20 +181,20 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     return _said(judge_request(inbound, known, now, table), inbound, route, table)
 
 
-def _every_header(route: Route) -> tuple[bytes, ...]:
+def _every_header(route: Route, table: RouteTable) -> tuple[bytes, ...]:
     """Return the names of all headers the route's App can ever get, made once for the route."""
-    names: tuple[bytes, ...] | None = route.permit_cache.get(_every_header)
+    names = table.header_name_cache.get(route)
     if names is None:
-        names = route.permit_cache[_every_header] = every_header(route.policy.disclosed, route.app.headers)
+        names = table.header_name_cache[route] = every_header(route.policy.disclosed, route.app.headers)
     return names
 
 
-def _has_alias(inbound: Inbound, route: Route) -> bool:
+def _has_alias(inbound: Inbound, route: Route, table: RouteTable) -> bool:
     """Say whether a client spells one of our headers so that the outer proxy lets it pass and a server reads ours.
 
     We cannot cut a field from a request we only hear of, so such a request is refused.
     """
-    ours = frozenset(fold(name) for name in _every_header(route))
+    ours = frozenset(fold(name) for name in _every_header(route, table))
     for name, _ in inbound.headers:
         folded = fold(name)
         if folded != name.lower() and (folded in ours or folded.startswith(b"x-verified")):
@@ -278,7 +277,7 @@ def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answ
         case NeedSession():
             return step
         case Forward():
-            return _allowed(step, inbound, route)
+            return _allowed(step, inbound, route, table)
         case Answer():
             # nginx makes 500 of everything but 2xx, 401 and 403.
             hidden = nginx and 400 <= step.status < 500 and step.status != 401
@@ -292,8 +291,8 @@ def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answ
             assert_never(step)
 
 
-def _allowed(forward: Forward, inbound: Inbound, route: Route) -> Answer:
-    names = _every_header(route)
+def _allowed(forward: Forward, inbound: Inbound, route: Route, table: RouteTable) -> Answer:
+    names = _every_header(route, table)
     named = dict.fromkeys(names, b"")
     for line in forward.head.split(b"\r\n"):
         name, _, value = line.partition(b": ")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from gateway.headers.encode import EncodingLosses
-from gateway.headers.strip import Removed
 from gateway.limits.limits import LimitUse
 from gateway.pipeline.visit import Visit
 from gateway.policy.verdict import Limit, Permit
+from gateway.request.section_cache import Removed
 from gateway.route.route import Route
 from gateway.session.ticket import Ticket
 

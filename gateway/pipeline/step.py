@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from math import ceil
-from typing import Any, assert_never
+from typing import assert_never
 from urllib.parse import quote
 
 import msgspec
@@ -37,6 +37,7 @@ from gateway.pipeline.visit import (
 )
 from gateway.policy.both_rules import BothRules
 from gateway.policy.decide import CompiledPolicy, FittingRule, no_rule_fits
+from gateway.policy.permit_cache import ReadyPermit
 from gateway.policy.verdict import Challenge, Deny, Limit, Permit, Reason, ReasonKind, Verdict
 from gateway.request.inbound import METHODS, Framing, Inbound
 from gateway.request.kept_form import keepable
@@ -59,19 +60,6 @@ _BODYLESS = ("GET", "HEAD")
 """Methods of which our own pages take no body."""
 
 _FIELD_NAMES = re.compile(TOKEN + rb"{1,64}(?: ?, ?" + TOKEN + rb"{1,64}){0,63}")
-
-
-class _Ready(msgspec.Struct, frozen=True):
-    """A permit and its rendered headers, good for one rule of one table from `valid_from` until `valid_until`."""
-
-    rule: FittingRule
-    permit: Permit
-    lines: bytes
-    valid_from: Instant
-    """When it was decided: a clock that ran ahead and was set right must not keep a yes of that time."""
-    valid_until: Instant
-    name: str
-    """The rule's, as the access line says it."""
 
 
 def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
@@ -179,23 +167,22 @@ def _judge(
         # And to one host: a ticket that leaked opens nothing at another App of its client.
         if isinstance(known, Found) and route.accepts(known.session):
             found = known
-    keep: dict[Any, Any] = route.permit_cache if found is None else found.permit_cache
+    cache = route.permit_cache if found is None else found.permit_cache
 
     losses = None
-    # The rule itself is compared, not only its number: a reload may have put another in its place.
-    ready: _Ready | None = keep.get(id(rule))
-    if ready is None or ready.rule is not rule or not ready.valid_from <= now < ready.valid_until:
+    ready = cache.permits.get(rule)
+    if ready is None or not ready.valid_from <= now < ready.valid_until:
         decision = rule.decide(inbound, None if found is None else found.session.identity, now)
         match decision.verdict:
             case Permit() as permit:
                 encoded = identity_lines(permit, route.app.headers)
                 lines, valid_until = encoded.lines, decision.valid_until
                 if table.assertions is not None:
-                    line, renew_at = table.assertions.line_for(permit, route, keep, now)
+                    line, renew_at = table.assertions.line_for(permit, route, cache, now)
                     lines, valid_until = lines + line, min(valid_until, renew_at)
-                ready = _Ready(rule, permit, lines, now, valid_until, str(permit.rule))
+                ready = ReadyPermit(rule, permit, lines, now, valid_until, str(permit.rule))
                 if valid_until > now:
-                    keep[id(rule)] = ready
+                    cache.keep_permit(ready)
                 if encoded.losses != NO_LOSSES:
                     losses = encoded.losses
             case Challenge() as verdict:

@@ -68,6 +68,7 @@ from gateway.portal.once import NONCE_BYTES, make_token, name_to_spend
 from gateway.portal.pages import Page
 from gateway.portal.sign_in_offer import NothingToAsk, SignInOffer, next_offer, offer_for, person_of
 from gateway.portal.visits import VisitTable
+from gateway.request.brought import Brought
 from gateway.request.kept_form import LARGEST_KEPT, read_form
 from gateway.request.media_type import FORM_TYPE, media_type
 from gateway.request.navigation import is_surely_a_navigation
@@ -76,7 +77,7 @@ from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, Limited, Session, SessionState, Unavailable, Unread
-from gateway.session.ticket import Brought, Ticket, cookies_named, find_brought
+from gateway.session.ticket import Ticket, cookies_named, find_brought
 
 LARGEST_FORM = 3 * LARGEST_KEPT + 16 * 1024
 """Bytes of a form sent to us. Ours have short fields, but for a kept form, encoded once more in a field of its own."""

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
 from gateway.headers.assertion import Assertions
-from gateway.headers.strip import Removed, trailer_lines
+from gateway.headers.strip import trailer_lines
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
 from gateway.listen.services import RequestServices
@@ -37,6 +37,7 @@ from gateway.portal.visits import VisitTable
 from gateway.process.configuration import Configuration
 from gateway.request.field_names import fold
 from gateway.request.rates import LookupLimits, Rate
+from gateway.request.section_cache import Removed
 from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable

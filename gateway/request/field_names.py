@@ -1,4 +1,4 @@
-"""How servers fold field names, and which names replace a request's method.
+"""How servers fold field names, which names replace a request's method, and why a name is not passed on.
 
 CGI, WSGI, Rack and PHP turn `X-Verified-Subject`, `x_verified_subject` and `X.Verified.Subject`
 into the same variable, so a name is judged by what it folds onto, never by how it is spelled.
@@ -7,6 +7,7 @@ into the same variable, so a name is judged by what it folds onto, never by how 
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 _FOLD = bytes.maketrans(
     bytes(range(256)),
@@ -32,3 +33,26 @@ def overrides_method(name: bytes) -> bool:
     """Whether frameworks may take the value of a field of this name for the request's method."""
     folded = fold(name)
     return len(folded) <= _LONGEST_OVERRIDE and _METHOD_OVERRIDE.fullmatch(folded) is not None
+
+
+class Family(StrEnum):
+    """Why a name is not passed on. Label of a metric."""
+
+    OURS = "ours"
+    """Ours to write: `X-Verified-…`, `Sekisho-…`, names of `headers.names` and `headers.strip`."""
+    METHOD = "method"
+    """Replaces the method: `X-HTTP-Method-Override`. Such a request is refused, unless its App judges both methods."""
+    FORWARDING = "forwarding"
+    """Says what a proxy in front has seen: `X-Forwarded-…`, `Forwarded`, `X-Real-IP`. We write our own."""
+    REWRITING = "rewriting"
+    """Replaces path, host or scheme: `X-Script-Name`, `X-Original-URL`."""
+    IDENTITY = "identity"
+    """Says who it is: `Remote-User`, `X-User-Id`, `iv-groups`."""
+    CERTIFICATE = "certificate"
+    """Says which certificate the client has: `Client-Cert`, `X-SSL-Client-DN`."""
+    ADDRESS = "address"
+    """Says from which address the client comes: `X-Custom-IP-Authorization`, `X-Geo-Country`."""
+    PLATFORM = "platform"
+    """Written by a cloud platform or content network in front: `CF-IPCountry`, `X-Appengine-Cron`."""
+    UNLISTED = "unlisted"
+    """Neither a browser's own nor in the App's `headers.pass`."""

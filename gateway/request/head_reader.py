@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from gateway.request.field_names import overrides_method
 from gateway.request.inbound import ALLOW, METHODS, Framing, Inbound
+from gateway.request.section_cache import SectionCache
 from gateway.request.target import DEFAULT_PATHS, Target, TargetCache, TargetFault
 from gateway.request.trust import Distrust, Trust, acceptable_request_id
 from gateway.settings.settings import PathSettings, TrafficSettings
@@ -132,11 +133,12 @@ class HeadReader:
         scheme: str,
         request_id: str,
         paths_of: Callable[[str], PathSettings],
-        kept: dict[Any, Any] | None = None,
+        section_cache: SectionCache | None = None,
     ) -> Arrival | ServerWide | Refused:
         """Read a head whose syntax llhttp has accepted, or say what it must not have.
 
-        `kept`: what was kept of these very `headers`, `peer` and `scheme`; the arrival shares it if it may.
+        `section_cache` is that of an earlier request with these very `headers`, `peer` and `scheme`. The arrival
+        shares it if it may.
         """
         words = request_line.split(b" ")
         if len(words) != 3:
@@ -323,7 +325,7 @@ class HeadReader:
                 client_known=client_known,
                 overrides=overrides,
                 worker_script=worker_script,
-                section_cache=None if not repeats else {} if kept is None else kept,
+                section_cache=None if not repeats else SectionCache() if section_cache is None else section_cache,
             ),
             keep_alive,
             minor,
@@ -335,7 +337,7 @@ class HeadReader:
     ) -> Arrival | None:
         """Read a head of which only the request line is another than `before`'s, on the same connection.
 
-        `before` was read by this very reader and has a `kept`. `None`: `read` must look at the whole of it.
+        `before` was read by this very reader and has a section cache. `None`: `read` must look at the whole of it.
         """
         line = self._lines.get(request_line)
         was = before.inbound

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from gateway.request.section_cache import SectionCache
 from gateway.request.target import Target
 
 
@@ -44,9 +45,9 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     """The target's bytes as they came, where they differ from `target.raw`; else empty."""
     forwarded: str = ""
     """The proxy's dialect where this stands for a request another proxy will forward (forward-auth); else empty."""
-    section_cache: dict[Any, Any] | None = None
-    """A cache of later steps' results that follow from headers, cookie, host, scheme and client alone. The next request
-    with these very ones shares it. Bounded by who fills it; `None` where any of them may be another next time."""
+    section_cache: SectionCache | None = None
+    """The results that follow from headers, cookie, host, scheme and client alone. The next request with these very
+    ones shares it; `None` where any of them may be another next time."""
     client_known: bool = True
     """Whether it is the browser's address: a trusted proxy that names none stands before browsers of anywhere."""
     overrides: tuple[bytes, ...] = ()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from gateway.instant import Instant
 from gateway.policy.decide import CompiledPolicy
+from gateway.policy.permit_cache import PermitCache
 from gateway.policy.verdict import Challenge
 from gateway.route.inner_origins import InnerOrigins
 from gateway.session.session import Session
@@ -43,8 +43,8 @@ class Route:
     """Until when the App is in maintenance; 0: it is not."""
     candidate: CompiledPolicy | None = None
     """Judged in the policy's shadow: its verdicts are compared and counted, and let nobody in."""
-    permit_cache: dict[Any, Any] = field(default_factory=dict, repr=False)
-    """The pipeline's cache for requests without a session, each entry with its `valid_until`."""
+    permit_cache: PermitCache = field(default_factory=PermitCache, repr=False)
+    """The permits of requests without a session. The pipeline fills it."""
     cookie_host: str = field(init=False)
     """The host as cookies know it, without a port (RFC 6265 section 8.5): where a session issued here is good."""
     port: bytes = field(init=False)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 from gateway.instant import Instant
 from gateway.policy.decide import FittingRule
 from gateway.policy.matching import MEMO_SIZE
+from gateway.policy.permit_cache import PermitCache
 from gateway.policy.verdict import Permit
+from gateway.request.brought import Brought
 from gateway.request.inbound import Inbound
 from gateway.request.target import DEFAULT_PATHS
 from gateway.route.route import Route
-from gateway.session.ticket import PLAIN, Brought, TicketSeals, find_brought
+from gateway.session.ticket import PLAIN, TicketSeals, find_brought
 from gateway.settings.settings import PathSettings
 
 
@@ -23,14 +25,24 @@ class Assertions(Protocol):
     def published(self) -> bytes:
         """The public keys, as a JWKS."""
 
-    def line_for(self, permit: Permit, route: Route, keep: dict[Any, Any], now: Instant) -> tuple[bytes, Instant]:
+    def line_for(self, permit: Permit, route: Route, cache: PermitCache, now: Instant) -> tuple[bytes, Instant]:
         """Return the header line with the token, and the moment it must be made anew."""
 
 
 class RouteTable:
     """The routes of one reading of the configuration, and the prefix of our own pages."""
 
-    __slots__ = ("_by_host", "_paths", "_portal_root", "assertions", "portal_prefix", "routes", "rule_cache", "seals")
+    __slots__ = (
+        "_by_host",
+        "_paths",
+        "_portal_root",
+        "assertions",
+        "header_name_cache",
+        "portal_prefix",
+        "routes",
+        "rule_cache",
+        "seals",
+    )
 
     def __init__(
         self,
@@ -55,6 +67,8 @@ class RouteTable:
         """Tells a ticket that we issued from one that somebody made up."""
         self.rule_cache: dict[tuple[str, str, str], tuple[Route, FittingRule]] = {}
         """The App and the rule of a host, method and path that nothing else can change, as the pipeline found them."""
+        self.header_name_cache: dict[Route, tuple[bytes, ...]] = {}
+        """The names of all headers that an App can ever get from us, by its route: for questions of other proxies."""
         hosts: dict[str, list[Route]] = {}
         for route in self.routes:
             hosts.setdefault(route.host, []).append(route)
@@ -112,12 +126,11 @@ class RouteTable:
         if here is None:
             return None
         name = here[0].session_cookie
-        kept = inbound.section_cache
-        if kept is None:
+        cache = inbound.section_cache
+        if cache is None:
             return find_brought(inbound.cookie, name, self.seals)
-        if name not in kept:
-            # The table keeps what the cookie says under a name, because the seals last as long as the process. Each
-            # request asks anew what that stands for.
-            kept[name] = find_brought(inbound.cookie, name, self.seals)
-        brought: Brought | None = kept[name]
-        return brought
+        if cache.cookie_name != name:
+            # Only the ticket is kept. Each request asks anew what it stands for.
+            cache.brought = find_brought(inbound.cookie, name, self.seals)
+            cache.cookie_name = name
+        return cache.brought

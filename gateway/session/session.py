@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from gateway.identity import Identity
 from gateway.instant import Instant, began
+from gateway.policy.permit_cache import PermitCache
 from gateway.session.ticket import Ticket
 
 
@@ -52,11 +53,11 @@ class Unread:
 
 @dataclass(slots=True)
 class Found:
-    """The session, and a place for what was made of it and can be used again."""
+    """The session, and the permits that the pipeline has decided for it."""
 
     session: Session
-    permit_cache: dict[Any, Any] = field(default_factory=dict)
-    """Kept by the pipeline (verdicts, rendered headers), each with its `valid_until`; dies with the cache entry."""
+    permit_cache: PermitCache = field(default_factory=PermitCache)
+    """The pipeline fills it. It is dropped with the cached session."""
 
 
 @dataclass(frozen=True, slots=True)

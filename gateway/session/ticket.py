@@ -17,6 +17,8 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from hashlib import blake2s, sha256
 
+from gateway.request.brought import Brought
+
 Ticket = str
 """43 characters of base64url: 32 random bytes. Never with a seal, which is the cookie's alone."""
 
@@ -80,15 +82,6 @@ def cookies_named(cookies: bytes, name: bytes) -> list[bytes]:
         return []
     pairs = (pair.strip(b" \t").partition(b"=") for pair in cookies.split(b";"))
     return [value for key, equals, value in pairs if equals and key == name]
-
-
-@dataclass(frozen=True, slots=True)
-class Brought:
-    """The kinds of cookie that a browser may bring."""
-
-    ticket: Ticket
-    sealed: bool
-    """Whether its seal is ours: then we issued it once, and only a session that ended makes it stand for nothing."""
 
 
 def find_brought(cookies: bytes, name: bytes, seals: TicketSeals = PLAIN) -> Brought | None:

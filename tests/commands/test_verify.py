@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.headers.assertion import AssertionKeys, Assertions
+from gateway.policy.permit_cache import PermitCache
 from gateway.policy.verdict import Permit, RuleId
 from gateway.settings.settings import AssertionSettings
 from tests.builders import route
@@ -23,7 +24,7 @@ def assertion(tmp_path: Path) -> tuple[str, Path]:
     private = json.loads(JWK.generate(kty="EC", crv="P-256", kid="one").export_private())
     keys = AssertionKeys(json.dumps({"keys": [private]}))
     permit = Permit(RuleId("booking", "reserve"), None, (("subject", "hanako"), ("name", "髙橋　花子")))
-    line, _ = Assertions(keys, AssertionSettings(), bytes).line_for(permit, route(), {}, time.time())
+    line, _ = Assertions(keys, AssertionSettings(), bytes).line_for(permit, route(), PermitCache(), time.time())
     path = tmp_path / "keys.jwks"
     path.write_bytes(keys.published)
     return line.removeprefix(b"X-Verified-Assertion: ").strip().decode(), path

@@ -14,6 +14,7 @@ import pytest
 from jwcrypto.jwk import JWK
 
 from gateway.headers.assertion import AssertionKeys, Assertions
+from gateway.policy.permit_cache import PermitCache
 from gateway.policy.verdict import Permit, RuleId
 from gateway.settings.settings import AssertionSettings
 from tests.builders import NOON, route
@@ -49,7 +50,7 @@ def new_keys(kid: str = "one") -> AssertionKeys:
 
 def token_of(keys: AssertionKeys, now: float = NOON) -> str:
     permit = Permit(RuleId("booking", "reserve"), None, (("subject", "hanako"), ("name", "髙橋　花子")))
-    line, _ = Assertions(keys, AssertionSettings(), bytes).line_for(permit, route(), {}, now)
+    line, _ = Assertions(keys, AssertionSettings(), bytes).line_for(permit, route(), PermitCache(), now)
     return line.removeprefix(b"X-Verified-Assertion: ").strip().decode()
 
 

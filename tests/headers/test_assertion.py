@@ -17,6 +17,7 @@ from gateway.headers.assertion import (
     Assertions,
     verify,
 )
+from gateway.policy.permit_cache import PermitCache
 from gateway.policy.verdict import Permit, RuleId
 from gateway.settings.settings import AssertionSettings
 from tests.builders import NOON, app, route
@@ -50,7 +51,7 @@ def assertions(keys: AssertionKeys) -> Assertions:
 
 
 def token_of(assertions: Assertions, *disclosed: tuple[str, str], now: float = NOON) -> str:
-    line, _ = assertions.line_for(permit(*disclosed), route(), {}, now)
+    line, _ = assertions.line_for(permit(*disclosed), route(), PermitCache(), now)
     return line.removeprefix(b"X-Verified-Assertion: ").strip().decode()
 
 
@@ -88,7 +89,7 @@ def test_without_a_disclosed_subject_there_is_none(assertions: Assertions, keys:
 
 def test_one_is_used_for_half_of_its_life(assertions: Assertions) -> None:
     """Signing costs more than the whole request: the same line serves the same facts until it is half over."""
-    keep: dict[Any, Any] = {}
+    keep = PermitCache()
     facts = permit(("subject", "hanako"))
 
     first, renew_at = assertions.line_for(facts, route(), keep, NOON)
@@ -101,7 +102,7 @@ def test_one_is_used_for_half_of_its_life(assertions: Assertions) -> None:
 
 def test_apps_of_one_origin_have_tokens_of_their_own(assertions: Assertions, keys: AssertionKeys) -> None:
     """They share the browser's session and may share a policy; a token for one must not open the other."""
-    keep: dict[Any, Any] = {}
+    keep = PermitCache()
     facts = permit(("subject", "hanako"))
     wallet = route(app=app(name="wallet", url=f"{AUDIENCE}/wallet"), prefix="/wallet")
     assertions.line_for(facts, route(), keep, NOON)
@@ -114,7 +115,7 @@ def test_apps_of_one_origin_have_tokens_of_their_own(assertions: Assertions, key
 
 def test_other_keys_make_another_one(assertions: Assertions) -> None:
     """What was kept before a rotation is not sent after it."""
-    keep: dict[Any, Any] = {}
+    keep = PermitCache()
     facts = permit(("subject", "hanako"))
     first, _ = assertions.line_for(facts, route(), keep, NOON)
 

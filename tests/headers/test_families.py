@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.headers.families import Family, claim_on
+from gateway.headers.families import claim_on
 from gateway.headers.listed import NotKept, not_kept
 from gateway.headers.names import header_rules_of
 from gateway.headers.strip import outbound
-from gateway.request.field_names import fold
+from gateway.request.field_names import Family, fold
+from gateway.request.section_cache import SectionCache
 from gateway.settings.settings import HeaderSettings
 from tests.builders import app, inbound, route
 
@@ -153,7 +154,7 @@ def test_what_a_proxy_in_front_says_is_no_news() -> None:
 
 def test_what_is_kept_of_a_connection_remembers_what_was_removed() -> None:
     """The second request with the same fields is counted as the first."""
-    kept: dict[object, object] = {}
+    kept = SectionCache()
     here = route()
 
     disclosed = [outbound(inbound("/", ("X-User-Id", "1"), section_cache=kept), here, b"")[1] for _ in range(2)]

@@ -9,6 +9,7 @@ from gateway.pipeline.visit import OwnPage, RefusalPage, Visit
 from gateway.policy.verdict import Deny
 from gateway.portal.head import portal_head
 from gateway.request.field_names import fold
+from gateway.request.section_cache import SectionCache
 from gateway.session.session import NoTicket
 from gateway.settings.settings import HeaderSettings
 from tests.builders import app, inbound, route
@@ -236,7 +237,7 @@ def test_a_body_of_two_types_has_none() -> None:
 
 def test_what_is_kept_of_a_client_has_nothing_of_a_person_or_a_request() -> None:
     """The same fields again: another request id, target and person are all in the new head, and none of the old."""
-    kept: dict[object, object] = {}
+    kept = SectionCache()
     here = route()
     first = inbound("/a", ("Accept", "text/html"), request_id="first-0123456789", section_cache=kept)
     second = inbound("/b", ("Accept", "text/html"), request_id="second-0123456789", method="POST", section_cache=kept)
@@ -246,12 +247,12 @@ def test_what_is_kept_of_a_client_has_nothing_of_a_person_or_a_request() -> None
 
     fresh = inbound("/b", ("Accept", "text/html"), request_id="second-0123456789", method="POST")
     assert head == outbound_head(fresh, here, b"X-Verified-Subject: taro\r\n")
-    assert len(kept) == 1
+    assert kept.route is here
 
 
 def test_what_is_kept_for_one_app_is_not_sent_to_another() -> None:
     """Each route has settings of its own, and so has the same App's after a reload."""
-    kept: dict[object, object] = {}
+    kept = SectionCache()
     asked = inbound("/", ("X-Member", "1"), ("Cookie", "__Host-sekisho=x; a=1"), section_cache=kept)
     strict = app(headers=HeaderSettings(strip=("X-Member",)))
 
@@ -262,11 +263,13 @@ def test_what_is_kept_for_one_app_is_not_sent_to_another() -> None:
 
 
 def test_what_is_kept_does_not_grow_with_reloads() -> None:
-    """A connection may outlive many of them."""
-    kept: dict[object, object] = {}
+    """A connection may outlive many of them: the newest route's section takes the place of the one before."""
+    kept = SectionCache()
     asked = inbound("/", section_cache=kept)
+    routes = [route() for _ in range(3)]
 
-    for _ in range(50):
-        outbound_head(asked, route(), b"")
+    for here in routes:
+        outbound_head(asked, here, b"")
 
-    assert len(kept) < 10
+    assert kept.route is routes[-1]
+    assert not hasattr(kept, "__dict__")

@@ -21,6 +21,7 @@ from gateway.headers.worst_case import (
 )
 from gateway.login.claims import LONGEST_ADDRESS, LONGEST_NAME, LONGEST_SUBJECT
 from gateway.login.jwcrypto_keys import new_key
+from gateway.policy.permit_cache import PermitCache
 from gateway.policy.residence import table
 from gateway.policy.verdict import Fact, Permit, RuleId
 from gateway.settings.settings import AssertionSettings, HeaderSettings, TrafficSettings
@@ -68,7 +69,7 @@ def test_no_head_is_longer_than_the_worst_case(
     """Property: whoever it is, whatever is disclosed, however it is encoded."""
     here = route()
     permit = Permit(RULE, identity(), tuple((name, facts[name]) for name in sorted(disclosed)))
-    line, _ = assertions.line_for(permit, here, {}, NOON)
+    line, _ = assertions.line_for(permit, here, PermitCache(), NOON)
     lines = identity_lines(permit, headers).lines + line
 
     texts = (here.origin, here.app.url, str(RULE), "k" * 64)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from gateway.request.brought import Brought
+from gateway.request.section_cache import SectionCache
 from gateway.route.table import RouteTable
-from gateway.session.ticket import Brought
 from tests.builders import app, identity, inbound, route, session
 
 ROOT = route()
@@ -78,7 +79,7 @@ def test_two_apps_at_one_url_are_refused() -> None:
 def test_a_ticket_is_read_once_of_the_same_fields_and_by_its_cookies_name() -> None:
     """What is kept of one name is not taken for another's: a reload may have given the cookie another name."""
     ticket = "t" * 43
-    kept: dict[object, object] = {}
+    kept = SectionCache()
     asked = inbound("/", ("Cookie", f"a=b; __Host-sekisho={ticket}"), section_cache=kept)
     other = RouteTable([route(session_cookie=b"another")], "/.sekisho/")
 

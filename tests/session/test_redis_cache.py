@@ -12,6 +12,8 @@ import pytest
 from redis import Redis
 from redis.crc import key_slot
 
+from gateway.policy.permit_cache import SignedLine
+from gateway.policy.verdict import RuleId
 from gateway.session.redis_sessions import Sessions
 from gateway.session.session import AllSessions, ClientSessions, Found, Gone, Session, Unavailable, Unread
 from gateway.session.ticket import Ticket, ticket_name
@@ -64,11 +66,12 @@ async def test_what_was_kept_ready_stays_with_the_session(redis_url: str, open_w
     found = peek(worker, ticket)
     assert isinstance(found, Found)
 
-    found.permit_cache["rule"] = "kept"
+    found.permit_cache.keep_assertion("booking", RuleId("test", "rule"), SignedLine(None, (), b"kept", 0.0))
 
     again = peek(worker, ticket)
     assert isinstance(again, Found)
-    assert again.permit_cache == {"rule": "kept"}
+    assert again.permit_cache is found.permit_cache
+    assert again.permit_cache.assertions["booking", RuleId("test", "rule")].line == b"kept"
 
 
 async def test_a_session_ended_by_another_worker_is_gone_here(redis_url: str, open_worker: Open) -> None:

@@ -1,0 +1,45 @@
+"""The results that follow from a client's header section alone, for the next request with the same section.
+
+A connection's later requests often repeat the first one's fields byte by byte. The head reader hands such a request the
+cache of the request before; the steps above fill the cache and use it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gateway.request.brought import Brought
+from gateway.request.field_names import Family
+
+Removed = tuple[tuple[Family, bytes], ...]
+"""The fields that no browser sends and that were not passed on: each one's family, and its name as it came."""
+
+
+class RenderedSection(NamedTuple):
+    """A client's header section, rendered for one application. No identity and no request id is in it."""
+
+    lines: bytes
+    """All that stands between the request's target and its id."""
+    removed: Removed
+
+
+_NOTHING = RenderedSection(b"", ())
+
+
+class SectionCache:
+    """The results for one client address, scheme and header section; it belongs to one connection.
+
+    It keeps one result of each kind, with the key that the result was made for. A result for another key takes its
+    place, so a connection that outlives many reloads keeps no more than a new one.
+    """
+
+    __slots__ = ("brought", "cookie_name", "route", "section")
+
+    def __init__(self) -> None:
+        self.cookie_name: bytes | None = None
+        """The session cookie's name that `brought` was found under; a reload may give the cookie another name."""
+        self.brought: Brought | None = None
+        """The browser's ticket. Seals last as long as the process, so it holds as long as the header section."""
+        self.route: object = None
+        """The route whose settings `section` was rendered with, or `None`. A reload makes other routes."""
+        self.section = _NOTHING
