@@ -79,6 +79,28 @@ def test_the_map_of_files_is_current() -> None:
     assert page == reference.request_page(page), "run `make docs`"
 
 
+def test_the_states_page_is_what_the_tables_say() -> None:
+    """Each machine's diagram is drawn from the table that the code obeys, and each state and event is explained."""
+    page = reference.STATES_PAGE.read_text()
+
+    assert page == reference.states_page(), "run `make docs`"
+    assert not [row for row in page.splitlines() if re.match(r"\| `[^|]*\|\s*\|", row)]
+
+
+def test_a_diagram_shows_every_move_of_its_table() -> None:
+    """An arrow is found for each state, event and next state, and none besides."""
+    for machine in reference.MACHINES:
+        drawn = {
+            (before, event, after)
+            for before, after, events in re.findall(
+                r"^    (\w+) --> (\w+): (.+)$", reference.diagram(machine), re.MULTILINE
+            )
+            for event in events.split(", ")
+        }
+
+        assert drawn == {(state, event, after) for state, row in machine.moves.items() for event, after in row.items()}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_files_named_in_words_exist(page: Path) -> None:
     """A path of ours in backticks leads to a file or a folder."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
+import inspect
 import itertools
 import re
 import sys
@@ -20,18 +21,23 @@ from pathlib import Path
 
 from gateway import errors
 from gateway.headers.answer_fields import ANSWER_FIELDS
+from gateway.listen.upload import UPLOAD
 from gateway.observe.prometheus_metrics import Metrics
 from gateway.session.prometheus_sessions import show_sessions
 from gateway.session.redis_sessions import SessionsStatus
 from gateway.settings import settings
 from gateway.settings.typed import Bytes, Seconds, taken_up, without_mark
 from gateway.upstream.prometheus_upstreams import show_upstreams
+from gateway.wire.states import States
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 CONTRACT_PAGE = ROOT / "docs" / "contract.md"
 OPERATIONS_PAGE = ROOT / "docs" / "operations.md"
 REQUEST_PAGE = ROOT / "docs" / "request.md"
+STATES_PAGE = ROOT / "docs" / "states.md"
+MACHINES: tuple[States[typing.Any, typing.Any], ...] = (UPLOAD,)
+"""The state machines of the states page, in the order of a request."""
 STEPS = (
     "",
     "process",
@@ -309,6 +315,45 @@ def answer_table() -> str:
     return "\n".join(rows)
 
 
+def diagram(machine: States[typing.Any, typing.Any]) -> str:
+    """Return a machine's table as a mermaid diagram; events between the same two states share an arrow."""
+    lines = ["```mermaid", "stateDiagram-v2", *(f"    [*] --> {state}" for state in machine.starts)]
+    for state, row in machine.moves.items():
+        arrows: dict[str, list[str]] = {}
+        for event, after in row.items():
+            arrows.setdefault(after, []).append(event)
+        lines += [f"    {state} --> {after}: {', '.join(events)}" for after, events in arrows.items()]
+        if not row:
+            lines.append(f"    {state} --> [*]")
+    return "\n".join([*lines, "```"])
+
+
+def states_page() -> str:
+    """Return the page of the state machines."""
+    lines = [
+        "# States",
+        "",
+        "For developers: what waits for events, the states it may be in, and the events that move it.",
+        "Written by `make docs` from the tables that the code obeys; change them there.",
+        "",
+        "An event that a state does not have raises `IllegalEventError`, as it is a bug of ours.",
+        "A harmless event may come and changes nothing.",
+    ]
+    for machine in MACHINES:
+        states, events = type(machine.starts[0]), type(next(event for row in machine.moves.values() for event in row))
+        source = Path(inspect.getfile(states))
+        words = field_words(source)
+        lines += ["", f"## {machine.name[:1].upper()}{machine.name[1:]}", ""]
+        lines += [f"The table is in `{source.relative_to(ROOT)}`.", "", diagram(machine), ""]
+        lines += ["| state | meaning | harmless events |", "|---|---|---|"]
+        for state in states:
+            harmless = ", ".join(f"`{event}`" for event in events if event in machine.harmless.get(state, ()))
+            lines.append(f"| `{state}` | {words[states.__name__].get(state.name, '')} | {harmless} |")
+        lines += ["", "| event | meaning |", "|---|---|"]
+        lines += [f"| `{event}` | {words[events.__name__].get(event.name, '')} |" for event in events]
+    return "\n".join(lines) + "\n"
+
+
 def with_tables(page: str, tables: Mapping[str, str]) -> str:
     """Return a page with its tables written anew between their markers.
 
@@ -347,6 +392,7 @@ def main() -> int:
     SETTINGS_PAGE.write_text(settings_page())
     OPERATIONS_PAGE.write_text(operations_page(OPERATIONS_PAGE.read_text()))
     REQUEST_PAGE.write_text(request_page(REQUEST_PAGE.read_text()))
+    STATES_PAGE.write_text(states_page())
     return 0
 
 

@@ -27,6 +27,7 @@ from gateway.limits.asyncio_entry import ReservedEntry
 from gateway.limits.limits import Settlement, settle_failure
 from gateway.listen.asyncio_last_word import LastWord
 from gateway.listen.services import RequestServices
+from gateway.listen.upload import BadUploadError, Upload
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
@@ -52,15 +53,9 @@ from gateway.session.session import Gone, Limited, NoTicket, SessionState, Watch
 from gateway.session.ticket import Ticket
 from gateway.upstream.prefix import PathRewrite
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers, location_of
-from gateway.wire.chunks import ChunkError, ChunkReader, TrailersTooLongError
+from gateway.wire.states import IllegalEventError
 
 log = structlog.get_logger()
-
-DRAINABLE = 64 * 1024
-"""Bytes of an unwanted body that are read away so that the connection can be kept; a longer one ends it."""
-
-HELD = 64 * 1024
-"""Bytes of a body that are kept while there is nobody to take them; over it, reading waits."""
 
 CLIENT_GONE = 499
 """The access line's status if the client left before the answer began. Never sent."""
@@ -167,16 +162,12 @@ class Exchange:
         "_app_name",
         "_arrival",
         "_began",
-        "_body_left",
         "_bytes_in",
         "_bytes_out",
         "_candidate",
-        "_chunks",
         "_client",
-        "_discarding",
         "_entries",
         "_head",
-        "_held",
         "_keep_alive",
         "_late",
         "_own_body",
@@ -210,7 +201,7 @@ class Exchange:
         "ticket",
         "tunnel",
         "undecided",
-        "upload_done",
+        "upload",
         "upstream",
     )
 
@@ -228,16 +219,12 @@ class Exchange:
         self.tunnel = False
         self.half_closed = False
         """The client has said its last, but listens still."""
-        self.upload_done = True
+        self.upload: Upload | None = None
+        """The request's body; `None` where it has none."""
         self.undecided = False
         """Nothing is decided before the body's first bytes: only they say whether there is a body."""
         self._upstream_ended = False
-        self._chunks: ChunkReader | None = None
-        self._body_left = 0
-        self._discarding = False
         self._waiting = False
-        self._held: bytearray | None = None
-        """The part of the body that came before a connection was there to take it."""
         self._app: Route | None = None
         self._permit: Permit | None = None
         self._entries: tuple[ReservedEntry, ...] = ()
@@ -267,26 +254,21 @@ class Exchange:
         self._app_name = self._rule = self._reason = self._pseudonym = self._candidate = ""
         self._verdict = "error"
         self._status = self._bytes_in = self._bytes_out = 0
-        framing = inbound.framing
-        if framing is not _EMPTY:
-            self.upload_done = False
-            if framing is Framing.CHUNKED:
-                self._chunks = ChunkReader(services.limits.headers)
-                self.undecided = inbound.method in _USUALLY_BODYLESS and not arrival.expects_continue
-            else:
-                self._body_left = inbound.length
+        if inbound.framing is not _EMPTY:
+            self.upload = upload = Upload(inbound, services.limits.headers)
+            self.undecided = upload.is_unknown and inbound.method in _USUALLY_BODYLESS and not arrival.expects_continue
 
     # --- the decision -------------------------------------------------------------------------
 
     def is_ripe(self) -> bool:
         """Say whether a request that was undecided can be decided on now, and take an empty body for none."""
-        chunks = self._chunks
-        if self.over or chunks is None or (chunks.empty and not chunks.complete):
+        upload = self.upload
+        if self.over or upload is None or (upload.is_unknown and not upload.complete):
             return False
         self.undecided = False
-        if chunks.empty:
+        if upload.is_unknown:
             # Behind a head without a body, the last chunk would be the beginning of the next request.
-            self._chunks = self._held = None
+            self.upload = None
             self.inbound = msgspec.structs.replace(self.inbound, framing=_EMPTY)
         else:
             # As for a session: a part of the body has come, and leaves behind the head.
@@ -546,11 +528,23 @@ class Exchange:
         if self._waiting:
             self._waiting = False
             self._upstream_began = self._services.stopwatch()
-        uploading = not self.upload_done and self._own_body
         is_head = self._arrival.inbound.method == "HEAD" and self._own_body
-        connection.send(self, self._head, is_head=is_head, uploading=uploading)
-        if uploading and self._arrival.expects_continue and not self._held:
+        upload = self.upload
+        if upload is None or not upload.is_wanted:
+            connection.send(self, self._head, is_head=is_head, uploading=False)
+            return
+        complete = upload.complete
+        held = upload.take()
+        connection.send(self, self._head, is_head=is_head, uploading=not complete)
+        if self._arrival.expects_continue and not held:
             self._client.write(_CONTINUE)
+        if not complete:
+            # Before the held part is sent: an application that does not keep up with it has us pause again.
+            self._client.resume_upload()
+        if held and self.upstream is connection:
+            connection.send_body(self, held)
+        if complete and self.upstream is connection:
+            connection.upload_done(self)
 
     def upstream_ready(self, connection: Exchanger) -> None:
         """Send what has waited for this connection."""
@@ -560,15 +554,6 @@ class Exchange:
         if connection.last and b"\r\nConnection: " not in self._head:
             self._head = self._head[:-2] + b"Connection: close\r\n\r\n"
         self._send(connection)
-        if self._held:
-            held = bytes(self._held)
-            self._held = None
-            if self.upstream is connection:
-                connection.send_body(self, held)
-            if self.upload_done and self.upstream is connection:
-                connection.upload_done(self)
-        if not self.upload_done:
-            self._client.resume_upload()
 
     def pause_upload(self) -> None:
         """The application does not keep up."""
@@ -580,61 +565,36 @@ class Exchange:
 
     # --- the body comes in --------------------------------------------------------------------
 
+    @property
+    def upload_done(self) -> bool:
+        """Whether the request's body has come, if it has one."""
+        return self.upload is None or self.upload.complete
+
     def feed(self, data: bytes) -> bytes:
         """Take the body's part of what the client sent, and return what comes behind the body."""
-        chunks = self._chunks
-        rest = b""
-        trailer_lines = b""
-        if chunks is None:
-            left = self._body_left - len(data)
-            if left < 0:
-                rest = data[self._body_left :]
-                data = data[: self._body_left]
-                left = 0
-            self._body_left = left
-            done = left == 0
-            body = data
-            framed = data
-        else:
-            try:
-                body = chunks.feed(data)
-            except TrailersTooLongError:
-                self._bad_upload(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers")
-                return b""
-            except ChunkError:
-                self._bad_upload(HTTPStatus.BAD_REQUEST, "chunks")
-                return b""
-            done = chunks.complete
-            framed = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-            if done:
-                rest = chunks.rest
-                if chunks.trailers and self._app is not None:
-                    trailer_lines = self._services.trailers(chunks.trailers, self._app)
-                framed += b"0\r\n" + trailer_lines + b"\r\n"
-        self._bytes_in += len(body)
-        limit = self._services.limits.body
-        if limit is not None and self._bytes_in > limit:
-            self._services.observer.limited("body")
-            self._bad_upload(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body")
+        upload = self.upload
+        if upload is None:
+            raise IllegalEventError("a request without a body is fed one")
+        try:
+            framed, rest = upload.feed(data, self._services.limits.body, self._trailer_lines)
+        except BadUploadError as bad:
+            if bad.code == "body":
+                self._services.observer.limited("body")
+            self._bad_upload(bad.status, bad.code)
             return b""
-        if done:
-            self.upload_done = True
-        if self._discarding:
-            return rest
         upstream = self.upstream
         if upstream is not None:
             if framed:
                 upstream.send_body(self, framed)
-            if done and self.upstream is upstream:
-                upstream.upload_done(self)
-        elif framed:
+                if upload.complete and self.upstream is upstream:
+                    upstream.upload_done(self)
+        elif upload.is_full:
             # Reading goes on for a while, since a client whose bytes are not read cannot be heard leaving either.
-            if self._held is None:
-                self._held = bytearray()
-            self._held += framed
-            if len(self._held) >= HELD and not done:
-                self._client.pause_upload()
+            self._client.pause_upload()
         return rest
+
+    def _trailer_lines(self, trailers: Headers) -> bytes:
+        return b"" if self._app is None else self._services.trailers(trailers, self._app)
 
     def _bad_upload(self, status: HTTPStatus, code: str) -> None:
         self._drop_upstream()
@@ -646,28 +606,23 @@ class Exchange:
 
     def _discard_upload(self) -> None:
         """Read the body away; or, where that would take long, answer and let the connection end."""
-        # Also what came while the session was being asked for: behind a head without a body it would be
-        # read as a request of its own.
-        self._held = None
-        if self.upload_done:
+        upload = self.upload
+        if upload is None:
             return
-        self._discarding = True
-        self._client.resume_upload()
+        upload.discard()
+        if not upload.complete:
+            self._client.resume_upload()
 
     def _can_stay(self) -> bool:
         """Whether the connection can serve another request once this one is answered."""
         if not self._arrival.keep_alive or self.half_closed or self._client.draining:
             return False
-        if self.upload_done:
+        upload = self.upload
+        if upload is None or upload.complete:
             return True
         # After we refuse `Expect: 100-continue`, the client may or may not send the body. We cannot tell that body from
         # a new request, so the connection must close.
-        return (
-            self._discarding
-            and self._chunks is None
-            and self._body_left <= DRAINABLE
-            and not self._arrival.expects_continue
-        )
+        return upload.can_be_read_away and not self._arrival.expects_continue
 
     # --- the answer ---------------------------------------------------------------------------
 
@@ -747,7 +702,7 @@ class Exchange:
             and not client.draining
             and not self.half_closed
             and not inbound.websocket
-            and (self.upload_done or self._can_stay())
+            and (self.upload is None or self._can_stay())
         )
         bodyless = arrival.inbound.method == "HEAD" or status in (204, 304)
         # Three things differ for the same bytes of an answer's head: the application, whether a shared cache may keep
@@ -1069,7 +1024,7 @@ class Exchange:
                 self._pseudonym,
                 services.stopwatch() - self._began,
                 self._answered - self._upstream_began if self._answered else 0.0,
-                self._bytes_in,
+                self._bytes_in if self.upload is None else self.upload.received,
                 self._bytes_out,
                 self._candidate,
             )

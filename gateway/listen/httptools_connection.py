@@ -500,7 +500,8 @@ class ClientConnection(asyncio.Protocol):
         exchange = self._exchange
         if self._at == _CLOSED or exchange is None:
             return
-        if exchange.upload_done:
+        # The property's own words: each answer comes by here.
+        if exchange.upload is None or exchange.upload.complete:
             self._next()
         else:
             # The rest of an unwanted body comes still.

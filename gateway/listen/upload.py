@@ -1,0 +1,200 @@
+"""A request's body on its way in: where it ends, how it is framed anew, and what becomes of it.
+
+The body belongs to the application, or to the portal, and to nobody before a connection to them is there. An unwanted
+body is read away. `asyncio_exchange` feeds this and sends what comes out. A request without a body has no `Upload`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from http import HTTPStatus
+
+from gateway.request.inbound import Framing, Inbound
+from gateway.wire.chunks import ChunkError, ChunkReader, TrailersTooLongError
+from gateway.wire.states import States
+
+Fields = tuple[tuple[bytes, bytes], ...]
+
+DRAINABLE = 64 * 1024
+"""Bytes of an unwanted body that are read away so that the connection can be kept; a longer one ends it."""
+
+HELD = 64 * 1024
+"""Bytes of a body that are kept while there is nobody to take them; over it, reading waits."""
+
+
+class UploadState(StrEnum):
+    """The states of a body."""
+
+    HOLDING = "holding"
+    """The body comes, and nobody is there to take it: it is kept."""
+    HELD = "held"
+    """All of the body has come, and nobody has taken it."""
+    PASSING = "passing"
+    """The body goes on to the upstream as it comes."""
+    DISCARDING = "discarding"
+    """Nobody wants the body: it is read away."""
+    DONE = "done"
+    """All of the body has come, and has been passed on or thrown away."""
+    BROKEN = "broken"
+    """The body is framed wrongly or too long. Nothing behind it can be trusted."""
+
+
+class UploadEvent(StrEnum):
+    """The events of a body."""
+
+    DATA = "data"
+    """The client sends more of it."""
+    END = "end"
+    """The client has sent all of it."""
+    FAULT = "fault"
+    """The client sends what no body may be."""
+    TAKE = "take"
+    """An upstream takes it."""
+    DISCARD = "discard"
+    """The answer is given without it."""
+
+
+_S = UploadState
+_E = UploadEvent
+
+UPLOAD = States(
+    "a body on its way in",
+    starts=(_S.HOLDING,),
+    moves={
+        _S.HOLDING: {
+            _E.DATA: _S.HOLDING,
+            _E.END: _S.HELD,
+            _E.FAULT: _S.BROKEN,
+            _E.TAKE: _S.PASSING,
+            _E.DISCARD: _S.DISCARDING,
+        },
+        _S.HELD: {_E.TAKE: _S.DONE, _E.DISCARD: _S.DONE},
+        _S.PASSING: {_E.DATA: _S.PASSING, _E.END: _S.DONE, _E.FAULT: _S.BROKEN, _E.DISCARD: _S.DISCARDING},
+        _S.DISCARDING: {_E.DATA: _S.DISCARDING, _E.END: _S.DONE, _E.FAULT: _S.BROKEN},
+        _S.DONE: {},
+        _S.BROKEN: {},
+    },
+    # Our own answer takes the place of an application's, and perhaps of one of our own that could not be given.
+    harmless={_S.DISCARDING: {_E.DISCARD}, _S.DONE: {_E.DISCARD}, _S.BROKEN: {_E.DISCARD}},
+)
+
+_AFTER_DATA = UPLOAD.after(_E.DATA)
+_AFTER_END = UPLOAD.after(_E.END)
+_AFTER_FAULT = UPLOAD.after(_E.FAULT)
+_AFTER_TAKE = UPLOAD.after(_E.TAKE)
+_AFTER_DISCARD = UPLOAD.after(_E.DISCARD)
+
+_HOLDING, _HELD, _PASSING, _DISCARDING, _DONE = _S.HOLDING, _S.HELD, _S.PASSING, _S.DISCARDING, _S.DONE
+
+
+class BadUploadError(Exception):
+    """The client's body is none, or longer than one may be. The request is answered with this and ends."""
+
+    def __init__(self, status: HTTPStatus, code: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+
+
+class Upload:
+    """The body of one request."""
+
+    __slots__ = ("_chunks", "_held", "_left", "received", "state")
+
+    def __init__(self, inbound: Inbound, longest_trailers: int) -> None:
+        self.state = _HOLDING
+        self.received = 0
+        """Bytes of the body itself."""
+        self._held = bytearray()
+        """The framed bytes that nobody has taken."""
+        chunked = inbound.framing is Framing.CHUNKED
+        self._chunks = ChunkReader(longest_trailers) if chunked else None
+        self._left = 0 if chunked else inbound.length
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it has come."""
+        return self.state is _HELD or self.state is _DONE
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing says yet that there is a body: of a chunked one only its first chunk does."""
+        return self._chunks is not None and self._chunks.empty
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the next upstream is to have it."""
+        return self.state is _HOLDING or self.state is _HELD
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as much is held as may be, and more would follow."""
+        return self.state is _HOLDING and len(self._held) >= HELD
+
+    @property
+    def can_be_read_away(self) -> bool:
+        """Whether the rest is unwanted and short, so that the next request is worth waiting for."""
+        return self.state is _DISCARDING and self._chunks is None and self._left <= DRAINABLE
+
+    def feed(self, data: bytes, longest: int | None, trailer_lines: Callable[[Fields], bytes]) -> tuple[bytes, bytes]:
+        """Return the framed bytes for the upstream that takes the body, and the bytes that come behind the body.
+
+        The bytes for the upstream are none while nobody takes them: they are held, or thrown away. `trailer_lines`
+        returns the lines of those trailers that may be sent on.
+
+        Raises:
+            BadUploadError: the client sends what is no body, or more of it than `longest`.
+
+        """
+        after = _AFTER_DATA[self.state]
+        chunks = self._chunks
+        rest = b""
+        if chunks is None:
+            left = self._left - len(data)
+            if left < 0:
+                rest = data[self._left :]
+                data = data[: self._left]
+                left = 0
+            self._left = left
+            done = left == 0
+            body = framed = data
+        else:
+            try:
+                body = chunks.feed(data)
+            except TrailersTooLongError as error:
+                raise self._fault(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers") from error
+            except ChunkError as error:
+                raise self._fault(HTTPStatus.BAD_REQUEST, "chunks") from error
+            done = chunks.complete
+            framed = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            if done:
+                rest = chunks.rest
+                framed += b"0\r\n%b\r\n" % (trailer_lines(chunks.trailers) if chunks.trailers else b"")
+        self.received += len(body)
+        if longest is not None and self.received > longest:
+            raise self._fault(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body")
+        self.state = _AFTER_END[self.state] if done else after
+        if after is _HOLDING:
+            self._held += framed
+            return b"", rest
+        return framed if after is _PASSING else b"", rest
+
+    def _fault(self, status: HTTPStatus, code: str) -> BadUploadError:
+        self.state = _AFTER_FAULT[self.state]
+        return BadUploadError(status, code)
+
+    def take(self) -> bytes:
+        """Begin to pass it on, and return what has been held."""
+        self.state = _AFTER_TAKE[self.state]
+        held = bytes(self._held)
+        self._held.clear()
+        return held
+
+    def discard(self) -> None:
+        """Throw it away, and the part that has been held.
+
+        Behind a head without a body, the held part would be read as a request of its own.
+        """
+        self.state = _AFTER_DISCARD[self.state]
+        self._held.clear()
