@@ -3,83 +3,127 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 from gateway.instant import Instant, began
 from gateway.login.pending import (
+    BYTES_IN_TOTAL,
+    BYTES_PER_ADDRESS,
     PENDING_IN_TOTAL,
+    PENDING_PER_ADDRESS,
     PENDING_PER_BROWSER,
     PENDING_SECONDS,
+    Cap,
     PendingLogin,
     Round,
     UsedLogin,
-    may_open,
+    bytes_of,
     state_name,
 )
 from gateway.request.senders import sender_of
 
 
+class _Place(NamedTuple):
+    """The share of the caps that a login takes, from its beginning until it would have ended, used or not."""
+
+    since: Instant
+    share: str
+    size: int
+    browser: str
+
+
 class MemoryPendingStore:
     """A `PendingStore` of dictionaries, each in the order its entries were made."""
 
-    def __init__(self, *, total: int = PENDING_IN_TOTAL, per_browser: int = PENDING_PER_BROWSER) -> None:
+    def __init__(
+        self,
+        *,
+        total: int = PENDING_IN_TOTAL,
+        per_address: int = PENDING_PER_ADDRESS,
+        per_browser: int = PENDING_PER_BROWSER,
+        bytes_in_total: int = BYTES_IN_TOTAL,
+        bytes_per_address: int = BYTES_PER_ADDRESS,
+    ) -> None:
         """Begin empty, with the caps of `pending`."""
-        self._total = total
+        self._logins = Cap(total, per_address)
+        self._bytes = Cap(bytes_in_total, bytes_per_address)
         self._per_browser = per_browser
+        self._places: dict[str, _Place] = {}
         # Beside each, since when it is kept.
-        self._kept: dict[str, tuple[Instant, str, PendingLogin | UsedLogin]] = {}
+        self._kept: dict[str, tuple[Instant, PendingLogin | UsedLogin]] = {}
         self._rounds: dict[str, tuple[Instant, Round]] = {}
         self._spent: dict[str, Instant] = {}
-        self._addresses: Counter[str] = Counter()
+        self._of_address: Counter[str] = Counter()
+        self._bytes_of_address: Counter[str] = Counter()
+        self._all_bytes = 0
         self._browsers: dict[str, list[str]] = {}
 
     async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> bool:
         """See `PendingStore`."""
         self._forget(now)
-        share = sender_of(address)
+        share, size = sender_of(address), bytes_of(login)
         own = self._browsers.get(login.browser, [])
         evicted = own[0] if len(own) >= self._per_browser else None
-        of_address = self._addresses[share] - (evicted is not None and self._kept[evicted][1] == share)
-        live = len(self._kept) - (evicted is not None)
-        if not may_open(live, len(self._addresses), of_address, self._total):
+        gone = None if evicted is None else self._places[evicted]
+        freed, freed_bytes = (0, 0) if gone is None else (1, gone.size)
+        same = gone is not None and gone.share == share
+        addresses = len(self._of_address)
+        if not self._logins.admits(
+            1,
+            live=len(self._places) - freed,
+            addresses=addresses,
+            of_address=self._of_address[share] - freed * same,
+        ) or not self._bytes.admits(
+            size,
+            live=self._all_bytes - freed_bytes,
+            addresses=addresses,
+            of_address=self._bytes_of_address[share] - freed_bytes * same,
+        ):
             return False
         if evicted is not None:
-            self._drop(evicted)
+            self._free(evicted)
+            del self._kept[evicted]
         name = state_name(state)
-        self._kept[name] = (now, share, login)
-        self._addresses[share] += 1
+        self._kept[name] = (now, login)
+        self._places[name] = _Place(now, share, size, login.browser)
+        self._of_address[share] += 1
+        self._bytes_of_address[share] += size
+        self._all_bytes += size
         self._browsers.setdefault(login.browser, []).append(name)
         return True
 
     async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | None:
         """See `PendingStore`."""
-        since, _, kept = self._kept.get(state_name(state), (0.0, "", None))
+        since, kept = self._kept.get(state_name(state), (0.0, None))
         return kept if _lives(since, now) else None
 
     async def use(self, state: str, login: PendingLogin, now: Instant) -> bool:
         """See `PendingStore`."""
         name = state_name(state)
-        since, share, kept = self._kept.get(name, (0.0, "", None))
+        since, kept = self._kept.get(name, (0.0, None))
         if not isinstance(kept, PendingLogin) or not _lives(since, now):
             return False
         self._leave_browser(name, login.browser)
-        # Taken out first, so that the dictionary stays in that order. It still counts: two
-        # requests that make and spend a login are cheaper than one that only makes it.
-        del self._kept[name]
-        self._kept[name] = (now, share, UsedLogin(login.browser, login.host, login.return_to))
+        # Its place still counts: two requests that make and spend a login are cheaper than one that only makes it.
+        self._keep(name, UsedLogin(login.browser, login.host, login.return_to), now)
         return True
 
     async def settle(self, state: str, used: UsedLogin, now: Instant) -> None:
         """See `PendingStore`."""
         name = state_name(state)
-        entry = self._kept.pop(name, None)
-        if entry is not None:
-            self._kept[name] = (now, entry[1], used)
+        if name in self._kept:
+            self._keep(name, used, now)
+
+    def _keep(self, name: str, used: UsedLogin, now: Instant) -> None:
+        # Taken out first, so that the dictionary stays in the order in which its entries end.
+        del self._kept[name]
+        self._kept[name] = (now, used)
 
     async def remember_round(self, session_name: str, made: Round, now: Instant) -> None:
         """See `PendingStore`."""
         self._rounds.pop(session_name, None)
         self._rounds[session_name] = (now, made)
-        while len(self._rounds) > 2 * self._total:
+        while len(self._rounds) > 2 * self._logins.total:
             del self._rounds[next(iter(self._rounds))]
 
     async def find_round(self, session_name: str, now: Instant) -> Round | None:
@@ -99,12 +143,14 @@ class MemoryPendingStore:
         """See `PendingStore`."""
         self._spent.pop(name, None)
 
-    def _drop(self, name: str) -> None:
-        _, share, kept = self._kept.pop(name)
-        self._addresses[share] -= 1
-        if not self._addresses[share]:
-            del self._addresses[share]
-        self._leave_browser(name, kept.browser)
+    def _free(self, name: str) -> None:
+        place = self._places.pop(name)
+        self._of_address[place.share] -= 1
+        self._bytes_of_address[place.share] -= place.size
+        self._all_bytes -= place.size
+        if not self._of_address[place.share]:
+            del self._of_address[place.share], self._bytes_of_address[place.share]
+        self._leave_browser(name, place.browser)
 
     def _leave_browser(self, name: str, browser: str) -> None:
         own = self._browsers.get(browser, [])
@@ -114,8 +160,10 @@ class MemoryPendingStore:
             self._browsers.pop(browser, None)
 
     def _forget(self, now: Instant) -> None:
+        while self._places and not _lives(next(iter(self._places.values())).since, now):
+            self._free(next(iter(self._places)))
         while self._kept and not _lives(next(iter(self._kept.values()))[0], now):
-            self._drop(next(iter(self._kept)))
+            del self._kept[next(iter(self._kept))]
         while self._rounds and not _lives(next(iter(self._rounds.values()))[0], now):
             del self._rounds[next(iter(self._rounds))]
         while self._spent and not _lives(next(iter(self._spent.values())), now):

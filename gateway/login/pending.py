@@ -34,6 +34,18 @@ PENDING_PER_BROWSER = 8
 PENDING_IN_TOTAL = 20_000
 """Live pending logins from which on an address with more than its share is refused; at twice that, everybody."""
 
+PENDING_PER_ADDRESS = 10_000
+"""Live pending logins of one address: alone it never fills what all share."""
+
+BYTES_IN_TOTAL = 128 * 1024 * 1024
+"""Bytes of live pending logins, by the same rule; the store never holds more than twice as many."""
+
+BYTES_PER_ADDRESS = 16 * 1024 * 1024
+"""Bytes of live pending logins of one address: as many as 250 of the largest kept forms need."""
+
+BYTES_OF_A_LOGIN = 1_024
+"""Bytes that a pending login takes beside its target and its form: the sealed record, its names and their places."""
+
 _STATE = re.compile(r"[A-Za-z0-9_-]{43}")
 _COOKIE = re.compile(rb"([A-Za-z0-9_-]{43})(?:\.([A-Za-z0-9_-]{22}))?")
 
@@ -145,16 +157,35 @@ def same_browser(expected: str, browser: Browser | None) -> bool:
     return browser is not None and hmac.compare_digest(expected, browser.name)
 
 
-def may_open(live: int, addresses: int, of_address: int, total: int) -> bool:
-    """Whether one more pending login may be opened from an address.
+def bytes_of(login: PendingLogin) -> int:
+    """Return the bytes that a pending login counts for, in every store alike, until it ends."""
+    return BYTES_OF_A_LOGIN + len(login.return_to.encode()) + len(login.form.encode())
+
+
+def may_open(live: int, addresses: int, of_address: int, total: int, more: int = 1) -> bool:
+    """Whether `more` may wait for an address: one login among logins, or its bytes among bytes.
 
     Up to `total` live ones, anybody may. From there on an address that already has its share (`total` divided
-    by the addresses that have any, at least one) may not; at twice `total`, nobody. A live one never gives way
+    by the addresses that have any, at least one login) may not; at twice `total`, nobody. A live one never gives way
     to a stranger.
     """
-    if live < total:
+    if live + more <= total:
         return True
-    return live < 2 * total and of_address < max(1, total // max(1, addresses))
+    return live + more <= 2 * total and of_address + more <= max(more, total // max(1, addresses))
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """How much may wait of one measure, in all and for one address."""
+
+    total: int
+    per_address: int
+
+    def admits(self, more: int, *, live: int, addresses: int, of_address: int) -> bool:
+        """Whether `more` may wait beside what already does."""
+        if of_address + more > self.per_address:
+            return False
+        return may_open(live, addresses, of_address, self.total, more)
 
 
 class PendingStore(Protocol):
@@ -165,7 +196,7 @@ class PendingStore(Protocol):
     """
 
     async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> bool:
-        """Keep a pending login; False, and nothing kept, where `may_open` says no."""
+        """Keep a pending login; False, and nothing kept, where its number or its bytes pass a `Cap`."""
 
     async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | None:
         """Return what waits under a state: unused, used, or nothing."""

@@ -4,9 +4,10 @@
     {prefix}l:u:{<name>}       what came of a used one, sealed; who sets it first has used it
     {prefix}l:r:{<name>}       which sign-in made a session, for the loop breaker, sealed
     {prefix}l:x:{<hash>}       a name that is for one use, and was used
-    {prefix}l:{login}:all      names of those that count, by when they end
-    {prefix}l:{login}:from     keyed hashes of the addresses that have any
-    {prefix}l:{login}:a:<hash> names of one address, {prefix}l:{login}:b:<hash> of one browser
+    {prefix}l:{login}:live       those that count, by when they end: `<name>:<bytes>`
+    {prefix}l:{login}:from       keyed hashes of the addresses that have any
+    {prefix}l:{login}:of:<hash>  those of one address, {prefix}l:{login}:in:<hash> of one browser
+    {prefix}l:{login}:bytes      bytes of all, {prefix}l:{login}:bytes:<hash> of one address
 
 A state is in no key and no value, only its hash is; the record opens by a key of our secret *and* the state,
 which only the browser's address bar knows. Braces are Cluster's: the counting lies in one slot, the records
@@ -27,12 +28,17 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import CLOCKS_DIFFER, Instant
 from gateway.login.pending import (
+    BYTES_IN_TOTAL,
+    BYTES_PER_ADDRESS,
     PENDING_IN_TOTAL,
+    PENDING_PER_ADDRESS,
     PENDING_PER_BROWSER,
     PENDING_SECONDS,
+    Cap,
     PendingLogin,
     Round,
     UsedLogin,
+    bytes_of,
     state_name,
 )
 from gateway.redis_client import AnyRedis, asking
@@ -45,34 +51,89 @@ _PADDING = 256
 """Records are filled up to a multiple of this: the length of a return target says where somebody wanted to go."""
 
 _ADMIT = """
-local now, ends, name = ARGV[1], ARGV[2], ARGV[3]
-local total, per_browser, life = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
-for i = 1, 4 do
-  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
+local now, ends, name, share, size = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local per_browser, life, latest = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
+local logins = {total = tonumber(ARGV[9]), per_address = tonumber(ARGV[10])}
+local bytes = {total = tonumber(ARGV[11]), per_address = tonumber(ARGV[12])}
+
+local function bytes_of(member)
+  return tonumber(string.match(member, ':(%d+)$')) or 0
+end
+
+local function keep(counter, sum)
+  redis.call('SET', counter, string.format('%d', sum), 'PX', life)
+end
+
+local function count(set, counter)
+  local sum = tonumber(redis.call('GET', counter) or '')
+  for _, at in ipairs({{0, 99}, {-100, -1}}) do
+    local over
+    repeat
+      over = {}
+      local found = redis.call('ZRANGE', set, at[1], at[2], 'WITHSCORES')
+      for i = 1, #found, 2 do
+        local score = tonumber(found[i + 1])
+        if score <= now or score > latest then
+          over[#over + 1] = found[i]
+          sum = sum and sum - bytes_of(found[i])
+        end
+      end
+      if #over > 0 then redis.call('ZREM', set, unpack(over)) end
+    until #over == 0
+  end
+  local live = redis.call('ZCARD', set)
+  if live == 0 then sum = 0 end
+  if not sum then
+    sum = 0
+    for _, member in ipairs(redis.call('ZRANGE', set, 0, -1)) do sum = sum + bytes_of(member) end
+  end
+  keep(counter, sum)
+  return live, sum
+end
+
+local function admits(cap, more, live, addresses, mine)
+  if mine + more > cap.per_address then return false end
+  if live + more <= cap.total then return true end
+  local part = math.max(more, math.floor(cap.total / math.max(1, addresses)))
+  return live + more <= 2 * cap.total and mine + more <= part
+end
+
+for _, i in ipairs({2, 4}) do
+  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', ARGV[1])
   redis.call('ZREMRANGEBYSCORE', KEYS[i], '(' .. ARGV[8], '+inf')
 end
-local live, mine = redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[3])
+local live, live_bytes = count(KEYS[1], KEYS[5])
+local mine, my_bytes = count(KEYS[3], KEYS[6])
 local addresses, evicted = redis.call('ZCARD', KEYS[2]), ''
 if redis.call('ZCARD', KEYS[4]) >= per_browser then
   evicted = redis.call('ZRANGE', KEYS[4], 0, 0)[1]
-  if redis.call('ZSCORE', KEYS[1], evicted) then live = live - 1 end
-  if redis.call('ZSCORE', KEYS[3], evicted) then mine = mine - 1 end
+  if redis.call('ZSCORE', KEYS[1], evicted) then
+    live, live_bytes = live - 1, live_bytes - bytes_of(evicted)
+  end
+  if redis.call('ZSCORE', KEYS[3], evicted) then
+    mine, my_bytes = mine - 1, my_bytes - bytes_of(evicted)
+  end
 end
-local share = math.max(1, math.floor(total / math.max(1, addresses)))
-if not (live < total or (live < 2 * total and mine < share)) then return false end
+if not admits(logins, 1, live, addresses, mine) or not admits(bytes, size, live_bytes, addresses, my_bytes) then
+  return false
+end
 if evicted ~= '' then
   for _, i in ipairs({1, 3, 4}) do redis.call('ZREM', KEYS[i], evicted) end
 end
-redis.call('ZADD', KEYS[1], ends, name)
-redis.call('ZADD', KEYS[2], ends, ARGV[4])
-redis.call('ZADD', KEYS[3], ends, name)
-redis.call('ZADD', KEYS[4], ends, name)
+local member = name .. ':' .. ARGV[5]
+redis.call('ZADD', KEYS[1], ends, member)
+redis.call('ZADD', KEYS[2], ends, share)
+redis.call('ZADD', KEYS[3], ends, member)
+redis.call('ZADD', KEYS[4], ends, member)
 for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], life) end
+keep(KEYS[5], live_bytes + size)
+keep(KEYS[6], my_bytes + size)
 return evicted
 """
-"""`may_open`, and the place of what is opened, in one step: between two workers no login slips past the cap.
+"""`Cap.admits`, and the place of what is opened, in one step: between two workers no login slips past a cap.
 
 An entry that would end later than one that begins now was counted while a worker's clock was ahead. It counts no more.
+The script makes a sum of bytes anew if Redis has evicted it.
 """
 
 _Record = TypeVar("_Record", PendingLogin, UsedLogin, Round)
@@ -81,7 +142,7 @@ _Record = TypeVar("_Record", PendingLogin, UsedLogin, Round)
 class RedisPendingStore:
     """A `PendingStore` on Redis of any deployment."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each cap has its name)
         self,
         redis: AnyRedis,
         secrets: Secrets,
@@ -90,7 +151,10 @@ class RedisPendingStore:
         timeout: float,
         prefix: str = "sekisho:",
         total: int = PENDING_IN_TOTAL,
+        per_address: int = PENDING_PER_ADDRESS,
         per_browser: int = PENDING_PER_BROWSER,
+        bytes_in_total: int = BYTES_IN_TOTAL,
+        bytes_per_address: int = BYTES_PER_ADDRESS,
     ) -> None:
         """Take a client (`redis_client.make_redis`), which its maker closes.
 
@@ -101,7 +165,8 @@ class RedisPendingStore:
         self._random = random
         self._timeout = timeout
         self._prefix = prefix
-        self._total = total
+        self._logins = Cap(total, per_address)
+        self._bytes = Cap(bytes_in_total, bytes_per_address)
         self._per_browser = per_browser
 
     async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> bool:
@@ -111,10 +176,12 @@ class RedisPendingStore:
             self._secrets.first.value, b"sekisho.address.v1:" + sender_of(address).encode(), sha256
         ).hex()
         keys = (
-            self._index("all"),
+            self._index("live"),
             self._index("from"),
-            self._index(f"a:{share[:32]}"),
-            self._index(f"b:{login.browser}"),
+            self._index(f"of:{share[:32]}"),
+            self._index(f"in:{login.browser}"),
+            self._index("bytes"),
+            self._index(f"bytes:{share[:32]}"),
         )
         ends = now + PENDING_SECONDS
         arguments = (
@@ -122,16 +189,21 @@ class RedisPendingStore:
             ends,
             name,
             share[:32],
-            self._total,
+            bytes_of(login),
             self._per_browser,
             _MILLISECONDS,
             ends + CLOCKS_DIFFER,
+            self._logins.total,
+            self._logins.per_address,
+            self._bytes.total,
+            self._bytes.per_address,
         )
         evicted = await self._ask("EVAL", _ADMIT, len(keys), *keys, *arguments)
         if evicted is None:
             return False
         if evicted:
-            await self._ask("DEL", self._key("s", _bytes(evicted).decode("ascii", "replace")))
+            gone, _, _ = _bytes(evicted).decode("ascii", "replace").partition(":")
+            await self._ask("DEL", self._key("s", gone))
         await self._ask("SET", self._key("s", name), self._seal(login, state, name), "PX", _MILLISECONDS)
         return True
 
@@ -154,7 +226,7 @@ class RedisPendingStore:
             return False
         # Nonce and verifier have had their use; its place is kept in the count until it would have ended.
         await self._ask("DEL", self._key("s", name))
-        await self._ask("ZREM", self._index(f"b:{login.browser}"), name)
+        await self._ask("ZREM", self._index(f"in:{login.browser}"), f"{name}:{bytes_of(login)}")
         return True
 
     async def settle(self, state: str, used: UsedLogin, now: Instant) -> None:  # noqa: ARG002 (Redis has the clock)

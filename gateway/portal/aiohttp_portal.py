@@ -86,7 +86,7 @@ KEPT_PER_ADDRESS = 30
 """Forms a minute that may wait on our side, from one address; a form over it is sent again by the browser."""
 
 KEPT_IN_ALL = 300
-"""Forms a minute from all addresses: at their largest, and all abandoned, they fill the store by less than 300 MiB."""
+"""Forms a minute from all addresses. The store of pending logins bounds the bytes of those that wait."""
 
 SHOWN_PER_ADDRESS = 60
 """Times a minute that what we hold of a person is shown to one address: each takes a name in the store."""

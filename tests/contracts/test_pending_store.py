@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,10 +17,12 @@ from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import (
     PENDING_SECONDS,
     Browser,
+    Cap,
     PendingLogin,
     PendingStore,
     Round,
     UsedLogin,
+    bytes_of,
     random_name,
 )
 from gateway.login.redis_pending import RedisPendingStore
@@ -197,6 +200,127 @@ async def test_logins_begun_while_a_clock_was_ahead_take_nobodys_place(open_stor
 
     assert await store.open(new_state(), login("b2"), "198.51.100.7", NOON)
     assert not await store.open(new_state(), login("b3"), "198.51.100.7", NOON)
+
+
+SMALL = 1_100
+"""What `login()` counts for, and a little more."""
+
+
+def with_form(size: int, browser: str = "b1") -> PendingLogin:
+    """A login that counts for just so many bytes, by the form that waits with it."""
+    return login(browser, form="x" * (size - bytes_of(login(browser))))
+
+
+async def test_one_address_fills_the_store_neither_by_number_nor_by_bytes(open_store: Opener) -> None:
+    """However small each login is, and however few large ones there are; a login of another address has its place."""
+    by_number = await open_store(per_address=2)
+    numbers = [await by_number.open(new_state(), login(f"b{each}"), "203.0.113.9", NOON) for each in range(3)]
+    elsewhere = await by_number.open(new_state(), login("c"), "198.51.100.7", NOON)
+
+    by_bytes = await open_store(bytes_per_address=10_000)
+    sizes = [
+        await by_bytes.open(new_state(), with_form(size, f"d{size}"), "192.0.2.1", NOON)
+        for size in (9_000, 2_000, SMALL)
+    ]
+    others = await by_bytes.open(new_state(), with_form(9_000, "e"), "192.0.2.2", NOON)
+
+    assert (numbers, elsewhere) == ([True, True, False], True)
+    assert (sizes, others) == ([True, False, False], True)
+
+
+async def test_all_addresses_together_fill_the_store_by_no_more_than_twice_its_bytes(open_store: Opener) -> None:
+    """From the cap on those with more than their share are refused, at twice the cap everybody is."""
+    store = await open_store(bytes_in_total=10_000)
+    assert await store.open(new_state(), with_form(8_000), "203.0.113.9", NOON)
+
+    busy = await store.open(new_state(), with_form(4_000, "b2"), "203.0.113.9", NOON)
+    others = [
+        await store.open(new_state(), with_form(4_000, f"o{number}"), f"198.51.100.{number}", NOON)
+        for number in range(4)
+    ]
+
+    assert not busy
+    assert others == [True, True, True, False]
+
+
+async def test_bytes_are_free_again_when_their_login_ends(open_store: Opener) -> None:
+    """By time, or because the browser's own newest took its place; a used one counts until it would have ended."""
+    store = await open_store(bytes_per_address=10_000, per_browser=1)
+    large = with_form(9_000)
+    state = new_state()
+
+    assert await store.open(new_state(), large, "203.0.113.9", NOON)
+    assert await store.open(state, large, "203.0.113.9", NOON + 1)
+    assert await store.use(state, large, NOON + 2)
+    assert not await store.open(new_state(), with_form(2_000, "b2"), "203.0.113.9", NOON + 3)
+    assert await store.open(new_state(), large, "203.0.113.9", NOON + PENDING_SECONDS + 3)
+
+
+async def test_what_may_wait_is_what_a_simple_model_says(open_store: Opener) -> None:
+    """Whoever opens, uses and waits in whatever order: every store counts as a list of all logins would."""
+    caps = {
+        "total": 6,
+        "per_address": 4,
+        "per_browser": 3,
+        "bytes_in_total": 12_000,
+        "bytes_per_address": 9_000,
+    }
+    store = await open_store(**caps)
+    random = Random(20261128)
+    waiting: list[tuple[float, str, str, int, str, PendingLogin | None]] = []
+    now, answers = NOON, set()
+    for _ in range(150):
+        now += random.choice((0.0, 1.0, 60.0, 400.0))
+        waiting = [each for each in waiting if now < each[0]]
+        unused = [each for each in waiting if each[5] is not None]
+        if unused and random.random() < 0.3:
+            chosen = random.choice(unused)
+            assert chosen[5] is not None
+            # Redis ends a record by its own clock, which stands still here.
+            if await store.use(chosen[4], chosen[5], now):
+                at = waiting.index(chosen)
+                waiting[at] = (*chosen[:5], None)
+            continue
+        address, browser = f"192.0.2.{random.randrange(4)}", f"b{random.randrange(5)}"
+        size, state = random.choice((SMALL, 2_000, 5_000)), new_state()
+        own = [each for each in waiting if each[2] == browser and each[5] is not None]
+        left = [each for each in waiting if len(own) < caps["per_browser"] or each is not own[0]]
+        addresses = len({each[1] for each in waiting})
+        mine = [each[3] for each in left if each[1] == address]
+
+        expected = True
+        for cap, more, live, of_address in (
+            (Cap(caps["total"], caps["per_address"]), 1, len(left), len(mine)),
+            (
+                Cap(caps["bytes_in_total"], caps["bytes_per_address"]),
+                size,
+                sum(each[3] for each in left),
+                sum(mine),
+            ),
+        ):
+            expected &= cap.admits(more, live=live, addresses=addresses, of_address=of_address)
+        opened = await store.open(state, with_form(size, browser), address, now)
+
+        assert opened is expected
+        answers.add(opened)
+        if opened:
+            waiting = [*left, (now + PENDING_SECONDS, address, browser, size, state, with_form(size, browser))]
+    assert answers == {True, False}
+
+
+async def test_a_sum_that_redis_has_lost_is_made_anew(open_store: Opener, place: Place) -> None:
+    """Under `volatile-lru` it may go before the logins it counts."""
+    if len(place.servers) != 1:
+        return
+    store = await open_store(bytes_per_address=10_000)
+    assert await store.open(new_state(), with_form(9_000), "203.0.113.9", NOON)
+
+    with place.servers[0].client() as client:
+        sums = list(client.scan_iter("sekisho:l:{login}:bytes*"))
+        client.delete(*sums)
+
+    assert len(sums) == 2
+    assert not await store.open(new_state(), with_form(2_000, "b2"), "203.0.113.9", NOON)
 
 
 async def test_the_sign_in_that_made_a_session_is_remembered(store: PendingStore) -> None:
