@@ -62,7 +62,7 @@ def session(person: Identity | None = None, **changes: Any) -> Session:
 
 @dataclass(frozen=True)
 class FixedDecision:
-    """A verdict, whatever was asked."""
+    """A fixed verdict for every request."""
 
     verdict: Verdict
     valid_until: Instant = float("inf")

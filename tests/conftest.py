@@ -1,4 +1,4 @@
-"""What every test stands on: loopback only, free ports, real programs that are always stopped."""
+"""The ground of every test: loopback only, free ports, real programs that are always stopped."""
 
 from __future__ import annotations
 

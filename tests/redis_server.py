@@ -62,7 +62,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Where it is, as `gateway.yaml` says it."""
+        """The URL, as `gateway.yaml` writes it."""
         return f"{'rediss' if self.tls else 'redis'}://127.0.0.1:{self.port}/0"
 
     @property
@@ -206,7 +206,7 @@ class SentinelSet:
 
     @property
     def url(self) -> str:
-        """Where it is, as `gateway.yaml` says it."""
+        """The URL, as `gateway.yaml` writes it."""
         places = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
         return f"redis+sentinel://{places}/{self.service}/0"
 
@@ -305,7 +305,7 @@ class ClusterSet:
 
     @property
     def url(self) -> str:
-        """Where it is, as `gateway.yaml` says it."""
+        """The URL, as `gateway.yaml` writes it."""
         return "redis+cluster://" + ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
 
 

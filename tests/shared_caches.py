@@ -59,7 +59,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a rule looks at: one request that it permits, and another of the same page that it does not."""
+    """The inputs of a rule: one request that it permits, and another of the same page that it does not."""
 
     name: str
     permitted: Asked

@@ -115,7 +115,7 @@ ASYNCIO_WITHOUT_IO = frozenset(
     {"CancelledError", "Condition", "Event", "Future", "Lock", "Semaphore", "Task", "TaskGroup", "gather", "shield"}
     | {"create_task", "get_running_loop"}
 )
-"""What a concept may take from asyncio: ways for coroutines to wait for each other. No stream, no clock."""
+"""The parts of asyncio that a concept may use: ways for coroutines to wait for each other. No stream, no clock."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def test_goals_are_held_beside_what_was_seen() -> None:
 def test_a_case_that_fails_takes_no_other_with_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What was measured before and after it is printed and noted, and the run has failed."""
+    """The run prints and notes the measurements before and after the failure, and fails."""
 
     def broken(*_: object, **__: object) -> list[Row]:
         raise BenchmarkError("the peer did not come up")

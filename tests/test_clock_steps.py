@@ -1,4 +1,4 @@
-"""A wall clock that steps: whatever is kept, the decision is always the one that nothing kept would give."""
+"""A wall clock that steps: every decision is the one that a gateway without memory would make."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_each_make_command_shown_exists() -> None:
-    """Whoever copies `make …` from a page gets what the page says."""
+    """A reader who copies `make …` from a page gets the result that the page promises."""
     commands = [(page, shlex.split(line)) for page, line in shell_lines() if line.startswith("make")]
     shown = {(page, word) for page, words in commands for word in words[1:] if re.fullmatch(r"[a-z][a-z-]*", word)}
     shown |= {(name_of(page), target) for page in PAGES for target in re.findall(r"`make ([a-z-]+)", page.read_text())}
@@ -162,7 +162,7 @@ def commands_of_the_cli() -> frozenset[str]:
 
 
 def test_each_sekisho_command_shown_exists() -> None:
-    """Whoever copies `sekisho …` from a page, or from the unit, finds the command there."""
+    """A reader who copies `sekisho …` from a page, or from the unit, finds the command."""
     known = commands_of_the_cli()
     text = "\n".join(page.read_text() for page in PAGES)
     spans = re.findall(r"`sekisho ([a-z][^`]*)`", text)
@@ -218,5 +218,5 @@ def readers_of_a_clock() -> list[str]:
 
 @pytest.mark.parametrize("name", readers_of_a_clock())
 def test_each_reader_of_a_clock_is_in_the_record(name: str) -> None:
-    """Whoever keeps something under a moment says which clock it is, and what a step of it does."""
+    """Each value that is remembered by time has a line about its clock, and about a step of it."""
     assert f"`{name}`" in CLOCKS.read_text(encoding="utf-8"), f"add `{name}` to the table of {CLOCKS.name}"

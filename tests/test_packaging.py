@@ -1,4 +1,4 @@
-"""What we hand out: a wheel and a sdist, built, installed into an empty environment, and run from somewhere else."""
+"""The artefacts of a release: a wheel and a sdist, built, installed into an empty environment, and run elsewhere."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_the_lock_knows_every_dependency() -> None:
 
 
 def test_every_import_is_a_declared_dependency() -> None:
-    """What the gateway imports it also asks for; nothing is there by luck."""
+    """The gateway declares every module that it imports; none is there by luck."""
     import ast  # noqa: PLC0415 - only this test reads code
 
     declared = {"hiredis", *(re.split(r"[^A-Za-z0-9_.-]", each)[0] for each in PROJECT["dependencies"])}

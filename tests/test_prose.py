@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from tests.prose import ROOT, Sentence, modules, of_python, sentences
+from tests.prose import ROOT, Sentence, modules, of_page, of_python, pages, sentences
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_sentence_begins_with_who_acts(path: Path) -> None:
     """No clause as a subject, no `whoever`, forty words and one colon at most, in docstrings and comments."""
-    found = [
-        f"{path.relative_to(ROOT)}:{each.line}: {'; '.join(each.faults)}: {each.text}"
-        for each in of_python(path)
-        if each.faults
-    ]
+    assert not _faults(of_python(path))
 
-    assert not found, "\n".join(found)
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_keeps_the_rule(path: Path) -> None:
+    """An operator reads the pages, so their sentences, and those in their tables, keep the same rule."""
+    assert not _faults(of_page(path))
+
+
+def _faults(found: Iterable[Sentence]) -> str:
+    """Return the breaches of the rule, one a line."""
+    return "\n".join(f"{each.file}:{each.line}: {'; '.join(each.faults)}: {each.text}" for each in found if each.faults)
 
 
 @pytest.mark.parametrize(

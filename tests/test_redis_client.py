@@ -72,7 +72,7 @@ def test_a_url_says_where_redis_is(text: str, meant: RedisUrl) -> None:
     ],
 )
 def test_a_contradiction_is_refused_with_the_remedy(text: str, remedy: str) -> None:
-    """What a URL cannot mean is refused, and no password is repeated."""
+    """An impossible URL is refused, and the message repeats no password."""
     with pytest.raises(ValueError, match=r".") as caught:
         parse_redis_url(text)
 

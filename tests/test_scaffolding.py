@@ -12,7 +12,7 @@ from tests.conftest import NotLoopbackError, free_port, is_loopback
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost", "wallet.localhost", b"127.0.0.1", ""])
 def test_loopback_stays_on_this_machine(host: object) -> None:
-    """What tests use is let through."""
+    """The addresses that tests use are permitted."""
     assert is_loopback(host)
 
 
@@ -20,12 +20,12 @@ def test_loopback_stays_on_this_machine(host: object) -> None:
     "host", ["192.0.2.1", "10.0.0.1", "0.0.0.1", "2001:db8::1", "example.jp", "localhost.jp", None]
 )
 def test_everything_else_does_not(host: object) -> None:
-    """What looks like loopback and is not, is not."""
+    """An address that only looks like loopback is refused."""
     assert not is_loopback(host)
 
 
 def test_a_connection_beyond_loopback_is_refused_before_the_kernel_is_asked() -> None:
-    """No packet leaves, whatever the machine's network would allow."""
+    """No packet leaves, even if the machine's network would allow it."""
     with socket.socket() as connection, pytest.raises(NotLoopbackError, match=r"192\.0\.2\.1"):
         connection.connect(("192.0.2.1", 80))
 

@@ -21,7 +21,7 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_what_every_reader_reads_alike_is_read(value: Any) -> None:
-    """Whatever is plain JSON comes back as it was."""
+    """Plain JSON comes back as it was."""
     assert read_json(json.dumps(value).encode(), 1_000_000) == value
 
 
@@ -68,14 +68,14 @@ def test_what_readers_read_in_different_ways_is_not_read(document: bytes) -> Non
 
 @pytest.mark.parametrize("document", [b"[]", b'"a"', b"null", b"1"])
 def test_what_is_no_object_is_none(document: bytes) -> None:
-    """Where members are asked for."""
+    """A reader that needs members refuses every other value."""
     with pytest.raises(NotJsonError):
         read_json_object(document, 100)
 
 
 @given(st.binary() | st.text().map(str.encode))
 def test_nothing_but_its_own_error_leaves_it(document: bytes) -> None:
-    """Whatever comes."""
+    """This holds for every input."""
     try:
         read_json(document, 1_000)
     except NotJsonError:

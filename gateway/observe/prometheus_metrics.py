@@ -332,7 +332,7 @@ class Metrics:
             for word, count in counts().items():
                 kept.add_metric(() if label is None else (word,), count)
             yield kept
-        build = GaugeMetricFamily("sekisho_build_info", "What is running; always 1", labels=("version", "python"))
+        build = GaugeMetricFamily("sekisho_build_info", "The version that runs; always 1", labels=("version", "python"))
         build.add_metric((self._version, ".".join(map(str, sys.version_info[:3]))), 1)
         yield build
 

@@ -88,7 +88,7 @@ def test_a_file_that_is_none_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
-    """The file it leads to has the new key, whoever reads it by which name; its mode and place stay."""
+    """The command writes the new key into the file that the link leads to, and keeps the file's mode and place."""
     real = tmp_path / "real" / "keys.jwks"
     real.parent.mkdir()
     link = tmp_path / "current.jwks"

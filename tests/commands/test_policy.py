@@ -107,7 +107,7 @@ def test_a_table_is_tested_beside_the_examples(tmp_path: Path) -> None:
 
 
 def test_check_remarks_and_says_the_rule_in_words(tmp_path: Path) -> None:
-    """What can be read is exit 0, whatever is remarked."""
+    """A policy that can be read gives exit code 0, also with remarks."""
     file = tmp_path / "p.yaml"
     file.write_text(GOOD, encoding="utf-8")
 
@@ -133,7 +133,7 @@ def test_explain_tells_the_way_as_text_and_as_json(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("lang", "said"), [("ja", "18歳以上である"), ("en", "is at least 18")])
 def test_words_are_for_somebody_who_signs(tmp_path: Path, lang: str, said: str) -> None:
-    """In either language, whatever the terminal's; and the data map."""
+    """The command prints in either language, in spite of the terminal's, and prints the data map."""
     file = tmp_path / "p.yaml"
     file.write_text(GOOD, encoding="utf-8")
 

@@ -129,7 +129,7 @@ def test_erasing_a_person_leaves_what_people_wrote(folder: Path) -> None:
 
 
 def test_a_person_of_two_subjects_is_one(folder: Path) -> None:
-    """Whichever is named: what is kept under the old one is hers, and so is the line that joins them."""
+    """Each of her two subjects finds the entries kept under the old one, and the line that joins both."""
     kept = subjects(folder, "alias", "hanako-2", "hanako", "--reason", "窓口で確認した")
 
     assert kept.exit_code == 0, kept.output

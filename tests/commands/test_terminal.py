@@ -1,4 +1,4 @@
-"""What any command prints, a terminal only draws, whatever its files, its store and the network hold."""
+"""A terminal only draws the output of every command, even with hostile text in its files, its store and the network."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def _commands(group: typer.Typer, before: str = "") -> Iterator[str]:
 
 
 def test_every_command_is_in_the_table() -> None:
-    """Whoever adds one says how it is called with what is not its operator's own."""
+    """A new command needs a row here, with arguments that come from somebody other than its operator."""
     assert set(_commands(app)) == COMMANDS.keys() | LASTING
 
 

@@ -1,4 +1,4 @@
-"""What every store of limits promises, held against each of them, on real servers."""
+"""The contract of every store of limits, tested against each of them, on real servers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def test_as_many_as_there_are_and_no_more(store: LimitStore) -> None:
 
 
 async def test_of_fifty_at_once_exactly_one_comes_through(store: LimitStore) -> None:
-    """Whatever the order in which they arrive."""
+    """The order of their arrival does not matter."""
     taken = await asyncio.gather(*(store.reserve(ANNA, f"r{number}", NOW) for number in range(50)))
 
     assert sum(taken) == 1
@@ -225,7 +225,7 @@ async def test_a_store_that_is_away_never_lets_anybody_in() -> None:
     ids=repr,
 )
 async def test_an_entry_that_nobody_of_us_wrote_is_told_of_and_can_be_given_back(value: bytes) -> None:
-    """It counts, so it must be seen; whatever else lies in the store ends no listing."""
+    """The entry counts, so the listing must show it; no other content of the store ends a listing."""
     with redis_server(*FIT) as server:
         store = open_limits(server.url)
         behind = Redis.from_url(server.url)

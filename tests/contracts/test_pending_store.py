@@ -1,4 +1,4 @@
-"""What every store of pending logins promises, held against each of them."""
+"""The contract of every store of pending logins, tested against each of them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SECRETS = Secrets.parse("correct-horse-battery-staple-0123456789")
 
 @dataclass(frozen=True)
 class Place:
-    """Where logins are kept: `url` is empty for memory."""
+    """The place where logins are kept: `url` is empty for memory."""
 
     url: str
     servers: tuple[RedisServer, ...] = ()
@@ -54,7 +54,7 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
         with redis_server() as server:
             yield Place(server.url, (server,))
     elif request.param == "acl":
-        # What docs/sign-in.md grants, and not a command more.
+        # The user has the commands that docs/sign-in.md grants, and no other command.
         listed = re.search(r"needs these commands on them: ([^.]*)\.", GUIDE.read_text())
         assert listed is not None
         commands = [f"+{name}" for name in re.findall(r"`([a-z]+)`", listed[1])]
@@ -129,7 +129,7 @@ async def test_what_was_opened_is_found_as_it_was(store: PendingStore) -> None:
 
 
 async def test_a_login_is_used_exactly_once(store: PendingStore) -> None:
-    """Whoever comes second is told so, and what came of it can be remembered."""
+    """The store refuses the second callback, and can remember the result of the first."""
     state = new_state()
     await store.open(state, login(), "198.51.100.7", NOON)
 
@@ -343,7 +343,7 @@ async def test_a_name_for_one_use_is_spent_once(store: PendingStore) -> None:
 
 
 async def test_a_name_can_be_given_back(store: PendingStore) -> None:
-    """Where what it was spent for did not come about."""
+    """A caller gives a name back when its sign-in did not succeed."""
     await store.spend("jti-1", NOON)
 
     await store.unspend("jti-1")
@@ -373,7 +373,7 @@ async def test_a_dump_of_the_store_tells_nothing(store: PendingStore, place: Pla
 
 
 async def test_a_record_put_under_another_name_opens_for_nobody(store: PendingStore, place: Place) -> None:
-    """Who can write to Redis cannot make one login of another, nor an unused one of a used one."""
+    """A writer in Redis cannot turn one login into another, nor a used one into an unused one."""
     if len(place.servers) != 1:
         return
     mine, theirs = new_state(), new_state()

@@ -1,4 +1,4 @@
-"""What every session store promises, held against each of them, on real servers."""
+"""The contract of every session store, tested against each of them, on real servers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
         changes: dict[str, Any] = {}
         password = None
         if kind == "acl":
-            # What docs/sessions.md grants, and not a command more.
+            # The user has the commands that docs/sessions.md grants, and no other command.
             rules = ("on", ">wacht", "~sekisho:*", "resetchannels", "-@all", *ACL_COMMANDS.split())
             server = stack.enter_context(redis_server("--user", "gateway", *rules))
             url, password, servers = f"redis://gateway@127.0.0.1:{server.port}/0", "wacht", [server]
@@ -163,7 +163,7 @@ def session(subject: str = "sub-1", *, client: str = CLIENT, at: float = NOON, *
 
 
 async def listed(store: SessionStore, selector: Selector) -> dict[str, ListedSession]:
-    """What the store lists, by name."""
+    """The sessions that the store lists, by name."""
     return {one.name: one async for one in store.sessions(selector)}
 
 
@@ -178,7 +178,7 @@ async def test_a_session_comes_back_as_it_was(store: SessionStore) -> None:
 
 
 async def test_a_bare_session_comes_back_as_it_was(store: SessionStore) -> None:
-    """What was not given stays not given."""
+    """An item that was not given is still not given."""
     identity = Identity(CLIENT, "sub-1", NOON, frozenset({Scope.OPENID}))
     mine, kept = ticket(), replace(session(), identity=identity)
     await store.create(mine, kept)
@@ -403,7 +403,7 @@ async def test_a_revocation_beats_a_step_up_under_way(store: SessionStore, clock
 
 
 async def test_a_revocation_ends_what_began_while_the_clock_was_ahead(store: SessionStore, clock: Clock) -> None:
-    """Sessions, and sign-ins under way: nobody knows what was first. What begins from then on is nobody's business."""
+    """Sessions and sign-ins under way: nobody knows which was first. A later session is not concerned."""
     old, late, fresh = ticket(), ticket(), ticket()
     clock.now = NOON + 600
     await store.create(old, session(at=NOON + 600))

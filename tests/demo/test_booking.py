@@ -205,7 +205,7 @@ def test_unlinking_an_account_without_a_login_closes_it(booking: int) -> None:
 
 
 def test_names_are_escaped(booking: int) -> None:
-    """A name is text, whatever it holds."""
+    """A name is text, even if it contains markup."""
     browser = Browser(booking, subject="s1", name="<script>alert(1)</script>")
     opened(browser)
 

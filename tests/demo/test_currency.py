@@ -45,7 +45,7 @@ def test_an_account_is_opened_once(currency: int) -> None:
 
 @pytest.mark.parametrize("lacking", ["agree", "name"])
 def test_a_failed_opening_is_answered_200_and_opens_nothing(currency: int, lacking: str) -> None:
-    """As applications of 2009 answered: whoever counts accounts must look at more than the request."""
+    """Applications of 2009 answered so: a test that counts accounts must look at more than the request."""
     browser = person(currency)
     if lacking == "name":
         del browser.headers["X-Verified-Name"]

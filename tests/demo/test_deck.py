@@ -64,7 +64,7 @@ def test_birthdays_are_where_their_labels_say(today: date) -> None:
     ],
 )
 def test_the_eve_exists_on_every_day(today: date, expected: date) -> None:
-    """Where tomorrow is a day that the year of birth did not have, the next one serves."""
+    """If the year of birth did not have tomorrow's day, the emulator takes the next day."""
     assert born_tomorrow(today, 18) == expected
 
 

@@ -101,7 +101,7 @@ async def test_only_what_was_asked_is_given(party: RelyingParty) -> None:
 
 
 async def test_auth_time_and_acr_can_be_left_out(start: StartEmulator) -> None:
-    """What is not established of the real service can be tried both ways."""
+    """A test can try each point that is not established of the real service in both ways."""
     party = await start(auth_time=False, acr=False)
 
     token = jwt.decode((await party.tokens())["id_token"], await party.keys(), algorithms=["ES256"])
@@ -121,7 +121,7 @@ async def test_a_refresh_token_works_once(party: RelyingParty) -> None:
     assert (await party.userinfo(second["access_token"]))[1]["name"] == "髙橋　花子"
 
 
-# Who is who
+# Identities
 
 
 async def test_the_same_person_is_another_subject_at_another_client(party: RelyingParty) -> None:
@@ -146,7 +146,7 @@ async def test_a_card_that_is_not_valid_fails_back(party: RelyingParty, card: in
 
 @pytest.mark.parametrize("error", ["access_denied", "server_error", "x_unknown_error"])
 async def test_the_tester_can_choose_an_error(party: RelyingParty, error: str) -> None:
-    """The error radios answer with that code, whatever card is chosen."""
+    """The error radios answer with that code for every card."""
     callback = await party.callback(response=error)
 
     assert (callback["error"], callback["state"]) == (error, "the state")
@@ -177,7 +177,7 @@ async def test_a_form_that_chooses_nothing_is_refused_and_can_be_repeated(
     assert "transaction_over" in await third.text()
 
 
-# What an authorization request must be
+# The rules for an authorization request
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ async def test_what_the_reference_does_not_list_is_ignored_aloud(party: RelyingP
     assert {"event": "emulator_ignored", "parameters": ["max_age", "prompt"]}.items() <= log[0].items()
 
 
-# What a token request must be
+# The rules for a token request
 
 
 @pytest.mark.parametrize(
@@ -488,7 +488,7 @@ async def test_keys_can_be_registered_as_a_file_and_as_a_url(
 
 
 def test_a_registration_with_a_private_key_is_refused() -> None:
-    """Whoever registers the wrong file is told before it is used."""
+    """The emulator refuses the wrong file before it is used."""
     key = new_key()
     client = EmulatorClient("RP1", (CALLBACK,), {"keys": [key.as_dict(private=True)]})
 

@@ -36,7 +36,7 @@ def test_a_request_that_keeps_to_everything_is_read() -> None:
 
 @given(st.sampled_from(sorted(_REQUEST)))
 def test_no_required_parameter_can_be_left_out(name: str) -> None:
-    """Whichever is missing, its name is in the refusal."""
+    """The refusal names the missing parameter."""
     pairs = [(key, value) for key, value in _REQUEST.items() if key != name]
 
     with pytest.raises(RefusedError) as refusal:

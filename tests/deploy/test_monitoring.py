@@ -65,7 +65,7 @@ def test_a_query_asks_for_what_there_is(title: str, query: str) -> None:
 
 
 def test_every_metric_is_on_the_dashboard() -> None:
-    """What is worth counting is worth a look."""
+    """The dashboard shows every metric that we count."""
     shown = " ".join(query for _, query in dashboard_queries())
 
     unseen = {metric.name for metric in reference.metrics() if metric.name not in shown}
@@ -98,7 +98,7 @@ def test_prometheus_looks_where_we_are() -> None:
 
 
 def test_each_alert_says_what_to_do_and_how_urgent_it_is() -> None:
-    """Whoever is woken reads a sentence, not an expression."""
+    """An operator on call reads a sentence, not an expression."""
     for group in read_yaml(ALERTS)["groups"]:
         for rule in group["rules"]:
             assert rule["labels"]["severity"] in ("page", "ticket")

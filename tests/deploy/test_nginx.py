@@ -23,7 +23,7 @@ class Recorder:
     port: int
     heads: list[bytes] = field(default_factory=list)
     fields: bytes = b""
-    """What its answer says beside its length."""
+    """The answer's header lines beside its length."""
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_websocket_keeps_its_upgrade(front: Front, recorder: Recorder) -> None
 
 
 def test_a_strange_name_gets_no_certificate(front: Front) -> None:
-    """Who asks for another name learns nothing, not even ours."""
+    """A client that asks for another name gets no certificate, not even ours."""
     with pytest.raises(ssl.SSLError):
         front.ask(b"GET / HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n", name="elsewhere.example")
 

@@ -195,7 +195,7 @@ async def answered(
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES.values()))
 def test_both_pages_have_the_same_recipe(language: str) -> None:
-    """What is run here from one page is what is copied from either."""
+    """The recipe that this test runs from one page is also the one on the other page."""
     english, japanese = (recipes(page, language) for page in PAGES)
 
     assert english == japanese
@@ -218,7 +218,7 @@ async def test_remote_user_is_the_subject(behind: Fixture, subject: str, path: s
 @pytest.mark.timeout(180)
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_forged_subject_is_not_the_remote_user(behind: Fixture) -> None:
-    """Whoever is signed in stays who she is, whatever her browser adds, or asks to have left out."""
+    """A signed-in person keeps her own subject, although her browser adds one, or asks the proxy to drop ours."""
     naming = [("Connection", "close, X-Verified-Subject")]
 
     environment = await answered(behind, "/app/echo", [*FORGED, *naming], subject="sub-adult")

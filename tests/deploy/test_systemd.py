@@ -17,7 +17,7 @@ def commands() -> list[str]:
 
 
 def test_its_commands_are_commands_of_ours() -> None:
-    """What the unit starts exists, with the option it uses."""
+    """The program that the unit starts exists, and has the option that the unit uses."""
     from typer.testing import CliRunner  # noqa: PLC0415 - only this test needs the command line
 
     from gateway.cli import app  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What several flows start: gateways on real sockets, and one demo for all who walk through it."""
+"""The parts that several flows start: gateways on real sockets, and one demo that they share."""
 
 from __future__ import annotations
 

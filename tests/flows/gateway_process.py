@@ -40,7 +40,7 @@ for place, number in enumerate(held, start=3):
 os.environ["LISTEN_PID"] = str(os.getpid())
 os.execv(sys.argv[1 + count], sys.argv[1 + count :])
 """
-"""What systemd does for a service with sockets: put them at 3 and above, and say whose they are."""
+"""Does systemd's part for a service with sockets: it puts them at 3 and above, and sets `LISTEN_PID`."""
 
 OPEN_POLICY = """\
 policy: open
@@ -57,7 +57,7 @@ class _Application(BaseHTTPRequestHandler):
         body = json.dumps({"path": self.path, "headers": dict(self.headers)}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
-        # What a browser would do on hearing it, no gateway in front may have happen.
+        # A gateway in front must not pass on a field that would make a browser do this.
         self.send_header("Strict-Transport-Security", "max-age=0")
         self.end_headers()
         self.wfile.write(body)
@@ -129,11 +129,11 @@ access_log: access.log
         self._notices.settimeout(1)
         self._log = (folder / "events.log").open("wb")
         self.standard_error: int | None = None
-        """Where it writes events, if not into `events.log`."""
+        """The descriptor for events, if they do not go to `events.log`."""
         self.program = ["-m", "gateway"]
-        """What Python runs."""
+        """The arguments for Python."""
         self.environment: dict[str, str] = {}
-        """What it finds in its environment beside the test's own."""
+        """The environment of the process, in addition to the test's own."""
         self.closed = False
         """Whether it is started without standard input, output and error."""
         self.process: subprocess.Popen[bytes] | None = None

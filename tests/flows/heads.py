@@ -1,7 +1,7 @@
 """Makes request heads, honest and odd, each with what must come of it.
 
-What must come is put together from the parts a head is made of, never by asking the gateway's own code: each part
-knows its bytes, and what they mean or that they are refused.
+The expected result is made from the parts of a head, never by the gateway's own code. Each part knows its bytes, and
+their meaning or their refusal.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Case:
     data: bytes
     method: str
     path: str
-    """What policy must see; also refused requests have one, which nobody must see."""
+    """The path that the policy must see; a refused request also has one, which the policy must not see."""
     query: str | None
     framing: str
     """`empty`, `counted` or `chunked`."""
@@ -36,7 +36,7 @@ class Case:
     trips: dict[str, str] = field(default_factory=dict)
     """Headers of the client's own that must arrive, by folded name."""
     cookies: str = ""
-    """What must be left of its cookies."""
+    """The cookies that must be left."""
 
     @property
     def rule(self) -> str:
@@ -274,7 +274,7 @@ class HeadMaker:
             lines.append(self._folded(random.choice(OVERRIDES)) + b": DELETE")
         if odd == "framing":
             framing_line = random.choice(COUNTED_WRONG)
-            # Whoever reads such a head in another way finds the beginning of another request here.
+            # A server that reads such a head in another way finds the beginning of another request here.
             sent_body = b"0\r\n\r\nGET /open/smuggled HTTP/1.1\r\nHost: " + host + b"\r\nX-Case: smuggled\r\n\r\n"
         if framing_line:
             lines.append(framing_line)

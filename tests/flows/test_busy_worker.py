@@ -8,7 +8,7 @@ from tests.flows.gateway_process import GatewayProcess, application
 
 
 def test_a_worker_that_stood_still_for_a_moment_is_not_killed(tmp_path: Path, redis_url: str) -> None:
-    """Whoever it serves is served on; its late answer is not taken for the next question's."""
+    """The worker goes on serving its client, and does not take a late answer for that of the next question."""
     with application() as upstream:
         gateway = GatewayProcess(tmp_path, upstream, redis_url, workers=2)
         gateway.start()

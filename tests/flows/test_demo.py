@@ -1,4 +1,4 @@
-"""`sekisho demo` as whoever types it sees it, and as a script walks it: no JavaScript, no browser."""
+"""`sekisho demo`, as a person in a shell sees it and as a script walks it: without JavaScript and without a browser."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_nobody_is_believed_who_says_who_she_is(demo: Demo, name: str) -> None:
     with urllib.request.urlopen(request, timeout=20) as answer:
         page = answer.read().decode()
 
-    # The application shows a way out to whoever it takes for signed in.
+    # The application shows a sign-out link to a person whom it takes for signed in.
     assert "ログアウト" not in page
 
 

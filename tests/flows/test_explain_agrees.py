@@ -1,4 +1,4 @@
-"""What `explain` says of a request is what a running gateway does with it."""
+"""A running gateway treats a request exactly as `explain` says."""
 
 from __future__ import annotations
 
@@ -77,18 +77,18 @@ class Case:
 
 
 class Came(NamedTuple):
-    """What came back, in what `explain` can be asked for too."""
+    """The gateway's answer, in the words that `explain` uses too."""
 
     status: int
     disclosed: dict[str, str] | None = None
-    """What the application was told; `None` where the request did not reach it."""
+    """The facts that the application received; `None` if the request did not reach it."""
     code: str = ""
     names: tuple[str, ...] = ()
     retry_after: int | None = None
 
 
 class Logged(NamedTuple):
-    """What the access log says of it."""
+    """The access log's line about the request."""
 
     verdict: str
     rule: str
@@ -316,7 +316,7 @@ async def test_explain_and_the_running_gateway_agree(tmp_path: Path, redis_url: 
         # A `when` that nobody can tell refuses everybody alike.
         for_all = not line.reason.startswith("condition_") or line.reason.startswith("condition_unknown:")
         if line.verdict == "deny" and for_all and not line.session:
-            # Where nobody may, the store need not be asked who it is; who is in memory is named all the same.
+            # If a rule permits nobody, the gateway need not ask the store; it names a session in memory all the same.
             line = line._replace(session=case.who.pseudonym)
         assert (answer, line) == wanted, f"{policies[case.app]}\n{case}"
     # Were nearly all the same, agreeing would say little.

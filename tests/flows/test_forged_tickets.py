@@ -31,7 +31,7 @@ rules:
     disclose: [subject]
 """
 FLOOD = 1_320
-"""What one address sent in a second: more than the limit of a minute."""
+"""The number of requests from one address in a second: more than the limit for a minute."""
 HANAKO = Identity(CLIENT, "hanako", time.time(), frozenset({Scope.OPENID}))
 TOLD = b"X-Verified-Subject: hanako"
 

@@ -45,7 +45,7 @@ def status(gateway: GatewayProcess, cookie: str) -> int:
 async def test_half_of_a_block_list_lets_nobody_in(
     workers: int, tmp_path: Path, prepare: Callable[..., GatewayProcess]
 ) -> None:
-    """It is held until it is whole or adopted: by whoever looks at the file, by a reload, and by a new worker."""
+    """The reader of the file, a reload and a new worker hold the list until it is whole or adopted."""
     people = ("ichiro", "jiro", "saburo", "shiro")
     (tmp_path / "blocked.yaml").write_text(entries(*people))
     gateway = prepare(workers, POLICY)

@@ -1,4 +1,4 @@
-"""What policy saw is what the application received, byte for byte, whatever the head looked like."""
+"""The application receives the target that the policy judged, byte for byte, for every kind of head."""
 
 from __future__ import annotations
 

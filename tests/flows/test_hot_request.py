@@ -58,13 +58,13 @@ async def test_nothing_waits_and_nothing_is_logged(hot: Browser) -> None:
         await hot.ask(REQUESTS)
     loop.set_task_factory(None)
 
-    # What runs beside the requests, a few times a second at most, is not theirs.
+    # The work beside the requests, a few times a second at most, is not counted here.
     assert len(made) < REQUESTS / 40, made
     assert logged == []
 
 
 async def test_redis_is_left_alone(hot: Browser, redis_url: str) -> None:
-    """Heartbeats and a touch now and then, whatever the number of requests."""
+    """Redis gets heartbeats and a few touches, independent of the number of requests."""
     with Redis.from_url(redis_url) as redis:
         before = redis.info("stats")["total_commands_processed"]
         await hot.ask(REQUESTS)

@@ -1,4 +1,4 @@
-"""What a person does with the booking and the wallet, in a headless Chromium that trusts nothing special."""
+"""The way of a person through the booking and the wallet, in a headless Chromium without special trust."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def end_sessions(page: Page, demo: Demo) -> None:
         assert time.monotonic() < end, "the ended session is still honoured"
 
 
-# What the demo promises
+# The demo's promises
 
 
 def test_looking_around_needs_no_sign_in(page: Page, demo: Demo) -> None:
@@ -129,7 +129,7 @@ def test_the_resident_is_told_greeted_and_pays_less(page: Page, demo: Demo) -> N
 
 
 def test_the_commuter_pays_the_outside_fee(page: Page, demo: Demo) -> None:
-    """The same room for whoever lives elsewhere."""
+    """The outside fee is for the same room and a person who lives elsewhere."""
     sign_in(page, f"{demo.booking}/reserve", 5)
 
     expect(page.locator(".greeting")).to_contain_text("山田　太郎 様")
@@ -286,11 +286,11 @@ def test_the_hosts_do_not_share_a_session(page: Page, demo: Demo) -> None:
     expect(page).to_have_title("デジタル認証アプリ 認証API/署名APIテストレスポンス設定画面")
 
 
-# What people do
+# The habits of people
 
 
 def test_two_tabs_both_arrive(context: BrowserContext, demo: Demo) -> None:
-    """Each pending login keeps its own target, whichever comes back first."""
+    """Each pending login keeps its own target, in either order of the callbacks."""
     first, second = context.new_page(), context.new_page()
     first.goto(f"{demo.booking}/reserve")
     second.goto(f"{demo.booking}/mypage")

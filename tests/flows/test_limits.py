@@ -41,7 +41,7 @@ class Lottery:
     """Statuses to answer with first; then 303."""
     entered: list[str] = field(default_factory=list)
     silent: asyncio.Event | None = None
-    """Where given, the application takes a request and says nothing until it is set."""
+    """If given, the application takes a request and sends nothing until it is set."""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def enter(self, request: web.Request) -> web.Response:

@@ -19,7 +19,7 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 
 async def test_the_verdict_changes_with_the_first_request_of_the_day(tmp_path: Path, redis_url: str) -> None:
-    """On the eve every request is refused, whatever was kept; from the first second of the birthday all pass."""
+    """In spite of remembered verdicts, all are refused on the eve, and all pass from the birthday's first second."""
     midnight = start_of(tokyo_day(time.time()) + timedelta(days=1))
     birthday = tokyo_day(midnight)
     # 18 on the day that begins at that midnight; for 29 February the law takes the day after.

@@ -56,7 +56,7 @@ class _Application(BaseHTTPRequestHandler):
         page = f'<!doctype html><meta charset="utf-8"><h1>{who}</h1><p>{content}</p>'.encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
-        # What a server of files adds, and from which a browser guesses that it may keep the page for weeks.
+        # A file server adds this header; a browser concludes from it that it may keep the page for weeks.
         self.send_header("Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT")
         self.send_header("Content-Length", str(len(page)))
         self.end_headers()

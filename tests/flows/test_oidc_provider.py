@@ -1,6 +1,6 @@
 """The login against a provider nobody here wrote: npm's `oidc-provider`, as the real service is understood to be set.
 
-What our own stand-ins get wrong the way we get it wrong shows here.
+This test finds mistakes that our own stand-ins share with the gateway.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Meter:
 
 @pytest.fixture(scope="session")
 def _installed() -> None:
-    """What package-lock.json says, and nothing newer; once on a machine."""
+    """Install exactly the versions of package-lock.json, once on a machine."""
     mark = HERE / "node_modules" / ".package-lock.json"
     lock = HERE / "package-lock.json"
     if not mark.exists() or mark.stat().st_mtime < lock.stat().st_mtime:
@@ -80,13 +80,13 @@ class Ours:
     logouts: asyncio.Queue[LogoutOutcome] = field(default_factory=asyncio.Queue)
 
     async def jwks(self, request: web.Request) -> web.Response:
-        """What the portal serves."""
+        """The keys that the portal serves."""
         assert self.sign_in_service is not None
         body = self.sign_in_service.client_jwks(route(request.match_info["client"]))
         return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "max-age=0"})
 
     async def logout(self, request: web.Request) -> web.Response:
-        """What the portal does with a logout token."""
+        """The portal's treatment of a logout token."""
         assert self.sign_in_service is not None
         outcome = await self.sign_in_service.back_channel_logout(
             route(request.match_info["client"]), await request.read()

@@ -192,7 +192,7 @@ def test_a_person_sees_what_is_held_with_one_press(page: Page, gateway: GatewayP
     ],
 )
 def test_a_script_of_the_application_gets_no_page_of_ours(page: Page, gateway: GatewayProcess, script: str) -> None:
-    """Neither a value nor a token, by whatever it can ask with."""
+    """The script gets neither a value nor a token, by any kind of request."""
     page.goto(f"{origin(gateway)}/")
 
     read = page.evaluate(script)
@@ -206,7 +206,7 @@ def test_a_script_of_the_application_gets_no_page_of_ours(page: Page, gateway: G
 def test_a_page_that_opens_ours_reads_no_value(
     page: Page, gateway: GatewayProcess, hostile: tuple[Hostile, int], says: str
 ) -> None:
-    """Whatever it says of openers, and although it sends our form: the page with the values is read by nobody."""
+    """No opener policy makes the page with the values readable, not even for a page that sends our form."""
     hostile[0].pages["/opener"] = Said({**HTML, **OPENERS[says]})
     page.goto(f"{origin(gateway)}/opener")
 
@@ -303,7 +303,7 @@ def test_no_worker_of_the_application_gets_our_pages(
     allowed: str | None,
     options: dict[str, str],
 ) -> None:
-    """Whatever the script's place, its answer's permission and the scope it asks for."""
+    """This holds for every place of the script, every permission in its answer and every scope."""
     hostile[0].pages[script.partition("?")[0]] = Said(
         SCRIPT if allowed is None else {**SCRIPT, "Service-Worker-Allowed": allowed}, RELAY
     )

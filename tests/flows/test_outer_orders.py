@@ -90,5 +90,5 @@ def test_the_server_in_front_shows_no_other_page(fronts: Fronts, name: str) -> N
 
     assert ask(fronts.bare, "any", "/page") == (200, SECRET)
     assert ask(fronts.guarded, f"{HOST}:{fronts.gateway.port}", "/page") == (200, "the page")
-    # Told once an hour, under whichever spelling came first.
+    # The gateway logs the field once an hour, under its first spelling.
     fronts.gateway.wait_for_event("answer_field_removed", "ccel-")

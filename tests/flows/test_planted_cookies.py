@@ -1,4 +1,4 @@
-"""What one line of an application's script can do to a person's sign-in, in a headless Chromium."""
+"""The power of one line of an application's script over a person's sign-in, in a headless Chromium."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def forms(context: BrowserContext, name: str = "__Host-sekisho") -> int:
 @pytest.mark.parametrize("script", ["partitioned", pytest.param("store", marks=pytest.mark.long)])
 @pytest.mark.parametrize("value", ["junk", JUNK, f"{JUNK}.{'A' * 16}"])
 def test_a_line_of_script_locks_nobody_out(context: BrowserContext, https: Https, script: str, value: str) -> None:
-    """What cannot be ours is passed over; a plain ticket may be, so both go, and the next sign-in is a clean one."""
+    """A cookie that cannot be ours is ignored. A plain ticket may be ours, so both go, and the next sign-in works."""
     page = signed_in(context, https)
 
     plant(page, script, value)
@@ -136,7 +136,7 @@ def test_a_line_of_script_locks_nobody_out(context: BrowserContext, https: Https
 
 
 def test_a_strangers_session_beside_mine_is_not_believed(context: BrowserContext, https: Https) -> None:
-    """Whoever plants a session of their own gets neither my facts nor my clicks: nobody is signed in, once."""
+    """An attacker's planted session gets neither my facts nor my clicks: my browser is signed out once."""
     page = signed_in(context, https)
 
     plant(page, "partitioned", https.theirs)

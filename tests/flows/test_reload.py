@@ -1,4 +1,4 @@
-"""What is followed while the gateway runs: settings by a signal, policies and switches by looking at their files."""
+"""The changes that a running gateway follows: settings by a signal, policies and switches by watching their files."""
 
 import os
 import signal
@@ -50,7 +50,7 @@ def test_a_switch_that_is_turned_as_settings_are_read_anew_changes_nothing_else(
     assert gateway.next_notice() == "RELOADING=1"
     assert gateway.next_notice() == "READY=1"
 
-    # Until each worker has looked at its files twice more, whatever it finds.
+    # The test waits until each worker has looked at its files twice more.
     until = time.monotonic() + 3 * INTERVAL
     statuses = set()
     while time.monotonic() < until:

@@ -189,7 +189,7 @@ async def behind_a_cache(folder: Path, redis_url: str) -> AsyncIterator[PortalSe
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 async def test_no_page_reaches_somebody_whom_policy_refuses(kind: Kind, tmp_path: Path, redis_url: str) -> None:
-    """Whoever was permitted before, and however the application asks to be kept; and a refusal is not kept either."""
+    """This holds for every earlier reader and every caching header of the application, and for refusals."""
     async with behind_a_cache(tmp_path, redis_url) as behind:
         for variant in VARIANTS:
             page = f"/{kind.name}/{variant}"

@@ -269,7 +269,7 @@ async def test_half_open_heads(tmp_path: Path, count: int, record_testsuite_prop
 @pytest.mark.timeout(180)
 @small_and_long(100, 2_000)
 async def test_slowloris(tmp_path: Path, count: int, record_testsuite_property: Record) -> None:
-    """Whoever sends a head byte by byte has no more time for it than others."""
+    """A client that sends a head byte by byte has no more time for it than others."""
     head_time = 1.0 if count < 1_000 else 10.0
     async with siege(tmp_path, head_time) as besieged:
         await besieged.besiege(count, besieged.head("/") + b"X-Slow: ")
@@ -288,7 +288,7 @@ async def test_slowloris(tmp_path: Path, count: int, record_testsuite_property: 
 @pytest.mark.timeout(180)
 @small_and_long(100, 1_000)
 async def test_header_floods(tmp_path: Path, count: int, record_testsuite_property: Record) -> None:
-    """A head without end is refused as soon as it is too long, whatever else is on its way."""
+    """The gateway refuses an endless head as soon as it is too long, in spite of other traffic."""
     flood = b"".join(b"X-Flood-%d: %b\r\n" % (number, b"y" * 100) for number in range(400))
     async with siege(tmp_path, 20.0) as besieged:
         loop = asyncio.get_running_loop()

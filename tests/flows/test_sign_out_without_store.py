@@ -93,7 +93,7 @@ async def test_a_sign_out_while_redis_is_away_ends_the_session_when_it_is_back(
 @pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_a_sign_out_that_waits_outlives_the_gateway(tmp_path: Path, redis: RedisServer) -> None:
-    """Two workers end while Redis is away, and whichever of the next two looks first tells it."""
+    """Two workers end while Redis is away; the first of the next two that looks tells Redis."""
     with application() as upstream:
         gateway = GatewayProcess(tmp_path, upstream, redis.url, 2, POLICY)
         mine, other = await gateway.sign_in(HANAKO), await gateway.sign_in(HANAKO)

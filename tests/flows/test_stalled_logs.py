@@ -140,7 +140,7 @@ def test_a_command_that_cannot_say_its_reason_ends_with_its_code(tmp_path: Path)
 
 
 def test_a_start_without_any_standard_descriptor_is_a_start(tmp_path: Path, redis_url: str) -> None:
-    """No socket becomes standard error: what is logged goes nowhere, instead of to whoever is at its other end."""
+    """No socket becomes standard error: log lines go nowhere, and not to the other end of a connection."""
     with application() as upstream:
         gateway = GatewayProcess(tmp_path, upstream, redis_url, 1, POLICY)
         gateway.closed = True

@@ -148,7 +148,7 @@ class FlappingApplication:
 
 @dataclass
 class Weather:
-    """What was done to the gateway, and what its clients saw."""
+    """The disturbances of the gateway, and the results that its clients saw."""
 
     gateway: GatewayProcess
     applications: dict[str, FlappingApplication]
@@ -322,7 +322,7 @@ class Weather:
     def unexplained(self, lines: list[dict[str, Any]]) -> list[str]:
         """Return the failures that no flap of their application and no kill accounts for."""
         found = [f"cut without a kill: {what}" for began, ended, what in self.cut if not self.in_kill(began, ended)]
-        # What a kill cuts, the client asks again, as browsers do: a callback's code has been used by then.
+        # A client sends a request that a kill has cut again, as browsers do: by then a callback's code has been used.
         found += [
             f"refused without a kill: {what}" for when, what in self.refused if not self.in_kill(when - 1.0, when)
         ]
@@ -333,7 +333,7 @@ class Weather:
                 found.append(f"without a flap: {line}")
         for path, (app, status, began) in self.failed.items():
             failed = by_path.get((app, path))
-            # What a killed worker had not written down yet is lost with it.
+            # Lines that a killed worker had not written yet are lost with it.
             if failed is None and not self.in_kill(began, began + ANSWER + 1.0):
                 found.append(f"not in the access log: {status} of {app}{path}")
             if failed is not None and failed["status"] != status:
@@ -384,7 +384,8 @@ async def weather(folder: Path, redis_url: str) -> AsyncIterator[Weather]:
     policy: {name}.yaml
     upstream_options: {{ejected_for: 1s, slow_return: 1s}}
 """
-    # What a reload has replaced is let go once an answer has had its time: soon, so that the end can be looked at.
+    # The gateway closes the old generation after an answer's time: this setting makes it soon, so that the test sees
+    # the end.
     more = f"access_log: access.log\ntraffic: {{answer: {ANSWER}s}}\n"
     settings = before.replace("http://localhost:1/api/realms/main", issuer) + "apps:\n" + apps + more
     gateway.settings.write_text(settings, encoding="utf-8")
@@ -452,7 +453,8 @@ async def test_a_storm(
         storm.over = True
         await asyncio.gather(*people)
         grown = {pid: resident(pid) - grown_up[pid] for pid in workers if pid in gateway.workers()}
-        # What clients kept open is closed first, then what the workers keep to applications runs out by itself.
+        # The test first closes the clients' connections; then the workers' connections to applications expire by
+        # themselves.
         assert storm.http.connector is not None
         await storm.http.connector.close()
         await until(lambda: descriptors(supervisor, store) <= quiet[0] + 1, "the supervisor's descriptors")

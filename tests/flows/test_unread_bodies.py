@@ -226,7 +226,7 @@ async def send_bodies(city: City, name: str, kind: str) -> tuple[list[str], list
                 refused.append(method)
             else:
                 forwarded.append(method)
-            # Whoever comes next may be on the same connection to the server, if there is one.
+            # The next client may share this connection to the server, if there is a next one.
             await browser.send(browser.head("GET", "/p/open/1"))
             assert (await browser.answer()).body.startswith(b"/p/open/1\n")
             await browser.leave()
@@ -258,7 +258,7 @@ async def check_bodies(city: City, name: str, kind: str, refused_methods: Sequen
 
 @pytest.mark.parametrize("name", QUICK)
 async def test_a_body_never_becomes_a_request(name: str, quick: City) -> None:
-    """The server is asked as often as the gateway asks it, whatever stands in a body; of GET and HEAD it hears none."""
+    """The server receives as many requests as the gateway sends, and no GET and HEAD with a body."""
     before = quick.refusals(name)
 
     await check_bodies(quick, name, "plain", ("GET", "HEAD"))
@@ -270,14 +270,14 @@ async def test_a_body_never_becomes_a_request(name: str, quick: City) -> None:
 @pytest.mark.parametrize("kind", ["plain", "open", "strict"])
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_body_never_becomes_a_request_in_any_server(name: str, kind: str, every: City) -> None:
-    """Whatever the App refuses: what it does not refuse goes out with `Connection: close`, which all of them heed."""
+    """Each server obeys the `Connection: close` of a request that the App does not refuse."""
     refused = {"plain": ("GET", "HEAD"), "open": (), "strict": BODYLESS}[kind]
 
     await check_bodies(every, name, kind, refused)
 
 
 async def test_an_app_may_take_every_body(quick: City) -> None:
-    """Where GET and HEAD may have one as well, `Connection: close` keeps it from becoming a request."""
+    """If GET and HEAD may have a body, `Connection: close` keeps it from becoming a request."""
     await check_bodies(quick, "http.server", "open", ())
 
 
@@ -322,7 +322,7 @@ async def test_a_server_that_does_not_close_needs_more_refusals(quick: City) -> 
 
 @dataclass
 class Seen:
-    """What the people saw."""
+    """The answers that people received."""
 
     own: list[int] = field(default_factory=lambda: [0] * PEOPLE)
     others: list[tuple[int, bytes]] = field(default_factory=list)

@@ -130,7 +130,7 @@ def test_a_reload_changes_the_policy_between_two_requests(workers: int, start: C
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_a_reload_cannot_take_up_is_named(workers: int, start: Callable[[int], GatewayProcess]) -> None:
-    """The operator is told, and the access log is opened again whatever the settings say."""
+    """The event tells the operator, and the gateway opens the access log again in any case."""
     gateway = start(workers)
     log = gateway.folder / "access.log"
     settings = gateway.settings.read_text()

@@ -88,7 +88,7 @@ class Asked:
     method: str
     target: str
     request_id: str
-    """What the gateway called it; `-` where the request did not come from the gateway."""
+    """The gateway's id of the request; `-` if the request did not come from the gateway."""
 
 
 @dataclass(frozen=True)

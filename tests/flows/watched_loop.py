@@ -1,4 +1,4 @@
-"""Runs `sekisho` with a watch on its event loop: whatever would wait for a disk or a name server there is written down.
+"""Runs `sekisho` and watches its event loop: the watch writes down every wait for a disk or a name server.
 
 `WATCH_FLAG` names a file that begins the watch by being there, `WATCH_LOG` the file to write to. CPython
 tells of each open, import, look-up and folder that is read, by audit events (PEP 578).

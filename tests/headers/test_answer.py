@@ -108,14 +108,14 @@ def test_a_page_made_for_a_person_is_asked_for_again(
 @pytest.mark.timeout(5)
 @pytest.mark.parametrize("sign", [",", '"', ',"', ' "a,'])
 def test_a_hostile_answer_costs_little(sign: str) -> None:
-    """Reading directives is linear in what an application writes, whatever it writes."""
+    """The time for reading directives is linear in the length of every field of an application."""
     found = answered(("Cache-Control", sign * (60_000 // len(sign)) + ",public"))
 
     assert found[-1].startswith("Cache-Control: private")
 
 
 def test_a_public_page_keeps_its_caching() -> None:
-    """Where policy gives it to everybody at any time, caching is the application's business."""
+    """If the policy gives the page to everybody at any time, the application decides about caching."""
     assert answered(("Cache-Control", "public"), private=False) == ["Cache-Control: public"]
 
 
@@ -232,7 +232,7 @@ def test_no_answer_widens_a_workers_scope_over_our_pages(value: str, *, passes: 
 
 
 def test_a_workers_scope_is_held_against_the_prefix_in_force() -> None:
-    """Where our pages live is a setting."""
+    """A setting decides the place of our pages."""
     elsewhere = route(app=app(), portal_prefix="/app/auth/")
     lines = app_answer_headers(((b"Service-Worker-Allowed", b"/app/"),), elsewhere, private=False)
 

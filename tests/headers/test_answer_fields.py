@@ -1,4 +1,4 @@
-"""What an application may say to the browser and to a server in front: one row a field, carried out."""
+"""An application's fields for the browser and for a server in front: one row for each, as it is applied."""
 
 from __future__ import annotations
 
@@ -173,5 +173,5 @@ def test_no_cache_in_front_puts_pages_together(name: str, value: str, *, passes:
 
 
 def test_a_cookie_of_our_name_is_not_set_in_the_old_way_either() -> None:
-    """`Set-Cookie2` is removed, whatever it sets."""
+    """The gateway removes every `Set-Cookie2`."""
     assert answered("Set-Cookie2", "a=1") == []

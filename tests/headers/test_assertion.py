@@ -114,7 +114,7 @@ def test_apps_of_one_origin_have_tokens_of_their_own(assertions: Assertions, key
 
 
 def test_other_keys_make_another_one(assertions: Assertions) -> None:
-    """What was kept before a rotation is not sent after it."""
+    """An assertion from before a rotation is not sent after it."""
     keep = PermitCache()
     facts = permit(("subject", "hanako"))
     first, _ = assertions.line_for(facts, route(), keep, NOON)

@@ -23,7 +23,7 @@ JOINTS = (b"; ", b";", b", ", b",", b" ,", b" ", b"\t", b";,", b",;", b"; ,", b'
 
 @given(st.lists(st.text("abcSEKISHOsekisho_-=;\"' ,\t", max_size=20), max_size=6))
 def test_nothing_ours_is_left(pairs: list[str]) -> None:
-    """Property: whatever a Cookie field holds, no pair left of it can be taken for a cookie of ours."""
+    """Property: no pair that is left of any Cookie field can be taken for a cookie of ours."""
     cookies = ";".join(pairs).encode()
 
     left = without_ours(cookies)
@@ -56,7 +56,7 @@ def test_our_cookie_is_cut_out_however_it_was_joined(pairs: list[tuple[bytes, by
 @pytest.mark.parametrize("joint", [b"; ", b";", b", ", b","])
 @pytest.mark.parametrize("place", range(3))
 def test_the_cookies_beside_ours_stay(joint: bytes, place: int) -> None:
-    """What was joined to our cookie is the application's, and reaches it."""
+    """The application receives its own cookies that a proxy joined to ours."""
     pairs = [b"JSESSIONID=0A", b"theme=dark"]
     pairs.insert(place, b"__Host-sekisho=" + TICKET)
 

@@ -61,7 +61,7 @@ def test_each_encoding_can_be_undone(encoding: str, charset: str) -> None:
 
 @pytest.mark.parametrize("charset", ["cp932", "euc-jp"])
 def test_the_characters_of_names_survive(charset: str) -> None:
-    """What the card holds and every old system has, though no standard's EUC-JP has it."""
+    """The card and every old system have these characters, although no standard's EUC-JP has them."""
     lines = identity_lines(permit(("address", "髙﨑德①㈱№彅濵")), HeaderSettings(charset=charset))  # type: ignore[arg-type]
 
     assert lines.losses.replaced == 0
@@ -113,7 +113,7 @@ def test_control_characters_leave_a_fact_out(name: str, encoding: str) -> None:
     st.sampled_from(["name", "address", "subject", "age", "birthdate"]),
 )
 def test_no_fact_ever_makes_a_second_line(text: str, encoding: str, charset: str, fact: str) -> None:
-    """Property: whatever the provider says of a person is at most one header line, and ASCII unless `raw`."""
+    """Property: every claim of the provider makes at most one header line, in ASCII unless `raw`."""
     lines = identity_lines(permit((fact, text)), HeaderSettings(encoding=encoding, charset=charset)).lines  # type: ignore[arg-type]
 
     assert lines.count(b"\n") == lines.count(b"\r") == (1 if lines else 0)

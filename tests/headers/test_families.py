@@ -93,14 +93,14 @@ NEEDED = """
     X-Dashboard-Uid X-Query-Group-Id X-Tenant-Id X-Payment-Method X-Page-Url X-Request-Start X-User-Locale X-Timezone
     X-Custom-Header X-Protocol-Version X-Client-Id X-Root-Id X-Country-List Jenkins-Crumb X-Atlassian-Token X-Checksum
 """
-"""What browsers, their scripts and the libraries in them send, with names that look like one of a family among them."""
+"""The fields of browsers, of their scripts and of libraries, among them names that look like one of a family."""
 
 
 @pytest.mark.parametrize(
     ("family", "name"), [(family, name) for family, names in REMOVED.items() for name in names.split()]
 )
 def test_a_name_that_no_browser_sends_is_removed(family: Family, name: str) -> None:
-    """Whoever wrote such a header before us, a browser did not; under no spelling does the application get it."""
+    """No browser sends such a header, so the application gets it under no spelling."""
     for spelling in (name, name.lower(), name.upper(), name.replace("-", "_"), f"HTTP_{name}"):
         settings = HeaderSettings(odd_names="keep")
         head, removed = outbound(
@@ -126,10 +126,10 @@ def test_a_name_that_browsers_and_their_scripts_send_passes(name: str) -> None:
 
 @given(st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.", max_size=40))
 def test_a_qualified_user_is_always_somebody(before: str) -> None:
-    """Property: whatever product puts its own name before `-User`, `-Email` or `-Roles`, none gets through."""
+    """Property: a name of any product in front of `-User`, `-Email` or `-Roles` does not get through."""
     for noun in ("user", "username", "email", "roles", "groups"):
         assert claim_on(fold(f"x-{before}-{noun}".encode())) is not None or before.startswith(
-            # What scripts of a framework send by the framework's own prefix.
+            # Names that a framework's scripts send with the framework's own prefix.
             ("amz-", "csrf", "file-", "inertia", "livewire", "turbo-", "upload-", "vaadin-", "xsrf")
         )
 
@@ -197,7 +197,7 @@ def test_a_harmless_name_can_be_kept() -> None:
     ],
 )
 def test_a_keep_that_would_not_be_honoured_is_known(name: str, why: NotKept | None) -> None:
-    """What `check` says is what a request meets: a name is passed on exactly where nothing is said against it."""
+    """The gateway passes a name on exactly if `check` does not refuse it."""
     settings = HeaderSettings(names={"subject": "X-Citizen"}, strip=("X-Wallet-Owner",), keep=(name,))
 
     assert not_kept(name, settings) is why

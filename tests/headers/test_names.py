@@ -5,7 +5,7 @@ from gateway.settings.settings import HeaderSettings
 
 
 def test_a_table_of_fates_stays_small() -> None:
-    """Whoever sends new names for ever, or endless ones, fills no memory."""
+    """A client that sends new or endless names for ever fills no memory."""
     rules = HeaderRules(HeaderSettings())
 
     for number in range(REMEMBERED + 10):
@@ -17,7 +17,7 @@ def test_a_table_of_fates_stays_small() -> None:
 
 
 def test_apps_with_other_names_have_another_table() -> None:
-    """What one App strips, a table made for another does not decide."""
+    """The table of one App does not decide about the names that another App strips."""
     plain, named = header_rules_of(HeaderSettings()), header_rules_of(HeaderSettings(names={"subject": "X-Citizen"}))
 
     assert plain[b"X-Citizen"] != b""

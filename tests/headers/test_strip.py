@@ -54,7 +54,7 @@ def lines(head: bytes) -> list[bytes]:
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("name", OTHERS_IDENTITY)
 def test_nobody_else_speaks_in_our_name(name: str, spelling: object) -> None:
-    """Whatever a server folds onto a header that only we may write does not pass, however it is spelled."""
+    """No spelling passes that a server folds onto a header of ours."""
     assert callable(spelling)
     asked = inbound("/", (spelling(name), "attacker"), ("Accept", "text/html"))
 

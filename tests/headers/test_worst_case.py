@@ -56,7 +56,7 @@ settings = st.builds(
 
 @pytest.fixture(scope="module")
 def assertions(tmp_path_factory: pytest.TempPathFactory) -> Assertions:
-    """Who signs."""
+    """The signer of the assertions."""
     path = tmp_path_factory.mktemp("keys") / "assertion.jwks"
     new_key(path, "ES256")
     return Assertions(AssertionKeys(path.read_text()), AssertionSettings(), os.urandom)
@@ -66,7 +66,7 @@ def assertions(tmp_path_factory: pytest.TempPathFactory) -> Assertions:
 def test_no_head_is_longer_than_the_worst_case(
     assertions: Assertions, facts: dict[str, str], headers: HeaderSettings, disclosed: set[str]
 ) -> None:
-    """Property: whoever it is, whatever is disclosed, however it is encoded."""
+    """Property: this holds for every person, every disclosure and every encoding."""
     here = route()
     permit = Permit(RULE, identity(), tuple((name, facts[name]) for name in sorted(disclosed)))
     line, _ = assertions.line_for(permit, here, PermitCache(), NOON)

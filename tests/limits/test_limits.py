@@ -1,4 +1,4 @@
-"""What is counted, in which period, and what an answer means for it."""
+"""The counted thing, its period, and the effect of an answer on it."""
 
 from __future__ import annotations
 

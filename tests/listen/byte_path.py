@@ -59,7 +59,7 @@ def navigate(path: bytes = b"/") -> bytes:
 
 @dataclass
 class Observed:
-    """What the byte path told the observer."""
+    """The reports of the byte path to its observer."""
 
     lines: list[AccessLine] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)

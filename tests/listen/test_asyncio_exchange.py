@@ -162,7 +162,7 @@ async def test_a_chunked_body_over_the_limit_is_413_when_it_is(door: Door) -> No
 
 
 async def test_an_application_that_does_not_read_slows_the_client_down(door: Door) -> None:
-    """What we hold is bounded, however much is sent."""
+    """The gateway's buffer is bounded for an upload of any size."""
     read_on = asyncio.Event()
 
     async def script(peer: Peer) -> None:
@@ -359,7 +359,7 @@ async def test_head_has_a_length_and_no_body(door: Door) -> None:
 
 
 async def test_an_application_that_sends_a_body_to_head_poisons_nobody(door: Door) -> None:
-    """What it sends too much ends with its connection."""
+    """The connection ends with the extra bytes."""
     await say(door, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
     await door.open()
     client = await door.client()
@@ -521,7 +521,7 @@ async def test_a_chunked_answer_is_chunked_anew(door: Door) -> None:
 
 
 async def test_a_trailer_cannot_set_a_cookie(door: Door) -> None:
-    """What a head may not say behind its back."""
+    """A trailer must not carry a field that belongs to a head."""
     await say(door, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nSet-Cookie: a=b\r\nX-T: 1\r\n\r\n")
     await door.open()
 
@@ -736,7 +736,7 @@ async def test_events_are_passed_on_as_they_are_sent(door: Door) -> None:
 
 
 async def test_a_client_that_does_not_read_slows_the_application_down(door: Door) -> None:
-    """What we hold is bounded, however much is answered."""
+    """The gateway's buffer is bounded for an answer of any size."""
     sent = 0
 
     async def script(peer: Peer) -> None:
@@ -1017,7 +1017,7 @@ async def test_a_body_that_came_before_the_session_reaches_a_kept_connection(doo
 
 
 async def test_a_body_that_came_before_the_session_is_no_request_to_the_portal(door: Door) -> None:
-    """What a form says must not be read as a request behind the page's bodiless GET."""
+    """The portal must not read a form's content as a request behind the page's bodiless GET."""
     refuse = portal(door, RefusalPage(NO))
     door.step = lambda inbound, known, now, table: (
         NeedSession(known.ticket) if isinstance(known, Unread) else refuse(inbound, known, now, table)
@@ -1100,7 +1100,7 @@ NO = Deny(None, (Reason(ReasonKind.NO_RULE),))
 
 
 async def test_a_page_is_asked_of_the_portal_without_the_upload(door: Door) -> None:
-    """A refusal is a bodiless GET to the portal, whatever the client sends."""
+    """The gateway asks the portal by a bodiless GET for the page of a refusal, for every client's request."""
     door.step = portal(door, RefusalPage(NO))
     door.portal_application.script = door.portal_application.say(b"HTTP/1.1 403 X\r\nContent-Length: 2\r\n\r\nno")
     await door.open()
@@ -1169,7 +1169,7 @@ async def test_a_person_sees_a_page_when_the_application_is_down(door: Door) -> 
 
 
 async def test_the_page_of_last_resort_is_plain(door: Door) -> None:
-    """Where the portal does not answer either: both languages, the request id, no secret."""
+    """If the portal does not answer either, the page has both languages, the request id and no secret."""
     door.step = portal(door, OwnPage())
     await door.open()
     await door.portal_application.stop()
@@ -1237,7 +1237,7 @@ async def test_bytes_that_come_with_the_101_are_not_lost(door: Door) -> None:
 
 
 async def test_a_client_that_does_not_wait_for_the_101_is_cut_off(door: Door) -> None:
-    """What it sent may be a request meant to pass as frames; it reaches nobody."""
+    """The client's bytes may be a request disguised as frames; they reach no server."""
     door.application.script = lambda peer: echo(door, peer)
     await door.open()
     client = await door.client()
@@ -1272,7 +1272,7 @@ async def test_an_event_stream_may_be_silent_as_long_as_a_tunnel(door: Door) -> 
 
 
 async def test_a_refused_upgrade_leaves_no_tunnel(door: Door) -> None:
-    """What comes behind is neither tunnelled nor served: the connection ends."""
+    """The bytes behind the answer are neither tunnelled nor served: the connection ends."""
     await say(door, b"HTTP/1.1 404 X\r\nContent-Length: 2\r\n\r\nno")
     await door.open()
     client = await door.client()

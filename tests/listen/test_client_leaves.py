@@ -100,7 +100,7 @@ async def test_a_slow_page_ends_with_its_client(door: Door, leave: Leave, method
 async def test_an_answer_that_has_begun_ends_with_its_client(
     door: Door, leave: Leave, says: bytes, method: bytes
 ) -> None:
-    """Whatever the method: what it did is done."""
+    """This holds for every method, since the application has already acted."""
     application = Watched(door, says)
     await door.open()
     client = await door.client()
@@ -154,7 +154,7 @@ async def test_who_waits_in_the_queue_leaves_it(door: Door, leave: Leave) -> Non
 
 
 async def test_a_waiting_body_is_bounded(door: Door) -> None:
-    """What a client sends while nobody takes it stays in the kernel, but for a little."""
+    """The bytes of a client whose body is not read yet stay in the kernel, except for a little."""
     Watched(door)
     door.options = UpstreamSettings(concurrency=1, queue_time=60.0)
     await door.open()
@@ -178,7 +178,7 @@ async def test_a_waiting_body_is_bounded(door: Door) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"x" * 50_000])
 async def test_a_body_that_waited_arrives_whole(door: Door, body: bytes) -> None:
-    """In whatever pieces it came."""
+    """The body arrives whole, in pieces of any size."""
     application = Watched(door)
     door.options = UpstreamSettings(concurrency=1, queue_time=60.0)
     await door.open()
@@ -302,7 +302,7 @@ async def test_the_answer_settles_the_entry_of_somebody_who_left(
 
 
 async def test_a_client_is_counted_until_its_request_is_over(door: Door) -> None:
-    """Whoever sends and leaves again and again cannot have more going on than whoever stays."""
+    """A client that sends and leaves again and again has no more requests under way than a client that stays."""
     application = Watched(door)
     await door.open(connections_per_address=3)
     for number in range(3):

@@ -154,7 +154,7 @@ async def test_an_answer_that_begins_while_its_client_is_full_waits_for_it() -> 
         )
         connection, wire = connected(door)
         connection.data_received(get())
-        # What had been said before leaves only now, and fills the client.
+        # Earlier bytes leave only now, and fill the client's buffer.
         wire.unread = HIGH_WATER + 1
         connection.pause_writing()
 

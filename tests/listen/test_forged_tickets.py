@@ -50,7 +50,7 @@ def cookie(value: str) -> bytes:
 
 
 async def test_a_flood_of_forged_tickets_asks_the_store_no_more(door: Door) -> None:
-    """Each costs a look-up; whoever brings too many must wait, and is neither signed out nor let in."""
+    """Each costs a look-up. A client that brings too many must wait, and is neither signed out nor let in."""
     need_session(door)
     door.sessions.loaded = Gone()
     await door.open()
@@ -71,7 +71,7 @@ async def test_a_flood_of_forged_tickets_asks_the_store_no_more(door: Door) -> N
 
 
 async def test_a_page_for_everyone_goes_on_when_the_limit_is_met(door: Door) -> None:
-    """Who it is cannot be read, and need not be: the application is told nothing, and nobody is refused."""
+    """The rule needs no identity: the application is told nothing, and nobody is refused."""
     need_session(door, signed_in=False)
     door.sessions.loaded = Gone()
     await door.open()

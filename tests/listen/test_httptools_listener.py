@@ -367,7 +367,7 @@ async def test_a_refused_client_can_read_its_answer_while_it_sends(door: Door) -
 
 
 async def test_lingering_has_an_end(door: Door) -> None:
-    """Who sends on without end is cut off after a mebibyte."""
+    """The gateway cuts off a client that sends more than a mebibyte."""
     await door.open()
     client = await door.client()
 
@@ -503,7 +503,7 @@ async def test_all_connections_are_limited(door: Door) -> None:
 
 
 async def test_a_place_is_free_again_when_a_connection_ends(door: Door) -> None:
-    """What is counted in is counted out."""
+    """Every connection that was counted as open is counted as closed."""
     await door.open(connections_per_address=1)
     first = await door.client()
     await first.send(get())

@@ -1,4 +1,4 @@
-"""What bodies and idle clients cost in memory, read from the kernel's account of a process that does nothing else."""
+"""The memory that bodies and idle clients cost, from the kernel's account of a process that does nothing else."""
 
 from __future__ import annotations
 
@@ -154,14 +154,14 @@ async def test_a_download_passes_through(application: Application) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_two_gibibytes_up_pass_through(application: Application) -> None:
-    """Whatever the size."""
+    """This holds for every size."""
     assert await upload(application, 2048 * MIB) < 16 * MIB
 
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_two_gibibytes_down_pass_through(application: Application) -> None:
-    """Whatever the size."""
+    """This holds for every size."""
     assert await download(application, 2048 * MIB) < 16 * MIB
 
 

@@ -55,7 +55,7 @@ class Clock:
 
 @dataclass
 class Calls:
-    """What the desk and the provider reported."""
+    """The reports of the login service and of the provider."""
 
     calls: list[tuple[str, str]] = field(default_factory=list)
     troubles: list[tuple[str, str]] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Browser:
 
 @dataclass
 class Book:
-    """Whom persons are known as; a test writes in it."""
+    """The aliases of persons; a test writes into it."""
 
     aliases: Aliases = field(default_factory=Aliases)
 

@@ -29,7 +29,7 @@ def _hash(value: str) -> str:
 
 @dataclass
 class Spoil:
-    """What the next answers get wrong. A claim of None is left out."""
+    """The faults of the next answers. A claim of None is left out."""
 
     id_token: dict[str, Any] = field(default_factory=dict)
     header: dict[str, Any] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class StandIn:
         self.cache_control = "max-age=3600"
         self.end_session = False
         self.login_at = ""
-        """Where its page for signing in lies; beside everything else where not given."""
+        """The address of its page for signing in; if empty, the page is beside everything else."""
         self.auth_age = 0
         self.redirect_uris = {"https://app.gw.test/.sekisho/callback"}
         self.on_token: Callable[[], object] = lambda: None

@@ -1,4 +1,4 @@
-"""What `doctor` measures, over real sockets."""
+"""The measurements of `doctor`, over real sockets."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tests.login.test_logout import logout_token
 
 
 def alias(new: str = "sub-new", old: str = "sub-old", **changes: Any) -> Alias:
-    """What an office said."""
+    """An alias that an office registered."""
     values: dict[str, Any] = {"reason": "shown at the counter, case 12", "by": "tanaka", "at": NOON}
     return Alias(changes.pop("client_id", CLIENT), new, old, **(values | changes))
 

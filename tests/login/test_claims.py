@@ -428,7 +428,7 @@ def test_no_text_makes_the_birthdate_reader_stumble(said: str) -> None:
     )
 )
 def test_no_claim_makes_the_userinfo_reader_stumble(said: object) -> None:
-    """Whatever JSON a claim is, it is a readable line or unknown."""
+    """Every JSON value of a claim becomes a readable line or unknown."""
     claims = {"sub": "s", "name": said, "address": said, "birthdate": said, "gender": said}
 
     facts = read_userinfo(claims, "s", FOUR, TODAY)
@@ -470,5 +470,5 @@ def test_a_header_that_readers_read_in_different_ways_is_none(header: bytes) -> 
 
 @pytest.mark.parametrize("sid", [1, ["s"], "x" * 300])
 def test_a_provider_session_that_cannot_be_kept_is_refused(sid: Any) -> None:
-    """What the provider would end later must be found again."""
+    """A session that the provider may end later must be found again."""
     assert failing(token({**CLAIMS, "sid": sid})) == Check.SID

@@ -1,4 +1,4 @@
-"""What `doctor` makes of what was measured."""
+"""The findings of `doctor` for given measurements."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_an_unregistered_redirect_uri_is_noticed(status: int, location: str | No
     ],
 )
 def test_an_application_that_can_be_reached_beside_us_is_noticed(address: str, public: bool, level: Level) -> None:
-    """Whoever reaches it there writes its identity headers himself."""
+    """A client that reaches it there can write identity headers."""
     assert bypass_finding("booking", address, answers_publicly=public).level == level
 
 

@@ -14,7 +14,7 @@ from gateway.login.login import client_assertion
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the key file will be."""
+    """The path of the key file."""
     return tmp_path / "client-keys.jwks"
 
 
@@ -32,7 +32,7 @@ def test_a_keys_life(path: Path) -> None:
 
 
 def test_a_key_file_is_its_owners_alone(path: Path) -> None:
-    """Whatever the umask, and again after it was loosened by hand."""
+    """This holds under every umask, and again after somebody loosened the mode by hand."""
     before = os.umask(0)
     try:
         new_key(path, "ES256")

@@ -122,7 +122,7 @@ async def test_a_token_that_does_not_hold_ends_nothing(
 
 
 async def test_an_id_token_is_no_logout_token(house: House) -> None:
-    """It names a person and is signed by the right key, and would end her session for whoever saw it."""
+    """An ID token names a person and has a valid signature; every reader of it could otherwise end her session."""
     await house.sign_in()
     token = house.stand_in.id_token({"nonce": "n"}, "at")
 

@@ -77,7 +77,7 @@ def test_who_signed_in_last_is_told_by_this_cookie_only() -> None:
 
 
 def test_names_open_nothing() -> None:
-    """What a store sees is neither state nor secret."""
+    """The store receives neither state nor secret."""
     assert SECRET not in state_name(SECRET)
     assert SECRET not in Browser(SECRET).name
     assert state_name(SECRET) != Browser(SECRET).name

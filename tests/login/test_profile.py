@@ -56,7 +56,7 @@ def test_metadata_that_cannot_be_used_is_never_used(changes: dict[str, Any], sai
 
 
 def test_an_environment_names_its_issuer_and_a_written_one_goes_first() -> None:
-    """Where neither does, it is empty, and refused by who calls."""
+    """If neither is given, the issuer is empty, and the caller refuses it."""
     assert issuer_of(ProviderSettings(environment=Environment.SANDBOX)).startswith("https://sb-")
     assert (
         issuer_of(ProviderSettings(environment=Environment.PRODUCTION, issuer="https://x.example"))

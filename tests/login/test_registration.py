@@ -48,7 +48,7 @@ def test_what_follows_from_our_settings_is_filled_in(sheet: Sheet) -> None:
 
 
 def test_the_four_items_are_those_the_policies_use(sheet: Sheet) -> None:
-    """What is used and not contracted, and what is contracted and not used, is said."""
+    """The sheet names items that are used and not contracted, and items that are contracted and not used."""
     assert field(sheet, "：氏名").values == ("利用する",)
     assert "使うアプリ：booking" in field(sheet, "：氏名").note
     assert "契約が要ります" in field(sheet, "：生年月日").note
@@ -74,7 +74,7 @@ def test_the_keys_are_the_public_ones(sheet: Sheet) -> None:
 
 
 def test_the_json_says_the_same(sheet: Sheet) -> None:
-    """For whoever fills in forms by program."""
+    """A program that fills in forms reads the JSON."""
     said = json.loads(sheets_json([sheet]))[0]
 
     assert said["fields"]["利用規約URI"] == {"values": None, "note": "", "missing": True}

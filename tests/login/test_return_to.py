@@ -1,4 +1,4 @@
-"""Where a person lands: on the App's own origin, or at its root."""
+"""The page on which a person lands: on the App's own origin, or its root."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def landing(raw: str, paths: PathSettings = DEFAULT_PATHS) -> str | None:
     ],
 )
 def test_a_target_of_our_own_is_kept_byte_for_byte(raw: str) -> None:
-    """What is harmless must work, however odd it looks."""
+    """A harmless target works, also with an odd spelling."""
     assert landing(raw) == raw
 
 

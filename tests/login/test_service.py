@@ -38,7 +38,7 @@ async def test_a_person_signs_in(house: House) -> None:
 
 
 async def test_where_only_openid_is_asked_userinfo_is_not_called(house: House) -> None:
-    """What no rule needs is not asked of the provider."""
+    """The gateway does not ask the provider for an item that no rule needs."""
     outcome = await house.sign_in()
 
     assert isinstance(outcome, SignedIn)
@@ -229,7 +229,7 @@ async def test_a_state_of_another_host_is_a_mix_up(house: House) -> None:
     ],
 )
 async def test_a_callback_without_a_state_of_ours_redeems_nothing(house: House, query: bytes | None) -> None:
-    """Whatever its shape, it is refused before anything is asked."""
+    """The gateway refuses it in every form before it asks the provider."""
     outcome = await house.finish(query or b"")
 
     assert isinstance(outcome, Failed)
@@ -420,7 +420,7 @@ async def test_a_step_up_keeps_what_only_the_old_session_knew(house: House) -> N
 
 
 async def test_an_item_asked_again_and_not_given_is_unknown(house: House) -> None:
-    """Whatever the old session said."""
+    """This holds also if the old session had the item."""
     await house.sign_in(challenge(Scope.NAME))
     house.stand_in.spoil.token = {"scope": "openid"}
 
@@ -465,7 +465,7 @@ async def test_the_browser_remembers_who_signed_in_last(house: House) -> None:
 
 
 async def test_a_sign_in_that_began_before_a_revocation_makes_no_session(house: House) -> None:
-    """Whoever ended all sessions meant the one on its way too."""
+    """An operator who ended all sessions also meant a sign-in under way."""
     query = house.stand_in.authorize(await house.begin(back="/a"))
     house.clock.ahead = 1
     await house.sessions.revoke(AllSessions())
@@ -484,7 +484,7 @@ async def test_a_sign_in_not_fresher_than_asked_is_refused(house: House) -> None
 
 
 async def test_without_auth_time_nothing_is_fresh(house: House) -> None:
-    """What the provider does not say is not assumed; where no rule asks, it is no hindrance."""
+    """The gateway assumes no time that the provider does not state; other rules are not affected."""
     house.stand_in.spoil.id_token = {"auth_time": None}
 
     asked = await house.sign_in(challenge(fresh_within=300), "/a")
@@ -519,7 +519,7 @@ async def test_signing_in_often_is_no_loop(house: House) -> None:
 
 
 async def test_signing_out_ends_the_session_and_its_siblings(house: House) -> None:
-    """What began in the same provider session ends with it."""
+    """Sessions that began in the same session at the provider end with it."""
     await house.sign_in()
     first = dict(house.browser.cookies)
     house.browser.cookies.clear()
@@ -572,7 +572,7 @@ async def test_the_callback_of_a_prefetch_or_a_visit_changes_nothing_asked(house
 
 
 class Away:
-    """A store that is not there, whatever is asked of it."""
+    """A store that fails at every call."""
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[None]]:
         """Answer every method with the same failure."""
@@ -603,7 +603,7 @@ async def test_a_store_that_is_away_is_no_sign_in_and_no_end_of_a_session(
 
 
 class Waits:
-    """Where sign-outs wait."""
+    """The place where sign-outs wait."""
 
     def __init__(self) -> None:
         self.kept: list[tuple[Owed, bool, str]] = []
@@ -666,7 +666,7 @@ async def test_at_the_cap_a_person_is_told_to_wait(house: House, monkeypatch: py
 
 
 async def test_a_return_target_that_is_not_ours_becomes_the_root(house: House) -> None:
-    """Whatever a link said."""
+    """This holds for the target of every link."""
     outcome = await house.sign_in(back="//evil.example")
 
     assert isinstance(outcome, SignedIn)

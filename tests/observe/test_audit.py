@@ -29,7 +29,7 @@ def never(_rule: str) -> bool:
 
 
 def test_every_refusal_is_audited() -> None:
-    """Whatever the rule says of permits, a no is recorded: by whom, of what, why."""
+    """The audit records every refusal with person, object and reason, independent of the rule's `audit`."""
     entry = audit_entry(line(), never)
 
     assert entry == AuditEntry(
@@ -53,7 +53,7 @@ def test_a_permit_is_audited_where_the_rule_says_so() -> None:
 
 
 def test_a_challenge_is_no_decision() -> None:
-    """Who is asked to sign in has not been refused."""
+    """A challenge has not refused the person."""
     assert audit_entry(line(verdict="challenge"), lambda _: True) is None
 
 

@@ -17,7 +17,7 @@ def test_every_way_a_sign_in_fails_is_on_the_page() -> None:
 
 
 def test_every_reason_of_a_refusal_is_on_the_page() -> None:
-    """Whoever reads the audit finds each word of it."""
+    """A reader of the audit finds each of its words on the page."""
     missing = [kind for kind in ReasonKind if f"| `{kind}` |" not in PAGE]
 
     assert missing == []

@@ -165,7 +165,7 @@ def test_labels_that_grow_all_the_same_end_in_one_series(monkeypatch: pytest.Mon
 
 @pytest.fixture(name="audited_events")
 def audited_events_fixture() -> Iterator[list[structlog.typing.EventDict]]:
-    """What is logged."""
+    """The audited events."""
     with structlog.testing.capture_logs() as events:
         yield events
 

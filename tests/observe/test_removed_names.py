@@ -26,7 +26,7 @@ def test_new_names_for_ever_are_told_slowly_and_remembered_in_bounded_memory() -
 
 
 def test_a_clock_that_was_set_back_silences_nothing() -> None:
-    """What was told in the future is news again."""
+    """A time in the future does not count: the name is logged again."""
     answered = RemovedNames()
     assert answered.is_news("a", b"x", 1e9)
 

@@ -19,7 +19,7 @@ from gateway.plain_text import OBEYED
 
 @pytest.fixture(name="stream")
 def stream_fixture() -> Iterator[io.StringIO]:
-    """Where log lines go, with everything put back afterwards."""
+    """The stream of log lines, with everything restored afterwards."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     stream = io.StringIO()
@@ -88,7 +88,7 @@ def test_an_exception_tells_its_place_and_not_its_words(stream: io.StringIO) -> 
 
 
 def test_a_librarys_words_stay_inside(stream: io.StringIO) -> None:
-    """Who complained, of what kind and where is told; the message and the error's text are not."""
+    """The event has logger, kind and place of the warning; it has neither the message nor the error's text."""
     try:
         int("code=SECRETCODE")
     except ValueError:
@@ -131,7 +131,7 @@ class _Kept:
 
 @pytest.mark.usefixtures("stream")
 def test_an_event_that_cannot_be_made_raises_into_nobody() -> None:
-    """It is counted as lost; whoever logs is in the middle of something that matters more."""
+    """The line is counted as lost: the caller is in the middle of more important work."""
 
     class Unspeakable:
         def __str__(self) -> str:
@@ -204,7 +204,7 @@ with logging_aside():
 
 
 def test_nothing_reaches_standard_error_but_by_the_writer() -> None:
-    """What prints past the log, warns, or fails where nobody catches it is an event without its words."""
+    """Output that passes by the log, a warning or an uncaught error becomes an event without its text."""
     ended = subprocess.run([sys.executable, "-c", STRAY], capture_output=True, text=True, timeout=60, check=True)
 
     assert ended.stdout == ""

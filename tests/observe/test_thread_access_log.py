@@ -20,7 +20,7 @@ def written(path: Path) -> list[dict[str, object]]:
 
 
 def test_every_line_is_written_in_order(tmp_path: Path) -> None:
-    """Closing writes what waits; each line is one JSON object, whatever a path holds."""
+    """Closing writes the lines that wait; each line is one JSON object for every path."""
     log = AccessLog(str(tmp_path / "access.log"))
     for number in range(1_500):
         log.put(line(number, '/"\n\x1b[31m'))
@@ -34,7 +34,7 @@ def test_every_line_is_written_in_order(tmp_path: Path) -> None:
 
 
 def test_nothing_of_a_line_reaches_a_terminal_raw(tmp_path: Path) -> None:
-    """A path with a mark that turns the direction of writing is escaped, and means the same to whoever parses it."""
+    """A mark in a path that reverses the direction of text is escaped, and a JSON parser reads the same path."""
     log = AccessLog(str(tmp_path / "access.log"))
     log.put(line(path="/予約/\u202egpj\x9b31m"))
 
@@ -68,7 +68,7 @@ def test_the_file_is_nobody_elses_to_read(tmp_path: Path) -> None:
 
 
 def test_off_writes_nothing_and_loses_nothing() -> None:
-    """Who does not want lines does not miss them."""
+    """An operator who turned the lines off loses none."""
     log = AccessLog("off")
 
     log.put(line())

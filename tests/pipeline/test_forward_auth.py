@@ -52,7 +52,7 @@ def question(
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_each_proxy_is_understood(dialect: Dialect) -> None:
-    """What is decided on is the browser's request: method, host, target, headers and address, whoever carried it."""
+    """The gateway judges the browser's request through every proxy: method, host, target, headers and address."""
     asked = original(question(dialect, "/reserve/42", ("Accept", "text/html"), method="POST"), table(), TRUST)
 
     assert isinstance(asked, Inbound)
@@ -120,7 +120,7 @@ def test_every_field_is_required_once(dialect: Dialect, place: int) -> None:
 
 @pytest.mark.parametrize("dialect", [Dialect.NGINX, Dialect.TRAEFIK, Dialect.CADDY])
 def test_a_dialect_is_believed_in_its_own_words_alone(dialect: Dialect) -> None:
-    """What another proxy would say means nothing here: a browser may have written it."""
+    """The dialect of another proxy means nothing here: a browser may have written it."""
     foreign = tuple((name, "/public/") for names in TOLD.values() for name in names if name not in TOLD[dialect])
     asked = original(question(dialect, "/reserve", *foreign), table(), TRUST)
 
@@ -231,7 +231,7 @@ def decided(
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_allowed_is_200_and_names_every_header(dialect: Dialect) -> None:
-    """What is told is told, what is not is empty, so that the proxy overwrites whatever a client wrote."""
+    """A disclosed fact has a value and every other header is empty, so that the proxy overwrites a client's headers."""
     permit = Permit(RULE, None, (("subject", "hanako"), ("may_drink", "yes")))
 
     answer = decided(dialect, permit)
@@ -336,7 +336,7 @@ def test_what_a_proxy_says_and_is_true_does_no_harm(dialect: Dialect, name: str,
 
 @pytest.mark.parametrize(("dialect", "name"), [("traefik", "X-Forwarded-Server"), ("envoy", "X-Envoy-Internal")])
 def test_a_proxys_own_fields_pass(dialect: str, name: str) -> None:
-    """What a proxy writes into every question, whatever a client says, is no client's word."""
+    """A field that the proxy itself writes into every question is no client's field."""
     assert decided(Dialect(dialect), Permit(RULE, None, ()), (name, "value")).status == 200
     other = Dialect.CADDY
     assert decided(other, Permit(RULE, None, ()), (name, "value")).status == 403
@@ -449,7 +449,7 @@ def test_a_store_that_fails_lets_nobody_pass(dialect: Dialect) -> None:
 
 @pytest.mark.parametrize("path", ["/.sekisho", "/.sekisho/login", "/.sekisho/auth/traefik"])
 def test_our_own_pages_are_never_allowed_here(path: str) -> None:
-    """The outer proxy sends them to us; a yes for them would be a yes for whatever it makes of the path."""
+    """The outer proxy sends them to us; a yes would hold for every reading of the path by the proxy."""
     routes = table()
     asked = original(question(Dialect.TRAEFIK, path), routes, TRUST)
     assert isinstance(asked, Inbound)

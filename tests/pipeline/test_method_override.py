@@ -131,7 +131,7 @@ def test_a_query_is_refused_only_where_it_makes_a_difference() -> None:
 
 
 def test_both_must_be_permitted() -> None:
-    """The stricter verdict holds, whichever of the two methods has it."""
+    """The stricter verdict holds for either order of the two methods."""
     routes = table(both=True)
 
     stranger = ask(routes, "GET /posts/1", OVERRIDE)
@@ -161,7 +161,7 @@ def test_both_limits_count_and_only_what_both_disclose_is_told() -> None:
 
 
 def test_one_rule_for_both_is_judged_as_any_request() -> None:
-    """Where both methods have the same rule, there is one verdict, and one limit counts once."""
+    """If both methods have the same rule, there is one verdict, and one limit counts once."""
     outcome = ask(table(both=True), "POST /posts/1", ("X-HTTP-Method-Override", "post"), known=Found(session()))
 
     assert isinstance(outcome, NeedReservation)

@@ -35,7 +35,7 @@ def table(rule: FixedRule | None) -> RouteTable:
 
 
 def somebody(disclosed: tuple[tuple[str, str], ...] = (("subject", "hanako"),)) -> FixedRule:
-    """Return a rule that asks nobody in particular to sign in and lets whoever has pass."""
+    """Return a rule that asks for any sign-in and lets every signed-in person pass."""
     return FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity(), disclosed))
 
 
@@ -99,7 +99,7 @@ PAGES = [name for name, url in URLS.items() if url.kind is Kind.PAGE]
 def test_a_page_of_ours_is_for_a_top_level_navigation_alone(
     name: str, method: str, headers: tuple[tuple[str, str], ...]
 ) -> None:
-    """A script of the application is on the same origin, and gets none, whoever is signed in."""
+    """A script of the application is on the same origin, and gets no page, in any session."""
     form = ("Content-Type", "application/x-www-form-urlencoded")
     asked = inbound(f"/.sekisho/{name}", *headers, form, method=method)
 
@@ -113,7 +113,7 @@ def test_a_page_of_ours_is_for_a_top_level_navigation_alone(
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_of_ours_is_there_for_a_person(name: str) -> None:
-    """Who navigates, by the browser's own word or by all that can be told."""
+    """The browser's own fields, or all other signs, show that a person navigates."""
     for headers in (PERSON, (("Accept", "text/html"),), ()):
         result = step(inbound(f"/.sekisho/{name}", *headers), NoTicket(), NOON, table(FixedRule()))
 
@@ -180,7 +180,7 @@ def test_no_sign_in_begins_through_a_worker(relayed: tuple[tuple[str, str], ...]
 
 @pytest.mark.parametrize("rule", [FixedRule(), FixedRule(nobody=SIGN_IN, somebody=NO), None])
 def test_the_script_of_a_worker_that_could_cover_our_pages_is_refused(rule: FixedRule | None) -> None:
-    """Whatever the policy says of its path; one in a folder of its own is the application's affair."""
+    """This holds for every policy of its path; the application decides about a worker in a folder of its own."""
     asked = inbound("/sw.js", ("Service-Worker", "script"), worker_script=True)
 
     refused = step(asked, NoTicket(), NOON, table(rule))
@@ -194,7 +194,7 @@ def test_the_script_of_a_worker_that_could_cover_our_pages_is_refused(rule: Fixe
 
 
 def test_a_path_that_was_passed_on_before_is_refused_to_a_worker() -> None:
-    """What is remembered of a path is no answer for a worker's script there."""
+    """The remembered rule of a path does not answer a request for a worker's script there."""
     routes = table(FixedRule())
     step(inbound("/sw.js"), NoTicket(), NOON, routes)
 
@@ -325,7 +325,7 @@ def test_a_public_rule_goes_on_without_identity_where_it_cannot_be_read(known: S
 
 @pytest.mark.parametrize("known", [Unavailable(), Limited(2, "forged_tickets")])
 def test_what_is_already_no_is_refused_though_the_store_is_away(known: SessionState) -> None:
-    """Who it is would not change it."""
+    """The identity would not change the refusal."""
     result = step(inbound(), known, NOON, table(FixedRule(nobody=NO, somebody=NO)))
 
     assert isinstance(result, AskPortal)
@@ -392,7 +392,7 @@ def test_what_was_kept_for_one_rule_is_not_another_rules() -> None:
 
 
 def test_another_sites_page_opens_no_websocket() -> None:
-    """A signed-in browser sends its cookie along whoever asks: the Origin must be the App's."""
+    """A signed-in browser sends its cookie for every page that asks: the Origin must be the App's."""
     for origin in (("Origin", "https://evil.example"), ("Origin", "http://app.gw.test"), ("X-No", "origin")):
         result = step(inbound("/ws", origin, websocket=True), Found(session()), NOON, table(somebody()))
 
@@ -406,7 +406,7 @@ def test_another_sites_page_opens_no_websocket() -> None:
 
 @pytest.mark.parametrize("known", [NoTicket(), Gone(), Found(session())], ids=["nobody", "ended", "signed in"])
 def test_another_sites_page_opens_no_public_websocket(known: SessionState) -> None:
-    """The application's own cookies come with it, whoever is signed in here; its own pages and allowed ones may."""
+    """The browser sends the application's own cookies too; the App's own pages and allowed ones may open it."""
     here = RouteTable(
         [route(FixedPolicy(FixedRule()), app=app(allowed_origins=("https://spa.gw.test",)))],
         "/.sekisho/",
@@ -616,7 +616,7 @@ def test_an_outer_proxy_is_told_of_no_preflight() -> None:
 
 @pytest.mark.parametrize("names", ["x\r\nset-cookie: a", "a b", "a,,b", "", ",".join(["x"] * 65), "名"])
 def test_a_preflight_repeats_no_field_names_that_are_none(names: str) -> None:
-    """What we say is made of tokens."""
+    """Our answer names only tokens."""
     answer = asked(*PREFLIGHT, ("Access-Control-Request-Headers", names), by=somebody())
 
     assert isinstance(answer, Answer)

@@ -61,7 +61,7 @@ def is_refused(result: Step) -> bool:
 
 @pytest.mark.parametrize("refuse", REFUSALS)
 def test_a_body_is_refused_where_the_app_refuses_it(refuse: tuple[str, ...]) -> None:
-    """For every method and framing, whatever was found for requests like it before; and nowhere else."""
+    """This holds for every method and framing, independent of remembered requests; and nowhere else."""
     there = table(refuse_body=refuse)
 
     for _ in range(2):

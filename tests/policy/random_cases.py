@@ -32,7 +32,7 @@ rules:
 
 
 class Asked(NamedTuple):
-    """What of a request policies look at."""
+    """The parts of a request that policies look at."""
 
     method: str
     path: str

@@ -178,7 +178,7 @@ def test_an_answer_holds_until_it_says(ages: AgeRange, born: date, known: str, t
 
 @given(DAYS, DAYS, st.integers(0, 110), st.sampled_from(CountedFrom))
 def test_at_least_and_below_exclude_each_other(born: date, today: date, years: int, counted: CountedFrom) -> None:
-    """Whoever is at least N is not below N, and everyone born by today is one of the two."""
+    """A person of at least N is not below N, and everyone born by today is one of the two."""
     old = AgeRange(years, None, counted).of(exact(born), today).truth
     young = AgeRange(None, years, counted).of(exact(born), today).truth
 
@@ -189,7 +189,7 @@ def test_at_least_and_below_exclude_each_other(born: date, today: date, years: i
 
 
 def test_no_birthdate_is_unknown_and_never_a_yes() -> None:
-    """What was not given, lies in the future or in another age decides nothing."""
+    """A birthdate that is missing, in the future or in another era decides nothing."""
     young = AgeRange(None, 18)
     today = date(2026, 11, 23)
 

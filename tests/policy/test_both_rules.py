@@ -48,7 +48,7 @@ RANK = {Permit: 0, Challenge: 1, Deny: 2}
 
 @given(verdicts, verdicts)
 def test_the_stricter_verdict_holds(first: Verdict, other: Verdict) -> None:
-    """Property: no before a sign-in, a sign-in before a yes, whichever of the two says it."""
+    """Property: a no counts before a sign-in, and a sign-in before a yes, from either of the two."""
     assert RANK[type(stricter(first, other))] == max(RANK[type(first)], RANK[type(other)])
 
 

@@ -165,7 +165,7 @@ def says(test: Test) -> Truth:
 
 
 def test_the_leaves_are_the_three_values() -> None:
-    """What the laws below are made of."""
+    """The leaves of the laws below."""
     assert [says(leaf) for leaf in (YES, NO, UNKNOWN)] == [Truth.YES, Truth.NO, Truth.UNKNOWN]
 
 
@@ -221,7 +221,7 @@ def test_asking_is_worth_it_only_where_it_can_help() -> None:
 
 
 def test_each_test_says_what_it_depends_on() -> None:
-    """What is asked of the provider follows from it, and how long an answer can be kept."""
+    """The gateway derives from it the items to ask for, and the time for which an answer is remembered."""
     needs = needs_of(
         AllOf(
             ("",) * 4, (Age(AgeRange(18)), Not("", ResidenceTest(frozenset({"13"}))), InNetwork(()), SubjectTest("l"))

@@ -1,4 +1,4 @@
-"""What a policy says of a request: the first fitting rule, one challenge for all, and nothing unknown passes."""
+"""A policy's verdict on a request: the first fitting rule, one challenge for all, and nothing unknown passes."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_one_of_two_is_asked_for_where_the_other_is_unreadable() -> None:
 
 
 def test_a_no_names_every_reason() -> None:
-    """What is no first, what stays unknown behind it, each with its sentence."""
+    """The conditions that say no come first, the unknown ones behind them, each with its sentence."""
     decision = decide(policy_of("name: r, require: [here, adult, open]"), person(birthdate=Birthdate(2010, 1, 1)))
 
     assert reasons(decision) == [
@@ -281,7 +281,7 @@ def test_a_verdict_on_the_request_itself_is_not_kept() -> None:
 
 
 def test_another_snapshot_makes_other_rules() -> None:
-    """What was kept under the old rule's object is void when a switch turns."""
+    """A value that was remembered for the old rule's object is void when a switch turns."""
     policy = CompiledPolicy(policy_of("name: r, when: emergency, allow: everyone"))
 
     turned = policy.within(Surroundings({"disaster": inf}))
@@ -416,7 +416,7 @@ def requiring(names: list[str]) -> Policy:
 def test_one_more_condition_never_lets_anybody_in(
     names: list[str], more: str, who: Identity | None, now: Instant, client: str, switches: tuple[str, ...]
 ) -> None:
-    """Whoever passes the longer list passes the shorter one; nobody passes while a condition is not a yes."""
+    """A person who passes the longer list passes the shorter one; nobody passes while a condition is not a yes."""
     fewer = decide(requiring(names), who, now, client=client, switches=switches).verdict
     longer = decide(requiring([*names, more]), who, now, client=client, switches=switches).verdict
 
@@ -482,7 +482,8 @@ def test_a_rule_found_by_more_than_its_path_is_looked_for_each_time() -> None:
         (["match: {path: /p, query: {a: b}}, allow: everyone"], "GET /p?a=b", True),
         (["match: {path: /other}, when: office, allow: nobody", "allow: everyone"], "GET /", True),
         (["match: {query: {a: b}}, when: office, allow: nobody", "allow: everyone"], "GET /?a=c", True),
-        # Its own `when`, whatever it looks at, and that of an earlier rule that does not fit now.
+        # The rule's own `when` counts, with any condition, and so does the `when` of an earlier rule that does not fit
+        # now.
         (["when: away, allow: everyone"], "GET /", False),
         (["when: closed, allow: everyone"], "GET /", False),
         (["when: opening, allow: everyone"], "GET /", False),
@@ -592,7 +593,7 @@ def test_what_a_shared_cache_may_keep_everybody_may_have_at_any_time(
     ],
 )
 def test_a_value_that_the_application_may_take_for_a_guarded_one_is_refused(query: str, found: str | None) -> None:
-    """Case, width, blanks, numbers: where the other rule asks for more. What it asks for less is no matter."""
+    """Case, width, blanks, numbers: only if the other rule asks for more. Other items do not matter."""
     guarded = CompiledPolicy(
         policy_of(
             "name: edit, match: {path: /x, query: {do: edit}}, require: [adult]",

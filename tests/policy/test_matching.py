@@ -79,7 +79,7 @@ def test_methods_restrict_and_nothing_given_does_not() -> None:
 
 
 def test_strangers_paths_do_not_fill_memory() -> None:
-    """What is remembered is bounded, in number and in length."""
+    """The memory is bounded, in number and in length."""
     index = PathIndex([(("/**",), frozenset())])
 
     for number in range(MEMO_SIZE + 50):

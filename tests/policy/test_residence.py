@@ -1,4 +1,4 @@
-"""Where an address is: every municipality of Japan in several spellings, and the ones that have cost others."""
+"""The place of an address: every municipality of Japan in several spellings, and spellings that are hard to read."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def test_a_place_is_named_by_name_or_code(written: str, code: str) -> None:
 
 
 def test_every_row_is_found_by_its_full_name_and_by_both_codes() -> None:
-    """What a policy may write for each place of Japan means that place."""
+    """Every name that a policy may write for a place of Japan means that place."""
     for place in PLACES.values():
         for written in (place.full_name, place.full_code, place.full_code[:5]):
             assert find_place(written) == place

@@ -130,7 +130,7 @@ SPELLINGS = [
     "/index.php/index.php/adult/1",
     "/adult.php/1",
     "/VirtualHostBase/https/app:443/VirtualHostRoot/adult/1",
-    # What answers to the path answers to these, too.
+    # A server that answers to the path also answers to these.
     "/adult/",
     "/adult.json",
     "/adult.html",
@@ -152,7 +152,7 @@ SPELLINGS = [
 
 @pytest.mark.parametrize("sent", SPELLINGS)
 def test_a_spelling_of_a_guarded_path_is_refused(sent: str) -> None:
-    """Nobody below 18 gets through it, whatever the server behind makes of it."""
+    """Nobody below 18 gets through, under any server's reading of it."""
     policy = CompiledPolicy(policy_of(*GUARDED))
 
     for who in (None, MINOR):
@@ -307,7 +307,7 @@ def test_apps_of_one_host_are_not_reached_through_another() -> None:
 
 
 def test_a_rule_with_a_condition_counts_while_it_holds() -> None:
-    """What is refused while a stricter rule is in force passes at other times, and is not remembered as passing."""
+    """A request that is refused by a stricter rule in force passes at other times, and is not remembered as passing."""
     policy = CompiledPolicy(
         policy_of(
             "name: closed, match: {path: /draw/**}, when: office, allow: nobody",
@@ -500,7 +500,7 @@ def _lets_in(rule: Rule | None, who: Identity | None) -> bool:
 @given(st.integers(0, 2**32))
 @example(0)
 def test_no_server_is_told_of_a_page_that_its_rule_does_not_open(seed: int) -> None:
-    """Whatever the policy and the spelling: who passes may have the page of every server's reading of it.
+    """For every policy and spelling, a person who passes may have the page of every server's reading.
 
     The servers are written down here once more, each by itself and each behind another.
     """
@@ -543,7 +543,7 @@ def no_page_is_told(seed: int) -> None:
 
 
 def test_challenges_are_not_hidden() -> None:
-    """Nobody is asked to sign in for a path that is refused whoever comes."""
+    """Nobody must sign in for a path that is refused for everybody."""
     policy = CompiledPolicy(policy_of(*GUARDED))
 
     assert isinstance(judged(policy, "/adult/1", None), Challenge)

@@ -52,7 +52,7 @@ async def test_health_is_one_word(aiohttp_client: AiohttpClient) -> None:
 async def test_what_fails_is_named_and_nothing_else_told(
     aiohttp_client: AiohttpClient, check: Callable[[], Awaitable[None]]
 ) -> None:
-    """A check that fails, in whatever way, is a 503 that names it; its words stay inside."""
+    """A check that fails in any way is a 503 with its name; its error text stays inside."""
     client = await aiohttp_client(make_management(metrics=metrics, alive={}, ready={"store": check, "policy": well}))
 
     ready = await client.get("/readyz")
@@ -155,7 +155,7 @@ async def api_fixture(aiohttp_client: AiohttpClient) -> Api:
     ],
 )
 async def test_sessions_are_named_in_each_way(api: Api, asked: dict[str, object], count: int) -> None:
-    """What is listed is what is ended, and nothing else."""
+    """The gateway ends exactly the sessions that it lists."""
     listed = await api.listed(asked)
     ended = await (await api.ask("revoke", asked | {"reason": "lost phone"})).json()
     left = await api.listed({"all": True})
@@ -294,7 +294,7 @@ async def test_a_store_that_is_away_is_said_to_be(aiohttp_client: AiohttpClient)
 
 
 async def test_without_control_there_is_no_api(aiohttp_client: AiohttpClient) -> None:
-    """Who names no operators has none."""
+    """A configuration without operators has no API."""
     client = await aiohttp_client(make_management(metrics=metrics, alive={}, ready={}))
 
     answer = await client.post("/sessions/list", json={"all": True}, headers=ALLOWED)
@@ -322,7 +322,7 @@ async def test_a_token_of_any_bytes_is_a_wrong_token(token: bytes, api: Api) -> 
     ids=lambda body: repr(body[:24]),
 )
 async def test_a_body_that_two_readers_read_in_two_ways_is_400(body: bytes, api: Api) -> None:
-    """And no 500, whatever it holds."""
+    """The answer is never a 500, for any body."""
     answer = await api.client.post("/sessions/list", data=body, headers={**ALLOWED, "Content-Type": "application/json"})
 
     assert answer.status == 400

@@ -54,7 +54,7 @@ def first_form(text: str) -> dict[str, str]:
 
 
 async def test_nothing_is_answered_without_a_visit(house: House) -> None:
-    """Whoever reaches the socket past the byte path gets no page."""
+    """A client that reaches the socket without the byte path gets no page."""
     answer = await house.client.get(f"{PREFIX}logout", headers={"Sekisho-Visit": "made-up"})
 
     assert answer.status == 403
@@ -290,7 +290,7 @@ async def test_asking_for_the_head_alone_consumes_nothing(house: House) -> None:
 
 @pytest.mark.parametrize("failure", list(LoginFailure))
 async def test_every_failure_has_its_page_and_its_label(house: House, failure: LoginFailure) -> None:
-    """What happened, what to do, the number to quote; and a button where starting again can help."""
+    """The page says the fault, the remedy and the number to quote, and has a button if starting again can help."""
     house.sign_in_service.finishes = Failed(failure, "/reserve/42", error="interaction_required", retry_after=7)
 
     answer = await house.get("callback", query="error=x&state=s")
@@ -318,7 +318,7 @@ async def test_a_fresh_start_in_the_other_browser_is_one_tap(house: House) -> No
 
 
 async def test_an_unknown_error_code_is_shown_and_does_no_harm(house: House) -> None:
-    """Whatever a provider calls an error, the page shows it as text."""
+    """The page shows every error code of a provider as text."""
     house.sign_in_service.finishes = Failed(LoginFailure.REFUSED, "/", error="<script>alert(1)</script>")
 
     text = await (await house.get("callback", query="error=x&state=s")).text()
@@ -347,7 +347,7 @@ async def test_the_login_link_leads_where_the_policy_says(house: House) -> None:
 
 
 async def test_the_login_link_of_an_open_page_signs_in_all_the_same(start: Starter) -> None:
-    """Where nobody has to sign in, whoever asks to may."""
+    """If nobody has to sign in, everybody still can."""
     house = await start(builders.route(app=settings()))
 
     answer = await house.get("login", query="rd=%2Fnews")
@@ -410,7 +410,7 @@ async def test_a_get_signs_nobody_out(house: House) -> None:
 
 
 async def test_signing_out_ends_every_cookie(house: House) -> None:
-    """Ours and the application's, whatever was there before."""
+    """It ends our cookies and the application's, in every earlier state."""
     answer = await house.post("logout", {}, ("Sec-Fetch-Site", "same-origin"), TICKET_COOKIE)
 
     assert (answer.status, answer.headers["Location"]) == (303, f"{PREFIX}signed-out")
@@ -710,7 +710,7 @@ async def test_a_browser_that_does_not_say_who_asks_gets_no_token(house: House) 
 
 
 async def test_a_token_of_another_session_shows_nothing(house: House) -> None:
-    """Whoever sends hers on cannot have another person's browser show anything."""
+    """A person who sends her token on cannot make another browser show anything."""
     token = await token_of(house)
     another = (("Cookie", f"__Host-sekisho={'U' * 43}"), *PRESSING[1:])
 
@@ -881,7 +881,7 @@ async def test_the_style_sheet_may_be_kept(house: House) -> None:
 
 
 async def test_a_foreign_challenge_field_is_not_believed(house: House) -> None:
-    """What a form says of scopes is not read at all."""
+    """The portal does not read a form's word about scopes."""
     answer = await house.post(
         "login", {"rd": "/reserve/42", "shown": "name address birthdate", "scope": "gender", "scopes": "gender"}
     )
@@ -909,7 +909,7 @@ async def test_the_provider_ends_what_has_ended_there(house: House) -> None:
 
 
 async def test_a_logout_token_that_is_not_believed_learns_nothing(house: House) -> None:
-    """One word, whatever the check was."""
+    """The answer is one word for every failed check."""
     house.sign_in_service.logs_out = LogoutRefused("signature")
 
     answer = await house.send(house.visit(f"{PREFIX}backchannel-logout", FORM, method="POST"), b"logout_token=x")
@@ -922,7 +922,7 @@ async def test_a_logout_token_that_is_not_believed_learns_nothing(house: House) 
 async def test_a_flood_of_logout_tokens_checks_no_more_signatures(
     house: House, start: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever sends them; a provider comes back after the time it is told."""
+    """The limit counts for every sender; a provider tries again after the time in the answer."""
     monkeypatch.setattr(aiohttp_portal, "LOGOUT_TOKENS", 2)
     limited = await start(house.route)
 

@@ -53,7 +53,7 @@ def test_a_plain_name_has_a_form_for_each_path_above_the_page() -> None:
 
 @given(st.text("/ab;=,\r\n \x00é%", max_size=60).map(lambda path: f"/{path}"))
 def test_a_path_writes_no_other_attribute(path: str) -> None:
-    """Property: whatever page was asked for, each line ends one cookie of ours and says nothing else."""
+    """Property: for every requested page, each line ends one cookie of ours and says nothing else."""
     lines = expire_other_forms("sekisho", path, "app.localhost", secure=False)
 
     assert len(lines) <= 40
@@ -68,7 +68,7 @@ def test_a_path_writes_no_other_attribute(path: str) -> None:
 
 @given(st.text())
 def test_no_value_can_write_another_attribute(value: str) -> None:
-    """What a cookie cannot carry is a mistake, never a line that says something else."""
+    """A value that a cookie cannot carry is a mistake, and never becomes another attribute."""
     try:
         line = set_cookie("a", value, secure=True)
     except ValueError:

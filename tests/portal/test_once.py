@@ -49,7 +49,7 @@ def test_two_tokens_have_two_names() -> None:
 
 @given(st.text(max_size=130))
 def test_nothing_made_up_is_a_token(text: str) -> None:
-    """Whatever a script sends."""
+    """This holds for everything that a script sends."""
     assert name_to_spend(text, TICKET, "me", NOON) is None
 
 

@@ -22,7 +22,7 @@ def test_a_token_says_who() -> None:
 
 
 def test_the_file_opens_nothing() -> None:
-    """Who reads it has no token, and it does not show itself in a traceback."""
+    """A reader of the file has no token, and the file's content does not appear in a traceback."""
     token, line = new_token("sato", os.urandom(32))
     operators = read_operators(line)
 

@@ -71,7 +71,7 @@ def test_what_no_rule_fits_is_refused() -> None:
 
 
 def test_what_the_door_refuses_by_its_spelling_is_the_doors_to_refuse() -> None:
-    """Signing in goes on to exactly that target, whatever it is met with there."""
+    """After signing in, the browser goes on to exactly that target, and meets the listener's answer there."""
     route = builders.route(builders.FixedPolicy(None))
 
     for target in ("/a//b", "/path;v=1/x", "/a%2fb"):

@@ -51,7 +51,7 @@ def served() -> dict[str, set[str]]:
 
 
 def test_every_route_of_the_portal_has_a_kind() -> None:
-    """What the portal serves is in the table, with these methods; what the table promises is served."""
+    """The table lists every route of the portal with these methods, and the portal serves every route of the table."""
     answered_by_the_byte_path = {AUTH_PAGES, JWKS_PAGE}
 
     assert served() == {name: set(url.methods) for name, url in URLS.items() if name not in answered_by_the_byte_path}
@@ -105,7 +105,7 @@ def test_what_is_not_in_the_table_is_a_page(name: str) -> None:
 
 
 def test_only_a_page_has_forms_of_ours() -> None:
-    """What a person sends with a session's cookie goes to a page; the one other POST is proved by a signature."""
+    """A form with a session's cookie goes to a page; a signature proves the one other POST."""
     posted = {name for name, url in URLS.items() if "POST" in url.methods and url.kind is not Kind.PAGE}
 
     assert posted == {"backchannel-logout", AUTH_PAGES}

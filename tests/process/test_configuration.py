@@ -1,4 +1,4 @@
-"""What the settings name is read and held together, with every mistake at once."""
+"""The configuration reads the files that the settings name, checks them together, and names every mistake at once."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_a_file_that_is_replaced_or_comes_and_goes_has_changed(tmp_path: Path) -
 
 
 def test_following_other_files_forgets_no_change(tmp_path: Path) -> None:
-    """What changed before is told still, and what was not looked at before is told once."""
+    """It still tells an earlier change, and tells a file that it did not watch before once."""
     file, gone, new = tmp_path / "a", tmp_path / "b", tmp_path / "c"
     for path in (file, gone, new):
         path.write_text("one")

@@ -1,4 +1,4 @@
-"""What a process does with signals, without a process; real ones are in flows."""
+"""The reaction of a process to signals, without a process; the flows have real ones."""
 
 import asyncio
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What is read from a head; that bad ones are refused is tried over sockets in test_httptools_listener."""
+"""The values read from a head; test_httptools_listener tries over sockets that bad heads are refused."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ FIELDS = (
 def test_a_head_read_again_is_read_as_if_for_the_first_time(
     lines: list[bytes], fields: list[tuple[bytes, bytes]], peer: str, odd: bool
 ) -> None:
-    """Whatever came before on the connection, and to whoever else: the same value, or it is read anew."""
+    """For every earlier head of this or another connection, the value is the same, or the head is read anew."""
     headers = (HOST, *fields)
     paths = PathSettings(ignore_case=True) if odd else DEFAULT_PATHS
     used = HeadReader(TrafficSettings(), Trust(["10.0.0.2"]))

@@ -75,7 +75,7 @@ def test_a_rate_of_nothing_is_a_mistake() -> None:
 
 @given(st.lists(st.floats(0, 5), max_size=200))
 def test_never_more_than_the_rate_allows(pauses: list[float]) -> None:
-    """Whatever the pauses between them, no more pass than a bucket and what has flowed into it."""
+    """For any pauses between them, no more pass than a bucket and the tokens that flowed into it."""
     rate = Rate(30, 10_000)
     now = NOW
     passed = 0

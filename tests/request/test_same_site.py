@@ -29,5 +29,5 @@ ORIGIN = "https://app.gw.test"
     ],
 )
 def test_who_had_the_browser_send_it(headers: list[tuple[str, str]], who: Sender) -> None:
-    """What the browser says itself goes before everything else; two answers are none."""
+    """The browser's own field decides before everything else; two values count as none."""
     assert sender(builders.inbound("/", *headers), ORIGIN) is who

@@ -172,7 +172,7 @@ def test_what_an_old_application_needs_is_judged_in_one_form(raw: bytes, path: s
     ],
 )
 def test_leniency_opens_no_way_around(raw: bytes) -> None:
-    """What a server would resolve once it has cut parameters off, or decoded the slash, stays refused."""
+    """A path stays refused if a server resolves it after it cuts parameters off or decodes the slash."""
     assert isinstance(canonical(raw, LENIENT), TargetFault)
 
 
@@ -192,7 +192,7 @@ SETTINGS = st.sampled_from([DEFAULT_PATHS, LENIENT])
 
 @given(st.lists(ALPHABET, max_size=12).map(b"".join), SETTINGS)
 def test_the_canonical_form_is_its_own(raw: bytes, paths: PathSettings) -> None:
-    """What the application receives would be read by us as what policy saw: nothing decodes to something else."""
+    """The application's target is, read again, the target that the policy judged: nothing decodes to something else."""
     target = canonical(b"/" + raw, paths)
 
     if isinstance(target, Target):
@@ -227,7 +227,7 @@ def test_segments_are_bounded() -> None:
 
 @pytest.mark.parametrize("mark", [b"&", b";"])
 def test_parameters_are_bounded(mark: bytes) -> None:
-    """Where an application reads 1,000 of them and cuts the rest off, nobody can say which were read."""
+    """Some applications read 1,000 parameters and cut the rest off; nobody can say which ones they read."""
     assert isinstance(canonical(b"/?" + mark.join([b"a"] * MOST_QUERY_PARTS), DEFAULT_PATHS), Target)
     assert canonical(b"/?" + mark.join([b"a"] * (MOST_QUERY_PARTS + 1)), DEFAULT_PATHS) is TargetFault.QUERY_PARTS
 

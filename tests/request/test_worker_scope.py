@@ -33,7 +33,7 @@ paths = st.lists(st.sampled_from(["", "a", ".", "..", ".sekisho", ".SEKISHO", "%
 
 @given(paths, paths)
 def test_no_scope_below_a_harmless_one_covers_our_pages(widest: str, more: str) -> None:
-    """Whatever a page registers with, as long as the browser holds it to the widest scope."""
+    """This holds for every registered scope, as long as the browser limits it to the widest scope."""
     if not may_cover(widest, PREFIX):
         assert not covers_ours(widest + more.removeprefix("/"))
         assert not covers_ours(widest)
@@ -61,7 +61,7 @@ def test_a_value_that_would_cover_our_pages_does_not_pass(value: str) -> None:
     "value", ["//evil.test/", "https://app.test/", "../", "./", "a/", "/%2e%2e/", "/a b/", "/\\", "/é/"]
 )
 def test_a_value_that_is_not_plain_does_not_pass(value: str) -> None:
-    """What it means depends on who reads it."""
+    """Its meaning depends on its reader."""
     assert allowed_may_cover(value.encode(), PREFIX)
 
 
@@ -96,7 +96,7 @@ def test_a_folder_is_read_as_the_browser_and_as_the_server_spell_it() -> None:
 
 @pytest.mark.parametrize("prefix", ["/auth/sekisho/", "/auth/"])
 def test_another_prefix_is_covered_by_every_folder_above_it(prefix: str) -> None:
-    """Where our pages live is a setting."""
+    """A setting decides the place of our pages."""
     assert script_may_cover(inbound("/auth/sw.js"), prefix)
     assert script_may_cover(inbound("/sw.js"), prefix)
     assert not script_may_cover(inbound("/authority/sw.js"), prefix)

@@ -77,7 +77,7 @@ def test_two_apps_at_one_url_are_refused() -> None:
 
 
 def test_a_ticket_is_read_once_of_the_same_fields_and_by_its_cookies_name() -> None:
-    """What is kept of one name is not taken for another's: a reload may have given the cookie another name."""
+    """A ticket remembered under one cookie name is not used for another: a reload may have changed the name."""
     ticket = "t" * 43
     kept = SectionCache()
     asked = inbound("/", ("Cookie", f"a=b; __Host-sekisho={ticket}"), section_cache=kept)

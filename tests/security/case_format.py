@@ -38,7 +38,7 @@ class FormatError(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent."""
+    """The request that is sent."""
 
     method: str
     target: str
@@ -77,7 +77,7 @@ class Case:
     clock: str | None = None
     repeat: int = 1
     files: str | None = None
-    """What becomes of a file of the policy: `half a list`."""
+    """The change of a file of the policy: `half a list`."""
 
     def wants(self, *names: str) -> bool:
         """Whether one of these predicates is asked for."""

@@ -29,7 +29,7 @@ def install(path: Path) -> None:
 
 if __name__ == "__main__":
     install(Path(sys.argv.pop(1)))
-    # Only now: whoever imports `time` from its module must find the moved one there.
+    # The import is late on purpose: a module that imports `time` must find the moved one.
     from gateway.cli import main
 
     main()

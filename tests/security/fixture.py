@@ -1,8 +1,8 @@
-"""What every case stands on: two gateways, a provider, a store that can fail, an application that remembers.
+"""The ground of every case: two gateways, a provider, a store that can fail, an application that remembers.
 
 `https://app.gw.test` is proxied by one gateway and asked about by the other in forward-auth mode; both share store,
-secrets and keys, as nodes of one deployment do. Who connects is told by the loopback address: trusted proxies have
-addresses of their own, everybody else any other.
+secrets and keys, as nodes of one deployment do. The loopback address tells the client: trusted proxies have addresses
+of their own, and every other client has another one.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ PREPARED_AGE = 3600.0
 """Seconds since the sign-in of a prepared session: long enough ago for the step-up rule to want another."""
 
 BLOCKED = ("sub-blocked-1", "sub-blocked-2", "sub-blocked-3", "sub-minor")
-"""Who is not welcome; half of them is a list that is being written."""
+"""The blocked subjects; half of them is a list that is being written."""
 
 TRUSTED, TRUSTED_OUTER = "127.0.0.3", "127.0.0.4"
 
@@ -511,7 +511,7 @@ class Fixture:
         return Prepared(kind, ticket, person, browser, host, sid, token)
 
     async def session_keys(self, ticket: str) -> list[bytes]:
-        # What a cookie carries behind the dot is its seal, and no part of the ticket.
+        # The part of a cookie behind the dot is its seal, and no part of the ticket.
         name = ticket_name(ticket.partition(".")[0]).encode()
         return [key async for key in self.redis.scan_iter(count=1000) if name in key]
 

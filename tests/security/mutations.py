@@ -53,7 +53,7 @@ PIECES: tuple[bytes, ...] = (
     b"\xdc\x00\x40\x80",
     b"\xc6\xff\xff\xff\xff",
 )
-"""What readers have stumbled over: of terminals, numbers, brackets, half characters, lengths and other readers."""
+"""Texts on which readers have stumbled: of terminals, numbers, brackets, half characters, lengths and other readers."""
 
 LONGEST = 200_000
 """Bytes of one example: readers have smaller bounds, and the ten minutes are for many."""

@@ -1,4 +1,4 @@
-"""What a case leaves open, filled in: names, tickets, states, tokens.
+"""Fills in the placeholders of a case: names, tickets, states, tokens.
 
 Texts become bytes: what is not a placeholder is UTF-8 (of a raw request Latin-1, as the format says), and
 placeholders are put in as they are, controls and all.

@@ -1,4 +1,4 @@
-"""Where a guarantee of the threat model is tried: at the gateway itself, or behind one of the outer proxies.
+"""The places where a guarantee of the threat model is tried: at the gateway itself, or behind an outer proxy.
 
 Each probe asks one thing at a place, and returns what it saw against the guarantee; nothing, where it holds.
 """
@@ -56,7 +56,7 @@ class Place:
     fixture: Fixture
     connect: Callable[[], Awaitable[Connection]]
     own: tuple[tuple[bytes, bytes], ...] = ()
-    """What has to be said beside the browser's own fields: at the gateway itself, what a trusted proxy writes."""
+    """The fields beside the browser's own: at the gateway itself, those of a trusted proxy."""
 
     async def send(self, data: bytes, methods: list[str], whole: float = 15) -> Exchange:
         """Send bytes as they are."""
@@ -91,7 +91,7 @@ class Place:
         return bool(self.received())
 
     def received(self) -> list[Received]:
-        """What the application has got since it was last asked."""
+        """The requests that the application has received since the last call."""
         found = list(self.fixture.upstream.received)
         self.fixture.upstream.received.clear()
         return found
@@ -112,7 +112,7 @@ class Place:
 
 @dataclass
 class Guest:
-    """Who is signed in while a place is tried."""
+    """The person who is signed in while a place is tried."""
 
     adult: Prepared
     minor: Prepared

@@ -1,6 +1,7 @@
-"""What must be true after a case. Each predicate looks at what was recorded; `None` is yes, words are what was seen.
+"""The conditions that must be true after a case.
 
-A predicate that cannot tell says so as a failure: nothing passes for want of evidence.
+Each predicate looks at the record of the case; `None` means yes, and words say what it saw.
+A predicate that cannot tell is a failure: nothing passes without evidence.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ MEMORY = 96 * 1024 * 1024
 
 STREAM_SECONDS = 5.0
 STORE_KEYS = 25_000
-"""Keys that may be in the store whatever anybody does: the cap on pending logins, and their indexes."""
+"""The most keys that anybody can put into the store: the cap on pending logins, and their indexes."""
 
 IDENTITY = (b"x-verified-",)
 REGISTERED = frozenset({"iss", "aud", "sub", "iat", "exp", "nbf", "jti", "rule", "facts"})
@@ -56,8 +57,8 @@ COMMANDS = frozenset(
     b"UNLINK TIME WAIT INCR DECR PERSIST GETDEL".split()
 )
 _FITNESS = ((b"CONFIG", b"GET", b"save"), (b"CONFIG", b"GET", b"m*"))
-"""What the gateway asks of CONFIG: now and then whether its store of limits keeps what it is told, and after each start
-whether the sessions' store throws any out."""
+"""The gateway's CONFIG commands. It asks now and then whether its store of limits is durable, and after each start
+whether the sessions' store evicts."""
 KEY_SHAPE = re.compile(rb"sekisho:[A-Za-z0-9:{}_-]*")
 _KEYED = {
     b"GET",
@@ -539,7 +540,7 @@ async def cache_not_public(run: Run, argument: str) -> str | None:
 
 @predicate
 async def cache_private(run: Run, argument: str) -> str | None:
-    """No shared cache may keep any answer, whatever field it heeds."""
+    """No shared cache may keep any answer, by any field that it obeys."""
     if not run.responses:
         return "no answer"
     for response in run.responses:
@@ -588,7 +589,7 @@ async def frame_denied(run: Run, argument: str) -> str | None:
 
 @predicate
 async def processor_under(run: Run, argument: str) -> str | None:
-    """A request costs no more of the gateway's processor than that, whatever the machine is doing beside it."""
+    """A request costs at most that much of the gateway's CPU, in spite of other load on the machine."""
     if not run.processor_seconds or run.case.repeat < 100:
         return "too few requests to tell"
     each = run.processor_seconds / run.case.repeat

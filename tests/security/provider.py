@@ -334,7 +334,7 @@ class Provider:
         return context
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Tunnel to the stand-in, whatever name was asked for; every name is written down."""
+        """Tunnel to the stand-in for every name, and write each name down."""
         task = asyncio.current_task()
         assert task is not None
         self._tunnels.add(task)

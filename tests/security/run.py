@@ -113,7 +113,7 @@ def clock_offset(text: str, now: float, where: str) -> tuple[float | None, str]:
 
 @dataclass
 class Run:
-    """What happened in one case."""
+    """The record of one case."""
 
     case: Case
     fixture: Fixture
@@ -174,7 +174,7 @@ class Run:
         return sum(call.endpoint == endpoint for call in self.fixture.provider.calls[self.calls_mark :])
 
     async def log(self) -> str:
-        """What both gateways have logged in this case; the access log's writer pauses for up to a tenth of a second."""
+        """The log of both gateways in this case; the access log's writer pauses for up to a tenth of a second."""
         await asyncio.sleep(0.35)
         return "".join(
             node.log_since(self.log_marks.get(node.name, 0)) for node in (self.fixture.proxy, self.fixture.forward)

@@ -12,10 +12,10 @@ SLOW = 3.0
 LAG = 0.5
 """Seconds of latency of a store of limits that lags."""
 LIMITS_LAG = "limits_lag"
-"""What a case says to have it lag."""
+"""The word of a case that makes it lag."""
 
 MODES = frozenset({"readonly", "moved", "slow", "down", "refuse", "timeout", "loading", "oom", "noauth", "garbage"})
-"""What the proxy can do; records are changed and keys rotated elsewhere."""
+"""The modes of the proxy; other code changes records and rotates keys."""
 
 _ERRORS = {
     "readonly": b"-READONLY You can't write against a read only replica.\r\n",

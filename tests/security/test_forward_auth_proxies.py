@@ -60,7 +60,7 @@ class Proxy:
         return result.response
 
     def received(self) -> list[Received]:
-        """What the application has got since it was last asked, the gateway's own requests apart."""
+        """The requests that the application has received since the last call, without the gateway's own."""
         found = list(self.fixture.upstream.received)
         self.fixture.upstream.received.clear()
         return found
@@ -385,9 +385,9 @@ async def test_no_alias_of_our_headers_gets_through(proxy: Proxy, minor: Prepare
     ],
 )
 async def test_a_client_cannot_say_what_it_asks_for(proxy: Proxy, minor: Prepared, field: tuple[str, str]) -> None:
-    """What is decided on comes from the proxy: a client's own word about its target opens nothing, and misleads nobody.
+    """The gateway decides on the proxy's target: a client's claim about its target opens nothing, and misleads nobody.
 
-    What the proxy itself overwrites before anybody reads it, the application gets from the proxy.
+    The application gets the proxy's value for a field that the proxy itself overwrites.
     """
     answer = await proxy.ask("/admin/secret", field, *PAGE)
     assert answer is not None
@@ -416,7 +416,7 @@ async def test_a_client_cannot_say_what_it_asks_for(proxy: Proxy, minor: Prepare
     ],
 )
 async def test_an_odd_target_opens_nothing(proxy: Proxy, target: str) -> None:
-    """Whatever proxy and application make of a spelling, nobody gets what the rule of the plain one refuses."""
+    """No reading of a spelling by proxy or application gives a page that the plain spelling's rule refuses."""
     answer = await proxy.ask(target, *PAGE)
 
     assert answer is None or b"PROTECTED" not in answer.body

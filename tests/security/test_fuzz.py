@@ -1,4 +1,4 @@
-"""What an attacker writes freely, thrown at every reader: the seeds first, then what hypothesis makes of them.
+"""An attacker's text for every reader: first the seeds, then the mutations of hypothesis.
 
 A reader may refuse. It may not raise what nobody expects, take two readings of one thing, or let through what the
 next reader takes for something else.
@@ -76,7 +76,7 @@ def test_seed_targets(seed: str, paths: PathSettings) -> None:
 
 @given(mutated("targets", "/.%2eEfF5cC;\\\\?#aA\x00 é"), st.sampled_from([PathSettings(), LENIENT]))
 def test_targets(raw: str, paths: PathSettings) -> None:
-    """Property: as above, of whatever can be made of them."""
+    """Property: the same holds for all their mutations."""
     target_holds(raw.encode(), paths)
 
 
@@ -160,7 +160,7 @@ def test_cookies(cookies: str) -> None:
 
 
 def return_holds(raw: str) -> None:
-    """What comes out is on our origin for a browser, is not one of our own pages, and comes out the same again."""
+    """The result is on our origin for a browser, is not one of our own pages, and comes out the same again."""
     found = rebuild(raw, origin=ORIGIN, prefix="/.sekisho/")
     if found is None:
         return

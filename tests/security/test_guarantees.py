@@ -1,7 +1,7 @@
 """Every guarantee of the threat model, tried at the gateway itself and behind each outer proxy.
 
 The table is on the page (`docs/threat-model.md`, "The same behind another proxy"): a cell says `held`, `not held`, or
-`not ours`. What the page says is what is seen, cell by cell, with the configurations in `deploy/forward-auth`.
+`not ours`. The test observes each cell of the page's table, with the configurations in `deploy/forward-auth`.
 """
 
 from __future__ import annotations

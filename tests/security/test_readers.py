@@ -95,7 +95,7 @@ class Reader:
     read: Callable[[bytes], object]
     seeds: tuple[bytes, ...]
     own: tuple[type[Exception], ...] = ()
-    """What it may raise, with words that are printed."""
+    """The exceptions that it may raise, with texts that are printed."""
 
 
 def _json(value: object) -> bytes:
@@ -327,7 +327,7 @@ READERS: dict[str, Reader] = {
         (ASSERTIONS.published,),
         (AssertionRefusedError,),
     ),
-    # What is printed and logged of all of them.
+    # The parts of all of them that are printed and logged.
     "printed": Reader(lambda data: say(_text(data), data), (b"a\tb", "名前".encode())),
     "logged": Reader(_logged, (b"abc", "名前".encode())),
 }

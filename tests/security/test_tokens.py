@@ -65,7 +65,7 @@ def test_no_deformed_signature_holds(word: str) -> None:
      ({"signature": "AAAA"}, b"\0\0\0"), ({"alg": "none"}, b""), ({"alg": "nOnE", "sig": "AAAA"}, b"\0\0\0")],
 )  # fmt: skip
 def test_a_signature_can_be_none_or_any_text(directed: dict[str, Any], last: bytes) -> None:
-    """Whatever its algorithm is called."""
+    """This holds for every name of the algorithm."""
     assert parts(made(**directed))[2] == last
 
 
@@ -115,7 +115,7 @@ def test_a_shared_secret_signs_as_asked(secret: str) -> None:
 
 
 def test_any_key_but_ours_is_not_published() -> None:
-    """Whatever a case calls it."""
+    """This holds for every name in a case."""
     assert not holds(made(key="other"))
     assert not holds(made(key="somebody"))
 

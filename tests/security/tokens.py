@@ -91,7 +91,7 @@ SIGNATURES: Mapping[str, Callable[[Signed], bytes]] = {
     "other": lambda right: _pair(*_ecdsa(right.stranger, right.signing)),
     "stranger": lambda right: _pair(*_ecdsa(right.stranger, right.signing)),
 }
-"""What `sig` can make of a right signature. All but `other` need no key."""
+"""Ways to change a valid signature by `sig`. All but `other` need no key."""
 
 _SEGMENTS = ("header", "payload", "signature")
 
@@ -171,7 +171,7 @@ def make_token(
     first = [
         _padded(b64(part.encode()), name, pad) for part, name in ((json.dumps(header), "header"), (payload, "payload"))
     ]
-    # What is signed is what is sent, so that the padding, or the payload, is all that is wrong with it.
+    # The sent text is also the signed text, so that only the padding, or the payload, is wrong.
     signature = _signature(".".join(first), directed, key, stranger)
     parts = [*first, _padded(signature, "signature", pad)]
     wanted = directed.get("segments", 3)

@@ -23,9 +23,9 @@ BODIES = {
 
 
 KEYS = frozenset({"raw", "headers", "late", "reads"})
-"""What a case can have the application do: `raw` bytes in place of its answer to `/app/…`, more `headers`, bytes that
-come `late` behind the answer to `/app/late`, and what it `reads` of a request: `head` is no body, so that a body is the
-next request to it unless the connection is closed when the gateway asks for that."""
+"""The keys of a case for the application. `raw` has bytes in place of its answer to `/app/…`, `headers` has more
+headers, and `late` has bytes that follow the answer to `/app/late`. With `reads: head` it reads no body, so that a body
+is the next request unless the connection is closed when the gateway asks for that."""
 
 
 def faults(answers: dict[str, Any]) -> list[str]:
@@ -86,7 +86,7 @@ class Upstream:
 
     received: list[Received] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
-    """What the case under way says."""
+    """The answers of the current case."""
     sent_first_event: float | None = None
     open_websockets: int = 0
     _servers: list[asyncio.Server] = field(default_factory=list)

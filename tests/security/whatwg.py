@@ -1,4 +1,4 @@
-"""Where a browser goes: the WHATWG URL standard, as far as `Location`, `href` and `action` need it.
+"""The address to which a browser goes: the WHATWG URL standard, as far as `Location`, `href` and `action` need it.
 
 Servers read RFC 3986, browsers this. The difference is where open redirects live.
 """

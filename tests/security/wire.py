@@ -52,7 +52,7 @@ class Response:
 
 @dataclass
 class Exchange:
-    """What one connection brought: answers in order, and how it ended."""
+    """The result of one connection: its answers in order, and its end."""
 
     responses: list[Response] = field(default_factory=list)
     received: bytes = b""
@@ -261,6 +261,6 @@ async def closes_within(connection: Connection, seconds: float) -> bool:
 
 
 def head(method: str, target: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
-    """Return a request's head, whatever is in it."""
+    """Return a request's head, with any content."""
     lines = [b"%b %b HTTP/1.1" % (method.encode(), target), *(b"%b: %b" % field_ for field_ in headers), b"", b""]
     return b"\r\n".join(lines)

@@ -116,7 +116,7 @@ def test_an_answer_overtaken_by_news_is_not_kept() -> None:
 
 
 def test_an_answer_of_an_earlier_epoch_is_not_kept() -> None:
-    """What was asked before the connection was lost is not trusted after it was made anew."""
+    """An answer from before the loss of the connection is not trusted after the reconnection."""
     cache = trusted()
     marker = place(cache, ticket())
 
@@ -297,7 +297,7 @@ def test_stale_sessions_are_honoured_for_the_stated_time() -> None:
 
 
 def test_a_session_known_to_be_over_is_not_stale() -> None:
-    """What was revoked before the outage, or answered as gone in it, is not honoured."""
+    """A session that was revoked before the outage, or answered as gone during it, is not honoured."""
     cache = trusted(stale_for=60.0)
     remember(cache, ticket(1))
     remember(cache, ticket(2))

@@ -34,7 +34,7 @@ def test_a_success_begins_the_count_anew() -> None:
 
 
 def test_what_one_key_met_is_no_outage() -> None:
-    """Where no memory is left to write, records can still be read."""
+    """If the store has no memory left for writing, it can still read records."""
     circuit = Circuit()
 
     for _ in range(FAILURES * 2):

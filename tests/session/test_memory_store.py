@@ -1,4 +1,4 @@
-"""What the memory store has beyond the contract: it is its own reader, and its own sweeper."""
+"""The memory store's parts beyond the contract: it is its own reader, and its own sweeper."""
 
 from __future__ import annotations
 

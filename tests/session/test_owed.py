@@ -45,7 +45,7 @@ def test_what_was_kept_is_read_again(kept: list[Owed]) -> None:
 
 @given(st.text(max_size=300))
 def test_a_line_that_is_none_is_passed_over(noise: str) -> None:
-    """Property: whatever a full disk or somebody else left in the file, the lines around it count."""
+    """Property: the lines around any damage, by a full disk or by another program, still count."""
     text = owed(1).line() + noise.replace("\n", " ") + "\n" + owed(2).line()
 
     assert {owed(1), owed(2)} <= set(read_owed(text, NOW))
@@ -159,7 +159,7 @@ async def living(store: Weather, selector: Selector) -> list[ListedSession]:
 async def test_a_sign_out_is_heard_when_the_store_is_back_also_by_another_worker(
     tmp_path: Path, store: Weather
 ) -> None:
-    """Whoever looks first ends it: this worker, another one, or one after a restart."""
+    """The first worker that looks ends it: this one, another one, or one after a restart."""
     name = await sign_in(store, 1)
     mine, another = (OwedToStore(OwedFile(tmp_path / "owed"), store, lambda: NOON) for _ in range(2))
     store.away = True
@@ -193,7 +193,7 @@ async def test_the_running_worker_does_so_by_itself(tmp_path: Path, store: Weath
 async def test_of_one_sign_in_at_the_provider_only_what_began_before_the_sign_out_ends(
     tmp_path: Path, store: Weather
 ) -> None:
-    """Who has signed in again while it waited is not signed out by it."""
+    """It does not sign out a person who has signed in again in the meantime."""
     provider = "a" * 64
     await sign_in(store, 1, provider_session=provider, created_at=NOON - 60)
     later = await sign_in(store, 2, provider_session=provider, created_at=NOON + 60)

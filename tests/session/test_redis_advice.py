@@ -10,7 +10,7 @@ from tests.redis_server import RedisServer, cluster_redis, sentinel_redis
 
 
 async def ask(text: str, password: str | None = None) -> tuple[SetupWarning, ...]:
-    """What is doubted of this Redis."""
+    """The warnings about this Redis."""
     url = parse_redis_url(text)
     redis = make_redis(url, RedisOptions(password=password))
     try:

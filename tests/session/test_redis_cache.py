@@ -37,7 +37,7 @@ async def signed_in(worker: Sessions, **changes: Any) -> Ticket:
 
 
 def peek(worker: Sessions, ticket: Ticket) -> object:
-    """What the worker says without asking."""
+    """The worker's answer without asking Redis."""
     return worker.reader.peek(ticket, time.time())
 
 
@@ -246,7 +246,7 @@ async def test_a_stopped_redis_is_waited_for_once(own_redis: RedisServer, open_w
 
 
 async def test_stale_for_honours_what_was_known(own_redis: RedisServer, open_worker: Open) -> None:
-    """Where the operator says so, those signed in go on for a while without Redis; others get 503."""
+    """With this setting, signed-in people go on for a while without Redis; others get 503."""
     worker = await open_worker(own_redis.url, stale_for=60.0)
     ticket, never_read = await signed_in(worker), new()
     await worker.store.create(never_read, now_session())
@@ -357,8 +357,8 @@ async def test_sessions_follow_a_failover(open_worker: Open) -> None:
         await until(lambda: worker.status().trusted, "trust")
 
         with contextlib.closing(group.primary().client()) as client:
-            # What the replica has not got is lost with its primary; that is Redis's promise and not ours to test.
-            # WAIT looks at this connection's own writes alone, so one is made behind the session's.
+            # A write that the replica has not received is lost with its primary; Redis promises that much, and we do
+            # not test it. WAIT looks at this connection's own writes alone, so one is made behind the session's.
             client.set("written:last", 1)
             assert client.execute_command("WAIT", 1, 5_000) == 1
         await asyncio.to_thread(group.fail_over)

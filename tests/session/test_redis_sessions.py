@@ -64,7 +64,7 @@ async def test_a_store_that_is_away_is_not_waited_for(free_port: int) -> None:
 
 
 async def test_stale_for_is_said_at_start(redis_url: str, open_worker: Open) -> None:
-    """Whoever lets revoked sessions pass for a while reads so in the log."""
+    """An operator who lets revoked sessions pass for a while reads so in the log."""
     with capture_logs() as logs:
         await open_worker(redis_url, stale_for=60.0)
 

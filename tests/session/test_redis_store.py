@@ -1,4 +1,4 @@
-"""What only a store on Redis can get wrong: its faults, its secrets, and what it leaves readable."""
+"""The faults that only a store on Redis can have: its errors, its secrets, and its readable parts."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def now_session(**changes: Any) -> Session:
 
 
 def record_key(ticket: Ticket) -> str:
-    """Where the record of a ticket lies."""
+    """The key of a ticket's record."""
     return f"sekisho:t:{{{ticket_name(ticket)}}}"
 
 
 def idle_key(ticket: Ticket) -> str:
-    """Where its idle clock lies."""
+    """The key of its idle clock."""
     return f"sekisho:i:{{{ticket_name(ticket)}}}"
 
 
@@ -101,7 +101,7 @@ async def test_no_claim_reaches_redis(redis_url: str, behind: Redis, open_worker
 
 
 async def test_a_record_under_anothers_name_is_nobodys(quiet: Sessions, behind: Redis) -> None:
-    """Who can write in Redis cannot make one person another by moving records."""
+    """A writer in Redis cannot turn one person into another by moving records."""
     mine, theirs = new(), new()
     await quiet.store.create(mine, now_session())
     await quiet.store.create(theirs, now_session(pseudonym="other"))
@@ -172,7 +172,7 @@ async def test_what_is_no_record_ends_no_listing(quiet: Sessions, behind: Redis)
 
 
 async def test_an_index_of_any_length_is_walked_through_in_pages(quiet: Sessions, behind: Redis) -> None:
-    """Whoever fills it makes listings slow, and no worker large."""
+    """An attacker who fills it makes listings slow, but no worker large."""
     mine = new()
     kept = now_session()
     await quiet.store.create(mine, kept)
@@ -437,7 +437,7 @@ async def test_every_key_ends(quiet: Sessions, behind: Redis) -> None:
 
 
 async def test_a_cancelled_look_up_shifts_no_answers(quiet: Sessions) -> None:
-    """Who goes away in the middle of an answer leaves it to nobody else."""
+    """A request that is cancelled in the middle of an answer leaves the answer to no other request."""
     people = {new(): f"sub-{number}" for number in range(20)}
     for ticket, name in people.items():
         await quiet.store.create(ticket, now_session(pseudonym=name))

@@ -15,7 +15,7 @@ from gateway.session.redis_tracking import TrackingConnection, track
 
 
 class Told:
-    """Who is told, and what of."""
+    """The recorded pushes and their receivers."""
 
     def __init__(self) -> None:
         self.keys: list[list[bytes] | None] = []
@@ -75,7 +75,7 @@ def test_what_is_not_understood_ends_it(news: bytes) -> None:
 
 @given(st.lists(st.binary(max_size=60), max_size=6))
 def test_no_bytes_make_it_raise(chunks: list[bytes]) -> None:
-    """Whatever comes, it tells or ends, and ends once."""
+    """For all bytes it tells or ends, and it ends once."""
     tracked = Told()
 
     for chunk in chunks:

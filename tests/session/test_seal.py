@@ -77,7 +77,7 @@ sessions = st.builds(
 
 @given(sessions)
 def test_what_is_sealed_comes_back(session: Session) -> None:
-    """Whatever a session holds, it opens as it was."""
+    """Every session opens as it was."""
     record = seal(session, TICKET, SECRETS.first, NONCE)
 
     assert unseal(record, TICKET, SECRETS) == session
@@ -104,7 +104,7 @@ def test_a_part_of_it_opens_nothing(data: st.DataObject) -> None:
 
 @given(st.binary(max_size=400))
 def test_any_bytes_open_nothing(noise: bytes) -> None:
-    """What we never wrote is absent, whatever it is."""
+    """Bytes that we never wrote are absent."""
     assert unseal(noise, TICKET, SECRETS) is None
     assert unseal(b"\x01" + noise, TICKET, SECRETS) is None
     read_header(noise)
@@ -232,7 +232,7 @@ def test_a_header_with_a_moment_that_is_none_is_no_header(field: str, moment: fl
 @pytest.mark.parametrize("field", ["secret_id", "client_id", "pseudonym", "ticket_secret_id"])
 @pytest.mark.parametrize("name", ["\x1b[2J", "a\nb", "\x9b31m", "\u202eabc", "x" * 300])
 def test_a_header_with_a_name_that_a_terminal_would_obey_is_no_header(field: str, name: str) -> None:
-    """Whoever writes to the store chooses what it holds."""
+    """A writer in the store chooses its content."""
     header = Header("5e3f1a2b", CLIENT, NOON, NOON, NOON + 60, "0" * 32)
 
     assert read_header(_record(msgspec.structs.replace(header, **{field: name}))) is None
@@ -240,7 +240,7 @@ def test_a_header_with_a_name_that_a_terminal_would_obey_is_no_header(field: str
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_header_or_none(rest: bytes) -> None:
-    """Nothing is raised, whatever a store holds."""
+    """No content of a store raises an exception."""
     for record in (rest, b"\x01" + len(rest).to_bytes(2) + rest):
         read_header(record)
         assert unseal(record, TICKET, SECRETS) is None

@@ -1,4 +1,4 @@
-"""What a session shows of itself."""
+"""The parts of a session that it shows."""
 
 from dataclasses import replace
 

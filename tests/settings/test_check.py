@@ -72,7 +72,7 @@ def test_what_is_written_is_what_is_set(tmp_path: Path) -> None:
 
 
 def test_five_mistakes_are_five_messages(tmp_path: Path) -> None:
-    """A value that cannot be read does not hide what else is wrong, whatever its kind."""
+    """An unreadable value of any kind does not hide the other mistakes."""
     text = (
         GOOD.replace("idle: 30m", "idle: 30min")
         .replace("operator:", "operater:")
@@ -196,7 +196,7 @@ def test_five_mistakes_are_five_messages(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_refused(old: str, new: str, said: str, tmp_path: Path) -> None:
-    """Each contradiction, and whatever a constructor would not take at the start, is named where it stands."""
+    """Each contradiction, and each value that a constructor would refuse at the start, is named with its place."""
     assert old in GOOD
 
     _, mistakes = read(GOOD.replace(old, new, 1), tmp_path)
@@ -238,7 +238,7 @@ def test_every_number_has_bounds() -> None:
 
 @pytest.mark.parametrize(("section", "name"), [(section, name) for section in BOUNDS for name in BOUNDS[section]])
 def test_a_default_is_within_its_bounds(section: type[Any], name: str) -> None:
-    """What people get without asking is nothing that they are refused."""
+    """A default value is never refused."""
     default: Any = next(each.default for each in fields(section) if each.name == name)
 
     assert default is None or BOUNDS[section][name].least <= default <= BOUNDS[section][name].most

@@ -1,4 +1,4 @@
-"""The origin of a URL: one answer, whoever asks."""
+"""The origin of a URL: one answer for every caller."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def found(*places: Place) -> Addresses:
 
 
 def test_families_take_turns() -> None:
-    """So that a network without one of them costs one attempt, whichever the resolver prefers."""
+    """A network without one of the families costs one attempt, for either preference of the resolver."""
     assert tuple(found(A6, B6, C6, A4, B4).in_order(0.0)) == (A6, A4, B6, B4, C6)
     assert tuple(found(A4, A6).in_order(0.0)) == (A4, A6)
 
@@ -49,7 +49,7 @@ PLACES = st.lists(st.builds(Place, st.sampled_from("abcdef"), st.just(80), st.sa
 
 @given(PLACES, st.data())
 def test_every_address_is_tried_once(places: list[Place], data: st.DataObject) -> None:
-    """Whatever is known of them."""
+    """This holds for everything that is known of them."""
     addresses = found(*places)
     if places:
         addresses.tried(

@@ -319,7 +319,7 @@ NO_HEADS = {
     "an empty line first": b"\r\nHTTP/1.1 200 OK\r\n",
     "bare line feeds behind an interim answer": b"HTTP/1.1 103 X\r\n\r\nHTTP/1.1 200 OK\n",
 }
-"""What an application may say and then be silent, though no head can come of it any more."""
+"""Bytes of an application before it is silent, which cannot become a head any more."""
 
 
 @pytest.mark.parametrize("pieces", [1, 1000], ids=["whole", "byte by byte"])
@@ -460,7 +460,7 @@ async def test_an_upstream_may_ask_who_we_are(door: Door, tmp_path: Path) -> Non
 
 
 def test_verification_cannot_be_lost() -> None:
-    """Whatever is configured."""
+    """This holds for every configuration."""
     context = client_context(UpstreamSettings())
 
     assert context.verify_mode is ssl.CERT_REQUIRED

@@ -119,7 +119,7 @@ async def test_one_client_that_repeats_a_bad_page_costs_the_others_nothing(door:
 async def test_an_application_is_back_for_people_with_its_first_connection(
     door: Door, count: int, health: HealthSettings | None
 ) -> None:
-    """However many requests it refused meanwhile, and whatever its checks have said."""
+    """The number of refused requests and the results of checks do not matter."""
     applications = await several(door, count)
     door.options = UpstreamSettings(failures=2, ejected_for=60.0, health=health)
     await door.open()
@@ -217,7 +217,7 @@ async def test_what_is_wrong_here_is_not_the_servers_fault(door: Door) -> None:
 
 @dataclass
 class Outage:
-    """What became of requests around an application's absence."""
+    """The results of requests around an application's absence."""
 
     back_after: float
     statuses: Counter[int]
@@ -349,7 +349,7 @@ async def test_who_leaves_while_a_connection_is_made_frees_the_place(door: Door)
 
 @pytest.mark.parametrize("last", ["half a body", "too long"])
 async def test_a_refused_upload_leaves_the_queue(door: Door, last: str) -> None:
-    """Whatever ends a request that waits, it waits no more."""
+    """For every end of a waiting request, the request waits no more."""
     go_on = asyncio.Event()
 
     async def script(peer: Peer) -> None:

@@ -91,7 +91,7 @@ def test_a_failed_check_takes_it_out_of_turn_and_a_good_one_brings_it_back() -> 
 
 @given(st.lists(st.sampled_from(["unreached", "reached", "well", "ill"])), st.integers(1, 3))
 def test_one_alone_is_never_ejected_and_shares_stay_in_bounds(answered: list[str], failures: int) -> None:
-    """Whatever happens in whatever order."""
+    """This holds for every order of events."""
     breaker = Breaker(UpstreamSettings(failures=failures, slow_return=5.0))
     for now, what in enumerate(answered):
         match what:

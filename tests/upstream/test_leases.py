@@ -50,7 +50,7 @@ ANSWERS: dict[str, Callable[[bytes], tuple[list[bytes], bool]]] = {
         True,
     ),
 }
-"""What a server says to a request, in the pieces in which it comes, and whether it hangs up then."""
+"""A server's bytes for a request, in their pieces, and whether it closes the connection then."""
 
 
 LAST = b"!"
@@ -73,7 +73,7 @@ class Wire:
         self.full = False
         self.written = b""
         self.unread: list[bytes | None] = []
-        """What the server has said and the gateway has not read, as it has paused; `None` for the end."""
+        """The server's bytes that the gateway has not read while it paused; `None` for the end."""
         self.answering: list[bytes] = []
         self.hangs_up = False
         self.answered = 0
@@ -186,7 +186,7 @@ class Asker:
         self.has = None
 
     def upstream_failed(self, error: GatewayError, *, unheard: bool) -> None:
-        # Whoever left while it waited for a connection may hear that there is none.
+        # A client that left while it waited for a connection may get the error that there is none.
         if not self.given_up:
             self._end()
 
@@ -235,7 +235,7 @@ ACTS: dict[str, Callable[[UpstreamConnection, Asker], None]] = {
     "hand_over": lambda connection, asker: connection.hand_over(asker),
     "pass_on": lambda connection, asker: connection.pass_on(asker, Asker(-1, uploading=False)),
 }
-"""All that whoever holds a reference can do with it, but `send`, which raises."""
+"""Every call that a holder of a reference can make, except `send`, which raises."""
 
 
 class World:
@@ -312,7 +312,7 @@ class World:
                 assert connection.holder is None
 
     def an_old_reference_is_used(self) -> None:
-        """Nothing happens: not to whoever has the connection now, and not to the connection."""
+        """Nothing happens: neither to the connection nor to the request that has it now."""
         pairs = [(asker, had) for asker in self.askers for had in asker.had if had.holder is not asker]
         of_others = [pair for pair in pairs if pair[1].holder is not None]
         if not pairs:
@@ -379,7 +379,7 @@ class World:
                 wire.say(None)
 
     def a_server_speaks_unasked(self) -> None:
-        """Where that can be seen: nothing was sent there that is not answered, and what is said is read at once."""
+        """The fault can be seen: every earlier request is answered, and the gateway reads the bytes at once."""
         quiet = [
             wire
             for wire in self.wires
@@ -432,7 +432,7 @@ class World:
             assert endpoint.active >= 0
 
     async def all_ends(self) -> None:
-        """Whoever has not left is told something in the end, and nothing is counted that is over."""
+        """Every client that has not left gets an answer in the end, and nothing that is over is counted."""
         self.refusing = False
         for _ in range(40):
             for _ in range(4):

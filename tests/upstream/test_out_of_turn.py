@@ -26,7 +26,7 @@ HELLO = "日本".encode()
 
 @dataclass(frozen=True)
 class Sign:
-    """What a server says too much, and of which request."""
+    """A server's extra bytes, and the request to which they belong."""
 
     answer: bytes
     rest: bytes
@@ -145,7 +145,7 @@ async def test_a_server_is_put_apart_at_the_first_byte_out_of_turn(door: Door, n
 
 
 async def test_the_rest_of_an_answer_is_not_the_next_ones(door: Door) -> None:
-    """What comes behind the next request's head and begins no answer is no answer: the request is sent again."""
+    """Bytes behind the next request's head that begin no answer are not taken for one: the request is sent again."""
     first = asyncio.Event()
 
     async def script(peer: Peer) -> None:
@@ -278,7 +278,7 @@ async def test_what_another_worker_has_heard_is_believed(door: Door) -> None:
 
 
 async def test_nothing_lingers_behind_a_reload(door: Door) -> None:
-    """What the old settings made is let go at once, and what is answered later lingers no more."""
+    """The objects of the old settings are closed at once, and a later answer does not linger."""
     ended = [asyncio.Event(), asyncio.Event()]
     go_on = asyncio.Event()
 

@@ -49,7 +49,7 @@ def test_a_request_gets_the_inner_path(public: bytes, inner: bytes) -> None:
     ],
 )
 def test_a_location_gets_the_public_path(inner: bytes, public: bytes) -> None:
-    """Where it is the application's own; another site's is left alone."""
+    """This holds for the application's own location; another site's is left alone."""
     assert rewrite().answer(((b"Location", inner),)) == ((b"Location", public),)
     assert rewrite().answer(((b"Refresh", b"3; url='" + inner + b"'"),)) == ((b"Refresh", b"3; url='" + public + b"'"),)
 

@@ -17,7 +17,7 @@ STRAY = HEAD + b"ann0"
 """Another person's page."""
 
 Bad = Callable[[Peer], Awaitable[bool]]
-"""What a server does where its bad page is asked for; returns whether the connection goes on."""
+"""A server's behaviour at its bad page; it returns whether the connection goes on."""
 
 
 def says(*pieces: bytes, then: str = "goes on", pause: float = 0.0) -> Bad:
@@ -84,7 +84,7 @@ KEEPS_ORDER: dict[str, Bad] = {
     "a bad chunk size": says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nann1\r\n0\r\n\r\n"),
     "bare line feeds": says(b"HTTP/1.1 200 OK\nContent-Length: 4\n\nann1"),
 }
-"""What is no HTTP, or half of it, and leaves nothing behind on a connection that is used again."""
+"""Bytes that are no HTTP, or half of it, and that leave nothing behind on a reused connection."""
 
 SPEAKS_OUT_OF_TURN: dict[str, Bad] = {
     "too small a length": says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nannone"),
@@ -127,7 +127,7 @@ class Site:
 
 @dataclass
 class Seen:
-    """What people got."""
+    """The answers that people received."""
 
     own: int = 0
     own_after: int = 0
@@ -221,7 +221,7 @@ async def test_a_body_of_a_head_answer_reaches_nobody(door: Door, seconds: float
 
 @LENGTHS
 async def test_a_greeting_before_any_request_is_nobodys_page(door: Door, seconds: float) -> None:
-    """Where it comes in time to be seen; and nobody ever gets another person's."""
+    """This holds if the greeting comes in time to be seen; and nobody ever gets another person's answer."""
     site = Site(door, says(HEAD + b"ann1"))
 
     async def script(peer: Peer) -> None:

@@ -49,7 +49,7 @@ def test_however_it_is_cut_it_is_the_same_body(cuts: list[int]) -> None:
     ],
 )
 def test_what_is_not_a_chunk_is_a_fault(body: bytes) -> None:
-    """Whoever goes on reading would read something else than we."""
+    """A reader that goes on after the fault would read something else than we."""
     with pytest.raises(ChunkError):
         ChunkReader(1000).feed(body + b"0\r\n\r\n")
 

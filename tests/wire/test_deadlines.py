@@ -65,7 +65,7 @@ def test_without_a_deadline_nothing_is_late() -> None:
 
 
 def test_a_process_that_was_held_up_takes_nobody_for_silent() -> None:
-    """What came meanwhile has not been read yet; the ages of connections are the world's all the same."""
+    """The process has not read the bytes of the meantime yet; the ages of connections still follow real time."""
     wheel = Deadlines(0.0, TICK)
     thing = Something(wheel)
     wheel.arm(thing, 10.0)

@@ -66,7 +66,7 @@ def test_what_browsers_write_is_read() -> None:
 
 @given(st.binary(max_size=20))
 def test_bytes_are_characters_or_nothing(data: bytes) -> None:
-    """Whatever is read is text, and ASCII stays what it is."""
+    """All bytes are read as text, and ASCII stays the same."""
     try:
         text = data.decode(NAME)
     except UnicodeDecodeError:

@@ -15,7 +15,7 @@ _BARE = re.compile(rb"(?<!\r)\n")
 
 @given(st.lists(st.text("\r\nab", min_size=1, max_size=6).map(str.encode), max_size=20))
 def test_an_end_is_found_however_it_was_cut(cuts: list[bytes]) -> None:
-    """Where one search of the whole would have found it, and as soon as it has come."""
+    """The end is found where one search of the whole would find it, and as soon as it has come."""
     pieces = Pieces()
     whole = b""
 
@@ -38,7 +38,7 @@ def test_an_end_is_found_however_it_was_cut(cuts: list[bytes]) -> None:
     )
 )
 def test_it_holds_what_came_and_was_not_taken(steps: list[tuple[str, int, bytes]]) -> None:
-    """As plain bytes would, whatever is put, taken and looked for between."""
+    """The buffer behaves as plain bytes, for any order of putting, taking and searching."""
     pieces = Pieces()
     whole = b""
 

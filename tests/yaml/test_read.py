@@ -110,7 +110,7 @@ def test_what_has_two_meanings_is_refused(written: str, said: str) -> None:
     ],
 )
 def test_a_slip_of_a_japanese_keyboard_is_named(written: str, place: str, name: str) -> None:
-    """Where the structure breaks on a full-width sign, that sign is what is said, and nothing else."""
+    """If a full-width sign breaks the structure, the message names that sign, and nothing else."""
     node, mistakes = read(written)
 
     assert node is not None

@@ -79,7 +79,7 @@ def test_a_spelling_that_falls_to_a_weaker_rule_is_named() -> None:
     ],
 )
 def test_spellings_that_are_stated_are_not_remarked(path: str, *, ignore_case: bool, spellings: list[str]) -> None:
-    """What the rule or the App's `paths` covers falls nowhere."""
+    """The rule or the App's `paths` covers these spellings, so none of them falls to another rule."""
     said = [
         remark.what.en
         for remark in found(
@@ -93,7 +93,7 @@ def test_spellings_that_are_stated_are_not_remarked(path: str, *, ignore_case: b
 
 
 def test_a_spelling_that_is_refused_needs_no_remark() -> None:
-    """Where no weaker rule stands behind, the worst is a refusal."""
+    """If no weaker rule stands behind it, the worst result is a refusal."""
     assert kinds("name: a, match: {path: /enter}, require: [here]") == []
     assert kinds("name: a, match: {path: /enter}, require: [here]", "name: b, allow: nobody") == []
 
@@ -185,7 +185,7 @@ def test_a_refusal_without_a_sentence_and_a_policy_without_examples_are_named() 
     "path", sorted((Path(__file__).parents[3] / "policies").glob("*.yaml")), ids=lambda path: path.stem
 )
 def test_no_policy_of_the_repository_has_a_rule_that_is_never_reached(path: Path) -> None:
-    """What we hand out is an example to others."""
+    """Our policies are examples for others."""
     policy = load_policy(path, Mistakes())
     assert policy is not None
 

@@ -96,7 +96,7 @@ def test_an_example_that_is_right_passes(example: str) -> None:
     ],
 )
 def test_an_example_that_is_wrong_fails_and_says_how(example: str, said: str) -> None:
-    """What was expected and what was found; a lawyer can test what is not told."""
+    """The output has the expected and the found result; a lawyer can also test that a fact is not told."""
     assert run(example).say() == said
 
 
@@ -138,7 +138,7 @@ def test_a_mistake_in_an_example_is_named(example: str, said: str) -> None:
 
 
 def test_an_example_about_days_says_its_day() -> None:
-    """What passes today and fails next year is no example."""
+    """An example that passes today and fails next year is useless."""
     mistakes = Mistakes()
     text = (
         "policy: p\npurpose: {ja: x}\nconditions:\n  adult: {age: {at_least: 18}}\n"

@@ -37,7 +37,7 @@ def policy() -> Policy:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_a_table_is_read_as_excel_saves_it(encoding: str, ends: str) -> None:
-    """Whatever the encoding, line ends and form of dates; empty rows are skipped."""
+    """This holds for every encoding, line end and form of dates; empty rows are skipped."""
     mistakes = Mistakes()
 
     examples = read_table(TABLE.replace("\n", ends).encode(encoding), "t.csv", policy(), mistakes)
