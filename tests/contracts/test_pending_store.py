@@ -203,7 +203,7 @@ async def test_logins_begun_while_a_clock_was_ahead_take_nobodys_place(open_stor
 
 
 SMALL = 1_100
-"""What `login()` counts for, and a little more."""
+"""The size that `login()` counts for, and a little more."""
 
 
 def with_form(size: int, browser: str = "b1") -> PendingLogin:
@@ -257,7 +257,7 @@ async def test_bytes_are_free_again_when_their_login_ends(open_store: Opener) ->
 
 
 async def test_what_may_wait_is_what_a_simple_model_says(open_store: Opener) -> None:
-    """Whoever opens, uses and waits in whatever order: every store counts as a list of all logins would."""
+    """For every order of opening, using and waiting, each store counts as a list of all logins would."""
     caps = {
         "total": 6,
         "per_address": 4,

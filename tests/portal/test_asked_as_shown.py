@@ -1,4 +1,4 @@
-"""Whatever a policy says and however a sign-in begins, the provider is asked for what the person has read, no more.
+"""For every policy and every way to sign in, the gateway asks the provider only for the items that the person has read.
 
 The pages are rendered and their buttons pressed; the scopes are those of the authorization request itself.
 """
