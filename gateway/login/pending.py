@@ -2,8 +2,9 @@
 
 The state goes through the provider and the browser's address bar; the return target, the nonce and the PKCE
 verifier do not: they wait here. A pending login is bound to the browser that began it by one small cookie, whose
-secret all of that browser's logins share, so that two tabs work. It is used once; what came of it is
-remembered as long as it would have lived, so that a callback that arrives twice lands where the first did.
+secret all of that browser's logins share, so that two tabs work. On a browser's first visit each tab has a cookie of
+its own beside it. A login is used once; what came of it is remembered as long as it would have lived, so that a
+callback that arrives twice lands where the first did.
 Keeping them is `memory_pending` or `redis_pending`, behind one contract.
 """
 
@@ -46,7 +47,11 @@ BYTES_PER_ADDRESS = 16 * 1024 * 1024
 BYTES_OF_A_LOGIN = 1_024
 """Bytes that a pending login takes beside its target and its form: the sealed record, its names and their places."""
 
+MOST_TABS = 16
+"""Cookies of tabs that one answer ends."""
+
 _STATE = re.compile(r"[A-Za-z0-9_-]{43}")
+_TAB = re.compile(rb"-[0-9a-f]{16}")
 _COOKIE = re.compile(rb"([A-Za-z0-9_-]{43})(?:\.([A-Za-z0-9_-]{22}))?")
 
 
@@ -82,6 +87,8 @@ class UsedLogin(msgspec.Struct, frozen=True):
     """`ticket_name` of the session it became; None while it is being redeemed, or where it failed."""
     failure: LoginFailure | None = None
     error: str = ""
+    person: str = ""
+    """The pseudonym of who signed in: her later sessions in this browser are hers as well."""
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -150,6 +157,37 @@ def find_browser(cookies: bytes, name: bytes) -> Browser | None:
     values = cookies_named(cookies, name)
     browsers = {browser for value in values[:MOST_COOKIES] if (browser := read_browser(value)) is not None}
     return browsers.pop() if len(browsers) == 1 and len(values) <= MOST_COOKIES else None
+
+
+def tab_cookie(name: bytes, state: str) -> bytes:
+    """Return the name of the cookie that binds one login alone, where `name` is the browser's binding cookie.
+
+    Several tabs that a browser restores on its first visit begin before any has a cookie, and the browser keeps the
+    last of their binding cookies. Each login has one of these beside it, so that the browser keeps them all.
+    """
+    return name + b"-" + state_name(state)[:16].encode()
+
+
+def tab_cookies(cookies: bytes, name: bytes) -> list[bytes]:
+    """Return the names of the cookies that bind one login each; a browser forgets any further ones by itself."""
+    found = {pair.partition(b"=")[0].strip() for pair in cookies.split(b";")}
+    ours = sorted(each for each in found if each.startswith(name + b"-") and _TAB.fullmatch(each[len(name) :]))
+    return ours[:MOST_TABS]
+
+
+def bound_browser(login: PendingLogin | UsedLogin, state: str, cookies: bytes, name: bytes) -> Browser | None:
+    """Return the browser whose cookies these are if the login began in it, else `None`.
+
+    A tab's cookie is believed only beside the one binding cookie of a browser in which nobody has signed in yet. A
+    script cannot write over that one, but it can invent any tab's cookie, and have the browser finish somebody else's
+    sign-in.
+    """
+    browser = find_browser(cookies, name)
+    if browser is None or same_browser(login.browser, browser):
+        return browser
+    if not browser.last and same_browser(login.browser, find_browser(cookies, tab_cookie(name, state))):
+        return browser
+    return None
 
 
 def same_browser(expected: str, browser: Browser | None) -> bool:

@@ -47,10 +47,11 @@ from gateway.login.pending import (
     PendingStore,
     Round,
     UsedLogin,
+    bound_browser,
     find_browser,
     is_state,
     random_name,
-    same_browser,
+    tab_cookie,
 )
 from gateway.login.profile import Metadata
 from gateway.login.return_to import rebuild
@@ -249,7 +250,9 @@ class SignInService:
             verifier=login.verifier,
             acr_values=client.settings.acr_values,
         )
-        return Begun(location, browser.cookie if fresh else None)
+        if not fresh:
+            return Begun(location, None)
+        return Begun(location, browser.cookie, tab_cookie(route.pending_cookie, state).decode())
 
     async def finish(self, route: Route, inbound: Inbound, query: bytes | None) -> FinishOutcome:
         """Answer the provider's callback; see `sign_in.SignIn`."""
@@ -270,9 +273,12 @@ class SignInService:
         # A state of one App at another's callback is always a mix-up.
         if waiting.host != route.host:
             return Failed(LoginFailure.INVALID, check=Check.STATE)
-        browser = find_browser(inbound.cookie, route.pending_cookie)
+        browser = bound_browser(waiting, state, inbound.cookie, route.pending_cookie)
         # The state is not used up: a person who came by somebody else's state must not be able to spend it.
-        if browser is None or not same_browser(waiting.browser, browser):
+        if browser is None:
+            # A browser that is signed in does not need the code. The target is one of the App's own, as any link's.
+            if await self._here(route, inbound) is not None:
+                return AlreadySignedIn(waiting.return_to)
             return Failed(LoginFailure.OTHER_BROWSER, waiting.return_to)
         under_way = self._shared_tasks.under_way(state)
         if under_way is not None:
@@ -299,9 +305,11 @@ class SignInService:
         if used.failure is not None:
             return Failed(used.failure, used.return_to, used.error)
         ticket = self._ticket(route, inbound)
-        if ticket is None or used.session_name != ticket_name(ticket):
+        held = await self._here(route, inbound)
+        if ticket is None or held is None:
             return Failed(LoginFailure.EXPIRED, used.return_to)
-        if await self._held(route, ticket) is None:
+        # After a step-up the same person has another ticket, and is still to come where this sign-in led.
+        if used.session_name != ticket_name(ticket) and (not used.person or used.person != held.pseudonym):
             return Failed(LoginFailure.EXPIRED, used.return_to)
         return AlreadySignedIn(used.return_to)
 
@@ -315,7 +323,8 @@ class SignInService:
         except _SignInFailure as failure:
             failed = failure.failed
             return failed, replace_used(used, failed)
-        return signed_in, UsedLogin(login.browser, login.host, login.return_to, ticket_name(signed_in.ticket))
+        session_name, person = ticket_name(signed_in.ticket), signed_in.session.pseudonym
+        return signed_in, UsedLogin(login.browser, login.host, login.return_to, session_name, person=person)
 
     async def _sign_in(
         self, route: Route, inbound: Inbound, answer: Mapping[str, str], login: PendingLogin, browser: Browser
@@ -568,6 +577,11 @@ class SignInService:
 
     def _ticket(self, route: Route, inbound: Inbound) -> Ticket | None:
         return find_ticket(inbound.cookie, route.session_cookie, self._terms.seals)
+
+    async def _here(self, route: Route, inbound: Inbound) -> Session | None:
+        """Return the session that this browser's cookie opens here."""
+        ticket = self._ticket(route, inbound)
+        return None if ticket is None else await self._held(route, ticket)
 
     async def _held(self, route: Route, ticket: Ticket) -> Session | None:
         """Return the session this browser has here: of this client and issued at this host, or it is none.

@@ -30,6 +30,9 @@ Beside binding pending logins, the cookie remembers, as a hash only this cookie 
 last, so that the App's own cookies are expired when somebody else does, however late.
 """
 
+TAB_COOKIE_SECONDS = 900
+"""The time a tab's cookie lives: as long as the login that it binds."""
+
 
 class LoginFailure(StrEnum):
     """Why a sign-in ended without a session. Label of a metric, key of a page."""
@@ -84,6 +87,8 @@ class Begun:
     location: str
     cookie: str | None
     """Value of the pending cookie to set, or None where the browser has a good one."""
+    tab: str = ""
+    """Name of a second cookie to set to the same value, for `TAB_COOKIE_SECONDS`: other tabs may begin meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,10 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class AlreadySignedIn:
-    """This callback has been answered before, in this browser, which still has the session: 303, no cookie."""
+    """This browser is signed in, and the callback's code is not needed: 303, no cookie.
+
+    Either the callback has been answered before, or its sign-in began in another browser.
+    """
 
     return_to: str
 

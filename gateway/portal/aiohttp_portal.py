@@ -23,11 +23,12 @@ from aiohttp import hdrs, web
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.instant import Instant
 from gateway.login.login import CALLBACK
-from gateway.login.pending import find_browser
+from gateway.login.pending import find_browser, tab_cookies
 from gateway.login.registration import CLIENT_KEYS
 from gateway.login.return_to import END_OF_TAB
 from gateway.login.sign_in import (
     BROWSER_COOKIE_SECONDS,
+    TAB_COOKIE_SECONDS,
     AlreadySignedIn,
     Begun,
     Failed,
@@ -71,7 +72,7 @@ from gateway.portal.visits import VisitTable
 from gateway.request.brought import Brought
 from gateway.request.kept_form import LARGEST_KEPT, read_form
 from gateway.request.media_type import FORM_TYPE, media_type
-from gateway.request.navigation import is_surely_a_navigation
+from gateway.request.navigation import begins_unasked, is_surely_a_navigation
 from gateway.request.rates import LookupLimits, Rate
 from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
@@ -294,7 +295,8 @@ class Portal:
                 return self._without_worker(visit)
             case SignInPage(challenge):
                 offer = offer_for(visit, challenge)
-                if challenge.needs_notice or in_app_browser(visit.inbound) is not None:
+                asks = challenge.needs_notice or in_app_browser(visit.inbound) is not None
+                if asks or not begins_unasked(visit.inbound):
                     return self._page(visit, pages.notice(visit, offer))
                 return await self._begin(visit, offer, None)
             case FormNotSentPage(challenge, keep):
@@ -356,6 +358,9 @@ class Portal:
                 self._set(response, visit, route.session_cookie, self._table().seals.cookie(outcome.ticket))
                 if outcome.cookie is not None:
                     self._set(response, visit, route.pending_cookie, outcome.cookie, BROWSER_COOKIE_SECONDS)
+                # From here on none of them is believed.
+                for name in tab_cookies(visit.inbound.cookie, route.pending_cookie):
+                    self._expire(response, visit, name)
                 if outcome.other_person:
                     self._expire_application_cookies(response, visit)
                     self._clear(response, visit)
@@ -557,7 +562,7 @@ class Portal:
         `waiting` is the body of a form that was not sent, as our own page carried it.
         """
         match outcome:
-            case SignInOffer() if not shown.issuperset(outcome.items):
+            case SignInOffer() if not shown.issuperset(outcome.items) or not begins_unasked(visit.inbound):
                 return self._page(visit, pages.notice(visit, outcome))
             case SignInOffer():
                 # The form is kept only if the rule says so now, even if the page that carried it was made under another
@@ -613,6 +618,8 @@ class Portal:
                     # refuse it would see the callback.
                     response.headers["Clear-Site-Data"] = CLEAR_STORAGE
                     self._set(response, visit, visit.route.pending_cookie, outcome.cookie, BROWSER_COOKIE_SECONDS)
+                    if outcome.tab:
+                        self._set(response, visit, outcome.tab.encode(), outcome.cookie, TAB_COOKIE_SECONDS)
                 return response
             case Failed():
                 return await self._sign_in_failed(visit, outcome)

@@ -9,11 +9,18 @@ The truth table of `tests/request/test_navigation.py` is the reference.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from gateway.request.inbound import Inbound
 
 _FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data", b"text/plain")
+
+_PREVIEW = re.compile(
+    rb"bot\b|bots?[/;)]|crawl|spider|slurp|preview|externalhit|scrap|unfurl|embed|\+https?:|\+mailto:|whatsapp/",
+    re.IGNORECASE,
+)
+"""Words by which programs that fetch a page for a preview or an index name themselves, beside a browser's name."""
 
 
 class Navigation(Enum):
@@ -86,3 +93,19 @@ def is_surely_a_navigation(inbound: Inbound) -> bool:
     if mode != [b"navigate"] or destination != [b"document"]:
         return False
     return navigation(inbound) in (Navigation.PAGE, Navigation.FORM)
+
+
+def begins_unasked(inbound: Inbound) -> bool:
+    """Whether a sign-in may begin without a press of our button, as far as the request shows who asks.
+
+    A request for the head alone, a preview of a link and a crawler end at a page: none of them goes on to the
+    provider, and each would leave a pending login behind. A press is a POST, which none of them sends.
+    """
+    if inbound.method not in ("GET", "POST"):
+        return False
+    agents = [value for name, value in inbound.headers if name.lower() == b"user-agent"]
+    agent = agents[0] if len(agents) == 1 else b""
+    told_by_browser = any(name.lower() == b"sec-fetch-mode" for name, _ in inbound.headers)
+    # Every browser calls itself Mozilla. A client without a name is left alone: a preview has one, or gets no page.
+    named_otherwise = bool(agent) and not agent.startswith(b"Mozilla/") and not told_by_browser
+    return inbound.method == "POST" or not (named_otherwise or _PREVIEW.search(agent))

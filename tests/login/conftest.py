@@ -85,6 +85,8 @@ class Browser:
         """Keep the cookies an outcome sets."""
         if isinstance(outcome, Begun | SignedIn) and outcome.cookie is not None:
             self.cookies["__Host-sekisho-login"] = outcome.cookie
+            if isinstance(outcome, Begun) and outcome.tab:
+                self.cookies[outcome.tab] = outcome.cookie
         if isinstance(outcome, SignedIn):
             self.cookies["__Host-sekisho"] = outcome.ticket
 

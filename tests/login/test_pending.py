@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.login.pending import (
+    MOST_TABS,
     Browser,
     is_state,
     may_open,
@@ -14,6 +15,8 @@ from gateway.login.pending import (
     read_browser,
     same_browser,
     state_name,
+    tab_cookie,
+    tab_cookies,
 )
 
 SECRET = random_name(bytes(range(32)))
@@ -74,6 +77,18 @@ def test_who_signed_in_last_is_told_by_this_cookie_only() -> None:
 
     assert mine.mark_of("c", "s") == mine.mark_of("c", "s")
     assert len({mine.mark_of("c", "s"), yours.mark_of("c", "s"), mine.mark_of("d", "s"), mine.mark_of("c", "t")}) == 4
+
+
+@given(st.binary(max_size=200), st.integers(0, 40))
+def test_an_answer_ends_a_bounded_number_of_tabs_cookies(noise: bytes, tabs: int) -> None:
+    """A script may invent any number, and nothing but such a name is ended."""
+    name = b"__Host-sekisho-login"
+    names = [tab_cookie(name, str(each)) for each in range(tabs)]
+    cookies = b"; ".join([*(each + b"=x" for each in names), name + b"=y", name + b"-other=z"])
+
+    assert set(tab_cookies(cookies, name)) <= set(names)
+    assert len(tab_cookies(cookies, name)) == min(tabs, MOST_TABS)
+    assert len(tab_cookies(noise, name)) <= MOST_TABS
 
 
 def test_names_open_nothing() -> None:

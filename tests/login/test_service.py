@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import permutations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -201,6 +202,89 @@ async def test_two_tabs_work_with_one_cookie(house: House) -> None:
     assert isinstance(ended_first, SignedIn)
     assert isinstance(ended_second, SignedIn)
     assert (ended_first.return_to, ended_second.return_to) == ("/a", "/b")
+
+
+async def first_visit(house: House, *targets: str) -> list[bytes]:
+    """Have several tabs begin before any has a cookie, as a browser restores them; return their callbacks."""
+    begun = [await house.service.begin(*house.browser.visit(), challenge(), target) for target in targets]
+    for each in begun:
+        assert isinstance(each, Begun)
+        house.browser.take(each)
+    return [house.stand_in.authorize(each.location) for each in begun if isinstance(each, Begun)]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_several_tabs_of_a_first_visit_all_come_where_they_should(house: House, order: tuple[int, ...]) -> None:
+    """Whichever cookie the browser kept last, and whichever tab is first; one card may do for all of them."""
+    targets = ("/a", "/b", "/c")
+    callbacks = await first_visit(house, *targets)
+
+    ended = [await house.finish(callbacks[tab]) for tab in order]
+
+    assert isinstance(ended[0], SignedIn)
+    assert all(isinstance(each, SignedIn | AlreadySignedIn) for each in ended)
+    assert [each.return_to for each in ended if not isinstance(each, Failed)] == [targets[tab] for tab in order]
+
+
+async def test_two_tabs_of_a_first_visit_may_end_at_once(house: House) -> None:
+    """Neither has the other's session yet."""
+    callbacks = await first_visit(house, "/a", "/b")
+    visit = house.browser.visit("/.sekisho/callback")
+
+    ended = await asyncio.gather(*(house.service.finish(*visit, each) for each in callbacks))
+
+    assert [each.return_to for each in ended if isinstance(each, SignedIn)] == ["/a", "/b"]
+
+
+async def test_a_tabs_cookie_binds_its_own_login_alone(house: House) -> None:
+    """The cookie of one tab, beside a good binding cookie, finishes no other tab's login."""
+    first, _ = await first_visit(house, "/a", "/b")
+    names = [name for name in house.browser.cookies if name.startswith("__Host-sekisho-login-")]
+    values = [house.browser.cookies.pop(name) for name in names]
+    house.browser.cookies[names[0]], house.browser.cookies[names[1]] = reversed(values)
+
+    assert await house.finish(first) == Failed(LoginFailure.OTHER_BROWSER, "/a")
+
+
+async def test_a_planted_tabs_cookie_finishes_nobodys_sign_in_where_somebody_has_signed_in(house: House) -> None:
+    """A script cannot write over the binding cookie, which says that, but it can invent a tab's cookie."""
+    await house.sign_in()
+    await house.service.sign_out(*house.browser.visit())
+    del house.browser.cookies["__Host-sekisho"]
+    attacker = Browser(house.browser.route)
+    house.browser, victim = attacker, house.browser
+    stolen = house.stand_in.authorize(await house.begin(back="/a"))
+    house.browser = victim
+    victim.cookies.update({name: value for name, value in attacker.cookies.items() if name[-17:-16] == "-"})
+
+    assert await house.finish(stolen) == Failed(LoginFailure.OTHER_BROWSER, "/a")
+
+
+async def test_a_browser_that_is_signed_in_goes_to_the_target_of_a_foreign_callback(house: House) -> None:
+    """It redeems no code, keeps its session, and leaves the login to the browser that began it."""
+    await house.sign_in()
+    mine, calls = dict(house.browser.cookies), list(house.stand_in.calls)
+    other = Browser(house.browser.route)
+    house.browser, own = other, house.browser
+    foreign = house.stand_in.authorize(await house.begin(back="/a?b=1"))
+    house.browser = own
+
+    outcome = await house.finish(foreign)
+
+    assert outcome == AlreadySignedIn("/a?b=1")
+    assert house.browser.cookies == mine
+    assert house.stand_in.calls == calls
+    house.browser = other
+    assert isinstance(await house.finish(foreign), SignedIn)
+
+
+async def test_a_callback_is_answered_after_a_step_up_as_before(house: House) -> None:
+    """The person has another ticket by then, and is still the person who signed in."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    await house.finish(query)
+    await house.sign_in(challenge(Scope.BIRTHDATE))
+
+    assert await house.finish(query) == AlreadySignedIn("/a")
 
 
 async def test_a_state_of_another_host_is_a_mix_up(house: House) -> None:

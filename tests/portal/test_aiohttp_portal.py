@@ -112,6 +112,54 @@ async def test_openid_alone_goes_to_the_provider_at_once(house: House) -> None:
     ]
 
 
+async def test_a_tab_of_a_first_visit_has_a_cookie_of_its_own(house: House) -> None:
+    """It lives as long as the login it binds, and is ended when somebody has signed in."""
+    tab = f"__Host-sekisho-login-{'0' * 16}"
+    house.sign_in_service.begins = Begun(f"{PROVIDER}/auth", "pending-value", tab)
+    house.sign_in_service.finishes = SIGNED_IN
+
+    begun = await house.send(house.visit("/wallet", purpose=SignInPage(BARE)))
+    ended = await house.get("callback", ("Cookie", f"{tab}=pending-value"), query="code=c&state=s")
+
+    assert cookies(begun) == [
+        "__Host-sekisho-login=pending-value; Path=/; HttpOnly; SameSite=Lax; Max-Age=34560000; Secure",
+        f"{tab}=pending-value; Path=/; HttpOnly; SameSite=Lax; Max-Age=900; Secure",
+    ]
+    assert (
+        f"{tab}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure"
+        in cookies(ended)
+    )
+
+
+PREVIEW = ("User-Agent", "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)")
+
+
+@pytest.mark.parametrize(("method", "headers"), [("HEAD", ()), ("GET", (PREVIEW,))])
+async def test_what_only_looks_opens_no_pending_login(
+    house: House, method: str, headers: tuple[tuple[str, str], ...]
+) -> None:
+    """A request for the head and a preview get the page with the button, at a guarded page and at the login link."""
+    answer = await house.send(house.visit("/wallet", *headers, purpose=SignInPage(BARE), method=method))
+
+    assert answer.status == 401
+    assert cookies(answer) == []
+    assert house.sign_in_service.begun == []
+
+
+async def test_a_preview_of_the_login_link_opens_no_pending_login(start: Starter) -> None:
+    """The page with the button, whose press begins the sign-in as ever."""
+    house = await start(builders.route(builders.FixedPolicy(builders.FixedRule(BARE)), app=settings()))
+
+    looked = await house.get("login", PREVIEW, query="rd=/wallet")
+    fields = {name: value for name, value in first_form(await looked.text()).items() if not name.startswith("_")}
+    begun_by_looking = list(house.sign_in_service.begun)
+    pressed = await house.post("login", fields, PREVIEW, ("Sec-Fetch-Site", "same-origin"))
+
+    assert (looked.status, begun_by_looking) == (401, [])
+    assert pressed.status == 303
+    assert house.sign_in_service.begun[0][1:] == (BARE, "/wallet")
+
+
 async def test_an_in_app_browser_is_told_before_it_leaves(house: House) -> None:
     """From LINE's browser the person cannot come back, so even `openid` alone stops at a page first."""
     agent = ("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Safari Line/15.1")
