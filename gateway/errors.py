@@ -116,14 +116,16 @@ class ProviderRefusedError(GatewayError):
 
 
 class SignInInvalidError(GatewayError):
-    """The provider's answer fails a check. `check` names it, from a closed list, and quotes nothing."""
+    """The provider's answer fails a check. `check` names it, from a closed list."""
 
     code = "sign_in_invalid"
     status = HTTPStatus.BAD_REQUEST
 
-    def __init__(self, check: str) -> None:
+    def __init__(self, check: str, found: str = "") -> None:
         super().__init__(f"sign-in fails the check `{check}`")
         self.check = check
+        self.found = found
+        """The value that was there, where it says nothing of a person; as the provider sent it."""
 
 
 class DrainingError(GatewayError):

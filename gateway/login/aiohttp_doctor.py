@@ -21,6 +21,7 @@ from gateway.identity import Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.doctor import (
     Finding,
+    acr_finding,
     assertion_finding,
     bypass_finding,
     clock_finding,
@@ -34,9 +35,10 @@ from gateway.login.doctor import (
     upstream_finding,
 )
 from gateway.login.keys import KeySet
-from gateway.login.login import authorization_url, redirect_uri
+from gateway.login.login import asked_assurance, authorization_url, redirect_uri
 from gateway.login.pending import SECRET_BYTES, random_name
 from gateway.login.profile import Metadata, issuer_of
+from gateway.login.provider_defaults import accepted_acr, requires_acr
 from gateway.session.session import SessionStore
 from gateway.settings.settings import AppSettings, Mode, ProviderSettings
 from gateway.yaml.mistakes import Phrase
@@ -96,6 +98,7 @@ async def _examine(
         yield keys_finding(subject, tuple(key.algorithm for key in published), settings.id_token_algorithms)
     except ProviderUnavailableError as error:
         yield unreachable("provider_keys", subject, str(error))
+    yield acr_finding(subject, accepted_acr(settings), metadata.acr_values, requires=requires_acr(settings))
     before = time.time()
     try:
         date = await provider.date()
@@ -125,7 +128,7 @@ async def _examine(
             state=random_name(secrets.token_bytes(SECRET_BYTES)),
             nonce=random_name(secrets.token_bytes(SECRET_BYTES)),
             verifier=random_name(secrets.token_bytes(SECRET_BYTES)),
-            acr_values=settings.acr_values,
+            assurance=asked_assurance(settings, None),
         )
         try:
             status, location = await provider.look(url)

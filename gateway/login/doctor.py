@@ -11,7 +11,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 
 from gateway.instant import Instant
-from gateway.yaml.mistakes import Phrase
+from gateway.yaml.mistakes import Language, Phrase
 
 WORRYING_OFFSET = 2.0
 """Seconds a clock may be off before we say so."""
@@ -166,6 +166,50 @@ def keys_finding(subject: str, ours: tuple[str, ...], algorithms: tuple[str, ...
             ),
         )
     return passed("provider_keys", subject, Phrase("the provider's keys can be used", "提供側の鍵を使えます"))
+
+
+def acr_finding(
+    subject: str, accepted: tuple[str, ...], supported: tuple[str, ...] | None, *, requires: bool
+) -> Finding:
+    """Say what can be told of `acr` without a sign-in: the values that the provider names, held to those we accept.
+
+    The value that a person's ID token will bear cannot be seen from here.
+    """
+    if not accepted:
+        return passed(
+            "acr",
+            subject,
+            Phrase(
+                "every `acr` is accepted, so how a person was authenticated is the provider's business alone",
+                "`acr` を問わないため、本人確認の方法は提供側にすべて任せています",
+            ),
+        )
+    shown = ", ".join(f"`{value}`" for value in accepted)
+    words = {word for value in supported or () for word in value.split(" ")}
+    if supported is not None and not any(words.issuperset(value.split(" ")) for value in accepted):
+        theirs = ", ".join(f"`{value}`" for value in supported[:8]) or "nothing"
+        return Finding(
+            "acr",
+            subject,
+            Level.WARN,
+            Phrase(
+                f"discovery names {theirs}, and sign-ins are held to {shown}",
+                f"提供側が挙げる値は {theirs} ですが、{shown} を求める設定です",
+            ),
+            Phrase(
+                "sign in once; if the event says `check=acr`, list what it found in `accept_acr`",
+                "一度サインインし、イベントに `check=acr` と出たら、その `found` の値を `accept_acr` に並べてください",
+            ),
+        )
+    absent = Phrase("", "") if requires else Phrase("; one that has none passes", "（`acr` がないものは通します）")
+    return passed(
+        "acr",
+        subject,
+        Phrase(
+            f"ID tokens are held to {shown}{absent.say(Language.EN)}; what they will say cannot be seen from here",
+            f"IDトークンに {shown} を求めます{absent.say(Language.JA)}。実際の値はサインインするまで分かりません",
+        ),
+    )
 
 
 def mode_finding(path: str, mode: int | None) -> Finding:

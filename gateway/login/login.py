@@ -20,7 +20,9 @@ from gateway.instant import Instant
 from gateway.login.claims import Check
 from gateway.login.keys import SigningKey
 from gateway.login.profile import Metadata
+from gateway.login.provider_defaults import asked_acr, reauthentication
 from gateway.settings.origin import origin_of
+from gateway.settings.settings import ProviderSettings, Reauthenticate
 
 CALLBACK = "callback"
 """The redirect URI's place under the portal's prefix."""
@@ -64,13 +66,12 @@ def authorization_url(
     state: str,
     nonce: str,
     verifier: str,
-    acr_values: str,
+    assurance: Mapping[str, str],
 ) -> str:
     """Return the authorization request (OpenID Connect Core 3.1.2.1, RFC 7636 section 4.3).
 
-    No `prompt`, `max_age`, `claims` or `ui_locales`: the service documents none of them.
+    `assurance` is what `asked_assurance` says. No `claims` or `ui_locales`: the agency's service documents neither.
     """
-    extra = {"acr_values": acr_values} if acr_values else {}
     url: str = prepare_grant_uri(
         metadata.authorization_endpoint,
         client_id,
@@ -81,9 +82,28 @@ def authorization_url(
         nonce=nonce,
         code_challenge=create_s256_code_challenge(verifier),
         code_challenge_method="S256",
-        **extra,
+        **assurance,
     )
     return url
+
+
+def asked_assurance(settings: ProviderSettings, fresh_within: float | None) -> dict[str, str]:
+    """Return the parameters that say how a person is to be authenticated (OpenID Connect Core 3.1.2.1).
+
+    `fresh_within` is how many seconds ago that may have been, where a rule says so. The answer is believed by its
+    `acr` and `auth_time` alone.
+    """
+    acr_values = asked_acr(settings)
+    asked = {"acr_values": acr_values} if acr_values else {}
+    if fresh_within is None:
+        return asked
+    match reauthentication(settings):
+        case Reauthenticate.MAX_AGE:
+            return {**asked, "max_age": str(int(fresh_within))}
+        case Reauthenticate.PROMPT:
+            return {**asked, "prompt": "login"}
+        case _:
+            return asked
 
 
 def client_assertion(
@@ -152,6 +172,11 @@ def oauth_error(said: object) -> str:
     if not isinstance(said, str):
         return ""
     return "".join(character for character in said[:64] if character in _ERROR_CHARACTERS)
+
+
+def shown_value(said: str) -> str:
+    """Return a value of the provider's as the log may show it: printable ASCII, at most 64 characters."""
+    return "".join(character for character in said[:64] if " " <= character <= "~")
 
 
 _ERROR_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")

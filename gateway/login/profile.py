@@ -37,6 +37,8 @@ class Metadata:
     jwks_uri: str
     userinfo_endpoint: str | None = None
     end_session_endpoint: str | None = None
+    acr_values: tuple[str, ...] | None = None
+    """The values of `acr_values_supported`; None where the provider lists none."""
 
 
 def issuer_of(settings: ProviderSettings) -> str:
@@ -69,6 +71,7 @@ def read_metadata(said: Mapping[str, Any], issuer: str) -> Metadata:
         _endpoint(said, "jwks_uri", issuer) or _missing("jwks_uri"),
         _endpoint(said, "userinfo_endpoint", issuer),
         _endpoint(said, "end_session_endpoint", issuer),
+        _texts(said.get("acr_values_supported")),
     )
 
 
@@ -82,6 +85,11 @@ def origins_of(issuer: str, metadata: Metadata | None) -> tuple[str, ...]:
         pages += [metadata.authorization_endpoint, metadata.end_session_endpoint or issuer]
     found = (_ORIGIN.match(page) for page in pages)
     return tuple(dict.fromkeys(origin[0].lower() for origin in found if origin is not None))
+
+
+def _texts(said: object) -> tuple[str, ...] | None:
+    """Return the texts of a list; None where it is no list."""
+    return tuple(value for value in said if isinstance(value, str)) if isinstance(said, list) else None
 
 
 def _missing(name: str) -> str:

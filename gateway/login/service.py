@@ -38,7 +38,15 @@ from gateway.login.claims import (
     read_userinfo,
 )
 from gateway.login.keys import KeySet
-from gateway.login.login import LONGEST_CODE, TokenAnswer, authorization_url, oauth_error, redirect_uri
+from gateway.login.login import (
+    LONGEST_CODE,
+    TokenAnswer,
+    asked_assurance,
+    authorization_url,
+    oauth_error,
+    redirect_uri,
+    shown_value,
+)
 from gateway.login.logout import LOGOUT_TYPES, LogoutExpected, LogoutToken, read_logout_form, read_logout_token
 from gateway.login.pending import (
     SECRET_BYTES,
@@ -54,6 +62,7 @@ from gateway.login.pending import (
     tab_cookie,
 )
 from gateway.login.profile import Metadata
+from gateway.login.provider_defaults import accepted_acr, requires_acr
 from gateway.login.return_to import rebuild
 from gateway.login.sign_in import (
     AlreadySignedIn,
@@ -248,7 +257,7 @@ class SignInService:
             state=state,
             nonce=login.nonce,
             verifier=login.verifier,
-            acr_values=client.settings.acr_values,
+            assurance=asked_assurance(client.settings, challenge.fresh_within),
         )
         if not fresh:
             return Begun(location, None)
@@ -365,7 +374,8 @@ class SignInService:
             )
         except SignInInvalidError as invalid:
             missing = invalid.check == Check.TOKEN_ANSWER
-            _fail(LoginFailure.CLAIM_MISSING if missing else LoginFailure.INVALID, back, check=invalid.check)
+            failure = LoginFailure.CLAIM_MISSING if missing else LoginFailure.INVALID
+            _fail(failure, back, check=invalid.check, found=shown_value(invalid.found))
         for scope, trouble in facts.troubles:
             self._observer.claim_troubled(scope, trouble)
         for scope in sorted(asked - tokens.granted - {Scope.OPENID}):
@@ -388,8 +398,8 @@ class SignInService:
             begun_at=login.begun_at,
             now=self._clock(),
             skew=settings.clock_skew,
-            acr_values=tuple(settings.acr_values.split()),
-            require_acr=settings.require_acr,
+            accepted_acr=accepted_acr(settings),
+            require_acr=requires_acr(settings),
             require_at_hash=settings.require_at_hash,
         )
         return read_id_token(tokens.id_token, keys, expected)
@@ -404,9 +414,10 @@ class SignInService:
     def _identity(self, client: Client, login: PendingLogin, id_token: IdToken, facts: Facts) -> Identity:
         now = self._clock()
         settings = client.settings
-        authenticated_at = now
-        if settings.freshness is Freshness.AUTH_TIME:
-            authenticated_at = NOT_TOLD if id_token.auth_time is None else min(id_token.auth_time, now)
+        authenticated_at = now if settings.freshness is Freshness.CALLBACK else NOT_TOLD
+        # Also with `freshness: callback`: nobody counts from a moment that the provider says is not the right one.
+        if id_token.auth_time is not None:
+            authenticated_at = min(id_token.auth_time, now)
         # The provider may answer from a session of its own. The rule wants a recent reading of the card.
         if login.fresh_within is not None and now - authenticated_at > login.fresh_within + settings.clock_skew:
             check = Check.AUTH_TIME_MISSING if authenticated_at == NOT_TOLD else Check.AUTH_TIME_OLD
@@ -617,8 +628,8 @@ class _SignInFailure(Exception):  # noqa: N818 (an outcome on its way out, not a
         self.failed = failed
 
 
-def _fail(failure: LoginFailure, return_to: str, *, error: str = "", check: str = "") -> NoReturn:
-    raise _SignInFailure(Failed(failure, return_to, error, check))
+def _fail(failure: LoginFailure, return_to: str, *, error: str = "", check: str = "", found: str = "") -> NoReturn:
+    raise _SignInFailure(Failed(failure, return_to, error, check, found))
 
 
 def replace_used(used: UsedLogin, failed: Failed) -> UsedLogin:

@@ -24,6 +24,7 @@ from gateway.instant import Instant
 from gateway.login.aliases import LONGEST_FILE, AliasError, Aliases, read_aliases
 from gateway.login.claims import LONGEST_ADDRESS, LONGEST_NAME, LONGEST_SUBJECT
 from gateway.login.keys import KeySet, KeySetError, read_key_set
+from gateway.login.provider_defaults import accepted_acr
 from gateway.policy.authoring.check import remarks
 from gateway.policy.authoring.examples import run_examples
 from gateway.policy.conditions import Surroundings
@@ -183,6 +184,7 @@ def reread_policies(configuration: Configuration, mistakes: Mistakes) -> Configu
     """Return the configuration with its policies read anew; where a mistake is noted, it must not be used."""
     reading = Reading(configuration.path.parent, mistakes, dict(configuration.places))
     reader = _Reader(configuration.settings, reading, {})
+    reader.remark_providers()
     return replace(configuration, policies=reader.policies(), remarks=tuple(reader.remarks))
 
 
@@ -199,6 +201,7 @@ def read_configuration(
         return None
     check_settings(settings, reading)
     reader = _Reader(settings, reading, environment or {})
+    reader.remark_providers()
     policies = reader.policies()
     keys = reader.client_keys()
     secrets = reader.secrets()
@@ -242,6 +245,23 @@ class _Reader:
         self._reading = reading
         self._environment = environment
         self.remarks = Mistakes()
+
+    def remark_providers(self) -> None:
+        """Say where a provider's every sign-in passes, and nobody has said that it is meant."""
+        for at, client in self._clients():
+            if client.accept_acr or accepted_acr(client):
+                continue
+            self.remarks.add(
+                self._reading.where(at),
+                Phrase(
+                    f"every sign-in at `{client.issuer}` passes, whatever its `acr` says of how it was done",
+                    f"`{client.issuer}` でのサインインは、認証方法（`acr`）を問わずすべて通ります",
+                ),
+                Phrase(
+                    "list what is enough in `accept_acr`, or write `accept_acr: any` if it is meant",
+                    "認めるものを `accept_acr` に並べるか、これでよければ `accept_acr: any` と書いてください",
+                ),
+            )
 
     def policies(self) -> dict[Path, Policy]:
         """Read each policy once, and hold it to what its Apps' clients are contracted for."""

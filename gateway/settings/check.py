@@ -17,10 +17,13 @@ from gateway.settings.bounds import check_bounds
 from gateway.settings.case import fold_case
 from gateway.settings.origin import authority_of, is_loopback
 from gateway.settings.settings import (
+    ANY,
     AppSettings,
     Environment,
+    Freshness,
     Mode,
     ProviderSettings,
+    Reauthenticate,
     SecretSource,
     Settings,
     UpstreamSettings,
@@ -34,6 +37,8 @@ _APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _HOST = re.compile(r"(?=.{1,253}$)[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,62})(?:\.[0-9A-Za-z_][0-9A-Za-z_-]{0,62})*\.?")
 _LINK = re.compile(r"(?:https?://[^/\s]|mailto:|tel:|/(?![/\\]))\S*")
 _TOKEN = re.compile(TOKEN.decode() + "+")
+_WORDS = re.compile(r"(?=.{1,255}\Z)[!-~]+(?: [!-~]+)*")
+"""Words as an authorization request carries them (OpenID Connect Core 3.1.2.1), no longer than an `acr` may be."""
 _STORES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
 
 
@@ -166,8 +171,52 @@ def _check_provider(provider: ProviderSettings, at: str, reading: Reading) -> No
     _check_secret(provider.via_credentials, f"{at}.via_credentials", reading)
     if provider.via is not None:
         _url(provider.via, f"{at}.via", reading, ("http", "https"))
+    _check_assurance(provider, at, reading)
     if not provider.id_token_algorithms:
         reading.note(f"{at}.id_token_algorithms", Phrase("no algorithm at all"), Phrase("write `[ES256]`"))
+
+
+def _check_assurance(provider: ProviderSettings, at: str, reading: Reading) -> None:
+    """Hold what is said of `acr` and freshness to what a provider can answer and a token can show."""
+    given = [("acr_values", provider.acr_values or "none")]
+    given += [(f"accept_acr[{number}]", value) for number, value in enumerate(provider.accept_acr)]
+    for key, value in given:
+        if not _WORDS.fullmatch(value):
+            what = Phrase(f"`{value}` cannot be an `acr`", f"`{value}` は `acr` の値として読めません")
+            remedy = Phrase(
+                "write words of ASCII with one space between, or `acr_values: none` to ask for nothing",
+                "半角の語を空白一つで区切ってください。何も求めないときは `acr_values: none` と書きます",
+            )
+            reading.note(f"{at}.{key}", what, remedy)
+    takes_any = ANY in provider.accept_acr
+    if takes_any and len(provider.accept_acr) > 1:
+        what = Phrase("`accept_acr` lists values beside `any`", "`accept_acr` に `any` と他の値が並んでいます")
+        reading.note(
+            f"{at}.accept_acr", what, Phrase("keep `any` or the list", "`any` か値の一覧のどちらかにしてください")
+        )
+    asks_nothing = provider.acr_values is None and not provider.accept_acr
+    unexplained = takes_any and not provider.any_acr_because
+    if provider.environment is Environment.PRODUCTION and (asks_nothing or unexplained):
+        what = Phrase(
+            "every sign-in would pass, however the person was authenticated",
+            "本人確認の方法を問わず、すべてのサインインが通ります",
+        )
+        remedy = Phrase(
+            "list the values in `accept_acr`, or write `accept_acr: any` and in `any_acr_because` the reason",
+            "`accept_acr` に値を並べるか、`accept_acr: any` と、その理由を `any_acr_because` に書いてください",
+        )
+        reading.note(f"{at}.{'acr_values' if asks_nothing else 'accept_acr'}", what, remedy)
+    if provider.any_acr_because and not takes_any:
+        what = Phrase("`any_acr_because` gives a reason for `accept_acr: any`, which is not there")
+        reading.note(f"{at}.any_acr_because", what, Phrase("write `accept_acr: any`, or remove the reason"))
+    by = provider.reauthenticate
+    if provider.freshness is Freshness.CALLBACK and by in (Reauthenticate.MAX_AGE, Reauthenticate.PROMPT):
+        what = Phrase(
+            f"`reauthenticate: {by}` with `freshness: callback`: nothing would show that it was done",
+            f"`reauthenticate: {by}` と `freshness: callback` では、再認証されたことを確かめられません",
+        )
+        remedy = Phrase("write `freshness: auth_time`", "`freshness: auth_time` にしてください")
+        reading.note(f"{at}.freshness", what, remedy)
 
 
 def _check_issuer(issuer: str, at: str, reading: Reading) -> None:

@@ -22,6 +22,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def host_of(url: str) -> str:
+    """Return the host of a URL in lower case and without a final dot; empty where it has none."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
 def authority_of(url: str) -> str:
     """Return host and port of a public URL as browsers write them in `Host`: lower case, no final dot, no default port.
 

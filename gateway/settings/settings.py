@@ -52,6 +52,19 @@ class Freshness(StrEnum):
     CALLBACK = "callback"
 
 
+class Reauthenticate(StrEnum):
+    """How a provider that may have a session of its own is asked to authenticate a person anew."""
+
+    AUTO = "auto"
+    MAX_AGE = "max_age"
+    PROMPT = "prompt"
+    NONE = "none"
+
+
+ANY = "any"
+"""The word in `accept_acr` for every value there is."""
+
+
 class Stack(StrEnum):
     """The stack of an application: its ways to read a path beyond those that the gateway always judges.
 
@@ -131,13 +144,25 @@ class ProviderSettings:
     via_credentials: SecretSource | None = None
     ca: Path | None = None
     """One more CA to trust for the provider; verification itself cannot be switched off."""
-    acr_values: str = "aal3 crl"
-    """Sent as `acr_values`; empty sends none."""
+    acr_values: str | None = ""
+    """Sent as `acr_values`: words with one space between. `none` sends nothing. Not given: `aal3 crl` to the agency's
+    service and its emulator, nothing to another provider (unless `require_acr` is set and `accept_acr` is not)."""
+    accept_acr: tuple[str, ...] = ()
+    """Values of which an ID token's `acr` must be one (all words of it, in any order), such as `["1"]`; `any` takes
+    every sign-in of the provider's. Not given: the value of `acr_values`, and any where nothing is asked."""
+    any_acr_because: str = ""
+    """The reason why `accept_acr: any` is right, for the next reader; `environment: production` demands one."""
     require_acr: bool = False
-    """Whether an ID token must say one of `acr_values`."""
+    """Whether an ID token must have an `acr`; it always must where `accept_acr` lists values."""
+    reauthenticate: Reauthenticate = Reauthenticate.AUTO
+    """How the provider is asked for a fresh sign-in where a rule says `signed_in_within`: by `max_age`, by `prompt`
+    (`prompt=login`), or not at all (`none`). `auto`: `max_age`, but `none` for the agency's service, whose reference
+    lists neither. Only the token's `auth_time` shows that the sign-in is fresh."""
     require_at_hash: bool = True
     """Whether an ID token must have an `at_hash`; a wrong one fails always. `false` where a provider sends none."""
     freshness: Freshness = Freshness.AUTH_TIME
+    """The moment that `signed_in_within` counts from. `callback` is for a provider whose ID tokens have no `auth_time`;
+    one that has it counts all the same."""
     clock_skew: Seconds = 10.0
     """Seconds our clock may differ from the provider's; 0 to 120."""
     timeout: Seconds = 10.0

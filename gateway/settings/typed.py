@@ -213,6 +213,10 @@ def _read_optional(arguments: tuple[object, ...], node: Node, reading: Reading, 
     (kind,) = [argument for argument in arguments if argument is not types.NoneType]
     if isinstance(node, Scalar) and node.plain and node.text in ("off", "none"):
         return None
+    if isinstance(node, Scalar) and not node.text:
+        what = Phrase("nothing is written here", "値がありません")
+        reading.mistakes.add(node.where, what, Phrase("write a value, or `none`", "値か、`none` を書いてください"))
+        raise Unreadable
     return _read(kind, node, reading, at)
 
 

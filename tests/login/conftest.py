@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from joserfc.jwk import ECKey
@@ -23,7 +24,7 @@ from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.session.memory_store import MemoryStore
 from gateway.session.session import Session
-from gateway.settings.settings import ProviderSettings
+from gateway.settings.settings import Environment, ProviderSettings
 from tests.builders import CLIENT, app, inbound
 from tests.builders import route as a_route
 from tests.login.stand_in import StandIn
@@ -113,8 +114,17 @@ class House:
     clock: Clock
     calls: Calls
     browser: Browser
-    settings: ProviderSettings
+    clients: dict[str, Client]
     book: Book
+
+    @property
+    def settings(self) -> ProviderSettings:
+        return self.clients[CLIENT].settings
+
+    def configure(self, **changes: Any) -> None:
+        """Have the service go by other settings of the provider from now on."""
+        client = self.clients[CLIENT]
+        self.clients[CLIENT] = replace(client, settings=replace(client.settings, **changes))
 
     async def begin(self, asked: Challenge | None = None, back: str | None = None) -> str:
         begun = await self.service.begin(*self.browser.visit(), asked or challenge(), back)
@@ -147,12 +157,13 @@ async def house() -> AsyncIterator[House]:
     clock, calls, book = Clock(), Calls(), Book()
     stand_in = StandIn(CLIENT, keys.public_jwks, clock)
     await stand_in.start()
-    settings = ProviderSettings(issuer=stand_in.issuer, client_id=CLIENT, timeout=2.0)
+    settings = ProviderSettings(environment=Environment.EMULATOR, issuer=stand_in.issuer, client_id=CLIENT, timeout=2.0)
     provider = AiohttpProvider(settings, keys, clock=clock, monotonic=clock, random=secrets.token_bytes, meter=calls)
     pending = MemoryPendingStore()
     sessions = MemoryStore(idle=1800, clock=clock, monotonic=time.monotonic)
+    clients = {CLIENT: Client(settings, keys, provider)}
     service = SignInService(
-        {CLIENT: Client(settings, keys, provider)},
+        clients,
         pending,
         sessions,
         Terms("/.sekisho/", 28_800),
@@ -163,7 +174,7 @@ async def house() -> AsyncIterator[House]:
         known_as=book.known_as,
         shared_tasks=SharedTasks(),
     )
-    yield House(service, stand_in, provider, pending, sessions, clock, calls, Browser(route()), settings, book)
+    yield House(service, stand_in, provider, pending, sessions, clock, calls, Browser(route()), clients, book)
     await provider.close()
     await sessions.close()
     await stand_in.stop()

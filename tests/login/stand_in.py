@@ -60,6 +60,8 @@ class StandIn:
         self.assertions: list[dict[str, Any]] = []
         self.assertion_headers: list[dict[str, Any]] = []
         self.cache_control = "max-age=3600"
+        self.knows: frozenset[str] = frozenset()
+        """Parameters that the agency's reference does not list and that this provider takes."""
         self.end_session = False
         self.login_at = ""
         """The address of its page for signing in; if empty, the page is beside everything else."""
@@ -105,7 +107,7 @@ class StandIn:
         assert "openid" in asked["scope"].split()
         assert asked["state"]
         assert asked["nonce"]
-        assert not asked.keys() & {"prompt", "max_age", "claims", "ui_locales"}
+        assert not asked.keys() & ({"prompt", "max_age", "claims", "ui_locales"} - self.knows)
         code = secrets.token_urlsafe(24)
         self.codes[code] = asked
         return urlencode({"code": code, "state": asked["state"], "session_state": "ss-1", **extra}).encode()

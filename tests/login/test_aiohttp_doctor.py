@@ -30,6 +30,7 @@ async def test_a_healthy_client(house: House) -> None:
     assert found == [
         ("discovery", Level.PASS),
         ("provider_keys", Level.PASS),
+        ("acr", Level.PASS),
         ("clock", Level.PASS),
         ("assertion", Level.PASS),
         ("redirect_uri", Level.PASS),
@@ -40,7 +41,7 @@ async def test_a_client_with_another_key_and_an_unregistered_app(house: House) -
     """Each is a failure of its own."""
     found = await levels(examine_client(house.settings, new_keys("c9"), [APP, OTHER], "/.sekisho/"))
 
-    assert found[3:] == [
+    assert found[4:] == [
         ("assertion", Level.FAIL),
         ("redirect_uri", Level.PASS),
         ("redirect_uri", Level.FAIL),

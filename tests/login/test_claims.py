@@ -52,7 +52,7 @@ EXPECTED = Expected(
     begun_at=NOW - 120,
     now=NOW,
     skew=10.0,
-    acr_values=("aal3", "crl"),
+    accepted_acr=("aal3 crl",),
 )
 KEYS = (
     VerificationKey("k0", "RS256", RSAKey.import_key(RSA.as_dict(private=False))),
@@ -233,6 +233,36 @@ def test_core_12_whether_an_assurance_must_be_there_is_a_setting() -> None:
     """Absent passes, unless `require_acr` says otherwise."""
     assert read_id_token(token({"acr": None}), KEYS, EXPECTED).acr is None
     assert failing(token({"acr": None}), _expecting(require_acr=True)) == Check.ACR
+
+
+@pytest.mark.parametrize(
+    ("accepted", "acr", "passes"),
+    [
+        (("1",), "1", True),
+        (("1",), "0", False),
+        (("0", "1"), "0", True),
+        (("silver", "gold"), "gold", True),
+        (("silver", "gold"), "bronze", False),
+        (("silver gold",), "silver", False),
+        (("aal3", "urn:mace:incommon:iap:silver"), "urn:mace:incommon:iap:silver", True),
+        (("aal3",), "crl aal3", True),
+        (("1",), "", False),
+        (("1",), "01", False),
+        ((), "whatever", True),
+        ((), "", True),
+    ],
+)
+def test_one_accepted_acr_is_enough(accepted: tuple[str, ...], acr: str, passes: bool) -> None:
+    """All words of one of them; where none is listed, any text will do, and what is no text never."""
+    expected = _expecting(accepted_acr=accepted)
+
+    if passes:
+        assert read_id_token(token({"acr": acr}), KEYS, expected).acr == acr
+    else:
+        with pytest.raises(SignInInvalidError) as refused:
+            read_id_token(token({"acr": acr}), KEYS, expected)
+        assert (refused.value.check, refused.value.found) == (Check.ACR, acr)
+    assert failing(token({"acr": 1}), expected) == Check.ACR
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.login.doctor import (
     Level,
+    acr_finding,
     assertion_finding,
     bypass_finding,
     clock_finding,
@@ -112,3 +113,26 @@ def test_the_rest_says_what_to_do() -> None:
     assert mode_finding("/etc/keys", None).level == Level.FAIL
     assert store_finding("memory", None).level == Level.PASS
     assert upstream_finding("booking", "u", answers=True).level == Level.PASS
+
+
+@pytest.mark.parametrize(
+    ("accepted", "supported", "level", "word"),
+    [
+        (("aal3 crl",), None, Level.PASS, "cannot be seen"),
+        (("aal3 crl",), ("aal3", "crl"), Level.PASS, "cannot be seen"),
+        (("aal3 crl",), ("0", "1"), Level.WARN, "`0`, `1`"),
+        (("1",), ("0", "1"), Level.PASS, "cannot be seen"),
+        (("gold", "1"), ("0", "1"), Level.PASS, "cannot be seen"),
+        (("1",), (), Level.WARN, "nothing"),
+        ((), ("0", "1"), Level.PASS, "every `acr` is accepted"),
+    ],
+)
+def test_doctor_says_what_it_cannot_see_of_acr(
+    accepted: tuple[str, ...], supported: tuple[str, ...] | None, level: Level, word: str
+) -> None:
+    """It signs nobody in: the list in discovery is all there is, and only a contradiction is a warning."""
+    found = acr_finding("c", accepted, supported, requires=False)
+
+    assert found.level == level
+    assert word in found.said.say(Language.EN)
+    assert bool(found.remedy.say(Language.JA)) is (level is Level.WARN)

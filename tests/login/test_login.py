@@ -39,7 +39,7 @@ def test_the_authorization_request_says_all_that_is_required_and_nothing_else() 
         state="the-state",
         nonce="the-nonce",
         verifier="dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
-        acr_values="aal3 crl",
+        assurance={"acr_values": "aal3 crl"},
     )
 
     assert parse_qs(urlsplit(url).query) == {
@@ -60,7 +60,7 @@ def test_the_authorization_request_says_all_that_is_required_and_nothing_else() 
 def test_without_acr_values_none_are_sent() -> None:
     """An empty parameter would be another request."""
     url = authorization_url(
-        METADATA, client_id="c", redirect_uri="r", scopes=(), state="s", nonce="n", verifier="v", acr_values=""
+        METADATA, client_id="c", redirect_uri="r", scopes=(), state="s", nonce="n", verifier="v", assurance={}
     )
 
     assert "acr_values" not in url

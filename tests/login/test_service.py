@@ -19,6 +19,7 @@ from gateway.request.inbound import Inbound
 from gateway.session.owed import Owed, Owing
 from gateway.session.session import AllSessions
 from gateway.session.ticket import ticket_name
+from gateway.settings.settings import Freshness, Reauthenticate
 from tests.builders import inbound
 from tests.login.conftest import ALL, Browser, House, challenge, route
 from tests.login.stand_in import Spoil
@@ -469,7 +470,8 @@ async def test_an_answer_that_does_not_hold_makes_no_session(
 
     first, again = await house.finish(query), await house.finish(query)
 
-    assert first == Failed(failure, "/a", check=check)
+    assert isinstance(first, Failed)
+    assert (first.failure, first.return_to, first.check) == (failure, "/a", check)
     assert again == Failed(failure, "/a")
     assert await house.session() is None
     assert house.stand_in.calls.count("token") == 1
@@ -577,6 +579,59 @@ async def test_without_auth_time_nothing_is_fresh(house: House) -> None:
     assert asked == Failed(LoginFailure.NOT_FRESH, "/a", check="auth_time_missing")
     assert isinstance(not_asked, SignedIn)
     assert not_asked.session.identity.authenticated_at == NOT_TOLD
+
+
+@pytest.mark.parametrize(
+    ("by", "sent"),
+    [
+        (Reauthenticate.MAX_AGE, {"max_age": ["300"]}),
+        (Reauthenticate.PROMPT, {"prompt": ["login"]}),
+        (Reauthenticate.NONE, {}),
+        (Reauthenticate.AUTO, {}),
+    ],
+)
+async def test_a_provider_is_asked_for_a_fresh_sign_in_as_the_settings_say(
+    house: House, by: Reauthenticate, sent: dict[str, list[str]]
+) -> None:
+    """Only where a rule wants one; and what was asked is no proof that it was done."""
+    house.configure(reauthenticate=by)
+    house.stand_in.knows = frozenset({"max_age", "prompt"})
+    house.stand_in.auth_age = 3600
+
+    plain = parse_qs(urlsplit(await house.begin()).query)
+    location = await house.begin(challenge(fresh_within=300), "/a")
+    outcome = await house.finish(house.stand_in.authorize(location))
+
+    assert not plain.keys() & {"max_age", "prompt"}
+    assert {name: value for name, value in parse_qs(urlsplit(location).query).items() if name in sent} == sent
+    assert outcome == Failed(LoginFailure.NOT_FRESH, "/a", check="auth_time_old")
+
+
+async def test_where_the_callback_counts_an_auth_time_that_is_told_counts_all_the_same(house: House) -> None:
+    """`freshness: callback` fills a gap; it overrules nothing that the provider says."""
+    house.configure(freshness=Freshness.CALLBACK)
+    house.stand_in.auth_age = 3600
+    told = await house.sign_in(challenge(fresh_within=300), "/a")
+    house.stand_in.spoil.id_token = {"auth_time": None}
+    not_told = await house.sign_in(challenge(fresh_within=300), "/a")
+
+    assert told == Failed(LoginFailure.NOT_FRESH, "/a", check="auth_time_old")
+    assert isinstance(not_told, SignedIn)
+
+
+async def test_the_acr_that_was_not_accepted_is_told_to_the_operator(house: House) -> None:
+    """The operator who lists `accept_acr` needs the value: as printable text in the log, not on the person's page."""
+    house.configure(acr_values=None, accept_acr=("1",))
+    house.stand_in.spoil.id_token = {"acr": "0\n\u202e"}
+    refused = await house.sign_in(back="/a")
+    house.stand_in.spoil.id_token = {"acr": "1"}
+    accepted = await house.sign_in()
+    house.stand_in.spoil.id_token = {"acr": None}
+    absent = await house.sign_in(back="/b")
+
+    assert refused == Failed(LoginFailure.INVALID, "/a", check=Check.ACR, found="0")
+    assert isinstance(accepted, SignedIn)
+    assert absent == Failed(LoginFailure.INVALID, "/b", check=Check.ACR, found="absent")
 
 
 async def test_a_loop_stops_after_three_rounds(house: House) -> None:

@@ -66,7 +66,7 @@ class Desk(FakeDesk):
             state="s",
             nonce="n",
             verifier="v" * 43,
-            acr_values="",
+            assurance={},
         )
         return Begun(location, None)
 

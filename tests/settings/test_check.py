@@ -205,6 +205,48 @@ def test_what_cannot_be_meant_is_refused(old: str, new: str, said: str, tmp_path
     assert all(mistake.startswith("gateway.yaml:") for mistake in mistakes)
 
 
+PRODUCTION = GOOD.replace(
+    "environment: emulator\n  issuer: http://localhost:9000/api/realms/main", "environment: production"
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("acr_values: none", "every sign-in would pass"),
+        ("accept_acr: any", "every sign-in would pass"),
+        ("acr_values: none\n  accept_acr: [any]", "every sign-in would pass"),
+        ("acr_values: none\n  any_acr_because: the agency says so", "every sign-in would pass"),
+        ("accept_acr: any\n  any_acr_because: the agency says so, 2026-11-20", None),
+        ("acr_values: none\n  accept_acr: any\n  any_acr_because: agreed", None),
+        ("acr_values: none\n  accept_acr: ['1']", None),
+        ("accept_acr: [aal3 crl, aal3]", None),
+        ("accept_acr: [any, '1']\n  any_acr_because: agreed", "lists values beside `any`"),
+        ("any_acr_because: agreed", "a reason for `accept_acr: any`, which is not there"),
+        ("acr_values: ''", "nothing is written here, write a value, or `none`"),
+        ("acr_values: ' '", "` ` cannot be an `acr`"),
+        ("acr_values: 'aal3  crl'", "`aal3  crl` cannot be an `acr`"),
+        ("acr_values: 水準", "`水準` cannot be an `acr`"),
+        ("accept_acr: ['1', ' 1']", "` 1` cannot be an `acr`"),
+        (f"accept_acr: ['{'a' * 256}']", "cannot be an `acr`"),
+        ("reauthenticate: login", "`login` is not known here"),
+        ("reauthenticate: prompt\n  freshness: callback", "nothing would show that it was done"),
+        ("reauthenticate: none\n  freshness: callback", None),
+        ("reauthenticate: max_age", None),
+    ],
+)
+def test_what_is_said_of_assurance_is_held_to_what_can_be_shown(lines: str, said: str | None, tmp_path: Path) -> None:
+    """In production an operator who accepts every `acr` says so, and gives the reason."""
+    text = PRODUCTION.replace("http://localhost:8080", "https://a.example").replace(
+        "http://wallet.localhost:8080", "https://b.example"
+    )
+
+    _, mistakes = read(text.replace("  client_id:", f"  {lines}\n  client_id:"), tmp_path)
+
+    assert (mistakes == []) is (said is None), mistakes
+    assert said is None or any(said in mistake for mistake in mistakes), mistakes
+
+
 def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     """Not a traceback."""
     mistakes = Mistakes()

@@ -1,0 +1,59 @@
+"""The values that hold for a provider where its settings leave them open.
+
+The Digital Authentication service documents which parameters it reads, and a provider of another kind keeps to OpenID
+Connect. So what the agency's service is asked by default is not what a town's own provider is asked.
+"""
+
+from __future__ import annotations
+
+from gateway.settings.origin import host_of
+from gateway.settings.settings import ANY, Environment, ProviderSettings, Reauthenticate
+
+AGENCYS_ACR = "aal3 crl"
+"""The value that the agency's reference gives as its example."""
+
+AGENCYS_HOST = "auth-and-sign.go.jp"
+"""The end of every host name of the agency's service, the sandbox's `sb-…` included."""
+
+
+def is_agencys(settings: ProviderSettings) -> bool:
+    """Whether the provider is the agency's service, or stands in for it: by its environment, or by its host."""
+    if settings.environment is not Environment.OTHER:
+        return True
+    return host_of(settings.issuer).endswith(AGENCYS_HOST)
+
+
+def asked_acr(settings: ProviderSettings) -> str:
+    """Return what is sent as `acr_values`; empty where nothing is.
+
+    Another provider than the agency's does not know the agency's words. An operator who demands an `acr` of it and
+    names none means those all the same: the strict reading of what is left open.
+    """
+    if settings.acr_values is None:
+        return ""
+    if settings.acr_values:
+        return settings.acr_values
+    return AGENCYS_ACR if is_agencys(settings) or (settings.require_acr and not settings.accept_acr) else ""
+
+
+def accepted_acr(settings: ProviderSettings) -> tuple[str, ...]:
+    """Return the values of which an ID token's `acr` must be one; empty where any will do."""
+    if settings.accept_acr:
+        return () if settings.accept_acr == (ANY,) else settings.accept_acr
+    asked = asked_acr(settings)
+    return (asked,) if asked else ()
+
+
+def requires_acr(settings: ProviderSettings) -> bool:
+    """Whether an ID token must have an `acr` at all: always, where the accepted values were listed."""
+    return settings.require_acr or settings.accept_acr not in ((), (ANY,))
+
+
+def reauthentication(settings: ProviderSettings) -> Reauthenticate:
+    """Return how the provider is asked to have a person authenticate anew.
+
+    OpenID Connect Core 15.1 has every provider know `max_age`. The agency's reference does not list it.
+    """
+    if settings.reauthenticate is not Reauthenticate.AUTO:
+        return settings.reauthenticate
+    return Reauthenticate.NONE if is_agencys(settings) else Reauthenticate.MAX_AGE
