@@ -53,6 +53,7 @@ from gateway.session.session import Gone, Limited, NoTicket, SessionState, Watch
 from gateway.session.ticket import Ticket
 from gateway.upstream.prefix import PathRewrite
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers, location_of
+from gateway.wire.methods import BODYLESS, SAFE
 from gateway.wire.states import IllegalEventError
 
 log = structlog.get_logger()
@@ -68,9 +69,6 @@ _STATUS_LINES: Mapping[int, bytes] = {
 }
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
-_SAFE = _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
-_USUALLY_BODYLESS = _REPEATABLE | {"DELETE"}
-"""Methods that need not say so where they have no body (RFC 9110 section 8.6)."""
 _TROUBLES = {trouble.value: trouble for trouble in Trouble}
 
 # Fields that an answer's trailer must not have: it comes when the head has been acted on (RFC 9110 section 6.5.1).
@@ -256,7 +254,7 @@ class Exchange:
         self._status = self._bytes_in = self._bytes_out = 0
         if inbound.framing is not _EMPTY:
             self.upload = upload = Upload(inbound, services.limits.headers)
-            self.undecided = upload.is_unknown and inbound.method in _USUALLY_BODYLESS and not arrival.expects_continue
+            self.undecided = upload.is_unknown and inbound.method in BODYLESS and not arrival.expects_continue
 
     # --- the decision -------------------------------------------------------------------------
 
@@ -445,10 +443,10 @@ class Exchange:
         method = inbound.method
         framing = inbound.framing
         if framing is _EMPTY:
-            self._repeatable = method in _REPEATABLE
+            self._repeatable = method in SAFE
             if inbound.websocket:
                 head = step.head + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-            elif method == "GET" or method in _USUALLY_BODYLESS:
+            elif method == "GET" or method in BODYLESS:
                 head = step.head + b"\r\n"
             else:
                 head = step.head + b"Content-Length: 0\r\n\r\n"
@@ -958,7 +956,7 @@ class Exchange:
         """Whether the application is at work on something that cutting its connection would not undo."""
         if self._app is None or self.answer_begun or self._late is not None or not self.upload_done:
             return False
-        return bool(self._entries) or self.inbound.method not in _SAFE
+        return bool(self._entries) or self.inbound.method not in SAFE
 
     def _cut_short(self, code: str) -> None:
         """End a begun answer in a way that no client can take for its end."""

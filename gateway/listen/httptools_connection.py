@@ -24,11 +24,11 @@ from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
 from gateway.pipeline.problem import FIELDS, RETRY_AFTER, problem_body
 from gateway.request.head_reader import Arrival, HeadReader, Refused, ServerWide
-from gateway.request.inbound import ALLOW, METHODS
 from gateway.request.trust import plain_address
 from gateway.wire.asyncio_outbox import SMALL, Outbox
 from gateway.wire.deadlines import Deadlines
 from gateway.wire.http1 import TOKEN
+from gateway.wire.methods import METHODS, NEVER, REGISTERED
 from gateway.wire.pieces import Pieces
 
 log = structlog.get_logger()
@@ -47,6 +47,8 @@ LINGER_BYTES = 1024 * 1024
 
 PIPELINED = 64 * 1024
 """Bytes of further requests kept while one is being answered; over it, reading waits."""
+
+_ALLOW = ", ".join(METHODS.values()).encode()
 
 _PROBLEM_LINES = b"".join(b"%b: %b\r\n" % field for field in FIELDS)
 
@@ -383,6 +385,10 @@ class ClientConnection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             # The parser believes that what follows is no HTTP. That is for `inbound` to say.
             self._parser = httptools.HttpRequestParser(self)
+        except httptools.HttpParserInvalidMethodError:
+            if not self._feed_registered(head):
+                self._refuse(_fault(request_line))
+                return
         except httptools.HttpParserError:
             self._refuse(_fault(request_line))
             return
@@ -424,6 +430,23 @@ class ClientConnection(asyncio.Protocol):
                 services.observer.limited(arrival.code)
             self._refuse(arrival)
 
+    def _feed_registered(self, head: bytes) -> bool:
+        """Have the parser read a head whose method is registered and not of its own list; False where it is not one.
+
+        The parser does the same for any method without a meaning of its own, so it is given another's name.
+        """
+        method = head.partition(b" ")[0]
+        self._parser = httptools.HttpRequestParser(self)
+        if method not in REGISTERED:
+            return False
+        try:
+            self._parser.feed_data(b"POST" + head[len(method) :])
+        except httptools.HttpParserUpgrade:
+            self._parser = httptools.HttpRequestParser(self)
+        except httptools.HttpParserError:
+            return False
+        return True
+
     def _serve(self, exchange: Exchange) -> None:
         self._exchange = exchange
         try:
@@ -435,7 +458,7 @@ class ClientConnection(asyncio.Protocol):
     def _answer_server_wide(self) -> None:
         """Answer OPTIONS about ourselves: what methods we carry, and nothing of what is behind us."""
         self._line(HTTPStatus.NO_CONTENT, "server_wide", self._listener.request_id())
-        self.write(status_line(204) + self.date_line() + b"Allow: " + ALLOW + b"\r\nConnection: close\r\n\r\n")
+        self.write(status_line(204) + self.date_line() + b"Allow: " + _ALLOW + b"\r\nConnection: close\r\n\r\n")
         self._linger()
 
     # --- bodies -------------------------------------------------------------------------------
@@ -576,7 +599,7 @@ class ClientConnection(asyncio.Protocol):
         body = problem_body(status, refused.code, request_id)
         extra = b""
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
-            extra = b"Allow: " + ALLOW + b"\r\n"
+            extra = b"Allow: " + _ALLOW + b"\r\n"
         elif status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
             extra = b"Retry-After: %d\r\n" % RETRY_AFTER
         self._line(status, refused.code, request_id)
@@ -678,9 +701,9 @@ def _fault(request_line: bytes) -> Refused:
     """Say what was wrong with a head that llhttp refused, as far as its first line tells."""
     words = request_line.split(b" ")
     if len(words) == 3 and _TOKEN.fullmatch(words[0]) and words[2] in (b"HTTP/1.1", b"HTTP/1.0"):
-        if words[0] in (b"CONNECT", b"TRACE"):
+        if words[0] in NEVER:
             return Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method")
-        if words[0] not in METHODS:
+        if words[0] not in METHODS and words[0] not in REGISTERED:
             return Refused(HTTPStatus.NOT_IMPLEMENTED, "method")
     elif len(words) == 3 and re.fullmatch(rb"HTTP/[0-9]\.[0-9]", words[2]):
         return Refused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "http_version")

@@ -31,7 +31,7 @@ class Listener:
         self.services = services
         self.deadlines = deadlines
         self.draining = False
-        self.heads = HeadReader(services.limits, services.trust)
+        self.heads = HeadReader(services.limits, services.trust, services.table().methods)
         self.outbox = Outbox()
         self._connections: set[ClientConnection] = set()
         self._addresses: dict[str, int] = {}
@@ -69,7 +69,7 @@ class Listener:
     def reload(self, services: RequestServices) -> None:
         """Serve what comes from now on with other services."""
         self.services = services
-        self.heads = HeadReader(services.limits, services.trust)
+        self.heads = HeadReader(services.limits, services.trust, services.table().methods)
 
     def close_idle(self) -> None:
         """Stop keeping connections: close those that wait, and the others as their requests end."""

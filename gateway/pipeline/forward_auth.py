@@ -32,7 +32,7 @@ from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignIn
 from gateway.policy.verdict import Deny
 from gateway.request.field_names import Family, fold
 from gateway.request.head_reader import canonical_host
-from gateway.request.inbound import METHODS, Framing, Inbound
+from gateway.request.inbound import Framing, Inbound
 from gateway.request.section_cache import Removed
 from gateway.request.target import Target, canonical
 from gateway.request.trust import Trust, plain_address, scheme_of
@@ -134,7 +134,7 @@ def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Ans
     scheme = scheme_of(scheme_word)
     if scheme is None:
         return _refused(AuthFault.FIELD)
-    method = METHODS.get(method_word)
+    method = table.methods.get(method_word)
     if method is None:
         return _refused(AuthFault.METHOD)
     host = canonical_host(host_word, scheme)

@@ -39,7 +39,7 @@ from gateway.policy.both_rules import BothRules
 from gateway.policy.decide import CompiledPolicy, FittingRule, no_rule_fits
 from gateway.policy.permit_cache import ReadyPermit
 from gateway.policy.verdict import Challenge, Deny, Limit, Permit, Reason, ReasonKind, Verdict
-from gateway.request.inbound import METHODS, Framing, Inbound
+from gateway.request.inbound import Framing, Inbound
 from gateway.request.kept_form import keepable
 from gateway.request.method_override import query_overrides, the_method
 from gateway.request.navigation import Navigation, is_prefetch, navigation
@@ -49,6 +49,7 @@ from gateway.route.table import RouteTable
 from gateway.session.session import Found, Limited, SessionState, Unavailable, Unread
 from gateway.settings.settings import Mode
 from gateway.wire.http1 import TOKEN
+from gateway.wire.methods import METHODS
 
 PREFLIGHT_SECONDS = 60
 """How long a browser may remember our yes to a preflight: a policy may change, and its rules have hours."""
@@ -81,6 +82,8 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     # In forward-auth mode the requests reach the application through another proxy; nothing is forwarded by us.
     if route is None or (route.app.mode is Mode.FORWARD_AUTH and not inbound.forwarded):
         return not_found(inbound) if route is None and table.knows(inbound.host) else misdirected(inbound)
+    if inbound.method.encode() not in route.methods:
+        return not_admitted(inbound, route, known)
     if inbound.framing is not _NO_BODY and inbound.method in route.app.refuse_body:
         return unexpected_body(inbound, route, known)
     if now < route.closed_until:
@@ -116,6 +119,8 @@ def _of_ours(inbound: Inbound, known: SessionState, table: RouteTable) -> AskPor
         return misdirected(inbound)
     if inbound.framing is not _NO_BODY and inbound.method in _BODYLESS:
         return unexpected_body(inbound, home, known)
+    if inbound.method.encode() not in METHODS:
+        return _wrong_method(inbound, METHODS.values())
     name = inbound.target.path.removeprefix(table.portal_prefix)
     if name == JWKS_PAGE:
         return published_keys(inbound, table)
@@ -131,13 +136,13 @@ def _of_both_methods(route: Route, rule: FittingRule | None, inbound: Inbound, n
     if not inbound.overrides and not by_query:
         return no_rule_fits() if rule is None else rule
     opted_in = route.app.method_override == "both"
-    method = the_method((*inbound.overrides, *by_query))
+    method = the_method((*inbound.overrides, *by_query), route.methods)
     if opted_in and method is not None:
         others: Iterable[str] = (method,)
     elif opted_in or inbound.overrides:
         return _overridden(rule)
     else:
-        others = METHODS.values() if method is None else (method,)
+        others = route.methods.values() if method is None else (method,)
     found = [route.policy.fitting(msgspec.structs.replace(inbound, method=other), now) for other in others]
     if all(_same(rule, other) for other in found):
         return no_rule_fits() if rule is None else rule.unshared
@@ -309,14 +314,17 @@ def _no_page(home: Route, inbound: Inbound, name: str) -> Answer:
         # The browser asks again when the person comes.
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, "fetched_ahead", inbound.request_id, cors=cors)
     if inbound.method not in found.methods:
-        answer = problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", inbound.request_id, cors=cors)
-        allow = (b"Allow", ", ".join(found.methods).encode())
-        return msgspec.structs.replace(answer, headers=(*answer.headers, allow))
+        return _wrong_method(inbound, found.methods, cors=cors)
     if name == LOGIN:
         # A script that has met our 401 sends the person here, and must not do so by itself.
         return problem(HTTPStatus.UNAUTHORIZED, "sign_in_required", inbound.request_id, cors=cors)
     answer = problem(HTTPStatus.FORBIDDEN, "navigation_only", inbound.request_id, cors=cors)
     return msgspec.structs.replace(answer, verdict="deny")
+
+
+def _wrong_method(inbound: Inbound, methods: Iterable[str], *, cors: Headers = ()) -> Answer:
+    answer = problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", inbound.request_id, cors=cors)
+    return msgspec.structs.replace(answer, headers=(*answer.headers, (b"Allow", ", ".join(methods).encode())))
 
 
 def no_worker(inbound: Inbound) -> Answer:
@@ -441,7 +449,7 @@ def _announced(inbound: Inbound, route: Route, now: Instant) -> Inbound | None:
     if inbound.forwarded or not _cors(inbound, route):
         # An outer proxy would take our answer for a permit, and forward.
         return None
-    method = METHODS.get(_header(inbound, b"access-control-request-method") or b"")
+    method = route.methods.get(_header(inbound, b"access-control-request-method") or b"")
     if method is None:
         return None
     own = route.policy.fitting(inbound, now)
@@ -506,6 +514,12 @@ def unexpected_body(inbound: Inbound, route: Route, known: SessionState) -> Answ
     """Refuse a body where there must be none, and end the connection: a proxy in front may not know of the body."""
     answer = problem(HTTPStatus.BAD_REQUEST, "unexpected_body", inbound.request_id, cors=_cors(inbound, route))
     return about(msgspec.structs.replace(answer, close=True, verdict="deny"), route, known)
+
+
+def not_admitted(inbound: Inbound, route: Route, known: SessionState) -> Answer:
+    """Refuse a method that another App gets and this one does not (`methods`): nobody has judged what it does here."""
+    answer = _wrong_method(inbound, route.methods.values(), cors=_cors(inbound, route))
+    return about(msgspec.structs.replace(answer, verdict="deny"), route, known)
 
 
 def forbidden_origin(inbound: Inbound, permit: Permit) -> Answer:

@@ -45,6 +45,7 @@ from gateway.settings.check import check_settings, read_settings
 from gateway.settings.origin import authority_of
 from gateway.settings.settings import AppSettings, Mode, PathSettings, ProviderSettings, SecretSource, Settings, Stack
 from gateway.settings.typed import Reading
+from gateway.wire.methods import METHODS, NAMED_IN_BODY
 from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where
 
 LONGEST_SECRET = 256 * KIB
@@ -266,7 +267,7 @@ class _Reader:
     def policies(self) -> dict[Path, Policy]:
         """Read each policy once, and hold it to what its Apps' clients are contracted for."""
         read: dict[Path, Policy] = {}
-        remarked: set[tuple[Path, PathSettings, tuple[Stack, ...]]] = set()
+        remarked: set[tuple[Path, PathSettings, tuple[Stack, ...], frozenset[str]]] = set()
         for number, app in enumerate(self._settings.apps):
             at = f"apps[{number}]"
             # As it will be run: a name that one App gives a fact is an identity header everywhere.
@@ -287,12 +288,13 @@ class _Reader:
                 self._check_contracted(app, read[file], at)
                 self._check_limits(app, read[file], at)
                 # Said once of a policy, however many Apps have it that read paths in the same ways.
-                if (file, app.paths, app.stack) in remarked:
+                methods = frozenset((*METHODS.values(), *app.methods))
+                if (file, app.paths, app.stack, methods) in remarked:
                     continue
-                remarked.add((file, app.paths, app.stack))
+                remarked.add((file, app.paths, app.stack, methods))
                 compiled = CompiledPolicy(read[file], paths=app.paths, stacks=app.stack)
                 self._check_examples(read[file], compiled)
-                for remark in remarks(read[file], compiled):
+                for remark in remarks(read[file], compiled, methods):
                     self.remarks.add(Where(str(file), max(remark.line, 1)), remark.what, remark.wiser)
             self._remark(app, read.get(app.policy.file), at)
         return read
@@ -326,6 +328,7 @@ class _Reader:
                 ),
             )
         self._remark_lengths(app, rules, at)
+        self._remark_methods(app, at)
         named = sorted({path for rule in rules for path in rule.match.path})
         for path in named:
             if names_a_covering_script(path, self._settings.prefix):
@@ -347,6 +350,47 @@ class _Reader:
                 f"{at}.mode",
                 Phrase(f"`{app.name}` is asked about by a proxy, and none is in `trusted_proxies`"),
                 Phrase("name the proxy's address there: every question is refused otherwise"),
+            )
+
+    def _remark_methods(self, app: AppSettings, at: str) -> None:
+        """Say what comes with a method that an App asks for."""
+        where = self._reading.where(f"{at}.methods")
+        always = sorted(set(METHODS.values()).intersection(app.methods))
+        if always:
+            self.remarks.add(
+                where,
+                Phrase(
+                    f"`{app.name}` gets `{'`, `'.join(always)}` in any case: `methods` adds others",
+                    f"`{'`, `'.join(always)}` は `methods` に書かなくても `{app.name}` に届きます",
+                ),
+                Phrase("a rule of the policy says which are permitted", "許すかどうかはポリシーの規則で決めてください"),
+            )
+        unread = sorted(NAMED_IN_BODY.intersection(app.methods))
+        if unread:
+            self.remarks.add(
+                where,
+                Phrase(
+                    f"the body of `{'`, `'.join(unread)}` can name further pages of `{app.name}`, which no rule judges",
+                    f"`{'`, `'.join(unread)}` の本文は `{app.name}` の別のページを指すことができ、それは判定されません",
+                ),
+                Phrase(
+                    "permit them only to people who may see and change all that the application holds",
+                    "アプリの内容をすべて見てよい方、変更してよい方にだけ許してください",
+                ),
+            )
+        options = app.upstream_options
+        inner = any("/" in url.partition("://")[2].rstrip("/") for url in app.upstream if not url.startswith("unix:"))
+        if {"PROPFIND", "REPORT", "SEARCH"}.intersection(app.methods) and (options.strip_prefix or inner):
+            self.remarks.add(
+                where,
+                Phrase(
+                    f"`{app.name}` has other paths behind the gateway, and a listing names these in its body",
+                    f"`{app.name}` はゲートウェイの内側でパスが異なり、一覧の本文には内側のパスが現れます",
+                ),
+                Phrase(
+                    "let the application live under the public path, or tell it that path",
+                    "アプリを公開パスの下に置くか、アプリに公開パスを設定してください",
+                ),
             )
 
     def _remark_lengths(self, app: AppSettings, rules: Sequence[Rule], at: str) -> None:

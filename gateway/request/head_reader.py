@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
 from gateway.request.field_names import overrides_method
-from gateway.request.inbound import ALLOW, METHODS, Framing, Inbound
+from gateway.request.inbound import Framing, Inbound
 from gateway.request.section_cache import SectionCache
 from gateway.request.target import DEFAULT_PATHS, Target, TargetCache, TargetFault
 from gateway.request.trust import Distrust, Trust, acceptable_request_id
 from gateway.settings.settings import PathSettings, TrafficSettings
+from gateway.wire.methods import METHODS, NEVER
 
 _EMPTY: Final = Framing.EMPTY
 """By a name of its own: to look it up in its enum, each request, costs more than to compare it."""
@@ -102,13 +103,14 @@ def canonical_host(value: bytes, scheme: str) -> str | None:
 
 
 class HeadReader:
-    """Reads heads for one listener: its limits, whom it trusts, and how hosts spell their paths."""
+    """Reads heads for one listener: its limits, whom it trusts, the methods of its Apps, and how hosts spell paths."""
 
-    __slots__ = ("_hosts", "_limits", "_lines", "_targets", "_trust")
+    __slots__ = ("_hosts", "_limits", "_lines", "_methods", "_targets", "_trust")
 
-    def __init__(self, limits: TrafficSettings, trust: Trust) -> None:
+    def __init__(self, limits: TrafficSettings, trust: Trust, methods: Mapping[bytes, str] = METHODS) -> None:
         self._limits = limits
         self._trust = trust
+        self._methods = methods
         self._targets = TargetCache()
         self._hosts: dict[str, dict[bytes, str]] = {"http": {}, "https": {}}
         self._lines: dict[bytes, tuple[str, Target, bytes]] = {}
@@ -152,9 +154,9 @@ class HeadReader:
             return Refused(505, "http_version")
         else:
             return Refused(400, "http_version")
-        method = METHODS.get(method_word)
+        method = self._methods.get(method_word)
         if method is None:
-            return Refused(405 if method_word in (b"TRACE", b"CONNECT") else 501, "method")
+            return Refused(405 if method_word in NEVER else 501, "method")
         if len(headers) > self._limits.header_count:
             return Refused(431, "header_count")
 
@@ -394,9 +396,7 @@ def _one_hop_less(headers: tuple[tuple[bytes, bytes], ...], left: int) -> tuple[
 
 
 __all__ = [
-    "ALLOW",
     "DEFAULT_PATHS",
-    "METHODS",
     "Arrival",
     "Framing",
     "HeadReader",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
 
 import msgspec
 
@@ -59,9 +58,3 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     def seen_from(self) -> str:
         """The address that policy judges; empty where nobody knows it, which no network holds."""
         return self.client_address if self.client_known else ""
-
-
-METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
-"""The methods we carry. Anything else a legacy server may know (PROPFIND, RTSP's) has semantics we cannot judge."""
-
-ALLOW: Final = ", ".join(METHODS.values()).encode()

@@ -7,11 +7,9 @@ are in `field_names`. A `_method` in a body cannot be seen: bodies are never rea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
-
-from gateway.request.inbound import METHODS
 
 _PARAMETERS = re.compile(
     r"__?method|_?method_?override|_override|[_$]?http_?method|http_?method_?override|x_http_method(?:_override)?"
@@ -43,10 +41,10 @@ def _parameter(raw: bytes) -> str:
     return _ODD.sub("_", text.partition("[")[0].partition("\0")[0].strip())
 
 
-def the_method(values: Iterable[bytes]) -> str | None:
-    """Return the method that overrides name; `None` where it is none that we carry, or there is more than one."""
+def the_method(values: Iterable[bytes], methods: Mapping[bytes, str]) -> str | None:
+    """Return the method that overrides name; `None` where it is not of these, or there is more than one."""
     listed = tuple(values)
     if len(listed) != 1:
         return None
     # Frameworks write it in capitals themselves.
-    return METHODS.get(listed[0].strip(b" \t").upper())
+    return methods.get(listed[0].strip(b" \t").upper())

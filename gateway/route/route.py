@@ -7,6 +7,7 @@ one a request belongs to.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from gateway.instant import Instant
@@ -16,6 +17,7 @@ from gateway.policy.verdict import Challenge
 from gateway.route.inner_origins import InnerOrigins
 from gateway.session.session import Session
 from gateway.settings.settings import PORTAL_PREFIX, AppSettings, Ask
+from gateway.wire.methods import METHODS, REGISTERED
 
 _PORT = re.compile(r":[0-9]+\Z")
 
@@ -49,6 +51,8 @@ class Route:
     """The host as cookies know it, without a port (RFC 6265 section 8.5): where a session issued here is good."""
     port: bytes = field(init=False)
     """The public origin's port, in digits."""
+    methods: Mapping[bytes, str] = field(init=False)
+    """The methods that the App gets, by their bytes."""
     inner_origins: InnerOrigins = field(init=False)
     """The origins that the application calls itself by, and that no browser reaches."""
 
@@ -58,6 +62,9 @@ class Route:
         object.__setattr__(self, "cookie_host", _PORT.sub("", self.host))
         port = _PORT.search(self.host)
         object.__setattr__(self, "port", (port[0][1:] if port else "443" if app.secure else "80").encode())
+        asked = set(app.methods)
+        more = {word: name for word, name in REGISTERED.items() if name in asked}
+        object.__setattr__(self, "methods", METHODS | more if more else METHODS)
         # Behind a gateway that ends TLS an old application believes itself on plain HTTP, and says so in its URLs.
         plain = (f"http://{self.host}",) if app.secure else ()
         inner = InnerOrigins((*app.upstream, *app.internal_origins, *plain))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from gateway.instant import Instant
@@ -16,6 +16,7 @@ from gateway.request.target import DEFAULT_PATHS
 from gateway.route.route import Route
 from gateway.session.ticket import PLAIN, TicketSeals, find_brought
 from gateway.settings.settings import PathSettings
+from gateway.wire.methods import METHODS
 
 
 class Assertions(Protocol):
@@ -38,6 +39,7 @@ class RouteTable:
         "_portal_root",
         "assertions",
         "header_name_cache",
+        "methods",
         "portal_prefix",
         "routes",
         "rule_cache",
@@ -58,6 +60,8 @@ class RouteTable:
 
         """
         self.routes = tuple(routes)
+        self.methods: Mapping[bytes, str] = METHODS | {w: m for route in self.routes for w, m in route.methods.items()}
+        """The methods that any App gets: the door knows no other."""
         self.portal_prefix = portal_prefix
         """Begins and ends with `/`."""
         self._portal_root = portal_prefix[:-1]

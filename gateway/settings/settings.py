@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from gateway.settings.typed import AtReplacement, AtRestart, Bytes, Seconds
+from gateway.wire.methods import Method
 
 Words = Mapping[str, str]
 """The same words in languages, by code: `{ja: …, en: …}`."""
@@ -407,6 +408,13 @@ class AppSettings:
     """Origins the App calls itself by in `Location`, rewritten to `url`; its `upstream`s are always among them."""
     upstream_options: UpstreamSettings = UpstreamSettings()
     """How the upstreams are reached, shared out, spared and watched."""
+    methods: tuple[Method, ...] = ()
+    """More methods that the application gets, by their names in the IANA registry of HTTP methods.
+
+    Every App gets GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS. WebDAV needs `[PROPFIND, PROPPATCH, MKCOL, COPY,
+    MOVE, LOCK, UNLOCK]`, CalDAV and CardDAV also `[REPORT, MKCALENDAR, ACL]`. A method of the registry that is not
+    listed is answered 405, another one 501. CONNECT, TRACE and PRI never arrive.
+    """
     method_override: Literal["refuse", "both"] = "refuse"
     """The treatment of a request that asks for another method by `X-HTTP-Method-Override` and its kin, or by `_method`
     in its query.
@@ -414,7 +422,7 @@ class AppSettings:
     `refuse` answers 400 (a query alone only where another rule is that method's). `both` judges both methods: each must
     be permitted, both limits count, and only what both rules disclose is told. A `_method` in a body is never seen.
     """
-    refuse_body: tuple[Literal["GET", "HEAD", "DELETE", "OPTIONS"], ...] = ("GET", "HEAD")
+    refuse_body: tuple[Literal["GET", "HEAD", "DELETE", "OPTIONS", "COPY", "MOVE", "UNLOCK"], ...] = ("GET", "HEAD")
     """Methods whose requests must have no body; one that has is answered 400 with the reason `unexpected_body`.
 
     Add `DELETE` and `OPTIONS` where the application's server goes on after `Connection: close` and a page may leave

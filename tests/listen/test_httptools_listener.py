@@ -8,7 +8,8 @@ import time
 import pytest
 
 from gateway.listen.httptools_connection import ClientConnection
-from tests.listen.byte_path import HOST, Door, Peer, get
+from gateway.wire.methods import REGISTERED
+from tests.listen.byte_path import HOST, Door, Peer, app_settings, get
 
 # --- heads that are served ----------------------------------------------------------------------
 
@@ -276,6 +277,35 @@ async def test_a_head_that_two_servers_could_read_differently_is_refused(door: D
     assert not door.application.requests
     lines = door.observed.lines
     assert [(line.status, line.path, line.verdict) for line in lines] == [(status, "", "error")]
+
+
+async def test_every_method_that_an_app_asks_for_comes_through(door: Door) -> None:
+    """Also those that llhttp has never heard of, with a body and without, one after the other on a connection."""
+    door.app = app_settings(methods=tuple(REGISTERED.values()))
+    await door.open()
+    client = await door.client()
+
+    for method in REGISTERED:
+        for body in (b"", b"Content-Length: 2\r\n"):
+            await client.send(method + b" /files/a HTTP/1.1\r\n" + HOST + body + b"\r\n" + (b"hi" if body else b""))
+            assert (await client.answer()).status == 200
+            assert door.application.requests[-1].line == method + b" /files/a HTTP/1.1"
+            assert door.application.requests[-1].body == (b"hi" if body else b"")
+
+
+@pytest.mark.parametrize(
+    "line", [b"UPDATE /a\tb HTTP/1.1", b"UPDATE /a b HTTP/1.1", b"UPDATE / HTTP/2.0", b"UPDATE * HTTP/1.1"]
+)
+async def test_a_method_that_the_parser_does_not_know_excuses_nothing(door: Door, line: bytes) -> None:
+    """The rest of its head is judged as any other's."""
+    door.app = app_settings(methods=tuple(REGISTERED.values()))
+    await door.open()
+
+    answer = await door.ask(line + b"\r\n" + HOST + b"\r\n")
+    folded = await door.ask(b"UPDATE / HTTP/1.1\r\n" + HOST + b"A: b\r\n c\r\n\r\n")
+
+    assert (answer.status, folded.status) == (505 if b"2.0" in line else 400, 400)
+    assert not door.application.requests
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ from gateway.pipeline.outcome import Answer, AskPortal, Forward, Step
 from gateway.pipeline.step import step
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.reading.parse import parse_policy
-from gateway.request.inbound import METHODS, Framing, Inbound
+from gateway.request.inbound import Framing, Inbound
 from gateway.route.table import RouteTable
 from gateway.session.session import NoTicket, SessionState, Unread
 from gateway.session.ticket import Ticket
 from gateway.settings.settings import AppSettings
+from gateway.wire.methods import METHODS
 from gateway.yaml.mistakes import Mistakes
 from tests.builders import NOON, app, inbound, route
 

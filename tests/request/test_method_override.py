@@ -4,6 +4,7 @@ import pytest
 
 from gateway.request.field_names import overrides_method
 from gateway.request.method_override import query_overrides, the_method
+from gateway.wire.methods import METHODS
 
 
 @pytest.mark.parametrize(
@@ -83,4 +84,9 @@ def test_a_parameter_that_frameworks_take_for_the_method_is_known(query: bytes, 
 )
 def test_one_known_method_is_meant_or_none(values: tuple[bytes, ...], method: str | None) -> None:
     """Of two values nobody knows which the application takes, and an unknown one cannot be judged."""
-    assert the_method(values) == method
+    assert the_method(values, METHODS) == method
+
+
+def test_a_method_that_the_app_gets_can_be_meant() -> None:
+    """What one App gets is unknown to another."""
+    assert the_method((b"propfind",), METHODS | {b"PROPFIND": "PROPFIND"}) == "PROPFIND"

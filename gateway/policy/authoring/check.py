@@ -5,7 +5,7 @@ A remark stops nothing: a mistake (`parse`) does. Each says what can happen, and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -19,11 +19,13 @@ from gateway.policy.matching import PathIndex, matches
 from gateway.policy.policy import Allow, Policy, Rule
 from gateway.policy.verdict import FACT_SCOPES, Fact, Truth
 from gateway.settings.case import fold_case
+from gateway.wire.methods import METHODS, WHOLE_TREE
 from gateway.yaml.mistakes import Language, Phrase
 
 ADULT_ENOUGH = 15
 """Years: below this a card is applied for, and its use is answered for, by a guardian (法定代理人)."""
 
+_METHODS_OF_ALL = frozenset(METHODS.values())
 _ANY_METHOD = "*"
 """Stands for every method that no rule names."""
 
@@ -44,6 +46,8 @@ class RemarkKind(StrEnum):
     CHILD = "child"
     NO_EXAMPLES = "no_examples"
     NO_SENTENCE = "no_sentence"
+    NEVER_ARRIVES = "never_arrives"
+    CHILDREN = "children"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +70,21 @@ class Remark:
         return f"{place}: {self.what.say(language)}{comma}{self.wiser.say(language)}"
 
 
-def remarks(policy: Policy, compiled: CompiledPolicy | None = None) -> tuple[Remark, ...]:
-    """Return all remarks about a policy; `compiled`: as an App's settings have it."""
+def remarks(
+    policy: Policy, compiled: CompiledPolicy | None = None, methods: Collection[str] | None = None
+) -> tuple[Remark, ...]:
+    """Return all remarks about a policy.
+
+    `compiled`: as an App's settings have it. `methods`: those that the App gets; `None` where no App is known.
+    """
     order = _Order(policy)
     compiled = compiled or CompiledPolicy(policy)
     found = [
         *_never_reached(policy, order),
         *_siblings(policy, order, ignore_case=compiled.paths.ignore_case),
         *_read_otherwise(policy, order, compiled),
+        *_never_arrives(policy, methods),
+        *_children_shown(policy, order, methods),
         *_never_asked(policy),
         *_public(policy),
         *_too_much(policy),
@@ -228,6 +239,79 @@ def _read_otherwise(policy: Policy, order: _Order, compiled: CompiledPolicy) -> 
                     "両方を同じ規則にするか、サーバーが取り違えない名前にしてください",
                 ),
             )
+
+
+def _never_arrives(policy: Policy, methods: Collection[str] | None) -> Iterator[Remark]:
+    """A method of a rule that the App does not get: the door answers before any rule is asked."""
+    if methods is None:
+        return
+    for rule in policy.rules:
+        never = sorted(rule.match.method.difference(methods))
+        if never:
+            shown, listed = "`, `".join(never), ", ".join(never)
+            yield Remark(
+                RemarkKind.NEVER_ARRIVES,
+                rule.line,
+                Phrase(
+                    f"`{shown}` of `{rule.name}` never arrives: the App does not get it",
+                    f"`{rule.name}` の `{shown}` は届きません。アプリが受け取らないメソッドです",
+                ),
+                Phrase(
+                    f"write `methods: [{listed}]` at the App, or take it out of the rule",
+                    f"アプリに `methods: [{listed}]` を書くか、規則から取り除いてください",
+                ),
+            )
+
+
+def _children_shown(policy: Policy, order: _Order, methods: Collection[str] | None) -> Iterator[Remark]:
+    """A guarded place that a request for a less guarded place above it lists, copies, moves, locks or deletes."""
+    named = {method for rule in policy.rules for method in rule.match.method} if methods is None else set(methods)
+    # DELETE takes a whole tree along where the application knows trees: where it knows WebDAV.
+    if not (named - _METHODS_OF_ALL) & WHOLE_TREE:
+        return
+    for rule in policy.rules:
+        reaching: dict[str, None] = {}
+        above: dict[str, str] = {}
+        for method in sorted(named & WHOLE_TREE & (rule.match.method or WHOLE_TREE)):
+            for pattern in rule.match.path:
+                for parent in _places_above(pattern, method, rule, order):
+                    other = order.taker(method, parent)
+                    if other is not None and _strength(other) < _strength(rule):
+                        reaching[method] = None
+                        above.setdefault(parent, other.name)
+        if above:
+            shown, others = "`, `".join(sorted(above)), "`, `".join(dict.fromkeys(above.values()))
+            verbs, guarded = "`, `".join(reaching), "`, `".join(rule.match.path)
+            yield Remark(
+                RemarkKind.CHILDREN,
+                rule.line,
+                Phrase(
+                    f"`{verbs}` of `{shown}` is `{others}` and reaches `{guarded}` of `{rule.name}` as well: a listing "
+                    "shows its names, and `Depth: infinity` all below",
+                    f"`{shown}` の `{verbs}` は `{others}` で許され、"
+                    f"下にある `{rule.name}` の `{guarded}` にも及びます。"
+                    "一覧には名前が現れ、`Depth: infinity` ではその下のすべてが現れます",
+                ),
+                Phrase(
+                    "give the place above as strict a rule for these methods, and have the server refuse "
+                    "`Depth: infinity`",
+                    "上の場所にもこれらのメソッドについて同じ厳しさの規則を置き、サーバーで `Depth: infinity` を"
+                    "拒否してください",
+                ),
+            )
+
+
+def _places_above(pattern: str, method: str, rule: Rule, order: _Order) -> Iterator[str]:
+    """Give the collections above the places of a pattern that the rule takes."""
+    for path in _samples(pattern):
+        if order.taker(method, path) is not rule:
+            continue
+        above = path.rstrip("/")
+        while above:
+            above = above.rpartition("/")[0]
+            place = above + "/"
+            if not set(place) & set(_SEGMENTS):
+                yield place
 
 
 # --- what is told and asked ----------------------------------------------------------

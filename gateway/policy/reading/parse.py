@@ -20,6 +20,8 @@ from gateway.policy.reading.parse_conditions import ConditionReader, Lists
 from gateway.policy.reading.parse_examples import example_reader
 from gateway.policy.reading.parse_values import Reader
 from gateway.policy.verdict import Fact, Limit, Once, RuleId, Words, header_word
+from gateway.wire.methods import METHODS as COMMON_METHODS
+from gateway.wire.methods import REGISTERED
 from gateway.yaml.mistakes import Mistakes, Phrase, Where
 from gateway.yaml.read import MAX_BYTES, read_yaml, read_yaml_file
 from gateway.yaml.slips import note_slips
@@ -40,7 +42,8 @@ RULE_KEYS = (
     "keep_form",
     "audit",
 )
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+METHODS = tuple(COMMON_METHODS.values())
+MORE_METHODS = tuple(REGISTERED.values())
 
 _RULE = Phrase("a rule", "規則")
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]*")
@@ -307,7 +310,7 @@ class _PolicyReader(Reader):
         methods: set[str] = set()
         if method_node is not None:
             for scalar in self.listed(method_node, Phrase("methods", "メソッド")):
-                word = self.word(scalar, METHODS, Phrase("method", "メソッド"))
+                word = self.word(scalar, METHODS, Phrase("method", "メソッド"), also=MORE_METHODS)
                 if word is not None:
                     methods.add(word)
         query: dict[str, frozenset[str]] = {}

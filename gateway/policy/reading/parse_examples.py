@@ -108,7 +108,7 @@ class ExampleReader(Reader):
         text = self.clean(node, Phrase("a request", "リクエスト"))
         if text is None:
             return None
-        match = re.fullmatch(r"([A-Z]+) +(/\S*)", text)
+        match = re.fullmatch(r"([A-Z-]+) +(/\S*)", text)
         if match is None:
             what = Phrase(f"`{text}` is not a request", f"`{text}` はリクエストではありません")
             remedy = Phrase("write it as `GET /path`", "`GET /path` のように書いてください")

@@ -130,14 +130,14 @@ class Reader:
             )
         return found
 
-    def word(self, node: Node, words: tuple[str, ...], what: Phrase) -> str | None:
-        """Return one of a few words."""
+    def word(self, node: Node, words: tuple[str, ...], what: Phrase, *, also: tuple[str, ...] = ()) -> str | None:
+        """Return one of a few words, or one of `also`, which are too many to be listed in a remedy."""
         text = self.clean(node, what)
         if text is None:
             return None
-        if text not in words:
+        if text not in words and text not in also:
             found = Phrase(f"unknown {what.en} `{text}`", f"{what.ja} `{text}` はありません")
-            self.mistakes.add(node.where, found, did_you_mean(text, words) or one_of(words))
+            self.mistakes.add(node.where, found, did_you_mean(text, (*words, *also)) or one_of(words))
             return None
         return text
 

@@ -14,7 +14,7 @@ from gateway.identity import Gender
 from gateway.policy.age import HIGHEST_AGE, CountedFrom
 from gateway.policy.example import Expect
 from gateway.policy.policy import Allow
-from gateway.policy.reading.parse import KEYS, METHODS, RULE_KEYS
+from gateway.policy.reading.parse import KEYS, METHODS, MORE_METHODS, RULE_KEYS
 from gateway.policy.reading.parse_conditions import TESTS
 from gateway.policy.reading.parse_examples import KEYS as EXAMPLE_KEYS
 from gateway.policy.verdict import Fact, Once
@@ -84,7 +84,7 @@ def _rule() -> Schema:
     match = _table(
         {
             "path": _one_or_list({"type": "string", "pattern": "^/"}),
-            "method": _one_or_list(_one_of(METHODS)),
+            "method": _one_or_list(_one_of((*METHODS, *MORE_METHODS))),
             "query": {"type": "object", "additionalProperties": _one_or_list(_TEXT)},
         }
     )
@@ -120,7 +120,7 @@ def _example() -> Schema:
             "from": {"type": "string"},
             "switch": _one_or_list(_TEXT),
             "entries": _NUMBER,
-            "request": {"type": "string", "pattern": "^[A-Z]+ +/"},
+            "request": {"type": "string", "pattern": "^[A-Z-]+ +/"},
             "expect": {"anyOf": [_one_of(expect), {"type": "string", "pattern": "^deny( .+)?$"}]},
             "told": {"anyOf": [{"const": "nothing"}, {"type": "object", "additionalProperties": _TEXT}]},
         },

@@ -10,6 +10,7 @@ from gateway.policy.authoring.check import Remark, RemarkKind, remarks
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.reading.parse import load_policy, parse_policy
 from gateway.settings.settings import PathSettings
+from gateway.wire.methods import METHODS
 from gateway.yaml.mistakes import Language, Mistakes
 
 HEAD = """\
@@ -37,6 +38,69 @@ def found(*rules: str, examples: str = EXAMPLES, ignore_case: bool = False) -> l
 
 def kinds(*rules: str, ignore_case: bool = False) -> list[RemarkKind]:
     return [remark.kind for remark in found(*rules, ignore_case=ignore_case)]
+
+
+def method_kinds(*rules: str, methods: tuple[str, ...] | None) -> list[tuple[RemarkKind, str]]:
+    """Return the remarks that are about methods, each with the name of its rule."""
+    mistakes = Mistakes()
+    policy = parse_policy(HEAD + "".join(f"  - {{{rule}}}\n" for rule in rules) + EXAMPLES, mistakes)
+    assert policy is not None, mistakes.say()
+    names = {rule.line: rule.name for rule in policy.rules}
+    asked = None if methods is None else (*METHODS.values(), *methods)
+    wanted = (RemarkKind.NEVER_ARRIVES, RemarkKind.CHILDREN)
+    found = remarks(policy, CompiledPolicy(policy), asked)
+    return [(remark.kind, names[remark.line]) for remark in found if remark.kind in wanted]
+
+
+@pytest.mark.parametrize(
+    ("rule", "methods", "never"),
+    [
+        ("method: PROPFIND", (), True),
+        ("method: [GET, LOCK]", ("PROPFIND",), True),
+        ("method: [GET, PROPFIND]", ("PROPFIND",), False),
+        ("method: [GET, DELETE]", (), False),
+        ("path: /x", (), False),
+        ("method: PROPFIND", None, False),
+    ],
+)
+def test_a_method_that_can_never_arrive_is_named(rule: str, methods: tuple[str, ...] | None, *, never: bool) -> None:
+    """Where the App is known: it gets the usual methods, and those it asks for."""
+    said = method_kinds(f"name: a, match: {{{rule}}}, allow: signed_in", methods=methods)
+
+    assert ((RemarkKind.NEVER_ARRIVES, "a") in said) is never
+
+
+GUARDED = "name: guarded, match: {path: /files/staff/**}, require: [here]"
+
+
+@pytest.mark.parametrize(
+    ("rules", "methods", "shown"),
+    [
+        ((GUARDED, "name: all, match: {path: /files/**}, allow: signed_in"), ("PROPFIND",), True),
+        ((GUARDED, "name: all, match: {path: /**}, allow: everyone"), ("LOCK",), True),
+        ((GUARDED, "name: all, match: {path: /files/, method: [PROPFIND]}, allow: everyone"), ("PROPFIND",), True),
+        ((GUARDED, "name: all, match: {path: /files/, method: [PROPFIND]}, allow: everyone"), None, True),
+        (
+            (GUARDED, "name: all, match: {path: /files/, method: [GET, PROPFIND]}, require: [here]"),
+            ("PROPFIND",),
+            False,
+        ),
+        ((GUARDED, "name: all, match: {path: /files/, method: GET}, allow: everyone"), ("PROPFIND",), False),
+        ((GUARDED, "name: all, match: {path: /files/**}, allow: signed_in"), (), False),
+        ((GUARDED, "name: all, match: {path: /files/**}, allow: signed_in"), ("UNLOCK",), False),
+        ((GUARDED, "name: all, match: {path: /other/**}, allow: signed_in"), ("PROPFIND",), False),
+        (
+            ("name: a, match: {path: /a/**}, require: [here]", "name: b, match: {path: /ab/**}, allow: everyone"),
+            ("COPY",),
+            False,
+        ),
+    ],
+)
+def test_a_place_that_a_listing_from_above_shows_is_named(
+    rules: tuple[str, ...], methods: tuple[str, ...] | None, *, shown: bool
+) -> None:
+    """A method that reaches a whole tree shows, copies or removes the guarded part of it as well."""
+    assert bool(method_kinds(*rules, methods=methods)) is shown
 
 
 @pytest.mark.parametrize(
