@@ -28,6 +28,13 @@ class Claim(NamedTuple):
 
 _BROWSER = frozenset(
     {
+        # Of WebDAV: a request without one of them would mean something else (RFC 4918 section 10).
+        b"depth",
+        b"destination",
+        b"if",
+        b"lock-token",
+        b"overwrite",
+        b"timeout",
         b"authorization",
         b"cache-control",
         b"date",

@@ -19,7 +19,24 @@ from gateway.settings.settings import HeaderSettings
 _BOUND_TO_CONNECTION = (b"ntlm", b"negotiate")
 """Schemes that sign in the connection instead of the request (RFC 4559). Ours are shared, so they never get through."""
 
-_NOT_IN_TRAILERS = frozenset({b"authorization", b"set-cookie", b"date", b"age", b"range", b"location", b"pragma"})
+_NOT_IN_TRAILERS = frozenset(
+    {
+        b"authorization",
+        b"set-cookie",
+        b"date",
+        b"age",
+        b"range",
+        b"location",
+        b"pragma",
+        # RFC 4918: they say what a method does, and to which resources.
+        b"destination",
+        b"if",
+        b"depth",
+        b"overwrite",
+        b"lock-token",
+        b"timeout",
+    }
+)
 _NOT_IN_TRAILERS_FAMILIES = (b"content-", b"cache-", b"if-", b"www-", b"sec-", b"access-control-", b"accept")
 
 

@@ -43,13 +43,15 @@ from gateway.request.inbound import Framing, Inbound
 from gateway.request.kept_form import keepable
 from gateway.request.method_override import query_overrides, the_method
 from gateway.request.navigation import Navigation, is_prefetch, navigation
+from gateway.request.references import DESTINATION, Reference, references, renamed
 from gateway.request.worker_scope import REMOVES_ITSELF, allowed_may_cover, is_an_update, script_may_cover
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Limited, SessionState, Unavailable, Unread
 from gateway.settings.settings import Mode
+from gateway.upstream.prefix import rewrite_of
 from gateway.wire.http1 import TOKEN
-from gateway.wire.methods import METHODS
+from gateway.wire.methods import METHODS, SECOND_TARGET
 
 PREFLIGHT_SECONDS = 60
 """How long a browser may remember our yes to a preflight: a policy may change, and its rules have hours."""
@@ -59,6 +61,12 @@ _NO_BODY = Framing.EMPTY
 
 _BODYLESS = ("GET", "HEAD")
 """Methods of which our own pages take no body."""
+
+_NOT_REMEMBERED = SECOND_TARGET | {"OPTIONS"}
+"""Methods whose rule depends on more than host and path in any case."""
+
+_WRITES = "PUT"
+"""The method by which a resource is judged that another method writes."""
 
 _FIELD_NAMES = re.compile(TOKEN + rb"{1,64}(?: ?, ?" + TOKEN + rb"{1,64}){0,63}")
 
@@ -70,8 +78,7 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if (
         cached is not None
         and now >= cached[0].closed_until
-        and not inbound.overrides
-        and not inbound.worker_script
+        and (inbound.section_cache is not None or not _says_more(inbound))
         and (inbound.target.query is None or not cached[0].policy.by_method)
         and (inbound.framing is _NO_BODY or inbound.method not in cached[0].app.refuse_body)
     ):
@@ -93,11 +100,12 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if inbound.method == "OPTIONS" and (announced := _announced(inbound, route, now)) is not None:
         return preflight(route, inbound, announced, known, now)
     rule = route.policy.fitting(inbound, now)
-    if inbound.overrides or (inbound.target.query and route.policy.by_method):
-        stands = _of_both_methods(route, rule, inbound, now)
-        if isinstance(stands, Deny):
-            return refusal(route, inbound, known, stands)
-        if stands is not rule:
+    if inbound.target.query or inbound.method in SECOND_TARGET or _says_more(inbound):
+        more = _of_all_it_says(route, rule, inbound, now, table)
+        if isinstance(more, Deny):
+            return refusal(route, inbound, known, more)
+        stands, inbound = more
+        if stands is not None and stands is not rule:
             # The candidate is judged by one method alone, and what stands for the rule is this request's.
             return _judge(route, stands, inbound, known, now, table)
     judged = (
@@ -107,7 +115,7 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     )
     if route.candidate is not None:
         return _beside_candidate(judged, route.candidate, route, inbound, known, now)
-    if rule is not None and route.app.mode is Mode.PROXY and inbound.method != "OPTIONS":
+    if rule is not None and route.app.mode is Mode.PROXY and inbound.method not in _NOT_REMEMBERED:
         table.remember(inbound, route, rule)
     return judged
 
@@ -150,6 +158,80 @@ def _of_both_methods(route: Route, rule: FittingRule | None, inbound: Inbound, n
         return _overridden(rule)
     (other,) = found
     return no_rule_fits() if rule is None or other is None else BothRules(rule, other)
+
+
+def _says_more(inbound: Inbound) -> bool:
+    """Whether something beside host, method and path decides on a request."""
+    return bool(inbound.overrides) or inbound.worker_script or inbound.references
+
+
+def _of_all_it_says(
+    route: Route, rule: FittingRule | None, inbound: Inbound, now: Instant, table: RouteTable
+) -> tuple[FittingRule | None, Inbound] | Deny:
+    """Return what a request is judged by that may say more than its request line, and the request to forward."""
+    if inbound.overrides or (inbound.target.query and route.policy.by_method):
+        both = _of_both_methods(route, rule, inbound, now)
+        if isinstance(both, Deny):
+            return both
+        rule = both
+    if route.app.methods and (inbound.references or inbound.method in SECOND_TARGET):
+        return _of_references(route, rule, inbound, now, table)
+    return rule, inbound
+
+
+def _of_references(
+    route: Route, rule: FittingRule | None, inbound: Inbound, now: Instant, table: RouteTable
+) -> tuple[FittingRule, Inbound] | Deny:
+    """Return what a request is judged by that names further resources, and the request as the application gets it.
+
+    `rule` is that of the target. Each further resource is judged as if it were written, and the strictest verdict
+    holds. Deny: it is not the App's, or a reader may take it for another one.
+    """
+    found = references(inbound.headers, table.paths_of(inbound.host))
+    fault = Deny(None if rule is None else rule.id, (Reason(ReasonKind.REFERENCE),), status=400)
+    if found is None:
+        return fault
+    if inbound.method in SECOND_TARGET and all(each.name != DESTINATION for each in found):
+        # An outer proxy that does not tell it would forward it all the same.
+        return fault
+    if rule is None:
+        return no_rule_fits()
+    together = rule
+    for each in found:
+        if not _is_here(each, route, inbound, table):
+            return fault
+        other = route.policy.fitting(msgspec.structs.replace(inbound, method=_WRITES, target=each.target), now)
+        if other is None:
+            return no_rule_fits()
+        together = together.unshared if _same(together, other) else BothRules(together, other)
+    rewrite = rewrite_of(route)
+    scheme = b"https" if _is_https_inside(route) else b"http"
+    urls = tuple(
+        (b"%b://%b" % (scheme, inbound.host.encode()) if each.scheme else b"")
+        + (each.target.raw if rewrite is None else rewrite.inward(each.target.raw))
+        for each in found
+    )
+    if inbound.forwarded:
+        # The outer proxy forwards the fields as they are.
+        return together, inbound
+    return together, msgspec.structs.replace(inbound, headers=renamed(inbound.headers, found, urls))
+
+
+def _is_here(reference: Reference, route: Route, inbound: Inbound, table: RouteTable) -> bool:
+    """Whether a further resource is the App's own, and no page of ours."""
+    if reference.scheme not in ("", inbound.scheme, "https" if route.app.secure else "http"):
+        return False
+    if inbound.forwarded and not reference.exact:
+        return False
+    path = reference.target.path
+    return not table.is_portal(path) and table.match(reference.host or inbound.host, path) is route
+
+
+def _is_https_inside(route: Route) -> bool:
+    """Whether the application takes itself for one that is reached by https."""
+    if route.app.upstream_options.references == "public":
+        return route.app.secure
+    return any(url.startswith("https://") for url in route.app.upstream)
 
 
 def _same(rule: FittingRule | None, other: FittingRule | None) -> bool:
@@ -224,7 +306,7 @@ def _reserving(
     Two limits of one name are one, and take one entry.
     """
     by_name: dict[str, tuple[Limit, ...]] = {}
-    for limit in (permit.limit, permit.also):
+    for limit in (permit.limit, *permit.also):
         if limit is not None:
             by_name[limit.name] = (*by_name.get(limit.name, ()), limit)
     taken: Forward | NeedReservation = forward

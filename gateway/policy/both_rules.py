@@ -1,5 +1,7 @@
 """Two rules that must both permit one request: that of its method, and that of the method it asks to be taken for.
 
+A further resource that the request names has a rule of its own, which must permit it as well (`request/references`).
+
 The stricter verdict holds, both limits count, and only what both disclose is told.
 """
 
@@ -8,7 +10,7 @@ from __future__ import annotations
 from gateway.identity import Identity
 from gateway.instant import Instant
 from gateway.policy.decide import Decision, FittingRule
-from gateway.policy.verdict import Challenge, Deny, Permit, Verdict
+from gateway.policy.verdict import Challenge, Deny, Limit, Permit, Verdict
 from gateway.request.inbound import Inbound
 
 
@@ -61,7 +63,10 @@ def _one_challenge(first: Challenge, other: Challenge) -> Challenge:
 
 
 def _one_permit(first: Permit, other: Permit) -> Permit:
-    limits = [each for each in (first.limit, other.limit) if each is not None]
+    limits: list[Limit] = []
+    for limit in (first.limit, *first.also, other.limit, *other.also):
+        if limit is not None and limit not in limits:
+            limits.append(limit)
     return Permit(
         # The audit knows rules by name: the one whose permits are recorded is the one that is named.
         other.rule if other.audit and not first.audit else first.rule,
@@ -69,5 +74,5 @@ def _one_permit(first: Permit, other: Permit) -> Permit:
         tuple(pair for pair in first.disclosed if pair in other.disclosed),
         limits[0] if limits else None,
         first.audit or other.audit,
-        also=limits[1] if len(limits) > 1 and limits[1] != limits[0] else None,
+        also=tuple(limits[1:]),
     )

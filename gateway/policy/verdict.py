@@ -76,8 +76,8 @@ class Permit(msgspec.Struct, frozen=True):
     shared: bool = False
     """Everybody who asks for the same method, path and query hears the same at any time: no person, address, clock,
     switch or list was looked at, by this rule or by an earlier one that did not fit. Any other answer is `private`."""
-    also: Limit | None = None
-    """Another rule's limit, which counts as well: where a request is judged by two methods (`both_rules`)."""
+    also: tuple[Limit, ...] = ()
+    """Other rules' limits, which count as well: where a request is judged by several rules (`both_rules`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,8 @@ class ReasonKind(StrEnum):
     AMBIGUOUS_QUERY = "ambiguous_query"
     METHOD_OVERRIDE = "method_override"
     """The request asks to be taken for one of another method, by a field or a parameter of its query."""
+    REFERENCE = "reference"
+    """A further URL in its fields (`Destination`, `If`) cannot be read, is missing, or is not of the same App."""
     AMBIGUOUS_PATH = "ambiguous_path"
     """Some server takes the path for a page of another rule, and only the application knows how it reads it."""
 

@@ -43,7 +43,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 
 _HOST, _COOKIE, _CONNECTION, _LENGTH, _CODING, _EXPECT, _UPGRADE = range(1, 8)
-_FORWARDED_FOR, _FORWARDED_PROTO, _REQUEST_ID, _MAX_FORWARDS, _OVERRIDE, _WORKER_SCRIPT = range(8, 14)
+_FORWARDED_FOR, _FORWARDED_PROTO, _REQUEST_ID, _MAX_FORWARDS, _OVERRIDE, _WORKER_SCRIPT, _REFERENCE = range(8, 15)
 _OF_INTEREST = {
     b"host": _HOST,
     b"cookie": _COOKIE,
@@ -57,6 +57,8 @@ _OF_INTEREST = {
     b"x-request-id": _REQUEST_ID,
     b"max-forwards": _MAX_FORWARDS,
     b"service-worker": _WORKER_SCRIPT,
+    b"destination": _REFERENCE,
+    b"if": _REFERENCE,
 }
 
 
@@ -169,7 +171,7 @@ class HeadReader:
         forwarded_for: list[bytes] = []
         forwarded_proto: list[bytes] = []
         overrides: tuple[bytes, ...] = ()
-        worker_script = False
+        worker_script = references = False
         kinds = _kinds
         for name, value in headers:
             kind = kinds[name]
@@ -210,6 +212,8 @@ class HeadReader:
                 overrides += (value,) if _PLAIN_NAME.fullmatch(name) else (value, b"")
             elif kind == _WORKER_SCRIPT:
                 worker_script = True
+            elif kind == _REFERENCE:
+                references = True
 
         client, client_known = peer, True
         ours = True
@@ -303,7 +307,7 @@ class HeadReader:
 
         # Another request line can make nothing else of these fields, so `again` may take them as read.
         repeats = minor == 1 and ours and framing is Framing.EMPTY and upgrade is None and max_forwards is None
-        repeats = repeats and not overrides and not worker_script
+        repeats = repeats and not overrides and not worker_script and not references
         if repeats and paths is DEFAULT_PATHS and target_word is words[1] and len(request_line) <= _LONGEST_LINE:
             if len(self._lines) >= _LINES:
                 self._lines.clear()
@@ -327,6 +331,7 @@ class HeadReader:
                 client_known=client_known,
                 overrides=overrides,
                 worker_script=worker_script,
+                references=references,
                 section_cache=None if not repeats else SectionCache() if section_cache is None else section_cache,
             ),
             keep_alive,

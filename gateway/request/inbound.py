@@ -46,13 +46,16 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     """The proxy's dialect where this stands for a request another proxy will forward (forward-auth); else empty."""
     section_cache: SectionCache | None = None
     """The results that follow from headers, cookie, host, scheme and client alone. The next request with these very
-    ones shares it; `None` where any of them may be another next time."""
+    ones shares it; `None` where any of them may be another next time, and where `overrides`, `worker_script` or
+    `references` says that more than the request line must be looked at."""
     client_known: bool = True
     """Whether it is the browser's address: a trusted proxy that names none stands before browsers of anywhere."""
     overrides: tuple[bytes, ...] = ()
     """The values of fields such as `X-HTTP-Method-Override`, and an empty one more if such a field is spelled oddly."""
     worker_script: bool = False
     """The browser asks for the script of a service worker (`Service-Worker: script`)."""
+    references: bool = False
+    """A field names further resources (`Destination`, `If`): `references` has them."""
 
     @property
     def seen_from(self) -> str:

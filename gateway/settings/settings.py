@@ -347,6 +347,12 @@ class UpstreamSettings:
     """The name asked for and verified (SNI), where it is not the host of `upstream`."""
     strip_prefix: bool = False
     """Whether the path of the App's `url` is taken off before the application sees it."""
+    references: Literal["inner", "public"] = "inner"
+    """The scheme that the URLs in `Destination` and `If` have for the application (WebDAV).
+
+    `inner` is the scheme of `upstream`, as mod_dav, nginx and Tomcat expect by themselves. `public` is that of `url`,
+    for a server that takes its own from `X-Forwarded-Proto`, such as Tomcat with its RemoteIpValve.
+    """
     tolerate: tuple[Literal["bare_lf", "obs_fold"], ...] = ()
     """Old forms of an answer's head that are accepted of this application, and written anew."""
     reads_bodies: bool = False

@@ -28,7 +28,7 @@ from gateway.upstream.balance import least_requests, round_robin
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.httptools_connection import KNOWN, LONGEST_KNOWN, OURS, UpstreamConnection
 from gateway.upstream.pool import FRESH, IdleConnections
-from gateway.upstream.prefix import PathRewrite
+from gateway.upstream.prefix import PathRewrite, rewrite_of
 from gateway.upstream.standing import Standing
 from gateway.upstream.upstream import AnswerHead, Receiver
 from gateway.wire.asyncio_outbox import Outbox
@@ -545,9 +545,4 @@ def upstreams_of(
         )
         for address in addresses
     ]
-    stripped = route.prefix.rstrip("/") if options.strip_prefix else ""
-    added = addresses[0].prefix
-    rewrite = None
-    if stripped or added:
-        rewrite = PathRewrite(stripped, added, (*app.internal_origins, route.origin, *app.upstream))
-    return Upstreams(app.name, endpoints, limits, options, rewrite, standing)
+    return Upstreams(app.name, endpoints, limits, options, rewrite_of(route), standing)

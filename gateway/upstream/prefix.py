@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
 from gateway.route.inner_origins import InnerOrigins, parts_of_refresh
+from gateway.route.route import Route
+from gateway.settings.address import read_address
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -35,9 +37,11 @@ class PathRewrite:
         prefix is counted in segments, of which both spellings have the same number.
         """
         method, target, rest = head.split(b" ", 2)
-        if self._stripped:
-            target = _behind(target, self._stripped)
-        return b"%b %b%b %b" % (method, self._added, target, rest)
+        return b"%b %b %b" % (method, self.inward(target), rest)
+
+    def inward(self, target: bytes) -> bytes:
+        """Return the inner path of a public target, in the same way."""
+        return self._added + (_behind(target, self._stripped) if self._stripped else target)
 
     def answer(self, headers: Headers) -> Headers:
         """Return an answer's headers with public paths."""
@@ -69,6 +73,16 @@ class PathRewrite:
             if not path.startswith(b"/"):
                 path = b"/" + path
         return self._stripped + path if path != b"/" or not self._stripped else self._stripped + b"/"
+
+
+def rewrite_of(route: Route) -> PathRewrite | None:
+    """Return what changes the paths of a route's App; `None` where they are the same before and behind us."""
+    app = route.app
+    stripped = route.prefix.rstrip("/") if app.upstream_options.strip_prefix else ""
+    added = read_address(app.upstream[0]).prefix if app.upstream else ""
+    if not stripped and not added:
+        return None
+    return PathRewrite(stripped, added, (*app.internal_origins, route.origin, *app.upstream))
 
 
 def _is_under(path: bytes, prefix: bytes) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
-from gateway.pipeline.outcome import Answer, Forward, Step
+from gateway.pipeline.outcome import Answer, Forward, NeedReservation, Step
 from gateway.pipeline.step import step
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.reading.parse import parse_policy
@@ -16,7 +17,7 @@ from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, NoTicket, SessionState
-from gateway.settings.settings import TrafficSettings
+from gateway.settings.settings import TrafficSettings, UpstreamSettings
 from gateway.wire.methods import METHODS, NEVER, REGISTERED
 from gateway.yaml.mistakes import Mistakes
 from tests.builders import NOON, app, route, session
@@ -43,7 +44,7 @@ def compiled(policy: str = POLICY) -> CompiledPolicy:
 
 def dav(policy: str = POLICY, name: str = "dav", **settings: object) -> Route:
     """Return an App that asks for WebDAV's methods."""
-    application = app(name=name, url=f"https://{name}.gw.test", **{"methods": WEBDAV, **settings})
+    application = app(**{"name": name, "url": f"https://{name}.gw.test", "methods": WEBDAV, **settings})
     return route(compiled(policy), app=application, host=f"{name}.gw.test")  # type: ignore[arg-type]
 
 
@@ -159,3 +160,201 @@ def test_a_preflight_can_announce_what_the_app_gets() -> None:
     assert isinstance(said, Answer)
     assert (said.status, dict(said.headers)[b"Access-Control-Allow-Methods"]) == (204, b"PROPFIND")
     assert status(other) == 401
+
+
+# --- the further resources that a request names ----------------------------------------------
+
+GUARDED = """\
+policy: p
+conditions: {office: {network: [192.0.2.0/24]}, away: {not: office}}
+rules:
+  - name: staff
+    match: {path: /files/staff/**}
+    require: [office]
+  - name: counted
+    match: {path: /files/inbox/**, method: PUT}
+    allow: signed_in
+    limit: {name: parcels, once: day, counted_when: {status: [201, 204]}, times: 3}
+    disclose: [subject]
+  - name: told
+    match: {path: /files/told/**}
+    require: [away]
+    disclose: [subject, away]
+  - name: look
+    match: {path: /files/**, method: [GET, HEAD, PROPFIND, COPY]}
+    allow: everyone
+  - name: write
+    match: {path: /files/**}
+    allow: signed_in
+    disclose: [subject]
+"""
+HOME = "https://dav.gw.test"
+
+DESTINATIONS = {
+    f"{HOME}/files/b": (200, b"http://dav.gw.test/files/b"),
+    f"{HOME}:443/files/b": (200, b"http://dav.gw.test/files/b"),
+    "HTTPS://DAV.GW.TEST/files/b": (200, b"http://dav.gw.test/files/b"),
+    "/files/b": (200, b"/files/b"),
+    f"{HOME}/files/%e3%81%82%2Bb?v=1": (200, b"http://dav.gw.test/files/%e3%81%82%2Bb?v=1"),
+    f"{HOME}/files/a/../b": (200, b"http://dav.gw.test/files/b"),
+    # Guarded places, however they are spelled.
+    f"{HOME}/files/staff/b": (403, b""),
+    "/files/staff": (403, b""),
+    f"{HOME}/files/a/../staff/b": (403, b""),
+    f"{HOME}/files/%73taff/b": (403, b""),
+    f"{HOME}/files/STAFF/b": (400, b""),
+    f"{HOME}/elsewhere": (403, b""),
+    # Other Apps, other servers, our own pages.
+    "https://plain.gw.test/files/b": (400, b""),
+    "https://elsewhere.example/files/b": (400, b""),
+    "http://dav.gw.test/files/b": (400, b""),
+    f"{HOME}:8443/files/b": (400, b""),
+    f"{HOME}/.sekisho/me": (400, b""),
+    # Neither one URL nor one reading.
+    "": (400, b""),
+    "files/b": (400, b""),
+    "//dav.gw.test/files/b": (400, b""),
+    "https:///files/b": (400, b""),
+    "https:/files/b": (400, b""),
+    "https://user@dav.gw.test/files/b": (400, b""),
+    "https://dav.gw.test@elsewhere.example/files/b": (400, b""),
+    "https://dav.gw.test\\@elsewhere.example/files/b": (400, b""),
+    "ftp://dav.gw.test/files/b": (400, b""),
+    f"{HOME}/files/%2e%2e/staff/b": (400, b""),
+    f"{HOME}/files/%252e%252e/staff": (400, b""),
+    f"{HOME}/files/a%2Fstaff": (400, b""),
+    f"{HOME}/files//staff": (400, b""),
+    f"{HOME}/files/b#staff": (400, b""),
+    f"{HOME}/files/b c": (400, b""),
+    f"{HOME}/files/b, {HOME}/files/c": (400, b""),
+    f"<{HOME}/files/b>": (400, b""),
+}
+
+
+@pytest.mark.parametrize("destination", DESTINATIONS)
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+def test_a_destination_is_one_resource_of_the_same_app(method: str, destination: str) -> None:
+    """It is canonical, judged as a write, and sent as the application knows itself."""
+    wanted, sent = DESTINATIONS[destination]
+
+    outcome = ask(
+        table(dav(GUARDED), dav(name="plain")), f"{method} /files/a", ("Destination", destination), known=here()
+    )
+
+    assert status(outcome) == wanted
+    if isinstance(outcome, Forward):
+        assert [line for line in outcome.head.split(b"\r\n") if line.startswith(b"Destination")] == [
+            b"Destination: " + sent
+        ]
+
+
+def test_a_copy_is_a_write_where_it_goes() -> None:
+    """Everybody may copy from here, and that lets nobody write."""
+    routes = table(dav(GUARDED))
+    there = ("Destination", "/files/b")
+
+    assert status(ask(routes, "COPY /files/a", there)) == 401
+    assert status(ask(routes, "COPY /files/a", there, known=here())) == 200
+    assert status(ask(routes, "COPY /files/a")) == 400
+    assert status(ask(routes, "COPY /files/staff/a", there, known=here())) == 403
+    assert status(ask(routes, "COPY /files/a", there, there, known=here())) == 400
+    assert status(ask(routes, "COPY /files/a", there, ("Connection", "destination"), known=here())) == 400
+
+
+def test_the_stricter_verdict_holds_and_less_is_told() -> None:
+    """Both limits count, and only what both rules disclose is told."""
+    routes = table(dav(GUARDED))
+
+    counted = ask(routes, "MOVE /files/a", ("Destination", "/files/inbox/a"), known=here())
+    told = ask(routes, "MOVE /files/told/a", ("Destination", "/files/b"), known=here())
+
+    assert isinstance(counted, NeedReservation)
+    assert [limit.name for limit in counted.limits] == ["parcels"]
+    assert isinstance(told, Forward)
+    assert b"X-Verified-Subject: " in told.head
+    assert b"X-Verified-Away" not in told.head
+
+
+def test_what_a_request_names_is_never_remembered_for_the_next_one() -> None:
+    """The next one to the same target may name another resource, or none."""
+    routes = table(dav(GUARDED))
+    for destination, wanted in (("/files/b", 200), ("/files/staff/b", 403), ("/files/b", 200)):
+        assert status(ask(routes, "MOVE /files/a", ("Destination", destination), known=here())) == wanted
+    for condition, wanted in (("(<urn:x>)", 200), ("</files/staff/b> (<urn:x>)", 403), ("(<urn:x>)", 200)):
+        assert status(ask(routes, "PUT /files/a", ("If", condition), known=here())) == wanted
+    assert status(ask(routes, "PUT /files/a", known=here())) == 200
+    assert status(ask(routes, "PUT /files/a", ("If", "</files/staff/b> (<urn:x>)"), known=here())) == 403
+
+
+CONDITIONS = {
+    "(<urn:uuid:1>)": (200, b"(<urn:uuid:1>)"),
+    '(<urn:uuid:1> ["a>b)"]) (Not <DAV:no-lock>)': (200, b'(<urn:uuid:1> ["a>b)"]) (Not <DAV:no-lock>)'),
+    '([W/"x"])(not<urn:a>)': (200, b'([W/"x"])(not<urn:a>)'),
+    f"<{HOME}/files/b> (<urn:a>)": (200, b"<http://dav.gw.test/files/b> (<urn:a>)"),
+    f"<{HOME}/files/b> (<urn:a>) </files/c>(<urn:b>) (<urn:c>)": (
+        200,
+        b"<http://dav.gw.test/files/b> (<urn:a>) </files/c>(<urn:b>) (<urn:c>)",
+    ),
+    f"</files/b> (<urn:a>) <{HOME}/files/staff/c> (<urn:b>)": (403, b""),
+    "<https://elsewhere.example/files/b> (<urn:a>)": (400, b""),
+    "</files/b>": (400, b""),
+    "</files/b> </files/c> (<urn:a>)": (400, b""),
+    "(<urn:a>) </files/b> (<urn:b>)": (400, b""),
+    "(<urn:a>": (400, b""),
+    "()": (400, b""),
+    "(urn:a)": (400, b""),
+    '(["a])': (400, b""),
+    "(<urn:a>), (<urn:b>)": (400, b""),
+    "<> (<urn:a>)": (400, b""),
+    "": (400, b""),
+    "x": (400, b""),
+    " ".join(["</files/b> (<urn:a>)"] * 65): (400, b""),
+}
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "LOCK", "MOVE"])
+def test_each_resource_that_a_condition_names_is_judged(method: str, condition: str) -> None:
+    """Its answer tells whether that resource is locked, and in which state it is."""
+    wanted, sent = CONDITIONS[condition]
+    there = [("Destination", "/files/z")] if method == "MOVE" else []
+
+    outcome = ask(table(dav(GUARDED)), f"{method} /files/a", *there, ("if", condition), known=here())
+
+    assert status(outcome) == wanted
+    if isinstance(outcome, Forward):
+        assert [line for line in outcome.head.split(b"\r\n") if line.startswith(b"if:")] == [b"if: " + sent]
+
+
+def test_a_further_resource_loses_the_prefix_as_the_target_does() -> None:
+    """And gets the scheme that the application takes itself to be reached by."""
+    public = UpstreamSettings(strip_prefix=True, references="public")
+    for options, scheme in ((UpstreamSettings(strip_prefix=True), b"http"), (public, b"https")):
+        shop = replace(dav(GUARDED, url="https://dav.gw.test/files", upstream_options=options), prefix="/files")
+        outcome = ask(
+            table(shop),
+            "MOVE /files/a",
+            ("Destination", f"{HOME}/%66iles/b"),
+            ("If", f"<{HOME}/files/> (<urn:a>) </files/b> (<urn:b>)"),
+            known=here(),
+        )
+        assert isinstance(outcome, Forward)
+        assert b"\r\nDestination: " + scheme + b"://dav.gw.test/b\r\n" in outcome.head
+        assert b"\r\nIf: <" + scheme + b"://dav.gw.test/> (<urn:a>) </b> (<urn:b>)\r\n" in outcome.head
+
+
+def test_an_override_does_not_hide_a_destination() -> None:
+    """A POST that asks to be taken for a MOVE is judged with what it names."""
+    routes = table(dav(GUARDED, method_override="both"))
+    for query, override in (("?_method=MOVE", []), ("", [("X-HTTP-Method-Override", "MOVE")])):
+        for destination, wanted in (("/files/b", 200), ("/files/staff/b", 403)):
+            fields = [*override, ("Destination", destination)]
+            assert status(ask(routes, f"POST /files/a{query}", *fields, known=here())) == wanted
+
+
+def test_an_app_without_such_methods_gets_the_fields_as_they_are() -> None:
+    """They mean nothing to it, and a name of its own scripts may be among them."""
+    outcome = ask(table(dav(methods=())), "PUT /files/a", ("Destination", "Kyoto"), ("If", "ready"), known=here())
+
+    assert isinstance(outcome, Forward)
+    assert b"\r\nDestination: Kyoto\r\nIf: ready\r\n" in outcome.head

@@ -59,7 +59,7 @@ def test_only_what_both_tell_is_told_and_every_limit_counts(first: Permit, other
 
     assert isinstance(both, Permit)
     assert set(both.disclosed) == set(first.disclosed) & set(other.disclosed)
-    counted = {limit.name for limit in (both.limit, both.also) if limit is not None}
+    counted = {limit.name for limit in (both.limit, *both.also) if limit is not None}
     assert counted == {limit.name for limit in (first.limit, other.limit) if limit is not None}
     assert both.audit == (first.audit or other.audit)
     assert not both.shared
