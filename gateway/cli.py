@@ -32,7 +32,7 @@ from gateway.yaml.mistakes import Mistakes
 
 app = typer.Typer(
     name="sekisho",
-    help="An identity-aware gateway: My Number card sign-in in front of applications that know nothing of logins.",
+    help="An identity-aware gateway: My Number card sign-in in front of applications without a login of their own.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -106,7 +106,7 @@ def emulator(
     port: Annotated[int, typer.Option(help="The port to serve on, on loopback.", min=1, max=65535)] = 9000,
     client_id: Annotated[str, typer.Option(help="The client that may sign people in.")] = "RP00000001",
     redirect_uri: Annotated[
-        list[str] | None, typer.Option(help="Where it may send browsers back to; repeat for more.")
+        list[str] | None, typer.Option(help="A redirect URI of the client; repeat for more.")
     ] = None,
     jwks: Annotated[
         Path | None, typer.Option(help="The client's public keys, a JWKS file.", exists=True, dir_okay=False)
@@ -133,6 +133,6 @@ def main() -> None:
         try:
             app()
         except Exception:  # noqa: BLE001 - the last stop: whatever gets here is ours, and says where it comes from
-            say("sekisho has failed; this is a defect of ours:", error=True)
+            say("sekisho has failed because of a bug of its own:", error=True)
             say_text(traceback.format_exc(), error=True)
             sys.exit(EXIT_OURS)

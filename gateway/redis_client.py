@@ -113,15 +113,15 @@ def parse_redis_url(text: str) -> RedisUrl:
     split = urlsplit(text)
     if split.scheme not in _SCHEMES:
         raise ValueError(
-            f"`{split.scheme}` is no way to Redis, use one of {', '.join(f'`{name}://`' for name in _SCHEMES)}"
+            f"`{split.scheme}` is no scheme for Redis, use one of {', '.join(f'`{name}://`' for name in _SCHEMES)}"
         )
     kind, tls = _SCHEMES[split.scheme]
     user, at, places = split.netloc.rpartition("@")
     if ":" in user:
-        raise ValueError("a password does not belong into a URL, use `password: {file: …}`")
+        raise ValueError("a password must not be in a URL, use `password: {file: …}`")
     username = unquote(user) if at and user else None
     if split.fragment:
-        raise ValueError(f"`#{split.fragment}` means nothing in a URL of Redis")
+        raise ValueError(f"`#{split.fragment}` has no meaning in a URL of Redis")
     options = parse_qs(split.query, keep_blank_values=True, strict_parsing=True) if split.query else {}
     if kind is Kind.UNIX:
         if places or not split.path.startswith("/"):
@@ -138,7 +138,7 @@ def parse_redis_url(text: str) -> RedisUrl:
     match kind:
         case Kind.STANDALONE:
             if len(hosts) != 1:
-                raise ValueError("several hosts are `redis+sentinel://` or `redis+cluster://`")
+                raise ValueError("several hosts need `redis+sentinel://` or `redis+cluster://`")
             if len(parts) > 1:
                 raise ValueError(f"`{split.path}` is no database number")
             return RedisUrl(kind, hosts, tls, _number(parts[0], "database") if parts else 0, username)
@@ -149,7 +149,7 @@ def parse_redis_url(text: str) -> RedisUrl:
             return RedisUrl(kind, hosts, tls, database, username, service=parts[0])
         case Kind.CLUSTER:
             if parts and parts != ["0"]:
-                raise ValueError("a cluster has no database but 0")
+                raise ValueError("a cluster has only database 0")
             return RedisUrl(kind, hosts, tls, 0, username)
         case _:
             assert_never(kind)

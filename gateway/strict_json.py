@@ -89,8 +89,8 @@ def read_struct(document: bytes | str, kind: type[T], longest: int) -> T:
 
 
 def _no_constant(_constant: str) -> object:
-    # `NaN` is neither before nor after any moment.
-    raise NotJsonError("a number is none")
+    # `NaN` is neither before nor after any time.
+    raise NotJsonError("`NaN` and infinity are not numbers of JSON")
 
 
 def _number(text: str) -> float:
@@ -122,7 +122,7 @@ def _look_through(said: object) -> None:
             match value:
                 case str():
                     if _HALF.search(value):
-                        raise NotJsonError("a character is only half there")
+                        raise NotJsonError("a character is incomplete")
                 case dict():
                     below += value
                     below += value.values()

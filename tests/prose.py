@@ -23,6 +23,9 @@ _CODE = re.compile(r"``[^`]*``|`[^`]*`")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _QUOTE = re.compile(r"「[^」]*」|\"[^\"]*\"")
 _END = re.compile(r"(?<=[.!?])[\"'”)]*\s+(?=[\"'“(`*]*[A-Z`])")
+_MARKUP = re.compile(r"^\s*(<|INSERT|SELECT|UPDATE|DELETE)|[{};]\s*$|\n.*\n")
+_COMMENT = re.compile(r"\s*(?:#+|//|/?\*+)(?: (?P<said>.*?))?(?:\s*\*/)?")
+_FOR_PEOPLE = re.compile(r"(?:\b(?:title|description|summary|en)\"?:|^\w+ =) \"?(?P<said>[^\[{\"][^{}\"]*)")
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
 
@@ -74,13 +77,7 @@ def of_python(path: Path) -> Iterator[Sentence]:
     """Yield the sentences of a module's docstrings and comments."""
     name = str(path.relative_to(ROOT))
     source = path.read_text("utf-8")
-    # A collection in the midst of it makes CPython 3.11 miscount its recursion (`SystemError`).
-    gc.disable()
-    try:
-        tree = ast.parse(source)
-    finally:
-        gc.enable()
-    for node in ast.walk(tree):
+    for node in ast.walk(_parsed(source)):
         body = getattr(node, "body", None)
         if not isinstance(body, list):
             continue
@@ -92,6 +89,15 @@ def of_python(path: Path) -> Iterator[Sentence]:
             ):
                 yield from sentences(name, statement.lineno, _without_fields(inspect.cleandoc(statement.value.value)))
     yield from _comments(name, source)
+
+
+def _parsed(source: str) -> ast.Module:
+    # A collection in the midst of it makes CPython 3.11 miscount its recursion (`SystemError`).
+    gc.disable()
+    try:
+        return ast.parse(source)
+    finally:
+        gc.enable()
 
 
 def _without_fields(text: str) -> str:
@@ -137,6 +143,63 @@ def of_page(path: Path) -> Iterator[Sentence]:
             yield from sentences(name, number, re.sub(r"^([-*]|\d+\.)\s+", "", cell.strip()))
 
 
+def of_messages(path: Path) -> Iterator[Sentence]:
+    """Yield the sentences of a module's strings: errors, help texts, remarks, log texts."""
+    yield from messages(str(path.relative_to(ROOT)), path.read_text("utf-8"))
+
+
+def messages(name: str, source: str) -> Iterator[Sentence]:
+    """Yield the sentences of the strings in a Python source. A value in one of them counts as one word."""
+    tree = _parsed(source)
+    data = {id(part) for node in ast.walk(tree) for part in _no_messages(node)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.expr) or id(node) in data or (text := _text_of(node)) is None:
+            continue
+        if len(re.findall(r"[A-Za-z]{2,}(?= )", text)) > 1 and not _MARKUP.search(text):
+            yield from sentences(name, node.lineno, text)
+
+
+def _no_messages(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the strings that are no message: docstrings, parts of a larger string, and lists of words."""
+    body = getattr(node, "body", None)
+    if isinstance(body, list):
+        yield from (each.value for each in body if isinstance(each, ast.Expr))
+    if isinstance(node, ast.JoinedStr):
+        yield from node.values
+    if isinstance(node, ast.Attribute) and node.attr == "split":
+        yield node.value
+
+
+def _text_of(node: ast.AST) -> str | None:
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(_text_of(part) or "x" for part in parts)
+        case _:
+            return None
+
+
+def of_texts(path: Path) -> Iterator[Sentence]:
+    """Yield the sentences of a file that is not Python: its comments, and the values of its keys for people."""
+    yield from texts_in(str(path.relative_to(ROOT)), path.read_text("utf-8"))
+
+
+def texts_in(name: str, source: str) -> Iterator[Sentence]:
+    """Yield the sentences of the text of such a file."""
+    first, text = 0, ""
+    for number, line in enumerate([*source.splitlines(), ""], 1):
+        if comment := _COMMENT.fullmatch(line):
+            first = first if text else number
+            text += (comment["said"] or "") + "\n"
+            continue
+        if text:
+            yield from sentences(name, first, text)
+            text = ""
+        for key in _FOR_PEOPLE.finditer(line):
+            yield from sentences(name, number, key["said"])
+
+
 HELD = ("gateway", "tools", "benchmarks", "tests")
 """Folders whose docstrings and comments keep the rule."""
 
@@ -153,12 +216,32 @@ def pages() -> list[Path]:
     return [path for path in found if not path.name.endswith(".ja.md")]
 
 
+LISTS = ("headers/families.py",)
+"""Modules of the gateway whose strings are lists of header names."""
+
+
+def talking() -> list[Path]:
+    """Return the modules whose strings people read: those of the product."""
+    return [path for path in sorted((ROOT / "gateway").rglob("*.py")) if not str(path).endswith(LISTS)]
+
+
+def texts() -> list[Path]:
+    """Return the files for people that are not Python: configurations, policies, the portal's texts."""
+    suffixes = {".conf", ".java", ".json", ".mjs", ".php", ".service", ".socket", ".toml", ".yaml", ".yml", ""}
+    found = [path for folder in ("deploy", "grafana", "policies") for path in sorted((ROOT / folder).rglob("*"))]
+    found += [ROOT / "gateway" / "portal" / "messages" / "en.toml", ROOT / "Makefile"]
+    return [path for path in found if path.is_file() and path.suffix in suffixes]
+
+
 def every() -> Iterator[Sentence]:
     """Yield every sentence of ours, file by file."""
-    for path in modules():
-        yield from of_python(path)
-    for path in pages():
-        yield from of_page(path)
+    for read, paths in READERS.items():
+        for path in paths():
+            yield from read(path)
+
+
+READERS = {of_python: modules, of_page: pages, of_messages: talking, of_texts: texts}
+"""Every kind of file with the reader of its sentences."""
 
 
 if __name__ == "__main__":

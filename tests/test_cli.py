@@ -119,7 +119,7 @@ def test_what_nobody_foresaw_is_exit_1(monkeypatch: pytest.MonkeyPatch, capsys: 
         main()
 
     assert ended.value.code == 1
-    assert "a defect of ours" in capsys.readouterr().err
+    assert "a bug of its own" in capsys.readouterr().err
 
 
 def test_what_would_be_regretted_is_a_remark(folder: Path) -> None:
@@ -137,4 +137,4 @@ def test_a_question_nobody_may_ask_is_a_mistake(folder: Path) -> None:
     result = check(folder)
 
     assert result.exit_code == 2
-    assert "none is in `trusted_proxies`" in result.output
+    assert "`trusted_proxies` names no proxy" in result.output

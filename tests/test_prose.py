@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.prose import ROOT, Sentence, modules, of_page, of_python, pages, sentences
+from tests.prose import READERS, ROOT, Sentence, messages, sentences, texts_in
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_sentence_begins_with_who_acts(path: Path) -> None:
-    """No clause as a subject, no `whoever`, forty words and one colon at most, in docstrings and comments."""
-    assert not _faults(of_python(path))
+def _read(path: Path, read: Callable[[Path], Iterator[Sentence]]) -> object:
+    return pytest.param(path, read, id=f"{read.__name__}-{path.relative_to(ROOT)}")
 
 
-@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_page_keeps_the_rule(path: Path) -> None:
-    """An operator reads the pages, so their sentences, and those in their tables, keep the same rule."""
-    assert not _faults(of_page(path))
+@pytest.mark.parametrize(("path", "read"), [_read(path, read) for read, paths in READERS.items() for path in paths()])
+def test_a_sentence_begins_with_who_acts(path: Path, read: Callable[[Path], Iterator[Sentence]]) -> None:
+    """No clause as a subject, no `whoever`, forty words and one colon at most.
+
+    The rule holds for docstrings and comments, for the pages with their tables, for each message of the product, and
+    for the files that operators copy.
+    """
+    assert not _faults(read(path))
 
 
 def _faults(found: Iterable[Sentence]) -> str:
@@ -56,3 +58,42 @@ def test_a_list_and_code_are_no_sentences() -> None:
 def test_a_sentence_knows_its_line() -> None:
     """A breach is found where it stands."""
     assert list(sentences("x", 10, "One.\n\nWhat two.")) == [Sentence("x", 10, "One."), Sentence("x", 12, "What two.")]
+
+
+def test_every_string_that_people_read_is_a_message() -> None:
+    """A value in a message counts as a word, and docstrings and lists of words are no messages."""
+    source = '''"""What a module is."""
+raise ValueError(f"whatever {name} says is wrong")
+Phrase("give it " "another name", "別の名前を付けてください")
+typer.Option(help="The file to read.")
+NAMES = "what who where whose".split()
+say("whole", "<p>what it is</p>")
+'''
+
+    assert [(each.line, each.text) for each in messages("x", source)] == [
+        (2, "whatever x says is wrong"),
+        (3, "give it another name"),
+        (4, "The file to read."),
+    ]
+
+
+def test_files_that_people_copy_have_comments_and_texts() -> None:
+    """Lines of comment that follow each other are one text; a key for people has one of its own."""
+    source = """# nginx asks Sekisho
+# about each request.
+listen: 80
+  - title: a resident of any ward
+text: {ja: 区民, en: For residents.}
+button = "Sign out"
+  \"description\": \"Answers of the store.\",
+// The verifier chooses the algorithm.
+"""
+
+    assert [(each.line, each.text) for each in texts_in("x", source)] == [
+        (1, "nginx asks Sekisho about each request."),
+        (4, "a resident of any ward"),
+        (5, "For residents."),
+        (6, "Sign out"),
+        (7, "Answers of the store."),
+        (8, "The verifier chooses the algorithm."),
+    ]

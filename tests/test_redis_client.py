@@ -63,12 +63,12 @@ def test_a_url_says_where_redis_is(text: str, meant: RedisUrl) -> None:
         ("redis://redis:99999", "no port number"),
         ("redis://redis:x", "no port number"),
         ("redis://redis/0?ssl_cert_reqs=none", "keys of their own"),
-        ("redis://redis/0#x", "means nothing"),
+        ("redis://redis/0#x", "no meaning in"),
         ("redis://[::1/0", "Invalid IPv6"),
         ("unix://run/redis.sock", "three slashes"),
         ("unix:///run/redis.sock?database=1", "only `?db=`"),
         ("redis+sentinel://a:26379", "the service's name"),
-        ("redis+cluster://a/1", "no database but 0"),
+        ("redis+cluster://a/1", "only database 0"),
     ],
 )
 def test_a_contradiction_is_refused_with_the_remedy(text: str, remedy: str) -> None:

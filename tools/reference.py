@@ -199,18 +199,19 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "For operators who write `gateway.yaml`.",
-        "Written by `make docs` from `gateway/settings/settings.py`; change it there.",
+        "This page is for operators who write `gateway.yaml`.",
+        "`make docs` writes it from `gateway/settings/settings.py`; change it there.",
         "",
         "Durations are written `250ms`, `30s`, `15m`, `8h`, `7d`; sizes `512B`, `64KiB`, `10MiB`, `2GiB`.",
         "`none` or `off` takes a limit away where the table says `or none`.",
         "Secrets are named by file or by environment variable, never written inline.",
         "`sekisho check -c gateway.yaml` names every mistake at once, each with its line.",
         "",
-        "The column *taken up by* says when a changed setting begins to hold.",
+        "The column *taken up by* says when a changed setting takes effect.",
         "A `reload` is SIGHUP, a `replacement` of the workers is SIGUSR2, a `restart` starts the whole gateway again.",
         "With one worker there is nothing to replace, and a `replacement` is a restart.",
-        "A section inside another one has its own words; one that appears or goes is taken up as its own row says.",
+        "A section inside another one has rows of its own.",
+        "A section's own row says how adding or removing it takes effect.",
     ]
     for cls, at in sections().items():
         title = (
@@ -334,7 +335,7 @@ def states_page() -> str:
         "# States",
         "",
         "For developers: what waits for events, the states it may be in, and the events that move it.",
-        "Written by `make docs` from the tables that the code obeys; change them there.",
+        "`make docs` writes them from the tables that the code obeys; change them there.",
         "",
         "An event that a state does not have raises `IllegalEventError`, as it is a bug of ours.",
         "A harmless event may come and changes nothing.",

@@ -30,7 +30,7 @@ public final class Verify {
     /** Seconds that two machines' clocks may differ. */
     private static final long SKEW = 5;
 
-    /** Not a word of this token may be believed. */
+    /** The token is not valid: the application must believe none of it. */
     public static final class AssertionRefused extends Exception {
         private static final long serialVersionUID = 1;
 
@@ -50,7 +50,7 @@ public final class Verify {
                 throw new AssertionRefused("not a token");
             }
             Map<String, Object> header = object(bytes(parts[0]));
-            // The algorithm is yours to say, never the token's.
+            // The verifier chooses the algorithm, never the token.
             if (!"ES256".equals(header.get("alg"))) {
                 throw new AssertionRefused("algorithm is not ES256");
             }
@@ -106,7 +106,7 @@ public final class Verify {
         return value;
     }
 
-    /** As much of JSON as a token has; whatever else is there is refused. An application with a JSON library uses that. */
+    /** Parses as much of JSON as a token has, and refuses the rest. An application with a JSON library uses that instead. */
     private static final class Json {
         private final String text;
         private int at;

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 /** Seconds that two machines' clocks may differ. */
 const SKEW = 5
 
-/** Not a word of this token may be believed. */
+/** The token is not valid: the application must believe none of it. */
 export class AssertionRefused extends Error {}
 
 /** Return the claims, or throw AssertionRefused. */
@@ -26,7 +26,7 @@ export function verifyAssertion (token, jwks, audience, issuer, now) {
       throw new AssertionRefused('not a token')
     }
   })
-  // The algorithm is yours to say, never the token's.
+  // The verifier chooses the algorithm, never the token.
   if (header?.alg !== 'ES256') throw new AssertionRefused('algorithm is not ES256')
   const keys = JSON.parse(jwks).keys.filter(key => key.kid === header.kid)
   if (keys.length !== 1 || keys[0].kty !== 'EC' || keys[0].crv !== 'P-256') throw new AssertionRefused('unknown key')

@@ -13,7 +13,7 @@ declare(strict_types=1);
 /** Seconds that two machines' clocks may differ. */
 const SEKISHO_SKEW = 5;
 
-/** Not a word of this token may be believed. */
+/** The token is not valid: the application must believe none of it. */
 class AssertionRefused extends RuntimeException
 {
 }
@@ -45,7 +45,7 @@ function verify_assertion(string $token, string $jwks, string $audience, string 
         throw new AssertionRefused('not a token');
     }
     $header = json_decode(sekisho_bytes($parts[0]), true);
-    // The algorithm is yours to say, never the token's.
+    // The verifier chooses the algorithm, never the token.
     if (!is_array($header) || ($header['alg'] ?? null) !== 'ES256') {
         throw new AssertionRefused('algorithm is not ES256');
     }

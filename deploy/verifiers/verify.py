@@ -33,7 +33,7 @@ def verify_assertion(token, jwks, audience, issuer, now):
     try:
         header_part, claims_part, signature_part = token.split(".")
         header = json.loads(_bytes(header_part))
-        # The algorithm is yours to say, never the token's.
+        # The verifier chooses the algorithm, never the token.
         if header["alg"] != "ES256":
             raise AssertionRefused("algorithm is not ES256")
         keys = [key for key in json.loads(jwks)["keys"] if key["kid"] == header["kid"]]

@@ -36,7 +36,7 @@ def _telling(file: Path) -> Iterator[None]:
 @app.command()
 def new(
     file: KeyFile,
-    algorithm: Annotated[Literal["ES256", "RS256"], typer.Option("--alg", help="What the key signs with.")] = "ES256",
+    algorithm: Annotated[Literal["ES256", "RS256"], typer.Option("--alg", help="The algorithm of the key.")] = "ES256",
 ) -> None:
     """Add a key to the file, or begin one (mode 0600). It is published at once; it signs only where it is the first."""
     with _telling(file):

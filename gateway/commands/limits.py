@@ -28,7 +28,9 @@ from gateway.settings.settings import Settings
 from gateway.settings.typed import Reading
 from gateway.yaml.mistakes import Mistakes, Phrase
 
-app = typer.Typer(name="limits", help="What policies' limits have counted for a person.", no_args_is_help=True)
+app = typer.Typer(
+    name="limits", help="Show and give back the entries that limits have counted for a person.", no_args_is_help=True
+)
 
 Code = Annotated[str, typer.Argument(help="The person's code, as she reads it from her page.", metavar="CODE")]
 
@@ -74,7 +76,7 @@ def _folded(written: str) -> str:
     if code is None:
         raise _refused(
             Phrase(
-                f"`{written}` is no code of a person: one sign is wrong",
+                f"`{written}` is not the code of a person: one character is wrong",
                 f"`{written}` は本人のコードではありません。一文字違っています",
             )
         )
@@ -105,7 +107,7 @@ def show(code: Code, config: ConfigFile = DEFAULT_CONFIG) -> None:
 def give_back(
     code: Code,
     number: Annotated[int, typer.Argument(help="The entry's number, as `show` lists it.", min=1)],
-    reason: Annotated[str, typer.Option("--reason", help="Why; the audit keeps it.")],
+    reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Give one entry back, so that the person may try again."""

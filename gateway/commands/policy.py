@@ -80,7 +80,7 @@ def run_tests(
         passed += sum(outcome.passed for outcome in outcomes)
         failed += sum(not outcome.passed for outcome in outcomes)
         if not outcomes:
-            nothing = Phrase("no examples: nothing shows that it does what is meant", "例がありません")
+            nothing = Phrase("no examples: nothing shows that the policy does what its author means", "例がありません")
             say(f"{file}: {nothing.say(said)}", error=True)
     if len(mistakes):
         say_text(mistakes.say(said), error=True)
@@ -129,8 +129,10 @@ def check(files: PolicyFiles) -> None:
 @app.command()
 def words(
     files: PolicyFiles,
-    data: Annotated[bool, typer.Option("--data-map", help="The table of personal data instead.")] = False,
-    lang: Annotated[Language | None, typer.Option("--lang", help="Not the terminal's language, but this one.")] = None,
+    data: Annotated[bool, typer.Option("--data-map", help="Print the table of personal data instead.")] = False,
+    lang: Annotated[
+        Language | None, typer.Option("--lang", help="The language of the output, instead of the terminal's.")
+    ] = None,
 ) -> None:
     """Say the policies in plain sentences, for somebody who signs them."""
     said = lang or language()
@@ -141,16 +143,18 @@ def words(
 @app.command("explain")
 def explain_request(
     file: PolicyFile,
-    request: Annotated[str, typer.Argument(help="Such as `GET /reserve/42`.", metavar="REQUEST")],
-    at: Annotated[str | None, typer.Option("--at", help="A day or a moment in Japan; now where not given.")] = None,
+    request: Annotated[str, typer.Argument(help="The request, such as `GET /reserve/42`.", metavar="REQUEST")],
+    at: Annotated[str | None, typer.Option("--at", help="A day or a time in Japan; the default is now.")] = None,
     who: Annotated[
         list[str] | None,
         typer.Option("--who", help="`nobody`, or a fact such as `birthdate=1986-04-01`; several times."),
     ] = None,
-    signed_in: Annotated[str | None, typer.Option("--signed-in", help="Such as `20m ago`.")] = None,
+    signed_in: Annotated[
+        str | None, typer.Option("--signed-in", help="The time since the sign-in, such as `20m ago`.")
+    ] = None,
     client: Annotated[str | None, typer.Option("--from", help="The browser's address.")] = None,
     switch: Annotated[list[str] | None, typer.Option("--switch", help="A switch that is on; several times.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For other tools.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")] = False,
 ) -> None:
     """Say how one request of one person is judged: which rule, why, what is asked, what is told."""
     (policy,) = _load([file])
@@ -184,7 +188,7 @@ def _entry(key: str, text: str, place: Where) -> Entry:
 
 @app.command()
 def adopt(
-    reason: Annotated[str, typer.Option("--reason", help="Why; the audit keeps it.")],
+    reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
     files: Annotated[
         list[Path] | None, typer.Argument(help="Subject lists and policy files to take as they are.", metavar="FILE…")
     ] = None,
@@ -206,7 +210,7 @@ def adopt(
     wanted = {str(path.resolve()) for path in files or ()}
     chosen = {file: each for file, each in there.items() if everything or file in wanted}
     if unknown := wanted - chosen.keys():
-        say("sekisho policy: no App's policy reads", *sorted(unknown), error=True)
+        say("sekisho policy: no App's policy uses these files,", *sorted(unknown), error=True)
         raise typer.Exit(EXIT_USERS)
     by = os.environ.get("SUDO_USER") or getpass.getuser()
     now = time.time()

@@ -39,9 +39,11 @@ from gateway.yaml.mistakes import Mistakes
 app = typer.Typer(name="sessions", help="List and end sessions.", no_args_is_help=True)
 
 Name = Annotated[str | None, typer.Option("--session", help="One session, by its name in a listing.")]
-Client = Annotated[str | None, typer.Option("--client", help="All of a client's.")]
-Subject = Annotated[str | None, typer.Option("--subject", help="With --client: all of this person's.")]
-Sid = Annotated[str | None, typer.Option("--sid", help="With --client: all of one session at the provider.")]
+Client = Annotated[str | None, typer.Option("--client", help="All sessions of a client.")]
+Subject = Annotated[str | None, typer.Option("--subject", help="With --client: all sessions of this person.")]
+Sid = Annotated[
+    str | None, typer.Option("--sid", help="With --client: all sessions that began in one session at the provider.")
+]
 Everybody = Annotated[bool, typer.Option("--all", help="Everybody's.")]
 
 _log = structlog.get_logger()
@@ -81,7 +83,7 @@ def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     try:
         asyncio.run(work())
     except StoreUnavailableError as error:
-        say(f"sekisho sessions: the session store does not answer: {error}", error=True)
+        say(f"sekisho sessions: the session store does not answer ({error})", error=True)
         raise typer.Exit(EXIT_OURS) from None
 
 
@@ -90,7 +92,7 @@ def _selector(
 ) -> Selector:
     if subject is not None or sid is not None:
         if client is None:
-            raise _refused("--subject and --sid are a client's: say which with --client")
+            raise _refused("--subject and --sid belong to a client: name it with --client")
         if subject is not None and sid is None and name is None and not everybody:
             return SubjectSessions(sessions.secrets.pseudonyms(client, subject))
         if sid is not None and subject is None and name is None and not everybody:
@@ -99,7 +101,7 @@ def _selector(
         if name is not None:
             return OneSession(name)
         return AllSessions() if client is None else ClientSessions(client)
-    raise _refused("say whose, in one way: --session, --client (with --subject or --sid), or --all")
+    raise _refused("name the sessions in one way: --session, --client (with --subject or --sid), or --all")
 
 
 def session_fields(listed: ListedSession) -> tuple[str, ...]:
@@ -162,7 +164,7 @@ def show(
 
 @app.command()
 def revoke(
-    reason: Annotated[str, typer.Option("--reason", help="Why; the audit keeps it.")],
+    reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
     name: Name = None,
     client: Client = None,
     subject: Subject = None,
@@ -199,13 +201,13 @@ def secrets(config: ConfigFile = DEFAULT_CONFIG) -> None:
                 role = "seals" if secret is sessions.secrets.first else "opens"
                 say(secret.id, role, f"{sealed.pop(secret.id, 0)} records")
             for secret_id, count in sealed.items():
-                say(secret_id, "not in the file", f"{count} records that nothing opens")
+                say(secret_id, "not in the file", f"{count} records that no secret opens")
 
     run(work)
 
 
 @app.command()
-def token(name: Annotated[str, typer.Argument(help="The person it is for.")]) -> None:
+def token(name: Annotated[str, typer.Argument(help="The person who gets the token.")]) -> None:
     """Make a token for the sessions API of the management listener: shown once, kept as a hash."""
     try:
         made, line = new_token(name, randomness.token_bytes(TOKEN_BYTES))

@@ -33,10 +33,10 @@ from gateway.session.redis_sessions import Sessions
 from gateway.session.session import SubjectSessions
 from gateway.yaml.mistakes import Mistakes
 
-app = typer.Typer(name="subjects", help="Persons as applications know them.", no_args_is_help=True)
+app = typer.Typer(name="subjects", help="Show, erase and join the data that is kept of a person.", no_args_is_help=True)
 
 Client = Annotated[str, typer.Argument(help="The client whose subject it is.", metavar="CLIENT")]
-Subject = Annotated[str, typer.Argument(help="The subject, as the provider says it.", metavar="SUBJECT")]
+Subject = Annotated[str, typer.Argument(help="The subject, as the provider sends it.", metavar="SUBJECT")]
 
 _log = structlog.get_logger()
 
@@ -129,7 +129,7 @@ async def _show(config: Path, client: str, subject: str) -> None:
 def erase(
     client: Client,
     subject: Subject,
-    reason: Annotated[str, typer.Option("--reason", help="Why, and on whose request; the audit keeps it.")],
+    reason: Annotated[str, typer.Option("--reason", help="The reason, and who requested it; the audit records it.")],
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """End a person's sessions and erase her entries of limits; say which lines of files are left to people."""
@@ -167,22 +167,22 @@ async def _erase(config: Path, client: str, subject: str, reason: str) -> None:
             )
         say(f"{ended} sessions ended, {erased} entries of limits erased")
         if places := person.written():
-            say("these lines were written by people, and only they can take them out:")
+            say("people wrote these lines, and must remove them by hand:")
             for place in places:
                 say(*place)
 
 
 def _away(error: StoreUnavailableError) -> typer.Exit:
-    say(f"sekisho subjects: a store does not answer, do it again: {error}", error=True)
+    say(f"sekisho subjects: a store does not answer ({error}), try again later", error=True)
     return typer.Exit(EXIT_OURS)
 
 
 @app.command()
 def alias(
-    new: Annotated[str, typer.Argument(help="The subject the provider says now.")],
-    old: Annotated[str, typer.Argument(help="The subject the application knows.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why, and how it was made sure who the person is.")],
-    client: Annotated[str | None, typer.Option("--client", help="The client, where there are several.")] = None,
+    new: Annotated[str, typer.Argument(help="The subject that the provider sends now.")],
+    old: Annotated[str, typer.Argument(help="The subject that the application knows.")],
+    reason: Annotated[str, typer.Option("--reason", help="The reason, and how the person's identity was verified.")],
+    client: Annotated[str | None, typer.Option("--client", help="The client, if there are several.")] = None,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Let a person whose subject changed be known by her old one, from her next sign-in on."""

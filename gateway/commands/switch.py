@@ -63,14 +63,16 @@ def _shown(name: str, switch: Switch) -> tuple[str, ...]:
 @app.command()
 def on(
     name: Name,
-    duration: Annotated[str, typer.Option("--for", help="How long it stays on: 30m, 72h, 7d.", metavar="TIME")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; the audit keeps it.")],
+    duration: Annotated[
+        str, typer.Option("--for", help="The time for which it stays on: 30m, 72h, 7d.", metavar="TIME")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Turn a switch on; it ends by itself. Every worker follows within two seconds."""
     length = duration_of(duration)
     if length is None:
-        say(f"sekisho switch: `{duration}` is no length of time: write 30m, 72h or 7d", error=True)
+        say(f"sekisho switch: `{duration}` is not a length of time; write 30m, 72h or 7d", error=True)
         raise typer.Exit(EXIT_USERS)
     file, now = _file(config), time.time()
     switch = Switch(now, now + length, _operator(), reason)
@@ -83,7 +85,7 @@ def on(
 @app.command()
 def off(
     name: Name,
-    reason: Annotated[str, typer.Option("--reason", help="Why; the audit keeps it.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")] = "",
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Turn a switch off before its time."""

@@ -16,10 +16,12 @@ from gateway.headers.assertion import LONGEST_ASSERTION, LONGEST_JWKS, Assertion
 from gateway.headers.assertion import verify as verify_assertion
 
 Keys = Annotated[
-    Path, typer.Option("--keys", help="The published keys: what https://HOST/.sekisho/keys/assertion answers.")
+    Path, typer.Option("--keys", help="The published keys, as https://HOST/.sekisho/keys/assertion gives them.")
 ]
 Audience = Annotated[str, typer.Option("--audience", help="The App's `url` as in gateway.yaml.")]
-Issuer = Annotated[str, typer.Option("--issuer", help="Who made it, where that is not the audience's origin.")]
+Issuer = Annotated[
+    str, typer.Option("--issuer", help="The issuer of the assertion, if it is not the audience's origin.")
+]
 Token = Annotated[str, typer.Argument(help="The value of X-Verified-Assertion; `-` reads it from standard input.")]
 
 
@@ -29,7 +31,7 @@ def verify(token: Token, keys: Keys, audience: Audience, issuer: Issuer = "") ->
     try:
         published = read_file(keys, LONGEST_JWKS).decode()
     except (OSError, UnicodeDecodeError) as error:
-        say(f"{keys}: cannot be read: {type(error).__name__}", error=True)
+        say(f"`{keys}` cannot be read: {type(error).__name__}", error=True)
         raise typer.Exit(EXIT_USERS) from None
     origin = "/".join(audience.split("/")[:3])
     try:

@@ -22,15 +22,17 @@ class Action(Enum):
     DROP = "is removed"
     ORDER = "is removed, and the event `answer_field_removed` names it"
     CONNECTION = "is removed, with the fields that it names"
-    CACHE_CONTROL = "passes for a page that policy gives to everybody; else it is made `private`"
-    SHARED_CACHE = "passes for a page that policy gives to everybody, unless it has other pages put into this one"
-    SET_COOKIE = "passes, but for cookies of Sekisho's names, and without a `Domain` that names an inner host"
-    CLEAR_SITE_DATA = "passes without what clears cookies, and without words that Sekisho does not know"
+    CACHE_CONTROL = "passes for a page that the policy gives to everybody; otherwise it is made `private`"
+    SHARED_CACHE = (
+        "passes for a page that the policy gives to everybody, unless it makes the server include other pages"
+    )
+    SET_COOKIE = "passes, except for cookies of Sekisho's names, and without a `Domain` that names an inner host"
+    CLEAR_SITE_DATA = "passes without the values that clear cookies, and without values that Sekisho does not know"
     LOCATION = "passes, with the inner address replaced by the public one"
     REFRESH = "passes, with the inner address in its URL replaced by the public one"
-    WWW_AUTHENTICATE = "passes, but for NTLM and Negotiate"
+    WWW_AUTHENTICATE = "passes, except for NTLM and Negotiate"
     WORKER_SCOPE = "passes for a scope that cannot hold Sekisho's pages"
-    HSTS = "passes where `tls.hsts` is not set, unless it takes HTTPS away"
+    HSTS = "passes if `tls.hsts` is not set, unless it turns HTTPS off"
     OPENER = "passes without `report-to`"
 
 
@@ -43,21 +45,23 @@ class AnswerField:
     reason: str
 
 
-_FOR_A_SERVER = "A server in front would show another page or file instead of the answer, past policy."
-_FOR_OUR_PAGES = "It is about the whole origin: our pages and the callback's address too."
-_DOCUMENT = "It is about the document that has it, and no other."
+_FOR_A_SERVER = (
+    "A server in front would show another page or file instead of the answer, without a check of the policy."
+)
+_FOR_OUR_PAGES = "It affects the whole origin, also our pages and the callback's address."
+_DOCUMENT = "It affects only the document that carries it."
 
 ANSWER_FIELDS: tuple[AnswerField, ...] = (
     # Fields about the connection.
     AnswerField("connection", Action.CONNECTION, "The listener writes its own (RFC 9110 section 7.6.1)."),
     *(
-        AnswerField(name.decode(), Action.DROP, "It is about the connection to the application.")
+        AnswerField(name.decode(), Action.DROP, "It concerns the connection to the application.")
         for name in sorted(HOP_BY_HOP - {b"connection"})
     ),
     AnswerField("content-length", Action.DROP, "The listener frames the body anew."),
-    AnswerField("proxy-authenticate", Action.DROP, "It is about a proxy between us and the application."),
-    AnswerField("proxy-authorization", Action.DROP, "It is about a proxy between us and the application."),
-    AnswerField("proxy-authentication-info", Action.DROP, "It is about a proxy between us and the application."),
+    AnswerField("proxy-authenticate", Action.DROP, "It concerns a proxy between us and the application."),
+    AnswerField("proxy-authorization", Action.DROP, "It concerns a proxy between us and the application."),
+    AnswerField("proxy-authentication-info", Action.DROP, "It concerns a proxy between us and the application."),
     AnswerField("persistent-auth", Action.DROP, "Connections to the application are shared, so none is signed in."),
     AnswerField(
         "www-authenticate", Action.WWW_AUTHENTICATE, "NTLM and Negotiate sign in a connection, which is shared."
@@ -66,7 +70,7 @@ ANSWER_FIELDS: tuple[AnswerField, ...] = (
     # Orders for a server in front.
     AnswerField("x-accel-buffering", Action.AS_IT_IS, "nginx passes an event stream on as it comes."),
     AnswerField("x-accel-charset", Action.AS_IT_IS, "It names the charset of this answer."),
-    AnswerField("x-accel-expires", Action.SHARED_CACHE, "nginx keeps the answer for so long."),
+    AnswerField("x-accel-expires", Action.SHARED_CACHE, "nginx caches the answer for that time."),
     AnswerField("x-accel-limit-rate", Action.AS_IT_IS, "It slows this answer down."),
     AnswerField("x-accel-*", Action.ORDER, _FOR_A_SERVER),
     AnswerField("x-sendfile", Action.ORDER, _FOR_A_SERVER),
@@ -80,25 +84,31 @@ ANSWER_FIELDS: tuple[AnswerField, ...] = (
     AnswerField("x-envoy-upstream-service-time", Action.AS_IT_IS, "It says how long the application took."),
     AnswerField("x-envoy-*", Action.DROP, "Envoy in front would take the gateway for overloaded or unhealthy."),
     # Caches.
-    AnswerField("cache-control", Action.CACHE_CONTROL, "A shared cache shows a page to people whom nobody has judged."),
+    AnswerField(
+        "cache-control",
+        Action.CACHE_CONTROL,
+        "A shared cache would show the page to people whom the policy has not judged.",
+    ),
     AnswerField("surrogate-control", Action.SHARED_CACHE, "It overrules `Cache-Control` in a cache in front."),
     AnswerField("edge-control", Action.SHARED_CACHE, "It overrules `Cache-Control` in a cache in front."),
     AnswerField("*-cache-control", Action.SHARED_CACHE, "It overrules `Cache-Control` in a cache in front (RFC 9213)."),
     # Orders for the browser that reach beyond the document.
     AnswerField("set-cookie", Action.SET_COOKIE, "An application neither sets nor clears our cookies."),
     AnswerField("set-cookie2", Action.DROP, "No browser takes it, and an old program would take our cookies from it."),
-    AnswerField("clear-site-data", Action.CLEAR_SITE_DATA, "There is no narrower word for cookies than all of them."),
+    AnswerField(
+        "clear-site-data", Action.CLEAR_SITE_DATA, "The field can only clear all cookies together, ours included."
+    ),
     AnswerField("sec-session-*", Action.DROP, "A bound session can have the browser end cookies of any name."),
     AnswerField("secure-session-*", Action.DROP, "A bound session can have the browser end cookies of any name."),
     AnswerField("service-worker-allowed", Action.WORKER_SCOPE, "A worker in front of our pages would read them."),
     AnswerField(
         "strict-transport-security", Action.HSTS, "`max-age=0` would have browsers ask for our pages in clear."
     ),
-    AnswerField("public-key-pins", Action.DROP, "A pin that does not fit closes the host for as long as it says."),
+    AnswerField("public-key-pins", Action.DROP, "A wrong pin makes the host unreachable for the pin's lifetime."),
     AnswerField("public-key-pins-report-only", Action.DROP, _FOR_OUR_PAGES),
-    AnswerField("alt-svc", Action.DROP, "Another address for the same origin is a way around us."),
-    AnswerField("nel", Action.DROP, f"Reports of each request go to whom it names. {_FOR_OUR_PAGES}"),
-    AnswerField("report-to", Action.DROP, f"It says where reports go. {_FOR_OUR_PAGES}"),
+    AnswerField("alt-svc", Action.DROP, "Another address for the same origin is a way around the gateway."),
+    AnswerField("nel", Action.DROP, f"It sends reports of each request to a server that it names. {_FOR_OUR_PAGES}"),
+    AnswerField("report-to", Action.DROP, f"It names the receiver of reports. {_FOR_OUR_PAGES}"),
     AnswerField("reporting-endpoints", Action.AS_IT_IS, _DOCUMENT),
     AnswerField(
         "cross-origin-opener-policy", Action.OPENER, "A report names the page before and after, which may be ours."

@@ -49,7 +49,7 @@ _SAID: Mapping[NotKept, Callable[[str], tuple[Phrase, Phrase]]] = {
     ),
     NotKept.FIXED: lambda name: (
         Phrase(
-            f"`{name}` is never passed on: with it a client could get around the policy, or speak as the gateway",
+            f"`{name}` is never passed on: with it a client could get around the policy, or write as the gateway",
             f"`{name}` は渡せません（ポリシーの迂回や、なりすましに使えるため）",
         ),
         Phrase(
@@ -76,7 +76,7 @@ _SAID: Mapping[NotKept, Callable[[str], tuple[Phrase, Phrase]]] = {
     ),
     NotKept.ODD: lambda name: (
         Phrase(
-            f"`{name}` is dropped for its spelling: only letters, digits and `-` pass",
+            f"`{name}` is dropped because of its spelling: only letters, digits and `-` pass",
             f"`{name}` は英数字と `-` 以外を含むため取り除かれます",
         ),
         Phrase(

@@ -90,10 +90,10 @@ _SAID: Mapping[NotTold, Callable[[str, str], tuple[Phrase, Phrase]]] = {
     ),
     NotTold.SPELLING: lambda _, name: (
         Phrase(
-            f"`{name}` is no header name: letters, digits and `-` only, at most {LONGEST_NAME}",
+            f"`{name}` is not a header name: letters, digits and `-` only, at most {LONGEST_NAME}",
             f"`{name}` はヘッダー名にできません。英数字と `-` だけで {LONGEST_NAME} 字までです",
         ),
-        Phrase("servers confuse other signs: write `X-Citizen`", "`X-Citizen` のように書いてください"),
+        Phrase("servers confuse other characters: write `X-Citizen`", "`X-Citizen` のように書いてください"),
     ),
     NotTold.CONNECTION: lambda _, name: (
         Phrase(
@@ -115,7 +115,7 @@ _SAID: Mapping[NotTold, Callable[[str, str], tuple[Phrase, Phrase]]] = {
     ),
     NotTold.TAKEN: lambda _, name: (
         Phrase(
-            f"another fact, a condition or the assertion is told under `{name}`",
+            f"another fact, a condition or the assertion has the header `{name}`",
             f"`{name}` は別の事実・条件・アサーションのヘッダーです",
         ),
         Phrase("give each a name of its own", "それぞれ別の名前にしてください"),

@@ -169,7 +169,7 @@ class RedisLimits:
             if not _count(kept.get("aof_enabled", 0)) and not await self._saves():
                 raise UnfitLimitStoreError("neither AOF nor snapshots are on", "set `appendonly yes`")
             if kept.get("aof_last_write_status", "ok") != "ok" or kept.get("rdb_last_bgsave_status", "ok") != "ok":
-                raise UnfitLimitStoreError("its last write to disk failed", "look at its disk")
+                raise UnfitLimitStoreError("its last write to disk failed", "check its disk")
         self._replicas = any(_count(facts.get("connected_slaves", 0)) > 0 for facts in replication.values())
 
     async def close(self) -> None:

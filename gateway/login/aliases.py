@@ -35,9 +35,9 @@ class Alias(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     client_id: str
     new: str
-    """The subject the provider says now."""
+    """The subject that the provider sends now."""
     old: str
-    """The subject the application knows."""
+    """The subject that the application knows."""
     reason: str
     by: str
     """The author: the account on the gateway's machine."""
@@ -91,16 +91,16 @@ def _check(alias: Alias, known: Mapping[tuple[str, str], str], older: Collection
     if not alias.reason.strip() or len(alias.reason) > LONGEST_REASON:
         raise AliasError(f"a reason is needed, of at most {LONGEST_REASON} characters")
     if not is_instant(alias.at) or len(alias.by) > LONGEST_NAME:
-        raise AliasError("it does not say who said so, and when")
+        raise AliasError("it does not name who registered it, and when")
     if alias.new == alias.old:
         raise AliasError("both subjects are the same")
     if (alias.client_id, alias.new) in known:
-        raise AliasError("the new subject is known as another already")
+        raise AliasError("the new subject already has an alias")
     if (alias.client_id, alias.old) in known:
-        raise AliasError("the old subject is itself known as another: name that one")
+        raise AliasError("the old subject itself has an alias: name that one")
     # Else two steps would lead from one person's account to another's, and no line would say so.
     if (alias.client_id, alias.new) in older:
-        raise AliasError("somebody is known as the new subject already")
+        raise AliasError("another alias already leads to the new subject")
 
 
 def lines_naming(lines: Iterable[bytes], client_id: str, subjects: Collection[str]) -> tuple[int, ...]:

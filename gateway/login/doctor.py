@@ -278,7 +278,7 @@ def outer_proxy_finding(subject: str, url: str, plain: int | None, spoofed: int 
         return Finding("outer_proxy", subject, Level.FAIL, said, remedy)
     if plain in (400, 403):
         said = Phrase(
-            f"`{url}` answers {plain} to everybody, so nothing can be told",
+            f"`{url}` answers {plain} to everybody, so this check says nothing",
             f"`{url}` は誰にでも {plain} を返すため、判断できません",
         )
         return Finding("outer_proxy", subject, Level.WARN, said)
@@ -300,7 +300,9 @@ def bypass_finding(subject: str, address: str, *, answers_publicly: bool) -> Fin
         "ループバックか専用ネットワークだけで待ち受けさせ、アプリケーション側でアサーションを検証してください",
     )
     if answers_publicly:
-        said = Phrase("the application answers beside us, on its public name", "公開名の別ポートから直接到達できます")
+        said = Phrase(
+            "the application answers without the gateway, on its public name", "公開名の別ポートから直接到達できます"
+        )
         return Finding("bypass", subject, Level.FAIL, said, remedy)
     try:
         where = ip_address(address)

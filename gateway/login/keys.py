@@ -160,12 +160,12 @@ def _read_key(member: object) -> SigningKey:
         raise KeySetError(f"key `{kid}`: an RSA key has at least {SMALLEST_RSA} bits")
     parts = {name: value for name, value in member.items() if name in _MEMBERS}
     if not all(isinstance(value, str) and value.isascii() and len(value) <= LONGEST_MEMBER for value in parts.values()):
-        raise KeySetError(f"key `{kid}`: its members make no key")
+        raise KeySetError(f"key `{kid}`: its members are not a valid key")
     try:
         imported = jwk.import_key(parts)
     except (JoseError, ValueError, TypeError, KeyError):
         # Their words may quote members: ours do not, and the cause is not kept.
-        raise KeySetError(f"key `{kid}`: its members make no key") from None
+        raise KeySetError(f"key `{kid}`: its members are not a valid key") from None
     return signing_key(imported, kid, str(alg))
 
 

@@ -129,7 +129,7 @@ class Metrics:
         self._cells: dict[tuple[str, int, str], _Cell] = {}
         self._denials = _Counts(
             "sekisho_denials",
-            "Refusals by App, rule and reason; one with two reasons is under both",
+            "Refusals by App, rule and reason; one with two reasons counts for both",
             ("app", "rule", "reason"),
         )
         self._sign_ins = _Counts("sekisho_sign_ins", "Steps of sign-ins by App and outcome", ("app", "outcome"))
@@ -138,7 +138,7 @@ class Metrics:
         )
         self._provider_seconds = _Spread("sekisho_provider_seconds", "Duration of calls to the provider", ("endpoint",))
         self._claims = _Counts(
-            "sekisho_claims_troubled", "Items asked for that did not come as they should", ("scope", "trouble")
+            "sekisho_claims_troubled", "Requested items that were missing or unreadable", ("scope", "trouble")
         )
         self._values = _Counts(
             "sekisho_header_values_troubled",
@@ -150,15 +150,17 @@ class Metrics:
             "Header fields of clients that no browser sends and that the application did not get, by App and family",
             ("app", "family"),
         )
-        self._limited = _Counts("sekisho_limits_met", "Limits and clocks of the byte path that were met", ("limit",))
+        self._limited = _Counts(
+            "sekisho_limits_met", "Limits and time-outs of the byte path that were reached", ("limit",)
+        )
         self._reloads = _Counts(
-            "sekisho_reloads", "Settings, policies and switches read anew, by what became of it", ("what", "outcome")
+            "sekisho_reloads", "Settings, policies and switches read anew, by outcome", ("what", "outcome")
         )
         # From 0, so that the first refusal is an increase and not a series that begins.
         self._reloads.values |= {(what, outcome): 0.0 for what in RELOADED for outcome in OUTCOMES}
         self._candidates = _Counts(
             "sekisho_candidate_differences",
-            "Requests that the candidate policy would have judged otherwise, by its verdict and reason",
+            "Requests that the candidate policy would have judged differently, by its verdict and reason",
             ("app", "verdict", "reason"),
         )
         self._switches: tuple[str, ...] = ()

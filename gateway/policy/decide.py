@@ -579,7 +579,7 @@ class CompiledPolicy:
                 context = context or Context(None, now, inbound.seen_from, self.surroundings)
                 truth = when.test.ask(context).truth
                 if truth is Truth.UNKNOWN:
-                    # Going on to the next rule would take "cannot be told" for a no.
+                    # Going on to the next rule would turn unknown into a no.
                     reasons = (_reason(ReasonKind.CONDITION_UNKNOWN, when),)
                     return Undecidable(self.policy.rules[number], Deny(self._rules[number].id, reasons))
                 if truth is Truth.NO:

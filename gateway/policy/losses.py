@@ -158,7 +158,7 @@ def read_adoptions(text: bytes) -> Adoptions:
     except NotJsonError as error:
         raise AdoptionsError(f"not a file of adoptions ({error}); `sekisho policy adopt` writes one") from None
     if not all(is_instant(adopted.at) for adopted in adoptions.values()):
-        raise AdoptionsError("not a file of adoptions: a time is none; `sekisho policy adopt` writes one")
+        raise AdoptionsError("not a file of adoptions: a time is wrong; `sekisho policy adopt` writes one")
     return adoptions
 
 

@@ -51,9 +51,9 @@ def read_switches(text: bytes) -> dict[str, Switch]:
     except NotJsonError as error:
         raise SwitchesError(f"not a file of switches ({error}); `sekisho switch` writes one") from None
     if not all(NAME.fullmatch(name) for name in switches):
-        raise SwitchesError("not a file of switches: a name is none; `sekisho switch` writes one")
+        raise SwitchesError("not a file of switches: a name is wrong; `sekisho switch` writes one")
     if not all(is_instant(switch.since) and is_instant(switch.until) for switch in switches.values()):
-        raise SwitchesError("not a file of switches: a time is none; `sekisho switch` writes one")
+        raise SwitchesError("not a file of switches: a time is wrong; `sekisho switch` writes one")
     return switches
 
 
@@ -72,7 +72,7 @@ def turned_on(switches: Mapping[str, Switch], name: str, switch: Switch) -> dict
     if not NAME.fullmatch(name):
         raise SwitchesError(f"`{name}` cannot name a switch: letters, digits, `_`, `.` and `-`, 64 at most")
     if not switch.reason.strip():
-        raise SwitchesError('a switch is turned on for a reason: --reason "…"')
+        raise SwitchesError('a switch is turned on with a reason: --reason "…"')
     if not 0 < switch.until - switch.since <= LONGEST:
         raise SwitchesError(f"a switch stays on for {LONGEST / 86_400:g} days at most: --for 72h")
     return {**on_now(switches, switch.since), name: switch}

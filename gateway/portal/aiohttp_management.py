@@ -162,7 +162,7 @@ class _SessionsApi:
         """End sessions and say how many there were."""
         operator, asked, selector = await self._admitted(request)
         if not asked.reason.strip():
-            return _refused(HTTPStatus.BAD_REQUEST, "say a `reason`: it goes into the audit")
+            return _refused(HTTPStatus.BAD_REQUEST, "give a `reason`: it goes into the audit")
         ended = await self._control.store.revoke(selector)
         _log.info(Event.SESSIONS_REVOKED, operator=operator, reason=asked.reason, ended=ended, **_named(selector))
         return web.json_response({"ended": ended})
@@ -178,7 +178,7 @@ class _SessionsApi:
         operator = self._control.operators().who(token.strip()) if scheme.lower() == "bearer" else None
         if operator is None:
             _log.warning(Event.MANAGEMENT_REFUSED, address=str(request.remote or ""))
-            raise _RefusedError(HTTPStatus.UNAUTHORIZED, "show a named token")
+            raise _RefusedError(HTTPStatus.UNAUTHORIZED, "send a named token")
         # A browser cannot send this type to another site unasked.
         if media_type(request.headers.get(hdrs.CONTENT_TYPE, "")) != "application/json":
             raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send `application/json`")

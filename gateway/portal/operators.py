@@ -63,7 +63,7 @@ def read_operators(text: str) -> Operators:
         elif entry[0] in entries:
             mistakes.append(f"line {number}: `{entry[0]}` is there twice")
         elif entry[1] in entries.values():
-            mistakes.append(f"line {number}: `{entry[0]}` has somebody else's token")
+            mistakes.append(f"line {number}: `{entry[0]}` has the token of another name")
         else:
             entries[entry[0]] = entry[1]
     if mistakes:

@@ -255,11 +255,11 @@ class _Reader:
             self.remarks.add(
                 self._reading.where(at),
                 Phrase(
-                    f"every sign-in at `{client.issuer}` passes, whatever its `acr` says of how it was done",
+                    f"every sign-in at `{client.issuer}` passes, with any `acr` (the method of the sign-in)",
                     f"`{client.issuer}` でのサインインは、認証方法（`acr`）を問わずすべて通ります",
                 ),
                 Phrase(
-                    "list what is enough in `accept_acr`, or write `accept_acr: any` if it is meant",
+                    "list the accepted values in `accept_acr`, or write `accept_acr: any` if you accept every one",
                     "認めるものを `accept_acr` に並べるか、これでよければ `accept_acr: any` と書いてください",
                 ),
             )
@@ -319,7 +319,7 @@ class _Reader:
             self._reading.note(
                 f"{at}.headers.pass",
                 Phrase(
-                    f"`{app.name}` is asked about by a proxy, which forwards its clients' headers itself",
+                    f"`{app.name}` is in forward_auth mode: the proxy in front forwards its clients' headers itself",
                     f"`{app.name}` では前段のプロキシがヘッダーをそのまま渡すため、`pass` は効きません",
                 ),
                 Phrase(
@@ -348,7 +348,7 @@ class _Reader:
         if app.mode is Mode.FORWARD_AUTH and not self._settings.trusted_proxies:
             self._reading.note(
                 f"{at}.mode",
-                Phrase(f"`{app.name}` is asked about by a proxy, and none is in `trusted_proxies`"),
+                Phrase(f"`{app.name}` is in forward_auth mode, and `trusted_proxies` names no proxy"),
                 Phrase("name the proxy's address there: every question is refused otherwise"),
             )
 
@@ -546,7 +546,7 @@ class _Reader:
         if any(keys.thumbprints & key_set.thumbprints for key_set in clients.values()):
             what = Phrase("a key is both the client's and the assertion's")
             self._reading.note(
-                "assertion.keys", what, Phrase("make a set of their own: what one vouches for is not the other's")
+                "assertion.keys", what, Phrase("make separate key sets: a key must not serve both purposes")
             )
         return keys
 
@@ -625,7 +625,7 @@ class _Reader:
         if file.is_dir():
             self._reading.note(at, Phrase(f"`{file}` is a folder"), Phrase("name a file in it"))
         elif not file.parent.is_dir():
-            self._reading.note(at, Phrase(f"there is no folder `{file.parent}`"), Phrase("make it, or name another"))
+            self._reading.note(at, Phrase(f"there is no folder `{file.parent}`"), Phrase("create it, or name another"))
 
     def _check_ca(self, file: Path | None, at: str) -> None:
         if file is None:
@@ -649,7 +649,9 @@ class _Reader:
     def _note_unusable(self, file: Path, error: OSError, at: str, expected: str) -> None:
         # OpenSSL's words are about its own insides; only the system's say what is the matter with a file.
         if isinstance(error, ssl.SSLError):
-            self._reading.note(at, Phrase(f"`{file}` does not hold what is needed"), Phrase(f"expected: {expected}"))
+            self._reading.note(
+                at, Phrase(f"`{file}` does not have the needed content"), Phrase(f"expected: {expected}")
+            )
         else:
             self._reading.note(at, Phrase(f"`{file}` cannot be read: {error.strerror}"))
 

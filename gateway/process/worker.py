@@ -64,7 +64,7 @@ from gateway.yaml.mistakes import Mistakes
 
 _log = structlog.get_logger()
 
-_HELD = "Files of policies that lost much at once and wait for an operator"
+_HELD = "Policy files that lost much at once and wait for an operator"
 
 
 class ListeningSockets(NamedTuple):

@@ -12,12 +12,12 @@ def show_sessions(metrics: Metrics, status: Callable[[], SessionsStatus]) -> Non
     """Let the metrics read `status` whenever somebody looks: nothing is counted twice, and nothing on the way."""
     metrics.gauge(
         "sekisho_sessions_trusted",
-        "Workers that are told of changes and believe their memory",
+        "Workers that Redis tells of changes, and that answer from memory",
         lambda: float(status().trusted),
     )
     metrics.gauge(
         "sekisho_session_store_answers",
-        "Workers that the session store answers",
+        "Workers that reach the session store",
         lambda: float(status().store_answers),
     )
     metrics.gauge("sekisho_sessions_remembered", "Sessions in workers' memory", lambda: status().remembered)
@@ -29,25 +29,27 @@ def show_sessions(metrics: Metrics, status: Callable[[], SessionsStatus]) -> Non
 
     metrics.counter(
         "sekisho_session_lookups",
-        "Tickets that memory did not know, by what the store said",
+        "Tickets that memory did not know, by the answer of the store",
         lookups,
         label="result",
     )
     metrics.counter(
-        "sekisho_session_epochs", "Times that being told of changes began anew", lambda: {"": status().epochs}
+        "sekisho_session_epochs",
+        "Restarts of the connection on which Redis tells of changes",
+        lambda: {"": status().epochs},
     )
     metrics.counter(
         "sekisho_sessions_stale_served",
-        "Requests let through on memory while the store was away",
+        "Requests that passed from memory while the store was away",
         lambda: {"": status().stale},
     )
     metrics.counter(
         "sekisho_sessions_unopened",
-        "Records that did not open: of a retired secret, or tampered with",
+        "Records that no secret opened, since it was retired or the record was changed",
         lambda: {"": status().unopened},
     )
     metrics.counter(
         "sekisho_session_store_outages",
-        "Times the store was left alone because it failed",
+        "Times that workers stopped asking the store because it failed",
         lambda: {"": status().outages},
     )

@@ -30,15 +30,15 @@ class SetupWarning(StrEnum):
 
 _WORDS = {
     SetupWarning.EVICTS: (
-        "`maxmemory-policy` throws sessions out when memory is full, so that people are signed out by load: "
+        "`maxmemory-policy` evicts sessions when memory is full, so that load signs people out: "
         "use `noeviction` and an alert on `used_memory`"
     ),
     SetupWarning.SINGLE: (
-        "`min-replicas-to-write` is 0, so that a primary cut off from its replicas goes on taking sign-outs and "
+        "`min-replicas-to-write` is 0, so that a primary cut off from its replicas still accepts sign-outs and "
         "revocations that a failover forgets: set it to 1, and `min-replicas-max-lag` to a few seconds"
     ),
     SetupWarning.UNTOLD: (
-        "`CONFIG GET` is not allowed, so eviction and replicas could not be looked at: see docs/sessions.md"
+        "`CONFIG GET` is not allowed, so eviction and replicas could not be checked: see docs/sessions.md"
     ),
 }
 

@@ -146,7 +146,7 @@ def _url(text: str, at: str, reading: Reading, schemes: tuple[str, ...]) -> Spli
     )
     if wrong:
         example = f"{schemes[0]}://host.example:port"
-        what = Phrase(f"`{text}` is not a URL that can stand here", f"`{text}` は URL として使えません")
+        what = Phrase(f"`{text}` is not a URL that is allowed here", f"`{text}` は URL として使えません")
         reading.note(at, what, Phrase(f"write it as `{example}`", f"`{example}` の形で書いてください"))
         return None
     return parts
@@ -235,7 +235,7 @@ def _check_sessions(settings: Settings, reading: Reading) -> None:
         what = Phrase("`idle` is longer than `absolute`, so it never ends a session")
         reading.note("sessions.idle", what, Phrase("make it shorter"))
     if sessions.stale_for > sessions.absolute:
-        what = Phrase("`stale_for` is longer than `absolute`, beyond which no session goes")
+        what = Phrase("`stale_for` is longer than `absolute`, beyond which no session lives")
         reading.note("sessions.stale_for", what, Phrase("make it shorter"))
     if sessions.store != "memory":
         scheme = sessions.store.partition(":")[0]
@@ -371,8 +371,10 @@ def _check_clients_together(settings: Settings, reading: Reading) -> None:
     known = {settings.provider.client_id: settings.provider}
     for number, app in enumerate(settings.apps):
         if app.client is not None and known.setdefault(app.client.client_id, app.client) != app.client:
-            what = Phrase(f"`{app.client.client_id}` has other settings elsewhere")
-            remedy = Phrase("leave `client` out where it is the common one, and write the same wherever one is meant")
+            what = Phrase(f"`{app.client.client_id}` has different settings in another App")
+            remedy = Phrase(
+                "leave `client` out for the common client, and repeat the same settings wherever another one is meant"
+            )
             reading.note(f"apps[{number}].client", what, remedy)
 
 

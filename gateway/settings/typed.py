@@ -254,7 +254,7 @@ def _read_number(unit: str, node: Scalar, reading: Reading) -> float | int:
     if unit == "duration":
         seconds = duration_of(node.text)
         if seconds is None:
-            what = Phrase(f"`{node.text}` is no length of time", f"`{node.text}` は時間の長さとして読めません")
+            what = Phrase(f"`{node.text}` is not a length of time", f"`{node.text}` は時間の長さとして読めません")
             reading.mistakes.add(
                 node.where, what, Phrase("write `30s`, `15m` or `8h`", "`30s`、`15m`、`8h` のように書いてください")
             )
@@ -262,7 +262,7 @@ def _read_number(unit: str, node: Scalar, reading: Reading) -> float | int:
         return seconds
     size = _SIZE.fullmatch(node.text)
     if size is None:
-        what = Phrase(f"`{node.text}` is no size", f"`{node.text}` は大きさとして読めません")
+        what = Phrase(f"`{node.text}` is not a size", f"`{node.text}` は大きさとして読めません")
         reading.mistakes.add(
             node.where, what, Phrase("write `512B`, `64KiB` or `10MiB`", "`64KiB`、`10MiB` のように書いてください")
         )
@@ -290,14 +290,14 @@ def _read_scalar(kind: object, node: Scalar, reading: Reading) -> object:
         return _TRUTHS[node.text]
     if kind is int:
         if note_slips(node, reading.mistakes) or not re.fullmatch(r"\d{1,12}", node.text):
-            what = Phrase(f"`{node.text}` is no whole number", f"`{node.text}` は整数として読めません")
+            what = Phrase(f"`{node.text}` is not a whole number", f"`{node.text}` は整数として読めません")
             reading.mistakes.add(node.where, what, Phrase("write digits only", "半角の数字だけで書いてください"))
             raise Unreadable
         return int(node.text)
     text = _not_empty(node, reading)
     if not text.isprintable():
-        what = Phrase("a character that cannot be seen is written here", "目に見えない文字が含まれています")
-        reading.mistakes.add(node.where, what, Phrase("write it anew, by hand", "手で書き直してください"))
+        what = Phrase("this value has an invisible character", "目に見えない文字が含まれています")
+        reading.mistakes.add(node.where, what, Phrase("type it again, by hand", "手で書き直してください"))
         raise Unreadable
     return reading.base / text if kind is Path else text
 
@@ -305,7 +305,9 @@ def _read_scalar(kind: object, node: Scalar, reading: Reading) -> object:
 def _not_empty(node: Scalar, reading: Reading) -> str:
     if not node.text:
         reading.mistakes.add(
-            node.where, Phrase("nothing is written here", "値がありません"), Phrase("write a value, or remove the key")
+            node.where,
+            Phrase("the value is missing here", "値がありません"),
+            Phrase("write a value, or remove the key"),
         )
         raise Unreadable
     return node.text

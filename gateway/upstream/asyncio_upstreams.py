@@ -342,7 +342,7 @@ class Upstreams:
                     connection.last = self._apart
                     receiver.upstream_ready(connection)
                     return
-                what = "spoke unasked" if connection.heard else "hung up before it was asked"
+                what = "spoke unasked" if connection.heard else "the connection was closed before the request"
                 error = UpstreamProtocolError(f"the application {what}")
             place.active -= 1
             untried.remove(place)

@@ -389,7 +389,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._close()
         self._leave()
         self._home.spoke_out_of_turn("before the request had left")
-        receiver.upstream_failed(UpstreamProtocolError("the application spoke unasked"), unheard=True)
+        receiver.upstream_failed(UpstreamProtocolError("the application sent bytes without a request"), unheard=True)
 
     def eof_received(self) -> bool:
         """Take the end of what the application says."""
@@ -418,7 +418,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._leave()
         if receiver is not None:
             if at == _TUNNEL:
-                receiver.upstream_failed(UpstreamProtocolError("the application left the tunnel"), unheard=False)
+                receiver.upstream_failed(UpstreamProtocolError("the application closed the tunnel"), unheard=False)
             else:
                 error = UpstreamProtocolError("the application closed the connection before its answer was complete")
                 receiver.upstream_failed(error, unheard=kept_too_long)
@@ -675,7 +675,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _upgrade(self, rest: bytes, receiver: Receiver) -> None:
         if self._status != 101:
-            self._fail(UpstreamProtocolError("the application switched protocols unasked"))
+            self._fail(UpstreamProtocolError("the application switched protocols without a request for it"))
             return
         self._at = _TUNNEL
         self.deadline = 0.0

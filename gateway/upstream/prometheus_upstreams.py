@@ -17,13 +17,13 @@ def show_upstreams(
     """Let the metrics read these whenever somebody looks; each is by the App's name, of which the settings have few."""
     metrics.counter(
         "sekisho_upstream_unreachable",
-        "Connections that an App's upstream refused or did not take in time",
+        "Connections that an App's upstream refused or did not accept in time",
         lambda: {app: standing.unreachable for app, standing in standings().items()},
         label="app",
     )
     metrics.counter(
         "sekisho_upstream_ejections",
-        "Times that an upstream took no connections in a row, and the App's others were asked instead",
+        "Times that an upstream refused connections in a row, and the App's others were asked instead",
         lambda: {app: standing.ejections for app, standing in standings().items()},
         label="app",
     )
@@ -38,7 +38,7 @@ def show_upstreams(
     )
     metrics.gauges(
         "sekisho_apps_apart",
-        "Workers that use none of the App's connections twice, as a server of it spoke out of turn",
+        "Workers that use none of the App's connections twice, since one of its servers spoke out of turn",
         lambda: {app: float(standing.is_apart(clock())) for app, standing in standings().items()},
         label="app",
     )

@@ -144,7 +144,7 @@ _SYNTAX = (
         "mapping values are not allowed",
         Phrase("a `:` where no key can be", "ここに `:` は書けません"),
         Phrase(
-            "indent it as its neighbours are, or put a text that holds `: ` in quotes",
+            "indent it like its neighbours, or put a text with `: ` in quotes",
             '字下げを前後の行とそろえるか、「: 」を含む文は "…" で囲んでください',
         ),
     ),
@@ -183,8 +183,8 @@ _SYNTAX = (
     ),
     (
         "block",
-        Phrase("this line does not belong to what stands above it", "この行は上の行とつながりません"),
-        Phrase("indent it as its neighbours are", "字下げを前後の行とそろえてください"),
+        Phrase("this line does not belong to the lines above it", "この行は上の行とつながりません"),
+        Phrase("indent it like its neighbours", "字下げを前後の行とそろえてください"),
     ),
 )
 

@@ -73,7 +73,7 @@ def test_a_code_heard_wrong_gives_nothing_back(settings: Path) -> None:
     """A wrong sign, a number that is not there, no reason: exit 2, and the entry stays."""
     wrong = ("3" if ANNA[0] == "2" else "2") + ANNA[1:]
 
-    assert "one sign is wrong" in limits(settings, "show", wrong).stderr
+    assert "one character is wrong" in limits(settings, "show", wrong).stderr
     assert limits(settings, "give-back", ANNA, "2", "--reason", "r").exit_code == 2
     assert limits(settings, "give-back", ANNA, "1", "--reason", " ").exit_code == 2
     assert limits(settings, "show", ANNA).stdout != ""

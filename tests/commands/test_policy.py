@@ -114,7 +114,7 @@ def test_check_remarks_and_says_the_rule_in_words(tmp_path: Path) -> None:
     result = sekisho("policy", "check", str(file))
 
     assert result.exit_code == 0
-    assert "whoever fails `adult` reads no sentence of yours" in result.output
+    assert "a person who fails `adult` sees no sentence of yours" in result.output
     assert "Rule 1 “all”" in result.stdout
 
 

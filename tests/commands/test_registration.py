@@ -98,7 +98,7 @@ def test_an_alias_is_kept_and_read(folder: Path) -> None:
 
     assert first.exit_code == 0, first.output
     assert again.exit_code == 2
-    assert "known as another already" in again.output
+    assert "already has an alias" in again.output
     said = [json.loads(line) for line in file.read_text().splitlines()]
     assert [(line["client_id"], line["new"], line["old"], line["reason"]) for line in said] == [
         ("RP00000001", "sub-new", "sub-old", "case 12")

@@ -41,8 +41,8 @@ def test_a_switch_turns_on_and_off(settings: Path) -> None:
     [
         (("on", "x", "--for", "100d", "--reason", "r"), "90 days at most"),
         (("on", "x", "--for", "0m", "--reason", "r"), "90 days at most"),
-        (("on", "x", "--for", "soon", "--reason", "r"), "`soon` is no length of time"),
-        (("on", "x", "--for", "1h", "--reason", " "), "for a reason"),
+        (("on", "x", "--for", "soon", "--reason", "r"), "`soon` is not a length of time"),
+        (("on", "x", "--for", "1h", "--reason", " "), "with a reason"),
         (("on", "a b", "--for", "1h", "--reason", "r"), "cannot name a switch"),
         (("off", "x"), "`x` is not on"),
     ],

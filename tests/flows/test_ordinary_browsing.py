@@ -1,4 +1,4 @@
-"""What people do with a browser while they sign in: several tabs, long links and frames, in a headless Chromium."""
+"""Ordinary use of a browser during a sign-in: several tabs, long links and frames, in a headless Chromium."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def restore(context: BrowserContext, *addresses: str) -> list[Page]:
 def test_tabs_restored_on_a_first_visit_all_come_where_they_should(
     context: BrowserContext, demo: Demo, order: tuple[int, ...]
 ) -> None:
-    """Tabs without a cookie begin a sign-in each; a card is read in each, in whatever order."""
+    """Tabs without a cookie begin a sign-in each; a card is read in each, in any order."""
     addresses = [f"{demo.wallet}/page?tab={number}" for number in range(len(order))]
     tabs = restore(context, *addresses)
     bound = [cookie["name"] for cookie in context.cookies() if cookie.get("name", "").startswith("sekisho-login-")]

@@ -32,9 +32,9 @@ def test_a_file_says_who_is_known_as_whom() -> None:
 @pytest.mark.parametrize(
     ("second", "said"),
     [
-        (alias("sub-new", "sub-other"), "known as another already"),
-        (alias("sub-third", "sub-new"), "itself known as another"),
-        (alias("sub-old", "sub-third"), "somebody is known as the new subject"),
+        (alias("sub-new", "sub-other"), "already has an alias"),
+        (alias("sub-third", "sub-new"), "itself has an alias"),
+        (alias("sub-old", "sub-third"), "already leads to the new subject"),
         (alias("a", "a"), "the same"),
         (alias("", "b"), "printable"),
         (alias("a", "b\nc"), "printable"),

@@ -91,7 +91,7 @@ def test_what_would_leave_us_without_a_key_is_refused() -> None:
         ([member(EC), member(EC2)], "two keys have the kid `a`"),
         ([member(RSA, alg="RS256", n="w" * 170)], "at least 2048"),
         ([member(RSA, alg="RS256", n="あ")], "at least 2048"),
-        ([member(EC, x="AAAA")], "make no key"),
+        ([member(EC, x="AAAA")], "are not a valid key"),
         (["text"], "not an object"),
         ([], "not a JWKS"),
     ],

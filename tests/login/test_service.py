@@ -216,7 +216,7 @@ async def first_visit(house: House, *targets: str) -> list[bytes]:
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 async def test_several_tabs_of_a_first_visit_all_come_where_they_should(house: House, order: tuple[int, ...]) -> None:
-    """Whichever cookie the browser kept last, and whichever tab is first; one card may do for all of them."""
+    """This holds for every last cookie and every first tab; one card may be enough for all of them."""
     targets = ("/a", "/b", "/c")
     callbacks = await first_visit(house, *targets)
 

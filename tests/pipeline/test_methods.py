@@ -99,7 +99,7 @@ def test_a_method_that_the_app_asks_for_is_judged_and_forwarded() -> None:
 
 
 def test_an_app_that_does_not_ask_for_a_method_refuses_it() -> None:
-    """405 with what it takes, whoever asks; and on our own pages as well."""
+    """The answer to everybody is 405 with the methods that it accepts; and on our own pages as well."""
     for path, host in (
         ("/files/a", "plain.gw.test"),
         ("/.sekisho/static/x", "dav.gw.test"),

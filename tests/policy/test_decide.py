@@ -241,7 +241,7 @@ def test_when_finds_another_rule() -> None:
 
 
 def test_a_when_that_cannot_be_told_refuses() -> None:
-    """Going on to the next rule would take "cannot be told" for a no."""
+    """Going on to the next rule would turn unknown into a no."""
     policy = policy_of("name: shut, when: away, allow: nobody", "name: open, allow: everyone")
 
     assert reasons(decide(policy, client="")) == [(ReasonKind.CONDITION_UNKNOWN, "away")]

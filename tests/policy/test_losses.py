@@ -161,8 +161,8 @@ def test_what_is_no_file_of_adoptions_adopts_nothing(text: bytes) -> None:
     ("text", "said"),
     [
         ("count: 2\nentries:\n{}{}", ""),
-        ("count: 2\nentries:\n{}", "it says 2 entries and has 1"),
-        ("count: 1\nentries:\n{}{}", "it says 1 entries and has 2"),
+        ("count: 2\nentries:\n{}", "the list states 2 entries and has 1"),
+        ("count: 1\nentries:\n{}{}", "the list states 1 entries and has 2"),
         ("count: 0\nentries: []\n", ""),
         ("count: 2\n", "`entries` is missing"),
         ("count: x\nentries:\n{}", "`x` is not"),

@@ -645,7 +645,7 @@ async def test_a_session_that_cannot_be_ended_is_not_said_to_be(house: House, la
     assert answer.headers["Clear-Site-Data"] == CLEARS
     page = await answer.text()
     assert ("2026年11月23日 20:00（日本時間）" if language == "ja" else "23 Nov 2026, 20:00 (Japan time)") in page
-    later = "自動的に消去します" if language == "ja" else "removed by itself"
+    later = "自動的に消去します" if language == "ja" else "remove the record as soon as"
     assert (later in page) is kept
     assert house.counted.reported == [("booking", "signed_out_here")]
 

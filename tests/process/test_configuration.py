@@ -118,15 +118,15 @@ def test_every_file_that_cannot_be_used_is_named_at_once(folder: Path) -> None:
     assert [line.partition(" ")[2] for line in said] == [
         "`none-ca.pem` cannot be read: No such file or directory",
         (
-            "`junk.pem` does not hold what is needed, "
+            "`junk.pem` does not have the needed content, "
             "expected: a certificate with its chain, and its key without passphrase"
         ),
         "`none.jwks` cannot be read: No such file or directory",
-        "`junk.pem` does not hold what is needed, expected: certificates in PEM",
+        "`junk.pem` does not have the needed content, expected: certificates in PEM",
         "`none.pem`: there is no such file",
-        "there is no folder `nowhere`, make it, or name another",
-        "there is no folder `nowhere`, make it, or name another",
-        "there is no folder `nowhere`, make it, or name another",
+        "there is no folder `nowhere`, create it, or name another",
+        "there is no folder `nowhere`, create it, or name another",
+        "there is no folder `nowhere`, create it, or name another",
     ], said
     assert all(re.match(r"gateway\.yaml:\d+:\d+: ", line) for line in said)
 

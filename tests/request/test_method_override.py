@@ -88,5 +88,5 @@ def test_one_known_method_is_meant_or_none(values: tuple[bytes, ...], method: st
 
 
 def test_a_method_that_the_app_gets_can_be_meant() -> None:
-    """What one App gets is unknown to another."""
+    """A method that one App gets is unknown to another."""
     assert the_method((b"propfind",), METHODS | {b"PROPFIND": "PROPFIND"}) == "PROPFIND"

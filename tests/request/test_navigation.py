@@ -126,5 +126,5 @@ def test_a_preview_of_a_link_begins_no_sign_in_by_itself(agent: str) -> None:
 
 
 def test_asking_for_the_head_alone_begins_no_sign_in() -> None:
-    """Whoever asks."""
+    """This holds for everybody."""
     assert not begins_unasked(inbound("/", *NAVIGATE, HTML, ("User-Agent", FIREFOX), method="HEAD"))

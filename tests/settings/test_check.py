@@ -86,7 +86,7 @@ def test_five_mistakes_are_five_messages(tmp_path: Path) -> None:
 
     assert mistakes == [
         "gateway.yaml:8:22: `addres` is not known here, write one of `name`, `address`, `birthdate`, `gender`",
-        "gateway.yaml:12:9: `30min` is no length of time, write `30s`, `15m` or `8h`",
+        "gateway.yaml:12:9: `30min` is not a length of time, write `30s`, `15m` or `8h`",
         "gateway.yaml:19:5: unknown key `operater`, did you mean `operator`?",
         "gateway.yaml:21:11: `Wallet` cannot name an App, use a-z, 0-9 and `-`, a letter first",
         (
@@ -166,13 +166,13 @@ def test_five_mistakes_are_five_messages(tmp_path: Path) -> None:
             "our pages lie in `/Auth/`, and `wallet` has its paths in lower case",
         ),
         ("[JSESSIONID]", "[JSESSIONID]\n    stack: websphere", "`websphere` is not known here"),
-        ("idle: 30m", f"idle: {'9' * 400}d", "is no length of time"),
+        ("idle: 30m", f"idle: {'9' * 400}d", "is not a length of time"),
         ("idle: 30m", "idle: 99999999999d", "`idle` cannot be 99999999999d, at most 3650d"),
         ("listen: 127.0.0.1:8080", "listen: 'a..b:80'", "`a..b:80` is no address to listen on"),
-        ("issuer: http://", "issuer: HTTP://", "is not a URL that can stand here"),
-        ("url: http://localhost:8080", "url: HTTP://localhost:8080", "is not a URL that can stand here"),
-        ("url: http://localhost:8080", "url: 'http://[::1'", "is not a URL that can stand here"),
-        ("http://localhost:9000/api/realms/main", "'http://[::1'", "is not a URL that can stand here"),
+        ("issuer: http://", "issuer: HTTP://", "is not a URL that is allowed here"),
+        ("url: http://localhost:8080", "url: HTTP://localhost:8080", "is not a URL that is allowed here"),
+        ("url: http://localhost:8080", "url: 'http://[::1'", "is not a URL that is allowed here"),
+        ("http://localhost:9000/api/realms/main", "'http://[::1'", "is not a URL that is allowed here"),
         ("http://wallet.localhost:8080", "http://LOCALHOST.:8080/", "two Apps have the URL"),
         ("http://127.0.0.1:9003", "http://127.0.0.1:9003/app", "the upstreams have different paths"),
         ("http://127.0.0.1:9001", "unix:app.sock", "a Unix socket is named as `unix:/path`"),
@@ -183,7 +183,7 @@ def test_five_mistakes_are_five_messages(tmp_path: Path) -> None:
         ("[JSESSIONID]", "[JSESSIONID]\n    headers: {strip: [é]}", "`é` cannot name a header"),
         ("[JSESSIONID]", "[JSESSIONID]\n    contact: 'javascript:alert(1)'", "cannot be a link on our pages"),
         ("[JSESSIONID]", "[JSESSIONID]\n    without_card: {url: //evil.example}", "cannot be a link on our pages"),
-        ("keys/client.jwks", '"keys\\0"', "a character that cannot be seen"),
+        ("keys/client.jwks", '"keys\\0"', "an invisible character"),
         ("idle: 30m", "idle: 30m\n  stale_for: 9h", "`stale_for` is longer than `absolute`"),
         (
             "policy: {file: policies/currency.yaml, candidate: policies/next.yaml}",
@@ -191,7 +191,7 @@ def test_five_mistakes_are_five_messages(tmp_path: Path) -> None:
                 "policy: policies/currency.yaml\n    client: {environment: emulator, client_id: RP00000001, "
                 "issuer: 'http://localhost:9000/x', keys: {file: k}}"
             ),
-            "`RP00000001` has other settings elsewhere",
+            "`RP00000001` has different settings in another App",
         ),
     ],
 )

@@ -330,7 +330,7 @@ def _never_asked(policy: Policy) -> Iterator[Remark]:
                     RemarkKind.NEVER_ASKED,
                     rule.line,
                     Phrase(
-                        f"`{name}` is never told by `{rule.name}`: no rule asks for {items}",
+                        f"`{name}` is never disclosed by `{rule.name}`: no rule asks for {items}",
                         f"`{rule.name}` で `{name}` が伝わることはありません。{items} を求める規則がありません",
                     ),
                     Phrase(
@@ -354,7 +354,7 @@ def _public(policy: Policy) -> Iterator[Remark]:
                 RemarkKind.PUBLIC,
                 rule.line,
                 Phrase(
-                    f"`{rule.name}` lets everybody do everything that no rule before it has taken",
+                    f"`{rule.name}` lets everybody do everything that no earlier rule matches",
                     f"`{rule.name}` は、先の規則に当てはまらないすべての操作を誰にでも許します",
                 ),
                 Phrase("name the paths and methods that are public", "公開するパスとメソッドを書いてください"),
@@ -381,7 +381,7 @@ def _too_much(policy: Policy) -> Iterator[Remark]:
                 RemarkKind.ADDRESS,
                 rule.line,
                 Phrase(
-                    f"`{rule.name}` tells the whole address: it may name a shelter (方書) of somebody under 支援措置",
+                    f"`{rule.name}` discloses the address: it may name a shelter (方書) of somebody under 支援措置",
                     f"`{rule.name}` は住所をすべて伝えます。"
                     "支援措置を受けている方の避難先が、方書から分かることがあります",
                 ),
@@ -394,7 +394,7 @@ def _too_much(policy: Policy) -> Iterator[Remark]:
             yield Remark(
                 RemarkKind.BIRTHDATE,
                 rule.line,
-                Phrase(f"`{rule.name}` tells the birthdate", f"`{rule.name}` は生年月日を伝えます"),
+                Phrase(f"`{rule.name}` discloses the birthdate", f"`{rule.name}` は生年月日を伝えます"),
                 Phrase(
                     "the yes or no of an `age` condition, or `age`, is often enough",
                     "`age` の条件のはい・いいえか、`age` で足りることが多くあります",
@@ -472,7 +472,7 @@ def _unsaid(policy: Policy) -> Iterator[Remark]:
                 RemarkKind.NO_SENTENCE,
                 condition.line,
                 Phrase(
-                    f"whoever fails `{name}` reads no sentence of yours",
+                    f"a person who fails `{name}` sees no sentence of yours",
                     f"`{name}` を満たさない方に示す文がありません",
                 ),
                 Phrase("write `if_not: {ja: …}`", "`if_not: {ja: …}` を書いてください"),

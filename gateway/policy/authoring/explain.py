@@ -105,7 +105,7 @@ def _in_doubt(rules: tuple[RuleTrace, ...], stands: Undecidable, reading: str | 
             f"アプリケーションがパスを `{reading}` と読むことがあり、それは別の規則に当たる",
         )
     )
-    behind = Phrase("an earlier rule is the rule", "先の規則が使われるため、見ない")
+    behind = Phrase("an earlier rule has decided", "先の規則が使われるため、見ない")
     return (
         *rules[:place],
         RuleTrace(rules[place].name, Fit.CANNOT_BE_TOLD, because),
@@ -126,7 +126,7 @@ def _rules(policy: Policy, inbound: Inbound, now: Instant, surroundings: Surroun
             fit, because = Fit.CANNOT_BE_TOLD, ambiguous[1]
         if found and fit is not Fit.DOES_NOT:
             fit = Fit.NOT_ASKED
-            because = Phrase("an earlier rule is the rule", "先の規則が使われるため、見ない")
+            because = Phrase("an earlier rule has decided", "先の規則が使われるため、見ない")
         found = found or fit in (Fit.FITS, Fit.CANNOT_BE_TOLD)
         yield RuleTrace(rule.name, fit, because)
 
@@ -161,9 +161,9 @@ def _fit(rule: Rule, policy: Policy, inbound: Inbound, at: Context) -> tuple[Fit
     match = rule.match
     path = inbound.target.path
     if match.path and not any(matches(pattern, path) for pattern in match.path):
-        return Fit.DOES_NOT, Phrase("the path is another", "パスが違う")
+        return Fit.DOES_NOT, Phrase("the path is different", "パスが違う")
     if match.method and inbound.method not in match.method:
-        return Fit.DOES_NOT, Phrase("the method is another", "メソッドが違う")
+        return Fit.DOES_NOT, Phrase("the method is different", "メソッドが違う")
     if match.query:
         try:
             values = named_values(inbound.target.query, match.query)
@@ -175,7 +175,7 @@ def _fit(rule: Rule, policy: Policy, inbound: Inbound, at: Context) -> tuple[Fit
     if rule.when is not None:
         truth = policy.conditions[rule.when].test.ask(at).truth
         if truth is Truth.UNKNOWN:
-            return Fit.CANNOT_BE_TOLD, Phrase(f"nobody can tell `{rule.when}`", f"「{rule.when}」が分からない")
+            return Fit.CANNOT_BE_TOLD, Phrase(f"it is unknown whether `{rule.when}`", f"「{rule.when}」が分からない")
         if truth is Truth.NO:
             return Fit.DOES_NOT, Phrase(f"`{rule.when}` does not hold", f"「{rule.when}」ではない")
     return Fit.FITS, Phrase("path, method and all else fit", "パスなど、すべて当てはまる")
@@ -197,7 +197,7 @@ def _conditions(policy: Policy, name: str, at: Context, depth: int) -> Iterator[
 _FITS = {
     Fit.FITS: Phrase("fits", "当てはまる"),
     Fit.DOES_NOT: Phrase("does not fit", "当てはまらない"),
-    Fit.CANNOT_BE_TOLD: Phrase("cannot be told", "判断できない"),
+    Fit.CANNOT_BE_TOLD: Phrase("is unknown", "判断できない"),
     Fit.NOT_ASKED: Phrase("not asked", "見ない"),
 }
 _TRUTHS = {

@@ -52,7 +52,7 @@ def read_table(data: bytes, file: str, policy: Policy, mistakes: Mistakes) -> tu
         rows = list(reading)
     except csv.Error:
         # A carriage return within a line, a field without end: the library's words are about its own insides.
-        what = Phrase("this line is no line of CSV", "この行は CSV として読めません")
+        what = Phrase("this line is not a line of CSV", "この行は CSV として読めません")
         mistakes.add(Where(file, reading.line_num), what, Phrase("save it as CSV anew", "CSV で保存し直してください"))
         return ()
     if not rows or not any(rows[0]):

@@ -47,7 +47,7 @@ _FACTS: Mapping[Fact, Phrase] = {
     Fact.MUNICIPALITY_CODE: Phrase("the municipality's code", "市区町村コード"),
     Fact.TOWN: Phrase("the town (no lot number)", "町名（番地を除く）"),
     Fact.AGE: Phrase("the age in years", "年齢"),
-    Fact.SIGNED_IN_AT: Phrase("when the person signed in", "ログインの日時"),
+    Fact.SIGNED_IN_AT: Phrase("the time of the sign-in", "ログインの日時"),
 }
 
 _SCOPES: Mapping[Scope, Phrase] = {
@@ -184,7 +184,7 @@ def say_condition(condition: Condition, language: Language) -> str:
         return f"「{condition.name}」とは、{said}こと。" + (
             f"満たさない方には「{sentence}」と示す。" if sentence else ""
         )
-    disclosed = f" Whoever fails reads: “{sentence}”" if sentence else ""
+    disclosed = f" A person who fails reads: “{sentence}”" if sentence else ""
     return f"“{condition.name}” holds if: {said}.{disclosed}"
 
 
@@ -210,7 +210,7 @@ def _say_who(rule: Rule, language: Language) -> str:
         case Allow.EVERYONE:
             return "誰でも利用できる" if ja else "everybody passes"
         case Allow.SIGNED_IN:
-            return "ログインした方が利用できる" if ja else "whoever is signed in passes"
+            return "ログインした方が利用できる" if ja else "every signed-in person passes"
         case Allow.NOBODY:
             return "誰も利用できない" if ja else "nobody passes"
         case None:
@@ -218,7 +218,7 @@ def _say_who(rule: Rule, language: Language) -> str:
             return (
                 f"{names}{'をすべて' if len(rule.require) > 1 else 'を'}満たす方だけが利用できる"
                 if ja
-                else f"only who fulfils {names} passes"
+                else f"only a person who fulfils {names} passes"
             )
         case _:
             assert_never(rule.allow)
@@ -313,10 +313,12 @@ def say_policy(policy: Policy, language: Language) -> str:
         "",
         "規則（上から順に、最初に当てはまるものだけを使う）"
         if ja
-        else "Rules (from the top; the first that fits is the rule)",
+        else "Rules (from the top; the first that fits decides)",
     ]
     lines += [f"- {say_rule(rule, policy, number, language)}" for number, rule in enumerate(policy.rules, 1)]
-    lines.append("- どの規則にも当てはまらないものは、利用できない。" if ja else "- Whatever no rule fits is refused.")
+    lines.append(
+        "- どの規則にも当てはまらないものは、利用できない。" if ja else "- A request that no rule fits is refused."
+    )
     lines.append("")
     lines.append(
         "確かめられない事実（求めて得られなかったもの、読み取れないもの）は、条件を満たすとはみなさない。"
@@ -348,7 +350,7 @@ class DataItem:
 
 DATA_MAP_HEAD: Mapping[Language, tuple[str, ...]] = {
     Language.JA: ("記録項目", "利用目的", "収集する画面（規則）", "保管場所", "保管期間", "提供先"),
-    Language.EN: ("item", "purpose", "asked where (rule)", "kept where", "kept how long", "told to"),
+    Language.EN: ("item", "purpose", "asked by (rule)", "kept where", "kept for", "told to"),
 }
 
 

@@ -199,7 +199,7 @@ class _PolicyReader(Reader):
                     f"the rule `{rule.name}` is here twice (first on line {lines[rule.name]})",
                     f"規則 `{rule.name}` が二つあります（最初は {lines[rule.name]} 行目）",
                 )
-                remedy = Phrase("call one of them otherwise", "どちらかに別の名前を付けてください")
+                remedy = Phrase("give one of them another name", "どちらかに別の名前を付けてください")
                 self.mistakes.add(item.where, what, remedy)
             lines.setdefault(rule.name, rule.line)
             found.append(rule)
@@ -340,7 +340,7 @@ class _PolicyReader(Reader):
             what = Phrase(f"`{text}` is percent-encoded", f"`{text}` はパーセント符号化されています")
             remedy = Phrase("write the characters themselves", "文字をそのまま書いてください")
         elif any(sign in text for sign in "\\#\u3000 ") or any(ord(sign) < ord(" ") for sign in text):
-            what = Phrase(f"`{text}` holds a character no path has", f"`{text}` にパスに使えない文字があります")
+            what = Phrase(f"`{text}` has a character that no path has", f"`{text}` にパスに使えない文字があります")
             remedy = Phrase("remove it", "取り除いてください")
         elif "//" in text or any(segment in {".", ".."} for segment in text.split("/")):
             what = Phrase(f"no request has the path `{text}`", f"`{text}` というパスのリクエストは届きません")
@@ -389,11 +389,11 @@ class _PolicyReader(Reader):
                 self.unknown_name(scalar, [*Fact, *conditions], Phrase("fact or condition", "事実・条件"))
             elif not _HEADER_NAME.fullmatch(name):
                 what = Phrase(
-                    f"the condition `{name}` cannot be told under this name",
+                    f"the condition `{name}` cannot be disclosed under this name",
                     f"条件 `{name}` はこの名前では伝えられません",
                 )
                 remedy = Phrase(
-                    "give it a name of small letters, digits, `_` and `-`, such as `may_drink`",
+                    "give it a name of lower-case letters, digits, `_` and `-`, such as `may_drink`",
                     "`may_drink` のように、小文字の英字・数字・`_`・`-` の名前にしてください",
                 )
                 self.mistakes.add(scalar.where, what, remedy)
@@ -405,7 +405,9 @@ class _PolicyReader(Reader):
                         f"`{name}` と `{alike[0]}` は同じヘッダーになります",
                     )
                     self.mistakes.add(
-                        scalar.where, what, Phrase("call one of them otherwise", "どちらかに別の名前を付けてください")
+                        scalar.where,
+                        what,
+                        Phrase("give one of them another name", "どちらかに別の名前を付けてください"),
                     )
                 names.append(name)
         return tuple(dict.fromkeys(names))
@@ -484,10 +486,11 @@ class _PolicyReader(Reader):
 
     def _misplaced(self, entry: Entry, shown: str) -> None:
         what = (
-            Phrase(f"`{entry.key}` says nothing in a rule with{shown}", f"{shown} の規則に `{entry.key}` は書けません")
+            Phrase(f"`{entry.key}` has no effect in a rule with{shown}", f"{shown} の規則に `{entry.key}` は書けません")
             if shown
             else Phrase(
-                f"`{entry.key}` says nothing in a rule with `require`", f"`require` の規則に `{entry.key}` は書けません"
+                f"`{entry.key}` has no effect in a rule with `require`",
+                f"`require` の規則に `{entry.key}` は書けません",
             )
         )
         remedy = (
@@ -506,7 +509,7 @@ class _PolicyReader(Reader):
             some = ", ".join(sorted(asked))
             entry = table.entry("require") or table.entry("disclose")
             what = Phrase(
-                f"this rule asks for {some} and nothing says what for",
+                f"this rule asks for {some} and no `purpose` says why",
                 f"この規則は {some.replace(', ', '・')} を求めますが、利用目的がありません",
             )
             remedy = Phrase(
@@ -523,11 +526,11 @@ class _PolicyReader(Reader):
             other = limits.setdefault(rule.limit.name, rule.limit)
             if (other.once, other.times) != (rule.limit.once, rule.limit.times):
                 what = Phrase(
-                    f"the limit `{rule.limit.name}` counts otherwise in another rule",
+                    f"the limit `{rule.limit.name}` counts differently in another rule",
                     f"制限 `{rule.limit.name}` の数え方がほかの規則と違います",
                 )
                 remedy = Phrase(
-                    "let `once` and `times` be the same, or call it otherwise",
+                    "make `once` and `times` the same, or give it another name",
                     "`once` と `times` をそろえるか、別の名前にしてください",
                 )
                 self.mistakes.add(Where(self._file, rule.line), what, remedy)

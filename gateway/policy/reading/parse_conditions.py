@@ -91,7 +91,7 @@ class ConditionReader(Reader):
                 self.mistakes.add(
                     entry.where,
                     Phrase(f"`{name}` is the name of a fact", f"`{name}` は事実の名前なので条件の名前にできません"),
-                    Phrase("call the condition otherwise", "条件に別の名前を付けてください"),
+                    Phrase("give the condition another name", "条件に別の名前を付けてください"),
                 )
             other = self._written.get(name)
             if other is not None:
@@ -102,7 +102,7 @@ class ConditionReader(Reader):
                         f"the condition `{name}` is there already ({place.file}, line {place.line})",
                         f"条件 `{name}` はすでにあります（{place.file} の {place.line} 行目）",
                     ),
-                    Phrase("call one of them otherwise", "どちらかに別の名前を付けてください"),
+                    Phrase("give one of them another name", "どちらかに別の名前を付けてください"),
                 )
                 continue
             self._written[name] = Written(name, entry, folder, file)
@@ -126,7 +126,7 @@ class ConditionReader(Reader):
             circle = " → ".join([*self._open[self._open.index(name) :], name])
             self.mistakes.add(
                 written.entry.where,
-                Phrase(f"the conditions go round in a circle: {circle}", f"条件が循環しています: {circle}"),
+                Phrase(f"the conditions refer to each other in a circle: {circle}", f"条件が循環しています: {circle}"),
                 Phrase("let one of them test something else", "どれか一つを別の条件にしてください"),
             )
             return None
@@ -218,8 +218,8 @@ class ConditionReader(Reader):
         if below == 0 or (at_least is not None and below is not None and at_least >= below):
             self.mistakes.add(
                 table.where,
-                Phrase("nobody is of this age", "この年齢に当てはまる人はいません"),
-                Phrase("let `at_least` be lower than `below`", "`at_least` を `below` より小さくしてください"),
+                Phrase("no person has this age", "この年齢に当てはまる人はいません"),
+                Phrase("make `at_least` lower than `below`", "`at_least` を `below` より小さくしてください"),
             )
             return None
         return Age(AgeRange(at_least, below, counted_from))
@@ -326,8 +326,10 @@ class ConditionReader(Reader):
         if count is not None and count != there:
             self.mistakes.add(
                 said.where,
-                Phrase(f"it says {count} entries and has {there}", f"件数は {count} とありますが {there} 件です"),
-                Phrase("write the list whole", "一覧を最後まで書き込んでください"),
+                Phrase(
+                    f"the list states {count} entries and has {there}", f"件数は {count} とありますが {there} 件です"
+                ),
+                Phrase("write the whole list", "一覧を最後まで書き込んでください"),
             )
         return entries
 
@@ -350,7 +352,7 @@ class ConditionReader(Reader):
                     value.where,
                     Phrase(f"`{value.text}` is no code of a person", f"`{value.text}` は本人のコードではありません"),
                     Phrase(
-                        "have the person read it once more from her page; one sign is wrong",
+                        "have the person read it once more from her page; one character is wrong",
                         "一文字違っています。本人の「わたしの情報」のページでもう一度確かめてください",
                     ),
                 )

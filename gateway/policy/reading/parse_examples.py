@@ -118,7 +118,7 @@ class ExampleReader(Reader):
         target = canonical(quote(match[2], safe=_WRITTEN).encode("ascii"), _EVERYTHING)
         if isinstance(target, TargetFault):
             what = Phrase(
-                f"`{text}` is refused before any rule is asked (`{target}`)",
+                f"`{text}` is refused before any rule is evaluated (`{target}`)",
                 f"`{text}` はどの規則も見る前に拒否されます（`{target}`）",
             )
             remedy = Phrase("write a path that can arrive", "届くことのあるパスを書いてください")
@@ -212,7 +212,7 @@ class ExampleReader(Reader):
             return 0.0
         seconds = duration_of(text.removesuffix("ago").strip())
         if seconds is None or not text.endswith(" ago"):
-            what = Phrase(f"`{text}` is not how long ago a sign-in was", f"`{text}` はログインからの時間ではありません")
+            what = Phrase(f"`{text}` is not the time since a sign-in", f"`{text}` はログインからの時間ではありません")
             self.mistakes.add(node.where, what, Phrase("write `20m ago`", "`20m ago` のように書いてください"))
             return 0.0
         return seconds

@@ -83,7 +83,7 @@ class Reader:
         if text is None:
             return None
         if len(text) > MAX_NAME or any(category(sign).startswith("C") for sign in text):
-            said = Phrase(f"this is no name for {what.en}", f"{what.ja}として使えない名前です")
+            said = Phrase(f"this is not a valid name for {what.en}", f"{what.ja}として使えない名前です")
             remedy = Phrase(
                 f"write at most {MAX_NAME} characters on one line", f"{MAX_NAME} 文字以内で、一行で書いてください"
             )

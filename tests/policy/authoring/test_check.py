@@ -64,7 +64,7 @@ def method_kinds(*rules: str, methods: tuple[str, ...] | None) -> list[tuple[Rem
     ],
 )
 def test_a_method_that_can_never_arrive_is_named(rule: str, methods: tuple[str, ...] | None, *, never: bool) -> None:
-    """Where the App is known: it gets the usual methods, and those it asks for."""
+    """A known App gets the usual methods, and those that it asks for."""
     said = method_kinds(f"name: a, match: {{{rule}}}, allow: signed_in", methods=methods)
 
     assert ((RemarkKind.NEVER_ARRIVES, "a") in said) is never

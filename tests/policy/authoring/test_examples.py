@@ -118,7 +118,7 @@ def test_a_failing_example_speaks_japanese() -> None:
             "request: GET /in, expect: allow, who: {brithdate: 1980-01-01}",
             "unknown key `brithdate`, did you mean `birthdate`?",
         ),
-        ("request: GET /in, expect: allow, signed_in: 20 minutes", "`20 minutes` is not how long ago a sign-in was"),
+        ("request: GET /in, expect: allow, signed_in: 20 minutes", "`20 minutes` is not the time since a sign-in"),
         ("request: GET /in, expect: allow, from: office", "`office` is not an address"),
         ("expect: allow", "`request` is missing in an example"),
     ],

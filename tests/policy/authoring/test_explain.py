@@ -63,9 +63,9 @@ def test_the_way_to_a_refusal_is_told() -> None:
     ]
     assert say_explanation(explanation, Language.EN).splitlines() == [
         "rules",
-        "  1. a: does not fit (the path is another)",
+        "  1. a: does not fit (the path is different)",
         "  2. b: fits (path, method and all else fit)",
-        "  3. c: not asked (an earlier rule is the rule)",
+        "  3. c: not asked (an earlier rule has decided)",
         "conditions",
         "  both: no (all of “adult”, “here” hold)",
         "    adult: no (is at least 18)",

@@ -108,13 +108,13 @@ def test_at_most_is_below_the_next() -> None:
         (["match: {method: get}", "allow: nobody"], "8:21: unknown method `get`, did you mean `GET`?"),
         (
             ["allow: everyone", "signed_in_within: 5m"],
-            "9:5: `signed_in_within` says nothing in a rule with `allow: everyone`",
+            "9:5: `signed_in_within` has no effect in a rule with `allow: everyone`",
         ),
         (
             ["allow: signed_in", "signed_in_within: five"],
             "9:23: `five` is not a duration, write `30s`, `5m`, `2h` or `3d`",
         ),
-        (["allow: signed_in", "say: {ja: x}"], "9:5: `say` says nothing in a rule with `allow: signed_in`"),
+        (["allow: signed_in", "say: {ja: x}"], "9:5: `say` has no effect in a rule with `allow: signed_in`"),
         (["allow: nobody", "say: {ja: x, retry_after: end}"], "9:31: `retry_after: end` in a rule without `when`"),
         (["allow: signed_in", "disclose: [my_number]"], "9:16: there is no fact or condition `my_number`"),
         (["allow: signed_in", "audit: yes"], "9:12: unknown `audit` `yes`, write one of `true`, `false`"),
@@ -135,7 +135,7 @@ def test_a_mistake_in_a_rule_is_named(lines: list[str], said: str) -> None:
         ("{age: {}}", "`age` without a number"),
         ("{age: {at_least: １８}}", "full-width digits `１８`, write `18`"),
         ("{age: {at_least： 18}}", "a full-width colon `：`, write `:`"),
-        ("{age: {at_least: 65, below: 20}}", "nobody is of this age"),
+        ("{age: {at_least: 65, below: 20}}", "no person has this age"),
         ("{age: {at_least: 18, counted_from: month_of_birth}}", "unknown `counted_from` `month_of_birth`"),
         ("{age: {atleast: 18}}", "unknown key `atleast`, did you mean `at_least`?"),
         ("{residence: {in: [中央区]}}", "`中央区` is in more than one place, write the prefecture: "),
@@ -155,7 +155,7 @@ def test_a_mistake_in_a_rule_is_named(lines: list[str], said: str) -> None:
         ("{dates: {days: [月, 祝]}}", "`祝` is not a day of the week"),
         ("{subject: {in: nowhere.yaml}}", "there is no such file"),
         ("{any: []}", "the list is empty"),
-        ("{all: [c]}", "the conditions go round in a circle: c → c"),
+        ("{all: [c]}", "the conditions refer to each other in a circle: c → c"),
         ("{not: [c]}", "expected the name of one condition, found a list"),
         ("{switch: x, if_not: {en: no}}", "`ja` is missing in `if_not`"),
         (
@@ -176,7 +176,7 @@ def test_four_facts_need_a_purpose() -> None:
     said = mistakes_in("policy: p\nrules:\n  - {name: r, allow: signed_in, disclose: [address]}\n")
 
     assert said == [
-        "3:33: this rule asks for address and nothing says what for, write `purpose: {ja: …}` at the policy or the rule"
+        "3:33: this rule asks for address and no `purpose` says why, write `purpose: {ja: …}` at the policy or the rule"
     ]
     good("policy: p\nrules:\n  - {name: r, allow: signed_in, disclose: [subject]}\n")
     good("policy: p\nrules:\n  - {name: r, allow: everyone, disclose: [address]}\n")
@@ -187,7 +187,7 @@ def test_a_condition_cannot_take_a_facts_name(name: str) -> None:
     """`X-Verified-Age: yes` would be read as a number by nobody and as a fact by some."""
     text = f"policy: p\nconditions:\n  {name}: {{switch: x}}\nrules:\n  - {{name: r, allow: nobody}}\n"
 
-    assert mistakes_in(text) == [f"3:3: `{name}` is the name of a fact, call the condition otherwise"]
+    assert mistakes_in(text) == [f"3:3: `{name}` is the name of a fact, give the condition another name"]
 
 
 def test_told_names_that_make_one_header_are_refused() -> None:
@@ -197,14 +197,16 @@ def test_told_names_that_make_one_header_are_refused() -> None:
         "rules:\n  - {name: r, allow: signed_in, disclose: [may_drink]}\n"
     )
 
-    assert mistakes_in(text) == ["6:44: `may_drink` and `may-drink` make the same header, call one of them otherwise"]
+    assert mistakes_in(text) == [
+        "6:44: `may_drink` and `may-drink` make the same header, give one of them another name"
+    ]
 
 
 def test_a_name_no_header_can_bear_cannot_be_told() -> None:
     """Japanese names are for people; a told name is for headers."""
     text = "policy: p\nconditions:\n  市民: {switch: x}\nrules:\n  - {name: r, allow: signed_in, disclose: [市民]}\n"
 
-    assert mistakes_in(text)[0].startswith("5:44: the condition `市民` cannot be told under this name")
+    assert mistakes_in(text)[0].startswith("5:44: the condition `市民` cannot be disclosed under this name")
     good(text.replace("allow: signed_in, disclose: [市民]", "require: [市民]"))
 
 
@@ -278,7 +280,7 @@ def test_files_that_use_each_other_end(tmp_path: Path) -> None:
 
     assert load_policy(path, mistakes, "p.yaml") is None
     assert mistakes.say() == (
-        "p.yaml:4:3: the condition `x` is there already (a.yaml, line 3), call one of them otherwise"
+        "p.yaml:4:3: the condition `x` is there already (a.yaml, line 3), give one of them another name"
     )
 
 
