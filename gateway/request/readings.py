@@ -229,7 +229,7 @@ _SHORT = re.compile(r"([^~.]{1,8})~[0-9]{1,6}(?:\.[^.]{0,3})?", re.ASCII)
 _DOTS_ALONE = re.compile(r"[. ]+")
 _ENDPOINT = re.compile(r"feed|rdf|rss2?|atom|embed|trackback|amp|page|comment-page-[0-9]+|[0-9]+")
 
-_PLAIN = re.compile(r"(?:/[a-z0-9_-]*)+")
+_PLAIN = re.compile(r"(?:/[a-z0-9_-]+)+/?|/")
 _FILE = re.compile(r"(?:/[a-z0-9_-]+)*/([a-z0-9_-]+)\.[a-z0-9]+")
 _SCRIPT_BELOW = re.compile(r"/(?:index|cgi-bin|cgi|fcgi-bin|cgi-win|scripts)/.", re.IGNORECASE)
 

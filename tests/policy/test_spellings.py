@@ -548,3 +548,18 @@ def test_challenges_are_not_hidden() -> None:
 
     assert isinstance(judged(policy, "/adult/1", None), Challenge)
     assert is_ambiguous(judged(policy, "/ADULT/1", None))
+
+
+@pytest.mark.parametrize("sent", ["/adult//1", "/adult///1", "/x/..//adult//1", "/adult//1/"])
+def test_an_empty_segment_that_an_app_keeps_is_no_way_around(sent: str) -> None:
+    """Most servers take `//` for `/`: a path with an empty segment is judged as the path without it, too."""
+    paths = PathSettings(empty_segments="keep")
+    rules = (
+        "name: adults, match: {path: /adult/1}, require: [adult]",
+        "name: public, match: {path: /**}, allow: everyone",
+    )
+    policy = CompiledPolicy(policy_of(*rules), paths=paths)
+
+    for who in (None, MINOR):
+        assert not isinstance(judged(policy, sent, who, paths), Permit)
+    assert isinstance(judged(policy, "/open//1", None, paths), Permit)
