@@ -49,7 +49,8 @@ class Birthdate:
     def __post_init__(self) -> None:
         if self.month is None and self.day is not None:
             raise ValueError("a day of birth without its month says nothing")
-        date(self.year, self.month or 1, self.day or 1)
+        # A part that is 0 is no unknown part: who reads a birthdate says what its zeros mean.
+        date(self.year, 1 if self.month is None else self.month, 1 if self.day is None else self.day)
 
     @property
     def earliest(self) -> date:

@@ -136,7 +136,7 @@ def _repair_line(line: str, start: Where, indent: int, slips: Mistakes) -> tuple
 
 
 def _without_quotes(line: str) -> str:
-    """Blank out what is quoted or a comment, so that only structure is looked at; lengths stay."""
+    """Blank out what is quoted or a comment, so that only structure and the comment's sign are left; lengths stay."""
     out: list[str] = []
     quote = ""
     for position, character in enumerate(line):
@@ -148,7 +148,7 @@ def _without_quotes(line: str) -> str:
             quote = character
             out.append("\0")
         elif character == "#" and (position == 0 or line[position - 1] in " \u3000\t"):
-            out.append("\0" * (len(line) - position))
+            out.append("#" + "\0" * (len(line) - position - 1))
             break
         else:
             out.append(character)
