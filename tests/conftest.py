@@ -14,6 +14,15 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
+
+# A property is held by its examples, not by how long a loaded machine takes for one of them, or to draw it.
+settings.register_profile("sekisho", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+# A mutant is killed or not, and not now and then: every run has the same examples.
+settings.register_profile(
+    "mutants", settings.get_profile("sekisho"), derandomize=True, database=None, max_examples=30, print_blob=False
+)
+settings.load_profile("sekisho")
 
 _LOOPBACK_NAMES = frozenset({"localhost", ""})
 _guard_on = False
