@@ -1,0 +1,234 @@
+"""What each page holds, as values: the sentences and the form are elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.identity import NOT_TOLD, Birthdate, Gender, Scope
+from gateway.login.sign_in import Failed, LoginFailure
+from gateway.pipeline.visit import OwnPage, Trouble, TroublePage, Visit
+from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Reason, ReasonKind, RuleId
+from gateway.portal import pages
+from gateway.portal.language import Language, Said
+from gateway.portal.sign_in_offer import SignInOffer
+from gateway.request.kept_form import KeptForm
+from gateway.route.route import Route
+from gateway.session.session import Found, NoTicket, SessionState
+from gateway.settings.settings import WithoutCard
+from tests.builders import NOON, app, identity, inbound, route, session
+
+ENGLISH = ("Accept-Language", "en")
+RULE = RuleId("booking", "adults")
+CHALLENGE = Challenge(
+    RULE, ChallengeReason.SIGN_IN, frozenset({Scope.OPENID, Scope.ADDRESS, Scope.NAME}), {"ja": "予約", "en": "booking"}
+)
+
+
+def visit(
+    *headers: tuple[str, str], method: str = "GET", here: Route | None = None, known: SessionState | None = None
+) -> Visit:
+    return Visit(here or route(), inbound("/reserve", *headers, method=method), known or NoTicket(), OwnPage())
+
+
+def offer(here: Route | None = None) -> SignInOffer:
+    return SignInOffer(here or route(), "/reserve?a=1", "GET", CHALLENGE)
+
+
+def test_a_notice_says_what_is_asked_and_why() -> None:
+    """The button carries the target, the items and the purpose in the reader's language."""
+    page = pages.notice(visit(ENGLISH), offer())
+
+    assert (page.template, page.status, page.language) == ("notice.html", 401, Language.EN)
+    start = page.values["start"]
+    assert isinstance(start, pages.Offer)
+    assert start.items == ("name", "address")
+    assert start.target == "/reserve?a=1"
+    assert start.purpose is not None
+    assert start.purpose.text == "booking"
+    assert page.values["request_id"] == "0123456789abcdef"
+
+
+def test_the_operator_stands_for_itself_or_its_host() -> None:
+    """A person reads who asks; the other way for those without a card is shown where there is one."""
+    named = app(
+        operator={"ja": "渋谷区"}, without_card=WithoutCard(text={"ja": "窓口へ"}, url="https://example.test/counter")
+    )
+
+    page = pages.notice(visit(here=route(app=named)), offer(route(app=named, prefix="/shop")))
+    bare = pages.notice(visit(), offer())
+
+    operator, other_way = page.values["operator"], page.values["other_way"]
+    assert isinstance(operator, Said)
+    assert operator.text == "渋谷区"
+    assert isinstance(other_way, pages.OtherWay)
+    assert other_way.url == "https://example.test/counter"
+    assert page.values["home"] == "/shop/"
+    assert bare.values["operator"] == Said("app.gw.test", bare.language)
+    assert bare.values["other_way"] is None
+    assert bare.values["home"] == "/"
+
+
+def test_a_form_that_was_not_sent_comes_along_where_it_is_kept() -> None:
+    """The page answers 401 and carries the body, or nothing."""
+    kept = pages.form_not_sent(visit(method="POST"), offer(), "a=1").values["start"]
+    lost = pages.form_not_sent(visit(method="POST"), offer()).values["start"]
+
+    assert isinstance(kept, pages.Offer)
+    assert isinstance(lost, pages.Offer)
+    assert (kept.form, lost.form) == ("a=1", "")
+
+
+def test_a_waiting_form_may_lead_anywhere() -> None:
+    """Only the page that sends it lets a form go beyond our own pages."""
+    page = pages.send_form(visit(), "/pay", KeptForm((("a", "1"),), "UTF-8"))
+
+    assert page.leads_anywhere
+    assert page.values["target"] == "/pay"
+    assert not pages.signed_in(visit()).leads_anywhere
+
+
+def test_a_refusal_uses_the_conditions_own_words() -> None:
+    """A condition without a sentence gets ours; the same reason twice is one; a long name is cut."""
+    own = Reason(ReasonKind.CONDITION_NO, "adult", {"ja": "十八歳以上の方のみです"})
+    bare = Reason(ReasonKind.LIMIT_REACHED, "n" * 200)
+    unread = Reason(ReasonKind.CONDITION_UNKNOWN, "here", {"ja": "区民の方のみです"})
+
+    page = pages.refusal(visit(), Deny(RULE, (own, bare, own, unread), status=403, retry_after=60))
+
+    reasons = page.values["reasons"]
+    assert isinstance(reasons, tuple)
+    assert [each.name for each in reasons] == ["adult", "n" * pages.LONGEST_NAME, "here"]
+    assert [each.unread for each in reasons] == [False, False, True]
+    assert reasons[0].sentence.text == "十八歳以上の方のみです"
+    assert reasons[1].sentence.text
+    assert (page.status, page.retry_after) == (403, 60)
+    assert page.values["signed_in"] is False
+    signed_in = pages.refusal(visit(known=Found(session())), Deny(RULE, (own,)))
+    assert signed_in.values["signed_in"] is True
+
+
+@pytest.mark.parametrize(
+    ("method", "trouble", "unclear"),
+    [
+        ("GET", Trouble.UPSTREAM_TIMEOUT, False),
+        ("POST", Trouble.UPSTREAM_TIMEOUT, True),
+        ("POST", Trouble.UPSTREAM_PROTOCOL, True),
+        ("POST", Trouble.UPSTREAM_UNREACHABLE, True),
+        ("POST", Trouble.STORE_UNAVAILABLE, False),
+        ("POST", Trouble.MAINTENANCE, False),
+    ],
+)
+def test_a_form_whose_fate_is_unclear_is_said_to_be(method: str, trouble: Trouble, unclear: bool) -> None:
+    """An application that did not answer in time may have done what it was asked all the same."""
+    page = pages.trouble(visit(method=method), TroublePage(trouble, 503, 30))
+
+    assert page.values["form_sent"] is unclear
+    assert (page.status, page.retry_after) == (503, 30)
+    assert page.title
+
+
+@pytest.mark.parametrize("failure", list(LoginFailure))
+def test_every_failure_has_its_title_and_status(failure: LoginFailure) -> None:
+    """The provider's code is shown but where the person gave up: nothing went wrong there."""
+    page = pages.failure(visit(), Failed(failure, error="access_denied"), offer())
+
+    assert page.status == failure.status
+    assert page.title
+    assert page.values["code"] == ("" if failure is LoginFailure.CANCELLED else "access_denied")
+
+
+def test_a_failure_without_an_offer_has_no_button() -> None:
+    """Where a fresh start cannot help, none is offered."""
+    assert pages.failure(visit(), Failed(LoginFailure.LOOP), None).values["start"] is None
+
+
+def test_signing_out_says_whether_the_store_knows() -> None:
+    """Until when a session could still live is said as people say it in Japan."""
+    done = pages.signed_out(visit(ENGLISH))
+    waiting = pages.signed_out(visit(ENGLISH), "https://provider.test/end", NOON, kept=False)
+
+    assert done.values["alive_until"] is None
+    assert done.values["kept"] is True
+    until = waiting.values["alive_until"]
+    assert isinstance(until, pages.Moment)
+    assert until.machine == "2026-11-23T12:00+09:00"
+    assert "12:00" in until.text
+    assert "Nov" in until.text
+    assert waiting.values["kept"] is False
+    assert waiting.values["onward"] == "https://provider.test/end"
+
+
+def test_the_page_of_what_we_hold_shows_every_fact() -> None:
+    """A fact that was not asked, one that was not given and one that is held are told apart."""
+    person = identity(
+        asked=frozenset({Scope.OPENID, Scope.NAME, Scope.BIRTHDATE, Scope.GENDER}),
+        name="日本花子",
+        birthdate=Birthdate(1990, 4),
+        gender=Gender.FEMALE,
+    )
+
+    page = pages.me(visit(ENGLISH), session(person), "K7QM")
+
+    held = page.values["held"]
+    assert isinstance(held, pages.Held)
+    facts = {fact.name: (fact.value, fact.asked) for fact in held.facts}
+    assert facts["name"] == ("日本花子", True)
+    assert facts["birthdate"] == ("1990-04", True)
+    assert facts["address"] == (None, False)
+    assert facts["gender"][1]
+    assert facts["gender"][0] not in (None, "female")
+    assert held.code == "K7QM"
+    assert held.since.machine == "2026-11-23T11:59+09:00"
+    assert page.sandboxed
+
+
+@pytest.mark.parametrize(
+    ("born", "shown"),
+    [(Birthdate(1990, 4, 1), "1990-04-01"), (Birthdate(1990), "1990"), (None, None)],
+)
+def test_a_birthdate_is_shown_as_far_as_it_is_known(born: Birthdate | None, shown: str | None) -> None:
+    """An unknown part is left out, never made up."""
+    held = pages.me(visit(), session(identity(birthdate=born)), "c").values["held"]
+
+    assert isinstance(held, pages.Held)
+    assert next(fact.value for fact in held.facts if fact.name == "birthdate") == shown
+
+
+def test_a_card_reading_without_a_time_is_the_sessions_beginning() -> None:
+    """The provider need not say when the card was read."""
+    held = pages.me(visit(), session(identity(authenticated_at=NOT_TOLD), created_at=NOON), "c").values["held"]
+
+    assert isinstance(held, pages.Held)
+    assert held.since.machine == "2026-11-23T12:00+09:00"
+
+
+def test_an_offer_to_show_holds_no_value() -> None:
+    """A script of the application may read this page; the token in it is for one press."""
+    page = pages.me_offer(visit(method="POST"), session(identity(name="日本花子")), "token")
+
+    assert page.values["token"] == "token"
+    assert page.values["again"] is True
+    assert "日本花子" not in str(page.values)
+    assert pages.me_offer(visit(), session(), "").values["again"] is False
+    assert pages.me_of_nobody(visit()).status == 200
+
+
+def test_a_removed_worker_leads_on_but_for_a_form() -> None:
+    """A form cannot be sent again by a link."""
+    assert pages.worker_removed(visit()).values["onward"] == "/reserve"
+    assert pages.worker_removed(visit(method="POST")).values["onward"] == ""
+    assert pages.worker_removed(visit()).status == 403
+
+
+@pytest.mark.parametrize("kind", ["not_found", "method", "bad_form", "internal"])
+def test_a_plain_page_says_one_sentence(kind: str) -> None:
+    """Its title is there in both languages."""
+    assert pages.plain(visit(), kind, 404).title
+    assert pages.plain(visit(ENGLISH), kind, 404).title
+    assert pages.logout(visit(), "t").values["token"] == "t"
+
+
+def test_the_language_is_the_browsers() -> None:
+    """Several fields are one; a browser that says nothing reads Japanese."""
+    assert pages.language_of(visit(("accept-language", "fr"), ENGLISH)) is Language.EN
+    assert pages.language_of(visit()) is Language.JA
