@@ -25,7 +25,7 @@ UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long check bench bench-quick security fmt docs lock build clean
+.PHONY: help demo test test-long check coverage mutants bench bench-quick security fmt docs lock build clean
 
 help: ## list the targets
 	@echo "Sekisho: make TARGET [ARGS=…]"
@@ -48,6 +48,13 @@ check: $(VENV)/.dev ## formatting, lint, types, unused code, architecture, docum
 	$(BIN)/mypy
 	$(BIN)/vulture
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_prose.py
+
+coverage: $(VENV)/.dev ## how much of each pure module its own twin covers (ARGS=request/)
+	$(BIN)/python -m tests.twins $(ARGS)
+
+mutants: $(VENV)/.upkeep ## whether the tests notice changed lines; for the night (ARGS="gateway.policy.age*")
+	$(BIN)/mutmut run $(ARGS)
+	$(BIN)/mutmut results
 
 bench: $(VENV)/.peers ## speed beside every peer, on one core; JSON to the file in BENCH_JSON
 	@tools/need $(FOR_ALL_PEERS)
@@ -72,13 +79,14 @@ lock: $(VENV)/.dev ## resolve the dependencies anew, with hashes (ARGS=--upgrade
 	$(UV_LOCK) $(ARGS) pyproject.toml --output-file requirements.lock
 	$(UV_LOCK) $(ARGS) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(UV_LOCK) $(ARGS) pyproject.toml --extra bench --constraint requirements.lock --output-file requirements-bench.lock
+	$(UV_LOCK) $(ARGS) pyproject.toml --extra upkeep --constraint requirements-dev.lock --output-file requirements-upkeep.lock
 	echo 'hatchling' | $(UV_LOCK) $(ARGS) - --constraint requirements-dev.lock --output-file requirements-build.lock
 
 build: $(VENV)/.dev ## wheel and sdist, in dist/
 	$(BIN)/python -m build --no-isolation --outdir dist .
 
 clean: ## remove what make made
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find gateway tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The virtual environment, in three sizes. Each stamp is as young as the lock it was filled from.
@@ -99,6 +107,11 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --require-hashes --requirement requirements-dev.lock
 	$(INSTALL_US)
 	@touch $@ $(VENV)/.run
+
+# Tools of the targets that run seldom: mutation tests, and the bill of materials of a release.
+$(VENV)/.upkeep: requirements-upkeep.lock $(VENV)/.dev | $(VENV)/bin/python
+	$(PIP) install --require-hashes --requirement requirements-upkeep.lock
+	@touch $@
 
 # The servers we are tested and measured beside: Envoy, Caddy, Traefik.
 $(VENV)/.peers: requirements-bench.lock $(VENV)/.dev | $(VENV)/bin/python

@@ -101,6 +101,7 @@ def test_the_lock_knows_every_dependency() -> None:
     assert names(PROJECT["dependencies"]) <= locked("requirements.lock")
     assert names(groups["test"]) | names(groups["dev"]) - {"sekisho"} <= locked("requirements-dev.lock")
     assert names(groups["bench"]) <= locked("requirements-bench.lock")
+    assert names(groups["upkeep"]) <= locked("requirements-upkeep.lock")
 
 
 def test_every_import_is_a_declared_dependency() -> None:

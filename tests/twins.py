@@ -1,0 +1,114 @@
+"""Measures how much of each pure module its own twin covers: `tests/X/test_Y.py` alone, for `gateway/X/Y.py`.
+
+A line that other tests happen to run is not held by anything. The twin runs alone, without a network or a store, and
+coverage.py counts the statements it reaches and the branches it takes. `[tool.coverage.report]` in `pyproject.toml`
+holds the floor, in percent, for every module.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.test_architecture import GATEWAY, ROOT, Module, modules
+
+TESTS = ROOT / "tests"
+LONGEST = 600
+"""Seconds that one twin may take on a slow machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What one twin reaches of its module."""
+
+    module: str
+    percent: float
+    missing: str
+    failure: str = ""
+
+
+def twin_of(module: Module) -> Path:
+    """Return the place of the tests of one module."""
+    place = module.path.relative_to(GATEWAY)
+    return TESTS / place.parent / f"test_{place.name}"
+
+
+def decides(tree: ast.Module) -> bool:
+    """Whether a module has a function that does anything: names, values and Protocols alone have nothing to try."""
+    return any(
+        not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Constant)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for statement in node.body
+    )
+
+
+def with_twins() -> list[Module]:
+    """Return the pure modules that need a twin."""
+    return [m for m in modules() if m.is_concept and m.path.name != "__init__.py" and decides(m.tree)]
+
+
+def measure(module: Module, folder: Path) -> Measure:
+    """Run one twin alone and return what it reaches of its module."""
+    place = str(module.path.relative_to(ROOT))
+    twin = twin_of(module)
+    if not twin.exists():
+        return Measure(place, 0.0, "", f"has no twin `{twin.relative_to(ROOT)}`")
+    data = folder / module.name
+    report = folder / f"{module.name}.json"
+    environment = {**os.environ, "COVERAGE_FILE": str(data)}
+    coverage = [sys.executable, "-m", "coverage"]
+    ran = subprocess.run(
+        [*coverage, "run", f"--include={place}", "-m", "pytest", "-q", "-p", "no:randomly", str(twin)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST,
+        check=False,
+    )
+    if ran.returncode:
+        return Measure(place, 0.0, "", f"`{twin.relative_to(ROOT)}` fails:\n{ran.stdout[-3000:]}{ran.stderr[-1000:]}")
+    subprocess.run(
+        [*coverage, "json", "--quiet", "--fail-under=0", "-o", str(report)],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+    )
+    found = json.loads(report.read_text())["files"][place]
+    lines = [str(line) for line in found["missing_lines"]]
+    branches = [f"{start}->{'exit' if end < 0 else end}" for start, end in found["missing_branches"]]
+    return Measure(place, found["summary"]["percent_covered"], ", ".join([*lines, *branches]))
+
+
+def floor() -> float:
+    """Return the percentage below which no module may be."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return float(project["tool"]["coverage"]["report"]["fail_under"])
+
+
+def main(wanted: Sequence[str]) -> int:
+    """Measure every twin, or those of the modules whose path holds one of the words, and print a line for each."""
+    least = floor()
+    chosen = [m for m in with_twins() if not wanted or any(word in str(m.path.relative_to(ROOT)) for word in wanted)]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        measures = list(pool.map(lambda m: measure(m, Path(folder)), chosen))
+    below = [m for m in measures if m.failure or m.percent < least]
+    for one in sorted(measures, key=lambda m: (m.percent, m.module)):
+        said = one.failure or (f"not reached: {one.missing}" if one.missing else "")
+        sys.stdout.write(f"{one.percent:6.1f} %  {one.module}  {said}\n")
+    sys.stdout.write(f"{len(measures)} modules, {len(below)} below the floor of {least:g} %\n")
+    return 1 if below or not measures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
