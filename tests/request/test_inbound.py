@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gateway.request.inbound import ALLOW, METHODS
 from tests.builders import inbound
 
 
@@ -10,9 +9,3 @@ def test_an_address_that_nobody_knows_is_in_no_network() -> None:
     """A trusted proxy that names no client stands before browsers of anywhere: policy sees no address."""
     assert inbound(client_address="198.51.100.7").seen_from == "198.51.100.7"
     assert inbound(client_address="198.51.100.7", client_known=False).seen_from == ""
-
-
-def test_allow_names_the_methods_we_carry() -> None:
-    """A 405 or 501 tells the client what it may use."""
-    assert ALLOW == b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-    assert [METHODS[name] for name in ALLOW.split(b", ")] == ALLOW.decode().split(", ")
