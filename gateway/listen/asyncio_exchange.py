@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
-from email.utils import formatdate
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol, assert_never
@@ -25,9 +24,24 @@ import structlog
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.limits.asyncio_entry import ReservedEntry
 from gateway.limits.limits import Settlement, settle_failure
+from gateway.listen.answer import (
+    AS_IT_COMES,
+    CHUNKED,
+    CONTINUE,
+    NO_BODY,
+    WITHOUT_BODY,
+    chunk,
+    connection_line,
+    fit_trailers,
+    framing_of,
+    last_chunk,
+    own_answer,
+    sent_head,
+    status_line,
+)
 from gateway.listen.asyncio_last_word import LastWord
 from gateway.listen.services import RequestServices
-from gateway.listen.upload import BadUploadError, Upload
+from gateway.listen.upload import COMPLETE, WANTED, BadUploadError, Upload
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
@@ -64,22 +78,7 @@ CLIENT_GONE = 499
 _NO_TICKET = NoTicket()
 _EMPTY = Framing.EMPTY
 """By a name of its own: to look it up in its enum, each request, costs more than to compare it."""
-_STATUS_LINES: Mapping[int, bytes] = {
-    status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
-}
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_LAST_CHUNK = b"0\r\n\r\n"
 _TROUBLES = {trouble.value: trouble for trouble in Trouble}
-
-# Fields that an answer's trailer must not have: it comes when the head has been acted on (RFC 9110 section 6.5.1).
-_NOT_IN_ANSWER_TRAILERS = frozenset(
-    {b"content-type", b"content-encoding", b"content-range", b"location", b"date", b"expires", b"age", b"vary"}
-)
-
-
-def status_line(status: int) -> bytes:
-    """Return the status line of an answer; the reason phrase is the registry's, not the application's."""
-    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
 def _body_lines(inbound: Inbound, *, again: bool) -> bytes:
@@ -153,8 +152,7 @@ class Exchange:
     # Slots, and each written at the beginning. A default on the class would spare the writing and cost more: the
     # interpreter would look an attribute up in the instance and in the class, each time it is read or written.
     __slots__ = (
-        "_answer_bodyless",
-        "_answer_chunked",
+        "_answer_body",
         "_answered",
         "_app",
         "_app_name",
@@ -240,8 +238,7 @@ class Exchange:
         self._portal_asked = False
         self._token = ""
         self.answer_begun = False
-        self._answer_chunked = False
-        self._answer_bodyless = False
+        self._answer_body = AS_IT_COMES
         self._keep_alive = False
         self._watch: Watch | None = None
         self._task: asyncio.Task[None] | None = None
@@ -253,15 +250,17 @@ class Exchange:
         self._verdict = "error"
         self._status = self._bytes_in = self._bytes_out = 0
         if inbound.framing is not _EMPTY:
-            self.upload = upload = Upload(inbound, services.limits.headers)
-            self.undecided = upload.is_unknown and inbound.method in BODYLESS and not arrival.expects_continue
+            self.upload = Upload(inbound, services.limits.headers)
+            self.undecided = (
+                inbound.framing is Framing.CHUNKED and inbound.method in BODYLESS and not arrival.expects_continue
+            )
 
     # --- the decision -------------------------------------------------------------------------
 
     def is_ripe(self) -> bool:
         """Say whether a request that was undecided can be decided on now, and take an empty body for none."""
         upload = self.upload
-        if self.over or upload is None or (upload.is_unknown and not upload.complete):
+        if self.over or upload is None or (upload.is_unknown and upload.state not in COMPLETE):
             return False
         self.undecided = False
         if upload.is_unknown:
@@ -528,14 +527,14 @@ class Exchange:
             self._upstream_began = self._services.stopwatch()
         is_head = self._arrival.inbound.method == "HEAD" and self._own_body
         upload = self.upload
-        if upload is None or not upload.is_wanted:
+        if upload is None or upload.state not in WANTED:
             connection.send(self, self._head, is_head=is_head, uploading=False)
             return
-        complete = upload.complete
+        complete = upload.state in COMPLETE
         held = upload.take()
         connection.send(self, self._head, is_head=is_head, uploading=not complete)
         if self._arrival.expects_continue and not held:
-            self._client.write(_CONTINUE)
+            self._client.write(CONTINUE)
         if not complete:
             # Before the held part is sent: an application that does not keep up with it has us pause again.
             self._client.resume_upload()
@@ -566,7 +565,7 @@ class Exchange:
     @property
     def upload_done(self) -> bool:
         """Whether the request's body has come, if it has one."""
-        return self.upload is None or self.upload.complete
+        return self.upload is None or self.upload.state in COMPLETE
 
     def feed(self, data: bytes) -> bytes:
         """Take the body's part of what the client sent, and return what comes behind the body."""
@@ -584,7 +583,7 @@ class Exchange:
         if upstream is not None:
             if framed:
                 upstream.send_body(self, framed)
-                if upload.complete and self.upstream is upstream:
+                if upload.state in COMPLETE and self.upstream is upstream:
                     upstream.upload_done(self)
         elif upload.is_full:
             # Reading goes on for a while, since a client whose bytes are not read cannot be heard leaving either.
@@ -608,7 +607,7 @@ class Exchange:
         if upload is None:
             return
         upload.discard()
-        if not upload.complete:
+        if upload.state not in COMPLETE:
             self._client.resume_upload()
 
     def _can_stay(self) -> bool:
@@ -616,7 +615,7 @@ class Exchange:
         if not self._arrival.keep_alive or self.half_closed or self._client.draining:
             return False
         upload = self.upload
-        if upload is None or upload.complete:
+        if upload is None or upload.state in COMPLETE:
             return True
         # After we refuse `Expect: 100-continue`, the client may or may not send the body. We cannot tell that body from
         # a new request, so the connection must close.
@@ -628,31 +627,26 @@ class Exchange:
         """Answer by ourselves."""
         self._discard_upload()
         keep_alive = self._keep_alive = self._can_stay() and not close and not answer.close
-        lines = [status_line(answer.status), self._client.date_line(), self._hsts_line()]
-        lines += [b"%b: %b\r\n" % field for field in answer.headers]
-        if all(name != b"Cache-Control" for name, _ in answer.headers):
-            lines.append(b"Cache-Control: no-store\r\n")
-        if answer.status != HTTPStatus.NO_CONTENT:
-            lines.append(b"Content-Length: %d\r\n" % len(answer.body))
-        lines.append(self._connection_line(keep_alive=keep_alive))
-        lines.append(b"\r\n")
+        # The method on this connection: a proxy asks about a HEAD with a GET, and waits for a body.
+        bodyless = self._arrival.inbound.method == "HEAD"
         self._status = answer.status
         self.answer_begun = True
-        # The method on this connection: a proxy asks about a HEAD with a GET, and waits for a body.
-        if self._arrival.inbound.method != "HEAD":
-            lines.append(answer.body)
+        if not bodyless:
             self._bytes_out = len(answer.body)
-        self._client.write_whole(b"".join(lines))
+        self._client.write_whole(
+            own_answer(
+                answer,
+                self._client.date_line(),
+                self._hsts_line(),
+                connection_line(keep_alive=keep_alive, minor=self._arrival.minor),
+                bodyless=bodyless,
+            )
+        )
         self._finish()
 
     def _hsts_line(self) -> bytes:
         # Over plain HTTP it must not be said (RFC 6797 section 7.2).
         return self._services.hsts if self.inbound.scheme == "https" else b""
-
-    def _connection_line(self, *, keep_alive: bool) -> bytes:
-        if not keep_alive:
-            return b"Connection: close\r\n"
-        return b"" if self._arrival.minor else b"Connection: keep-alive\r\n"
 
     def interim_answer(self, status: int, headers: Headers) -> None:
         """Pass a 1xx on, but for 100: what the client expected, we have answered."""
@@ -702,59 +696,50 @@ class Exchange:
             and not inbound.websocket
             and (self.upload is None or self._can_stay())
         )
-        bodyless = arrival.inbound.method == "HEAD" or status in (204, 304)
-        # Three things differ for the same bytes of an answer's head: the application, whether a shared cache may keep
-        # it, and the browser's scheme. The head's own memory ends with the upstream, and so with these settings.
-        ready = head.answer_cache if app is not None and keep_alive and arrival.minor and not bodyless else None
-        key = (app, self._private, self._signed_in, inbound.scheme)
+        bodyless = arrival.inbound.method == "HEAD" or status in WITHOUT_BODY
+        cache = head.answer_cache if app is not None and keep_alive and arrival.minor and not bodyless else None
         if app is not None:
             self._answered = self._services.stopwatch()
-        if ready is not None and (usual := ready.get(key)) is not None:
-            self._bytes_out = len(body)
-            known, dated = usual
-            # Before the write: the connection is in the pool again, and a client that is full would pause it there.
-            self.upstream = None
-            client.write_whole(known + body if dated else b"%b%b\r\n%b" % (known, client.date_line(), body))
-            self._done()
-            client.answered()
-            return
+            if (
+                cache is not None
+                and (known := cache.get((app, self._private, self._signed_in, inbound.scheme))) is not None
+            ):
+                self._bytes_out = len(body)
+                # Before the write: the connection is in the pool again, and a client that is full would pause it there.
+                self.upstream = None
+                client.write_whole(
+                    known.head + body if known.dated else b"%b%b\r\n%b" % (known.head, client.date_line(), body)
+                )
+                self._done()
+                client.answered()
+                return
         if app is None:
             lines = self._services.portal_answer(head.headers)
         else:
             headers = head.headers if self._rewrite is None else self._rewrite.answer(head.headers)
             lines = self._services.app_answer(headers, app, private=self._private, personal=self._signed_in)
-        lower = b"\r\n" + lines.lower()
-        if self._services.hsts:
-            lines += self._hsts_line()
-        length = head.length
-        framing = b""
-        if bodyless:
-            self._answer_bodyless = True
-            body = b""
-            if length is not None and status != 204:
-                framing = b"Content-Length: %d\r\n" % length
-        elif length is not None:
-            framing = b"Content-Length: %d\r\n" % length
-        elif complete:
-            framing = b"Content-Length: %d\r\n" % len(body)
-        elif self._arrival.minor:
-            framing = b"Transfer-Encoding: chunked\r\n"
-            self._answer_chunked = True
-        else:
+        dated = b"\r\ndate: " in b"\r\n" + lines.lower()
+        sent_as, framing, goes_on = framing_of(
+            head, len(body), complete=complete, bodyless=bodyless, minor=arrival.minor
+        )
+        self._answer_body = sent_as
+        if not goes_on:
             keep_alive = self._keep_alive = False
-        if body:
+        if bodyless:
+            body = b""
+        elif body:
             self._bytes_out = len(body)
-            if self._answer_chunked:
-                body = b"%x\r\n%b\r\n" % (len(body), body)
-        if not keep_alive or not self._arrival.minor:
-            framing += self._connection_line(keep_alive=keep_alive)
-        answer = b"%b%b%b" % (status_line(status), lines, framing)
-        dated = b"\r\ndate: " in lower
-        if dated:
-            answer += b"\r\n"
-        if ready is not None:
-            ready[key] = answer, dated
-        answer = answer + body if dated else b"%b%b\r\n%b" % (answer, client.date_line(), body)
+            if sent_as is CHUNKED:
+                body = chunk(body)
+        known = sent_head(
+            status,
+            lines,
+            self._hsts_line() + framing + connection_line(keep_alive=keep_alive, minor=arrival.minor),
+            dated=dated,
+        )
+        if cache is not None and app is not None:
+            cache[app, self._private, self._signed_in, inbound.scheme] = known
+        answer = known.head + body if dated else b"%b%b\r\n%b" % (known.head, client.date_line(), body)
         if complete:
             # As above.
             self.upstream = None
@@ -776,10 +761,10 @@ class Exchange:
         if self._late is not None:
             self._late.append(partial(self.answer_goes_on, body))
             return
-        if self._answer_bodyless or not body:
+        if self._answer_body is NO_BODY or not body:
             return
         self._bytes_out += len(body)
-        self._client.write(b"%x\r\n%b\r\n" % (len(body), body) if self._answer_chunked else body)
+        self._client.write(chunk(body) if self._answer_body is CHUNKED else body)
 
     def answer_ends(self, trailers: Headers) -> None:
         """Send the end of the body."""
@@ -788,20 +773,12 @@ class Exchange:
         if self._late is not None:
             self._late.append(partial(self.answer_ends, trailers))
             return
-        if self._answer_chunked and not self._answer_bodyless:
-            if trailers:
-                kept = tuple(pair for pair in trailers if pair[0].lower() not in _NOT_IN_ANSWER_TRAILERS)
-                self._client.write(b"0\r\n" + self._lines_of_trailers(kept) + b"\r\n")
-            else:
-                self._client.write(_LAST_CHUNK)
+        if self._answer_body is CHUNKED:
+            lines = b""
+            if trailers and self._app is not None and (fit := fit_trailers(trailers)):
+                lines = self._services.app_answer(fit, self._app, private=False)
+            self._client.write(last_chunk(lines))
         self._finish()
-
-    def _lines_of_trailers(self, trailers: Headers) -> bytes:
-        """Return an answer's trailers as lines: what may be in its head, but nothing a cache or a cookie jar heeds."""
-        names = {name.lower() for name, _ in trailers}
-        if self._app is None or names & {b"set-cookie", b"cache-control", b"www-authenticate", b"clear-site-data"}:
-            return b""
-        return self._services.app_answer(trailers, self._app, private=False)
 
     def _outlive(self, ticket: Ticket) -> None:
         """Have this stream cut when the session that opened it ends."""
@@ -1027,8 +1004,3 @@ class Exchange:
                 self._candidate,
             )
         )
-
-
-def date_line(now: float) -> bytes:
-    """Return a `Date` line (RFC 9110 section 6.6.1)."""
-    return b"Date: %b\r\n" % formatdate(now, usegmt=True).encode()

@@ -17,9 +17,11 @@ from typing import Protocol, cast
 import httptools
 import structlog
 
-from gateway.listen.asyncio_exchange import Exchange, status_line
+from gateway.listen.answer import status_line
+from gateway.listen.asyncio_exchange import Exchange
 from gateway.listen.asyncio_last_word import LastWord
 from gateway.listen.services import RequestServices
+from gateway.listen.upload import COMPLETE
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
 from gateway.pipeline.problem import FIELDS, RETRY_AFTER, problem_body
@@ -524,7 +526,7 @@ class ClientConnection(asyncio.Protocol):
         if self._at == _CLOSED or exchange is None:
             return
         # The property's own words: each answer comes by here.
-        if exchange.upload is None or exchange.upload.complete:
+        if exchange.upload is None or exchange.upload.state in COMPLETE:
             self._next()
         else:
             # The rest of an unwanted body comes still.

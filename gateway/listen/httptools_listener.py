@@ -11,7 +11,7 @@ from ssl import SSLContext
 
 import structlog
 
-from gateway.listen.asyncio_exchange import date_line
+from gateway.listen.answer import date_line
 from gateway.listen.httptools_connection import LAST_REQUEST, LINGER_TIME, ClientConnection
 from gateway.listen.services import RequestServices
 from gateway.request.head_reader import HeadReader, Refused

@@ -85,7 +85,12 @@ _AFTER_FAULT = UPLOAD.after(_E.FAULT)
 _AFTER_TAKE = UPLOAD.after(_E.TAKE)
 _AFTER_DISCARD = UPLOAD.after(_E.DISCARD)
 
-_HOLDING, _HELD, _PASSING, _DISCARDING, _DONE = _S.HOLDING, _S.HELD, _S.PASSING, _S.DISCARDING, _S.DONE
+_HOLDING, _PASSING, _DISCARDING = _S.HOLDING, _S.PASSING, _S.DISCARDING
+
+COMPLETE = frozenset({_S.HELD, _S.DONE})
+"""The states of a body that has come whole."""
+WANTED = frozenset({_S.HOLDING, _S.HELD})
+"""The states of a body that the next upstream is to have."""
 
 
 class BadUploadError(Exception):
@@ -106,16 +111,11 @@ class Upload:
         self.state = _HOLDING
         self.received = 0
         """Bytes of the body itself."""
-        self._held = bytearray()
+        self._held: bytearray | None = None
         """The framed bytes that nobody has taken."""
         chunked = inbound.framing is Framing.CHUNKED
         self._chunks = ChunkReader(longest_trailers) if chunked else None
         self._left = 0 if chunked else inbound.length
-
-    @property
-    def complete(self) -> bool:
-        """Whether all of it has come."""
-        return self.state is _HELD or self.state is _DONE
 
     @property
     def is_unknown(self) -> bool:
@@ -123,14 +123,9 @@ class Upload:
         return self._chunks is not None and self._chunks.empty
 
     @property
-    def is_wanted(self) -> bool:
-        """Whether the next upstream is to have it."""
-        return self.state is _HOLDING or self.state is _HELD
-
-    @property
     def is_full(self) -> bool:
         """Whether as much is held as may be, and more would follow."""
-        return self.state is _HOLDING and len(self._held) >= HELD
+        return self.state is _HOLDING and self._held is not None and len(self._held) >= HELD
 
     @property
     def can_be_read_away(self) -> bool:
@@ -175,10 +170,13 @@ class Upload:
         if longest is not None and self.received > longest:
             raise self._fault(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body")
         self.state = _AFTER_END[self.state] if done else after
+        if after is _PASSING:
+            return framed, rest
         if after is _HOLDING:
+            if self._held is None:
+                self._held = bytearray()
             self._held += framed
-            return b"", rest
-        return framed if after is _PASSING else b"", rest
+        return b"", rest
 
     def _fault(self, status: HTTPStatus, code: str) -> BadUploadError:
         self.state = _AFTER_FAULT[self.state]
@@ -187,9 +185,8 @@ class Upload:
     def take(self) -> bytes:
         """Begin to pass it on, and return what has been held."""
         self.state = _AFTER_TAKE[self.state]
-        held = bytes(self._held)
-        self._held.clear()
-        return held
+        held, self._held = self._held, None
+        return bytes(held) if held else b""
 
     def discard(self) -> None:
         """Throw it away, and the part that has been held.
@@ -197,4 +194,4 @@ class Upload:
         Behind a head without a body, the held part would be read as a request of its own.
         """
         self.state = _AFTER_DISCARD[self.state]
-        self._held.clear()
+        self._held = None

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from gateway.errors import GatewayError
+from gateway.route.route import Route
 from gateway.upstream.prefix import PathRewrite
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -29,6 +30,20 @@ class AnswerFraming(Enum):
     """It ends where the connection does."""
 
 
+class SentHead(msgspec.Struct, frozen=True, gc=False):
+    """An application's head as a client gets it."""
+
+    head: bytes
+    """Its lines. If the application says no `Date`, ours follows, and then the empty line."""
+    dated: bool
+    """Whether the application says a `Date`, so that this is all of the head."""
+
+
+AnswerCase = tuple[Route, bool, bool, str]
+"""Four things may differ for the same bytes of a head: the route, whether a shared cache must not keep the answer,
+whether a session was used, and the scheme."""
+
+
 class AnswerHead(msgspec.Struct, frozen=True):
     """The head of an application's answer."""
 
@@ -37,11 +52,10 @@ class AnswerHead(msgspec.Struct, frozen=True):
     framing: AnswerFraming
     length: int | None = None
     """The value of `Content-Length`; with `NONE`, of a body that does not follow."""
-    answer_cache: dict[tuple[object, bool, bool, str], tuple[bytes, bool]] | None = None
-    """Of a head that comes again and again: what was made of it, by route, whether a session was used, and scheme.
+    answer_cache: dict[AnswerCase, SentHead] | None = None
+    """Of a head that comes again and again: the heads that the listener has made of it.
 
-    Only of an answer that is whole and has a length. The door keeps the head it sends on, and whether that is all of
-    it: where the application says no `Date`, ours follows, and then the empty line.
+    Only an answer that is whole and has a length has one. It ends with the upstream, and so with these settings.
     """
 
 

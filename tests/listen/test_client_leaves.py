@@ -167,7 +167,7 @@ async def test_a_waiting_body_is_bounded(door: Door) -> None:
     sending = asyncio.create_task(upload.send(b"x" * 50_000_000))
     (waiting,) = door.upstreams.queue
     exchange = waiting.receiver
-    await until(lambda: len(exchange.upload._held) >= 64 * 1024)  # type: ignore[attr-defined]
+    await until(lambda: len(exchange.upload._held or b"") >= 64 * 1024)  # type: ignore[attr-defined]
     for _ in range(50):
         await asyncio.sleep(0)
     held = len(exchange.upload._held)  # type: ignore[attr-defined]
