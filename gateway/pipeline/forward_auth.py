@@ -33,6 +33,7 @@ from gateway.policy.verdict import Deny
 from gateway.request.field_names import Family, fold
 from gateway.request.head_reader import canonical_host
 from gateway.request.inbound import Framing, Inbound
+from gateway.request.navigation import Navigation, navigation
 from gateway.request.section_cache import Removed
 from gateway.request.target import Target, canonical
 from gateway.request.trust import Trust, plain_address, scheme_of
@@ -283,7 +284,10 @@ def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answ
             hidden = nginx and 400 <= step.status < 500 and step.status != 401
             return msgspec.structs.replace(step, status=403) if hidden else step
         case AskPortal():
-            return about(_page(step, inbound, route, table), route, step.visit.session)
+            page = _page(step, inbound, route, table)
+            if navigation(inbound) is Navigation.FRAME and page.body:
+                page = _in_a_frame(page, inbound)
+            return about(page, route, step.visit.session)
         case NeedReservation():
             # `check` refuses such a policy: who never sees the answer cannot count. Should one get here, nobody passes.
             return _refused(AuthFault.MODE)
@@ -394,6 +398,20 @@ def _html(status: int, words: tuple[tuple[str, str], tuple[str, str]], *, reason
         f'<div lang="en"><h2>{escape(title_en)}</h2><p>{escape(text_en)}</p></div></html>'
     )
     return Answer(status, _PAGE_HEADERS, body.encode(), reason=reason)
+
+
+def _in_a_frame(page: Answer, inbound: Inbound) -> Answer:
+    """Return a bare page as a frame can show it, with a link that opens the page at the top and no other."""
+    headers = tuple(
+        (name, value.replace(b"frame-ancestors 'none'", b"frame-ancestors *"))
+        for name, value in page.headers
+        if name != b"X-Frame-Options"
+    )
+    onward = escape(inbound.target.raw.decode("ascii"))
+    link = f'<p><a href="{onward}" target="_top">画面全体で開く<span lang="en"> Open in the whole window</span></a></p>'
+    return msgspec.structs.replace(
+        page, headers=headers, body=page.body.replace(b"</html>", link.encode() + b"</html>")
+    )
 
 
 def _refused(fault: AuthFault) -> Answer:

@@ -376,7 +376,8 @@ def own_page(home: Route, inbound: Inbound, known: SessionState, name: str) -> A
     if kind_of(name) is not Kind.PAGE:
         return AskPortal(Visit(home, inbound, known, OwnPage()))
     match navigation(inbound):
-        case Navigation.PAGE | Navigation.FORM:
+        case Navigation.PAGE | Navigation.FORM | Navigation.FRAME:
+            # In a frame the portal answers with a link to this page and no more.
             return AskPortal(Visit(home, inbound, known, OwnPage()))
         case Navigation.RELAYED:
             return AskPortal(Visit(home, inbound, known, WorkerPage()))
@@ -387,7 +388,7 @@ def own_page(home: Route, inbound: Inbound, known: SessionState, name: str) -> A
 
 
 def _no_page(home: Route, inbound: Inbound, name: str) -> Answer:
-    """Tell a script, a frame or a prefetch why it gets no page of ours."""
+    """Tell a script or a prefetch why it gets no page of ours."""
     cors = _cors(inbound, home)
     found = own_url(name)
     if found is None:
@@ -456,10 +457,12 @@ def challenge(
             )
             answer = Answer(HTTPStatus.SEE_OTHER.value, headers, verdict="challenge", rule=str(verdict.rule))
             return about(msgspec.structs.replace(answer, reason=verdict.reason.value), route, known)
+        case Navigation.FRAME if inbound.method == "POST":
+            return AskPortal(Visit(route, inbound, known, FormNotSentPage(verdict)))
         case Navigation.FORM | Navigation.RELAYED if inbound.method == "POST":
             keep = verdict.keep_form and keepable(inbound, route.origin)
             return AskPortal(Visit(route, inbound, known, FormNotSentPage(verdict, keep)))
-        case Navigation.PAGE | Navigation.RELAYED | Navigation.FORM:
+        case Navigation.PAGE | Navigation.RELAYED | Navigation.FORM | Navigation.FRAME:
             return AskPortal(Visit(route, inbound, known, SignInPage(verdict)))
         case Navigation.BACKGROUND:
             answer = _problem(inbound, route, HTTPStatus.UNAUTHORIZED, "sign_in_required")

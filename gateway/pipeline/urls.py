@@ -38,7 +38,7 @@ class Kind(StrEnum):
     """The clients that ask for a URL of ours."""
 
     PAGE = "page"
-    """A person, in a tab of their own. A script, a frame, a prefetch and a service worker get no page."""
+    """A person, in a tab of their own. A script, a prefetch and a service worker get no page, a frame a link to it."""
     ASSET = "asset"
     """A page of ours, for its style sheet and its picture: the same for everybody."""
     MACHINE = "machine"

@@ -46,6 +46,7 @@ class Pages:
             page.values,
             language=page.language.value,
             title=page.title,
+            framed=page.framed,
             prefix=self._prefix,
             asset=self.address,
             t=partial(message, page.language),
@@ -64,8 +65,11 @@ class Pages:
         response = web.Response(text=self.render(page), status=page.status, content_type="text/html", charset="utf-8")
         response.headers["Content-Language"] = page.language.value
         response.headers["Content-Security-Policy"] = content_security_policy(
-            None if page.leads_anywhere else form_origins, sandboxed=page.sandboxed
+            None if page.leads_anywhere else form_origins, sandboxed=page.sandboxed, framed=page.framed
         )
+        if page.framed:
+            # A page that holds it may isolate itself, and then shows what says that others may have it.
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         if page.sandboxed:
             # HTML section 7.4.2: a browser refuses a sandboxed document with an opener policy. It needs none.
             response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
@@ -75,13 +79,19 @@ class Pages:
         return response
 
 
-def content_security_policy(form_origins: Iterable[str] | None, *, sandboxed: bool = False) -> str:
+def content_security_policy(
+    form_origins: Iterable[str] | None, *, sandboxed: bool = False, framed: bool = False
+) -> str:
     """Return the policy of our pages (CSP Level 3): our sheet, our picture, our forms, and nothing else.
 
     Without `form_origins` the page's form may lead anywhere; there is none on it but ours. A `sandboxed` page has an
     origin of its own that no other page has, so that a page of the application that has opened it cannot read it.
+    A `framed` page may stand in any page's frame, and has no form.
     """
-    policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors "
+    if framed:
+        return policy + "*; form-action 'none'"
+    policy += "'none'"
     if sandboxed:
         policy += "; sandbox"
     if form_origins is None:

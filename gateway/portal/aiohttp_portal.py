@@ -41,7 +41,7 @@ from gateway.login.sign_in import (
 from gateway.observe.events import Event
 from gateway.observe.redact import where_it_failed
 from gateway.pipeline.problem import RETRY_AFTER
-from gateway.pipeline.urls import CLEARED, LOGIN, ME, URLS
+from gateway.pipeline.urls import CLEARED, LOGIN, ME, URLS, Kind, kind_of
 from gateway.pipeline.visit import (
     VISIT_HEADER,
     FormNotSentPage,
@@ -72,7 +72,7 @@ from gateway.portal.visits import VisitTable
 from gateway.request.brought import Brought
 from gateway.request.kept_form import LARGEST_KEPT, read_form
 from gateway.request.media_type import FORM_TYPE, media_type
-from gateway.request.navigation import begins_unasked, is_surely_a_navigation
+from gateway.request.navigation import Navigation, begins_unasked, is_surely_a_navigation, navigation
 from gateway.request.rates import LookupLimits, Rate
 from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
@@ -248,8 +248,11 @@ class Portal:
                 where=where_it_failed(error),
             )
             response = self._page(visit, pages.plain(visit, "internal", HTTPStatus.INTERNAL_SERVER_ERROR))
+        framed = "frame-ancestors *" in response.headers.get("Content-Security-Policy", "")
         for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
+            # The one field that has no value for a page that may be framed (RFC 7034 section 2.1).
+            if not (framed and name == "X-Frame-Options"):
+                response.headers.setdefault(name, value)
         if "no-store" in response.headers[hdrs.CACHE_CONTROL]:
             self._end_strangers(response, visit)
         return response
@@ -288,6 +291,8 @@ class Portal:
             response.headers.add(hdrs.SET_COOKIE, line)
 
     async def _answer(self, visit: Visit, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if navigation(visit.inbound) is Navigation.FRAME and not _is_for_pages(visit, self._prefix):
+            return self._page(visit, pages.framed(visit))
         match visit.purpose:
             case OwnPage():
                 return await handler(request)
@@ -745,6 +750,12 @@ async def _form(request: web.Request) -> Mapping[str, str]:
     if any(len(values) > 1 for values in fields.values()):
         raise web.HTTPBadRequest
     return {name: values[0] for name, values in fields.items()}
+
+
+def _is_for_pages(visit: Visit, prefix: str) -> bool:
+    """Whether a URL of ours is no page: a style sheet, a picture, keys."""
+    own = isinstance(visit.purpose, OwnPage)
+    return own and kind_of(visit.inbound.target.path.removeprefix(prefix)) is not Kind.PAGE
 
 
 def _redirect(location: str) -> web.Response:

@@ -12,8 +12,9 @@ from http import HTTPStatus
 
 from gateway.identity import NOT_TOLD, Gender, Identity
 from gateway.instant import Instant, tokyo_time
+from gateway.login.login import CALLBACK
 from gateway.login.sign_in import Failed, LoginFailure
-from gateway.pipeline.visit import Trouble, TroublePage, Visit
+from gateway.pipeline.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit, WorkerPage
 from gateway.policy.verdict import Deny, Reason, ReasonKind
 from gateway.portal.in_app import in_app_browser
 from gateway.portal.language import Language, Said, preferred, said
@@ -44,6 +45,8 @@ class Page:
     """Its form goes to the application, which may send the browser on to wherever it likes: a payment, say."""
     sandboxed: bool = False
     """It shows values, so no other page may read it, not even one of the same origin. It can have no form."""
+    framed: bool = False
+    """Any page may hold it in a frame: it has one link, which leaves the frame, and nothing about the person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,35 @@ def send_form(visit: Visit, target: str, form: KeptForm) -> Page:
     values = _common(visit, visit.route, language) | {"target": target, "form": form}
     page = _page("send_form", HTTPStatus.OK, language, "send_form.title", values)
     return replace(page, leads_anywhere=True)
+
+
+def framed(visit: Visit) -> Page:
+    """Offer, inside a frame, to open the page at the top: no page of ours shows or asks anything in a frame.
+
+    The link leads where the frame was led. Behind it stand the sign-in, the refusal or the trouble, as in any tab.
+    """
+    language = language_of(visit)
+    inbound, own = visit.inbound, isinstance(visit.purpose, OwnPage)
+    retry_after: int | None = None
+    match visit.purpose:
+        case TroublePage():
+            status, retry_after = visit.purpose.status, visit.purpose.retry_after
+            sentence = f"trouble.{visit.purpose.trouble}.what"
+        case RefusalPage(deny):
+            status, sentence = deny.status, "framed.refusal"
+        case OwnPage() | WorkerPage():
+            status, sentence = HTTPStatus.FORBIDDEN, "framed.own"
+        case _:
+            status, sentence = HTTPStatus.UNAUTHORIZED, "framed.sign_in"
+    # An answer of the provider's is for the tab that asked: its code is in the query.
+    onward = home_of(visit.route) if own and inbound.target.path.endswith(f"/{CALLBACK}") else _raw(visit)
+    values = _common(visit, visit.route, language) | {
+        "sentence": sentence,
+        "not_sent": inbound.method == "POST" and not own,
+        "onward": onward,
+    }
+    page = _page("framed", status, language, "framed.title", values, retry_after)
+    return replace(page, framed=True)
 
 
 def refusal(visit: Visit, deny: Deny, route: Route | None = None) -> Page:
@@ -244,9 +276,13 @@ def worker_removed(visit: Visit) -> Page:
     """Say that something of the application's stood in the way and was removed, and how to go on."""
     language = language_of(visit)
     # A form cannot be sent again by a link: its sender goes back to the application.
-    onward = "" if visit.inbound.method == "POST" else visit.inbound.target.raw.decode("ascii")
+    onward = "" if visit.inbound.method == "POST" else _raw(visit)
     values = _common(visit, visit.route, language) | {"onward": onward}
     return _page("worker_removed", HTTPStatus.FORBIDDEN, language, "worker_removed.title", values)
+
+
+def _raw(visit: Visit) -> str:
+    return visit.inbound.target.raw.decode("ascii")
 
 
 def _page(

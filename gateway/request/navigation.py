@@ -14,6 +14,9 @@ from enum import Enum
 
 from gateway.request.inbound import Inbound
 
+_FRAMES = (b"iframe", b"frame", b"fencedframe", b"object", b"embed")
+"""Destinations of a navigation that another page holds (Fetch section 2.2.5)."""
+
 _FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data", b"text/plain")
 
 _PREVIEW = re.compile(
@@ -32,6 +35,8 @@ class Navigation(Enum):
     """A person sends a form: any other method, navigating."""
     RELAYED = "relayed"
     """A person navigates, and a service worker passes the request on and gets its answer."""
+    FRAME = "frame"
+    """A person navigates inside a frame of another page, by a link or with a form."""
     BACKGROUND = "background"
     """A script, an image, a WebSocket, a prefetch, another program."""
 
@@ -55,6 +60,8 @@ def navigation(inbound: Inbound) -> Navigation:
     relayed = (destination == b"empty" and told_by_browser) or b"service-worker-navigation-preload" in sent
     if relayed and inbound.method in ("GET", "HEAD", "POST"):
         return Navigation.RELAYED
+    if destination in _FRAMES and inbound.method in ("GET", "HEAD", "POST"):
+        return Navigation.FRAME
     if destination != b"document":
         return Navigation.BACKGROUND
     accept = sent.get(b"accept", b"*/*")

@@ -68,3 +68,51 @@ def test_tabs_restored_on_a_first_visit_all_come_where_they_should(
 
     assert len(bound) == len(tabs)
     assert not [name for cookie in context.cookies() if (name := cookie.get("name", "")).startswith("sekisho-login-")]
+
+
+FRAMESET = (
+    '<frameset cols="20%,80%"><frame name="menu" src="/menu.html"><frame name="main" src="/page?framed"></frameset>'
+)
+IFRAME = '<h1>別のサイト</h1><iframe name="main" src="{there}" width="600" height="400"></iframe>'
+SANDBOXED = IFRAME.replace("<iframe", '<iframe sandbox="allow-top-navigation-by-user-activation"')
+
+
+@pytest.mark.parametrize(
+    ("holder", "html"),
+    [
+        ("{wallet}/frameset.html", FRAMESET),
+        pytest.param("{wallet}/frame.html", IFRAME, marks=pytest.mark.long),
+        pytest.param("{booking}/frame.html", IFRAME, marks=pytest.mark.long),
+        pytest.param("https://elsewhere.test/frame.html", SANDBOXED, marks=pytest.mark.long),
+    ],
+    ids=["frameset", "same origin", "same site", "another site, sandboxed"],
+)
+def test_a_frame_whose_session_has_ended_leads_out_of_it(
+    context: BrowserContext, demo: Demo, holder: str, html: str
+) -> None:
+    """A page in the portal's design with one link, which opens the guarded page in the whole window, signed in."""
+    address, there = holder.format(wallet=demo.wallet, booking=demo.booking), f"{demo.wallet}/page?framed"
+    context.route(
+        "**/frame*.html",
+        lambda route: route.fulfill(content_type="text/html; charset=utf-8", body=html.format(there=there)),
+    )
+    context.route("**/menu.html", lambda route: route.fulfill(content_type="text/html", body="menu"))
+    # Chromium takes a page that the test made up for one of the public network.
+    context.grant_permissions(["local-network-access"])
+    page = context.new_page()
+    refused: list[str] = []
+    page.on("console", lambda message: refused.append(message.text) if "Refused" in message.text else None)
+    page.goto(address)
+    frame = page.frame(name="main")
+    assert frame is not None
+
+    heading = frame.get_by_role("heading", level=1)
+    expect(heading).to_have_text("画面全体で開いてください")
+    looks = heading.evaluate("node => getComputedStyle(node.ownerDocument.querySelector('a.button')).backgroundColor")
+    frame.get_by_role("link").click()
+    page.wait_for_url("**/protocol/openid-connect/auth*")
+    hold(page, 1)
+
+    expect(page).to_have_url(there)
+    assert looks != "rgba(0, 0, 0, 0)"
+    assert refused == []

@@ -408,6 +408,33 @@ def test_a_page_is_sent_to_sign_in(dialect: str, status: int) -> None:
     assert dict(answer.headers)[b"Location"] == b"https://app.gw.test/.sekisho/login?rd=%2Freserve%2F42"
 
 
+FRAME = (("Accept", "text/html"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "iframe"))
+SIGN_IN = Challenge(RULE, ChallengeReason.SIGN_IN, frozenset({Scope.OPENID}))
+REFUSED = Deny(RULE, (Reason(ReasonKind.CONDITION_NO, "adult", {"ja": "18歳以上"}),))
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize(("verdict", "method"), [(SIGN_IN, "POST"), (REFUSED, "GET"), (REFUSED, "POST")])
+def test_a_frame_gets_a_page_that_leads_out_of_it(dialect: Dialect, verdict: Verdict, method: str) -> None:
+    """The outer proxy shows our page in the frame, so that it must admit one; a link opens the page at the top."""
+    form = ("Content-Type", "application/x-www-form-urlencoded")
+    answer = decided(dialect, verdict, *FRAME, form, method=method, uri="/reserve/42?d=1&e=2")
+    headers = dict(answer.headers)
+
+    assert b'<a href="/reserve/42?d=1&amp;e=2" target="_top">' in answer.body
+    assert b"frame-ancestors *" in headers[b"Content-Security-Policy"]
+    assert b"X-Frame-Options" not in headers
+
+
+@pytest.mark.parametrize(("dialect", "status"), [("nginx", 401), ("traefik", 303), ("caddy", 303), ("envoy", 303)])
+def test_a_frame_that_must_sign_in_goes_to_our_page(dialect: str, status: int) -> None:
+    """The page there says how to leave the frame, in the portal's design."""
+    answer = decided(Dialect(dialect), SIGN_IN, *FRAME, uri="/reserve/42")
+
+    assert answer.status == status
+    assert dict(answer.headers)[b"Location"].endswith(b"/.sekisho/login?rd=%2Freserve%2F42")
+
+
 @pytest.mark.parametrize("dialect", Dialect)
 def test_a_form_is_told_that_it_was_not_sent(dialect: Dialect) -> None:
     """No redirect: the browser would send a GET and lose what the person wrote."""

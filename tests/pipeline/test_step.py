@@ -85,11 +85,10 @@ NO_PERSON = [
     (("Sec-Fetch-Mode", "same-origin"), ("Sec-Fetch-Dest", "empty")),
     (("Sec-Fetch-Mode", "no-cors"), ("Sec-Fetch-Dest", "script")),
     (("Sec-Fetch-Mode", "no-cors"), ("Sec-Fetch-Dest", "image")),
-    (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "iframe")),
-    (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "object")),
     (*PERSON, ("Sec-Purpose", "prefetch")),
     (("X-Requested-With", "XMLHttpRequest"),),
 ]
+FRAMES = [(("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", held)) for held in ("iframe", "frame", "object", "embed")]
 PAGES = [name for name, url in URLS.items() if url.kind is Kind.PAGE]
 
 
@@ -109,6 +108,25 @@ def test_a_page_of_ours_is_for_a_top_level_navigation_alone(
     assert result.status in (401, 403, 404, 405, 503)
     assert b"hanako" not in result.body
     assert (b"Cache-Control", b"no-store") in result.headers
+
+
+@pytest.mark.parametrize("headers", FRAMES, ids=lambda headers: headers[1][1])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_person_in_a_frame_is_answered_by_a_page(method: str, headers: tuple[tuple[str, str], ...]) -> None:
+    """The portal makes the page, and offers no more than to leave the frame; a script there gets its 401 as ever."""
+    form = ("Content-Type", "application/x-www-form-urlencoded")
+    asked = inbound("/", *headers, form, method=method)
+    ours = inbound("/.sekisho/me", *headers, form, method=method)
+
+    challenged = step(asked, NoTicket(), NOON, table(FixedRule(nobody=SIGN_IN)))
+    refused = step(asked, NoTicket(), NOON, table(FixedRule(nobody=NO)))
+    own = step(ours, NoTicket(), NOON, table(FixedRule()))
+
+    assert isinstance(challenged, AskPortal)
+    assert challenged.visit.purpose == (SignInPage(SIGN_IN) if method == "GET" else FormNotSentPage(SIGN_IN))
+    assert isinstance(refused, AskPortal)
+    assert refused.visit.purpose == RefusalPage(NO)
+    assert isinstance(own, AskPortal)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -215,6 +215,69 @@ async def test_a_form_that_was_not_sent_is_said_not_to_be(house: House) -> None:
     assert house.sign_in_service.begun[0][1:] == (NOTICED, f"{PREFIX}signed-in")
 
 
+FRAME = (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "iframe"), ("Sec-Fetch-Site", "same-origin"))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize(
+    ("purpose", "status"),
+    [
+        (SignInPage(NOTICED), 401),
+        (SignInPage(BARE), 401),
+        (FormNotSentPage(KEEPING), 401),
+        (RefusalPage(TOO_YOUNG), 403),
+        (TroublePage(Trouble.UPSTREAM_UNREACHABLE, 502), 502),
+        (TroublePage(Trouble.MAINTENANCE, 503, 60), 503),
+    ],
+)
+async def test_a_frame_gets_one_link_that_leaves_it(
+    house: House, purpose: Purpose, status: int, language: str, method: str
+) -> None:
+    """Any page may hold it, since nothing on it can be pressed by mistake, and nothing about the person is on it."""
+    headers = (*FRAME, ("Accept-Language", language))
+    answer = await house.send(house.visit("/reserve/42", *headers, purpose=purpose, query="d=1&e=2", method=method))
+    text = await answer.text()
+
+    assert answer.status == status
+    assert answer.headers["Content-Language"] == language
+    assert re.findall(r"<a\b[^>]*>", text) == ['<a class="button" href="/reserve/42?d=1&amp;e=2" target="_top">']
+    assert "<form" not in text
+    assert "18歳" not in text
+    assert ("送信されていません" in text or "has not been sent" in text) is (method == "POST")
+    assert "frame-ancestors *" in answer.headers["Content-Security-Policy"]
+    assert "form-action 'none'" in answer.headers["Content-Security-Policy"]
+    assert "X-Frame-Options" not in answer.headers
+    assert house.sign_in_service.begun == []
+    assert cookies(answer) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [("me", "GET"), ("me", "POST"), ("logout", "GET"), ("logout", "POST"), ("login", "GET"), ("callback", "GET")],
+)
+async def test_no_page_of_ours_does_anything_in_a_frame(house: House, name: str, method: str) -> None:
+    """It is asked for at the top: no sign-in begins or ends there, nothing is shown, and no code is on the page."""
+    house.sessions.answer = Found(builders.session())
+    asked = house.visit(f"{PREFIX}{name}", *FRAME, TICKET_COOKIE, method=method, query="code=c0de&state=s")
+    answer = await house.send(asked)
+    text = await answer.text()
+
+    assert answer.status == 403
+    assert len(re.findall(r'<a class="button" href="/[^"]*" target="_top">', text)) == 1
+    assert "<form" not in text
+    assert "c0de" not in text or name != "callback"
+    assert (house.sign_in_service.begun, house.sign_in_service.finished, house.sign_in_service.ended) == ([], [], 0)
+    assert cookies(answer) == []
+
+
+async def test_a_style_sheet_is_served_in_any_frame(house: House) -> None:
+    """The framed page itself needs it, and an old page may hold anything in an object."""
+    answer = await house.get("static/sekisho.css", ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "object"))
+
+    assert answer.status == 200
+
+
 async def test_a_refusal_speaks_the_conditions_own_words(house: House) -> None:
     """The status is the policy's; the sentence is the author's."""
     answer = await house.send(house.visit("/reserve/42", purpose=RefusalPage(TOO_YOUNG)))
