@@ -5,7 +5,7 @@
 3. `session/`  do we know this browser; most often the answer is already in memory
    `login/`    beside it: who is it, asked of the Digital Authentication service
 4. `policy/`   may she; the first rule that fits is the rule
-5. `headers/`  what the application is told, and what nobody else can tell it
+5. `headers/`  the headers that the application receives, and that only the gateway may write
 6. `upstream/` the application; bodies stream through, both ways
 `pipeline.py` knows this order and nothing of sockets; `portal/` makes our own pages.
 A file named after a concept is pure; a file named after a technology does the I/O.

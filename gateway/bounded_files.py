@@ -1,4 +1,4 @@
-"""Reads a file that somebody else has written: all of it, or not at all where it is far too long.
+"""Reads a file that another program has written: the whole file, or nothing if it is too long.
 
 A name may lead to a device that never ends. Without a bound it would take the memory of the machine.
 """

@@ -96,7 +96,7 @@ def demo(
 
     from gateway.demo.demo import run_demo  # noqa: PLC0415
 
-    # The loop the gateway runs on otherwise, too: what is shown is what is served.
+    # The demo runs on the same event loop as the gateway, so that it shows the real behaviour.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         raise typer.Exit(runner.run(run_demo(port)))
 
@@ -128,7 +128,7 @@ def emulator(
 
 
 def main() -> None:
-    """Run the command line; usage mistakes exit 2, what nobody foresaw exits 1 and says where."""
+    """Run the command line; a usage mistake exits 2, an unexpected error exits 1 and says its place."""
     with lossy_standard_error():
         try:
             app()

@@ -33,9 +33,9 @@ class StoreFault(StrEnum):
     MOVED = "moved"
     """A cluster answered where none is configured, or its slots are not all served."""
     WRONG_TYPE = "wrong_type"
-    """A key of ours holds what we never put there."""
+    """A key of ours holds a value of another type."""
     PROTOCOL = "protocol"
-    """Anything else that is not an answer."""
+    """Any other reply that is not a valid answer."""
     CIRCUIT_OPEN = "circuit_open"
     """It failed a moment ago and is not asked again yet."""
 
@@ -43,7 +43,7 @@ class StoreFault(StrEnum):
 class StoreUnavailableError(GatewayError):
     """The session store did not answer, or answered what it must not.
 
-    Never a logout and never a pass: what needs a session gets 503, the cookie stays.
+    It is never a logout and never a pass: a request that needs a session gets 503, and the cookie stays.
     """
 
     code = "store_unavailable"

@@ -1,7 +1,7 @@
 """Moments, and the day they fall on in Japan.
 
 An `Instant` is what clocks give; a day is what laws and opening hours speak of.
-Nobody here reads a clock: the entrances do, and pass `now` in.
+No module below reads a clock: the entrances read it, and pass `now` in.
 """
 
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -21,7 +21,7 @@ TOKYO = timezone(timedelta(hours=9), "JST")
 
 
 def is_instant(value: float) -> bool:
-    """Say whether a number that somebody else has written can be a moment: not `nan`, not `inf`, and in a calendar."""
+    """Say whether a number of another program can be a time: not `nan`, not `inf`, and in a calendar."""
     return 0 <= value <= LATEST
 
 

@@ -24,7 +24,7 @@ KeyFile = Annotated[Path, typer.Argument(help="A JWKS file with private members.
 
 @contextmanager
 def _telling(file: Path) -> Iterator[None]:
-    """Turn what is wrong with a key file into a sentence and exit 2."""
+    """Turn a fault of a key file into a sentence and exit 2."""
     try:
         yield
     except (KeySetError, OSError) as error:

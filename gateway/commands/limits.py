@@ -116,7 +116,7 @@ def give_back(
         raise _refused(Phrase("give the reason", "理由を書いてください"))
     set_up_logging()
     entry = asyncio.run(_give_back(config, folded, number))
-    # The code tells nobody who it is, and the audit must name whose entry it was.
+    # The code identifies her to nobody, and the audit must name the owner of the entry.
     _log.warning(
         Event.LIMIT_GIVEN_BACK,
         policy=entry.use.policy,

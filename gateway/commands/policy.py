@@ -156,7 +156,7 @@ def explain_request(
     switch: Annotated[list[str] | None, typer.Option("--switch", help="A switch that is on; several times.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")] = False,
 ) -> None:
-    """Say how one request of one person is judged: which rule, why, what is asked, what is told."""
+    """Explain the verdict on one request of one person: the rule, the reasons, the items asked, the facts told."""
     (policy,) = _load([file])
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 9 * 3600))
     place = Where("explain")

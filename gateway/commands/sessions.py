@@ -118,7 +118,7 @@ def session_fields(listed: ListedSession) -> tuple[str, ...]:
 
 
 def say_unreadable(sessions: Sessions) -> None:
-    """Say how much in the store is no record of ours: another program's, a later version's, or a forger's."""
+    """Say how many keys of the store are no record of ours: of another program, a later version or a forger."""
     count = sessions.store.unreadable if isinstance(sessions.store, RedisStore) else 0
     if count:
         say(f"{count} keys hold no record that this version reads; they were passed over", error=True)

@@ -50,7 +50,7 @@ class _Person:
     limits: LimitStore | None
     client: str
     subjects: tuple[str, ...]
-    """All that are hers, the one she is known by first."""
+    """All her subjects; the first is the one that applications know."""
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ async def _person(config: Path, client: str, subject: str) -> AsyncIterator[_Per
 
 @app.command()
 def show(client: Client, subject: Subject, config: ConfigFile = DEFAULT_CONFIG) -> None:
-    """Show what is kept of a person: sessions, entries of limits, and where lists and aliases name her."""
+    """Show the data kept of a person: sessions, entries of limits, and the places where lists and aliases name her."""
     try:
         asyncio.run(_show(config, client, subject))
     except StoreUnavailableError as error:
@@ -154,7 +154,7 @@ async def _erase(config: Path, client: str, subject: str, reason: str) -> None:
                     erased += 1
             complete = True
         finally:
-            # Also of what was done before a store went away: somebody has done it, and must do the rest.
+            # The event also records a part that was done before a store went away: the operator must do the rest.
             _log.warning(
                 Event.SUBJECT_ERASED,
                 client_id=client,

@@ -27,7 +27,7 @@ DEFAULT_CONFIG = Path("gateway.yaml")
 
 
 class Lossy(io.TextIOBase):
-    """Standard error for a command: where nobody can read the reason, its exit code still says how it ended."""
+    """Standard error for a command: if nobody reads it, the exit code still says how the command ended."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -51,7 +51,7 @@ class Lossy(io.TextIOBase):
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Say whether somebody sits there."""
+        """Say whether a person uses the terminal."""
         return os.isatty(self._descriptor)
 
 
@@ -96,6 +96,6 @@ def say_json(document: str) -> None:
 
 
 def fail(mistakes: Mistakes) -> typer.Exit:
-    """Say every mistake on standard error; the caller raises what is returned."""
+    """Write every mistake to standard error; the caller raises the returned exit."""
     say_text(mistakes.say(language()), error=True)
     return typer.Exit(EXIT_USERS)

@@ -1,6 +1,6 @@
 """施設予約: rooms of a city, booked by the day and part of the day.
 
-It had local accounts long before anybody verified who a visitor is. On a person's first visit it asks once for the
+It had local accounts long before visitors' identities were verified. On a person's first visit it asks once for the
 old login and links it to `X-Verified-Subject`, or opens a new account; from then on the subject is the login.
 Residents (`X-Verified-Resident: yes`) pay less. It never learns an address.
 """
@@ -231,7 +231,7 @@ CREATE TABLE IF NOT EXISTS bookings (
             with self.change() as connection:
                 connection.execute("DELETE FROM links WHERE account = ?", (account["id"],))
                 if account["login"] is None:
-                    # Nobody could ever reach an account without a login again: it closes, as the page said it would.
+                    # No person could reach an account without a login again: it closes, as the page has announced.
                     connection.execute("DELETE FROM bookings WHERE account = ?", (account["id"],))
                     connection.execute("DELETE FROM accounts WHERE id = ?", (account["id"],))
         return see_other("/")

@@ -84,13 +84,13 @@ class EmulatorClient:
 
 @dataclass(frozen=True, slots=True)
 class EmulatorSettings:
-    """How the stand-in stands in."""
+    """The choices of the emulator."""
 
     issuer: str
     """`http://HOST:PORT/api/realms/main`, no slash at the end."""
     clients: tuple[EmulatorClient, ...]
     control: bool = False
-    """Serve `/control/…`, through which anybody who reaches it makes the emulator fail or lie."""
+    """Serve `/control/…`; every client that reaches it can make the emulator fail or lie."""
     auth_time: bool = True
     """Whether ID tokens say when the card was read; not established for the real service."""
     acr: bool = True

@@ -1,9 +1,9 @@
 """Two web applications of 2009 share this: WSGI, SQLite, a session cookie, pages made on the server.
 
-They know nothing of OpenID Connect and nothing of us. Somebody in front of them says in request
-headers who the visitor is, as mod_shib or an appliance did at the time; they read the headers, percent-decoded,
-and write HTML. They do better than 2009 in three things that readers may copy: they escape everything, put a token into
-every form, and change data in one transaction. The applications are `booking` and `currency`.
+They know nothing of OpenID Connect and nothing of us. A gateway in front of them sends the visitor's identity in
+request headers, as mod_shib or an appliance did at the time; they read the headers, percent-decoded, and write HTML.
+They do better than 2009 in three things that readers may copy: they escape everything, put a token into every form, and
+change data in one transaction. The applications are `booking` and `currency`.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class LegacyApplication(ABC):
     def change(self) -> Iterator[sqlite3.Connection]:
         """Open the database for one change: all of it happens, or nothing."""
         with self.connection() as connection:
-            # Takes the write lock before the first look, so that nobody changes what was looked at.
+            # Takes the write lock before the first read, so that no other writer changes the rows that were read.
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection

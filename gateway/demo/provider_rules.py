@@ -35,7 +35,7 @@ class Mistake:
 
 
 class RefusedError(Exception):
-    """A request does not keep to what is required. All of its mistakes at once."""
+    """A request breaks the provider's rules. All of its mistakes at once."""
 
     def __init__(self, mistakes: Iterable[Mistake], error: str = "invalid_request") -> None:
         self.mistakes = tuple(mistakes)

@@ -101,7 +101,7 @@ class AssertionKeys:
 
 
 def _read_keys(jwks: str) -> Iterator[JWK]:
-    """Yield the keys of a JWKS; one whose members are no text is none."""
+    """Yield the keys of a JWKS; a key with a member that is no text is skipped."""
     for member in read_json_object(jwks, LONGEST_JWKS)["keys"]:
         parts = {name: member[name] for name in _MEMBERS if name in member}
         if not all(isinstance(part, str) and len(part) <= LONGEST_MEMBER for part in parts.values()):
@@ -133,7 +133,7 @@ class Assertions:
     def line_for(self, permit: Permit, route: Route, cache: PermitCache, now: Instant) -> tuple[bytes, Instant]:
         """Return the header line with the permit's assertion, and when to ask for another.
 
-        `cache` belongs to the session, or to the route where nobody is signed in; the line waits there.
+        `cache` belongs to the session, or to the route if nobody is signed in; the line is kept there.
         """
         signed = cache.assertions.get((route.name, permit.rule))
         if (

@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 
 _NAME = rb"(?:__(?:host|secure)-)?sekisho(?![a-z0-9])"
-"""`sekisho`, `__Host-sekisho`, `sekisho-login` …; `sekisho2009` is somebody else's."""
+"""`sekisho`, `__Host-sekisho`, `sekisho-login` …; `sekisho2009` is another program's."""
 
 _OURS = re.compile(rb"[\s\"'=,]*" + _NAME, re.IGNORECASE)
 _WITH_VALUE = _NAME + rb"[a-z0-9_-]{0,64}\s*="
-"""Behind a comma or a space the name alone is a word in somebody else's value: only the name with a value is a cookie.
+"""After a comma or a space the name alone is a word in another cookie's value: only the name with a value is a cookie.
 
 The rest of the name is bounded, since a client may write our name a thousand times.
 """

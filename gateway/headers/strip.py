@@ -1,9 +1,9 @@
-"""The head an application gets: what the client said, less what nobody but us may say, and then ours.
+"""The head for the application: the client's fields without those that only we may write, and then our fields.
 
 The order is the security. First the fields that the client's `Connection` names go. Then hop-by-hop, framing,
 forwarding and identity fields go by folded name (`names`). Then ours are added, so that a client can neither name ours
 away nor speak before us. Framing (`Content-Length`, `Transfer-Encoding`, `Connection`, `Upgrade`) is written by the
-upstream side, which sends the body. How facts become lines is in `encode`.
+upstream side, which sends the body. `encode` turns facts into lines.
 """
 
 from __future__ import annotations

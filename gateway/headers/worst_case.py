@@ -1,4 +1,4 @@
-"""How long what we put into a head can become, so that `check` can say before a citizen with a long name is refused.
+"""The greatest length of our fields in a head, so that `check` warns before a citizen with a long name is refused.
 
 Servers and proxies bound heads: many a single field at 8,190 bytes, Envoy a whole head at 60 KiB. The lengths here are
 upper bounds: no person's head is longer.
@@ -28,7 +28,7 @@ _REST = 512
 
 
 class Most(NamedTuple):
-    """Characters of what a provider may say: what is longer is not believed."""
+    """Most characters of a provider's value: a longer one is not believed."""
 
     subject: int
     name: int

@@ -1,1 +1,1 @@
-"""So many times for one sign-in identity: what is counted, where, and when it is given back."""
+"""Limits for one sign-in identity: the counted entries, their store, and their return."""

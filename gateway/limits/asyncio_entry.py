@@ -21,7 +21,7 @@ from gateway.policy.verdict import Limit
 log = structlog.get_logger()
 
 _under_way: set[asyncio.Task[None]] = set()
-"""Settlements nobody waits for; a task that nothing holds may be collected before it is done."""
+"""Settlements for which no caller waits; without this reference the collector may remove a task before it is done."""
 
 
 class ReservedEntry:
@@ -62,11 +62,11 @@ class ReservedEntry:
         await self.settle(strictest(settle_answer(limit, status, location) for limit in self._limits))
 
     def settle_soon(self, settlement: Settlement) -> None:
-        """Settle, with nobody waiting for it."""
+        """Settle in the background."""
         _begin(self.settle(settlement))
 
     def settle_by_soon(self, status: int, location: str | None) -> None:
-        """Settle by the head of the application's answer, with nobody waiting for it."""
+        """Settle by the head of the application's answer, in the background."""
         _begin(self.settle_by(status, location))
 
 

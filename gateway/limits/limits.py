@@ -1,4 +1,4 @@
-"""So many times for one sign-in identity: what is counted, when, and what an answer means for it.
+"""Limits for one sign-in identity: the counted entries, their periods, and the effect of an answer on them.
 
 An entry is *reserved* before a request goes on, and settled when the head of the application's answer
 is there: counted, or given back. An entry with an unknown end stays counted, so that a crash is never a second chance.
@@ -100,7 +100,7 @@ def limit_use(rule: RuleId, limit: Limit, person: Identity, now: Instant) -> Lim
 
 
 def over(permit: Permit) -> Deny:
-    """Return the refusal of somebody who has no entry left."""
+    """Return the refusal of a person who has no entry left."""
     limit = permit.limit
     reason = (
         Reason(ReasonKind.LIMIT_REACHED)
@@ -152,12 +152,12 @@ def _path_of(location: str | None) -> str | None:
 
 
 class EntryState(StrEnum):
-    """How an entry stands."""
+    """The state of an entry."""
 
     IN_FLIGHT = "in_flight"
     COUNTED = "counted"
     UNKNOWN = "unknown"
-    """Reserved, and nobody has settled it: a crash or a time-out. Counted all the same."""
+    """The entry is reserved and was never settled, after a crash or a time-out. It counts."""
 
 
 @dataclass(frozen=True, slots=True)

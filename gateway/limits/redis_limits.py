@@ -36,7 +36,7 @@ PAGE = 500
 """Keys asked for at once when a person's entries are looked for."""
 
 WAIT_MILLISECONDS = 500
-"""How long a replica may take to say that it has a write."""
+"""Seconds in which a replica must acknowledge a write."""
 
 CHECK_EVERY = 60.0
 """Seconds after which a reservation looks again whether the store is fit, and whether it has replicas: a
@@ -108,7 +108,7 @@ class RedisLimits:
             pipe.execute_command("WAIT", 1, WAIT_MILLISECONDS)
             taken, seen = await pipe.execute()
         if int(taken) and int(seen) < 1:
-            # The primary has it: it stays counted and findable, and nobody is told that it is safe.
+            # The primary has it: it stays counted and listed, but no caller is told that it is durable.
             raise StoreUnavailableError(StoreFault.TOO_FEW_REPLICAS)
         return bool(int(taken))
 
@@ -200,7 +200,7 @@ class RedisLimits:
         return {"": answer}
 
     async def _saves(self) -> bool:
-        """Say whether snapshots are on; where CONFIG is forbidden nobody can say, so they are not."""
+        """Say whether snapshots are on; if CONFIG is forbidden, they count as off."""
         try:
             async with asking(self._timeout):
                 answer: Any = await self._redis.config_get("save")
@@ -210,7 +210,7 @@ class RedisLimits:
 
 
 def _read_key(key: bytes, forget_at: Instant) -> LimitUse | None:
-    """Return whose use of what a key counts; `None` where it is none of ours."""
+    """Return the identity and the limit that a key counts; `None` if the key is not ours."""
     named = key.decode("ascii", "replace").rpartition("l:{")[2].removesuffix("}").split(":")
     if len(named) != PARTS or len(key) > LONGEST_KEY:
         return None
@@ -221,7 +221,7 @@ def _read_key(key: bytes, forget_at: Instant) -> LimitUse | None:
 def _read_entry(value: bytes, now: Instant) -> tuple[EntryState, Instant]:
     """Return how an entry stands, and since when.
 
-    One that nobody of us wrote counts all the same, so it is told of: an operator must be able to give it back.
+    An entry that no gateway wrote still counts, so the listing shows it: an operator must be able to give it back.
     """
     state, _, times = value.decode("ascii", "replace").partition(" ")
     since, _, lease = times.partition(" ")

@@ -96,7 +96,7 @@ class Downstream(Protocol):
     """The connection a request came on."""
 
     def write(self, data: bytes) -> None:
-        """Send bytes, if there is still somebody."""
+        """Send bytes, if the client is still there."""
 
     def write_whole(self, answer: bytes) -> None:
         """Send a whole answer, with those of others when the loop's turn ends."""
@@ -218,7 +218,7 @@ class Exchange:
         self.upload: Upload | None = None
         """The request's body; `None` where it has none."""
         self.undecided = False
-        """Nothing is decided before the body's first bytes: only they say whether there is a body."""
+        """The exchange decides nothing before the body's first bytes: only they tell whether there is a body."""
         self._upstream_ended = False
         self._waiting = False
         self._app: Route | None = None
@@ -408,7 +408,7 @@ class Exchange:
             entry.settle_soon(settle_failure(sent=self._sent))
 
     def broken(self, why: str) -> None:
-        """Answer 500 where something of ours is wrong, as well as it still can be."""
+        """Answer 500 after a mistake of ours, as far as that is still possible."""
         if why:
             log.error(Event.BYTE_PATH_FAILED, request_id=self.inbound.request_id, why=why)
         if self.over:
@@ -516,7 +516,7 @@ class Exchange:
                 assert_never(visit.purpose)
 
     def _wait_for_upstream(self) -> None:
-        """Keep what comes of the body until somebody is there to take it from us."""
+        """Keep the body's bytes until the upstream can accept them."""
         self._waiting = True
 
     def _send(self, connection: Exchanger) -> None:
@@ -911,7 +911,7 @@ class Exchange:
         return self._app is not None and self._app.app.upstream_options.half_close == "listens"
 
     def client_gone(self) -> None:
-        """Nobody is there to hear the rest: have the application stop, or what it does already come to its end."""
+        """The client has left: stop the application's answer, or let a request that it has begun come to its end."""
         if self.over:
             return
         upstream = self.upstream
@@ -956,7 +956,7 @@ class Exchange:
         elif self._portal_asked:
             self._services.portal.leave(self)
         elif self._app is not None:
-            # It may wait for a connection still, in the place of somebody who is there.
+            # The request may still wait for a connection, and take the place of a client that is there.
             self._services.upstreams[self._app.app.name].leave(self)
 
     # --- the end ------------------------------------------------------------------------------

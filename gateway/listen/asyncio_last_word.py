@@ -1,8 +1,8 @@
 """A request whose client has left, until the application has said what became of it.
 
-A safe request ends with its client. Any other that has been sent whole is at work already. To cut its connection would
-neither undo it nor tell us how it ended. So it runs on to its answer's head, which settles the entries of limits that
-it holds. Nobody gets the answer, so the connection ends there.
+A safe request ends with its client. Any other that has been sent whole is at work already. Cutting its connection would
+neither undo the request nor tell us its outcome. So it runs on to its answer's head, which settles the entries of
+limits that it holds. No client gets the answer, so the connection is closed then.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class LastWord:
         """The head has said enough."""
 
     def upgraded(self, headers: Headers, rest: bytes) -> None:  # noqa: ARG002
-        """Close: there is nobody at the other end of this tunnel."""
+        """Close: this tunnel has no client any more."""
         self.end()
 
     def tunnel_data(self, data: bytes) -> None:

@@ -237,7 +237,7 @@ class ClientConnection(asyncio.Protocol):
         """Take a client that has said its last, and has not got its answer since, for one that has left."""
         if self._exchange is exchange and not exchange.over and not exchange.listens_on():
             exchange.client_gone()
-            # If somebody does listen, what is cut short must not look complete.
+            # If the client still reads, a truncated answer must not look complete.
             self.hang_up()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # how it was lost changes nothing
@@ -398,7 +398,7 @@ class ClientConnection(asyncio.Protocol):
             # llhttp leaves white space behind a value on it (RFC 9110 section 5.5 does not).
             self._headers = [(name, value.rstrip(b" \t")) for name, value in self._headers]
         before = self._before
-        # Another request line behind which the same fields come: what was made of them before is good for it, too.
+        # The request line is new and the fields are the same: the results of the earlier fields are valid for it, too.
         kept = (
             before.inbound.section_cache
             if before is not None and section == self._section and heads is self._heads
@@ -458,7 +458,7 @@ class ClientConnection(asyncio.Protocol):
             exchange.broken("")
 
     def _answer_server_wide(self) -> None:
-        """Answer OPTIONS about ourselves: what methods we carry, and nothing of what is behind us."""
+        """Answer OPTIONS about the gateway itself: its methods, and nothing about the applications."""
         self._line(HTTPStatus.NO_CONTENT, "server_wide", self._listener.request_id())
         self.write(status_line(204) + self.date_line() + b"Allow: " + _ALLOW + b"\r\nConnection: close\r\n\r\n")
         self._linger()
@@ -501,7 +501,7 @@ class ClientConnection(asyncio.Protocol):
     # --- answers ------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Send bytes, if there is still somebody."""
+        """Send bytes, if the client is still there."""
         if self._outbox.waiting:
             self._outbox.send()
         transport = self._transport
@@ -558,7 +558,7 @@ class ClientConnection(asyncio.Protocol):
             self._arm(self._services.limits.head_time)
             self._pump()
         else:
-            # Somebody who was told to stay may have the next request on its way, draining or not.
+            # A client that was told to keep the connection may have sent the next request, even if we drain.
             # As in `_arm`, for each request comes by here.
             deadlines = self._deadlines
             self.deadline = deadlines.now + (LAST_REQUEST if self.draining else self._services.limits.idle)
@@ -661,7 +661,7 @@ class ClientConnection(asyncio.Protocol):
             self._arm(self._services.limits.stream_idle)
 
     def hang_up(self) -> None:
-        """Close at once: what was promised and cannot be kept must not look complete."""
+        """Close at once: an answer that cannot be completed must not look complete."""
         self._at = _CLOSED
         self._exchange = None
         self._outbox.send()

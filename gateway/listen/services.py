@@ -1,4 +1,4 @@
-"""Everything the door asks of the rest of the house, in one value.
+"""The services that the listener needs from the other folders, in one value.
 
 Composed in `app.py`, faked in tests. A reload makes another and hands it to the listener; a
 request in flight keeps the one it began with.
@@ -40,7 +40,7 @@ class Visits(Protocol):
         """Keep a visit and return its one-time token."""
 
     def take(self, token: str) -> Visit | None:
-        """Forget a visit nobody will come for."""
+        """Forget a visit that the portal will not collect."""
 
 
 def _as_it_came(inbound: Inbound, _table: RouteTable) -> Inbound | Answer:
@@ -89,4 +89,4 @@ class RequestServices:
     limits: TrafficSettings = field(default_factory=TrafficSettings)
     trust: Trust = field(default_factory=lambda: Trust(()))
     lookups: LookupLimits = field(default_factory=LookupLimits)
-    """How many tickets that stand for nothing are looked up."""
+    """Limits on look-ups of tickets that belong to no session."""

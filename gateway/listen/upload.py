@@ -1,4 +1,4 @@
-"""A request's body on its way in: where it ends, how it is framed anew, and what becomes of it.
+"""A request's body on its way in: its end, its new framing, and its destination.
 
 The body belongs to the application, or to the portal, and to nobody before a connection to them is there. An unwanted
 body is read away. `asyncio_exchange` feeds this and sends what comes out. A request without a body has no `Upload`.
@@ -20,20 +20,20 @@ DRAINABLE = 64 * 1024
 """Bytes of an unwanted body that are read away so that the connection can be kept; a longer one ends it."""
 
 HELD = 64 * 1024
-"""Bytes of a body that are kept while there is nobody to take them; over it, reading waits."""
+"""Bytes of a body that are kept while no upstream can accept them; over it, reading pauses."""
 
 
 class UploadState(StrEnum):
     """The states of a body."""
 
     HOLDING = "holding"
-    """The body comes, and nobody is there to take it: it is kept."""
+    """The body arrives before the upstream can accept it: it is kept."""
     HELD = "held"
-    """All of the body has come, and nobody has taken it."""
+    """The whole body has arrived, and no upstream has accepted it."""
     PASSING = "passing"
     """The body goes on to the upstream as it comes."""
     DISCARDING = "discarding"
-    """Nobody wants the body: it is read away."""
+    """The body is not needed: it is read and dropped."""
     DONE = "done"
     """All of the body has come, and has been passed on or thrown away."""
     BROKEN = "broken"
@@ -94,7 +94,7 @@ WANTED = frozenset({_S.HOLDING, _S.HELD})
 
 
 class BadUploadError(Exception):
-    """The client's body is none, or longer than one may be. The request is answered with this and ends."""
+    """The client's body is malformed, or too long. The request is answered with this and ends."""
 
     def __init__(self, status: HTTPStatus, code: str) -> None:
         super().__init__(code)
@@ -112,7 +112,7 @@ class Upload:
         self.received = 0
         """Bytes of the body itself."""
         self._held: bytearray | None = None
-        """The framed bytes that nobody has taken."""
+        """The framed bytes that no upstream has accepted yet."""
         chunked = inbound.framing is Framing.CHUNKED
         self._chunks = ChunkReader(longest_trailers) if chunked else None
         self._left = 0 if chunked else inbound.length

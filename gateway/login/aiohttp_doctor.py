@@ -1,6 +1,6 @@
 """Measures what `doctor` judges: a few calls to the provider, a connection to each application, the files' modes.
 
-Nothing is signed in and nothing changed: the code that is sent is one that cannot exist.
+The doctor signs nobody in and changes nothing: it sends a code that cannot exist.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ SPOOFED = "X-Verified-Doctor"
 
 class _Unmetered:
     def called(self, endpoint: str, outcome: str, seconds: float) -> None:
-        """See `CallMeter`: these calls are nobody's sign-in."""
+        """See `CallMeter`: these calls belong to no sign-in."""
 
 
 async def examine_client(
@@ -138,7 +138,7 @@ async def _examine(
 
 
 async def examine_app(app: AppSettings) -> AsyncIterator[Finding]:
-    """Look whether an App's servers answer us and nobody beside us, and what a proxy in front lets pass."""
+    """Check whether an App's servers answer only the gateway, and which headers a proxy in front lets pass."""
     if app.mode is Mode.FORWARD_AUTH:
         yield outer_proxy_finding(app.name, app.url, await _status(app.url), await _status(app.url, spoofed=True))
     public = urlsplit(app.url).hostname or ""
@@ -159,7 +159,7 @@ async def examine_app(app: AppSettings) -> AsyncIterator[Finding]:
 
 
 async def _status(url: str, *, spoofed: bool = False) -> int | None:
-    """Return the status of a request of nobody's, as a script would send it; None where there is no answer."""
+    """Return the status of an anonymous request, as a script would send it; None if there is no answer."""
     headers = {"Accept": "application/json", "Sec-Fetch-Mode": "cors"}
     if spoofed:
         headers[SPOOFED] = "yes"

@@ -115,7 +115,7 @@ class _Document(Generic[T]):
             return self._value
         may_be_stale = self._value is not None and now < self._good_until + self._stale_for
         if self._value is not None and may_be_stale:
-            # Nobody waits for a provider that is slow to die; the refresh goes on behind.
+            # No caller waits for a provider that fails slowly; the refresh goes on in the background.
             self.refresh_if_due()
             return self._value
         return await self.fetch()
@@ -139,7 +139,7 @@ class _Document(Generic[T]):
         return await asyncio.shield(task)
 
     async def fetch_again(self, pause: float) -> T:
-        """Fetch it although it is good, unless that was done within `pause` seconds; else return what is kept.
+        """Fetch a still valid one anew, unless that was done within `pause` seconds; otherwise return the kept one.
 
         Raises:
             ProviderUnavailableError: it cannot be fetched, or could not a moment ago.
@@ -153,7 +153,7 @@ class _Document(Generic[T]):
     def _start(self) -> asyncio.Task[T]:
         self._tried_at = self._monotonic()
         self._running = asyncio.get_running_loop().create_task(self._run())
-        # Its outcome is told by `get`, also where nobody waited for it.
+        # `get` reports its outcome, even if no caller waited for it.
         self._running.add_done_callback(lambda task: task.cancelled() or task.exception())
         return self._running
 
@@ -225,7 +225,7 @@ class AiohttpProvider:
         return origins_of(self._issuer, self._metadata.kept)
 
     async def start(self) -> None:
-        """Begin to keep metadata and keys ready. Returns soon: a provider that is down stops nobody."""
+        """Begin to keep metadata and keys ready. Returns soon: a provider that is down delays no request."""
         # Reading the system's certificates takes 40 ms and a disk; meanwhile others are answered.
         self._verification = await asyncio.to_thread(self._read_verification)
         self._refresher = asyncio.get_running_loop().create_task(self._refresh())
@@ -350,7 +350,7 @@ class AiohttpProvider:
 
     def _way(self, url: str) -> _Way:
         """Return how any call goes: through the proxy where there is one, and following no redirect."""
-        # Uncompressed: what is small on the wire could be any size behind it.
+        # Uncompressed: a small compressed answer could expand to any size.
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         way = _Way(allow_redirects=False, proxy=self._settings.via, headers=headers)
         if self._settings.via is not None and self._via_credentials is not None:

@@ -80,7 +80,7 @@ class Aliases:
 
 
 def _check(alias: Alias, known: Mapping[tuple[str, str], str], older: Collection[tuple[str, str]]) -> None:
-    """Refuse what contradicts what is known; `older` has every subject that somebody is known by."""
+    """Refuse an alias that contradicts the others; `older` has every subject that an alias leads to."""
     for subject in (alias.new, alias.old):
         try:
             read_subject(subject)
@@ -98,7 +98,7 @@ def _check(alias: Alias, known: Mapping[tuple[str, str], str], older: Collection
         raise AliasError("the new subject already has an alias")
     if (alias.client_id, alias.old) in known:
         raise AliasError("the old subject itself has an alias: name that one")
-    # Else two steps would lead from one person's account to another's, and no line would say so.
+    # Otherwise two steps would lead from one person's account to another's, and no line would show it.
     if (alias.client_id, alias.new) in older:
         raise AliasError("another alias already leads to the new subject")
 

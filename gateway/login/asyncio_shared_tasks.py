@@ -1,6 +1,6 @@
-"""Work that several ask for at the same time, and that is done once.
+"""Runs work once that several callers request at the same time.
 
-A callback is sent again before it was answered when somebody reloads an impatient page: the browser drops the first
+A browser sends a callback again before the answer when a person reloads the page: the browser drops the first
 answer, and the cookie with it. Were the second told that its login is spent, a sign-in that worked would be lost.
 """
 

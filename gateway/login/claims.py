@@ -1,4 +1,4 @@
-"""The provider's claims about a person: whether to believe them, and what they mean.
+"""Checks the provider's claims about a person, and reads their meaning.
 
 `read_id_token` is OpenID Connect Core 3.1.3.7, step by step. It is written out here, above joserfc's
 signatures, because the ready-made validators check only what they are given as options, and take a missing
@@ -141,7 +141,7 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The four items, in our own form; `troubles` says why one that was granted is None."""
+    """The four items, in our own form; `troubles` says why a granted item is None."""
 
     name: str | None = None
     address: str | None = None
@@ -244,15 +244,15 @@ def read_id_token(token: str, keys: Iterable[VerificationKey], expected: Expecte
         SignInInvalidError: with the first `Check` it fails.
 
     """
-    # Step 1, decryption: we register no encryption, so an encrypted one has not the shape. Steps 6 and 7 come
-    # first, so that nothing is said of what nobody signed.
+    # Step 1, decryption: we register no encryption, so an encrypted one has not the shape. Steps 6 and 7 come first, so
+    # that no message is about an unsigned claim.
     claims = verified_claims(token, keys, expected.algorithms)
     alg = _header(token).alg
 
     # Step 2: the issuer is exactly the discovered one.
     if claims.get("iss") != expected.issuer:
         raise SignInInvalidError(Check.ISSUER)
-    # Step 3: we are the audience, and nobody we do not trust is beside us; we trust nobody beside us.
+    # Step 3: we must be the only audience, since we trust no other one.
     if claims.get("aud") not in (expected.client_id, [expected.client_id]):
         raise SignInInvalidError(Check.AUDIENCE)
     # Steps 4 and 5: an authorized party is us.
@@ -272,9 +272,9 @@ def read_id_token(token: str, keys: Iterable[VerificationKey], expected: Expecte
     # Step 11: the nonce is the one of this pending login.
     if not _same_text(claims.get("nonce"), expected.nonce):
         raise SignInInvalidError(Check.NONCE)
-    # Step 12: what was asked as assurance was reached.
+    # Step 12: the sign-in reached the requested assurance.
     acr = _acr(claims, expected)
-    # Step 13: the moment of authentication is none of the future's.
+    # Step 13: the time of authentication is not in the future.
     auth_time = None
     if claims.get("auth_time") is not None:
         auth_time = read_time(claims["auth_time"], Check.AUTH_TIME)
@@ -328,7 +328,7 @@ def _acr(claims: Mapping[str, Any], expected: Expected) -> str | None:
 def read_userinfo(claims: Mapping[str, Any], subject: str, granted: Iterable[Scope], today: date) -> Facts:
     """Return the four items as far as they were granted and can be read.
 
-    `today` is the day in Japan: nobody is born after it.
+    `today` is the day in Japan: no birthdate is after it.
 
     Raises:
         SignInInvalidError: `sub` is not the ID token's (OpenID Connect Core 5.3.2); then nothing is used.

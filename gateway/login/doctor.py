@@ -1,6 +1,6 @@
 """Faults between us, the provider and the applications, with their remedies: values, not calls.
 
-Each function looks at what somebody measured and returns a `Finding`. Measuring is `aiohttp_doctor`'s business.
+Each function judges a measurement and returns a `Finding`. Measuring is `aiohttp_doctor`'s business.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LONGEST_DATE = 64
 
 
 class Level(StrEnum):
-    """How bad a finding is. Any `fail` makes `doctor` exit 2."""
+    """The severity of a finding. Any `fail` makes `doctor` exit 2."""
 
     PASS = "pass"  # noqa: S105 (a level)
     WARN = "warn"
@@ -213,7 +213,7 @@ def acr_finding(
 
 
 def mode_finding(path: str, mode: int | None) -> Finding:
-    """Judge who may read a secret's file; `mode` is None where it is not there."""
+    """Judge the mode of a secret's file; `mode` is None if the file does not exist."""
     if mode is None:
         return Finding("file_mode", path, Level.FAIL, Phrase("cannot be read", "読み取れません"))
     if mode & 0o077:

@@ -81,7 +81,7 @@ def save_keys(path: Path, keys: KeySet) -> None:
 
 
 def is_private(path: Path) -> bool:
-    """Whether nobody but its owner may read or change a file."""
+    """Whether only its owner may read or change a file."""
     return not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
 
 

@@ -1,4 +1,4 @@
-"""Our client keys: which sign, which are published, and what nobody ever sees.
+"""Our client keys: those that sign, those that are published, and the members that stay secret.
 
 A key file is a JWKS with private members. Its first key signs; all are published, so that a new one is known to
 the provider before it signs and an old one until its last assertion has expired: `new`, register, `rotate`,
@@ -50,7 +50,7 @@ class SigningKey:
 
     @property
     def public(self) -> dict[str, str]:
-        """The members anybody may see, picked by name: a member nobody thought of stays inside."""
+        """The public members, selected by name: an unexpected member stays inside."""
         members = self.key.as_dict(private=False)
         names = _PUBLIC_MEMBERS[str(members["kty"])]
         return {**{name: str(members[name]) for name in names}, "kid": self.kid, "use": "sig", "alg": self.alg}
@@ -170,7 +170,7 @@ def _read_key(member: object) -> SigningKey:
 
 
 def signing_key(imported: object, kid: str, alg: str) -> SigningKey:
-    """Return a key of ours, once it can do what its `alg` says.
+    """Return a key of ours, after a check that it fits its `alg`.
 
     Raises:
         KeySetError: another type, curve or size, or only a public key.

@@ -1,4 +1,4 @@
-"""Signing out by the provider's word: the logout token, and whether to believe it.
+"""Back-channel logout: checks the provider's logout token.
 
 OpenID Connect Back-Channel Logout 1.0. The provider posts a signed token to an App's origin; what it names ends,
 on every worker, with its open streams. The ordinary way out, by the person's own button, is `desk.sign_out`.
@@ -91,7 +91,7 @@ def read_logout_token(token: str, keys: Iterable[VerificationKey], expected: Log
         raise SignInInvalidError(Check.ISSUED_AT)
     if "exp" in claims and read_time(claims["exp"], Check.EXPIRED) <= expected.now - expected.skew:
         raise SignInInvalidError(Check.EXPIRED)
-    # Step 4: it names somebody.
+    # Step 4: it names a subject or a session.
     subject = read_subject(claims["sub"]) if claims.get("sub") is not None else None
     sid = claims.get("sid")
     if not isinstance(sid, str | None) or sid == "" or (sid is not None and len(sid) > LONGEST_SUBJECT):

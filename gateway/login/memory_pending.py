@@ -171,5 +171,5 @@ class MemoryPendingStore:
 
 
 def _lives(since: Instant, now: Instant) -> bool:
-    """Say whether what is kept since then may be used: not for longer because the clock was set back meanwhile."""
+    """Say whether a value kept since then may still be used: a clock that was set back must not prolong it."""
     return began(since, now) and now < since + PENDING_SECONDS

@@ -1,4 +1,4 @@
-"""A login that has begun and not come back: what is remembered of it, under a state nobody can guess.
+"""A pending login: the values that are remembered until its callback, under a state that nobody can guess.
 
 The state goes through the provider and the browser's address bar; the return target, the nonce and the PKCE
 verifier do not: they wait here. A pending login is bound to the browser that began it by one small cookie, whose
@@ -27,7 +27,7 @@ SECRET_BYTES = 32
 """Random bytes of a state, a nonce, a PKCE verifier and a browser's secret: 43 characters of base64url."""
 
 PENDING_SECONDS = 900.0
-"""How long a pending login lives. People install an app, type two PINs and hold a card to a phone meanwhile."""
+"""The lifetime of a pending login. People install an app, type two PINs and hold a card to a phone meanwhile."""
 
 PENDING_PER_BROWSER = 8
 """Live pending logins of one browser; one more ends its own oldest, so that the newest always works."""
@@ -61,7 +61,7 @@ class PendingLogin(msgspec.Struct, frozen=True):
     browser: str
     """Name of the browser that may come back: a hash of the secret in its cookie."""
     host: str
-    """As `Route.host`: a state of one App is none on another's host."""
+    """The same as `Route.host`: a state of one App is not valid on another's host."""
     client_id: str
     nonce: str
     verifier: str
@@ -117,7 +117,7 @@ class Browser:
         return f"{self.secret}.{self.last}" if self.last else self.secret
 
     def mark_of(self, client_id: str, subject: str) -> str:
-        """Return what remembers a person in this cookie alone: without the secret it names nobody."""
+        """Return the hash that remembers a person in this cookie alone: without the secret it identifies nobody."""
         person = client_id.encode() + b"\0" + subject.encode()
         digest = hmac.digest(self.secret.encode(), b"sekisho.browser.last.v1:" + person, "sha256")
         return urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
@@ -149,10 +149,10 @@ def read_browser(cookie: bytes | None) -> Browser | None:
 
 
 def find_browser(cookies: bytes, name: bytes) -> Browser | None:
-    """Return the one browser that the cookies of this name speak of, or `None` where that is none or several.
+    """Return the one browser that the cookies of this name identify, or `None` if there is none or more than one.
 
-    As with tickets (`session.ticket.find_brought`): what has not the shape is passed over, and of two neither is
-    believed. A cookie that a script put there could else have this browser finish somebody else's sign-in.
+    As with tickets (`session.ticket.find_brought`): a cookie of another form is ignored, and of two neither is
+    believed. Otherwise a cookie that a script put there could make this browser finish another person's sign-in.
     """
     values = cookies_named(cookies, name)
     browsers = {browser for value in values[:MOST_COOKIES] if (browser := read_browser(value)) is not None}
@@ -179,7 +179,7 @@ def bound_browser(login: PendingLogin | UsedLogin, state: str, cookies: bytes, n
     """Return the browser whose cookies these are if the login began in it, else `None`.
 
     A tab's cookie is believed only beside the one binding cookie of a browser in which nobody has signed in yet. A
-    script cannot write over that one, but it can invent any tab's cookie, and have the browser finish somebody else's
+    script cannot overwrite that one, but it can invent any tab's cookie, and make the browser finish another person's
     sign-in.
     """
     browser = find_browser(cookies, name)
@@ -203,9 +203,9 @@ def bytes_of(login: PendingLogin) -> int:
 def may_open(live: int, addresses: int, of_address: int, total: int, more: int = 1) -> bool:
     """Whether `more` may wait for an address: one login among logins, or its bytes among bytes.
 
-    Up to `total` live ones, anybody may. From there on an address that already has its share (`total` divided
-    by the addresses that have any, at least one login) may not; at twice `total`, nobody. A live one never gives way
-    to a stranger.
+    Up to `total` live ones, every address may open one. From there on an address that already has its share (`total`
+    divided by the addresses that have any, at least one login) may not; at twice `total`, nobody. A live one never
+    gives way to a stranger.
     """
     if live + more <= total:
         return True

@@ -1,4 +1,4 @@
-"""Which provider, and what its published metadata must say before we use any of it.
+"""The provider, and the checks of its published metadata before we use it.
 
 Endpoints come from discovery; `environment` only names the issuer. The real service's issuers are from secondary
 sources and to be confirmed against its documentation: `sekisho doctor` shows what discovery answers.

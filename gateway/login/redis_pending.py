@@ -48,7 +48,7 @@ from gateway.session.sealed_box import NONCE_BYTES, close_box, open_box
 
 _MILLISECONDS = int(PENDING_SECONDS * 1_000)
 _PADDING = 256
-"""Records are filled up to a multiple of this: the length of a return target says where somebody wanted to go."""
+"""Records are filled up to a multiple of this: the length of a return target would tell which page a person wanted."""
 
 _ADMIT = """
 local now, ends, name, share, size = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
@@ -274,7 +274,7 @@ class RedisPendingStore:
         return secret.id.encode() + close_box(key, nonce, packed, bound_to, padding=_PADDING)
 
     def _open(self, sealed: bytes, opener: str, name: str, kind: type[_Record]) -> _Record | None:
-        """Return a record; None where it is not one of ours for this name: nobody's login."""
+        """Return a record; None if we did not write it for this name, so that it is no login."""
         secret = self._secrets.get(sealed[:8].decode("ascii", "replace"))
         if secret is None:
             return None

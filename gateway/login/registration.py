@@ -1,8 +1,8 @@
 """The agency's forms, filled in from our own settings: one sheet a client and environment.
 
-Field names are the forms' own (テスト環境・本番環境設定書 and サービス基本情報); which of the four items are asked
-for is read from the policies, not from what somebody remembers. An entry that the settings do not give is marked as
-missing. The forms' own text was not available to us: 「Signed Jwt」 in particular is listed without a known meaning.
+Field names are the forms' own (テスト環境・本番環境設定書 and サービス基本情報). The policies say which of
+the four items are asked for. An entry that the settings do not give is marked as missing. The forms' own text was not
+available to us: 「Signed Jwt」 in particular is listed without a known meaning.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Entry:
     """One field of a form."""
 
     name: str
-    """As the form has it."""
+    """The name on the form."""
     values: tuple[str, ...]
     """The text to write, one line each; empty if it is missing."""
     note: str = ""
@@ -53,7 +53,7 @@ class Entry:
 
     @property
     def missing(self) -> bool:
-        """Whether somebody must still say it."""
+        """Whether an operator must still fill it in."""
         return self.required and not self.values
 
 
@@ -69,7 +69,7 @@ class Sheet:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The names of the fields that somebody must still fill in."""
+        """The names of the fields that an operator must still fill in."""
         return tuple(entry.name for entry in self.entries if entry.missing)
 
 

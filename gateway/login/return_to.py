@@ -3,8 +3,8 @@ r"""The page on which a person lands after signing in or out: a target on the Ap
 A browser reads a `Location` by the WHATWG URL standard, which drops tabs and line ends, takes `\\` for `/`, resolves
 dot segments and treats `//` as the start of a host. So nothing that came in is echoed: it is taken apart, each part is
 held to what it may contain, and what goes out is written anew. The door's own canonicaliser reads the result, as it
-will when the browser comes there. The function refuses a text whole if it is not plainly a target of ours, and never
-shortens or mends it. The caller falls back to `/`.
+will when the browser comes there. The function refuses a text that is not clearly a target of ours, and never shortens
+or repairs it. The caller falls back to `/`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The order of things at a sign-in: what is compared before what is spent, and what is kept when.
+"""The order of the steps of a sign-in: checks come before the state is spent, and before anything is stored.
 
 No socket, clock or randomness here: the stores, the provider, the moment and the random bytes come in. Each method
 returns one of the outcomes in `sign_in`. The order is the point:
@@ -108,7 +108,7 @@ _SINGLE = frozenset({"state", "code", "error", "error_description", "iss", "sess
 
 _OF_ERROR: Mapping[str, LoginFailure] = {
     "access_denied": LoginFailure.CANCELLED,
-    # The provider's own trouble: nobody is sent to a counter with a card that is in order.
+    # The provider has failed: no page must send a person with a valid card to a counter.
     "server_error": LoginFailure.PROVIDER_DOWN,
     "temporarily_unavailable": LoginFailure.PROVIDER_DOWN,
 }
@@ -169,7 +169,7 @@ class Terms:
     absolute: float
     """Seconds a session lives at most."""
     seals: TicketSeals = PLAIN
-    """Tells a ticket that we issued from one that somebody made up."""
+    """Distinguishes a ticket that we issued from an invented one."""
 
 
 class SignInService:
@@ -283,7 +283,7 @@ class SignInService:
         if waiting.host != route.host:
             return Failed(LoginFailure.INVALID, check=Check.STATE)
         browser = bound_browser(waiting, state, inbound.cookie, route.pending_cookie)
-        # The state is not used up: a person who came by somebody else's state must not be able to spend it.
+        # The state is not spent: a person with another person's state must not be able to spend it.
         if browser is None:
             # A browser that is signed in does not need the code. The target is one of the App's own, as any link's.
             if await self._here(route, inbound) is not None:
@@ -325,7 +325,7 @@ class SignInService:
     async def _redeem(
         self, route: Route, inbound: Inbound, answer: Mapping[str, str], login: PendingLogin, browser: Browser
     ) -> tuple[FinishOutcome, UsedLogin]:
-        """Make a session of a callback whose state holds, or say why not; and what is remembered of it."""
+        """Make a session of a callback with a valid state, or say why not; return the values to remember too."""
         used = UsedLogin(login.browser, login.host, login.return_to)
         try:
             signed_in = await self._sign_in(route, inbound, answer, login, browser)
@@ -363,7 +363,7 @@ class SignInService:
         except ProviderUnavailableError:
             _fail(LoginFailure.PROVIDER_DOWN, back)
         except ProviderRefusedError as refused:
-            # A code that is spent, expired or somebody else's: starting again helps. Anything else is between
+            # A code that is spent, expired or another client's: starting again helps. Anything else is between
             # the provider and us, and nothing the person can do.
             spent = refused.error == "invalid_grant"
             _fail(
@@ -456,8 +456,8 @@ class SignInService:
             provider_session=provider_session_name(identity.client_id, provider_session) if provider_session else None,
             host=route.cookie_host,
         )
-        # The ticket changes at sign-in. Were the old one kept, an attacker who planted it in this browser beforehand
-        # would be signed in by somebody else's login.
+        # The ticket changes at sign-in. If the old one were kept, an attacker who planted it in this browser would be
+        # signed in by this person's login.
         ticket = new_ticket(self._random(TICKET_BYTES))
         carried_over = False
         if held is not None and old_ticket is not None and same:
@@ -465,8 +465,8 @@ class SignInService:
             carried_over = await self._sessions.replace(old_ticket, ticket, stepped_up, begun_at=login.begun_at)
             session = stepped_up if carried_over else session
         if not carried_over:
-            # Also where the old one was ended meanwhile: then nothing of it is carried over, and what was just
-            # proved with a card stands by itself.
+            # This also holds if the old one was ended in the meantime: then the new session keeps nothing of it, and
+            # has only the items just read from the card.
             if not await self._sessions.create(ticket, session, begun_at=login.begun_at):
                 # A revocation of this person's sessions is meant for the sign-in under way as well.
                 _fail(LoginFailure.EXPIRED, login.return_to, check=Check.REVOKED)
@@ -595,9 +595,9 @@ class SignInService:
         return None if ticket is None else await self._held(route, ticket)
 
     async def _held(self, route: Route, ticket: Ticket) -> Session | None:
-        """Return the session this browser has here: of this client and issued at this host, or it is none.
+        """Return this browser's session, if it is of this client and was issued at this host.
 
-        Asked of the store and not of memory: what is decided here ends sessions and makes them.
+        It asks the store and not memory, because its callers end and make sessions.
         """
         held = await self._sessions.find(ticket)
         return held if held is not None and route.accepts(held) else None
@@ -633,7 +633,7 @@ def _fail(failure: LoginFailure, return_to: str, *, error: str = "", check: str 
 
 
 def replace_used(used: UsedLogin, failed: Failed) -> UsedLogin:
-    """Return what is remembered of a login that failed."""
+    """Return the values that are remembered of a failed login."""
     return UsedLogin(used.browser, used.host, used.return_to, None, failed.failure, failed.error)
 
 
@@ -659,7 +659,7 @@ def read_callback(query: bytes | None) -> Mapping[str, str] | None:
 
 
 def carry_over(held: Session, session: Session) -> Session:
-    """Return a step-up's session: what was asked now as it is now, and what only the old one had beside it.
+    """Return a step-up's session: the items asked now with their new values, and the items that only the old one had.
 
     An item that was asked again and not given is unknown, even if the old session had it. With an older item
     on board the absolute clock is the old one: no chain of step-ups makes a reading of the card live longer.

@@ -1,7 +1,7 @@
 """The login step's promise to the portal: to begin a sign-in, to finish one, to end a session.
 
 The one page a page-maker reads. `SignInService` in `service` keeps the `SignIn` promise below. The outcomes are values,
-which the portal matches exhaustively. How they come about is in `service` (the order of things), `login`, `claims`,
+which the portal matches exhaustively. They are implemented in `service` (the order of steps), `login`, `claims`,
 `return_to` (pure) and `aiohttp_provider` (calls).
 
 One small cookie (`Route.pending_cookie`) binds pending logins to a browser. Its value is opaque to
@@ -189,8 +189,8 @@ class SignIn(Protocol):
         """Open a pending login and say where the browser must go. `form` waits with it, sealed, and comes back once.
 
         `return_to` is what the browser sent (`rd`, or a hidden field), unchecked; None means the request's own
-        target. A text that is no target on this App's origin becomes `/`. Query parameters of the request never
-        change what is asked: only `challenge` does.
+        target. A text that is no target on this App's origin becomes `/`. Query parameters of the request never change
+        the requested items: only `challenge` does.
         """
 
     async def finish(self, route: Route, inbound: Inbound, query: bytes | None) -> FinishOutcome:
