@@ -76,6 +76,7 @@ class FixedRule:
     ) -> None:
         self.id = RuleId("test", "rule")
         self.needs_session = somebody is not None
+        self.returns_from: tuple[str, ...] = ()
         self.asked = 0
         self._nobody = nobody or Permit(self.id, None)
         self._somebody = somebody or self._nobody

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -22,6 +22,19 @@ log = structlog.get_logger()
 
 _under_way: set[asyncio.Task[None]] = set()
 """Settlements for which no caller waits; without this reference the collector may remove a task before it is done."""
+
+
+class Entry(Protocol):
+    """Something that a request has used up, until it is known what became of the request."""
+
+    async def settle_by(self, status: int, location: str | None) -> None:
+        """Say what became of it by the head of the application's answer."""
+
+    def settle_by_soon(self, status: int, location: str | None) -> None:
+        """The same, with nobody waiting for it."""
+
+    def settle_soon(self, settlement: Settlement) -> None:
+        """Settle without an answer, with nobody waiting for it."""
 
 
 class ReservedEntry:

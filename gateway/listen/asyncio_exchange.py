@@ -22,7 +22,7 @@ import msgspec
 import structlog
 
 from gateway.errors import GatewayError, StoreUnavailableError
-from gateway.limits.asyncio_entry import ReservedEntry
+from gateway.limits.asyncio_entry import Entry, ReservedEntry
 from gateway.limits.limits import Settlement, settle_failure
 from gateway.listen.answer import (
     AS_IT_COMES,
@@ -40,17 +40,22 @@ from gateway.listen.answer import (
     status_line,
 )
 from gateway.listen.asyncio_last_word import LastWord
+from gateway.listen.asyncio_press import SpentName, WholeBody
 from gateway.listen.services import RequestServices
 from gateway.listen.upload import COMPLETE, WANTED, BadUploadError, Upload
+from gateway.login.returned import is_of_our_page, unpressed
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
-from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
+from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedPress, NeedReservation, NeedSession, Step
 from gateway.pipeline.problem import RETRY_AFTER, problem
-from gateway.pipeline.step import next_worker, pseudonym_of
+from gateway.pipeline.step import next_worker, pressed, pseudonym_of, store_unavailable
 from gateway.pipeline.visit import (
+    ForeignFormPage,
     FormNotSentPage,
+    FormOverPage,
     OwnPage,
     RefusalPage,
+    ReturnedFormPage,
     SignInPage,
     Trouble,
     TroublePage,
@@ -223,7 +228,7 @@ class Exchange:
         self._waiting = False
         self._app: Route | None = None
         self._permit: Permit | None = None
-        self._entries: tuple[ReservedEntry, ...] = ()
+        self._entries: tuple[Entry, ...] = ()
         """The entries of limits that this request has taken, until the answer's head says what becomes of them."""
         self._late: list[Callable[[], None]] | None = None
         """The part of the answer that came while its entry was being settled."""
@@ -313,28 +318,101 @@ class Exchange:
             case NeedSession():
                 self._wait_for_upstream()
                 self._task = asyncio.get_running_loop().create_task(self._load(step.ticket))
+            case NeedPress():
+                self._own_body = True
+                self._wait_for_upstream()
+                self.upstream_ready(WholeBody(partial(self._read_press, step)))
             case NeedReservation():
                 self._wait_for_upstream()
                 self._task = asyncio.get_running_loop().create_task(self._reserve(step))
             case _:
                 assert_never(step)
 
+    def _read_press(self, need: NeedPress, body: bytes) -> None:
+        """Go on with a whole body: it is the button of our page, or a form of the application's own."""
+        self.upstream = None
+        self._sent = False
+        self._wait_for_upstream()
+        self._task = asyncio.get_running_loop().create_task(self._press(need, body))
+
+    async def _press(self, need: NeedPress, body: bytes) -> None:
+        """Send the form that a press stands for, as it came, once; or ask the person to sign in first."""
+        services = self._services
+        try:
+            press = self.inbound
+            returned, one_use = services.returned, services.one_use
+            opened = (
+                None if returned is None else returned.open(press, need.route.cookie_prefix, body, services.clock())
+            )
+            over = AskPortal(Visit(need.route, press, self.state, FormOverPage()))
+            if not is_of_our_page(body):
+                self._go_on(unpressed(press), body)
+                step = await self._step_with_session()
+            elif opened is None or one_use is None or opened.site not in need.sites:
+                step = over
+            else:
+                self._go_on(opened.inbound, opened.body)
+                judged = await self._step_with_session()
+                step = pressed(judged, press)
+                if step is not judged:
+                    # The sealed form waits with the sign-in, as a form of our own page.
+                    self._go_on(press, body)
+                elif isinstance(step, Forward | NeedReservation) and not self.over:
+                    if await one_use.spend(opened.name, services.clock()):
+                        self._entries = (SpentName(one_use, opened.name),)
+                    else:
+                        step = over
+            if self.over:
+                # The client went meanwhile, and nothing has been sent.
+                self._settle_failure()
+            else:
+                self._act(step)
+        except StoreUnavailableError:
+            if not self.over:
+                self._act(store_unavailable(need.route, self.inbound, self.state))
+        except Exception:
+            # No exception lets a request pass, and none leaves a client waiting for ever.
+            log.exception(Event.BYTE_PATH_FAILED, request_id=self.inbound.request_id)
+            self.broken("")
+
+    def _go_on(self, inbound: Inbound, body: bytes) -> None:
+        """Take another request in the place of the one that came, with its whole body."""
+        self.inbound = inbound
+        self.upload = Upload(inbound, 0)
+        self.upload.feed(body, None, self._trailer_lines)
+
+    async def _step_with_session(self) -> Step:
+        """Decide on the request, and ask the store if the decision needs it."""
+        services = self._services
+        step = services.step(self.inbound, self.state, services.clock(), self._table)
+        if isinstance(step, NeedSession):
+            await self._read_session(step.ticket)
+            step = services.step(self.inbound, self.state, services.clock(), self._table)
+        if isinstance(step, NeedSession | NeedPress):
+            raise TypeError("the session was asked for twice")
+        return step
+
+    async def _read_session(self, ticket: Ticket) -> None:
+        """Ask the store what the ticket stands for, unless too many that stand for nothing came from there."""
+        services = self._services
+        client = self.inbound.client_address
+        brought = self._table.brought(self.inbound)
+        rate, reason = services.lookups.of(sealed=brought is not None and brought.sealed)
+        if (wait := rate.wait(client, services.clock())) is not None:
+            # Not "signed out": a person who really has a session here comes back to it in a moment.
+            self._reason = reason
+            services.observer.limited(reason)
+            self.state = Limited(wait, reason)
+            return
+        self.state = await services.sessions.load(ticket, services.clock())
+        if isinstance(self.state, Gone):
+            rate.take(client, services.clock())
+
     async def _load(self, ticket: Ticket) -> None:
         """Ask the store, and step again with the same table."""
         services = self._services
         try:
-            client = self.inbound.client_address
-            brought = self._table.brought(self.inbound)
-            rate, reason = services.lookups.of(sealed=brought is not None and brought.sealed)
-            if (wait := rate.wait(client, services.clock())) is not None:
-                # Not "signed out": a person who really has a session here comes back to it in a moment.
-                self._reason = reason
-                services.observer.limited(reason)
-                self.state = Limited(wait, reason)
-            else:
-                self.state = await services.sessions.load(ticket, services.clock())
-                if isinstance(self.state, Gone):
-                    rate.take(client, services.clock())
+            await self._read_session(ticket)
             if self.over:
                 return
             step = services.step(self.inbound, self.state, services.clock(), self._table)
@@ -381,9 +459,7 @@ class Exchange:
             log.exception(Event.BYTE_PATH_FAILED, request_id=self.inbound.request_id)
             self.broken("")
 
-    async def _settle(
-        self, entries: tuple[ReservedEntry, ...], head: AnswerHead, body: bytes, *, complete: bool
-    ) -> None:
+    async def _settle(self, entries: tuple[Entry, ...], head: AnswerHead, body: bytes, *, complete: bool) -> None:
         """Count or give back the entries before the client hears of it, then hand over what has come meanwhile."""
         location = location_of(head)
         waits = self.upstream
@@ -509,6 +585,11 @@ class Exchange:
                 self._verdict = "deny"
                 self._rule = "" if deny.rule is None else str(deny.rule)
                 self._reason = deny.words
+            case ForeignFormPage(challenge) | ReturnedFormPage(challenge):
+                self._verdict, self._rule = "challenge", str(challenge.rule)
+                self._reason = "foreign_form" if isinstance(visit.purpose, ForeignFormPage) else "returned_form"
+            case FormOverPage():
+                self._verdict, self._reason = "deny", "form_over"
             case TroublePage(trouble=trouble):
                 self._verdict = "error"
                 self._reason = visit.session.reason if isinstance(visit.session, Limited) else trouble.value

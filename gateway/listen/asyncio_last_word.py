@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.errors import GatewayError
-from gateway.limits.asyncio_entry import ReservedEntry
+from gateway.limits.asyncio_entry import Entry
 from gateway.limits.limits import settle_failure
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers, location_of
 
@@ -20,7 +20,7 @@ class LastWord:
 
     __slots__ = ("_connection", "_entries", "_heard", "over")
 
-    def __init__(self, connection: Exchanger, entries: tuple[ReservedEntry, ...], heard: Callable[[], None]) -> None:
+    def __init__(self, connection: Exchanger, entries: tuple[Entry, ...], heard: Callable[[], None]) -> None:
         """Take the connection that the request went out on, and who is told when its answer's head has come."""
         self._connection = connection
         self._entries = entries

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
+from gateway.login.returned import ReturnedForms
 from gateway.observe.access_log import Observer
 from gateway.pipeline.outcome import Answer, Step
 from gateway.pipeline.visit import Visit
@@ -41,6 +42,16 @@ class Visits(Protocol):
 
     def take(self, token: str) -> Visit | None:
         """Forget a visit that the portal will not collect."""
+
+
+class OneUse(Protocol):
+    """`login.pending.PendingStore`, as far as the door uses it."""
+
+    async def spend(self, name: str, now: Instant) -> bool:
+        """Use a name up; True for exactly one caller."""
+
+    async def unspend(self, name: str) -> None:
+        """Forget that a name was used: what it was used for did not come about."""
 
 
 def _as_it_came(inbound: Inbound, _table: RouteTable) -> Inbound | Answer:
@@ -77,6 +88,10 @@ class RequestServices:
     """A monotonic clock in seconds, for durations."""
     entries: LimitStore | None = None
     """The store of a policy's limits; `None` if no policy has one (checked when they are read)."""
+    returned: ReturnedForms | None = None
+    """Opens a form that came back from another site; `None` where no rule can name one."""
+    one_use: OneUse | None = None
+    """The store of names that are for one use; with `returned`."""
     count_encoding_losses: Callable[[Route, int, int], None] = _uncounted
     """Told of characters replaced and facts left out, when an App's headers are made (`Forward.losses`)."""
     names_removed: Callable[[str, Removed], None] = _untold

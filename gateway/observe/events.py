@@ -113,6 +113,9 @@ class Event(StrEnum):
     """An operator turned a switch on or off, and said why."""
     LIMIT_UNSETTLED = "limit_unsettled"
     """The limit store did not get the outcome of an entry; the entry stays counted until an operator gives it back."""
+    PRESS_NOT_GIVEN_BACK = "press_not_given_back"
+    """A form that came back from another site did not reach its application, and the store of pending logins did not
+    hear of it: a second press is answered as if the form had been sent."""
     LIMIT_STORE_AWAY = "limit_store_away"
     """The limit store did not answer at the start; rules with a limit answer 503 until it does."""
     SUBJECT_ERASED = "subject_erased"

@@ -24,11 +24,21 @@ from gateway.headers.cookies import without_ours
 from gateway.headers.encode import every_header
 from gateway.headers.names import DROP, OURS_TO_WRITE, header_rules_of
 from gateway.instant import Instant
-from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
+from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedPress, NeedReservation, NeedSession, Step
 from gateway.pipeline.step import about
 from gateway.pipeline.step import step as judge_request
 from gateway.pipeline.urls import AUTH_PAGES
-from gateway.pipeline.visit import FormNotSentPage, OwnPage, RefusalPage, SignInPage, TroublePage, WorkerPage
+from gateway.pipeline.visit import (
+    ForeignFormPage,
+    FormNotSentPage,
+    FormOverPage,
+    OwnPage,
+    RefusalPage,
+    ReturnedFormPage,
+    SignInPage,
+    TroublePage,
+    WorkerPage,
+)
 from gateway.policy.verdict import Deny
 from gateway.request.field_names import Family, fold
 from gateway.request.head_reader import canonical_host
@@ -277,6 +287,9 @@ def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answ
     match step:
         case NeedSession():
             return step
+        case NeedPress():
+            # Never, as a question brings no body that could be the press.
+            return _refused(AuthFault.MODE)
         case Forward():
             return _allowed(step, inbound, route, table)
         case Answer():
@@ -325,7 +338,7 @@ def _allowed(forward: Forward, inbound: Inbound, route: Route, table: RouteTable
 def _page(asked: AskPortal, inbound: Inbound, route: Route, table: RouteTable) -> Answer:
     nginx = inbound.forwarded == Dialect.NGINX
     match asked.visit.purpose:
-        case OwnPage() | WorkerPage():
+        case OwnPage() | WorkerPage() | FormOverPage():
             return _refused(AuthFault.TARGET)
         case SignInPage(challenge):
             location = f"{route.origin}{table.portal_prefix}login?rd={_return_target(inbound)}".encode()
@@ -334,8 +347,12 @@ def _page(asked: AskPortal, inbound: Inbound, route: Route, table: RouteTable) -
             return msgspec.structs.replace(
                 answer, verdict="challenge", rule=str(challenge.rule), reason=challenge.reason.value
             )
-        case FormNotSentPage(challenge):
-            answer = _html(401, _NOT_SENT)
+        case FormNotSentPage(challenge) | ForeignFormPage(challenge) | ReturnedFormPage(challenge):
+            # The outer proxy has the body, so none can be kept here.
+            if isinstance(asked.visit.purpose, FormNotSentPage):
+                answer = _html(401, _NOT_SENT)
+            else:
+                answer = _html(401, _FOREIGN, onward=inbound.target.raw.decode("ascii"))
             return msgspec.structs.replace(
                 answer, verdict="challenge", rule=str(challenge.rule), reason=challenge.reason.value
             )
@@ -378,6 +395,10 @@ _NOT_SENT = (
     ("送信されていません", "ログインしてから、もう一度送信してください。"),
     ("Not sent", "Sign in, then send the form again."),
 )
+_FOREIGN = (
+    ("別のサイトからの送信です", "送信されていません。このサービスのページを開いて、もう一度はじめてください。"),
+    ("Sent by another site", "The form was not sent. Open this service's own page and begin again."),
+)
 _NO_STORE = (b"Cache-Control", b"no-store")
 _PAGE_HEADERS = (
     (b"Content-Type", b"text/html; charset=utf-8"),
@@ -389,13 +410,17 @@ _PAGE_HEADERS = (
 )
 
 
-def _html(status: int, words: tuple[tuple[str, str], tuple[str, str]], *, reason: str = "") -> Answer:
-    """Return a bare page in Japanese and English: the outer proxy shows it in place, so it loads nothing."""
+def _html(status: int, words: tuple[tuple[str, str], tuple[str, str]], *, reason: str = "", onward: str = "") -> Answer:
+    """Return a bare page in Japanese and English: the outer proxy shows it in place, so it loads nothing.
+
+    `onward` is where its one link leads, if it has one.
+    """
     (title, text), (title_en, text_en) = words
     body = (
         f'<!doctype html><html lang="ja"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><h1>{escape(title)}</h1><p>{escape(text)}</p>"
-        f'<div lang="en"><h2>{escape(title_en)}</h2><p>{escape(text_en)}</p></div></html>'
+        + (f'<p><a href="{escape(onward)}">ページを開く / Open the page</a></p>' if onward else "")
+        + f'<div lang="en"><h2>{escape(title_en)}</h2><p>{escape(text_en)}</p></div></html>'
     )
     return Answer(status, _PAGE_HEADERS, body.encode(), reason=reason)
 

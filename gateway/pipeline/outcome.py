@@ -77,6 +77,14 @@ class NeedSession(msgspec.Struct, frozen=True):
     ticket: Ticket
 
 
+class NeedPress(msgspec.Struct, frozen=True):
+    """The body must be read first: it may be the button of our page about a form that came back."""
+
+    route: Route
+    sites: tuple[str, ...]
+    """The origins that the rule names now."""
+
+
 class NeedReservation(msgspec.Struct, frozen=True):
     """One entry of a limit must be taken first; what comes then is decided already."""
 
@@ -89,4 +97,4 @@ class NeedReservation(msgspec.Struct, frozen=True):
     """The outcome if the store of limits is away: not a pass, since nothing would count it."""
 
 
-Step = Forward | AskPortal | Answer | NeedSession | NeedReservation
+Step = Forward | AskPortal | Answer | NeedSession | NeedPress | NeedReservation

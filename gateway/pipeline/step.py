@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from math import ceil
 from typing import assert_never
@@ -22,13 +23,24 @@ from gateway.headers.strip import outbound
 from gateway.identity import Identity
 from gateway.instant import Instant
 from gateway.limits.limits import limit_use, over
-from gateway.pipeline.outcome import Answer, AskPortal, Forward, Headers, NeedReservation, NeedSession, Step
+from gateway.pipeline.outcome import (
+    Answer,
+    AskPortal,
+    Forward,
+    Headers,
+    NeedPress,
+    NeedReservation,
+    NeedSession,
+    Step,
+)
 from gateway.pipeline.problem import RETRY_AFTER, problem
 from gateway.pipeline.urls import LOGIN, Kind, kind_of, own_url
 from gateway.pipeline.visit import (
+    ForeignFormPage,
     FormNotSentPage,
     OwnPage,
     RefusalPage,
+    ReturnedFormPage,
     SignInPage,
     Trouble,
     TroublePage,
@@ -44,6 +56,8 @@ from gateway.request.kept_form import keepable
 from gateway.request.method_override import query_overrides, the_method
 from gateway.request.navigation import Navigation, is_prefetch, navigation
 from gateway.request.references import DESTINATION, Reference, references, renamed
+from gateway.request.returned_form import is_press, returnable
+from gateway.request.same_site import other_site
 from gateway.request.worker_scope import REMOVES_ITSELF, allowed_may_cover, is_an_update, script_may_cover
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -71,7 +85,7 @@ _WRITES = "PUT"
 _FIELD_NAMES = re.compile(TOKEN + rb"{1,64}(?: ?, ?" + TOKEN + rb"{1,64}){0,63}")
 
 
-def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:
+def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:  # noqa: PLR0911 (the order of the ways out is the point)
     """Say what becomes of one request, as far as what is known allows."""
     path = inbound.target.path
     cached = table.rule_cache.get((inbound.host, inbound.method, path))
@@ -100,6 +114,8 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if inbound.method == "OPTIONS" and (announced := _announced(inbound, route, now)) is not None:
         return preflight(route, inbound, announced, known, now)
     rule = route.policy.fitting(inbound, now)
+    if rule is not None and rule.returns_from and is_press(inbound, route.origin):
+        return NeedPress(route, rule.returns_from)
     if inbound.target.query or inbound.method in SECOND_TARGET or _says_more(inbound):
         more = _of_all_it_says(route, rule, inbound, now, table)
         if isinstance(more, Deny):
@@ -115,7 +131,9 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     )
     if route.candidate is not None:
         return _beside_candidate(judged, route.candidate, route, inbound, known, now)
-    if rule is not None and route.app.mode is Mode.PROXY and inbound.method not in _NOT_REMEMBERED:
+    lasting = rule is not None and not rule.returns_from and inbound.method not in _NOT_REMEMBERED
+    # A press on a form that came back is looked for above, each time.
+    if rule is not None and lasting and route.app.mode is Mode.PROXY:
         table.remember(inbound, route, rule)
     return judged
 
@@ -329,7 +347,7 @@ def _beside_candidate(
 ) -> Step:
     """Add what the candidate would have said, where it differs. It changes nothing else."""
     match judged:
-        case NeedSession():
+        case NeedSession() | NeedPress():
             return judged
         case NeedReservation():
             # The outcome after the entry is taken has the candidate's verdict.
@@ -339,7 +357,9 @@ def _beside_candidate(
             said = "permit"
         case Answer():
             said = f"{judged.verdict}:{judged.reason}"
-        case AskPortal(Visit(purpose=SignInPage(asked) | FormNotSentPage(asked))):
+        case AskPortal(
+            Visit(purpose=SignInPage(asked) | FormNotSentPage(asked) | ForeignFormPage(asked) | ReturnedFormPage(asked))
+        ):
             said = _word(asked)
         case AskPortal(Visit(purpose=RefusalPage(deny))):
             said = _word(deny)
@@ -460,8 +480,7 @@ def challenge(
         case Navigation.FRAME if inbound.method == "POST":
             return AskPortal(Visit(route, inbound, known, FormNotSentPage(verdict)))
         case Navigation.FORM | Navigation.RELAYED if inbound.method == "POST":
-            keep = verdict.keep_form and keepable(inbound, route.origin)
-            return AskPortal(Visit(route, inbound, known, FormNotSentPage(verdict, keep)))
+            return AskPortal(Visit(route, inbound, known, unsent(route, inbound, verdict)))
         case Navigation.PAGE | Navigation.RELAYED | Navigation.FORM | Navigation.FRAME:
             return AskPortal(Visit(route, inbound, known, SignInPage(verdict)))
         case Navigation.BACKGROUND:
@@ -472,6 +491,33 @@ def challenge(
             return about(answer, route, known)
         case other:
             assert_never(other)
+
+
+def unsent(route: Route, inbound: Inbound, verdict: Challenge) -> FormNotSentPage | ForeignFormPage | ReturnedFormPage:
+    """Return the page about a form that must sign in.
+
+    Another site's form is never sent again, unless the rule names the site: it would carry the person's cookies then,
+    which `SameSite` kept away from it.
+    """
+    site = other_site(inbound, route.origin)
+    if site is None:
+        return FormNotSentPage(verdict, verdict.keep_form and keepable(inbound, route.origin))
+    if site in verdict.returns_from and returnable(inbound):
+        return ReturnedFormPage(verdict, site)
+    return ForeignFormPage(verdict, site)
+
+
+def pressed(judged: Step, press: Inbound) -> Step:
+    """Return what becomes of the press, if `judged` is the step of the form that it stands for.
+
+    A person who must sign in first keeps the sealed form: our page carries it through the sign-in.
+    """
+    match judged:
+        case AskPortal(Visit(purpose=ForeignFormPage(challenge) | ReturnedFormPage(challenge)) as visit):
+            page = FormNotSentPage(challenge, keep=True)
+            return msgspec.structs.replace(judged, visit=replace(visit, inbound=press, purpose=page))
+        case _:
+            return judged
 
 
 def _problem(inbound: Inbound, route: Route, status: HTTPStatus, code: str, retry_after: int | None = None) -> Answer:

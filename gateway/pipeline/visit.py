@@ -56,6 +56,31 @@ class FormNotSentPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignFormPage:
+    """A form that must sign in was sent by another site's page: say so, and offer the page itself (401).
+
+    The browser left our cookies out, and leaves them out again when the page is loaded again.
+    """
+
+    challenge: Challenge
+    site: str
+    """The site's origin; empty where it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedFormPage:
+    """A form came back from a site that the rule names: seal its body, and offer to go on by a press (401)."""
+
+    challenge: Challenge
+    site: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormOverPage:
+    """The press on a form that came back, and that can no longer be sent: too late, elsewhere, or sent already."""
+
+
+@dataclass(frozen=True, slots=True)
 class RefusalPage:
     """The policy said no: the conditions' own sentences."""
 
@@ -71,7 +96,17 @@ class TroublePage:
     retry_after: int | None = None
 
 
-Purpose = OwnPage | WorkerPage | SignInPage | FormNotSentPage | RefusalPage | TroublePage
+Purpose = (
+    OwnPage
+    | WorkerPage
+    | SignInPage
+    | FormNotSentPage
+    | ForeignFormPage
+    | ReturnedFormPage
+    | FormOverPage
+    | RefusalPage
+    | TroublePage
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +123,6 @@ class Visit:
     def brings_body(self) -> bool:
         """Whether the browser's body goes to the portal; else the portal is asked with a GET that has none."""
         purpose = self.purpose
-        return isinstance(purpose, OwnPage) or (isinstance(purpose, FormNotSentPage) and purpose.keep)
+        return isinstance(purpose, OwnPage | ReturnedFormPage) or (
+            isinstance(purpose, FormNotSentPage) and purpose.keep
+        )

@@ -29,6 +29,7 @@ class BothRules(FittingRule):
         self.scopes = first.scopes | other.scopes
         self.public = first.public and other.public
         self.needs_session = first.needs_session or other.needs_session
+        self.returns_from = tuple(site for site in first.returns_from if site in other.returns_from)
 
     def decide(self, inbound: Inbound, person: Identity | None, now: Instant) -> Decision:
         """Ask both, and return the stricter verdict."""
@@ -59,6 +60,7 @@ def _one_challenge(first: Challenge, other: Challenge) -> Challenge:
         purpose=first.purpose or other.purpose,
         fresh_within=min(times, default=None),
         keep_form=first.keep_form and other.keep_form,
+        returns_from=tuple(site for site in first.returns_from if site in other.returns_from),
     )
 
 

@@ -111,6 +111,7 @@ class FittingRule:
         "id",
         "needs_session",
         "public",
+        "returns_from",
         "scopes",
     )
 
@@ -142,6 +143,7 @@ class FittingRule:
         """Whether everybody passes: where the session cannot be known, this rule goes on without it."""
         self.needs_session: bool = not (rule.allow is Allow.NOBODY or (self.public and not rule.disclose))
         """Whether its verdict can differ with who is signed in; False lets a request pass without a look-up."""
+        self.returns_from: tuple[str, ...] = rule.returns_from
         self._constant: Decision | None = None
         self._twin: FittingRule | None = None
         if self.public and not rule.disclose:
@@ -239,6 +241,7 @@ class FittingRule:
             purpose=rule.purpose if scopes - {Scope.OPENID} else {},
             fresh_within=rule.signed_in_within,
             keep_form=rule.keep_form,
+            returns_from=rule.returns_from,
         )
 
     def _refuse_everybody(self, context: Context) -> Decision:

@@ -70,6 +70,8 @@ class Rule:
     """The rule's own, or else the policy's."""
     say: Say | None = None
     keep_form: bool = False
+    returns_from: tuple[str, ...] = ()
+    """Origins of other sites that send a person back here by a form, as browsers write them."""
     audit: bool = False
     line: int = field(default=0, compare=False)
 

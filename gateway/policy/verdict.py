@@ -93,6 +93,8 @@ class Challenge:
     fresh_within: float | None = None
     """Seconds of `signed_in_within`, where the sign-in must be that recent."""
     keep_form: bool = False
+    returns_from: tuple[str, ...] = ()
+    """The origins of other sites whose forms come back here: their bodies wait for a press on our page."""
 
     @property
     def needs_notice(self) -> bool:

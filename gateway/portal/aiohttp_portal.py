@@ -26,6 +26,7 @@ from gateway.login.login import CALLBACK
 from gateway.login.pending import find_browser, tab_cookies
 from gateway.login.registration import CLIENT_KEYS
 from gateway.login.return_to import END_OF_TAB
+from gateway.login.returned import RETURNED_SECONDS, ReturnedForms, is_of_our_page
 from gateway.login.sign_in import (
     BROWSER_COOKIE_SECONDS,
     TAB_COOKIE_SECONDS,
@@ -44,9 +45,12 @@ from gateway.pipeline.problem import RETRY_AFTER
 from gateway.pipeline.urls import CLEARED, LOGIN, ME, URLS, Kind, kind_of
 from gateway.pipeline.visit import (
     VISIT_HEADER,
+    ForeignFormPage,
     FormNotSentPage,
+    FormOverPage,
     OwnPage,
     RefusalPage,
+    ReturnedFormPage,
     SignInPage,
     Trouble,
     TroublePage,
@@ -170,6 +174,8 @@ class PortalServices:
     """How many callbacks may be answered."""
     spend: Callable[[str, Instant], Awaitable[bool]]
     """Takes a name that is for one use: True for exactly one caller, of all workers (`PendingStore.spend`)."""
+    returned: ReturnedForms
+    """Seals forms that came back from other sites."""
     clock: Callable[[], Instant] = time.time
     random: Callable[[int], bytes] = token_bytes
     lookups: LookupLimits = field(default_factory=LookupLimits)
@@ -218,6 +224,7 @@ class Portal:
         self._forms = Rate(KEPT_PER_ADDRESS, KEPT_IN_ALL)
         self._shown = Rate(SHOWN_PER_ADDRESS, SHOWN_IN_ALL)
         self._spend = services.spend
+        self._returned_forms = services.returned
         self._random = services.random
         self._clock = services.clock
         self._pages = Pages(services.prefix)
@@ -307,6 +314,12 @@ class Portal:
             case FormNotSentPage(challenge, keep):
                 form = await self._to_keep(visit, request) if keep else ""
                 return self._page(visit, pages.form_not_sent(visit, offer_for(visit, challenge), form))
+            case ForeignFormPage(site=site):
+                return self._page(visit, pages.foreign_form(visit, site))
+            case ReturnedFormPage(site=site):
+                return await self._returned(visit, request, site)
+            case FormOverPage():
+                return self._page(visit, pages.form_over(visit))
             case RefusalPage(deny):
                 return self._page(visit, pages.refusal(visit, deny))
             case TroublePage():
@@ -318,6 +331,19 @@ class Portal:
         """Return a form's body, or nothing where it cannot be kept: then the browser sends it again by itself."""
         body = (await request.read()).decode("latin-1")
         return body if read_form(body, visit.route.app.headers.charset) is not None else ""
+
+    async def _returned(self, visit: Visit, request: web.Request, site: str) -> web.StreamResponse:
+        """Show the page that goes on with a form that came back, by a press, in this browser alone."""
+        route = visit.route
+        sealed = self._returned_forms.seal(visit.inbound, site, await request.read(), self._clock())
+        response = self._page(visit, pages.returned_form(visit, site, sealed.text))
+        name = route.cookie_prefix.decode() + sealed.cookie
+        # `Strict`: only a page of this site may press.
+        line = set_cookie(
+            name, sealed.secret, secure=route.app.secure, max_age=int(RETURNED_SECONDS), same_site="Strict"
+        )
+        response.headers.add(hdrs.SET_COOKIE, line)
+        return response
 
     async def login_page(self, request: web.Request) -> web.StreamResponse:
         """Sign in by link: `rd` is where the person wants to be afterwards."""
@@ -572,7 +598,11 @@ class Portal:
             case SignInOffer():
                 # The form is kept only if the rule says so now, even if the page that carried it was made under another
                 # rule.
-                kept = outcome.method == "POST" and outcome.challenge.keep_form and self._may_wait(visit, waiting)
+                keeps = outcome.challenge.keep_form
+                if is_of_our_page(waiting.encode()):
+                    # A form that came back, sealed still: it waits as long as its rule names any site.
+                    keeps = bool(outcome.challenge.returns_from)
+                kept = outcome.method == "POST" and keeps and self._may_wait(visit, waiting)
                 if kept:
                     return await self._begin(visit, outcome, target, waiting)
                 # The tab with the form is still open: the person goes back to it and sends it again.

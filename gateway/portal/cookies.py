@@ -20,10 +20,12 @@ DEEPEST = 8
 _EXPIRED = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
 
 
-def set_cookie(name: str, value: str, *, secure: bool, max_age: int | None = None) -> str:
+def set_cookie(
+    name: str, value: str, *, secure: bool, max_age: int | None = None, same_site: Literal["Lax", "Strict"] = "Lax"
+) -> str:
     """Return the line that sets a cookie of ours; without `max_age` (seconds) it ends with the browser.
 
-    `Lax`, not `Strict`: the provider's redirect back to us is a cross-site navigation.
+    `Lax`, not `Strict`, for what a sign-in needs: the provider's redirect back to us is a cross-site navigation.
 
     Raises:
         ValueError: the name or the value has a character that a cookie cannot carry.
@@ -31,7 +33,7 @@ def set_cookie(name: str, value: str, *, secure: bool, max_age: int | None = Non
     """
     if _TOKEN.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
         raise ValueError(f"cookie `{name}` cannot carry its name or its value")
-    line = f"{name}={value}; Path=/; HttpOnly; SameSite=Lax"
+    line = f"{name}={value}; Path=/; HttpOnly; SameSite={same_site}"
     if max_age is not None:
         line += f"; Max-Age={max_age}"
     return f"{line}; Secure" if secure else line

@@ -21,6 +21,7 @@ from gateway.portal.language import Language, Said, preferred, said
 from gateway.portal.messages import message
 from gateway.portal.sign_in_offer import ITEMS, SignInOffer, person_of
 from gateway.request.kept_form import KeptForm
+from gateway.request.returned_form import FIELD
 from gateway.route.route import Route
 from gateway.session.session import Session
 
@@ -132,6 +133,33 @@ def form_not_sent(visit: Visit, offer: SignInOffer, form: str = "") -> Page:
     language = language_of(visit)
     values = _signing_in(visit, offer, language, form)
     return _page("form_not_sent", HTTPStatus.UNAUTHORIZED, language, "form_not_sent.title", values)
+
+
+def foreign_form(visit: Visit, site: str) -> Page:
+    """Say that a form of another site's was not sent, and offer the page that it was sent to."""
+    language = language_of(visit)
+    values = _common(visit, visit.route, language) | {"site": site, "onward": visit.inbound.target.raw.decode("ascii")}
+    return _page("foreign_form", HTTPStatus.UNAUTHORIZED, language, "foreign_form.title", values)
+
+
+def returned_form(visit: Visit, site: str, sealed: str) -> Page:
+    """Offer to go on with a form that came back from a site that its rule names; `sealed` is the form."""
+    language = language_of(visit)
+    values = _common(visit, visit.route, language) | {
+        "site": site,
+        "target": visit.inbound.target.raw.decode("ascii"),
+        "field": FIELD,
+        "sealed": sealed,
+    }
+    page = _page("returned_form", HTTPStatus.UNAUTHORIZED, language, "returned_form.title", values)
+    return replace(page, leads_anywhere=True)
+
+
+def form_over(visit: Visit) -> Page:
+    """Say that a form that came back cannot be sent any more, and offer the page that it was sent to."""
+    language = language_of(visit)
+    values = _common(visit, visit.route, language) | {"onward": visit.inbound.target.raw.decode("ascii")}
+    return _page("form_over", HTTPStatus.CONFLICT, language, "form_over.title", values)
 
 
 def send_form(visit: Visit, target: str, form: KeptForm) -> Page:

@@ -327,6 +327,19 @@ class _Reader:
                     "前段のプロキシで渡すヘッダーを限るか、`mode: proxy` を使ってください",
                 ),
             )
+        for rule in rules if app.mode is Mode.FORWARD_AUTH else ():
+            if rule.returns_from or rule.keep_form:
+                key = "returns_from" if rule.returns_from else "keep_form"
+                self.remarks.add(
+                    self._reading.where(at),
+                    Phrase(
+                        f"`{key}` of `{rule.name}` does nothing: the proxy that asks about `{app.name}` has the form, "
+                        "so the gateway cannot keep it",
+                        f"`{rule.name}` の `{key}` は効きません。`{app.name}` のフォームは前段のプロキシが持ち、"
+                        "ゲートウェイは預かれません",
+                    ),
+                    Phrase("use `mode: proxy`", "`mode: proxy` を使ってください"),
+                )
         self._remark_lengths(app, rules, at)
         self._remark_methods(app, at)
         named = sorted({path for rule in rules for path in rule.match.path})

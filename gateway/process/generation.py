@@ -24,6 +24,7 @@ from gateway.listen.services import RequestServices
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.asyncio_shared_tasks import SharedTasks
 from gateway.login.pending import PendingStore
+from gateway.login.returned import ReturnedForms
 from gateway.login.service import Client, SignInService, Terms
 from gateway.observe.events import Event
 from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
@@ -133,6 +134,7 @@ class Generation:
             Rate(rates.ended_tickets_per_address, rates.ended_tickets),
         )
         visits = VisitTable(randomness.token_bytes)
+        returned = ReturnedForms(shared.sessions.secrets, randomness.token_bytes)
         portal = make_portal(
             PortalServices(
                 visits=visits,
@@ -146,6 +148,7 @@ class Generation:
                 callbacks=Rate(rates.callbacks_per_address, rates.callbacks),
                 lookups=lookups,
                 spend=shared.pending.spend,
+                returned=returned,
                 clock=shared.clock,
             )
         )
@@ -171,6 +174,8 @@ class Generation:
             trailers=lambda fields, route: trailer_lines(fields, route.app.headers),
             observer=shared.observer,
             entries=shared.entries,
+            returned=returned,
+            one_use=shared.pending,
             clock=shared.clock,
             stopwatch=time.perf_counter,
             limits=limits,

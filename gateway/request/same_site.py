@@ -2,13 +2,21 @@
 
 Browsers say where a request comes from, and a page cannot make them lie. A client that says
 nothing is no browser of today, and carries no cookie it was not given by hand.
+A form that another site's page sent is told apart (`other_site`): the browser leaves our cookies out.
 """
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from gateway.request.inbound import Inbound
+
+ORIGIN = re.compile(r"https?://(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?")
+"""An origin as a browser writes it in `Origin`: small letters, IDNA, no default port (RFC 6454 section 6.2)."""
+
+LONGEST_ORIGIN = 270
+"""Characters of an origin: a host name has 253."""
 
 
 class Sender(Enum):
@@ -42,3 +50,24 @@ def sender(inbound: Inbound, origin: str) -> Sender:
     if origins:
         return Sender.OURS if origins[0] == origin.encode() else Sender.FOREIGN
     return Sender.UNSAID
+
+
+def other_site(inbound: Inbound, origin: str) -> str | None:
+    """Return the origin of another site's page that sent this request, or `None` where no other site did.
+
+    Empty where the browser does not say which, or says it twice. `origin` is the App's. A sender on another host of the
+    same site is none: the browser sends our cookies with its forms. A browser without Fetch Metadata does not say which
+    of the two it is, so there each other origin is another site.
+    """
+    site: list[bytes] = []
+    origins: list[bytes] = []
+    for name, value in inbound.headers:
+        folded = name.lower()
+        if folded == b"sec-fetch-site":
+            site.append(value.strip())
+        elif folded == b"origin":
+            origins.append(value.strip())
+    if site == [b"cross-site"] or len(site) > 1 or (not site and origins and origins != [origin.encode()]):
+        named = origins[0].decode("latin-1") if len(origins) == 1 and len(site) < 2 else ""
+        return named if ORIGIN.fullmatch(named) and len(named) <= LONGEST_ORIGIN else ""
+    return None

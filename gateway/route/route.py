@@ -80,6 +80,11 @@ class Route:
         """The public origin: scheme, host and port (RFC 6454 section 6.1)."""
         return f"{'https' if self.app.secure else 'http'}://{self.host}"
 
+    @property
+    def cookie_prefix(self) -> bytes:
+        """The beginning of our cookies' names: `__Host-` is for secure origins alone."""
+        return b"__Host-" if self.app.secure else b""
+
     def asking(self, challenge: Challenge) -> Challenge:
         """Return what is really asked: where the App asks `once`, all that any of its rules can need.
 

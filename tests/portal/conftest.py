@@ -14,6 +14,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from gateway.identity import Scope
 from gateway.login.memory_pending import MemoryPendingStore
+from gateway.login.returned import ReturnedForms
 from gateway.pipeline.visit import VISIT_HEADER, OwnPage, Purpose, Visit
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Reason, ReasonKind, RuleId
 from gateway.portal.aiohttp_portal import PortalServices, make_portal
@@ -23,6 +24,7 @@ from gateway.request.rates import Rate
 from gateway.request.target import Target
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
+from gateway.session.seal import Secrets
 from gateway.session.session import NoTicket, SessionState
 from gateway.settings.settings import AppSettings, WithoutCard
 from tests import builders
@@ -135,6 +137,7 @@ async def make_house(aiohttp_client: AiohttpClient, route: Route, rate: int = 1_
             begins=Rate(rate, rate),
             callbacks=Rate(rate, rate),
             spend=MemoryPendingStore().spend,
+            returned=ReturnedForms(Secrets.single(os.urandom(32)), os.urandom),
             clock=lambda: builders.NOON,
         )
     )

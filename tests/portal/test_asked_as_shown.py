@@ -23,6 +23,7 @@ from gateway.identity import Scope
 from gateway.login.login import authorization_url
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.profile import Metadata
+from gateway.login.returned import ReturnedForms
 from gateway.login.sign_in import BeginOutcome, Begun, Failed, LoginFailure
 from gateway.pipeline.outcome import AskPortal
 from gateway.pipeline.step import step
@@ -37,6 +38,7 @@ from gateway.request.rates import Rate
 from gateway.request.target import Target
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
+from gateway.session.seal import Secrets
 from gateway.session.session import Found, NoTicket, SessionState
 from gateway.settings.settings import Ask
 from gateway.yaml.mistakes import Mistakes
@@ -122,6 +124,7 @@ async def door_fixture(aiohttp_client: AiohttpClient) -> Door:
             begins=Rate(many, many),
             callbacks=Rate(many, many),
             spend=MemoryPendingStore().spend,
+            returned=ReturnedForms(Secrets.single(os.urandom(32)), os.urandom),
             clock=lambda: NOW,
         )
     )

@@ -12,12 +12,14 @@ import pytest
 import gateway
 from gateway.headers.assertion import JWKS_PAGE
 from gateway.login.memory_pending import MemoryPendingStore
+from gateway.login.returned import ReturnedForms
 from gateway.pipeline.forward_auth import Dialect
 from gateway.pipeline.urls import AUTH_PAGES, URLS, Kind, kind_of, own_url
 from gateway.portal.aiohttp_portal import PortalServices, make_portal
 from gateway.portal.visits import VisitTable
 from gateway.request.rates import Rate
 from gateway.route.table import RouteTable
+from gateway.session.seal import Secrets
 from tests import builders
 from tests.portal.fakes import Counted, FakeDesk, FakeSessions
 
@@ -40,6 +42,7 @@ def served() -> dict[str, set[str]]:
             begins=Rate(1, 1),
             callbacks=Rate(1, 1),
             spend=MemoryPendingStore().spend,
+            returned=ReturnedForms(Secrets.single(os.urandom(32)), os.urandom),
         )
     )
     found: dict[str, set[str]] = {}

@@ -567,6 +567,18 @@ async def websockets(place: Place, guest: Guest) -> str:
     return "opened" if place.received() else ""
 
 
+async def other_sites_forms(place: Place, guest: Guest) -> str:
+    """What another site sends comes without our cookies; the page that answers must have nothing to send it again."""
+    del guest
+    place.received()
+    foreign = (("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site"))
+    kind = ("Content-Type", "application/x-www-form-urlencoded")
+    answer = await place.ask("/app/echo", *PAGE, *foreign, kind, method="POST", body=b"a=1")
+    if place.received():
+        return "passed on"
+    return "a form" if answer is not None and (page_of(answer).forms or "a=1" in answer.text) else ""
+
+
 async def addresses(place: Place, guest: Guest) -> str:
     for name in ("X-Forwarded-For", "X-Real-IP", "Forwarded"):
         value = "for=203.0.113.1" if name == "Forwarded" else "203.0.113.1"

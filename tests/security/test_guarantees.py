@@ -58,6 +58,7 @@ PROBES: dict[str, Probe] = {
     "An application gives no order": places.orders,
     "An application gives no order: reports about the whole origin": places.reports,
     "Another site opens no WebSocket": places.websockets,
+    "Another site's form": places.other_sites_forms,
     "Forwarding headers": places.addresses,
     "A forward-auth question": places.questions,
     "An assertion of one App": places.assertions,

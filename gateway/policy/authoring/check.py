@@ -39,6 +39,7 @@ class RemarkKind(StrEnum):
     NEVER_REACHED = "never_reached"
     SIBLING = "sibling"
     READ_OTHERWISE = "read_otherwise"
+    WIDE_RETURN = "wide_return"
     NEVER_ASKED = "never_asked"
     PUBLIC = "public"
     ADDRESS = "address"
@@ -85,6 +86,7 @@ def remarks(
         *_read_otherwise(policy, order, compiled),
         *_never_arrives(policy, methods),
         *_children_shown(policy, order, methods),
+        *_wide_returns(policy),
         *_never_asked(policy),
         *_public(policy),
         *_too_much(policy),
@@ -312,6 +314,28 @@ def _places_above(pattern: str, method: str, rule: Rule, order: _Order) -> Itera
             place = above + "/"
             if not set(place) & set(_SEGMENTS):
                 yield place
+
+
+def _wide_returns(policy: Policy) -> Iterator[Remark]:
+    """A rule that lets another site's forms in at more than the one page that they come back to."""
+    for rule in policy.rules:
+        wide = [pattern for pattern in _patterns(rule) if "*" in pattern] if rule.returns_from else []
+        if wide:
+            shown = "`, `".join(wide)
+            yield Remark(
+                RemarkKind.WIDE_RETURN,
+                rule.line,
+                Phrase(
+                    f"`{rule.name}` takes forms of `{', '.join(rule.returns_from)}` in the person's name at every page "
+                    f"of `{shown}`",
+                    f"`{rule.name}` は `{shown}` のどのページでも、"
+                    f"`{'、'.join(rule.returns_from)}` からのフォームを本人のものとして受け取ります",
+                ),
+                Phrase(
+                    "name the one path that the other site sends people back to, in a rule of its own",
+                    "戻り先のパスだけを書いた規則を別に作ってください",
+                ),
+            )
 
 
 # --- what is told and asked ----------------------------------------------------------

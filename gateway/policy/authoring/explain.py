@@ -231,6 +231,13 @@ def say_explanation(explanation: Explanation, language: Language) -> str:
         lines += [f"  「{sentence}」" if ja else f"  “{sentence}”" for sentence in sentences if sentence]
     if explanation.asked:
         lines.append(f"{'求める項目' if ja else 'asked of the card'}: {say_scopes(explanation.asked, language)}")
+    if isinstance(explanation.verdict, Challenge) and explanation.verdict.returns_from:
+        sites = ", ".join(explanation.verdict.returns_from)
+        lines.append(
+            f"{sites} から戻るフォームは、ボタンを押すと送られる"
+            if ja
+            else f"a form that comes back from {sites} is sent by a press"
+        )
     if isinstance(explanation.verdict, Permit):
         lines.append("アプリケーションに伝わること" if ja else "told to the application")
         lines += [f"  {name}: {value}" for name, value in explanation.disclosed] or [f"  {'なし' if ja else 'nothing'}"]

@@ -292,6 +292,13 @@ def say_rule(rule: Rule, policy: Policy, number: int, language: Language) -> str
             if ja
             else f"The page says: “{words}” ({rule.say.status})."
         )
+    if rule.returns_from:
+        sites = _list(rule.returns_from, language)
+        sentences.append(
+            f"{sites} から戻るフォームは、本人が確認の画面でボタンを押すと、本人のログインのまま送られる。"
+            if ja
+            else f"A form that comes back from {sites} is sent with the person's sign-in once they press our button."
+        )
     if rule.audit:
         sentences.append("許可をすべて記録する。" if ja else "Every permit is recorded.")
     return ("" if ja else " ").join(sentences)

@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gateway.bounded_files import read_file
 from gateway.identity import Scope
@@ -20,6 +21,8 @@ from gateway.policy.reading.parse_conditions import ConditionReader, Lists
 from gateway.policy.reading.parse_examples import example_reader
 from gateway.policy.reading.parse_values import Reader
 from gateway.policy.verdict import Fact, Limit, Once, RuleId, Words, header_word
+from gateway.request.same_site import LONGEST_ORIGIN, ORIGIN
+from gateway.settings.origin import is_loopback, origin_of
 from gateway.wire.methods import METHODS as COMMON_METHODS
 from gateway.wire.methods import REGISTERED
 from gateway.yaml.mistakes import Mistakes, Phrase, Where
@@ -40,6 +43,7 @@ RULE_KEYS = (
     "purpose",
     "say",
     "keep_form",
+    "returns_from",
     "audit",
 )
 METHODS = tuple(COMMON_METHODS.values())
@@ -229,6 +233,8 @@ class _PolicyReader(Reader):
             False if (value := table.get(key)) is None else self.truth(value, Phrase(f"`{key}`", f"`{key}`")) or False
             for key in ("keep_form", "audit")
         )
+        returns_entry = table.entry("returns_from")
+        returns_from = () if returns_entry is None else self._returns_from(returns_entry, match)
         self._check_keys(table, allow)
         rule = Rule(
             id=RuleId(self._name, name or ""),
@@ -242,6 +248,7 @@ class _PolicyReader(Reader):
             purpose=purpose or self._purpose,
             say=say,
             keep_form=keep_form,
+            returns_from=returns_from,
             audit=audit,
             line=node.where.line,
         )
@@ -468,6 +475,53 @@ class _PolicyReader(Reader):
             return None
         return Limit(name, Once(once), statuses, location, times, over)
 
+    def _returns_from(self, entry: Entry, match: Match) -> tuple[str, ...]:
+        if match.method and "POST" not in match.method:
+            what = Phrase(
+                "`returns_from` in a rule that takes no POST: a form comes back by POST alone",
+                "POST を受けない規則に `returns_from` があります。フォームは POST で戻ります",
+            )
+            remedy = Phrase("add POST to `method`, or remove it", "`method` に POST を加えるか、取り除いてください")
+            self.mistakes.add(entry.where, what, remedy)
+        found: list[str] = []
+        for scalar in self.listed(entry.value, Phrase("origins such as `https://pay.example`", "オリジン")):
+            origin = self._origin(scalar)
+            if origin is not None:
+                found.append(origin)
+        return tuple(dict.fromkeys(found))
+
+    def _origin(self, scalar: Scalar) -> str | None:
+        """Return an origin that is written as a browser writes it: compared with that, another spelling never fits."""
+        text = scalar.text
+        try:
+            written = origin_of(text.lower())
+        except ValueError:
+            written = ""
+        if text == written and ORIGIN.fullmatch(text) and len(text) <= LONGEST_ORIGIN:
+            if text.startswith("https://") or is_loopback(urlsplit(text).hostname or ""):
+                return text
+            what = Phrase(
+                f"`{text}` is not encrypted: anybody on the way could send a form in its name",
+                f"`{text}` は暗号化されていないため、途中の誰かがその名でフォームを送れます",
+            )
+            remedy = Phrase("write the site's https origin", "https のオリジンを書いてください")
+        else:
+            if note_slips(scalar, self.mistakes):
+                return None
+            what = Phrase(f"`{text}` is no origin of another site", f"`{text}` は他サイトのオリジンではありません")
+            remedy = (
+                Phrase(f"write `{written}`", f"`{written}` と書いてください")
+                if ORIGIN.fullmatch(written)
+                else Phrase(
+                    "write scheme and host as a browser does: `https://pay.example` "
+                    "(no path, no `*`; a Japanese host name as `xn--…`)",
+                    "`https://pay.example` のように、方式とホスト名だけを書いてください"
+                    "（パスと `*` は書けません。日本語のホスト名は `xn--…` の形で書きます）",
+                )
+            )
+        self.mistakes.add(scalar.where, what, remedy)
+        return None
+
     def _check_keys(self, table: Table, allow: Allow | None) -> None:
         """Note keys that say nothing in a rule of this kind: their author means something else."""
         asks = allow in (None, Allow.SIGNED_IN)
@@ -475,6 +529,7 @@ class _PolicyReader(Reader):
             ("signed_in_within", asks),
             ("limit", asks),
             ("keep_form", asks),
+            ("returns_from", asks),
             ("disclose", allow is not Allow.NOBODY),
             ("say", allow is Allow.NOBODY),
         ):

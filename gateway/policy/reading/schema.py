@@ -101,6 +101,7 @@ def _rule() -> Schema:
             "purpose": _WORDS,
             "say": say,
             "keep_form": {"type": "boolean"},
+            "returns_from": _one_or_list({"type": "string", "pattern": "^https?://"}),
             "audit": {"type": "boolean"},
         },
         "name",

@@ -255,3 +255,16 @@ def test_no_policy_of_the_repository_has_a_rule_that_is_never_reached(path: Path
 
     never = {RemarkKind.NEVER_REACHED, RemarkKind.NEVER_ASKED, RemarkKind.NO_EXAMPLES}
     assert [remark for remark in remarks(policy) if remark.kind in never] == []
+
+
+def test_a_rule_that_takes_another_sites_forms_at_many_pages_is_named() -> None:
+    """The one page that people are sent back to is enough."""
+    wide = "name: w, match: {path: [/pay/**, /done]}, allow: signed_in, returns_from: https://pay.example"
+
+    (remark,) = found(wide)
+
+    assert remark.kind is RemarkKind.WIDE_RETURN
+    assert "`/pay/**`" in remark.what.en
+    assert "`/done`" not in remark.what.en
+    assert kinds("name: n, match: {path: /done}, allow: signed_in, returns_from: https://pay.example") == []
+    assert kinds("name: n, allow: signed_in, returns_from: https://pay.example") == [RemarkKind.WIDE_RETURN]

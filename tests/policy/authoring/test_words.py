@@ -95,3 +95,13 @@ def test_the_data_map_is_a_table() -> None:
     assert lines[0].startswith("| 記録項目 | 利用目的 |")
     assert {line.count("|") for line in lines} == {7}
     assert any("回数の記録「lottery-2026」" in line for line in lines)
+
+
+def test_a_site_that_forms_come_back_from_is_said() -> None:
+    """Who signs a policy signs that as well."""
+    rule = "  - {name: r, match: {path: /pay}, allow: signed_in, returns_from: [https://pay.example]}"
+    policy = parse_policy(f"policy: p\nrules:\n{rule}\n", Mistakes())
+    assert policy is not None
+
+    assert "A form that comes back from https://pay.example is sent" in say_policy(policy, Language.EN)
+    assert "https://pay.example から戻るフォームは" in say_policy(policy, Language.JA)

@@ -57,6 +57,7 @@ def test_a_policy_is_what_it_says() -> None:
             "limit: {name: l, once: fiscal_year, times: 3, counted_when: {status: [302, 303], location: /done}}",
             "disclose: [subject, name, adult]",
             "keep_form: true",
+            "returns_from: [https://pay.example, https://pay.example:8443, http://localhost:8000]",
             "audit: true",
         )
     )
@@ -70,6 +71,7 @@ def test_a_policy_is_what_it_says() -> None:
     assert found.limit is not None
     assert (found.limit.once, found.limit.times, found.limit.statuses) == (Once.FISCAL_YEAR, 3, frozenset({302, 303}))
     assert found.disclose == ("subject", "name", "adult")
+    assert found.returns_from == ("https://pay.example", "https://pay.example:8443", "http://localhost:8000")
     assert (found.keep_form, found.audit, found.purpose) == (True, True, {"ja": "予約のため"})
     assert policy.conditions["adult"].test == Age(AgeRange(18))
 
@@ -125,6 +127,43 @@ def test_at_most_is_below_the_next() -> None:
 def test_a_mistake_in_a_rule_is_named(lines: list[str], said: str) -> None:
     """Place, what, and what would be right."""
     assert any(mistake.startswith(said) for mistake in mistakes_in(rule(*lines))), mistakes_in(rule(*lines))
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("https://pay.example/", "write `https://pay.example`"),
+        ("https://pay.example/return", "write `https://pay.example`"),
+        ("https://pay.example:443", "write `https://pay.example`"),
+        ("https://Pay.Example", "write `https://pay.example`"),
+        ("https://pay.example.", "write `https://pay.example`"),
+        ("pay.example", "write scheme and host as a browser does"),
+        ('"*"', "write scheme and host as a browser does"),
+        ('"https://*.pay.example"', "write scheme and host as a browser does"),
+        ('"null"', "write scheme and host as a browser does"),
+        ("https://決済.example", "xn--"),
+        ("https://user@pay.example", "write `https://pay.example`"),
+        ("http://pay.example", "is not encrypted"),
+        ("https://pay.example:99999", "write scheme and host as a browser does"),
+        ("ｈttps://pay.example", "full-width"),
+    ],
+)
+def test_a_sender_is_written_as_browsers_write_it(written: str, said: str) -> None:
+    """It is compared with what a browser says: another spelling would never fit, and nobody would know why."""
+    assert said in "\n".join(mistakes_in(rule("match: {path: /pay}", "allow: signed_in", f"returns_from: [{written}]")))
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["allow: everyone"], "says nothing in a rule with `allow: everyone`"),
+        (["allow: nobody"], "says nothing in a rule with `allow: nobody`"),
+        (["allow: signed_in", "match: {path: /a, method: [GET, HEAD]}"], "takes no POST"),
+    ],
+)
+def test_a_sender_where_no_form_can_come_back_is_a_mistake(lines: list[str], said: str) -> None:
+    """A rule that asks nobody sends forms on as they come, and a form comes by POST."""
+    assert said in "\n".join(mistakes_in(rule(*lines, "returns_from: https://pay.example")))
 
 
 @pytest.mark.parametrize(
