@@ -137,7 +137,7 @@ def test_loading_the_answer_again_sends_nothing_again(page: Page, places: Places
 
 
 def test_two_payments_in_two_tabs_come_back_both(context: BrowserContext, places: Places) -> None:
-    """Whichever comes first; of sixteen places for their cookies two meet now and then, so a third try is allowed."""
+    """The cookies have sixteen names, so two tabs share one now and then: a third try is allowed."""
     cookies: list[object] = []
     for _ in range(3):
         places.shop.came.clear()
@@ -186,7 +186,7 @@ def test_a_frame_of_another_site_brings_no_form_back(page: Page, places: Places)
 
 
 def test_a_script_of_the_application_presses_nothing(page: Page, places: Places) -> None:
-    """What our page carries is sealed, and a request that a script makes is no press."""
+    """Our page carries the form sealed, and a request that a script makes is no press."""
     page.goto(f"{places.pay}/done")
     carried = page.locator("input[name=sekisho-return]").get_attribute("value")
     page.goto(f"{places.own}/shop")

@@ -205,7 +205,7 @@ async def test_a_named_site_changes_nothing_elsewhere(shop: tuple[Browser, Site]
 
 @pytest.mark.long
 async def test_another_query_is_another_place(shop: tuple[Browser, Site]) -> None:
-    """What the application does can hang on it."""
+    """The application may do something else there."""
     browser, application = shop
 
     moved = await browser.press(await browser.sent_by(PAY), "/pay/return?do=cancel")
@@ -234,7 +234,7 @@ async def test_only_the_browser_that_was_sent_here_can_press(shop: tuple[Browser
     attacker = Browser(browser.gateway, "")
     theirs = await attacker.sent_by(PAY, body=b"order=13")
     await browser.sent_by(PAY)
-    # Whatever cookies she has of her own.
+    # Her browser has cookies of every name.
     browser.cookies |= {f"sekisho-return-{slot:x}": "A" * 43 for slot in range(16)}
 
     pressed = await browser.press(theirs)

@@ -111,7 +111,7 @@ def test_a_spent_name_is_remembered_for_longer_than_a_form_opens() -> None:
     ],
 )
 def test_what_is_none_of_ours_opens_nothing(body: bytes) -> None:
-    """Whatever a browser sends, the answer is a page and never an error."""
+    """The answer is a page and never an error."""
     kept = forms()
     sealed = kept.seal(came(), PAY, BODY, NOW)
     secret = Secrets.single(b"s" * 16 + b"ecret-of-a-test!").first.id.encode()
@@ -153,7 +153,7 @@ def test_a_browser_without_fetch_metadata_is_said_to_come_from_elsewhere() -> No
 
 
 def test_what_is_sealed_shows_nothing_and_no_two_are_alike() -> None:
-    """The page can be seen by whoever stands beside; the length is rounded up."""
+    """Somebody may look over the person's shoulder; the length is rounded up."""
     kept = forms()
     first, second = kept.seal(came(), PAY, BODY, NOW), kept.seal(came(), PAY, BODY, NOW)
 
@@ -163,7 +163,7 @@ def test_what_is_sealed_shows_nothing_and_no_two_are_alike() -> None:
 
 
 def test_a_press_without_its_cookies_is_a_request_like_any_other() -> None:
-    """What another form of the application's at the same place brings is its own."""
+    """The application may have a form of its own at the same place."""
     press = came(cookie=b"a=1; __Host-sekisho-return-3=x; sekisho-return-4=y;b=2; __Host-sekisho=t")
 
     assert unpressed(press).cookie == b"a=1;b=2; __Host-sekisho=t"

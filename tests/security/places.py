@@ -568,7 +568,7 @@ async def websockets(place: Place, guest: Guest) -> str:
 
 
 async def other_sites_forms(place: Place, guest: Guest) -> str:
-    """What another site sends comes without our cookies; the page that answers must have nothing to send it again."""
+    """Another site's form comes without our cookies, and the page that answers must not be able to send it again."""
     del guest
     place.received()
     foreign = (("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site"))

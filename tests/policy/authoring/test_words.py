@@ -98,7 +98,7 @@ def test_the_data_map_is_a_table() -> None:
 
 
 def test_a_site_that_forms_come_back_from_is_said() -> None:
-    """Who signs a policy signs that as well."""
+    """The person who signs a policy signs that as well."""
     rule = "  - {name: r, match: {path: /pay}, allow: signed_in, returns_from: [https://pay.example]}"
     policy = parse_policy(f"policy: p\nrules:\n{rule}\n", Mistakes())
     assert policy is not None
