@@ -171,6 +171,7 @@ class Exchange:
         "_head",
         "_keep_alive",
         "_late",
+        "_later",
         "_own_body",
         "_permit",
         "_portal_asked",
@@ -238,6 +239,8 @@ class Exchange:
         self._private = True
         self._own_body = False
         self._head = b""
+        self._later: Forward | None = None
+        """The step to take once the body is counted."""
         self._repeatable = False
         self._retried = False
         self._portal_asked = False
@@ -517,6 +520,7 @@ class Exchange:
             self._candidate = step.candidate
         method = inbound.method
         framing = inbound.framing
+        self._own_body = True
         if framing is _EMPTY:
             self._repeatable = method in SAFE
             if inbound.websocket:
@@ -526,8 +530,11 @@ class Exchange:
             else:
                 head = step.head + b"Content-Length: 0\r\n\r\n"
         else:
+            if framing is Framing.CHUNKED:
+                if not self._may_go_on(step):
+                    return
+                inbound = self.inbound
             head = step.head + _body_lines(inbound, again=route.app.upstream_options.reads_bodies)
-        self._own_body = True
         upstreams = services.upstreams[route.app.name]
         if upstreams.rewrite is not None:
             self._rewrite = upstreams.rewrite
@@ -538,6 +545,33 @@ class Exchange:
             self._hand_to(connection)
         else:
             self._send(connection)
+
+    def _may_go_on(self, step: Forward) -> bool:
+        """Say whether a request with chunks goes out now; else have its body counted first, or refuse it."""
+        upload = self.upload
+        options = step.route.app.upstream_options
+        if options.chunked_uploads == "stream" or upload is None:
+            return True
+        if options.chunked_uploads == "refuse":
+            self._bad_upload(HTTPStatus.LENGTH_REQUIRED, "length_required")
+            return False
+        try:
+            if not upload.is_counted_first:
+                upload.count_first(options.counted_upload, self._services.counted)
+        except BadUploadError as bad:
+            self._bad_upload(bad.status, bad.code)
+            return False
+        if upload.state in COMPLETE:
+            # It goes on as one that has said its length.
+            self.inbound = msgspec.structs.replace(self.inbound, framing=Framing.COUNTED, length=upload.received)
+            return True
+        # Losses and removed names of this step have been reported already.
+        self._later = msgspec.structs.replace(step, losses=None, removed=())
+        self._wait_for_upstream()
+        if self._arrival.expects_continue and upload.is_unknown:
+            self._client.write(CONTINUE)
+        self._client.resume_upload()
+        return False
 
     def _ask_portal(self, visit: Visit) -> None:
         self._app_name = visit.route.app.name
@@ -614,7 +648,7 @@ class Exchange:
         complete = upload.state in COMPLETE
         held = upload.take()
         connection.send(self, self._head, is_head=is_head, uploading=not complete)
-        if self._arrival.expects_continue and not held:
+        if self._arrival.expects_continue and not held and not complete:
             self._client.write(CONTINUE)
         if not complete:
             # Before the held part is sent: an application that does not keep up with it has us pause again.
@@ -666,6 +700,11 @@ class Exchange:
                 upstream.send_body(self, framed)
                 if upload.state in COMPLETE and self.upstream is upstream:
                     upstream.upload_done(self)
+        elif upload.is_counted_first:
+            later = self._later
+            if later is not None and upload.state in COMPLETE and upload.state in WANTED:
+                self._later = None
+                self._forward(later)
         elif upload.is_full:
             # Reading goes on for a while, since a client whose bytes are not read cannot be heard leaving either.
             self._client.pause_upload()
@@ -1004,6 +1043,8 @@ class Exchange:
             self._client.outlived_by(word)
         else:
             self._drop_upstream()
+        if self.upload is not None:
+            self.upload.let_go()
         if not self.answer_begun:
             self._status = CLIENT_GONE
         if not self.tunnel:

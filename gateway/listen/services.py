@@ -12,6 +12,7 @@ from typing import Protocol
 
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
+from gateway.listen.upload import CountedBytes
 from gateway.login.returned import ReturnedForms
 from gateway.observe.access_log import Observer
 from gateway.pipeline.outcome import Answer, Step
@@ -102,6 +103,8 @@ class RequestServices:
     hsts: bytes = b""
     """The `Strict-Transport-Security` line of answers over https; empty for none."""
     limits: TrafficSettings = field(default_factory=TrafficSettings)
+    counted: CountedBytes = field(default_factory=lambda: CountedBytes(TrafficSettings().counted_uploads))
+    """The account of all bodies that are counted before they go on."""
     trust: Trust = field(default_factory=lambda: Trust(()))
     lookups: LookupLimits = field(default_factory=LookupLimits)
     """Limits on look-ups of tickets that belong to no session."""

@@ -1,7 +1,8 @@
 """A request's body on its way in: its end, its new framing, and its destination.
 
-The body belongs to the application, or to the portal, and to nobody before a connection to them is there. An unwanted
-body is read away. `asyncio_exchange` feeds this and sends what comes out. A request without a body has no `Upload`.
+The body belongs to the application, or to the portal, and to nobody before a connection to them is there. A chunked
+body may be counted first, because a server that knows no chunks reads nothing of it. An unwanted body is read away.
+`asyncio_exchange` feeds this and sends what comes out. A request without a body has no `Upload`.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class UploadEvent(StrEnum):
     END = "end"
     """The client has sent all of it."""
     FAULT = "fault"
-    """The client sends what no body may be."""
+    """The client sends what no body may be, or more than there is room for."""
     TAKE = "take"
     """An upstream takes it."""
     DISCARD = "discard"
@@ -69,7 +70,7 @@ UPLOAD = States(
             _E.TAKE: _S.PASSING,
             _E.DISCARD: _S.DISCARDING,
         },
-        _S.HELD: {_E.TAKE: _S.DONE, _E.DISCARD: _S.DONE},
+        _S.HELD: {_E.TAKE: _S.DONE, _E.FAULT: _S.BROKEN, _E.DISCARD: _S.DONE},
         _S.PASSING: {_E.DATA: _S.PASSING, _E.END: _S.DONE, _E.FAULT: _S.BROKEN, _E.DISCARD: _S.DISCARDING},
         _S.DISCARDING: {_E.DATA: _S.DISCARDING, _E.END: _S.DONE, _E.FAULT: _S.BROKEN},
         _S.DONE: {},
@@ -93,6 +94,27 @@ WANTED = frozenset({_S.HOLDING, _S.HELD})
 """The states of a body that the next upstream is to have."""
 
 
+class CountedBytes:
+    """The bytes of all bodies that a worker keeps until they are whole, and how many there may be."""
+
+    __slots__ = ("_held", "_most")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+
+    def take(self, size: int) -> bool:
+        """Count bytes in, if there is room for them."""
+        if self._held + size > self._most:
+            return False
+        self._held += size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """Count bytes out."""
+        self._held -= size
+
+
 class BadUploadError(Exception):
     """The client's body is malformed, or too long. The request is answered with this and ends."""
 
@@ -105,14 +127,29 @@ class BadUploadError(Exception):
 class Upload:
     """The body of one request."""
 
-    __slots__ = ("_chunks", "_held", "_left", "received", "state")
+    __slots__ = (
+        "_chunks",
+        "_counted",
+        "_ending",
+        "_held",
+        "_left",
+        "_longest_counted",
+        "_together",
+        "received",
+        "state",
+    )
 
     def __init__(self, inbound: Inbound, longest_trailers: int) -> None:
         self.state = _HOLDING
         self.received = 0
         """Bytes of the body itself."""
         self._held: bytearray | None = None
-        """The framed bytes that no upstream has accepted yet."""
+        """The part of the body that no upstream has accepted yet."""
+        self._ending = b""
+        """The last chunk and its trailers, once they have come."""
+        self._together: CountedBytes | None = None
+        """The account of all bodies that are counted first, if this is one of them."""
+        self._counted = self._longest_counted = 0
         chunked = inbound.framing is Framing.CHUNKED
         self._chunks = ChunkReader(longest_trailers) if chunked else None
         self._left = 0 if chunked else inbound.length
@@ -125,7 +162,12 @@ class Upload:
     @property
     def is_full(self) -> bool:
         """Whether as much is held as may be, and more would follow."""
-        return self.state is _HOLDING and self._held is not None and len(self._held) >= HELD
+        return self.state is _HOLDING and self._together is None and self._held is not None and len(self._held) >= HELD
+
+    @property
+    def is_counted_first(self) -> bool:
+        """Whether all of it is to come before any of it goes on."""
+        return self._together is not None
 
     @property
     def can_be_read_away(self) -> bool:
@@ -139,7 +181,7 @@ class Upload:
         returns the lines of those trailers that may be sent on.
 
         Raises:
-            BadUploadError: the client sends what is no body, or more of it than `longest`.
+            BadUploadError: the client sends what is no body, or more of it than `longest`, or than may be counted.
 
         """
         after = _AFTER_DATA[self.state]
@@ -154,6 +196,7 @@ class Upload:
             self._left = left
             done = left == 0
             body = framed = data
+            ending = b""
         else:
             try:
                 body = chunks.feed(data)
@@ -163,30 +206,59 @@ class Upload:
                 raise self._fault(HTTPStatus.BAD_REQUEST, "chunks") from error
             done = chunks.complete
             framed = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            ending = b""
             if done:
                 rest = chunks.rest
-                framed += b"0\r\n%b\r\n" % (trailer_lines(chunks.trailers) if chunks.trailers else b"")
+                ending = b"0\r\n%b\r\n" % (trailer_lines(chunks.trailers) if chunks.trailers else b"")
         self.received += len(body)
         if longest is not None and self.received > longest:
             raise self._fault(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body")
+        if self._together is not None and after is _HOLDING:
+            self._count(len(body), self._together)
         self.state = _AFTER_END[self.state] if done else after
         if after is _PASSING:
-            return framed, rest
+            return framed + ending, rest
         if after is _HOLDING:
             if self._held is None:
                 self._held = bytearray()
-            self._held += framed
+            self._held += body
+            self._ending = ending
         return b"", rest
+
+    def count_first(self, longest: int, together: CountedBytes) -> None:
+        """Keep all of it until it is whole, so that it can be sent with its length.
+
+        Raises:
+            BadUploadError: there is no room for the part that has come.
+
+        """
+        self._longest_counted, self._together = longest, together
+        self._count(self.received, together)
+
+    def _count(self, size: int, together: CountedBytes) -> None:
+        if self.received > self._longest_counted or not together.take(size):
+            raise self._fault(HTTPStatus.LENGTH_REQUIRED, "length_required")
+        self._counted += size
+
+    def let_go(self) -> None:
+        """Have the bytes that are kept no longer count."""
+        self._held = None
+        if self._together is not None:
+            self._together.give_back(self._counted)
+            self._counted = 0
 
     def _fault(self, status: HTTPStatus, code: str) -> BadUploadError:
         self.state = _AFTER_FAULT[self.state]
         return BadUploadError(status, code)
 
     def take(self) -> bytes:
-        """Begin to pass it on, and return what has been held."""
+        """Begin to pass it on, and return what has been held, framed anew."""
         self.state = _AFTER_TAKE[self.state]
-        held, self._held = self._held, None
-        return bytes(held) if held else b""
+        held = b"" if self._held is None else bytes(self._held)
+        if self._chunks is not None and self._together is None:
+            held = (b"%x\r\n%b\r\n" % (len(held), held) if held else b"") + self._ending
+        self.let_go()
+        return held
 
     def discard(self) -> None:
         """Throw it away, and the part that has been held.
@@ -194,4 +266,4 @@ class Upload:
         Behind a head without a body, the held part would be read as a request of its own.
         """
         self.state = _AFTER_DISCARD[self.state]
-        self._held = None
+        self.let_go()

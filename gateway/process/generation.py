@@ -21,6 +21,7 @@ from gateway.headers.strip import trailer_lines
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
 from gateway.listen.services import RequestServices
+from gateway.listen.upload import CountedBytes
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.asyncio_shared_tasks import SharedTasks
 from gateway.login.pending import PendingStore
@@ -179,6 +180,7 @@ class Generation:
             clock=shared.clock,
             stopwatch=time.perf_counter,
             limits=limits,
+            counted=CountedBytes(limits.counted_uploads),
             trust=trust,
             hsts=hsts_line(None if settings.tls is None else settings.tls.hsts),
             lookups=lookups,

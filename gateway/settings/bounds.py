@@ -55,6 +55,7 @@ BOUNDS: dict[type, dict[str, Bound]] = {
         "headers": Bound(1024, LARGEST),
         "header_count": Bound(16, MOST),
         "body": Bound(0, LARGEST),
+        "counted_uploads": Bound(0, LARGEST),
         "answer_headers": Bound(1024, LARGEST),
         "connections": _FROM_ONE,
         "connections_per_address": _FROM_ONE,
@@ -97,6 +98,7 @@ BOUNDS: dict[type, dict[str, Bound]] = {
         "slow_return": _ANY_TIME,
         "idle": _ANY_TIME,
         "apart_for": Bound(1, LONGEST),
+        "counted_upload": Bound(0, LARGEST),
     },
     RateSettings: dict.fromkeys(
         (

@@ -96,6 +96,8 @@ class TrafficSettings:
     """Fields of a request's header section; over it, 431."""
     body: Bytes | None = None
     """Bytes of a request's body; over it, 413. None: no limit."""
+    counted_uploads: Bytes = 64 * 1024 * 1024
+    """Bytes of all bodies that a worker keeps at one time to count them (`chunked_uploads`); over it, 411."""
     answer_headers: Bytes = 64 * 1024
     """Bytes of an answer's header section; over it, 502."""
     connections: int = 20_000
@@ -354,6 +356,16 @@ class UpstreamSettings:
     `inner` is the scheme of `upstream`, as mod_dav, nginx and Tomcat expect by themselves. `public` is that of `url`,
     for a server that takes its own from `X-Forwarded-Proto`, such as Tomcat with its RemoteIpValve.
     """
+    chunked_uploads: Literal["count", "stream", "refuse"] = "count"
+    """The treatment of a request whose body comes in chunks, without a length.
+
+    Many servers of applications (CGI, WSGI, HTTP/1.0) know no chunks: they read nothing of such a body and answer as if
+    it had been empty. `count` keeps the body until it is whole, and sends it with its length; one that is longer than
+    `counted_upload` is answered 411. `stream` sends it on in chunks as it comes, for a server that reads them. `refuse`
+    answers 411 at once. Browsers send lengths; programs such as `git push` and WebDAV clients send chunks.
+    """
+    counted_upload: Bytes = 16 * 1024 * 1024
+    """Bytes of a body that `chunked_uploads: count` keeps; over it, 411."""
     tolerate: tuple[Literal["bare_lf", "obs_fold"], ...] = ()
     """Old forms of an answer's head that the gateway accepts from this application, and writes anew."""
     reads_bodies: bool = False

@@ -85,8 +85,11 @@ class City:
         folder.mkdir()
         gateway = self.gateway = GatewayProcess(folder, 1, self._redis_url, policy=POLICY)
         apps = [self._app(name, "plain") for name in self._names]
-        apps += [self._app(name, "open", "refuse_body: []") for name in self._names]
-        known = "refuse_body: []\n    upstream_options: {reads_bodies: true}"
+        apps += [
+            self._app(name, "open", "refuse_body: []\n    upstream_options: {chunked_uploads: stream}")
+            for name in self._names
+        ]
+        known = "refuse_body: []\n    upstream_options: {reads_bodies: true, chunked_uploads: stream}"
         apps += [self._app(name, "known", known) for name in self._names if name in READS]
         apps += [self._app(name, "strict", f"refuse_body: [{', '.join(BODYLESS)}]") for name in self._names]
         before, _, _ = gateway.settings.read_text().partition("apps:\n")

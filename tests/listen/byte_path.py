@@ -18,6 +18,7 @@ from gateway.headers.strip import outbound_head, trailer_lines
 from gateway.instant import Instant
 from gateway.listen.httptools_listener import Listener
 from gateway.listen.services import RequestServices
+from gateway.listen.upload import CountedBytes
 from gateway.observe.access_log import AccessLine
 from gateway.pipeline.outcome import Forward, Step
 from gateway.policy.verdict import Permit, RuleId
@@ -345,6 +346,7 @@ class Door:
         self.seals = PLAIN
         self.tls: ssl.SSLContext | None = None
         self.hsts = b""
+        self.counted = CountedBytes(2**20)
         self.upstream_ports: list[int] | None = None
         self.options = UpstreamSettings()
         self.rewrite: PathRewrite | None = None
@@ -421,6 +423,7 @@ class Door:
             count_encoding_losses=lambda route, *counts: self.losses.append((route.name, *counts)),
             hsts=self.hsts,
             limits=self.limits,
+            counted=self.counted,
             trust=self.trust,
         )
 

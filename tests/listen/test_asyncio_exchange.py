@@ -19,8 +19,9 @@ from gateway.request.inbound import Inbound
 from gateway.request.trust import Trust
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, SessionState, Unread
+from gateway.settings.settings import UpstreamSettings
 from tests.builders import identity, session
-from tests.listen.byte_path import HOST, SIGNED_IN, TICKET, Answered, Door, Peer, get, navigate
+from tests.listen.byte_path import HOST, SIGNED_IN, TICKET, Answered, Door, Peer, app_settings, get, navigate
 
 POST = b"POST /form HTTP/1.1\r\n" + HOST
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -52,7 +53,8 @@ async def test_a_counted_body_arrives_as_it_was(door: Door) -> None:
 
 
 async def test_a_chunked_body_is_chunked_anew(door: Door) -> None:
-    """Extensions are dropped; the bytes stay."""
+    """Extensions are dropped; the bytes stay. That is for a server that reads chunks."""
+    door.app = app_settings(upstream_options=UpstreamSettings(chunked_uploads="stream"))
     await door.open()
 
     answer = await door.ask(POST + b"Transfer-Encoding: Chunked\r\n\r\n5;a=b\r\nhello\r\n001\r\n!\r\n0;x\r\n\r\n")
@@ -65,6 +67,7 @@ async def test_a_chunked_body_is_chunked_anew(door: Door) -> None:
 
 async def test_only_harmless_trailers_are_forwarded(door: Door) -> None:
     """Servers merge trailers into headers, so what may not be said there may not be said here."""
+    door.app = app_settings(upstream_options=UpstreamSettings(chunked_uploads="stream"))
     await door.open()
 
     await door.ask(

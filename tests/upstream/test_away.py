@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from gateway.observe.events import Event
 from gateway.settings.settings import HealthSettings, UpstreamSettings
-from tests.listen.byte_path import PATIENCE, Application, Door, Peer, get
+from tests.listen.byte_path import PATIENCE, Application, Door, Peer, app_settings, get
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -359,7 +359,8 @@ async def test_a_refused_upload_leaves_the_queue(door: Door, last: str) -> None:
             await peer.send(OK)
 
     door.application.script = script
-    door.options = UpstreamSettings(concurrency=1)
+    door.options = UpstreamSettings(concurrency=1, chunked_uploads="stream")
+    door.app = app_settings(upstream_options=door.options)
     await door.open(body=10)
     served, upload = await door.client(), await door.client()
     await served.send(get(b"/served"))
