@@ -101,8 +101,15 @@ class AssertionKeys:
 
 
 def _read_keys(jwks: str) -> Iterator[JWK]:
-    """Yield the keys of a JWKS; a key with a member that is no text is skipped."""
+    """Yield the keys of a JWKS.
+
+    Raises:
+        TypeError: a member of the set is no key, or a member of a key is no text.
+
+    """
     for member in read_json_object(jwks, LONGEST_JWKS)["keys"]:
+        if not isinstance(member, dict) or "kty" not in member:
+            raise TypeError("a key is an object that names its type")
         parts = {name: member[name] for name in _MEMBERS if name in member}
         if not all(isinstance(part, str) and len(part) <= LONGEST_MEMBER for part in parts.values()):
             raise TypeError("a member of a key is text")

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -377,6 +377,44 @@ def fuzz(reader: Reader, seconds: float, capsys: pytest.CaptureFixture[str]) -> 
 def test_nothing_but_its_own_error_leaves_a_reader(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """For a moment each."""
     fuzz(READERS[name], _seconds(SHORT), capsys)
+
+
+SHAPES: tuple[Any, ...] = (None, True, 0, -1.5, "", "kty", [], [[]], ["kty"], {}, {"kty": "EC"}, [{}])
+
+
+def _shapes(value: Any) -> Iterator[Any]:
+    """Yield a document with each of its members replaced by a value of each other kind, or left out."""
+    yield from SHAPES
+    match value:
+        case dict():
+            for name, member in value.items():
+                yield {key: each for key, each in value.items() if key != name}
+                yield from (value | {name: other} for other in _shapes(member))
+        case list():
+            for place, member in enumerate(value):
+                yield from ([*value[:place], other, *value[place + 1 :]] for other in _shapes(member))
+        case _:
+            pass
+
+
+def test_no_shape_of_a_document_surprises_its_reader() -> None:
+    """A member of each kind in the place of each other: JSON that is well-formed and says something else."""
+    tried = 0
+    for name, reader in READERS.items():
+        for seed in reader.seeds:
+            try:
+                document = json.loads(seed)
+            except ValueError:
+                continue
+            for other in _shapes(document):
+                tried += 1
+                try:
+                    reader.read(_json(other))
+                except reader.own:
+                    continue
+                except Exception as error:
+                    raise AssertionError(f"{type(error).__name__} left the reader of {name}: {other}") from error
+    assert tried > 1_000
 
 
 @pytest.mark.long
