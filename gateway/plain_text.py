@@ -1,4 +1,4 @@
-r"""How text of somebody else's is shown: escaped, so that a terminal only ever draws it.
+r"""Escapes foreign text for a terminal, so that the terminal only draws it.
 
 A terminal obeys control characters: a record, a file name or a provider's answer could move the
 cursor, change the window's title or hide what stands beside it. Each such character is shown as

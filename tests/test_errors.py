@@ -24,7 +24,7 @@ def test_codes_are_told_apart() -> None:
 
 
 def test_only_a_sign_in_is_the_clients_fault() -> None:
-    """Whatever fails behind the gateway is a 5xx: no client is told that its request was wrong."""
+    """Every failure behind the gateway is a 5xx: no client is told that its request was wrong."""
     assert {each for each in EVERY if each.status < 500} == {SignInInvalidError}
 
 

@@ -28,7 +28,7 @@ LONGEST = 600
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What one twin reaches of its module."""
+    """The part of its module that one twin reaches."""
 
     module: str
     percent: float

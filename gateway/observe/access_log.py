@@ -28,7 +28,8 @@ class AccessLine(msgspec.Struct, omit_defaults=True, gc=False):
     """`permit`, `challenge`, `deny`, `portal` or `error`."""
     rule: str = ""
     reason: str = ""
-    """Of a refusal, closed words joined by commas: a `ReasonKind` with its name, an error code or a limit's name."""
+    """The reasons of a refusal as closed words joined by commas: a `ReasonKind` with its name, an error code or a
+    limit's name."""
     session: str = ""
     """The session's pseudonym."""
     seconds: float = 0.0

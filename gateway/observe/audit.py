@@ -1,4 +1,4 @@
-"""The audit: who was refused what and why, and who was let in where a rule wants that recorded.
+"""The audit records each refusal with person, page and reason, and each permit of a rule that asks for it.
 
 An entry names a person by pseudonym and a rule by name. It never holds a claim, a query or an
 address: which facts a rule looked at stands in the policy, what they were stays with the person.

@@ -26,7 +26,8 @@ class Event(StrEnum):
     LIBRARY = "library"
     """A library logged a warning or an error; `logger` names it, and `error` gives the kind."""
     UNNAMED = "unnamed"
-    """Something was logged or printed that is no event of ours; its text was dropped, `where` says who wrote it."""
+    """A library or a stray print wrote a line that is no event of ours; its text was dropped, `where` names the
+    writer."""
     UNCAUGHT = "uncaught"
     """A thread, a finalizer or the process met an error that nothing handled; `error` and `where` say which."""
     NOT_READY = "not_ready"
@@ -135,7 +136,7 @@ class Event(StrEnum):
     """
     ANSWER_FIELD_REMOVED = "answer_field_removed"
     """The application of `app` answered with `header`, an order to a server in front such as `X-Accel-Redirect` or
-    `X-Sendfile`, and nobody got it. Each name once an hour. The file or page that it names was not shown.
+    `X-Sendfile`, and the gateway removed it. Each name once an hour. The file or page that it names was not shown.
     """
     RESTART_NEEDED = "restart_needed"
     """Settings were read anew, and those in `names` take effect only after a restart of the whole gateway."""

@@ -1,4 +1,4 @@
-"""Many workers' numbers as one gateway's: counters add up, and the dead are not forgotten.
+"""Merges the numbers of many workers into one gateway's: counters add up, and those of ended workers stay.
 
 `prometheus_metrics` has a worker's numbers; the supervisor asks the workers for them.
 """
@@ -37,7 +37,7 @@ _SAME = frozenset({"sekisho_build_info", "sekisho_switch_on", "sekisho_files_hel
 
 
 def merge(every: Iterable[Families]) -> Families:
-    """Return the sum of all: a gauge of connections is all workers' connections. Of `_SAME` it is the largest."""
+    """Return the sum of all workers' values, and for a metric in `_SAME` the largest one."""
     kinds: dict[str, tuple[str, str]] = {}
     sums: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
     for families in every:

@@ -1,9 +1,9 @@
 """The metrics of one worker, in a registry of their own, and the observer that feeds them.
 
-On the hot path a finished request is appended to a list and nothing more; the list is folded into
-plain numbers every few hundred requests and whenever somebody looks, and the numbers become
-Prometheus samples only then. Every label has a bounded set of values: names from the settings and
-policies, and closed words. No path, host, address, user agent or person is ever a label.
+On the hot path a finished request is appended to a list and nothing more; the list is folded into plain numbers every
+few hundred requests and at each scrape, and the numbers become Prometheus samples only then. Every label has a bounded
+set of values: names from the settings and policies, and closed words. No path, host, address, user agent or person is
+ever a label.
 """
 
 from __future__ import annotations
@@ -231,17 +231,17 @@ class Metrics:
         self._switches = tuple(sorted(names))
 
     def gauge(self, name: str, documentation: str, read: Callable[[], float]) -> None:
-        """Show a number that somebody else keeps, read whenever somebody looks. `name` begins with `sekisho_`."""
+        """Show a number that another object keeps, read at each scrape. `name` begins with `sekisho_`."""
         self._gauges[name] = (documentation, read)
 
     def gauges(self, name: str, documentation: str, read: Callable[[], Mapping[str, float]], *, label: str) -> None:
-        """Show numbers that somebody else keeps, by `label`, read whenever somebody looks."""
+        """Show numbers that another object keeps, by `label`, read at each scrape."""
         self._labelled[name] = (documentation, label, read)
 
     def counter(
         self, name: str, documentation: str, read: Callable[[], Mapping[str, float]], *, label: str | None = None
     ) -> None:
-        """Show counts that somebody else keeps and that only grow, by `label`; without one, the only value."""
+        """Show counts that another object keeps and that only grow, by `label`; without one, the only value."""
         self._counters[name] = (documentation, label, read)
 
     def fold(self) -> None:

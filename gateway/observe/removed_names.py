@@ -1,7 +1,7 @@
-"""Which removed header names the operator is told of: each once an hour for an App, and few at a time.
+"""Selects the removed header names that are logged: each once an hour for an App, and few at a time.
 
 A client chooses the names it sends, so both the memory and the number of events have an end. All of them are counted
-(`sekisho_headers_removed_total`), whether told or not.
+(`sekisho_headers_removed_total`), logged or not.
 """
 
 from __future__ import annotations

@@ -62,8 +62,7 @@ def set_up_logging(stream: TextIO | None = None, *, sink: Sink | None = None, le
 def logging_aside(*, level: str = "info", prints: bool = False) -> Iterator[LineWriter]:
     """Have a thread write everything this process says on standard error, for as long as the gateway runs.
 
-    At the end the writer writes the waiting lines in a bounded time. `prints`: what is printed goes where it always
-    goes.
+    At the end the writer writes the waiting lines in a bounded time. `prints`: printed text goes to its usual stream.
     """
     writer = LineWriter(STANDARD_ERROR)
     set_up_logging(sink=writer, level=level)
@@ -108,13 +107,13 @@ class _Lines:
 
 
 class _Stream:
-    """Writes a command's events at once: it is over in a moment, and nobody waits for it but its operator."""
+    """Writes a command's events at once: the command ends soon, and only its operator waits for it."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
 
     def put(self, text: bytes, lines: int, kind: LineKind) -> None:
-        """Write, where there is somebody to write to."""
+        """Write, if there is a stream."""
         if self._stream is None:
             return
         try:
@@ -129,7 +128,7 @@ class _Stream:
 
 
 class _Stray(io.TextIOBase):
-    """Takes what is printed past the log, tells where that was, and drops the words: they may quote a secret."""
+    """Catches text that is printed past the log, logs its place, and drops the text: it may quote a secret."""
 
     def write(self, text: str) -> int:
         """Log that something was printed, without its words."""

@@ -54,7 +54,7 @@ class AccessLog:
 
     @property
     def lost(self) -> dict[LineKind, int]:
-        """How many lines were lost that go to a place of the access log's own."""
+        """The number of lost lines of an access log with a file of its own."""
         return {} if self._own is None else self._own.lost
 
     def put(self, line: AccessLine) -> None:
@@ -84,7 +84,7 @@ class AccessLog:
             writer.put(printable_json(text), len(lines), LineKind.ACCESS)
 
     def reopen(self) -> None:
-        """Open the file again by its name, after somebody moved it away (logrotate, on SIGHUP)."""
+        """Open the file again by its name, after logrotate moved it away (on SIGHUP)."""
         if self._own is not None:
             self._own.reopen()
 

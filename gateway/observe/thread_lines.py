@@ -83,7 +83,7 @@ class LineWriter:
 
     @property
     def lost(self) -> dict[LineKind, int]:
-        """How many lines of each kind were lost since the start: no room was left, or they could not be written."""
+        """The number of lost lines of each kind since the start: the buffer was full, or they could not be written."""
         return {kind: self._overflowed[kind] + self._unwritten[kind] for kind in LineKind}
 
     def put(self, text: bytes, lines: int, kind: LineKind) -> None:
@@ -109,7 +109,7 @@ class LineWriter:
         self._feeds = (*self._feeds, give)
 
     def reopen(self) -> None:
-        """Open the file again by its name, after somebody moved it away (logrotate, on SIGHUP)."""
+        """Open the file again by its name, after logrotate moved it away (on SIGHUP)."""
         self._reopen.set()
 
     def flush(self, patience: float = FLUSH) -> None:

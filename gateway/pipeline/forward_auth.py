@@ -1,4 +1,4 @@
-"""Requests that another proxy will forward, if we say so: its question, and our answer in its dialect.
+"""Forward-auth: the question of an outer proxy about a request, and our answer in the proxy's dialect.
 
 The outer proxy keeps the bytes; we see a sub-request that tells of them. Each dialect has an
 endpoint of its own under our prefix (`auth/nginx`, `auth/traefik`, `auth/caddy`, `auth/envoy`) and is
@@ -120,7 +120,7 @@ def is_question(path: str, table: RouteTable) -> bool:
 
 
 def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Answer:
-    """Return what is to be decided on: the request itself, or the one that a sub-request asks about.
+    """Return the request to decide on: the request itself, or the one that a sub-request asks about.
 
     A question that cannot be believed is answered at once, with 403.
     """
@@ -302,7 +302,7 @@ def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answ
                 page = _in_a_frame(page, inbound)
             return about(page, route, step.visit.session)
         case NeedReservation():
-            # `check` refuses such a policy: who never sees the answer cannot count. Should one get here, nobody passes.
+            # `check` refuses such a policy: who never sees the answer cannot count. If one gets here, it is refused.
             return _refused(AuthFault.MODE)
         case _:
             assert_never(step)
@@ -319,7 +319,7 @@ def _allowed(forward: Forward, inbound: Inbound, route: Route, table: RouteTable
     private = forward.signed_in or not forward.permit.shared
     headers = (
         *named.items(),
-        # As the application may see it: the outer proxy puts it in place of the client's.
+        # The Cookie field without our cookies: the outer proxy puts it in place of the client's.
         (b"Cookie", without_ours(inbound.cookie)),
         (b"Sekisho-Cache", b"private" if private else b"shared"),
         (b"X-Request-Id", inbound.request_id.encode()),
@@ -451,7 +451,7 @@ def _dialect(word: bytes) -> Dialect | None:
 
 
 def _one(inbound: Inbound, name: bytes) -> bytes | None:
-    """Return the one field of that lower-case name; none, an empty one or two are none."""
+    """Return the only field of that lower-case name; `None` if it is missing, empty or there twice."""
     values = [value for field, value in inbound.headers if field.lower() == name]
     return (values[0] or None) if len(values) == 1 else None
 

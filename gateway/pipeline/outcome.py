@@ -30,7 +30,7 @@ class Forward(msgspec.Struct, frozen=True, gc=False):
     """Whether a session was used: its stream dies with it, and no shared cache may keep its answer, under any
     permit."""
     pseudonym: str = ""
-    """The session's, for the access line; empty where nobody is signed in."""
+    """The session's pseudonym, for the access line; empty if nobody is signed in."""
     rule: str = ""
     """The permit's rule as the access line names it, where that was made before."""
     losses: EncodingLosses | None = None

@@ -68,7 +68,7 @@ from gateway.wire.http1 import TOKEN
 from gateway.wire.methods import METHODS, SECOND_TARGET
 
 PREFLIGHT_SECONDS = 60
-"""How long a browser may remember our yes to a preflight: a policy may change, and its rules have hours."""
+"""Seconds for which a browser may cache our yes to a preflight: a policy may change, and its rules have hours."""
 
 _NO_BODY = Framing.EMPTY
 """By a name of its own: to look it up in its enum, each request, costs more than to compare it."""
@@ -86,7 +86,7 @@ _FIELD_NAMES = re.compile(TOKEN + rb"{1,64}(?: ?, ?" + TOKEN + rb"{1,64}){0,63}"
 
 
 def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:  # noqa: PLR0911 (the order of the ways out is the point)
-    """Say what becomes of one request, as far as what is known allows."""
+    """Decide on one request, or say which value must be fetched first."""
     path = inbound.target.path
     cached = table.rule_cache.get((inbound.host, inbound.method, path))
     if (
@@ -210,7 +210,7 @@ def _of_references(
     if found is None:
         return fault
     if inbound.method in SECOND_TARGET and all(each.name != DESTINATION for each in found):
-        # An outer proxy that does not tell it would forward it all the same.
+        # An outer proxy that does not report it would still forward it.
         return fault
     if rule is None:
         return no_rule_fits()
@@ -269,7 +269,7 @@ def _judge(
         if isinstance(known, Unread):
             return NeedSession(known.ticket)
         # A session belongs to one client: a ticket carried to another client's host opens nothing there.
-        # And to one host: a ticket that leaked opens nothing at another App of its client.
+        # A session is also bound to one host: a leaked ticket opens nothing at another App of its client.
         if isinstance(known, Found) and route.accepts(known.session):
             found = known
     cache = route.permit_cache if found is None else found.permit_cache
@@ -291,7 +291,7 @@ def _judge(
                 if encoded.losses != NO_LOSSES:
                     losses = encoded.losses
             case Challenge() as verdict:
-                # Nobody may pass this rule unknown, and who it is cannot be read: not a logout, not a pass.
+                # The rule needs a known person, and the session cannot be read: this is neither a logout nor a pass.
                 if isinstance(known, Unavailable):
                     return store_unavailable(route, inbound, known)
                 if isinstance(known, Limited):
@@ -376,7 +376,7 @@ def _beside_candidate(
 
 
 def _word(verdict: Verdict) -> str:
-    """Return a verdict with its reasons in closed words: what is counted and logged of a candidate."""
+    """Return a verdict with its reasons in closed words: this is counted and logged of a candidate."""
     match verdict:
         case Permit():
             return "permit"
@@ -592,7 +592,7 @@ def _announced(inbound: Inbound, route: Route, now: Instant) -> Inbound | None:
 def preflight(
     route: Route, inbound: Inbound, announced: Inbound, known: SessionState, now: Instant
 ) -> AskPortal | Answer:
-    """Say yes to a preflight where somebody may send what it announces: a browser sends it without her cookies.
+    """Permit a preflight if some person may send the request: a browser sends a preflight without cookies.
 
     The request itself is judged when it comes, as any other.
     """
@@ -665,14 +665,14 @@ def about(answer: Answer, route: Route, known: SessionState) -> Answer:
 
 
 def pseudonym_of(route: Route, known: SessionState) -> str:
-    """Return the pseudonym of who is signed in; a session of another client's is nobody's here."""
+    """Return the pseudonym of the signed-in person; a session of another client does not count here."""
     if isinstance(known, Found) and route.accepts(known.session):
         return known.session.pseudonym
     return ""
 
 
 def _header(inbound: Inbound, name: bytes) -> bytes | None:
-    """Return the one field of that lower-case name; two are none."""
+    """Return the only field of that lower-case name; `None` if there are two."""
     values = [value for field, value in inbound.headers if field.lower() == name]
     return values[0] if len(values) == 1 else None
 
@@ -680,13 +680,13 @@ def _header(inbound: Inbound, name: bytes) -> bytes | None:
 def _may_open(inbound: Inbound, route: Route, *, signed_in: bool) -> bool:
     """Whether a WebSocket is opened by a page of this origin, or of one that the App allows (RFC 6455 section 10.2).
 
-    A browser always says which page opens it, and sends the application's own cookies with it, also where nobody is
-    signed in here. A client that says nothing is no browser, and has no person's cookies.
+    A browser always says which page opens it, and sends the application's own cookies with it, even if nobody is signed
+    in here. A client that says nothing is no browser, and has no person's cookies.
     """
     origins = [value.decode("latin-1") for name, value in inbound.headers if name.lower() == b"origin"]
     if not origins:
         return not signed_in
-    # Two are of nobody we know: the application may believe the other one.
+    # Two Origin fields are refused: the application may believe the other one.
     return len(origins) == 1 and origins[0] in (route.origin, *route.app.allowed_origins)
 
 

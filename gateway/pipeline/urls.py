@@ -1,4 +1,4 @@
-"""Our own URLs, each with its kind: who may ask for it, and what for.
+"""Our own URLs, each with its kind: the clients that may request it, and its purpose.
 
 A script of the application runs on the same origin as our pages, so a browser lets it ask for each of
 them and read the answer. The kind says what to do about that (docs/decisions/0007): a page is for a
@@ -77,7 +77,7 @@ URLS: Mapping[str, OwnUrl] = {
 
 
 def own_url(name: str) -> OwnUrl | None:
-    """Return what is known of a path under our prefix, or `None` where nothing is there."""
+    """Return the description of a path under our prefix, or `None` if there is no such page."""
     exact = URLS.get(name)
     if exact is not None or "/" not in name:
         return exact

@@ -5,7 +5,7 @@ A person reaches an age at the end of the eve of her birthday (達する日, day
 from: see `CountedFrom`. Days are days in Asia/Tokyo; the caller brings today.
 
 A birthdate with unknown parts (生年月日不詳) decides only what every reading of it decides.
-A birthdate after today, or before 1800, is nobody's, and decides nothing.
+A birthdate after today, or before 1800, belongs to no living person and decides nothing.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ class MonthDay:
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """`dates`: depends on the clock alone. All that is given must hold."""
+    """`dates`: depends on the clock alone. All given parts must hold."""
 
     since: date | MonthDay | None = None
     until: date | MonthDay | None = None
@@ -346,7 +346,7 @@ class Needs:
     """The inputs a test depends on, those of its parts included."""
 
     person: bool = False
-    """Nobody signed in: unknown."""
+    """Without a signed-in person the result is unknown."""
     scopes: frozenset[Scope] = frozenset()
     """Scopes that the provider must be asked for, beside `openid`."""
     request: bool = False

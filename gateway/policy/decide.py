@@ -77,7 +77,7 @@ def no_rule_fits() -> Deny:
 
 
 def rule_scopes(rule: Rule, conditions: Mapping[str, Condition]) -> frozenset[Scope]:
-    """Return all that a rule can need of the provider; empty where it asks nobody."""
+    """Return all scopes that a rule can need; empty if it asks for no sign-in."""
     match rule.allow:
         case Allow.EVERYONE | Allow.NOBODY:
             return frozenset()
@@ -138,7 +138,7 @@ class FittingRule:
         needs: Needs = all_needs([*(condition.test for _, condition in self._required), *disclosed])
         self._looks_at_request = needs.request
         self.scopes: frozenset[Scope] = rule_scopes(rule, conditions)
-        """All that this rule can need of the provider; empty where it asks nobody."""
+        """All scopes that this rule can need; empty if it asks for no sign-in."""
         self.public: bool = rule.allow is Allow.EVERYONE
         """Whether everybody passes: where the session cannot be known, this rule goes on without it."""
         self.needs_session: bool = not (rule.allow is Allow.NOBODY or (self.public and not rule.disclose))
@@ -164,7 +164,7 @@ class FittingRule:
         return self._twin or self
 
     def decide(self, inbound: Inbound, person: Identity | None, now: Instant) -> Decision:
-        """Say what becomes of the request of this person; `None` is nobody signed in."""
+        """Return the verdict on this person's request; `None` means that nobody is signed in."""
         if self._constant is not None:
             return self._constant
         rule = self._rule
@@ -201,7 +201,7 @@ class FittingRule:
             return Decision(self._challenge(ChallengeReason.MORE_FACTS, person.asked), until)
         if rule.signed_in_within is not None:
             stale_at = person.authenticated_at + rule.signed_in_within
-            # A sign-in from the future is no recent one: the clock was ahead then, by nobody knows how much.
+            # A sign-in with a future time is not recent: the clock was ahead then, by an unknown amount.
             if now > stale_at or not began(person.authenticated_at, now):
                 return Decision(self._challenge(ChallengeReason.TOO_LONG_AGO, person.asked), until)
             # The moment itself is still fresh; kept until it, decided again from then on.
@@ -230,8 +230,8 @@ class FittingRule:
         return Decision(Permit(rule.id, person, tuple(disclosed), rule.limit, rule.audit), until)
 
     def _challenge(self, reason: ChallengeReason, asked_before: frozenset[Scope]) -> Challenge:
-        # A step-up replaces what is known: were the facts of the last sign-in not asked for again, going to
-        # and fro between two rules would read the card each time.
+        # A step-up replaces the known facts: if it did not ask for the last sign-in's facts again, alternating between
+        # two rules would read the card each time.
         scopes = self.scopes | asked_before
         rule = self._rule
         return Challenge(
@@ -397,7 +397,7 @@ class CompiledPolicy:
         """
         self.policy = policy
         self.paths = paths
-        """How the App's paths may be spelled."""
+        """The permitted spellings of the App's paths."""
         self.surroundings = Surroundings(lists=policy.lists) if surroundings is None else surroundings
         matches = [rule.match for rule in policy.rules]
         fold = fold_case if paths.ignore_case else str
@@ -414,7 +414,7 @@ class CompiledPolicy:
         rules, conditions = self.policy.rules, self.policy.conditions
         self._rules = tuple(FittingRule(rule, conditions, self.surroundings) for rule in rules)
         self.scopes: frozenset[Scope] = frozenset[Scope]().union(*(rule.scopes for rule in self._rules))
-        """All that any rule can need of the provider: what `ask: once` asks for."""
+        """All scopes that any rule can need: `ask: once` asks for them."""
         self.purpose: Words = _joined(
             rule.rule.purpose for rule in self._rules if rule.scopes - {Scope.OPENID} and rule.rule.purpose
         )
@@ -449,7 +449,7 @@ class CompiledPolicy:
         return tuple(dict.fromkeys(name for rule in self.policy.rules for name in rule.disclose))
 
     def within(self, surroundings: Surroundings) -> CompiledPolicy:
-        """Return a snapshot of the same policy with other switches or lists; what was kept of the old one is void."""
+        """Return a snapshot of the same policy with other switches or lists; values kept of the old one are void."""
         other = object.__new__(CompiledPolicy)
         other.policy = self.policy
         other.surroundings = surroundings
@@ -461,7 +461,7 @@ class CompiledPolicy:
         return other
 
     def fitting(self, inbound: Inbound, now: Instant) -> FittingRule | None:
-        """Return *the* rule of this request, or `None`: no rule fits, so nobody may."""
+        """Return the rule that decides this request, or `None` if no rule fits and it is refused."""
         path = inbound.target.path
         fitted = self._rule_cache.get((inbound.method, path))
         if fitted is not None:

@@ -1,4 +1,4 @@
-"""How much the files of policies may lose at once before an operator is asked.
+"""The most that files of policies may lose at once before an operator must adopt them.
 
 A list that is being written is read in the middle: half of it is there, cut at the end of a line, and in order for
 every reader. The blocked would pass for those seconds. So a list that lost many entries, or a file that is only the
@@ -29,11 +29,11 @@ class AsRead:
     """One file of a policy: how it is, or how it was when it was last adopted."""
 
     entries: int | None
-    """Of a subject list: how many it has."""
+    """The number of entries of a subject list."""
     source: Source | None = None
     """Its content; `None` if only the number of entries is known."""
     codes: frozenset[str] | None = None
-    """Of a subject list: the codes on it; `None` if only their number is known."""
+    """The codes on a subject list; `None` if only their number is known."""
 
     @property
     def digest(self) -> str:
@@ -168,5 +168,5 @@ def write_adoptions(adoptions: Adoptions) -> bytes:
 
 
 def unadopted(found: Iterable[Loss], adoptions: Adoptions) -> tuple[Loss, ...]:
-    """Return the losses that nobody has adopted."""
+    """Return the losses that no operator has adopted."""
     return tuple(loss for loss in found if (kept := adoptions.get(loss.file)) is None or kept.digest != loss.digest)

@@ -1,4 +1,4 @@
-"""Which rules a request's method, path and query can fit. The order of rules is kept.
+"""Finds the rules that a request's method, path and query can fit, in their order.
 
 A pattern matches whole segments of the canonical path: `*` is one, `**` any number, none included,
 so `/x/**` includes `/x` and `/x/`. The cost of a look-up grows with the segments of the path, not

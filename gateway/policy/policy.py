@@ -32,7 +32,7 @@ class Allow(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which requests a rule is about; what is empty does not restrict."""
+    """The requests that a rule matches; an empty part does not restrict."""
 
     path: tuple[str, ...] = ()
     """Patterns: `*` is one segment, `**` any number."""
@@ -92,13 +92,13 @@ class Source:
     digest: str
     """Names what it holds: 64 hexadecimal digits."""
     text: bytes | None
-    """All of it, where it is not too long."""
+    """The whole content, if it is not too long."""
     ends: bool
     """Whether its last line has an end."""
 
     @classmethod
     def of(cls, text: bytes) -> Source:
-        """Return what is remembered of a file."""
+        """Return the remembered values of a file."""
         return cls(sha256(text).hexdigest(), text if len(text) <= REMEMBERED else None, text.endswith(b"\n"))
 
 

@@ -80,7 +80,7 @@ class Place:
     """市区町村 without its 郡, a ward with its city (横浜市中区); empty for a prefecture."""
     county: str = ""
     city: Code = ""
-    """Of a ward: the code of its designated city."""
+    """The code of a ward's designated city."""
     is_city: bool = False
     """A designated city as a whole: which ward is not said."""
 

@@ -1,4 +1,4 @@
-"""Which other rules a path could be about, if its server reads it in another way (`request/readings.py`).
+"""Finds the other rules that a path could match if its server reads it in another way (`request/readings.py`).
 
 The first fitting rule decides, so a path that a server reads as a page of a stricter rule is a way around it. Each
 reading is looked up among the patterns as they are written, and among the patterns in folded signs: the second are
@@ -76,7 +76,7 @@ class Spellings:
         self._readings_cache: dict[str, tuple[Reading, ...] | None] = {}
 
     def questions(self, method: str, path: str, rule: int, raw: bytes = b"") -> Iterator[Question] | None:
-        """Return what is to be asked of a path that a rule was found for; `None` where there is too much to ask.
+        """Return the readings to compare for a path with a rule; `None` if there are too many.
 
         `raw`: the path as it was sent, where its escapes are in another charset than UTF-8.
         """

@@ -1,7 +1,7 @@
-"""The code a person reads out at a counter, and a subject list holds: who she is to one client, in 16 signs.
+"""The code of a person for one client, in 16 characters: she reads it out at a counter, and subject lists hold it.
 
-Fifteen signs are 75 bits of a hash of client and PPID, the last is a check. It names nobody to
-anybody who has not the PPID already, differs from client to client, and changes when the PPID does.
+Fifteen signs are 75 bits of a hash of client and PPID, the last is a check. It identifies a person only to a reader who
+has the PPID already, differs for each client, and changes with the PPID.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def show_code(code: str) -> str:
 
 
 def fold_code(written: str) -> str | None:
-    """Return a code without hyphens and in capitals, or `None`: this is none, or a sign is wrong."""
+    """Return a code without hyphens and in capitals, or `None` if it is no code or a character is wrong."""
     code = written.replace("-", "").replace(" ", "").upper()
     if len(code) != _LENGTH or any(sign not in _SIGNS for sign in code):
         return None

@@ -1,4 +1,4 @@
-"""Switches: what an operator turns on for a while, so that rules with `switch: NAME` fit.
+"""Switches: an operator turns one on for a while, so that rules with `switch: NAME` fit.
 
 A file on this machine holds them, so that they work when Redis and the provider do not. Each
 ends by itself. Here is what the file says; reading, writing and watching it is I/O

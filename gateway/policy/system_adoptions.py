@@ -1,4 +1,4 @@
-"""The file in which operators adopt what a policy's files have become: `sekisho policy adopt` writes it."""
+"""The file in which operators adopt changed files of policies: `sekisho policy adopt` writes it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def load_adoptions(path: Path) -> Adoptions:
 
 
 def held(lost: tuple[Loss, ...], path: Path) -> tuple[Loss, ...]:
-    """Return the losses that no operator has adopted; nobody has where the file of adoptions cannot be read."""
+    """Return the losses that no operator has adopted; all of them if the file of adoptions cannot be read."""
     if not lost:
         return ()
     try:

@@ -1,4 +1,4 @@
-"""The switches' file: read whole, written whole or not at all, by one hand at a time."""
+"""The switches' file: read whole, written whole or not at all, by one process at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that commands write and workers read: written whole or not at all, by one hand at a time."""
+"""A file that commands write and workers read: written whole or not at all, by one process at a time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 
 FILE_MODE = 0o644
-"""Anybody on the machine may see what such a file says; the folder's owner alone changes it."""
+"""Every user of the machine may read such a file; only the folder's owner changes it."""
 
 
 def change_file(path: Path, change: Callable[[], bytes]) -> None:
     """Put what `change` returns in the place of a file; two who do so at once both have their way.
 
-    `change` reads what is there, and is called while nobody else writes.
+    `change` gets the current content, and no other process writes while it runs.
 
     Raises:
         OSError: it cannot be written; then it stays as it is.

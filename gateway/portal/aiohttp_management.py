@@ -239,7 +239,7 @@ def _told(listed: ListedSession) -> dict[str, object]:
 
 
 def _named(selector: Selector) -> dict[str, object]:
-    """Return what the audit says of which sessions: pseudonyms and names of ours, never a subject."""
+    """Return the audit's name for the selected sessions: pseudonyms and names of ours, never a subject."""
     match selector:
         case OneSession(name):
             return {"selector": "session", "session": name}
@@ -312,7 +312,7 @@ async def _passes(name: str, check: Check) -> bool:
     except GatewayError as error:
         _log.warning(Event.NOT_READY, name=name, error=error.code)
         return False
-    # A check that breaks in a way nobody thought of is not a yes.
+    # A check with an unexpected error is not a yes.
     except Exception as error:  # noqa: BLE001
         _log.warning(Event.NOT_READY, name=name, error=type(error).__name__)
         return False

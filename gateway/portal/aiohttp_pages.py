@@ -18,7 +18,7 @@ from gateway.portal.pages import Page
 _TYPES = {"sekisho.css": "text/css", "gate.svg": "image/svg+xml"}
 
 STATIC_SECONDS = 7 * 86_400
-"""How long a browser may keep a static file. Its address changes with its content."""
+"""Seconds for which a browser may cache a static file. Its address changes with its content."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ LOGOUT_TOKENS = 3_000
 """Logout tokens a minute that are looked at: a provider sends all of its own from few addresses."""
 
 KEYS_SECONDS = 300
-"""How long a reader of our public keys may keep them: well under any overlap of a rotation."""
+"""Seconds for which a client may cache our public keys: well under any overlap of a rotation."""
 
 _LOGOUT_DOMAIN = b"sekisho.logout.form.v1:"
 
@@ -151,7 +151,7 @@ class SignInObserver(Protocol):
         """One step ended: `begun`, `signed_in`, `already_signed_in`, `signed_out`, `signed_out_here` or a failure."""
 
     def refused(self, app: str, rule: str, reasons: Iterable[str]) -> None:
-        """The policy said no to a sign-in that was asked for by link or by button, before anybody touched a card."""
+        """The policy refused a sign-in that a link or a button requested, before the person touched a card."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,9 +169,9 @@ class PortalServices:
     prefix: str
     """Begins and ends with `/`."""
     begins: Rate
-    """How many sign-ins may be begun."""
+    """The limits on sign-ins that begin."""
     callbacks: Rate
-    """How many callbacks may be answered."""
+    """The limits on callbacks."""
     spend: Callable[[str, Instant], Awaitable[bool]]
     """Takes a name that is for one use: True for exactly one caller, of all workers (`PendingStore.spend`)."""
     returned: ReturnedForms
@@ -179,7 +179,7 @@ class PortalServices:
     clock: Callable[[], Instant] = time.time
     random: Callable[[int], bytes] = token_bytes
     lookups: LookupLimits = field(default_factory=LookupLimits)
-    """How many tickets that stand for nothing are looked up: the byte path's own, counted together."""
+    """The byte path's limits on look-ups of tickets that belong to no session, counted together."""
 
 
 def make_portal(services: PortalServices) -> web.Application:
@@ -245,7 +245,7 @@ class Portal:
                 response.headers[hdrs.ALLOW] = refused.headers[hdrs.ALLOW]
         except GatewayError as error:
             response = self._failed(visit, error)
-        # The last resort of a page: a person gets a sentence and a number, we get the place, nobody a traceback.
+        # The last resort: the person gets a sentence and a number, the log gets the place, and no page has a traceback.
         except Exception as error:  # noqa: BLE001
             _log.error(
                 Event.PORTAL_FAILED,
@@ -265,7 +265,7 @@ class Portal:
         return response
 
     def _end_strangers(self, response: web.StreamResponse, visit: Visit) -> None:
-        """End what stands beside a cookie of ours; where two may be ours, end both, as neither is believed."""
+        """Expire the cookies beside our own; if two may be ours, expire both, since neither is believed."""
         route, cookies = visit.route, visit.inbound.cookie
         if cookies.count(b"sekisho") < 2:
             return
@@ -280,13 +280,13 @@ class Portal:
                 self._expire(response, visit, name)
 
     def _believes(self, visit: Visit, name: bytes) -> bool:
-        """Whether one of the cookies under a name of ours is taken for ours."""
+        """Whether one of the cookies under our name is believed to be ours."""
         if name == visit.route.session_cookie:
             return self._brought(visit) is not None
         return find_browser(visit.inbound.cookie, name) is not None
 
     def _end_other_forms(self, response: web.StreamResponse, visit: Visit, name: bytes) -> None:
-        """End what a script put beside a cookie of ours, or in its place, where the browser sent any such thing.
+        """Expire the cookies that a script put beside ours, or in its place, if the browser sent any.
 
         Before the line that sets ours: a browser that does not know `Partitioned` would end that one.
         """
@@ -355,7 +355,7 @@ class Portal:
         return await self._offer(visit, outcome, target, shown=frozenset())
 
     async def login_form(self, request: web.Request) -> web.StreamResponse:
-        """Begin what a page of ours offered, unless it would ask for more than that page said."""
+        """Begin the sign-in that a page of ours offered, unless it would ask for more than that page said."""
         visit = request[_VISIT]
         form = await _form(request)
         target = self._sign_in.safe_return(visit.route, form.get("rd"))
@@ -450,7 +450,7 @@ class Portal:
         visit = request[_VISIT]
         if media_type(request.headers.get(hdrs.CONTENT_TYPE, "")) != FORM_TYPE:
             raise web.HTTPBadRequest
-        # Anybody can send one, and each costs the check of a signature.
+        # Every client can send one, and each costs the check of a signature.
         if (wait := self._logout_tokens.take(visit.inbound.client_address, self._clock())) is not None:
             refused = web.json_response({"error": "too_many_requests"}, status=HTTPStatus.TOO_MANY_REQUESTS)
             refused.headers[hdrs.RETRY_AFTER] = str(wait)
@@ -496,7 +496,7 @@ class Portal:
         return self._page(visit, pages.signed_in(visit))
 
     async def me_page(self, request: web.Request) -> web.StreamResponse:
-        """Offer a person to see what is held of them: the page itself shows no value."""
+        """Offer a person to see the data held of her: the page itself shows no value."""
         visit = request[_VISIT]
         held = await self._held(visit)
         if isinstance(held, Page):
@@ -526,7 +526,7 @@ class Portal:
         return self._page(visit, pages.me(visit, held, code))
 
     async def _held(self, visit: Visit) -> Session | Page:
-        """Return the session of who is signed in here, or the page that says why there is none.
+        """Return the session of the signed-in person, or the page that says why there is none.
 
         Raises:
             StoreUnavailableError: it cannot be said whether anything is held.

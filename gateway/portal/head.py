@@ -24,7 +24,7 @@ def portal_head(visit: Visit, token: str) -> bytes:
         b"Host: " + inbound.host.encode(),
     ]
     types = [value for name, value in inbound.headers if name.lower() == b"content-type"]
-    # Two of them are none: what a body is must not depend on who reads it.
+    # Two of them count as none: the type of a body must not depend on its reader.
     if own and len(types) == 1:
         lines.append(b"Content-Type: " + types[0])
     lines += (

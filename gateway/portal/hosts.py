@@ -1,4 +1,4 @@
-"""By which host names the management listener may be asked: DNS rebinding ends here.
+"""The host names that the management listener answers, as a defence against DNS rebinding.
 
 A page on the internet can have its own name lead to an address of the operator's network, and then read from the
 operator's browser what answers there. The browser still says the page's name in `Host`. So a name must be one

@@ -1,4 +1,4 @@
-"""Which browser is a window inside another app, from which the card's app does not come back.
+"""Detects a browser window inside another app, to which the card's app cannot return.
 
 Such a browser opens マイナアプリ, and マイナアプリ returns to the phone's default browser, which
 did not begin the sign-in. The person is told beforehand; what happens otherwise is the page

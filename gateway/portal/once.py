@@ -1,4 +1,4 @@
-"""The one-time token with which a page of ours asks for what a script must not get.
+"""The one-time token with which a page of ours requests data that a script must not get.
 
 `/.sekisho/me` shows a button and no value. The button's form carries such a token, and the answer to it
 shows the values. The token is keyed with the browser's ticket, which no script and no application knows,
@@ -17,7 +17,7 @@ from gateway.instant import Instant
 from gateway.session.ticket import Ticket
 
 TOKEN_SECONDS = 300
-"""How long a token is good: the time between seeing a button and pressing it. Well under the life of a spent name."""
+"""The lifetime of a token: the time between seeing a button and pressing it. Well under the life of a spent name."""
 
 CLOCKS_APART = 30
 """Seconds by which the clocks of two of our machines may differ."""

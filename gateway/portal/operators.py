@@ -88,5 +88,5 @@ def new_token(name: str, random: bytes) -> tuple[str, str]:
 
 def hash_of(token: str) -> str:
     """Return what the file knows of a token."""
-    # A caller may send any bytes: a token that is no text names nobody, as any other wrong one does.
+    # A caller may send any bytes: a token that is no text belongs to no operator, like any other wrong one.
     return sha256(_DOMAIN + token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -120,7 +120,7 @@ def home_of(route: Route) -> str:
 
 
 def notice(visit: Visit, offer: SignInOffer) -> Page:
-    """Ask a person to sign in, saying first what is asked, why and for whom."""
+    """Ask a person to sign in; the page first names the items, the purpose and the receiver."""
     language = language_of(visit)
     return _page("notice", HTTPStatus.UNAUTHORIZED, language, "notice.title", _signing_in(visit, offer, language))
 
@@ -211,10 +211,10 @@ def refusal(visit: Visit, deny: Deny, route: Route | None = None) -> Page:
 
 
 def trouble(visit: Visit, page: TroublePage) -> Page:
-    """Say that something of ours does not work, and what to do."""
+    """Say that a part of the service does not work, and name the remedy."""
     language = language_of(visit)
     sent = visit.inbound.method not in ("GET", "HEAD")
-    # An application that did not answer in time may have done what it was asked all the same.
+    # An application that did not answer in time may still have carried out the request.
     unclear = page.trouble in (Trouble.UPSTREAM_TIMEOUT, Trouble.UPSTREAM_PROTOCOL, Trouble.UPSTREAM_UNREACHABLE)
     values = _common(visit, visit.route, language) | {
         "trouble": page.trouble.value,

@@ -49,7 +49,7 @@ class NothingToAsk:
 
 
 def person_of(session: SessionState, route: Route) -> Identity | None:
-    """Return who is signed in here; a session of another client, or issued at another host, is nobody's."""
+    """Return the session of the signed-in person; one of another client, or issued at another host, does not count."""
     if isinstance(session, Found) and route.accepts(session.session):
         return session.session.identity
     return None
@@ -78,7 +78,7 @@ def redecide(
 
 
 def sign_in_at_all(route: Route) -> Challenge:
-    """Return the challenge for a person who wants to sign in where nobody has to."""
+    """Return the challenge for a person who wants to sign in although no rule requires it."""
     return route.asking(Challenge(RuleId(route.policy.name, ""), ChallengeReason.SIGN_IN, frozenset({Scope.OPENID})))
 
 

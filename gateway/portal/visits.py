@@ -1,8 +1,8 @@
 """A visit waits here between the byte path, which knows of it, and the portal, which answers it.
 
 A token is worth one visit, once. It travels on a socketpair inside the process, in a header
-that is stripped from every client; it is random all the same, so that a header that slipped
-through would open nothing. `pipeline/visit` defines a `Visit`.
+that is stripped from every client; it is random as a second defence: a client's header that slipped through would match
+no visit. `pipeline/visit` defines a `Visit`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class VisitTable:
     def issue(self, visit: Visit) -> str:
         """Keep a visit and return its token. The oldest one waiting makes room where there is none."""
         while len(self._visits) >= self._capacity:
-            # Nobody came for it: its connection died between the byte path and the portal.
+            # The portal never collected it: its connection died between the byte path and the portal.
             del self._visits[next(iter(self._visits))]
         token = self._random(TOKEN_BYTES).hex()
         self._visits[token] = visit

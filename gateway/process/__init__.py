@@ -1,1 +1,1 @@
-"""How the gateway starts, reloads and ends."""
+"""The start, the reload and the end of the gateway."""

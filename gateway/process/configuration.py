@@ -1,7 +1,7 @@
 """Everything the settings name, read: policies, keys, secrets; checked together, with every mistake at once.
 
-`check`, `run` and a reload read through here, so that what is refused by one is refused by
-all. Opening connections and listening is `app`'s business.
+`check`, `run` and a reload read the files by this module, so all three refuse the same mistakes. Opening connections
+and listening is `app`'s business.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Configuration:
     secrets: Secrets | None
     """`None` with `store: memory` and no secret: the process makes one of its own."""
     redis: RedisOptions
-    """How to reach the session store beyond its URL."""
+    """The further settings of the connection to the session store."""
     assertion_keys: AssertionKeys | None
     via_credentials: Mapping[str, tuple[str, str]]
     """User and password for the outbound proxy, by client_id, where there are any."""
@@ -163,7 +163,7 @@ class Configuration:
         )
 
     def summary(self, language: Language) -> str:
-        """Say in one line what was read."""
+        """Describe the configuration in one line."""
         apps, policies = len(self.settings.apps), len(self.policies)
         return Phrase(
             f"{self.path}: good; {apps} App{'s' * (apps != 1)}, {policies} polic{'y' if policies == 1 else 'ies'}",
@@ -270,7 +270,7 @@ class _Reader:
         remarked: set[tuple[Path, PathSettings, tuple[Stack, ...], frozenset[str]]] = set()
         for number, app in enumerate(self._settings.apps):
             at = f"apps[{number}]"
-            # As it will be run: a name that one App gives a fact is an identity header everywhere.
+            # The settings as they are run: a name that one App gives a fact is an identity header everywhere.
             for key, what, remedy in listed_faults(self._settings.headers_of(app)):
                 self._reading.note(f"{at}.headers.{key}", what, remedy)
             for key, what, remedy in told_faults(app.headers):
@@ -611,7 +611,7 @@ class _Reader:
                 self._reading.note(at, Phrase(str(error)))
 
     def check_files(self) -> None:
-        """Open every file that somebody would open later, as they will: what cannot be used is known at the start."""
+        """Open every file that is needed later in the same way: an unusable file is found at the start."""
         settings = self._settings
         for at, client in self._clients():
             self._check_ca(client.ca, f"{at}.ca")

@@ -1,4 +1,4 @@
-"""Notices that files have changed, by looking: works on every file system, also where a file is replaced."""
+"""Detects changed files by polling: this works on every file system, also if a file is replaced."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTERVAL = 1.0
 Signature = tuple[int, int, int] | None
 
 _NEVER_SEEN: Signature = (-1, -1, -1)
-"""How no file looks."""
+"""A signature that no real file has."""
 
 
 def signature(path: Path) -> Signature:
@@ -31,7 +31,7 @@ class FileWatch:
         self._changing: set[Path] = set()
 
     def follow(self, paths: Iterable[Path]) -> None:
-        """Look at these from now on. One not looked at before is told of once, as nobody knows since when it stands."""
+        """Watch these files from now on. A new file is reported once, since its last change may be recent."""
         self._taken = {path: self._taken.get(path, _NEVER_SEEN) for path in paths}
         self._changing &= self._taken.keys()
 

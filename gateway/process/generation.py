@@ -87,7 +87,7 @@ class Shared:
     switches: dict[str, Switch]
     """The switches of the file, as they were last read; each ends by itself."""
     standings: dict[str, Standing] = field(default_factory=dict)
-    """How each App's servers have behaved, by the App's name."""
+    """The record of the behaviour of each App's servers, by the App's name."""
     removed_names: RemovedNames = field(default_factory=RemovedNames)
     """Which of the header names that are not passed on the operator has been told of."""
 
@@ -262,7 +262,8 @@ class Generation:
             access_log=None,
             shutdown_timeout=SECONDS_TO_CLOSE,
             handle_signals=False,
-            # The door has refused what is too long; the library's own refusal would be a page that quotes it.
+            # The listener has refused requests that are too long; the library's own refusal would be a page that quotes
+            # them.
             max_line_size=limits.request_line,
             max_field_size=limits.headers,
         )

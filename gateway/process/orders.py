@@ -32,7 +32,7 @@ class Reply(msgspec.Struct):
     families: Families = ()
     apart: dict[str, float] = {}
     entries: dict[str, int] = {}
-    """How many entries each subject list has by which it judges."""
+    """The number of entries of each subject list that the worker uses."""
 
 
 encode = msgspec.json.encode

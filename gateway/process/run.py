@@ -28,7 +28,7 @@ _log = structlog.get_logger()
 def run_gateway(path: Path) -> int:
     """Run until told to stop; return the exit code.
 
-    The code says how it ended even where nobody can read the reason: standard error may lead to a full disk.
+    The exit code tells the outcome even if the reason is lost: standard error may lead to a full disk.
     """
     occupy_standard_descriptors()
     with logging_aside() as lines:

@@ -144,7 +144,7 @@ async def serve(
 def spare_the_collector() -> None:
     """Take all that the start has made out of the garbage collector's sight, once.
 
-    Looking through it takes 50 ms, in which nobody is answered, and finds nothing. The collector sees what later
+    A collection of it takes 50 ms, in which no request is answered, and finds no garbage. The collector sees what later
     reloads make.
     """
     gc.collect()
@@ -152,7 +152,7 @@ def spare_the_collector() -> None:
 
 
 async def reload_worker(worker: Worker, reread: Callable[[], Configuration | None]) -> bool:
-    """Have a worker take up what is in the files now, and return whether it did."""
+    """Make a worker take up the current files, and return whether it did."""
     worker.access_log.reopen()
     configuration = await asyncio.to_thread(reread)
     if configuration is None:
@@ -167,7 +167,7 @@ async def reload_worker(worker: Worker, reread: Callable[[], Configuration | Non
     notify("RELOADING=1")
     try:
         await worker.reload(configuration)
-    # A file that is gone since it was checked, or worse: nobody who is served now has to leave for it.
+    # A file may have disappeared since the check, or worse: the clients that are served now must stay connected.
     except Exception as error:  # noqa: BLE001
         _log.exception(Event.RELOAD_REFUSED, mistake=type(error).__name__)
         notify("READY=1\nSTATUS=reload refused")

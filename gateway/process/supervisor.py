@@ -76,7 +76,7 @@ class _Member:
         self.families: Families = ()
         """Its numbers when they were last seen."""
         self.entries: dict[str, int] = {}
-        """How many entries its subject lists had then."""
+        """The number of entries of its subject lists at that time."""
         self.gone = asyncio.Event()
         self._reader = reader
         self._writer = writer
@@ -169,11 +169,11 @@ class Supervisor:
         """Those that were told to end, and are not gone yet: what they counted is still counted."""
         self._of_the_dead: Families = ()
         self._lists: dict[str, int] = {}
-        """How many entries each subject list had when there was a worker last."""
+        """The number of entries of each subject list of the last worker."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._code = EXIT_OURS
-        """How we end where a worker never came to take requests: as that worker did."""
+        """The exit code if no worker ever became ready: that of the worker."""
 
     async def run(self) -> int:
         """Run until told to stop; return the exit code."""

@@ -1,4 +1,4 @@
-"""Tells the service manager how the gateway is (sd_notify(3))."""
+"""Reports the state of the gateway to the service manager (sd_notify(3))."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def notify(state: str) -> None:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.settimeout(0)
-        # A service manager that is away or busy is no reason to fail: nobody waits for its answer, as in sd_notify(3).
+        # A service manager that is away or busy is no reason to fail: the gateway does not wait for an answer, as in
+        # sd_notify(3).
         with contextlib.suppress(OSError):
             manager.connect(f"\0{address[1:]}" if address.startswith("@") else address)
             manager.sendall(state.encode())

@@ -285,8 +285,8 @@ class Worker:
             self.metrics.reload("switches", "refused")
             return False
         self._switches_unread = False
-        # All of the file, those included whose time is over: each request compares for itself, and the clock may be
-        # ahead now and be set right later, when nobody reads the file again.
+        # The worker keeps the whole file, also switches whose time is over. Each request compares the times, and a
+        # clock that is ahead may be set right later without another read of the file.
         self._shared.switches.clear()
         self._shared.switches.update(switches)
         on = on_now(switches, self._shared.clock())
@@ -332,7 +332,7 @@ class Worker:
 
     @property
     def entries(self) -> dict[str, int]:
-        """How many entries each subject list has by which requests are judged."""
+        """The number of entries of each subject list in force."""
         return entries_of(self._standing)
 
     @property
@@ -388,7 +388,7 @@ class Worker:
         try:
             await asyncio.to_thread(self._tls.reload, settings)
         except OSError as error:
-            # The certificate in use stays in use; what is wrong with the files is in the log, and nobody is locked out.
+            # The certificate in use stays in use; the log has the mistake of the files, and no client is locked out.
             _log.error(Event.CERTIFICATE_REFUSED, error=type(error).__name__)
             self.metrics.reload("certificate", "refused")
             return

@@ -6,7 +6,7 @@ from gateway.observe.lines import LOST_NAME, ROOM, LineKind, lost_by_kind, lost_
 
 
 def test_counts_add_up_by_kind() -> None:
-    """Every kind is there, from 0, whichever of the counts knows it."""
+    """Every kind is there, from 0, even if only one of the counts has it."""
     assert lost_by_kind([]) == dict.fromkeys(LineKind, 0)
     assert lost_by_kind([{LineKind.ACCESS: 2}, {LineKind.ACCESS: 3, LineKind.AUDIT: 1}]) == {
         LineKind.ACCESS: 5,

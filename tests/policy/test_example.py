@@ -23,7 +23,7 @@ def test_a_person_has_been_asked_everything() -> None:
 
 
 def test_a_request_arrives_as_the_app_reads_it() -> None:
-    """Where the App ignores case, the example's path is folded as the door would."""
+    """If the App ignores case, the example's path is folded as the listener folds paths."""
     example = Example("t", NOW, "POST", "/Reserve", "a=1", Expect.ALLOW, client="192.0.2.9")
 
     plain, folded = example.inbound(), example.inbound(PathSettings(ignore_case=True))

@@ -1,4 +1,4 @@
-"""What each page holds, as values: the sentences and the form are elsewhere."""
+"""The content of each page, as values: the sentences and the form are elsewhere."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_every_failure_has_its_title_and_status(failure: LoginFailure) -> None:
 
 
 def test_a_failure_without_an_offer_has_no_button() -> None:
-    """Where a fresh start cannot help, none is offered."""
+    """The page offers no fresh start that cannot help."""
     assert pages.failure(visit(), Failed(LoginFailure.LOOP), None).values["start"] is None
 
 

@@ -11,7 +11,7 @@ from gateway.request.field_names import fold, overrides_method
 
 @given(st.binary(max_size=40))
 def test_folding_twice_is_folding_once(name: bytes) -> None:
-    """What is folded has letters, digits and `-` alone, each sign in its place."""
+    """A folded name has only letters, digits and `-`, each character in its place."""
     folded = fold(name)
 
     assert fold(folded) == folded

@@ -36,7 +36,7 @@ def test_a_place_moves_along_its_line() -> None:
 
 
 def test_mistakes_come_in_the_order_of_the_file_and_once() -> None:
-    """The same mistake noted twice is one, whoever noted it."""
+    """The same mistake noted twice is one, also by two readers."""
     mistakes, others = Mistakes(), Mistakes()
     mistakes.add(Where("p.yaml", 9), "later")
     mistakes.add(Where("p.yaml", 2), "earlier", "do this")

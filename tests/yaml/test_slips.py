@@ -79,7 +79,7 @@ def test_structure_is_mended_and_text_is_not(written: str, mended: str) -> None:
 
 
 def test_a_block_of_text_is_not_looked_into() -> None:
-    """What is indented below `|` or `>` is text, until the indentation ends."""
+    """An indented block below `|` or `>` is text, until the indentation ends."""
     text = "note: |\n  鍵： 値\n\n  ［x］\nnext： 1"
 
     repaired = repair(text, 2, "p.yaml")

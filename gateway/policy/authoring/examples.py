@@ -1,7 +1,7 @@
-"""Examples: what a policy's author expects of it, and whether the policy does it.
+"""Runs the examples of a policy: its author's expectations, compared with its verdicts.
 
 An example is a whole little world: a moment, a person, an address, switches, entries of a limit
-so far, and a request. Nothing is read or asked of anybody. Reading them lives in `parse_examples`.
+so far, and a request. The examples read no store and ask no provider. Reading them lives in `parse_examples`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Why a policy says what it says: rule by rule, condition by condition, for one request and one person.
+"""Explains a policy's verdict on one request and one person: rule by rule, condition by condition.
 
 It judges by the very objects the gateway judges by; what it adds is the way there. If the request leaves something open
 (no address, no moment), a rule *cannot be told*.
@@ -25,7 +25,7 @@ from gateway.yaml.mistakes import Language, Phrase
 
 
 class Fit(StrEnum):
-    """How a rule stands to a request."""
+    """The relation of a rule to a request."""
 
     FITS = "fits"
     DOES_NOT = "does_not"

@@ -108,7 +108,7 @@ def _row(row: list[str], columns: list[str], start: Where, reader: ExampleReader
             continue
         value = Scalar(_dated(text) if column in ("at", "birthdate") else text, where, plain=False)
         if column == "who":
-            # Any other word says that somebody is signed in; the other columns say who.
+            # Any other word means a signed-in person; the other columns have her facts.
             somebody = text not in ("nobody", "なし")
         elif column in _PERSON:
             who.append(Entry(column, where, value))

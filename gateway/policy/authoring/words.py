@@ -1,4 +1,4 @@
-"""A policy in plain sentences, Japanese or English, for somebody who signs it and does not read YAML.
+"""A policy in plain sentences, Japanese or English, for an official who signs it and does not read YAML.
 
 Also the data map: which item is asked, what for, where it is kept and how long, and who is told, in the
 words that 個人情報ファイル簿 and the summary page (サマリーURI) of the registration ask for.
@@ -79,7 +79,7 @@ _ENGLISH_WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def say_scopes(scopes: Iterable[Scope], language: Language) -> str:
-    """Return what is asked of the provider, in words; `openid` only where it is alone."""
+    """Return the items asked of the provider, in words; `openid` only if it is the only one."""
     asked = set(scopes)
     items = tuple(scope for scope in Scope if scope in asked and scope is not Scope.OPENID)
     return _list([_SCOPES[scope].say(language) for scope in items or (Scope.OPENID,)], language)

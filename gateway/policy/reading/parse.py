@@ -1,7 +1,7 @@
-"""Reads a policy from YAML: every mistake at once, each with its place and what would be right.
+"""Reads a policy from YAML and notes every mistake at once, each with its place and remedy.
 
 Here are the file and its rules; conditions are read in `parse_conditions`, examples in
-`parse_examples`, small values in `parse_values`. `check` remarks on what is readable but unwise.
+`parse_examples`, small values in `parse_values`. `check` remarks on policies that are readable but unwise.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class _PolicyReader(Reader):
         )
         examples_node = table.get("examples")
         if examples_node is not None:
-            # Names of conditions that could not be read are known all the same: one mistake is enough.
+            # Names of conditions that could not be read are known as well: one mistake is enough.
             reader = example_reader(policy, self.mistakes, also=self._reader.names)
             policy = replace(policy, examples=reader.examples(examples_node))
         return None if len(self.mistakes) else policy

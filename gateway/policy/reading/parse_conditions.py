@@ -40,7 +40,7 @@ from gateway.yaml.tree import Entry, Items, Node, Scalar, Table, kind_of
 TESTS = ("age", "born", "residence", "subject", "network", "dates", "switch", "any", "all", "not")
 
 RESERVED = frozenset({*(header_word(fact) for fact in Fact), "assertion"})
-"""Words that headers of ours use already."""
+"""Names that our headers use already."""
 
 _CONDITION = Phrase("a condition", "条件")
 

@@ -1,6 +1,6 @@
-"""Reads the small things a policy is made of: words, names, numbers, days, times, durations, lists.
+"""Reads the small parts of a policy: words, names, numbers, days, times, durations, lists.
 
-Each reader notes what is wrong and returns `None` then, so that its caller goes on to the next key.
+A reader that finds a mistake notes it and returns `None`, so that its caller goes on to the next key.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ MAX_NAME = 80
 
 
 class Reader:
-    """Reads nodes and notes what is wrong with them."""
+    """Reads nodes and notes their mistakes."""
 
     def __init__(self, mistakes: Mistakes) -> None:
         self.mistakes = mistakes
 
     def expected(self, node: Node, what: Phrase, remedy: Phrase | None = None) -> None:
-        """Note that something else belongs here; where a full-width slip is the reason, that is what is said."""
+        """Note that another value is expected here; if a full-width character is the reason, the note names it."""
         if (
             isinstance(node, Scalar)
             and node.plain
@@ -69,7 +69,7 @@ class Reader:
         return node.text
 
     def clean(self, node: Node, what: Phrase) -> str | None:
-        """Return a text in which full-width signs are slips; they are noted, and read as what was meant."""
+        """Return a text in which full-width characters are mistakes: it notes them and reads the intended ones."""
         text = self.text(node, what)
         if text is None or not isinstance(node, Scalar):
             return None

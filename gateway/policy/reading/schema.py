@@ -1,6 +1,6 @@
-"""The JSON Schema of a policy file, made from what the parser knows, for completion in editors.
+"""The JSON Schema of a policy file, made from the parser's tables, for completion in editors.
 
-It helps while typing; what is right is decided by `parse`, which says more and says it better.
+It helps while typing; `parse` decides on correctness, with better messages.
 Each file of `policies/` points to it in its first line.
 """
 
