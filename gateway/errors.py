@@ -103,16 +103,24 @@ class ProviderUnavailableError(GatewayError):
     code = "provider_unavailable"
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
+    def __init__(self, endpoint: str, fault: str) -> None:
+        super().__init__(f"`{endpoint}` failed: {fault}")
+        self.endpoint = endpoint
+        """One of `discovery`, `jwks`, `authorization`, `token` and `userinfo`."""
+        self.fault = fault
+        """The fault in a word or two of ours, which quote nothing secret."""
+
 
 class ProviderRefusedError(GatewayError):
-    """The provider's token endpoint answered an OAuth error (RFC 6749 section 5.2)."""
+    """The provider answered an OAuth error (RFC 6749 section 5.2, RFC 6750 section 3.1), or another status than 200."""
 
     code = "provider_refused"
     status = HTTPStatus.BAD_GATEWAY
 
-    def __init__(self, error: str) -> None:
+    def __init__(self, error: str, endpoint: str = "") -> None:
         super().__init__(f"provider refused with `{error}`")
         self.error = error
+        self.endpoint = endpoint
 
 
 class SignInInvalidError(GatewayError):

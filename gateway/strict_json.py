@@ -26,6 +26,9 @@ DEEPEST: Final = 32
 LARGEST_NUMBER: Final = 2**63
 """Whole numbers from here on are read as different numbers by different readers."""
 
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
+"""The signs that JSON's shape is made of, and texts, in which such a sign is none (RFC 8259 section 2)."""
+
 _HALF: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -73,6 +76,60 @@ def read_json_object(document: bytes | str, longest: int) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise NotJsonError("it is not an object")
     return said
+
+
+def read_items(document: bytes, longest: int, name: str) -> list[Json | NotJsonError]:
+    """Return the items of the list `name` in a document that is an object, each read by itself.
+
+    In the place of an item that `read_json` would refuse stands the reason: one bad item costs none of the others.
+
+    Raises:
+        NotJsonError: the document around them is no such object, or it is longer than `longest` bytes.
+
+    """
+    if len(document) > longest:
+        raise NotJsonError(f"it has more than {longest} bytes")
+    # A byte that is no UTF-8 becomes half a character, which its own item is refused for.
+    text = document.decode("utf-8", "surrogateescape")
+    begins, ends = _find_list(text, name)
+    around = read_json_object(text[: begins[0]] + text[ends[-1] :], longest)
+    if not isinstance(around.get(name), list):
+        raise NotJsonError("it has no such list")
+    pieces = [text[begin:end] for begin, end in zip(begins, ends, strict=True)]
+    if len(pieces) == 1 and not pieces[0].strip():
+        return []
+    return [_item(piece, longest) for piece in pieces]
+
+
+def _item(text: str, longest: int) -> Json | NotJsonError:
+    try:
+        return read_json(text, longest)
+    except NotJsonError as error:
+        return error
+
+
+def _find_list(text: str, name: str) -> tuple[list[int], list[int]]:
+    """Return where the items of the first list `name` in an object begin and end; an empty list has one empty item."""
+    depth, last, opened = 0, "", 0
+    begins: list[int] = []
+    ends: list[int] = []
+    for token in _TOKEN.finditer(text):
+        sign = token[0]
+        if sign in "[{":
+            depth += 1
+            if depth == 2 and sign == "[" and last == f'"{name}":':
+                opened = depth
+                begins.append(token.end())
+        elif sign in "]}":
+            if opened and depth == opened:
+                ends.append(token.start())
+                return begins, ends
+            depth -= 1
+        elif sign == "," and depth == opened:
+            ends.append(token.start())
+            begins.append(token.end())
+        last = f"{last}:" if sign == ":" else sign
+    raise NotJsonError("it has no such list")
 
 
 def read_struct(document: bytes | str, kind: type[T], longest: int) -> T:

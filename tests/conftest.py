@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import structlog
@@ -107,6 +107,27 @@ def program(name: str) -> str:
     if found is None:
         pytest.fail(f"`{name}` is not installed; `make test` installs what the tests need")
     return found
+
+
+NOT_RUN = "not run: "
+
+
+def not_run(why: str) -> NoReturn:
+    """Leave a test out that needs something this machine cannot have; the summary counts it, by name and reason."""
+    pytest.skip(NOT_RUN + why)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name every test that was not run for want of something: a skip alone is easy to read over."""
+    reasons = {
+        report.nodeid: report.longrepr[2].removeprefix("Skipped: ").removeprefix(NOT_RUN)
+        for report in terminalreporter.getreports("skipped")
+        if isinstance(report.longrepr, tuple) and NOT_RUN in report.longrepr[2]
+    }
+    if reasons:
+        terminalreporter.section(f"{len(reasons)} not run")
+        for name, why in sorted(reasons.items()):
+            terminalreporter.write_line(f"{name}: {why}")
 
 
 @pytest.fixture(scope="session")

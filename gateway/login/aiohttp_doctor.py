@@ -53,6 +53,9 @@ class _Unmetered:
     def called(self, endpoint: str, outcome: str, seconds: float) -> None:
         """See `CallMeter`: these calls belong to no sign-in."""
 
+    def key_passed_over(self, kid: str, why: str) -> None:
+        """See `CallMeter`."""
+
 
 async def examine_client(
     settings: ProviderSettings,
@@ -94,7 +97,7 @@ async def _examine(
     subject: str,
 ) -> AsyncIterator[Finding]:
     try:
-        published = await provider.signing_keys(None)
+        published = await provider.signing_keys()
         yield keys_finding(subject, tuple(key.algorithm for key in published), settings.id_token_algorithms)
     except ProviderUnavailableError as error:
         yield unreachable("provider_keys", subject, str(error))

@@ -8,7 +8,7 @@ through an outage the last good ones serve. `profile`, `login` and `claims` deci
 from __future__ import annotations
 
 import asyncio
-import re
+import errno
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -17,26 +17,35 @@ from http import HTTPStatus
 from typing import Any, Generic, Protocol, Required, TypedDict, TypeVar
 
 import aiohttp
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, RSAKey, import_key
 
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError, SignInInvalidError
 from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.login.claims import VerificationKey
-from gateway.login.keys import LONGEST_KID, SMALLEST_RSA, KeySet, rsa_bits
-from gateway.login.login import TokenAnswer, client_assertion, oauth_error, read_token_answer, token_form
+from gateway.login.jwks import Jwks, PassedOver, read_jwks
+from gateway.login.keys import KeySet
+from gateway.login.login import (
+    TokenAnswer,
+    client_assertion,
+    oauth_error,
+    read_token_answer,
+    shown_value,
+    token_form,
+)
 from gateway.login.pending import SECRET_BYTES, random_name
-from gateway.login.profile import DISCOVERY, Metadata, issuer_of, lifetime, may_be_plain, origins_of, read_metadata
+from gateway.login.profile import Metadata, discovery_url, issuer_of, lifetime, may_be_plain, origins_of, read_metadata
 from gateway.request.media_type import media_type
 from gateway.settings.settings import ProviderSettings
-from gateway.strict_json import read_json_object
+from gateway.strict_json import NotJsonError, read_json_object
 
 LARGEST_ANSWER = 256 * 1024
 """Bytes of any answer of the provider's; discovery, keys and claims are a few KiB."""
 
-REFETCH_PAUSE = 10.0
-"""Seconds between two fetches of the keys because of an unknown `kid`: made-up ones must not make us a flood."""
+REFETCH_PAUSE = 2.0
+"""Seconds between two fetches of the keys because a token fits none: made-up tokens must not make us a flood.
+
+A token that comes in between waits for the next one. A provider's own call with a logout token is over after five seconds.
+"""
 
 RETRY_PAUSE = 5.0
 """Seconds until a document that could not be fetched is tried again: an outage is not answered by a storm."""
@@ -49,13 +58,12 @@ IDLE_CONNECTION = 2.0
 just be closing, which some do after five. It still spares UserInfo the handshake of the token request.
 """
 
-LARGEST_RSA = 16_384
-"""Bits of an RSA key: what its check costs grows with the square of them."""
-
-MOST_KEYS = 64
-"""Keys of a provider's JWKS that are looked at."""
-
 T = TypeVar("T")
+
+
+class _WrongTypeError(NotJsonError):
+    """An answer's media type says that it is something else; its words are that type."""
+
 
 Monotonic = float
 """Seconds on a clock that never steps."""
@@ -67,12 +75,18 @@ class CallMeter(Protocol):
     def called(self, endpoint: str, outcome: str, seconds: float) -> None:
         """One call is over: `discovery`, `jwks`, `token` or `userinfo`; `ok`, `refused`, `invalid` or `unavailable`."""
 
+    def key_passed_over(self, kid: str, why: str) -> None:
+        """One of the provider's keys cannot be used; told once for each, and `kid` is as the log may show it."""
+
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    members: Mapping[str, Any]
+class _Answer(Generic[T]):
+    said: T
     good_for: float
+
+
+class _UnusableError(Exception):
+    """An answer that is none; `args[0]` says what it was, in one word of ours."""
 
 
 class _Document(Generic[T]):
@@ -82,8 +96,13 @@ class _Document(Generic[T]):
     """
 
     def __init__(
-        self, fetch: Callable[[], Awaitable[tuple[T, float]]], monotonic: Callable[[], Monotonic], stale_for: float
+        self,
+        endpoint: str,
+        fetch: Callable[[], Awaitable[tuple[T, float]]],
+        monotonic: Callable[[], Monotonic],
+        stale_for: float,
     ) -> None:
+        self._endpoint = endpoint
         self._fetch = fetch
         self._monotonic = monotonic
         self._stale_for = stale_for
@@ -92,6 +111,7 @@ class _Document(Generic[T]):
         self._tried_at: Monotonic = float("-inf")
         self._failed = False
         self._running: asyncio.Task[T] | None = None
+        self._again: asyncio.Task[T] | None = None
 
     @property
     def due(self) -> Monotonic:
@@ -133,22 +153,37 @@ class _Document(Generic[T]):
 
         """
         if self._running is None and self._failed and 0 <= self._monotonic() - self._tried_at < RETRY_PAUSE:
-            raise ProviderUnavailableError("the provider did not answer a moment ago")
+            raise ProviderUnavailableError(self._endpoint, "failed_a_moment_ago")
         task = self._running or self._start()
         # A waiter that goes away must not end the fetch that others wait for.
         return await asyncio.shield(task)
 
     async def fetch_again(self, pause: float) -> T:
-        """Fetch a still valid one anew, unless that was done within `pause` seconds; otherwise return the kept one.
+        """Return it as it is after this moment: fetched at most once in `pause` seconds, for all who wait.
 
         Raises:
-            ProviderUnavailableError: it cannot be fetched, or could not a moment ago.
+            ProviderUnavailableError: it cannot be fetched.
 
         """
-        lately = 0 <= self._monotonic() - self._tried_at < pause
-        if self._running is None and lately and self._value is not None and not self._failed:
-            return self._value
-        return await self.fetch()
+        if self._again is None:
+            self._again = asyncio.get_running_loop().create_task(self._fetch_again(pause))
+            self._again.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._again)
+
+    async def _fetch_again(self, pause: float) -> T:
+        try:
+            # One that is under way may have begun before the provider published what is looked for.
+            if self._running is not None:
+                with suppress(ProviderUnavailableError):
+                    await asyncio.shield(self._running)
+            wait = self._tried_at + pause - self._monotonic()
+            if wait > 0:
+                await asyncio.sleep(min(wait, pause))
+            task = self._running or self._start()
+        finally:
+            # A token that comes from here on is looked for in the next one.
+            self._again = None
+        return await asyncio.shield(task)
 
     def _start(self) -> asyncio.Task[T]:
         self._tried_at = self._monotonic()
@@ -169,12 +204,12 @@ class _Document(Generic[T]):
             self._running = None
 
     async def close(self) -> None:
-        """End a fetch that is under way."""
-        task = self._running
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError, ProviderUnavailableError, SignInInvalidError):
-                await task
+        """End a fetch that is under way, or waits for its time."""
+        for task in (self._again, self._running):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError, ProviderUnavailableError, SignInInvalidError):
+                    await task
 
 
 class _Way(TypedDict, total=False):
@@ -216,8 +251,9 @@ class AiohttpProvider:
         self._verification: ssl.SSLContext | None = None
         self._answered_at: Monotonic = float("-inf")
         self._refresher: asyncio.Task[None] | None = None
-        self._metadata = _Document(self._fetch_metadata, monotonic, settings.stale_for)
-        self._signing = _Document(self._fetch_keys, monotonic, settings.stale_for)
+        self._passed_over: frozenset[PassedOver] = frozenset()
+        self._metadata = _Document("discovery", self._fetch_metadata, monotonic, settings.stale_for)
+        self._signing = _Document("jwks", self._fetch_keys, monotonic, settings.stale_for)
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -266,16 +302,22 @@ class AiohttpProvider:
             return await self._metadata.get()
         return await self._metadata.fetch()
 
-    async def signing_keys(self, kid: str | None) -> tuple[VerificationKey, ...]:
-        """Return the provider's keys; fetched again, at most once a while for all who ask, for a `kid` not among them.
+    async def signing_keys(self) -> tuple[VerificationKey, ...]:
+        """Return the provider's keys.
 
         Raises:
             ProviderUnavailableError: no keys that may be used are known.
 
         """
-        keys = await self._signing.get()
-        if kid is None or any(key.kid == kid for key in keys):
-            return keys
+        return await self._signing.get()
+
+    async def newer_signing_keys(self) -> tuple[VerificationKey, ...]:
+        """Return the provider's keys as they are from this moment on, for a token that fits none of those kept.
+
+        Raises:
+            ProviderUnavailableError: they cannot be fetched.
+
+        """
         return await self._signing.fetch_again(REFETCH_PAUSE)
 
     async def redeem(self, *, code: str, verifier: str, redirect_uri: str, asked: frozenset[Scope]) -> TokenAnswer:
@@ -301,10 +343,8 @@ class AiohttpProvider:
         form = token_form(
             client_id=settings.client_id, code=code, redirect_uri=redirect_uri, verifier=verifier, assertion=assertion
         )
-        answer = await self._call("token", metadata.token_endpoint, form=form)
-        if answer.status != HTTPStatus.OK:
-            raise ProviderRefusedError(oauth_error(answer.members.get("error")))
-        return read_token_answer(answer.members, asked)
+        answer = await self._call("token", metadata.token_endpoint, _members, form=form)
+        return read_token_answer(answer.said, asked)
 
     async def userinfo(self, access_token: str) -> Mapping[str, Any]:
         """Return the claims of the UserInfo endpoint, unchecked.
@@ -316,11 +356,8 @@ class AiohttpProvider:
         """
         endpoint = (await self.metadata()).userinfo_endpoint
         if endpoint is None:
-            raise ProviderUnavailableError("discovery lacks `userinfo_endpoint`")
-        answer = await self._call("userinfo", endpoint, bearer=access_token)
-        if answer.status != HTTPStatus.OK:
-            raise ProviderRefusedError(oauth_error(answer.members.get("error")))
-        return answer.members
+            raise ProviderUnavailableError("discovery", "lacks_userinfo_endpoint")
+        return (await self._call("userinfo", endpoint, _members, bearer=access_token)).said
 
     async def date(self) -> str | None:
         """Return the `Date` the provider's discovery is answered with: what `doctor` compares clocks by.
@@ -330,10 +367,10 @@ class AiohttpProvider:
 
         """
         try:
-            async with self._session().get(self._issuer + DISCOVERY, **self._way(self._issuer)) as response:
+            async with self._session().get(discovery_url(self._issuer), **self._way(self._issuer)) as response:
                 return response.headers.get("Date")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ProviderUnavailableError(f"`discovery` failed with `{type(error).__name__}`") from None
+            raise ProviderUnavailableError("discovery", fault_of(error)) from None
 
     async def look(self, url: str) -> tuple[int, str | None]:
         """Return status and `Location` of a page of the provider's, followed nowhere: `doctor`'s way to ask.
@@ -346,7 +383,7 @@ class AiohttpProvider:
             async with self._session().get(url, **self._way(url)) as response:
                 return response.status, response.headers.get("Location")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ProviderUnavailableError(f"it failed with `{type(error).__name__}`") from None
+            raise ProviderUnavailableError("authorization", fault_of(error)) from None
 
     def _way(self, url: str) -> _Way:
         """Return how any call goes: through the proxy where there is one, and following no redirect."""
@@ -372,45 +409,67 @@ class AiohttpProvider:
             await asyncio.sleep(max(due - self._monotonic(), 1.0))
 
     async def _fetch_metadata(self) -> tuple[Metadata, float]:
-        answer = await self._call("discovery", self._issuer + DISCOVERY)
-        if answer.status != HTTPStatus.OK:
-            raise ProviderUnavailableError(f"discovery answered `{answer.status}`")
-        return read_metadata(answer.members, self._issuer), answer.good_for
+        answer = await self._call_openly("discovery", discovery_url(self._issuer), _members)
+        return read_metadata(answer.said, self._issuer), answer.good_for
 
     async def _fetch_keys(self) -> tuple[tuple[VerificationKey, ...], float]:
-        answer = await self._call("jwks", (await self.metadata()).jwks_uri)
-        if answer.status != HTTPStatus.OK:
-            raise ProviderUnavailableError(f"the keys' endpoint answered `{answer.status}`")
-        keys = read_verification_keys(answer.members)
-        if not keys:
-            raise ProviderUnavailableError("the provider publishes no key we can use")
-        return keys, answer.good_for
+        answer = await self._call_openly("jwks", (await self.metadata()).jwks_uri, _jwks)
+        passed_over = frozenset(answer.said.passed_over)
+        for each in passed_over - self._passed_over:
+            self._meter.key_passed_over(shown_value(each.kid), each.why)
+        self._passed_over = passed_over
+        if not answer.said.keys:
+            raise ProviderUnavailableError("jwks", "no_usable_key")
+        return answer.said.keys, answer.good_for
 
-    async def _call(self, endpoint: str, url: str, *, form: str | None = None, bearer: str | None = None) -> _Answer:
-        """Make one call and read its JSON object.
+    async def _call_openly(self, endpoint: str, url: str, read: Callable[[str, bytes], T]) -> _Answer[T]:
+        """Make a call that anybody may make: a refusal is an endpoint that does not work."""
+        try:
+            return await self._call(endpoint, url, read)
+        except ProviderRefusedError as refused:
+            raise ProviderUnavailableError(endpoint, refused.error) from None
+
+    async def _call(
+        self,
+        endpoint: str,
+        url: str,
+        read: Callable[[str, bytes], T],
+        *,
+        form: str | None = None,
+        bearer: str | None = None,
+    ) -> _Answer[T]:
+        """Make one call and read its answer: `read` takes the media type and the body.
 
         Raises:
-            ProviderUnavailableError: no answer in time, a 5xx, a redirect, too long, or not a JSON object.
+            ProviderRefusedError: it answered another status than 200, and none of the below.
+            ProviderUnavailableError: no answer in time, a 5xx, a redirect, too long, or what `read` cannot read.
 
         """
         began = asyncio.get_running_loop().time()
         outcome = "unavailable"
         try:
-            answer = await self._exchange(url, form, bearer)
-            outcome = "ok" if answer.status == HTTPStatus.OK else "refused"
+            answer = await self._exchange(endpoint, url, read, form, bearer)
+            outcome = "ok"
             self._answered_at = self._monotonic()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except ProviderRefusedError:
+            outcome = "refused"
+            self._answered_at = self._monotonic()
+            raise
+        except (aiohttp.ClientError, TimeoutError, OSError, _UnusableError) as error:
             self._answered_at = float("-inf")
             # Its words may hold the URL with our code, or the proxy's credentials: the kind says enough.
-            raise ProviderUnavailableError(f"`{endpoint}` failed with `{type(error).__name__}`") from None
-        except ValueError:
+            raise ProviderUnavailableError(endpoint, fault_of(error)) from None
+        except NotJsonError as error:
             outcome = "invalid"
-            raise ProviderUnavailableError(f"`{endpoint}` answered what is no JSON object") from None
+            fault = f"type:{error}" if isinstance(error, _WrongTypeError) else "not_json"
+            raise ProviderUnavailableError(endpoint, fault) from None
         finally:
             self._meter.called(endpoint, outcome, asyncio.get_running_loop().time() - began)
         return answer
 
-    async def _exchange(self, url: str, form: str | None, bearer: str | None) -> _Answer:
+    async def _exchange(
+        self, endpoint: str, url: str, read: Callable[[str, bytes], T], form: str | None, bearer: str | None
+    ) -> _Answer[T]:
         way = self._way(url)
         if bearer is not None:
             way["headers"]["Authorization"] = f"Bearer {bearer}"
@@ -418,26 +477,19 @@ class AiohttpProvider:
             way["headers"]["Content-Type"] = "application/x-www-form-urlencoded"
         method, data = ("GET", None) if form is None else ("POST", form.encode())
         async with self._session().request(method, url, data=data, **way) as response:
-            if (
-                response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-                or HTTPStatus.MULTIPLE_CHOICES <= response.status < 400
-            ):
-                raise aiohttp.ClientPayloadError
+            status = response.status
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR or HTTPStatus.MULTIPLE_CHOICES <= status < 400:
+                raise _UnusableError(f"status_{status}")
             body = bytearray()
             async for part in response.content.iter_any():
                 body += part
                 if len(body) > LARGEST_ANSWER:
-                    raise aiohttp.ClientPayloadError
-            # A signed or encrypted UserInfo, and an error page, say so by their type; a 4xx need not be JSON.
+                    raise _UnusableError("too_long")
             kind = media_type(response.headers.get("Content-Type", ""))
-            is_json = kind == "application/json" or kind.endswith("+json")
-            if not is_json and response.status != HTTPStatus.OK:
-                return _Answer(response.status, {}, 0.0)
-            if not is_json:
-                raise ValueError("not JSON by its type")
-            members = read_json_object(bytes(body), LARGEST_ANSWER)
+            if status != HTTPStatus.OK:
+                raise ProviderRefusedError(_refusal(kind, bytes(body)) or f"status_{status}", endpoint)
             good_for = lifetime(response.headers.get("Cache-Control", ""), response.headers.get("Age", ""))
-            return _Answer(response.status, members, good_for)
+            return _Answer(read(kind, bytes(body)), good_for)
 
     def _read_verification(self) -> ssl.SSLContext:
         verification = ssl.create_default_context()
@@ -460,41 +512,47 @@ class AiohttpProvider:
         return self._http
 
 
-def read_verification_keys(members: Mapping[str, Any]) -> tuple[VerificationKey, ...]:
-    """Return the keys of a JWKS that can verify a signature; others, of kinds we do not use, are passed over."""
-    said = members.get("keys")
-    keys: list[VerificationKey] = []
-    for member in said[:MOST_KEYS] if isinstance(said, list) else ():
-        key = _verification_key(member) if isinstance(member, dict) else None
-        if key is not None:
-            keys.append(key)
-    return tuple(keys)
-
-
-def _verification_key(member: Mapping[str, Any]) -> VerificationKey | None:
-    kid, alg, operations = member.get("kid"), member.get("alg"), member.get("key_ops", ["verify"])
-    if not isinstance(kid, str | None) or len(kid or "") > LONGEST_KID or not isinstance(alg, str | None):
-        return None
-    if member.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
-        return None
-    public: dict[str, str | list[str]]
-    match member:
-        case {"kty": "RSA", "n": str(n), "e": str(e)} if SMALLEST_RSA <= rsa_bits(n) <= LARGEST_RSA and _EXPONENT(e):
-            public = {"kty": "RSA", "n": n, "e": e}
-        case {"kty": "EC", "crv": str(crv), "x": str(x), "y": str(y)} if _COORDINATE(x) and _COORDINATE(y):
-            public = {"kty": "EC", "crv": crv, "x": x, "y": y}
+def fault_of(error: Exception) -> str:
+    """Return what went wrong with a call in one word, which quotes neither a URL nor a certificate."""
+    match error:
+        case _UnusableError():
+            return str(error)
+        case TimeoutError():
+            return "timeout"
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return "certificate_or_tls"
+        case aiohttp.ClientConnectorDNSError():
+            return "name_not_found"
+        case aiohttp.ClientHttpProxyError(status=status):
+            return f"proxy_status_{status}"
+        case aiohttp.ClientProxyConnectionError():
+            return "proxy_unreachable"
+        case OSError(errno=int(number)) if number in errno.errorcode:
+            return errno.errorcode[number]
         case _:
-            return None
+            return type(error).__name__
+
+
+def _is_json(kind: str) -> bool:
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def _members(kind: str, body: bytes) -> Mapping[str, Any]:
+    """Return a JSON object. A signed or encrypted answer, and an error page, say so by their type."""
+    if not _is_json(kind):
+        raise _WrongTypeError(shown_value(kind))
+    return read_json_object(body, LARGEST_ANSWER)
+
+
+def _jwks(kind: str, body: bytes) -> Jwks:
+    if not _is_json(kind):
+        raise _WrongTypeError(shown_value(kind))
+    return read_jwks(body, LARGEST_ANSWER)
+
+
+def _refusal(kind: str, body: bytes) -> str:
+    """Return the error code of a 4xx, which need not be JSON."""
     try:
-        key = import_key(public)
-    # The library tells of a curve it does not know, or a point that is on none, in ways of its own.
-    except (JoseError, ValueError, TypeError, KeyError):
-        return None
-    return VerificationKey(kid, alg, key) if isinstance(key, ECKey | RSAKey) else None
-
-
-_EXPONENT = re.compile(r"[A-Za-z0-9_-]{1,6}").fullmatch
-"""A public exponent of at most 36 bits: a longer one buys no safety, and much of our processor's time."""
-
-_COORDINATE = re.compile(r"[A-Za-z0-9_-]{1,88}").fullmatch
-"""Of a point on a curve: 66 bytes on the largest that is used, P-521."""
+        return oauth_error(_members(kind, body).get("error"))
+    except NotJsonError:
+        return ""

@@ -150,16 +150,6 @@ class Facts:
     troubles: tuple[tuple[Scope, Trouble], ...] = ()
 
 
-def key_id(token: str, types: tuple[str, ...] = ("JWT",)) -> str | None:
-    """Return the `kid` a token names, unchecked: which key to look for, before anything is believed.
-
-    Raises:
-        SignInInvalidError: it is not a compact JWS with a header of ours to read.
-
-    """
-    return _header(token, types).kid
-
-
 @dataclass(frozen=True, slots=True)
 class _Header:
     alg: str

@@ -26,6 +26,9 @@ _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{
 
 DISCOVERY = "/.well-known/openid-configuration"
 
+ENDPOINT = "discovery"
+"""The endpoint that a fault of the metadata is told of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
@@ -46,6 +49,11 @@ def issuer_of(settings: ProviderSettings) -> str:
     return settings.issuer or ISSUERS.get(settings.environment, "")
 
 
+def discovery_url(issuer: str) -> str:
+    """Return where an issuer's metadata lies (OpenID Connect Discovery 4.1): a final slash of its path goes."""
+    return issuer.removesuffix("/") + DISCOVERY
+
+
 def is_loopback(url: str) -> bool:
     """Whether a URL's host is this machine: an address of it, `localhost`, or a name under it (RFC 6761)."""
     return origin.is_loopback(urlsplit(url).hostname or "")
@@ -60,10 +68,10 @@ def read_metadata(said: Mapping[str, Any], issuer: str) -> Metadata:
     """
     # OpenID Connect Discovery 4.3: exactly the issuer we asked, character for character.
     if said.get("issuer") != issuer:
-        raise ProviderUnavailableError("discovery names another issuer")
+        raise ProviderUnavailableError(ENDPOINT, "names_another_issuer")
     methods = said.get("code_challenge_methods_supported", ["S256"])
     if not isinstance(methods, list) or "S256" not in methods:
-        raise ProviderUnavailableError("discovery offers no PKCE with S256")
+        raise ProviderUnavailableError(ENDPOINT, "offers_no_s256")
     return Metadata(
         issuer,
         _endpoint(said, "authorization_endpoint", issuer) or _missing("authorization_endpoint"),
@@ -93,7 +101,7 @@ def _texts(said: object) -> tuple[str, ...] | None:
 
 
 def _missing(name: str) -> str:
-    raise ProviderUnavailableError(f"discovery lacks `{name}`")
+    raise ProviderUnavailableError(ENDPOINT, f"lacks_{name}")
 
 
 def _endpoint(said: Mapping[str, Any], name: str, issuer: str) -> str | None:
@@ -111,7 +119,7 @@ def _endpoint(said: Mapping[str, Any], name: str, issuer: str) -> str | None:
     # Plain HTTP never leaves this machine: an emulator's endpoints may be on origin where its issuer is.
     secure = plain and (url.startswith("https://") or (is_loopback(issuer) and is_loopback(url)))
     if not secure or not url.isascii() or any(character <= " " for character in url):
-        raise ProviderUnavailableError(f"discovery's `{name}` is not a URL we may call")
+        raise ProviderUnavailableError(ENDPOINT, f"unusable_{name}")
     return str(url)
 
 

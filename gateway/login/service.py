@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import ceil
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from gateway.errors import (
@@ -33,7 +33,6 @@ from gateway.login.claims import (
     IdToken,
     Trouble,
     VerificationKey,
-    key_id,
     read_id_token,
     read_userinfo,
 )
@@ -47,7 +46,7 @@ from gateway.login.login import (
     redirect_uri,
     shown_value,
 )
-from gateway.login.logout import LOGOUT_TYPES, LogoutExpected, LogoutToken, read_logout_form, read_logout_token
+from gateway.login.logout import LogoutExpected, LogoutToken, read_logout_form, read_logout_token
 from gateway.login.pending import (
     SECRET_BYTES,
     Browser,
@@ -95,6 +94,8 @@ from gateway.session.ticket import (
 from gateway.settings.origin import origin_of
 from gateway.settings.settings import Freshness, ProviderSettings
 
+T = TypeVar("T")
+
 MOST_ROUNDS = 3
 """Sign-ins in a row that the same rule may ask for at once, before we say that something is wrong."""
 
@@ -124,8 +125,11 @@ class Provider(Protocol):
     async def reachable(self) -> Metadata:
         """Return the endpoints, once the provider has shown lately that it is there."""
 
-    async def signing_keys(self, kid: str | None) -> tuple[VerificationKey, ...]:
-        """Return the keys, `kid` among them if the provider has it."""
+    async def signing_keys(self) -> tuple[VerificationKey, ...]:
+        """Return the keys."""
+
+    async def newer_signing_keys(self) -> tuple[VerificationKey, ...]:
+        """Return the keys as they are from this moment on."""
 
     async def redeem(self, *, code: str, verifier: str, redirect_uri: str, asked: frozenset[Scope]) -> TokenAnswer:
         """Exchange a code, once."""
@@ -217,8 +221,8 @@ class SignInService:
         back = self.safe_return(route, target)
         try:
             return await self._begin(route, inbound, challenge, back, form)
-        except ProviderUnavailableError:
-            return Failed(LoginFailure.PROVIDER_DOWN, back)
+        except ProviderUnavailableError as error:
+            return Failed(LoginFailure.PROVIDER_DOWN, back, endpoint=error.endpoint, fault=error.fault)
         except StoreUnavailableError:
             return Failed(LoginFailure.STORE_DOWN, back)
 
@@ -347,7 +351,9 @@ class SignInService:
                 _fail(LoginFailure.INVALID, back, check=Check.ISSUER_PARAMETER)
             if "error" in answer:
                 code = oauth_error(answer["error"])
-                _fail(_OF_ERROR.get(code, LoginFailure.REFUSED), back, error=code)
+                failure = _OF_ERROR.get(code, LoginFailure.REFUSED)
+                endpoint = "authorization" if failure is LoginFailure.PROVIDER_DOWN else ""
+                raise _SignInFailure(Failed(failure, back, code, endpoint=endpoint))
             code = answer.get("code", "")
             if not 0 < len(code) <= LONGEST_CODE:
                 _fail(LoginFailure.INVALID, back, check=Check.CODE)
@@ -360,18 +366,17 @@ class SignInService:
             )
             id_token = await self._believe(client, metadata, tokens, login)
             facts = await self._facts(client, tokens, id_token)
-        except ProviderUnavailableError:
-            _fail(LoginFailure.PROVIDER_DOWN, back)
+        except ProviderUnavailableError as error:
+            raise _SignInFailure(
+                Failed(LoginFailure.PROVIDER_DOWN, back, endpoint=error.endpoint, fault=error.fault)
+            ) from None
         except ProviderRefusedError as refused:
             # A code that is spent, expired or another client's: starting again helps. Anything else is between
             # the provider and us, and nothing the person can do.
             spent = refused.error == "invalid_grant"
-            _fail(
-                LoginFailure.INVALID if spent else LoginFailure.PROVIDER_DOWN,
-                back,
-                error=refused.error,
-                check=Check.TOKEN,
-            )
+            failure = LoginFailure.INVALID if spent else LoginFailure.PROVIDER_DOWN
+            failed = Failed(failure, back, refused.error, Check.TOKEN, endpoint=refused.endpoint)
+            raise _SignInFailure(failed) from None
         except SignInInvalidError as invalid:
             missing = invalid.check == Check.TOKEN_ANSWER
             failure = LoginFailure.CLAIM_MISSING if missing else LoginFailure.INVALID
@@ -388,7 +393,6 @@ class SignInService:
 
     async def _believe(self, client: Client, metadata: Metadata, tokens: TokenAnswer, login: PendingLogin) -> IdToken:
         settings = client.settings
-        keys = await client.provider.signing_keys(key_id(tokens.id_token))
         expected = Expected(
             issuer=metadata.issuer,
             client_id=settings.client_id,
@@ -402,7 +406,7 @@ class SignInService:
             require_acr=requires_acr(settings),
             require_at_hash=settings.require_at_hash,
         )
-        return read_id_token(tokens.id_token, keys, expected)
+        return await _verified(client.provider, lambda keys: read_id_token(tokens.id_token, keys, expected))
 
     async def _facts(self, client: Client, tokens: TokenAnswer, id_token: IdToken) -> Facts:
         # If only the subject was asked for, UserInfo has nothing that we need.
@@ -521,20 +525,15 @@ class SignInService:
         client = self._clients[route.client_id]
         try:
             token = read_logout_form(body)
-            kid = key_id(token, LOGOUT_TYPES)
             issuer = (await client.provider.metadata()).issuer
-            keys = await client.provider.signing_keys(kid)
-            named = read_logout_token(
-                token,
-                keys,
-                LogoutExpected(
-                    issuer,
-                    client.settings.client_id,
-                    client.settings.id_token_algorithms,
-                    self._clock(),
-                    client.settings.clock_skew,
-                ),
+            expected = LogoutExpected(
+                issuer,
+                client.settings.client_id,
+                client.settings.id_token_algorithms,
+                self._clock(),
+                client.settings.clock_skew,
             )
+            named = await _verified(client.provider, lambda keys: read_logout_token(token, keys, expected))
             token_name = f"{client.settings.client_id}\0{named.jti}"
             if not await self._pending.spend(token_name, self._clock()):
                 return LogoutRefused(Check.REPLAYED)
@@ -622,6 +621,20 @@ class SignInService:
         return random_name(self._random(SECRET_BYTES))
 
 
+async def _verified(provider: Provider, read: Callable[[tuple[VerificationKey, ...]], T]) -> T:
+    """Return what a token says, by the keys that are kept or, where none of them fits, by those of this moment.
+
+    A provider may sign with a key a moment after it published it (OpenID Connect Core 10.1.1): neither the person who
+    has just held up her card nor the sign-out that was sent once is to pay for that.
+    """
+    try:
+        return read(await provider.signing_keys())
+    except SignInInvalidError as invalid:
+        if invalid.check not in {Check.KEY, Check.SIGNATURE}:
+            raise
+    return read(await provider.newer_signing_keys())
+
+
 class _SignInFailure(Exception):  # noqa: N818 (an outcome on its way out, not an error)
     def __init__(self, failed: Failed) -> None:
         super().__init__(failed.failure.value)
@@ -629,7 +642,7 @@ class _SignInFailure(Exception):  # noqa: N818 (an outcome on its way out, not a
 
 
 def _fail(failure: LoginFailure, return_to: str, *, error: str = "", check: str = "", found: str = "") -> NoReturn:
-    raise _SignInFailure(Failed(failure, return_to, error, check, found))
+    raise _SignInFailure(Failed(failure, return_to, error, check, found=found))
 
 
 def replace_used(used: UsedLogin, failed: Failed) -> UsedLogin:

@@ -130,6 +130,10 @@ class Failed:
     """The provider's error code: at most 64 characters of `A-Za-z0-9_.-`; safe to show, escaped all the same."""
     check: str = ""
     """Our own name of the check that failed, of a closed list: for the log and the metric, not for the person."""
+    endpoint: str = ""
+    """The provider's endpoint that failed or refused us: for the log."""
+    fault: str = ""
+    """How it failed, in a word of ours: for the log."""
     found: str = ""
     """The value that failed the check, where it says nothing of a person: for the log."""
     retry_after: int | None = None

@@ -21,6 +21,12 @@ class Event(StrEnum):
     """The portal could not make a page; `error` and `where` say why, the person has `request_id`."""
     SIGN_IN = "sign_in"
     """A step of a sign-in or sign-out ended; `outcome` is `begun`, `signed_in`, … or the reason of the failure."""
+    PROVIDER_KEY_PASSED_OVER = "provider_key_passed_over"
+    """A key that the provider publishes cannot be used, as `why` says; sign-ins go on with its others.
+
+    `kid` is its name. `type` is a kind of key that the gateway does not use; any other word is worth a message to the
+    provider. Each is told once, and again when it has been away.
+    """
     AUDIT = "audit"
     """A request was refused, or permitted by a rule that says `audit: true`."""
     LIBRARY = "library"

@@ -40,6 +40,7 @@ FIELDS: Mapping[str, str] = {
     "family": "the family of header names: a closed word",
     "fault": "a closed word",
     "file": "a file of ours",
+    "found": "the `acr` of an ID token that was not accepted: a word of the provider's",
     "header": "the name of a client's header field, never its value",
     "issuer": "the provider's issuer",
     "kid": "a key's identifier",

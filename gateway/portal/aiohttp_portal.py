@@ -662,7 +662,14 @@ class Portal:
                 assert_never(outcome)
 
     async def _sign_in_failed(self, visit: Visit, failed: Failed) -> web.StreamResponse:
-        self._tell(visit, failed.failure.value, error=failed.error, check=failed.check, found=failed.found)
+        self._tell(
+            visit,
+            failed.failure.value,
+            error=failed.error or failed.fault,
+            endpoint=failed.endpoint,
+            check=failed.check,
+            found=failed.found,
+        )
         offer: SignInOffer | None = None
         if failed.failure.can_start_again:
             target = self._sign_in.safe_return(visit.route, failed.return_to)

@@ -66,6 +66,10 @@ class _Meter:
         """Count one call to the provider."""
         self._metrics.provider_call(endpoint, outcome, seconds)
 
+    def key_passed_over(self, kid: str, why: str) -> None:
+        """Tell the operator of a key that the provider publishes and nobody can use."""
+        _log.warning(Event.PROVIDER_KEY_PASSED_OVER, kid=kid, why=why)
+
     def claim_troubled(self, scope: str, trouble: str) -> None:
         """Count one item that was asked for and did not come as it should."""
         self._metrics.claim_troubled(scope, trouble)

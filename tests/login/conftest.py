@@ -60,10 +60,14 @@ class Calls:
 
     calls: list[tuple[str, str]] = field(default_factory=list)
     troubles: list[tuple[str, str]] = field(default_factory=list)
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
 
     def called(self, endpoint: str, outcome: str, seconds: float) -> None:
         assert seconds >= 0
         self.calls.append((endpoint, outcome))
+
+    def key_passed_over(self, kid: str, why: str) -> None:
+        self.passed_over.append((kid, why))
 
     def claim_troubled(self, scope: str, trouble: str) -> None:
         self.troubles.append((scope, trouble))

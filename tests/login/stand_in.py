@@ -60,6 +60,7 @@ class StandIn:
         self.assertions: list[dict[str, Any]] = []
         self.assertion_headers: list[dict[str, Any]] = []
         self.cache_control = "max-age=3600"
+        self.odd_keys: list[Any] = []
         self.knows: frozenset[str] = frozenset()
         """Parameters that the agency's reference does not list and that this provider takes."""
         self.end_session = False
@@ -140,6 +141,7 @@ class StandIn:
             {"kty": "OKP", "crv": "X25519", "x": "AAAA", "use": "enc", "kid": "e1"},
             ANOTHER_KEY.as_dict(private=False),
             self.key.as_dict(private=False),
+            *self.odd_keys,
         ]
         return spoiled or web.json_response({"keys": keys}, headers={"Cache-Control": self.cache_control})
 

@@ -55,7 +55,7 @@ async def make(house: House) -> AsyncIterator[Make]:
 async def test_metadata_and_keys_are_asked_for_once(house: House) -> None:
     """However many sign in at the same time."""
     await asyncio.gather(*(house.provider.metadata() for _ in range(20)))
-    await asyncio.gather(*(house.provider.signing_keys("p1") for _ in range(20)))
+    await asyncio.gather(*(house.provider.signing_keys() for _ in range(20)))
 
     assert house.stand_in.calls == ["discovery", "jwks"]
 
@@ -71,17 +71,58 @@ async def test_the_pages_of_discovery_are_known_once_it_has_answered(house: Hous
     assert house.provider.origins == (*before, "http://login.localhost:9")
 
 
-async def test_an_unknown_kid_is_looked_for_once_for_all_who_wait(house: House) -> None:
-    """The provider rotated: twenty sign-ins make one fetch, and made-up kids none for a while."""
-    await house.provider.signing_keys("p1")
+async def test_a_key_that_was_published_a_moment_ago_is_found(house: House) -> None:
+    """Twenty tokens that fit no kept key make one fetch, however lately the keys were fetched: each waits for it."""
+    await house.provider.signing_keys()
     house.stand_in.key = ECKey.generate_key("P-256", {"kid": "p2", "use": "sig", "alg": "ES256"}, auto_kid=False)
-    house.clock.ahead = REFETCH_PAUSE + 1
+    began = time.monotonic()
 
-    found = await asyncio.gather(*(house.provider.signing_keys("p2") for _ in range(20)))
-    await asyncio.gather(*(house.provider.signing_keys(f"made-up-{number}") for number in range(20)))
+    found = await asyncio.gather(*(house.provider.newer_signing_keys() for _ in range(20)))
 
     assert all(any(key.kid == "p2" for key in keys) for keys in found)
     assert house.stand_in.calls.count("jwks") == 2
+    assert time.monotonic() - began < REFETCH_PAUSE + 2
+
+
+async def test_keys_that_are_being_fetched_may_be_too_old_already(house: House) -> None:
+    """A fetch that began before the token came may have missed its key: one more is made."""
+    await house.provider.metadata()
+    under_way = asyncio.create_task(house.provider.signing_keys())
+    while house.stand_in.calls.count("jwks") < 1:
+        await asyncio.sleep(0)
+    house.stand_in.key = ECKey.generate_key("P-256", {"kid": "p2", "use": "sig", "alg": "ES256"}, auto_kid=False)
+
+    newer = await house.provider.newer_signing_keys()
+    await under_way
+
+    assert any(key.kid == "p2" for key in newer)
+
+
+async def test_made_up_tokens_make_no_flood(house: House) -> None:
+    """A second round waits its time as well: at most one fetch in so many seconds, for all who ask."""
+    await house.provider.signing_keys()
+    house.clock.ahead = REFETCH_PAUSE
+    began = time.monotonic()
+    for _ in range(2):
+        await asyncio.gather(*(house.provider.newer_signing_keys() for _ in range(20)))
+
+    assert house.stand_in.calls.count("jwks") == 3
+    assert time.monotonic() - began > REFETCH_PAUSE / 2
+
+
+async def test_an_odd_key_is_told_once(house: House) -> None:
+    """Sign-ins go on; the operator hears of it, and again only when it has been away."""
+    await house.provider.signing_keys()
+    first = list(house.calls.passed_over)
+    house.clock.ahead = REFETCH_PAUSE
+    await house.provider.newer_signing_keys()
+
+    assert first == []
+    house.stand_in.odd_keys = [{"kid": "odd\n\u202e", "kty": "EC", "key_ops": None}]
+    for _ in range(2):
+        house.clock.ahead += REFETCH_PAUSE
+        assert await house.provider.newer_signing_keys()
+    assert house.calls.passed_over == [("odd", "purpose")]
 
 
 async def test_documents_live_as_long_as_their_headers_say(house: House) -> None:
@@ -109,13 +150,13 @@ async def test_documents_live_by_the_time_that_has_passed(house: House, step: fl
         house.settings, new_keys(), clock=wall, monotonic=passed, random=secrets.token_bytes, meter=house.calls
     )
     try:
-        await provider.signing_keys("p1")
+        await provider.signing_keys()
         wall.ahead = step
-        await provider.signing_keys("p1")
+        await provider.signing_keys()
         await provider.reachable()
         asked_before = house.stand_in.calls.count("jwks")
         passed.ahead = 121
-        await provider.signing_keys("p1")
+        await provider.signing_keys()
         await provider._signing.fetch()
         asked_after = house.stand_in.calls.count("jwks")
         await house.stand_in.stop()
@@ -131,12 +172,12 @@ async def test_documents_live_by_the_time_that_has_passed(house: House, step: fl
 async def test_an_outage_is_not_noticed_while_the_kept_may_serve(house: House) -> None:
     """Stale metadata and keys serve for `stale_for`, and not a second longer."""
     house.stand_in.cache_control = "max-age=60"
-    await house.provider.signing_keys("p1")
+    await house.provider.signing_keys()
     await house.stand_in.stop()
     house.clock.ahead = 60 + house.settings.stale_for - 1
 
     metadata = await house.provider.metadata()
-    keys = await house.provider.signing_keys("p1")
+    keys = await house.provider.signing_keys()
     house.clock.ahead += RETRY_PAUSE + 2
 
     assert metadata.issuer == house.stand_in.issuer
@@ -185,7 +226,7 @@ async def test_the_background_keeps_both_ready(house: House) -> None:
     """Before the first sign-in; and a provider that is down stops nobody from starting."""
     await house.provider.start()
 
-    keys = await house.provider.signing_keys("p1")
+    keys = await house.provider.signing_keys()
     await house.provider.close()
 
     assert keys
@@ -197,7 +238,7 @@ async def test_another_issuer_is_never_used(house: House) -> None:
         web.json_response({"issuer": "https://evil-idp.example"}) if name == "discovery" else None
     )
 
-    with pytest.raises(ProviderUnavailableError, match="another issuer"):
+    with pytest.raises(ProviderUnavailableError, match="another_issuer"):
         await house.provider.metadata()
 
 
@@ -215,7 +256,7 @@ async def test_a_slow_provider_is_one_that_is_down(make: Make, house: House) -> 
     port = server.sockets[0].getsockname()[1]
     provider = make(issuer=f"http://127.0.0.1:{port}", timeout=0.2)
 
-    with pytest.raises(ProviderUnavailableError, match="TimeoutError"):
+    with pytest.raises(ProviderUnavailableError, match="timeout"):
         await provider.metadata()
 
     release.set()
@@ -242,7 +283,7 @@ async def test_an_unknown_certificate_is_not_believed_and_a_given_ca_is(
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
 
-    with pytest.raises(ProviderUnavailableError, match="Certificate"):
+    with pytest.raises(ProviderUnavailableError, match="certificate_or_tls"):
         await make(issuer=issuer).metadata()
     metadata = await make(issuer=issuer, ca=ca).metadata()
 
@@ -304,7 +345,7 @@ async def test_a_compressed_answer_is_not_unpacked(house: House) -> None:
 
     house.stand_in.spoil.answer = bomb
 
-    with pytest.raises(ProviderUnavailableError, match="no JSON"):
+    with pytest.raises(ProviderUnavailableError, match="not_json"):
         await house.provider.metadata()
 
 
@@ -359,7 +400,7 @@ async def test_an_answer_that_two_readers_read_in_two_ways_is_no_answer(
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "userinfo": lambda: provider.userinfo("token"),
         "discovery": provider.metadata,
-        "jwks": lambda: provider.signing_keys("p1"),
+        "jwks": provider.signing_keys,
         "token": lambda: provider.redeem(code="c", verifier="v", redirect_uri="https://x", asked=asked),
     }
     with pytest.raises(ProviderUnavailableError):

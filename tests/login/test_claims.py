@@ -21,14 +21,12 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from gateway.errors import SignInInvalidError
 from gateway.identity import Birthdate, Gender, Scope
-from gateway.login.aiohttp_provider import read_verification_keys
 from gateway.login.claims import (
     Check,
     Expected,
     Trouble,
     VerificationKey,
     half_hash,
-    key_id,
     read_birthdate,
     read_id_token,
     read_userinfo,
@@ -110,7 +108,7 @@ def test_a_token_that_holds_is_read() -> None:
 
 
 _CORE: list[tuple[str, dict[str, Any], Check]] = [
-    ("core-02 another issuer", {"iss": "https://evil-idp.example"}, Check.ISSUER),
+    ("core-02 names_another_issuer", {"iss": "https://evil-idp.example"}, Check.ISSUER),
     ("core-02 the issuer with a slash", {"iss": "https://op.example/realms/main/"}, Check.ISSUER),
     ("core-02 no issuer", {"iss": None}, Check.ISSUER),
     ("core-02 a list of issuers", {"iss": ["https://op.example/realms/main"]}, Check.ISSUER),
@@ -272,8 +270,6 @@ def test_one_accepted_acr_is_enough(accepted: tuple[str, ...], acr: str, passes:
 def test_core_01_what_is_no_signed_token_has_not_the_shape(said: str) -> None:
     """Nor an encrypted one, of five parts."""
     assert failing(said) in {Check.SHAPE, Check.HEADER}
-    with pytest.raises(SignInInvalidError):
-        key_id(said)
 
 
 @pytest.mark.parametrize(
@@ -295,45 +291,6 @@ def test_authlib_lets_pass_what_we_refuse() -> None:
     believed.validate(now=int(NOW), leeway=10)
 
     assert failing(token(spoiled)) == Check.AUDIENCE
-
-
-def test_keys_we_cannot_use_are_passed_over() -> None:
-    """A JWKS may hold kinds of keys, uses and members we never heard of."""
-    good = {**KEY.as_dict(private=False), "kid": "k1", "use": "sig", "alg": "ES256"}
-    members: list[Any] = [
-        good,
-        {**good, "kid": "k2", "use": "enc"},
-        {**good, "kid": "k3", "key_ops": ["sign"]},
-        {**good, "kid": 4},
-        {"kty": "OKP", "crv": "Ed25519", "x": "AAAA", "kid": "k5"},
-        {"kty": "oct", "k": "AAAA", "kid": "k6"},
-        {"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA", "kid": "k7"},
-        {"kty": "RSA", "kid": "k8"},
-        {"kty": "RSA", "n": "w" * 170, "e": "AQAB", "kid": "k9"},
-        {"kty": ["EC"], "kid": "k10"},
-        {"kty": {}, "kid": "k11"},
-        {**good, "kid": "k12", "key_ops": 7},
-        {**good, "kid": "k13", "key_ops": "verify"},
-        {**good, "kid": "k14", "crv": ["P-256"]},
-        {**good, "kid": "k15", "crv": "P-999"},
-        {**good, "kid": "k16", "x": 5},
-        {**good, "kid": "k17", "x": "é"},
-        {**good, "kid": "k18", "x": "A" * 10_000},
-        {**good, "kid": "k" * 300},
-        {**good, "kid": "k19", "alg": {"a": 1}},
-        {**good, "kid": "k20", "y": "AA"},
-        {"kty": "RSA", "n": "x" * 50_000, "e": "AQAB", "kid": "k21"},
-        {"kty": "RSA", "n": "w" * 343, "e": "x" * 300, "kid": "k22"},
-        {"kty": "RSA", "n": "w" * 343, "e": "", "kid": "k23"},
-        {"kty": "RSA", "n": ["w"], "e": "AQAB", "kid": "k24"},
-        [[]],
-        "text",
-        None,
-    ]
-
-    assert [key.kid for key in read_verification_keys({"keys": members})] == ["k1"]
-    assert read_verification_keys({"keys": {}}) == ()
-    assert read_verification_keys({}) == ()
 
 
 FOUR = frozenset(Scope)
@@ -492,8 +449,6 @@ def test_a_header_that_readers_read_in_different_ways_is_none(header: bytes) -> 
     """Nothing but a check that failed leaves the reader, before anything was verified and after."""
     spoiled = f"{_encoded(header) or 'x'}.{_encoded(b'{}')}.{_encoded(b's' * 64)}"
 
-    with pytest.raises(SignInInvalidError):
-        key_id(spoiled)
     with pytest.raises(SignInInvalidError):
         verified_claims(spoiled, [VerificationKey("k1", "ES256", KEY)], ("ES256",))
 

@@ -90,7 +90,7 @@ _DAY = 86_400
     [
         pytest.param({"typ": "at+jwt"}, {}, Check.HEADER, id="2.6-1 an access token"),
         pytest.param({"kid": "made-up"}, {}, Check.KEY, id="2.6-2 another key"),
-        pytest.param({}, {"iss": "https://evil.example"}, Check.ISSUER, id="2.6-3 another issuer"),
+        pytest.param({}, {"iss": "https://evil.example"}, Check.ISSUER, id="2.6-3 names_another_issuer"),
         pytest.param({}, {"aud": "other"}, Check.AUDIENCE, id="2.6-3 another audience"),
         pytest.param({}, {"aud": ["other"]}, Check.AUDIENCE, id="2.6-3 other audiences"),
         pytest.param({}, {"iat": None}, Check.ISSUED_AT, id="2.6-3 LOGOUT-011 no iat"),

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import web
+from joserfc.jwk import ECKey
 
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.identity import NOT_TOLD, Birthdate, Gender, Scope
@@ -349,7 +350,7 @@ async def test_the_providers_own_trouble_is_not_the_cards(house: House, code: st
 
     outcome = await house.finish(f"error={code}&state={state}".encode())
 
-    assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a", code)
+    assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a", code, endpoint="authorization")
 
 
 @pytest.mark.parametrize(
@@ -366,7 +367,11 @@ async def test_each_error_code_has_its_outcome(house: House, code: str, failure:
     """And no code is redeemed."""
     state = parse_qs(urlsplit(await house.begin(back="/a")).query)["state"][0]
 
-    assert await house.finish(f"error={code}&state={state}&code=c1".encode()) == Failed(failure, "/a", code)
+    outcome = await house.finish(f"error={code}&state={state}&code=c1".encode())
+
+    assert isinstance(outcome, Failed)
+    assert (outcome.failure, outcome.return_to, outcome.error) == (failure, "/a", code)
+    assert outcome.endpoint == ("authorization" if failure is LoginFailure.PROVIDER_DOWN else "")
     assert "token" not in house.stand_in.calls
 
 
@@ -412,7 +417,7 @@ async def test_a_code_of_another_login_is_refused_by_its_verifier(house: House) 
 
     outcome = await house.finish(f"code={victim['code'][0]}&state={own['state'][0]}".encode())
 
-    assert outcome == Failed(LoginFailure.INVALID, "/a", "invalid_grant", "token")
+    assert outcome == Failed(LoginFailure.INVALID, "/a", "invalid_grant", "token", endpoint="token")
 
 
 async def test_a_provider_that_is_down_is_said_at_the_start(house: House) -> None:
@@ -421,32 +426,64 @@ async def test_a_provider_that_is_down_is_said_at_the_start(house: House) -> Non
 
     outcome = await house.service.begin(*house.browser.visit("/a"), challenge(), None)
 
-    assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a")
+    assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a", endpoint="discovery", fault="ECONNREFUSED")
 
 
 @pytest.mark.parametrize("endpoint", ["token", "jwks", "userinfo"])
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "fault"),
     [
-        lambda: web.Response(status=500),
-        lambda: web.Response(text="<html>", content_type="text/html"),
-        lambda: web.Response(text="{", content_type="application/json"),
-        lambda: web.Response(text="[]", content_type="application/json"),
-        lambda: web.Response(status=302, headers={"Location": "https://evil.example/"}),
-        lambda: web.Response(text="e30.e30.e30", content_type="application/jwt"),
-        lambda: web.Response(text='{"a": "' + "x" * 300_000 + '"}', content_type="application/json"),
+        (lambda: web.Response(status=500), "status_500"),
+        (lambda: web.Response(text="<html>", content_type="text/html"), "type:text/html"),
+        (lambda: web.Response(text="{", content_type="application/json"), "not_json"),
+        (lambda: web.Response(text="[]", content_type="application/json"), "not_json"),
+        (lambda: web.Response(status=302, headers={"Location": "https://evil.example/"}), "status_302"),
+        (lambda: web.Response(text="e30.e30.e30", content_type="application/jwt"), "type:application/jwt"),
+        (lambda: web.Response(text='{"a": "' + "x" * 300_000 + '"}', content_type="application/json"), "too_long"),
     ],
 )
 async def test_an_endpoint_that_answers_nonsense_is_a_provider_that_is_down(
-    house: House, endpoint: str, answer: Callable[[], web.Response]
+    house: House, endpoint: str, answer: Callable[[], web.Response], fault: str
 ) -> None:
-    """No session, no redirect followed, nothing raised."""
+    """No session, no redirect followed, nothing raised; and the operator is told which endpoint, and how."""
     house.stand_in.spoil.answer = lambda name: answer() if name == endpoint else None
 
     outcome = await house.sign_in(challenge(*ALL), "/a")
 
-    assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a")
+    assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a", endpoint=endpoint, fault=fault)
     assert await house.session() is None
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "answer", "error"),
+    [
+        ("token", lambda: web.json_response({"error": "invalid_client"}, status=401), "invalid_client"),
+        ("token", lambda: web.Response(status=403, text="<html>"), "status_403"),
+        ("userinfo", lambda: web.json_response({"error": "invalid_token"}, status=401), "invalid_token"),
+        ("userinfo", lambda: web.Response(status=401), "status_401"),
+    ],
+)
+async def test_a_refusal_names_its_endpoint(
+    house: House, endpoint: str, answer: Callable[[], web.Response], error: str
+) -> None:
+    """The operator mends a fault between the provider and us, and needs to know where it is."""
+    house.stand_in.spoil.answer = lambda name: answer() if name == endpoint else None
+
+    outcome = await house.sign_in(challenge(*ALL), "/a")
+
+    assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a", error, "token", endpoint=endpoint)
+
+
+async def test_a_key_that_signs_a_moment_after_it_was_published_costs_nobody_a_sign_in(house: House) -> None:
+    """The keys were fetched a moment ago, and the provider signs with a new one: by its name, or without any."""
+    await house.sign_in()
+    for kid in ("p2", None):
+        house.stand_in.key = ECKey.generate_key("P-256", {"kid": kid or "p3", "use": "sig"}, auto_kid=False)
+        house.stand_in.spoil.header = {"kid": kid}
+
+        assert isinstance(await house.sign_in(), SignedIn)
+
+    assert house.stand_in.calls.count("jwks") == 3
 
 
 @pytest.mark.parametrize(

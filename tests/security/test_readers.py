@@ -32,10 +32,11 @@ from gateway.errors import ProviderRefusedError, ProviderUnavailableError, SignI
 from gateway.headers.assertion import AssertionKeys, AssertionKeysError, AssertionRefusedError, verify
 from gateway.identity import Scope
 from gateway.limits.redis_limits import RedisLimits, _count, _read_entry, _read_key
-from gateway.login.aiohttp_provider import LARGEST_ANSWER, AiohttpProvider, read_verification_keys
+from gateway.login.aiohttp_provider import LARGEST_ANSWER, AiohttpProvider
 from gateway.login.aliases import AliasError, lines_naming, read_aliases
-from gateway.login.claims import Expected, VerificationKey, key_id, read_id_token, read_userinfo
+from gateway.login.claims import Expected, VerificationKey, read_id_token, read_userinfo, verified_claims
 from gateway.login.doctor import clock_finding
+from gateway.login.jwks import read_jwks
 from gateway.login.keys import KeySet, KeySetError, read_key_set, signing_key
 from gateway.login.login import oauth_error, read_token_answer
 from gateway.login.logout import LogoutExpected, read_logout_form, read_logout_token
@@ -278,9 +279,7 @@ READERS: dict[str, Reader] = {
         (_json(DISCOVERY),),
         (NotJsonError, ProviderUnavailableError),
     ),
-    "jwks": Reader(
-        lambda data: read_verification_keys(_members(data)), (_json({"keys": [PUBLIC, RSA]}),), (NotJsonError,)
-    ),
+    "jwks": Reader(lambda data: read_jwks(data, LARGEST_ANSWER), (_json({"keys": [PUBLIC, RSA]}),), (NotJsonError,)),
     "token answer": Reader(
         lambda data: read_token_answer(_members(data), ALL), (_json(TOKENS),), (NotJsonError, SignInInvalidError)
     ),
@@ -299,7 +298,9 @@ READERS: dict[str, Reader] = {
         lambda data: read_id_token(_signed(data[:8_000]), KEYS, EXPECTED), (_json(CLAIMS),), (SignInInvalidError,)
     ),
     "token header": Reader(
-        lambda data: key_id(data.decode("latin-1")), (_signed(b"{}").encode(),), (SignInInvalidError,)
+        lambda data: verified_claims(data.decode("latin-1"), KEYS, ("ES256",)),
+        (_signed(b"{}").encode(),),
+        (SignInInvalidError,),
     ),
     "logout token payload": Reader(
         lambda data: read_logout_token(_signed(data[:8_000]), KEYS, LOGOUT_EXPECTED),
@@ -470,7 +471,7 @@ async def fuzz_provider(seconds: float) -> None:
             redeem = partial(provider.redeem, code="c", verifier="v", redirect_uri="https://x", asked=ALL)
             calls: tuple[Callable[[], Awaitable[object]], ...] = (
                 provider.metadata,
-                partial(provider.signing_keys, None),
+                provider.signing_keys,
                 redeem,
                 partial(provider.userinfo, "token"),
                 provider.date,
