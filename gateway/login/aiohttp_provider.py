@@ -44,7 +44,7 @@ LARGEST_ANSWER = 256 * 1024
 REFETCH_PAUSE = 2.0
 """Seconds between two fetches of the keys because a token fits none: made-up tokens must not make us a flood.
 
-A token that comes in between waits for the next one. A provider's own call with a logout token is over after five seconds.
+A token that comes in between waits for the next one: a provider that sends a logout token waits some seconds itself.
 """
 
 RETRY_PAUSE = 5.0
