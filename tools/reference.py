@@ -27,6 +27,8 @@ from gateway.session.prometheus_sessions import show_sessions
 from gateway.session.redis_sessions import SessionsStatus
 from gateway.settings import settings
 from gateway.settings.typed import Bytes, Seconds, taken_up, without_mark
+from gateway.upstream.answer_states import ANSWER
+from gateway.upstream.connection_states import UPSTREAM_CONNECTION
 from gateway.upstream.prometheus_upstreams import show_upstreams
 from gateway.wire.states import States
 
@@ -36,7 +38,7 @@ CONTRACT_PAGE = ROOT / "docs" / "contract.md"
 OPERATIONS_PAGE = ROOT / "docs" / "operations.md"
 REQUEST_PAGE = ROOT / "docs" / "request.md"
 STATES_PAGE = ROOT / "docs" / "states.md"
-MACHINES: tuple[States[typing.Any, typing.Any], ...] = (UPLOAD,)
+MACHINES: tuple[States[typing.Any, typing.Any], ...] = (UPLOAD, UPSTREAM_CONNECTION, ANSWER)
 """The state machines of the states page, in the order of a request."""
 STEPS = (
     "",

@@ -46,7 +46,8 @@ from gateway.route.table import RouteTable
 from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.redis_sessions import Sessions
 from gateway.settings.settings import Mode, TrafficSettings
-from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams, client_contexts, upstreams_of
+from gateway.upstream.asyncio_endpoint import Endpoint
+from gateway.upstream.asyncio_upstreams import Upstreams, client_contexts, upstreams_of
 from gateway.upstream.standing import Standing
 from gateway.wire.deadlines import Deadlines
 

@@ -89,11 +89,10 @@ async def check(endpoint: Checked, settings: HealthSettings, host: str) -> bool:
             connection = cast("UpstreamConnection", protocol)
             status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             head = f"GET {settings.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: sekisho\r\nConnection: close\r\n\r\n"
-            if not connection.usable():
-                return False
-            connection.holder = probe = _Probe(status)
+            probe = _Probe(status)
             # The upstream may keep the connection in spite of what we ask; the pool must not.
-            connection.last = True
+            if not connection.lease(probe, counted=False, last=True):
+                return False
             connection.send(probe, head.encode(), is_head=False, uploading=False)
             return 200 <= await status < 400
     except (OSError, TimeoutError):

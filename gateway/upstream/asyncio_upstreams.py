@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections import deque
 from collections.abc import Coroutine, Iterable, Sequence
 from pathlib import Path
@@ -10,7 +11,6 @@ from ssl import SSLContext, TLSVersion, create_default_context
 from typing import Any, cast
 
 import structlog
-from msgspec.structs import replace
 
 from gateway.errors import (
     GatewayError,
@@ -22,16 +22,15 @@ from gateway.observe.events import Event
 from gateway.route.route import Route
 from gateway.settings.address import read_address
 from gateway.settings.settings import AppSettings, TrafficSettings, UpstreamSettings
-from gateway.upstream.asyncio_connect import Connect, connector
+from gateway.upstream.asyncio_connect import connector
+from gateway.upstream.asyncio_endpoint import Endpoint
 from gateway.upstream.asyncio_health import watch
 from gateway.upstream.balance import least_requests, round_robin
-from gateway.upstream.breaker import Breaker
-from gateway.upstream.httptools_connection import KNOWN, LONGEST_KNOWN, OURS, UpstreamConnection
-from gateway.upstream.pool import FRESH, IdleConnections
+from gateway.upstream.httptools_connection import UpstreamConnection
+from gateway.upstream.pool import FRESH
 from gateway.upstream.prefix import PathRewrite, rewrite_of
 from gateway.upstream.standing import Standing
-from gateway.upstream.upstream import AnswerHead, Receiver
-from gateway.wire.asyncio_outbox import Outbox
+from gateway.upstream.upstream import Receiver
 from gateway.wire.deadlines import Deadlines
 
 log = structlog.get_logger()
@@ -39,114 +38,11 @@ log = structlog.get_logger()
 _DEFAULTS = UpstreamSettings()
 
 
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EACCES})
+"""Errors of a connection that say something of this machine, and nothing of the server."""
+
 _TELL_EVERY = 10.0
 """Seconds between two events that say the same of an upstream that takes no connections."""
-
-
-class Endpoint:
-    """One upstream, its connections, and what is known of its health."""
-
-    __slots__ = (
-        "_owner",
-        "active",
-        "address",
-        "breaker",
-        "closed",
-        "connect",
-        "deadlines",
-        "head_cache",
-        "idle",
-        "idle_time",
-        "limits",
-        "open",
-        "outbox",
-        "reads_bodies",
-        "tolerate",
-        "turn",
-    )
-
-    def __init__(
-        self,
-        address: str,
-        connect: Connect,
-        limits: TrafficSettings,
-        deadlines: Deadlines,
-        options: UpstreamSettings = _DEFAULTS,
-    ) -> None:
-        self.address = address
-        self.connect = connect
-        self.limits = limits
-        self.deadlines = deadlines
-        self.idle_time = options.idle
-        self.idle: IdleConnections[UpstreamConnection] = IdleConnections(options.idle)
-        self.open: set[UpstreamConnection] = set()
-        self.breaker = Breaker(options)
-        self.outbox = Outbox()
-        self.tolerate = options.tolerate
-        self.reads_bodies = options.reads_bodies
-        self.head_cache: dict[bytes, AnswerHead] = {}
-        """Heads of counted answers on connections that stay, by their bytes."""
-        self.active = 0
-        self.turn = 0.0
-        self.closed = False
-        """Whether connections end with their requests from now on."""
-        self._owner: Upstreams | None = None
-
-    def belongs_to(self, owner: Upstreams) -> None:
-        """Tell `owner` of each request that is over."""
-        self._owner = owner
-
-    def remember(self, raw: bytes, head: AnswerHead) -> None:
-        """Keep what a head means, where the next one may be the same: not where it is made for one person."""
-        if len(raw) > LONGEST_KNOWN or b"\r\nset-cookie:" in raw.lower():
-            return
-        if len(self.head_cache) >= KNOWN:
-            self.head_cache.clear()
-        self.head_cache[raw] = replace(head, answer_cache={})
-
-    def lost(self, connection: UpstreamConnection, *, idle: bool) -> None:
-        """Forget a connection that is gone."""
-        self.open.discard(connection)
-        if idle:
-            self.idle.discard(connection)
-
-    def spoke_out_of_turn(self, sign: str) -> None:
-        """Say that something came here that is no answer to any request."""
-        if self._owner is not None:
-            self._owner.put_apart(self, sign)
-
-    @property
-    def is_doubted(self) -> bool:
-        """Whether the App's servers have spoken out of turn before."""
-        return self._owner is not None and self._owner.standing.caught
-
-    def answered(self) -> None:
-        """Do as `done` does for a request that was answered well."""
-        owner = self._owner
-        if owner is None or owner.queue:
-            self.done()
-        else:
-            # The same for an empty queue: nearly every answer's way.
-            self.active -= 1
-            owner.active -= 1
-
-    def done(self) -> None:
-        """Take back what was given, and let the App's next request have it."""
-        self.active -= 1
-        if self._owner is not None:
-            self._owner.freed()
-
-    def close(self) -> None:
-        """Close connections that wait, and those that only listen for a last word; others end with their request."""
-        self.closed = True
-        for connection in tuple(self.open):
-            if connection.holder is None:
-                connection.retire()
-
-    def close_idle(self) -> None:
-        """Close what waits for a request."""
-        for connection in self.idle.empty():
-            connection.retire()
 
 
 class _Waiting:
@@ -254,9 +150,7 @@ class Upstreams:
         now = endpoint.deadlines.time
         within = self.options.idle if repeatable else FRESH
         while (connection := endpoint.idle.take(now, within)) is not None:
-            if connection.usable():
-                connection.busy = True
-                connection.holder = receiver
+            if connection.lease(receiver):
                 return connection
         self._begin_to_connect(endpoint, receiver)
         return None
@@ -334,15 +228,16 @@ class Upstreams:
             else:
                 self._reached(place)
                 connection = cast("UpstreamConnection", protocol)
-                if connection.usable():
+                if connection.lease(receiver, last=self._apart):
                     del self._connecting[receiver]
                     place.open.add(connection)
-                    connection.busy = True
-                    connection.holder = receiver
-                    connection.last = self._apart
                     receiver.upstream_ready(connection)
                     return
-                what = "spoke unasked" if connection.heard else "the connection was closed before the request"
+                what = (
+                    "sent bytes without a request"
+                    if connection.spoke_unasked
+                    else "closed the connection before the request"
+                )
                 error = UpstreamProtocolError(f"the application {what}")
             place.active -= 1
             untried.remove(place)
@@ -368,7 +263,7 @@ class Upstreams:
                 error=type(error).__name__,
                 count=standing.unreachable,
             )
-        if error.errno in OURS:
+        if error.errno in _OURS:
             return
         last = all(other is endpoint or other.breaker.ejected for other in self.endpoints)
         if endpoint.breaker.unreached(last=last):

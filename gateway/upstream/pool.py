@@ -2,7 +2,7 @@
 
 A pooled connection belongs to nobody: between two requests nothing of the first is left on it.
 The last one put back is the first to be taken, so that those too many grow old and go. Opening
-and closing is the business of `httptools_forward`.
+and closing is the business of `httptools_connection`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ behind the next request's head, the gateway cannot tell it from that request's a
 come in time, and takes the first one for a warning. From then on it uses no connection of the App twice, until its
 servers have kept the order for a while.
 
-`httptools_connection`, which reads answers, tells what it sees. The counts are what metrics show.
+`httptools_connection` tells what it sees. The counts are what metrics show.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """An application's answer, and its receiver.
 
 An upstream is one place an App can be reached at; several may serve one App. This module has the
-values that pass between the way to the application (`httptools_forward`) and the door
+values that pass between the way to the application (`httptools_connection`) and the door
 (`httptools_listener`); which upstream is asked is in `balance`, whether it may be in `breaker`.
 """
 

@@ -31,7 +31,8 @@ from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, SessionState, Unavailable, Unread
 from gateway.session.ticket import PLAIN, Ticket
 from gateway.settings.settings import AppSettings, TrafficSettings, UpstreamSettings
-from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams
+from gateway.upstream.asyncio_endpoint import Endpoint
+from gateway.upstream.asyncio_upstreams import Upstreams
 from gateway.upstream.prefix import PathRewrite
 from gateway.wire.deadlines import Deadlines
 from tests.builders import session

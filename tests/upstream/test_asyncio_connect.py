@@ -15,7 +15,8 @@ from gateway.settings.address import Address
 from gateway.settings.settings import UpstreamSettings
 from gateway.upstream.addresses import Place
 from gateway.upstream.asyncio_connect import SILENT, connector, look_up
-from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams
+from gateway.upstream.asyncio_endpoint import Endpoint
+from gateway.upstream.asyncio_upstreams import Upstreams
 from tests.listen.byte_path import PATIENCE, Application, Door, get
 from tests.upstream.certificates import certify
 

@@ -14,9 +14,11 @@ import pytest
 
 from gateway.errors import GatewayError, UpstreamProtocolError
 from gateway.settings.settings import HealthSettings, TrafficSettings, UpstreamSettings
+from gateway.upstream.answer_reader import tolerated_head
+from gateway.upstream.asyncio_endpoint import Endpoint
 from gateway.upstream.asyncio_health import check
-from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams, client_context, client_contexts, upstreams_of
-from gateway.upstream.httptools_connection import UpstreamConnection, tolerated_head
+from gateway.upstream.asyncio_upstreams import Upstreams, client_context, client_contexts, upstreams_of
+from gateway.upstream.httptools_connection import UpstreamConnection
 from gateway.upstream.prefix import PathRewrite
 from gateway.upstream.upstream import AnswerHead, Headers, Receiver
 from gateway.wire.deadlines import Deadlines
@@ -220,6 +222,19 @@ def test_only_what_is_named_is_tolerated() -> None:
     assert tolerated_head(b"HTTP/1.1 200 OK\nA", ("bare_lf",)) == b"HTTP/1.1 200 OK\nA"
 
 
+class Nowhere(asyncio.Transport):
+    """A transport that takes everything and leads nowhere."""
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, data: object) -> None:
+        """Nobody reads it."""
+
+    def abort(self) -> None:
+        """Nobody is there."""
+
+
 class ConditionResult:
     """A receiver that only takes notes."""
 
@@ -271,7 +286,8 @@ async def test_an_unfinished_answer_is_looked_at_once(kind: str, size: int) -> N
     options = UpstreamSettings(tolerate=tolerate)
     connection = UpstreamConnection(Endpoint("http://a", connect, TrafficSettings(), Deadlines(0.0), options))
     heard = ConditionResult()
-    connection.holder = heard  # type: ignore[assignment]  # only what is called is there
+    connection.connection_made(Nowhere())
+    connection.lease(heard)  # type: ignore[arg-type]  # only what is called is there
     connection.send(heard, b"", is_head=False, uploading=True)  # type: ignore[arg-type]  # as above
 
     for begin in range(0, len(came), size):
@@ -288,7 +304,7 @@ async def test_an_unfinished_answer_is_looked_at_once(kind: str, size: int) -> N
         for said in heard.said
     ]
     assert kinds[: len(wanted)] == wanted
-    assert connection._buffer.looked_at <= 3 * len(came) + 6 * (len(came) // size + 1)
+    assert connection._reader._buffer.looked_at <= 3 * len(came) + 6 * (len(came) // size + 1)
 
 
 async def test_paths_are_rewritten_both_ways(door: Door) -> None:

@@ -19,8 +19,9 @@ from gateway.request.inbound import Inbound
 from gateway.route.table import RouteTable
 from gateway.session.session import SessionState
 from gateway.settings.settings import HealthSettings, TrafficSettings, UpstreamSettings
+from gateway.upstream.asyncio_endpoint import Endpoint
 from gateway.upstream.asyncio_health import check
-from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams
+from gateway.upstream.asyncio_upstreams import Upstreams
 from gateway.upstream.httptools_connection import UpstreamConnection
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers
 from gateway.wire.deadlines import Deadlines
@@ -142,7 +143,7 @@ class Wire:
     def state(self) -> tuple[object, ...]:
         """Everything that somebody whose lease is over must not change."""
         protocol = self.protocol
-        at = (protocol.holder, protocol.busy, protocol.deadline, protocol.usable())
+        at = (protocol.holder, protocol.state, protocol.deadline)
         return (self.closing, self.reading, self.written, self.protocol.holder, *at)
 
 

@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 from gateway.observe.events import Event
 from gateway.observe.prometheus_metrics import Metrics
 from gateway.settings.settings import UpstreamSettings
-from gateway.upstream.asyncio_upstreams import Endpoint, Upstreams
+from gateway.upstream.asyncio_endpoint import Endpoint
+from gateway.upstream.asyncio_upstreams import Upstreams
 from gateway.upstream.prometheus_upstreams import show_upstreams
 from gateway.upstream.standing import Standing
 from tests.listen.byte_path import HOST, PATIENCE, Answered, Application, Door, Peer, get

@@ -1,0 +1,482 @@
+"""An application's answers, read: bytes in, events out.
+
+`AnswerReader` reads the answers of one connection, one after the other. It judges what the syntax leaves open: where an
+answer ends, whether its connection can carry another one, and which bytes cannot become an answer any more.
+`answer_states` has the moves that are legal, and `answer_events` the events. `httptools_connection` brings the bytes
+and a parser of their syntax, and does what the events say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from gateway.settings.settings import TrafficSettings
+from gateway.upstream.answer_events import (
+    AnswerBegins,
+    AnswerEnds,
+    AnswerEvent,
+    AnswerFault,
+    AnswerGoesOn,
+    Ending,
+    InterimAnswer,
+    Switched,
+)
+from gateway.upstream.answer_states import ANSWER, ReaderEvent, ReaderState
+from gateway.upstream.head_cache import HeadCache
+from gateway.upstream.upstream import AnswerFraming, AnswerHead, Headers
+from gateway.wire.pieces import Pieces
+
+_VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
+
+_LINE_END_TOO_MANY = b"\r\n\r\n\r\n"
+"""How bytes end where a line end stands behind the last chunk."""
+
+_HALF_A_LINE_END = re.compile(rb"(?<!\r)\n|\r[^\n]")
+_BEGINNING = re.compile(rb"HTTP/1\.[01] [0-9]{3}[ \r\n]")
+_A_BEGINNING = b"HTTP/1.1 200 "
+"""Completes what has come of a beginning, so that the pattern above can judge a part."""
+_END_OF_OLD_HEAD = re.compile(rb"\n\r?\n")
+_OLD_LINE_END = re.compile(rb"\r?\n")
+_FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
+
+
+_S = ReaderState
+_E = ReaderEvent
+
+_AFTER_DATA = ANSWER.after(_E.DATA)
+_AFTER_COUNT = ANSWER.after(_E.COUNT)
+_AFTER_CHUNK = ANSWER.after(_E.CHUNK)
+_AFTER_STREAM = ANSWER.after(_E.STREAM)
+_AFTER_SWITCH = ANSWER.after(_E.SWITCH)
+_AFTER_END = ANSWER.after(_E.END)
+_AFTER_LAST = ANSWER.after(_E.LAST)
+_AFTER_EXCEED = ANSWER.after(_E.EXCEED)
+_AFTER_HANG_UP = ANSWER.after(_E.HANG_UP)
+_AFTER_FAULT = ANSWER.after(_E.FAULT)
+
+# By names of their own: a look-up in an enum costs more than the comparison it is for.
+_NO_BODY, _BY_LENGTH = AnswerFraming.NONE, AnswerFraming.COUNTED
+_BY_CHUNKS, _BY_CLOSE = AnswerFraming.CHUNKED, AnswerFraming.CLOSE
+_HEAD, _COUNTED, _CHUNKED, _UNTIL_CLOSE = _S.HEAD, _S.COUNTED, _S.CHUNKED, _S.UNTIL_CLOSE
+
+
+_REUSABLE = Ending.REUSABLE
+
+
+class _Fault(Exception):  # noqa: N818  # becomes an event, and never leaves this file
+    def __init__(self, reason: str, *, begun: bool = True) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.begun = begun
+
+
+class AnswerParser(Protocol):
+    """A parser of HTTP/1.1. It calls the `on_…` methods of its reader."""
+
+    def feed_data(self, data: bytes) -> None:
+        """Parse these bytes."""
+
+    def get_status_code(self) -> int:
+        """Return the status of the answer whose head was read last."""
+
+    def should_keep_alive(self) -> bool:
+        """Whether the answer leaves its connection open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """The syntax of HTTP/1.1, as a library knows it."""
+
+    new_parser: Callable[[AnswerReader], AnswerParser]
+    switched: type[Exception]
+    """The parser raises it where another protocol begins; its argument is the place."""
+    fault: type[Exception]
+    """The parser raises it for bytes that are no answer."""
+
+
+class ReadingRules(Protocol):
+    """The rules that an upstream's answers are read by."""
+
+    limits: TrafficSettings
+    tolerate: tuple[Literal["bare_lf", "obs_fold"], ...]
+    head_cache: HeadCache
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether the App's servers have spoken out of turn before."""
+
+
+def tolerated_head(data: bytes, tolerate: Sequence[str]) -> bytes:
+    """Return an answer's bytes with its head written anew, where it has a form the App may still use.
+
+    Bare line feeds become line ends, folded lines one line (RFC 9112 sections 2.2 and 5.2). An unfinished head stays as
+    it is.
+    """
+    found = _END_OF_OLD_HEAD.search(data) if "bare_lf" in tolerate else None
+    end = found.end() if found is not None else data.find(b"\r\n\r\n") + 4
+    if end < 4:
+        return data
+    head = data[:end]
+    if "bare_lf" in tolerate:
+        head = _OLD_LINE_END.sub(b"\r\n", head)
+    if "obs_fold" in tolerate:
+        head = _FOLD.sub(b" ", head[:-4]) + b"\r\n\r\n"
+    return head + data[end:]
+
+
+def _behind_interim_answers(data: bytes) -> tuple[int, int]:
+    """Return where the final answer's head begins and ends; the end is below 4 where it is not there yet."""
+    start = 0
+    while True:
+        end = data.find(b"\r\n\r\n", start) + 4
+        if end < 4:
+            # Interim answers that came alone are complete in themselves.
+            return (start, start) if start and start == len(data) else (start, -1)
+        if data[start + 8 : start + 10] != b" 1" or data[start + 9 : start + 12] == b"101":
+            return start, end
+        start = end
+
+
+def _says_close(headers: Headers) -> bool:
+    return any(name.lower() == b"connection" and b"close" in value.lower() for name, value in headers)
+
+
+class AnswerReader:
+    """Reads the answers of one connection."""
+
+    __slots__ = (
+        "_all_fields",
+        "_bodies",
+        "_buffer",
+        "_complete",
+        "_events",
+        "_excess",
+        "_fields",
+        "_head_fields",
+        "_keep_alive",
+        "_left",
+        "_parser",
+        "_rules",
+        "_status",
+        "_syntax",
+        "is_event_stream",
+        "is_head",
+        "state",
+    )
+
+    def __init__(self, rules: ReadingRules, syntax: Syntax) -> None:
+        self.state = _HEAD
+        self.is_head = False
+        """Whether the request was a HEAD. Such a request is the last one on its connection."""
+        self.is_event_stream = False
+        """Whether the answer that was begun last may be silent as long as a tunnel: events come when they come."""
+        self._rules = rules
+        self._syntax = syntax
+        self._parser = syntax.new_parser(self)
+        self._buffer = Pieces()
+        """The beginning of a head."""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._head_fields = -1
+        """How many of the fields are the head's; -1 while there is no head."""
+        self._all_fields = 0
+        """How many of the fields are the answer's; the rest are trailers."""
+        self._bodies: list[bytes] = []
+        self._events: list[AnswerEvent] = []
+        """The events of the present bytes."""
+        self._complete = False
+        self._excess = False
+        self._keep_alive = False
+        self._status = 0
+        self._left = 0
+        """Bytes that are missing of a counted body, or bytes of framing since the last piece of a chunked one."""
+
+    def whole_answer(self, data: bytes) -> tuple[AnswerHead, bytes] | None:
+        """Return the answer that these bytes are, and its body, or `None` where `feed` must read them.
+
+        It is the short way of an answer whose head has come before, byte by byte, and whose body has come with it. The
+        connection can carry another one. To be called for the first bytes of an answer.
+        """
+        end = data.find(b"\r\n\r\n") + 4
+        head = self._rules.head_cache.get(data[:end])
+        if head is None or len(data) - end != head.length or self.is_head or self.state is not _HEAD:
+            return None
+        return head, data[end:]
+
+    def feed(self, data: bytes) -> Sequence[AnswerEvent]:
+        """Return the events of these bytes. One with an ending, and a fault, is the last."""
+        state = self.state
+        if state is _COUNTED:
+            left = self._left - len(data)
+            if left > 0:
+                self._left = left
+                return (AnswerGoesOn(data),)
+            if left < 0:
+                self._excess = True
+                data = data[: self._left]
+            # The parser has not seen this body, so it waits for it still.
+            self._parser = self._syntax.new_parser(self)
+            return (AnswerGoesOn(data), AnswerEnds((), self._end()))
+        if state is _UNTIL_CLOSE:
+            return (AnswerGoesOn(data),)
+        try:
+            if state is _CHUNKED:
+                self._read_chunks(data)
+            elif state is not _HEAD:
+                # No other state has bytes to read, so this raises.
+                self.state = _AFTER_DATA[state]
+            elif self._buffer or self._rules.tolerate:
+                self._gather_head(data)
+            else:
+                self._read_head(data)
+        except _Fault as fault:
+            self.state = _AFTER_FAULT[self.state]
+            self._events.append(AnswerFault(fault.reason, fault.begun))
+        events, self._events = self._events, []
+        return events
+
+    def hang_up(self) -> AnswerEnds:
+        """Return the end of an answer that ends where the connection does."""
+        self.state = _AFTER_HANG_UP[self.state]
+        return AnswerEnds((), Ending.HUNG_UP)
+
+    # --- the parser's callbacks: they only take notes ---------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """A message begins; behind a final answer there must be none."""
+        if self._complete:
+            self._excess = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note a field of a head or of a trailer."""
+        self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Note what only the parser knows, and only now: the fields so far are the head's."""
+        if not self._excess:
+            self._head_fields = len(self._fields)
+            self._status = self._parser.get_status_code()
+
+    def on_body(self, body: bytes) -> None:
+        """Note a piece of the body."""
+        if not self._excess:
+            self._bodies.append(body)
+
+    def on_message_complete(self) -> None:
+        """Note the end of the answer; of an interim one, only that another head follows."""
+        if self._excess:
+            return
+        status = self._status
+        if 100 <= status < 200 and status != 101:
+            self._events.append(InterimAnswer(status, tuple(self._fields)))
+            self._fields = []
+            self._head_fields = -1
+            return
+        self._all_fields = len(self._fields)
+        self._complete = True
+        self._keep_alive = self._parser.should_keep_alive()
+
+    # --- the head ---------------------------------------------------------------------------------
+
+    def _gather_head(self, data: bytes) -> None:
+        """Read a head when it is whole: pieces that are fed one by one, llhttp's binding joins in quadratic time."""
+        rules = self._rules
+        if self._buffer:
+            self._buffer.add(data)
+            if not self._has_whole_head():
+                return
+            data = self._buffer.take()
+        if rules.tolerate:
+            data = tolerated_head(data, rules.tolerate)
+        if (whole := self.whole_answer(data)) is not None:
+            # Nothing was parsed, so there is nothing to forget.
+            self._events.append(AnswerBegins(*whole, _REUSABLE))
+            return
+        self._read_head(data)
+
+    def _has_whole_head(self) -> bool:
+        """Say whether the head that has begun is whole; if it never will be, it is a fault."""
+        buffer = self._buffer
+        old = "bare_lf" in self._rules.tolerate
+        if (buffer.match_at(_END_OF_OLD_HEAD, 3) if old else buffer.end_at(b"\r\n\r\n")) >= 0:
+            return True
+        if len(buffer) > self._rules.limits.answer_headers:
+            raise _Fault("the answer's header section is too long")
+        if not b"HTTP/".startswith(buffer[:5]):
+            raise _no_answer()
+        if self._is_hopeless():
+            raise _Fault("the answer's head cannot become one of HTTP/1.1")
+        return False
+
+    def _is_hopeless(self) -> bool:
+        """Say whether the end that is waited for would never come, or would end no head of HTTP/1.1."""
+        begun = bytes(self._buffer[: len(_A_BEGINNING)])
+        if _BEGINNING.fullmatch(begun + _A_BEGINNING[len(begun) :]) is None:
+            return True
+        return "bare_lf" not in self._rules.tolerate and self._buffer.match_at(_HALF_A_LINE_END, 2) >= 0
+
+    def _read_head(self, data: bytes) -> None:
+        if not data.startswith(b"HTTP/") and not b"HTTP/".startswith(data):
+            raise _no_answer()
+        end = data.find(b"\r\n\r\n") + 4
+        start = 0
+        if data[8:10] == b" 1":
+            start, end = _behind_interim_answers(data)
+        longest = self._rules.limits.answer_headers
+        if end > longest or (end < 4 and len(data) > longest):
+            raise _Fault("the answer's header section is too long")
+        if end < 4:
+            self._buffer.add(data[start:])
+            if self._is_hopeless():
+                raise _Fault("the answer's head cannot become one of HTTP/1.1")
+            if not start:
+                return
+            # Interim answers that are whole are told now, so that the next piece has nobody look at them again.
+            data, end = data[:start], start
+        try:
+            # A parser cannot be told that the request was HEAD; it would wait for the body.
+            self._parser.feed_data(data[:end] if self.is_head else data)
+        except self._syntax.switched as switch:
+            self._switch(data[switch.args[0] :])
+            return
+        except self._syntax.fault as error:
+            if not self._complete:
+                raise _Fault(f"the answer is not HTTP/1.1: {error}") from error
+            # The answer was whole; what stands behind it is nobody's, and ends the connection.
+            self._excess = True
+        if self._head_fields < 0:
+            # An interim answer, and nothing behind it yet.
+            return
+        if self.is_head and len(data) > end:
+            self._excess = True
+        if data[start : start + 8] not in _VERSIONS:
+            raise _Fault("the answer's version is not HTTP/1.1")
+        self._begin(data[start:end], data[end:])
+
+    def _switch(self, rest: bytes) -> None:
+        if self._status != 101:
+            raise _Fault("the application switched protocols without a request for it")
+        self.state = _AFTER_SWITCH[self.state]
+        self._events.append(Switched(tuple(self._fields), rest))
+
+    def _begin(self, raw: bytes, rest: bytes) -> None:
+        """Judge a head, and tell of it."""
+        status = self._status
+        headers = tuple(self._fields[: self._head_fields])
+        length: int | None = None
+        coding: bytes | None = None
+        is_event_stream = False
+        for name, value in headers:
+            size = len(name)
+            if size == 14:
+                if name.lower() == b"content-length":
+                    length = int(value)
+            elif size == 12:
+                if value.startswith(b"text/event-stream") and name.lower() == b"content-type":
+                    is_event_stream = True
+            elif size == 17 and name.lower() == b"transfer-encoding":
+                coding = value if coding is None else b"%b,%b" % (coding, value)
+        if coding is not None and coding.strip().lower() != b"chunked":
+            raise _Fault("the answer has a transfer coding other than chunked")
+        if not 200 <= status <= 599:
+            raise _Fault(f"the answer's status is `{status}`")
+        body = self._take_body() if self._bodies else b""
+        if self.is_head:
+            framing = _NO_BODY
+            self._all_fields = self._head_fields
+            if not self._complete:
+                # The parser waits for the body still, so it has not said this.
+                self._complete = True
+                self._keep_alive = self._parser.should_keep_alive() and not _says_close(headers)
+        elif status in (204, 304):
+            framing = _NO_BODY
+            if (length or coding is not None) and (status == 204 or self._rules.is_doubted):
+                # There is no such body; a server that thinks so may send it. With a 304 the length is that of another
+                # answer (RFC 9110 section 8.6), as far as this server can be believed.
+                self._keep_alive = False
+        elif coding is not None:
+            framing = _BY_CHUNKS
+        elif length is not None:
+            framing = _BY_LENGTH
+        else:
+            framing = _BY_CLOSE
+        head = AnswerHead(status, headers, framing, length)
+        self.is_event_stream = is_event_stream
+        if self._complete:
+            self._begin_whole(head, body, raw, rest)
+            return
+        if framing is _BY_LENGTH and length is not None:
+            self.state = _AFTER_COUNT[self.state]
+            self._left = length - len(body)
+            self._keep_alive = self._parser.should_keep_alive() and not _says_close(headers)
+        elif framing is _BY_CHUNKS:
+            self.state = _AFTER_CHUNK[self.state]
+        else:
+            self.state = _AFTER_STREAM[self.state]
+        self._events.append(AnswerBegins(head, body, None))
+
+    def _begin_whole(self, head: AnswerHead, body: bytes, raw: bytes, rest: bytes) -> None:
+        """Tell of an answer that has come whole."""
+        # The parser passes over line ends between messages, and they are one sign as good as another.
+        if rest.endswith(_LINE_END_TOO_MANY) if head.framing is _BY_CHUNKS else len(rest) != len(body):
+            self._excess = True
+        if self._all_fields != self._head_fields:
+            self._events.append(AnswerBegins(head, body, None))
+            trailers = self._trailers()
+            self._events.append(AnswerEnds(trailers, self._end()))
+            return
+        if self._keep_alive and head.framing is _BY_LENGTH and not self._excess:
+            self._rules.head_cache.remember(raw, head)
+        self._events.append(AnswerBegins(head, body, self._end()))
+
+    # --- the body ---------------------------------------------------------------------------------
+
+    def _read_chunks(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except self._syntax.fault as error:
+            if not self._complete:
+                raise _Fault(f"the answer's body is not chunked: {error}") from error
+            self._excess = True
+        if self._complete and data.endswith(_LINE_END_TOO_MANY):
+            self._excess = True
+        if self._bodies:
+            self._left = 0
+            self._events.append(AnswerGoesOn(self._take_body()))
+        else:
+            # Size lines and trailers alone: bounded, as they are joined in quadratic time.
+            self._left += len(data)
+            if self._left > self._rules.limits.answer_headers:
+                raise _Fault("the answer's trailer section is too long")
+        if self._complete:
+            trailers = self._trailers()
+            self._events.append(AnswerEnds(trailers, self._end()))
+
+    def _take_body(self) -> bytes:
+        bodies = self._bodies
+        self._bodies = []
+        return bodies[0] if len(bodies) == 1 else b"".join(bodies)
+
+    def _trailers(self) -> Headers:
+        return tuple(self._fields[self._head_fields : self._all_fields])
+
+    def _end(self) -> Ending:
+        """Be ready for the next answer if there may be one, and return the use that the connection is of."""
+        if self._excess:
+            self.state = _AFTER_EXCEED[self.state]
+            return Ending.EXCESS
+        if not self._keep_alive:
+            self.state = _AFTER_LAST[self.state]
+            return Ending.LAST
+        self.state = _AFTER_END[self.state]
+        self._fields = []
+        self._head_fields = -1
+        self._complete = False
+        self._left = 0
+        return _REUSABLE
+
+
+def _no_answer() -> _Fault:
+    return _Fault("the application's answer does not begin as one of HTTP/1.1", begun=False)
