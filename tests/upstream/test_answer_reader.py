@@ -23,7 +23,7 @@ from gateway.upstream.answer_events import (
     InterimAnswer,
     Switched,
 )
-from gateway.upstream.answer_reader import AnswerReader, Syntax
+from gateway.upstream.answer_reader import AnswerReader, Syntax, tolerated_head
 from gateway.upstream.answer_states import ReaderState
 from gateway.upstream.head_cache import HeadCache
 from gateway.upstream.upstream import Headers
@@ -274,3 +274,82 @@ def after(model: str | int, name: str) -> str | int:
         "switch": "switched",
     }
     return heads.get(name, "broken")
+
+
+NO_ANSWERS: dict[str, tuple[bytes, bool]] = {
+    "a banner": (b"220 mail.example ESMTP\r\n\r\n", False),
+    "the beginning of one": (b"220", False),
+    "a bare line feed": (HEAD + b"X: a\nContent-Length: 5\r\n", True),
+    "another version": (b"HTTP/2.0 200 OK\r\n\r\n", True),
+    "a status that is none": (b"HTTP/1.1 600 X\r\nContent-Length: 0\r\n\r\n", True),
+    "another coding": (HEAD + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n", True),
+    "two lengths": (HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", True),
+    "a head without an end": (HEAD + b"X: " + b"x" * 70_000, True),
+    "a head that is too long": (HEAD + b"X: " + b"x" * 70_000 + b"\r\n\r\n", True),
+    "chunks that are none": (HEAD + b"Transfer-Encoding: chunked\r\n\r\nhello", True),
+}
+
+
+@pytest.mark.parametrize("pieces", [1, 1000], ids=["whole", "in pieces"])
+@pytest.mark.parametrize("name", NO_ANSWERS)
+def test_bytes_that_cannot_be_an_answer_are_a_fault(name: str, pieces: int) -> None:
+    """It comes with the first byte that shows it, tells whether they began well, and nothing is read behind it."""
+    data, begun = NO_ANSWERS[name]
+    each = reader()
+    size = -(-len(data) // pieces)
+    events: list[AnswerEvent] = []
+    for at in range(0, len(data), size):
+        events += feed(each, data[at : at + size])
+        if each.state is ReaderState.BROKEN:
+            break
+
+    fault = events[-1]
+    assert isinstance(fault, AnswerFault)
+    assert fault.begun == begun
+    with pytest.raises(IllegalEventError):
+        each.feed(data)
+
+
+def test_a_server_that_is_doubted_has_its_lengths_taken_at_their_word() -> None:
+    """A 304 may say another answer's length. Of a server that spoke out of turn, a body may follow."""
+    data, _ = WHOLE["without a body"]
+
+    assert told(reader(Rules(is_doubted=True)).feed(data)).ending is Ending.LAST
+    assert told(reader(Rules(is_doubted=True)).feed(b"HTTP/1.1 304 X\r\n\r\n")).ending is Ending.REUSABLE
+
+
+@given(st.lists(st.integers(0, 200), max_size=8), st.booleans())
+def test_an_old_form_is_read_where_the_app_may_use_it(places: list[int], again: bool) -> None:
+    """Bare line feeds and folded lines, however they are cut; the head is remembered in its new form."""
+    data = b"HTTP/1.1 200 OK\nX-A: a\n b\nContent-Length: 2\n\nok"
+    rules = Rules(tolerate=("bare_lf", "obs_fold"))
+    if again:
+        reader(rules).feed(data)
+    each, tale = reader(rules), Told()
+    for piece in cut(data, places):
+        told(feed(each, piece), tale)
+
+    assert tale == Told([], 200, b"ok", (), Ending.REUSABLE)
+    assert told(reader().feed(data), Told()).fault
+
+
+def test_a_head_is_written_anew_only_when_it_is_whole() -> None:
+    """The body stays as it is, and so does an unfinished head."""
+    both = ("bare_lf", "obs_fold")
+
+    assert tolerated_head(b"HTTP/1.1 200 OK\nA: b\n\nx\ny", both) == b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nx\ny"
+    assert (
+        tolerated_head(b"HTTP/1.1 200 OK\r\nA: b \r\n\tc\r\n\r\n", ("obs_fold",))
+        == b"HTTP/1.1 200 OK\r\nA: b c\r\n\r\n"
+    )
+    assert tolerated_head(b"HTTP/1.1 200 OK\nA: b\n", both) == b"HTTP/1.1 200 OK\nA: b\n"
+
+
+def test_another_protocol_is_switched_to_by_101_alone() -> None:
+    """The bytes behind it are the other protocol's."""
+    each = reader()
+
+    tale = told(each.feed(PIECES["switch"] + b"frame"))
+
+    assert tale.switched == b"frame"
+    assert each.state is ReaderState.SWITCHED
