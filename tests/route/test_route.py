@@ -85,6 +85,4 @@ def test_an_app_asks_once_or_rule_by_rule() -> None:
     assert by_rule.asking(CHALLENGE) is CHALLENGE
     asked = at_once.asking(CHALLENGE)
     assert asked.scopes == {Scope.OPENID, Scope.ADDRESS}
-    assert asked.purpose == CHALLENGE.purpose
-    without_a_word = replace(CHALLENGE, purpose={})
-    assert at_once.asking(without_a_word).purpose == {"ja": "施設の予約"}
+    assert asked.purpose == {"ja": "施設の予約"}

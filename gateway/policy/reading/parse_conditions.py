@@ -464,7 +464,7 @@ class ConditionReader(Reader):
 
     def _member(self, scalar: Scalar) -> Condition | None:
         if scalar.text not in self._written:
-            self.unknown_name(scalar, self._written, _CONDITION)
+            self.unknown_name(scalar, self._written, Phrase("condition", "条件"))
             return None
         return self.condition(scalar.text)
 
