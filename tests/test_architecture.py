@@ -8,6 +8,7 @@ imports what stands below it.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -323,6 +324,36 @@ def test_each_module_says_what_it_is_about(module: Module) -> None:
 def test_the_reader_of_imports_sees(source: str) -> None:
     """The guard itself is guarded: each of these is found."""
     assert list(impurities(ast.parse(source)))
+
+
+def decides(tree: ast.Module) -> bool:
+    """Whether a module has a function that does anything: names, values and Protocols alone have nothing to try."""
+    return any(
+        not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Constant)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for statement in node.body
+    )
+
+
+def twin_of(module: Module) -> Path:
+    """Return the place of the tests of one module."""
+    place = module.path.relative_to(GATEWAY)
+    return ROOT / "tests" / place.parent / f"test_{place.name}"
+
+
+def with_twins() -> list[Module]:
+    """Return the pure modules that need tests of their own."""
+    return [m for m in modules() if m.is_concept and m.path.name != "__init__.py" and decides(m.tree)]
+
+
+@pytest.mark.parametrize("module", with_twins(), ids=lambda m: m.name)
+def test_a_concept_has_its_twin(module: Module) -> None:
+    """`gateway/X/Y.py` is tried by `tests/X/test_Y.py`; `make coverage` measures how much of it that reaches."""
+    twin = twin_of(module)
+
+    assert twin.exists(), f"write {twin.relative_to(ROOT)}"
+    assert re.search(r"^(?:async )?def test_", twin.read_text("utf-8"), re.MULTILINE), "a twin without a test"
 
 
 def test_the_tree_is_there() -> None:

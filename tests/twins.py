@@ -7,7 +7,6 @@ holds the floor, in percent, for every module.
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import subprocess
@@ -19,9 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.test_architecture import GATEWAY, ROOT, Module, modules
+from tests.test_architecture import ROOT, Module, twin_of, with_twins
 
-TESTS = ROOT / "tests"
 LONGEST = 600
 """Seconds that one twin may take on a slow machine."""
 
@@ -34,27 +32,6 @@ class Measure:
     percent: float
     missing: str
     failure: str = ""
-
-
-def twin_of(module: Module) -> Path:
-    """Return the place of the tests of one module."""
-    place = module.path.relative_to(GATEWAY)
-    return TESTS / place.parent / f"test_{place.name}"
-
-
-def decides(tree: ast.Module) -> bool:
-    """Whether a module has a function that does anything: names, values and Protocols alone have nothing to try."""
-    return any(
-        not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Constant)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        for statement in node.body
-    )
-
-
-def with_twins() -> list[Module]:
-    """Return the pure modules that need a twin."""
-    return [m for m in modules() if m.is_concept and m.path.name != "__init__.py" and decides(m.tree)]
 
 
 def measure(module: Module, folder: Path) -> Measure:
