@@ -1,8 +1,8 @@
-"""Clients for Redis from a URL: standalone, TLS, Unix socket, Sentinel, Cluster. And its errors as ours.
+"""Makes clients for Redis from a URL: standalone, TLS, Unix socket, Sentinel, Cluster. Turns its errors into ours.
 
 Used by `session/`, by pending logins and by limits. A command here has one answer or one
-`StoreUnavailableError`, within its time; nothing is retried behind anybody's back but
-the one command whose pooled connection turned out to be dead.
+`StoreUnavailableError`, within its time; the only hidden retry is that of a command whose pooled connection turned out
+to be dead.
 
 The URLs, a password never among them (it comes from a file or the environment):
 
@@ -56,7 +56,7 @@ _DRIVER = DriverInfo()
 
 
 class Kind(Enum):
-    """How Redis is deployed."""
+    """The kind of deployment of Redis."""
 
     STANDALONE = "standalone"
     UNIX = "unix"
@@ -85,7 +85,7 @@ class RedisUrl:
     db: int = 0
     username: str | None = None
     path: str = ""
-    """Of a Unix socket."""
+    """The path of a Unix socket."""
     service: str = ""
     """Sentinel's name for the primary."""
 
@@ -195,8 +195,8 @@ def check_options(url: RedisUrl, options: RedisOptions) -> None:
 def tls_context(options: RedisOptions) -> ssl.SSLContext:
     """Return how TLS to Redis is verified: always, by name, by the given CA alone where there is one.
 
-    It is made once for a process: making it reads all the system's certificates, for 40 ms in which nobody
-    would be answered.
+    It is made once for a process: making it reads all the system's certificates, for 40 ms in which no request would be
+    answered.
     """
     return _context(options.ca)
 
@@ -385,7 +385,7 @@ _WORDS = {
 
 @asynccontextmanager
 async def asking(seconds: float) -> AsyncIterator[None]:
-    """Hold what is asked of Redis inside to this time, and turn every failure of it into ours.
+    """Limit the commands inside to this time, and turn every failure of Redis into our error.
 
     Raises:
         StoreUnavailableError: with the reason in one word; Redis's own words are not kept.

@@ -1,9 +1,9 @@
-"""Reads JSON of somebody else's in the one way that leaves nothing to choose.
+"""Reads foreign JSON strictly, so that no other reader can read it differently.
 
-Readers differ on a doubled member, a number that is none, and half a character. The author of such a document may mean
-one thing for one reader and another for the next. So none of it is read: each is a `NotJsonError`, as is what is longer
-or deeper than anything we are told in earnest (RFC 8259 section 4, RFC 7493). Nothing else is raised, and no message
-quotes the document.
+Readers differ on a doubled member, a number such as `NaN`, and an incomplete character. The author of such a document
+may mean one thing for one reader and another for the next. So each of these raises `NotJsonError`, as does a document
+that is longer or deeper than any real one (RFC 8259 section 4, RFC 7493). The reader raises nothing else, and no
+message quotes the document.
 """
 
 from __future__ import annotations

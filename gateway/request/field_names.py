@@ -1,4 +1,4 @@
-"""How servers fold field names, which names replace a request's method, and why a name is not passed on.
+"""Field names: the folding of servers, the names that replace a request's method, the reasons for not passing one on.
 
 CGI, WSGI, Rack and PHP turn `X-Verified-Subject`, `x_verified_subject` and `X.Verified.Subject`
 into the same variable, so a name is judged by what it folds onto, never by how it is spelled.
@@ -55,4 +55,4 @@ class Family(StrEnum):
     PLATFORM = "platform"
     """Written by a cloud platform or content network in front: `CF-IPCountry`, `X-Appengine-Cron`."""
     UNLISTED = "unlisted"
-    """Neither a browser's own nor in the App's `headers.pass`."""
+    """The name is neither a browser's own nor in the App's `headers.pass`."""

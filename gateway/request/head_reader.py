@@ -1,4 +1,4 @@
-"""Which request heads are acceptable, and what a head means (RFC 9112)."""
+"""Checks a request's head, and reads its meaning (RFC 9112)."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ class HeadReader:
             if isinstance(origin, Distrust):
                 return Refused(400, origin.value)
             client, scheme = origin.client, origin.scheme
-            # One that names nobody stands for its own address where things are counted, and for none in policy.
+            # A proxy that names no client counts by its own address in rates, and has no address for the policy.
             client_known = bool(b",".join(forwarded_for).strip(b" \t"))
             if request_id_value is not None and acceptable_request_id(request_id_value):
                 request_id = request_id_value.decode("ascii")

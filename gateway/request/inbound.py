@@ -1,4 +1,4 @@
-"""One request's head, as we understand it. Every later step decides on this value alone."""
+"""One request's head as a value. Every later step decides on this value alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway.request.target import Target
 
 
 class Framing(Enum):
-    """How the request's body is delimited (RFC 9112 section 6.3)."""
+    """The framing of the request's body (RFC 9112 section 6.3)."""
 
     EMPTY = "empty"
     COUNTED = "counted"
@@ -34,7 +34,7 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     scheme: str
     """`https` or `http`: how the browser speaks to us, by our socket or a trusted proxy."""
     cookie: bytes = b""
-    """All Cookie fields joined by `; ` (RFC 9110 section 5.3 makes this one exception)."""
+    """The Cookie fields joined by `; ` (RFC 9110 section 5.3 makes this one exception)."""
     framing: Framing = Framing.EMPTY
     length: int = 0
     """Bytes of body where `framing` is `COUNTED`."""
@@ -59,5 +59,5 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def seen_from(self) -> str:
-        """The address that policy judges; empty where nobody knows it, which no network holds."""
+        """The address that policy judges; an unknown one is empty and belongs to no network."""
         return self.client_address if self.client_known else ""

@@ -1,8 +1,8 @@
 """A form that waits while the person who sent it signs in, where a rule says `keep_form`.
 
 It travels in a hidden field of our own page, then sealed with the pending login, and comes back
-once: to a page whose button sends it. Nothing is sent by itself, and only what one of the App's own
-pages sent is kept at all: a foreign page's form would else come back as if it were the App's.
+once: to a page whose button sends it. The page sends nothing by itself. It keeps only a form of one of the App's own
+pages: otherwise a foreign page's form would come back as if it were the App's.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CODECS = {"euc-jp": EUCJP_MS}
 
 @dataclass(frozen=True, slots=True)
 class KeptForm:
-    """A form as a page of ours can send it again, byte for byte as the browser first did."""
+    """A form that our page can send again, byte for byte as the browser first did."""
 
     fields: tuple[tuple[str, str], ...]
     charset: str

@@ -1,10 +1,9 @@
-"""The origin of a request: a person who is navigating, or a script in the background.
+"""Tells a navigating person's request from that of a script in the background.
 
-Only a person can be sent to sign in. A script gets a plain 401 it can read, since a
-redirect would hand it a sign-in page instead of its data, and would begin a login
-nobody sees. A service worker that passes a navigation on stands between the two: a person
-waits for the answer, and a script of the application reads it first.
-The truth table of `tests/request/test_navigation.py` is the reference.
+The gateway can send only a person to sign in. A script gets a plain 401 it can read, since a
+redirect would hand it a sign-in page instead of its data, and would begin a login that no person sees. A service worker
+that passes a navigation on stands between the two: a person waits for the answer, and a script of the application reads
+it first. The truth table of `tests/request/test_navigation.py` is the reference.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How often something may be done from one address, and in all, before the answer is 429.
+"""Rates: how many actions one address, and all together, may do before the answer is 429.
 
 Buckets of tokens: each holds a minute's worth and fills steadily. A library or a mobile carrier's
 gateway is one address for many people, so the limits are wide: they stop floods, not persons.
-A worker counts for itself. The caller knows what is limited, and what a person then sees.
+A worker counts for itself. The caller knows the limited action, and the page that a person then sees.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Rate:
     def wait(self, address: str, now: Instant) -> int | None:
         """Count nothing, and return the whole seconds to wait; None where one more would pass.
 
-        For what is only known to count afterwards: a ticket that turns out to be forged.
+        It is for an action that turns out to count only afterwards: the look-up of a forged ticket.
         """
         bucket = self._addresses.get(sender_of(address))
         wait = 0.0 if bucket is None else bucket.wait(self._per_address / 60, self._per_address, now)
@@ -86,10 +86,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class LookupLimits:
-    """How many tickets that stand for nothing are looked up: two limits, so that neither uses up the other.
+    """The limits on look-ups of tickets that belong to no session: two limits, so that neither uses up the other.
 
-    Anybody can make up a plain ticket. One that bears our seal was issued to somebody, and stands for nothing only
-    when its session has ended.
+    Every client can invent a plain ticket. We issued every ticket with our seal, so such a ticket has no session only
+    when that session has ended.
     """
 
     forged: Rate = field(default_factory=lambda: Rate(1_200, 60_000))

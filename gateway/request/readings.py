@@ -25,7 +25,7 @@ from gateway.settings.settings import Stack
 from gateway.wire.eucjp_ms import NAME as EUCJP_MS
 
 BUDGET = 12 * 1024
-"""Characters that the readings of one path may have in all; a path that has more is refused, as nobody sends one."""
+"""Most characters of all readings of one path; a path with more is refused, since no honest client sends one."""
 
 LONGEST = 4 * 1024
 """Characters of a path that is read in other ways at all: no file system has longer ones."""
@@ -36,7 +36,7 @@ _SEGMENT_COST = 32
 
 
 class Kind(Enum):
-    """How a server comes to a reading, and so which rules count there."""
+    """The way in which a server comes to a reading; it decides which rules count there."""
 
     SAME = 1
     """Signs alone were folded: the server does so with every name."""
@@ -116,7 +116,7 @@ _IGNORED = (
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff\x01-\x1f\x7f-\x9f"
 )
-"""Signs that are not seen, and that file systems and frameworks drop. NUL is none: it ends a string."""
+"""Signs that are not seen, and that file systems and frameworks drop. NUL is not among them: it ends a string."""
 
 _ACCENTS = "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _IGNORABLE = re.compile(f"[{_IGNORED}]+")
@@ -129,7 +129,7 @@ _OVERLONG = re.compile(rb"[\xc0\xc1][\x80-\xbf]")
 _UNICODE_ESCAPE = re.compile(r"%[uU]([0-9A-Fa-f]{4})")
 _NO_SLASH = "\u2215"
 _ASTERISK = "\u2217"
-"""In place of `*`, which in a pattern is none of a path's signs."""
+"""It replaces `*`, which in a pattern is not a character of the path."""
 
 
 def _sign_table() -> dict[int, str]:
@@ -164,7 +164,7 @@ def plain_text(text: str) -> str:
 
 
 class Folding:
-    """How signs are folded for one kind of application: the same for its paths and for the patterns of its rules."""
+    """The folding of characters for one kind of application, for paths and for the patterns of rules alike."""
 
     __slots__ = ("_kana", "_underscores")
 
@@ -474,7 +474,7 @@ def _narrow(draft: _Draft) -> Iterator[_Draft]:
 
 
 def _seen(draft: _Draft) -> Iterator[_Draft]:
-    """Signs that nobody sees are dropped."""
+    """Invisible characters are dropped."""
     yield from _each(draft, lambda segment: _IGNORABLE.sub("", segment))
 
 

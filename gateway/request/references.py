@@ -1,4 +1,4 @@
-"""The further resources that a request's fields name: `Destination`, and the tagged lists of `If`.
+"""Reads the further resources that a request's fields name: `Destination`, and the tagged lists of `If`.
 
 RFC 4918 section 10 defines both. A server acts on them as on the target, so each is read by the same canonicaliser,
 and the pipeline judges it. A field
@@ -16,7 +16,7 @@ from gateway.request.target import Target, canonical
 from gateway.settings.settings import PathSettings
 
 MOST_REFERENCES = 64
-"""URLs in one request's fields; more are of nobody who edits files, and each is judged."""
+"""Most URLs in one request's fields; no client that edits files sends more, and each one is judged."""
 
 DESTINATION, IF = b"destination", b"if"
 
@@ -39,7 +39,7 @@ class Reference(NamedTuple):
     scheme: str
     """`https` or `http`; empty for a path alone."""
     host: str
-    """As `Inbound.host` spells it; empty for a path alone."""
+    """The host in the form of `Inbound.host`; empty for a path alone."""
     target: Target
     exact: bool
     """Whether the path is spelled as the target is: no dot segment was resolved on the way."""
@@ -76,7 +76,7 @@ def _tags(value: bytes) -> list[tuple[int, int]] | None:
     while at < len(value):
         tag = _TAG.match(value, at)
         if tag is not None:
-            # A list without a tag is about the target. Behind a list with one, nobody could tell.
+            # A list without a tag is about the target. Servers would disagree about a list that contains one.
             if not tagged or (places and not lists):
                 return None
             places.append(tag.span(1))

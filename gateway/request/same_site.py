@@ -25,7 +25,7 @@ class Sender(Enum):
     OURS = "ours"
     """A page of this origin."""
     UNSAID = "unsaid"
-    """Nobody says: not a browser, or a very old one."""
+    """No field tells: the client is no browser, or a very old one."""
     FOREIGN = "foreign"
     """Another site, another origin of this site, or the address bar."""
 

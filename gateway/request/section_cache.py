@@ -19,7 +19,7 @@ class RenderedSection(NamedTuple):
     """A client's header section, rendered for one application. No identity and no request id is in it."""
 
     lines: bytes
-    """All that stands between the request's target and its id."""
+    """All bytes between the request's target and its id."""
     removed: Removed
 
 

@@ -1,4 +1,4 @@
-"""Which addresses count as one sender, wherever something is counted by sender."""
+"""The sender of a request for every count by sender: several addresses may be one sender."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ MOST_QUERY_PARTS = 1_000
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
-    """A canonical origin-form target (RFC 9112 section 3.2.1), and what is decided on."""
+    """A canonical origin-form target (RFC 9112 section 3.2.1), on which the policy decides."""
 
     path: str
     """Decoded once, canonical, beginning with `/`: what routes and policies match."""
@@ -89,7 +89,7 @@ _SAFE = "/!$&'()*+,;=:@~"
 
 
 def canonical(raw: bytes, paths: PathSettings) -> Target | TargetFault:
-    """Return the one canonical form of an origin-form target, or what is wrong with it.
+    """Return the one canonical form of an origin-form target, or its fault.
 
     `paths` are the spellings the host's application needs; they change what policy sees and
     what the application may receive alike.

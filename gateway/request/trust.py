@@ -1,6 +1,6 @@
-"""The peers that we believe about where a request came from.
+"""The peers whose forwarding headers we believe.
 
-Nobody by default. A peer in `trusted_proxies` may say whose request it carries
+The default is no peer. A peer in `trusted_proxies` may say whose request it carries
 (`X-Forwarded-For`), how that browser spoke to it (`X-Forwarded-Proto`), and which id the
 request already has (`X-Request-Id`). The host is never taken from a forwarding header, by
 anyone: it chooses the application, so a proxy in front passes `Host` on as it came.
@@ -17,7 +17,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 import msgspec
 
 LONGEST_CHAIN = 32
-"""Addresses of an `X-Forwarded-For` we look at. A longer chain is nobody's honest way here."""
+"""Addresses of an `X-Forwarded-For` we look at. No honest client comes by a longer chain."""
 
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z_-]{16,64}")
 _SCHEMES = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}
@@ -77,7 +77,7 @@ class Trust:
         """Return the browser's address and scheme as a *trusted* `peer` tells them, or why it cannot be used.
 
         The chain is read from the right, over the proxies we trust, to the first address we do
-        not: that one a trusted proxy saw itself, and everything left of it anybody may have written.
+        not: a trusted proxy saw that one itself, and any client may have written everything left of it.
         """
         client = peer
         chain = [part.strip() for part in b",".join(forwarded_for).decode("latin-1").split(",")]
@@ -129,7 +129,7 @@ def _plain(text: str) -> str | None:
 
 
 def plain_address(text: str) -> str:
-    """Return a peer's address in its one spelling: `::ffff:192.0.2.1` is `192.0.2.1`; what is no address stays."""
+    """Return a peer's address in its one spelling: `::ffff:192.0.2.1` is `192.0.2.1`; any other text stays."""
     return _plain(text) or text
 
 

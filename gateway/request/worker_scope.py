@@ -1,4 +1,4 @@
-"""Which service workers could stand in front of our own pages, told by what a browser asks for.
+"""Recognises the script of a service worker that could stand in front of our own pages, by the browser's request.
 
 A worker's scope is a string: every URL that begins with it is the worker's (Service Workers, section 3.2).
 The scope lies below the script's folder, or below what the script's answer names in `Service-Worker-Allowed`. The

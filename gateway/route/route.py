@@ -1,4 +1,4 @@
-"""The App that a request is for, with everything that later steps need of it.
+"""The App of a request, with everything that later steps need of it.
 
 A `Route` is made once, when configuration and policies are read; `table.py` finds the
 one a request belongs to.
@@ -28,7 +28,7 @@ class Route:
 
     app: AppSettings
     host: str
-    """As `Inbound.host` spells it: no default port."""
+    """The host in the form of `Inbound.host`: no default port."""
     client_id: str
     policy: CompiledPolicy
     session_cookie: bytes
@@ -44,7 +44,7 @@ class Route:
     closed_until: Instant = 0.0
     """Until when the App is in maintenance; 0: it is not."""
     candidate: CompiledPolicy | None = None
-    """Judged in the policy's shadow: its verdicts are compared and counted, and let nobody in."""
+    """The candidate policy: its verdicts are compared and counted, and permit nothing."""
     permit_cache: PermitCache = field(default_factory=PermitCache, repr=False)
     """The permits of requests without a session. The pipeline fills it."""
     cookie_host: str = field(init=False)
@@ -86,7 +86,7 @@ class Route:
         return b"__Host-" if self.app.secure else b""
 
     def asking(self, challenge: Challenge) -> Challenge:
-        """Return what is really asked: where the App asks `once`, all that any of its rules can need.
+        """Return the scopes that are really asked for: with `ask: once`, all that any rule of the App can need.
 
         The items are asked for the purposes of all these rules, so the notice says all of them.
         """

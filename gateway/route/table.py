@@ -68,7 +68,7 @@ class RouteTable:
         self.assertions = assertions
         """Makes the signed token that repeats the headers; `None` where no keys are configured."""
         self.seals = seals
-        """Tells a ticket that we issued from one that somebody made up."""
+        """Distinguishes a ticket that we issued from an invented one."""
         self.rule_cache: dict[tuple[str, str, str], tuple[Route, FittingRule]] = {}
         """The App and the rule of a host, method and path that nothing else can change, as the pipeline found them."""
         self.header_name_cache: dict[Route, tuple[bytes, ...]] = {}
@@ -106,7 +106,7 @@ class RouteTable:
         return None
 
     def remember(self, inbound: Inbound, route: Route, rule: FittingRule) -> None:
-        """Keep what was found for this host, method and path, if it holds for every request that has them."""
+        """Remember the result for this host, method and path, if it holds for every request that has them."""
         path = inbound.target.path
         if route.policy.always(inbound.method, path) is rule:
             if len(self.rule_cache) >= MEMO_SIZE:
@@ -134,7 +134,7 @@ class RouteTable:
         if cache is None:
             return find_brought(inbound.cookie, name, self.seals)
         if cache.cookie_name != name:
-            # Only the ticket is kept. Each request asks anew what it stands for.
+            # The cache keeps only the ticket. Each request asks anew what it stands for.
             cache.brought = find_brought(inbound.cookie, name, self.seals)
             cache.cookie_name = name
         return cache.brought

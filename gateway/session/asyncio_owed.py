@@ -1,4 +1,4 @@
-"""Has sign-outs wait while the store is away, and ends their sessions when it is back, also after a restart."""
+"""Keeps sign-outs while the store is away, and ends their sessions when it is back, also after a restart."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OwedToStore:
     """Keeps the promise of `OwedSignOuts` with a file. Each worker has one; the file is the machine's."""
 
     def __init__(self, file: OwedFile, store: SessionStore, clock: Callable[[], Instant]) -> None:
-        """Take the file, the store that must hear of what is in it, and a clock of Unix seconds."""
+        """Take the file, the store that must get its sign-outs, and a clock of Unix seconds."""
         self._file = file
         self._store = store
         self._clock = clock
@@ -75,7 +75,7 @@ class OwedToStore:
         return True
 
     async def settle(self) -> None:
-        """End what waits, as far as the store answers. Several workers may do so at once: what is ended stays ended.
+        """End the waiting sessions, as far as the store answers. Several workers may do so at once without harm.
 
         Raises:
             OSError: the file cannot be read or written.

@@ -1,8 +1,8 @@
 """A worker's memory of sessions, and the times when it must not believe it.
 
-Redis tells each worker which records changed (`redis_tracking`). That is only worth something while the worker is sure
-to be told. So it believes its memory for `TRUST` seconds after the last heartbeat that is known to have come back. Each
-look compares the moment, since a timer that should have withdrawn trust may itself be late.
+Redis tells each worker which records changed (`redis_tracking`). The memory is only valid while the worker is sure to
+be told of changes. So it believes its memory for `TRUST` seconds after the last heartbeat that is known to have come
+back. Each look compares the moment, since a timer that should have withdrawn trust may itself be late.
 
 An **epoch** is one unbroken time of being told. A look-up places a **marker** before it asks
 Redis; being told of the record takes the marker away; an answer is kept only if its own
@@ -112,7 +112,7 @@ class SessionCache:
         return self._trusted_until
 
     def begin(self, places: frozenset[str]) -> None:
-        """Begin an epoch in which these places tell of changes. All must tell, and trust begins when all have."""
+        """Begin an epoch in which these servers tell of changes; trust begins when all of them do."""
         self._drop()
         self._confirmed = dict.fromkeys(places, float("-inf"))
         self.telling = True
@@ -164,7 +164,8 @@ class SessionCache:
     def stale(self, ticket: Ticket, now: Instant, monotonic: Monotonic) -> Found | None:
         """Return a session that was known when trust ended, where the operator honours it for a while.
 
-        Only for when the store cannot be asked. Never beyond the absolute clock, nor beyond the idle one as known here.
+        It is used only while the store does not answer. Never beyond the absolute clock, nor beyond the idle one as
+        known here.
         """
         since = max(self._lost_at, self._trusted_until)
         entry = self._entries.get(ticket)
@@ -223,7 +224,7 @@ class SessionCache:
             self._tickets.pop(entry.name, None)
 
     def touched(self, ticket: Ticket, sent_at: Monotonic) -> None:
-        """Its idle clock was restarted by what was sent at that moment."""
+        """The command sent at that time restarted its idle clock."""
         entry = self._entries.get(ticket)
         if entry is not None:
             entry.silent_at = max(entry.silent_at, sent_at + self._idle)

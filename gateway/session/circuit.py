@@ -1,7 +1,7 @@
-"""When not to ask a store that has just failed.
+"""A circuit breaker for a store that has just failed.
 
-A dead Redis must cost a request microseconds, not a time-out each. After a few failures in
-a row nobody asks it any more but the prober, whose first success lets everybody in again.
+A dead Redis must cost a request microseconds, not a time-out each. After a few failures in a row only the prober asks
+the store, and its first success closes the circuit for all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Circuit:
     def __init__(self) -> None:
         self._failures = 0
         self.opened = 0
-        """How many times it opened."""
+        """The number of times that it opened."""
 
     @property
     def is_open(self) -> bool:

@@ -1,7 +1,7 @@
 """Sessions in this process's memory: one worker, gone on restart. For the demo, and for trying things.
 
-Nothing is sealed, since nothing leaves the process. The contract is the same as the
-Redis store's, so what is tried here behaves there.
+The store seals nothing, since no record leaves the process. The contract is the same as the Redis store's, so both
+behave alike.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Kept:
 
 
 class MemoryStore:
-    """A `SessionStore` and its `SessionReader` in one: what is stored is in memory anyway."""
+    """A `SessionStore` and its `SessionReader` in one, since all records are in memory."""
 
     def __init__(
         self,

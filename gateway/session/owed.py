@@ -1,8 +1,8 @@
-"""Sign-outs that the store has not heard of: what is kept of each, and how many.
+"""Sign-outs that the store has not received yet: the values kept of each, and their greatest number.
 
 A person signs out while the store is away. Her browser forgets its cookies at once; the session in
-the store cannot be ended yet. Its name waits in a file, and opens nothing: it is a hash. The file is
-`system_owed`'s business, ending what is in it `asyncio_owed`'s.
+the store cannot be ended yet. Its name waits in a file, and opens nothing: it is a hash. `system_owed` keeps the file,
+and `asyncio_owed` ends the sessions in it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gateway.instant import Instant
 MOST = 10_000
 """Sign-outs that may wait, of all workers: an outage of hours in a large city. The file stays under two megabytes."""
 MOST_UNSEALED = MOST // 2
-"""How many may wait before only those with a sealed ticket are taken: anybody can make up a plain one."""
+"""The number that may wait before only those with a sealed ticket are accepted: every client can invent a plain one."""
 LONGEST = 160
 """Bytes of a line at most."""
 
@@ -52,7 +52,7 @@ class Owed:
 
 
 def read_owed(text: str, now: Instant) -> tuple[Owed, ...]:
-    """Return what a file holds and no clock has ended; a line that is none (cut, by a full disk) is passed over."""
+    """Return the entries of a file that no clock has ended; a broken line (cut by a full disk) is skipped."""
     found: dict[Owed, None] = {}
     for line in text.splitlines():
         match = _LINE.fullmatch(line)

@@ -9,7 +9,7 @@ from gateway.session.redis_sessions import SessionsStatus
 
 
 def show_sessions(metrics: Metrics, status: Callable[[], SessionsStatus]) -> None:
-    """Let the metrics read `status` whenever somebody looks: nothing is counted twice, and nothing on the way."""
+    """Let the metrics read `status` at each scrape: nothing is counted twice, and a request counts nothing."""
     metrics.gauge(
         "sekisho_sessions_trusted",
         "Workers that Redis tells of changes, and that answer from memory",

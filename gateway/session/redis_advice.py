@@ -1,6 +1,6 @@
 """Checks Redis's configuration once at start, for settings that lose sessions or keep them too long.
 
-None of them is refused, since a managed Redis may not say how it is set up. Each is told
+The gateway refuses none of them, since a managed Redis may hide its configuration. Each is told
 once a start, and by `sekisho doctor`. `RedisStore.check` asks whether Redis answers now.
 """
 

@@ -1,4 +1,4 @@
-"""The cache in front of Redis: the sessions this worker has read, while it is told of their changes.
+"""The cache in front of Redis: the sessions that this worker has read, valid while Redis tells it of changes.
 
 The memory and its rules are `cache`; being told is `redis_tracking`; this joins them to a
 `RedisStore`. Three things run beside the requests: the epoch with its heartbeats, the restarting
@@ -80,7 +80,7 @@ class Counts:
     """Counts so far, for metrics."""
 
     epochs: int = 0
-    """How often being told began."""
+    """The number of times that tracking began."""
     lookups: int = 0
     """Times the store was asked for a ticket."""
     stale: int = 0
@@ -259,7 +259,7 @@ class CachedReader:
         connections: dict[str, TrackingConnection] = {}
 
         def on_lost(fault: StoreFault) -> None:
-            # At once, and not when somebody next runs: requests may come first.
+            # This happens at once and not in the next turn of the loop: requests may come first.
             self.cache.end()
             if not lost.done():
                 lost.set_result(fault)
@@ -321,7 +321,7 @@ class CachedReader:
                 raise
 
     def _on_keys(self, connection: TrackingConnection, keys: list[bytes] | None) -> None:
-        """Take news in. Must not raise; what is not understood may concern any session."""
+        """Take news in. It must not raise; a push that is not understood may concern any session."""
         if keys is None:
             self._forget()
             return
@@ -336,7 +336,7 @@ class CachedReader:
                 self.cache.invalidate(name)
                 self.watches.changed(name)
             else:
-                # `ended`, or a key that nobody of us writes.
+                # `ended`, or a key that no gateway writes.
                 self._forget()
 
     def _forget(self) -> None:

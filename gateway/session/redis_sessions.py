@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class SessionsStatus:
-    """How sessions are at a moment, for readiness and metrics."""
+    """The state of sessions at one time, for readiness and metrics."""
 
     trusted: bool = True
     """Whether this worker is told of changes, and believes its memory."""
@@ -40,13 +40,13 @@ class SessionsStatus:
     streams: int = 0
     """Open streams under watch."""
     epochs: int = 0
-    """How often being told began; more than once means it was lost between."""
+    """The number of times that tracking began; more than once means that it was lost in between."""
     lookups: int = 0
     """Tickets the store was asked for."""
     found: int = 0
-    """Of these, answered with a session."""
+    """Look-ups that found a session."""
     gone: int = 0
-    """Of these, answered that there is none."""
+    """Look-ups that found none."""
     unavailable: int = 0
     """Look-ups the store did not answer."""
     stale: int = 0
@@ -65,7 +65,7 @@ class Sessions:
     reader: SessionReader
     secrets: Secrets
     seals: TicketSeals
-    """How tickets are written into cookies and read from them."""
+    """The form of tickets in cookies."""
     close: Callable[[], Awaitable[None]]
     """Stop what runs in the background and let go of every connection."""
     status: Callable[[], SessionsStatus]
@@ -83,9 +83,9 @@ async def open_sessions(
 ) -> Sessions:
     """Open the store the settings name, and return at once: a store that is away is not waited for.
 
-    `clock` gives Unix seconds, `random(n)` n random bytes fit for a key. Of `options`
-    the passwords count; the rest is in the settings. Without `background`, as a command line
-    wants it, nothing runs beside the calls: each look-up asks the store, and no stream is watched.
+    `clock` gives Unix seconds, `random(n)` n random bytes fit for a key. Only the passwords of `options` are used; the
+    rest is in the settings. Without `background`, as a command line wants it, nothing runs beside the calls: each
+    look-up asks the store, and no stream is watched.
 
     Raises:
         ValueError: the settings contradict themselves; says what would be right.

@@ -8,11 +8,10 @@
     {prefix}r:u:…, r:p:…  when those were revoked, for sign-ins under way
     {prefix}t:ended       when a client, or everybody, was revoked
 
-Only `t:` is watched by the workers' caches (`redis_cache`): restarting an idle clock must
-not invalidate anything, so it is a key apart. Braces are Cluster's: what is done in one command
-or transaction lies in one slot. Indexes and revocations lie where they may, so their order is the
-guarantee: **a sign-in writes index, record, and then looks for a revocation; a revocation
-writes itself, and then reads the index**. The second of the two sees the first.
+Only `t:` is watched by the workers' caches (`redis_cache`): restarting an idle clock must not invalidate anything, so
+the clock has a key of its own. The braces are for Cluster: all keys of one command or transaction are in one slot.
+Indexes and revocations lie where they may, so their order is the guarantee: **a sign-in writes index, record, and then
+looks for a revocation; a revocation writes itself, and then reads the index**. The second of the two sees the first.
 
 A record is written again only over one that was there (`_RESEAL`): a late write must not bring a revoked session back.
 """
@@ -178,7 +177,7 @@ class RedisStore:
             return False
         if is_revoked(was.created_at, _ended_at(ended, was.client_id), now):
             return False
-        # Two at once are alive for a moment, and nobody has the new one's ticket yet.
+        # For a moment both are alive, and no browser has the new one's ticket yet.
         await self._write(new_name, new, session)
         if await self._is_revoked(session, session.created_at if begun_at is None else begun_at):
             await self._remove(new_name)
@@ -306,7 +305,7 @@ class RedisStore:
             raise ValueError("a ticket is given out once")
 
     async def _reseal(self, name: str, ticket: Ticket, session: Session, record: bytes, ticket_secret_id: str) -> None:
-        """Let the first secret seal what an older one sealed, unless somebody was there before."""
+        """Seal a record of an older secret with the first one, unless another worker did it before."""
         again = seal(session, ticket, self._secrets.first, self._random(NONCE_BYTES), ticket_secret_id=ticket_secret_id)
         await self._ask(("EVAL", _RESEAL, 1, self.record_key(name), record, again))
 
@@ -414,7 +413,7 @@ class RedisStore:
                 continue
             header = read_header(record) if isinstance(record, bytes) and _NAME.fullmatch(name) else None
             if header is None:
-                # Of another program, of a version to come, or written by somebody who should not: none of it is shown.
+                # A key of another program, of a later version or of an attacker: the listing shows none of it.
                 self.unreadable += 1
                 continue
             if _remaining(left) < 0 or now >= header.expires_at or not _fits(selector, header):
@@ -467,7 +466,7 @@ class RedisStore:
 
     @asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:
-        """Hold what is asked inside to its time, and conclude from how it ends whether the store is there."""
+        """Limit the commands inside to the time, and conclude from their outcome whether the store is there."""
         circuit = self.circuit
         try:
             async with asking(self._timeout):
@@ -524,7 +523,7 @@ def _text(reply: object) -> str:
 
 
 def _instant(reply: object) -> Instant:
-    """Read a moment; what is none counts as the end of time, so that it revokes and does not pardon."""
+    """Read a time; an invalid one counts as the end of time, so that the mark revokes every session."""
     if reply is None:
         return NEVER_REVOKED
     try:

@@ -1,4 +1,4 @@
-"""Being told by Redis of every record that changes: `CLIENT TRACKING` in broadcast mode, over RESP3.
+"""Receives pushes of Redis about every changed record: `CLIENT TRACKING` in broadcast mode, over RESP3.
 
 One connection to each place that may change a record (one server, or every primary of a
 cluster). It is our own and not a pooled one, for one reason: a library's connection reconnects when it
@@ -31,7 +31,7 @@ class TrackingConnection(asyncio.Protocol):
     def __init__(
         self, on_keys: Callable[[TrackingConnection, list[bytes] | None], None], on_lost: Callable[[StoreFault], None]
     ) -> None:
-        """`on_keys` gets keys, or `None` where all may have changed. Neither may raise."""
+        """`on_keys` gets keys, or `None` where all may have changed. Neither call may raise."""
         self._on_keys = on_keys
         self._on_lost = on_lost
         self._reader = hiredis.Reader()
@@ -45,7 +45,7 @@ class TrackingConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Take news in. Raises nothing: what is wrong with them ends the connection."""
+        """Take news in. It raises nothing: faulty bytes end the connection."""
         if self.lost:
             return
         try:

@@ -1,12 +1,12 @@
-"""A session as bytes that only the browser's ticket opens.
+"""Seals a session into bytes that only the browser's ticket opens.
 
     version (1) · length of header (2) · header · nonce (12) · sealed claims and tag
 
 The header is in clear, so that sessions can be listed, counted and ended without opening
 them; it is authenticated with the claims. Claims are sealed by AES-256-GCM under a key derived (HKDF,
 RFC 5869) from a server secret *and* the ticket. A thief of the store's dump and of the secret still opens nothing: the
-ticket is in the browser alone. A record moved to another ticket's name, cut short or changed in one bit does not open,
-and is nobody's session.
+ticket is in the browser alone. A record that was moved to another ticket's name, cut short or changed in one bit does
+not open, and is no session.
 
 Before the record was opened, its header is only a claim of the store, good for listings and never for a decision.
 Writing records is `redis_store`'s business.
@@ -95,7 +95,7 @@ class Secrets:
 
     @classmethod
     def single(cls, random: bytes) -> Secrets:
-        """Make secrets of random bytes that nobody keeps, for a store that does not outlive the process."""
+        """Make secrets of random bytes that are stored nowhere, for a store that does not outlive the process."""
         if len(random) < SECRET_BYTES:
             raise ValueError(f"a secret is made of {SECRET_BYTES} bytes or more, not {len(random)}")
         return cls((cls._named(random),))

@@ -1,4 +1,4 @@
-"""A sealed box: AES-256-GCM over padded content, so that its length tells little of what is in it.
+"""A sealed box: AES-256-GCM over padded content, so that its length tells little about the content.
 
 The caller derives the key, and chooses the bytes that a box is bound to.
 """

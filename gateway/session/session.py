@@ -74,7 +74,7 @@ class Unavailable:
 class Limited:
     """The store is not asked: too many tickets that stand for nothing came from this address.
 
-    Neither a logout nor a pass. A request that needs a session gets 429; one that needs none goes on.
+    It is neither a logout nor a pass. A request that needs a session gets 429; one that needs none goes on.
     """
 
     retry_after: int
@@ -149,8 +149,8 @@ NEVER_REVOKED: Instant = -1.0
 def is_revoked(begun_at: Instant, revoked_at: Instant, now: Instant) -> bool:
     """Say whether what began at that moment is ended by a revocation, if there was one.
 
-    A session from the future began while our clock was ahead, perhaps before the revocation: it is ended too. Of
-    moments that are no numbers nothing is after another, so they revoke.
+    A session from the future began while our clock was ahead, perhaps before the revocation: it is ended too. An
+    invalid time is not before any other, so such a mark revokes.
     """
     later = revoked_at < begun_at and began(begun_at, now)
     return not revoked_at < 0 and not later
@@ -183,7 +183,7 @@ class SessionStore(Protocol):
     async def replace(self, old: Ticket, new: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
         """Keep `session` under `new` and end `old`, at once; False, and nothing kept, if `old` was gone.
 
-        Also False for what `create` says False to. Open streams of `old` go over to `new` if both are
+        It is also False if `create` returns False. Open streams of `old` go over to `new` if both are
         the same subject of the same client.
         """
 

@@ -13,7 +13,7 @@ from gateway.instant import Instant
 from gateway.session.owed import LONGEST, MOST, Owed, read_owed, room_for
 
 FILE_MODE = 0o600
-"""Names of sessions open nothing, and are nobody else's business."""
+"""The names of sessions open nothing, but other users of the machine must not read them."""
 
 
 class OwedFile:
@@ -80,7 +80,7 @@ class OwedFile:
     def _write(self, owed: tuple[Owed, ...]) -> None:
         beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
-            # Of its own making: a link that somebody put there is not followed.
+            # The process creates the file itself, and does not follow a link that another user put there.
             with suppress(FileNotFoundError):
                 beside.unlink()
             made = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)

@@ -4,9 +4,8 @@ Holding a ticket is holding a session, so a ticket is made of 256 random bits th
 caller brings, changes at every sign-in, and is never logged, stored or forwarded.
 
 A cookie carries a ticket in one of two forms: plain, or with a **seal**, a short MAC under a key
-that is made for this purpose alone. The seal says nothing of a session. It is a filter: a ticket
-that we did not issue is told apart without a look-up, and costs neither the store nor anybody's
-share of a limit. Both forms name the same session.
+that is made for this purpose alone. The seal says nothing of a session. It is a filter: the gateway recognises a ticket
+that it did not issue without a look-up, and such a ticket counts against no limit. Both forms name the same session.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def ticket_name(ticket: Ticket) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TicketSeals:
-    """How this gateway writes tickets into cookies, and which it takes for its own (`sessions.tickets`)."""
+    """The form of tickets in cookies, and the check whether we issued one (`sessions.tickets`)."""
 
     keys: tuple[bytes, ...] = field(default=(), repr=False)
     """Made from the server's secrets (`seal.ticket_seals`): the first seals, all verify."""
@@ -85,11 +84,11 @@ def cookies_named(cookies: bytes, name: bytes) -> list[bytes]:
 
 
 def find_brought(cookies: bytes, name: bytes, seals: TicketSeals = PLAIN) -> Brought | None:
-    """Return the one ticket in the cookies of this name, or `None` where there is none or more than one.
+    """Return the only ticket in the cookies of this name, or `None` if there is none or more than one.
 
     A script can put a cookie beside ours (partitioned, or of another path), and no browser says which of the two we
-    set. One that cannot be ours is passed over. Of two that may be, neither is believed: the wrong one would have
-    this person act in a stranger's name.
+    set. One that cannot be ours is passed over. If two tickets may be ours, neither is believed: with the wrong one
+    this person would act in a stranger's name.
     """
     values = cookies_named(cookies, name)
     if len(values) > MOST_COOKIES:

@@ -1,8 +1,8 @@
-"""How small and how large each number of `gateway.yaml` may be.
+"""The smallest and the largest value of each number of `gateway.yaml`.
 
-A number outside its bounds would end in a traceback at start, or in something that no operator means. A rate of 0 lets
-nobody in, some libraries take a time-out of 0 for none, and an interval of 0 is a flood. Every field that holds a
-number has its line here, which a test holds. `check` compares numbers with each other.
+A number outside its bounds would end in a traceback at start, or in something that no operator means. A rate of 0
+refuses everybody, some libraries take a time-out of 0 for none, and an interval of 0 is a flood. Every field that holds
+a number has its line here, which a test holds. `check` compares numbers with each other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads `gateway.yaml`: what each setting must look like, and which contradict each other.
+"""Reads `gateway.yaml`, checks the form of each setting, and finds settings that contradict each other.
 
 Every mistake is noted with its place, so that they can be mended in one go. `bounds` has the limits of each number.
 `process/configuration` checks what needs the policies as well, or a look at the named files.
@@ -127,7 +127,7 @@ def _check_secret(source: SecretSource | None, at: str, reading: Reading) -> Non
 
 
 def _url(text: str, at: str, reading: Reading, schemes: tuple[str, ...]) -> SplitResult | None:
-    """Return the parts of an absolute URL without userinfo, query and fragment; else note what is wrong."""
+    """Return the parts of an absolute URL without userinfo, query and fragment; otherwise note the mistake."""
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -453,7 +453,7 @@ def _check_workers(settings: Settings, reading: Reading) -> None:
 
 
 def _check_emulator(settings: Settings, reading: Reading) -> None:
-    """The emulator vouches for anybody: nothing that others can reach may believe it."""
+    """The emulator confirms every identity: a gateway that others can reach must not believe it."""
     clients = [("provider", settings.provider)]
     clients += [(f"apps[{n}].client", app.client) for n, app in enumerate(settings.apps) if app.client is not None]
     if all(client.environment is not Environment.EMULATOR for _, client in clients):

@@ -1,4 +1,4 @@
-"""The origin of a URL, and whether its host is this machine: one answer for everybody who asks.
+"""The origin of a URL, and whether its host is this machine: one answer for every caller.
 
 Plain HTTP and a stand-in for the provider are for this machine alone.
 """

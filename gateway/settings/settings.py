@@ -1,4 +1,4 @@
-"""`gateway.yaml` as frozen values. Reading the file, with every mistake at once, is `check`'s business.
+"""`gateway.yaml` as frozen values. `check` reads the file and notes every mistake at once.
 
 One class a section; a field's name is the key people write, its default is what they
 get, its docstring is the reference page's text. Durations are seconds, sizes bytes;

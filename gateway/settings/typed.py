@@ -28,7 +28,7 @@ Bytes = Annotated[int, "size"]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading of one file: what it is relative to, what was wrong, and where each value stands."""
+    """One reading of one file: its folder, its mistakes, and the place of each value."""
 
     base: Path
     """Folder that relative paths in the file start from."""
@@ -82,7 +82,7 @@ _LANGUAGES = ("ja", "en")
 
 
 def duration_of(text: str) -> float | None:
-    """Return the seconds that a length of time means, or `None` where it is none."""
+    """Return the seconds of a length of time, or `None` if the text is none."""
     if _DURATION.fullmatch(text) is None:
         return None
     unit = text.lstrip("0123456789.")
@@ -130,8 +130,8 @@ def read_values(cls: type[T], node: Node, reading: Reading, at: str = "") -> T |
     """Return a `cls` made of a mapping's entries, or `None` where there is no mapping.
 
     The reader notes a value that it cannot read and takes its default or a stand-in, so that a check of the whole finds
-    the other mistakes too. Nothing may run on settings with a mistake. A class that one word can stand for names its
-    field in `SHORT`. `KEYS` has the keys of fields whose name cannot be the key, as it is a word of Python's.
+    the other mistakes too. The gateway never runs with a mistake in its settings. A class that one word can stand for
+    names its field in `SHORT`. `KEYS` has the keys of fields whose name cannot be the key, as it is a word of Python's.
     """
     try:
         return _read_class(cls, node, reading, at)

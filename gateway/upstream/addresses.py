@@ -1,4 +1,4 @@
-"""In which order the addresses of one name are tried.
+"""The order in which the addresses of one name are tried.
 
 Address families take turns (RFC 8305 section 4), so that a network without one of them costs one attempt. An address
 that has just refused, or was still silent when another had answered, comes behind all others for a while: what one

@@ -180,9 +180,9 @@ class AnswerReader:
         """The beginning of a head."""
         self._fields: list[tuple[bytes, bytes]] = []
         self._head_fields = -1
-        """How many of the fields are the head's; -1 while there is no head."""
+        """The number of fields in the head; -1 while there is no head."""
         self._all_fields = 0
-        """How many of the fields are the answer's; the rest are trailers."""
+        """The number of fields in the answer's head; the rest are trailers."""
         self._bodies: list[bytes] = []
         self._events: list[AnswerEvent] = []
         """The events of the present bytes."""
@@ -254,7 +254,7 @@ class AnswerReader:
         self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Note what only the parser knows, and only now: the fields so far are the head's."""
+        """Note values that only the parser has, and only now: the fields so far belong to the head."""
         if not self._excess:
             self._head_fields = len(self._fields)
             self._status = self._parser.get_status_code()
@@ -333,7 +333,7 @@ class AnswerReader:
                 raise _Fault("the answer's head cannot become one of HTTP/1.1")
             if not start:
                 return
-            # Interim answers that are whole are told now, so that the next piece has nobody look at them again.
+            # Complete interim answers are passed on now, so that the next piece does not make us parse them again.
             data, end = data[:start], start
         try:
             # A parser cannot be told that the request was HEAD; it would wait for the body.
@@ -344,7 +344,7 @@ class AnswerReader:
         except self._syntax.fault as error:
             if not self._complete:
                 raise _Fault(f"the answer is not HTTP/1.1: {error}") from error
-            # The answer was whole; what stands behind it is nobody's, and ends the connection.
+            # The answer was complete; bytes behind it belong to no request, and end the connection.
             self._excess = True
         if self._head_fields < 0:
             # An interim answer, and nothing behind it yet.

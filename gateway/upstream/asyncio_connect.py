@@ -1,9 +1,8 @@
 """Connections to one upstream, at the addresses its name has now.
 
-A name is looked up for each connection, so that one that moved is followed. All its addresses are tried: the next
-begins where one fails, or is silent for a quarter of a second, and the first that answers is taken (RFC 8305
-section 5). `addresses` keeps the lesson of each attempt. While the name cannot be looked up, what it stood for
-last holds.
+A name is looked up for each connection, so that one that moved is followed. It tries all addresses: it begins the next
+one when one fails or is silent for a quarter of a second, and takes the first that answers (RFC 8305 section 5).
+`addresses` keeps the lesson of each attempt. While the name cannot be looked up, what it stood for last holds.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Connect = Callable[[Callable[[], asyncio.Protocol]], Awaitable[tuple[asyncio.Bas
 """Opens a connection and puts the protocol it is given on it, as `loop.create_connection` does."""
 
 LookUp = Callable[[str, int], Awaitable[Sequence[Place]]]
-"""Returns the addresses of a name and port, in the resolver's order; raises `OSError` where there are none."""
+"""Returns the addresses of a name and port, in the resolver's order; raises `OSError` if there are none."""
 
 SILENT = 0.25
 """Seconds after which the next address is tried beside one that has not answered (RFC 8305 section 8)."""
@@ -127,7 +126,7 @@ class _NameConnector:
             if not known:
                 raise
         except OSError as error:
-            # That there is no such name any more is an answer; that nobody could say is none.
+            # "No such name" is an answer of the resolver; a failure of the resolver is not.
             if not known or error.errno in _NO_SUCH_NAME:
                 raise
 
@@ -139,7 +138,7 @@ class _NameConnector:
     def _asked(self, asking: asyncio.Task[Sequence[Place]]) -> None:
         self._asking = None
         if not asking.cancelled():
-            # Perhaps nobody waits for it any more.
+            # The caller may have stopped waiting for it.
             asking.exception()
 
     async def _connect_to(self, place: Place, factory: Callable[[], asyncio.Protocol]) -> _Made:
@@ -183,7 +182,7 @@ class _NameConnector:
 
 
 def _let_go(attempt: _Attempt) -> None:
-    """Close what an attempt has reached that nobody needs any more."""
+    """Close the connection of an attempt that is not needed any more."""
     if not attempt.cancelled() and attempt.exception() is None:
-        # uvloop's transports are none of asyncio's classes, only their like.
+        # uvloop's transports are not subclasses of asyncio's, but behave the same.
         cast("asyncio.Transport", attempt.result()[0]).abort()

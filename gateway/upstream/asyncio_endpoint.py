@@ -37,7 +37,7 @@ class Owner(Protocol):
 
 
 class Endpoint:
-    """One upstream, its connections, and what is known of its health."""
+    """One upstream, its connections, and its known health."""
 
     __slots__ = (
         "_owner",
@@ -115,7 +115,7 @@ class Endpoint:
             owner.active -= 1
 
     def done(self) -> None:
-        """Take back what was given, and let the App's next request have it."""
+        """Take a connection back, and give it to the App's next request."""
         self.active -= 1
         if self._owner is not None:
             self._owner.freed()

@@ -162,7 +162,7 @@ class Upstreams:
             self._begin_to_connect(endpoint, receiver)
 
     def leave(self, receiver: Receiver) -> None:
-        """Have nobody wait any more for whom there is no connection yet: the next one takes the place."""
+        """Remove a request from the queue that has no connection yet: the next one takes its place."""
         connecting = self._connecting.pop(receiver, None)
         if connecting is not None:
             connecting.task.cancel()
@@ -186,7 +186,7 @@ class Upstreams:
         return endpoint
 
     def _pick(self, among: Sequence[Endpoint]) -> Endpoint:
-        """Return who is asked: one that is well, and where none is, one of the others all the same."""
+        """Return the upstream for a request: a healthy one, or one of the others if none is healthy."""
         now = self.deadlines.now
         candidates = (
             [endpoint for endpoint in among if endpoint.breaker.in_turn]
@@ -295,7 +295,7 @@ class Upstreams:
     # --- a server that speaks out of turn -----------------------------------------------------
 
     def put_apart(self, endpoint: Endpoint, sign: str) -> None:
-        """Use each connection for one request alone from now on: what is too much in an answer is the next one's."""
+        """Use each connection for one request only from now on, since extra bytes would begin the next answer."""
         apart_for = self.options.apart_for
         if self.standing.spoke_out_of_turn(self.deadlines.time, apart_for):
             log.warning(
@@ -364,7 +364,7 @@ class Upstreams:
                 self._watches.append(self._start(watch(endpoint, self.options.health, host)))
 
     def close(self) -> None:
-        """Close what waits; what is in use ends with its request."""
+        """Close the idle connections; one in use is closed after its request."""
         self._closed = True
         for watching in self._watches:
             watching.cancel()

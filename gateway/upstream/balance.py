@@ -1,7 +1,7 @@
-"""Which of an App's upstreams a request goes to.
+"""Chooses one of an App's upstreams for a request.
 
 Smooth weighted round-robin, where the weights are the shares of `breaker`; or the one with the
-fewest requests for its share. Only those that may be asked at all are asked to choose from.
+fewest requests for its share. The caller passes only the upstreams that may be asked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Candidate(Protocol):
     active: int
     """Requests it is serving now."""
     turn: float
-    """How long it has waited for its turn; the choice's own."""
+    """The weight that it has collected for its turn; only the choice uses it."""
 
 
 Chosen = TypeVar("Chosen", bound=Candidate)

@@ -1,8 +1,8 @@
-"""Whether the others of an App's upstreams are asked in the place of one that takes no connections.
+"""Ejects an upstream that accepts no connections, so that the App's others are asked instead.
 
-Only connections count: an upstream that refuses them, or does not take them in time, so many times in a row is
-ejected until one is taken again. An answer never counts: a page that is broken, slow or no HTTP belongs to its URL, and
-a client that asks for it must not take the others' pages away. The last upstream that is left is never ejected. An
+Only connections count: an upstream that refuses them, or does not accept them in time, so many times in a row is
+ejected until it accepts one again. An answer never counts: a page that is broken, slow or no HTTP belongs to its URL,
+and a client that asks for it must not take the others' pages away. The last upstream that is left is never ejected. An
 upstream that returns gets its share back slowly, over `slow_return` seconds, so that a server that has just started is
 not thrown all the morning's traffic.
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 from gateway.settings.settings import UpstreamSettings
 
 SMALLEST_SHARE = 0.1
-"""Of its full share, what an upstream gets in the moment it returns."""
+"""The fraction of its full share that an upstream gets at its return."""
 
 
 class Breaker:

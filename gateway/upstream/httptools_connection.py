@@ -117,7 +117,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The holder of the lease, from the moment the connection is handed out to the last word of the answer; `None`
         between.
 
-        Each method that a request calls takes the caller, and does nothing for anybody but the holder.
+        Each method that a request calls takes the caller, and does nothing unless the caller is the holder.
         """
         self._transport: asyncio.Transport | None = None
         self._reader = AnswerReader(home, _LLHTTP)
@@ -238,7 +238,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def abandon(self, holder: Receiver) -> None:
-        """The holder wants the answer no more: close, so that it cannot become somebody else's."""
+        """The holder does not want the answer any more: close, so that it cannot become another request's."""
         if self.holder is not holder:
             return
         self.holder = None
@@ -246,7 +246,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._leave()
 
     def pass_on(self, holder: Receiver, heir: Receiver) -> None:
-        """Make somebody else the holder: the answer is theirs to hear."""
+        """Make another object the holder, which then receives the answer."""
         if self.holder is holder:
             self.holder = heir
             # The last holder waited for its own client, the next one waits for another.
@@ -261,7 +261,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
-        # uvloop's transports are none of asyncio's classes, only their like.
+        # uvloop's transports are not subclasses of asyncio's, but behave the same.
         self._transport = cast("asyncio.Transport", transport)
         self.state = _AFTER_CONNECT[self.state]
 
@@ -438,7 +438,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._reading_paused:
             self._read_on()
         self.state = _AFTER_SETTLE[self.state]
-        # One that was not told to close, and does not mean to, may serve nobody else meanwhile.
+        # A server that was not told to close, and does not close by itself, must get no other request in the meantime.
         self._arm(seconds)
 
     def _has_sent_all(self) -> bool:
@@ -473,7 +473,7 @@ class UpstreamConnection(asyncio.Protocol):
         receiver.upstream_failed(error, unheard=True)
 
     def doubt(self) -> None:
-        """Have nobody wait here for an answer that may not be theirs: another request has been answered before."""
+        """Fail a request that waits here: the answer may not be its own, since another request was answered before."""
         receiver = self.holder
         if receiver is not None and self.answered and (self.state is _LEASED or self.state is _SENT):
             self.holder = None
@@ -482,7 +482,7 @@ class UpstreamConnection(asyncio.Protocol):
             receiver.upstream_failed(UpstreamProtocolError("the application speaks out of turn"), unheard=True)
 
     def _leave(self) -> None:
-        """Say once that this connection serves nobody any more."""
+        """Report once that this connection serves no request any more."""
         if self._counted:
             self._counted = False
             self._home.done()

@@ -1,6 +1,6 @@
-"""Kept connections to one upstream: which may be used again, and which must not.
+"""Keeps connections to one upstream, and decides which of them may be used again.
 
-A pooled connection belongs to nobody: between two requests nothing of the first is left on it.
+A pooled connection belongs to no request: between two requests nothing of the first is left on it.
 The last one put back is the first to be taken, so that those too many grow old and go. Opening
 and closing is the business of `httptools_connection`.
 """

@@ -1,4 +1,4 @@
-"""Paths that differ before and behind us: a prefix stripped, another added, and the way back.
+"""Maps paths between browser and application: strips a prefix, adds another, and maps answers back.
 
 Policy has decided on the public path by then. The application's own paths, in `Location`, `Content-Location`, `Refresh`
 and the `Path` of a cookie, are turned back into the public ones.

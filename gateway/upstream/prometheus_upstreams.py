@@ -14,7 +14,7 @@ def show_upstreams(
     ejected: Callable[[], Mapping[str, float]],
     clock: Callable[[], float],
 ) -> None:
-    """Let the metrics read these whenever somebody looks; each is by the App's name, of which the settings have few."""
+    """Let the metrics read these at each scrape; each is by the App's name, of which the settings have few."""
     metrics.counter(
         "sekisho_upstream_unreachable",
         "Connections that an App's upstream refused or did not accept in time",

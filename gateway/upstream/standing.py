@@ -1,4 +1,4 @@
-"""How an App's servers have behaved so far, as this worker has seen it; it outlives a reading of the settings.
+"""The behaviour of an App's servers so far, as this worker has seen it; it outlives a reading of the settings.
 
 A server that speaks out of turn is put apart. HTTP/1.1 has nothing that ties an answer to its request but their order
 on the connection, so that one byte too many is the beginning of the next person's answer. If such a byte comes late,

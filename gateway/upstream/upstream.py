@@ -20,10 +20,10 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class AnswerFraming(Enum):
-    """How the body of an application's answer is delimited (RFC 9112 section 6.3)."""
+    """The framing of an application's answer (RFC 9112 section 6.3)."""
 
     NONE = "none"
-    """There is none: HEAD, 204, 304."""
+    """The answer has no body: HEAD, 204, 304."""
     COUNTED = "counted"
     CHUNKED = "chunked"
     CLOSE = "close"
@@ -53,7 +53,7 @@ class AnswerHead(msgspec.Struct, frozen=True):
     length: int | None = None
     """The value of `Content-Length`; with `NONE`, of a body that does not follow."""
     answer_cache: dict[AnswerCase, SentHead] | None = None
-    """Of a head that comes again and again: the heads that the listener has made of it.
+    """The heads that the listener has made of a repeated answer's head.
 
     Only an answer that is whole and has a length has one. It ends with the upstream, and so with these settings.
     """
@@ -70,8 +70,8 @@ class Exchanger(Protocol):
 
     A connection has one holder: a lease begins when `Upstreams` hands the connection to a receiver, and ends with
     the last word of the answer, with the connection's loss, or with `abandon`. Each method takes the caller and does
-    nothing for anybody but the holder. A lease that has ended can therefore not touch the next request, however long
-    somebody keeps the reference.
+    nothing unless the caller is the holder. A lease that has ended can therefore never affect the next request, even if
+    its old holder keeps the reference.
     """
 
     last: bool
@@ -101,14 +101,14 @@ class Exchanger(Protocol):
         """Read on."""
 
     def pass_on(self, holder: Receiver, heir: Receiver) -> None:
-        """Make somebody else the holder: the answer is theirs to hear."""
+        """Make another object the holder, which then receives the answer."""
 
     def abandon(self, holder: Receiver) -> None:
         """Close: the holder does not want the answer any more."""
 
 
 class Upstreams(Protocol):
-    """All the upstreams of one App, or the portal as one."""
+    """The upstreams of one App, or the portal as one."""
 
     @property
     def rewrite(self) -> PathRewrite | None:
@@ -124,15 +124,15 @@ class Upstreams(Protocol):
         """Make a connection, as a kept one has just turned out dead, and tell the receiver then."""
 
     def leave(self, receiver: Receiver) -> None:
-        """Have nobody wait any more for whom there is no connection yet: the next one takes the place."""
+        """Remove a request from the queue that has no connection yet: the next one takes its place."""
 
 
 class Receiver(Protocol):
-    """Receives the answer: one client's request. Nothing here may raise."""
+    """Receives the answer: one client's request. No method here may raise."""
 
     @property
     def over(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Whether the client has stopped waiting for the answer."""
 
     def upstream_ready(self, connection: Exchanger) -> None:
         """The connection that had to be made first is there."""
@@ -154,7 +154,7 @@ class Receiver(Protocol):
         """Hand over more of the body."""
 
     def answer_ends(self, trailers: Headers) -> None:
-        """Nothing more comes."""
+        """The stream has ended."""
 
     def upgraded(self, headers: Headers, rest: bytes) -> None:
         """A 101: from now on bytes are bytes; `rest` came with the head."""

@@ -1,10 +1,10 @@
 """Heads and answers that leave together, at the end of the event loop's turn.
 
 A loop that is busy hands over many reads in one turn. Were each answered with a write of its own at once, each write
-would wake the reader, and find it asleep again the next time. That costs more than the write. Here what one turn has to
-say is sent in one go; where a turn has but one thing to say, it leaves no later than it would have.
+would wake the reader, and find it asleep again the next time. Waking it costs more than the write. Here what one turn
+has to say is sent in one go; where a turn has but one thing to say, it leaves no later than it would have.
 
-Only what is whole and small waits here. Bodies go by it, since a write tells their sender to pause. Code that writes,
+Only small, complete messages wait here. Bodies go by it, since a write tells their sender to pause. Code that writes,
 closes or ends a transport otherwise calls `send` first.
 """
 
@@ -29,7 +29,7 @@ class Outbox:
         self.waiting: list[tuple[asyncio.Transport, bytes]] = []
         """Look here before a call of `send`, where a call costs more than the look."""
         self.times = 0
-        """How often it was emptied: what was put while this number stood has not left."""
+        """The number of times that it was emptied: a message that was put at the current number has not left."""
 
     def put(self, transport: asyncio.Transport, data: bytes) -> None:
         """Send these bytes when the turn ends."""

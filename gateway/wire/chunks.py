@@ -1,4 +1,4 @@
-"""A chunked body, taken apart (RFC 9112 section 7.1).
+"""Parses a chunked body (RFC 9112 section 7.1).
 
 llhttp could do it, but cannot say where the body ends in what it was fed, and behind it the
 next request may have come already. Strict where servers have been fooled: sizes are plain
@@ -17,7 +17,7 @@ _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~\x80-\xff]*)?")
 _FIELD = re.compile(rb"(" + TOKEN + rb"+):[ \t]*([\t -~\x80-\xff]*)")
 
 LONGEST_SIZE_LINE = 1024
-"""Bytes of a chunk's size line with its extensions, which nobody uses and we drop."""
+"""Most bytes of a chunk's size line with its extensions, which we drop since no application uses them."""
 
 
 class ChunkError(ValueError):
@@ -37,7 +37,7 @@ class _At(Enum):
 
 
 class ChunkReader:
-    """Takes one body apart, however it was cut on its way."""
+    """Parses one body, in pieces of any size."""
 
     __slots__ = ("_at", "_left", "_limit", "_pending", "empty", "rest", "trailers")
 

@@ -1,9 +1,8 @@
 """One coarse clock for all connections, instead of a timer for each request.
 
 A connection changes its deadline several times a request; asking the event loop for a timer
-each time would cost more than reading the head. Here a deadline is an attribute anybody may
-write, and the wheel looks at each connection once a second: a deadline is met up to that much
-late, never early.
+each time would cost more than reading the head. Here a deadline is a plain attribute, and the wheel checks each
+connection once a second: a deadline takes effect up to a second late, never early.
 
 The wheel goes slower than the world where the process was held up: what peers sent meanwhile
 waits unread in the kernel, and they must not be taken for silent because we were.
@@ -72,7 +71,7 @@ class Deadlines:
         for timed in waiting:
             deadline = timed.deadline
             if not deadline:
-                # Nothing to wait for, or closed: let go of it, until it is armed again.
+                # The connection is closed or waits for nothing: drop it, until it is armed again.
                 timed.slot = 0
             elif deadline <= now:
                 timed.slot = 0

@@ -1,4 +1,4 @@
-"""The beginning of something that has not come whole, kept until the rest is there.
+"""Keeps the beginning of a message until the rest has arrived.
 
 A sender chooses how it cuts what it sends. So a byte is copied in once. A search for the end looks at the new bytes,
 and at as many before them as the end can have begun in. A head that comes byte by byte costs what its length costs, not
@@ -13,7 +13,7 @@ import re
 class Pieces(bytearray):
     """Bytes in their order, and how far each kind of end has been looked for.
 
-    A `bytearray`, so that to ask whether there are any costs no call. Only the methods below may change it.
+    A `bytearray`, so that to ask whether there are any costs no call. Only the methods below change it.
     """
 
     __slots__ = ("_seen", "looked_at")
@@ -21,7 +21,7 @@ class Pieces(bytearray):
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[bytes, int] = {}
-        """By what was looked for: where the next search must begin."""
+        """The place at which the next search must begin, by the bytes searched for."""
         self.looked_at = 0
         """Bytes that searches have looked at so far, in all: what tests hold against the bytes that came."""
 
@@ -30,7 +30,7 @@ class Pieces(bytearray):
         self += data
 
     def put_before(self, data: bytes) -> None:
-        """Put back what was taken and is not used."""
+        """Put bytes back that were taken and not used."""
         self[:0] = data
         self._seen.clear()
 

@@ -1,6 +1,6 @@
 """State machines as tables: the states, the events, and which event leads from which state to which.
 
-An event that the table does not name raises: it is a bug of ours, and nothing is half done. An event that may come
+An event that the table does not name raises: it is a bug of ours, and the state does not change. An event that may come
 and changes nothing is named harmless. `docs/states.md` draws each table.
 
 The owner of a machine looks a move up before it acts. It keeps the result of `after` under a module's name, as a

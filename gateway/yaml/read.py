@@ -93,7 +93,7 @@ def _other_encoding(data: bytes) -> tuple[Phrase, Phrase]:
 
 
 def read_yaml(data: bytes | str, file: str, mistakes: Mistakes) -> Node | None:
-    """Return a file's tree, with a place for every node; `None` where there is none to speak of.
+    """Return a file's tree, with a place for every node; `None` if the file has no usable tree.
 
     Each mistake is added to `mistakes` and reading goes on wherever it can: the tree of a
     file with mistakes serves to find more of them, never to run anything.

@@ -1,4 +1,4 @@
-"""Slips of a Japanese keyboard and of a hurried hand, found and named."""
+"""Finds and names typing mistakes of a Japanese keyboard."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _repair_line(line: str, start: Where, indent: int, slips: Mistakes) -> tuple
 
 
 def _without_quotes(line: str) -> str:
-    """Blank out what is quoted or a comment, so that only structure and the comment's sign are left; lengths stay."""
+    """Blank out quoted text and comments, so that only structure and the comment's sign are left; lengths stay."""
     out: list[str] = []
     quote = ""
     for position, character in enumerate(line):

@@ -9,7 +9,7 @@ from typing import assert_never
 from gateway.yaml.mistakes import Mistakes, Phrase, Where, did_you_mean, one_of
 
 MAX_DEPTH = 50
-"""Levels of nesting. No file of ours needs ten; a bomb of brackets must not end in a RecursionError."""
+"""Levels of nesting. No real file needs ten levels; a bomb of brackets must not end in a RecursionError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Entry:
 
     key: str
     where: Where
-    """Of the key."""
+    """The place of the key."""
     value: Node
 
 
@@ -97,7 +97,7 @@ def kind_of(node: Node) -> Phrase:
 
 
 def unknown_key(entry: Entry, known: Iterable[str], mistakes: Mistakes) -> None:
-    """Note a key nobody knows, with what was probably meant."""
+    """Note an unknown key, with the key that was probably meant."""
     words = tuple(known)
     what = Phrase(f"unknown key `{entry.key}`", f"`{entry.key}` という項目はありません")
     mistakes.add(entry.where, what, did_you_mean(entry.key, words) or one_of(words))
