@@ -7,7 +7,7 @@ method that were challenged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import msgspec
@@ -100,10 +100,26 @@ def next_offer(
             return verdict
         case Permit() | None:
             if person_of(session, route) is None:
-                return SignInOffer(route, target, method, sign_in_at_all(route))
+                asked = _for_its_forms(visit, target, session, now, table) or sign_in_at_all(route)
+                return SignInOffer(route, target, method, asked)
             return NothingToAsk()
         case _:
             assert_never(verdict)
+
+
+def _for_its_forms(
+    visit: Visit, target: str, session: SessionState, now: Instant, table: RouteTable
+) -> Challenge | None:
+    """Return what a form of a page needs that everybody may read, or `None` where its forms need no sign-in.
+
+    A person who signs in there wants to do something there. Were less asked for, the form would meet a second notice
+    when it is sent, and the card would be read twice.
+    """
+    _, verdict = redecide(visit, target, "POST", session, now, table)
+    if not isinstance(verdict, Challenge):
+        return None
+    # No form has been sent yet, and it will be judged when it comes.
+    return replace(verdict, fresh_within=None, keep_form=False, returns_from=())
 
 
 def _as_wanted(inbound: Inbound, target: Target, method: str) -> Inbound:

@@ -25,7 +25,7 @@ from gateway.login.aliases import LONGEST_FILE, AliasError, Aliases, read_aliase
 from gateway.login.claims import LONGEST_ADDRESS, LONGEST_NAME, LONGEST_SUBJECT
 from gateway.login.keys import KeySet, KeySetError, read_key_set
 from gateway.login.provider_defaults import accepted_acr
-from gateway.policy.authoring.check import remarks
+from gateway.policy.authoring.check import RemarkKind, remarks
 from gateway.policy.authoring.examples import run_examples
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy
@@ -43,7 +43,16 @@ from gateway.session.ticket import PLAIN, TicketSeals
 from gateway.settings.case import fold_case
 from gateway.settings.check import check_settings, read_settings
 from gateway.settings.origin import authority_of
-from gateway.settings.settings import AppSettings, Mode, PathSettings, ProviderSettings, SecretSource, Settings, Stack
+from gateway.settings.settings import (
+    AppSettings,
+    Ask,
+    Mode,
+    PathSettings,
+    ProviderSettings,
+    SecretSource,
+    Settings,
+    Stack,
+)
 from gateway.settings.typed import Reading
 from gateway.wire.methods import METHODS, NAMED_IN_BODY
 from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where
@@ -267,7 +276,7 @@ class _Reader:
     def policies(self) -> dict[Path, Policy]:
         """Read each policy once, and hold it to what its Apps' clients are contracted for."""
         read: dict[Path, Policy] = {}
-        remarked: set[tuple[Path, PathSettings, tuple[Stack, ...], frozenset[str]]] = set()
+        remarked: set[tuple[Path, PathSettings, tuple[Stack, ...], frozenset[str], Ask]] = set()
         for number, app in enumerate(self._settings.apps):
             at = f"apps[{number}]"
             # The settings as they are run: a name that one App gives a fact is an identity header everywhere.
@@ -289,12 +298,14 @@ class _Reader:
                 self._check_limits(app, read[file], at)
                 # Said once of a policy, however many Apps have it that read paths in the same ways.
                 methods = frozenset((*METHODS.values(), *app.methods))
-                if (file, app.paths, app.stack, methods) in remarked:
+                if (file, app.paths, app.stack, methods, app.ask) in remarked:
                     continue
-                remarked.add((file, app.paths, app.stack, methods))
+                remarked.add((file, app.paths, app.stack, methods, app.ask))
                 compiled = CompiledPolicy(read[file], paths=app.paths, stacks=app.stack)
                 self._check_examples(read[file], compiled)
                 for remark in remarks(read[file], compiled, methods):
+                    if remark.kind is RemarkKind.SECOND_READING and app.ask is Ask.ONCE:
+                        continue
                     self.remarks.add(Where(str(file), max(remark.line, 1)), remark.what, remark.wiser)
             self._remark(app, read.get(app.policy.file), at)
         return read

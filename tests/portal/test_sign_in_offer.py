@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.pipeline.visit import OwnPage, Visit
@@ -10,7 +12,7 @@ from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, NoTicket, SessionState
 from tests import builders
-from tests.portal.conftest import BARE, NOTICED, PREFIX
+from tests.portal.conftest import BARE, NOTICED, PREFIX, TOO_YOUNG
 
 SIGNED_IN = Found(builders.session())
 
@@ -112,3 +114,39 @@ def test_a_challenge_in_place_starts_from_where_it_stands() -> None:
     asked = Visit(route, builders.inbound("/reserve/42"), NoTicket(), OwnPage())
 
     assert offer_for(asked, NOTICED) == SignInOffer(route, "/reserve/42", "GET", NOTICED)
+
+
+class Article(builders.FixedPolicy):
+    """Everybody reads; to write, a person must sign in with a name, by a fresh sign-in."""
+
+    def fitting(self, inbound: Inbound, now: Instant) -> builders.FixedRule:
+        writing = replace(NOTICED, fresh_within=60.0, keep_form=True, returns_from=("https://pay.example",))
+        return builders.FixedRule(writing if inbound.method == "POST" else None)
+
+
+def test_a_sign_in_on_a_page_for_everyone_asks_for_what_its_forms_need() -> None:
+    """A person signs in there to send one. Else it would meet a second notice, and the card would be read twice."""
+    route = builders.route(Article(None))
+
+    offer = ask(route, "/article")
+
+    assert isinstance(offer, SignInOffer)
+    assert offer.method == "GET"
+    assert offer.challenge.scopes == NOTICED.scopes
+    assert offer.challenge.purpose == NOTICED.purpose
+    # The form itself is judged when it comes.
+    assert (offer.challenge.fresh_within, offer.challenge.keep_form, offer.challenge.returns_from) == (None, False, ())
+    assert ask(route, "/article", session=SIGNED_IN) == NothingToAsk()
+
+
+def test_a_sign_in_on_a_page_whose_forms_are_closed_asks_for_nothing_more() -> None:
+    """A form that is refused in any case needs no facts."""
+
+    class Closed(builders.FixedPolicy):
+        def fitting(self, inbound: Inbound, now: Instant) -> builders.FixedRule:
+            return builders.FixedRule(TOO_YOUNG if inbound.method == "POST" else None)
+
+    offer = ask(builders.route(Closed(None)), "/article")
+
+    assert isinstance(offer, SignInOffer)
+    assert offer.items == ()

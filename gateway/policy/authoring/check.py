@@ -40,6 +40,7 @@ class RemarkKind(StrEnum):
     SIBLING = "sibling"
     READ_OTHERWISE = "read_otherwise"
     WIDE_RETURN = "wide_return"
+    SECOND_READING = "second_reading"
     NEVER_ASKED = "never_asked"
     PUBLIC = "public"
     ADDRESS = "address"
@@ -87,6 +88,7 @@ def remarks(
         *_never_arrives(policy, methods),
         *_children_shown(policy, order, methods),
         *_wide_returns(policy),
+        *_second_readings(policy, order),
         *_never_asked(policy),
         *_public(policy),
         *_too_much(policy),
@@ -334,6 +336,38 @@ def _wide_returns(policy: Policy) -> Iterator[Remark]:
                 Phrase(
                     "name the one path that the other site sends people back to, in a rule of its own",
                     "戻り先のパスだけを書いた規則を別に作ってください",
+                ),
+            )
+
+
+def _second_readings(policy: Policy, order: _Order) -> Iterator[Remark]:
+    """A form that asks for more than the page it is on: the person has signed in, and must read the card again."""
+    for rule in policy.rules:
+        if "POST" not in rule.match.method or "GET" in rule.match.method or rule.keep_form:
+            continue
+        needs = rule_scopes(rule, policy.conditions)
+        pages: dict[str, None] = {}
+        for path in (path for pattern in _patterns(rule) for path in _samples(pattern)):
+            page = order.taker("GET", path)
+            given = frozenset[Scope]() if page is None else rule_scopes(page, policy.conditions)
+            # A page that asks nobody is no sign-in; one that begins there asks for what the form needs.
+            if page is not None and given and needs - given and order.taker("POST", path) is rule:
+                pages[page.name] = None
+        if pages:
+            items = ", ".join(sorted(needs - {Scope.OPENID}))
+            shown = "`, `".join(pages)
+            yield Remark(
+                RemarkKind.SECOND_READING,
+                rule.line,
+                Phrase(
+                    f"a form of `{rule.name}` asks for {items}, and its page (`{shown}`) for less: a person who has "
+                    "signed in there reads the card again, and the form is not sent meanwhile",
+                    f"`{rule.name}` のフォームは {items} を求めますが、そのページ（`{shown}`）では求めません。"
+                    "ログイン済みの方も、送信のときにもう一度カードを読み取ることになり、その間は送信されません",
+                ),
+                Phrase(
+                    "let one rule be about both, write `keep_form: true`, or set `ask: once` of the App",
+                    "一つの規則にまとめるか、`keep_form: true` を書くか、アプリに `ask: once` を設定してください",
                 ),
             )
 

@@ -253,7 +253,12 @@ def test_no_policy_of_the_repository_has_a_rule_that_is_never_reached(path: Path
     policy = load_policy(path, Mistakes())
     assert policy is not None
 
-    never = {RemarkKind.NEVER_REACHED, RemarkKind.NEVER_ASKED, RemarkKind.NO_EXAMPLES}
+    never = {
+        RemarkKind.NEVER_REACHED,
+        RemarkKind.NEVER_ASKED,
+        RemarkKind.NO_EXAMPLES,
+        RemarkKind.SECOND_READING,
+    }
     assert [remark for remark in remarks(policy) if remark.kind in never] == []
 
 
@@ -268,3 +273,29 @@ def test_a_rule_that_takes_another_sites_forms_at_many_pages_is_named() -> None:
     assert "`/done`" not in remark.what.en
     assert kinds("name: n, match: {path: /done}, allow: signed_in, returns_from: https://pay.example") == []
     assert kinds("name: n, allow: signed_in, returns_from: https://pay.example") == [RemarkKind.WIDE_RETURN]
+
+
+@pytest.mark.parametrize(
+    ("rules", "remarked"),
+    [
+        (("method: POST", "require: [here]"), True),
+        (("method: [POST, PUT]", "allow: signed_in, disclose: [subject, name]"), True),
+        (("method: POST", "require: [here], keep_form: true"), False),
+        (("method: [GET, POST]", "require: [here]"), False),
+        (("method: POST", "allow: signed_in, disclose: [subject]"), False),
+        (("method: GET", "require: [here]"), False),
+    ],
+)
+def test_a_form_that_reads_the_card_a_second_time_is_named(rules: tuple[str, str], *, remarked: bool) -> None:
+    """The page asks for less than its form: the person has signed in, sends it, and is told that it was not sent."""
+    method, needs = rules
+    said = kinds(f"name: enter, match: {{path: /enter, {method}}}, {needs}", "name: rest, allow: signed_in")
+
+    assert (RemarkKind.SECOND_READING in said) is remarked
+
+
+def test_a_form_on_a_page_for_everyone_is_not_remarked() -> None:
+    """A sign-in that begins there asks for what the form needs."""
+    rules = ("name: write, match: {method: POST}, require: [here]", "name: read, match: {method: GET}, allow: everyone")
+
+    assert RemarkKind.SECOND_READING not in kinds(*rules)
