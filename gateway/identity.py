@@ -1,7 +1,7 @@
 """A person as the provider names her: a subject, and the 4情報 as far as they were asked for.
 
 Values here are already normalised (`login/claims.py` reads the provider's forms);
-what could not be read is `None`, never a guess. The policy derives an age or a municipality from them.
+an unreadable value is `None`, never a guess. The policy derives an age or a municipality from them.
 """
 
 from calendar import monthrange

@@ -307,7 +307,7 @@ def make_redis(url: RedisUrl, options: RedisOptions) -> AnyRedis:
 
 
 async def close_redis(redis: AnyRedis) -> None:
-    """Let go of a client's connections, those to the sentinels that found it included."""
+    """Close a client's connections, including those to the sentinels."""
     await redis.aclose()
     if isinstance(redis, Redis) and isinstance(redis.connection_pool, SentinelConnectionPool):
         await redis.connection_pool.disconnect()

@@ -39,7 +39,7 @@ class NotJsonError(ValueError):
 def read_json(document: bytes | str, longest: int) -> Json:
     """Return what a document says: `None`, a bool, an int, a float, a str, a list or a dict.
 
-    `longest` is how many bytes it may have.
+    `longest` is the greatest number of bytes.
 
     Raises:
         NotJsonError: it is longer, deeper, or not JSON that every reader reads alike.

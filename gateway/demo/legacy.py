@@ -83,7 +83,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A page, or the way to one."""
+    """A page, or a redirect to one."""
 
     status: HTTPStatus = HTTPStatus.OK
     body: str = ""

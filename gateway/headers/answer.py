@@ -36,7 +36,7 @@ _CLEARS = frozenset(
 _MAX_AGE = re.compile(rb'(?:^|;)[ \t]*max-age[ \t]*=[ \t]*"?([0-9]{1,18})"?[ \t]*(?=;|\Z)', re.IGNORECASE)
 
 SHORTEST_HSTS = 86_400
-"""Seconds: a shorter promise of HTTPS takes a longer one away."""
+"""Seconds of HSTS: a shorter value shortens a longer one that a browser has."""
 
 
 class _Fates(dict[bytes, Action]):
@@ -164,7 +164,7 @@ def _usual_private(joined: bytes) -> bytes:
 
 
 def _private(joined: bytes) -> bytes:
-    """Return Cache-Control directives that keep an answer out of shared caches, the rest as the application said.
+    """Return Cache-Control directives that forbid shared caches, with the application's other directives.
 
     `private="field"` of RFC 9111 section 5.2.2.7 allows a shared cache the rest of the answer, so it is replaced too.
     """

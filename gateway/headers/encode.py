@@ -52,7 +52,7 @@ class EncodingLosses(NamedTuple):
     """Counts of what header lines could not carry."""
 
     replaced: int = 0
-    """Characters for which there is no place in the App's charset: `〓` stands for them, or a variant was lost."""
+    """Characters that the App's charset lacks: `〓` replaces them, or a variant was lost."""
     left_out: int = 0
     """Facts left out: control characters in them, too long, or not what their kind of fact looks like."""
 

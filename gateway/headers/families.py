@@ -213,7 +213,7 @@ _SOMEBODY = frozenset(
     b"entitlements eppn impersonated impersonation ismemberof jwt login logon memberof msisdn person principal "
     b"principals samaccountname subscriber superuser upn userinfo username verified webauth".split()
 )
-"""Words that say who it is, wherever they stand in a name."""
+"""Words that name an identity, at any place in a name."""
 
 _SOMEBODY_WITH_MORE = frozenset(b"citizen employee member resident staff student".split())
 """The first word of names such as `X-Member-Id`; alone it says too little."""

@@ -35,7 +35,7 @@ OURS_TO_WRITE = HOP_BY_HOP | {
     b"cookie",
     b"x-request-id",
 }
-"""Fields of the request that are made anew for the application, or that end with us."""
+"""Fields of the request that the gateway writes anew for the application, or removes."""
 
 DROP = b""
 CONNECTION = b"c"

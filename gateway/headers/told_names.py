@@ -40,12 +40,12 @@ _STEERS = frozenset({Family.METHOD, Family.FORWARDING, Family.REWRITING, Family.
 
 
 class NotTold(StrEnum):
-    """Why a fact cannot be told under a name."""
+    """The reason why a name cannot carry a fact."""
 
     KEY = "key"
     """The key can be neither a fact nor a condition."""
     SPELLING = "spelling"
-    """Servers fold other signs than letters, digits and `-`, each in its own way."""
+    """Each server folds characters other than letters, digits and `-` in its own way."""
     CONNECTION = "connection"
     """It frames the request, or is about the connection, or is written anew for another purpose."""
     STEERS = "steers"
@@ -53,7 +53,7 @@ class NotTold(StrEnum):
     BROWSER = "browser"
     """A browser sends it by itself, and servers act on it."""
     TAKEN = "taken"
-    """Another fact, a condition or the assertion is told under it."""
+    """Another fact, a condition or the assertion has this name."""
 
 
 def not_told(key: str, settings: HeaderSettings) -> NotTold | None:

@@ -180,7 +180,7 @@ def state_of(*, counted: bool, lease_ends: Instant, now: Instant) -> EntryState:
 class LimitStore(Protocol):
     """The store that counts entries. One test suite holds every implementation to this.
 
-    `entry` is a random name of one reservation (the request's id will do), chosen by the caller. Each
+    `entry` is a random name of one reservation that the caller chooses (the request's id is enough). Each
     method raises `StoreUnavailableError` where the store cannot be asked, or cannot promise to remember.
     """
 

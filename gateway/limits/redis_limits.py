@@ -39,8 +39,8 @@ WAIT_MILLISECONDS = 500
 """Seconds in which a replica must acknowledge a write."""
 
 CHECK_EVERY = 60.0
-"""Seconds after which a reservation looks again whether the store is fit, and whether it has replicas: a
-failover changes both without telling."""
+"""Seconds after which a reservation looks again whether the store is fit, and whether it has replicas: a failover
+changes both without a notice."""
 
 _RESERVE = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 1 end
@@ -94,7 +94,7 @@ class RedisLimits:
         return f"{self._prefix}l:{{{parts}}}"
 
     async def reserve(self, use: LimitUse, entry: str, now: Instant) -> bool:
-        """See `LimitStore`. A store that was not looked at for a while is, first."""
+        """See `LimitStore`. A store that was not checked for a while is checked first."""
         await self._look_again(now)
         forget_at = "" if use.forget_at == inf else str(int(use.forget_at * 1000))
         value = f"reserved {now:.3f} {now + LEASE:.3f}"

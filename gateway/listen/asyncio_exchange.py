@@ -6,7 +6,7 @@ that leave are ours. A request pays only for what it needs: the fields below tha
 those that need them.
 
 `Expect: 100-continue` ends with us: once policy has let a request pass and its application has
-taken the connection, we say 100 ourselves; a refusal is said before anything was uploaded.
+taken the connection, we say 100 ourselves; a refusal is sent before the client uploads the body.
 """
 
 from __future__ import annotations
@@ -266,7 +266,7 @@ class Exchange:
     # --- the decision -------------------------------------------------------------------------
 
     def is_ripe(self) -> bool:
-        """Say whether a request that was undecided can be decided on now, and take an empty body for none."""
+        """Say whether an undecided request can be decided now; an empty body counts as none."""
         upload = self.upload
         if self.over or upload is None or (upload.is_unknown and upload.state not in COMPLETE):
             return False
@@ -358,7 +358,7 @@ class Exchange:
                 judged = await self._step_with_session()
                 step = pressed(judged, press)
                 if step is not judged:
-                    # The sealed form waits with the sign-in, as a form of our own page.
+                    # The sealed form is kept with the pending sign-in, in a form of our own page.
                     self._go_on(press, body)
                 elif isinstance(step, Forward | NeedReservation) and not self.over:
                     if await one_use.spend(opened.name, services.clock()):
@@ -366,7 +366,7 @@ class Exchange:
                     else:
                         step = over
             if self.over:
-                # The client went meanwhile, and nothing has been sent.
+                # The client has left in the meantime, and nothing has been sent.
                 self._settle_failure()
             else:
                 self._act(step)
@@ -481,7 +481,7 @@ class Exchange:
                 hand_over()
 
     def _settle_failure(self) -> None:
-        """Say of each entry what it means that there is no answer of the application's."""
+        """Settle each entry by the reason for which there is no answer of the application."""
         entries, self._entries = self._entries, ()
         for entry in entries:
             entry.settle_soon(settle_failure(sent=self._sent))
@@ -722,7 +722,7 @@ class Exchange:
         self.answer(problem(status, code, self.inbound.request_id), close=True)
 
     def _discard_upload(self) -> None:
-        """Read the body away; or, where that would take long, answer and let the connection end."""
+        """Read and drop the body; if that would take long, answer and close the connection."""
         upload = self.upload
         if upload is None:
             return
@@ -1058,7 +1058,7 @@ class Exchange:
         return bool(self._entries) or self.inbound.method not in SAFE
 
     def _cut_short(self, code: str) -> None:
-        """End a begun answer in a way that no client can take for its end."""
+        """Abort a begun answer so that no client can take it for complete."""
         self._drop_upstream()
         if not self.over:
             self._reason = code

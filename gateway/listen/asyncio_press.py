@@ -23,7 +23,7 @@ _under_way: set[asyncio.Task[None]] = set()
 
 
 class WholeBody:
-    """An `Exchanger` that takes a request's body and hands it over whole. Its length is bounded by the head."""
+    """An `Exchanger` that takes a request's body and hands it over whole. The head limits its length."""
 
     def __init__(self, take: Callable[[bytes], None]) -> None:
         """Take who gets the body."""
@@ -32,7 +32,7 @@ class WholeBody:
         self._body = bytearray()
 
     def send(self, holder: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
-        """Wait for the body: nothing is sent anywhere."""
+        """Wait for the body, and send nothing before."""
 
     def send_body(self, holder: Receiver, data: bytes) -> None:
         """Take a part of it."""

@@ -137,8 +137,8 @@ class ClientConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
-        # A client sends the same header section again and again, and it is read once: as long as it comes on this
-        # connection, byte for byte, and is read by the same reader (a reload makes another).
+        # A client repeats the same header section, and the connection parses it once: while it arrives byte for byte
+        # the same, and the same reader reads it (a reload makes another).
         self._section = b""
         self._before: Arrival | None = None
         """The reading of that section, with its last request line."""
@@ -176,7 +176,7 @@ class ClientConnection(asyncio.Protocol):
         self._arm(self._services.limits.head_time)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes to the part that they are for."""
+        """Pass bytes to the part that expects them."""
         at = self._at
         if at == _HEAD:
             if self._buffer or self.congested:

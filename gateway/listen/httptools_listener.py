@@ -21,7 +21,7 @@ from gateway.wire.deadlines import Deadlines
 log = structlog.get_logger()
 
 _LOW_DIGITS = tuple(f"{number:03x}" for number in range(0x1000))
-"""The last digits of request ids: formatting a number, each request, shows."""
+"""The last digits of request ids, as a table: formatting a number for each request is measurable."""
 
 
 class Listener:
@@ -78,7 +78,7 @@ class Listener:
             connection.drain()
 
     async def drain(self, timeout: float) -> int:  # noqa: ASYNC109  # what is left then is closed, not cancelled
-        """Accept nothing more, let what is going on end, and return how many had to be cut after `timeout` seconds."""
+        """Accept no more connections, let requests end, and return the number that was cut after `timeout` seconds."""
         for server in self._servers:
             server.close()
         self.draining = True
@@ -109,7 +109,7 @@ class Listener:
     # --- what connections ask -----------------------------------------------------------------
 
     def opened(self, connection: ClientConnection, peer: str) -> Refused | None:
-        """Count a connection in, and say whether it is one too many."""
+        """Count a new connection, and say whether it exceeds the limit."""
         self._connections.add(connection)
         self._empty.clear()
         here = self._addresses[peer] = self._addresses.get(peer, 0) + 1
@@ -136,7 +136,7 @@ class Listener:
             self._empty.set()
 
     def request_id(self) -> str:
-        """Return an id no other request of any worker has: 12 random digits a process and 8 of a number."""
+        """Return a unique id of a request: 12 random digits of the process and 8 of a counter."""
         low = self._low = self._low + 1 & 0xFFF
         if not low:
             self._block += 1

@@ -46,7 +46,7 @@ class Visits(Protocol):
 
 
 class OneUse(Protocol):
-    """`login.pending.PendingStore`, as far as the door uses it."""
+    """The part of `login.pending.PendingStore` that the listener uses."""
 
     async def spend(self, name: str, now: Instant) -> bool:
         """Use a name up; True for exactly one caller."""

@@ -226,7 +226,7 @@ class Upload:
         return b"", rest
 
     def count_first(self, longest: int, together: CountedBytes) -> None:
-        """Keep all of it until it is whole, so that it can be sent with its length.
+        """Keep the body until it is complete, so that it can be sent with its length.
 
         Raises:
             BadUploadError: there is no room for the part that has come.

@@ -172,7 +172,7 @@ class _Document(Generic[T]):
 
     async def _fetch_again(self, pause: float) -> T:
         try:
-            # One that is under way may have begun before the provider published what is looked for.
+            # A fetch that is under way may have begun before the provider published the key.
             if self._running is not None:
                 with suppress(ProviderUnavailableError):
                     await asyncio.shield(self._running)
@@ -262,7 +262,7 @@ class AiohttpProvider:
 
     async def start(self) -> None:
         """Begin to keep metadata and keys ready. Returns soon: a provider that is down delays no request."""
-        # Reading the system's certificates takes 40 ms and a disk; meanwhile others are answered.
+        # Reading the system's certificates takes 40 ms and a disk; the loop answers other requests in the meantime.
         self._verification = await asyncio.to_thread(self._read_verification)
         self._refresher = asyncio.get_running_loop().create_task(self._refresh())
 
@@ -386,7 +386,7 @@ class AiohttpProvider:
             raise ProviderUnavailableError("authorization", fault_of(error)) from None
 
     def _way(self, url: str) -> _Way:
-        """Return how any call goes: through the proxy where there is one, and following no redirect."""
+        """Return the options of every call: through the proxy if there is one, and without following redirects."""
         # Uncompressed: a small compressed answer could expand to any size.
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         way = _Way(allow_redirects=False, proxy=self._settings.via, headers=headers)

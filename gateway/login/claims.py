@@ -186,7 +186,7 @@ def verified_claims(
 
     """
     header = _header(token, types)
-    # OpenID Connect Core 3.1.3.7, step 7: the algorithm is the one agreed on. The token only says which of them.
+    # OpenID Connect Core 3.1.3.7, step 7: the algorithm is the one agreed on. The token only selects one of them.
     if header.alg not in algorithms or header.alg not in PINNABLE:
         raise SignInInvalidError(Check.ALGORITHM)
     key = _key_for(header, keys)

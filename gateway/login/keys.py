@@ -77,7 +77,7 @@ class KeySet:
         return json.dumps({"keys": [key.public for key in self.keys]}, separators=(",", ":"), sort_keys=True).encode()
 
     def private_jwks(self) -> bytes:
-        """Return the JWKS to keep in a file of mode 0600. Unsafe to show."""
+        """Return the JWKS with private members, for a file of mode 0600. Unsafe to show."""
         members = [{**key.key.as_dict(private=True), "kid": key.kid, "use": "sig", "alg": key.alg} for key in self.keys]
         return json.dumps({"keys": members}, indent=2, sort_keys=True).encode() + b"\n"
 

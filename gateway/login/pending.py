@@ -42,7 +42,7 @@ BYTES_IN_TOTAL = 128 * 1024 * 1024
 """Bytes of live pending logins, by the same rule; the store never holds more than twice as many."""
 
 BYTES_PER_ADDRESS = 16 * 1024 * 1024
-"""Bytes of live pending logins of one address: as many as 250 of the largest kept forms need."""
+"""Bytes of live pending logins of one address: the size of 250 of the largest kept forms."""
 
 BYTES_OF_A_LOGIN = 1_024
 """Bytes that a pending login takes beside its target and its form: the sealed record, its names and their places."""
@@ -214,7 +214,7 @@ def may_open(live: int, addresses: int, of_address: int, total: int, more: int =
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """How much may wait of one measure, in all and for one address."""
+    """The most that may wait by one measure, in all and for one address."""
 
     total: int
     per_address: int

@@ -41,7 +41,7 @@ class Metadata:
     userinfo_endpoint: str | None = None
     end_session_endpoint: str | None = None
     acr_values: tuple[str, ...] | None = None
-    """The values of `acr_values_supported`; None where the provider lists none."""
+    """The values of `acr_values_supported`; None if the provider lists none."""
 
 
 def issuer_of(settings: ProviderSettings) -> str:
@@ -135,7 +135,7 @@ USUAL_LIFETIME = 3_600.0
 
 
 def lifetime(cache_control: str, age: str) -> float:
-    """Return for how many seconds a document is good (RFC 9111 section 4.2), within our bounds.
+    """Return the seconds for which a document is fresh (RFC 9111 section 4.2), within our bounds.
 
     `no-store` and `no-cache` give the shortest: asking anew at each sign-in would make the provider's
     trouble ours.

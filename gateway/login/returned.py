@@ -170,7 +170,7 @@ def _as_sent(press: Inbound, form: _Form) -> Inbound:
 
 
 def _field(body: bytes) -> str:
-    """Return what the one field of our page's form holds, or nothing."""
+    """Return the value of the one field of our page's form, or an empty text."""
     try:
         fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=1)
     except ValueError:

@@ -123,7 +123,7 @@ class Provider(Protocol):
         """Return the endpoints."""
 
     async def reachable(self) -> Metadata:
-        """Return the endpoints, once the provider has shown lately that it is there."""
+        """Return the endpoints, after a check that the provider has answered recently."""
 
     async def signing_keys(self) -> tuple[VerificationKey, ...]:
         """Return the keys."""
@@ -196,7 +196,7 @@ class SignInService:
     ) -> None:
         """Take clients by `client_id`, and everything else that is not decided here.
 
-        `pseudonyms` makes a session's pseudonyms from client and subject, the one for new sessions first. `random`
+        `pseudonyms` makes the pseudonyms of client and subject; the first one is for new sessions. `random`
         returns that many unguessable bytes. `known_as` says which subject of a client a person is known by.
         `shared_tasks` lets a callback that is sent again before it was answered wait for the first one's answer. `owed`
         keeps sign-outs while the store is away; without it they are not kept.
@@ -559,7 +559,7 @@ class SignInService:
         return await self._sessions.revoke(SubjectSessions(self._pseudonyms(client_id, subject)))
 
     async def _end_session_url(self, route: Route) -> str | None:
-        """Return where the provider ends its own session (RP-Initiated Logout 1.0 section 2), if it says."""
+        """Return the URL that ends the provider's own session (RP-Initiated Logout 1.0 section 2), if any."""
         try:
             metadata = await self._clients[route.client_id].provider.metadata()
         except ProviderUnavailableError:

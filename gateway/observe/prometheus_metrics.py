@@ -189,7 +189,7 @@ class Metrics:
             self._closed -= change
 
     def limited(self, limit: str) -> None:
-        """Count a limit of `config.TrafficSettings` that was met."""
+        """Count a limit of `TrafficSettings` that was reached."""
         self._limited.add((limit,))
 
     def sign_in(self, app: str, outcome: str) -> None:
@@ -245,7 +245,7 @@ class Metrics:
         self._counters[name] = (documentation, label, read)
 
     def fold(self) -> None:
-        """Turn the finished requests kept so far into numbers."""
+        """Fold the finished requests so far into numbers."""
         lines, self._lines = self._lines, []
         cells = self._cells
         app, status, verdict, cell = "", -1, "", _Cell()

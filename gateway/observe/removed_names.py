@@ -12,7 +12,7 @@ TOLD_AGAIN_AFTER = 3_600.0
 """Seconds until the same name of the same App is told again."""
 
 MOST_NAMES = 1_024
-"""Names remembered as told; when it is full, all are forgotten."""
+"""The names that were logged; when the set is full, all are forgotten."""
 
 TOLD_AT_ONCE = 20
 """Events that one minute may bring, by one worker."""

@@ -37,7 +37,7 @@ def problem(
     names: tuple[str, ...] = (),
     cors: Headers = (),
 ) -> Answer:
-    """Make an answer of it. A 503 says when to come back, also where the caller names no time."""
+    """Make an answer of it. A 503 always has a `Retry-After`, even if the caller names no time."""
     if retry_after is None and status is HTTPStatus.SERVICE_UNAVAILABLE:
         retry_after = RETRY_AFTER
     headers = (*FIELDS, *cors)

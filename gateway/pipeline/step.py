@@ -364,7 +364,7 @@ def _beside_candidate(
         case AskPortal(Visit(purpose=RefusalPage(deny))):
             said = _word(deny)
         case AskPortal():
-            # A store that is away: neither policy was asked who it is.
+            # The store is away: neither policy has judged a person.
             return judged
         case _:
             assert_never(judged)
@@ -521,7 +521,7 @@ def pressed(judged: Step, press: Inbound) -> Step:
 
 
 def _problem(inbound: Inbound, route: Route, status: HTTPStatus, code: str, retry_after: int | None = None) -> Answer:
-    """Make an answer for a script: it may read it where the App allows its origin."""
+    """Make an answer for a script, which may read it if the App allows its origin."""
     return problem(status, code, inbound.request_id, retry_after=retry_after, cors=_cors(inbound, route))
 
 
@@ -543,7 +543,7 @@ def refusal(route: Route, inbound: Inbound, known: SessionState, verdict: Deny) 
 
 
 def store_unavailable(route: Route, inbound: Inbound, known: SessionState) -> AskPortal | Answer:
-    """Say 503 where a session is needed and cannot be read: the cookie stays, the person waits."""
+    """Answer 503 if a session is needed and cannot be read: the cookie stays, the person waits."""
     status = HTTPStatus.SERVICE_UNAVAILABLE
     if navigation(inbound) is not Navigation.BACKGROUND:
         page = TroublePage(Trouble.STORE_UNAVAILABLE, status, RETRY_AFTER)
@@ -553,7 +553,7 @@ def store_unavailable(route: Route, inbound: Inbound, known: SessionState) -> As
 
 
 def too_many_lookups(route: Route, inbound: Inbound, known: Limited) -> AskPortal | Answer:
-    """Say 429 where a session is needed and too many tickets from this address stood for nothing: the cookie stays."""
+    """Answer 429 if a session is needed and too many tickets of this address belonged to none: the cookie stays."""
     status = HTTPStatus.TOO_MANY_REQUESTS
     if navigation(inbound) is not Navigation.BACKGROUND:
         page = TroublePage(Trouble.TOO_MANY_REQUESTS, status, known.retry_after)

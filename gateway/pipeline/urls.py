@@ -44,7 +44,7 @@ class Kind(StrEnum):
     MACHINE = "machine"
     """A program: it reads public keys, or proves by a signature who it is. No cookie opens anything here."""
     QUESTION = "question"
-    """A listed proxy, about a request that it has. A browser is refused by its address."""
+    """A listed proxy that asks about a request. A browser is refused by its address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -483,7 +483,7 @@ class CompiledPolicy:
         return None if found is None or found.rule.allow is Allow.NOBODY else self._doubt(inbound, found, now)[0]
 
     def _without_parameters(self, path: str) -> str:
-        """Cut `;jsessionid=…` off, as the application does: were it left on, `/reserve;x` would not be `/reserve`."""
+        """Cut `;jsessionid=…` off, as the application does: otherwise `/reserve;x` would not match `/reserve`."""
         return _PARAMETER.sub("", path) if ";" in path and self.paths.parameters == "keep" else path
 
     def _doubt(self, inbound: Inbound, found: FittingRule, now: Instant) -> tuple[str | None, bool]:

@@ -2,7 +2,7 @@
 
 The table is built from the postal code data (`tools/build_municipalities.py`); what those do
 not have, the codes of prefectures and of designated cities as a whole and former names, is kept by
-hand in `places.tsv`. Everything that is written is folded first (`fold`), addresses and policies alike.
+hand in `places.tsv`. `fold` folds every text first, addresses and policies alike.
 
 The address is the one recorded on the card (カードに記録された住所); a sign-in does not prove it current.
 """

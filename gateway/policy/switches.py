@@ -1,8 +1,8 @@
 """Switches: an operator turns one on for a while, so that rules with `switch: NAME` fit.
 
 A file on this machine holds them, so that they work when Redis and the provider do not. Each
-ends by itself. Here is what the file says; reading, writing and watching it is I/O
-(`system_switches`), turning one is `sekisho switch on | off`.
+ends by itself. This module knows the file's content; `system_switches` reads, writes and watches the file, and `sekisho
+switch on | off` turns a switch.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ class _SessionsApi:
         return web.json_response({"ended": ended})
 
     async def _admitted(self, request: web.Request) -> tuple[str, _Asked, Selector]:
-        """Return who asks, and for which sessions.
+        """Return the operator, and the selected sessions.
 
         Raises:
             _RefusedError: nobody we know, or nothing we understand.

@@ -68,7 +68,7 @@ class Pages:
             None if page.leads_anywhere else form_origins, sandboxed=page.sandboxed, framed=page.framed
         )
         if page.framed:
-            # A page that holds it may isolate itself, and then shows what says that others may have it.
+            # A page that embeds the file may isolate itself, and then the file must say that other origins may have it.
             response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         if page.sandboxed:
             # HTML section 7.4.2: a browser refuses a sandboxed document with an opener policy. It needs none.

@@ -384,7 +384,7 @@ class Portal:
                 if form is None:
                     response = _redirect(outcome.return_to)
                 else:
-                    # Not sent by itself: between then and now the person may have thought better of it.
+                    # The form is not sent by itself: the person may have changed her mind in the meantime.
                     response = self._page(visit, pages.send_form(visit, outcome.return_to, form))
                 self._set(response, visit, route.session_cookie, self._table().seals.cookie(outcome.ticket))
                 if outcome.cookie is not None:

@@ -46,7 +46,7 @@ def expire_cookie(name: str, *, secure: bool) -> str:
 
 
 def expire_other_forms(name: str, path: str, host: str, *, secure: bool) -> list[str]:
-    """Return the lines that end every cookie of this name that a browser sends to `path` and that we did not set.
+    """Return the lines that expire every cookie of this name that a browser sends to `path` and that we did not set.
 
     A script of the application can put one beside ours, which is HttpOnly and cannot be overwritten. Of a `__Host-`
     name a browser then has two (tried in Chromium 156): ours, and a partitioned one. Of a name without the prefix,

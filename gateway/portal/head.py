@@ -13,7 +13,7 @@ def portal_head(visit: Visit, token: str) -> bytes:
     A page that is not one of the portal's own URLs is asked for as a GET of `/` without a body, or as a POST if a form
     is to be kept. One of its own is asked for in the canonical spelling, by which it was found to be one. Of the
     client's fields only the body's type gets through. The visit behind `token` has the rest, cookies included. A
-    server's parser that dislikes a field would quote it in a page.
+    server's parser that refuses a field would quote it in a page.
     """
     inbound = visit.inbound
     own = isinstance(visit.purpose, OwnPage)

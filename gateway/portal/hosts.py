@@ -1,8 +1,8 @@
 """The host names that the management listener answers, as a defence against DNS rebinding.
 
-A page on the internet can have its own name lead to an address of the operator's network, and then read from the
-operator's browser what answers there. The browser still says the page's name in `Host`. So a name must be one
-that was given to the listener; an address is never a page's name, nor is `localhost`.
+A page on the internet can point its own name at an address of the operator's network, and then read the answers of that
+address through the operator's browser. The browser still says the page's name in `Host`. So a name must be one that was
+given to the listener; an address is never a page's name, nor is `localhost`.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class Configuration:
     aliases: Aliases = field(default_factory=Aliases)
     """Persons whose subject changed, and by which one applications know them."""
     state: Path | None = None
-    """The folder for what must outlive the process, as systemd names it."""
+    """The folder for data that must outlive the process, as systemd names it."""
     places: Mapping[str, Where] = field(default_factory=dict)
     """The place of each setting in `path`."""
     remarks: tuple[Mistake, ...] = ()

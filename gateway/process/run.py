@@ -34,7 +34,7 @@ def run_gateway(path: Path) -> int:
     with logging_aside() as lines:
         try:
             return _run(path, lines)
-        # The last stop of this process: every exception ends it with a code and an event.
+        # The last handler of this process: every exception ends the process with a code and an event.
         except Exception:  # noqa: BLE001
             _log.exception(Event.UNCAUGHT)
             return EXIT_OURS
@@ -77,7 +77,7 @@ def _run(path: Path, lines: LineWriter) -> int:
                 )
             )
         except (GatewayError, OSError) as error:
-            # A store that may forget, a certificate without its key: what only shows when it is used.
+            # A store that may forget, a certificate without its key: such faults show only at first use.
             say(lines, f"{path}: {error}")
             return EXIT_USERS
     return 0

@@ -1,4 +1,4 @@
-"""Keeps as many worker processes as were asked for.
+"""Keeps the configured number of worker processes running.
 
 The supervisor binds the sockets, which its workers inherit (one listening socket loses no connection
 when a worker comes or goes), starts anew a worker that dies, merges metrics, and alone serves `management`.
@@ -48,7 +48,7 @@ GROWN_UP = 60.0
 SHARE = 1.0
 """Seconds between two looks at what each worker knows of the Apps' servers and the others should."""
 SNAPSHOT = 5.0
-"""Seconds between two looks at a worker's numbers: what a crash can lose of them."""
+"""Seconds between two reads of a worker's numbers: a crash can lose that much of them."""
 START = 30.0
 """Seconds a worker has until it takes requests."""
 SILENCE = 20.0
@@ -149,7 +149,7 @@ class _Member:
 
 
 class Supervisor:
-    """Keeps as many workers as were asked for."""
+    """Keeps the configured number of workers running."""
 
     def __init__(
         self,

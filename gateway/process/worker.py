@@ -312,7 +312,7 @@ class Worker:
         _log.info(Event.POLICIES_ADOPTED, names=sorted(policy.name for policy in fresh.policies.values()))
 
     async def weigh(self, fresh: Configuration) -> dict[str, AsRead] | None:
-        """Return the files of its policies, for `take`; `None` where one is held, as it lost much at once."""
+        """Return the files of its policies, for `take`; `None` if one is held because it lost much at once."""
         now = await asyncio.to_thread(as_read, tuple(fresh.policies.values()))
         self.held = await asyncio.to_thread(held, losses(self._standing, now), fresh.adoptions_file)
         for loss in self.held:

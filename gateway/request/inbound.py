@@ -43,7 +43,7 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     received: bytes = b""
     """The target's bytes as they came, where they differ from `target.raw`; else empty."""
     forwarded: str = ""
-    """The proxy's dialect where this stands for a request another proxy will forward (forward-auth); else empty."""
+    """The proxy's dialect if this is a request that another proxy will forward (forward-auth); otherwise empty."""
     section_cache: SectionCache | None = None
     """The results that follow from headers, cookie, host, scheme and client alone. The next request with these very
     ones shares it; `None` where any of them may be another next time, and where `overrides`, `worker_script` or

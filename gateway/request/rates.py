@@ -98,5 +98,5 @@ class LookupLimits:
     """For tickets with it."""
 
     def of(self, *, sealed: bool) -> tuple[Rate, str]:
-        """Return the limit for a ticket, and the word that says it was met."""
+        """Return the limit for a ticket, and the name under which it is counted."""
         return (self.ended, "ended_tickets") if sealed else (self.forged, "forged_tickets")

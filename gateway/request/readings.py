@@ -64,7 +64,7 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class _Draft:
     segments: tuple[tuple[str, int], ...]
-    """Each with the number of the received segment it comes from."""
+    """Each reading has the number of the received segment from which it comes."""
     kind: Kind = Kind.ALIAS
     touched: frozenset[int] = frozenset()
 

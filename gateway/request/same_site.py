@@ -1,8 +1,8 @@
 """Whether a request that changes something was sent from one of our own pages (cross-site request forgery).
 
-Browsers say where a request comes from, and a page cannot make them lie. A client that says
-nothing is no browser of today, and carries no cookie it was not given by hand.
-A form that another site's page sent is told apart (`other_site`): the browser leaves our cookies out.
+Browsers say where a request comes from, and a page cannot make them lie. A client without these fields is no current
+browser, and has no cookies except those given to it by hand. A form that another site's page sent is told apart
+(`other_site`): the browser leaves our cookies out.
 """
 
 from __future__ import annotations

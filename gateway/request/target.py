@@ -80,7 +80,7 @@ _STILL_ENCODED = re.compile(r"%(?:[0-9A-Fa-f]{2}|[uU][0-9A-Fa-f]{4})")
 """Signs that a server which decodes twice, or knows the `%uXXXX` of old IIS, would read as something else."""
 _FOREIGN = re.compile("[\\\\\x00-\x1f\x7f-\x9f]")
 _HIDDEN_DOTS = re.compile(r"/(?:\.{1,2}(?:[;/]|\Z)|;)")
-"""Segments that a server which cuts parameters off, or decodes a slash, resolves as dot segments or as empty ones."""
+"""Segments that become dot segments or empty ones for a server that cuts parameters off or decodes a slash."""
 
 _CODECS = {"utf-8": "utf-8", "cp932": "cp932", "euc-jp": EUCJP_MS}
 
@@ -129,7 +129,7 @@ def canonical(raw: bytes, paths: PathSettings) -> Target | TargetFault:
 
 
 def encoded(path: str) -> bytes:
-    """Return a canonical path in ASCII with every sign escaped that has to be: our own pages know one spelling."""
+    """Return a canonical path in ASCII with every required escape: our own pages know one spelling."""
     return b"%2F".join(quote(part, safe=_SAFE).encode("ascii") for part in path.split("%2F"))
 
 

@@ -17,7 +17,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 import msgspec
 
 LONGEST_CHAIN = 32
-"""Addresses of an `X-Forwarded-For` we look at. No honest client comes by a longer chain."""
+"""Most addresses of an `X-Forwarded-For` that are read. No honest client comes by a longer chain."""
 
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z_-]{16,64}")
 _SCHEMES = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}

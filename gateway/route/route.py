@@ -36,11 +36,11 @@ class Route:
     pending_cookie: bytes
     """The cookie that binds pending logins to this browser: `__Host-sekisho-login`, or `sekisho-login`."""
     prefix: str = "/"
-    """The path the App lives under: `/`, or `/name` without a slash behind it."""
+    """The path prefix of the App: `/`, or `/name` without a slash at its end."""
     portal_prefix: str = PORTAL_PREFIX
     """The path that our own pages live under, on this App's host too. Begins and ends with `/`."""
     says_hsts: bool = False
-    """The gateway itself has browsers ask by HTTPS (`tls.hsts`), so the application does not."""
+    """The gateway itself sends HSTS (`tls.hsts`), so the application's header is removed."""
     closed_until: Instant = 0.0
     """Until when the App is in maintenance; 0: it is not."""
     candidate: CompiledPolicy | None = None

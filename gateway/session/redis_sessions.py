@@ -54,7 +54,7 @@ class SessionsStatus:
     unopened: int = 0
     """Records that did not open: of a retired secret, or tampered with."""
     outages: int = 0
-    """Times the store was left alone because it failed."""
+    """The number of times that the worker stopped asking the store because it failed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class RedisStore:
         """
         self.circuit = circuit
         self.on_fault: Callable[[StoreFault], None] | None = None
-        """Told of each failure at once, before the caller is."""
+        """It is called at each failure, before the caller gets the error."""
         self.redis = redis
         self.prefix = prefix
         self.unopened = 0
@@ -326,7 +326,7 @@ class RedisStore:
         memory = ("PX", _milliseconds(REVOCATION_MEMORY))
         match selector:
             case OneSession(name):
-                # The person who is signing in from that browser is the same subject, as far as can be told.
+                # The person who signs in from that browser is, as far as we know, the same subject.
                 (record,) = await self._ask(("GET", self.record_key(name)))
                 header = None if record is None else read_header(_bytes(record))
                 if header is not None:

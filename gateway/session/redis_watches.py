@@ -2,7 +2,7 @@
 
 A stream outlives the request that was decided on, so its session is looked at again: when
 Redis tells of a change, when a clock may have ended it, and every second while nothing is
-told. A look is no use: neither it nor bytes on a stream restart an idle clock. After a
+told. Neither this check nor bytes on a stream restart an idle clock. After a
 step-up of the same subject the stream goes over to the session that followed.
 
 If the store is away, a stream is kept for the longer of `GRACE` seconds (a failover's length) and `stale_for`, and then

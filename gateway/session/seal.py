@@ -150,7 +150,7 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     expires_at: Instant
     pseudonym: str
     ticket_secret_id: str = ""
-    """Which secret the seal in the browser's cookie was made with; empty where the cookie is plain. It stays as it is
+    """The id of the secret that sealed the browser's cookie; empty for a plain cookie. It stays as it is
     when the record is sealed anew. Versions that do not know it pass over what stands behind the pseudonym."""
 
 

@@ -175,7 +175,7 @@ class SessionStore(Protocol):
     async def create(self, ticket: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
         """Keep a new session until its idle or its absolute clock ends it.
 
-        `begun_at` is when the sign-in began (`session.created_at` where not given). False, and
+        `begun_at` is the time at which the sign-in began; the default is `session.created_at`. False, and
         nothing kept, where the subject, its provider session, its client or everybody has been
         revoked since then.
         """

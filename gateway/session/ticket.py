@@ -68,7 +68,7 @@ class TicketSeals:
 
 
 PLAIN = TicketSeals()
-"""Knows no key: issues and takes plain tickets alone."""
+"""Without a key it issues and accepts only plain tickets."""
 
 
 def _seal(key: bytes, ticket: bytes) -> bytes:

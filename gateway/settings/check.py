@@ -422,7 +422,7 @@ def _check_apps_together(settings: Settings, reading: Reading) -> None:
 
 
 def _check_clearing(app: AppSettings, first: AppSettings, at: str, reading: Reading) -> None:
-    """Note an App that wants other things cleared than the first App of its origin."""
+    """Note an App whose `clear` differs from that of the first App of its origin."""
     wanted, theirs = sorted(app.next_person.clear), sorted(first.next_person.clear)
     if wanted == theirs:
         return

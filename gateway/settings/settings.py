@@ -567,5 +567,5 @@ class Settings:
         return replace(app.headers, strip=(*app.headers.strip, *named))
 
     def worker_count(self, cores: int) -> int:
-        """Return how many workers to run on a machine of so many cores."""
+        """Return the number of workers for a machine with that many cores."""
         return cores if self.workers == "auto" else int(self.workers)

@@ -32,7 +32,7 @@ from gateway.wire.pieces import Pieces
 _VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
 
 _LINE_END_TOO_MANY = b"\r\n\r\n\r\n"
-"""How bytes end where a line end stands behind the last chunk."""
+"""The end of the bytes of a body whose last chunk is followed by a line end."""
 
 _HALF_A_LINE_END = re.compile(rb"(?<!\r)\n|\r[^\n]")
 _BEGINNING = re.compile(rb"HTTP/1\.[01] [0-9]{3}[ \r\n]")
@@ -110,7 +110,7 @@ class ReadingRules(Protocol):
 
 
 def tolerated_head(data: bytes, tolerate: Sequence[str]) -> bytes:
-    """Return an answer's bytes with its head written anew, where it has a form the App may still use.
+    """Return an answer's bytes with its head written anew, if the head has an old form that the App tolerates.
 
     Bare line feeds become line ends, folded lines one line (RFC 9112 sections 2.2 and 5.2). An unfinished head stays as
     it is.

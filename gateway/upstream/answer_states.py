@@ -43,7 +43,7 @@ class ReaderEvent(StrEnum):
     SWITCH = "switch"
     """The head says that another protocol follows."""
     END = "end"
-    """The answer is whole, and another one may follow."""
+    """The answer is complete, and another one may follow."""
     LAST = "last"
     """The answer is whole, and it is the last one of its connection."""
     EXCEED = "exceed"

@@ -27,7 +27,7 @@ SILENT = 0.25
 """Seconds after which the next address is tried beside one that has not answered (RFC 8305 section 8)."""
 
 PATIENCE = 1.0
-"""Seconds a name may take to be looked up where we know what it stood for last."""
+"""Seconds for the look-up of a name whose last addresses are known."""
 
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, socket.EAI_NODATA})
 
@@ -56,7 +56,7 @@ async def look_up(host: str, port: int) -> Sequence[Place]:
 def connector(
     address: Address, tls: SSLContext | None = None, server_name: str = "", *, ask: LookUp = look_up
 ) -> Connect:
-    """Return what opens a connection to an upstream."""
+    """Return the function that opens a connection to an upstream."""
     if address.unix:
         path = address.unix
 

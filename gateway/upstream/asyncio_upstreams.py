@@ -156,7 +156,7 @@ class Upstreams:
         return None
 
     def take_fresh(self, receiver: Receiver) -> None:
-        """Make a connection, as a kept one has just turned out dead, and tell the receiver then."""
+        """Open a new connection, because a pooled one was dead, and then tell the receiver."""
         endpoint = self._admit(receiver, repeatable=False)
         if endpoint is not None:
             self._begin_to_connect(endpoint, receiver)

@@ -64,7 +64,7 @@ class Breaker:
         return True
 
     def checked(self, now: float, *, healthy: bool) -> None:
-        """Take what the active check has found."""
+        """Take the result of the active check."""
         if healthy and not self.healthy:
             self._returned_at = now
         self.healthy = healthy

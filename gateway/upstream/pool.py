@@ -32,7 +32,7 @@ class IdleConnections(Generic[Connection]):
         return len(self._waiting)
 
     def keep(self, *, anything: bool) -> None:
-        """Keep connections from now on, or none at all; those that wait are for the caller to `empty`."""
+        """Turn pooling on or off; the caller empties the pool with `empty`."""
         self._limit = self._most if anything else 0
 
     def put(self, connection: Connection, now: float) -> bool:

@@ -27,7 +27,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self.waiting: list[tuple[asyncio.Transport, bytes]] = []
-        """Look here before a call of `send`, where a call costs more than the look."""
+        """Check this before a call of `send` on paths where the call costs more than the check."""
         self.times = 0
         """The number of times that it was emptied: a message that was put at the current number has not left."""
 

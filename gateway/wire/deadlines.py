@@ -48,7 +48,7 @@ class Deadlines:
         self._slots: list[list[Timed]] = [[] for _ in range(ROUND)]
 
     def enter(self, timed: Timed) -> None:
-        """Begin to look at something whose `slot` is 0, and go on while it has a deadline."""
+        """Begin to check an object whose `slot` is 0, and go on while it has a deadline."""
         timed.slot = self._tick
         self._slots[self._tick % ROUND].append(timed)
 

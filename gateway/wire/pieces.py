@@ -23,7 +23,7 @@ class Pieces(bytearray):
         self._seen: dict[bytes, int] = {}
         """The place at which the next search must begin, by the bytes searched for."""
         self.looked_at = 0
-        """Bytes that searches have looked at so far, in all: what tests hold against the bytes that came."""
+        """The number of bytes that searches have read so far: tests compare it with the bytes that came."""
 
     def add(self, data: bytes) -> None:
         """Take what has come behind."""

@@ -33,7 +33,7 @@ _LETTERS = re.compile("[Ａ-Ｚａ-ｚ＿]+")
 
 
 def find_slips(text: str) -> list[tuple[int, Phrase, Phrase]]:
-    """Return (position, what, remedy) for each full-width slip, for text that is no sentence, name or address."""
+    """Return (position, mistake, remedy) for each full-width mistake in text that is no sentence, name or address."""
     found: list[tuple[int, Phrase, Phrase]] = []
     for position, character in enumerate(text):
         if character in SLIPS:

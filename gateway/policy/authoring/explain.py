@@ -139,7 +139,7 @@ def _takes_path(rule: Rule, inbound: Inbound) -> bool:
 
 
 def _ambiguous(policy: Policy, inbound: Inbound) -> tuple[Rule, Phrase] | None:
-    """Return the first rule that a request with an ambiguous parameter could be about.
+    """Return the first rule that a request with an ambiguous parameter could match.
 
     Every rule counts that is looked at for such a request, up to the first that looks at its path and method alone.
     """

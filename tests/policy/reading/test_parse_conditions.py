@@ -138,7 +138,7 @@ def test_a_wrong_sign_in_a_persons_code_is_found(tmp_path: Path) -> None:
     ],
 )
 def test_a_condition_is_the_test_it_says(written: str, test: Test) -> None:
-    """What is written is what is decided on."""
+    """The condition decides by the written values."""
     assert good(condition(written)).conditions["c"].test == test
 
 

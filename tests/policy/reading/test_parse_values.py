@@ -194,7 +194,7 @@ def test_a_time_of_day(text: str, clock: time | None) -> None:
 
 
 def test_an_unknown_name_is_offered_a_near_one() -> None:
-    """Where nothing is known, nothing is offered."""
+    """The message offers no name if none is known."""
     assert read(lambda r: r.unknown_name(scalar("adlt"), ["adult"], Phrase("thing")))[1] == [
         "2:3: there is no thing `adlt`, did you mean `adult`?"
     ]
