@@ -334,7 +334,7 @@ class SignInService:
         try:
             signed_in = await self._sign_in(route, inbound, answer, login, browser)
         except _SignInFailure as failure:
-            failed = failure.failed
+            failed = replace(failure.failed, form=login.form)
             return failed, replace_used(used, failed)
         session_name, person = ticket_name(signed_in.ticket), signed_in.session.pseudonym
         return signed_in, UsedLogin(login.browser, login.host, login.return_to, session_name, person=person)

@@ -12,7 +12,7 @@ the portal: where an outcome's `cookie` is not None, set it with `HttpOnly`, `Sa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -138,6 +138,8 @@ class Failed:
     """The value that failed the check, where it says nothing of a person: for the log."""
     retry_after: int | None = None
     """Seconds, where waiting helps."""
+    form: str = field(default="", repr=False)
+    """The body of a form that has waited for this sign-in: a fresh start takes it along."""
 
 
 FinishOutcome = SignedIn | AlreadySignedIn | Failed

@@ -11,11 +11,11 @@ import hashlib
 import hmac
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from secrets import token_bytes
 from typing import Protocol, assert_never
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import structlog
 from aiohttp import hdrs, web
@@ -130,6 +130,9 @@ HEADERS: Mapping[str, str] = {
     "X-Robots-Tag": "noindex",
 }
 """On every answer of the portal that does not say otherwise."""
+
+_FORM_TO = "for"
+"""The parameter of the page `END_OF_TAB` that says where the waiting form goes."""
 
 _log = structlog.get_logger()
 
@@ -606,7 +609,7 @@ class Portal:
                 if kept:
                     return await self._begin(visit, outcome, target, waiting)
                 # The tab with the form is still open: the person goes back to it and sends it again.
-                back = self._prefix + END_OF_TAB if outcome.method == "POST" else target
+                back = self._end_of_tab(visit, target) if outcome.method == "POST" else target
                 return await self._begin(visit, outcome, back)
             case NothingToAsk():
                 form = read_form(waiting, visit.route.app.headers.charset)
@@ -642,7 +645,8 @@ class Portal:
         self, visit: Visit, offer: SignInOffer, return_to: str | None, form: str = ""
     ) -> web.StreamResponse:
         if (wait := self._begins.take(visit.inbound.client_address, self._clock())) is not None:
-            return await self._sign_in_failed(visit, Failed(LoginFailure.TOO_MANY, return_to, retry_after=wait))
+            failed = Failed(LoginFailure.TOO_MANY, return_to, retry_after=wait, form=form)
+            return await self._sign_in_failed(visit, failed)
         outcome = await self._sign_in.begin(visit.route, visit.inbound, offer.challenge, return_to, form)
         match outcome:
             case Begun():
@@ -657,9 +661,26 @@ class Portal:
                         self._set(response, visit, outcome.tab.encode(), outcome.cookie, TAB_COOKIE_SECONDS)
                 return response
             case Failed():
-                return await self._sign_in_failed(visit, outcome)
+                return await self._sign_in_failed(visit, replace(outcome, form=form))
             case _:
                 assert_never(outcome)
+
+    def _end_of_tab(self, visit: Visit, target: str) -> str:
+        """Return the page that sends a person back to the tab with the form, and that knows where the form goes.
+
+        Should the sign-in fail, the next one asks for what the form needs.
+        """
+        page = self._prefix + END_OF_TAB
+        knowing = f"{page}?{urlencode({_FORM_TO: target})}"
+        return knowing if self._sign_in.safe_return(visit.route, knowing) == knowing else page
+
+    def _failed_at(self, visit: Visit, failed: Failed) -> tuple[str, str]:
+        """Return the target and the method for which a sign-in that failed was begun."""
+        target = self._sign_in.safe_return(visit.route, failed.return_to)
+        path, _, query = target.partition("?")
+        if path == self._prefix + END_OF_TAB:
+            return self._sign_in.safe_return(visit.route, parse_qs(query).get(_FORM_TO, [""])[0]), "POST"
+        return target, "POST" if failed.form else "GET"
 
     async def _sign_in_failed(self, visit: Visit, failed: Failed) -> web.StreamResponse:
         self._tell(
@@ -672,9 +693,9 @@ class Portal:
         )
         offer: SignInOffer | None = None
         if failed.failure.can_start_again:
-            target = self._sign_in.safe_return(visit.route, failed.return_to)
+            target, method = self._failed_at(visit, failed)
             session = await self._session(visit)
-            outcome = next_offer(visit, target, "GET", session, self._clock(), self._table())
+            outcome = next_offer(visit, target, method, session, self._clock(), self._table())
             if isinstance(outcome, SignInOffer):
                 offer = outcome
         return self._page(visit, pages.failure(visit, failed, offer))

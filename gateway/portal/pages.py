@@ -227,7 +227,7 @@ def trouble(visit: Visit, page: TroublePage) -> Page:
 def failure(visit: Visit, failed: Failed, offer: SignInOffer | None) -> Page:
     """Say why a sign-in ended without a session; `offer` is the fresh one its button begins, where one can help."""
     language = language_of(visit)
-    values = _signing_in(visit, offer, language) | {
+    values = _signing_in(visit, offer, language, failed.form) | {
         "failure": failed.failure.value,
         "code": failed.error if failed.failure is not LoginFailure.CANCELLED else "",
         "retry_after": failed.retry_after,

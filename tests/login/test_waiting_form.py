@@ -49,3 +49,16 @@ async def test_who_took_the_state_gets_no_form(house: House) -> None:
     assert isinstance(stranger, Failed)
     assert isinstance(outcome, SignedIn)
     assert outcome.form == FORM
+
+
+async def test_a_form_goes_on_waiting_when_its_sign_in_fails(house: House) -> None:
+    """The person stopped it in the app: the fresh start takes the form along, and only the first answer has it."""
+    query = house.stand_in.authorize(await begun_with_form(house)).replace(b"code=", b"error=access_denied&c=")
+
+    first = await house.finish(query)
+    again = await house.finish(query)
+
+    assert isinstance(first, Failed)
+    assert isinstance(again, Failed)
+    assert (first.form, again.form) == (FORM, "")
+    assert FORM not in repr(first)

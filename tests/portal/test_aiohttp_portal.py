@@ -10,6 +10,7 @@ from aiohttp import ClientResponse
 from pytest_aiohttp.plugin import AiohttpClient
 
 from gateway.identity import Birthdate, Scope
+from gateway.instant import Instant
 from gateway.login.sign_in import (
     AlreadySignedIn,
     Begun,
@@ -25,6 +26,7 @@ from gateway.policy.subject_code import show_code, subject_code
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, ReasonKind
 from gateway.portal import aiohttp_portal
 from gateway.portal.aiohttp_portal import logout_token
+from gateway.request.inbound import Inbound
 from gateway.session.session import Found, Gone, Unavailable, Unread
 from gateway.settings.settings import NextPersonSettings
 from tests import builders
@@ -212,7 +214,7 @@ async def test_a_form_that_was_not_sent_is_said_not_to_be(house: House) -> None:
     assert "まだ送信されていません" in text
     assert 'target="_blank"' in text
     assert answer.status == 303
-    assert house.sign_in_service.begun[0][1:] == (NOTICED, f"{PREFIX}signed-in")
+    assert house.sign_in_service.begun[0][1:] == (NOTICED, f"{PREFIX}signed-in?for=%2Freserve%2F42")
 
 
 FRAME = (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "iframe"), ("Sec-Fetch-Site", "same-origin"))
@@ -1110,6 +1112,46 @@ async def test_a_kept_form_waits_and_is_sent_by_a_button(keeping: House) -> None
     assert "form-action" not in back.headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("at", ["the callback", "the beginning"])
+async def test_a_form_goes_on_waiting_when_its_sign_in_fails(keeping: House, at: str) -> None:
+    """The person stops in the app, or the provider is away: the page's button takes the form along."""
+    fields = {"rd": "/reserve/42", "method": "POST", "shown": "name address birthdate", "form": KEPT}
+    if at == "the beginning":
+        keeping.sign_in_service.begins = Failed(LoginFailure.PROVIDER_DOWN, "/reserve/42")
+        failed = await keeping.post("login", fields)
+    else:
+        keeping.sign_in_service.finishes = Failed(LoginFailure.CANCELLED, "/reserve/42", form=KEPT)
+        failed = await keeping.get("callback", query="code=c&state=s")
+    text = await failed.text()
+    keeping.sign_in_service.begins = Begun(f"{PROVIDER}/auth?state=s", None)
+
+    again = {name: html.unescape(value) for name, value in first_form(text).items() if not name.startswith("_")}
+    await keeping.post("login", again)
+
+    assert "お預かりした内容は、まだ送信されていません" in text
+    assert again == fields
+    assert keeping.sign_in_service.forms[-1] == KEPT
+
+
+async def test_a_sign_in_for_a_form_in_another_tab_that_fails_asks_for_as_much_again(start: Starter) -> None:
+    """The tab with the form waits; the next sign-in is for the form, not for the page that leads back to it."""
+
+    class ByMethod(builders.FixedPolicy):
+        def fitting(self, inbound: Inbound, now: Instant) -> builders.FixedRule:
+            return builders.FixedRule(NOTICED if inbound.method == "POST" else BARE)
+
+    house = await start(builders.route(ByMethod(None), app=settings()))
+    target = "/reserve?a=1&b=%E9%AB%99"
+    await house.post("login", {"rd": target, "method": "POST", "shown": "name address birthdate"})
+    (begun,) = house.sign_in_service.begun
+    house.sign_in_service.finishes = Failed(LoginFailure.CANCELLED, begun[2])
+
+    again = first_form(await (await house.get("callback", query="code=c&state=s")).text())
+
+    assert (html.unescape(again["rd"]), again["method"]) == (target, "POST")
+    assert again["shown"] == "name address birthdate"
+
+
 async def test_nothing_is_kept_that_the_rule_does_not_say(house: House) -> None:
     """A form in our own field waits only where the policy keeps forms now."""
     answer = await house.post(
@@ -1118,7 +1160,7 @@ async def test_nothing_is_kept_that_the_rule_does_not_say(house: House) -> None:
 
     assert answer.status == 303
     assert house.sign_in_service.forms == [""]
-    assert house.sign_in_service.begun[0][2] == f"{PREFIX}signed-in"
+    assert house.sign_in_service.begun[0][2] == f"{PREFIX}signed-in?for=%2Freserve%2F42"
 
 
 async def test_another_site_leaves_no_form_with_us(keeping: House) -> None:
