@@ -15,44 +15,48 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from gateway.request.target import DEFAULT_PATHS, Target, canonical
-from gateway.settings.settings import PathSettings
+from gateway.settings.settings import PathSettings, TrafficSettings
 
-LONGEST_RETURN = 2_048
-"""Bytes of a rebuilt target. Longer ones are refused, not cut: half a target is another target."""
+LONGEST_RETURN = TrafficSettings().request_line
+"""Bytes of a rebuilt target, unless the listener takes others. A longer one is refused, not cut: half a target is
+another target."""
 
 END_OF_TAB = "signed-in"
 """The one page of the portal that may be returned to: it changes nothing, and sends a person back to another tab."""
 
 _PATH_KEEPS = "/%:@!$&'()*+,;=-._~[]|^"
 _QUERY_KEEPS = "/%:@!$&()*+,;=-._~?[]|{}^`"
-_FOREIGN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
-"""Controls, invisible format characters, lone surrogates and every kind of space."""
+_FOREIGN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Controls, invisible format characters, lone surrogates, and what ends a line."""
+_JOINERS = "\u200c\u200d"
+"""Format characters of ordinary text: Persian words and families of emoji are written with them."""
 
 
-def rebuild(raw: str, *, origin: str, prefix: str, paths: PathSettings = DEFAULT_PATHS) -> str | None:
+def rebuild(
+    raw: str, *, origin: str, prefix: str, paths: PathSettings = DEFAULT_PATHS, longest: int = LONGEST_RETURN
+) -> str | None:
     """Return path and query to go to, in ASCII, or None where `raw` is not plainly a target of `origin`.
 
     `raw` is a target (`/a?b`) or an absolute URL of `origin` (`https://host[:port]`), percent-decoded once if
     it came in a query. `prefix` is the portal's: its pages are never a place to return to, or a link could sign a
-    person out, or send a callback twice. A fragment is dropped: it never reaches a server.
+    person out, or send a callback twice. A fragment is dropped; `fragment_of` has it.
     `paths` are the spellings that the App's host admits. Parameters and empty segments inside a path are always kept:
     they lead to no other origin, and the listener judges them itself.
     """
-    if not raw or len(raw) > LONGEST_RETURN or "\\" in raw:
-        return None
-    if any(unicodedata.category(character) in _FOREIGN_CATEGORIES for character in raw):
+    if not raw or len(raw) > longest or _has_foreign(raw):
         return None
     if raw.startswith(origin) and raw[len(origin) : len(origin) + 1] in {"", "/", "?", "#"}:
         raw = raw[len(origin) :]
         raw = raw if raw.startswith("/") else "/" + raw
     spelled, _, _ = raw.partition("#")
     path, has_query, query = spelled.partition("?")
-    if not path.startswith("/") or path.startswith("//"):
+    # A browser sends a backslash in a query as it is, and takes one in a path for a slash.
+    if not path.startswith("/") or path.startswith("//") or "\\" in path:
         return None
     rebuilt = quote(path, safe=_PATH_KEEPS)
     if has_query:
         rebuilt += "?" + quote(query, safe=_QUERY_KEEPS)
-    if len(rebuilt) > LONGEST_RETURN:
+    if len(rebuilt) > longest:
         return None
     plain = rebuilt if paths.merge_slashes else _without_empty_segments(rebuilt)
     if plain is None:
@@ -62,9 +66,24 @@ def rebuild(raw: str, *, origin: str, prefix: str, paths: PathSettings = DEFAULT
         return None
     if _is_ours(target.path, prefix) and target.path != prefix + END_OF_TAB:
         return None
-    if any(unicodedata.category(character) in _FOREIGN_CATEGORIES - {"Zs"} for character in target.path):
-        return None
     return target.raw.decode("ascii") if plain == rebuilt else rebuilt
+
+
+def fragment_of(raw: str) -> str:
+    """Return the fragment of a text that leads somewhere, with its `#`; nothing where there is none, or an odd one.
+
+    An application that knows the whole address may say it. No browser sends one by itself.
+    """
+    _, mark, fragment = raw.partition("#")
+    if not mark or _has_foreign(fragment):
+        return ""
+    return mark + quote(fragment, safe=_QUERY_KEEPS)
+
+
+def _has_foreign(text: str) -> bool:
+    return any(
+        unicodedata.category(character) in _FOREIGN_CATEGORIES and character not in _JOINERS for character in text
+    )
 
 
 def _without_empty_segments(target: str) -> str | None:

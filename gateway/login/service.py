@@ -62,7 +62,7 @@ from gateway.login.pending import (
 )
 from gateway.login.profile import Metadata
 from gateway.login.provider_defaults import accepted_acr, requires_acr
-from gateway.login.return_to import rebuild
+from gateway.login.return_to import LONGEST_RETURN, fragment_of, rebuild
 from gateway.login.sign_in import (
     AlreadySignedIn,
     BeginOutcome,
@@ -174,6 +174,8 @@ class Terms:
     """Seconds a session lives at most."""
     seals: TicketSeals = PLAIN
     """Distinguishes a ticket that we issued from an invented one."""
+    longest_return: int = LONGEST_RETURN
+    """Bytes of a target to come back to: those of a request line that the listener takes."""
 
 
 class SignInService:
@@ -582,8 +584,12 @@ class SignInService:
             origin=origin_of(route.app.url),
             prefix=self._terms.prefix,
             paths=route.app.paths,
+            longest=self._terms.longest_return,
         )
-        return rebuilt or "/"
+        if rebuilt is None:
+            return "/"
+        fragment = fragment_of(return_to or "")
+        return rebuilt + fragment if len(rebuilt) + len(fragment) <= self._terms.longest_return else rebuilt
 
     def _ticket(self, route: Route, inbound: Inbound) -> Ticket | None:
         return find_ticket(inbound.cookie, route.session_cookie, self._terms.seals)

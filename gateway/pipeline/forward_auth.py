@@ -16,7 +16,6 @@ from __future__ import annotations
 from enum import Enum, StrEnum
 from html import escape
 from typing import assert_never
-from urllib.parse import quote
 
 import msgspec
 
@@ -27,7 +26,7 @@ from gateway.instant import Instant
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedPress, NeedReservation, NeedSession, Step
 from gateway.pipeline.step import about
 from gateway.pipeline.step import step as judge_request
-from gateway.pipeline.urls import AUTH_PAGES
+from gateway.pipeline.urls import AUTH_PAGES, sign_in_url
 from gateway.pipeline.visit import (
     ForeignFormPage,
     FormNotSentPage,
@@ -341,7 +340,7 @@ def _page(asked: AskPortal, inbound: Inbound, route: Route, table: RouteTable) -
         case OwnPage() | WorkerPage() | FormOverPage():
             return _refused(AuthFault.TARGET)
         case SignInPage(challenge):
-            location = f"{route.origin}{table.portal_prefix}login?rd={_return_target(inbound)}".encode()
+            location = sign_in_url(route.origin, table.portal_prefix, inbound.target.raw, table.longest_line)
             # 401 is the one refusal of which nginx passes a field on, for its `error_page` to redirect by.
             answer = Answer(401 if nginx else 303, ((b"Location", location), _NO_STORE))
             return msgspec.structs.replace(
@@ -367,17 +366,6 @@ def _page(asked: AskPortal, inbound: Inbound, route: Route, table: RouteTable) -
             return msgspec.structs.replace(answer, headers=(*answer.headers, (b"Retry-After", b"%d" % retry_after)))
         case other:
             assert_never(other)
-
-
-LONGEST_RETURN_TARGET = 7_000
-"""Bytes of a return target in the URL of a sign-in. With the rest of the request line and its prefix it stays below the
-8 KiB that nginx and our own listener take by default."""
-
-
-def _return_target(inbound: Inbound) -> str:
-    """Return the target to come back to as one value of a query; `/` where it would be too long, as none is cut."""
-    target = quote(inbound.target.raw.decode("ascii"), safe="")
-    return target if len(target) <= LONGEST_RETURN_TARGET else "%2F"
 
 
 def _denied(deny: Deny, *, nginx: bool) -> Answer:

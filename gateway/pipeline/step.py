@@ -13,7 +13,6 @@ from dataclasses import replace
 from http import HTTPStatus
 from math import ceil
 from typing import assert_never
-from urllib.parse import quote
 
 import msgspec
 
@@ -34,7 +33,7 @@ from gateway.pipeline.outcome import (
     Step,
 )
 from gateway.pipeline.problem import RETRY_AFTER, problem
-from gateway.pipeline.urls import LOGIN, Kind, kind_of, own_url
+from gateway.pipeline.urls import LOGIN, Kind, kind_of, own_url, sign_in_url
 from gateway.pipeline.visit import (
     ForeignFormPage,
     FormNotSentPage,
@@ -296,7 +295,7 @@ def _judge(
                     return store_unavailable(route, inbound, known)
                 if isinstance(known, Limited):
                     return too_many_lookups(route, inbound, known)
-                return challenge(route, inbound, known, route.asking(verdict), table.portal_prefix)
+                return challenge(route, inbound, known, route.asking(verdict), table)
             case Deny() as verdict:
                 return refusal(route, inbound, known, verdict)
             case _:
@@ -463,18 +462,15 @@ def next_worker(inbound: Inbound, headers: Headers, route: Route, known: Session
 
 
 def challenge(
-    route: Route, inbound: Inbound, known: SessionState, verdict: Challenge, prefix: str
+    route: Route, inbound: Inbound, known: SessionState, verdict: Challenge, table: RouteTable
 ) -> AskPortal | Answer:
-    """Ask a person to sign in; tell a script that it must. `prefix` is the portal's."""
+    """Ask a person to sign in; tell a script that it must."""
     match navigation(inbound):
         case Navigation.RELAYED if inbound.method != "POST" and not inbound.forwarded:
             # Not here, where the worker would read the notice: the browser follows a redirect by itself, and no
             # worker's scope holds our own pages.
-            target = quote(inbound.target.raw.decode("ascii"), safe="")
-            headers: Headers = (
-                (b"Location", f"{route.origin}{prefix}{LOGIN}?rd={target}".encode()),
-                (b"Cache-Control", b"no-store"),
-            )
+            url = sign_in_url(route.origin, table.portal_prefix, inbound.target.raw, table.longest_line)
+            headers: Headers = ((b"Location", url), (b"Cache-Control", b"no-store"))
             answer = Answer(HTTPStatus.SEE_OTHER.value, headers, verdict="challenge", rule=str(verdict.rule))
             return about(msgspec.structs.replace(answer, reason=verdict.reason.value), route, known)
         case Navigation.FRAME if inbound.method == "POST":

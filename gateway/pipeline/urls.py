@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import quote
 
 from gateway.headers.assertion import JWKS_PAGE
 from gateway.login.login import CALLBACK
@@ -25,6 +26,12 @@ AUTH_PAGES = "auth/"
 
 LOGIN = "login"
 """Under our own prefix, the page that begins a sign-in for the target in its query."""
+
+BACK = b"back="
+"""The beginning of that page's query if all the rest of it is the target, just as a browser sent it."""
+
+LONGEST_ESCAPED = 2_048
+"""Bytes of a target that is escaped into the query. A longer one follows `BACK`, where it does not grow."""
 
 ME = "me"
 """Under our own prefix, the page of what we hold of a person."""
@@ -88,3 +95,19 @@ def kind_of(name: str) -> Kind:
     """Return the kind of a path under our prefix; the strictest for one that is not in the table."""
     known = own_url(name)
     return Kind.PAGE if known is None else known.kind
+
+
+def sign_in_url(origin: str, prefix: str, target: bytes, longest_line: int) -> bytes:
+    """Return the URL that begins a sign-in and leads back to `target`, for a browser that cannot be asked there.
+
+    It fits a request line of `longest_line` bytes; a target that does not is left out whole, never cut.
+    """
+    page = f"{prefix}{LOGIN}?".encode()
+    escaped = quote(target, safe="").encode()
+    if len(escaped) <= LONGEST_ESCAPED:
+        query = b"rd=" + escaped
+    elif len(b"GET  HTTP/1.1") + len(page) + len(BACK) + len(target) <= longest_line:
+        query = BACK + target
+    else:
+        query = b"rd=%2F"
+    return origin.encode() + page + query

@@ -25,7 +25,7 @@ from gateway.instant import Instant
 from gateway.login.login import CALLBACK
 from gateway.login.pending import find_browser, tab_cookies
 from gateway.login.registration import CLIENT_KEYS
-from gateway.login.return_to import END_OF_TAB
+from gateway.login.return_to import END_OF_TAB, LONGEST_RETURN
 from gateway.login.returned import RETURNED_SECONDS, ReturnedForms, is_of_our_page
 from gateway.login.sign_in import (
     BROWSER_COOKIE_SECONDS,
@@ -42,7 +42,7 @@ from gateway.login.sign_in import (
 from gateway.observe.events import Event
 from gateway.observe.redact import where_it_failed
 from gateway.pipeline.problem import RETRY_AFTER
-from gateway.pipeline.urls import CLEARED, LOGIN, ME, URLS, Kind, kind_of
+from gateway.pipeline.urls import BACK, CLEARED, LOGIN, ME, URLS, Kind, kind_of
 from gateway.pipeline.visit import (
     VISIT_HEADER,
     ForeignFormPage,
@@ -84,8 +84,8 @@ from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, Limited, Session, SessionState, Unavailable, Unread
 from gateway.session.ticket import Ticket, cookies_named, find_brought
 
-LARGEST_FORM = 3 * LARGEST_KEPT + 16 * 1024
-"""Bytes of a form sent to us. Ours have short fields, but for a kept form, encoded once more in a field of its own."""
+LARGEST_FIELDS = 4 * 1024
+"""Bytes of a form sent to us beside its target and a kept form, which are encoded once more in their fields."""
 
 KEPT_PER_ADDRESS = 30
 """Forms a minute that may wait on our side, from one address; a form over it is sent again by the browser."""
@@ -179,6 +179,8 @@ class PortalServices:
     """Takes a name that is for one use: True for exactly one caller, of all workers (`PendingStore.spend`)."""
     returned: ReturnedForms
     """Seals forms that came back from other sites."""
+    longest_target: int = LONGEST_RETURN
+    """Bytes of a target that a form of ours may carry."""
     clock: Callable[[], Instant] = time.time
     random: Callable[[int], bytes] = token_bytes
     lookups: LookupLimits = field(default_factory=LookupLimits)
@@ -188,7 +190,8 @@ class PortalServices:
 def make_portal(services: PortalServices) -> web.Application:
     """Return the application. Serve it with `access_log=None`: the byte path writes the access line."""
     portal = Portal(services)
-    app = web.Application(client_max_size=LARGEST_FORM, middlewares=[portal.answer])
+    largest = 3 * (LARGEST_KEPT + services.longest_target) + LARGEST_FIELDS
+    app = web.Application(client_max_size=largest, middlewares=[portal.answer])
     handlers: dict[str, dict[str, Handler]] = {
         LOGIN: {"GET": portal.login_page, "POST": portal.login_form},
         CALLBACK: {"GET": portal.callback},
@@ -349,10 +352,9 @@ class Portal:
         return response
 
     async def login_page(self, request: web.Request) -> web.StreamResponse:
-        """Sign in by link: `rd` is where the person wants to be afterwards."""
+        """Sign in by link, which names where the person wants to be afterwards."""
         visit = request[_VISIT]
-        given = _query(visit).get("rd", [])
-        target = self._sign_in.safe_return(visit.route, given[0] if len(given) == 1 else None)
+        target = self._sign_in.safe_return(visit.route, _target_of(visit))
         session = await self._session(visit)
         outcome = next_offer(visit, target, "GET", session, self._clock(), self._table())
         return await self._offer(visit, outcome, target, shown=frozenset())
@@ -782,6 +784,15 @@ def _is_ours(form: Mapping[str, str], ticket: Ticket | None) -> bool:
     return hmac.compare_digest(form.get("token", "").encode(), logout_token(ticket).encode())
 
 
+def _target_of(visit: Visit) -> str | None:
+    """Return the target that a link to the sign-in names: escaped in `rd`, or all that follows `back=`."""
+    query = visit.inbound.target.query or b""
+    if query.startswith(BACK):
+        return query.removeprefix(BACK).decode("ascii")
+    given = _query(visit).get("rd", [])
+    return given[0] if len(given) == 1 else None
+
+
 def _query(visit: Visit) -> Mapping[str, list[str]]:
     """Return the visit's query; what cannot be read is empty, and so leads nowhere."""
     try:
@@ -795,7 +806,7 @@ async def _form(request: web.Request) -> Mapping[str, str]:
 
     Raises:
         web.HTTPBadRequest: it is none.
-        web.HTTPRequestEntityTooLarge: it is larger than `LARGEST_FORM`.
+        web.HTTPRequestEntityTooLarge: it is larger than any of ours.
 
     """
     body = await request.read()

@@ -63,7 +63,8 @@ def redecide(
     `target` is path and query in ASCII, already known to be on this origin. `None` where no policy is asked: the
     door refuses such a target by its spelling, and says so itself when the browser comes to it.
     """
-    found = canonical(target.encode(), table.paths_of(visit.inbound.host))
+    # No server hears of a fragment, and no rule is about one.
+    found = canonical(target.partition("#")[0].encode(), table.paths_of(visit.inbound.host))
     if not isinstance(found, Target):
         return visit.route, None
     route = table.match(visit.inbound.host, found.path)

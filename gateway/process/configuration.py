@@ -138,7 +138,8 @@ class Configuration:
         for app in self.settings.apps:
             homes.setdefault(authority_of(app.url), []).append(_prefix_of(app))
         routes = [self._route(app, on, homes[authority_of(app.url)]) for app in self.settings.apps]
-        return RouteTable(routes, self.settings.prefix, assertions, seals)
+        line = self.settings.traffic.request_line
+        return RouteTable(routes, self.settings.prefix, assertions, seals, line)
 
     def _compiled(
         self, file: Path, app: AppSettings, on: Mapping[str, Instant], homes: Iterable[str]

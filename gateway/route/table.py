@@ -15,7 +15,7 @@ from gateway.request.inbound import Inbound
 from gateway.request.target import DEFAULT_PATHS
 from gateway.route.route import Route
 from gateway.session.ticket import PLAIN, TicketSeals, find_brought
-from gateway.settings.settings import PathSettings
+from gateway.settings.settings import PathSettings, TrafficSettings
 from gateway.wire.methods import METHODS
 
 
@@ -39,6 +39,7 @@ class RouteTable:
         "_portal_root",
         "assertions",
         "header_name_cache",
+        "longest_line",
         "methods",
         "portal_prefix",
         "routes",
@@ -52,6 +53,7 @@ class RouteTable:
         portal_prefix: str,
         assertions: Assertions | None = None,
         seals: TicketSeals = PLAIN,
+        longest_line: int = TrafficSettings().request_line,
     ) -> None:
         """Index the routes.
 
@@ -67,6 +69,8 @@ class RouteTable:
         self._portal_root = portal_prefix[:-1]
         self.assertions = assertions
         """Makes the signed token that repeats the headers; `None` where no keys are configured."""
+        self.longest_line = longest_line
+        """Bytes of a request line that the listener takes."""
         self.seals = seals
         """Distinguishes a ticket that we issued from an invented one."""
         self.rule_cache: dict[tuple[str, str, str], tuple[Route, FittingRule]] = {}

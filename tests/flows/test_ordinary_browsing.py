@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sy
 
 from tests.conftest import program
 from tests.flows.demo_process import Demo
-from tests.flows.test_journeys import ARGUMENTS, fresh, hold
+from tests.flows.test_journeys import ARGUMENTS, at_provider, fresh, hold
 
 LATENCY = {"offline": False, "latency": 400, "downloadThroughput": -1, "uploadThroughput": -1}
 """A slow line: no answer, and so no cookie, comes before every tab has asked."""
@@ -31,6 +31,10 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
         yield context
 
 
+def is_at_provider(page: Page) -> None:
+    page.wait_for_url("**/protocol/openid-connect/auth*")
+
+
 def restore(context: BrowserContext, *addresses: str) -> list[Page]:
     """Open all of them at once, before any has an answer, and return the tabs at the provider."""
     waiting: list[Route] = []
@@ -47,7 +51,7 @@ def restore(context: BrowserContext, *addresses: str) -> list[Page]:
         route.continue_()
     context.unroute("**/page?*")
     for tab in tabs:
-        tab.wait_for_url("**/protocol/openid-connect/auth*")
+        is_at_provider(tab)
     return tabs
 
 
@@ -110,9 +114,70 @@ def test_a_frame_whose_session_has_ended_leads_out_of_it(
     expect(heading).to_have_text("画面全体で開いてください")
     looks = heading.evaluate("node => getComputedStyle(node.ownerDocument.querySelector('a.button')).backgroundColor")
     frame.get_by_role("link").click()
-    page.wait_for_url("**/protocol/openid-connect/auth*")
+    is_at_provider(page)
     hold(page, 1)
 
     expect(page).to_have_url(there)
     assert looks != "rgba(0, 0, 0, 0)"
     assert refused == []
+
+
+SIGNS = "/d/%F0%9F%91%A9%E2%80%8D%F0%9F%91%A7/(a)*'~@:,;=+$!%2B%41?q=%E3%81%82&a[]={1}|2^3`4&b=%26%3D/?@:+'x&c=1"
+"""A path and a query of every sign that a browser sends, escaped and not."""
+
+LONG = "/d?q=" + "%E3%81%82" * 900
+LONGEST = 8 * 1024 - len("GET  HTTP/1.1")
+"""Bytes of a target that fills a request line."""
+
+
+@pytest.mark.parametrize(
+    ("app", "target"),
+    [
+        ("wallet", "/d?q=" + "%E3%81%82" * 240),
+        pytest.param("wallet", SIGNS.replace(";", ""), marks=pytest.mark.long),
+        pytest.param("wallet", LONG[:LONGEST], marks=pytest.mark.long),
+        pytest.param("booking", f"/reserve/nowhere{LONG}"[:LONGEST], marks=pytest.mark.long),
+    ],
+    ids=["case", "signs", "as long as a request line", "as long, after a notice"],
+)
+def test_a_deep_link_is_come_back_to(context: BrowserContext, demo: Demo, app: str, target: str) -> None:
+    """The person lands on the very address, and the provider hears nothing of it."""
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.is_navigation_request() else None)
+
+    page.goto(getattr(demo, app) + target)
+    at_provider(page)
+    begun = page.url
+    hold(page, 1)
+    expect(page).to_have_url(asked[0])
+
+    assert "%81" not in begun
+    assert "%2581" not in begun
+
+
+def test_a_fragment_survives_a_provider_that_goes_on_at_once(
+    context: BrowserContext, chromium: Browser, demo: Demo
+) -> None:
+    """The browser takes it through redirects, as none of ours has one of its own; a link to the sign-in may say one."""
+    there = f"{demo.booking}/page?fragment#top"
+    waiting: list[Route] = []
+    context.route("**/page?fragment", lambda route: waiting.append(route), times=1)  # noqa: PLW0108 (as above)
+    page = context.new_page()
+    page.evaluate("address => { setTimeout(() => { location.href = address }) }", there)
+    while not waiting:
+        page.wait_for_timeout(10)
+    # The person is elsewhere, so that to this browser the provider is one redirect more.
+    begun = waiting[0].fetch(max_redirects=0)
+    with fresh(chromium) as elsewhere:
+        other = elsewhere.new_page()
+        other.goto(begun.headers["location"])
+        with other.expect_request("**/.sekisho/callback?*") as came:
+            hold(other, 1)
+    waiting[0].fulfill(response=begun, headers={**begun.headers, "location": came.value.url})
+
+    page.wait_for_url(there)
+    page.goto(f"{demo.booking}/.sekisho/login?rd=/page%3Fa%3D1%23middle")
+    expect(page).to_have_url(f"{demo.booking}/page?a=1#middle")
+    page.goto(f"{demo.booking}/.sekisho/login?rd=/page#end")
+    expect(page).to_have_url(f"{demo.booking}/page#end")

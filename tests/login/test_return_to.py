@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.login.return_to import LONGEST_RETURN, rebuild
-from gateway.request.target import DEFAULT_PATHS
+from gateway.login.return_to import LONGEST_RETURN, fragment_of, rebuild
+from gateway.request.target import DEFAULT_PATHS, Target, canonical
 from gateway.settings.settings import PathSettings
 
 ORIGIN = "https://app.gw.test"
@@ -146,6 +146,60 @@ def test_what_is_not_plainly_ours_is_refused(encoded: str) -> None:
 def test_an_app_may_return_to_what_its_door_admits(paths: PathSettings, raw: str, rebuilt: str | None) -> None:
     """The canonicaliser is the door's own, and what leads to no other origin is kept beside it."""
     assert landing(raw, paths) == rebuilt
+
+
+@pytest.mark.parametrize(
+    ("raw", "rebuilt"),
+    [
+        ("/d?q=" + "%E3%81%82" * 240, "/d?q=" + "%E3%81%82" * 240),
+        ("/%F0%9F%91%A9%E2%80%8D%F0%9F%91%A7", "/%F0%9F%91%A9%E2%80%8D%F0%9F%91%A7"),
+        ("/👩\u200d👧", "/%F0%9F%91%A9%E2%80%8D%F0%9F%91%A7"),
+        ("/%E2%80%AEmoc.live", "/%E2%80%AEmoc.live"),
+        ("/d?q=a\\b", "/d?q=a%5Cb"),
+        ("/d?q=渋谷 体育館", "/d?q=%E6%B8%8B%E8%B0%B7%20%E4%BD%93%E8%82%B2%E9%A4%A8"),
+        ("/a b", "/a%20b"),
+    ],
+)
+def test_a_deep_link_of_a_browsers_own_signs_is_kept(raw: str, rebuilt: str) -> None:
+    """Also where an application has decoded it once too often."""
+    assert landing(raw) == rebuilt
+
+
+_PATH_SIGNS = st.sampled_from([*"abcXYZ019/-._~!$&'()*+,=:@|[]^", "%E3%81%82", "%2B", "%20", "%41", "%E2%80%8D"])
+_QUERY_SIGNS = st.sampled_from([*"abcXYZ019/-._~!$&()*+,;=:@|[]^`{}?", "%E3%81%82", "%2B", "%00", "%5C", "%", "%zz"])
+
+
+@given(st.lists(_PATH_SIGNS), st.none() | st.lists(_QUERY_SIGNS))
+def test_whatever_the_door_admits_is_come_back_to_byte_for_byte(path: list[str], query: list[str] | None) -> None:
+    """A browser that asked for a page is sent back to that very page."""
+    raw = "/" + "".join(path) + ("" if query is None else "?" + "".join(query))
+    found = canonical(raw.encode(), DEFAULT_PATHS)
+
+    if isinstance(found, Target) and "//" not in raw:
+        assert landing(found.raw.decode()) == found.raw.decode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "fragment"),
+    [
+        ("/a#top", "#top"),
+        ("/a?b#施設 <1>", "#%E6%96%BD%E8%A8%AD%20%3C1%3E"),
+        ("/a#/route?x=1&y=%20#more", "#/route?x=1&y=%20%23more"),
+        ("/a#", "#"),
+        ("/a", ""),
+        ("/a#\nSet-Cookie: x=1", ""),
+        ("/a#\u202e", ""),
+    ],
+)
+def test_a_fragment_that_is_said_is_kept(raw: str, fragment: str) -> None:
+    """In ASCII, with nothing a header could stumble on."""
+    assert fragment_of(raw) == fragment
+
+
+@given(st.text())
+def test_no_fragment_is_more_than_a_fragment(raw: str) -> None:
+    """Any text gives visible ASCII behind one `#`, or nothing."""
+    assert re.fullmatch(r"(?:#[!\"$-~]*)?", fragment_of(raw))
 
 
 def test_length_is_counted_of_what_goes_out() -> None:

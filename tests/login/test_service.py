@@ -289,6 +289,18 @@ async def test_a_callback_is_answered_after_a_step_up_as_before(house: House) ->
     assert await house.finish(query) == AlreadySignedIn("/a")
 
 
+async def test_the_provider_hears_nothing_of_a_long_target(house: House) -> None:
+    """It waits with the login, with the fragment if somebody said one."""
+    target = "/d?q=" + "%E3%81%82" * 900 + "#top"
+    location = await house.begin(back=target)
+
+    outcome = await house.finish(house.stand_in.authorize(location))
+
+    assert len(location) < 1_000
+    assert isinstance(outcome, SignedIn)
+    assert outcome.return_to == target
+
+
 async def test_a_state_of_another_host_is_a_mix_up(house: House) -> None:
     """A state brought to another App's callback redeems nothing."""
     query = house.stand_in.authorize(await house.begin())

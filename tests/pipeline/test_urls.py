@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
+from urllib.parse import unquote_to_bytes
 
-from gateway.pipeline.urls import AUTH_PAGES, CLEARED, LOGIN, ME, URLS, Kind, kind_of, own_url
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.pipeline.urls import (
+    AUTH_PAGES,
+    BACK,
+    CLEARED,
+    LOGIN,
+    ME,
+    URLS,
+    Kind,
+    kind_of,
+    own_url,
+    sign_in_url,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +60,24 @@ def test_no_machine_is_asked_by_a_form_of_a_browser() -> None:
     for name, url in URLS.items():
         if url.kind is Kind.MACHINE:
             assert ("POST" in url.methods) != ("GET" in url.methods), name
+
+
+_TARGETS = st.lists(st.sampled_from(["/a", "?", "&b=", "%E3%81%82", "%26", "'()[]{}|^`~", "back=", "rd="])).map("".join)
+
+
+@given(_TARGETS.map(lambda text: f"/{text}"), st.integers(0, 900))
+def test_the_url_of_a_sign_in_leads_back_to_any_target(text: str, times: int) -> None:
+    """It grows no longer than its own name where the target is long, and fits a request line or leads to the root."""
+    target = (text + "?q=" + "%E3%81%82" * times).encode()
+    url = sign_in_url("https://app.gw.test", "/.sekisho/", target, 8_192)
+    page, _, query = url.partition(b"?")
+
+    assert page == b"https://app.gw.test/.sekisho/login"
+    assert len(url) - len("https://app.gw.test") + len("GET  HTTP/1.1") <= 8_192
+    if query.startswith(BACK):
+        assert query.removeprefix(BACK) == target
+        assert len(query) - len(target) == len(BACK)
+    elif len(target) < 8_192 - 64:
+        assert unquote_to_bytes(query.removeprefix(b"rd=")) == target
+    else:
+        assert query == b"rd=%2F"

@@ -459,6 +459,29 @@ async def test_the_login_link_leads_where_the_policy_says(house: House) -> None:
     assert first_form(await answer.text())["rd"] == "/"
 
 
+async def test_the_login_link_may_say_a_long_target_as_it_is(start: Starter) -> None:
+    """All that follows `back=` is the target, with every `&` and `=` of it."""
+    house = await start(builders.route(builders.FixedPolicy(builders.FixedRule(BARE)), app=settings()))
+    target = "/d?rd=/x&back=/y&q=" + "%E3%81%82" * 700
+
+    answer = await house.get("login", query=f"back={target}")
+
+    assert answer.status == 303
+    assert house.sign_in_service.begun[0][2] == target
+
+
+async def test_a_notice_carries_the_longest_target_and_the_largest_form(keeping: House) -> None:
+    """In fields of its form, each encoded once more by the browser."""
+    target = ("/reserve/42?q=" + "%E3%81%82" * 1_000)[:8_192]
+    fields = {"rd": target, "method": "POST", "shown": "name address birthdate", "form": "a=" + "%26" * 21_800}
+
+    answer = await keeping.post("login", fields)
+
+    assert answer.status == 303
+    assert keeping.sign_in_service.begun[0][2] == target
+    assert keeping.sign_in_service.forms == [fields["form"]]
+
+
 async def test_the_login_link_of_an_open_page_signs_in_all_the_same(start: Starter) -> None:
     """If nobody has to sign in, everybody still can."""
     house = await start(builders.route(app=settings()))

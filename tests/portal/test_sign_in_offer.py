@@ -51,6 +51,14 @@ def test_the_policy_is_asked_for_the_page_and_the_method_that_were_challenged() 
     assert looking.items == ()
 
 
+def test_a_fragment_changes_nothing_of_what_is_asked() -> None:
+    """No server hears of one; it comes back with the target."""
+    offer = ask(builders.route(ByMethod(None)), "/pay?a=1#top", "POST")
+
+    assert isinstance(offer, SignInOffer)
+    assert (offer.items, offer.target) == (("name", "address", "birthdate"), "/pay?a=1#top")
+
+
 def test_the_longest_prefix_answers() -> None:
     """A target under another App of the host is judged by that App's policy."""
     home = builders.route(builders.FixedPolicy(builders.FixedRule(BARE)))
