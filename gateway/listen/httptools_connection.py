@@ -44,6 +44,13 @@ LINGER_TIME = 2.0
 LAST_REQUEST = 1.0
 """Seconds a kept-alive connection has, when we drain, to send what may be on its way already; its answer closes it."""
 
+UPLOAD_TIME = 30.0
+"""Seconds that a client may go on with a body that has been answered already. Many clients read no answer before they
+have sent all of it, and closing sooner would reset them."""
+
+UPLOAD_SILENCE = 5.0
+"""Seconds of silence after which such a client is not waited for any more."""
+
 LINGER_BYTES = 1024 * 1024
 """Bytes it may send meanwhile."""
 
@@ -121,6 +128,7 @@ class ClientConnection(asyncio.Protocol):
         "_section",
         "_services",
         "_transport",
+        "_uploads_until",
         "congested",
         "deadline",
         "draining",
@@ -150,6 +158,8 @@ class ClientConnection(asyncio.Protocol):
         self._pumping = False
         self._reading_paused = False
         self._lingered = 0
+        self._uploads_until = 0.0
+        """Until when a client that is answered may go on with its body; 0: it was refused for its head."""
         self._last_word: LastWord | None = None
         """Waits for the answer to a request of this client, which has left."""
         self.congested = False
@@ -210,6 +220,12 @@ class ClientConnection(asyncio.Protocol):
             if self._exchange is not None:
                 self._exchange.feed_tunnel(data)
         elif at == _LINGER:
+            if self._uploads_until:
+                if self._deadlines.now > self._uploads_until:
+                    self.hang_up()
+                else:
+                    self._arm(UPLOAD_SILENCE)
+                return
             self._lingered += len(data)
             if self._lingered > LINGER_BYTES:
                 self.hang_up()
@@ -541,7 +557,7 @@ class ClientConnection(asyncio.Protocol):
         if exchange.upload_done and not self._buffer:
             self._close()
         else:
-            self._linger()
+            self._linger(uploads=not exchange.upload_done)
 
     def _next(self) -> None:
         """Wait for the next request, or go on with the one that has come already."""
@@ -617,7 +633,7 @@ class ClientConnection(asyncio.Protocol):
                 )
             )
         )
-        self._linger()
+        self._linger(uploads=refused.code == "body")
 
     def _line(self, status: HTTPStatus, reason: str, request_id: str) -> None:
         services = self._services
@@ -635,8 +651,11 @@ class ClientConnection(asyncio.Protocol):
             )
         )
 
-    def _linger(self) -> None:
-        """Half-close, and read what still comes: closing at once would reset the client before it reads our answer."""
+    def _linger(self, *, uploads: bool = False) -> None:
+        """Half-close, and read what still comes: closing at once would reset the client before it reads our answer.
+
+        `uploads`: the client is sending a body, and may read nothing before it has sent all of it.
+        """
         self._at = _LINGER
         self._buffer.clear()
         self._exchange = None
@@ -644,7 +663,9 @@ class ClientConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        self._arm(LINGER_TIME)
+        if uploads:
+            self._uploads_until = self._deadlines.now + UPLOAD_TIME
+        self._arm(UPLOAD_SILENCE if uploads else LINGER_TIME)
         # Over TLS there is no half-close; there we only go on reading.
         if transport.can_write_eof():
             transport.write_eof()

@@ -8,6 +8,7 @@ which headers of an answer the browser gets, and the listener tells the client w
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Protocol, assert_never, cast
 
 import httptools
@@ -93,6 +94,7 @@ class UpstreamConnection(asyncio.Protocol):
     __slots__ = (
         "_carries",
         "_counted",
+        "_deaf",
         "_home",
         "_leaves",
         "_patience",
@@ -128,6 +130,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._counted = False
         """Whether the upstream counts the present lease, and has not been told of its end."""
         self._uploading = False
+        self._deaf = False
+        """Whether the application takes no more of the body: it has closed, or reset, its receiving side."""
         self._carries = False
         """Whether the present request is more than a head that was sent at once."""
         self._reading_paused = False
@@ -200,6 +204,31 @@ class UpstreamConnection(asyncio.Protocol):
             self._home.outbox.send()
         transport = self._transport
         if transport is not None and not transport.is_closing():
+            if self._uploading:
+                self._write_body(transport, data)
+            else:
+                transport.write(data)
+
+    def _write_body(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Write a piece of a body so that a reset connection hides no answer that came before the reset.
+
+        A server that refuses an upload answers and closes. A transport that cannot write closes at once, and what has
+        come would never be read. So the piece is written here if nothing waits before it. If that fails, nothing more
+        is written, and the transport reads the answer and then the end.
+        """
+        if self._deaf:
+            return
+        plain = transport.get_extra_info("socket") if transport.get_extra_info("sslcontext") is None else None
+        if plain is not None and not transport.get_write_buffer_size():
+            try:
+                sent = os.write(plain.fileno(), data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._deaf = True
+                return
+            data = data[sent:]
+        if data:
             transport.write(data)
 
     def upload_done(self, holder: Receiver) -> None:

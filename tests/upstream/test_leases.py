@@ -94,6 +94,9 @@ class Wire:
             self.body_over = True
         self.written += data
 
+    def get_extra_info(self, name: str) -> None:
+        """It has no socket."""
+
     def pause_reading(self) -> None:
         assert self.reading
         self.reading = False
