@@ -2,7 +2,7 @@
 
 1. `listen/`   a head arrives; its target becomes canonical, or the request is refused
 2. `route/`    whose application is this, by host and path
-3. `session/`  do we know this browser; most often the answer is already in memory
+3. `session/`  the session of this browser; most often it is already in memory
    `login/`    beside it: who is it, asked of the Digital Authentication service
 4. `policy/`   may she; the first rule that fits is the rule
 5. `headers/`  the headers that the application receives, and that only the gateway may write

@@ -26,7 +26,7 @@ class StoreFault(StrEnum):
     """Wrong password, or a command or key the user may not touch."""
     LOADING = "loading"
     READ_ONLY = "read_only"
-    """We speak to a replica: what it says may be old."""
+    """The server is a replica: its answers may be old."""
     TOO_FEW_REPLICAS = "too_few_replicas"
     """The primary has lost the replicas it must have (`min-replicas-to-write`)."""
     OUT_OF_MEMORY = "out_of_memory"
@@ -133,7 +133,7 @@ class SignInInvalidError(GatewayError):
         super().__init__(f"sign-in fails the check `{check}`")
         self.check = check
         self.found = found
-        """The value that was there, where it says nothing of a person; as the provider sent it."""
+        """The value as the provider sent it, if it tells nothing about a person."""
 
 
 class DrainingError(GatewayError):

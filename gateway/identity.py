@@ -12,7 +12,7 @@ from enum import StrEnum
 from gateway.instant import Instant
 
 NOT_TOLD: Instant = 0.0
-"""`authenticated_at` where the provider does not say: too long ago for any `signed_in_within`, and nothing to tell."""
+"""`authenticated_at` if the provider does not state it: too old for every `signed_in_within`, and never disclosed."""
 
 
 class Scope(StrEnum):
@@ -49,7 +49,7 @@ class Birthdate:
     def __post_init__(self) -> None:
         if self.month is None and self.day is not None:
             raise ValueError("a day of birth without its month says nothing")
-        # A part that is 0 is no unknown part: who reads a birthdate says what its zeros mean.
+        # A part of 0 is not an unknown part: the reader of a birthdate decides what zeros mean.
         date(self.year, 1 if self.month is None else self.month, 1 if self.day is None else self.day)
 
     @property
@@ -73,7 +73,7 @@ class Birthdate:
 class Identity:
     """A person as one client of the provider knows her.
 
-    `asked` says which scopes were asked for when she signed in. A scope that is in
+    `asked` has the scopes of her sign-in. A scope that is in
     `asked` with its value `None` was not given, or could not be read: a policy keeps
     that unknown and does not ask again. A scope that is not in `asked` can be asked
     for in a step-up.
@@ -83,7 +83,7 @@ class Identity:
     subject: str
     """The provider's pairwise identifier (PPID) of this person for `client_id`."""
     authenticated_at: Instant
-    """`auth_time`, or the callback's moment where the profile says `freshness: callback`; else `NOT_TOLD`."""
+    """`auth_time`, or the callback's time if the profile says `freshness: callback`; otherwise `NOT_TOLD`."""
     asked: frozenset[Scope]
     name: str | None = None
     address: str | None = None

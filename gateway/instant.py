@@ -26,7 +26,7 @@ def is_instant(value: float) -> bool:
 
 
 def began(since: Instant, now: Instant) -> bool:
-    """Say whether something that is kept had begun by now, as far as clocks agree; False: our clock was set back."""
+    """Say whether a kept value has begun by now, as far as clocks agree; False means that our clock was set back."""
     return now >= since - CLOCKS_DIFFER
 
 

@@ -97,7 +97,7 @@ async def _entries(config: Path, code: str) -> Sequence[Entry]:
 
 @app.command()
 def show(code: Code, config: ConfigFile = DEFAULT_CONFIG) -> None:
-    """List a person's entries: number, policy, limit, period, since when, and how each stands."""
+    """List a person's entries: number, policy, limit, period, beginning, and state of each."""
     folded = _folded(code)
     for number, entry in enumerate(asyncio.run(_entries(config, folded)), 1):
         say(*entry_fields(number, entry))

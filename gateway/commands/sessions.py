@@ -79,7 +79,7 @@ async def opened(config: Path) -> AsyncIterator[tuple[Configuration, Sessions]]:
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a command that asks the store, and say so where it does not answer."""
+    """Run a command that asks the store, and report a store that does not answer."""
     try:
         asyncio.run(work())
     except StoreUnavailableError as error:

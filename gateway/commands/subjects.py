@@ -69,7 +69,7 @@ class _Person:
         return [entry for code in self.codes for entry in await self.limits.show(code, now)]
 
     def written(self) -> list[tuple[str, str]]:
-        """Return where people have written of her: files and lines, which only they may change."""
+        """Return the lines of files in which people named her; only people may change them."""
         # Lists that several policies use are one file.
         lists = {
             file: entries for policy in self.configuration.policies.values() for file, entries in policy.lists.items()
@@ -132,7 +132,7 @@ def erase(
     reason: Annotated[str, typer.Option("--reason", help="The reason, and who requested it; the audit records it.")],
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
-    """End a person's sessions and erase her entries of limits; say which lines of files are left to people."""
+    """End a person's sessions and erase her entries of limits; list the lines of files that people must remove."""
     if not reason.strip():
         raise _refused("give the reason")
     set_up_logging()
@@ -202,7 +202,7 @@ def alias(
     said = Alias(client or next(iter(clients)), new, old, reason, by, time.time())
     try:
         configuration.aliases.and_(said)
-        # Appended in one write, so that two who say something at once both do.
+        # The line is appended in one write, so that two operators at the same time lose no line.
         descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             os.write(descriptor, said.line)

@@ -41,7 +41,7 @@ def _file(config: Path) -> Path:
 
 
 def _operator() -> str:
-    """Return who is at the keyboard, behind `sudo` too: the audit says who turned what."""
+    """Return the user at the keyboard, also behind `sudo`: the audit names who turned a switch."""
     return os.environ.get("SUDO_USER") or getpass.getuser()
 
 

@@ -147,7 +147,7 @@ async def _provider(stack: AsyncExitStack, origins: tuple[str, ...], key: jwk.EC
 
 @asynccontextmanager
 async def _store(folder: Path) -> AsyncIterator[str]:
-    """Yield the session store's setting: a Redis of our own where there is one to start, else memory."""
+    """Yield the session store's setting: a Redis of our own if one can be started, otherwise memory."""
     program = shutil.which("redis-server")
     if program is None:
         yield "memory"

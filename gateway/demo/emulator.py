@@ -215,7 +215,7 @@ class Emulator:
         self.faults.append((fault, -1 if fault.times is None else fault.times))
 
     def alter(self, alterations: Alterations) -> None:
-        """Change what tokens and UserInfo say, from now on; replaces earlier alterations."""
+        """Change the content of tokens and UserInfo from now on; replaces earlier alterations."""
         self.alterations = alterations
 
     def mend(self) -> None:
@@ -704,7 +704,7 @@ def make_emulator(settings: EmulatorSettings, keys: EmulatorKeys | None = None) 
 
 
 class _LogoutOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which client is to be told that the holder of a card has left."""
+    """The client that gets the logout token of a card's holder."""
 
     client_id: str
     card: int

@@ -111,8 +111,8 @@ def app_answer_headers(
 def portal_answer_headers(headers: Headers) -> bytes:
     """Return one of our own pages' fields as lines, without what the listener writes itself.
 
-    A page that says nothing of caches is kept by none: a 404 or a redirect for good would else be kept for as long as
-    a shared cache sees fit.
+    A page without caching headers must not be cached: a shared cache could otherwise keep a 404 or a permanent redirect
+    for any time.
     """
     lines = [
         b"%b: %b\r\n" % field
@@ -174,7 +174,7 @@ def _private(joined: bytes) -> bytes:
 
 
 _ASSETS = (b"text/css", b"text/javascript", b"application/javascript", b"application/x-javascript", b"font/", b"image/")
-"""Types of what a page is made of. A browser that asked again for each of them would make every page slower."""
+"""Types of the files of a page. A browser that asked again for each of them would make every page slower."""
 
 
 def _for_one_person(joined: bytes, headers: Headers, route: Route) -> bytes:

@@ -1,9 +1,9 @@
 """The signed assertion: what the headers say, said so that an application can check who says it.
 
 An ES256 JWT for one App, a minute long, made once per session, rule and half of its life. Keys
-come as the text of a JWKS file: the first key signs, all are published, which is what rotation
-with overlap needs. Reading the file and serving the public keys are `app.py`'s and the pipeline's
-business; docs/contract.md tells an application's owner how to verify.
+come as the text of a JWKS file: the first key signs and all are published, as a rotation with overlap requires. Reading
+the file and serving the public keys are `app.py`'s and the pipeline's business; docs/contract.md tells an application's
+owner how to verify.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class Assertions:
         return self._lifetime / 2
 
     def claims(self, permit: Permit, route: Route, now: Instant, jti: str) -> dict[str, Any]:
-        """Return what an assertion says: registered claims, the rule, and the facts that the headers tell.
+        """Return the claims of an assertion: registered claims, the rule, and the facts of the headers.
 
         Facts are in an object of their own, as a condition may be named like a registered claim. They are plain text in
         every encoding of the headers. A value that a header cannot say is left out here too.

@@ -29,7 +29,7 @@ def is_ours(cookie: bytes) -> bool:
 
 
 def without_ours(cookies: bytes) -> bytes:
-    """Return a Cookie field's value with our cookies cut out and every other byte kept; empty where none is left."""
+    """Return a Cookie field's value with our cookies cut out and every other byte kept; empty if no pair is left."""
     if b"sekisho" not in cookies.lower():
         return cookies
     left = [kept for pair in cookies.split(b";") if (kept := _cut(pair)) is not None]
@@ -37,7 +37,7 @@ def without_ours(cookies: bytes) -> bytes:
 
 
 def _cut(pair: bytes) -> bytes | None:
-    """Return what is left of the text between two semicolons, or `None` where nothing is."""
+    """Return the rest of the text between two semicolons, or `None` if nothing is left."""
     if b"sekisho" not in pair.lower():
         return pair
     first, *joined = pair.split(b",")

@@ -1,4 +1,4 @@
-"""Facts as header lines: names, charsets and encodings of what an application is told.
+"""Facts as header lines: their names, charsets and encodings.
 
 Facts about places and names are text and are encoded as the App wants them; all others (subject,
 birthdate, gender, codes, age, moments, `yes` and `no`) are visible ASCII and go as they are. The gateway leaves out a
@@ -87,7 +87,7 @@ def assertion_line(token: bytes, settings: HeaderSettings) -> bytes:
 
 
 def header_name(name: str, settings: HeaderSettings) -> bytes:
-    """Return the header in which a fact, a condition or `assertion` is told."""
+    """Return the header name of a fact, a condition or `assertion`."""
     configured = settings.names.get(name)
     return _default_name(name) if configured is None else configured.encode("ascii")
 
@@ -107,7 +107,7 @@ def _default_name(name: str) -> bytes:
 
 
 def sayable(name: str, text: str) -> bool:
-    """Say whether a fact can be told at all: text without control characters, or what else is visible ASCII.
+    """Say whether a fact can be sent: as text without control characters, or as visible ASCII.
 
     A decoded value goes into pages, logs and mail headers of an application that never expected a control
     character in a name. Encoded, it would pass every check on the way and arrive there whole.
@@ -118,7 +118,7 @@ def sayable(name: str, text: str) -> bool:
 
 
 def _value(name: str, text: str, settings: HeaderSettings) -> tuple[bytes | None, int]:
-    """Return a fact's value as sent, or `None` where it must be left out, and how many characters were lost."""
+    """Return a fact's value as sent, or `None` if it must be left out, and the number of lost characters."""
     if not sayable(name, text):
         return None, 0
     if name not in _TEXT:

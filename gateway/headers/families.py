@@ -2,7 +2,7 @@
 
 Gateways, single sign-on products, load balancers and cloud platforms write such headers, and applications that once
 stood behind one may still believe them. There are too many to list, so most are recognised by the words they are
-made of. A name that a family claims wrongly can be kept (`headers.keep`); `fixed` says of which this is never so.
+made of. `headers.keep` keeps a name that a family claims wrongly; `fixed` tells the names that it can never keep.
 
 The names come from the public documentation of the products, from RFC 9440 (`Client-Cert`), RFC 7239 (`Forwarded`)
 and RFC 3875 (CGI), from the federation 学認, and from the mobile carriers' documents for `かんたんログイン`.
@@ -242,7 +242,7 @@ _CREDENTIALS = frozenset(
 _MANNERS = frozenset(
     b"agent lang language locale timezone tz theme preference preferences version device settings".split()
 )
-"""The last word of what a script says of its user without saying who it is."""
+"""The last word of a script's header about its user that does not identify the user."""
 
 _IP = re.compile(
     rb"(?:client|remote|real|socket|source|src|user|host|peer|true|proxy|cdn|visitor|connecting|origin)?ip(?:v?[46]|s|addr|address)?"

@@ -28,7 +28,7 @@ _NOT_IN_TRAILERS = frozenset(
         b"range",
         b"location",
         b"pragma",
-        # RFC 4918: they say what a method does, and to which resources.
+        # RFC 4918: they define a method's effect, and its resources.
         b"destination",
         b"if",
         b"depth",
@@ -132,8 +132,8 @@ def _unnamed(parts: list[bytes], named: frozenset[bytes]) -> list[bytes]:
 def trailer_lines(trailers: tuple[tuple[bytes, bytes], ...], settings: HeaderSettings) -> bytes:
     """Return those trailer fields of a request that an application may get, as lines (RFC 9110 section 6.5.1).
 
-    Many servers merge trailers into headers, so what must not be said in a header must not be said here, nor what
-    changes how a message is read once the reading has begun.
+    Many servers merge trailers into headers. So a name that is forbidden in a header is forbidden here, and so is a
+    name that changes the parsing of a message that has begun.
     """
     rules = header_rules_of(settings)
     kept = bytearray()

@@ -57,7 +57,7 @@ class NotTold(StrEnum):
 
 
 def not_told(key: str, settings: HeaderSettings) -> NotTold | None:
-    """Return why what `key` names cannot be told under the name it is given; `None`: it can."""
+    """Return the reason why the fact or condition `key` cannot have this header name, or `None` if it can."""
     name = settings.names[key]
     if _KEY.fullmatch(key) is None:
         return NotTold.KEY

@@ -35,7 +35,7 @@ KEPT_AFTER = 40 * 86_400.0
 _APRIL = 4
 
 _NOT_THE_APPLICATION = frozenset({502, 504})
-"""Statuses with which a proxy between us and the application says that it does not know either."""
+"""Statuses of a proxy between us and the application that does not know the outcome either."""
 
 
 def period_of(once: Once, now: Instant) -> str:
@@ -180,8 +180,8 @@ def state_of(*, counted: bool, lease_ends: Instant, now: Instant) -> EntryState:
 class LimitStore(Protocol):
     """The store that counts entries. One test suite holds every implementation to this.
 
-    `entry` is a random name of one reservation that the caller chooses (the request's id is enough). Each
-    method raises `StoreUnavailableError` where the store cannot be asked, or cannot promise to remember.
+    `entry` is a random name of one reservation that the caller chooses (the request's id is enough). Each method raises
+    `StoreUnavailableError` if the store does not answer, or cannot promise durability.
     """
 
     async def reserve(self, use: LimitUse, entry: str, now: Instant) -> bool:

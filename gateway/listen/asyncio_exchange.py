@@ -2,8 +2,8 @@
 
 The connection it came on (`httptools_listener`) feeds it the body's bytes; the upstream side
 (`upstream/httptools_forward`) feeds it the answer's. Everything is re-framed: lengths and chunks
-that leave are ours. A request pays only for what it needs: the fields below that have a default are written only by
-those that need them.
+that leave are ours. A request pays only for the parts that it uses: only such requests write the fields below that have
+a default.
 
 `Expect: 100-continue` ends with us: once policy has let a request pass and its application has
 taken the connection, we say 100 ourselves; a refusal is sent before the client uploads the body.
@@ -131,7 +131,7 @@ class Downstream(Protocol):
         """Return a `Date` line with the present second."""
 
     def tunnelling(self) -> bool:
-        """From now on bytes are bytes; False where the client has not waited to be told."""
+        """Tunnel bytes from now on; False if the client has not waited for the 101."""
 
     def tunnel_over(self) -> None:
         """Send what is left and close."""
@@ -230,7 +230,7 @@ class Exchange:
         self._app: Route | None = None
         self._permit: Permit | None = None
         self._entries: tuple[Entry, ...] = ()
-        """The entries of limits that this request has taken, until the answer's head says what becomes of them."""
+        """The entries of limits that this request has taken, until the answer's head settles them."""
         self._late: list[Callable[[], None]] | None = None
         """The part of the answer that came while its entry was being settled."""
         self._sent = False
@@ -281,7 +281,7 @@ class Exchange:
         return True
 
     def decide(self) -> None:
-        """Ask the pipeline, and do what it says."""
+        """Ask the pipeline, and carry out its outcome."""
         services = self._services
         table = self._table
         inbound = self.inbound
@@ -396,13 +396,13 @@ class Exchange:
         return step
 
     async def _read_session(self, ticket: Ticket) -> None:
-        """Ask the store what the ticket stands for, unless too many that stand for nothing came from there."""
+        """Ask the store for the ticket's session, unless too many tickets without a session came from this address."""
         services = self._services
         client = self.inbound.client_address
         brought = self._table.brought(self.inbound)
         rate, reason = services.lookups.of(sealed=brought is not None and brought.sealed)
         if (wait := rate.wait(client, services.clock())) is not None:
-            # Not "signed out": a person who really has a session here comes back to it in a moment.
+            # This is not "signed out": a person with a real session can use it again soon.
             self._reason = reason
             services.observer.limited(reason)
             self.state = Limited(wait, reason)
@@ -683,7 +683,7 @@ class Exchange:
         return self.upload is None or self.upload.state in COMPLETE
 
     def feed(self, data: bytes) -> bytes:
-        """Take the body's part of what the client sent, and return what comes behind the body."""
+        """Take the body's part of the client's bytes, and return the bytes behind the body."""
         upload = self.upload
         if upload is None:
             raise IllegalEventError("a request without a body is fed one")
@@ -798,7 +798,7 @@ class Exchange:
             and app is not None
             and (next_one := next_worker(inbound, head.headers, app, self.state))
         ):
-            # A connection whose answer is complete may be the next request's already.
+            # A connection with a complete answer may belong to the next request already.
             self.upstream = None if complete else self.upstream
             self._drop_upstream()
             self._act(next_one)

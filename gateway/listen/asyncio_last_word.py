@@ -21,7 +21,7 @@ class LastWord:
     __slots__ = ("_connection", "_entries", "_heard", "over")
 
     def __init__(self, connection: Exchanger, entries: tuple[Entry, ...], heard: Callable[[], None]) -> None:
-        """Take the connection that the request went out on, and who is told when its answer's head has come."""
+        """Take the connection of the request, and the object that is told when the answer's head has come."""
         self._connection = connection
         self._entries = entries
         self._heard = heard

@@ -1,9 +1,9 @@
 """One client's connection: heads come in on it, and answers go out.
 
 A `ClientConnection` finds where a head ends, has llhttp check its syntax and `inbound` its sense,
-and makes an `Exchange` of it, which does the rest. It feeds llhttp whole heads only: that is the
-pause llhttp's binding does not have, the limit that counts bytes fed, and the end of its
-quadratic joining of what comes in pieces. Refusals of heads are answered here, and lingered on.
+and makes an `Exchange` of it, which does the rest. It feeds llhttp whole heads only: this replaces the pause that
+llhttp's binding lacks, counts the bytes for the limit, and avoids the binding's quadratic joining of pieces. Refusals
+of heads are answered here, and lingered on.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class _At(IntEnum):
     """A request is being decided on or answered."""
     TUNNEL = 2
     LINGER = 3
-    """Answered for good; what comes is thrown away."""
+    """The last answer was sent; further bytes are dropped."""
     CLOSED = 4
 
 
@@ -295,14 +295,14 @@ class ClientConnection(asyncio.Protocol):
             deadlines.enter(self)
 
     def expired(self) -> None:
-        """A clock has run out; which one follows from where we are."""
+        """A deadline has passed; the state tells which one."""
         exchange = self._exchange
         if self._at == _HEAD:
             if self._buffer and not self.congested:
                 self._services.observer.limited("head_time")
                 self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "head_time"))
             else:
-                # A slow reader has the time once more, for what it was told already.
+                # A slow reader gets the time once more for the bytes that were sent already.
                 self._services.observer.limited("stream_idle" if self.congested else "idle")
                 self._close()
         elif self._at == _BUSY and exchange is not None:
@@ -373,15 +373,15 @@ class ClientConnection(asyncio.Protocol):
         return True
 
     def _accept_again(self, request_line: bytes) -> bool:
-        """Serve a head whose section is the last one's; False where it must be read as if nothing were known."""
+        """Serve a head with the same section as the last one; False if it must be parsed as a new one."""
         listener = self._listener
         heads = listener.heads
         before = self._before
         if before is None or heads is not self._heads:
             return False
         table = listener.services.table()
-        # llhttp would say the same of the fields. It would say something of the request line, too, but nothing
-        # that `HeadReader.read` has not said.
+        # llhttp would give the same result for the fields. It would also check the request line, but `HeadReader.read`
+        # has made the same checks.
         arrival = heads.again(request_line, before, listener.request_id(), table.paths_of)
         if arrival is None:
             return False
@@ -582,7 +582,7 @@ class ClientConnection(asyncio.Protocol):
                 deadlines.enter(self)
 
     def tunnelling(self) -> bool:
-        """From now on bytes are bytes; False where the client has not waited to be told."""
+        """Tunnel bytes from now on; False if the client has not waited for the 101."""
         self._at = _TUNNEL
         self._arm(self._services.limits.tunnel_idle)
         if self._buffer:

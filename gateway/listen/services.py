@@ -52,7 +52,7 @@ class OneUse(Protocol):
         """Use a name up; True for exactly one caller."""
 
     async def unspend(self, name: str) -> None:
-        """Forget that a name was used: what it was used for did not come about."""
+        """Forget that a name was used, because the action failed."""
 
 
 def _as_it_came(inbound: Inbound, _table: RouteTable) -> Inbound | Answer:

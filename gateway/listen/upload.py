@@ -2,7 +2,7 @@
 
 The body belongs to the application, or to the portal, and to nobody before a connection to them is there. A chunked
 body may be counted first, because a server that knows no chunks reads nothing of it. An unwanted body is read away.
-`asyncio_exchange` feeds this and sends what comes out. A request without a body has no `Upload`.
+`asyncio_exchange` feeds this object and sends its output. A request without a body has no `Upload`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class UploadState(StrEnum):
     HELD = "held"
     """The whole body has arrived, and no upstream has accepted it."""
     PASSING = "passing"
-    """The body goes on to the upstream as it comes."""
+    """The body is forwarded to the upstream as it arrives."""
     DISCARDING = "discarding"
     """The body is not needed: it is read and dropped."""
     DONE = "done"
@@ -49,7 +49,7 @@ class UploadEvent(StrEnum):
     END = "end"
     """The client has sent all of it."""
     FAULT = "fault"
-    """The client sends what no body may be, or more than there is room for."""
+    """The client sends a malformed body, or more than the buffer can hold."""
     TAKE = "take"
     """An upstream takes it."""
     DISCARD = "discard"

@@ -86,7 +86,7 @@ class _Answer(Generic[T]):
 
 
 class _UnusableError(Exception):
-    """An answer that is none; `args[0]` says what it was, in one word of ours."""
+    """An invalid answer; `args[0]` says its fault, in one word of ours."""
 
 
 class _Document(Generic[T]):
@@ -289,7 +289,7 @@ class AiohttpProvider:
         return await self._metadata.get()
 
     async def reachable(self) -> Metadata:
-        """Return what discovery says, once the provider has shown lately that it is there.
+        """Return the discovery document, after a check that the provider has answered recently.
 
         Kept metadata would send people to a provider that does not answer, and them alone: a page of ours is
         kinder, and where only we cannot reach it their sign-in could not be finished either.

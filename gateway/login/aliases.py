@@ -23,7 +23,7 @@ from gateway.strict_json import NotJsonError, read_struct
 
 LONGEST_REASON = 500
 LONGEST_NAME = 255
-"""Characters of who said so, and of a client."""
+"""Most characters of the operator's name, and of a client."""
 LONGEST_LINE = 16 * 1024
 """Bytes of a line."""
 LONGEST_FILE = 64 * 1024 * 1024

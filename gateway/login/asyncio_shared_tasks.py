@@ -27,7 +27,7 @@ class SharedTasks(Generic[T]):
         return None if task is None else asyncio.shield(task)
 
     async def run_once(self, name: str, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Return what the work under way by this name comes to, or begin it; who goes away does not end it."""
+        """Return the result of the work under way by this name, or begin it; a caller that leaves does not end it."""
         under_way = self.under_way(name)
         if under_way is not None:
             return await under_way

@@ -228,7 +228,7 @@ def half_hash(value: str, alg: str) -> str:
 
 
 def read_id_token(token: str, keys: Iterable[VerificationKey], expected: Expected) -> IdToken:
-    """Return what an ID token says, once it holds in every point (OpenID Connect Core 3.1.3.7).
+    """Return the claims of an ID token after every check (OpenID Connect Core 3.1.3.7).
 
     Raises:
         SignInInvalidError: with the first `Check` it fails.

@@ -14,7 +14,7 @@ from gateway.instant import Instant
 from gateway.yaml.mistakes import Language, Phrase
 
 WORRYING_OFFSET = 2.0
-"""Seconds a clock may be off before we say so."""
+"""Seconds by which a clock may be off before the doctor reports it."""
 
 LONGEST_DATE = 64
 """Characters of a `Date` that are read."""

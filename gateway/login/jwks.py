@@ -83,7 +83,7 @@ def read_jwks(document: bytes, longest: int) -> Jwks:
 
 
 def _read_key(member: Json | NotJsonError) -> VerificationKey | Unfit | None:
-    """Return the key, why it cannot be used, or None where it is for something else."""
+    """Return the key, the reason why it cannot be used, or None if it has another purpose."""
     if isinstance(member, NotJsonError):
         return Unfit.NOT_JSON
     if not isinstance(member, dict):
@@ -118,7 +118,7 @@ def _import(member: dict[str, Json], kid: str | None, alg: str | None) -> Verifi
             return Unfit.TYPE
     try:
         key = import_key(public)
-    # A point that is on no curve, or a modulus that is none, is told in ways of two libraries' own. This key alone is
+    # Two libraries report a point off the curve, or an invalid modulus, each in its own way. This key alone is
     # lost, and an event names it.
     except Exception:  # noqa: BLE001
         return Unfit.PARAMETERS

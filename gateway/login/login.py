@@ -168,7 +168,7 @@ def read_token_answer(said: Mapping[str, Any], asked: frozenset[Scope]) -> Token
 
 
 def oauth_error(said: object) -> str:
-    """Return an error code as it may be shown and counted: the characters OAuth's codes are made of, at most 64."""
+    """Return an error code that is safe to show and count: only characters of OAuth's codes, at most 64."""
     if not isinstance(said, str):
         return ""
     return "".join(character for character in said[:64] if character in _ERROR_CHARACTERS)

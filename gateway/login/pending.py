@@ -3,9 +3,9 @@
 The state goes through the provider and the browser's address bar; the return target, the nonce and the PKCE
 verifier do not: they wait here. A pending login is bound to the browser that began it by one small cookie, whose
 secret all of that browser's logins share, so that two tabs work. On a browser's first visit each tab has a cookie of
-its own beside it. A login is used once; what came of it is remembered as long as it would have lived, so that a
-callback that arrives twice lands where the first did.
-Keeping them is `memory_pending` or `redis_pending`, behind one contract.
+its own beside it. A login is used once. Its result is remembered for the login's lifetime, so that a callback that
+arrives twice leads to the same page as the first. Keeping them is `memory_pending` or `redis_pending`, behind one
+contract.
 """
 
 from __future__ import annotations
@@ -229,12 +229,12 @@ class Cap:
 class PendingStore(Protocol):
     """The store of pending logins. One test suite holds every implementation to this.
 
-    Each method raises `StoreUnavailableError` where the store cannot be asked. Entries end by themselves after
+    Each method raises `StoreUnavailableError` if the store does not answer. Entries end by themselves after
     `PENDING_SECONDS`.
     """
 
     async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> bool:
-        """Keep a pending login; False, and nothing kept, where its number or its bytes pass a `Cap`."""
+        """Keep a pending login; return False and keep nothing if the number or the bytes exceed a `Cap`."""
 
     async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | None:
         """Return what waits under a state: unused, used, or nothing."""
@@ -249,10 +249,10 @@ class PendingStore(Protocol):
         """Remember which sign-in made a session."""
 
     async def find_round(self, session_name: str, now: Instant) -> Round | None:
-        """Return which sign-in made a session, if that was within `PENDING_SECONDS`."""
+        """Return the sign-in that made a session, if that was within `PENDING_SECONDS`."""
 
     async def spend(self, name: str, now: Instant) -> bool:
         """Remember a name that is for one use; True for exactly one caller within `PENDING_SECONDS`."""
 
     async def unspend(self, name: str) -> None:
-        """Forget that a name was spent: what it was spent for did not come about."""
+        """Forget that a name was spent, because the action failed."""

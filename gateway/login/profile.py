@@ -50,7 +50,7 @@ def issuer_of(settings: ProviderSettings) -> str:
 
 
 def discovery_url(issuer: str) -> str:
-    """Return where an issuer's metadata lies (OpenID Connect Discovery 4.1): a final slash of its path goes."""
+    """Return the URL of an issuer's metadata (OpenID Connect Discovery 4.1). A final slash of the issuer is dropped."""
     return issuer.removesuffix("/") + DISCOVERY
 
 

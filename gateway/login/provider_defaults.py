@@ -1,7 +1,7 @@
-"""The values that hold for a provider where its settings leave them open.
+"""The default values for a provider whose settings leave them open.
 
 The Digital Authentication service documents which parameters it reads, and a provider of another kind keeps to OpenID
-Connect. So what the agency's service is asked by default is not what a town's own provider is asked.
+Connect. So the default parameters for the agency's service differ from those for a town's own provider.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def is_agencys(settings: ProviderSettings) -> bool:
 
 
 def asked_acr(settings: ProviderSettings) -> str:
-    """Return what is sent as `acr_values`; empty where nothing is.
+    """Return the value sent as `acr_values`; empty if none is sent.
 
     Another provider than the agency's does not know the agency's words. An operator who demands an `acr` of it and
-    names none means those all the same: the strict reading of what is left open.
+    names none still gets the agency's value: this is the strict reading of an open setting.
     """
     if settings.acr_values is None:
         return ""

@@ -1,10 +1,10 @@
 r"""The page on which a person lands after signing in or out: a target on the App's own origin, rebuilt from its parts.
 
 A browser reads a `Location` by the WHATWG URL standard, which drops tabs and line ends, takes `\\` for `/`, resolves
-dot segments and treats `//` as the start of a host. So nothing that came in is echoed: it is taken apart, each part is
-held to what it may contain, and what goes out is written anew. The door's own canonicaliser reads the result, as it
-will when the browser comes there. The function refuses a text that is not clearly a target of ours, and never shortens
-or repairs it. The caller falls back to `/`.
+dot segments and treats `//` as the start of a host. So the function echoes no input: it splits the text, checks the
+characters of each part, and writes the result anew. The door's own canonicaliser reads the result, as it will when the
+browser comes there. The function refuses a text that is not clearly a target of ours, and never shortens or repairs it.
+The caller falls back to `/`.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _has_foreign(text: str) -> bool:
 
 
 def _without_empty_segments(target: str) -> str | None:
-    """Return a target as it is held to what it may contain, or None where an empty segment meets a dot segment.
+    """Return a target with checked parts, or None if an empty segment stands beside a dot segment.
 
     A browser takes `..` for the way back out of the empty one, and a server may not.
     """

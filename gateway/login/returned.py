@@ -37,12 +37,12 @@ SECRET_BYTES = 32
 LONGEST_REFERER = 1_024
 """Bytes; a longer one is left out, as a browser may leave it out itself."""
 _PADDING = 256
-"""Filled up to a multiple of this: the length of a form can say what was paid."""
+"""Records are padded to a multiple of this: the length of a form could tell an amount."""
 
 _SEALED = re.compile(r"([0-9a-f])([A-Za-z0-9_-]{22})\.([0-9a-f]{8})([A-Za-z0-9_-]{40,48000})")
 _SECRET = re.compile(rb"[A-Za-z0-9_-]{43}")
 _FROM_THERE = frozenset({b"origin", b"referer", b"sec-fetch-site", b"content-type", b"content-length"})
-"""The fields by which an application tells who sent a form and what it is."""
+"""The fields by which an application recognises the sender and the kind of a form."""
 
 
 class _Form(msgspec.Struct, frozen=True):

@@ -142,10 +142,10 @@ class SharedTasks(Protocol):
     """Work that several ask for at the same time, and that is done once: `asyncio_shared_tasks`."""
 
     def under_way(self, name: str) -> Awaitable[FinishOutcome] | None:
-        """Return what the work under way by this name will come to, or None."""
+        """Return the future result of the work under way by this name, or None."""
 
     async def run_once(self, name: str, begin: Callable[[], Coroutine[Any, Any, FinishOutcome]]) -> FinishOutcome:
-        """Return what the work under way by this name comes to, or begin it."""
+        """Return the result of the work under way by this name, or begin it."""
 
 
 class SignInObserver(Protocol):
@@ -199,9 +199,9 @@ class SignInService:
         """Take clients by `client_id`, and everything else that is not decided here.
 
         `pseudonyms` makes the pseudonyms of client and subject; the first one is for new sessions. `random`
-        returns that many unguessable bytes. `known_as` says which subject of a client a person is known by.
-        `shared_tasks` lets a callback that is sent again before it was answered wait for the first one's answer. `owed`
-        keeps sign-outs while the store is away; without it they are not kept.
+        returns that many unguessable bytes. `known_as` gives the subject by which a client's applications know a
+        person. `shared_tasks` lets a callback that is sent again before it was answered wait for the first one's
+        answer. `owed` keeps sign-outs while the store is away; without it they are not kept.
         """
         self._clients = clients
         self._pending = pending
@@ -218,7 +218,7 @@ class SignInService:
     async def begin(
         self, route: Route, inbound: Inbound, challenge: Challenge, return_to: str | None, form: str = ""
     ) -> BeginOutcome:
-        """Open a pending login and say where the browser must go; see `sign_in.SignIn`."""
+        """Open a pending login and return the URL for the browser; see `sign_in.SignIn`."""
         target = inbound.target.raw.decode("ascii") if return_to is None else return_to
         back = self.safe_return(route, target)
         try:
@@ -523,7 +523,7 @@ class SignInService:
         return SignedOut(await self._end_session_url(route) if ended else None, ended)
 
     async def back_channel_logout(self, route: Route, body: bytes) -> LogoutOutcome:
-        """End what the provider says has ended; see `sign_in.SignIn`."""
+        """End the sessions that a logout token of the provider names; see `sign_in.SignIn`."""
         client = self._clients[route.client_id]
         try:
             token = read_logout_form(body)
@@ -657,7 +657,7 @@ def replace_used(used: UsedLogin, failed: Failed) -> UsedLogin:
 
 
 def read_callback(query: bytes | None) -> Mapping[str, str] | None:
-    """Return a callback's parameters, or None where they cannot be told apart.
+    """Return a callback's parameters, or None if one of them comes twice.
 
     RFC 6749 section 3.1: no parameter comes twice. One we do not know may be there, and is not looked at.
     """

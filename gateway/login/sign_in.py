@@ -26,8 +26,8 @@ from gateway.session.ticket import Ticket
 BROWSER_COOKIE_SECONDS = 400 * 86_400
 """The longest a browser keeps a cookie (RFC 6265bis section 5.5): as long as any cookie of the App may live.
 
-Beside binding pending logins, the cookie remembers, as a hash only this cookie can check, who signed in
-last, so that the App's own cookies are expired when somebody else does, however late.
+The cookie binds pending logins. It also remembers the last person as a hash that only this cookie can check, so that
+the App's own cookies are expired when another person signs in, even much later.
 """
 
 TAB_COOKIE_SECONDS = 900
@@ -157,8 +157,7 @@ class SignedOut:
     ended: int = 0
     """How many sessions ended: this one, and those begun in the same provider session."""
     alive_until: Instant | None = None
-    """If the store could not be told, the moment until which the session could live at most, for a holder of its
-    ticket."""
+    """If the store did not answer, the latest end of the session for a holder of its ticket."""
     kept: bool = True
     """Whether the store will be told when it is back."""
 
@@ -192,7 +191,7 @@ class SignIn(Protocol):
     async def begin(
         self, route: Route, inbound: Inbound, challenge: Challenge, return_to: str | None, form: str = ""
     ) -> BeginOutcome:
-        """Open a pending login and say where the browser must go. `form` waits with it, sealed, and comes back once.
+        """Open a pending login and return the URL for the browser. `form` waits with it, sealed, and comes back once.
 
         `return_to` is what the browser sent (`rd`, or a hidden field), unchecked; None means the request's own
         target. A text that is no target on this App's origin becomes `/`. Query parameters of the request never change

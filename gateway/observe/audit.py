@@ -1,7 +1,7 @@
 """The audit records each refusal with person, page and reason, and each permit of a rule that asks for it.
 
 An entry names a person by pseudonym and a rule by name. It never holds a claim, a query or an
-address: which facts a rule looked at stands in the policy, what they were stays with the person.
+address: the policy says which facts a rule uses, and their values stay with the person.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Event(StrEnum):
     REPLACEMENT_FAILED = "replacement_failed"
     """A new worker did not become ready for requests; the old ones stay."""
     SESSIONS_LISTED = "sessions_listed"
-    """`operator` looked at sessions through the management listener; `selector` says which."""
+    """`operator` listed sessions through the management listener; `selector` says which."""
     SESSIONS_REVOKED = "sessions_revoked"
     """`operator` ended sessions through the management listener; `selector` which, `ended` how many, `reason` why."""
     MANAGEMENT_REFUSED = "management_refused"

@@ -365,7 +365,7 @@ class GatewayObserver:
         audited: Callable[[str], bool],
         version: Callable[[str], str] = lambda _: "",
     ) -> None:
-        """Take where to count, where to write, and what the audit must know.
+        """Take the registry, the access log, and the values that the audit needs.
 
         `audited` says which rules (`policy/rule`) want their permits recorded, `version` which version of an
         App's policy is in force.

@@ -32,7 +32,7 @@ class RemovedNames:
         self._told_in_minute = 0
 
     def is_news(self, app: str, name: bytes, now: Instant) -> bool:
-        """Say whether the operator is told of this folded name now; a yes counts as told."""
+        """Say whether to log this folded name now; a yes counts as logged."""
         key = (app, name[:_LONGEST_SHOWN])
         before = self._told.get(key)
         # A clock that was set back must not keep a name silent for longer than the hour.

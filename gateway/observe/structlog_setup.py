@@ -1,6 +1,6 @@
 """Sets structlog up: one JSON object a line on standard error, with nothing in it but allowed fields.
 
-Which events there are stands in `events`, which fields in `redact`. A library's line of the standard `logging` or of
+`events` lists the events, and `redact` the fields. A library's line of the standard `logging` or of
 `warnings` becomes an event too, without its words, since those may quote a secret. A running gateway gives events to a
 `LineWriter`, and so everything else that would write to standard error on the way. No log line waits for a reader or a
 disk, and none raises into its caller.
@@ -80,7 +80,7 @@ def logging_aside(*, level: str = "info", prints: bool = False) -> Iterator[Line
 
 
 class LibraryHandler(logging.Handler):
-    """Turns a library's complaint into an event: who complained, of what kind, where; never its words."""
+    """Turns a library's warning into an event with logger, kind and place; it never has the library's text."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log the record as an event of ours."""
@@ -139,7 +139,7 @@ class _Stray(io.TextIOBase):
         return len(text)
 
     def fileno(self) -> int:
-        """Return where children write, which are no part of this process."""
+        """Return the descriptor to which child processes write."""
         return STANDARD_ERROR
 
 
@@ -176,7 +176,7 @@ def _never_raising(least: int) -> type:
 
 
 def _named(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Let nothing through that is not an event: free text is where secrets leak."""
+    """Let only events through: free text can leak secrets."""
     if line.get("event") not in _EVENTS:
         line["event"] = Event.UNNAMED.value
     else:
