@@ -354,10 +354,23 @@ class AiohttpProvider:
             ProviderRefusedError: it refused the token.
 
         """
+        return await self._userinfo(access_token, _members)
+
+    async def signed_userinfo(self, access_token: str) -> str:
+        """Return the JWT of the UserInfo endpoint, unchecked.
+
+        Raises:
+            ProviderUnavailableError: there is none, or it did not answer with a JWT.
+            ProviderRefusedError: it refused the token.
+
+        """
+        return await self._userinfo(access_token, _compact)
+
+    async def _userinfo(self, access_token: str, read: Callable[[str, bytes], T]) -> T:
         endpoint = (await self.metadata()).userinfo_endpoint
         if endpoint is None:
             raise ProviderUnavailableError("discovery", "lacks_userinfo_endpoint")
-        return (await self._call("userinfo", endpoint, _members, bearer=access_token)).said
+        return (await self._call("userinfo", endpoint, read, bearer=access_token)).said
 
     async def date(self) -> str | None:
         """Return the `Date` the provider's discovery is answered with: what `doctor` compares clocks by.
@@ -388,7 +401,7 @@ class AiohttpProvider:
     def _way(self, url: str) -> _Way:
         """Return the options of every call: through the proxy if there is one, and without following redirects."""
         # Uncompressed: a small compressed answer could expand to any size.
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = {"Accept": "application/json, application/jwt", "Accept-Encoding": "identity"}
         way = _Way(allow_redirects=False, proxy=self._settings.via, headers=headers)
         if self._settings.via is not None and self._via_credentials is not None:
             credentials = {"Proxy-Authorization": aiohttp.encode_basic_auth(*self._via_credentials)}
@@ -548,6 +561,13 @@ def _jwks(kind: str, body: bytes) -> Jwks:
     if not _is_json(kind):
         raise _WrongTypeError(shown_value(kind))
     return read_jwks(body, LARGEST_ANSWER)
+
+
+def _compact(kind: str, body: bytes) -> str:
+    """Return a JWT (OpenID Connect Core 5.3.2 fixes its type)."""
+    if kind != "application/jwt":
+        raise _WrongTypeError(shown_value(kind))
+    return body.decode("latin-1").strip()
 
 
 def _refusal(kind: str, body: bytes) -> str:

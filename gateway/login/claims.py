@@ -345,6 +345,25 @@ def read_userinfo(claims: Mapping[str, Any], subject: str, granted: Iterable[Sco
     )
 
 
+def read_signed_userinfo(
+    token: str, keys: Iterable[VerificationKey], algorithms: tuple[str, ...], *, issuer: str, client_id: str
+) -> Mapping[str, Any]:
+    """Return the claims of a UserInfo answer that is a JWT (OpenID Connect Core 5.3.2), unread.
+
+    Raises:
+        SignInInvalidError: its signature does not hold, or it is another issuer's or another client's.
+
+    """
+    claims = verified_claims(token, keys, algorithms)
+    # Both should be there. One that is there must be right.
+    if claims.get("iss", issuer) != issuer:
+        raise SignInInvalidError(Check.ISSUER)
+    audience = claims.get("aud", client_id)
+    if audience != client_id and not (isinstance(audience, list) and client_id in audience):
+        raise SignInInvalidError(Check.AUDIENCE)
+    return claims
+
+
 def read_birthdate(said: object, today: date) -> Birthdate | None:
     """Return a birthdate of `YYYYMMDD` or `YYYY-MM-DD`, whose `00` parts are unknown; None for any other form."""
     match = _BIRTHDATE.fullmatch(said) if isinstance(said, str) else None
@@ -374,14 +393,24 @@ def _text(said: object, longest: int) -> str | None:
     return said
 
 
+def _formatted(said: object) -> object:
+    """Return an address as one line: the agency's service gives a text, and OpenID Connect Core 5.1.1 an object.
+
+    Of that object the gateway reads the whole address alone: to put one together from its parts would be a guess.
+    """
+    if not isinstance(said, Mapping):
+        return said
+    formatted = said.get("formatted")
+    return formatted.replace("\r\n", " ").replace("\n", " ") if isinstance(formatted, str) else None
+
+
 def _gender(said: object) -> Gender | None:
     return {"1": Gender.MALE, "2": Gender.FEMALE, "9": Gender.OTHER}.get(said) if isinstance(said, str) else None
 
 
 _READERS: Mapping[Scope, Callable[[object, date], object]] = {
     Scope.NAME: lambda said, _: _text(said, LONGEST_NAME),
-    # One string, not the address object of OpenID Connect Core 5.1.1: to pick a member of it would be a guess.
-    Scope.ADDRESS: lambda said, _: _text(said, LONGEST_ADDRESS),
+    Scope.ADDRESS: lambda said, _: _text(_formatted(said), LONGEST_ADDRESS),
     Scope.BIRTHDATE: read_birthdate,
     Scope.GENDER: lambda said, _: _gender(said),
 }

@@ -34,6 +34,7 @@ from gateway.login.claims import (
     Trouble,
     VerificationKey,
     read_id_token,
+    read_signed_userinfo,
     read_userinfo,
 )
 from gateway.login.keys import KeySet
@@ -136,6 +137,9 @@ class Provider(Protocol):
 
     async def userinfo(self, access_token: str) -> Mapping[str, Any]:
         """Return the UserInfo claims, unchecked."""
+
+    async def signed_userinfo(self, access_token: str) -> str:
+        """Return the UserInfo answer of a provider that signs it, unchecked."""
 
 
 class SharedTasks(Protocol):
@@ -414,8 +418,21 @@ class SignInService:
         # If only the subject was asked for, UserInfo has nothing that we need.
         if not tokens.granted - {Scope.OPENID}:
             return Facts()
-        claims = await client.provider.userinfo(tokens.access_token)
+        claims = await self._claims(client, tokens.access_token)
         return read_userinfo(claims, id_token.subject, tokens.granted, tokyo_day(self._clock()))
+
+    async def _claims(self, client: Client, access_token: str) -> Mapping[str, Any]:
+        settings = client.settings
+        if not settings.userinfo_algorithms:
+            return await client.provider.userinfo(access_token)
+        token = await client.provider.signed_userinfo(access_token)
+        issuer = (await client.provider.metadata()).issuer
+        return await _verified(
+            client.provider,
+            lambda keys: read_signed_userinfo(
+                token, keys, settings.userinfo_algorithms, issuer=issuer, client_id=settings.client_id
+            ),
+        )
 
     def _identity(self, client: Client, login: PendingLogin, id_token: IdToken, facts: Facts) -> Identity:
         now = self._clock()

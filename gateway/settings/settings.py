@@ -179,6 +179,9 @@ class ProviderSettings:
     """`ES256` or `RS256`; without it, the key's own `alg`."""
     id_token_algorithms: tuple[Literal["ES256", "ES384", "PS256", "RS256"], ...] = ("ES256",)
     """Algorithms of an ID token's signature; the gateway never trusts the token's `alg` alone."""
+    userinfo_algorithms: tuple[Literal["ES256", "ES384", "PS256", "RS256"], ...] = ()
+    """Algorithms of UserInfo's signature, for a provider that answers with a JWT: then the gateway reads nothing else.
+    Without it, UserInfo is plain JSON."""
     stale_for: Seconds = 86_400.0
     """Seconds for which cached metadata and keys are used during an outage of the provider."""
 

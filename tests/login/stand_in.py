@@ -60,6 +60,7 @@ class StandIn:
         self.assertions: list[dict[str, Any]] = []
         self.assertion_headers: list[dict[str, Any]] = []
         self.cache_control = "max-age=3600"
+        self.signs_userinfo: ECKey | None = None
         self.odd_keys: list[Any] = []
         self.knows: frozenset[str] = frozenset()
         """Parameters that the agency's reference does not list and that this provider takes."""
@@ -223,4 +224,9 @@ class StandIn:
             return web.json_response({"error": "invalid_token"}, status=401)
         granted = {name: value for name, value in self.person.items() if name in asked["scope"].split()}
         claims = {"sub": self.subject, **granted, **self.spoil.userinfo}
+        if self.signs_userinfo:
+            signed = {"iss": self.issuer, "aud": self.client_id, **claims}
+            said = {name: value for name, value in signed.items() if value is not None}
+            token = jwt.encode({"alg": "ES256", "kid": self.key.kid}, said, self.signs_userinfo, algorithms=["ES256"])
+            return web.Response(text=token, content_type="application/jwt")
         return web.json_response({name: value for name, value in claims.items() if value is not None})

@@ -341,7 +341,13 @@ def test_what_was_not_granted_is_not_read() -> None:
         (Scope.NAME, "　", Trouble.MALFORMED),
         (Scope.NAME, ["佐藤"], Trouble.MALFORMED),
         (Scope.NAME, "佐" * 201, Trouble.MALFORMED),
-        (Scope.ADDRESS, {"formatted": "東京都渋谷区神南1-1-1"}, Trouble.MALFORMED),
+        (Scope.ADDRESS, {"region": "東京都", "locality": "渋谷区"}, Trouble.MALFORMED),
+        (Scope.ADDRESS, {"formatted": ["東京都渋谷区"]}, Trouble.MALFORMED),
+        (Scope.ADDRESS, {"formatted": ""}, Trouble.MALFORMED),
+        (Scope.ADDRESS, {"formatted": "東京都\r渋谷区"}, Trouble.MALFORMED),
+        (Scope.ADDRESS, {"formatted": "東" * 401}, Trouble.MALFORMED),
+        (Scope.ADDRESS, {}, Trouble.MALFORMED),
+        (Scope.ADDRESS, "東京都\n渋谷区", Trouble.MALFORMED),
         (Scope.ADDRESS, "東京都\x00渋谷区", Trouble.MALFORMED),
         (Scope.GENDER, "3", Trouble.MALFORMED),
         (Scope.GENDER, "female", Trouble.MALFORMED),
@@ -357,6 +363,23 @@ def test_what_cannot_be_read_is_unknown_and_counted(member: Scope, value: object
 
     assert getattr(facts, member.value) is None
     assert facts.troubles == ((member, trouble),)
+
+
+@pytest.mark.parametrize(
+    ("formatted", "read"),
+    [
+        ("東京都渋谷区神南1-1-1", "東京都渋谷区神南1-1-1"),
+        ("東京都\n渋谷区神南1-1-1", "東京都 渋谷区神南1-1-1"),
+        ("150-0041\r\n東京都渋谷区\r\n神南1-1-1", "150-0041 東京都渋谷区 神南1-1-1"),
+    ],
+)
+def test_the_address_object_of_openid_connect_is_read_whole(formatted: str, read: str) -> None:
+    """Core 5.1.1: `formatted` may have several lines. Its other members are not put together."""
+    said = {"sub": "s", "address": {"formatted": formatted, "region": "大阪府", "country": "JP"}}
+
+    facts = read_userinfo(said, "s", {Scope.ADDRESS}, TODAY)
+
+    assert (facts.address, facts.troubles) == (read, ())
 
 
 @pytest.mark.parametrize("name", ["佐藤　花子", "SMITH JOHN (スミス)", "葛\U000e0100城", "\ue000田", "龍"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import permutations
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -524,6 +525,51 @@ async def test_an_answer_that_does_not_hold_makes_no_session(
     assert again == Failed(failure, "/a")
     assert await house.session() is None
     assert house.stand_in.calls.count("token") == 1
+
+
+async def test_userinfo_as_a_signed_jwt_is_read_where_it_is_configured(house: House) -> None:
+    """By the provider's own key; where it is not configured, the event says what came."""
+    house.stand_in.signs_userinfo = house.stand_in.key
+    unasked = await house.sign_in(challenge(*ALL), "/a")
+    house.configure(userinfo_algorithms=("ES256",))
+
+    outcome = await house.sign_in(challenge(*ALL))
+
+    assert unasked == Failed(LoginFailure.PROVIDER_DOWN, "/a", endpoint="userinfo", fault="type:application/jwt")
+    assert isinstance(outcome, SignedIn)
+    assert outcome.session.identity.name == "佐藤　花子"
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "stranger", "check"),
+    [
+        ({"aud": "RP00000002"}, False, Check.AUDIENCE),
+        ({"aud": ["RP00000002"]}, False, Check.AUDIENCE),
+        ({"iss": "https://evil.example"}, False, Check.ISSUER),
+        ({"sub": "sub-taro"}, False, Check.USERINFO_SUBJECT),
+        ({}, True, Check.SIGNATURE),
+    ],
+)
+async def test_signed_userinfo_that_does_not_hold_makes_no_session(
+    house: House, spoiled: dict[str, Any], stranger: bool, check: Check
+) -> None:
+    """OpenID Connect Core 5.3.2 and 5.3.4: another client's, another issuer's, another person's, a stranger's."""
+    house.configure(userinfo_algorithms=("ES256",))
+    house.stand_in.spoil.userinfo = spoiled
+    house.stand_in.signs_userinfo = ECKey.generate_key("P-256", auto_kid=False) if stranger else house.stand_in.key
+
+    outcome = await house.sign_in(challenge(*ALL), "/a")
+
+    assert outcome == Failed(LoginFailure.INVALID, "/a", check=check)
+
+
+async def test_plain_userinfo_is_not_read_where_a_signature_is_configured(house: House) -> None:
+    """An attacker who could change the answer could leave the signature out as well."""
+    house.configure(userinfo_algorithms=("ES256",))
+
+    outcome = await house.sign_in(challenge(*ALL), "/a")
+
+    assert outcome == Failed(LoginFailure.PROVIDER_DOWN, "/a", endpoint="userinfo", fault="type:application/json")
 
 
 async def test_a_step_up_changes_the_ticket_and_ends_the_old_session(house: House) -> None:
