@@ -29,13 +29,20 @@ from gateway.login.doctor import (
     mode_finding,
     outer_proxy_finding,
     passed,
+    post_logout_finding,
     redirect_finding,
     store_finding,
     unreachable,
     upstream_finding,
 )
 from gateway.login.keys import KeySet
-from gateway.login.login import asked_assurance, authorization_url, redirect_uri
+from gateway.login.login import (
+    asked_assurance,
+    authorization_url,
+    end_session_url,
+    post_logout_redirect_uri,
+    redirect_uri,
+)
 from gateway.login.pending import SECRET_BYTES, random_name
 from gateway.login.profile import Metadata, issuer_of
 from gateway.login.provider_defaults import accepted_acr, requires_acr
@@ -138,6 +145,15 @@ async def _examine(
             yield redirect_finding(subject, uri, status, location)
         except ProviderUnavailableError as error:
             yield unreachable("redirect_uri", subject, str(error))
+    if metadata.end_session_endpoint is None:
+        return
+    for back in dict.fromkeys(post_logout_redirect_uri(app.url, prefix) for app in apps):
+        url = end_session_url(metadata.end_session_endpoint, client_id=settings.client_id, back=back)
+        try:
+            status, _ = await provider.look(url)
+            yield post_logout_finding(subject, back, status)
+        except ProviderUnavailableError as error:
+            yield unreachable("post_logout_redirect_uri", subject, str(error))
 
 
 async def examine_app(app: AppSettings) -> AsyncIterator[Finding]:

@@ -67,8 +67,18 @@ def unreachable(check: str, subject: str, reason: str) -> Finding:
 
 def clock_finding(subject: str, said: str | None, before: Instant, after: Instant, skew: float) -> Finding:
     """Compare our clock with a `Date` header (RFC 9110 section 6.6.1) of an answer that came in between two moments."""
+    if said is None:
+        # Many providers send none, such as a Keycloak: nothing is wrong, and nothing can be mended.
+        return passed(
+            "clock",
+            subject,
+            Phrase(
+                "the provider sends no `Date`, so the clocks cannot be compared from here; each sign-in compares `iat`",
+                "提供側が `Date` を送らないため、ここでは時計を比べられません。サインインのたびに `iat` を確かめます",
+            ),
+        )
     try:
-        theirs = parsedate_to_datetime((said or "")[:LONGEST_DATE]).timestamp()
+        theirs = parsedate_to_datetime(said[:LONGEST_DATE]).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return Finding("clock", subject, Level.WARN, Phrase("no readable `Date`", "`Date` を読み取れません"))
     # A `Date` has whole seconds, and the answer was under way for a while: only what lies outside is offset.
@@ -145,6 +155,28 @@ def redirect_finding(subject: str, uri: str, status: int, location: str | None) 
         Phrase(
             "register it to the letter: `sekisho registration`",
             "一字一句このまま登録してください：`sekisho registration`",
+        ),
+    )
+
+
+def post_logout_finding(subject: str, uri: str, status: int) -> Finding:
+    """Judge the end-session endpoint's answer to the address that people are to come back to.
+
+    A provider must not send people to an address that is not registered (RP-Initiated Logout 1.0 section 3).
+    """
+    if status < 400:
+        return passed("post_logout_redirect_uri", subject, Phrase(f"`{uri}` is accepted", f"`{uri}` は受理されました"))
+    return Finding(
+        "post_logout_redirect_uri",
+        subject,
+        Level.WARN,
+        Phrase(
+            f"sign-out at the provider is refused with {status}: people end on its error page",
+            f"提供側でのサインアウトが {status} で拒否され、利用者にはエラーページが表示されます",
+        ),
+        Phrase(
+            f"register `{uri}` as a post-logout redirect URI: `sekisho registration`",
+            f"`{uri}` をサインアウト後のリダイレクトURIとして登録してください：`sekisho registration`",
         ),
     )
 

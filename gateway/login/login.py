@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
@@ -26,6 +27,12 @@ from gateway.settings.settings import ProviderSettings, Reauthenticate
 
 CALLBACK = "callback"
 """The redirect URI's place under the portal's prefix."""
+
+SIGNED_OUT = "signed-out"
+"""The place of the page that says so, under the portal's prefix: the provider sends people back to it."""
+
+BACKCHANNEL_LOGOUT = "backchannel-logout"
+"""The place that the provider posts logout tokens to, under the portal's prefix."""
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -49,6 +56,20 @@ _ORDER = (Scope.OPENID, Scope.NAME, Scope.ADDRESS, Scope.BIRTHDATE, Scope.GENDER
 def redirect_uri(url: str, prefix: str) -> str:
     """Return an App's redirect URI: it follows from the public origin, never from a request."""
     return origin_of(url) + prefix + CALLBACK
+
+
+def post_logout_redirect_uri(url: str, prefix: str) -> str:
+    """Return where the provider sends a person back to after its own sign-out: our page that says so."""
+    return origin_of(url) + prefix + SIGNED_OUT
+
+
+def end_session_url(endpoint: str, *, client_id: str, back: str) -> str:
+    """Return the request for the provider's own sign-out (RP-Initiated Logout 1.0 section 2).
+
+    No `id_token_hint`: we keep no ID token (docs/decisions/0011). `client_id` says who asks.
+    """
+    joint = "&" if "?" in endpoint else "?"
+    return endpoint + joint + urlencode({"client_id": client_id, "post_logout_redirect_uri": back})
 
 
 def scope_text(scopes: Iterable[Scope]) -> str:

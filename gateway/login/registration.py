@@ -1,4 +1,6 @@
-"""The agency's forms, filled in from our own settings: one sheet a client and environment.
+"""The forms of the provider, filled in from our own settings: one sheet a client and environment.
+
+The agency has forms of its own. Another provider registers a client by the names of OpenID Connect.
 
 Field names are the forms' own (テスト環境・本番環境設定書 and サービス基本情報). The policies say which of
 the four items are asked for. An entry that the settings do not give is marked as missing. The forms' own text was not
@@ -13,8 +15,9 @@ from dataclasses import dataclass
 
 from gateway.identity import Scope
 from gateway.login.keys import KeySet
-from gateway.login.login import redirect_uri
+from gateway.login.login import BACKCHANNEL_LOGOUT, post_logout_redirect_uri, redirect_uri, scope_text
 from gateway.login.profile import issuer_of
+from gateway.login.provider_defaults import asked_acr, is_agencys
 from gateway.settings.origin import origin_of
 from gateway.settings.settings import AppSettings, Environment, ProviderSettings
 
@@ -85,8 +88,87 @@ def registration_sheet(
     `apps` are those that share the client; `used` says for each App's name which scopes its policy can ask for.
     """
     every = frozenset[Scope]().union(*(used.get(app.name, frozenset()) for app in apps))
+    entries = (_agencys if is_agencys(client) else _of_openid_connect)(client, apps, used, every, keys, prefix)
+    return Sheet(
+        client.client_id, client.environment, issuer_of(client), tuple(app.name for app in apps), tuple(entries)
+    )
+
+
+def _of_openid_connect(
+    client: ProviderSettings,
+    apps: Sequence[AppSettings],
+    used: Mapping[str, frozenset[Scope]],
+    every: frozenset[Scope],
+    keys: KeySet,
+    prefix: str,
+) -> list[Entry]:
+    """Return what another provider registers (OpenID Connect Dynamic Client Registration 1.0, and both logouts)."""
     origins = _once(origin_of(app.url) for app in apps)
+    signing = client.assertion_algorithm or (keys.signing.alg if keys.keys else "")
+    scopes = "、".join(
+        f"{scope}：{'、'.join(app.name for app in apps if scope in used.get(app.name, ()))}"
+        for scope in ITEMS
+        if scope in every
+    )
+    userinfo = client.userinfo_algorithms[:1]
     entries = [
+        Entry("client_id", _once((client.client_id,)), "提供側が決める場合は、決まった値を設定に書きます"),
+        Entry("redirect_uris", _once(redirect_uri(app.url, prefix) for app in apps), "一字一句このまま登録します"),
+        Entry(
+            "post_logout_redirect_uris",
+            _once(post_logout_redirect_uri(app.url, prefix) for app in apps),
+            "提供側でのサインアウトのあとに戻る画面です",
+        ),
+        Entry(
+            "backchannel_logout_uri",
+            tuple(f"{origin}{prefix}{BACKCHANNEL_LOGOUT}" for origin in origins[:1]),
+            "提供側のサーバーから届く必要があります。同じクライアントの他のアプリのオリジンでもかまいません",
+        ),
+        Entry("backchannel_logout_session_required", ("true",)),
+        Entry("application_type", ("web",)),
+        Entry("response_types", ("code",)),
+        Entry("grant_types", ("authorization_code",)),
+        Entry("code_challenge_method", ("S256",), "PKCEを必須にします"),
+        Entry("token_endpoint_auth_method", ("private_key_jwt",)),
+        Entry("token_endpoint_auth_signing_alg", _once((signing,))),
+        Entry(
+            "jwks_uri",
+            tuple(f"{origin}{prefix}{CLIENT_KEYS}" for origin in origins[:1]),
+            "または次の jwks を登録します",
+        ),
+        Entry("jwks", (keys.public_jwks().decode(),) if keys.keys else (), "公開鍵だけです"),
+        Entry("id_token_signed_response_alg", client.id_token_algorithms[:1]),
+        Entry(
+            "userinfo_signed_response_alg",
+            userinfo or ("none",),
+            "" if userinfo else "署名のないJSONで返すという意味です",
+        ),
+        Entry("subject_type", ("pairwise",), "提供側が対応していれば"),
+        Entry("require_auth_time", ("true",), "signed_in_within のあるルールに必要です"),
+        Entry("scope", (scope_text(every),), f"使うアプリ：{scopes}" if scopes else ""),
+        Entry("client_name", _said(apps, "service"), required=False),
+        Entry("client_uri", _said(apps, "home") or tuple(f"{origin}/" for origin in origins), required=False),
+        Entry("policy_uri", _once(app.privacy_policy for app in apps), required=False),
+        Entry("tos_uri", _said(apps, "terms"), required=False),
+        Entry("logo_uri", _said(apps, "logo"), required=False),
+    ]
+    acr_values = asked_acr(client)
+    if acr_values:
+        entries.append(Entry("default_acr_values", (acr_values,), "認証要求の acr_values でも求めます"))
+    return entries
+
+
+def _agencys(
+    client: ProviderSettings,
+    apps: Sequence[AppSettings],
+    used: Mapping[str, frozenset[Scope]],
+    every: frozenset[Scope],
+    keys: KeySet,
+    prefix: str,
+) -> list[Entry]:
+    """Return the fields of the agency's forms."""
+    origins = _once(origin_of(app.url) for app in apps)
+    return [
         Entry("サービス名", _said(apps, "service")),
         Entry("サービス提供者名", _once(app.operator.get("ja", "") for app in apps)),
         Entry(
@@ -108,10 +190,19 @@ def registration_sheet(
         Entry("サマリーURI", _said(apps, "summary")),
         Entry("利用規約URI", _said(apps, "terms")),
         Entry("ロゴ画像", _said(apps, "logo")),
+        Entry(
+            "サインアウト後のリダイレクトURI",
+            _once(post_logout_redirect_uri(app.url, prefix) for app in apps),
+            "用紙に欄があるかは未確認です。提供側にサインアウトの機能がある場合に登録します",
+            required=False,
+        ),
+        Entry(
+            "バックチャネルログアウトURI",
+            tuple(f"{origin}{prefix}{BACKCHANNEL_LOGOUT}" for origin in origins[:1]),
+            "用紙に欄があるかは未確認です。提供側にサインアウト通知の機能がある場合に登録します",
+            required=False,
+        ),
     ]
-    return Sheet(
-        client.client_id, client.environment, issuer_of(client), tuple(app.name for app in apps), tuple(entries)
-    )
 
 
 def _item(

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import ceil
 from typing import Any, NoReturn, Protocol, TypeVar
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from gateway.errors import (
     ProviderRefusedError,
@@ -43,7 +43,9 @@ from gateway.login.login import (
     TokenAnswer,
     asked_assurance,
     authorization_url,
+    end_session_url,
     oauth_error,
+    post_logout_redirect_uri,
     redirect_uri,
     shown_value,
 )
@@ -585,10 +587,8 @@ class SignInService:
             return None
         if metadata.end_session_endpoint is None:
             return None
-        # No id_token_hint: we keep no ID token. `client_id` says who asks.
-        form = urlencode({"client_id": route.client_id, "post_logout_redirect_uri": origin_of(route.app.url) + "/"})
-        joint = "&" if "?" in metadata.end_session_endpoint else "?"
-        return metadata.end_session_endpoint + joint + form
+        back = post_logout_redirect_uri(route.app.url, self._terms.prefix)
+        return end_session_url(metadata.end_session_endpoint, client_id=route.client_id, back=back)
 
     def client_jwks(self, route: Route) -> bytes:
         """Return the public JWKS of the App's client as JSON."""

@@ -16,7 +16,7 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from gateway.headers.assertion import JWKS_PAGE
-from gateway.login.login import CALLBACK
+from gateway.login.login import BACKCHANNEL_LOGOUT, CALLBACK, SIGNED_OUT
 from gateway.login.registration import CLIENT_KEYS
 from gateway.login.return_to import END_OF_TAB
 
@@ -70,14 +70,14 @@ URLS: Mapping[str, OwnUrl] = {
     LOGIN: OwnUrl(Kind.PAGE, (*_ONCE, "POST")),
     CALLBACK: OwnUrl(Kind.PAGE, _ONCE),
     "logout": OwnUrl(Kind.PAGE, (*_READ, "POST")),
-    "signed-out": OwnUrl(Kind.PAGE, _READ),
+    SIGNED_OUT: OwnUrl(Kind.PAGE, _READ),
     END_OF_TAB: OwnUrl(Kind.PAGE, _READ),
     ME: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     "static/": OwnUrl(Kind.ASSET, _READ),
     CLEARED: OwnUrl(Kind.ASSET, _ONCE),
     CLIENT_KEYS: OwnUrl(Kind.MACHINE, _READ),
     JWKS_PAGE: OwnUrl(Kind.MACHINE, _READ),
-    "backchannel-logout": OwnUrl(Kind.MACHINE, ("POST",)),
+    BACKCHANNEL_LOGOUT: OwnUrl(Kind.MACHINE, ("POST",)),
     AUTH_PAGES: OwnUrl(Kind.QUESTION, ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")),
 }
 """By their path under our prefix. One that ends in `/` stands for all below it."""

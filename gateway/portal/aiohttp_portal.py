@@ -22,7 +22,7 @@ from aiohttp import hdrs, web
 
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.instant import Instant
-from gateway.login.login import CALLBACK
+from gateway.login.login import BACKCHANNEL_LOGOUT, CALLBACK, SIGNED_OUT
 from gateway.login.pending import find_browser, tab_cookies
 from gateway.login.registration import CLIENT_KEYS
 from gateway.login.return_to import END_OF_TAB, LONGEST_RETURN
@@ -196,8 +196,8 @@ def make_portal(services: PortalServices) -> web.Application:
         LOGIN: {"GET": portal.login_page, "POST": portal.login_form},
         CALLBACK: {"GET": portal.callback},
         "logout": {"GET": portal.logout_page, "POST": portal.logout_form},
-        "backchannel-logout": {"POST": portal.back_channel_logout},
-        "signed-out": {"GET": portal.signed_out},
+        BACKCHANNEL_LOGOUT: {"POST": portal.back_channel_logout},
+        SIGNED_OUT: {"GET": portal.signed_out},
         END_OF_TAB: {"GET": portal.signed_in},
         ME: {"GET": portal.me_page, "POST": portal.me_form},
         CLIENT_KEYS: {"GET": portal.keys(services.sign_in.client_jwks)},
@@ -441,7 +441,7 @@ class Portal:
             response = self._page(visit, pages.signed_out(visit, ended.location))
             response.headers["Refresh"] = f"{REST_AT_SIGN_OUT}; url={ended.location}"
         else:
-            response = _redirect(ended.location or f"{self._prefix}signed-out")
+            response = _redirect(ended.location or self._prefix + SIGNED_OUT)
         self._clear(response, visit)
         self._expire(response, visit, visit.route.session_cookie)
         self._expire_application_cookies(response, visit)

@@ -25,8 +25,15 @@ _MARKS = (
 )
 
 
+SOME_APP = "another app"
+"""Stands for an app whose name the browser does not say."""
+
+
 def in_app_browser(inbound: Inbound) -> str | None:
-    """Return the name of the app this browser is part of, or `None` where it is a browser by itself."""
+    """Return the name of the app this browser is part of, or `None` where it is a browser by itself.
+
+    `SOME_APP` is a web view of an app that is not in the list.
+    """
     for name, value in inbound.headers:
         if name.lower() == b"user-agent":
             agent = value.lower()
@@ -35,4 +42,16 @@ def in_app_browser(inbound: Inbound) -> str | None:
                 at = agent.find(mark)
                 if at >= 0 and (at == 0 or agent[at - 1 : at] in b" (;["):
                     return app
+            return SOME_APP if _is_web_view(agent) else None
     return None
+
+
+def _is_web_view(agent: bytes) -> bool:
+    """Whether a browser's name, in lower case, is that of a system's web view.
+
+    Android's says `wv` among its system's words. Apple's lacks the word `Safari` that every browser of the phone has.
+    """
+    if b"android" in agent:
+        return b"; wv)" in agent or b"; wv;" in agent
+    phone = any(mark in agent for mark in (b"(iphone;", b"(ipad;", b"(ipod touch;", b"(ipod;"))
+    return phone and b"applewebkit/" in agent and b"mobile/" in agent and b"safari/" not in agent

@@ -16,7 +16,7 @@ from gateway.login.login import CALLBACK
 from gateway.login.sign_in import Failed, LoginFailure
 from gateway.pipeline.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit, WorkerPage
 from gateway.policy.verdict import Deny, Reason, ReasonKind
-from gateway.portal.in_app import in_app_browser
+from gateway.portal.in_app import SOME_APP, in_app_browser
 from gateway.portal.language import Language, Said, preferred, said
 from gateway.portal.messages import message
 from gateway.portal.sign_in_offer import ITEMS, SignInOffer, person_of
@@ -340,7 +340,8 @@ def _common(visit: Visit, route: Route, language: Language) -> dict[str, object]
 
 def _signing_in(visit: Visit, offer: SignInOffer | None, language: Language, form: str = "") -> dict[str, object]:
     values = _common(visit, visit.route if offer is None else offer.route, language)
-    values["in_app"] = in_app_browser(visit.inbound)
+    inside = in_app_browser(visit.inbound)
+    values["in_app"] = message(language, "in_app.some_app") if inside == SOME_APP else inside
     values["start"] = None
     if offer is not None:
         purpose = said(offer.challenge.purpose, language)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -179,3 +182,47 @@ def test_a_disabled_account_keeps_its_session_until_a_clock_ends_it(town: MakeTo
 
     expect(page.locator("#password")).to_be_visible()
     assert "/.sekisho/callback" not in page.url
+
+
+def test_a_sign_out_goes_to_the_end(town: MakeTown) -> None:
+    """Our button, Keycloak's question, our page; then the password is asked for again, by the next person too."""
+    here = town()
+    page = here.sign_in()
+
+    page.goto(here.url + "/.sekisho/logout")
+    page.get_by_role("button", name="サインアウト").click()
+    page.click("#kc-logout")
+
+    page.wait_for_url(f"{here.url}/.sekisho/signed-out")
+    page.goto(here.url + "/again")
+    expect(page.locator("#username")).to_be_visible()
+
+
+def test_an_address_is_read_as_keycloak_gives_it(town: MakeTown) -> None:
+    """Its `address` scope answers with the object of OpenID Connect; here in a signed UserInfo."""
+    here = town("  userinfo_algorithms: [ES256]", attributes={"user.info.response.signature.alg": "ES256"})
+    profile = here.realm.ask("GET", "/users/profile")
+    here.realm.ask("PUT", "/users/profile", {**profile, "unmanagedAttributePolicy": "ENABLED"})
+    person = here.realm.person()
+    address = {"formatted": ["東京都渋谷区神南1-1-1"], "region": ["東京都"]}
+    here.realm.ask("PUT", f"/users/{person['id']}", {**person, "attributes": address})
+
+    page = here.page("/address")
+    page.get_by_role("button").first.click()
+    here.log_in(page)
+
+    told = expect_application(page, "/address")
+    assert unquote(told["headers"]["X-Verified-Address"]) == "東京都渋谷区神南1-1-1"
+
+
+def test_doctor_finds_nothing_wrong_with_a_keycloak(town: MakeTown) -> None:
+    """Its keys are made at the first sign-in; what `registration` prints is what is registered."""
+    here = town()
+    here.sign_in()
+
+    command = [sys.executable, "-m", "gateway", "doctor", "-c", str(here.gateway.settings)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    mine = [line for line in said.stdout.splitlines() if "RP00000001" in line]
+    assert mine
+    assert all(line.startswith("pass") for line in mine), said.stdout

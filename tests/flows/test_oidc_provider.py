@@ -126,7 +126,7 @@ def issuer(_installed: None, ours: Ours) -> Iterator[str]:
         {
             "client_id": client_id,
             "redirect_uris": [f"https://{host}/.sekisho/callback"],
-            "post_logout_redirect_uris": [f"https://{host}/"],
+            "post_logout_redirect_uris": [f"https://{host}/.sekisho/signed-out"],
             "jwks_uri": f"{ours.url}/{client_id}/jwks",
             "backchannel_logout_uri": f"{ours.url}/{client_id}/logout",
         }
@@ -324,7 +324,7 @@ async def test_signing_out_ends_it_at_the_provider_and_at_both_apps(world: World
         back: Any = confirmed.headers.get("Location")
     outcomes = [await asyncio.wait_for(world.ours.logouts.get(), 10) for _ in HOSTS]
 
-    assert back == f"https://{HOSTS[FIRST]}/"
+    assert back == f"https://{HOSTS[FIRST]}/.sekisho/signed-out"
     assert all(isinstance(outcome, LoggedOut) for outcome in outcomes), outcomes
     assert await world.session(SECOND) is None
     assert await world.session(FIRST) is None

@@ -14,6 +14,7 @@ from gateway.login.doctor import (
     clock_finding,
     keys_finding,
     mode_finding,
+    post_logout_finding,
     redirect_finding,
     store_finding,
     upstream_finding,
@@ -41,8 +42,25 @@ def test_a_clock_that_is_off_is_noticed(ahead: float, level: Level) -> None:
     assert clock_finding("c", formatdate(NOW + ahead, usegmt=True), NOW, NOW + 0.5, 10).level == level
 
 
-@pytest.mark.parametrize("said", [None, "", "yesterday", "Mon, 99 Foo 2026 99:99:99 GMT"])
-def test_a_date_that_cannot_be_read_is_a_warning(said: str | None) -> None:
+def test_a_provider_without_a_date_is_no_warning() -> None:
+    """A Keycloak sends none: a warning that nobody can mend hides the others."""
+    found = clock_finding("c", None, NOW, NOW, 10)
+
+    assert found.level == Level.PASS
+    assert "cannot be compared" in found.said.say(Language.EN)
+
+
+@pytest.mark.parametrize(("status", "level"), [(200, Level.PASS), (302, Level.PASS), (400, Level.WARN)])
+def test_an_unregistered_way_back_from_sign_out_is_noticed(status: int, level: Level) -> None:
+    """People would end on the provider's error page, on a PC that others use next."""
+    found = post_logout_finding("c", "https://app.gw.test/.sekisho/signed-out", status)
+
+    assert found.level == level
+    assert ("sekisho registration" in found.remedy.say(Language.EN)) is (level is Level.WARN)
+
+
+@pytest.mark.parametrize("said", ["", "yesterday", "Mon, 99 Foo 2026 99:99:99 GMT"])
+def test_a_date_that_cannot_be_read_is_a_warning(said: str) -> None:
     """Not a failure of ours."""
     assert clock_finding("c", said, NOW, NOW, 10).level == Level.WARN
 

@@ -80,3 +80,34 @@ def test_the_json_says_the_same(sheet: Sheet) -> None:
     assert said["fields"]["利用規約URI"] == {"values": None, "note": "", "missing": True}
     assert said["fields"]["ロゴ画像"]["values"] == ["logo.png"]
     assert said["environment"] == "sandbox"
+
+
+def test_the_ways_back_from_a_sign_out_are_on_the_sheet(sheet: Sheet) -> None:
+    """The agency's forms may have no field for them: none is counted as missing."""
+    assert field(sheet, "サインアウト後のリダイレクトURI").values == (
+        "https://yoyaku.city.example.lg.jp/.sekisho/signed-out",
+        "https://coin.city.example.lg.jp/.sekisho/signed-out",
+    )
+    assert field(sheet, "バックチャネルログアウトURI").values == (
+        "https://yoyaku.city.example.lg.jp/.sekisho/backchannel-logout",
+    )
+
+
+def test_another_provider_is_told_in_the_words_of_openid_connect() -> None:
+    """A Keycloak's administrator has no field 「クライアント認証用のJWKS」, and needs what the agency does not ask."""
+    client = ProviderSettings(issuer="https://login.town.example/realms/town", client_id="sekisho", acr_values="gold")
+
+    made = registration_sheet(client, [BOOKING, CURRENCY], USED, new_keys(), "/.sekisho/")
+
+    said = {entry.name: entry.values for entry in made.entries}
+    assert made.missing == ()
+    assert said["redirect_uris"] == field(made, "redirect_uris").values
+    assert said["post_logout_redirect_uris"][1] == "https://coin.city.example.lg.jp/.sekisho/signed-out"
+    assert said["backchannel_logout_uri"] == ("https://yoyaku.city.example.lg.jp/.sekisho/backchannel-logout",)
+    assert said["token_endpoint_auth_method"] == ("private_key_jwt",)
+    assert said["token_endpoint_auth_signing_alg"] == said["id_token_signed_response_alg"] == ("ES256",)
+    assert said["jwks_uri"] == ("https://yoyaku.city.example.lg.jp/.sekisho/keys/client",)
+    assert said["scope"] == ("openid name birthdate",)
+    assert said["default_acr_values"] == ("gold",)
+    assert "サービス名" not in said
+    assert set(json.loads(said["jwks"][0])["keys"][0]) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
