@@ -134,17 +134,3 @@ class SignInInvalidError(GatewayError):
         self.check = check
         self.found = found
         """The value as the provider sent it, if it tells nothing about a person."""
-
-
-class DrainingError(GatewayError):
-    """This worker is about to end and should get no new requests."""
-
-    code = "draining"
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-
-
-class NoWorkerError(GatewayError):
-    """No worker can take requests now."""
-
-    code = "no_worker"
-    status = HTTPStatus.SERVICE_UNAVAILABLE

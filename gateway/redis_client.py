@@ -345,7 +345,12 @@ def fault_of(error: BaseException) -> StoreFault:
 
 
 def fault_of_words(text: str) -> StoreFault:
-    """Say in one word what an error reply means, by the word it begins with."""
+    """Say in one word what an error reply means, by the word it begins with.
+
+    A command that a script may not run is refused in Redis's sentence (7.0) or with its word inside (6.2).
+    """
+    if "NOPERM" in text or "can't run this command" in text:
+        return StoreFault.REFUSED
     return _WORDS.get(text.partition(" ")[0], StoreFault.PROTOCOL)
 
 

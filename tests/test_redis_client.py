@@ -111,6 +111,13 @@ def test_passwords_do_not_show() -> None:
         (theirs.MovedError("1 127.0.0.1:1"), StoreFault.MOVED),
         (theirs.TimeoutError(), StoreFault.TIMEOUT),
         (theirs.MaxConnectionsError(), StoreFault.UNREACHABLE),
+        (
+            theirs.ResponseError(
+                "ERR The user executing the script can't run this command or subcommand script: 2f, on @user_script:2."
+            ),
+            StoreFault.REFUSED,
+        ),
+        (theirs.ResponseError("ERR Error running script: NOPERM this user has no permissions"), StoreFault.REFUSED),
         (theirs.ResponseError("NOREPLICAS Not enough good replicas to write."), StoreFault.TOO_FEW_REPLICAS),
         (theirs.ResponseError("MISCONF Redis is configured to save RDB snapshots"), StoreFault.READ_ONLY),
         (theirs.ResponseError("ERR anything"), StoreFault.PROTOCOL),

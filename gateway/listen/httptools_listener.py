@@ -24,6 +24,11 @@ _LOW_DIGITS = tuple(f"{number:03x}" for number in range(0x1000))
 """The last digits of request ids, as a table: formatting a number for each request is measurable."""
 
 
+def _head_reader(services: RequestServices) -> HeadReader:
+    table = services.table()
+    return HeadReader(services.limits, services.trust, table.methods, table.health)
+
+
 class Listener:
     """The connections of one worker."""
 
@@ -31,7 +36,7 @@ class Listener:
         self.services = services
         self.deadlines = deadlines
         self.draining = False
-        self.heads = HeadReader(services.limits, services.trust, services.table().methods)
+        self.heads = _head_reader(services)
         self.outbox = Outbox()
         self._connections: set[ClientConnection] = set()
         self._addresses: dict[str, int] = {}
@@ -69,7 +74,7 @@ class Listener:
     def reload(self, services: RequestServices) -> None:
         """Serve what comes from now on with other services."""
         self.services = services
-        self.heads = HeadReader(services.limits, services.trust, services.table().methods)
+        self.heads = _head_reader(services)
 
     def close_idle(self) -> None:
         """Stop keeping connections: close those that wait, and the others as their requests end."""

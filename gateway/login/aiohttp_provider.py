@@ -331,7 +331,26 @@ class AiohttpProvider:
         """
         metadata = await self.metadata()
         settings = self._settings
-        assertion = client_assertion(
+        assertion = self._assertion(metadata)
+        form = token_form(
+            client_id=settings.client_id, code=code, redirect_uri=redirect_uri, verifier=verifier, assertion=assertion
+        )
+        answer = await self._call("token", metadata.token_endpoint, _members, form=form)
+        return read_token_answer(answer.said, asked)
+
+    async def check(self) -> None:
+        """Return if somebody could sign in here now: our key signs, and the provider answers with keys of its own.
+
+        Raises:
+            ProviderUnavailableError: it does not answer.
+
+        """
+        self._assertion(await self.reachable())
+        await self.signing_keys()
+
+    def _assertion(self, metadata: Metadata) -> str:
+        settings = self._settings
+        return client_assertion(
             self.keys.signing,
             client_id=settings.client_id,
             audience=metadata.issuer if settings.assertion_audience == "issuer" else metadata.token_endpoint,
@@ -340,11 +359,6 @@ class AiohttpProvider:
             lifetime=settings.assertion_lifetime,
             jti=random_name(self._random(SECRET_BYTES)),
         )
-        form = token_form(
-            client_id=settings.client_id, code=code, redirect_uri=redirect_uri, verifier=verifier, assertion=assertion
-        )
-        answer = await self._call("token", metadata.token_endpoint, _members, form=form)
-        return read_token_answer(answer.said, asked)
 
     async def userinfo(self, access_token: str) -> Mapping[str, Any]:
         """Return the claims of the UserInfo endpoint, unchecked.

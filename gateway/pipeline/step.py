@@ -81,6 +81,12 @@ _NOT_REMEMBERED = SECOND_TARGET | {"OPTIONS"}
 _WRITES = "PUT"
 """The method by which a resource is judged that another method writes."""
 
+_HEALTH_FIELDS = (
+    (b"Content-Type", b"text/plain"),
+    (b"Cache-Control", b"no-store"),
+    (b"X-Content-Type-Options", b"nosniff"),
+)
+
 _FIELD_NAMES = re.compile(TOKEN + rb"{1,64}(?: ?, ?" + TOKEN + rb"{1,64}){0,63}")
 
 
@@ -139,6 +145,8 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
 
 def _of_ours(inbound: Inbound, known: SessionState, table: RouteTable) -> AskPortal | Answer:
     """Answer under our own prefix."""
+    if is_health(inbound, table):
+        return healthy()
     home = table.home(inbound.host)
     if home is None:
         return misdirected(inbound)
@@ -150,6 +158,16 @@ def _of_ours(inbound: Inbound, known: SessionState, table: RouteTable) -> AskPor
     if name == JWKS_PAGE:
         return published_keys(inbound, table)
     return own_page(home, inbound, known, name)
+
+
+def is_health(inbound: Inbound, table: RouteTable) -> bool:
+    """Return whether a load balancer asks if this node serves, by any host name or by none."""
+    return inbound.target.path == table.health and inbound.method in _BODYLESS and inbound.framing is _NO_BODY
+
+
+def healthy() -> Answer:
+    """Say that this node serves. The application's state, the store's and the provider's are not this node's."""
+    return Answer(HTTPStatus.OK.value, _HEALTH_FIELDS, b"ok\n", verdict="portal", reason="health")
 
 
 def _of_both_methods(route: Route, rule: FittingRule | None, inbound: Inbound, now: Instant) -> FittingRule | Deny:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from gateway.instant import Instant
 from gateway.pipeline.outcome import Answer
-from gateway.pipeline.step import misdirected
+from gateway.pipeline.step import healthy, is_health, misdirected
 from gateway.request.inbound import Inbound
 from gateway.route.table import RouteTable
 from gateway.session.session import SessionState
@@ -18,6 +18,8 @@ from gateway.session.session import SessionState
 
 def to_https(inbound: Inbound, _known: SessionState, _now: Instant, table: RouteTable) -> Answer:
     """Send the browser to the same page of the App's public origin; 421 for hosts that have none."""
+    if is_health(inbound, table):
+        return healthy()
     route = table.match(inbound.host, inbound.target.path) or table.home(inbound.host)
     if route is None or not route.app.secure:
         return misdirected(inbound)

@@ -19,6 +19,7 @@ from gateway.headers.assertion import JWKS_PAGE
 from gateway.login.login import BACKCHANNEL_LOGOUT, CALLBACK, SIGNED_OUT
 from gateway.login.registration import CLIENT_KEYS
 from gateway.login.return_to import END_OF_TAB
+from gateway.route.table import HEALTH
 
 AUTH_PAGES = "auth/"
 """Under our own prefix, the endpoints that an outer proxy asks (`forward_auth`)."""
@@ -75,6 +76,7 @@ URLS: Mapping[str, OwnUrl] = {
     ME: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     "static/": OwnUrl(Kind.ASSET, _READ),
     CLEARED: OwnUrl(Kind.ASSET, _ONCE),
+    HEALTH: OwnUrl(Kind.MACHINE, _READ),
     CLIENT_KEYS: OwnUrl(Kind.MACHINE, _READ),
     JWKS_PAGE: OwnUrl(Kind.MACHINE, _READ),
     BACKCHANNEL_LOGOUT: OwnUrl(Kind.MACHINE, ("POST",)),

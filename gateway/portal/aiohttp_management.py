@@ -8,8 +8,7 @@ person.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol, assert_never
@@ -25,6 +24,7 @@ from gateway.instant import tokyo_time
 from gateway.observe.events import Event
 from gateway.portal.hosts import may_ask
 from gateway.portal.operators import Operators
+from gateway.portal.readiness import Readiness
 from gateway.request.media_type import media_type
 from gateway.session.session import (
     AllSessions,
@@ -36,9 +36,6 @@ from gateway.session.session import (
     SubjectSessions,
 )
 from gateway.strict_json import NotJsonError, read_struct
-
-CHECK_SECONDS = 2.0
-"""Seconds a check of readiness may take; probes usually wait no longer."""
 
 Check = Callable[[], Awaitable[None]]
 """Returns when all is well, raises when it is not."""
@@ -55,26 +52,24 @@ _log = structlog.get_logger()
 def make_management(
     *,
     metrics: Callable[[], Awaitable[bytes]],
-    alive: Mapping[str, Check],
-    ready: Mapping[str, Check],
+    readiness: Callable[[], Awaitable[Readiness]],
     sessions: SessionControl | None = None,
     names: Callable[[], Collection[str]] = frozenset,
 ) -> web.Application:
     """Return the application.
 
-    `metrics` returns Prometheus's text format. `alive` are the checks of `/livez`: a process that fails one
-    should be replaced. `ready` are those of `/readyz`: one that fails should get no new requests. Without
-    `sessions` there is no sessions API. `names` returns the host names it may be asked by (`hosts`).
+    `metrics` returns Prometheus's text format. `/livez` says that this process answers. `readiness` is what `/readyz`
+    tells. Without `sessions` there is no sessions API. `names` returns the host names it may be asked by (`hosts`).
     """
 
     async def serve_metrics(_request: web.Request) -> web.Response:
         return web.Response(body=await metrics(), headers={hdrs.CONTENT_TYPE: _EXPOSITION})
 
     async def livez(_request: web.Request) -> web.Response:
-        return await _health(alive)
+        return web.json_response({"status": "ok"})
 
     async def readyz(_request: web.Request) -> web.Response:
-        return await _health(ready)
+        return _told_ready(await readiness())
 
     app = web.Application(client_max_size=LONGEST_BODY, middlewares=[_plain_headers, _only_by_its_names(names)])
     app.router.add_get("/metrics", serve_metrics)
@@ -294,26 +289,7 @@ async def _plain_headers(
     return response
 
 
-async def _health(checks: Mapping[str, Check]) -> web.Response:
-    """Run all checks at once and say which failed."""
-    results = await asyncio.gather(*(_passes(name, check) for name, check in checks.items()))
-    failed = sorted(name for name, passed in zip(checks, results, strict=True) if not passed)
-    status = HTTPStatus.SERVICE_UNAVAILABLE if failed else HTTPStatus.OK
-    return web.json_response({"status": "fail" if failed else "ok", "failed": failed}, status=status)
-
-
-async def _passes(name: str, check: Check) -> bool:
-    try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            await check()
-    except TimeoutError:
-        _log.warning(Event.NOT_READY, name=name, error="timeout")
-        return False
-    except GatewayError as error:
-        _log.warning(Event.NOT_READY, name=name, error=error.code)
-        return False
-    # A check with an unexpected error is not a yes.
-    except Exception as error:  # noqa: BLE001
-        _log.warning(Event.NOT_READY, name=name, error=type(error).__name__)
-        return False
-    return True
+def _told_ready(found: Readiness) -> web.Response:
+    """Name what does not work, each with its reason in a word: 503 where nobody can sign in."""
+    told = {"status": found.status, "failed": dict(found.failed), "degraded": dict(found.degraded)}
+    return web.json_response(told, status=HTTPStatus.SERVICE_UNAVAILABLE if found.failed else HTTPStatus.OK)

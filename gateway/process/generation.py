@@ -234,6 +234,10 @@ class Generation:
             owed=shared.owed,
         )
 
+    def provider_checks(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Return a check for each client: its key signs, and its provider answers."""
+        return {f"provider:{client_id}": provider.check for client_id, provider in self._providers.items()}
+
     def _form_origins(self, route: Route) -> tuple[str, ...]:
         """Return where a form of this App may lead in the end: Chromium holds redirects to `form-action` too."""
         return self._providers[route.client_id].origins

@@ -6,6 +6,7 @@ import msgspec
 import structlog
 
 from gateway.observe.merge import Families
+from gateway.portal.readiness import Readiness
 
 REPLY = 2.0
 """Seconds a worker has to answer its supervisor."""
@@ -30,6 +31,8 @@ class Reply(msgspec.Struct):
 
     good: bool = True
     families: Families = ()
+    readiness: Readiness | None = None
+    """The answer to `check`."""
     apart: dict[str, float] = {}
     entries: dict[str, int] = {}
     """The number of entries of each subject list that the worker uses."""

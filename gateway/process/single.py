@@ -121,8 +121,7 @@ async def serve(
 
         app = make_management(
             metrics=metrics,
-            alive={},
-            ready={"worker": worker.check},
+            readiness=worker.readiness,
             sessions=worker.control(),
             names=lambda: management_names(worker.settings),
         )

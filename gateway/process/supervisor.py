@@ -23,7 +23,6 @@ from pathlib import Path
 
 import structlog
 
-from gateway.errors import NoWorkerError
 from gateway.observe.events import Event
 from gateway.observe.lines import lost_family
 from gateway.observe.merge import Families, merge, remembered
@@ -31,6 +30,7 @@ from gateway.observe.prometheus_metrics import expose
 from gateway.observe.thread_lines import LineWriter
 from gateway.portal.aiohttp_management import make_management
 from gateway.portal.hosts import management_names
+from gateway.portal.readiness import Readiness, of_workers
 from gateway.process.configuration import Configuration
 from gateway.process.orders import REPLY, Order, Reply, encode, read_reply
 from gateway.process.single import EXIT_OURS, EXIT_USERS, Signals, reread_configuration, serving_management
@@ -186,8 +186,7 @@ class Supervisor:
         sessions = await self._open_sessions()
         app = make_management(
             metrics=self._metrics,
-            alive={},
-            ready={"worker": self._any_is_well},
+            readiness=self._readiness,
             sessions=None if sessions is None else session_control(sessions, lambda: self._configuration.operators),
             names=lambda: management_names(self._configuration.settings),
         )
@@ -294,10 +293,11 @@ class Supervisor:
         members = (*self._members, *self._leaving)
         return expose(merge((self._of_the_dead, ours, *(member.families for member in members))))
 
-    async def _any_is_well(self) -> None:
+    async def _readiness(self) -> Readiness:
+        if self._stopping:
+            return Readiness(failed={"worker": "draining"})
         replies = await self._ask_all("check")
-        if self._stopping or not any(reply is not None and reply.good for reply in replies):
-            raise NoWorkerError
+        return of_workers(None if reply is None else reply.readiness for reply in replies)
 
     async def _reload(self) -> None:
         configuration = await asyncio.to_thread(reread_configuration, self._configuration.path)

@@ -15,13 +15,14 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 
 from gateway import __version__
-from gateway.errors import DrainingError, StoreUnavailableError
+from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
 from gateway.limits.memory_limits import MemoryLimits
@@ -32,6 +33,7 @@ from gateway.listen.system_tls import ListenerTls
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import PendingStore
 from gateway.login.redis_pending import RedisPendingStore
+from gateway.login.rehearsal import rehearse
 from gateway.login.service import provider_session_name
 from gateway.observe.events import Event
 from gateway.observe.lines import LineKind, lost_by_kind
@@ -45,9 +47,11 @@ from gateway.policy.system_adoptions import held
 from gateway.policy.system_switches import load_switches
 from gateway.portal.aiohttp_management import SessionControl
 from gateway.portal.operators import Operators
+from gateway.portal.readiness import Readiness
 from gateway.process.configuration import Configuration, reread_policies
 from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.process.generation import Generation, Shared
+from gateway.process.readiness import SIGN_IN, Check, Checks, sorted_out
 from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
 from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.prometheus_sessions import show_sessions
@@ -58,6 +62,7 @@ from gateway.session.ticket import TICKET_BYTES
 from gateway.settings.changes import waiting
 from gateway.settings.settings import Settings, TlsSettings
 from gateway.settings.typed import TakenUp
+from gateway.upstream.asyncio_upstreams import Upstreams
 from gateway.upstream.prometheus_upstreams import show_upstreams
 from gateway.wire.deadlines import Deadlines
 from gateway.yaml.mistakes import Mistakes
@@ -73,6 +78,10 @@ class ListeningSockets(NamedTuple):
     main: socket.socket
     redirect: socket.socket | None = None
     """Plain HTTP beside a TLS listener: it sends browsers to https."""
+
+
+def _all_ejected(way: Upstreams) -> bool:
+    return bool(way.endpoints) and all(each.breaker.ejected for each in way.endpoints)
 
 
 def session_control(sessions: Sessions, operators: Callable[[], Operators | None]) -> SessionControl | None:
@@ -120,6 +129,7 @@ class Worker:
         self.held: tuple[Loss, ...] = ()
         """The files of policies that wait for an operator."""
         self._draining = False
+        self._checks = Checks(time.monotonic)
         self._closing = AsyncExitStack()
         self.access_log: AccessLog
         self.metrics: Metrics
@@ -401,17 +411,22 @@ class Worker:
         finally:
             await generation.close()
 
-    async def check(self) -> None:
-        """Return if this worker should get new requests.
-
-        Raises:
-            DrainingError: it is about to end.
-            StoreUnavailableError: the session store cannot be read and written.
-
-        """
+    async def readiness(self) -> Readiness:
+        """Say whether somebody could sign in now, and which parts are away."""
         if self._draining:
-            raise DrainingError
-        await self._shared.sessions.store.check()
+            return Readiness(failed={"worker": "draining"})
+        shared = self._shared
+        providers = self._current().provider_checks()
+        checks: dict[str, Check] = {
+            SIGN_IN: partial(rehearse, shared.pending, shared.sessions.store, self._clock(), randomness.token_bytes),
+            **providers,
+        }
+        if shared.entries is not None:
+            checks["limits"] = shared.entries.check
+        away = {f"app:{name}": "ejected" for name, way in self._current().ways.items() if _all_ejected(way)}
+        if self.held:
+            away["files"] = "held"
+        return sorted_out(await self._checks.ask(checks), providers=frozenset(providers), away=away)
 
     def control(self) -> SessionControl | None:
         """Return what the sessions API stands on; `None` where nobody may use it."""
@@ -425,6 +440,7 @@ class Worker:
 
     async def close(self) -> None:
         """Let go of everything."""
+        await self._checks.close()
         for task in self._retired:
             task.cancel()
         await asyncio.gather(*self._retired, return_exceptions=True)

@@ -21,7 +21,7 @@ from gateway.policy.losses import AsRead, as_read, losses
 from gateway.policy.system_adoptions import held
 from gateway.process.configuration import Configuration
 from gateway.process.descriptors import say
-from gateway.process.orders import REPLY, Reply, encode, read_order
+from gateway.process.orders import Reply, encode, read_order
 from gateway.process.single import EXIT_OURS, EXIT_USERS, reload_worker, reread_configuration, spare_the_collector
 from gateway.process.worker import ListeningSockets, Worker
 
@@ -102,7 +102,7 @@ async def _obey(
                 case "metrics":
                     reply(Reply(families=worker.metrics.families(), entries=worker.entries))
                 case "check":
-                    reply(Reply(good=await is_well(worker)))
+                    reply(Reply(readiness=await worker.readiness()))
                 case "apart":
                     worker.put_apart(order.apart)
                     reply(Reply(apart=worker.apart()))
@@ -118,13 +118,3 @@ async def _obey(
     finally:
         writer.close()
         await worker.close()
-
-
-async def is_well(worker: Worker) -> bool:
-    """Return whether a worker answers its own check in time."""
-    try:
-        async with asyncio.timeout(REPLY / 2):
-            await worker.check()
-    except (GatewayError, TimeoutError):
-        return False
-    return True

@@ -107,9 +107,13 @@ def canonical_host(value: bytes, scheme: str) -> str | None:
 class HeadReader:
     """Reads heads for one listener: its limits, whom it trusts, the methods of its Apps, and how hosts spell paths."""
 
-    __slots__ = ("_hosts", "_limits", "_lines", "_methods", "_targets", "_trust")
+    __slots__ = ("_hostless", "_hosts", "_limits", "_lines", "_methods", "_targets", "_trust")
 
-    def __init__(self, limits: TrafficSettings, trust: Trust, methods: Mapping[bytes, str] = METHODS) -> None:
+    def __init__(
+        self, limits: TrafficSettings, trust: Trust, methods: Mapping[bytes, str] = METHODS, hostless: str = ""
+    ) -> None:
+        """Read by these limits; `hostless` is the path that a load balancer may ask for without a `Host`."""
+        self._hostless = hostless.encode()
         self._limits = limits
         self._trust = trust
         self._methods = methods
@@ -228,11 +232,14 @@ class HeadReader:
                 request_id = request_id_value.decode("ascii")
                 ours = False
 
-        if host_value is None:
-            return Refused(400, "host")
-        host = self._host(host_value, scheme)
-        if host is None:
-            return Refused(400, "host")
+        if not host_value and target_word == self._hostless:
+            # RFC 9112 section 3.2 has a server refuse this. A balancer's check names no host, and learns nothing here.
+            host = ""
+        else:
+            named = None if host_value is None else self._host(host_value, scheme)
+            if named is None:
+                return Refused(400, "host")
+            host = named
 
         framing = Framing.EMPTY
         body_length = 0
@@ -293,7 +300,7 @@ class HeadReader:
                 return Refused(400, TargetFault.NOT_ORIGIN_FORM.value)
             # RFC 9112 section 3.2.2 lets the target overrule Host. Two names for one request are one too many.
             if self._host(absolute[2], absolute[1].decode("ascii").lower()) != self._host(
-                host_value, absolute[1].decode("ascii").lower()
+                host_value or b"", absolute[1].decode("ascii").lower()
             ):
                 return Refused(400, "host")
             target_word = absolute[3] or b"/"

@@ -30,6 +30,10 @@ class Assertions(Protocol):
         """Return the header line with the token, and the moment it must be made anew."""
 
 
+HEALTH = "health"
+"""Under our own prefix, the answer to a load balancer: this node serves. It says nothing else, on any host."""
+
+
 class RouteTable:
     """The routes of one reading of the configuration, and the prefix of our own pages."""
 
@@ -39,6 +43,7 @@ class RouteTable:
         "_portal_root",
         "assertions",
         "header_name_cache",
+        "health",
         "longest_line",
         "methods",
         "portal_prefix",
@@ -67,6 +72,8 @@ class RouteTable:
         self.portal_prefix = portal_prefix
         """Begins and ends with `/`."""
         self._portal_root = portal_prefix[:-1]
+        self.health = portal_prefix + HEALTH
+        """The path that a load balancer asks."""
         self.assertions = assertions
         """Makes the signed token that repeats the headers; `None` where no keys are configured."""
         self.longest_line = longest_line

@@ -19,7 +19,7 @@ def test_a_worker_that_stood_still_for_a_moment_is_not_killed(tmp_path: Path, re
             during = gateway.ask_management("/metrics")
             os.kill(before[0], signal.SIGCONT)
             after = gateway.ask_management("/metrics")
-            health = gateway.ask_management("/readyz")
+            health = gateway.ask_management("/livez")
 
             assert (during[0], after[0], health[0]) == (200, 200, 200)
             assert sorted(gateway.workers()) == before

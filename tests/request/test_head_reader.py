@@ -154,6 +154,21 @@ def test_spellings_follow_the_host() -> None:
     assert (asked, got.inbound.target.path) == (["app.gw.test"], "/a")
 
 
+@pytest.mark.parametrize("headers", [(), ((b"Host", b""),), ((b"Host", b"192.0.2.7:8443"),)])
+@pytest.mark.parametrize("version", [b"HTTP/1.0", b"HTTP/1.1"])
+def test_a_balancer_may_name_no_host(version: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    """On its own path alone: everywhere else a request without a `Host` is refused."""
+    reader = HeadReader(TrafficSettings(), Trust(()), hostless="/.s/health")
+
+    def read(target: bytes) -> object:
+        line = b"GET " + target + b" " + version
+        return reader.read(line, headers, "peer", "http", "id", lambda _: PathSettings())
+
+    assert isinstance(read(b"/.s/health"), Arrival)
+    for other in (b"/", b"/.s/health?x", b"/.s/health/", b"/.s/healthy", b"//.s/health", b"http://a/.s/health"):
+        assert isinstance(read(other), Refused) or (headers and headers[0][1]), other
+
+
 def test_who_stays_is_read() -> None:
     """HTTP/1.1 stays unless it says no; HTTP/1.0 goes unless it asks."""
     assert arrival().keep_alive
