@@ -4,6 +4,7 @@ import html
 import re
 from dataclasses import replace
 
+import msgspec
 import pytest
 import structlog
 from aiohttp import ClientResponse
@@ -21,12 +22,22 @@ from gateway.login.sign_in import (
     SignedIn,
     SignedOut,
 )
-from gateway.pipeline.visit import FormNotSentPage, Purpose, RefusalPage, SignInPage, Trouble, TroublePage, WorkerPage
+from gateway.pipeline.visit import (
+    ForeignFormPage,
+    FormNotSentPage,
+    Purpose,
+    RefusalPage,
+    SignInPage,
+    Trouble,
+    TroublePage,
+    WorkerPage,
+)
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, ReasonKind
 from gateway.portal import aiohttp_portal
 from gateway.portal.aiohttp_portal import logout_token
 from gateway.request.inbound import Inbound
+from gateway.request.target import Target
 from gateway.session.session import Found, Gone, Unavailable, Unread
 from gateway.settings.settings import NextPersonSettings
 from tests import builders
@@ -47,7 +58,7 @@ def first_form(text: str) -> dict[str, str]:
     """Return the hidden fields of the page's first form, and its method and action."""
     form = re.search(r"<form\b.*?</form>", text, re.DOTALL)
     assert form is not None
-    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form[0]))
+    fields = dict(re.findall(r'<input type="hidden" name="([\w-]+)" value="([^"]*)">', form[0]))
     method = re.search(r'method="(\w+)"', form[0])
     action = re.search(r'action="([^"]+)"', form[0])
     assert method is not None
@@ -1133,6 +1144,47 @@ async def test_a_kept_form_waits_and_is_sent_by_a_button(keeping: House) -> None
     assert (form["room"], html.unescape(form["note"]), form["agree"]) == ("42", 'こん"><script>', "")
     assert "<script>" not in await back.text()
     assert "form-action" not in back.headers["Content-Security-Policy"]
+
+
+async def test_a_form_that_came_back_waits_sealed_and_is_pressed_after_the_sign_in(start: Starter) -> None:
+    """The pending login has the text of our page, and the page after the sign-in has it for its button."""
+    returning = replace(NOTICED, returns_from=("https://pay.example",))
+    house = await start(builders.route(builders.FixedPolicy(builders.FixedRule(returning)), app=settings()))
+    press = "sekisho-return=3abc.def"
+
+    notice = await house.send(
+        house.visit("/pay/return", purpose=FormNotSentPage(returning, keep=True), method="POST"), press.encode()
+    )
+    fields = {name: html.unescape(value) for name, value in first_form(await notice.text()).items() if name[0] != "_"}
+    await house.post("login", fields)
+    house.sign_in_service.finishes = replace(SIGNED_IN, form=press, return_to="/pay/return")
+    back = first_form(await (await house.get("callback", query="code=c&state=s")).text())
+
+    assert house.sign_in_service.forms == [press]
+    assert (back["_method"], back["_action"]) == ("post", "/pay/return")
+    assert back["sekisho-return"] == "3abc.def"
+
+
+async def test_a_form_that_came_back_waits_for_no_rule_that_names_nobody(keeping: House) -> None:
+    """A rule that keeps its own forms keeps none of another site's."""
+    fields = {"rd": "/reserve/42", "method": "POST", "shown": "name address birthdate", "form": "sekisho-return=3a.b"}
+
+    await keeping.post("login", fields)
+
+    assert keeping.sign_in_service.forms == [""]
+
+
+async def test_a_page_about_another_sites_form_escapes_what_it_names(house: House) -> None:
+    """The site's name is the attacker's to choose, as is the target; the page has a link and no form."""
+    target = Target("/a", b"/a", b"x=%22%3E%3Cscript%3E&y='\"")
+    visit = house.visit("/a", purpose=ForeignFormPage(NOTICED, '"><script>'), method="POST")
+    visit = replace(visit, inbound=msgspec.structs.replace(visit.inbound, target=target))
+
+    text = await (await house.send(visit)).text()
+
+    assert "<script>" not in text
+    assert "<form" not in text
+    assert '"><script>' in html.unescape(text)
 
 
 @pytest.mark.parametrize("at", ["the callback", "the beginning"])

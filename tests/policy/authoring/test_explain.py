@@ -113,3 +113,13 @@ def test_a_path_that_servers_read_in_two_ways_is_explained() -> None:
     ]
     assert "read the path as `/x/1`" in explanation.rules[1].because.en
     assert as_values(explanation)["reasons"] == [{"kind": "ambiguous_path", "name": "", "sentence": {}}]
+
+
+def test_a_site_that_forms_come_back_from_is_explained() -> None:
+    """Somebody who looks for a payment that did not arrive asks about the POST."""
+    policy = policy_of("name: r, match: {path: /pay}, allow: signed_in, returns_from: https://pay.example")
+
+    explanation = explain(CompiledPolicy(policy), make_inbound("POST", "/pay"), None, 0.0)
+
+    assert "a form that comes back from https://pay.example is sent" in say_explanation(explanation, Language.EN)
+    assert "https://pay.example から戻るフォーム" in say_explanation(explanation, Language.JA)
