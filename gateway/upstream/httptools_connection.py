@@ -358,8 +358,9 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             else:
                 assert_never(event)
-            if self.holder is not receiver:
-                # The receiver has left, and wants nothing of the rest.
+            # The receiver may have left. If it has passed the answer on, the rest is for its heir to hear.
+            receiver = self.holder
+            if receiver is None:
                 return
 
     def _unasked(self, receiver: Receiver) -> None:

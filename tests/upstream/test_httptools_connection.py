@@ -247,6 +247,44 @@ def test_every_connection_can_end(state: UpstreamState) -> None:
         assert UPSTREAM_CONNECTION.after(event)[state] is UpstreamState.CLOSED
 
 
+class Leaver(Asker):
+    """A receiver that passes the answer on, or abandons it, at the first interim answer."""
+
+    def __init__(self, connection: UpstreamConnection, heir: Asker | None) -> None:
+        super().__init__()
+        self.connection = connection
+        self.heir = heir
+
+    def interim_answer(self, status: int, headers: Headers) -> None:
+        mine: Any = self
+        heir: Any = self.heir
+        if heir is None:
+            self.connection.abandon(mine)
+        else:
+            self.connection.pass_on(mine, heir)
+
+
+@pytest.mark.parametrize("stays", [True, False], ids=["passed on", "abandoned"])
+@pytest.mark.parametrize("answer", ["counted", "with trailers"])
+def test_an_answer_that_is_passed_on_is_heard_to_its_end_by_the_heir(answer: str, stays: bool) -> None:
+    """The rest may have come in the same read. Of an answer that is abandoned, nobody hears a word more."""
+    here = world()
+    heir = Asker()
+    leaver: Any = Leaver(here.connection, heir if stays else None)
+    here.connection.lease(leaver)
+    here.connection.send(leaver, b"", is_head=False, uploading=True)
+    final = {
+        "counted": HEAD + b"Content-Length: 2\r\n\r\nok",
+        "with trailers": HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-T: t\r\n\r\n",
+    }[answer]
+
+    here.connection.data_received(b"HTTP/1.1 103 X\r\n\r\n" + final)
+
+    assert (heir.heads, heir.ends, heir.failures) == ((1, 1, 0) if stays else (0, 0, 0))
+    assert (leaver.heads, leaver.ends, leaver.failures) == (0, 0, 0)
+    assert here.connection.holder is None
+
+
 def test_a_stranger_sends_nothing() -> None:
     """A head that vanished would leave its client waiting for ever, so it raises."""
     here = world()
