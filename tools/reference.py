@@ -21,6 +21,7 @@ from pathlib import Path
 
 from gateway import errors
 from gateway.headers.answer_fields import ANSWER_FIELDS
+from gateway.listen.stages import STAGES
 from gateway.listen.upload import UPLOAD
 from gateway.observe.prometheus_metrics import Metrics
 from gateway.session.prometheus_sessions import show_sessions
@@ -38,7 +39,7 @@ CONTRACT_PAGE = ROOT / "docs" / "contract.md"
 OPERATIONS_PAGE = ROOT / "docs" / "operations.md"
 REQUEST_PAGE = ROOT / "docs" / "request.md"
 STATES_PAGE = ROOT / "docs" / "states.md"
-MACHINES: tuple[States[typing.Any, typing.Any], ...] = (UPLOAD, UPSTREAM_CONNECTION, ANSWER)
+MACHINES: tuple[States[typing.Any, typing.Any], ...] = (STAGES, UPLOAD, UPSTREAM_CONNECTION, ANSWER)
 """The state machines of the states page, in the order of a request."""
 STEPS = (
     "",

@@ -19,8 +19,9 @@ import structlog
 
 from gateway.listen.answer import status_line
 from gateway.listen.asyncio_exchange import Exchange
-from gateway.listen.asyncio_last_word import LastWord
+from gateway.listen.downstream import Heir
 from gateway.listen.services import RequestServices
+from gateway.listen.stages import Stage
 from gateway.listen.upload import COMPLETE
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
@@ -81,6 +82,7 @@ class _At(IntEnum):
 
 # As plain integers: an enum's attribute look-up costs more than the comparison it is for.
 _HEAD, _BUSY, _TUNNEL, _LINGER, _CLOSED = (at.value for at in _At)
+_UNDECIDED = Stage.UNDECIDED
 
 
 class Acceptor(Protocol):
@@ -160,7 +162,7 @@ class ClientConnection(asyncio.Protocol):
         self._lingered = 0
         self._uploads_until = 0.0
         """Until when a client that is answered may go on with its body; 0: it was refused for its head."""
-        self._last_word: LastWord | None = None
+        self._last_word: Heir | None = None
         """Waits for the answer to a request of this client, which has left."""
         self.congested = False
         self.draining = listener.draining
@@ -435,7 +437,7 @@ class ClientConnection(asyncio.Protocol):
                 listener.deadlines.arm(self, services.limits.stream_idle)
             elif not arrival.keep_alive:
                 self._parser = httptools.HttpRequestParser(self)
-            if exchange.undecided:
+            if exchange.stage is _UNDECIDED:
                 self._exchange = exchange
             else:
                 self._serve(exchange)
@@ -471,7 +473,7 @@ class ClientConnection(asyncio.Protocol):
             exchange.decide()
         except Exception:
             log.exception(Event.BYTE_PATH_FAILED, request_id=exchange.inbound.request_id)
-            exchange.broken("")
+            exchange.broken()
 
     def _answer_server_wide(self) -> None:
         """Answer OPTIONS about the gateway itself: its methods, and nothing about the applications."""
@@ -491,13 +493,13 @@ class ClientConnection(asyncio.Protocol):
             if exchange.over and self._exchange is exchange and self._at == _BUSY:
                 # The answer was sent before the unwanted body had been read away.
                 self._next()
-        if exchange.undecided and exchange.is_ripe():
+        if exchange.stage is _UNDECIDED and exchange.is_ripe():
             self._serve(exchange)
 
     def pause_upload(self) -> None:
         """Read no more of the body for now."""
         exchange = self._exchange
-        if exchange is not None and (not exchange.upload_done or exchange.tunnel):
+        if exchange is not None and (not exchange.upload_done or self._at == _TUNNEL):
             self._pause_reading()
 
     def resume_upload(self) -> None:
@@ -689,9 +691,9 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def outlived_by(self, word: LastWord) -> None:
+    def outlived_by(self, heir: Heir) -> None:
         """Stay counted as long as a request of this client goes on without it."""
-        self._last_word = word
+        self._last_word = heir
 
     def heard_last_word(self) -> None:
         """Nothing of this client's is left."""

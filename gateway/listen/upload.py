@@ -267,3 +267,14 @@ class Upload:
         """
         self.state = _AFTER_DISCARD[self.state]
         self.let_go()
+
+
+def body_lines(inbound: Inbound, *, again: bool) -> bytes:
+    """Return what ends the head of a request with a body; `again`: whether its connection may be used again.
+
+    A server that leaves a body unread takes it for the next request, which is another person's.
+    """
+    close = b"" if again else b"Connection: close\r\n"
+    if inbound.framing is Framing.CHUNKED:
+        return close + b"Transfer-Encoding: chunked\r\n\r\n"
+    return b"%bContent-Length: %d\r\n\r\n" % (close, inbound.length)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 from gateway.policy.verdict import Challenge, Deny
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route
-from gateway.session.session import SessionState
+from gateway.session.session import Limited, SessionState
 
 VISIT_HEADER = "Sekisho-Visit"
 
@@ -126,3 +127,27 @@ class Visit:
         return isinstance(purpose, OwnPage | ReturnedFormPage) or (
             isinstance(purpose, FormNotSentPage) and purpose.keep
         )
+
+
+def access_words(visit: Visit) -> tuple[str, str | None, str | None]:
+    """Return what the access line says of a visit: the verdict, its rule and its reason, `None` where it has none."""
+    match visit.purpose:
+        case OwnPage():
+            return "portal", None, None
+        case WorkerPage():
+            return "deny", None, "service_worker"
+        case SignInPage(challenge) | FormNotSentPage(challenge):
+            return "challenge", str(challenge.rule), challenge.reason.value
+        case ForeignFormPage(challenge):
+            return "challenge", str(challenge.rule), "foreign_form"
+        case ReturnedFormPage(challenge):
+            return "challenge", str(challenge.rule), "returned_form"
+        case FormOverPage():
+            return "deny", None, "form_over"
+        case RefusalPage(deny):
+            return "deny", "" if deny.rule is None else str(deny.rule), deny.words
+        case TroublePage(trouble=trouble):
+            session = visit.session
+            return "error", None, session.reason if isinstance(session, Limited) else trouble.value
+        case _:
+            assert_never(visit.purpose)
