@@ -4,8 +4,8 @@ The outer proxy keeps the bytes; we see a sub-request that tells of them. Each d
 endpoint of its own under our prefix (`auth/nginx`, `auth/traefik`, `auth/caddy`, `auth/envoy`) and is
 believed only in its own fields, each exactly once, and only from a listed peer. Since the outer
 proxy forwards the target as *it* has it, a target of which we would forward another spelling is refused.
-Allowed is 200 and nothing else, and it carries every identity header, empty where unknown, so that the proxy
-overwrites what a client wrote there.
+Allowed is 200 and nothing else, and it carries every identity header, empty where unknown, so that the proxy overwrites
+a client's values.
 
 `step` decides, as for any other request. Streams
 cannot be cut in this mode: once the proxy has forwarded, we are no longer asked (docs/threat-model.md).
@@ -255,7 +255,7 @@ _PORTS = {"https": "443", "http": "80"}
 
 
 def _says_the_same(name: bytes, value: bytes, inbound: Inbound) -> bool:
-    """Whether a proxy may have written this field beside its dialect's own: it says what the question says itself."""
+    """Whether a proxy may have written this field beside its dialect's own, since it agrees with the question."""
     if name == b"x-forwarded-for":
         # The client's address was read from it.
         return True

@@ -72,7 +72,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class NeedSession(msgspec.Struct, frozen=True):
-    """The store must be asked first what this ticket stands for."""
+    """The listener must first ask the store for this ticket's session."""
 
     ticket: Ticket
 
@@ -86,7 +86,7 @@ class NeedPress(msgspec.Struct, frozen=True):
 
 
 class NeedReservation(msgspec.Struct, frozen=True):
-    """One entry of a limit must be taken first; what comes then is decided already."""
+    """The exchange must first reserve one entry of a limit; each outcome after that is decided already."""
 
     use: LimitUse
     limits: tuple[Limit, ...]

@@ -127,7 +127,7 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
             return refusal(route, inbound, known, more)
         stands, inbound = more
         if stands is not None and stands is not rule:
-            # The candidate is judged by one method alone, and what stands for the rule is this request's.
+            # The candidate judges one method alone, and the rule of the outcome is this request's.
             return _judge(route, stands, inbound, known, now, table)
     judged = (
         refusal(route, inbound, known, no_rule_fits())
@@ -203,7 +203,7 @@ def _says_more(inbound: Inbound) -> bool:
 def _of_all_it_says(
     route: Route, rule: FittingRule | None, inbound: Inbound, now: Instant, table: RouteTable
 ) -> tuple[FittingRule | None, Inbound] | Deny:
-    """Return what a request is judged by that may say more than its request line, and the request to forward."""
+    """Return the rule of a request, which may depend on more than its request line, and the request to forward."""
     if inbound.overrides or (inbound.target.query and route.policy.by_method):
         both = _of_both_methods(route, rule, inbound, now)
         if isinstance(both, Deny):
@@ -329,7 +329,7 @@ def _judge(
     forward = Forward(route, ready.permit, head, True, session.pseudonym, ready.name, losses, removed)  # noqa: FBT003
     if ready.permit.limit is None:
         return forward
-    # The verdict may be kept; the reservation is each request's own.
+    # The verdict may be remembered; each request has a reservation of its own.
     return _reserving(ready.permit, forward, session.identity, inbound, known, now)
 
 
@@ -362,7 +362,7 @@ def _reserving(
 def _beside_candidate(
     judged: Step, candidate: CompiledPolicy, route: Route, inbound: Inbound, known: SessionState, now: Instant
 ) -> Step:
-    """Add what the candidate would have said, where it differs. It changes nothing else."""
+    """Add the candidate's verdict, if it differs. It changes nothing else."""
     match judged:
         case NeedSession() | NeedPress():
             return judged
@@ -468,7 +468,7 @@ def no_worker(inbound: Inbound) -> Answer:
 
 
 def next_worker(inbound: Inbound, headers: Headers, route: Route, known: SessionState) -> Answer | None:
-    """Return what removes a worker that covers our own pages by what the application's answer to its update allows.
+    """Return the outcome that removes a worker whose wider scope, by the application's answer, covers our own pages.
 
     `None`: it covers none of them, or the browser does not have it yet. Then the field that allows is taken out of the
     answer, and the browser refuses the scope.
@@ -587,9 +587,10 @@ def in_maintenance(route: Route, inbound: Inbound, known: SessionState, now: Ins
 
 
 def _announced(inbound: Inbound, route: Route, now: Instant) -> Inbound | None:
-    """Return the request that a preflight announces (Fetch section 4.8), where it is ours to answer; else `None`.
+    """Return the request that a preflight announces (Fetch section 4.8) if the gateway answers it; otherwise `None`.
 
-    Ours are those of allowed origins. One that everybody may send goes to the application, which may have more to say.
+    Ours are those of allowed origins. The application answers a preflight for a request that everybody may send, since
+    it may permit more.
     """
     if inbound.forwarded or not _cors(inbound, route):
         # An outer proxy would take our answer for a permit, and forward.

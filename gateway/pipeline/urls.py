@@ -1,11 +1,10 @@
 """Our own URLs, each with its kind: the clients that may request it, and its purpose.
 
 A script of the application runs on the same origin as our pages, so a browser lets it ask for each of
-them and read the answer. The kind says what to do about that (docs/decisions/0007): a page is for a
-top-level navigation alone, the other kinds hold nothing that a script may not read.
-The byte path asks this table before anything under our prefix is answered. A URL that is not in it
-is a page. There is no fragment for the application's pages to include: it would be a kind of its own,
-and since their scripts could read it, it could hold no value.
+them and read the answer. The kind decides the protection (docs/decisions/0007): a page is for a top-level navigation
+alone, and a script may read every other kind. The byte path asks this table before anything under our prefix is
+answered. A URL that is not in it is a page. There is no fragment for the application's pages to include: it would be a
+kind of its own, and since their scripts could read it, it could hold no value.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A visit tells the portal what the request's own bytes do not say.
+"""A visit gives the portal the facts that the request's bytes do not have.
 
 The byte path puts a `Visit` into a table under a one-time token and sends the token in a
 header that is stripped from every client; the portal takes it out again, once.
@@ -116,7 +116,7 @@ class Visit:
 
     route: Route
     inbound: Inbound
-    """The browser's request, which may be for another page than the portal is asked for."""
+    """The browser's request, which may be for another page than the one that the portal makes."""
     session: SessionState
     purpose: Purpose
 

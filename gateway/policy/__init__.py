@@ -1,4 +1,4 @@
-"""Step 4, may she: a policy read from YAML, and what it says of one request.
+"""Step 4, the verdict: a policy read from YAML, and its verdict on one request.
 
 Start at `policy` (the words), `decide` (the order of a decision) and `conditions` (the tests).
 `age` and `residence` are matters of law; `parse` reads; `examples` are the author's own tests.

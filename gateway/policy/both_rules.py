@@ -2,7 +2,7 @@
 
 A further resource that the request names has a rule of its own, which must permit it as well (`request/references`).
 
-The stricter verdict holds, both limits count, and only what both disclose is told.
+The stricter verdict holds, both limits count, and only facts that both disclose are told.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class BothRules(FittingRule):
 
 
 def stricter(first: Verdict, other: Verdict) -> Verdict:
-    """Return what holds where both verdicts must be heeded: no before a sign-in, a sign-in before a yes."""
+    """Return the stricter of both verdicts: a no counts before a sign-in, a sign-in before a yes."""
     if isinstance(first, Deny):
         return first
     if isinstance(other, Deny):

@@ -405,7 +405,7 @@ def can_become_yes(test: Test, context: Context, askable: frozenset[Scope]) -> b
 
 
 def _possible(test: Test, context: Context, askable: frozenset[Scope]) -> frozenset[Truth]:
-    """Return what a test can come to say once `askable` has been asked for, given or not."""
+    """Return the possible results of a test after `askable` was asked for, given or not."""
     match test:
         case AnyOf(tests=tests):
             return _combine(tests, context, askable, Truth.YES, Truth.NO)

@@ -57,7 +57,7 @@ _PARAMETER = re.compile(r";[^/]*")
 _AMBIGUOUS_PATH = Deny(None, (Reason(ReasonKind.AMBIGUOUS_PATH),), status=400)
 
 _CACHED_METHODS = frozenset({"GET", "HEAD"})
-"""Methods whose answers a shared cache may keep, where the rule allows it."""
+"""Methods whose answers a shared cache may keep, if the rule allows it."""
 
 RETRY_HORIZON = 400
 """Turns of the clock that `retry_after: end` looks ahead: more than a year of days."""
@@ -274,7 +274,7 @@ def _reason(kind: ReasonKind, condition: Condition) -> Reason:
 
 
 def _next_change(test: Test, context: Context) -> Instant:
-    """Return the next moment at which a test says something else, the request and the person staying as they are."""
+    """Return the next time at which a test's result changes, for the same request and person."""
     truth, until = test.ask(context)
     for _ in range(RETRY_HORIZON):
         if until == inf:
@@ -303,7 +303,7 @@ def _signed_in_at(person: Identity, _: Context) -> str:
 
 
 def _required(_: Identity, __: Context) -> str:
-    """Tell of a condition that the rule requires: who is permitted has fulfilled it, it need not be asked again."""
+    """Disclose a required condition: a permitted person has fulfilled it, so it is not evaluated again."""
     return "yes"
 
 
@@ -323,7 +323,7 @@ _FACTS: Mapping[Fact, Callable[[Identity, Context], str | None]] = {
 
 
 def _permits_no_more(rule: Rule, other: FittingRule) -> bool:
-    """Whether everybody whom a rule permits is permitted by the other as well, as far as the rules alone say."""
+    """Whether the other rule permits everybody whom the first one permits, judged by the rules alone."""
     than = other.rule
     if rule is than:
         return True
@@ -340,7 +340,7 @@ def _permits_no_more(rule: Rule, other: FittingRule) -> bool:
 
 
 class Undecidable(FittingRule):
-    """The stand-in where no single rule is known. It refuses."""
+    """The placeholder if no single rule is known. It refuses."""
 
     __slots__ = ("_deny",)
 
@@ -554,7 +554,7 @@ class CompiledPolicy:
         for position, number in enumerate(candidates):
             if plain[number]:
                 rule = self._rules[number]
-                # A cache gives what a POST answered to those who GET (RFC 9111 section 3, `Content-Location`).
+                # A cache may answer a GET with the answer of a POST (RFC 9111 section 3, `Content-Location`).
                 return rule if inbound.method in _CACHED_METHODS else rule.unshared
             # A rule with a `when` or a `query`: the request is looked at, up to the first rule that needs no look.
             last = next((index for index, other in enumerate(candidates) if plain[other]), len(candidates))

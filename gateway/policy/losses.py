@@ -26,7 +26,7 @@ LONGEST_FILE = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class AsRead:
-    """One file of a policy: how it is, or how it was when it was last adopted."""
+    """One file of a policy: its state now, or at its last adoption."""
 
     entries: int | None
     """The number of entries of a subject list."""
@@ -141,7 +141,7 @@ Adoptions = dict[str, Adopted]
 
 
 class AdoptionsError(ValueError):
-    """The file does not hold adoptions; says what would be right."""
+    """The file does not hold adoptions; the message has the remedy."""
 
 
 def read_adoptions(text: bytes) -> Adoptions:

@@ -89,7 +89,7 @@ class PathIndex:
                 following = branch.literal.get(segment)
                 if following is not None:
                     going.append(following)
-                # An empty segment is what stands behind a slash at the end: no segment for `*`.
+                # An empty segment follows a slash at the end: `*` does not match it.
                 if branch.one is not None and segment:
                     going.append(branch.one)
                 if branch.is_many:

@@ -131,7 +131,7 @@ class Table:
     lengths: tuple[int, ...]
     """Lengths of the spellings, longest first."""
     wards: Mapping[str, frozenset[Code]]
-    """Folded names of wards without their city; not a way to write one, but what a slip can have meant."""
+    """Folded names of wards without their city: not a valid spelling, but the probable meaning of a mistake."""
     former: Mapping[str, Former]
     """Folded former names, with and without prefecture and county."""
 
@@ -200,7 +200,7 @@ class Residence:
     municipality_code: str | None = None
     """Six digits."""
     town: str | None = None
-    """町名 and 丁目, no 番地; nothing of what stands behind (方書)."""
+    """町名 and 丁目, without 番地 and without the rest (方書)."""
     chain: tuple[Code, ...] = ()
     """The codes of all it certainly lies in."""
     open_within: Code | None = None

@@ -36,7 +36,7 @@ class Switch(msgspec.Struct, frozen=True):
 
 
 class SwitchesError(ValueError):
-    """The switches' file does not hold switches; says what would be right."""
+    """The switches' file does not hold switches; the message has the remedy."""
 
 
 def read_switches(text: bytes) -> dict[str, Switch]:

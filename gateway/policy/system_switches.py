@@ -26,7 +26,7 @@ def load_switches(path: Path) -> dict[str, Switch]:
 
 
 def change_switches(path: Path, change: Callable[[dict[str, Switch]], dict[str, Switch]]) -> dict[str, Switch]:
-    """Change the file under a lock, so that two operators at once both have their way; return what it says now.
+    """Change the file under a lock, so that no change of two operators is lost; return the new content.
 
     Raises:
         SwitchesError: what it holds or what is wanted cannot be meant; then it stays as it is.

@@ -13,7 +13,7 @@ FILE_MODE = 0o644
 
 
 def change_file(path: Path, change: Callable[[], bytes]) -> None:
-    """Put what `change` returns in the place of a file; two who do so at once both have their way.
+    """Replace a file by the result of `change`; no change of two processes is lost.
 
     `change` gets the current content, and no other process writes while it runs.
 

@@ -110,9 +110,9 @@ class Deny:
     """`None`: no rule fits."""
     reasons: tuple[Reason, ...]
     status: int = 403
-    """403, or what the rule's `say` states."""
+    """403, or the status of the rule's `say`."""
     retry_after: int | None = None
-    """Seconds, where the rule's `say` gives one."""
+    """Seconds, if the rule's `say` gives them."""
 
     @property
     def words(self) -> str:

@@ -59,7 +59,8 @@ def make_management(
     """Return the application.
 
     `metrics` returns Prometheus's text format. `/livez` says that this process answers. `readiness` is what `/readyz`
-    tells. Without `sessions` there is no sessions API. `names` returns the host names it may be asked by (`hosts`).
+    tells. Without `sessions` there is no sessions API. `names` returns the host names that the listener answers
+    (`hosts`).
     """
 
     async def serve_metrics(_request: web.Request) -> web.Response:
@@ -154,7 +155,7 @@ class _SessionsApi:
         return response
 
     async def revoke(self, request: web.Request) -> web.StreamResponse:
-        """End sessions and say how many there were."""
+        """End sessions and return their number."""
         operator, asked, selector = await self._admitted(request)
         if not asked.reason.strip():
             return _refused(HTTPStatus.BAD_REQUEST, "give a `reason`: it goes into the audit")
@@ -219,7 +220,7 @@ class _RefusedError(Exception):
 
 
 def _told(listed: ListedSession) -> dict[str, object]:
-    """Return what an operator sees of a session: when, whose by pseudonym, of which client."""
+    """Return the parts of a session for an operator: times, pseudonym and client."""
     return {
         "session": listed.name,
         "client": listed.client_id,

@@ -1,4 +1,4 @@
-"""Renders pages with Jinja2 and serves the two static files they use; what they say is `pages`' business."""
+"""Renders pages with Jinja2 and serves the two static files they use; `pages` has their content."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Pages:
         return f"{self._prefix}static/{name}?v={self.assets[name].version}"
 
     def response(self, page: Page, form_origins: Iterable[str]) -> web.Response:
-        """Return the page as an answer, with what keeps it from being framed, kept or scripted.
+        """Return the page as an answer, with headers against framing, caching and scripts.
 
         `form_origins` are where a form of ours may lead by a redirect: Chromium holds `form-action` against
         each hop, so the provider's origin must be named or the button does nothing.

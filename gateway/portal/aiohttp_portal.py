@@ -141,7 +141,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class SessionLoader(Protocol):
-    """Says what a ticket stands for: the part of `SessionReader` that the portal needs."""
+    """Reads a ticket's session: the part of `SessionReader` that the portal needs."""
 
     async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
         """Ask the store."""
@@ -448,7 +448,7 @@ class Portal:
         return response
 
     async def back_channel_logout(self, request: web.Request) -> web.StreamResponse:
-        """End what the provider says has ended (OpenID Connect Back-Channel Logout 1.0 section 2.5).
+        """End the sessions that a logout token names (OpenID Connect Back-Channel Logout 1.0 section 2.5).
 
         The provider gets one word: another client that tries this learns nothing of why it failed.
         """
@@ -490,7 +490,7 @@ class Portal:
         return response
 
     def _clear(self, response: web.StreamResponse, visit: Visit) -> None:
-        """Have the browser forget what it keeps of this person's pages, and of what their scripts kept."""
+        """Make the browser forget this person's pages, and the data that their scripts stored."""
         described = clear_site_data(visit.route.app.next_person.clear)
         if described is not None:
             response.headers["Clear-Site-Data"] = described
@@ -555,7 +555,7 @@ class Portal:
         return pages.me_offer(visit, held, make_token(ticket, ME, self._clock(), self._random(NONCE_BYTES)))
 
     def _without_worker(self, visit: Visit) -> web.StreamResponse:
-        """Have the browser remove the service worker that stands in front of our pages, and say how to go on."""
+        """Make the browser remove the service worker in front of our pages, and show the next step."""
         response = self._page(visit, pages.worker_removed(visit))
         response.headers["Clear-Site-Data"] = CLEAR_STORAGE
         return response
@@ -593,7 +593,7 @@ class Portal:
         shown: frozenset[str],
         waiting: str = "",
     ) -> web.StreamResponse:
-        """Begin a sign-in if what it asks was shown, else show it first; where none is needed, go where it led.
+        """Begin a sign-in if its items were shown, otherwise show them first; without a need for one, go to the target.
 
         `waiting` is the body of a form that was not sent, as our own page carried it.
         """
@@ -703,7 +703,7 @@ class Portal:
         return self._page(visit, pages.failure(visit, failed, offer))
 
     async def _session(self, visit: Visit) -> SessionState:
-        """Return who is signed in, asking the store where memory does not know."""
+        """Return the signed-in person's session, from the store if memory does not have it."""
         match visit.session:
             case Unread(ticket):
                 return await self._load(visit, ticket)

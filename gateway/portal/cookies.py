@@ -1,4 +1,4 @@
-"""The Set-Cookie lines of our pages (RFC 6265bis section 4.1), and what ends what an application left in a browser.
+"""The Set-Cookie lines of our pages (RFC 6265bis section 4.1), and the lines that expire an application's cookies.
 
 Written by hand because one answer may have to expire one name at several paths, which the
 standard library's cookie jar cannot say.
@@ -73,7 +73,7 @@ def _paths_above(path: str) -> list[str]:
 
 
 def clear_site_data(kinds: Iterable[Literal["cache", "storage"]]) -> str | None:
-    """Return what a browser is to forget of this origin (W3C Clear Site Data), or `None` where it is nothing.
+    """Return the data of this origin that a browser must forget (W3C Clear Site Data), or `None` if there is none.
 
     Never `"cookies"` nor `"*"`: they would end the cookies of every application of the whole site.
     """

@@ -1,8 +1,8 @@
 """Detects a browser window inside another app, to which the card's app cannot return.
 
 Such a browser opens マイナアプリ, and マイナアプリ returns to the phone's default browser, which
-did not begin the sign-in. The person is told beforehand; what happens otherwise is the page
-`other_browser`. The list is a courtesy: nothing is decided on a User-Agent.
+did not begin the sign-in. A page warns the person beforehand; otherwise she would end at the page `other_browser`. The
+list is a courtesy: nothing is decided on a User-Agent.
 """
 
 from __future__ import annotations

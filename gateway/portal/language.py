@@ -1,6 +1,6 @@
 """Which language a person reads, and a sentence in it.
 
-Pages are in Japanese and English; Japanese is what those get who say nothing. The sentences
+Pages are in Japanese and English; Japanese is the default. The sentences
 themselves are in `messages/`, or come from policies and settings as `Words`.
 """
 

@@ -294,7 +294,7 @@ def me_offer(visit: Visit, session: Session, token: str) -> Page:
 
 
 def me(visit: Visit, session: Session, code: str) -> Page:
-    """Show a person what we hold of them; `code` is what they read out at a counter."""
+    """Show a person the data that we hold of her; she reads `code` out at a counter."""
     language = language_of(visit)
     values = _common(visit, visit.route, language) | {"held": _held(session, code, language)}
     return replace(_page("me", HTTPStatus.OK, language, "me.title", values), sandboxed=True)

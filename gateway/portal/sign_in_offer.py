@@ -45,7 +45,7 @@ class SignInOffer:
 
 @dataclass(frozen=True, slots=True)
 class NothingToAsk:
-    """This browser is signed in, and no more is asked of it: it may go where it wanted."""
+    """This browser is signed in, and the rule needs no more: it may go to its target."""
 
 
 def person_of(session: SessionState, route: Route) -> Identity | None:
@@ -58,7 +58,7 @@ def person_of(session: SessionState, route: Route) -> Identity | None:
 def redecide(
     visit: Visit, target: str, method: str, session: SessionState, now: Instant, table: RouteTable
 ) -> tuple[Route, Verdict | None]:
-    """Say what the policy makes of `method` and `target` on this visit's host, for whom this browser is signed in as.
+    """Return the policy's outcome for `method` and `target` on this visit's host, for the person signed in.
 
     `target` is path and query in ASCII, already known to be on this origin. `None` where no policy is asked: the
     door refuses such a target by its spelling, and says so itself when the browser comes to it.
@@ -92,7 +92,7 @@ def offer_for(visit: Visit, challenge: Challenge) -> SignInOffer:
 def next_offer(
     visit: Visit, target: str, method: str, session: SessionState, now: Instant, table: RouteTable
 ) -> SignInOffer | NothingToAsk | Deny:
-    """Return the sign-in that `target` needs, or what there is to do where none does."""
+    """Return the sign-in that `target` needs, or the other outcome if it needs none."""
     route, verdict = redecide(visit, target, method, session, now, table)
     match verdict:
         case Challenge():

@@ -87,7 +87,7 @@ class Configuration:
     places: Mapping[str, Where] = field(default_factory=dict)
     """The place of each setting in `path`."""
     remarks: tuple[Mistake, ...] = ()
-    """Remarks on what can be read and is probably not meant; they stop nothing."""
+    """Remarks on readable settings that are probably not meant; they stop nothing."""
 
     @property
     def switches_file(self) -> Path:
@@ -202,7 +202,7 @@ def reread_policies(configuration: Configuration, mistakes: Mistakes) -> Configu
 def read_configuration(
     path: Path, mistakes: Mistakes, environment: Mapping[str, str] | None = None
 ) -> Configuration | None:
-    """Return what `path` and the files it names say, or `None` with every mistake noted.
+    """Return the configuration of `path` and the files that it names, or `None` with every mistake noted.
 
     `environment` is where secrets named by `env` are looked up, and the state directory.
     """
@@ -258,7 +258,7 @@ class _Reader:
         self.remarks = Mistakes()
 
     def remark_providers(self) -> None:
-        """Say where a provider's every sign-in passes, and nobody has said that it is meant."""
+        """Remark on a provider whose every sign-in passes although no setting says that this is intended."""
         for at, client in self._clients():
             if client.accept_acr or accepted_acr(client):
                 continue
@@ -312,7 +312,7 @@ class _Reader:
         return read
 
     def _remark(self, app: AppSettings, policy: Policy | None, at: str) -> None:
-        """Say what of an App's settings can be meant, and would be regretted."""
+        """Remark on settings of an App that are valid but probably harmful."""
         rules = () if policy is None else policy.rules
         signs_in = any(rule.allow is not Allow.EVERYONE for rule in rules)
         if signs_in and not app.application_cookies:
@@ -378,7 +378,7 @@ class _Reader:
             )
 
     def _remark_methods(self, app: AppSettings, at: str) -> None:
-        """Say what comes with a method that an App asks for."""
+        """Remark on the consequences of a method that an App asks for."""
         where = self._reading.where(f"{at}.methods")
         always = sorted(set(METHODS.values()).intersection(app.methods))
         if always:
@@ -419,7 +419,7 @@ class _Reader:
             )
 
     def _remark_lengths(self, app: AppSettings, rules: Sequence[Rule], at: str) -> None:
-        """Say where what we put into a head can become longer than servers and outer proxies take."""
+        """Remark on heads of ours that can become longer than servers and outer proxies accept."""
         settings = self._settings
         headers = settings.headers_of(app)
         most = Most(LONGEST_SUBJECT, LONGEST_NAME, LONGEST_ADDRESS)
@@ -604,7 +604,7 @@ class _Reader:
             return Aliases()
 
     def check_stores(self, redis: RedisOptions) -> None:
-        """Look at what can be told of the stores without calling them."""
+        """Check the settings of the stores, without a call to them."""
         sessions = self._settings.sessions
         stores: tuple[tuple[str, str | None, RedisOptions], ...] = (
             ("sessions.store", None if sessions.store == "memory" else sessions.store, redis),
@@ -672,7 +672,7 @@ class _Reader:
             self._note_unusable(certificate, error, at, "a certificate with its chain, and its key without passphrase")
 
     def _note_unusable(self, file: Path, error: OSError, at: str, expected: str) -> None:
-        # OpenSSL's words are about its own insides; only the system's say what is the matter with a file.
+        # OpenSSL's messages describe its internals; only the system's messages name the fault of a file.
         if isinstance(error, ssl.SSLError):
             self._reading.note(
                 at, Phrase(f"`{file}` does not have the needed content"), Phrase(f"expected: {expected}")

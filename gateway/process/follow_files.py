@@ -15,7 +15,7 @@ _NEVER_SEEN: Signature = (-1, -1, -1)
 
 
 def signature(path: Path) -> Signature:
-    """Return what changes when a file does: inode, size and time; `None` where there is no file."""
+    """Return the signature of a file: inode, size and time; `None` if there is no file."""
     try:
         status = path.stat()
     except OSError:

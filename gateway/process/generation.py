@@ -72,7 +72,7 @@ class _Meter:
         _log.warning(Event.PROVIDER_KEY_PASSED_OVER, kid=kid, why=why)
 
     def claim_troubled(self, scope: str, trouble: str) -> None:
-        """Count one item that was asked for and did not come as it should."""
+        """Count one requested item that was missing or unreadable."""
         self._metrics.claim_troubled(scope, trouble)
 
 
@@ -243,7 +243,7 @@ class Generation:
         return self._providers[route.client_id].origins
 
     def _count_encoding_losses(self, route: Route, replaced: int, left_out: int) -> None:
-        """Count what an App's charset could not hold, and what could not be told at all."""
+        """Count characters that an App's charset lacks, and facts that could not be sent."""
         for trouble, count in (("replaced", replaced), ("left_out", left_out)):
             if count:
                 self._shared.metrics.header_value_troubled(route.name, trouble, count)

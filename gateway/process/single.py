@@ -28,7 +28,7 @@ EXIT_OURS = 1
 EXIT_USERS = 2
 
 LAST_WORDS = 0.5
-"""Seconds for what waits to be written, where an operator has said twice that he waits no longer."""
+"""Seconds for the lines that still wait, after an operator has asked twice to stop."""
 
 _log = structlog.get_logger()
 
@@ -107,7 +107,7 @@ async def serve(
 ) -> None:
     """Serve in this process, on listening sockets, until a signal says stop.
 
-    `lines` writes what is said on standard error; `reread` returns the configuration a reload should use, or
+    `lines` writes to standard error; `reread` returns the configuration a reload should use, or
     `None` to keep this one; `ready` is called once requests are taken.
     """
     signals = Signals(lines)

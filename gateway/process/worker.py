@@ -113,7 +113,8 @@ class Worker:
     ) -> None:
         """Take a configuration without mistakes; nothing is opened before `open`.
 
-        `clock` gives Unix seconds; `standard_error` writes what goes there, where a thread does that already.
+        `clock` gives Unix seconds; `standard_error` is the thread that already writes to standard error, if there is
+        one.
         """
         self._clock = clock
         self._standard_error = standard_error
@@ -205,7 +206,7 @@ class Worker:
         if file is None:
             return None
         owed = OwedToStore(OwedFile(file), sessions.store, self._clock)
-        # From the start: what waited when the machine went down is told to the store first.
+        # This runs from the start: sign-outs that waited when the machine went down reach the store first.
         telling = asyncio.create_task(owed.run())
         self._closing.callback(telling.cancel)
         return owed

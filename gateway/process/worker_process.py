@@ -31,7 +31,7 @@ _log = structlog.get_logger()
 def work(path: Path, listening_sockets: ListeningSockets, orders: socket.socket, known: dict[str, int]) -> None:
     """Be one worker process: do what the supervisor orders until it says `drain`, or is gone.
 
-    `known` says how many entries each subject list has by which the other workers judge.
+    `known` has the number of entries of each subject list in the other workers.
     """
     # Ctrl-C reaches the whole process group; the supervisor alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -105,7 +105,7 @@ def canonical_host(value: bytes, scheme: str) -> str | None:
 
 
 class HeadReader:
-    """Reads heads for one listener: its limits, whom it trusts, the methods of its Apps, and how hosts spell paths."""
+    """Reads heads for one listener, by its limits, trusted proxies, Apps' methods and hosts' path spellings."""
 
     __slots__ = ("_hostless", "_hosts", "_limits", "_lines", "_methods", "_targets", "_trust")
 
@@ -143,7 +143,7 @@ class HeadReader:
         paths_of: Callable[[str], PathSettings],
         section_cache: SectionCache | None = None,
     ) -> Arrival | ServerWide | Refused:
-        """Read a head whose syntax llhttp has accepted, or say what it must not have.
+        """Read a head whose syntax llhttp has accepted, or return its fault.
 
         `section_cache` is that of an earlier request with these very `headers`, `peer` and `scheme`. The arrival
         shares it if it may.

@@ -41,7 +41,7 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     websocket: bool = False
     """A GET without a body that asks for an upgrade to `websocket`: the one upgrade we tunnel."""
     received: bytes = b""
-    """The target's bytes as they came, where they differ from `target.raw`; else empty."""
+    """The target's bytes as they came, if they differ from `target.raw`; otherwise empty."""
     forwarded: str = ""
     """The proxy's dialect if this is a request that another proxy will forward (forward-auth); otherwise empty."""
     section_cache: SectionCache | None = None

@@ -54,7 +54,7 @@ def keepable(inbound: Inbound, origin: str) -> bool:
 
 
 def read_form(body: str, charset: str) -> KeptForm | None:
-    """Return what a body says, in UTF-8 or the App's charset, or None where it would not be sent again the same.
+    """Return a body's text, in UTF-8 or the App's charset, or None if it could not be sent again unchanged.
 
     `charset` is the App's, as settings spell it.
     """

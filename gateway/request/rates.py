@@ -44,7 +44,7 @@ class Rate:
     __slots__ = ("_addresses", "_all", "_per_address", "_total")
 
     def __init__(self, per_address: int, total: int) -> None:
-        """Take how many a minute from one address, and how many from all.
+        """Take the limits per minute for one address, and for all.
 
         Raises:
             ValueError: a number is not positive.

@@ -258,7 +258,7 @@ class Readings:
     __slots__ = ("_names", "_prefix", "_rewrites", "folding", "stacks")
 
     def __init__(self, stacks: Iterable[Stack] = (), names: Iterable[str] = (), prefix: str = "/") -> None:
-        """Take what the application is made with, the literal segments of its policy, and where it lives."""
+        """Take the application's stack, the literal segments of its policy, and its path prefix."""
         self.stacks = frozenset(stacks)
         self.folding = Folding(self.stacks)
         self._names = tuple(dict.fromkeys(self.folding.segment(name) for name in names))
@@ -308,7 +308,7 @@ class Readings:
         return self._all(path, raw)
 
     def _all(self, path: str, raw: bytes) -> tuple[Reading, ...] | None:
-        """Rewrite a path in every way, and what comes of that, until nothing new comes."""
+        """Rewrite a path in every way, and the results again, until there is no new one."""
         first = _Draft(tuple((segment, number) for number, segment in enumerate(path.split("/")[1:])))
         found: dict[tuple[str, bool], Reading] = {}
         seen = {path: first}

@@ -46,7 +46,7 @@ class Reference(NamedTuple):
 
 
 def references(headers: tuple[tuple[bytes, bytes], ...], paths: PathSettings) -> tuple[Reference, ...] | None:
-    """Return what a request's fields name; `None` where that can be read in two ways, or in none."""
+    """Return the resources that a request's fields name; `None` if they have two readings, or none."""
     values: dict[bytes, bytes] = {}
     for name, value in headers:
         lower = name.lower()

@@ -1,6 +1,6 @@
 """Whether a request that changes something was sent from one of our own pages (cross-site request forgery).
 
-Browsers say where a request comes from, and a page cannot make them lie. A client without these fields is no current
+Browsers send the origin of a request, and a page cannot forge it. A client without these fields is no current
 browser, and has no cookies except those given to it by hand. A form that another site's page sent is told apart
 (`other_site`): the browser leaves our cookies out.
 """

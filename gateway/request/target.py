@@ -232,7 +232,7 @@ class TargetCache:
         self._longest = longest
 
     def canonical(self, raw: bytes, paths: PathSettings) -> Target | TargetFault:
-        """Return what `canonical` says, from memory where it said so before."""
+        """Return the result of `canonical`, from memory if it was computed before."""
         # The default settings, which nearly every host has, cost no tuple and no hash of a dataclass.
         key: tuple[bytes, PathSettings] | bytes = raw if paths is _DEFAULT else (raw, paths)
         target = self._target_cache.get(key)

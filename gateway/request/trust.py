@@ -25,7 +25,7 @@ _WITH_PORT = re.compile(r"(?:\[([^\]]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 
 
 class Distrust(StrEnum):
-    """Why what a trusted proxy said cannot be used. Reason of a 400: the proxy is set up wrongly."""
+    """The reason why a trusted proxy's field cannot be used. Reason of a 400: the proxy is set up wrongly."""
 
     CHAIN = "forwarded_for"
     SCHEME = "forwarded_proto"

@@ -37,7 +37,7 @@ class InnerOrigins:
         """Their hosts, without ports."""
 
     def end(self, url: bytes) -> int:
-        """Return where one of these origins ends that a URL begins with; 0 where it begins with none."""
+        """Return the end of the one of these origins with which a URL begins; 0 if it begins with none."""
         found = _AUTHORITY.match(url)
         if found is None:
             return 0

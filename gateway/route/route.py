@@ -57,7 +57,7 @@ class Route:
     """The origins that the application calls itself by, and that no browser reaches."""
 
     def __post_init__(self) -> None:
-        """Work out what each request would else work out anew."""
+        """Compute the values that each request would otherwise compute anew."""
         app = self.app
         object.__setattr__(self, "cookie_host", _PORT.sub("", self.host))
         port = _PORT.search(self.host)
@@ -88,7 +88,7 @@ class Route:
     def asking(self, challenge: Challenge) -> Challenge:
         """Return the scopes that are really asked for: with `ask: once`, all that any rule of the App can need.
 
-        The items are asked for the purposes of all these rules, so the notice says all of them.
+        The items are asked for the purposes of all these rules, so the notice lists all of them.
         """
         if self.app.ask is Ask.PER_RULE:
             return challenge

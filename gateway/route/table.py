@@ -106,7 +106,7 @@ class RouteTable:
         return host in self._by_host
 
     def paths_of(self, host: str) -> PathSettings:
-        """Return how this host's paths may be spelled; the strict way where its Apps disagree."""
+        """Return the permitted spellings of this host's paths; the strict ones if its Apps disagree."""
         return self._paths.get(host, DEFAULT_PATHS)
 
     def match(self, host: str, path: str) -> Route | None:
@@ -145,7 +145,7 @@ class RouteTable:
         if cache is None:
             return find_brought(inbound.cookie, name, self.seals)
         if cache.cookie_name != name:
-            # The cache keeps only the ticket. Each request asks anew what it stands for.
+            # The cache keeps only the ticket. Each request looks its session up anew.
             cache.brought = find_brought(inbound.cookie, name, self.seals)
             cache.cookie_name = name
         return cache.brought

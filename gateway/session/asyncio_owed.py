@@ -102,7 +102,7 @@ class OwedToStore:
             case Owing.SESSION:
                 return int(await self._store.end(owed.name))
             case Owing.PROVIDER:
-                # Not revoked: who has signed in again since then is not meant.
+                # This is no revocation: a person who has signed in again since then stays signed in.
                 names = [
                     listed.name
                     async for listed in self._store.sessions(ProviderSessions(owed.name))

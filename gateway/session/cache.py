@@ -5,9 +5,8 @@ be told of changes. So it believes its memory for `TRUST` seconds after the last
 back. Each look compares the moment, since a timer that should have withdrawn trust may itself be late.
 
 An **epoch** is one unbroken time of being told. A look-up places a **marker** before it asks
-Redis; being told of the record takes the marker away; an answer is kept only if its own
-marker still stands. Without it, an answer read just before a deletion and arriving just
-after its notice would be remembered for good.
+Redis; a push about the record removes the marker; an answer is kept only if its own marker is still there. Without it,
+an answer read just before a deletion and arriving just after its notice would be remembered for good.
 
 Pure: moments come in as arguments. `Monotonic` ones never step, so a changed wall clock
 moves no trust; only the absolute end of a session is wall time.
@@ -131,14 +130,14 @@ class SessionCache:
         self._drop()
 
     def confirm(self, place: str, sent_at: Monotonic) -> None:
-        """A heartbeat sent to this place at that moment has come back: all that went before has been told."""
+        """A heartbeat sent to this server at that time has come back, so every earlier change has been pushed."""
         if not self.telling or place not in self._confirmed:
             return
         self._confirmed[place] = max(self._confirmed[place], sent_at)
         self._trusted_until = min(self._confirmed.values()) + TRUST
 
     def peek(self, ticket: Ticket, now: Instant, monotonic: Monotonic) -> Found | Gone | None:
-        """Return what memory says and may be believed, or `None`."""
+        """Return the answer of memory if it may be believed, or `None`."""
         if monotonic >= self._trusted_until:
             return None
         entry = self._entries.get(ticket)

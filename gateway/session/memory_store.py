@@ -178,7 +178,7 @@ class MemoryStore:
             await asyncio.gather(self._sweeping, return_exceptions=True)
 
     def start(self) -> None:
-        """Sweep every second from now on: who never comes back takes no memory, and her open streams are cut."""
+        """Sweep every second from now on: a session that nobody uses any more is removed, and its streams are cut."""
         self._sweeping = asyncio.get_running_loop().create_task(self._sweep_on())
 
     async def _sweep_on(self) -> None:

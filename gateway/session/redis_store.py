@@ -535,7 +535,7 @@ def _instant(reply: object) -> Instant:
 
 
 def _remaining(reply: object) -> int:
-    """Return what `PTTL` says: milliseconds, or less than nothing where there is no such clock."""
+    """Return the result of `PTTL`: milliseconds, or a negative number if there is no such clock."""
     if not isinstance(reply, int):
         raise StoreUnavailableError(StoreFault.PROTOCOL)
     return reply

@@ -247,7 +247,7 @@ def unseal(record: bytes, ticket: Ticket, secrets: Secrets) -> Session | None:
 
 
 def read_header(record: bytes) -> Header | None:
-    """Return what a record says of itself in clear, unproven; `None` where it is no record."""
+    """Return a record's clear header, unauthenticated; `None` if it is no record."""
     split = _split(record)
     return None if split is None else split[0]
 

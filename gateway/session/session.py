@@ -46,7 +46,7 @@ class NoTicket:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """There is a ticket, and what it stands for is not in memory."""
+    """There is a ticket, and its session is not in memory."""
 
     ticket: Ticket
 
@@ -72,7 +72,7 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """The store is not asked: too many tickets that stand for nothing came from this address.
+    """The store is not asked: too many tickets without a session came from this address.
 
     It is neither a logout nor a pass. A request that needs a session gets 429; one that needs none goes on.
     """
@@ -166,7 +166,7 @@ CARRY_OVER_SECONDS = 60.0
 class SessionStore(Protocol):
     """The store that keeps sessions between requests. One test suite holds every implementation to this.
 
-    Each method raises `StoreUnavailableError` where the store cannot be asked.
+    Each method raises `StoreUnavailableError` if the store does not answer.
     """
 
     async def find(self, ticket: Ticket) -> Session | None:
@@ -229,7 +229,7 @@ class SessionReader(Protocol):
     """The cache in front of a store, as the listener sees it."""
 
     def peek(self, ticket: Ticket, now: Instant) -> Found | Gone | Unread | Unavailable:
-        """Say at once what memory can say; `Unread` asks for `load`. Never waits."""
+        """Answer at once from memory; `Unread` asks the caller for `load`. Never waits."""
 
     async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
         """Ask the store, once for all who ask for the same ticket at the same time."""

@@ -47,7 +47,7 @@ class OwedFile:
         return True
 
     def waiting(self, now: Instant) -> tuple[Owed, ...]:
-        """Return what waits; nothing where there is no file.
+        """Return the waiting sign-outs; none if there is no file.
 
         Raises:
             OSError: it cannot be read.
@@ -56,7 +56,7 @@ class OwedFile:
         return self._read(now)
 
     def remove(self, done: frozenset[Owed], now: Instant) -> None:
-        """Forget what has been done, and what a clock has ended. Others may have added to it meanwhile.
+        """Remove done sign-outs, and those whose session a clock has ended. Other workers may add some meanwhile.
 
         Raises:
             OSError: it cannot be written; then it stays as it is.

@@ -43,7 +43,7 @@ _STORES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss
 
 
 def read_settings(path: Path, reading: Reading) -> Settings | None:
-    """Return what a file says, with every value that cannot be read noted; `None` where it is no settings at all.
+    """Return the settings of a file, with every unreadable value noted; `None` if it has no settings.
 
     Settings with a mistake noted may be checked further, and must not be run.
     """
@@ -177,7 +177,7 @@ def _check_provider(provider: ProviderSettings, at: str, reading: Reading) -> No
 
 
 def _check_assurance(provider: ProviderSettings, at: str, reading: Reading) -> None:
-    """Hold what is said of `acr` and freshness to what a provider can answer and a token can show."""
+    """Check the settings of `acr` and freshness against the abilities of a provider and a token."""
     given = [("acr_values", provider.acr_values or "none")]
     given += [(f"accept_acr[{number}]", value) for number, value in enumerate(provider.accept_acr)]
     for key, value in given:

@@ -1,8 +1,8 @@
 """Gives the text of a YAML tree the types of a settings class, field by field, noting every mistake.
 
-A class's fields are its keys, their annotations say what may stand there, their defaults
-what may be left out. Which settings there are, and which contradict each other, is `config`'s
-business; places in the file stay with the tree (`gateway/yaml`).
+A class's fields are its keys, their annotations give the permitted values, and their defaults the optional keys. Which
+settings there are, and which contradict each other, is `config`'s business; places in the file stay with the tree
+(`gateway/yaml`).
 """
 
 from __future__ import annotations

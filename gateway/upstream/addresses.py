@@ -1,9 +1,8 @@
 """The order in which the addresses of one name are tried.
 
 Address families take turns (RFC 8305 section 4), so that a network without one of them costs one attempt. An address
-that has just refused, or was still silent when another had answered, comes behind all others for a while: what one
-request has learnt, the next does not pay for again. The resolver's order is kept otherwise, as names share out load
-with it.
+that has just refused, or was still silent when another had answered, comes behind all others for a while, so that the
+next request does not lose the same time again. The resolver's order is kept otherwise, as names share out load with it.
 
 `asyncio_connect` looks the name up, and connects.
 """

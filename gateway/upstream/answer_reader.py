@@ -2,8 +2,8 @@
 
 `AnswerReader` reads the answers of one connection, one after the other. It judges what the syntax leaves open: where an
 answer ends, whether its connection can carry another one, and which bytes cannot become an answer any more.
-`answer_states` has the moves that are legal, and `answer_events` the events. `httptools_connection` brings the bytes
-and a parser of their syntax, and does what the events say.
+`answer_states` has the moves that are legal, and `answer_events` the events. `httptools_connection` passes the bytes
+and a parser of their syntax, and carries out the events.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LINE_END_TOO_MANY = b"\r\n\r\n\r\n"
 _HALF_A_LINE_END = re.compile(rb"(?<!\r)\n|\r[^\n]")
 _BEGINNING = re.compile(rb"HTTP/1\.[01] [0-9]{3}[ \r\n]")
 _A_BEGINNING = b"HTTP/1.1 200 "
-"""Completes what has come of a beginning, so that the pattern above can judge a part."""
+"""Completes the first bytes of a status line, so that the pattern above can judge a part."""
 _END_OF_OLD_HEAD = re.compile(rb"\n\r?\n")
 _OLD_LINE_END = re.compile(rb"\r?\n")
 _FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
@@ -128,7 +128,7 @@ def tolerated_head(data: bytes, tolerate: Sequence[str]) -> bytes:
 
 
 def _behind_interim_answers(data: bytes) -> tuple[int, int]:
-    """Return where the final answer's head begins and ends; the end is below 4 where it is not there yet."""
+    """Return the beginning and the end of the final answer's head; the end is below 4 if it has not come yet."""
     start = 0
     while True:
         end = data.find(b"\r\n\r\n", start) + 4

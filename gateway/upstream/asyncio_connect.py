@@ -85,7 +85,7 @@ def _is_number(host: str) -> bool:
 
 
 class _NameConnector:
-    """Connections to what a name stands for."""
+    """Connections to the addresses of a name."""
 
     def __init__(self, address: Address, tls: SSLContext | None, server_name: str | None, ask: LookUp) -> None:
         self._address = address

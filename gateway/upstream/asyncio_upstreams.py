@@ -176,7 +176,7 @@ class Upstreams:
                 return
 
     def _admit(self, receiver: Receiver, *, repeatable: bool) -> Endpoint | None:
-        """Count a request in and return who is asked; else have it wait, or tell it why not."""
+        """Count a request and return its upstream; otherwise queue it, or tell it the reason of a refusal."""
         if self._most is not None and self.active >= self._most:
             self._enqueue(receiver, repeatable=repeatable)
             return None
@@ -250,7 +250,7 @@ class Upstreams:
             connecting.endpoint.active += 1
 
     def _unreached(self, endpoint: Endpoint, error: OSError) -> None:
-        """Take note of a connection that could not be made, and have the others asked where that is the upstream's."""
+        """Count a failed connection, and turn to the other upstreams if this upstream caused the failure."""
         now = self.deadlines.time
         standing = self.standing
         standing.unreachable += 1

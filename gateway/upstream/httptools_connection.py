@@ -371,7 +371,7 @@ class UpstreamConnection(asyncio.Protocol):
         receiver.upstream_failed(UpstreamProtocolError("the application sent bytes without a request"), unheard=True)
 
     def eof_received(self) -> bool:
-        """Take the end of what the application says."""
+        """Handle the end of the application's bytes."""
         receiver = self.holder
         if receiver is None:
             return False

@@ -76,7 +76,7 @@ class PathRewrite:
 
 
 def rewrite_of(route: Route) -> PathRewrite | None:
-    """Return what changes the paths of a route's App; `None` where they are the same before and behind us."""
+    """Return the mapping of the paths of a route's App; `None` if they are the same on both sides."""
     app = route.app
     stripped = route.prefix.rstrip("/") if app.upstream_options.strip_prefix else ""
     added = read_address(app.upstream[0]).prefix if app.upstream else ""
@@ -90,7 +90,7 @@ def _is_under(path: bytes, prefix: bytes) -> bool:
 
 
 def _behind(target: bytes, prefix: bytes) -> bytes:
-    """Return what stands behind the prefix in a target, with the query: a path that begins with one slash."""
+    """Return the part of a target behind the prefix, with the query: a path that begins with one slash."""
     path, mark, query = target.partition(b"?")
     depth = prefix.count(b"/")
     pieces = path.split(b"/", depth + 1)

@@ -25,7 +25,7 @@ class Standing:
         self.out_of_turn = 0
         """Times that a server was seen to speak out of turn."""
         self.caught = False
-        """Whether that has happened at all: what such a server may say by the letter is doubted ever after."""
+        """Whether that has ever happened: the gateway never again trusts such a server's permitted extra bytes."""
         self.apart_until = 0.0
 
     def is_apart(self, now: float) -> bool:

@@ -160,7 +160,7 @@ class Receiver(Protocol):
         """A 101: from now on bytes are bytes; `rest` came with the head."""
 
     def tunnel_data(self, data: bytes) -> None:
-        """Hand over what the application says in the tunnel."""
+        """Pass the application's bytes of the tunnel on."""
 
     def tunnel_ends(self) -> None:
         """The application says nothing more in the tunnel, but may listen still."""

@@ -1,8 +1,8 @@
 """Heads and answers that leave together, at the end of the event loop's turn.
 
 A loop that is busy hands over many reads in one turn. Were each answered with a write of its own at once, each write
-would wake the reader, and find it asleep again the next time. Waking it costs more than the write. Here what one turn
-has to say is sent in one go; where a turn has but one thing to say, it leaves no later than it would have.
+would wake the reader, and find it asleep again the next time. Waking it costs more than the write. Here all messages of
+one turn are sent together; a single message leaves no later than it would have.
 
 Only small, complete messages wait here. Bodies go by it, since a write tells their sender to pause. Code that writes,
 closes or ends a transport otherwise calls `send` first.

@@ -1,6 +1,6 @@
 """Keeps the beginning of a message until the rest has arrived.
 
-A sender chooses how it cuts what it sends. So a byte is copied in once. A search for the end looks at the new bytes,
+A sender chooses the pieces of its bytes. So a byte is copied in once. A search for the end looks at the new bytes,
 and at as many before them as the end can have begun in. A head that comes byte by byte costs what its length costs, not
 its length times the number of its pieces.
 """
@@ -54,7 +54,7 @@ class Pieces(bytearray):
         return taken
 
     def end_at(self, end: bytes) -> int:
-        """Return where `end` first begins, or -1 where it has not come."""
+        """Return the first position of `end`, or -1 if it has not come."""
         seen = self._seen.get(end, 0)
         found = self.find(end, seen)
         if found >= 0:

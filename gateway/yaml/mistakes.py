@@ -20,7 +20,7 @@ class Language(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """The same words in English and Japanese; where `ja` is not given, English stands for it."""
+    """The same words in English and Japanese; without `ja`, the English words are used."""
 
     en: str
     ja: str = ""
@@ -73,7 +73,7 @@ class Mistake:
         return self.where.column
 
     def say(self, language: Language = Language.EN) -> str:
-        """Return `file:line:column: what, what would be right`."""
+        """Return `file:line:column: mistake, remedy`."""
         comma = "、" if language is Language.JA else ", "
         remedy = "" if self.remedy is None else comma + self.remedy.say(language)
         return printable(f"{self.where}: {self.what.say(language)}{remedy}")
@@ -128,6 +128,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> Phrase | None:
 
 
 def one_of(words: Sequence[str]) -> Phrase:
-    """Return a remedy that lists what may stand there."""
+    """Return a remedy that lists the permitted values."""
     listed = ", ".join(f"`{word}`" for word in words)
     return Phrase(f"write one of {listed}", f"{'、'.join(f'`{word}`' for word in words)} のいずれかを書いてください")

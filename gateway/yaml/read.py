@@ -44,7 +44,7 @@ MAX_BYTES = 16 * 1024 * 1024
 def read_yaml_file(path: Path, mistakes: Mistakes, name: str | None = None) -> Node | None:
     """Read a file as `read_yaml` does; a file that cannot be opened is a mistake too.
 
-    `name` is what messages call the file; its path where not given.
+    `name` is the file's name in messages; the default is its path.
     """
     where = Where(name or str(path))
     try:

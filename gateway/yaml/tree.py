@@ -82,7 +82,7 @@ Node = Scalar | Items | Table
 
 
 def kind_of(node: Node) -> Phrase:
-    """Say what a node is, for a mistake that expected something else."""
+    """Describe a node, for a mistake that expected something else."""
     match node:
         case Scalar(text="", plain=True):
             return Phrase("nothing", "空欄")

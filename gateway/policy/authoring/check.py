@@ -1,6 +1,6 @@
 """Remarks on a policy that can be read, but probably says something else than its author means.
 
-A remark stops nothing: a mistake (`parse`) does. Each says what can happen, and what would be wiser.
+A remark stops nothing: a mistake (`parse`) does. Each remark describes a risk and a better rule.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ANY_METHOD = "*"
 """Stands for every method that no rule names."""
 
 _SEGMENTS = ("\x01", "\x02")
-"""Segments no author writes: what `*` and `**` can stand for."""
+"""Segments that no author writes: examples for `*` and `**`."""
 
 
 class RemarkKind(StrEnum):
@@ -65,7 +65,7 @@ class Remark:
     """The place, if it is known: a policy can use conditions of another file."""
 
     def say(self, language: Language, file: str) -> str:
-        """Return `file:line: what, what would be wiser`."""
+        """Return `file:line: remark, remedy`."""
         where = self.file or file
         place = f"{where}:{self.line}" if self.line else where
         comma = "、" if language is Language.JA else ", "

@@ -58,7 +58,7 @@ def surroundings_of(policy: Policy, example: Example) -> Surroundings:
 
 
 def verdict_of(compiled: CompiledPolicy, example: Example) -> tuple[Verdict, str | None]:
-    """Return what the policy says of an example's request, and the name of its rule."""
+    """Return the policy's verdict on an example's request, and the name of its rule."""
     inbound = example.inbound(compiled.paths)
     rule = compiled.fitting(inbound, example.at)
     if rule is None:

@@ -79,7 +79,7 @@ class Explanation:
 
 
 def explain(policy: CompiledPolicy, inbound: Inbound, person: Identity | None, now: Instant) -> Explanation:
-    """Judge one request of one person, and say how."""
+    """Judge one request of one person, and explain each step."""
     rules = tuple(_rules(policy.policy, inbound, now, policy.surroundings))
     rule = policy.fitting(inbound, now)
     if isinstance(rule, Undecidable):

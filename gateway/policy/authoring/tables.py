@@ -36,7 +36,7 @@ COLUMNS: Mapping[str, str] = {
     "request": "リクエスト",
     "expect": "期待",
 }
-"""Columns a table can have, and their Japanese heads; beside them `disclosed.NAME` (`伝達.NAME`) for what is told."""
+"""Columns a table can have, and their Japanese heads; also `disclosed.NAME` (`伝達.NAME`) for disclosed facts."""
 
 _PERSON = frozenset({"subject", "name", "address", "birthdate", "gender"})
 _DATE = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?=$|[ T])")

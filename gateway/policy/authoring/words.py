@@ -1,7 +1,7 @@
 """A policy in plain sentences, Japanese or English, for an official who signs it and does not read YAML.
 
-Also the data map: which item is asked, what for, where it is kept and how long, and who is told, in the
-words that 個人情報ファイル簿 and the summary page (サマリーURI) of the registration ask for.
+It also makes the data map: each item with its purpose, store, retention and receiver, in the terms of
+個人情報ファイル簿 and of the registration's summary page (サマリーURI).
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ def _say_limit(limit: Limit, language: Language) -> str:
 
 
 def say_told(names: Iterable[str], conditions: Mapping[str, Condition], language: Language) -> str:
-    """Return what an application is told, in words."""
+    """Return the disclosed facts in words."""
     ja = language is Language.JA
     said = [
         (f"「{name}」を満たすかどうか（はい・いいえ）" if ja else f"whether “{name}” holds (yes or no)")
@@ -362,7 +362,7 @@ DATA_MAP_HEAD: Mapping[Language, tuple[str, ...]] = {
 
 
 def data_map(policy: Policy, language: Language) -> tuple[DataItem, ...]:
-    """Return each item that a policy makes the gateway handle: asked, kept, told."""
+    """Return each item that a policy makes the gateway ask for, keep or disclose."""
     ja = language is Language.JA
     kept = (
         (
@@ -429,7 +429,7 @@ def data_map(policy: Policy, language: Language) -> tuple[DataItem, ...]:
 
 
 def _behind(name: str, conditions: Mapping[str, Condition]) -> frozenset[Scope]:
-    """Return what a told name is made of."""
+    """Return the items that a disclosed name needs."""
     condition = conditions.get(name)
     if condition is not None:
         return all_needs([condition.test]).scopes

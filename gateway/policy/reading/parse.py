@@ -56,7 +56,7 @@ _HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 def load_policy(path: Path, mistakes: Mistakes, name: str | None = None) -> Policy | None:
     """Read a policy file and all it uses; `None` where there is any mistake, each noted.
 
-    `name` is what messages call the file; its path where not given.
+    `name` is the file's name in messages; the default is its path.
     """
     sources = _Sources(mistakes)
     root = sources.read(path, name or str(path))
@@ -523,7 +523,7 @@ class _PolicyReader(Reader):
         return None
 
     def _check_keys(self, table: Table, allow: Allow | None) -> None:
-        """Note keys that say nothing in a rule of this kind: their author means something else."""
+        """Note keys without an effect in a rule of this kind: their author means something else."""
         asks = allow in (None, Allow.SIGNED_IN)
         for key, fits in (
             ("signed_in_within", asks),
