@@ -1,23 +1,27 @@
 """One request through the steps, without a socket."""
 
 import json
+from dataclasses import replace
 
+import msgspec
 import pytest
 
-from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
+from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedPress, NeedReservation, NeedSession, Step
 from gateway.pipeline.step import next_worker, step
 from gateway.pipeline.urls import URLS, Kind
 from gateway.pipeline.visit import (
+    ForeignFormPage,
     FormNotSentPage,
     OwnPage,
     RefusalPage,
+    ReturnedFormPage,
     SignInPage,
     Trouble,
     TroublePage,
     WorkerPage,
 )
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Limit, Once, Permit, Reason, ReasonKind, RuleId
-from gateway.request.inbound import Inbound
+from gateway.request.inbound import Framing, Inbound
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, Limited, NoTicket, Session, SessionState, Unavailable, Unread
 from gateway.settings.settings import HeaderSettings, Mode
@@ -649,3 +653,76 @@ def test_a_preflight_repeats_no_field_names_that_are_none(names: str) -> None:
     assert isinstance(answer, Answer)
     assert answer.status == 204
     assert b"Access-Control-Allow-Headers" not in dict(answer.headers)
+
+
+PAY = "https://pay.example"
+RETURNING = replace(SIGN_IN, returns_from=(PAY,), keep_form=True)
+FORM_TYPE = ("Content-Type", "application/x-www-form-urlencoded")
+NAVIGATES = (("Accept", "text/html"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))
+FROM_PAY = (*NAVIGATES, ("Sec-Fetch-Site", "cross-site"), ("Origin", PAY), FORM_TYPE)
+
+
+def sent(*headers: tuple[str, str], **changes: object) -> Inbound:
+    """Return a form as a browser sends it."""
+    values: dict[str, object] = {"method": "POST", "framing": Framing.COUNTED, "length": 9}
+    return inbound("/pay/return", *headers, **(values | changes))
+
+
+def without(headers: tuple[tuple[str, str], ...], name: str) -> tuple[tuple[str, str], ...]:
+    return tuple(field for field in headers if field[0] != name)
+
+
+@pytest.mark.parametrize(
+    ("request_", "page"),
+    [
+        (sent(*FROM_PAY), ReturnedFormPage(RETURNING, PAY)),
+        (sent(*without(without(FROM_PAY, "Sec-Fetch-Mode"), "Sec-Fetch-Site")), ReturnedFormPage(RETURNING, PAY)),
+        (sent(*FROM_PAY, length=32 * 1024), ReturnedFormPage(RETURNING, PAY)),
+        (sent(*FROM_PAY, length=32 * 1024 + 1), ForeignFormPage(RETURNING, PAY)),
+        (sent(*FROM_PAY, length=0), ForeignFormPage(RETURNING, PAY)),
+        (sent(*FROM_PAY, framing=Framing.CHUNKED, length=0), ForeignFormPage(RETURNING, PAY)),
+        (sent(*without(FROM_PAY, "Content-Type")), ForeignFormPage(RETURNING, PAY)),
+        (sent(*FROM_PAY, FORM_TYPE), ForeignFormPage(RETURNING, PAY)),
+        (sent(*FROM_PAY, ("Origin", PAY)), ForeignFormPage(RETURNING, "")),
+        (sent(*without(FROM_PAY, "Origin")), ForeignFormPage(RETURNING, "")),
+        # A service worker passes it on, and would get our page.
+        (sent(*FROM_PAY, ("Sec-Fetch-Dest", "empty")), ForeignFormPage(RETURNING, PAY)),
+        # The browser sends our cookies with a form of this site, however often it is sent.
+        (
+            sent(*without(FROM_PAY, "Sec-Fetch-Site"), ("Sec-Fetch-Site", "same-site")),
+            FormNotSentPage(RETURNING),
+        ),
+        (
+            sent(*NAVIGATES, ("Sec-Fetch-Site", "same-origin"), ("Origin", "https://app.gw.test"), FORM_TYPE),
+            FormNotSentPage(RETURNING, keep=True),
+        ),
+    ],
+)
+def test_a_form_is_kept_by_who_sent_it_and_how(request_: Inbound, page: object) -> None:
+    """By its head alone; where there is any doubt, it is another site's and is never sent again."""
+    judged = step(request_, NoTicket(), NOON, table(FixedRule(nobody=RETURNING)))
+
+    assert isinstance(judged, AskPortal)
+    assert judged.visit.purpose == page
+
+
+def test_a_press_is_looked_for_where_a_rule_names_a_site_and_only_there() -> None:
+    """Everywhere else a cookie of ours that is left over changes nothing, also where the rule is remembered."""
+    rule = somebody()
+    rule.returns_from = (PAY,)
+    press = sent(
+        *NAVIGATES,
+        ("Sec-Fetch-Site", "same-origin"),
+        FORM_TYPE,
+        cookie=b"a=1; __Host-sekisho-return-3=x",
+    )
+    here, elsewhere = table(rule), table(somebody())
+
+    for _ in range(2):
+        found = step(press, NoTicket(), NOON, here)
+        assert found == NeedPress(here.routes[0], (PAY,))
+        assert isinstance(step(press, NoTicket(), NOON, elsewhere), AskPortal)
+    assert isinstance(step(msgspec.structs.replace(press, cookie=b"a=1"), NoTicket(), NOON, here), AskPortal)
+    for other in (("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "iframe")):
+        changed = sent(*without(NAVIGATES, other[0]), other, FORM_TYPE, cookie=press.cookie)
+        assert not isinstance(step(changed, NoTicket(), NOON, here), NeedPress)

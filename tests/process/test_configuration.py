@@ -193,6 +193,43 @@ def test_a_worker_that_would_be_refused_is_remarked(folder: Path) -> None:
     assert "`/.sekisho/`" in said[0]
 
 
+@pytest.mark.parametrize("key", ["keep_form: true", "returns_from: https://pay.example"])
+def test_a_form_that_cannot_be_kept_is_remarked(folder: Path, key: str) -> None:
+    """In forward-auth mode another proxy has it; in proxy mode there is nothing to say."""
+    path = write(folder, "store: memory")
+    rule = f"{{name: pay, match: {{path: /pay}}, allow: signed_in, {key}}}"
+    (folder / "policy.yaml").write_text(f"policy: p\nrules: [{rule}]\n")
+    text = path.read_text()
+    said = []
+    for mode in (text, text.replace("upstream: 'http://127.0.0.1:1'", "mode: forward_auth")):
+        path.write_text(f"{mode}trusted_proxies: [127.0.0.1]\n")
+        configuration = read_configuration(path, Mistakes(), {})
+        assert configuration is not None
+        said.append([str(remark) for remark in configuration.remarks if "does nothing" in str(remark)])
+
+    assert said[0] == []
+    (remark,) = said[1]
+    assert f"`{key.partition(':')[0]}` of `pay` does nothing" in remark
+
+
+@pytest.mark.parametrize(("ask", "remarks"), [("per_rule", 1), ("once", 0)])
+def test_a_form_that_reads_the_card_again_is_remarked_where_the_app_does_not_ask_once(
+    folder: Path, ask: str, remarks: int
+) -> None:
+    """With `ask: once` the first sign-in has asked for all of it."""
+    path = write(folder, "store: memory")
+    form = "{name: form, match: {path: /a, method: POST}, allow: signed_in, disclose: [name], purpose: {ja: 確認}}"
+    (folder / "policy.yaml").write_text(f"policy: p\nrules: [{form}, {{name: rest, allow: signed_in}}]\n")
+    text = path.read_text().replace("RP00000001,", "RP00000001, contracted: [name],")
+    path.write_text(text.replace("upstream: 'http://127.0.0.1:1'", f"upstream: 'http://127.0.0.1:1', ask: {ask}"))
+    mistakes = Mistakes()
+
+    configuration = read_configuration(path, mistakes, {})
+
+    assert configuration is not None, mistakes.say()
+    assert len([remark for remark in configuration.remarks if "reads the card again" in str(remark)]) == remarks
+
+
 def test_a_head_that_outer_proxies_do_not_take_is_remarked(folder: Path) -> None:
     """The longest name and address count, and the cookies that `traffic.headers` admits; nothing stops."""
     path = write(folder, "store: memory")
