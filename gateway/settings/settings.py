@@ -313,6 +313,10 @@ class HealthSettings:
     """Good checks in a row after which it gets requests again."""
 
 
+Tolerated = Literal["bare_lf", "obs_fold", "double_chunked", "double_length", "head_with_both"]
+"""The wrong forms of an answer's head that can be tolerated."""
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamSettings:
     """Connections to an App's upstreams: balance, limits, ejection, checks and TLS."""
@@ -369,8 +373,13 @@ class UpstreamSettings:
     """
     counted_upload: Bytes = 16 * 1024 * 1024
     """Bytes of a body that `chunked_uploads: count` keeps; over it, 411."""
-    tolerate: tuple[Literal["bare_lf", "obs_fold"], ...] = ()
-    """Old forms of an answer's head that the gateway accepts from this application, and writes anew."""
+    tolerate: tuple[Tolerated, ...] = ()
+    """Wrong forms of an answer's head that the gateway accepts from this application, and writes anew.
+
+    `bare_lf`: lines end with a line feed alone. `obs_fold`: a long field goes on in the next line. `double_chunked`:
+    `Transfer-Encoding` says `chunked` twice. `double_length`: `Content-Length` says the same number twice.
+    `head_with_both`: the answer to a HEAD has both fields. The connection of such an answer is not used again.
+    """
     reads_bodies: bool = False
     """Whether the application's server reads every request's body to its end, also for a page that uses none.
 

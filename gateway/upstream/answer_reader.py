@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from gateway.settings.settings import TrafficSettings
+from gateway.settings.settings import Tolerated, TrafficSettings
 from gateway.upstream.answer_events import (
     AnswerBegins,
     AnswerEnds,
@@ -101,7 +101,7 @@ class ReadingRules(Protocol):
     """The rules that an upstream's answers are read by."""
 
     limits: TrafficSettings
-    tolerate: tuple[Literal["bare_lf", "obs_fold"], ...]
+    tolerate: tuple[Tolerated, ...]
     head_cache: HeadCache
 
     @property
@@ -109,11 +109,11 @@ class ReadingRules(Protocol):
         """Whether the App's servers have spoken out of turn before."""
 
 
-def tolerated_head(data: bytes, tolerate: Sequence[str]) -> bytes:
-    """Return an answer's bytes with its head written anew, if the head has an old form that the App tolerates.
+def tolerated_head(data: bytes, tolerate: Sequence[Tolerated], *, is_head: bool = False) -> bytes:
+    """Return an answer's bytes with its head written anew, if the head has a wrong form that the App tolerates.
 
-    Bare line feeds become line ends, folded lines one line (RFC 9112 sections 2.2 and 5.2). An unfinished head stays as
-    it is.
+    Bare line feeds become line ends, folded lines one line (RFC 9112 sections 2.2 and 5.2). A coding or a length that
+    is said twice is said once. An unfinished head stays as it is.
     """
     found = _END_OF_OLD_HEAD.search(data) if "bare_lf" in tolerate else None
     end = found.end() if found is not None else data.find(b"\r\n\r\n") + 4
@@ -124,7 +124,33 @@ def tolerated_head(data: bytes, tolerate: Sequence[str]) -> bytes:
         head = _OLD_LINE_END.sub(b"\r\n", head)
     if "obs_fold" in tolerate:
         head = _FOLD.sub(b" ", head[:-4]) + b"\r\n\r\n"
+    if "double_chunked" in tolerate:
+        head = _said_once(head, b"transfer-encoding")
+    if "double_length" in tolerate:
+        head = _said_once(head, b"content-length")
+    if is_head and "head_with_both" in tolerate and _values(head, b"transfer-encoding"):
+        # Of the two, the coding is believed (RFC 9112 section 6.3). There is no body that either could be about.
+        head = _without(head, b"content-length")
     return head + data[end:]
+
+
+def _values(head: bytes, name: bytes) -> list[bytes]:
+    """Return all that the fields of a lower-case name list."""
+    lines = [line.partition(b":") for line in head.split(b"\r\n")[1:]]
+    return [word.strip(b" \t").lower() for key, _, said in lines if key.lower() == name for word in said.split(b",")]
+
+
+def _without(head: bytes, name: bytes) -> bytes:
+    first, *lines = head.split(b"\r\n")
+    return b"\r\n".join([first, *(line for line in lines if line.partition(b":")[0].lower() != name)])
+
+
+def _said_once(head: bytes, name: bytes) -> bytes:
+    """Return a head in which a field says once what it said several times; as it is where it says two things."""
+    values = _values(head, name)
+    if len(values) < 2 or len(set(values)) > 1 or not (values[0] == b"chunked" or values[0].isdigit()):
+        return head
+    return b"%b%b: %b\r\n\r\n" % (_without(head, name)[:-2], name, values[0])
 
 
 def _behind_interim_answers(data: bytes) -> tuple[int, int]:
@@ -162,6 +188,7 @@ class AnswerReader:
         "_rules",
         "_status",
         "_syntax",
+        "_was_mended",
         "is_event_stream",
         "is_head",
         "state",
@@ -188,6 +215,8 @@ class AnswerReader:
         """The events of the present bytes."""
         self._complete = False
         self._excess = False
+        self._was_mended = False
+        """Whether a head came in a wrong form: a server that is wrong about its head may be so about what follows."""
         self._keep_alive = False
         self._status = 0
         self._left = 0
@@ -289,8 +318,10 @@ class AnswerReader:
                 return
             data = self._buffer.take()
         if rules.tolerate:
-            data = tolerated_head(data, rules.tolerate)
-        if (whole := self.whole_answer(data)) is not None:
+            mended = tolerated_head(data, rules.tolerate, is_head=self.is_head)
+            self._was_mended = self._was_mended or mended != data
+            data = mended
+        if not self._was_mended and (whole := self.whole_answer(data)) is not None:
             # Nothing was parsed, so there is nothing to forget.
             self._events.append(AnswerBegins(*whole, _REUSABLE))
             return
@@ -427,7 +458,7 @@ class AnswerReader:
             trailers = self._trailers()
             self._events.append(AnswerEnds(trailers, self._end()))
             return
-        if self._keep_alive and head.framing is _BY_LENGTH and not self._excess:
+        if self._keep_alive and head.framing is _BY_LENGTH and not self._excess and not self._was_mended:
             self._rules.head_cache.remember(raw, head)
         self._events.append(AnswerBegins(head, body, self._end()))
 
@@ -467,7 +498,7 @@ class AnswerReader:
         if self._excess:
             self.state = _AFTER_EXCEED[self.state]
             return Ending.EXCESS
-        if not self._keep_alive:
+        if not self._keep_alive or self._was_mended:
             self.state = _AFTER_LAST[self.state]
             return Ending.LAST
         self.state = _AFTER_END[self.state]
