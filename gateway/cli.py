@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.commands import doctor, keys, limits, policy, registration, sessions, subjects, switch, verify
+from gateway.commands import apps, doctor, keys, limits, policy, registration, sessions, subjects, switch, verify
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
     EXIT_OURS,
@@ -44,6 +44,7 @@ app.add_typer(keys.app)
 app.add_typer(sessions.app)
 app.add_typer(switch.app)
 app.add_typer(limits.app)
+app.add_typer(apps.app)
 app.add_typer(subjects.app)
 app.command()(verify.verify)
 app.command()(registration.registration)

@@ -26,6 +26,7 @@ from gateway.listen.upload import COMPLETE
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
 from gateway.pipeline.problem import FIELDS, RETRY_AFTER, problem_body
+from gateway.request.described import UNREAD, Described, described
 from gateway.request.head_reader import Arrival, HeadReader, Refused, ServerWide
 from gateway.request.trust import plain_address
 from gateway.wire.asyncio_outbox import SMALL, Outbox
@@ -407,10 +408,10 @@ class ClientConnection(asyncio.Protocol):
             self._parser = httptools.HttpRequestParser(self)
         except httptools.HttpParserInvalidMethodError:
             if not self._feed_registered(head):
-                self._refuse(_fault(request_line))
+                self._refuse(_fault(request_line), described(request_line, self._headers))
                 return
         except httptools.HttpParserError:
-            self._refuse(_fault(request_line))
+            self._refuse(_fault(request_line), described(request_line, self._headers))
             return
         if b" \r\n" in head or b"\t\r\n" in head:
             # llhttp leaves white space behind a value on it (RFC 9110 section 5.5 does not).
@@ -448,7 +449,7 @@ class ClientConnection(asyncio.Protocol):
         else:
             if arrival.code in ("header_count", "body"):
                 services.observer.limited(arrival.code)
-            self._refuse(arrival)
+            self._refuse(arrival, described(request_line, self._headers))
 
     def _feed_registered(self, head: bytes) -> bool:
         """Have the parser read a head whose method is registered and not of its own list; False where it is not one.
@@ -612,8 +613,8 @@ class ClientConnection(asyncio.Protocol):
 
     # --- refusals and the end -----------------------------------------------------------------
 
-    def _refuse(self, refused: Refused) -> None:
-        """Say no to a head, or to what will not become one, and mean it."""
+    def _refuse(self, refused: Refused, head: Described = UNREAD) -> None:
+        """Say no to a head, or to what will not become one, and mean it; `head` is what the access line calls it."""
         status = HTTPStatus(refused.status)
         request_id = self._listener.request_id()
         body = problem_body(status, refused.code, request_id)
@@ -622,7 +623,7 @@ class ClientConnection(asyncio.Protocol):
             extra = b"Allow: " + _ALLOW + b"\r\n"
         elif status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
             extra = b"Retry-After: %d\r\n" % RETRY_AFTER
-        self._line(status, refused.code, request_id)
+        self._line(status, refused.code, request_id, head)
         self.write(
             b"".join(
                 (
@@ -637,17 +638,19 @@ class ClientConnection(asyncio.Protocol):
         )
         self._linger(uploads=refused.code == "body")
 
-    def _line(self, status: HTTPStatus, reason: str, request_id: str) -> None:
+    def _line(self, status: HTTPStatus, reason: str, request_id: str, head: Described = UNREAD) -> None:
         services = self._services
+        route = services.table().match(head.host, head.path) if head.host else None
         services.observer.finished(
             AccessLine(
                 services.clock(),
                 request_id,
                 self._peer,
-                "",
-                "",
-                "",
+                head.method,
+                head.host,
+                head.path,
                 status.value,
+                app="" if route is None else route.name,
                 verdict="error",
                 reason=reason,
             )

@@ -21,7 +21,7 @@ class AccessLine(msgspec.Struct, omit_defaults=True, gc=False):
     method: str
     host: str
     path: str
-    """The canonical path, without its query; empty where the head was refused."""
+    """The canonical path, without its query. A refused head's is as it was received, or empty."""
     status: int
     app: str = ""
     verdict: str = ""

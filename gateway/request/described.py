@@ -1,0 +1,39 @@
+"""The words by which a refused head is logged: its method, host and path, as far as they can be read and shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+LONGEST_PATH = 512
+"""Characters of a path that are shown."""
+
+_METHOD = re.compile(rb"[A-Za-z!#$%&'*+.^_`|~0-9-]{1,32}")
+_HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?")
+_SHOWN = re.compile(rb"[!-~]*")
+
+
+class Described(NamedTuple):
+    """A head's method, host and path; each is empty where nothing fit to be shown was in its place."""
+
+    method: str = ""
+    host: str = ""
+    path: str = ""
+    """As it was received, without its query."""
+
+
+UNREAD = Described()
+
+
+def described(request_line: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Described:
+    """Return what a refused head can be called in a log. Nothing may be decided by it."""
+    method, _, rest = request_line.partition(b" ")
+    path = rest.rpartition(b" ")[0].partition(b"?")[0]
+    hosts = [value for name, value in headers if name.lower() == b"host"]
+    host = hosts[0] if len(hosts) == 1 else b""
+    return Described(
+        method.decode() if _METHOD.fullmatch(method) else "",
+        host.lower().decode() if _HOST.fullmatch(host) else "",
+        path[:LONGEST_PATH].decode() if path.startswith(b"/") and _SHOWN.fullmatch(path) else "",
+    )
