@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.commands.refusals import BY_DESIGN, MOST_ROWS, REMEDIES, Refusals, remedy
 from gateway.observe.access_log import AccessLine
-from gateway.observe.refusals import BY_DESIGN, MOST_ROWS, REMEDIES, Refusals, remedy
 from gateway.request.target import TargetFault
 from gateway.settings.settings import AppSettings, PathSettings, TrafficSettings
 
