@@ -544,6 +544,7 @@ class SignInService:
     async def back_channel_logout(self, route: Route, body: bytes) -> LogoutOutcome:
         """End the sessions that a logout token of the provider names; see `sign_in.SignIn`."""
         client = self._clients[route.client_id]
+        named: LogoutToken | None = None
         try:
             token = read_logout_form(body)
             issuer = (await client.provider.metadata()).issuer
@@ -567,9 +568,21 @@ class SignInService:
         except SignInInvalidError as invalid:
             return LogoutRefused(invalid.check)
         except ProviderUnavailableError as error:
-            return LogoutRefused(error.code, 503)
+            return LogoutRefused(error.code)
         except StoreUnavailableError as error:
-            return LogoutRefused(error.code, 503)
+            if named is not None and named.sid is not None:
+                await self._owe(client.settings.client_id, named.sid)
+            return LogoutRefused(error.code)
+
+    async def _owe(self, client_id: str, sid: str) -> None:
+        """Keep the end of a provider's session until the store is back: the provider may not tell it twice."""
+        if self._owed is None:
+            return
+        now = self._clock()
+        name = provider_session_name(client_id, sid)
+        owed = Owed(Owing.PROVIDER, name, ceil(now), ceil(now + self._terms.absolute))
+        # Its signature was checked, so nobody has made it up.
+        await self._owed.keep((owed,), sealed=True, address="provider")
 
     async def _end(self, client_id: str, named: LogoutToken) -> int:
         if named.sid is not None:

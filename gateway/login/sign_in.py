@@ -171,11 +171,10 @@ class LoggedOut:
 
 @dataclass(frozen=True, slots=True)
 class LogoutRefused:
-    """It was not believed, or could not be checked: `status`, `Cache-Control: no-store`, no detail to the caller."""
+    """The gateway did not believe it, or could not act on it: 400, `no-store`, no detail to the caller."""
 
     check: str
     """Our own name of the check that failed, of a closed list: for the log and the metric."""
-    status: int = 400
 
 
 LogoutOutcome = LoggedOut | LogoutRefused

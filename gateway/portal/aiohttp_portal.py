@@ -465,9 +465,10 @@ class Portal:
             case LoggedOut(ended):
                 self._tell(visit, "logged_out_by_provider", sessions=ended)
                 return web.Response(status=HTTPStatus.OK)
-            case LogoutRefused(check, status):
+            case LogoutRefused(check):
                 self._tell(visit, "logout_refused", check=check)
-                return web.json_response({"error": "invalid_request"}, status=status)
+                # Section 2.8: also where the token may be good and we could not act on it.
+                return web.json_response({"error": "invalid_request"}, status=HTTPStatus.BAD_REQUEST)
             case _:
                 assert_never(outcome)
 

@@ -95,7 +95,7 @@ class Ours:
             route(request.match_info["client"]), await request.read()
         )
         await self.logouts.put(outcome)
-        return web.Response(status=200 if isinstance(outcome, LoggedOut) else outcome.status)
+        return web.Response(status=200 if isinstance(outcome, LoggedOut) else 400)
 
 
 def route(client_id: str) -> Route:
