@@ -236,20 +236,17 @@ def test_a_second_person_on_the_same_browser_sees_nothing_of_the_first(page: Pag
 
 
 def test_a_resident_of_the_town_opens_an_account_and_pays_a_shop(page: Page, demo: Demo) -> None:
-    """The wallet on its own host name: the form says it was not sent, the sign-in goes on in a new tab."""
+    """The wallet on its own host name: the form waits for the sign-in, and a button sends it."""
     sign_in(page, f"{demo.wallet}/", 4)
     page.get_by_role("link", name="口座を開く").click()
     page.check("input[name=agree]")
     page.get_by_role("button", name="口座を開く").click()
 
     heading(page, "まだ送信されていません")
-    with page.expect_popup() as popup:
-        page.locator("form[method=post] button").first.click()
-    tab = popup.value
-    hold(tab, 4)
-    heading(tab, "本人確認が終わりました")
-    tab.close()
-    page.reload()
+    page.locator("form[method=post] button").first.click()
+    hold(page, 4)
+    heading(page, "入力した内容を送信しますか")
+    page.get_by_role("button", name="送信する").click()
 
     expect(page).to_have_url(f"{demo.wallet}/account/done")
     expect(page.get_by_text("鈴木　一郎 様の口座番号")).to_be_visible()
@@ -266,11 +263,10 @@ def test_a_resident_of_another_city_opens_no_account(page: Page, demo: Demo) -> 
     sign_in(page, f"{demo.wallet}/account/new", 1)
     page.check("input[name=agree]")
     page.get_by_role("button", name="口座を開く").click()
-    with page.expect_popup() as popup:
-        page.locator("form[method=post] button").first.click()
-    hold(popup.value, 1)
-    heading(popup.value, "本人確認が終わりました")
-    page.reload()
+    page.locator("form[method=post] button").first.click()
+    hold(page, 1)
+    heading(page, "入力した内容を送信しますか")
+    page.get_by_role("button", name="送信する").click()
 
     heading(page, "ご利用いただけません")
     expect(page.get_by_text("高山市にお住まいの方が口座を開けます。")).to_be_visible()
