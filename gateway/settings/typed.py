@@ -214,7 +214,7 @@ def _read_optional(arguments: tuple[object, ...], node: Node, reading: Reading, 
     if isinstance(node, Scalar) and node.plain and node.text in ("off", "none"):
         return None
     if isinstance(node, Scalar) and not node.text:
-        what = Phrase("nothing is written here", "値がありません")
+        what = Phrase("the value is missing here", "値がありません")
         reading.mistakes.add(node.where, what, Phrase("write a value, or `none`", "値か、`none` を書いてください"))
         raise Unreadable
     return _read(kind, node, reading, at)

@@ -223,7 +223,7 @@ PRODUCTION = GOOD.replace(
         ("accept_acr: [aal3 crl, aal3]", None),
         ("accept_acr: [any, '1']\n  any_acr_because: agreed", "lists values beside `any`"),
         ("any_acr_because: agreed", "a reason for `accept_acr: any`, which is not there"),
-        ("acr_values: ''", "nothing is written here, write a value, or `none`"),
+        ("acr_values: ''", "the value is missing here, write a value, or `none`"),
         ("acr_values: ' '", "` ` cannot be an `acr`"),
         ("acr_values: 'aal3  crl'", "`aal3  crl` cannot be an `acr`"),
         ("acr_values: 水準", "`水準` cannot be an `acr`"),

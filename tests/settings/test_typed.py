@@ -116,11 +116,11 @@ def test_what_is_left_out_has_its_default() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("count: 1.5", "`1.5` is no whole number, write digits only"),
+        ("count: 1.5", "`1.5` is not a whole number, write digits only"),
         ("count: １２", "full-width digits `１２`, write `12`"),
         ("on: on", "`on` is neither true nor false, write one of `true`, `false`"),
-        ("size: 2KB", "`2KB` is no size, write `512B`, `64KiB` or `10MiB`"),
-        ("wait: soon", "`soon` is no length of time, write `30s`, `15m` or `8h`"),
+        ("size: 2KB", "`2KB` is not a size, write `512B`, `64KiB` or `10MiB`"),
+        ("wait: soon", "`soon` is not a length of time, write `30s`, `15m` or `8h`"),
         ("wait: ３０s", "full-width digits `３０`, write `30`"),
         ("colour: green", "`green` is not known here, write one of `red`, `blue`"),
         ("mode: c", "`c` is not known here, write one of `a`, `b`"),
@@ -128,12 +128,12 @@ def test_what_is_left_out_has_its_default() -> None:
         ("count: {a: 1}", "keys with values, a single value is expected here"),
         ("words: [x]", "a list, keys with values are expected here"),
         ("words: {ja: [x]}", "a list, a text is expected here"),
-        ('words: ""', "nothing is written here, write a value, or remove the key"),
+        ('words: ""', "the value is missing here, write a value, or remove the key"),
         ("pass: [[c]]", "a list, keys with values are expected here"),
         ("pass: [{length: 1s}]", "the key `file` is missing, write `file: …`"),
         ("passed: [c]", "unknown key `passed`, did you mean `pass`?"),
         ('mode: "a\\u200b"', "is not known here"),
-        ('names: ["a\\u200bb"]', "a character that cannot be seen is written here, write it anew, by hand"),
+        ('names: ["a\\u200bb"]', "this value has an invisible character, type it again, by hand"),
     ],
 )
 def test_a_mistake_is_noted_at_its_place(line: str, said: str) -> None:
