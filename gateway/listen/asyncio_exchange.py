@@ -60,6 +60,7 @@ from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Limited, NoTicket, SessionState, Watch
 from gateway.session.ticket import Ticket
+from gateway.settings.settings import TrafficSettings
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers, location_of
 from gateway.wire.methods import BODYLESS, SAFE
 from gateway.wire.states import IllegalEventError
@@ -438,6 +439,8 @@ class Exchange:
             else:
                 head = step.head + b"Content-Length: 0\r\n\r\n"
         else:
+            if not self._has_room():
+                return
             if inbound.framing is Framing.CHUNKED:
                 if not self._may_go_on(step):
                     return
@@ -450,6 +453,16 @@ class Exchange:
             self._send(connection)
         else:
             self.stage = _AFTER_WAIT[self.stage]
+
+    def _has_room(self) -> bool:
+        """Say whether the App takes a body as long as this one; else refuse it."""
+        longest, upload = self._longest_body, self.upload
+        known = max(self.inbound.length, 0 if upload is None else upload.received)
+        if longest is None or known <= longest:
+            return True
+        self._services.observer.limited("body")
+        self._bad_upload(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body")
+        return False
 
     def _may_go_on(self, step: Forward) -> bool:
         """Say whether a request with chunks goes out now; else have its body counted first, or refuse it."""
@@ -517,6 +530,9 @@ class Exchange:
         upload = self.upload
         if upload is None or upload.state not in WANTED:
             connection.send(self, head, is_head=is_head, uploading=False)
+            route = self._route
+            if route is not None and route.traffic is not None:
+                connection.within(self, self.traffic)
             return
         self._send_upload(connection, head, upload, is_head=is_head)
 
@@ -525,6 +541,8 @@ class Exchange:
         complete = upload.state in COMPLETE
         held = upload.take()
         connection.send(self, head, is_head=is_head, uploading=not complete)
+        if self._route is not None and self._route.traffic is not None:
+            connection.within(self, self.traffic)
         if self._arrival.expects_continue and not held and not complete:
             self._client.write(CONTINUE)
         if not complete:
@@ -565,7 +583,7 @@ class Exchange:
         if upload is None:
             raise IllegalEventError("a request without a body is fed one")
         try:
-            framed, rest = upload.feed(data, self._services.limits.body, self._trailer_lines)
+            framed, rest = upload.feed(data, self._longest_body, self._trailer_lines)
         except BadUploadError as bad:
             if bad.code == "body":
                 self._services.observer.limited("body")
@@ -585,6 +603,19 @@ class Exchange:
             # Reading goes on for a while, since a client whose bytes are not read cannot be heard leaving either.
             self._client.pause_upload()
         return rest
+
+    @property
+    def traffic(self) -> TrafficSettings:
+        """The limits and clocks that hold for this request."""
+        route = self._route
+        if route is None or route.traffic is None:
+            return self._services.limits
+        return route.traffic.at(self.inbound.target.path)
+
+    @property
+    def _longest_body(self) -> int | None:
+        """The bytes that the body may have; `None` for any number, and while neither an App nor a page takes it."""
+        return None if self._route is None and self.upstream is None else self.traffic.body
 
     def _trailer_lines(self, trailers: Headers) -> bytes:
         return b"" if self._route is None else self._services.trailers(trailers, self._route)

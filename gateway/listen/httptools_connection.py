@@ -29,6 +29,7 @@ from gateway.pipeline.problem import FIELDS, RETRY_AFTER, problem_body
 from gateway.request.described import UNREAD, Described, described
 from gateway.request.head_reader import Arrival, HeadReader, Refused, ServerWide
 from gateway.request.trust import plain_address
+from gateway.settings.settings import TrafficSettings
 from gateway.wire.asyncio_outbox import SMALL, Outbox
 from gateway.wire.deadlines import Deadlines
 from gateway.wire.http1 import TOKEN
@@ -216,11 +217,11 @@ class ClientConnection(asyncio.Protocol):
                 if len(self._buffer) > PIPELINED:
                     self._pause_reading()
                 return
-            self._arm(self._services.limits.stream_idle)
+            self._arm(exchange.traffic.stream_idle)
             self._feed_body(exchange, data)
         elif at == _TUNNEL:
-            self._arm(self._services.limits.tunnel_idle)
             if self._exchange is not None:
+                self._arm(self._exchange.traffic.tunnel_idle)
                 self._exchange.feed_tunnel(data)
         elif at == _LINGER:
             if self._uploads_until:
@@ -280,7 +281,7 @@ class ClientConnection(asyncio.Protocol):
             exchange.upstream.pause(exchange)
         if self._at == _HEAD:
             self._pause_reading()
-        self._arm(self._services.limits.stream_idle)
+        self._arm(self._traffic.stream_idle)
 
     def resume_writing(self) -> None:
         """The client has caught up."""
@@ -290,6 +291,11 @@ class ClientConnection(asyncio.Protocol):
             exchange.upstream.resume(exchange)
         if self._at == _HEAD:
             self._next()
+
+    @property
+    def _traffic(self) -> TrafficSettings:
+        """The limits and clocks of the present request, or those of all where there is none."""
+        return self._services.limits if self._exchange is None else self._exchange.traffic
 
     def _arm(self, seconds: float) -> None:
         deadlines = self._deadlines
@@ -587,7 +593,7 @@ class ClientConnection(asyncio.Protocol):
     def tunnelling(self) -> bool:
         """Tunnel bytes from now on; False if the client has not waited for the 101."""
         self._at = _TUNNEL
-        self._arm(self._services.limits.tunnel_idle)
+        self._arm(self._traffic.tunnel_idle)
         if self._buffer:
             # RFC 6455 section 4.1 has a client wait for the 101. The bytes before it may be a request that an attacker
             # wants carried past the policy, or frames. The gateway cannot tell.
@@ -597,7 +603,7 @@ class ClientConnection(asyncio.Protocol):
 
     def tunnel_data(self, data: bytes) -> None:
         """Send bytes of a tunnel, which is not silent then."""
-        self._arm(self._services.limits.tunnel_idle)
+        self._arm(self._traffic.tunnel_idle)
         self.write(data)
 
     def tunnel_half_over(self) -> None:

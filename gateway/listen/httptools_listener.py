@@ -26,7 +26,7 @@ _LOW_DIGITS = tuple(f"{number:03x}" for number in range(0x1000))
 
 def _head_reader(services: RequestServices) -> HeadReader:
     table = services.table()
-    return HeadReader(services.limits, services.trust, table.methods, table.health)
+    return HeadReader(table.at_the_door(services.limits), services.trust, table.methods, table.health)
 
 
 class Listener:

@@ -38,6 +38,7 @@ from gateway.redis_client import RedisOptions, check_options, parse_redis_url
 from gateway.request.worker_scope import names_a_covering_script
 from gateway.route.route import Route
 from gateway.route.table import Assertions, RouteTable
+from gateway.route.traffic import RouteTraffic
 from gateway.session.seal import Secrets
 from gateway.session.ticket import PLAIN, TicketSeals
 from gateway.settings.case import fold_case
@@ -45,6 +46,7 @@ from gateway.settings.check import check_settings, read_settings
 from gateway.settings.origin import authority_of
 from gateway.settings.settings import (
     AppSettings,
+    AppTraffic,
     Ask,
     Mode,
     PathSettings,
@@ -169,6 +171,9 @@ class Configuration:
             pending_cookie=f"{prefix}sekisho-login".encode(),
             prefix=_prefix_of(app),
             portal_prefix=self.settings.prefix,
+            traffic=None
+            if app.traffic == AppTraffic()
+            else RouteTraffic(self.settings.traffic, app.traffic, fold_case if app.paths.ignore_case else str),
             says_hsts=self.settings.tls is not None and bool(self.settings.tls.hsts),
         )
 

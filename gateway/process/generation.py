@@ -263,6 +263,7 @@ class Generation:
             _log.warning(Event.ANSWER_FIELD_REMOVED, app=route.name, header=shown(name))
 
     def _way(self, route: Route, limits: TrafficSettings, tls: SSLContext | None) -> Upstreams:
+        limits = limits if route.traffic is None else route.traffic.app
         way = upstreams_of(route, limits, self._shared.deadlines, self._shared.standing_of(route.name), tls)
         self._closing.callback(way.close)
         way.watch(route.host)

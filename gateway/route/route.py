@@ -15,6 +15,7 @@ from gateway.policy.decide import CompiledPolicy
 from gateway.policy.permit_cache import PermitCache
 from gateway.policy.verdict import Challenge
 from gateway.route.inner_origins import InnerOrigins
+from gateway.route.traffic import RouteTraffic
 from gateway.session.session import Session
 from gateway.settings.settings import PORTAL_PREFIX, AppSettings, Ask
 from gateway.wire.methods import METHODS, REGISTERED
@@ -39,6 +40,8 @@ class Route:
     """The path prefix of the App: `/`, or `/name` without a slash at its end."""
     portal_prefix: str = PORTAL_PREFIX
     """The path that our own pages live under, on this App's host too. Begins and ends with `/`."""
+    traffic: RouteTraffic | None = None
+    """The App's own limits and clocks; `None` where it has those of all Apps."""
     says_hsts: bool = False
     """The gateway itself sends HSTS (`tls.hsts`), so the application's header is removed."""
     closed_until: Instant = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from gateway.instant import Instant
@@ -100,6 +101,14 @@ class RouteTable:
             paths = {route.app.paths for route in here}
             if len(paths) == 1 and paths != {DEFAULT_PATHS}:
                 self._paths[host] = self._paths[default_port] = here[0].app.paths
+
+    def at_the_door(self, limits: TrafficSettings) -> TrafficSettings:
+        """Return the limits that hold before the App of a request is known: the longest body that any App takes."""
+        own = [body for route in self.routes if route.traffic is not None for body in route.traffic.bodies]
+        if not own or limits.body is None:
+            return limits
+        known = [body for body in own if body is not None]
+        return replace(limits, body=None if len(known) < len(own) else max(limits.body, *known))
 
     def knows(self, host: str) -> bool:
         """Whether any App lives on this host."""

@@ -12,9 +12,11 @@ from dataclasses import fields, is_dataclass
 from typing import NamedTuple
 
 from gateway.settings.settings import (
+    AppTraffic,
     AssertionSettings,
     HeaderSettings,
     HealthSettings,
+    PathTraffic,
     ProviderSettings,
     RateSettings,
     SessionSettings,
@@ -65,6 +67,19 @@ BOUNDS: dict[type, dict[str, Bound]] = {
         "tunnel_idle": _SOME_TIME,
         "connect": _SOME_TIME,
         "answer": _SOME_TIME,
+    },
+    AppTraffic: {
+        "body": Bound(0, LARGEST),
+        "connect": _SOME_TIME,
+        "answer": _SOME_TIME,
+        "stream_idle": _SOME_TIME,
+        "tunnel_idle": _SOME_TIME,
+    },
+    PathTraffic: {
+        "body": Bound(0, LARGEST),
+        "answer": _SOME_TIME,
+        "stream_idle": _SOME_TIME,
+        "tunnel_idle": _SOME_TIME,
     },
     # More skew, and `exp` and `iat` say nothing. An assertion that lives long is one that can be stolen for long.
     ProviderSettings: {

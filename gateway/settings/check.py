@@ -19,9 +19,11 @@ from gateway.settings.origin import authority_of, is_loopback
 from gateway.settings.settings import (
     ANY,
     AppSettings,
+    AppTraffic,
     Environment,
     Freshness,
     Mode,
+    PathTraffic,
     ProviderSettings,
     Reauthenticate,
     SecretSource,
@@ -33,6 +35,7 @@ from gateway.wire.http1 import TOKEN
 from gateway.yaml.mistakes import Phrase
 from gateway.yaml.read import read_yaml_file
 
+_PATTERN = re.compile(r"(?:/(?:\*{1,2}|[^/*?#\s]*))+")
 _APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _HOST = re.compile(r"(?=.{1,253}$)[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,62})(?:\.[0-9A-Za-z_][0-9A-Za-z_-]{0,62})*\.?")
 _LINK = re.compile(r"(?:https?://[^/\s]|mailto:|tel:|/(?![/\\]))\S*")
@@ -282,10 +285,37 @@ def _check_app(app: AppSettings, at: str, settings: Settings, reading: Reading) 
         if not _TOKEN.fullmatch(cookie):
             what = Phrase(f"`{cookie}` cannot name a cookie")
             reading.note(f"{at}.application_cookies[{number}]", what, Phrase("write the cookie's name alone"))
+    _check_traffic(app, f"{at}.traffic", reading)
     _check_headers(app, at, reading)
     _check_links(app, at, reading)
     if app.client is not None:
         _check_provider(app.client, f"{at}.client", reading)
+
+
+def _check_traffic(app: AppSettings, at: str, reading: Reading) -> None:
+    """Note `off`, which would silently mean another limit than none, and patterns that can fit nothing."""
+    places: list[tuple[str, AppTraffic | PathTraffic]] = [(at, app.traffic)]
+    places += [(f"{at}.paths[{number}]", each) for number, each in enumerate(app.traffic.paths)]
+    for where, each in places:
+        for key in ("body", "connect", "answer", "stream_idle", "tunnel_idle"):
+            if f"{where}.{key}" in reading.places and getattr(each, key, None) is None:
+                what = Phrase(
+                    f"`{key}` of an App is a value of its own, or is left out",
+                    f"アプリの `{key}` に `off` は書けません",
+                )
+                remedy = Phrase(
+                    "write a large value to take the common limit away, or leave the key out",
+                    "全体の制限を外すには大きな値を書き、全体と同じでよければ項目を取り除いてください",
+                )
+                reading.note(f"{where}.{key}", what, remedy)
+    for number, each in enumerate(app.traffic.paths):
+        for place, pattern in enumerate(each.path):
+            if not _PATTERN.fullmatch(pattern):
+                what = Phrase(f"`{pattern}` can be no path", f"`{pattern}` はパスとして読めません")
+                remedy = Phrase(
+                    "write `/upload/**` or `/api/*/file`", "`/upload/**` や `/api/*/file` のように書いてください"
+                )
+                reading.note(f"{at}.paths[{number}].path[{place}]", what, remedy)
 
 
 def _check_headers(app: AppSettings, at: str, reading: Reading) -> None:

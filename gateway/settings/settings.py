@@ -119,6 +119,40 @@ class TrafficSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PathTraffic:
+    """Limits and clocks of some of an App's paths. The first entry that names a path holds."""
+
+    path: tuple[str, ...]
+    """Patterns as in a policy: `*` is one segment, `**` any number."""
+    body: Bytes | None = None
+    """Bytes of a request's body; over it, 413. None: the App's."""
+    answer: Seconds | None = None
+    """Seconds the application has until its answer's head; over it, 504. None: the App's."""
+    stream_idle: Seconds | None = None
+    """Seconds a body may stand still in either direction. None: the App's."""
+    tunnel_idle: Seconds | None = None
+    """Seconds a WebSocket or an event stream may be silent. None: the App's."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppTraffic:
+    """An App's own limits and clocks, where they are not those of `traffic`."""
+
+    body: Bytes | None = None
+    """Bytes of a request's body; over it, 413. None: `traffic.body`."""
+    connect: Seconds | None = None
+    """Seconds to connect to the application; over it, 502. None: `traffic.connect`."""
+    answer: Seconds | None = None
+    """Seconds the application has until its answer's head; over it, 504. None: `traffic.answer`."""
+    stream_idle: Seconds | None = None
+    """Seconds a body may stand still in either direction. None: `traffic.stream_idle`."""
+    tunnel_idle: Seconds | None = None
+    """Seconds a WebSocket or an event stream may be silent. None: `traffic.tunnel_idle`."""
+    paths: tuple[PathTraffic, ...] = ()
+    """Other values for some of the App's paths."""
+
+
+@dataclass(frozen=True, slots=True)
 class SecretSource:
     """The source of a secret, exactly one of the two."""
 
@@ -439,6 +473,8 @@ class AppSettings:
     """The App's own origins in `Location`; the gateway replaces them, and those of `upstream`, by `url`."""
     upstream_options: UpstreamSettings = UpstreamSettings()
     """Connections to the upstreams: balance, limits, ejection, checks and TLS."""
+    traffic: AppTraffic = AppTraffic()
+    """The App's own limits and clocks of the byte path."""
     methods: tuple[Method, ...] = ()
     """More methods that the application receives, by their names in the IANA registry of HTTP methods.
 

@@ -18,6 +18,7 @@ from gateway.errors import (
     UpstreamProtocolError,
     UpstreamTimeoutError,
 )
+from gateway.settings.settings import TrafficSettings
 from gateway.upstream.answer_events import (
     AnswerBegins,
     AnswerEnds,
@@ -97,6 +98,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_deaf",
         "_home",
         "_leaves",
+        "_limits",
         "_patience",
         "_reader",
         "_reading_paused",
@@ -125,6 +127,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._reader = AnswerReader(home, _LLHTTP)
         self._leaves = -1
         """`Outbox.times` when the last head was put there."""
+        self._limits = home.limits
+        """The clocks of the present request."""
         self._patience = home.limits.stream_idle
         """Seconds that the application may be silent within its answer's body."""
         self._counted = False
@@ -173,7 +177,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._reader.is_head = self.last = True
         self._uploading = uploading
         home = self._home
-        limits = home.limits
+        limits = self._limits = home.limits
         # As in `_arm`, for each request comes by here.
         self.deadline = home.deadlines.now + (limits.stream_idle if uploading else limits.answer)
         if not self.slot:
@@ -188,6 +192,12 @@ class UpstreamConnection(asyncio.Protocol):
         self._carries = True
         if not transport.is_closing():
             transport.write(head)
+
+    def within(self, holder: Receiver, limits: TrafficSettings) -> None:
+        """Have other clocks than the App's hold for the request that has just been sent."""
+        if self.holder is holder:
+            self._limits = limits
+            self._arm(limits.stream_idle if self._uploading else limits.answer)
 
     def _arm(self, seconds: float) -> None:
         deadlines = self._home.deadlines
@@ -237,7 +247,7 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self._uploading = False
         if self._reader.state is _HEAD and self.state is not _LEASED:
-            self._arm(self._home.limits.answer)
+            self._arm(self._limits.answer)
 
     def end_tunnel(self, holder: Receiver) -> None:
         """Tell the application that the client says nothing more in the tunnel."""
@@ -337,7 +347,7 @@ class UpstreamConnection(asyncio.Protocol):
                     self._finish(event.ending)
                     receiver.answer_begins(event.head, event.body, complete=True)
                     return
-                limits = self._home.limits
+                limits = self._limits
                 self._patience = limits.tunnel_idle if reader.is_event_stream else limits.stream_idle
                 self._arm(self._patience)
                 receiver.answer_begins(event.head, event.body, complete=False)
@@ -414,7 +424,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._writing_paused = False
         if self.holder is not None:
             if self._uploading and self._reader.state is _HEAD and self.state is not _LEASED:
-                self._arm(self._home.limits.stream_idle)
+                self._arm(self._limits.stream_idle)
             self.holder.resume_upload()
 
     def expired(self) -> None:
@@ -428,7 +438,7 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if (self._uploading and not self._writing_paused) or self._reading_paused:
             # It waits for the client, whose own clock the listener watches.
-            self._arm(self._home.limits.stream_idle)
+            self._arm(self._limits.stream_idle)
             return
         self._fail(UpstreamTimeoutError("the application was silent for too long"))
 

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.errors import GatewayError
 from gateway.route.route import Route
+from gateway.settings.settings import TrafficSettings
 from gateway.upstream.prefix import PathRewrite
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -84,6 +85,9 @@ class Exchanger(Protocol):
             RuntimeError: the caller is not the holder. A head that vanished would leave its client waiting for ever.
 
         """
+
+    def within(self, holder: Receiver, limits: TrafficSettings) -> None:
+        """Have other clocks than the App's hold for the request that has just been sent."""
 
     def send_body(self, holder: Receiver, data: bytes) -> None:
         """Send framed bytes of the request's body, or bytes of a tunnel."""

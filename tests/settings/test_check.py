@@ -247,6 +247,27 @@ def test_what_is_said_of_assurance_is_held_to_what_can_be_shown(lines: str, said
     assert said is None or any(said in mistake for mistake in mistakes), mistakes
 
 
+@pytest.mark.parametrize(
+    ("traffic", "said"),
+    [
+        ("{body: 20MiB, answer: 5m, paths: [{path: [/a/**, '/b/*/c', /], body: 2GiB}]}", None),
+        ("{body: off}", "write a large value"),
+        ("{paths: [{path: /a, answer: none}]}", "write a large value"),
+        ("{paths: [{path: a/b}]}", "`a/b` can be no path"),
+        ("{paths: [{path: /a*}]}", "`/a*` can be no path"),
+        ("{paths: [{body: 2GiB}]}", "the key `path` is missing"),
+        ("{answer: 0s}", "at least 1ms"),
+    ],
+)
+def test_limits_of_an_app_say_what_they_mean(traffic: str, said: str | None, tmp_path: Path) -> None:
+    """`off` would be the common limit and no freedom, and a pattern that fits nothing limits nothing."""
+    url = "    url: http://localhost:8080\n"
+    _, mistakes = read(GOOD.replace(url, f"{url}    traffic: {traffic}\n"), tmp_path)
+
+    assert [mistake for mistake in mistakes if said is None or said in mistake] == mistakes
+    assert len(mistakes) == (said is not None)
+
+
 def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     """Not a traceback."""
     mistakes = Mistakes()
