@@ -76,3 +76,20 @@ def test_one_sign_in_asks_for_all_that_both_need(first: Challenge, other: Challe
     assert both.scopes == first.scopes | other.scopes
     for each, fresh in product((first, other), (both.fresh_within,)):
         assert each.fresh_within is None or (fresh is not None and fresh <= each.fresh_within)
+
+
+def test_a_form_comes_back_only_from_sites_that_both_rules_name() -> None:
+    """The request may be taken for one of either rule."""
+    asked = frozenset({Scope.OPENID})
+    first, other = (
+        Challenge(rule, ChallengeReason.SIGN_IN, asked, returns_from=sites)
+        for rule, sites in (
+            (FIRST, ("https://a.example", "https://b.example")),
+            (OTHER, ("https://b.example", "https://c.example")),
+        )
+    )
+
+    verdict = stricter(first, other)
+
+    assert isinstance(verdict, Challenge)
+    assert verdict.returns_from == ("https://b.example",)

@@ -612,3 +612,32 @@ def test_a_value_that_the_application_may_take_for_a_guarded_one_is_refused(quer
         assert [reason.kind for reason in verdict.reasons] == [ReasonKind.AMBIGUOUS_QUERY]
     else:
         assert rule.id.rule == found
+
+
+def test_the_purposes_of_all_rules_that_ask_are_one_sentence() -> None:
+    """Each once, in the languages that all of them have; a rule that asks for nothing adds none."""
+    both = CompiledPolicy(
+        policy_of(
+            "name: a, match: {path: /a}, require: [adult], purpose: {ja: 甲のため, en: For A}",
+            "name: b, match: {path: /b}, require: [here], purpose: {ja: 乙のため, en: For B}",
+            "name: c, match: {path: /c}, require: [adult], purpose: {ja: 甲のため, en: For A}",
+            "name: d, match: {path: /d}, allow: signed_in, purpose: {ja: 丙のため, en: For D}",
+        )
+    )
+    japanese = CompiledPolicy(policy_of("name: a, require: [adult]", "name: b, allow: everyone"))
+
+    assert both.purpose == {"ja": "甲のため、乙のため", "en": "For A; For B"}
+    assert japanese.purpose == {"ja": "予約のため"}
+    assert CompiledPolicy(policy_of("name: a, allow: signed_in")).purpose == {}
+    assert both.within(Surroundings()).purpose == both.purpose
+
+
+def test_a_challenge_names_the_sites_that_forms_come_back_from() -> None:
+    """The pipeline decides by them, and the rule itself says them before anybody is asked."""
+    rule = CompiledPolicy(policy_of("name: a, allow: signed_in, returns_from: https://pay.example")).rules[0]
+
+    verdict = rule.decide(make_inbound("POST", "/a"), None, NOW).verdict
+
+    assert rule.returns_from == ("https://pay.example",)
+    assert isinstance(verdict, Challenge)
+    assert verdict.returns_from == ("https://pay.example",)
