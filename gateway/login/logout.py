@@ -65,7 +65,7 @@ def read_logout_form(body: bytes) -> str:
     if len(body) > 2 * LONGEST_TOKEN:
         raise SignInInvalidError(Check.SHAPE)
     try:
-        # Section 2.5: what else the form holds is ignored, in whatever form.
+        # Section 2.5 has every other field ignored, also one that is no name and value.
         pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError as error:
         raise SignInInvalidError(Check.SHAPE) from error

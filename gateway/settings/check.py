@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -15,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 from gateway.settings.address import read_address
 from gateway.settings.bounds import check_bounds
 from gateway.settings.case import fold_case
-from gateway.settings.origin import authority_of, is_loopback
+from gateway.settings.origin import ascii_name, ascii_url, authority_of, is_loopback
 from gateway.settings.settings import (
     ANY,
     AppSettings,
@@ -51,7 +52,35 @@ def read_settings(path: Path, reading: Reading) -> Settings | None:
     Settings with a mistake noted may be checked further, and must not be run.
     """
     tree = read_yaml_file(path, reading.mistakes)
-    return None if tree is None else read_values(Settings, tree, reading)
+    settings = None if tree is None else read_values(Settings, tree, reading)
+    return None if settings is None else _with_ascii_hosts(settings)
+
+
+def _with_ascii_hosts(settings: Settings) -> Settings:
+    """Return the settings with every host name as browsers send it: people may write `https://予約.example.jp`."""
+
+    def of_provider(provider: ProviderSettings) -> ProviderSettings:
+        via = None if provider.via is None else ascii_url(provider.via)
+        return replace(provider, issuer=ascii_url(provider.issuer), via=via)
+
+    apps = tuple(
+        replace(
+            app,
+            url=ascii_url(app.url),
+            upstream=tuple(map(ascii_url, app.upstream)),
+            allowed_origins=tuple(map(ascii_url, app.allowed_origins)),
+            internal_origins=tuple(map(ascii_url, app.internal_origins)),
+            upstream_options=replace(app.upstream_options, server_name=ascii_name(app.upstream_options.server_name)),
+            client=None if app.client is None else of_provider(app.client),
+        )
+        for app in settings.apps
+    )
+    return replace(
+        settings,
+        apps=apps,
+        provider=of_provider(settings.provider),
+        management_hosts=tuple(map(ascii_name, settings.management_hosts)),
+    )
 
 
 def check_settings(settings: Settings, reading: Reading) -> None:

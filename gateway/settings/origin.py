@@ -22,6 +22,35 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+_DIFFERENT = frozenset("ßς\u200c\u200d")
+"""Letters that IDNA of 2003, Python's, and browsers (UTS #46) write in different ways: such a name is left as it is."""
+
+
+def ascii_name(host: str) -> str:
+    """Return a host name as browsers and resolvers send it (RFC 5890): `xn--…` where it has other letters.
+
+    A name that cannot be written so is returned as it is.
+    """
+    if host.isascii() or _DIFFERENT.intersection(host):
+        return host
+    try:
+        return host.encode("idna").decode().lower()
+    except UnicodeError:
+        return host
+
+
+def ascii_url(url: str) -> str:
+    """Return a URL with its host as `ascii_name` has it; one that cannot be read is returned as it is."""
+    if url.isascii():
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    host, colon, port = parts.netloc.partition(":")
+    return parts._replace(netloc=f"{ascii_name(host)}{colon}{port}").geturl()
+
+
 def host_of(url: str) -> str:
     """Return the host of a URL in lower case and without a final dot; empty where it has none."""
     try:

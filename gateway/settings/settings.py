@@ -448,7 +448,7 @@ class AppSettings:
     name: str
     """A short name: key of its upstreams, label of its metrics, never shown to citizens."""
     url: str
-    """Public origin: the gateway derives route, redirect URI, cookie and audience from it."""
+    """Public origin, also in Japanese letters: route, redirect URI, cookie and audience derive from it."""
     upstream: tuple[str, ...] = ()
     """The application's address, `http://host:port`; one or several."""
     policy: PolicyFiles = PolicyFiles()

@@ -106,7 +106,7 @@ async def test_4_3_the_issuer_of_an_id_token_is_the_same_to_the_letter(house: Ho
 
 
 async def test_4_3_a_document_that_stops_holding_does_not_replace_the_good_one(house: House) -> None:
-    """What was validated serves on; what was not is never used."""
+    """The validated document serves on, and the other one is never used."""
     kept = await house.provider.metadata()
     answer(house, {"issuer": "https://evil.example", "token_endpoint": "https://evil.example/token"})
     house.clock.ahead = 4_000

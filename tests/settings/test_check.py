@@ -205,6 +205,26 @@ def test_what_cannot_be_meant_is_refused(old: str, new: str, said: str, tmp_path
     assert all(mistake.startswith("gateway.yaml:") for mistake in mistakes)
 
 
+def test_host_names_may_be_written_in_japanese(tmp_path: Path) -> None:
+    """The App, the provider, other origins and the application's server: each is read as browsers send it."""
+    text = PRODUCTION.replace("http://localhost:8080", "https://予約.example").replace(
+        "http://wallet.localhost:8080", "https://財布.example"
+    )
+    text = text.replace("http://127.0.0.1:9001", "http://内部.example:9001").replace(
+        "[JSESSIONID]", "[JSESSIONID]\n    allowed_origins: ['https://決済.example']"
+    )
+    text = text.replace("environment: production", "issuer: https://認証.example/realms/main")
+
+    settings, mistakes = read(text, tmp_path)
+
+    assert mistakes == []
+    assert settings is not None
+    booking = settings.apps[0]
+    assert booking.url == "https://xn--0kq264i.example"
+    others = (*booking.upstream, *booking.allowed_origins, settings.provider.issuer)
+    assert all("//xn--" in url and url.isascii() for url in others)
+
+
 PRODUCTION = GOOD.replace(
     "environment: emulator\n  issuer: http://localhost:9000/api/realms/main", "environment: production"
 )

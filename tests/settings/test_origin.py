@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.settings.origin import authority_of, is_loopback, origin_of
+from gateway.settings.origin import ascii_url, authority_of, is_loopback, origin_of
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,25 @@ def test_a_port_that_is_none_is_said() -> None:
 def test_these_are_this_machine(host: str) -> None:
     """RFC 6761 section 6.3."""
     assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("https://予約.example.jp", "https://xn--0kq264i.example.jp"),
+        ("https://予約.日本", "https://xn--0kq264i.xn--wgv71a"),
+        ("https://予約。日本:8443/app", "https://xn--0kq264i.xn--wgv71a:8443/app"),
+        ("https://ＢＯＯＫＩＮＧ.example.jp/", "https://booking.example.jp/"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("https://booking.example.jp:8443/app", "https://booking.example.jp:8443/app"),
+        ("https://straße.example", "https://straße.example"),
+        ("https://booking.example.jp/予約", "https://booking.example.jp/予約"),
+        (f"https://{'予' * 80}.example", f"https://{'予' * 80}.example"),
+        ("unix:/run/予約.sock", "unix:/run/予約.sock"),
+        ("https://予約／x", "https://予約／x"),
+        ("", ""),
+    ],
+)
+def test_a_host_name_in_any_letters_is_read_as_browsers_send_it(written: str, sent: str) -> None:
+    """One that browsers write in another way, or that has no such form, stays as it is and is refused later."""
+    assert ascii_url(written) == sent
