@@ -58,7 +58,7 @@ class MemoryPendingStore:
         self._all_bytes = 0
         self._browsers: dict[str, list[str]] = {}
 
-    async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> bool:
+    async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> int:
         """See `PendingStore`."""
         self._forget(now)
         share, size = sender_of(address), bytes_of(login)
@@ -79,7 +79,7 @@ class MemoryPendingStore:
             addresses=addresses,
             of_address=self._bytes_of_address[share] - freed_bytes * same,
         ):
-            return False
+            return 0
         if evicted is not None:
             self._free(evicted)
             del self._kept[evicted]
@@ -90,7 +90,7 @@ class MemoryPendingStore:
         self._bytes_of_address[share] += size
         self._all_bytes += size
         self._browsers.setdefault(login.browser, []).append(name)
-        return True
+        return self._of_address[share]
 
     async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | None:
         """See `PendingStore`."""

@@ -47,11 +47,10 @@ BYTES_PER_ADDRESS = 16 * 1024 * 1024
 BYTES_OF_A_LOGIN = 1_024
 """Bytes that a pending login takes beside its target and its form: the sealed record, its names and their places."""
 
-MOST_TABS = 16
-"""Cookies of tabs that one answer ends."""
+MOST_TABS = 6
+"""Cookies of tabs that a browser keeps at most, beside its binding cookie: a head has room for few."""
 
 _STATE = re.compile(r"[A-Za-z0-9_-]{43}")
-_TAB = re.compile(rb"-[0-9a-f]{16}")
 _COOKIE = re.compile(rb"([A-Za-z0-9_-]{43})(?:\.([A-Za-z0-9_-]{22}))?")
 
 
@@ -159,23 +158,22 @@ def find_browser(cookies: bytes, name: bytes) -> Browser | None:
     return browsers.pop() if len(browsers) == 1 and len(values) <= MOST_COOKIES else None
 
 
-def tab_cookie(name: bytes, state: str) -> bytes:
+def tab_cookie(name: bytes, place: int) -> bytes:
     """Return the name of the cookie that binds one login alone, where `name` is the browser's binding cookie.
 
     Several tabs that a browser restores on its first visit begin before any has a cookie, and the browser keeps the
-    last of their binding cookies. Each login has one of these beside it, so that the browser keeps them all.
+    last of their binding cookies. Each login has one of these beside it, by its place among those of its address, so
+    that the browser keeps as many as there are names.
     """
-    return name + b"-" + state_name(state)[:16].encode()
+    return b"%b-%d" % (name, place % MOST_TABS)
 
 
 def tab_cookies(cookies: bytes, name: bytes) -> list[bytes]:
-    """Return the names of the cookies that bind one login each; a browser forgets any further ones by itself."""
-    found = {pair.partition(b"=")[0].strip() for pair in cookies.split(b";")}
-    ours = sorted(each for each in found if each.startswith(name + b"-") and _TAB.fullmatch(each[len(name) :]))
-    return ours[:MOST_TABS]
+    """Return the names of the cookies here that bind one login each."""
+    return [tab for place in range(MOST_TABS) if cookies_named(cookies, tab := tab_cookie(name, place))]
 
 
-def bound_browser(login: PendingLogin | UsedLogin, state: str, cookies: bytes, name: bytes) -> Browser | None:
+def bound_browser(login: PendingLogin | UsedLogin, cookies: bytes, name: bytes) -> Browser | None:
     """Return the browser whose cookies these are if the login began in it, else `None`.
 
     A tab's cookie is believed only beside the one binding cookie of a browser in which nobody has signed in yet. A
@@ -185,9 +183,10 @@ def bound_browser(login: PendingLogin | UsedLogin, state: str, cookies: bytes, n
     browser = find_browser(cookies, name)
     if browser is None or same_browser(login.browser, browser):
         return browser
-    if not browser.last and same_browser(login.browser, find_browser(cookies, tab_cookie(name, state))):
-        return browser
-    return None
+    if browser.last:
+        return None
+    tabs = (find_browser(cookies, tab) for tab in tab_cookies(cookies, name))
+    return browser if any(same_browser(login.browser, tab) for tab in tabs) else None
 
 
 def same_browser(expected: str, browser: Browser | None) -> bool:
@@ -233,8 +232,11 @@ class PendingStore(Protocol):
     `PENDING_SECONDS`.
     """
 
-    async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> bool:
-        """Keep a pending login; return False and keep nothing if the number or the bytes exceed a `Cap`."""
+    async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> int:
+        """Keep a pending login, and return its place among those of its address, from 1.
+
+        Return 0 and keep nothing if the number or the bytes exceed a `Cap`.
+        """
 
     async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | None:
         """Return what waits under a state: unused, used, or nothing."""

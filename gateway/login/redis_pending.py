@@ -128,7 +128,7 @@ redis.call('ZADD', KEYS[4], ends, member)
 for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], life) end
 keep(KEYS[5], live_bytes + size)
 keep(KEYS[6], my_bytes + size)
-return evicted
+return string.format('%d', mine + 1) .. ' ' .. evicted
 """
 """`Cap.admits`, and the place of what is opened, in one step: between two workers no login slips past a cap.
 
@@ -169,7 +169,7 @@ class RedisPendingStore:
         self._bytes = Cap(bytes_in_total, bytes_per_address)
         self._per_browser = per_browser
 
-    async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> bool:
+    async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> int:
         """See `PendingStore`."""
         name = state_name(state)
         share = hmac.digest(
@@ -198,14 +198,14 @@ class RedisPendingStore:
             self._bytes.total,
             self._bytes.per_address,
         )
-        evicted = await self._ask("EVAL", _ADMIT, len(keys), *keys, *arguments)
-        if evicted is None:
-            return False
+        opened = await self._ask("EVAL", _ADMIT, len(keys), *keys, *arguments)
+        if opened is None:
+            return 0
+        place, _, evicted = _bytes(opened).decode("ascii", "replace").partition(" ")
         if evicted:
-            gone, _, _ = _bytes(evicted).decode("ascii", "replace").partition(":")
-            await self._ask("DEL", self._key("s", gone))
+            await self._ask("DEL", self._key("s", evicted.partition(":")[0]))
         await self._ask("SET", self._key("s", name), self._seal(login, state, name), "PX", _MILLISECONDS)
-        return True
+        return int(place)
 
     async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | None:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""

@@ -259,7 +259,8 @@ class SignInService:
             rounds=rounds,
             form=form,
         )
-        if not await self._pending.open(state, login, inbound.client_address, now):
+        place = await self._pending.open(state, login, inbound.client_address, now)
+        if not place:
             return Failed(LoginFailure.TOO_MANY, back, retry_after=60)
         location = authorization_url(
             metadata,
@@ -273,7 +274,7 @@ class SignInService:
         )
         if not fresh:
             return Begun(location, None)
-        return Begun(location, browser.cookie, tab_cookie(route.pending_cookie, state).decode())
+        return Begun(location, browser.cookie, tab_cookie(route.pending_cookie, place).decode())
 
     async def finish(self, route: Route, inbound: Inbound, query: bytes | None) -> FinishOutcome:
         """Answer the provider's callback; see `sign_in.SignIn`."""
@@ -294,7 +295,7 @@ class SignInService:
         # A state of one App at another's callback is always a mix-up.
         if waiting.host != route.host:
             return Failed(LoginFailure.INVALID, check=Check.STATE)
-        browser = bound_browser(waiting, state, inbound.cookie, route.pending_cookie)
+        browser = bound_browser(waiting, inbound.cookie, route.pending_cookie)
         # The state is not spent: a person with another person's state must not be able to spend it.
         if browser is None:
             # A browser that is signed in does not need the code. The target is one of the App's own, as any link's.
