@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.gateway_process import GatewayProcess, application
+from tests.flows.gateway_process import HOST, GatewayProcess, application
 from tests.redis_server import wait_until
 
 POLICY = """\
@@ -59,6 +60,17 @@ def lost(gateway: GatewayProcess, kind: str) -> float:
     return float(found[1])
 
 
+def visit(gateway: GatewayProcess, path: str) -> int:
+    """Ask for a page as a person's browser does, which begins a sign-in where one is needed; return the status."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    try:
+        fields = {"Host": f"{HOST}:{gateway.port}", "User-Agent": "Mozilla/5.0", "Accept": "text/html"}
+        connection.request("GET", path, headers=fields | {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
 @pytest.mark.parametrize(
     ("kind", "workers"),
     [
@@ -86,7 +98,7 @@ def test_logs_that_nobody_takes_stop_nobody(kind: str, workers: int, tmp_path: P
                 assert gateway.get(f"/shut/{number}")[0] == 403
             for _ in range(5):
                 # The provider of this gateway is away: a page that says so, and an event.
-                assert gateway.get("/mine/1")[0] == 503
+                assert visit(gateway, "/mine/1") == 503
             assert gateway.ask_management("/livez")[0] == 200
             assert gateway.ask_management("/livez")[0] == 200
             assert gateway.process is not None
