@@ -1,0 +1,204 @@
+"""The recipes of docs/applications.md, run: Debian's own applications behind a real gateway, and reached directly.
+
+Each application runs twice, laid out alike. One person uses the one through the gateway, another the other one
+without it, with the same requests. Every answer must be the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import hashlib
+import os
+import random
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.identity import Identity, Scope
+from tests.conftest import free_port, program
+from tests.deploy.applications_page import PAGES, Recipe, recipes
+from tests.deploy.visitor import Visitor
+from tests.flows.gateway_process import HOST, GatewayProcess
+from tests.redis_server import wait_until
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+
+LayOut = Callable[[Recipe, Path, str], AbstractContextManager[int]]
+Journey = Callable[[Visitor], Iterator[None]]
+Changing = tuple[tuple[bytes, bytes], ...]
+
+LARGE = random.Random(30).randbytes(30 * 1024 * 1024)
+"""A file of 30 MB that no compression makes small."""
+
+PASSWORD = "a-long-enough-pass-2026"
+
+PHP_SETTINGS = ("upload_max_filesize=64M", "post_max_size=64M", "memory_limit=256M")
+
+
+def packaged(package: str, folder: str) -> Path:
+    """Return where Debian puts an application; a machine without it fails the test, by the package's name."""
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.fail(f"Debian's package `{package}` is not installed; `make test-long` installs it")
+    return path
+
+
+@contextmanager
+def serving(port: int, log: Path, *command: str, environment: dict[str, str] | None = None) -> Iterator[None]:
+    """Run a server from when it accepts connections until the test is over."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **(environment or {})})
+
+        def accepts() -> bool:
+            assert process.poll() is None, log.read_text(errors="replace")[-2000:]
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        try:
+            wait_until(accepts, f"{command[0]} listens on {port}", 60)
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@contextmanager
+def php(site: Path, folder: Path) -> Iterator[int]:
+    """Run PHP's own server, with several workers, over an application's folder."""
+    port = free_port()
+    settings = [word for setting in (*PHP_SETTINGS, f"session.save_path={folder}") for word in ("-d", setting)]
+    command = [program("php"), *settings, "-S", f"127.0.0.1:{port}", "-t", str(site)]
+    with serving(port, folder / "php.log", *command, environment={"PHP_CLI_SERVER_WORKERS": "4"}):
+        yield port
+
+
+@contextmanager
+def behind(recipe: Recipe, folder: Path, port: int, upstream: int, store: str) -> Iterator[GatewayProcess]:
+    """Run the gateway with a recipe's entry and policy."""
+    folder.mkdir()
+    gateway = GatewayProcess(folder, upstream, store, policy=recipe.policy)
+    gateway.port = port
+    text = gateway.settings.read_text(encoding="utf-8")
+    entry = recipe.entry(f"http://{HOST}:{port}", upstream)
+    text = re.sub(r"(?s)^apps:\n.*?(?=^access_log)", lambda _: f"apps:\n{entry}", text, flags=re.MULTILINE)
+    text = re.sub(r"(?m)^listen: .*$", f"listen: 127.0.0.1:{port}", text)
+    gateway.settings.write_text(text, encoding="utf-8")
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.stop()
+
+
+def signed_in(gateway: GatewayProcess) -> str:
+    """Return the cookie of a person whom the gateway knows."""
+    person = Identity("RP00000001", "sub-adult", time.time(), frozenset({Scope.OPENID}))
+    return asyncio.run(gateway.sign_in(person))
+
+
+def assert_same(through: Visitor, directly: Visitor) -> None:
+    """Every request was answered alike, both ways."""
+    assert [request for request, _ in through.seen] == [request for request, _ in directly.seen]
+    for (request, one), (_, other) in zip(through.seen, directly.seen, strict=True):
+        for name, value in one.items():
+            if value != other[name]:
+                plain, proxied = str(other[name]).splitlines(), str(value).splitlines()
+                said = "\n".join(difflib.unified_diff(plain, proxied, "directly", "behind", lineterm="", n=1))
+                pytest.fail(f"{request}: {name} differs\n{said[:4000]}")
+
+
+def sign_out_of_the_gateway(visitor: Visitor, cookies: tuple[str, ...]) -> None:
+    """The gateway's own sign-out ends the application's cookies as well, as the recipe says."""
+    page = visitor.ask("GET", "/.sekisho/logout", compare=False)
+    for name in cookies:
+        visitor.jar[name] = "left"
+    kind = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Mode": "navigate"}
+    visitor.ask("POST", "/.sekisho/logout", f"token={page.fields()['token']}".encode(), kind, compare=False)
+    assert not set(cookies) & set(visitor.jar)
+
+
+def both_ways(
+    recipe: Recipe, folder: Path, store: str, lay_out: LayOut, journey: Journey, changing: Changing = ()
+) -> None:
+    """Lay an application out twice, use both alike, and compare what they answered."""
+    public = free_port()
+    host = f"{HOST}:{public}"
+    with ExitStack() as stack:
+        ports = []
+        for kind in ("behind", "direct"):
+            (folder / kind).mkdir()
+            ports.append(stack.enter_context(lay_out(recipe, folder / kind, f"http://{host}")))
+        gateway = stack.enter_context(behind(recipe, folder / "gateway", public, ports[0], store))
+        forgotten = (str(folder / "behind"), str(folder / "direct"), *map(str, ports))
+        through = Visitor(public, host, changing, forgotten)
+        directly = Visitor(ports[1], host, changing, forgotten)
+        visit = journey(through)
+        next(visit)
+        through.ticket = signed_in(gateway)
+        assert next(visit, None) is None
+        assert len(list(journey(directly))) == 1
+        assert_same(through, directly)
+        cookies = re.search(r"application_cookies: \[([^\]]*)\]", recipe.app)
+        assert cookies is not None
+        sign_out_of_the_gateway(through, tuple(re.split(r", *", cookies[1])))
+
+
+def value_in(text: str, pattern: str) -> str:
+    """Return what a page says at that place."""
+    found = re.search(pattern, text)
+    assert found is not None, f"no `{pattern}` in: {text[:3000]}"
+    return found[1]
+
+
+@contextmanager
+def dokuwiki(recipe: Recipe, folder: Path, url: str) -> Iterator[int]:
+    """Lay DokuWiki out as Debian ships it, with an account, and its data in a folder of the test's."""
+    source = packaged("dokuwiki", "/usr/share/dokuwiki")
+    site, conf, data = folder / "site", folder / "conf", folder / "data"
+    shutil.copytree(source, site, ignore=shutil.ignore_patterns(".htaccess"))
+    shutil.copytree("/etc/dokuwiki", conf, ignore=shutil.ignore_patterns("*.auth.php", "htaccess", ".htaccess"))
+    shutil.copytree("/var/lib/dokuwiki/data", data)
+    preload = site / "inc" / "preload.php"
+    preload.write_text(preload.read_text().replace("'/etc/dokuwiki/'", f"'{conf}/'"))
+    own = recipe.own.replace("https://wiki.city.example.lg.jp", url).replace("/var/lib/dokuwiki/data", str(data))
+    (conf / "local.php").write_text(own, encoding="utf-8")
+    (conf / "acl.auth.php").write_text("*\t@ALL\t1\n*\t@user\t16\n")
+    known = hashlib.md5(PASSWORD.encode(), usedforsecurity=False).hexdigest()
+    (conf / "users.auth.php").write_text(f"clerk:{known}:Clerk:clerk@city.example:user\n")
+    with php(site, folder) as port:
+        yield port
+
+
+def use_dokuwiki(wiki: Visitor) -> Iterator[None]:
+    """Look, sign in, write, delete, upload 30 MB, sign out."""
+    assert "DokuWiki" in wiki.get("/doku.php?id=wiki:welcome").text
+    wiki.get("/lib/exe/css.php?t=dokuwiki")
+    wiki.get("/doku.php?id=%E5%8F%96%E6%B1%BA:%E9%9B%BB%E5%AD%90")
+    yield
+    form = wiki.get("/doku.php?id=start&do=login").fields()
+    wiki.send("/doku.php?id=start&do=login", {**form, "u": "clerk", "p": PASSWORD})
+    for text in ("======会議室======\n電子の会議室を予約します。", ""):
+        form = wiki.get("/doku.php?id=rooms:meeting&do=edit").fields()
+        page = wiki.send("/doku.php?id=rooms:meeting", {**form, "wikitext": text, "summary": "", "do[save]": "1"})
+        assert ("電子の会議室を予約します" in page.text) == bool(text)
+    page = wiki.get("/doku.php?id=start&do=media&ns=")
+    token = value_in(page.text, r"do=logout&amp;sectok=([0-9a-f]+)")
+    fields = {"sectok": token, "ns": "", "mediaid": "large.zip", "call": "mediaupload"}
+    answer = wiki.upload("/lib/exe/ajax.php", fields, ("qqfile", "large.zip", "application/zip", LARGE))
+    assert '"success":true' in answer.text.replace(" ", "")
+    assert wiki.ask("GET", "/lib/exe/fetch.php?media=large.zip").body == LARGE
+    wiki.get(f"/doku.php?id=start&do=logout&sectok={token}")
+    assert "clerk" not in wiki.get("/doku.php?id=start").text
+
+
+def test_dokuwiki(tmp_path: Path, redis_url: str) -> None:
+    """DokuWiki behaves behind the gateway as it does by itself."""
+    both_ways(recipes(PAGES[0])["DokuWiki"], tmp_path, redis_url, dokuwiki, use_dokuwiki)
