@@ -13,31 +13,50 @@ from typing import Annotated
 import structlog
 import typer
 
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, say
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say
 from gateway.instant import tokyo_time
 from gateway.observe.events import Event
 from gateway.observe.structlog_setup import set_up_logging
-from gateway.policy.switches import Switch, SwitchesError, on_now, turned_off, turned_on
+from gateway.policy.reading.parse import load_policy
+from gateway.policy.switches import Doubt, Switch, SwitchesError, doubt_of, named_by, on_now, turned_off, turned_on
 from gateway.policy.system_switches import change_switches, load_switches
 from gateway.settings.check import read_settings
 from gateway.settings.settings import Settings
 from gateway.settings.typed import Reading, duration_of
-from gateway.yaml.mistakes import Mistakes
+from gateway.yaml.mistakes import Mistakes, Phrase
 
 app = typer.Typer(name="switch", help="Turn the switches that policies name on and off.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The switch, as policies name it.")]
 
+_INSIST = Phrase(
+    "nothing was turned; `--force` turns it on all the same",
+    "何も切り替えていません。このまま入れるには `--force` を付けてください",
+)
+
 _log = structlog.get_logger()
 
 
-def _file(config: Path) -> Path:
-    """Return the switches' file of a gateway, without asking for its keys and policies."""
+def _settings(config: Path) -> Settings:
+    """Return the settings of a gateway, without asking for its keys and policies."""
     mistakes = Mistakes()
     settings: Settings | None = read_settings(config, Reading(config.parent, mistakes))
     if settings is None:
         raise fail(mistakes)
+    return settings
+
+
+def _file(config: Path, settings: Settings) -> Path:
     return settings.switches or config.parent / "switches.json"
+
+
+def _doubt_of(name: str, settings: Settings) -> Doubt | None:
+    """Judge a name by the Apps and by the policies that can be read; no broken file keeps a known switch off."""
+    files = {file for app in settings.apps for file in (app.policy.file, app.policy.candidate) if file and file.name}
+    policies = [load_policy(file, Mistakes()) for file in sorted(files)]
+    known = named_by(policy for policy in policies if policy is not None)
+    known |= {app.closing_switch for app in settings.apps}
+    return doubt_of(name, known, all_read=None not in policies)
 
 
 def _operator() -> str:
@@ -68,14 +87,27 @@ def on(
     ],
     reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
     config: ConfigFile = DEFAULT_CONFIG,
+    force: Annotated[
+        bool, typer.Option("--force", help="Turn it on though no App and no policy looks at a switch of this name.")
+    ] = False,
 ) -> None:
     """Turn a switch on; it ends by itself. Every worker follows within two seconds."""
     length = duration_of(duration)
     if length is None:
         say(f"sekisho switch: `{duration}` is not a length of time; write 30m, 72h or 7d", error=True)
         raise typer.Exit(EXIT_USERS)
-    file, now = _file(config), time.time()
-    switch = Switch(now, now + length, _operator(), reason)
+    settings, now = _settings(config), time.time()
+    file, switch = _file(config, settings), Switch(now, now + length, _operator(), reason)
+    with _telling(file):
+        # A name that no switch can have gets that answer, and not a guess at another name.
+        turned_on({}, name, switch)
+    doubt = None if force else _doubt_of(name, settings)
+    if doubt is not None:
+        said = language()
+        say(f"sekisho switch: {doubt.what.say(said)}; {doubt.remedy.say(said)}", error=True)
+        if doubt.refuses:
+            say(_INSIST.say(said), error=True)
+            raise typer.Exit(EXIT_USERS)
     with _telling(file):
         change_switches(file, lambda switches: turned_on(switches, name, switch))
     say(*_shown(name, switch))
@@ -89,7 +121,7 @@ def off(
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Turn a switch off before its time."""
-    file = _file(config)
+    file = _file(config, _settings(config))
     with _telling(file):
         change_switches(file, lambda switches: turned_off(switches, name, time.time()))
     say(name, "off")
@@ -99,7 +131,7 @@ def off(
 @app.command("list")
 def list_switches(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Show the switches that are on, until when, by whom and why."""
-    file = _file(config)
+    file = _file(config, _settings(config))
     with _telling(file):
         switches = on_now(load_switches(file), time.time())
     for name, switch in switches.items():

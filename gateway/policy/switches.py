@@ -8,12 +8,17 @@ switch on | off` turns a switch.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 import msgspec
 
 from gateway.instant import Instant, is_instant
+from gateway.policy.conditions import all_needs
+from gateway.policy.policy import Policy
 from gateway.strict_json import NotJsonError, read_struct
+from gateway.yaml.mistakes import Language, Phrase, did_you_mean
 
 NAME = re.compile(r"\w[\w.-]{0,63}")
 """The shape of a switch's name; Japanese is welcome."""
@@ -23,6 +28,10 @@ LONGEST_FILE = 1024 * 1024
 
 LONGEST = 90 * 86_400.0
 """Seconds a switch may stay on. An operator who needs it longer turns it on again, and thinks again."""
+
+
+MOST_LISTED = 12
+"""Known switches that a refusal lists."""
 
 
 class Switch(msgspec.Struct, frozen=True):
@@ -62,6 +71,42 @@ def write_switches(switches: Mapping[str, Switch]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(dict(sorted(switches.items()))), indent=2) + b"\n"
 
 
+def named_by(policies: Iterable[Policy]) -> frozenset[str]:
+    """Return the switches that the conditions of policies look at."""
+    return all_needs(each.test for policy in policies for each in policy.conditions.values()).switches
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A switch that no App and no policy is known to look at."""
+
+    what: Phrase
+    remedy: Phrase
+    refuses: bool
+    """Whether the switch stays off without the operator's insistence."""
+
+
+def doubt_of(name: str, known: AbstractSet[str], *, all_read: bool) -> Doubt | None:
+    """Judge the name of a switch by those that Apps and policies look at; `None` if one of them looks at it.
+
+    `all_read`: every policy could be read. If one could not, it may be the one that looks at the switch, so that only a
+    name close to a known one is refused: an operator needs the switch most when a file is broken.
+    """
+    if name in known:
+        return None
+    close = did_you_mean(name, sorted(known))
+    listed = [f"`{each}`" for each in sorted(known)[:MOST_LISTED]]
+    return Doubt(
+        Phrase(
+            f"no App and no {'policy' if all_read else 'readable policy'} looks at a switch `{name}`",
+            f"スイッチ `{name}` を使うアプリも{'' if all_read else '読み取れる'}ポリシーもありません",
+        ),
+        close
+        or Phrase(f"known switches: {', '.join(listed) or 'none'}", f"既知のスイッチ：{'、'.join(listed) or 'なし'}"),
+        refuses=all_read or close is not None,
+    )
+
+
 def turned_on(switches: Mapping[str, Switch], name: str, switch: Switch) -> dict[str, Switch]:
     """Return the switches with one more on, or its time and reason changed; those that are over are forgotten.
 
@@ -87,7 +132,8 @@ def turned_off(switches: Mapping[str, Switch], name: str, now: Instant) -> dict[
     """
     rest = on_now(switches, now)
     if name not in rest:
-        raise SwitchesError(f"`{name}` is not on")
+        close = did_you_mean(name, rest)
+        raise SwitchesError(f"`{name}` is not on" + ("" if close is None else f"; {close.say(Language.EN)}"))
     del rest[name]
     return rest
 

@@ -165,7 +165,7 @@ class Configuration:
             host=authority_of(app.url),
             client_id=(app.client or self.settings.provider).client_id,
             policy=self._compiled(app.policy.file, app, on, homes),
-            closed_until=on.get(app.maintenance or f"maintenance-{app.name}", 0.0),
+            closed_until=on.get(app.closing_switch, 0.0),
             candidate=None if app.policy.candidate is None else self._compiled(app.policy.candidate, app, on, homes),
             session_cookie=f"{prefix}sekisho".encode(),
             pending_cookie=f"{prefix}sekisho-login".encode(),

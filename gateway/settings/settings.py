@@ -509,6 +509,11 @@ class AppSettings:
         """Whether the public origin is https."""
         return self.url.startswith("https://")
 
+    @property
+    def closing_switch(self) -> str:
+        """The name of the switch that closes the App."""
+        return self.maintenance or f"maintenance-{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class RateSettings:

@@ -196,7 +196,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "limits show": [[CODE, "-c", "{config}"], [BAD, "-c", "{config}"]],
     "limits give-back": [[CODE, "9", "--reason", BAD, "-c", "{config}"]],
     "switch on": [
-        ["storm", "--for", "1h", "--reason", BAD, "-c", "{config}"],
+        ["storm", "--for", "1h", "--reason", BAD, "-c", "{config}", "--force"],
         [BAD, "--for", BAD, "--reason", "r", "-c", "{config}"],
     ],
     "switch off": [["storm", "-c", "{config}"], [BAD, "-c", "{config}"]],
