@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 
+import msgspec
 import pytest
 
 from gateway.pipeline.outcome import Answer, Forward, NeedReservation, Step
@@ -17,7 +18,7 @@ from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, NoTicket, SessionState
-from gateway.settings.settings import TrafficSettings, UpstreamSettings
+from gateway.settings.settings import Mode, TrafficSettings, UpstreamSettings
 from gateway.wire.methods import METHODS, NEVER, REGISTERED
 from gateway.yaml.mistakes import Mistakes
 from tests.builders import NOON, app, route, session
@@ -358,3 +359,29 @@ def test_an_app_without_such_methods_gets_the_fields_as_they_are() -> None:
 
     assert isinstance(outcome, Forward)
     assert b"\r\nDestination: Kyoto\r\nIf: ready\r\n" in outcome.head
+
+
+@pytest.mark.parametrize(
+    ("destination", "wanted"),
+    [
+        (f"{HOME}/files/b", 200),
+        ("/files/b", 200),
+        (f"{HOME}/files/staff/b", 403),
+        (f"{HOME}/files/a/../b", 400),
+        ("https://elsewhere.example/files/b", 400),
+        (None, 400),
+    ],
+)
+def test_an_outer_proxys_question_is_judged_with_what_it_names(destination: str | None, wanted: int) -> None:
+    """The proxy forwards the field as it came, so the field must be spelled as it is judged."""
+    routes = table(dav(GUARDED, mode=Mode.FORWARD_AUTH))
+    fields = [] if destination is None else [("Destination", destination)]
+    arrival = read(routes, "MOVE /files/a", ("Accept", "application/json"), *fields)
+    assert isinstance(arrival, Arrival)
+    question = msgspec.structs.replace(arrival.inbound, forwarded="nginx")
+
+    outcome = step(question, here(), NOON, routes)
+
+    assert status(outcome) == wanted
+    if isinstance(outcome, Forward) and destination is not None:
+        assert b"Destination: " + destination.encode() in outcome.head
