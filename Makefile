@@ -18,6 +18,8 @@ FOR_BENCH := redis-server=redis-server nginx=nginx wrk=wrk taskset=util-linux
 FOR_ALL_PEERS := $(FOR_BENCH) haproxy=haproxy apache2=apache2 \
 	file:/usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc
 
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' gateway/__init__.py)
+
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL_US := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -25,7 +27,7 @@ UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long check coverage mutants bench bench-quick security fmt docs lock build clean
+.PHONY: help demo test test-long check coverage mutants bench bench-quick security fmt docs lock release build clean
 
 help: ## list the targets
 	@echo "Sekisho: make TARGET [ARGS=…]"
@@ -81,6 +83,15 @@ lock: $(VENV)/.dev ## resolve the dependencies anew, with hashes (ARGS=--upgrade
 	$(UV_LOCK) $(ARGS) pyproject.toml --extra bench --constraint requirements.lock --output-file requirements-bench.lock
 	$(UV_LOCK) $(ARGS) pyproject.toml --extra upkeep --constraint requirements-dev.lock --output-file requirements-upkeep.lock
 	echo 'hatchling' | $(UV_LOCK) $(ARGS) - --constraint requirements-dev.lock --output-file requirements-build.lock
+
+release: $(VENV)/.upkeep ## wheel, sdist, bill of materials and their hashes, in dist/; the same bytes on any machine
+	rm -rf dist
+	SOURCE_DATE_EPOCH=`git log -1 --format=%ct` $(MAKE) --no-print-directory build
+	@sed 's/^dynamic = .*/version = "$(VERSION)"/' pyproject.toml > dist/pyproject.toml
+	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject dist/pyproject.toml --output-reproducible \
+		--output-file dist/sekisho-$(VERSION).cdx.json
+	@rm dist/pyproject.toml
+	cd dist && sha256sum -- * > SHA256SUMS && cat SHA256SUMS
 
 build: $(VENV)/.dev ## wheel and sdist, in dist/
 	$(BIN)/python -m build --no-isolation --outdir dist .

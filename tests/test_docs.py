@@ -220,3 +220,20 @@ def readers_of_a_clock() -> list[str]:
 def test_each_reader_of_a_clock_is_in_the_record(name: str) -> None:
     """Each value that is remembered by time has a line about its clock, and about a step of it."""
     assert f"`{name}`" in CLOCKS.read_text(encoding="utf-8"), f"add `{name}` to the table of {CLOCKS.name}"
+
+
+def test_the_release_page_knows_every_redis_key() -> None:
+    """A key whose form changes is an upgrade step: the page says what becomes of each."""
+    page = (ROOT / "docs" / "release.md").read_text()
+    used: set[str] = set()
+    for path in (ROOT / "gateway").rglob("redis_*.py"):
+        source = path.read_text()
+        used |= set(re.findall(r"prefix\}((?:[a-z]+:)*(?:ended\b|check\b)?)", source))
+        used |= {f"l:{kind}:" for kind in re.findall(r'self\._key\("([a-z]+)"', source)}
+    # A name after `l:` that is filled in is one of these kinds.
+    used -= {""}
+
+    unknown = {key for key in used if f"`sekisho:{key}" not in page}
+
+    assert {"t:", "t:ended", "l:x:", "check"} <= used
+    assert not unknown
