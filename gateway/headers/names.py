@@ -98,8 +98,6 @@ class HeaderRules(dict[bytes, bytes]):
         if PLAIN.fullmatch(name) is None and not self._keeps_odd:
             return DROP, None
         if folded == b"authorization":
-            # A spelling such as `Author.ization` is let through under `odd_names: keep` like any other odd name,
-            # but is looked into as the server behind would.
             return AUTHORIZATION, None
         return b"\r\n" + name + b": ", None
 

@@ -480,3 +480,28 @@ def test_a_header_that_readers_read_in_different_ways_is_none(header: bytes) -> 
 def test_a_provider_session_that_cannot_be_kept_is_refused(sid: Any) -> None:
     """A session that the provider may end later must be found again."""
     assert failing(token({**CLAIMS, "sid": sid})) == Check.SID
+
+
+@pytest.mark.parametrize(
+    ("claim", "last_good", "step"),
+    [
+        ("exp", NOW - 9, -1),
+        ("nbf", NOW + 10, 1),
+        ("iat", NOW + 10, 1),
+        ("iat", NOW - 131, -1),
+        ("auth_time", NOW + 10, 1),
+    ],
+)
+def test_a_time_is_believed_up_to_the_skew_and_no_second_more(claim: str, last_good: float, step: int) -> None:
+    """Clocks may differ by `skew`; beyond it a token is of another time."""
+    assert read_id_token(token({claim: last_good}), KEYS, EXPECTED).subject == "ppid-1"
+    with pytest.raises(SignInInvalidError):
+        read_id_token(token({claim: last_good + step}), KEYS, EXPECTED)
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\u200b", "\ud800", "\u2028", "\u2029", "\u202e", "\x85"])
+def test_a_sign_that_no_card_prints_makes_a_name_unknown(sign: str) -> None:
+    """A control ends a header; a format sign and a lone surrogate show one thing and are another."""
+    told = read_userinfo({"sub": "s", "name": f"日本{sign}花子"}, "s", frozenset({Scope.NAME}), TODAY)
+
+    assert told.name is None

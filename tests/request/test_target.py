@@ -311,3 +311,17 @@ def test_old_addresses_are_judged_and_forwarded_as_they_are(
     assert (target if isinstance(target, TargetFault) else target.path) == path
     if isinstance(target, Target):
         assert target.raw == raw
+
+
+def test_a_path_is_written_anew_with_its_kept_slash() -> None:
+    """A kept `%2F` stays an escape, signs that a path may have stay as they are, and others are escaped."""
+    assert encoded("/a%2Fb/~c;d=1,2!$&'()*+:@/ü") == b"/a%2Fb/~c;d=1,2!$&'()*+:@/%C3%BC"
+    assert encoded("/%2F%2f") == b"/%2F%252f"
+
+
+def test_case_is_ignored_in_the_path_alone() -> None:
+    """The query is the application's, in the letters it was sent in."""
+    target = canonical(b"/Reserve/%4A?Day=A", PathSettings(ignore_case=True))
+
+    assert isinstance(target, Target)
+    assert (target.path, target.query) == ("/reserve/j", b"Day=A")
