@@ -55,12 +55,16 @@ def measure(module: Module, folder: Path) -> Measure:
     )
     if ran.returncode:
         return Measure(place, 0.0, "", f"`{twin.relative_to(ROOT)}` fails:\n{ran.stdout[-3000:]}{ran.stderr[-1000:]}")
-    subprocess.run(
+    told = subprocess.run(
         [*coverage, "json", "--quiet", "--fail-under=0", "-o", str(report)],
         cwd=ROOT,
         env=environment,
-        check=True,
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    if told.returncode:
+        return Measure(place, 0.0, "", f"`{twin.relative_to(ROOT)}` reaches nothing of it: {told.stdout.strip()}")
     found = json.loads(report.read_text())["files"][place]
     lines = [str(line) for line in found["missing_lines"]]
     branches = [f"{start}->{'exit' if end < 0 else end}" for start, end in found["missing_branches"]]
