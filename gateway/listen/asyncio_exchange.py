@@ -12,7 +12,7 @@ taken the connection, we say 100 ourselves; a refusal is sent before the client 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any, assert_never
@@ -85,11 +85,14 @@ _AFTER_COUNT = STAGES.after(StageEvent.COUNT)
 _AFTER_TAKE_ENTRY = STAGES.after(StageEvent.TAKE_ENTRY)
 _AFTER_WAIT = STAGES.after(StageEvent.WAIT)
 _AFTER_SEND = STAGES.after(StageEvent.SEND)
+_AFTER_READY = STAGES.after(StageEvent.READY)
 _AFTER_RETRY = STAGES.after(StageEvent.RETRY)
 _AFTER_FAIL = STAGES.after(StageEvent.FAIL)
 _AFTER_REPLACE = STAGES.after(StageEvent.REPLACE)
 _AFTER_INTERIM = STAGES.after(StageEvent.INTERIM)
 _AFTER_SETTLE = STAGES.after(StageEvent.SETTLE)
+_AFTER_SETTLE_WHOLE = STAGES.after(StageEvent.SETTLE_WHOLE)
+_AFTER_GO_ON = STAGES.after(StageEvent.GO_ON)
 _AFTER_ANSWER = STAGES.after(StageEvent.ANSWER)
 _AFTER_WHOLE_ANSWER = STAGES.after(StageEvent.WHOLE_ANSWER)
 _AFTER_DATA = STAGES.after(StageEvent.DATA)
@@ -383,6 +386,7 @@ class Exchange:
             waits.resume(self)
         if self.stage is _OVER:
             return
+        self.stage = _AFTER_GO_ON[self.stage]
         self.answer_begins(head, body, complete=complete)
         late, self._late = self._late, []
         for hand_over in late:
@@ -450,7 +454,7 @@ class Exchange:
         self._head = head if upstreams.rewrite is None else upstreams.rewrite.outbound(head)
         connection = upstreams.take(self, repeatable=repeatable)
         if connection is not None:
-            self._send(connection)
+            self._send(connection, _AFTER_SEND)
         else:
             self.stage = _AFTER_WAIT[self.stage]
 
@@ -512,19 +516,19 @@ class Exchange:
             self._head = head + empty
         connection = services.portal.take(self, repeatable=False)
         if connection is not None:
-            self._send(connection)
+            self._send(connection, _AFTER_SEND)
         else:
             self.stage = _AFTER_WAIT[self.stage]
 
-    def _send(self, connection: Exchanger) -> None:
+    def _send(self, connection: Exchanger, moves: Mapping[Stage, Stage]) -> None:
         stage = self.stage
-        self.upstream = connection
         if stage is _DECIDING:
             self.stage = _SENT_AT_ONCE
             self._sent = self._began
         else:
-            self.stage = _AFTER_SEND[stage]
+            self.stage = moves[stage]
             self._sent = self._services.stopwatch()
+        self.upstream = connection
         head = self._head
         is_head = self.inbound.method == "HEAD" and head.startswith(b"HEAD ")
         upload = self.upload
@@ -555,12 +559,13 @@ class Exchange:
 
     def upstream_ready(self, connection: Exchanger) -> None:
         """Send what has waited for this connection."""
-        if self.stage is _OVER:
+        before, after = self.stage, _AFTER_READY[self.stage]
+        if after is before:
             connection.abandon(self)
             return
         if connection.last and b"\r\nConnection: " not in self._head:
             self._head = self._head[:-2] + b"Connection: close\r\n\r\n"
-        self._send(connection)
+        self._send(connection, _AFTER_READY)
 
     def pause_upload(self) -> None:
         """The application does not keep up."""
@@ -684,7 +689,7 @@ class Exchange:
     def answer_begins(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:
         """Send the head, re-framed, and what came of the body with it."""
         if self._entries:
-            self.stage = _AFTER_SETTLE[self.stage]
+            self.stage = _AFTER_SETTLE_WHOLE[self.stage] if complete else _AFTER_SETTLE[self.stage]
             entries, self._entries = self._entries, ()
             if complete:
                 # The connection is in the pool again, whenever the client hears of the answer.
@@ -790,10 +795,11 @@ class Exchange:
 
     def answer_ends(self, trailers: Headers) -> None:
         """Send the end of the body."""
-        after = _AFTER_END[self.stage]
+        before, after = self.stage, _AFTER_END[self.stage]
         # Whenever the client hears of it, the connection is in the pool again.
         self.upstream = None
-        if after is _SETTLING:
+        if before is _SETTLING:
+            self.stage = after
             self._late.append(partial(self.answer_ends, trailers))
             return
         if self._answer_body is CHUNKED:
@@ -815,6 +821,7 @@ class Exchange:
 
     def upgraded(self, headers: Headers, rest: bytes) -> None:
         """Open the tunnel, if this request asked for one."""
+        after = _AFTER_OPEN_HALF[self.stage] if self.half_closed else _AFTER_OPEN[self.stage]
         route = self._route
         if not self.inbound.websocket or route is None:
             self.stage = _AFTER_FAIL[self.stage]
@@ -824,7 +831,7 @@ class Exchange:
                 upstream.abandon(self)
             self._tell_trouble(Trouble.UPSTREAM_PROTOCOL, HTTPStatus.BAD_GATEWAY)
             return
-        self.stage = _AFTER_OPEN_HALF[self.stage] if self.half_closed else _AFTER_OPEN[self.stage]
+        self.stage = after
         self._status = 101
         self._answered = self._services.stopwatch()
         if not self._client.tunnelling():
@@ -885,7 +892,8 @@ class Exchange:
         """Try again where that is safe; else say what happened."""
         before, after = self.stage, _AFTER_FAIL[self.stage]
         self.upstream = None
-        if after is _SETTLING:
+        if before is _SETTLING:
+            self.stage = after
             self._late.append(partial(self.upstream_failed, error, unheard=unheard))
         elif before is _OVER:
             pass

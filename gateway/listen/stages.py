@@ -37,6 +37,10 @@ class Stage(StrEnum):
     """The same on the second connection, and there will be no third."""
     SETTLING = "settling"
     """The application has answered. The entries of limits are settled before the client hears of it."""
+    SETTLING_WHOLE = "settling_whole"
+    """The same, and nothing more comes of the answer."""
+    SETTLED = "settled"
+    """The entries are settled, and the answer is about to go on."""
     ANSWERING = "answering"
     """The client has the answer's head, and the body follows."""
     TUNNEL = "tunnel"
@@ -67,7 +71,9 @@ class StageEvent(StrEnum):
     WAIT = "wait"
     """No connection is free."""
     SEND = "send"
-    """A connection takes the request."""
+    """A kept connection takes the request at once."""
+    READY = "ready"
+    """A connection that the request has waited for takes it."""
     RETRY = "retry"
     """The connection died unheard, and the request may be sent again."""
     FAIL = "fail"
@@ -78,6 +84,10 @@ class StageEvent(StrEnum):
     """The application says a 1xx."""
     SETTLE = "settle"
     """An answer's head has come, and entries are to be settled by it."""
+    SETTLE_WHOLE = "settle_whole"
+    """The same, and the answer is whole."""
+    GO_ON = "go_on"
+    """The stores have settled the entries."""
     ANSWER = "answer"
     """The answer's head goes out, and the body follows."""
     WHOLE_ANSWER = "whole_answer"
@@ -118,6 +128,7 @@ _FORWARDED = _UNANSWERED | {
     _E.FAIL: _S.DECIDING,
     _E.REPLACE: _S.DECIDING,
     _E.SETTLE: _S.SETTLING,
+    _E.SETTLE_WHOLE: _S.SETTLING_WHOLE,
     _E.ANSWER: _S.ANSWERING,
     _E.WHOLE_ANSWER: _S.OVER,
     _E.OPEN: _S.TUNNEL,
@@ -135,14 +146,15 @@ STAGES = States(
         _S.TAKING_PRESS: _UNSENT,
         _S.TAKING_ENTRY: _UNSENT,
         _S.COUNTING: _COUNTED,
-        _S.CONNECTING: _UNANSWERED | {_E.SEND: _S.SENT, _E.RETRY: _S.RECONNECTING, _E.FAIL: _S.DECIDING},
-        _S.RECONNECTING: _UNANSWERED | {_E.SEND: _S.RESENT, _E.FAIL: _S.DECIDING},
+        _S.CONNECTING: _UNANSWERED | {_E.READY: _S.SENT, _E.RETRY: _S.RECONNECTING, _E.FAIL: _S.DECIDING},
+        _S.RECONNECTING: _UNANSWERED | {_E.READY: _S.RESENT, _E.FAIL: _S.DECIDING},
         _S.SENT: _FORWARDED | {_E.INTERIM: _S.SENT, _E.RETRY: _S.RECONNECTING},
         _S.RESENT: _FORWARDED | {_E.INTERIM: _S.RESENT},
         # The rest of the answer waits for the store, its failure too.
         _S.SETTLING: _UNANSWERED
-        | {_E.DATA: _S.SETTLING, _E.END: _S.SETTLING, _E.FAIL: _S.SETTLING}
-        | {_E.REPLACE: _S.DECIDING, _E.ANSWER: _S.ANSWERING, _E.WHOLE_ANSWER: _S.OVER},
+        | {_E.DATA: _S.SETTLING, _E.END: _S.SETTLING_WHOLE, _E.FAIL: _S.SETTLING_WHOLE, _E.GO_ON: _S.SETTLED},
+        _S.SETTLING_WHOLE: _UNANSWERED | {_E.GO_ON: _S.SETTLED},
+        _S.SETTLED: _UNANSWERED | {_E.REPLACE: _S.DECIDING, _E.ANSWER: _S.ANSWERING, _E.WHOLE_ANSWER: _S.OVER},
         _S.ANSWERING: _ENDS | {_E.DATA: _S.ANSWERING, _E.END: _S.OVER, _E.FAIL: _S.OVER},
         _S.TUNNEL: _ENDS
         | {_E.CLIENT_DATA: _S.TUNNEL, _E.APPLICATION_DATA: _S.TUNNEL, _E.FAIL: _S.OVER}
@@ -159,7 +171,7 @@ STAGES = States(
         _S.CLIENT_LISTENS: {_E.CLIENT_ENDS},
         _S.APPLICATION_LISTENS: {_E.APPLICATION_ENDS},
         # A connection that comes too late is given back; a client may leave in the same turn as its session ends.
-        _S.OVER: {_E.SEND, _E.FAIL, _E.INTERIM, _E.CUT, _E.LEAVE},
+        _S.OVER: {_E.READY, _E.FAIL, _E.INTERIM, _E.CUT, _E.LEAVE},
     },
 )
 
