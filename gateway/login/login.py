@@ -120,7 +120,9 @@ def asked_assurance(settings: ProviderSettings, fresh_within: float | None) -> d
         return asked
     match reauthentication(settings):
         case Reauthenticate.MAX_AGE:
-            return {**asked, "max_age": str(int(fresh_within))}
+            # Half of it: a sign-in that is just fresh enough would be too old for the very page that asked, at once
+            # and again, until the loop breaker stops the person.
+            return {**asked, "max_age": str(int(fresh_within / 2))}
         case Reauthenticate.PROMPT:
             return {**asked, "prompt": "login"}
         case _:

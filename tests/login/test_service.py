@@ -679,7 +679,7 @@ async def test_without_auth_time_nothing_is_fresh(house: House) -> None:
 @pytest.mark.parametrize(
     ("by", "sent"),
     [
-        (Reauthenticate.MAX_AGE, {"max_age": ["300"]}),
+        (Reauthenticate.MAX_AGE, {"max_age": ["150"]}),
         (Reauthenticate.PROMPT, {"prompt": ["login"]}),
         (Reauthenticate.NONE, {}),
         (Reauthenticate.AUTO, {}),
