@@ -13,7 +13,8 @@ FOR_VENV := python:ensurepip=python3-venv python:venv=python3-venv
 FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx php=php-cli systemd-analyze=systemd node=nodejs npm=npm \
 	file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk
 FOR_LONG_TESTS := $(FOR_TESTS) javac=default-jdk-headless file:/usr/share/tomcat10=tomcat10 promtool=prometheus wrk=wrk \
-	apache2=apache2 php-cgi=php-cgi haproxy=haproxy file:/usr/share/dokuwiki=dokuwiki
+	apache2=apache2 php-cgi=php-cgi haproxy=haproxy \
+	file:/usr/share/dokuwiki=dokuwiki file:/usr/share/mediawiki=mediawiki file:/usr/share/doc/php-sqlite3=php-sqlite3
 FOR_BENCH := redis-server=redis-server nginx=nginx wrk=wrk taskset=util-linux
 FOR_ALL_PEERS := $(FOR_BENCH) haproxy=haproxy apache2=apache2 \
 	file:/usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc

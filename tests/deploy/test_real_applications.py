@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import hashlib
+import io
 import os
 import random
 import re
@@ -16,9 +17,12 @@ import shutil
 import socket
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -71,12 +75,14 @@ def serving(port: int, log: Path, *command: str, environment: dict[str, str] | N
 
 
 @contextmanager
-def php(site: Path, folder: Path) -> Iterator[int]:
+def php(site: Path, folder: Path, environment: dict[str, str] | None = None) -> Iterator[int]:
     """Run PHP's own server, with several workers, over an application's folder."""
     port = free_port()
     settings = [word for setting in (*PHP_SETTINGS, f"session.save_path={folder}") for word in ("-d", setting)]
     command = [program("php"), *settings, "-S", f"127.0.0.1:{port}", "-t", str(site)]
-    with serving(port, folder / "php.log", *command, environment={"PHP_CLI_SERVER_WORKERS": "4"}):
+    with serving(
+        port, folder / "php.log", *command, environment={"PHP_CLI_SERVER_WORKERS": "4", **(environment or {})}
+    ):
         yield port
 
 
@@ -158,6 +164,14 @@ def value_in(text: str, pattern: str) -> str:
     return found[1]
 
 
+def zipped(content: bytes) -> bytes:
+    """Return an archive with that file, the same one each time."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr(zipfile.ZipInfo("large"), content)
+    return archive.getvalue()
+
+
 @contextmanager
 def dokuwiki(recipe: Recipe, folder: Path, url: str) -> Iterator[int]:
     """Lay DokuWiki out as Debian ships it, with an account, and its data in a folder of the test's."""
@@ -183,10 +197,10 @@ def use_dokuwiki(wiki: Visitor) -> Iterator[None]:
     wiki.get("/lib/exe/css.php?t=dokuwiki")
     wiki.get("/doku.php?id=%E5%8F%96%E6%B1%BA:%E9%9B%BB%E5%AD%90")
     yield
-    form = wiki.get("/doku.php?id=start&do=login").fields()
+    form = wiki.get("/doku.php?id=start&do=login").fields('name="p"')
     wiki.send("/doku.php?id=start&do=login", {**form, "u": "clerk", "p": PASSWORD})
     for text in ("======会議室======\n電子の会議室を予約します。", ""):
-        form = wiki.get("/doku.php?id=rooms:meeting&do=edit").fields()
+        form = wiki.get("/doku.php?id=rooms:meeting&do=edit").fields("wikitext")
         page = wiki.send("/doku.php?id=rooms:meeting", {**form, "wikitext": text, "summary": "", "do[save]": "1"})
         assert ("電子の会議室を予約します" in page.text) == bool(text)
     page = wiki.get("/doku.php?id=start&do=media&ns=")
@@ -202,3 +216,74 @@ def use_dokuwiki(wiki: Visitor) -> Iterator[None]:
 def test_dokuwiki(tmp_path: Path, redis_url: str) -> None:
     """DokuWiki behaves behind the gateway as it does by itself."""
     both_ways(recipes(PAGES[0])["DokuWiki"], tmp_path, redis_url, dokuwiki, use_dokuwiki)
+
+
+@contextmanager
+def mediawiki(recipe: Recipe, folder: Path, url: str) -> Iterator[int]:
+    """Lay MediaWiki out with a database of its own; its program stays where Debian puts it."""
+    source = packaged("mediawiki", "/usr/share/mediawiki")
+    packaged("php-sqlite3", "/usr/share/doc/php-sqlite3")
+    site, images = folder / "site", folder / "images"
+    site.mkdir()
+    images.mkdir()
+    for each in source.iterdir():
+        if each.name not in ("LocalSettings.php", "images", "config"):
+            (site / each.name).symlink_to(each)
+    (site / "images").symlink_to(images)
+    database = ["--dbtype", "sqlite", "--dbpath", str(folder / "data"), "--confpath", str(folder)]
+    names = ["--server", url, "--scriptpath", "", "--lang", "ja", "--pass", PASSWORD, "Wiki", "Clerk"]
+    install = [program("php"), str(source / "maintenance" / "install.php"), *database, *names]
+    done = subprocess.run(install, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    own = recipe.own.replace("https://mediawiki.city.example.lg.jp", url)
+    settings = folder / "LocalSettings.php"
+    with settings.open("a", encoding="utf-8") as file:
+        file.write(f"{own}$wgUploadDirectory = '{images}';\n$wgSecretKey = '{'5ec2e7' * 10}';\n")
+    with php(site, folder, {"MW_CONFIG_FILE": str(settings)}) as port:
+        yield port
+
+
+def special(title: str) -> str:
+    """Return the URL of one of MediaWiki's own pages."""
+    return f"/index.php?title={quote('特別')}:{quote(title)}"
+
+
+def use_mediawiki(wiki: Visitor) -> Iterator[None]:
+    """Look, sign in, write, delete, upload 30 MB, sign out."""
+    wiki.get("/")
+    wiki.get("/index.php?title=%E4%BC%9A%E8%AD%B0%E5%AE%A4")
+    wiki.get("/api.php?action=query&meta=siteinfo&format=json")
+    wiki.get("/load.php?lang=ja&modules=site.styles&only=styles&skin=vector")
+    yield
+    login = special("ログイン")
+    form = wiki.get(login).fields("wpPassword")
+    wiki.send(login, {**form, "wpName": "Clerk", "wpPassword": PASSWORD})
+    form = wiki.get("/index.php?title=Rooms&action=edit").fields("wpTextbox1")
+    page = wiki.send("/index.php?title=Rooms&action=submit", {**form, "wpTextbox1": "電子の会議室を予約します。"})
+    assert "電子の会議室を予約します" in page.text
+    form = wiki.get("/index.php?title=Rooms&action=delete").fields("wpDeleteReasonList")
+    wiki.send("/index.php?title=Rooms&action=delete", {**form, "wpReason": "", "wpDeleteReasonList": "other"})
+    assert wiki.get("/index.php?title=Rooms").status == HTTPStatus.NOT_FOUND
+    fields = wiki.get(special("アップロード")).fields("wpUploadFile")
+    file = ("wpUploadFile", "Large.zip", "application/zip", zipped(LARGE))
+    fields |= {"wpSourceType": "file", "wpDestFile": "Large.zip", "wpUpload": "1", "wpIgnoreWarning": "1"}
+    page = wiki.upload(special("アップロード"), fields, file)
+    place = value_in(page.text, r'href="(/images/[^"]*Large\.zip)"')
+    assert wiki.ask("GET", place).body == file[3]
+    wiki.send(special("ログアウト"), wiki.get(special("ログアウト")).fields("wpEditToken"))
+    assert '"wgUserName":null' in wiki.get("/").text
+
+
+TIMED_BY_MEDIAWIKI = (
+    (rb"(?s)<!-- *\nNewPP.*?-->", b"(timing)"),
+    (rb'"wgBackendResponseTime":\d+', b"(timing)"),
+    (rb'"(?:cpu|wall)time":"[\d.]+"', b"(timing)"),
+    (rb'"timingprofile":\[[^\]]*\]', b"(timing)"),
+)
+
+
+def test_mediawiki(tmp_path: Path, redis_url: str) -> None:
+    """MediaWiki behaves behind the gateway as it does by itself."""
+    recipe = recipes(PAGES[0])["MediaWiki"]
+
+    both_ways(recipe, tmp_path, redis_url, mediawiki, use_mediawiki, TIMED_BY_MEDIAWIKI)

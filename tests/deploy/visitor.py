@@ -39,10 +39,13 @@ class Answer:
     def header(self, name: str) -> str:
         return next((value for each, value in self.headers if each.lower() == name.lower()), "")
 
-    def fields(self) -> dict[str, str]:
-        """Return the hidden fields of its forms, as a browser would send them."""
+    def fields(self, form: str = "") -> dict[str, str]:
+        """Return the hidden fields of the first form with that text in it, as a browser would send them."""
+        forms = [each.partition("</form>")[0] for each in re.split(r"<form\b", self.text)[1:]]
+        text = next((each for each in forms if form in each), None)
+        assert text is not None, f"no form with `{form}`: {self.text[:3000]}"
         found = {}
-        for tag in re.findall(r"<input\b[^>]*>", self.text):
+        for tag in re.findall(r"<input\b[^>]*>", text):
             attributes = dict(re.findall(r"([\w-]+)=[\"']([^\"']*)[\"']", tag))
             if attributes.get("type") == "hidden" and "name" in attributes:
                 found[attributes["name"]] = html.unescape(attributes.get("value", ""))
