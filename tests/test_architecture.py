@@ -362,3 +362,61 @@ def test_the_tree_is_there() -> None:
 
     assert {m.room for m in modules()} - {""} == set(rooms)
     assert len(rooms) == len(set(rooms))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One line of the calls on `docs/request.md`."""
+
+    depth: int
+    module: Module
+    function: str
+    caller: Call | None
+
+
+def told_calls() -> list[Call]:
+    """Return the calls of one request as the page tells them, each with the line above that makes it."""
+    by_path = {str(m.path.relative_to(ROOT)): m for m in modules()}
+    page = (ROOT / "docs" / "request.md").read_text("utf-8")
+    found: list[Call] = []
+    for indent, path, function in re.findall(r"^( *)- `(gateway/\S+\.py):(\w+)`", page, re.MULTILINE):
+        depth = len(indent) // 2
+        caller = next((call for call in reversed(found) if call.depth == depth - 1), None) if depth else None
+        found.append(Call(depth, by_path[path], function, caller))
+    return found
+
+
+def functions(module: Module, name: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Return a module's functions and methods of a name."""
+    return [
+        node
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name
+    ]
+
+
+@pytest.mark.parametrize("call", told_calls(), ids=lambda call: f"{call.module.name}.{call.function}")
+def test_a_told_call_is_made(call: Call) -> None:
+    """The page about the way of a request matches the code: each function is there, and its caller calls it by name."""
+    assert functions(call.module, call.function)
+    if call.caller is not None:
+        called = {
+            node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+            for function in functions(call.caller.module, call.caller.function)
+            for node in ast.walk(function)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)
+        }
+        assert call.function in called, f"{call.caller.function} does not call {call.function}"
+
+
+def test_a_request_goes_down_the_floors_and_comes_back_up_once() -> None:
+    """Every told call leads to the same floor or a lower one, but for the one that brings the answer back."""
+    calls = told_calls()
+    up = [
+        call.function
+        for call in calls
+        if call.caller is not None and (floor_of(call.module.room) or 0) > (floor_of(call.caller.module.room) or 0)
+    ]
+
+    assert len(calls) > 15
+    assert up == ["answer_begins"]
