@@ -15,6 +15,10 @@ NOT_TOLD: Instant = 0.0
 """`authenticated_at` if the provider does not state it: too old for every `signed_in_within`, and never disclosed."""
 
 
+EARLIEST_YEAR = 1868
+"""明治元年, the first era a card can name: a birthdate of an earlier year is a clerk's mistake."""
+
+
 class Scope(StrEnum):
     """Scopes that the provider knows (OpenID Connect Core 5.4, as the Digital Authentication service has it)."""
 

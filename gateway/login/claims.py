@@ -24,7 +24,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
 from gateway.errors import SignInInvalidError
-from gateway.identity import Birthdate, Gender, Scope
+from gateway.identity import EARLIEST_YEAR, Birthdate, Gender, Scope
 from gateway.instant import Instant
 from gateway.strict_json import NotJsonError, read_json_object
 
@@ -374,12 +374,10 @@ def read_birthdate(said: object, today: date) -> Birthdate | None:
         birthdate = Birthdate(year, month, day)
     except ValueError:
         return None
-    return birthdate if year >= _EARLIEST_YEAR and birthdate.earliest <= today else None
+    return birthdate if year >= EARLIEST_YEAR and birthdate.earliest <= today else None
 
 
 _BIRTHDATE = re.compile(r"(?P<year>[0-9]{4})(?P<dash>-?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})")
-_EARLIEST_YEAR = 1868
-"""明治元年: the first era a card can name."""
 
 
 def _text(said: object, longest: int) -> str | None:

@@ -14,11 +14,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from gateway.identity import Birthdate
+from gateway.identity import EARLIEST_YEAR, Birthdate
 from gateway.policy.verdict import Truth
-
-OLDEST_YEAR = 1800
-"""Birthdates before this are misread cards, not people."""
 
 HIGHEST_AGE = 150
 """Years; an age above it in a policy is a slip."""
@@ -72,7 +69,7 @@ def first_day(birthday: date, years: int, counted_from: CountedFrom) -> date:
 def readings(birthdate: Birthdate, today: date) -> tuple[date, date] | None:
     """Return the first and last day a birthdate can mean for somebody alive today, or `None`."""
     earliest = birthdate.earliest
-    if earliest > today or earliest.year < OLDEST_YEAR:
+    if earliest > today or earliest.year < EARLIEST_YEAR:
         return None
     return earliest, min(birthdate.latest, today)
 
@@ -138,7 +135,7 @@ class BornRange:
 
     def of(self, birthdate: Birthdate | None) -> Truth:
         """Say whether somebody was born then. It never changes."""
-        if birthdate is None or birthdate.earliest.year < OLDEST_YEAR:
+        if birthdate is None or birthdate.earliest.year < EARLIEST_YEAR:
             return Truth.UNKNOWN
         earliest, latest = birthdate.earliest, birthdate.latest
         if (self.since is not None and latest < self.since) or (self.until is not None and earliest > self.until):

@@ -8,7 +8,7 @@ from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import quote
 
-from gateway.identity import Birthdate, Gender
+from gateway.identity import EARLIEST_YEAR, Birthdate, Gender
 from gateway.instant import TOKYO, Instant, start_of
 from gateway.policy.conditions import all_needs
 from gateway.policy.example import EXAMPLE_CLIENT, EXAMPLE_SUBJECT, NOTHING, Example, Expect, Who
@@ -283,6 +283,7 @@ def birthdate_of(text: str) -> Birthdate | None:
         for part in (match[2] or match[4], match[3] or match[5])
     )
     try:
-        return Birthdate(int(match[1]), month, day)
+        birthdate = Birthdate(int(match[1]), month, day)
     except ValueError:
         return None
+    return birthdate if birthdate.year >= EARLIEST_YEAR else None

@@ -182,6 +182,8 @@ def test_a_moment_without_an_offset_is_tokyos(text: str, moment: str | None) -> 
         ("19860000", Birthdate(1986)),
         ("1986-??-??", Birthdate(1986)),
         ("1986", Birthdate(1986)),
+        ("1868", Birthdate(1868)),
+        ("1867-12-31", None),
         ("1986-00-01", None),
         ("1986-02-30", None),
         ("1986-0-1", None),
