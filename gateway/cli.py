@@ -11,7 +11,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import typer
 
@@ -28,7 +28,8 @@ from gateway.commands.terminal import (
     say,
     say_text,
 )
-from gateway.yaml.mistakes import Mistakes
+from gateway.login.doctor import Level
+from gateway.yaml.mistakes import Mistakes, Where
 
 app = typer.Typer(
     name="sekisho",
@@ -83,7 +84,22 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
     configuration = read_configuration(config, mistakes, os.environ)
     if configuration is None or len(mistakes):
         raise fail(mistakes)
-    for remark in configuration.remarks:
+    remarks = Mistakes()
+    remarks.extend(configuration.remarks)
+    for key, finding in doctor.examine_certificates(configuration):
+        where = configuration.places.get(key, Where(str(config)))
+        match finding.level:
+            case Level.FAIL:
+                mistakes.add(where, finding.said, finding.remedy)
+            case Level.WARN:
+                remarks.add(where, finding.said, finding.remedy)
+            case Level.PASS:
+                pass
+            case _:
+                assert_never(finding.level)
+    if len(mistakes):
+        raise fail(mistakes)
+    for remark in remarks:
         say(f"remark: {remark.say(language())}")
     say_text(configuration.summary(language()))
 

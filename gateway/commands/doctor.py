@@ -13,8 +13,9 @@ import typer
 
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say
 from gateway.errors import GatewayError
+from gateway.listen.system_tls import certificate_dates
 from gateway.login.aiohttp_doctor import examine_app, examine_client, examine_files, examine_store
-from gateway.login.doctor import Finding, Level, store_finding
+from gateway.login.doctor import Finding, Level, certificate_finding, store_finding
 from gateway.process.configuration import Configuration, read_configuration
 from gateway.session.redis_sessions import open_sessions
 from gateway.yaml.mistakes import Language, Mistakes
@@ -55,6 +56,8 @@ async def examine(configuration: Configuration) -> AsyncIterator[Finding]:
     settings = configuration.settings
     for finding in examine_files(secret_files(configuration)):
         yield finding
+    for _, finding in examine_certificates(configuration):
+        yield finding
     for client_id, client in configuration.clients().items():
         keys = configuration.client_keys.get(client_id)
         if keys is None:
@@ -67,6 +70,17 @@ async def examine(configuration: Configuration) -> AsyncIterator[Finding]:
     for app in settings.apps:
         async for finding in examine_app(app):
             yield finding
+
+
+def examine_certificates(configuration: Configuration) -> Iterator[tuple[str, Finding]]:
+    """Judge the dates of our own certificates, each with the setting that names it."""
+    settings = configuration.settings
+    named = [] if settings.tls is None else [("tls.certificate", settings.tls.certificate)]
+    for number, app in enumerate(settings.apps):
+        if app.upstream_options.certificate is not None:
+            named.append((f"apps[{number}].upstream_options.certificate", app.upstream_options.certificate))
+    for key, file in named:
+        yield key, certificate_finding(str(file), certificate_dates(file), time.time())
 
 
 async def _store(configuration: Configuration) -> Finding:

@@ -1,11 +1,13 @@
 """TLS on the listener: one certificate at a time, and another without a restart.
 
 TLS 1.2 and up, HTTP/1.1. Handshakes that begin after a reload get the new certificate; open
-connections keep what they have. If the new files have a mistake, the old ones stay.
+connections keep what they have. If the new files have a mistake, or their certificate is not valid now, the old ones
+stay.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from ssl import (
     OP_NO_COMPRESSION,
     OP_NO_RENEGOTIATION,
@@ -16,7 +18,39 @@ from ssl import (
     TLSVersion,
 )
 
+from cryptography import x509
+
+from gateway.bounded_files import read_file
+from gateway.instant import Instant
 from gateway.settings.settings import TlsSettings
+
+LONGEST_CHAIN = 1024 * 1024
+"""Bytes of a certificate's file whose dates are read."""
+
+LATEST: Instant = 250_000_000_000.0
+"""The latest end of a certificate that is told apart: in the year 9892."""
+
+
+class CertificateDatesError(ValueError):
+    """A certificate is over, or its time has not begun."""
+
+
+def certificate_dates(file: Path) -> tuple[Instant, Instant] | None:
+    """Return when the first certificate of a file begins and ends; `None` if its dates cannot be read.
+
+    The first one is the server's own (RFC 8446 section 4.4.2); the others are its chain.
+
+    Raises:
+        OSError: the file cannot be read.
+
+    """
+    try:
+        own = x509.load_pem_x509_certificates(read_file(file, LONGEST_CHAIN))[0]
+    except ValueError:
+        # OpenSSL also serves forms that this reader does not know, such as `TRUSTED CERTIFICATE`.
+        return None
+    begins, ends = own.not_valid_before_utc.timestamp(), own.not_valid_after_utc.timestamp()
+    return min(begins, LATEST), min(ends, LATEST)
 
 
 class ListenerTls:
@@ -34,13 +68,19 @@ class ListenerTls:
         """For `Listener.serve`. It only ever hands over to the current one."""
         self.context.sni_callback = self._hand_over
 
-    def reload(self, settings: TlsSettings) -> None:
+    def reload(self, settings: TlsSettings, now: Instant) -> None:
         """Read the files that the settings name now, be they the same or others.
 
         Raises:
             OSError: as above; then what was read before stays in use.
+            CertificateDatesError: no browser would accept the certificate now; what was read before stays in use.
 
         """
+        dates = certificate_dates(settings.certificate)
+        if dates is not None and now < dates[0]:
+            raise CertificateDatesError("not_yet_valid")
+        if dates is not None and now > dates[1]:
+            raise CertificateDatesError("expired")
         self._current = _context(settings)
 
     def _hand_over(self, connection: SSLSocket | SSLObject, _name: str | None, _context: SSLContext) -> None:

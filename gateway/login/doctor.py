@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from ipaddress import ip_address
 
-from gateway.instant import Instant
+from gateway.instant import Instant, tokyo_time
 from gateway.yaml.mistakes import Language, Phrase
 
 WORRYING_OFFSET = 2.0
@@ -28,7 +28,14 @@ class Level(StrEnum):
     FAIL = "fail"
 
 
+SOON = 14 * 86_400.0
+"""Seconds before its end in which a certificate ends soon."""
+
 _NOTHING = Phrase("")
+_RENEW = Phrase(
+    "put a valid certificate there, check the clock, and send SIGHUP",
+    "有効な証明書に置き換え、時計を確認してから SIGHUP を送ってください",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +264,31 @@ def mode_finding(path: str, mode: int | None) -> Finding:
             Phrase(f"chmod 600 {path}", f"chmod 600 {path}"),
         )
     return passed("file_mode", path, Phrase("only its owner reads it", "所有者だけが読めます"))
+
+
+def certificate_finding(subject: str, dates: tuple[Instant, Instant] | None, now: Instant) -> Finding:
+    """Judge the first and the last moment of a certificate; `None` if they cannot be read.
+
+    A certificate ends soon in its last two weeks, or in the last third of a life that is shorter than six weeks.
+    """
+    check = "certificate"
+    if dates is None:
+        return Finding(
+            check, subject, Level.WARN, Phrase("its dates cannot be read", "有効期間を読み取れません"), _RENEW
+        )
+    begins, ends = dates
+    if now < begins:
+        day = f"{tokyo_time(begins):%Y-%m-%d %H:%M} JST"
+        said = Phrase(f"the certificate is not valid before {day}", f"証明書は {day} まで有効になりません")
+        return Finding(check, subject, Level.FAIL, said, _RENEW)
+    day = f"{tokyo_time(ends):%Y-%m-%d %H:%M} JST"
+    if now > ends:
+        said = Phrase(f"the certificate expired on {day}", f"証明書の期限が切れています（{day}）")
+        return Finding(check, subject, Level.FAIL, said, _RENEW)
+    if ends - now < min(SOON, (ends - begins) / 3):
+        said = Phrase(f"the certificate expires on {day}", f"証明書の期限が近づいています（{day}）")
+        return Finding(check, subject, Level.WARN, said, _RENEW)
+    return passed(check, subject, Phrase(f"the certificate is valid until {day}", f"証明書は {day} まで有効です"))
 
 
 def store_finding(subject: str, fault: str | None) -> Finding:

@@ -133,7 +133,7 @@ class Event(StrEnum):
     LIMIT_GIVEN_BACK = "limit_given_back"
     """An operator gave an entry of a limit back, and said why."""
     CERTIFICATE_REFUSED = "certificate_refused"
-    """The certificate or its key could not be read anew; the one in use stays in use."""
+    """The certificate or its key cannot be read anew, or it is `expired` or `not_yet_valid`; the one in use stays."""
     HEADER_REMOVED = "header_removed"
     """A client sent `header`, which no browser sends, and the application of `app` did not get it; `family` says why.
 

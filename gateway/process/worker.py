@@ -29,7 +29,7 @@ from gateway.limits.memory_limits import MemoryLimits
 from gateway.limits.redis_limits import RedisLimits
 from gateway.listen.httptools_listener import Listener
 from gateway.listen.services import RequestServices
-from gateway.listen.system_tls import ListenerTls
+from gateway.listen.system_tls import CertificateDatesError, ListenerTls
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import PendingStore
 from gateway.login.redis_pending import RedisPendingStore
@@ -397,10 +397,11 @@ class Worker:
         if self._tls is None or settings is None:
             return
         try:
-            await asyncio.to_thread(self._tls.reload, settings)
-        except OSError as error:
+            await asyncio.to_thread(self._tls.reload, settings, self._shared.clock())
+        except (OSError, CertificateDatesError) as error:
             # The certificate in use stays in use; the log has the mistake of the files, and no client is locked out.
-            _log.error(Event.CERTIFICATE_REFUSED, error=type(error).__name__)
+            why = str(error) if isinstance(error, CertificateDatesError) else type(error).__name__
+            _log.error(Event.CERTIFICATE_REFUSED, error=why, file=str(settings.certificate))
             self.metrics.reload("certificate", "refused")
             return
         self.metrics.reload("certificate", "adopted")

@@ -6,11 +6,12 @@ import asyncio
 import shutil
 import socket
 import ssl
+import time
 from pathlib import Path
 
 import pytest
 
-from gateway.listen.system_tls import ListenerTls
+from gateway.listen.system_tls import CertificateDatesError, ListenerTls
 from gateway.settings.settings import TlsSettings
 from tests.listen.byte_path import Door, Peer, get
 from tests.upstream.certificates import certify
@@ -59,10 +60,10 @@ async def test_another_certificate_needs_no_restart(door: Door, tmp_path: Path) 
 
     shutil.copy(new, certificate)
     with pytest.raises(ssl.SSLError):
-        tls.reload(same)
+        tls.reload(same, time.time())
     after_mistake = await door.client(tls=trusting(old))
     shutil.copy(new_key, tmp_path / "app.gw.test.key")
-    tls.reload(same)
+    tls.reload(same, time.time())
     after = await door.client(tls=trusting(new))
 
     for client in (open_before, after_mistake, after):
@@ -77,8 +78,26 @@ async def test_a_certificate_may_lie_elsewhere_from_now_on(door: Door, tmp_path:
     certificate, key = certify(tmp_path / "new", "app.gw.test")
     await door.open()
 
-    tls.reload(TlsSettings(certificate, key))
+    tls.reload(TlsSettings(certificate, key), time.time())
     client = await door.client(tls=trusting(certificate))
+    await client.send(get())
+
+    assert (await client.answer()).status == 200
+
+
+@pytest.mark.parametrize(("days", "why"), [(2, "expired"), (-2, "not_yet_valid")])
+async def test_a_certificate_that_is_not_valid_now_is_not_taken_up(
+    door: Door, tmp_path: Path, days: int, why: str
+) -> None:
+    """Browsers go on getting the one in use, and the operator gets the reason."""
+    tls, old = await tls_door(door, tmp_path)
+    (tmp_path / "new").mkdir()
+    certificate, key = certify(tmp_path / "new", "app.gw.test")
+    await door.open()
+
+    with pytest.raises(CertificateDatesError, match=why):
+        tls.reload(TlsSettings(certificate, key), time.time() + days * 86_400)
+    client = await door.client(tls=trusting(old))
     await client.send(get())
 
     assert (await client.answer()).status == 200

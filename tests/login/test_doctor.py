@@ -11,6 +11,7 @@ from gateway.login.doctor import (
     acr_finding,
     assertion_finding,
     bypass_finding,
+    certificate_finding,
     clock_finding,
     keys_finding,
     mode_finding,
@@ -40,6 +41,31 @@ URI = "https://app.gw.test/.sekisho/callback"
 def test_a_clock_that_is_off_is_noticed(ahead: float, level: Level) -> None:
     """A `Date` has whole seconds, and an answer takes a while: neither is an offset."""
     assert clock_finding("c", formatdate(NOW + ahead, usegmt=True), NOW, NOW + 0.5, 10).level == level
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "level", "said"),
+    [
+        (-60, 30, Level.PASS, "is valid until"),
+        (-60, 13, Level.WARN, "expires on"),
+        (-2, 4, Level.PASS, "is valid until"),
+        (-5, 1, Level.WARN, "expires on"),
+        (-60, -1, Level.FAIL, "expired on"),
+        (1, 60, Level.FAIL, "not valid before"),
+    ],
+)
+def test_a_certificate_is_judged_by_its_dates(begins: float, ends: float, level: Level, said: str) -> None:
+    """One that lives for six days is not always about to end."""
+    found = certificate_finding("c", (NOW + begins * 86_400, NOW + ends * 86_400), NOW)
+
+    assert found.level == level
+    assert said in found.said.say(Language.EN)
+    assert bool(found.remedy.say(Language.EN)) is (level is not Level.PASS)
+
+
+def test_a_certificate_whose_dates_cannot_be_read_is_no_failure() -> None:
+    """OpenSSL may serve it all the same."""
+    assert certificate_finding("c", None, NOW).level == Level.WARN
 
 
 def test_a_provider_without_a_date_is_no_warning() -> None:

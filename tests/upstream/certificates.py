@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def certify(folder: Path, name: str) -> tuple[Path, Path]:
-    """Make a certificate that is its own CA, and its key."""
+def certify(
+    folder: Path, name: str, begins: dt.timedelta = -dt.timedelta(days=1), ends: dt.timedelta = dt.timedelta(days=1)
+) -> tuple[Path, Path]:
+    """Make a certificate that is its own CA, and its key; `begins` and `ends` are counted from now."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
@@ -23,8 +25,8 @@ def certify(folder: Path, name: str) -> tuple[Path, Path]:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now + begins)
+        .not_valid_after(now + ends)
         .add_extension(
             x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
             critical=False,
