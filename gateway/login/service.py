@@ -445,7 +445,7 @@ class SignInService:
         if id_token.auth_time is not None:
             authenticated_at = min(id_token.auth_time, now)
         # The provider may answer from a session of its own. The rule wants a recent reading of the card.
-        if login.fresh_within is not None and now - authenticated_at > login.fresh_within + settings.clock_skew:
+        if login.fresh_within is not None and now - authenticated_at > login.fresh_within:
             check = Check.AUTH_TIME_MISSING if authenticated_at == NOT_TOLD else Check.AUTH_TIME_OLD
             _fail(LoginFailure.NOT_FRESH, login.return_to, check=check)
         return Identity(

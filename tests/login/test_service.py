@@ -664,6 +664,15 @@ async def test_a_sign_in_not_fresher_than_asked_is_refused(house: House) -> None
     assert outcome == Failed(LoginFailure.NOT_FRESH, "/a", check="auth_time_old")
 
 
+async def test_a_sign_in_that_the_rule_would_refuse_at_once_is_not_taken_for_fresh(house: House) -> None:
+    """The rule allows for no difference of clocks: a session that it turns away again and again is a loop."""
+    house.stand_in.auth_age = 305
+
+    outcome = await house.sign_in(challenge(fresh_within=300), "/a")
+
+    assert outcome == Failed(LoginFailure.NOT_FRESH, "/a", check="auth_time_old")
+
+
 async def test_without_auth_time_nothing_is_fresh(house: House) -> None:
     """The gateway assumes no time that the provider does not state; other rules are not affected."""
     house.stand_in.spoil.id_token = {"auth_time": None}
