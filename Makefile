@@ -14,7 +14,9 @@ FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx php=php-cli
 	file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk
 FOR_LONG_TESTS := $(FOR_TESTS) javac=default-jdk-headless file:/usr/share/tomcat10=tomcat10 promtool=prometheus wrk=wrk \
 	apache2=apache2 php-cgi=php-cgi haproxy=haproxy \
-	file:/usr/share/dokuwiki=dokuwiki file:/usr/share/mediawiki=mediawiki file:/usr/share/doc/php-sqlite3=php-sqlite3
+	file:/usr/share/dokuwiki=dokuwiki file:/usr/share/mediawiki=mediawiki file:/usr/share/doc/php-sqlite3=php-sqlite3 \
+	file:/usr/share/wordpress=wordpress mariadbd=mariadb-server file:/usr/share/doc/php-mysql=php-mysql \
+	file:/usr/share/wordpress/wp-content/themes/twentytwentyone=wordpress-theme-twentytwentyone
 FOR_BENCH := redis-server=redis-server nginx=nginx wrk=wrk taskset=util-linux
 FOR_ALL_PEERS := $(FOR_BENCH) haproxy=haproxy apache2=apache2 \
 	file:/usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc

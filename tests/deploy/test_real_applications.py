@@ -9,20 +9,23 @@ from __future__ import annotations
 import asyncio
 import difflib
 import hashlib
+import html
 import io
+import json
 import os
 import random
 import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -287,3 +290,106 @@ def test_mediawiki(tmp_path: Path, redis_url: str) -> None:
     recipe = recipes(PAGES[0])["MediaWiki"]
 
     both_ways(recipe, tmp_path, redis_url, mediawiki, use_mediawiki, TIMED_BY_MEDIAWIKI)
+
+
+WORDPRESS_CONFIG = """\
+define('DB_NAME', 'wordpress');
+define('DB_USER', 'root');
+define('DB_PASSWORD', '');
+define('DB_HOST', 'localhost:{socket}');
+define('WP_HTTP_BLOCK_EXTERNAL', true);
+$table_prefix = 'wp_';
+if (!defined('ABSPATH')) {{ define('ABSPATH', __DIR__ . '/'); }}
+require_once ABSPATH . 'wp-settings.php';
+"""
+WORDPRESS_INSTALL = """\
+<?php
+define('WP_INSTALLING', true);
+$_SERVER['HTTP_HOST'] = parse_url($argv[2], PHP_URL_HOST) . ':' . parse_url($argv[2], PHP_URL_PORT);
+function wp_mail() { return true; }
+require $argv[1] . '/wp-load.php';
+require ABSPATH . 'wp-admin/includes/upgrade.php';
+wp_install('City', 'clerk', 'clerk@city.example', true, '', $argv[3], '');
+echo 'installed';
+"""
+
+
+@contextmanager
+def mariadb(folder: Path) -> Iterator[Path]:
+    """Run a MariaDB of the test's own with an empty database `wordpress`, and yield its socket."""
+    data, own, port = folder / "db", Path(tempfile.mkdtemp(prefix="sekisho-db-")), free_port()
+    options = ["--no-defaults", f"--datadir={data}", "--user=root"]
+    install = [program("mariadb-install-db"), *options, "--auth-root-authentication-method=normal", "--skip-test-db"]
+    done = subprocess.run(install, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    start = folder / "start.sql"
+    start.write_text("CREATE DATABASE wordpress;\n")
+    # The path of a socket has at most 107 bytes, and pytest's folders are long.
+    address = [f"--socket={own}/db.sock", f"--port={port}", "--bind-address=127.0.0.1", f"--pid-file={own}/pid"]
+    try:
+        command = [program("mariadbd"), *options, *address, f"--init-file={start}"]
+        with serving(port, folder / "db.log", *command):
+            yield own / "db.sock"
+    finally:
+        shutil.rmtree(own)
+
+
+@contextmanager
+def wordpress(recipe: Recipe, folder: Path, url: str) -> Iterator[int]:
+    """Lay WordPress out with a database and a folder of its own."""
+    source = packaged("wordpress", "/usr/share/wordpress")
+    packaged("wordpress-theme-twentytwentyone", "/usr/share/wordpress/wp-content/themes/twentytwentyone")
+    site = folder / "site"
+    shutil.copytree(source, site)
+    with mariadb(folder) as database:
+        own = recipe.own.replace("https://www.city.example.lg.jp", url)
+        settings = WORDPRESS_CONFIG.format(socket=database)
+        (site / "wp-config.php").write_text(f"<?php\n{own}{settings}", encoding="utf-8")
+        script = folder / "install.php"
+        script.write_text(WORDPRESS_INSTALL)
+        install = [program("php"), str(script), str(site), url, PASSWORD]
+        done = subprocess.run(install, capture_output=True, text=True, timeout=120, check=False)
+        assert done.stdout.endswith("installed"), done.stdout + done.stderr
+        with php(site, folder) as port:
+            yield port
+
+
+def use_wordpress(site: Visitor) -> Iterator[None]:
+    """Look, sign in, write, delete, upload 30 MB, sign out."""
+    assert "City" in site.get("/").text
+    site.get("/?p=1")
+    site.get("/?feed=rss2")
+    site.get("/wp-includes/css/dist/block-library/style.min.css")
+    yield
+    site.get("/wp-login.php")
+    form = {"log": "clerk", "pwd": PASSWORD, "redirect_to": f"http://{site.host}/", "testcookie": "1"}
+    assert "wp-admin-bar-logout" in site.send("/wp-login.php", form).text
+    nonce = site.get("/wp-admin/admin-ajax.php?action=rest-nonce").text
+    headers = {"Content-Type": "application/json", "X-WP-Nonce": nonce}
+    article = json.dumps({"title": "会議室", "content": "電子の会議室を予約します。", "status": "publish"}).encode()
+    answer = site.ask("POST", "/?rest_route=/wp/v2/posts", article, headers)
+    assert answer.status == HTTPStatus.CREATED, answer.text
+    number = json.loads(answer.body)["id"]
+    assert "電子の会議室を予約します" in site.get(f"/?p={number}").text
+    answer = site.ask("DELETE", f"/?rest_route=/wp/v2/posts/{number}&force=true", b"", headers)
+    assert json.loads(answer.body)["deleted"]
+    assert site.get(f"/?p={number}").status == HTTPStatus.NOT_FOUND
+    fields = site.get("/wp-admin/media-new.php").fields("async-upload") | {"html-upload": "Upload"}
+    file = ("async-upload", "large.zip", "application/zip", zipped(LARGE))
+    site.upload("/wp-admin/media-new.php", fields, file)
+    answer = site.ask("GET", "/?rest_route=/wp/v2/media", b"", headers)
+    place = urlsplit(json.loads(answer.body)[0]["source_url"]).path
+    assert site.ask("GET", place).body == file[3]
+    leave = html.unescape(value_in(site.get("/wp-login.php?action=logout").text, r'href="([^"]*action=logout[^"]*)"'))
+    site.get(urlsplit(leave)._replace(scheme="", netloc="").geturl())
+    assert "wp-admin-bar-logout" not in site.get("/").text
+
+
+NONCES_OF_WORDPRESS = ((rb"\b[0-9a-f]{10}\b", b"(nonce)"),)
+
+
+def test_wordpress(tmp_path: Path, redis_url: str) -> None:
+    """WordPress behaves behind the gateway as it does by itself."""
+    recipe = recipes(PAGES[0])["WordPress"]
+
+    both_ways(recipe, tmp_path, redis_url, wordpress, use_wordpress, NONCES_OF_WORDPRESS)
