@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+import re
 import secrets as randomness
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -15,7 +16,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, say
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, say, typed_or_read
 from gateway.errors import StoreUnavailableError
 from gateway.instant import tokyo_time
 from gateway.login.service import provider_session_name
@@ -40,11 +41,19 @@ app = typer.Typer(name="sessions", help="List and end sessions.", no_args_is_hel
 
 Name = Annotated[str | None, typer.Option("--session", help="One session, by its name in a listing.")]
 Client = Annotated[str | None, typer.Option("--client", help="All sessions of a client.")]
-Subject = Annotated[str | None, typer.Option("--subject", help="With --client: all sessions of this person.")]
+Subject = Annotated[
+    str | None, typer.Option("--subject", help="With --client: all sessions of this person; `-` reads it from stdin.")
+]
+Pseudonym = Annotated[
+    str | None,
+    typer.Option("--pseudonym", help="All sessions with this pseudonym, as a listing and the audit show it."),
+]
 Sid = Annotated[
     str | None, typer.Option("--sid", help="With --client: all sessions that began in one session at the provider.")
 ]
 Everybody = Annotated[bool, typer.Option("--all", help="Everybody's.")]
+
+_PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 
 _log = structlog.get_logger()
 
@@ -88,20 +97,32 @@ def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def _selector(
-    sessions: Sessions, name: str | None, client: str | None, subject: str | None, sid: str | None, *, everybody: bool
+    sessions: Sessions,
+    name: str | None,
+    client: str | None,
+    subject: str | None,
+    sid: str | None,
+    pseudonym: str | None,
+    *,
+    everybody: bool,
 ) -> Selector:
-    if subject is not None or sid is not None:
+    if pseudonym is not None:
+        if name is None and client is None and subject is None and sid is None and not everybody:
+            if not _PSEUDONYM.fullmatch(pseudonym):
+                raise _refused("a pseudonym has 32 hexadecimal digits, as `sekisho sessions list` shows it")
+            return SubjectSessions((pseudonym,))
+    elif subject is not None or sid is not None:
         if client is None:
             raise _refused("--subject and --sid belong to a client: name it with --client")
         if subject is not None and sid is None and name is None and not everybody:
-            return SubjectSessions(sessions.secrets.pseudonyms(client, subject))
+            return SubjectSessions(sessions.secrets.pseudonyms(client, typed_or_read(subject)))
         if sid is not None and subject is None and name is None and not everybody:
             return ProviderSessions(provider_session_name(client, sid))
     elif [name is not None, client is not None, everybody].count(True) == 1:
         if name is not None:
             return OneSession(name)
         return AllSessions() if client is None else ClientSessions(client)
-    raise _refused("name the sessions in one way: --session, --client (with --subject or --sid), or --all")
+    raise _refused("name the sessions in one way: --session, --client (with --subject or --sid), --pseudonym, or --all")
 
 
 def session_fields(listed: ListedSession) -> tuple[str, ...]:
@@ -130,6 +151,7 @@ def list_sessions(
     client: Client = None,
     subject: Subject = None,
     sid: Sid = None,
+    pseudonym: Pseudonym = None,
     everybody: Everybody = False,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
@@ -137,7 +159,7 @@ def list_sessions(
 
     async def work() -> None:
         async with opened(config) as (_, sessions):
-            selector = _selector(sessions, name, client, subject, sid, everybody=everybody)
+            selector = _selector(sessions, name, client, subject, sid, pseudonym, everybody=everybody)
             async for listed in sessions.store.sessions(selector):
                 say(*session_fields(listed))
             say_unreadable(sessions)
@@ -169,6 +191,7 @@ def revoke(
     client: Client = None,
     subject: Subject = None,
     sid: Sid = None,
+    pseudonym: Pseudonym = None,
     everybody: Everybody = False,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
@@ -176,7 +199,7 @@ def revoke(
 
     async def work() -> None:
         async with opened(config) as (_, sessions):
-            selector = _selector(sessions, name, client, subject, sid, everybody=everybody)
+            selector = _selector(sessions, name, client, subject, sid, pseudonym, everybody=everybody)
             ended = await sessions.store.revoke(selector)
         say(f"{ended} ended")
         set_up_logging()

@@ -21,7 +21,7 @@ import typer
 from gateway.bounded_files import read_file
 from gateway.commands.limits import entry_fields, open_store
 from gateway.commands.sessions import opened, session_fields
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, say
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, say, typed_or_read
 from gateway.errors import StoreUnavailableError
 from gateway.limits.limits import Entry, LimitStore
 from gateway.login.aliases import LONGEST_FILE, Alias, AliasError, lines_naming
@@ -36,7 +36,9 @@ from gateway.yaml.mistakes import Mistakes
 app = typer.Typer(name="subjects", help="Show, erase and join the data that is kept of a person.", no_args_is_help=True)
 
 Client = Annotated[str, typer.Argument(help="The client whose subject it is.", metavar="CLIENT")]
-Subject = Annotated[str, typer.Argument(help="The subject, as the provider sends it.", metavar="SUBJECT")]
+Subject = Annotated[
+    str, typer.Argument(help="The subject, as the provider sends it; `-` reads it from stdin.", metavar="SUBJECT")
+]
 
 _log = structlog.get_logger()
 
@@ -108,7 +110,7 @@ async def _person(config: Path, client: str, subject: str) -> AsyncIterator[_Per
 def show(client: Client, subject: Subject, config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Show the data kept of a person: sessions, entries of limits, and the places where lists and aliases name her."""
     try:
-        asyncio.run(_show(config, client, subject))
+        asyncio.run(_show(config, client, typed_or_read(subject)))
     except StoreUnavailableError as error:
         raise _away(error) from None
 
@@ -137,7 +139,7 @@ def erase(
         raise _refused("give the reason")
     set_up_logging()
     try:
-        asyncio.run(_erase(config, client, subject, reason))
+        asyncio.run(_erase(config, client, typed_or_read(subject), reason))
     except StoreUnavailableError as error:
         raise _away(error) from None
 
@@ -179,8 +181,8 @@ def _away(error: StoreUnavailableError) -> typer.Exit:
 
 @app.command()
 def alias(
-    new: Annotated[str, typer.Argument(help="The subject that the provider sends now.")],
-    old: Annotated[str, typer.Argument(help="The subject that the application knows.")],
+    new: Annotated[str, typer.Argument(help="The subject that the provider sends now; `-` reads it from stdin.")],
+    old: Annotated[str, typer.Argument(help="The subject that the application knows; `-` reads it too.")],
     reason: Annotated[str, typer.Option("--reason", help="The reason, and how the person's identity was verified.")],
     client: Annotated[str | None, typer.Option("--client", help="The client, if there are several.")] = None,
     config: ConfigFile = DEFAULT_CONFIG,
@@ -199,6 +201,7 @@ def alias(
     if client is not None and client not in clients:
         raise _refused(f"there is no client `{client}`, but {', '.join(clients)}")
     by = os.environ.get("SUDO_USER") or getpass.getuser()
+    new, old = typed_or_read(new), typed_or_read(old)
     said = Alias(client or next(iter(clients)), new, old, reason, by, time.time())
     try:
         configuration.aliases.and_(said)

@@ -20,6 +20,9 @@ EXIT_OURS = 1
 EXIT_USERS = 2
 """The user's file has a mistake, or an example fails."""
 
+LONGEST_LINE = 4096
+"""Bytes of a line of standard input that stands for an argument."""
+
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", help="The gateway's settings.", metavar="gateway.yaml", show_default=True)
 ]
@@ -93,6 +96,21 @@ def say_text(text: str, *, error: bool = False) -> None:
 def say_json(document: str) -> None:
     """Print JSON that means the same to every parser, and that a terminal only draws."""
     typer.echo(printable_json(document.encode("utf-8", "surrogatepass")).decode())
+
+
+def typed_or_read(word: str) -> str:
+    """Return a word of the command line, or for `-` the next line of standard input.
+
+    A process listing and the shell's history show every argument; they show nothing of standard input.
+    """
+    if word != "-":
+        return word
+    line = sys.stdin.buffer.readline(LONGEST_LINE + 1)
+    text = line.decode(errors="replace").rstrip("\r\n")
+    if not text or len(line) > LONGEST_LINE or "\ufffd" in text:
+        say("`-` reads one line of UTF-8 from standard input, and there is none", error=True)
+        raise typer.Exit(EXIT_USERS)
+    return text
 
 
 def fail(mistakes: Mistakes) -> typer.Exit:

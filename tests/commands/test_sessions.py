@@ -22,9 +22,9 @@ CLIENT = "RP00000001"
 NAME = "髙橋　花子"
 
 
-def sekisho(folder: Path, *arguments: str) -> Result:
+def sekisho(folder: Path, *arguments: str, typed: bytes | None = None) -> Result:
     """Run `sekisho sessions`."""
-    return CliRunner().invoke(app, ["sessions", *arguments, "-c", str(folder / "gateway.yaml")])
+    return CliRunner().invoke(app, ["sessions", *arguments, "-c", str(folder / "gateway.yaml")], input=typed)
 
 
 @pytest.fixture
@@ -129,3 +129,38 @@ def test_a_token_is_shown_once_and_kept_as_a_hash() -> None:
 
     assert read_operators(line).who(shown) == "hanako"
     assert shown not in line
+
+
+def test_a_person_is_named_by_standard_input_or_her_pseudonym(folder: Path, redis_url: str) -> None:
+    """No process listing shows her subject; the pseudonym of the audit ends her sessions and nobody else's."""
+    hanako, taro = (sign_in(folder, redis_url, subject) for subject in ("hanako", "taro"))
+    pseudonym = Secrets.parse((folder / "secret").read_text()).pseudonym(CLIENT, "hanako")
+
+    read = sekisho(folder, "list", "--client", CLIENT, "--subject", "-", typed=b"hanako\r\n")
+    by_pseudonym = sekisho(folder, "list", "--pseudonym", pseudonym)
+    revoked = sekisho(folder, "revoke", "--pseudonym", pseudonym, "--reason", "r")
+
+    for listed in (read, by_pseudonym):
+        assert [line.split("\t")[0] for line in listed.stdout.splitlines()] == [hanako]
+    assert revoked.stdout.startswith("1 ended")
+    assert sekisho(folder, "show", taro).exit_code == 0
+
+
+@pytest.mark.parametrize("typed", [b"", b"\n", b"\xff\n", b"x" * 5000 + b"\n"], ids=["end", "empty", "bytes", "long"])
+def test_standard_input_without_a_subject_names_nobody(folder: Path, typed: bytes) -> None:
+    """Exit 2 and a sentence."""
+    result = sekisho(folder, "revoke", "--client", CLIENT, "--subject", "-", "--reason", "r", typed=typed)
+
+    assert result.exit_code == 2
+    assert "one line of UTF-8" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--pseudonym", "x"), ("--pseudonym", "a" * 31 + "*"), ("--pseudonym", "a" * 32, "--all")]
+)
+def test_a_pseudonym_that_cannot_be_meant_ends_nothing(folder: Path, arguments: tuple[str, ...]) -> None:
+    """Exit 2 and a sentence."""
+    result = sekisho(folder, "revoke", *arguments, "--reason", "r")
+
+    assert result.exit_code == 2
+    assert "pseudonym" in result.output

@@ -90,9 +90,9 @@ async def enter(folder: Path, url: str, people: tuple[str, ...]) -> None:
     await limits.close()
 
 
-def subjects(folder: Path, *arguments: str) -> Result:
+def subjects(folder: Path, *arguments: str, typed: str | None = None) -> Result:
     """Run `sekisho subjects`."""
-    return CliRunner().invoke(app, ["subjects", *arguments, "-c", str(folder / "gateway.yaml")])
+    return CliRunner().invoke(app, ["subjects", *arguments, "-c", str(folder / "gateway.yaml")], input=typed)
 
 
 def kinds(result: Result) -> list[str]:
@@ -168,3 +168,16 @@ def test_what_was_done_before_a_store_went_away_is_in_the_audit(folder: Path) ->
     assert result.exit_code == 1, result.output
     said = next(json.loads(line) for line in result.stderr.splitlines() if "subject_erased" in line)
     assert (said["sessions"], said["entries"], said["complete"]) == (1, 0, False)
+
+
+def test_subjects_are_read_from_standard_input(folder: Path) -> None:
+    """No process listing shows them: `show` and `erase` read one line, `alias` reads two."""
+    shown = subjects(folder, "show", CLIENT, "-", typed="hanako\n")
+    joined = subjects(folder, "alias", "-", "-", "--reason", "r", typed="hanako2\nhanako\n")
+    erased = subjects(folder, "erase", CLIENT, "-", "--reason", "r", typed="hanako\n")
+
+    assert shown.stdout == shown.stdout.replace("hanako", "")
+    assert show_code(code_of("hanako")) in shown.stdout
+    assert joined.exit_code == 0, joined.output
+    assert b"hanako2" in (folder / "aliases").read_bytes()
+    assert erased.stdout.startswith("1 sessions ended, 1 entries of limits erased")
