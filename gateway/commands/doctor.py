@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say, say_json
 from gateway.errors import GatewayError
 from gateway.listen.system_tls import certificate_dates
 from gateway.login.aiohttp_doctor import examine_app, examine_client, examine_files, examine_store
@@ -24,24 +25,43 @@ from gateway.yaml.mistakes import Language, Mistakes
 def doctor(
     config: ConfigFile = DEFAULT_CONFIG,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only what is not well.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")] = False,
 ) -> None:
     """Look at the provider, our keys and clock, the store, applications and files: exit 2 if anything fails."""
     mistakes = Mistakes()
     configuration = read_configuration(config, mistakes, os.environ)
     if configuration is None:
         raise fail(mistakes)
-    failed = asyncio.run(_show(configuration, quiet=quiet))
+    failed = asyncio.run(_show(configuration, quiet=quiet, as_json=as_json))
     if failed:
         raise typer.Exit(EXIT_USERS)
 
 
-async def _show(configuration: Configuration, *, quiet: bool) -> bool:
+async def _show(configuration: Configuration, *, quiet: bool, as_json: bool) -> bool:
     failed, said = False, language()
+    shown: list[dict[str, str]] = []
     async for finding in examine(configuration):
         failed = failed or finding.level is Level.FAIL
-        if not (quiet and finding.level is Level.PASS):
+        if quiet and finding.level is Level.PASS:
+            continue
+        if as_json:
+            shown.append(_as_values(finding, said))
+        else:
             _tell(finding, said)
+    if as_json:
+        say_json(json.dumps({"failed": failed, "findings": shown}, ensure_ascii=False, indent=2))
     return failed
+
+
+def _as_values(finding: Finding, said: Language) -> dict[str, str]:
+    """Return a finding for other tools: `level` and `check` never change, `said` and `remedy` are for people."""
+    return {
+        "level": finding.level.value,
+        "check": finding.check,
+        "subject": finding.subject,
+        "said": finding.said.say(said),
+        "remedy": finding.remedy.say(said),
+    }
 
 
 def _tell(finding: Finding, said: Language) -> None:

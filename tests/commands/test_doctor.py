@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -69,3 +70,22 @@ def test_a_certificate_that_browsers_or_applications_refuse_is_said(
     assert (": good; " in checked.output) is (code == 0)
     assert ("send SIGHUP" in checked.output) is (level != "pass")
     assert f"{level}\tcertificate\t{settings.parent / 'app.pem'}\t" in examined.output
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+def test_the_findings_are_json_for_other_tools(settings: Path, quiet: tuple[str, ...]) -> None:
+    """One document with the same findings as the lines, in the same order, and the same exit code."""
+    written = settings.read_text(encoding="utf-8").replace("UPSTREAM", "'http://127.0.0.1:1'")
+    settings.write_text(written, encoding="utf-8")
+
+    lines = CliRunner().invoke(app, ["doctor", *quiet, "-c", str(settings)])
+    result = CliRunner().invoke(app, ["doctor", "--json", *quiet, "-c", str(settings)])
+    document = json.loads(result.stdout)
+
+    assert result.exit_code == lines.exit_code == 2
+    assert document["failed"] is True
+    assert [[found[key] for key in ("level", "check", "subject", "said")] for found in document["findings"]] == [
+        line.split("\t") for line in lines.stdout.splitlines() if not line.startswith("\t")
+    ]
+    assert any(found["level"] == "pass" for found in document["findings"]) is not bool(quiet)
+    assert all(bool(found["remedy"]) for found in document["findings"] if found["level"] == "fail")

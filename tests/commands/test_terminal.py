@@ -168,7 +168,7 @@ async def _fill(folder: Path, url: str, now: float) -> str:
 
 COMMANDS: dict[str, list[list[str]]] = {
     "check": [["-c", "{config}"], ["-c", "{broken}"]],
-    "doctor": [["-c", "{config}"], ["-c", "{broken}"]],
+    "doctor": [["-c", "{config}"], ["-c", "{config}", "--json"], ["-c", "{broken}"]],
     "registration": [["-c", "{config}"], ["-c", "{config}", "--json"], ["-c", "{broken}"]],
     "verify": [
         [BAD, "--keys", "{folder}/keys.jwks", "--audience", BAD],
