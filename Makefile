@@ -15,6 +15,7 @@ FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx php=php-cli
 FOR_LONG_TESTS := $(FOR_TESTS) javac=default-jdk-headless file:/usr/share/tomcat10=tomcat10 promtool=prometheus wrk=wrk \
 	apache2=apache2 php-cgi=php-cgi haproxy=haproxy \
 	file:/usr/share/dokuwiki=dokuwiki file:/usr/share/mediawiki=mediawiki file:/usr/share/doc/php-sqlite3=php-sqlite3 \
+	file:/usr/share/redmine=redmine file:/usr/share/doc/redmine-sqlite=redmine-sqlite puma=puma \
 	file:/usr/share/wordpress=wordpress mariadbd=mariadb-server file:/usr/share/doc/php-mysql=php-mysql \
 	file:/usr/share/wordpress/wp-content/themes/twentytwentyone=wordpress-theme-twentytwentyone
 FOR_BENCH := redis-server=redis-server nginx=nginx wrk=wrk taskset=util-linux

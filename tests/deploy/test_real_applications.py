@@ -7,6 +7,7 @@ without it, with the same requests. Every answer must be the same.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import hashlib
 import html
@@ -17,6 +18,7 @@ import random
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -393,3 +395,75 @@ def test_wordpress(tmp_path: Path, redis_url: str) -> None:
     recipe = recipes(PAGES[0])["WordPress"]
 
     both_ways(recipe, tmp_path, redis_url, wordpress, use_wordpress, NONCES_OF_WORDPRESS)
+
+
+@contextmanager
+def redmine(_recipe: Recipe, folder: Path, _url: str) -> Iterator[int]:
+    """Lay Redmine out with the database that Debian's package has made, copied, and a folder of its own."""
+    source = packaged("redmine", "/usr/share/redmine")
+    made = packaged("redmine-sqlite", "/var/lib/dbconfig-common/sqlite3/redmine/instances/default") / "redmine_default"
+    site = folder / "site"
+    shutil.copytree(source, site, ignore=lambda place, _: ["instances"] if place == str(source) else [])
+    own = site / "instances" / "default"
+    for name in ("config", "files", "log", "tmp"):
+        (own / name).mkdir(parents=True)
+    shutil.copy(made, folder / "db")
+    database = f"production:\n  adapter: sqlite3\n  database: {folder}/db\n"
+    for place in (own, site):
+        (place / "config" / "database.yml").write_text(database)
+    (own / "config" / "secret_key.txt").write_text("5ec2e7" * 12)
+    hashed = hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest()
+    salted = hashlib.sha1(f"salt{hashed}".encode(), usedforsecurity=False).hexdigest()
+    with contextlib.closing(sqlite3.connect(folder / "db")) as db, db:
+        account = "UPDATE users SET hashed_password = ?, salt = 'salt', must_change_passwd = 0 WHERE login = 'admin'"
+        db.execute(account, (salted,))
+        db.execute("DELETE FROM settings WHERE name = 'attachment_max_size'")
+        db.execute("INSERT INTO settings (name, value) VALUES ('attachment_max_size', '65536')")
+    port = free_port()
+    command = [program("puma"), "-b", f"tcp://127.0.0.1:{port}", "--dir", str(site), "config.ru"]
+    environment = {"RAILS_ENV": "production", "RACK_ENV": "production", "BUNDLE_GEMFILE": str(site / "Gemfile")}
+    with serving(port, folder / "puma.log", *command, environment=environment):
+        yield port
+
+
+def use_redmine(site: Visitor) -> Iterator[None]:
+    """Look, sign in, write, delete, upload 30 MB, sign out."""
+    assert "Redmine" in site.get("/").text
+    site.get("/projects")
+    site.get("/stylesheets/application.css")
+    yield
+    form = site.get("/login").fields('name="password"')
+    assert "/logout" in site.send("/login", {**form, "username": "admin", "password": PASSWORD}).text
+    form = site.get("/projects/new").fields("project[identifier]")
+    own = {"project[name]": "会議室", "project[identifier]": "rooms", "project[enabled_module_names][]": "news"}
+    site.send("/projects", {**form, **own})
+    page = site.get("/projects/rooms/news/new")
+    token = html.unescape(value_in(page.text, r'name="csrf-token" content="([^"]+)"'))
+    headers = {"Content-Type": "application/octet-stream", "X-CSRF-Token": token, "X-Requested-With": "XMLHttpRequest"}
+    answer = site.ask("POST", "/uploads.js?attachment_id=1&filename=large.zip", LARGE, headers)
+    kept = value_in(answer.text, r"(\d+\.[0-9a-f]{64})")
+    form = page.fields("news[title]")
+    article = {"news[title]": "電子の会議室", "news[description]": "予約します。"}
+    attached = {"attachments[1][filename]": "large.zip", "attachments[1][token]": kept}
+    page = site.send("/projects/rooms/news", {**form, **article, **attached})
+    assert "電子の会議室" in page.text
+    number = value_in(page.text, r'href="/news/(\d+)"')
+    place = value_in(site.get(f"/news/{number}").text, r'href="(/attachments/download/[^"]+)"')
+    assert site.ask("GET", place).body == LARGE
+    token = html.unescape(value_in(site.get(f"/news/{number}").text, r'name="csrf-token" content="([^"]+)"'))
+    site.send(f"/news/{number}", {"_method": "delete", "authenticity_token": token})
+    assert site.get(f"/news/{number}").status == HTTPStatus.NOT_FOUND
+    token = html.unescape(value_in(site.get("/").text, r'name="csrf-token" content="([^"]+)"'))
+    site.send("/logout", {"authenticity_token": token})
+    assert "/logout" not in site.get("/").text
+
+
+TOKENS_OF_REDMINE = (
+    (rb'"[A-Za-z0-9+/=_-]{80,}"', b"(token)"),
+    (rb"\bname=\"[\w-]+-[0-9a-f]{8}\"", b"(form)"),
+)
+
+
+def test_redmine(tmp_path: Path, redis_url: str) -> None:
+    """Redmine behaves behind the gateway as it does by itself."""
+    both_ways(recipes(PAGES[0])["Redmine"], tmp_path, redis_url, redmine, use_redmine, TOKENS_OF_REDMINE)
