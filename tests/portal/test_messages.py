@@ -4,12 +4,14 @@ import re
 import string
 from pathlib import Path
 
+import pytest
+
 import gateway.portal
 from gateway.login.sign_in import LoginFailure
 from gateway.pipeline.visit import Trouble
 from gateway.policy.verdict import ChallengeReason, ReasonKind
 from gateway.portal.language import Language
-from gateway.portal.messages import CATALOGUE
+from gateway.portal.messages import CATALOGUE, _flat, message
 
 PORTAL = Path(gateway.portal.__file__).parent
 
@@ -64,3 +66,18 @@ def test_no_official_affiliation_is_claimed() -> None:
     """Every page says whose it is, and whose it is not."""
     assert "デジタル庁が表示する画面ではありません" in CATALOGUE[Language.JA]["common.disclaimer"]
     assert "not a page of the Digital Agency" in CATALOGUE[Language.EN]["common.disclaimer"]
+
+
+def test_a_sentence_is_filled_in() -> None:
+    """A placeholder without a value is a mistake of ours, and never shown to a person."""
+    assert message(Language.EN, "me.moment", year=2026, month=11, month_name="Nov", day=23, time="12:00")
+    with pytest.raises(KeyError):
+        message(Language.EN, "me.moment", year=2026)
+    with pytest.raises(KeyError):
+        message(Language.EN, "me.nothing")
+
+
+def test_a_value_that_is_no_sentence_is_refused() -> None:
+    """A number in the files of sentences is a slip."""
+    with pytest.raises(TypeError, match=r"`me\.moment` is no sentence"):
+        _flat({"me": {"moment": 1}})
