@@ -81,12 +81,15 @@ def main(wanted: Sequence[str]) -> int:
     """Measure every twin, or those of the modules whose path holds one of the words, and print a line for each."""
     least = floor()
     chosen = [m for m in with_twins() if not wanted or any(word in str(m.path.relative_to(ROOT)) for word in wanted)]
+    measures = []
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
-        measures = list(pool.map(lambda m: measure(m, Path(folder)), chosen))
-    below = [m for m in measures if m.failure or m.percent < least]
-    for one in sorted(measures, key=lambda m: (m.percent, m.module)):
-        said = one.failure or (f"not reached: {one.missing}" if one.missing else "")
-        sys.stdout.write(f"{one.percent:6.1f} %  {one.module}  {said}\n")
+        for one in pool.map(lambda m: measure(m, Path(folder)), chosen):
+            measures.append(one)
+            said = one.failure or (f"not reached: {one.missing}" if one.missing else "")
+            sys.stdout.write(f"{one.percent:6.1f} %  {one.module}  {said}\n")
+            sys.stdout.flush()
+    below = sorted(m.module for m in measures if m.failure or m.percent < least)
+    sys.stdout.write("".join(f"below the floor: {module}\n" for module in below))
     sys.stdout.write(f"{len(measures)} modules, {len(below)} below the floor of {least:g} %\n")
     return 1 if below or not measures else 0
 
