@@ -122,6 +122,9 @@ def hostile_fixture(tmp_path_factory: pytest.TempPathFactory, network: int, url:
         encoding="utf-8",
     )
     (folder / "table.csv").write_text(f"{BAD},題,誰\n{BAD},{BAD},{BAD}\n", encoding="utf-8")
+    refused = {"time": time.time(), "request_id": BAD, "client": BAD, "method": BAD, "host": BAD, "path": f"/{BAD}"}
+    refused |= {"app": BAD, "status": 400, "verdict": "error", "reason": BAD}
+    (folder / "access.log").write_text(f"{json.dumps(refused)}\n{BAD}\n", encoding="utf-8")
     settings = f"""\
 listen: 127.0.0.1:8080
 provider:
@@ -193,6 +196,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "subjects show": [[CLIENT, "hanako", "-c", "{config}"], [BAD, "hanako", "-c", "{config}"]],
     "subjects erase": [[BAD, "hanako", "--reason", BAD, "-c", "{config}"]],
     "subjects alias": [[BAD, BAD, "--reason", BAD, "-c", "{config}"]],
+    "apps report": [["{folder}/access.log"], ["{folder}/no.log"], ["-c", "{config}"]],
     "limits show": [[CODE, "-c", "{config}"], [BAD, "-c", "{config}"]],
     "limits give-back": [[CODE, "9", "--reason", BAD, "-c", "{config}"]],
     "switch on": [
