@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gateway.commands.refusals import Refusals, remedy
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, language, say
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say
 from gateway.settings.check import read_settings
 from gateway.settings.typed import Reading
 from gateway.yaml.mistakes import Mistakes, Phrase
@@ -58,7 +58,7 @@ def report(
         except (OSError, EOFError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else "it is cut off"
             say(f"sekisho apps: {log}: {why}", error=True)
-            raise typer.Exit(EXIT_OURS) from None
+            raise typer.Exit(EXIT_USERS) from None
     tongue = language()
     if not found.lines:
         nothing = Phrase(

@@ -47,7 +47,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for name in ("missing.log", "cut.gz"):
         ended = CliRunner().invoke(app, ["apps", "report", str(tmp_path / name)])
 
-        assert ended.exit_code == 1
+        assert ended.exit_code == 2
         assert name in ended.stderr
 
 
