@@ -136,6 +136,16 @@ def read_yaml(data: bytes | str, file: str, mistakes: Mistakes) -> Node | None:
 
 _SYNTAX = (
     (
+        "nested too deeply",
+        Phrase("nested too deeply", "入れ子が深すぎます"),
+        Phrase(f"open at most {MAX_DEPTH} levels", f"{MAX_DEPTH} 段までにしてください"),
+    ),
+    (
+        "escape character",
+        Phrase("a `\\` that begins no known escape", "`\\` のあとの文字に意味がありません"),
+        Phrase("write `\\\\`, or put the value in single quotes", "`\\\\` と書くか、値を '…' で囲んでください"),
+    ),
+    (
         "'\\t'",
         Phrase("a tab character", "タブ文字があります"),
         Phrase("indent with spaces", "半角の空白で字下げしてください"),
@@ -179,6 +189,11 @@ _SYNTAX = (
     (
         "alias",
         Phrase("a `*` begins an alias in YAML", "`*` で始まる値は YAML では別の意味になります"),
+        Phrase("put the value in quotes", '値を "…" で囲んでください'),
+    ),
+    (
+        "anchor",
+        Phrase("a `&` begins an anchor in YAML", "`&` で始まる値は YAML では別の意味になります"),
         Phrase("put the value in quotes", '値を "…" で囲んでください'),
     ),
     (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.yaml.mistakes import Language, Mistakes, did_you_mean
-from gateway.yaml.read import read_yaml
-from gateway.yaml.tree import Items, Node, Scalar, Table
+from gateway.yaml.read import MAX_BYTES, read_yaml, read_yaml_file
+from gateway.yaml.tree import MAX_DEPTH, Items, Node, Scalar, Table
 
 
 def read(data: str | bytes) -> tuple[Node | None, list[str]]:
@@ -224,3 +226,127 @@ def test_what_is_opened_too_often_is_refused_before_it_is_read(mark: str) -> Non
 
     assert read_yaml("a: 1\nb: " + mark * 5_000, "policy.yaml", mistakes) is None
     assert [str(mistake) for mistake in mistakes] == ["policy.yaml:2:4: nested too deeply"]
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [
+        "- " * (MAX_DEPTH + 2) + "x",
+        "".join(" " * level + "k:\n" for level in range(MAX_DEPTH + 2)),
+        "".join(" " * level + ("- \n" if level % 2 else "k:\n") for level in range(MAX_DEPTH + 2)),
+    ],
+)
+def test_levels_without_brackets_are_counted_too(deep: str) -> None:
+    """The message names the depth and the most that is allowed, however the levels are written."""
+    node, mistakes = read(deep)
+
+    assert node is None
+    assert [mistake.split(": ", 1)[1] for mistake in mistakes] == [
+        f"nested too deeply, open at most {MAX_DEPTH} levels"
+    ]
+
+
+@pytest.mark.parametrize("opened", ["- ", "k:\n"])
+def test_the_deepest_level_allowed_is_read(opened: str) -> None:
+    """A bound that counts one too many would refuse what the message allows."""
+    levels = range(MAX_DEPTH)
+    text = "".join(opened if opened == "- " else " " * level + opened for level in levels)
+
+    node, mistakes = read(text + ("x" if opened == "- " else " " * MAX_DEPTH + "x"))
+
+    assert mistakes == []
+    for _ in levels:
+        assert isinstance(node, Items | Table)
+        node = node.items[0] if isinstance(node, Items) else node.get("k")
+    assert isinstance(node, Scalar)
+    assert node.text == "x"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("a: b: c", "p.yaml:1:5: a `:` where no key can be"),
+        ("a: 1\nbc\nd: 2", "p.yaml:3:1: a key without `:`"),
+        ("a: *", "p.yaml:1:5: a `*` begins an alias in YAML, put the value in quotes"),
+        ("a: &", "p.yaml:1:5: a `&` begins an anchor in YAML, put the value in quotes"),
+        ("- a\nb: 1", "p.yaml:2:1: this line does not belong to the lines above it"),
+        ('a: "C:\\q"', "p.yaml:1:8: a `\\` that begins no known escape, write `\\\\`"),
+        ("%YAML 9.9\n---\na: 1", "p.yaml:1:1: this is not YAML"),
+    ],
+)
+def test_a_fault_of_structure_is_the_only_one_named(written: str, said: str) -> None:
+    """The tree behind it is not the author's, so that nothing else is said of it."""
+    node, mistakes = read(written)
+
+    assert node is None
+    assert len(mistakes) == 1
+    assert mistakes[0].startswith(said)
+
+
+def test_a_slip_is_named_beside_a_fault_that_no_slip_explains() -> None:
+    """The author mends both at once, although the tree cannot be made even without the slip."""
+    node, mistakes = read("a： {b: @x}")
+
+    assert node is None
+    assert mistakes == [
+        "p.yaml:1:2: a full-width colon `：`, write `:`",
+        "p.yaml:1:8: a character that cannot begin a value, put the value in quotes",
+    ]
+
+
+def test_full_width_spaces_around_a_key_are_named_and_left_out() -> None:
+    """Each in its place; the key that is read is the one its author sees."""
+    node, mistakes = read("a: 1\n　b　: 2")
+
+    assert text_at(node, "b") == "2"
+    assert mistakes == [
+        "p.yaml:2:1: a full-width space (U+3000), write a half-width space",
+        "p.yaml:2:3: a full-width space (U+3000), write a half-width space",
+    ]
+
+
+def test_a_key_in_quotes_keeps_its_full_width_signs() -> None:
+    """Quotes say that they are meant."""
+    node, mistakes = read('"時間：": 9:00')
+
+    assert text_at(node, "時間：") == "9:00"
+    assert mistakes == []
+
+
+def test_an_alias_in_the_place_of_a_key_is_refused() -> None:
+    """As in the place of a value."""
+    _, mistakes = read("*a : 1")
+
+    assert len(mistakes) == 1
+    assert mistakes[0].startswith("p.yaml:1:1: an anchor or alias `*a`")
+
+
+def test_a_file_is_read_as_its_bytes_are(tmp_path: Path) -> None:
+    """Messages bear the name that was given, or else the path."""
+    path = tmp_path / "policy.yaml"
+    path.write_bytes(b"a: 1\na: 2\n")
+    named, plain = Mistakes(), Mistakes()
+
+    node = read_yaml_file(path, named, "p.yaml")
+
+    assert (node, [str(mistake) for mistake in named]) == read(path.read_bytes())
+    read_yaml_file(path, plain)
+    assert [mistake.file for mistake in plain] == [str(path)]
+
+
+def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
+    """A file that is missing, a folder, and a file longer than the bound: each is named, none is raised."""
+    long = tmp_path / "long.yaml"
+    with long.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    said = {}
+    for name in ("none.yaml", ".", "long.yaml"):
+        mistakes = Mistakes()
+        assert read_yaml_file(tmp_path / name, mistakes, name) is None
+        said[name] = [str(mistake) for mistake in mistakes]
+
+    assert said == {
+        "none.yaml": ["none.yaml:1:1: there is no such file"],
+        ".": [".:1:1: cannot be read: Is a directory"],
+        "long.yaml": [f"long.yaml:1:1: longer than {MAX_BYTES} bytes"],
+    }
