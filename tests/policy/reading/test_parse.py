@@ -8,10 +8,11 @@ import pytest
 
 from gateway.policy.age import AgeRange
 from gateway.policy.conditions import Age
-from gateway.policy.policy import Allow, Policy
+from gateway.policy.policy import Allow, Match, Policy, Say
 from gateway.policy.reading.parse import load_policy, parse_policy
 from gateway.policy.verdict import Once
 from gateway.yaml.mistakes import Language, Mistakes
+from gateway.yaml.read import MAX_BYTES
 
 BASE = """\
 policy: p
@@ -274,3 +275,171 @@ def test_the_three_ways_to_allow() -> None:
     """`allow` is a closed list."""
     for allow in Allow:
         assert good(rule(f"allow: {allow}")).rules[0].allow is allow
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["match: x"], "9:12: expected keys of `match`, found `x`"),
+        (["match: {query: x}"], "9:20: expected parameters and their values, found `x`"),
+        (['match: {path: "/a b"}'], "9:19: `/a b` has a character that no path has, remove it"),
+        (['match: {path: "/a\\tb"}'], "9:19: `/a\\x09b` has a character that no path has, remove it"),
+        (["match: {path: ／a}"], "9:19: a full-width slash `／`, write `/`"),
+        (["match: {path: /a//b}"], "9:19: no request has the path `/a//b`, write it without `//`, `.` and `..`"),
+        (["when: [office]"], "9:11: expected the name of one condition, found a list"),
+        (["when: offic"], "9:11: there is no condition `offic`, did you mean `office`?"),
+        (["when: ''"], "9:11: expected the name of one condition, found ``"),
+        (["say: text"], "9:10: expected `say` by language, found `text`, write `{ja: text}`"),
+        (["say: [a]"], "9:10: expected `say` by language, found a list"),
+        (["say: {ja: x, status: 200}"], "9:26: `200` is not a status, write 400 to 599"),
+        (["say: {ja: x, retry_after: -1}"], "9:31: `-1` is not seconds, write 0 to 31536000"),
+        (["require: [adult]"], "9:5: this rule says both `allow` and `require`"),
+    ],
+)
+def test_a_mistake_is_the_only_one_said_of_its_key(lines: list[str], said: str) -> None:
+    """Whole and once: a second message that follows from the first would send its author astray."""
+    (found,) = mistakes_in(rule("allow: nobody", *lines))
+
+    assert found.startswith(said)
+    assert found.removeprefix(said) == "" or "write exactly one of" in found
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("x", "9:12: expected `limit`, found `x`"),
+        ("{name: l, once: day, counted_when: x}", "9:47: expected `counted_when`, found `x`"),
+        ("{name: l, once: day, counted_when: {status: 99}}", "9:56: `99` is not a status, write 200 to 599"),
+        (
+            "{name: l, once: day, counted_when: {location: /x}}",
+            "9:47: `status` is missing in `counted_when`, add `status: …`",
+        ),
+        (
+            "{name: l, once: day, counted_when: {status: 200, location: x}}",
+            "9:71: `x` does not begin with `/`, write the path the application redirects to",
+        ),
+        (
+            "{name: l, once: day, times: 0, counted_when: {status: 200}}",
+            "9:40: `0` is not `times`, write 1 to 1000000",
+        ),
+        ("{once: day, counted_when: {status: 200}}", "9:12: `name` is missing in `limit`, add `name: …`"),
+    ],
+)
+def test_a_mistake_in_a_limit_is_named(limit: str, said: str) -> None:
+    """A limit that is read in part would count something else, or nothing."""
+    assert mistakes_in(rule("allow: signed_in", f"limit: {limit}")) == [said]
+
+
+def test_a_condition_in_the_place_of_a_name_is_named_in_when_too() -> None:
+    """As under `require`: the remedy is a name."""
+    assert mistakes_in(rule("allow: nobody", "when: {network: [192.0.2.0/24]}"))[0] == (
+        "9:11: a condition in the place of its name, put it under `conditions` and write its name here"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("{ja: 休止中}", Say({"ja": "休止中"}, 403)),
+        ("{ja: 休止中, en: Closed, status: 503}", Say({"ja": "休止中", "en": "Closed"}, 503)),
+        ("{ja: 休止中, status: 503, retry_after: 600}", Say({"ja": "休止中"}, 503, 600)),
+        ("{ja: 休止中, retry_after: end}", Say({"ja": "休止中"}, 403, until_change=True)),
+    ],
+)
+def test_the_page_of_a_refusal_is_what_is_written(written: str, said: Say) -> None:
+    """Words, status, and when to come again."""
+    assert good(rule("when: office", "allow: nobody", f"say: {written}")).rules[0].say == said
+
+
+def test_a_limit_and_a_match_have_defaults() -> None:
+    """Once means once, at any `Location`; a rule without `match` is for every request."""
+    (found,) = good(rule("allow: signed_in", "limit: {name: l, once: day, counted_when: {status: 200}}")).rules
+
+    assert found.limit is not None
+    assert (found.limit.times, found.limit.location, found.limit.if_over) == (1, None, {})
+    assert found.match == Match()
+
+
+def test_say_in_a_rule_with_require_points_to_the_condition() -> None:
+    """The page of a condition that is not met is written at the condition, by `if_not`."""
+    assert mistakes_in(rule("require: adult", "say: {ja: x}")) == [
+        (
+            "9:5: `say` has no effect in a rule with `require`, "
+            "it is the page of a rule with `allow: nobody`; a condition has `if_not`"
+        )
+    ]
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    """Log lines and metrics would not tell them apart."""
+    assert mistakes_in(rule("allow: everyone") + "  - {name: r, allow: nobody}\n") == [
+        "9:5: the rule `r` is here twice (first on line 7), give one of them another name"
+    ]
+
+
+def test_a_rule_that_cannot_be_read_hides_no_mistake_in_the_next() -> None:
+    """Every mistake is noted at once."""
+    assert mistakes_in(rule("allow: everyone") + "  - x\n  - {allow: nobody}\n") == [
+        "9:5: expected a rule, found `x`",
+        "10:5: `name` is missing in a rule, add `name: …`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("other", "agree"),
+    [
+        ("once: day, times: 2, counted_when: {status: 200}", True),
+        ("once: day, times: 2, counted_when: {status: 302}", True),
+        ("once: day, times: 3, counted_when: {status: 200}", False),
+        ("once: ever, times: 2, counted_when: {status: 200}", False),
+    ],
+)
+def test_limits_of_one_name_count_alike(other: str, *, agree: bool) -> None:
+    """They share one count, so that `once` and `times` are the same in every rule; what is counted may differ."""
+    said = mistakes_in(
+        rule("allow: signed_in", "limit: {name: l, once: day, times: 2, counted_when: {status: 200}}")
+        + f"  - {{name: s, allow: signed_in, limit: {{name: l, {other}}}}}\n"
+    )
+
+    assert said == (
+        []
+        if agree
+        else [
+            (
+                "10:1: the limit `l` counts differently in another rule, "
+                "make `once` and `times` the same, or give it another name"
+            )
+        ]
+    )
+
+
+def test_a_used_file_without_conditions_is_refused(tmp_path: Path) -> None:
+    """It names the place of `use`, and files behind it are read all the same."""
+    (tmp_path / "a.yaml").write_text("use: [b.yaml]\n", "utf-8")
+    (tmp_path / "b.yaml").write_text("- x\n", "utf-8")
+    path = tmp_path / "p.yaml"
+    path.write_text("policy: p\nuse: [a.yaml]\nrules:\n  - {name: r, allow: nobody}\n", "utf-8")
+    mistakes = Mistakes()
+
+    assert load_policy(path, mistakes, "p.yaml") is None
+    assert sorted(str(mistake) for mistake in mistakes) == [
+        "b.yaml:1:1: expected conditions, found a list",
+        "p.yaml:2:7: `a.yaml` has no `conditions` to use",
+    ]
+
+
+def test_a_file_that_cannot_be_read_makes_no_policy(tmp_path: Path) -> None:
+    """A missing file, a folder and a file over the bound are each named by the name that was given."""
+    with (tmp_path / "long.yaml").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    said = {}
+    for name in ("none.yaml", ".", "long.yaml"):
+        mistakes = Mistakes()
+        assert load_policy(tmp_path / name, mistakes, name) is None
+        said[name] = [str(mistake) for mistake in mistakes]
+
+    assert said == {
+        "none.yaml": ["none.yaml:1:1: there is no such file"],
+        ".": [".:1:1: cannot be read: Is a directory"],
+        "long.yaml": [f"long.yaml:1:1: longer than {MAX_BYTES} bytes"],
+    }
