@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.identity import NOT_TOLD, Birthdate, Gender, Scope
+from gateway.identity import NOT_TOLD, Birthdate, Gender, Identity, Scope
 from gateway.login.sign_in import Failed, LoginFailure
-from gateway.pipeline.visit import OwnPage, Trouble, TroublePage, Visit
+from gateway.pipeline.visit import OwnPage, Purpose, RefusalPage, SignInPage, Trouble, TroublePage, Visit, WorkerPage
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Reason, ReasonKind, RuleId
 from gateway.portal import pages
 from gateway.portal.language import Language, Said
+from gateway.portal.messages import message
 from gateway.portal.sign_in_offer import SignInOffer
 from gateway.request.kept_form import KeptForm
+from gateway.request.returned_form import FIELD
 from gateway.route.route import Route
 from gateway.session.session import Found, NoTicket, SessionState
 from gateway.settings.settings import WithoutCard
@@ -25,9 +27,15 @@ CHALLENGE = Challenge(
 
 
 def visit(
-    *headers: tuple[str, str], method: str = "GET", here: Route | None = None, known: SessionState | None = None
+    *headers: tuple[str, str],
+    method: str = "GET",
+    here: Route | None = None,
+    known: SessionState | None = None,
+    path: str = "/reserve",
+    purpose: Purpose | None = None,
 ) -> Visit:
-    return Visit(here or route(), inbound("/reserve", *headers, method=method), known or NoTicket(), OwnPage())
+    asked = inbound(path, *headers, method=method)
+    return Visit(here or route(), asked, known or NoTicket(), purpose or OwnPage())
 
 
 def offer(here: Route | None = None) -> SignInOffer:
@@ -232,3 +240,106 @@ def test_the_language_is_the_browsers() -> None:
     """Several fields are one; a browser that says nothing reads Japanese."""
     assert pages.language_of(visit(("accept-language", "fr"), ENGLISH)) is Language.EN
     assert pages.language_of(visit()) is Language.JA
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize(
+    ("purpose", "status", "sentence", "retry_after"),
+    [
+        (SignInPage(CHALLENGE), 401, "framed.sign_in", None),
+        (RefusalPage(Deny(RULE, (), status=429, retry_after=9)), 429, "framed.refusal", None),
+        (TroublePage(Trouble.MAINTENANCE, 503, 30), 503, "trouble.maintenance.what", 30),
+        (OwnPage(), 403, "framed.own", None),
+        (WorkerPage(), 403, "framed.own", None),
+    ],
+)
+def test_a_frame_has_the_status_of_the_page_that_it_leads_to(
+    purpose: Purpose, status: int, sentence: str, retry_after: int | None, language: Language
+) -> None:
+    """The page in the frame has one link to it, says in both languages why, and names nothing of the person."""
+    asked = visit(("Accept-Language", language), purpose=purpose, known=Found(session(identity(name="日本花子"))))
+
+    page = pages.framed(asked)
+
+    assert (page.status, page.values["sentence"], page.retry_after) == (status, sentence, retry_after)
+    assert message(page.language, sentence)
+    assert page.language is language
+    assert page.values["onward"] == "/reserve"
+    assert page.framed
+    assert "日本花子" not in str(page.values)
+
+
+@pytest.mark.parametrize(
+    ("method", "purpose", "not_sent"),
+    [
+        ("GET", SignInPage(CHALLENGE), False),
+        ("POST", SignInPage(CHALLENGE), True),
+        ("POST", OwnPage(), False),
+    ],
+)
+def test_a_frame_says_that_a_form_was_not_sent(method: str, purpose: Purpose, not_sent: bool) -> None:
+    """A form for the application was lost; a press on one of our own pages loses nothing."""
+    assert pages.framed(visit(method=method, purpose=purpose)).values["not_sent"] is not_sent
+
+
+@pytest.mark.parametrize(
+    ("path", "purpose", "onward"),
+    [
+        ("/.sekisho/callback", OwnPage(), "/shop/"),
+        ("/.sekisho/me", OwnPage(), "/.sekisho/me"),
+        ("/shop/callback", SignInPage(CHALLENGE), "/shop/callback"),
+    ],
+)
+def test_a_frame_leads_no_other_tab_to_the_providers_answer(path: str, purpose: Purpose, onward: str) -> None:
+    """The code in its query is for the tab that asked, so the link leads home; an application's page is its own."""
+    here = route(prefix="/shop")
+
+    assert pages.framed(visit(path=path, purpose=purpose, here=here)).values["onward"] == onward
+
+
+def test_a_foreign_form_names_its_site_and_offers_the_page() -> None:
+    """The person learns whose form was not sent; its site may be unknown."""
+    page = pages.foreign_form(visit(method="POST"), "https://other.test")
+
+    assert (page.template, page.status) == ("foreign_form.html", 401)
+    assert (page.values["site"], page.values["onward"]) == ("https://other.test", "/reserve")
+    assert pages.foreign_form(visit(method="POST"), "").values["site"] == ""
+    assert page.title
+    assert not page.leads_anywhere
+
+
+def test_a_form_that_came_back_goes_on_by_a_press() -> None:
+    """The page carries it sealed, to the place that it was sent to; the application may lead on from there."""
+    page = pages.returned_form(visit(method="POST"), "https://pay.test", "sealed")
+
+    assert (page.template, page.status) == ("returned_form.html", 401)
+    values = page.values
+    assert (values["site"], values["target"]) == ("https://pay.test", "/reserve")
+    assert (values["field"], values["sealed"]) == (FIELD, "sealed")
+    assert page.leads_anywhere
+    assert page.title
+
+
+def test_a_form_that_is_over_offers_its_page_and_nothing_to_send() -> None:
+    """A second press must not send it twice, so nothing of the form is on the page."""
+    page = pages.form_over(visit(method="POST"))
+
+    assert (page.template, page.status) == ("form_over.html", 409)
+    assert page.values["onward"] == "/reserve"
+    assert not {"target", "sealed", "form"} & page.values.keys()
+    assert not page.leads_anywhere
+
+
+@pytest.mark.parametrize("gender", [Gender.MALE, Gender.FEMALE])
+@pytest.mark.parametrize("language", list(Language))
+def test_a_gender_is_shown_in_the_readers_language(gender: Gender, language: Language) -> None:
+    """Each has its own word in each language; one that was not told is not made up."""
+    asked = visit(("Accept-Language", language))
+
+    def shown(person: Identity) -> str | None:
+        held = pages.me(asked, session(person), "c").values["held"]
+        assert isinstance(held, pages.Held)
+        return next(fact.value for fact in held.facts if fact.name == "gender")
+
+    assert shown(identity(gender=gender)) == message(language, f"me.gender_{gender}")
+    assert shown(identity()) is None
