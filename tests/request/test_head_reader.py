@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.request.head_reader import Arrival, HeadReader, Refused, canonical_host
+from gateway.request.head_reader import Arrival, HeadReader, Refused, ServerWide, canonical_host
 from gateway.request.inbound import Framing
 from gateway.request.target import DEFAULT_PATHS
 from gateway.request.trust import Trust
@@ -313,3 +313,182 @@ def test_the_script_of_a_worker_is_known(name: bytes) -> None:
     assert asked.worker_script
     assert asked.section_cache is None
     assert not arrival().inbound.worker_script
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        (b"GET /", Refused(400, "request_line")),
+        (b"GET /a b HTTP/1.1", Refused(400, "request_line")),
+        (b"GET / HTTP/2.0", Refused(505, "http_version")),
+        (b"GET / ICY/1.1", Refused(400, "http_version")),
+        (b"get / HTTP/1.1", Refused(501, "method")),
+        (b"PROPFIND / HTTP/1.1", Refused(501, "method")),
+        (b"CONNECT / HTTP/1.1", Refused(405, "method")),
+        (b"TRACE / HTTP/1.1", Refused(405, "method")),
+        (b"GET app.gw.test:443 HTTP/1.1", Refused(400, "target_form")),
+        (b"GET * HTTP/1.1", Refused(400, "target_form")),
+        (b"GET ftp://app.gw.test/ HTTP/1.1", Refused(400, "target_form")),
+        (b"GET http://user@app.gw.test/ HTTP/1.1", Refused(400, "target_form")),
+        (b"GET http://other.test/ HTTP/1.1", Refused(400, "host")),
+        (b"GET http://app.gw.test:8080/ HTTP/1.1", Refused(400, "host")),
+    ],
+)
+def test_a_bad_request_line_is_refused_by_its_fault(line: bytes, refused: Refused) -> None:
+    """The client reads from the status whose fault it is: its syntax, its version, its method or its target."""
+    assert read(line=line) == refused
+
+
+@pytest.mark.parametrize(
+    ("headers", "refused"),
+    [
+        (((b"host", b"app.gw.test"),), Refused(400, "host")),
+        (((b"Content-Length", b"5"), (b"content-length", b"5")), Refused(400, "framing")),
+        (((b"Transfer-Encoding", b"chunked"), (b"transfer-encoding", b"chunked")), Refused(400, "framing")),
+        (((b"Content-Length", b"5"), (b"Transfer-Encoding", b"chunked")), Refused(400, "framing")),
+        (((b"Transfer-Encoding", b"gzip, chunked"),), Refused(501, "transfer_coding")),
+        (((b"Transfer-Encoding", b"chunked, identity"),), Refused(400, "transfer_coding")),
+        (((b"Content-Length", b"+5"),), Refused(400, "framing")),
+        (((b"Content-Length", b"5, 5"),), Refused(400, "framing")),
+        (((b"Content-Length", b""),), Refused(400, "framing")),
+        (((b"Content-Length", b"0" * 19),), Refused(400, "framing")),
+        (((b"Expect", b"100-continue"), (b"expect", b"100-continue")), Refused(417, "expectation")),
+        (((b"Expect", b"gold"),), Refused(417, "expectation")),
+    ],
+)
+def test_a_field_that_can_be_read_in_two_ways_is_refused(
+    headers: tuple[tuple[bytes, bytes], ...], refused: Refused
+) -> None:
+    """Two programs that read one head differently are how a request is smuggled: the reader does not choose."""
+    assert read(*headers, line=b"POST / HTTP/1.1") == refused
+
+
+def test_chunks_of_an_old_client_are_refused() -> None:
+    """HTTP/1.0 has no chunks, so a proxy in front has read another body than we would."""
+    chunked = (b"Transfer-Encoding", b"chunked")
+
+    assert read(chunked, line=b"POST / HTTP/1.0") == Refused(400, "framing")
+    assert arrival(chunked, line=b"POST / HTTP/1.1").inbound.framing is Framing.CHUNKED
+
+
+def test_the_limits_are_the_last_that_pass() -> None:
+    """A head of exactly so many fields, and a body of exactly so many bytes, are read; one more is refused."""
+    reader = HeadReader(TrafficSettings(header_count=3, body=10), Trust(()))
+
+    def refusal(*headers: tuple[bytes, bytes]) -> Refused | None:
+        got = reader.read(b"POST / HTTP/1.1", (HOST, *headers), "peer", "http", "id", lambda _: DEFAULT_PATHS)
+        return got if isinstance(got, Refused) else None
+
+    field = (b"Accept", b"*/*")
+    assert [refusal(*[field] * 2), refusal(*[field] * 3)] == [None, Refused(431, "header_count")]
+    assert [refusal((b"Content-Length", size)) for size in (b"10", b"11")] == [None, Refused(413, "body")]
+
+
+def test_a_body_without_a_limit_may_be_of_any_length() -> None:
+    """The operator who sets no limit gets none."""
+    reader = HeadReader(TrafficSettings(body=None), Trust(()))
+    headers = (HOST, (b"Content-Length", b"9" * 18))
+
+    got = reader.read(b"POST / HTTP/1.1", headers, "peer", "http", "id", lambda _: DEFAULT_PATHS)
+
+    assert isinstance(got, Arrival)
+    assert got.inbound.length == 10**18 - 1
+
+
+def options(target: bytes, *headers: tuple[bytes, bytes]) -> Arrival | ServerWide | Refused:
+    line = b"OPTIONS " + target + b" HTTP/1.1"
+    return HeadReader(TrafficSettings(), Trust(())).read(
+        line, (HOST, *headers), "peer", "http", "id", lambda _: DEFAULT_PATHS
+    )
+
+
+def test_options_for_ourselves_go_no_further() -> None:
+    """The target `*` and the last hop are ours to answer (RFC 9110 section 7.6.2)."""
+    assert options(b"*") == ServerWide()
+    assert options(b"/", (b"Max-Forwards", b"0")) == ServerWide()
+    assert isinstance(options(b"/"), Arrival)
+
+
+def test_options_that_go_on_have_one_hop_less() -> None:
+    """The count is the only field that changes, however its name is spelled."""
+    others = ((b"Accept", b"3"), (b"X-Max-Forwards", b"3"))
+
+    got = options(b"/", (b"max-forwards", b"3"), *others)
+
+    assert isinstance(got, Arrival)
+    assert got.inbound.headers == (HOST, (b"max-forwards", b"2"), *others)
+
+
+@pytest.mark.parametrize("value", [b"", b"-1", b"x", b"1,1", b"1" * 10])
+def test_a_count_of_hops_that_is_none_is_refused(value: bytes) -> None:
+    """Only for OPTIONS has the count a meaning here; another method's is passed on as it is."""
+    assert options(b"/", (b"Max-Forwards", value)) == Refused(400, "max_forwards")
+    assert (b"Max-Forwards", value) in arrival((b"Max-Forwards", value)).inbound.headers
+
+
+@pytest.mark.parametrize(
+    ("absolute", "raw"),
+    [
+        (b"http://app.gw.test/a?b=1", b"/a?b=1"),
+        (b"HTTP://APP.gw.test:80/a", b"/a"),
+        (b"https://app.gw.test:443/a", b"/a"),
+        (b"http://app.gw.test", b"/"),
+        (b"http://app.gw.test?b=1", b"/?b=1"),
+    ],
+)
+def test_a_target_with_its_host_is_read_as_one_without(absolute: bytes, raw: bytes) -> None:
+    """A client may write the whole URL (RFC 9112 section 3.2.2); its path is the target, if its host is the `Host`."""
+    assert arrival(line=b"GET " + absolute + b" HTTP/1.1").inbound.target.raw == raw
+
+
+@pytest.mark.parametrize(
+    ("headers", "overrides"),
+    [
+        (((b"X-HTTP-Method-Override", b"DELETE"),), (b"DELETE",)),
+        (((b"X_HTTP_Method_Override", b"DELETE"),), (b"DELETE", b"")),
+        (
+            ((b"X-HTTP-Method-Override", b"PUT"), (b"Connection", b"X-HTTP-Method-Override")),
+            (b"PUT", b""),
+        ),
+        (((b"Connection", b"X-HTTP-Method-Override"),), ()),
+        (((b"X-HTTP-Method-Override", b"PUT"), (b"Connection", b"close")), (b"PUT",)),
+    ],
+)
+def test_a_method_that_a_field_names_is_known(
+    headers: tuple[tuple[bytes, bytes], ...], overrides: tuple[bytes, ...]
+) -> None:
+    """An empty value stands for one that the application may not get as the client wrote it: no rule permits it."""
+    inbound = arrival(*headers, line=b"POST / HTTP/1.1").inbound
+
+    assert inbound.overrides == overrides
+    assert (inbound.section_cache is None) == bool(overrides)
+
+
+@pytest.mark.parametrize("name", [b"Destination", b"destination", b"If"])
+def test_a_field_that_names_another_resource_is_known(name: bytes) -> None:
+    """WebDAV's fields name a second path, so such a head is never taken for an earlier one."""
+    asked = arrival((name, b"/elsewhere")).inbound
+
+    assert asked.references
+    assert asked.section_cache is None
+    assert not arrival().inbound.references
+
+
+def test_request_lines_without_end_are_forgotten() -> None:
+    """The reader keeps so many lines and no more. Through ever new hosts and names it reads each head as the first."""
+    reader = HeadReader(TrafficSettings(), Trust(()))
+
+    def ask(number: int) -> Arrival:
+        line = b"GET /%d HTTP/1.1" % number
+        headers = ((b"Host", b"h%d.test" % number), (b"X-Name-%d" % number, b"v"))
+        got = reader.read(line, headers, "peer", "http", "id", lambda _: DEFAULT_PATHS)
+        assert isinstance(got, Arrival)
+        return got
+
+    first = ask(0)
+    assert reader.again(b"GET /0 HTTP/1.1", first, "id", lambda _: DEFAULT_PATHS) is not None
+    for number in range(1, 4097):
+        assert ask(number).inbound.host == f"h{number}.test"
+
+    assert reader.again(b"GET /0 HTTP/1.1", first, "id", lambda _: DEFAULT_PATHS) is None
+    assert _bare(ask(0)) == _bare(first)
