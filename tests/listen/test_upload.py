@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.listen.upload import COMPLETE, DRAINABLE, HELD, WANTED, BadUploadError, Upload, UploadState
+from gateway.listen.upload import (
+    COMPLETE,
+    DRAINABLE,
+    HELD,
+    WANTED,
+    BadUploadError,
+    CountedBytes,
+    Upload,
+    UploadState,
+    body_lines,
+)
 from gateway.request.inbound import Framing
 from gateway.wire.states import IllegalEventError
 from tests.builders import inbound
@@ -184,3 +194,77 @@ def test_the_states_are_those_of_a_model(events: list[str]) -> None:
 
         assert complete(each) == all_here
         assert (each.state in WANTED) == (to == "nobody" and (coming or all_here))
+
+
+@given(
+    st.binary(min_size=1, max_size=64),
+    st.lists(st.integers(0, 200)),
+    st.integers(1, 64),
+    st.integers(1, 64),
+    st.integers(0, 5),
+    st.booleans(),
+)
+def test_a_body_that_is_counted_first_comes_whole_or_not_at_all(
+    body: bytes, places: list[int], longest: int, most: int, begun_at: int, taken: bool
+) -> None:
+    """Its bytes come without chunks, one that is too long or finds no room ends with 411, and no room stays taken.
+
+    The counting may begin when a part has come already: the App is known only behind the head.
+    """
+    room = CountedBytes(most)
+    each = upload()
+    pieces = cut(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body), places)
+
+    def come() -> None:
+        for number, piece in enumerate(pieces):
+            if number == min(begun_at, len(pieces) - 1):
+                each.count_first(longest, room)
+            assert feed(each, piece) == (b"", b"")
+            assert not each.is_full
+
+    refused = len(body) > min(longest, most)
+    if refused:
+        with pytest.raises(BadUploadError) as raised:
+            come()
+        assert (raised.value.status, raised.value.code) == (411, "length_required")
+        assert each.state is UploadState.BROKEN
+    else:
+        come()
+        assert each.is_counted_first
+        assert not room.take(most - len(body) + 1)
+        if taken:
+            assert each.take() == body
+        else:
+            each.discard()
+    each.let_go()
+    assert room.take(most)
+    assert not room.take(1)
+
+
+def test_bodies_that_are_counted_share_their_room() -> None:
+    """A second body finds no room while the first is kept, and finds it once the first has been taken."""
+    room = CountedBytes(6)
+    first, second, third = upload(), upload(), upload()
+    for each in (first, second, third):
+        each.count_first(6, room)
+    feed(first, b"4\r\nabcd\r\n0\r\n\r\n")
+
+    with pytest.raises(BadUploadError, match="length_required"):
+        feed(second, b"4\r\nabcd\r\n")
+    assert first.take() == b"abcd"
+    assert feed(third, b"4\r\nabcd\r\n0\r\n\r\n") == (b"", b"")
+    assert third.take() == b"abcd"
+
+
+@pytest.mark.parametrize(
+    ("framing", "again", "lines"),
+    [
+        (Framing.CHUNKED, True, b"Transfer-Encoding: chunked\r\n\r\n"),
+        (Framing.CHUNKED, False, b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        (Framing.COUNTED, True, b"Content-Length: 5\r\n\r\n"),
+        (Framing.COUNTED, False, b"Connection: close\r\nContent-Length: 5\r\n\r\n"),
+    ],
+)
+def test_a_head_ends_with_one_framing_of_its_body(framing: Framing, again: bool, lines: bytes) -> None:
+    """A server that leaves a body unread takes it for the next request, unless the connection ends with this one."""
+    assert body_lines(inbound("/", framing=framing, length=5), again=again) == lines
