@@ -14,15 +14,21 @@ from gateway.identity import Scope
 from gateway.login.claims import Check
 from gateway.login.keys import signing_key
 from gateway.login.login import (
+    LONGEST_CODE,
+    asked_assurance,
     authorization_url,
     client_assertion,
+    end_session_url,
     oauth_error,
+    post_logout_redirect_uri,
     read_token_answer,
     redirect_uri,
     scope_text,
+    shown_value,
     token_form,
 )
 from gateway.login.profile import Metadata
+from gateway.settings.settings import ProviderSettings, Reauthenticate
 
 METADATA = Metadata(
     "https://op.example", "https://op.example/auth?x=1", "https://op.example/token", "https://op.example/c"
@@ -146,6 +152,8 @@ def test_what_was_not_granted_is_told(scope: str | None, granted: set[Scope]) ->
         ({"id_token": None}, Check.TOKEN_ANSWER),
         ({"id_token": {}}, Check.TOKEN_ANSWER),
         ({"scope": ["openid"]}, Check.TOKEN_ANSWER),
+        ({"session_state": 1}, Check.TOKEN_ANSWER),
+        ({"session_state": "x" * (LONGEST_CODE + 1)}, Check.TOKEN_ANSWER),
         ({"token_type": "mac"}, Check.TOKEN_TYPE),
         ({"token_type": 1}, Check.TOKEN_TYPE),
     ],
@@ -177,3 +185,54 @@ def test_tokens_show_nowhere() -> None:
 def test_an_error_code_is_made_safe(said: object, shown: str) -> None:
     """It goes on a page and into a label."""
     assert oauth_error(said) == shown
+
+
+@pytest.mark.parametrize("endpoint", ["https://op.example/end", "https://op.example/end?realm=x"])
+def test_the_providers_sign_out_is_asked_with_client_and_way_back(endpoint: str) -> None:
+    """RP-Initiated Logout 1.0 section 2, beside a query that the endpoint has already, and without an ID token."""
+    back = post_logout_redirect_uri("https://APP.gw.test:443/booking/", "/.sekisho/")
+
+    url = urlsplit(end_session_url(endpoint, client_id="a&b", back=back))
+
+    own = parse_qs(urlsplit(endpoint).query)
+    assert (url.netloc, url.path) == ("op.example", "/end")
+    assert parse_qs(url.query) == {
+        **own,
+        "client_id": ["a&b"],
+        "post_logout_redirect_uri": ["https://app.gw.test/.sekisho/signed-out"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("way", "within", "asked"),
+    [
+        (Reauthenticate.MAX_AGE, None, {}),
+        (Reauthenticate.MAX_AGE, 300.0, {"max_age": "150"}),
+        (Reauthenticate.MAX_AGE, 1.0, {"max_age": "0"}),
+        (Reauthenticate.PROMPT, None, {}),
+        (Reauthenticate.PROMPT, 300.0, {"prompt": "login"}),
+    ],
+)
+def test_a_fresh_sign_in_is_asked_for_as_the_provider_reads_it(
+    way: Reauthenticate, within: float | None, asked: dict[str, str]
+) -> None:
+    """Only where a rule asks for it, by `max_age` of half the time or by `prompt`, and beside the assurance."""
+    settings = ProviderSettings(issuer="https://op.example", acr_values="aal3 crl", reauthenticate=way)
+
+    assert asked_assurance(settings, within) == {"acr_values": "aal3 crl", **asked}
+
+
+def test_the_session_state_of_an_answer_is_kept() -> None:
+    """As long as a code may be; an answer without one has none."""
+    longest = "x" * LONGEST_CODE
+
+    assert read_token_answer({**ANSWER, "session_state": longest}, ASKED).session_state == longest
+    assert read_token_answer(ANSWER, ASKED).session_state is None
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"), [("aal3 crl", "aal3 crl"), ("a\r\nb\x1b[0m", "ab[0m"), ("x" * 100, "x" * 64), ("高", "")]
+)
+def test_a_value_of_the_providers_is_shown_as_one_line(said: str, shown: str) -> None:
+    """No sign of it begins a line of the log or speaks to a terminal."""
+    assert shown_value(said) == shown

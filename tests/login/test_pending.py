@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.login.pending import (
+    BYTES_OF_A_LOGIN,
     MOST_TABS,
     Browser,
+    Cap,
+    PendingLogin,
+    bound_browser,
+    bytes_of,
+    find_browser,
     is_state,
     may_open,
     random_name,
@@ -107,3 +113,74 @@ def test_the_cap_grows_nobody_a_place_and_takes_nobody_one() -> None:
     assert may_open(199, 1_000, 0, 100)
     assert not may_open(199, 1_000, 1, 100)
     assert not may_open(200, 1_000, 0, 100)
+
+
+NAME = b"__Host-sekisho-login"
+OTHER = Browser(random_name(b"y" * 32))
+
+
+def cookies(*pairs: tuple[bytes, Browser]) -> bytes:
+    return b"; ".join(name + b"=" + browser.cookie.encode() for name, browser in pairs)
+
+
+def login_of(browser: Browser, *, return_to: str = "/", form: str = "") -> PendingLogin:
+    return PendingLogin(
+        browser=browser.name,
+        host="app.gw.test",
+        client_id="c",
+        nonce="n",
+        verifier="v",
+        return_to=return_to,
+        rule="p/r",
+        scopes=("openid",),
+        begun_at=0.0,
+        form=form,
+    )
+
+
+def test_of_two_binding_cookies_neither_is_believed() -> None:
+    """One that another site planted must not finish this browser's sign-in; one without our shape is nothing."""
+    mine = Browser(SECRET)
+
+    assert find_browser(cookies((NAME, mine)), NAME) == mine
+    assert find_browser(cookies((NAME, mine), (NAME, mine)), NAME) == mine
+    assert find_browser(cookies((NAME, mine)) + b"; " + NAME + b"=planted", NAME) == mine
+    assert find_browser(cookies((NAME, mine), (NAME, OTHER)), NAME) is None
+    assert find_browser(cookies((NAME + b"-0", mine)), NAME) is None
+    assert find_browser(b"; ".join([cookies((NAME, mine))] * 100), NAME) is None
+
+
+@given(st.integers(0, MOST_TABS - 1), st.booleans())
+def test_a_login_is_bound_to_the_browser_it_began_in(place: int, signed_in: bool) -> None:
+    """By the binding cookie; by a tab's cookie only beside the binding cookie of a browser without a person yet."""
+    mine, begun = Browser(SECRET, "a" * 22 if signed_in else ""), OTHER
+    tab = tab_cookie(NAME, place)
+
+    assert bound_browser(login_of(mine), cookies((NAME, mine)), NAME) == mine
+    assert bound_browser(login_of(begun), cookies((NAME, mine)), NAME) is None
+    assert bound_browser(login_of(begun), cookies((tab, begun)), NAME) is None
+    assert bound_browser(login_of(begun), b"", NAME) is None
+    by_tab = bound_browser(login_of(begun), cookies((NAME, mine), (tab, begun)), NAME)
+    assert by_tab == (None if signed_in else mine)
+
+
+@given(st.text(), st.text())
+def test_a_login_counts_for_the_bytes_it_takes(return_to: str, form: str) -> None:
+    """Bytes, not characters: Japanese takes three each."""
+    expected = BYTES_OF_A_LOGIN + len((return_to + form).encode())
+
+    assert bytes_of(login_of(OTHER, return_to=return_to, form=form)) == expected
+
+
+@given(st.integers(0, 50), st.integers(0, 250), st.integers(1, 60))
+def test_no_address_has_more_than_its_own_cap(of_address: int, others: int, more: int) -> None:
+    """However much room all share, and never more than twice the total in all."""
+    cap = Cap(total=100, per_address=40)
+    live = of_address + others
+    admitted = cap.admits(more, live=live, addresses=2, of_address=of_address)
+
+    if of_address + more <= cap.per_address and live + more <= cap.total:
+        assert admitted
+    if admitted:
+        assert of_address + more <= cap.per_address
+        assert live + more <= 2 * cap.total
