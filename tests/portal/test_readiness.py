@@ -24,3 +24,17 @@ ENDING = Readiness(failed={"worker": "draining"})
 def test_a_node_fails_where_each_of_its_workers_does(workers: list[Readiness | None], expected: Readiness) -> None:
     """One worker that can sign people in keeps it out of the red, and the trouble of the others is named."""
     assert of_workers(workers) == expected
+
+
+@pytest.mark.parametrize(
+    ("readiness", "status"),
+    [
+        (WELL, "ok"),
+        (Readiness(degraded={"limits": "timeout"}), "degraded"),
+        (ENDING, "fail"),
+        (AWAY, "fail"),
+    ],
+)
+def test_the_word_is_that_of_the_gravest_part(readiness: Readiness, status: str) -> None:
+    """An alert on `fail` rings where nobody can sign in, whatever else is away, and for nothing less."""
+    assert readiness.status == status
