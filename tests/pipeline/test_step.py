@@ -6,6 +6,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from gateway.headers.assertion import JWKS_PAGE
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedPress, NeedReservation, NeedSession, Step
 from gateway.pipeline.step import next_worker, step
 from gateway.pipeline.urls import URLS, Kind
@@ -20,11 +21,14 @@ from gateway.pipeline.visit import (
     TroublePage,
     WorkerPage,
 )
+from gateway.policy.decide import CompiledPolicy
+from gateway.policy.policy import Allow, Match, Policy, Rule
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Limit, Once, Permit, Reason, ReasonKind, RuleId
 from gateway.request.inbound import Framing, Inbound
+from gateway.request.target import Target
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, Limited, NoTicket, Session, SessionState, Unavailable, Unread
-from gateway.settings.settings import HeaderSettings, Mode
+from gateway.settings.settings import HeaderSettings, Mode, UpstreamSettings
 from tests.builders import NOON, FixedPolicy, FixedRule, app, identity, inbound, route, session
 
 RULE = RuleId("test", "rule")
@@ -726,3 +730,154 @@ def test_a_press_is_looked_for_where_a_rule_names_a_site_and_only_there() -> Non
     for other in (("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "iframe")):
         changed = sent(*without(NAVIGATES, other[0]), other, FORM_TYPE, cookie=press.cookie)
         assert not isinstance(step(changed, NoTicket(), NOON, here), NeedPress)
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "status", "reason"),
+    [
+        ("/.sekisho/me", {"host": "evil.example"}, 421, "unknown_host"),
+        ("/.sekisho/me", {"framing": Framing.COUNTED, "length": 1}, 400, "unexpected_body"),
+        ("/.sekisho/me", {"method": "HEAD", "framing": Framing.CHUNKED}, 400, "unexpected_body"),
+        ("/.sekisho/me", {"method": "PROPFIND"}, 405, "method_not_allowed"),
+        (f"/.sekisho/{JWKS_PAGE}", {}, 404, "unknown_path"),
+        ("/here/a", {"method": "PROPFIND"}, 405, "method_not_allowed"),
+        ("/here/a", {"framing": Framing.COUNTED, "length": 1}, 400, "unexpected_body"),
+        ("/elsewhere", {}, 404, "unknown_path"),
+        ("/hereafter", {}, 404, "unknown_path"),
+    ],
+)
+def test_what_no_app_takes_reaches_none(path: str, changes: dict[str, object], status: int, reason: str) -> None:
+    """The refusal comes before any rule, also of a policy that lets everybody in; a body ends the connection."""
+    rule = FixedRule()
+    here = RouteTable([route(FixedPolicy(rule), prefix="/here", app=app(refuse_body=("GET",)))], "/.sekisho/")
+
+    answer = step(inbound(path, **changes), Found(session()), NOON, here)
+
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.reason) == (status, reason)
+    assert answer.close is (reason == "unexpected_body")
+    assert rule.asked == 0
+
+
+def test_a_candidate_is_heard_of_what_is_refused_or_counted() -> None:
+    """Nothing is said of it before a session is known, nor while the store is away."""
+    limited = Permit(RULE, identity(), limit=Limit("draw", Once.EVER, frozenset({303})))
+    generous = FixedPolicy(FixedRule())
+
+    def judged(real: FixedRule, known: SessionState) -> Step:
+        beside = route(FixedPolicy(real), candidate=generous)
+        return step(inbound(), known, NOON, RouteTable([beside], "/.sekisho/"))
+
+    refused = judged(FixedRule(nobody=NO), NoTicket())
+    strict = RouteTable([route(FixedPolicy(FixedRule(SIGN_IN, limited)), candidate=FixedPolicy(None))], "/.sekisho/")
+    counted = step(inbound(), Found(session()), NOON, strict)
+    away = judged(somebody(), Unavailable())
+
+    assert isinstance(refused, AskPortal)
+    assert (refused.visit.purpose, refused.candidate) == (RefusalPage(NO), "permit")
+    assert isinstance(counted, NeedReservation)
+    assert isinstance(counted.taken, Forward)
+    assert counted.taken.candidate == "deny:no_rule"
+    assert isinstance(away, AskPortal)
+    assert away.candidate == ""
+    assert judged(somebody(), Unread("ticket")) == NeedSession("ticket")
+
+
+def files(**settings: object) -> RouteTable:
+    """Return a table of an App whose readers, writers and staff have rules of their own."""
+
+    def rule(name: str, match: Match, allow: Allow, **parts: object) -> Rule:
+        return Rule(RuleId("p", name), match, allow=allow, **parts)  # type: ignore[arg-type]
+
+    rules = (
+        rule("staff", Match(("/files/staff/**",)), Allow.NOBODY),
+        rule("look", Match(("/files/**",), frozenset({"GET", "HEAD", "COPY"})), Allow.EVERYONE),
+        rule("write", Match(("/files/**",)), Allow.SIGNED_IN, disclose=("subject",)),
+    )
+    settings = {"methods": ("COPY", "MOVE"), **settings}
+    here = route(CompiledPolicy(Policy("p", rules)), app=app(**settings))  # type: ignore[arg-type]
+    return RouteTable([here], "/.sekisho/")
+
+
+def done(outcome: Step) -> tuple[int, str]:
+    """Return status and reason of an answer of ours, and 200 for what goes on to the application."""
+    if isinstance(outcome, Forward):
+        return 200, ""
+    assert isinstance(outcome, Answer)
+    return outcome.status, outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "field", "both", "wanted"),
+    [
+        ("GET", None, "DELETE", False, (400, "method_override")),
+        ("GET", None, "DELETE", True, (401, "sign_in")),
+        ("GET", None, "HEAD", True, (200, "")),
+        ("GET", None, "GET", False, (400, "method_override")),
+        ("GET", None, "WHAT", True, (400, "method_override")),
+        ("GET", b"_method=DELETE", "", False, (400, "method_override")),
+        ("GET", b"_method=DELETE", "", True, (401, "sign_in")),
+        ("GET", b"_method=HEAD", "", False, (200, "")),
+        ("GET", b"_method=WHAT", "", False, (400, "method_override")),
+        ("GET", b"page=2", "", False, (200, "")),
+        ("POST", b"_method=GET", "", True, (401, "sign_in")),
+    ],
+)
+def test_another_method_that_a_request_asks_for_opens_nothing(
+    method: str, query: bytes | None, field: str, *, both: bool, wanted: tuple[int, str]
+) -> None:
+    """It is refused, or both rules must permit; a query is heard only where it would make a difference."""
+    asked = inbound("/files/a", SCRIPT, method=method, overrides=(field.encode(),) if field else ())
+    asked = msgspec.structs.replace(asked, target=Target("/files/a", b"/files/a", query))
+
+    outcome = step(asked, NoTicket(), NOON, files(method_override="both" if both else "refuse"))
+
+    assert done(outcome) == wanted
+
+
+@pytest.mark.parametrize(
+    ("method", "destination", "wanted", "sent"),
+    [
+        ("COPY", "/files/b", (200, ""), b"/files/b"),
+        ("COPY", "https://app.gw.test/files/b", (200, ""), b"http://app.gw.test/files/b"),
+        ("MOVE", "/files/b", (200, ""), b"/files/b"),
+        ("COPY", "/files/staff/b", (403, "nobody_allowed:staff"), b""),
+        ("COPY", "/elsewhere", (403, "no_rule"), b""),
+        ("COPY", "/.sekisho/me", (400, "reference"), b""),
+        ("COPY", "http://app.gw.test/files/b", (400, "reference"), b""),
+        ("COPY", "https://evil.example/files/b", (400, "reference"), b""),
+        ("COPY", "not a url", (400, "reference"), b""),
+        ("COPY", "", (400, "reference"), b""),
+    ],
+)
+@pytest.mark.parametrize("public", [False, True], ids=["inner", "public"])
+def test_a_further_resource_is_judged_as_a_write(
+    method: str, destination: str, wanted: tuple[int, str], sent: bytes, *, public: bool
+) -> None:
+    """It must be the App's own, and the application gets it in the scheme that it knows itself by."""
+    routes = files(upstream_options=UpstreamSettings(references="public" if public else "inner"))
+    there = (("Destination", destination),) if destination else ()
+    asked = inbound("/files/a", SCRIPT, *there, method=method, references=bool(there))
+    told = sent.replace(b"http:", b"https:") if public else sent
+
+    outcome = step(asked, Found(session()), NOON, routes)
+
+    assert done(outcome) == wanted
+    if isinstance(outcome, Forward):
+        assert b"\r\nDestination: " + told + b"\r\n" in outcome.head
+    # The target's rule is public. The write at the other end is not.
+    assert done(step(asked, NoTicket(), NOON, routes))[0] == (401 if wanted[0] == 200 else wanted[0])
+
+
+@pytest.mark.parametrize(
+    ("destination", "wanted"),
+    [("/files/b", 200), ("/files/x/../b", 400), ("/files/staff/b", 403)],
+)
+def test_an_outer_proxy_forwards_a_further_resource_as_it_is(destination: str, wanted: int) -> None:
+    """So its spelling must be the one that was judged: nothing that is rewritten would arrive."""
+    routes = files(mode=Mode.FORWARD_AUTH)
+    asked = inbound(
+        "/files/a", SCRIPT, ("Destination", destination), method="COPY", references=True, forwarded="traefik"
+    )
+
+    assert done(step(asked, Found(session()), NOON, routes))[0] == wanted
