@@ -36,5 +36,5 @@ def test_a_node_fails_where_each_of_its_workers_does(workers: list[Readiness | N
     ],
 )
 def test_the_word_is_that_of_the_gravest_part(readiness: Readiness, status: str) -> None:
-    """An alert on `fail` rings where nobody can sign in, whatever else is away, and for nothing less."""
+    """An alert on `fail` rings if nobody can sign in. A part without which people still sign in does not ring it."""
     assert readiness.status == status
