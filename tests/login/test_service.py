@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from itertools import permutations
 from typing import Any
@@ -16,7 +17,8 @@ from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.identity import NOT_TOLD, Birthdate, Gender, Scope
 from gateway.login.claims import Check
 from gateway.login.memory_pending import MemoryPendingStore
-from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoginFailure, SignedIn
+from gateway.login.service import read_callback
+from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoginFailure, LogoutRefused, SignedIn
 from gateway.request.inbound import Inbound
 from gateway.session.owed import Owed, Owing
 from gateway.session.session import AllSessions
@@ -914,3 +916,45 @@ async def test_a_return_target_that_is_not_ours_becomes_the_root(house: House) -
 
     assert isinstance(outcome, SignedIn)
     assert outcome.return_to == "/"
+
+
+@pytest.mark.parametrize("query", [None, b"state=\xe3\x81\x82", b"a=1&" * 40, b"state=s&code=a&code=b", b"state=%ff"])
+def test_a_callback_that_has_two_meanings_is_not_read(query: bytes | None) -> None:
+    """A parameter that comes twice, signs that are no text, more parameters than a provider sends."""
+    assert read_callback(query) is None
+
+
+def test_a_callback_is_read_without_what_we_do_not_know() -> None:
+    """A parameter of another name may come, even twice."""
+    assert read_callback(b"state=s&code=a%20b&x=1&x=2") == {"state": "s", "code": "a b"}
+
+
+@pytest.mark.parametrize("body", [b"", b"logout_token=", b"logout_token=a&logout_token=b", b"\xff", b"x=1"])
+async def test_a_logout_without_a_token_ends_nothing(house: House, body: bytes) -> None:
+    """The session lives on, and the provider is told no."""
+    await house.sign_in()
+    calls = list(house.stand_in.calls)
+
+    outcome = await house.service.back_channel_logout(house.browser.route, body)
+
+    assert isinstance(outcome, LogoutRefused)
+    assert house.stand_in.calls == calls
+    assert await house.session() is not None
+
+
+async def test_a_logout_token_that_nobody_signed_ends_nothing(house: House) -> None:
+    """Its signature is asked for before anything that it says."""
+    await house.sign_in()
+
+    outcome = await house.service.back_channel_logout(house.browser.route, b"logout_token=e30.e30.e30")
+
+    assert isinstance(outcome, LogoutRefused)
+    assert await house.session() is not None
+
+
+async def test_the_public_keys_of_the_client_hold_nothing_private(house: House) -> None:
+    """They are for the provider to fetch."""
+    (key,) = json.loads(house.service.client_jwks(house.browser.route))["keys"]
+
+    assert key["kid"]
+    assert "d" not in key
