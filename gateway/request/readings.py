@@ -151,6 +151,7 @@ _NARROW = {
     **{ord(sign): plain for plain, signs in _LOOK_ALIKES.items() for sign in signs},
     **{ord(sign): plain for sign, plain in _BEST_FIT.items()},
 }
+_FULL_WIDTH = {0xFF01 + place: 0x21 + place for place in range(94)}
 _LETTERS = {ord("*"): _ASTERISK, **_NARROW}
 
 
@@ -231,12 +232,13 @@ _ENDPOINT = re.compile(r"feed|rdf|rss2?|atom|embed|trackback|amp|page|comment-pa
 
 _PLAIN = re.compile(r"(?:/[a-z0-9_-]+)+/?|/")
 _FILE = re.compile(r"(?:/[a-z0-9_-]+)*/([a-z0-9_-]+)\.[a-z0-9]+")
-_SCRIPT_BELOW = re.compile(r"/(?:index|cgi-bin|cgi|fcgi-bin|cgi-win|scripts)/.", re.IGNORECASE)
+_SCRIPT_BELOW = re.compile(r"/(?:index|cgi-bin|cgi|fcgi-bin|cgi-win|scripts)/", re.IGNORECASE)
 
 # The signs a path must have for a rewriting to change it.
 _ANY_PLUS = re.compile(r"\+")
 _ANY_SLASH = re.compile("[" + "".join(map(re.escape, map(chr, _SLASHES))) + "]")
 _ANY_SIGN = re.compile("[" + "".join(map(re.escape, map(chr, _OTHER_SIGNS))) + "]")
+_ANY_WIDE = re.compile("[\uff01-\uff5e]")
 _ANY_BEYOND = re.compile(r"[^\x00-\x7f]")
 _ANY_ESCAPE = re.compile("%(?:[0-9A-Fa-f]{2}|[uU][0-9A-Fa-f]{4})")
 _ANY_END = re.compile(r"[. ](?:/|\Z)|/[ ]")
@@ -267,6 +269,7 @@ class Readings:
             (_ANY_PLUS, _blanks),
             (_ANY_SLASH, _slashes),
             (_ANY_SIGN, _signs),
+            (_ANY_WIDE, _wide),
             (_ANY_BEYOND, _compatible),
             (_ANY_BEYOND, _narrow),
             (_IGNORABLE, _seen),
@@ -456,6 +459,11 @@ def _slashes(draft: _Draft) -> Iterator[_Draft]:
 def _signs(draft: _Draft) -> Iterator[_Draft]:
     """Other signs that separate, shorten or hide, in the spellings that are taken for them."""
     yield from _each(draft, lambda segment: segment.translate(_OTHER_SIGNS))
+
+
+def _wide(draft: _Draft) -> Iterator[_Draft]:
+    """Windows's best fit of full-width forms: `．．` becomes `..`, and `‥` stays the sign that it is."""
+    yield from _split(draft, lambda segment: segment.translate(_FULL_WIDTH))
 
 
 def _compatible(draft: _Draft) -> Iterator[_Draft]:

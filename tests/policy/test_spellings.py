@@ -499,6 +499,7 @@ def _lets_in(rule: Rule | None, who: Identity | None) -> bool:
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32))
 @example(0)
+@example(12133)
 def test_no_server_is_told_of_a_page_that_its_rule_does_not_open(seed: int) -> None:
     """For every policy and spelling, a person who passes may have the page of every server's reading.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.request.readings import LONGEST, Folding, Kind, Reading, Readings, also_served, plain_text
@@ -145,6 +145,8 @@ PIECES = (
 
 
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map(lambda pieces: "/" + "/".join(pieces)))
+@example("/index/")
+@example("/cgi-bin/")
 def test_the_short_way_says_what_the_long_way_says(path: str) -> None:
     """Most paths are plain and are told so by one look; a look that misses a reading is a way around a rule."""
     readings = Readings()
