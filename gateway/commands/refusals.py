@@ -27,6 +27,10 @@ REMEDIES: Mapping[str, Phrase] = {
     "method": Phrase("`methods: [METHOD]` of the App, if it needs the method", "必要なら App の `methods: [メソッド]`"),
     "unexpected_body": Phrase("`refuse_body: []` of the App", "App の `refuse_body: []`"),
     "body": Phrase("`traffic.body`, or `body` of the App", "`traffic.body`、または App の `body`"),
+    "length_required": Phrase(
+        "`upstream_options: {chunked_uploads: stream}`, or a larger `counted_upload`",
+        "`upstream_options: {chunked_uploads: stream}`、または大きな `counted_upload`",
+    ),
     "request_line": Phrase("`traffic.request_line`", "`traffic.request_line`"),
     "headers": Phrase("`traffic.headers`", "`traffic.headers`"),
     "header_count": Phrase("`traffic.header_count`", "`traffic.header_count`"),

@@ -8,7 +8,7 @@ import pytest
 from gateway.commands.refusals import BY_DESIGN, MOST_ROWS, REMEDIES, Refusals, remedy
 from gateway.observe.access_log import AccessLine
 from gateway.request.target import TargetFault
-from gateway.settings.settings import AppSettings, PathSettings, TrafficSettings
+from gateway.settings.settings import AppSettings, PathSettings, TrafficSettings, UpstreamSettings
 
 NOW = 1_795_402_800.0
 
@@ -87,7 +87,12 @@ def test_other_lines_are_counted_and_rows_are_bounded() -> None:
 
 def test_each_remedy_names_a_setting_that_exists() -> None:
     """A renamed setting would send the operator to nothing; every reason of a path has its word."""
-    known = {*AppSettings.__annotations__, *PathSettings.__annotations__, *TrafficSettings.__annotations__}
+    known = {
+        *AppSettings.__annotations__,
+        *UpstreamSettings.__annotations__,
+        *PathSettings.__annotations__,
+        *TrafficSettings.__annotations__,
+    }
     for reason, phrase in REMEDIES.items():
         words = {word for word in known if word in phrase.en}
         assert words or reason == "no_rule", reason

@@ -7,12 +7,13 @@ import pytest
 
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.login.memory_pending import MemoryPendingStore
+from gateway.login.pending import PENDING_PER_BROWSER, PendingLogin
 from gateway.login.rehearsal import rehearse
 from gateway.session.memory_store import MemoryStore
 from gateway.session.session import AllSessions
 from tests.builders import NOON
 
-STEPS = ("open", "find", "use", "settle")
+STEPS = ("open", "find", "spend", "unspend")
 SESSION_STEPS = ("check", "create", "find", "delete")
 
 
@@ -58,6 +59,16 @@ async def test_a_store_of_sessions_that_refuses_a_step_is_found_out(step: str) -
 
     with pytest.raises(StoreUnavailableError):
         await rehearse(MemoryPendingStore(), sessions, NOON, os.urandom)
+
+
+async def test_the_probes_of_a_fleet_fill_no_cap() -> None:
+    """Hundreds take the room of one browser, and a person who comes by a proxy on this machine can still begin."""
+    pending = MemoryPendingStore(total=PENDING_PER_BROWSER + 1, per_address=PENDING_PER_BROWSER + 1)
+    for _ in range(300):
+        await rehearse(pending, memory(), NOON, os.urandom)
+
+    login = PendingLogin("hers", "app.gw.test", "client", "n", "v", "/", "p/r", (), NOON)
+    assert await pending.open("s" * 43, login, "127.0.0.1", NOON)
 
 
 async def test_a_store_that_is_full_is_well() -> None:
