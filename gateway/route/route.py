@@ -68,10 +68,7 @@ class Route:
         asked = set(app.methods)
         more = {word: name for word, name in REGISTERED.items() if name in asked}
         object.__setattr__(self, "methods", METHODS | more if more else METHODS)
-        # Behind a gateway that ends TLS an old application believes itself on plain HTTP, and says so in its URLs.
-        plain = (f"http://{self.host}",) if app.secure else ()
-        inner = InnerOrigins((*app.upstream, *app.internal_origins, *plain))
-        object.__setattr__(self, "inner_origins", inner)
+        object.__setattr__(self, "inner_origins", InnerOrigins(self.inner_urls))
 
     @property
     def name(self) -> str:
@@ -82,6 +79,13 @@ class Route:
     def origin(self) -> str:
         """The public origin: scheme, host and port (RFC 6454 section 6.1)."""
         return f"{'https' if self.app.secure else 'http'}://{self.host}"
+
+    @property
+    def inner_urls(self) -> tuple[str, ...]:
+        """The URLs by which the application calls itself, and that no browser reaches."""
+        # Behind a gateway that ends TLS an old application believes itself on plain HTTP, and says so in its URLs.
+        plain = (f"http://{self.host}",) if self.app.secure else ()
+        return (*self.app.upstream, *self.app.internal_origins, *plain)
 
     @property
     def cookie_prefix(self) -> bytes:

@@ -82,7 +82,7 @@ def rewrite_of(route: Route) -> PathRewrite | None:
     added = read_address(app.upstream[0]).prefix if app.upstream else ""
     if not stripped and not added:
         return None
-    return PathRewrite(stripped, added, (*app.internal_origins, route.origin, *app.upstream))
+    return PathRewrite(stripped, added, (route.origin, *route.inner_urls))
 
 
 def _is_under(path: bytes, prefix: bytes) -> bool:

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from urllib.parse import urljoin
+
 import pytest
 
-from gateway.upstream.prefix import PathRewrite
+from gateway.headers.answer import app_answer_headers
+from gateway.settings.settings import AppSettings, UpstreamSettings
+from gateway.upstream.prefix import PathRewrite, rewrite_of
+from tests.builders import route
 
 INNER = b"http://10.0.0.5:8080"
 BARE = b"//10.0.0.5:8080"
@@ -82,3 +87,30 @@ def test_other_fields_stay() -> None:
     headers = ((b"Link", b"</app/a>"), (b"X", b"/app"))
 
     assert rewrite().answer(headers) == headers
+
+
+@pytest.mark.parametrize(
+    "own",
+    ["http://app.gw.test", "https://app.gw.test", "//app.gw.test", "http://10.0.0.5:8080", "https://old.example", ""],
+)
+@pytest.mark.parametrize(("name", "before"), [("Location", ""), ("Content-Location", ""), ("Refresh", "3; url=")])
+def test_an_address_of_its_own_leads_to_the_public_page(own: str, name: str, before: str) -> None:
+    """An application behind TLS says `http` of the public host: it gets scheme and prefix, as every other origin."""
+    here = route(
+        app=AppSettings(
+            "booking",
+            "https://app.gw.test/booking",
+            upstream=("http://10.0.0.5:8080/app",),
+            internal_origins=("https://old.example",),
+            upstream_options=UpstreamSettings(strip_prefix=True),
+        ),
+        prefix="/booking",
+    )
+    mapping = rewrite_of(here)
+    assert mapping is not None
+
+    answer = mapping.answer(((name.encode(), f"{before}{own}/app/rooms/".encode()),))
+
+    (line,) = app_answer_headers(answer, here, private=False).decode().splitlines()
+    shown = urljoin("https://app.gw.test/booking/", line.removeprefix(f"{name}: {before}"))
+    assert shown == "https://app.gw.test/booking/rooms/"
