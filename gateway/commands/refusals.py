@@ -45,8 +45,24 @@ REMEDIES: Mapping[str, Phrase] = {
     "unknown_host": Phrase("`url` of an App: no App has this host", "App の `url`（このホストの App がありません）"),
     "unknown_path": Phrase("`url` of an App: none holds this path", "App の `url`（このパスの App がありません）"),
     "no_rule": Phrase("a rule of the policy for this path", "このパスについてのポリシーの規則"),
+    "ambiguous_path": Phrase(
+        "one rule of the policy for all readings of this path, see `sekisho policy explain`",
+        "このパスのすべての読み方に当たる、ポリシーの一つの規則（`sekisho policy explain` を参照）",
+    ),
+    "method_override": Phrase("`method_override: both` of the App", "App の `method_override: both`"),
+    "forbidden_origin": Phrase(
+        "`allowed_origins` of the App, if that site may use it",
+        "そのサイトに使わせてよいなら App の `allowed_origins`",
+    ),
+    "foreign_form": Phrase(
+        "`returns_from` of the rule, if that site may send the form",
+        "そのサイトからの送信を許してよいなら、規則の `returns_from`",
+    ),
 }
 """The setting that would admit what was refused for a reason."""
+
+IN_THE_REQUEST = frozenset({"ambiguous_query", "reference", "service_worker_scope", "service_worker"})
+"""Further reasons that lie in a request and not in the person; no setting admits such a request."""
 
 BY_DESIGN = Phrase("none: it is refused by design", "ありません（仕様による拒否）")
 
@@ -122,15 +138,23 @@ def remedy(refusal: Refusal) -> Phrase:
     """Return the setting that would admit the requests of a row."""
     if refusal.anonymous:
         return _ANONYMOUS
-    return REMEDIES.get(refusal.reason.partition(",")[0].partition(":")[0], BY_DESIGN)
+    return REMEDIES.get(_first_word(refusal.reason), BY_DESIGN)
+
+
+def _first_word(reason: str) -> str:
+    """Return the first of the reasons of an access line, without the name of its condition."""
+    return reason.partition(",")[0].partition(":")[0]
 
 
 def _refusal(line: AccessLine) -> Refusal | None:
     """Return the row of a request, if the gateway refused it for what it is; trouble and maintenance are not meant."""
     suffix = line.path[line.path.rfind(".") :] if "." in line.path.rpartition("/")[2] else ""
-    anonymous = line.verdict in _COLLECTED and not line.session and bool(_PART_OF_A_PAGE.fullmatch(suffix))
+    word = _first_word(line.reason)
+    decided = line.verdict in _COLLECTED
     by_its_form = line.verdict == "error" and (400 <= line.status < 500 or line.status in _NOT_KNOWN)
-    if not (anonymous or by_its_form or (line.verdict == "deny" and line.reason in REMEDIES)):
+    by_its_form |= decided and (word in REMEDIES or word in IN_THE_REQUEST)
+    anonymous = decided and not by_its_form and not line.session and bool(_PART_OF_A_PAGE.fullmatch(suffix))
+    if not (by_its_form or anonymous):
         return None
     return Refusal(line.app, line.host, line.method, _place(line.path), line.reason, anonymous)
 

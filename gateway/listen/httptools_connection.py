@@ -653,7 +653,7 @@ class ClientConnection(asyncio.Protocol):
                 request_id,
                 self._peer,
                 head.method,
-                head.host,
+                head.host if route is None else route.host,
                 head.path,
                 status.value,
                 app="" if route is None else route.name,

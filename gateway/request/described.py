@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from gateway.request.head_reader import canonical_host
+
 LONGEST_PATH = 512
 """Characters of a path that are shown."""
 
 _METHOD = re.compile(rb"[A-Za-z!#$%&'*+.^_`|~0-9-]{1,32}")
-_HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?")
+_ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+"""The beginning of a target in absolute-form (RFC 9112 section 3.2.2)."""
 _SHOWN = re.compile(rb"[!-~]*")
 
 
@@ -29,11 +32,12 @@ UNREAD = Described()
 def described(request_line: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Described:
     """Return what a refused head can be called in a log. Nothing may be decided by it."""
     method, _, rest = request_line.partition(b" ")
-    path = rest.rpartition(b" ")[0].partition(b"?")[0]
+    path = _ABSOLUTE.sub(b"", rest.rpartition(b" ")[0].partition(b"?")[0], 1)
     hosts = [value for name, value in headers if name.lower() == b"host"]
-    host = hosts[0] if len(hosts) == 1 else b""
+    # A trusted proxy's scheme may not be known yet. `RouteTable` finds an App by the other default port, too.
+    host = canonical_host(hosts[0], "https") if len(hosts) == 1 else None
     return Described(
         method.decode() if _METHOD.fullmatch(method) else "",
-        host.lower().decode() if _HOST.fullmatch(host) else "",
+        host or "",
         path[:LONGEST_PATH].decode() if path.startswith(b"/") and _SHOWN.fullmatch(path) else "",
     )

@@ -14,7 +14,7 @@ from gateway.request.section_cache import SectionCache
 from gateway.request.target import DEFAULT_PATHS, Target, TargetCache, TargetFault
 from gateway.request.trust import Distrust, Trust, acceptable_request_id
 from gateway.settings.settings import PathSettings, TrafficSettings
-from gateway.wire.methods import METHODS, NEVER
+from gateway.wire.methods import METHODS, NEVER, REGISTERED
 
 _EMPTY: Final = Framing.EMPTY
 """By a name of its own: to look it up in its enum, each request, costs more than to compare it."""
@@ -162,7 +162,8 @@ class HeadReader:
             return Refused(400, "http_version")
         method = self._methods.get(method_word)
         if method is None:
-            return Refused(405 if method_word in NEVER else 501, "method")
+            known = method_word in REGISTERED or method_word in NEVER
+            return Refused(405 if known else 501, "method")
         if len(headers) > self._limits.header_count:
             return Refused(431, "header_count")
 

@@ -12,7 +12,7 @@ from gateway.cli import app
 
 def text(**changes: object) -> bytes:
     line = {"time": time.time(), "request_id": "r", "client": "192.0.2.1", "method": "PROPFIND", "host": "dav.test"}
-    line |= {"path": "/cal/", "status": 501, "app": "dav", "verdict": "error", "reason": "method"}
+    line |= {"path": "/cal/", "status": 405, "app": "dav", "verdict": "error", "reason": "method"}
     return json.dumps(line | changes).encode() + b"\n"
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -7,10 +9,12 @@ import pytest
 
 from gateway.commands.refusals import BY_DESIGN, MOST_ROWS, REMEDIES, Refusals, remedy
 from gateway.observe.access_log import AccessLine
+from gateway.policy.verdict import ReasonKind
 from gateway.request.target import TargetFault
 from gateway.settings.settings import AppSettings, PathSettings, TrafficSettings, UpstreamSettings
 
 NOW = 1_795_402_800.0
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def line(**changes: Any) -> bytes:
@@ -29,10 +33,13 @@ def rows(*lines: bytes) -> list[tuple[str, str, str, int]]:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"status": 501, "verdict": "error", "method": "PROPFIND", "path": "/dav/", "reason": "method"}, "method"),
+        ({"status": 405, "verdict": "error", "method": "PROPFIND", "path": "/dav/", "reason": "method"}, "method"),
         ({"status": 400, "verdict": "error", "path": "/a//b.png", "reason": "target_empty_segment"}, "target_empty"),
         ({"status": 421, "verdict": "error", "app": "", "reason": "unknown_host"}, "unknown_host"),
         ({"status": 403, "verdict": "deny", "path": "/img/", "reason": "no_rule"}, "no_rule"),
+        ({"status": 400, "verdict": "deny", "path": "/ADULT/", "reason": "ambiguous_path"}, "ambiguous_path"),
+        ({"status": 400, "verdict": "deny", "path": "/?a&a", "reason": "ambiguous_query"}, "ambiguous_query"),
+        ({"status": 401, "verdict": "challenge", "path": "/pay/", "reason": "foreign_form"}, "foreign_form"),
         ({"status": 401, "verdict": "challenge", "path": "/css/a.css", "reason": "sign_in"}, "sign_in"),
         ({"status": 403, "verdict": "deny", "path": "/js/a.js", "reason": "condition_no:adult"}, "condition_no"),
     ],
@@ -43,6 +50,33 @@ def test_a_refusal_has_a_row(changes: dict[str, Any], expected: str) -> None:
 
     assert reason.startswith(expected)
     assert count == 2
+
+
+def test_each_documented_reason_has_a_row_or_is_about_a_person() -> None:
+    """A new reason of a refusal must say whether an application's own pages can run into it."""
+    audit = (DOCS / "operations.md").read_text(encoding="utf-8").partition("\n## Audit\n")[2].partition("\n## ")[0]
+    documented = re.findall(r"^\| `(\w+)` \|", audit, re.MULTILINE)
+    about_a_person = {"nobody_allowed", "condition_no", "condition_unknown", "limit_reached"}
+    of_our_pages = {"returned_form", "form_over"}
+
+    unlisted = {
+        word
+        for word in (*documented, *ReasonKind)
+        if not rows(*(line(status=400, verdict=verdict, reason=word) for verdict in ("deny", "challenge")))
+    }
+
+    assert len(documented) > len(about_a_person)
+    assert unlisted == about_a_person | of_our_pages | {"navigation_only"}
+    assert rows(line(status=403, verdict="error", reason="navigation_only"))
+
+
+def test_a_style_sheet_that_can_be_read_in_two_ways_needs_no_rule_for_everyone() -> None:
+    """The row names the remedy of its reason, for a person without a session as well."""
+    found = Refusals(0)
+    found.take(line(status=400, verdict="deny", path="/css/A./x.css", reason="ambiguous_path"))
+
+    ((row, _, _),) = found.rows()
+    assert remedy(row) is REMEDIES["ambiguous_path"]
 
 
 @pytest.mark.parametrize(
@@ -94,8 +128,8 @@ def test_each_remedy_names_a_setting_that_exists() -> None:
         *TrafficSettings.__annotations__,
     }
     for reason, phrase in REMEDIES.items():
-        words = {word for word in known if word in phrase.en}
-        assert words or reason == "no_rule", reason
+        words = {word for word in known | {"returns_from"} if word in phrase.en}
+        assert words or reason in ("no_rule", "ambiguous_path"), reason
         assert phrase.ja
     assert {fault.value for fault in TargetFault} & REMEDIES.keys()
 

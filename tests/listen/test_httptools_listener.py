@@ -253,7 +253,7 @@ REFUSED = {
     "HTTP/2 preface": (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     "ICE": (400, b"SOURCE / ICE/1.0\r\n" + HOST + b"\r\n"),
     "RTSP": (400, b"DESCRIBE / RTSP/1.0\r\n" + HOST + b"\r\n"),
-    "foreign method": (501, b"PROPFIND / HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "foreign method": (405, b"PROPFIND / HTTP/1.1\r\n" + HOST + b"\r\n"),
     "unknown method": (501, b"FROB / HTTP/1.1\r\n" + HOST + b"\r\n"),
     "TRACE": (405, b"TRACE / HTTP/1.1\r\n" + HOST + b"\r\n"),
     "CONNECT": (405, b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n"),
@@ -332,7 +332,7 @@ async def test_a_method_that_the_parser_does_not_know_excuses_nothing(door: Door
         (b"GET / ICE/1.0", 400),
         (b"GET / http/1.1", 400),
         (b"get / HTTP/1.1", 501),
-        (b"PROPFIND / HTTP/1.1", 501),
+        (b"PROPFIND / HTTP/1.1", 405),
         (b"CONNECT app.gw.test:80 HTTP/1.1", 405),
     ],
 )

@@ -112,11 +112,14 @@ def test_an_app_that_does_not_ask_for_a_method_refuses_it() -> None:
         assert dict(outcome.headers)[b"Allow"] == ", ".join(METHODS.values()).encode()
 
 
-def test_a_method_that_no_app_asks_for_is_unknown_at_the_door() -> None:
-    """As every foreign method is; and what no App can ask for never comes in."""
-    refused = read(table(), "REPORT /files/a")
-    assert isinstance(refused, Refused)
-    assert refused.status == 501
+def test_a_method_that_no_app_asks_for_is_refused_at_the_door() -> None:
+    """The answer is that of an App beside one which asks for it; and what no App can ask for never comes in."""
+    for word, status in (*((each.decode(), 405) for each in REGISTERED), ("FROB", 501), ("report", 501)):
+        if word in table().methods.values():
+            continue
+        refused = read(table(), f"{word} /files/a")
+        assert isinstance(refused, Refused), word
+        assert refused.status == status
     for word in NEVER:
         refused = read(table(dav(methods=tuple(REGISTERED.values()))), f"{word.decode()} /files/a")
         assert isinstance(refused, Refused)

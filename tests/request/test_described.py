@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.request.described import LONGEST_PATH, UNREAD, Described, described
+from gateway.request.head_reader import canonical_host
+from gateway.route.table import RouteTable
+from tests.builders import app, route
 
 
 @pytest.mark.parametrize(
@@ -18,7 +21,10 @@ from gateway.request.described import LONGEST_PATH, UNREAD, Described, described
         (b"GET /a//b HTTP/1.1", (), Described("GET", "", "/a//b")),
         (b"GET /a HTTP/1.1", ((b"Host", b"a"), (b"Host", b"b")), Described("GET", "", "/a")),
         (b"GET /a HTTP/1.1", ((b"Host", b"a b"),), Described("GET", "", "/a")),
-        (b"GET http://a/b HTTP/1.1", (), Described("GET", "", "")),
+        (b"GET http://a/b?c HTTP/1.1", ((b"Host", b"a"),), Described("GET", "a", "/b")),
+        (b"GET HTTPS://A:443//b HTTP/1.1", (), Described("GET", "", "//b")),
+        (b"GET http://a HTTP/1.1", (), Described("GET", "", "")),
+        (b"GET ftp://a/b HTTP/1.1", (), Described("GET", "", "")),
         (b"G\xffT \x1b[2J HTTP/1.1", (), UNREAD),
         (b"", (), UNREAD),
     ],
@@ -28,6 +34,27 @@ def test_a_head_is_called_by_what_can_be_read(
 ) -> None:
     """Without its query, which may hold what nobody should log."""
     assert described(line, headers) == expected
+
+
+@given(
+    name=st.sampled_from(["app.gw.test", "App.GW.test", "app.gw.test.", "[::1]", "a_b.gw.test"]),
+    port=st.sampled_from(["", ":443", ":0443", ":80", ":8443", ":08443"]),
+    scheme=st.sampled_from(["http", "https"]),
+    secure=st.booleans(),
+)
+def test_a_refused_head_names_the_app_of_an_accepted_one(name: str, port: str, scheme: str, secure: bool) -> None:
+    """A refused head is logged under the App that gets a request with the same `Host`, in every spelling."""
+    host = f"{name}{port}".encode()
+    # No App is at `http://…:443`.
+    assume(secure or "443" not in port)
+    accepted = canonical_host(host, scheme)
+    assert accepted is not None
+    public = canonical_host(host, "https" if secure else "http")
+    table = RouteTable([route(host=public, app=app(url=f"http{'s' * secure}://{public}"))], "/.sekisho/")
+
+    found = table.match(described(b"GET //x HTTP/1.1", [(b"Host", host)]).host, "/")
+
+    assert table.match(accepted, "/") in (found, None)
 
 
 @given(st.binary(max_size=2000), st.lists(st.tuples(st.just(b"Host"), st.binary(max_size=300)), max_size=3))

@@ -323,7 +323,7 @@ def test_the_script_of_a_worker_is_known(name: bytes) -> None:
         (b"GET / HTTP/2.0", Refused(505, "http_version")),
         (b"GET / ICY/1.1", Refused(400, "http_version")),
         (b"get / HTTP/1.1", Refused(501, "method")),
-        (b"PROPFIND / HTTP/1.1", Refused(501, "method")),
+        (b"PROPFIND / HTTP/1.1", Refused(405, "method")),
         (b"CONNECT / HTTP/1.1", Refused(405, "method")),
         (b"TRACE / HTTP/1.1", Refused(405, "method")),
         (b"GET app.gw.test:443 HTTP/1.1", Refused(400, "target_form")),
