@@ -72,6 +72,11 @@ def test_events_errors_and_metrics_are_current() -> None:
     assert page == reference.operations_page(page), "run `make docs`"
 
 
+def test_the_page_of_metrics_is_current() -> None:
+    """Every declared metric is on the page; `make docs` writes it."""
+    assert reference.METRICS_PAGE.read_text() == reference.metrics_page(), "run `make docs`"
+
+
 def test_the_map_of_files_is_current() -> None:
     """Every file of the gateway is on the page about the way of a request; `make docs` writes it."""
     page = reference.REQUEST_PAGE.read_text()
@@ -114,7 +119,7 @@ def test_files_named_in_words_exist(page: Path) -> None:
 def test_each_event_and_metric_says_what_it_means() -> None:
     """A name alone does not help at three in the morning."""
     silent = [row for row in reference.event_table().splitlines() if row.endswith("|  |")]
-    silent += [metric.name for metric in reference.metrics() if not metric.says]
+    silent += [each.name for declared in reference.METRICS.values() for each in declared if not each.meaning]
 
     assert not silent
 

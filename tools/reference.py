@@ -23,14 +23,15 @@ from gateway import errors
 from gateway.headers.answer_fields import ANSWER_FIELDS
 from gateway.listen.stages import STAGES
 from gateway.listen.upload import UPLOAD
-from gateway.observe.prometheus_metrics import Metrics
-from gateway.session.prometheus_sessions import show_sessions
-from gateway.session.redis_sessions import SessionsStatus
+from gateway.observe import gateway_metrics, request_metrics, sign_in_metrics
+from gateway.observe.instruments import MOST_SERIES, OTHER, Declared, Kind
+from gateway.observe.merge import Over
+from gateway.session import prometheus_sessions
 from gateway.settings import settings
 from gateway.settings.typed import Bytes, Seconds, taken_up, without_mark
+from gateway.upstream import prometheus_upstreams
 from gateway.upstream.answer_states import ANSWER
 from gateway.upstream.connection_states import UPSTREAM_CONNECTION
-from gateway.upstream.prometheus_upstreams import show_upstreams
 from gateway.wire.states import States
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +39,7 @@ SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 CONTRACT_PAGE = ROOT / "docs" / "contract.md"
 OPERATIONS_PAGE = ROOT / "docs" / "operations.md"
 REQUEST_PAGE = ROOT / "docs" / "request.md"
+METRICS_PAGE = ROOT / "docs" / "metrics.md"
 STATES_PAGE = ROOT / "docs" / "states.md"
 MACHINES: tuple[States[typing.Any, typing.Any], ...] = (STAGES, UPLOAD, UPSTREAM_CONNECTION, ANSWER)
 """The state machines of the states page, in the order of a request."""
@@ -63,24 +65,15 @@ STEPS = (
     "observe",
     "commands",
 )
+METRICS: dict[str, tuple[Declared, ...]] = {
+    "Requests": request_metrics.DECLARED,
+    "Sign-ins": sign_in_metrics.DECLARED,
+    "Sessions and their store": prometheus_sessions.DECLARED,
+    "Servers of the Apps": prometheus_upstreams.DECLARED,
+    "The gateway": gateway_metrics.DECLARED,
+}
+"""The declared metrics by concern, in the order of the page of metrics."""
 EVENTS_SOURCE = ROOT / "gateway" / "observe" / "events.py"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Metric:
-    """A metric as `/metrics` shows it."""
-
-    name: str
-    kind: str
-    says: str
-    labels: tuple[str, ...]
-
-    @property
-    def samples(self) -> frozenset[str]:
-        """The names of its samples, as queries write them."""
-        if self.kind == "histogram":
-            return frozenset({f"{self.name}_bucket", f"{self.name}_count", f"{self.name}_sum"})
-        return frozenset({self.name})
 
 
 def field_words(source: Path) -> dict[str, dict[str, str]]:
@@ -270,31 +263,43 @@ def event_table() -> str:
     return "\n".join(["| event | meaning |", "|---|---|", *sorted(rows)])
 
 
-@functools.cache
-def metrics() -> tuple[Metric, ...]:
-    """Return every metric: those a registry has from the start, and those that show sessions and upstreams."""
-    every = Metrics("0")
-    show_sessions(every, SessionsStatus)
-    show_upstreams(every, dict, dict, float)
-    found = [
-        Metric(
-            f"{family.name}_total" if family.type == "counter" else family.name,
-            family.type,
-            family.documentation,
-            tuple(getattr(family, "_labelnames", ())),
-        )
-        for family in every.collect()
-    ]
-    return tuple(sorted(found, key=lambda metric: metric.name))
+def samples(declared: Declared) -> frozenset[str]:
+    """Return the names of a metric's samples, as queries write them."""
+    if declared.kind is Kind.HISTOGRAM:
+        return frozenset({f"{declared.name}_bucket", f"{declared.name}_count", f"{declared.name}_sum"})
+    return frozenset({declared.sample})
 
 
-def metric_table() -> str:
-    """Return the table of metrics."""
-    rows = [
-        f"| `{metric.name}` | {metric.kind} | {', '.join(f'`{label}`' for label in metric.labels)} | {metric.says} |"
-        for metric in metrics()
+def metrics_page() -> str:
+    """Return the page of metrics."""
+    words = field_words(ROOT / "gateway" / "observe" / "merge.py")["Over"]
+    lines = [
+        "# Metrics",
+        "",
+        "This page is for operators who write queries, boards and alerts.",
+        "`make docs` writes it from the declarations in the code; change them there.",
+        "`docs/operations.md` explains where the numbers are served and how many series there are.",
+        "",
+        "The column *over workers* says how the numbers of several workers become the gateway's:",
+        "",
+        *(f"- `{over}`: {words[over.name]}" for over in Over),
+        "",
+        "A label with its values in parentheses is closed: no other value comes.",
+        "A counter or histogram whose labels are all closed, but for `app`, starts each series at 0.",
+        f"A metric with more than {MOST_SERIES:,} combinations of labels counts the rest under `{OTHER}`.",
     ]
-    return "\n".join(["| metric | kind | labels | meaning |", "|---|---|---|---|", *rows])
+    for title, declared in METRICS.items():
+        lines += ["", f"## {title}", "", "| metric | kind | unit | labels | over workers | meaning |"]
+        lines.append("|---|---|---|---|---|---|")
+        for each in sorted(declared, key=lambda each: each.sample):
+            labels = ", ".join(_label(each, label) for label in each.labels)
+            lines.append(f"| `{each.sample}` | {each.kind} | {each.unit} | {labels} | `{each.over}` | {each.meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def _label(declared: Declared, label: str) -> str:
+    values = declared.closed.get(label)
+    return f"`{label}`" if values is None else f"`{label}` ({', '.join(f'`{value}`' for value in values)})"
 
 
 def file_table() -> str:
@@ -377,7 +382,7 @@ def with_tables(page: str, tables: Mapping[str, str]) -> str:
 
 def operations_page(page: str) -> str:
     """Return the operations page with its tables written anew."""
-    return with_tables(page, {"events": event_table(), "errors": error_table(), "metrics": metric_table()})
+    return with_tables(page, {"events": event_table(), "errors": error_table()})
 
 
 def request_page(page: str) -> str:
@@ -394,6 +399,7 @@ def main() -> int:
     """Write the pages."""
     CONTRACT_PAGE.write_text(contract_page(CONTRACT_PAGE.read_text()))
     SETTINGS_PAGE.write_text(settings_page())
+    METRICS_PAGE.write_text(metrics_page())
     OPERATIONS_PAGE.write_text(operations_page(OPERATIONS_PAGE.read_text()))
     REQUEST_PAGE.write_text(request_page(REQUEST_PAGE.read_text()))
     STATES_PAGE.write_text(states_page())

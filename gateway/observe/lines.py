@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final, Protocol
 
-from gateway.observe.merge import Family, Sample
+from gateway.observe.instruments import Declared, Kind, shown
+from gateway.observe.merge import Family
 
 
 class LineKind(StrEnum):
@@ -34,8 +35,13 @@ ROOM: Final[Mapping[LineKind, int]] = {
 }
 """Bytes of each kind that may wait: some three seconds of a busy worker's access lines."""
 
-LOST_NAME: Final = "sekisho_log_lines_lost"
-LOST_MEANING: Final = "Lines of the logs that could not be written, by kind: `access`, `event` or `audit`"
+LOST: Final = Declared(
+    name="sekisho_log_lines_lost",
+    kind=Kind.COUNTER,
+    meaning="Lines of the logs that could not be written, by kind: `access`, `event` or `audit`",
+    labels=("kind",),
+    closed={"kind": tuple(LineKind)},
+)
 
 
 class Sink(Protocol):
@@ -55,10 +61,5 @@ def lost_by_kind(every: Iterable[Mapping[LineKind, int]]) -> dict[LineKind, int]
 
 
 def lost_family(lost: Mapping[LineKind, int]) -> Family:
-    """Return the metric of lost lines as a process that keeps no registry sends it."""
-    return Family(
-        LOST_NAME,
-        "counter",
-        LOST_MEANING,
-        tuple(Sample(f"{LOST_NAME}_total", (("kind", kind),), float(lost.get(kind, 0))) for kind in LineKind),
-    )
+    """Return the metric of lost lines."""
+    return shown(LOST, {(kind.value,): lost.get(kind, 0) for kind in LineKind})

@@ -8,6 +8,7 @@ person.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -22,6 +23,8 @@ from gateway.errors import GatewayError
 from gateway.identity import NOT_TOLD
 from gateway.instant import tokyo_time
 from gateway.observe.events import Event
+from gateway.observe.merge import Families
+from gateway.observe.prometheus_text import OPENMETRICS, TEXT, expose, wants_openmetrics
 from gateway.portal.hosts import may_ask
 from gateway.portal.operators import Operators
 from gateway.portal.readiness import Readiness
@@ -44,27 +47,30 @@ LONGEST_BODY = 64 * 1024
 """Bytes of a request's body."""
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 _log = structlog.get_logger()
 
 
 def make_management(
     *,
-    metrics: Callable[[], Awaitable[bytes]],
+    metrics: Callable[[], Awaitable[Families]],
     readiness: Callable[[], Awaitable[Readiness]],
     sessions: SessionControl | None = None,
     names: Callable[[], Collection[str]] = frozenset,
 ) -> web.Application:
     """Return the application.
 
-    `metrics` returns Prometheus's text format. `/livez` says that this process answers. `readiness` is what `/readyz`
-    tells. Without `sessions` there is no sessions API. `names` returns the host names that the listener answers
-    (`hosts`).
+    `metrics` returns the numbers of the whole gateway, which are written in the format that the client accepts.
+    `/livez` says that this process answers. `readiness` is what `/readyz` tells. Without `sessions` there is no
+    sessions API. `names` returns the host names that the listener answers (`hosts`).
     """
 
-    async def serve_metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=await metrics(), headers={hdrs.CONTENT_TYPE: _EXPOSITION})
+    async def serve_metrics(request: web.Request) -> web.Response:
+        as_openmetrics = wants_openmetrics(request.headers.get(hdrs.ACCEPT, ""))
+        # Thousands of samples take a while to write, and this loop may serve requests.
+        body = await asyncio.to_thread(expose, await metrics(), as_openmetrics=as_openmetrics)
+        kind = OPENMETRICS if as_openmetrics else TEXT
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: kind, hdrs.VARY: hdrs.ACCEPT})
 
     async def livez(_request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})

@@ -28,8 +28,9 @@ from gateway.login.pending import PendingStore
 from gateway.login.returned import ReturnedForms
 from gateway.login.service import Client, SignInService, Terms
 from gateway.observe.events import Event
-from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
+from gateway.observe.metrics import Metrics
 from gateway.observe.removed_names import RemovedNames, shown
+from gateway.observe.structlog_observer import GatewayObserver
 from gateway.pipeline import forward_auth
 from gateway.pipeline.to_https import hsts_line
 from gateway.policy.switches import Switch
@@ -65,7 +66,7 @@ class _Meter:
 
     def called(self, endpoint: str, outcome: str, seconds: float) -> None:
         """Count one call to the provider."""
-        self._metrics.provider_call(endpoint, outcome, seconds)
+        self._metrics.sign_ins.provider_call(endpoint, outcome, seconds)
 
     def key_passed_over(self, kid: str, why: str) -> None:
         """Tell the operator of a key that the provider publishes and nobody can use."""
@@ -73,7 +74,7 @@ class _Meter:
 
     def claim_troubled(self, scope: str, trouble: str) -> None:
         """Count one requested item that was missing or unreadable."""
-        self._metrics.claim_troubled(scope, trouble)
+        self._metrics.sign_ins.claim_troubled(scope, trouble)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ class Generation:
         )
         self.audited: frozenset[str] = configuration.audited
         """The rules whose every permit is recorded: looked at on each request."""
+        self._shared.metrics.begin([route.name for route in self.table.routes])
         self.versions = {route.name: route.policy.version for route in self.table.routes}
         """The version of each App's policy, for the audit."""
 
@@ -246,13 +248,13 @@ class Generation:
         """Count characters that an App's charset lacks, and facts that could not be sent."""
         for trouble, count in (("replaced", replaced), ("left_out", left_out)):
             if count:
-                self._shared.metrics.header_value_troubled(route.name, trouble, count)
+                self._shared.metrics.sign_ins.header_value_troubled(route.name, trouble, count)
 
     def _names_removed(self, app: str, removed: Removed) -> None:
         """Count the client's fields that the application did not get, and tell the operator of names that are news."""
         shared = self._shared
         for family, name in removed:
-            shared.metrics.header_removed(app, family.value)
+            shared.metrics.sign_ins.header_removed(app, family.value)
             if shared.removed_names.is_news(app, fold(name), shared.clock()):
                 _log.info(Event.HEADER_REMOVED, app=app, family=family.value, header=shown(name))
 

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from gateway.observe.events import Event
+from gateway.observe.merge import Families
 from gateway.observe.thread_lines import LineWriter
 from gateway.policy.losses import ADOPT
 from gateway.portal.aiohttp_management import make_management
@@ -116,8 +117,8 @@ async def serve(
         await worker.open()
         spare_the_collector()
 
-        async def metrics() -> bytes:
-            return worker.metrics.exposition()
+        async def metrics() -> Families:
+            return worker.metrics.families()
 
         app = make_management(
             metrics=metrics,
@@ -155,7 +156,7 @@ async def reload_worker(worker: Worker, reread: Callable[[], Configuration | Non
     worker.access_log.reopen()
     configuration = await asyncio.to_thread(reread)
     if configuration is None:
-        worker.metrics.reload("settings", "refused")
+        worker.metrics.gateway.reload("settings", "refused")
         notify("STATUS=reload refused")
         return False
     standing = await worker.weigh(configuration)
@@ -172,7 +173,7 @@ async def reload_worker(worker: Worker, reread: Callable[[], Configuration | Non
         notify("READY=1\nSTATUS=reload refused")
         return False
     worker.take(standing)
-    worker.metrics.reload("settings", "adopted")
+    worker.metrics.gateway.reload("settings", "adopted")
     _log.info(Event.RELOADED, count=len(configuration.settings.apps))
     notify("READY=1")
     return True

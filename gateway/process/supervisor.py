@@ -26,7 +26,6 @@ import structlog
 from gateway.observe.events import Event
 from gateway.observe.lines import lost_family
 from gateway.observe.merge import Families, merge, remembered
-from gateway.observe.prometheus_metrics import expose
 from gateway.observe.thread_lines import LineWriter
 from gateway.portal.aiohttp_management import make_management
 from gateway.portal.hosts import management_names
@@ -287,11 +286,11 @@ class Supervisor:
     ) -> list[Reply | None]:
         return list(await asyncio.gather(*(member.ask(order, within, apart) for member in tuple(self._members))))
 
-    async def _metrics(self) -> bytes:
+    async def _metrics(self) -> Families:
         await self._ask_all("metrics")
         ours = (lost_family(self._lines.lost),)
         members = (*self._members, *self._leaving)
-        return expose(merge((self._of_the_dead, ours, *(member.families for member in members))))
+        return merge((self._of_the_dead, ours, *(member.families for member in members)))
 
     async def _readiness(self) -> Readiness:
         if self._stopping:

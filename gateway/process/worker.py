@@ -36,8 +36,10 @@ from gateway.login.redis_pending import RedisPendingStore
 from gateway.login.rehearsal import rehearse
 from gateway.login.service import provider_session_name
 from gateway.observe.events import Event
+from gateway.observe.gateway_metrics import FILES_HELD
 from gateway.observe.lines import LineKind, lost_by_kind
-from gateway.observe.prometheus_metrics import GatewayObserver, Metrics
+from gateway.observe.metrics import Metrics
+from gateway.observe.structlog_observer import GatewayObserver
 from gateway.observe.thread_access_log import AccessLog
 from gateway.observe.thread_lines import LineWriter
 from gateway.pipeline.to_https import to_https
@@ -68,8 +70,6 @@ from gateway.wire.deadlines import Deadlines
 from gateway.yaml.mistakes import Mistakes
 
 _log = structlog.get_logger()
-
-_HELD = "Policy files that lost much at once and wait for an operator"
 
 
 class ListeningSockets(NamedTuple):
@@ -162,7 +162,7 @@ class Worker:
         )
         self._closing.push_async_callback(sessions.close)
         show_sessions(self.metrics, sessions.status)
-        self.metrics.gauge("sekisho_files_held", _HELD, lambda: len(self.held))
+        self.metrics.show(FILES_HELD, lambda: {(): len(self.held)})
         deadlines = Deadlines(asyncio.get_running_loop().time())
         show_upstreams(self.metrics, lambda: self._shared.standings, self._ejected, lambda: deadlines.time)
         observer = GatewayObserver(self.metrics, self.access_log, self._is_audited, self._policy_version)
@@ -293,7 +293,7 @@ class Worker:
             if again:
                 return False
             _log.error(Event.SWITCHES_REFUSED, file=str(configuration.switches_file))
-            self.metrics.reload("switches", "refused")
+            self.metrics.gateway.reload("switches", "refused")
             return False
         self._switches_unread = False
         # The worker keeps the whole file, also switches whose time is over. Each request compares the times, and a
@@ -301,8 +301,8 @@ class Worker:
         self._shared.switches.clear()
         self._shared.switches.update(switches)
         on = on_now(switches, self._shared.clock())
-        self.metrics.switches_on(on)
-        self.metrics.reload("switches", "adopted")
+        self.metrics.gateway.switches_on(on)
+        self.metrics.gateway.reload("switches", "adopted")
         _log.info(Event.SWITCHES_ADOPTED, names=sorted(on))
         return True
 
@@ -312,14 +312,14 @@ class Worker:
         if len(mistakes):
             for mistake in mistakes:
                 _log.error(Event.POLICIES_REFUSED, mistake=str(mistake))
-            self.metrics.reload("policies", "refused")
+            self.metrics.gateway.reload("policies", "refused")
             return
         standing = await self.weigh(fresh)
         if standing is None:
             return
         self._current().adopt(fresh)
         self.take(standing)
-        self.metrics.reload("policies", "adopted")
+        self.metrics.gateway.reload("policies", "adopted")
         _log.info(Event.POLICIES_ADOPTED, names=sorted(policy.name for policy in fresh.policies.values()))
 
     async def weigh(self, fresh: Configuration) -> dict[str, AsRead] | None:
@@ -329,7 +329,7 @@ class Worker:
         for loss in self.held:
             _log.error(Event.FILE_HELD, file=loss.file, before=loss.before, after=loss.after)
         if self.held:
-            self.metrics.reload("policies", "held")
+            self.metrics.gateway.reload("policies", "held")
             return None
         return now
 
@@ -402,9 +402,9 @@ class Worker:
             # The certificate in use stays in use; the log has the mistake of the files, and no client is locked out.
             why = str(error) if isinstance(error, CertificateDatesError) else type(error).__name__
             _log.error(Event.CERTIFICATE_REFUSED, error=why, file=str(settings.certificate))
-            self.metrics.reload("certificate", "refused")
+            self.metrics.gateway.reload("certificate", "refused")
             return
-        self.metrics.reload("certificate", "adopted")
+        self.metrics.gateway.reload("certificate", "adopted")
 
     async def _retire(self, generation: Generation) -> None:
         """Close a generation once its requests have had the time an answer may take."""

@@ -3,53 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
-from gateway.observe.prometheus_metrics import Metrics
+from gateway.observe.instruments import Declared, Kind
+from gateway.observe.metrics import Metrics
 from gateway.session.redis_sessions import SessionsStatus
+
+TRUSTED: Final = Declared(
+    name="sekisho_sessions_trusted",
+    kind=Kind.GAUGE,
+    meaning="Workers that Redis tells of changes, and that answer from memory",
+)
+STORE_ANSWERS: Final = Declared(
+    name="sekisho_session_store_answers", kind=Kind.GAUGE, meaning="Workers that reach the session store"
+)
+REMEMBERED: Final = Declared(
+    name="sekisho_sessions_remembered",
+    kind=Kind.GAUGE,
+    meaning="Sessions in workers' memory; a session that two workers remember counts twice",
+)
+STREAMS: Final = Declared(
+    name="sekisho_streams", kind=Kind.GAUGE, meaning="Open WebSockets and event streams of sessions"
+)
+LOOKUPS: Final = Declared(
+    name="sekisho_session_lookups",
+    kind=Kind.COUNTER,
+    meaning="Tickets that memory did not know, by the answer of the store",
+    labels=("result",),
+    closed={"result": ("found", "gone", "unavailable")},
+)
+EPOCHS: Final = Declared(
+    name="sekisho_session_epochs",
+    kind=Kind.COUNTER,
+    meaning="Restarts of the connection on which Redis tells of changes",
+)
+STALE: Final = Declared(
+    name="sekisho_sessions_stale_served",
+    kind=Kind.COUNTER,
+    meaning="Requests that passed from memory while the store was away",
+)
+UNOPENED: Final = Declared(
+    name="sekisho_sessions_unopened",
+    kind=Kind.COUNTER,
+    meaning="Records that no secret opened, since it was retired or the record was changed",
+)
+OUTAGES: Final = Declared(
+    name="sekisho_session_store_outages",
+    kind=Kind.COUNTER,
+    meaning="Times that workers stopped asking the store because it failed",
+)
+
+DECLARED: Final = (TRUSTED, STORE_ANSWERS, REMEMBERED, STREAMS, LOOKUPS, EPOCHS, STALE, UNOPENED, OUTAGES)
 
 
 def show_sessions(metrics: Metrics, status: Callable[[], SessionsStatus]) -> None:
     """Let the metrics read `status` at each scrape: nothing is counted twice, and a request counts nothing."""
-    metrics.gauge(
-        "sekisho_sessions_trusted",
-        "Workers that Redis tells of changes, and that answer from memory",
-        lambda: float(status().trusted),
-    )
-    metrics.gauge(
-        "sekisho_session_store_answers",
-        "Workers that reach the session store",
-        lambda: float(status().store_answers),
-    )
-    metrics.gauge("sekisho_sessions_remembered", "Sessions in workers' memory", lambda: status().remembered)
-    metrics.gauge("sekisho_streams", "Open WebSockets and event streams of sessions", lambda: status().streams)
 
-    def lookups() -> dict[str, float]:
+    def lookups() -> dict[tuple[str, ...], float]:
         now = status()
-        return {"found": now.found, "gone": now.gone, "unavailable": now.unavailable}
+        return {("found",): now.found, ("gone",): now.gone, ("unavailable",): now.unavailable}
 
-    metrics.counter(
-        "sekisho_session_lookups",
-        "Tickets that memory did not know, by the answer of the store",
-        lookups,
-        label="result",
-    )
-    metrics.counter(
-        "sekisho_session_epochs",
-        "Restarts of the connection on which Redis tells of changes",
-        lambda: {"": status().epochs},
-    )
-    metrics.counter(
-        "sekisho_sessions_stale_served",
-        "Requests that passed from memory while the store was away",
-        lambda: {"": status().stale},
-    )
-    metrics.counter(
-        "sekisho_sessions_unopened",
-        "Records that no secret opened, since it was retired or the record was changed",
-        lambda: {"": status().unopened},
-    )
-    metrics.counter(
-        "sekisho_session_store_outages",
-        "Times that workers stopped asking the store because it failed",
-        lambda: {"": status().outages},
-    )
+    metrics.show(TRUSTED, lambda: {(): float(status().trusted)})
+    metrics.show(STORE_ANSWERS, lambda: {(): float(status().store_answers)})
+    metrics.show(REMEMBERED, lambda: {(): status().remembered})
+    metrics.show(STREAMS, lambda: {(): status().streams})
+    metrics.show(LOOKUPS, lookups)
+    metrics.show(EPOCHS, lambda: {(): status().epochs})
+    metrics.show(STALE, lambda: {(): status().stale})
+    metrics.show(UNOPENED, lambda: {(): status().unopened})
+    metrics.show(OUTAGES, lambda: {(): status().outages})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.observe.lines import LOST_NAME, ROOM, LineKind, lost_by_kind, lost_family
+from gateway.observe.lines import LOST, ROOM, LineKind, lost_by_kind, lost_family
 
 
 def test_counts_add_up_by_kind() -> None:
@@ -19,12 +19,12 @@ def test_the_metric_has_a_sample_for_each_kind() -> None:
     """A kind that lost nothing is 0 and not absent: an alert on an absent series never fires."""
     family = lost_family({LineKind.EVENT: 7})
 
-    assert family.name == LOST_NAME
+    assert family.name == LOST.name
     assert family.kind == "counter"
     assert {(sample.name, *sample.labels): sample.value for sample in family.samples} == {
-        (f"{LOST_NAME}_total", ("kind", "access")): 0.0,
-        (f"{LOST_NAME}_total", ("kind", "event")): 7.0,
-        (f"{LOST_NAME}_total", ("kind", "audit")): 0.0,
+        (f"{LOST.name}_total", ("kind", "access")): 0.0,
+        (f"{LOST.name}_total", ("kind", "event")): 7.0,
+        (f"{LOST.name}_total", ("kind", "audit")): 0.0,
     }
 
 

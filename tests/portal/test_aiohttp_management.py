@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from gateway.errors import StoreUnavailableError
+from gateway.observe.merge import Families, Family, Sample
 from gateway.portal.aiohttp_management import SessionControl, make_management
 from gateway.portal.operators import new_token, read_operators
 from gateway.portal.readiness import Readiness
@@ -25,8 +26,8 @@ async def well() -> Readiness:
     return Readiness()
 
 
-async def metrics() -> bytes:
-    return b"sekisho_build_info 1.0\n"
+async def metrics() -> Families:
+    return (Family("sekisho_build_info", "gauge", "x", (Sample("sekisho_build_info", (), 1.0),)),)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,18 @@ async def test_metrics_are_prometheus_text(aiohttp_client: AiohttpClient) -> Non
     answer = await client.get("/metrics")
 
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert await answer.read() == b"sekisho_build_info 1.0\n"
+    assert (await answer.text()).endswith("sekisho_build_info 1.0\n")
+
+
+async def test_metrics_are_openmetrics_for_a_client_that_accepts_them(aiohttp_client: AiohttpClient) -> None:
+    """Prometheus asks for OpenMetrics first, and gets exemplars with it."""
+    client = await aiohttp_client(make_management(metrics=metrics, readiness=well))
+    accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+
+    answer = await client.get("/metrics", headers={"Accept": accept})
+
+    assert answer.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert (await answer.text()).endswith("sekisho_build_info 1.0\n# EOF\n")
 
 
 async def test_there_is_nothing_else(aiohttp_client: AiohttpClient) -> None:

@@ -6,6 +6,7 @@ import pytest
 from aiohttp import web
 from pytest_aiohttp.plugin import AiohttpClient
 
+from gateway.observe.merge import Families
 from gateway.portal.aiohttp_management import make_management
 from gateway.portal.hosts import management_names, may_ask
 from gateway.portal.readiness import Readiness
@@ -75,8 +76,8 @@ async def well() -> Readiness:
     return Readiness()
 
 
-async def nothing() -> bytes:
-    return b"sekisho_build_info 1.0\n"
+async def nothing() -> Families:
+    return ()
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz", "/sessions/list", "/nowhere"])

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.observe.lines import LineKind
 from gateway.observe.merge import Family, Sample
-from gateway.observe.prometheus_metrics import Metrics
+from gateway.observe.metrics import Metrics
 from gateway.process import single
 from gateway.process.configuration import Configuration
 from gateway.process.supervisor import Supervisor
@@ -85,9 +85,8 @@ async def test_no_counter_falls_while_a_worker_is_replaced(monkeypatch: pytest.M
     monkeypatch.setattr(supervisor, "_start", start)
 
     async def total() -> float:
-        lines = (await supervisor._metrics()).decode().splitlines()
-        (line,) = (each for each in lines if each.startswith("sekisho_requests_total"))
-        return float(line.split()[-1])
+        (family,) = (each for each in await supervisor._metrics() if each.name == "sekisho_requests")
+        return family.samples[0].value
 
     seen = [await total()]
     replacing = asyncio.create_task(supervisor._replace())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.observe.prometheus_metrics import Metrics
+from gateway.observe.metrics import Metrics
 from gateway.session.prometheus_sessions import show_sessions
 from gateway.session.redis_sessions import SessionsStatus
 
@@ -10,7 +10,7 @@ from gateway.session.redis_sessions import SessionsStatus
 def numbers(metrics: Metrics) -> dict[str, float]:
     """Return every sample about sessions, with its label's value behind its name."""
     return {
-        " ".join((sample.name, *sample.labels.values())): sample.value
+        " ".join((sample.name, *dict(sample.labels).values())): sample.value
         for family in metrics.collect()
         for sample in family.samples
         if "session" in sample.name or "streams" in sample.name

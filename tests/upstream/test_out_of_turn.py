@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.observe.events import Event
-from gateway.observe.prometheus_metrics import Metrics
+from gateway.observe.metrics import Metrics
 from gateway.settings.settings import UpstreamSettings
 from gateway.upstream.asyncio_endpoint import Endpoint
 from gateway.upstream.asyncio_upstreams import Upstreams
@@ -425,7 +425,7 @@ def test_the_metrics_name_the_app() -> None:
 
     def numbers() -> dict[str, float]:
         return {
-            " ".join((sample.name, *sample.labels.values())): sample.value
+            " ".join((sample.name, *dict(sample.labels).values())): sample.value
             for family in metrics.collect()
             for sample in family.samples
             if "apart" in sample.name or "upstream_" in sample.name or "ejected" in sample.name

@@ -1,0 +1,63 @@
+"""The metrics of one worker, by concern: requests, sign-ins, the gateway itself, and numbers that other objects keep.
+
+`instruments` says how each is declared, `merge` how those of several workers become the gateway's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+from gateway.observe.access_log import AccessLine
+from gateway.observe.gateway_metrics import GatewayMetrics
+from gateway.observe.instruments import Declared, Key, shown
+from gateway.observe.lines import LineKind
+from gateway.observe.merge import Families, Family
+from gateway.observe.request_metrics import RequestMetrics
+from gateway.observe.sign_in_metrics import SignInMetrics
+
+Numbers = Callable[[], Mapping[Key, float]]
+"""Returns the numbers of a metric that another object keeps, by its labels; without labels, by `()`."""
+
+
+class Metrics:
+    """The numbers of one worker. Methods are for the event loop's thread alone, but for reading `lost`."""
+
+    def __init__(self, version: str, *, lost: Callable[[], Mapping[LineKind, int]] = dict) -> None:
+        """Take the gateway's version and how to ask for the numbers of lost log lines."""
+        self.requests = RequestMetrics()
+        self.sign_ins = SignInMetrics()
+        self.gateway = GatewayMetrics(version, lost)
+        self._shown: dict[str, tuple[Declared, Numbers]] = {}
+
+    def begin(self, apps: Collection[str]) -> None:
+        """Start at 0 for the Apps that the settings name."""
+        self.requests.begin(apps)
+        self.sign_ins.begin(apps)
+
+    def show(self, declared: Declared, numbers: Numbers) -> None:
+        """Show numbers that another object keeps, read at each scrape."""
+        self._shown[declared.name] = (declared, numbers)
+
+    def finished(self, line: AccessLine) -> None:
+        """Count one finished request, soon."""
+        self.requests.finished(line)
+
+    def sign_in(self, app: str, outcome: str) -> None:
+        """Count a step of a sign-in; `outcome` is a closed word."""
+        self.sign_ins.sign_in(app, outcome)
+
+    def refused(self, app: str, rule: str, reasons: Iterable[str]) -> None:
+        """Count a refusal that no request of the App shows: a sign-in the policy says no to."""
+        self.requests.refused(app, rule, reasons)
+
+    def collect(self) -> Iterator[Family]:
+        """Yield every metric."""
+        yield from self.requests.families()
+        yield from self.sign_ins.families()
+        yield from self.gateway.families()
+        for declared, numbers in self._shown.values():
+            yield shown(declared, numbers())
+
+    def families(self) -> Families:
+        """Return all metrics as values that can be sent to another process, and merged there."""
+        return tuple(self.collect())

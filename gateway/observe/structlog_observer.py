@@ -1,0 +1,66 @@
+"""The observer of the byte path: access log, metrics and audit in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from gateway.observe.access_log import AccessLine
+from gateway.observe.audit import audit_entry
+from gateway.observe.events import Event
+from gateway.observe.metrics import Metrics
+from gateway.observe.thread_access_log import AccessLog
+
+_log = structlog.get_logger()
+
+
+class GatewayObserver:
+    """The `Observer` of the byte path: access log, metrics and audit in one, in under two microseconds."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        access_log: AccessLog,
+        audited: Callable[[str], bool],
+        version: Callable[[str], str] = lambda _: "",
+    ) -> None:
+        """Take the registry, the access log, and the values that the audit needs.
+
+        `audited` says which rules (`policy/rule`) want their permits recorded, `version` which version of an
+        App's policy is in force.
+        """
+        self._version = version
+        self._count = metrics.requests.finished
+        self._differs = metrics.requests.candidate_differs
+        self._put = access_log.put
+        self._audited = audited
+        self.connections = metrics.gateway.connections
+        self.limited = metrics.gateway.limited
+
+    def finished(self, line: AccessLine) -> None:
+        """Tell everybody of a finished request."""
+        self._count(line)
+        self._put(line)
+        if line.candidate:
+            self._differs(line.app, *_verdict_and_reason(line.candidate))
+        verdict = line.verdict
+        if verdict == "deny" or (verdict == "permit" and self._audited(line.rule)):
+            entry = audit_entry(line, self._audited, self._version)
+            if entry is not None:
+                _log.info(
+                    Event.AUDIT,
+                    time=entry.time,
+                    request_id=entry.request_id,
+                    app=entry.app,
+                    rule=entry.rule,
+                    verdict=entry.verdict,
+                    reasons=entry.reasons,
+                    pseudonym=entry.pseudonym,
+                    policy_version=entry.policy_version,
+                )
+
+
+def _verdict_and_reason(words: str) -> tuple[str, str]:
+    verdict, _, reason = words.partition(":")
+    return verdict, reason
