@@ -40,6 +40,11 @@ def tokyo_day(now: Instant) -> date:
     return tokyo_time(now).date()
 
 
+def rfc3339(now: Instant) -> str:
+    """Return the moment as every log tells it (RFC 3339): Japan's time with its offset, to the microsecond."""
+    return tokyo_time(now).isoformat(timespec="microseconds")
+
+
 def start_of(day: date) -> Instant:
     """Return the first moment of a day in Japan."""
     return datetime.combine(day, time.min, TOKYO).timestamp()

@@ -118,7 +118,7 @@ def test_files_named_in_words_exist(page: Path) -> None:
 
 def test_each_event_and_metric_says_what_it_means() -> None:
     """A name alone does not help at three in the morning."""
-    silent = [row for row in reference.event_table().splitlines() if row.endswith("|  |")]
+    silent = [row for row in reference.event_table().splitlines() if "|  |" in row]
     silent += [each.name for declared in reference.METRICS.values() for each in declared if not each.meaning]
 
     assert not silent

@@ -24,8 +24,13 @@ from gateway.headers.answer_fields import ANSWER_FIELDS
 from gateway.listen.stages import STAGES
 from gateway.listen.upload import UPLOAD
 from gateway.observe import gateway_metrics, request_metrics, sign_in_metrics
+from gateway.observe.access_log import AccessLine
+from gateway.observe.events import SHAPES, Event
 from gateway.observe.instruments import MOST_SERIES, OTHER, Declared, Kind
+from gateway.observe.lines import LineKind
 from gateway.observe.merge import Over
+from gateway.observe.redact import FIELDS
+from gateway.observe.structlog_setup import line_style
 from gateway.session import prometheus_sessions
 from gateway.settings import settings
 from gateway.settings.typed import Bytes, Seconds, taken_up, without_mark
@@ -73,6 +78,7 @@ METRICS: dict[str, tuple[Declared, ...]] = {
     "The gateway": gateway_metrics.DECLARED,
 }
 """The declared metrics by concern, in the order of the page of metrics."""
+ACCESS_SOURCE = ROOT / "gateway" / "observe" / "access_log.py"
 EVENTS_SOURCE = ROOT / "gateway" / "observe" / "events.py"
 
 
@@ -257,10 +263,26 @@ def event_table() -> str:
     for node in ast.walk(ast.parse(EVENTS_SOURCE.read_bytes())):
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(event))):
-                rows.append(f"| `{event}` | {words.get(name, '')} |")
+                fields = ", ".join(f"`{field}`" for field in SHAPES[Event(event)].split())
+                rows.append(f"| `{event}` | {words.get(name, '')} | {fields or '–'} |")
             case _:
                 pass
-    return "\n".join(["| event | meaning |", "|---|---|", *sorted(rows)])
+    return "\n".join(["| event | meaning | fields |", "|---|---|---|", *sorted(rows)])
+
+
+def field_table() -> str:
+    """Return the table of the fields of log lines: those of every line, of requests, and of events."""
+    words = field_words(ACCESS_SOURCE)["AccessLine"]
+    head = tuple(line_style("node").head(0.0, LineKind.ACCESS))
+    of_events = {"level", "event", "dropped", *(field for shape in SHAPES.values() for field in shape.split())}
+    rows = [(field, "every line", FIELDS[field]) for field in head]
+    rows += [(field, "`access`", words[field]) for field in AccessLine.__struct_fields__ if field not in head]
+    rows += [(field, "`event`, `audit`", FIELDS[field]) for field in sorted(of_events)]
+    shown = (
+        f"| `{field}` | {kinds} | {meaning[:1].upper()}{meaning[1:].removesuffix('.')}. |"
+        for field, kinds, meaning in rows
+    )
+    return "\n".join(["| field | lines | meaning |", "|---|---|---|", *shown])
 
 
 def samples(declared: Declared) -> frozenset[str]:
@@ -382,7 +404,15 @@ def with_tables(page: str, tables: Mapping[str, str]) -> str:
 
 def operations_page(page: str) -> str:
     """Return the operations page with its tables written anew."""
-    return with_tables(page, {"events": event_table(), "errors": error_table()})
+from gateway.observe import gateway_metrics, request_metrics, sign_in_metrics
+from gateway.observe.access_log import AccessLine
+from gateway.observe.events import SHAPES, Event
+from gateway.observe.instruments import MOST_SERIES, OTHER, Declared, Kind
+from gateway.observe.lines import LineKind
+from gateway.observe.merge import Over
+from gateway.observe.redact import FIELDS
+from gateway.observe.structlog_setup import line_style
+from gateway.session import prometheus_sessions
 
 
 def request_page(page: str) -> str:

@@ -14,13 +14,12 @@ from typing import Annotated
 import structlog
 import typer
 
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, language, say
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, language, log_here, say
 from gateway.errors import StoreUnavailableError
 from gateway.instant import tokyo_time
 from gateway.limits.limits import Entry, EntryState, LimitStore
 from gateway.limits.redis_limits import RedisLimits
 from gateway.observe.events import Event
-from gateway.observe.structlog_setup import set_up_logging
 from gateway.policy.subject_code import fold_code
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
 from gateway.settings.check import read_settings
@@ -114,7 +113,7 @@ def give_back(
     folded = _folded(code)
     if not reason.strip():
         raise _refused(Phrase("give the reason", "理由を書いてください"))
-    set_up_logging()
+    log_here(config)
     entry = asyncio.run(_give_back(config, folded, number))
     # The code identifies her to nobody, and the audit must name the owner of the entry.
     _log.warning(
@@ -124,7 +123,7 @@ def give_back(
         period=entry.use.period,
         code=entry.use.code,
         state=entry.state.value,
-        by=os.environ.get("SUDO_USER") or getpass.getuser(),
+        operator=os.environ.get("SUDO_USER") or getpass.getuser(),
         reason=reason,
     )
     say(*entry_fields(number, entry))

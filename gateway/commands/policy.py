@@ -13,9 +13,18 @@ import structlog
 import typer
 
 from gateway.bounded_files import read_file
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say, say_json, say_text
+from gateway.commands.terminal import (
+    DEFAULT_CONFIG,
+    EXIT_USERS,
+    ConfigFile,
+    fail,
+    language,
+    log_here,
+    say,
+    say_json,
+    say_text,
+)
 from gateway.observe.events import Event
-from gateway.observe.structlog_setup import set_up_logging
 from gateway.policy.authoring.check import remarks
 from gateway.policy.authoring.examples import Outcome, run_example, surroundings_of
 from gateway.policy.authoring.explain import as_values, explain, say_explanation
@@ -222,10 +231,10 @@ def adopt(
     except (AdoptionsError, OSError) as error:
         say(f"sekisho policy: {target}: {error.strerror if isinstance(error, OSError) else error}", error=True)
         raise typer.Exit(EXIT_USERS) from None
-    set_up_logging()
+    log_here(config)
     for file, each in sorted(chosen.items()):
         say(file, "" if each.entries is None else f"{each.entries} entries")
-        _log.info(Event.FILE_ADOPTED, file=file, entries=each.entries, operator=by, words=reason)
+        _log.info(Event.FILE_ADOPTED, file=file, entries=each.entries, operator=by, reason=reason)
 
 
 @app.command()

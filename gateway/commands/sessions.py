@@ -16,12 +16,20 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, say, typed_or_read
+from gateway.commands.terminal import (
+    DEFAULT_CONFIG,
+    EXIT_OURS,
+    EXIT_USERS,
+    ConfigFile,
+    fail,
+    log_here,
+    say,
+    typed_or_read,
+)
 from gateway.errors import StoreUnavailableError
 from gateway.instant import tokyo_time
 from gateway.login.service import provider_session_name
 from gateway.observe.events import Event
-from gateway.observe.structlog_setup import set_up_logging
 from gateway.portal.operators import TOKEN_BYTES, new_token
 from gateway.process.configuration import Configuration, read_configuration
 from gateway.session.redis_sessions import Sessions, open_sessions
@@ -34,6 +42,7 @@ from gateway.session.session import (
     ProviderSessions,
     Selector,
     SubjectSessions,
+    selector_fields,
 )
 from gateway.yaml.mistakes import Mistakes
 
@@ -202,11 +211,9 @@ def revoke(
             selector = _selector(sessions, name, client, subject, sid, pseudonym, everybody=everybody)
             ended = await sessions.store.revoke(selector)
         say(f"{ended} ended")
-        set_up_logging()
+        log_here(config)
         operator = os.environ.get("SUDO_USER") or getpass.getuser()
-        _log.info(
-            Event.SESSIONS_REVOKED, operator=operator, ended=ended, selector=type(selector).__name__, words=reason
-        )
+        _log.info(Event.SESSIONS_REVOKED, operator=operator, reason=reason, ended=ended, **selector_fields(selector))
 
     run(work)
 

@@ -21,12 +21,20 @@ import typer
 from gateway.bounded_files import read_file
 from gateway.commands.limits import entry_fields, open_store
 from gateway.commands.sessions import opened, session_fields
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, say, typed_or_read
+from gateway.commands.terminal import (
+    DEFAULT_CONFIG,
+    EXIT_OURS,
+    EXIT_USERS,
+    ConfigFile,
+    fail,
+    log_here,
+    say,
+    typed_or_read,
+)
 from gateway.errors import StoreUnavailableError
 from gateway.limits.limits import Entry, LimitStore
 from gateway.login.aliases import LONGEST_FILE, Alias, AliasError, lines_naming
 from gateway.observe.events import Event
-from gateway.observe.structlog_setup import set_up_logging
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.process.configuration import Configuration, read_configuration
 from gateway.session.redis_sessions import Sessions
@@ -137,7 +145,7 @@ def erase(
     """End a person's sessions and erase her entries of limits; list the lines of files that people must remove."""
     if not reason.strip():
         raise _refused("give the reason")
-    set_up_logging()
+    log_here(config)
     try:
         asyncio.run(_erase(config, client, typed_or_read(subject), reason))
     except StoreUnavailableError as error:
@@ -164,7 +172,7 @@ async def _erase(config: Path, client: str, subject: str, reason: str) -> None:
                 sessions=ended,
                 entries=erased,
                 complete=complete,
-                by=os.environ.get("SUDO_USER") or getpass.getuser(),
+                operator=os.environ.get("SUDO_USER") or getpass.getuser(),
                 reason=reason,
             )
         say(f"{ended} sessions ended, {erased} entries of limits erased")

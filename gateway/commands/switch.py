@@ -13,10 +13,9 @@ from typing import Annotated
 import structlog
 import typer
 
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, log_here, say
 from gateway.instant import tokyo_time
 from gateway.observe.events import Event
-from gateway.observe.structlog_setup import set_up_logging
 from gateway.policy.reading.parse import load_policy
 from gateway.policy.switches import Doubt, Switch, SwitchesError, doubt_of, named_by, on_now, turned_off, turned_on
 from gateway.policy.system_switches import change_switches, load_switches
@@ -111,7 +110,7 @@ def on(
     with _telling(file):
         change_switches(file, lambda switches: turned_on(switches, name, switch))
     say(*_shown(name, switch))
-    _audit("on", name, switch.by, reason)
+    _audit(config, "on", name, switch.by, reason)
 
 
 @app.command()
@@ -125,7 +124,7 @@ def off(
     with _telling(file):
         change_switches(file, lambda switches: turned_off(switches, name, time.time()))
     say(name, "off")
-    _audit("off", name, _operator(), reason)
+    _audit(config, "off", name, _operator(), reason)
 
 
 @app.command("list")
@@ -138,6 +137,6 @@ def list_switches(config: ConfigFile = DEFAULT_CONFIG) -> None:
         say(*_shown(name, switch))
 
 
-def _audit(turned: str, name: str, operator: str, reason: str) -> None:
-    set_up_logging()
-    _log.info(Event.SWITCH_TURNED, name=name, turned=turned, operator=operator, words=reason)
+def _audit(config: Path, turned: str, name: str, operator: str, reason: str) -> None:
+    log_here(config)
+    _log.info(Event.SWITCH_TURNED, name=name, turned=turned, operator=operator, reason=reason)

@@ -12,7 +12,10 @@ from typing import Annotated
 
 import typer
 
+from gateway.observe.structlog_setup import line_style, set_up_logging
 from gateway.plain_text import printable, printable_json
+from gateway.settings.check import read_settings
+from gateway.settings.typed import Reading
 from gateway.yaml.mistakes import Language, Mistakes
 
 EXIT_OURS = 1
@@ -111,6 +114,15 @@ def typed_or_read(word: str) -> str:
         say("`-` reads one line of UTF-8 from standard input, and there is none", error=True)
         raise typer.Exit(EXIT_USERS)
     return text
+
+
+def log_here(config: Path) -> None:
+    """Have this command's events written to standard error: as text for a person's terminal, else as JSON.
+
+    They bear the node's name from the settings, so that a search by node finds the gateway's lines and a command's.
+    """
+    settings = read_settings(config, Reading(config.parent, Mistakes()))
+    set_up_logging(style=line_style(None if settings is None else settings.node, form=None))
 
 
 def fail(mistakes: Mistakes) -> typer.Exit:

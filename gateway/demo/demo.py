@@ -30,7 +30,7 @@ from gateway.demo.booking import Booking
 from gateway.demo.currency import Currency
 from gateway.demo.emulator import REALM, EmulatorClient, EmulatorSettings, make_emulator, serve_emulator
 from gateway.demo.legacy import serving
-from gateway.observe.structlog_setup import logging_aside
+from gateway.observe.structlog_setup import line_style, logging_aside
 from gateway.observe.thread_lines import LineWriter
 from gateway.process.configuration import read_configuration
 from gateway.process.single import EXIT_OURS, EXIT_USERS, serve
@@ -49,7 +49,7 @@ _REDIS_SECONDS = 10.0
 
 async def run_demo(port: int) -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
-    with logging_aside(level="warning", prints=True) as lines:
+    with logging_aside(level="warning", prints=True, style=line_style(worker=1, form=None)) as lines:
         return await _run(port, lines)
 
 

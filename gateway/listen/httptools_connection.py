@@ -26,7 +26,7 @@ from gateway.listen.upload import COMPLETE
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
 from gateway.pipeline.problem import FIELDS, RETRY_AFTER, problem_body
-from gateway.request.described import UNREAD, Described, described
+from gateway.request.described import LONGEST_START, UNREAD, Described, described, described_start
 from gateway.request.head_reader import Arrival, HeadReader, Refused, ServerWide
 from gateway.request.trust import plain_address
 from gateway.settings.settings import TrafficSettings
@@ -309,7 +309,7 @@ class ClientConnection(asyncio.Protocol):
         if self._at == _HEAD:
             if self._buffer and not self.congested:
                 self._services.observer.limited("head_time")
-                self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "head_time"))
+                self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "head_time"), self._described())
             else:
                 # A slow reader gets the time once more for the bytes that were sent already.
                 self._services.observer.limited("stream_idle" if self.congested else "idle")
@@ -364,16 +364,16 @@ class ClientConnection(asyncio.Protocol):
         end = buffer.end_at(b"\r\n\r\n")
         if (line_end if line_end >= 0 else len(buffer)) > limits.request_line:
             self._services.observer.limited("request_line")
-            self._refuse(Refused(HTTPStatus.REQUEST_URI_TOO_LONG, "request_line"))
+            self._refuse(Refused(HTTPStatus.REQUEST_URI_TOO_LONG, "request_line"), self._described())
             return False
         if (end if end >= 0 else len(buffer)) - max(line_end, 0) > limits.headers:
             self._services.observer.limited("headers")
-            self._refuse(Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers"))
+            self._refuse(Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers"), self._described())
             return False
         if end < 0:
             if not 0x41 <= buffer[0] <= 0x5A or buffer.match_at(_BARE_LINE_FEED, 1) >= 0:
                 # A TLS greeting on a plain port, or lines that will never end as lines do.
-                self._refuse(Refused(HTTPStatus.BAD_REQUEST, "request_line"))
+                self._refuse(Refused(HTTPStatus.BAD_REQUEST, "request_line"), self._described())
             elif self.deadline == 0.0 or self.deadline - self._deadlines.now > limits.head_time:
                 self._arm(limits.head_time)
             return False
@@ -451,7 +451,7 @@ class ClientConnection(asyncio.Protocol):
             if self._buffer and self._exchange is exchange and not exchange.upload_done and self._at == _BUSY:
                 self._feed_body(exchange, self._buffer.take())
         elif isinstance(arrival, ServerWide):
-            self._answer_server_wide()
+            self._answer_server_wide(described(request_line, self._headers))
         else:
             if arrival.code in ("header_count", "body"):
                 services.observer.limited(arrival.code)
@@ -482,9 +482,9 @@ class ClientConnection(asyncio.Protocol):
             log.exception(Event.BYTE_PATH_FAILED, request_id=exchange.inbound.request_id)
             exchange.broken()
 
-    def _answer_server_wide(self) -> None:
+    def _answer_server_wide(self, head: Described) -> None:
         """Answer OPTIONS about the gateway itself: its methods, and nothing about the applications."""
-        self._line(HTTPStatus.NO_CONTENT, "server_wide", self._listener.request_id())
+        self._line(HTTPStatus.NO_CONTENT, "server_wide", self._listener.request_id(), head)
         self.write(status_line(204) + self.date_line() + b"Allow: " + _ALLOW + b"\r\nConnection: close\r\n\r\n")
         self._linger()
 
@@ -643,6 +643,11 @@ class ClientConnection(asyncio.Protocol):
             )
         )
         self._linger(uploads=refused.code == "body")
+
+    def _described(self) -> Described:
+        """Return what the head in the buffer can be called, as far as it has come."""
+        with memoryview(self._buffer) as view:
+            return described_start(bytes(view[:LONGEST_START]))
 
     def _line(self, status: HTTPStatus, reason: str, request_id: str, head: Described = UNREAD) -> None:
         services = self._services

@@ -11,22 +11,32 @@ from typing import Protocol
 import msgspec
 
 
-class AccessLine(msgspec.Struct, omit_defaults=True, gc=False):
-    """The access line of one finished request. No query, no header, no cookie, no claim."""
+class AccessLine(msgspec.Struct, gc=False):
+    """The access line of one finished request: every part of the gateway writes every field.
+
+    No query, no header, no cookie, no claim. `line_head` has the fields before these.
+    """
 
     time: float
-    """Unix seconds at which the head was complete."""
+    """Unix seconds at which the head was complete. The line tells it as RFC 3339."""
     request_id: str
+    """The request's id, as on every page of ours and in `X-Request-Id` to the application."""
     client: str
+    """The client's address, as far as `trusted_proxies` tell it."""
     method: str
+    """The request's method; of a forward-auth question, that of the request it is about."""
     host: str
+    """The host that the request names."""
     path: str
     """The canonical path, without its query. A refused head's is as it was received, or empty."""
     status: int
+    """The answer's status; 499 if the client left before an answer began."""
     app: str = ""
+    """The name of the App, if one has this host and path."""
     verdict: str = ""
     """`permit`, `challenge`, `deny`, `portal` or `error`."""
     rule: str = ""
+    """The rule that gave the verdict, as `policy/rule`."""
     reason: str = ""
     """The reasons of a refusal as closed words joined by commas: a `ReasonKind` with its name, an error code or a
     limit's name."""
@@ -37,7 +47,9 @@ class AccessLine(msgspec.Struct, omit_defaults=True, gc=False):
     upstream_seconds: float = 0.0
     """From the head sent to the application to its answer's head."""
     bytes_in: int = 0
+    """Bytes of the request's body."""
     bytes_out: int = 0
+    """Bytes of the answer's body."""
     candidate: str = ""
     """The verdict of the App's candidate policy, if it is another one."""
 

@@ -1,9 +1,11 @@
-"""Every event we log, by name. A name is a promise to people who search logs: see docs/operations.md.
+"""Every event we log, by name, and its fields. Both are a promise to people who search logs: see docs/operations.md.
 
 Events carry ids, counts, codes and pseudonyms; never a claim, a ticket, a token or a query.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 
 class Event(StrEnum):
@@ -148,3 +150,70 @@ class Event(StrEnum):
     """Settings were read anew, and those in `names` take effect only after a restart of the whole gateway."""
     REPLACEMENT_NEEDED = "replacement_needed"
     """Settings were read anew, and those in `names` take effect only after the processes are replaced."""
+
+
+SHAPES: Final[Mapping[Event, str]] = {
+    Event.DEMO_APPLICATION_FAILED: "application error",
+    Event.EMULATOR_ANSWERED: "client_id outcome",
+    Event.EMULATOR_IGNORED: "client_id parameters",
+    Event.EMULATOR_REFUSED: "client_id endpoint reasons",
+    Event.PORTAL_FAILED: "request_id app error where",
+    Event.SIGN_IN: "request_id app outcome rule reason error endpoint check found pseudonym other_person sessions",
+    Event.PROVIDER_KEY_PASSED_OVER: "kid why",
+    Event.AUDIT: "request_id app rule verdict reasons pseudonym policy_version",
+    Event.LIBRARY: "logger error where",
+    Event.UNNAMED: "where count",
+    Event.UNCAUGHT: "error where",
+    Event.NOT_READY: "name error",
+    Event.BYTE_PATH_FAILED: "request_id error where",
+    Event.STARTED: "listen count",
+    Event.STOPPED: "cut count",
+    Event.RELOADED: "count",
+    Event.RELOAD_REFUSED: "mistake error where",
+    Event.SESSION_TRACKING_BEGUN: "places",
+    Event.SESSION_TRACKING_LOST: "fault",
+    Event.SESSION_TRACKING_FAILED: "error where",
+    Event.SESSION_STORE_DOUBTFUL: "doubt",
+    Event.SIGN_OUT_WAITS: "",
+    Event.SIGN_OUT_NOT_KEPT: "fault",
+    Event.SIGN_OUTS_CAUGHT_UP: "ended count",
+    Event.SIGN_OUTS_FILE_UNUSABLE: "",
+    Event.SESSIONS_STALE_ALLOWED: "seconds",
+    Event.WORKER_DIED: "code",
+    Event.REPLACED: "count",
+    Event.REPLACEMENT_FAILED: "",
+    Event.SESSIONS_LISTED: "operator reason selector session pseudonym client_id count",
+    Event.SESSIONS_REVOKED: "operator reason words selector session pseudonym client_id ended",
+    Event.MANAGEMENT_REFUSED: "address",
+    Event.UPSTREAM_UNREACHABLE: "app upstream error count",
+    Event.UPSTREAM_EJECTED: "app upstream",
+    Event.UPSTREAM_RETURNED: "app upstream",
+    Event.UPSTREAM_PUT_APART: "app upstream sign seconds",
+    Event.UPSTREAM_TRUSTED_AGAIN: "app",
+    Event.UPSTREAM_UNHEALTHY: "upstream",
+    Event.UPSTREAM_HEALTHY: "upstream",
+    Event.POLICIES_ADOPTED: "names",
+    Event.POLICIES_REFUSED: "mistake",
+    Event.LIST_READ: "file before after",
+    Event.FILE_HELD: "file before after",
+    Event.FILE_ADOPTED: "operator reason words file entries",
+    Event.SWITCHES_ADOPTED: "names",
+    Event.SWITCHES_REFUSED: "file",
+    Event.FILES_UNREAD: "error where",
+    Event.SWITCH_TURNED: "operator reason words name turned",
+    Event.LIMIT_UNSETTLED: "request_id limit error where",
+    Event.PRESS_NOT_GIVEN_BACK: "",
+    Event.LIMIT_STORE_AWAY: "",
+    Event.SUBJECT_ERASED: "operator reason by client_id code sessions entries complete",
+    Event.LIMIT_GIVEN_BACK: "operator reason by policy limit period code state",
+    Event.CERTIFICATE_REFUSED: "file error",
+    Event.HEADER_REMOVED: "app header family",
+    Event.ANSWER_FIELD_REMOVED: "app header",
+    Event.RESTART_NEEDED: "names",
+    Event.REPLACEMENT_NEEDED: "names",
+}
+"""The fields of each event, beside those of every line. Every part of the gateway and every command logs all of
+them; a field without a value is `null`."""
+
+FORMER_NAMES: Final[Mapping[str, str]] = {"by": "operator", "words": "reason", "count": "cut"}
+"""Fields that repeat another one where an event's shape has both: the name under which earlier versions logged it."""

@@ -1,15 +1,17 @@
-"""Sets structlog up: one JSON object a line on standard error, with nothing in it but allowed fields.
+"""Sets structlog up: one line an event on standard error, with nothing in it but allowed fields.
 
-`events` lists the events, and `redact` the fields. A library's line of the standard `logging` or of
-`warnings` becomes an event too, without its words, since those may quote a secret. A running gateway gives events to a
-`LineWriter`, and so everything else that would write to standard error on the way. No log line waits for a reader or a
-disk, and none raises into its caller.
+`events` lists the events with their shapes, `redact` the fields, and `line_head` what begins each line. A library's
+line of the standard `logging` or of `warnings` becomes an event too, without its words, since those may quote a secret.
+A running gateway gives events to a `LineWriter`, and so everything else that would write to standard error on the way.
+No log line waits for a reader or a disk, and none raises into its caller.
 """
 
 from __future__ import annotations
 
 import io
 import logging
+import os
+import socket
 import sys
 import threading
 import time
@@ -21,20 +23,42 @@ from typing import Any, TextIO
 import msgspec
 import structlog
 
-from gateway.observe.events import Event
+from gateway.observe.console_line import console_line
+from gateway.observe.events import FORMER_NAMES, SHAPES, Event
+from gateway.observe.line_head import NO_WORKER, LineForm, LineStyle, LineWriterName
 from gateway.observe.lines import LineKind, Sink
 from gateway.observe.redact import allowed, where_it_failed
 from gateway.observe.thread_lines import STANDARD_ERROR, LineWriter
 from gateway.plain_text import printable_json
 
 _EVENTS = frozenset(Event)
-_encode = msgspec.json.Encoder(order="deterministic").encode
+_encode = msgspec.json.Encoder().encode
+_SHAPES = {event.value: tuple(shape.split()) for event, shape in SHAPES.items()}
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def set_up_logging(stream: TextIO | None = None, *, sink: Sink | None = None, level: str = "info") -> None:
-    """Configure structlog and the standard library's logging for this process.
+def line_style(
+    node: str | None = None,
+    *,
+    worker: int = NO_WORKER,
+    form: LineForm | None = LineForm.JSON,
+) -> LineStyle:
+    """Return the style of this process's lines.
+
+    Without a `node`, the machine's host name is the node. Without a `form`, a person's terminal gets text and
+    everything else JSON. Colour is for a terminal whose owner has not set `NO_COLOR`.
+    """
+    is_terminal = os.isatty(STANDARD_ERROR)
+    chosen = form or (LineForm.CONSOLE if is_terminal else LineForm.JSON)
+    colour = is_terminal and chosen is LineForm.CONSOLE and not os.environ.get("NO_COLOR")
+    return LineStyle(LineWriterName(node or socket.gethostname(), worker, os.getpid()), chosen, colour)
+
+
+def set_up_logging(
+    stream: TextIO | None = None, *, sink: Sink | None = None, level: str = "info", style: LineStyle | None = None
+) -> None:
+    """Configure structlog and the standard library's logging for this process; again, once its settings are read.
 
     Events go to `sink`; without one, a command writes them to `stream` itself, or to standard error.
 
@@ -45,7 +69,7 @@ def set_up_logging(stream: TextIO | None = None, *, sink: Sink | None = None, le
     least = LEVELS[level]
     lines = _Lines(_Stream(stream or sys.stderr) if sink is None else sink)
     structlog.configure(
-        processors=[_named, _timed, _failed, structlog.processors.add_log_level, _only_allowed, _as_json],
+        processors=[_named, _failed, structlog.processors.add_log_level, _Rendered(style or line_style())],
         wrapper_class=_never_raising(least),
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
@@ -59,13 +83,13 @@ def set_up_logging(stream: TextIO | None = None, *, sink: Sink | None = None, le
 
 
 @contextmanager
-def logging_aside(*, level: str = "info", prints: bool = False) -> Iterator[LineWriter]:
+def logging_aside(*, level: str = "info", prints: bool = False, style: LineStyle | None = None) -> Iterator[LineWriter]:
     """Have a thread write everything this process says on standard error, for as long as the gateway runs.
 
     At the end the writer writes the waiting lines in a bounded time. `prints`: printed text goes to its usual stream.
     """
     writer = LineWriter(STANDARD_ERROR)
-    set_up_logging(sink=writer, level=level)
+    set_up_logging(sink=writer, level=level, style=style)
     streams, hooks = (sys.stdout, sys.stderr), (sys.excepthook, sys.unraisablehook, threading.excepthook)
     # Code that prints on the loop would wait for the reader: `print`, a traceback, the standard library's last resorts.
     if not prints:
@@ -184,11 +208,6 @@ def _named(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mut
     return line
 
 
-def _timed(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    line.setdefault("time", round(time.time(), 6))
-    return line
-
-
 def _failed(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Tell of an exception its class and its place, and not its words."""
     exc_info = line.pop("exc_info", None)
@@ -199,12 +218,29 @@ def _failed(_logger: object, _method: str, line: MutableMapping[str, Any]) -> Mu
     return line
 
 
-def _only_allowed(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return allowed(line)
+class _Rendered:
+    """Gives each event its head and its whole shape, and makes it a line of bytes."""
+
+    def __init__(self, style: LineStyle) -> None:
+        self._style = style
+
+    def __call__(
+        self, _logger: object, _method: str, line: MutableMapping[str, Any]
+    ) -> tuple[tuple[bytes, LineKind], dict[str, Any]]:
+        kind = LineKind.AUDIT if line["event"] == Event.AUDIT else LineKind.EVENT
+        at = line.pop("time", None)
+        whole = self._style.head(time.time() if at is None else at, kind)
+        said = allowed(line)
+        whole |= {"level": said.pop("level", None), "event": said.pop("event", None)}
+        whole |= dict.fromkeys(_SHAPES.get(str(whole["event"]), ()))
+        # The writer's own fields are not an event's to write.
+        whole |= {name: value for name, value in said.items() if name not in _OF_EVERY_LINE}
+        for former, present in FORMER_NAMES.items():
+            if whole.get(former, "") is None and present in whole:
+                whole[former] = whole[present]
+        if self._style.form is LineForm.CONSOLE:
+            return (console_line(whole, colour=self._style.colour).encode() + b"\n", kind), {}
+        return (printable_json(_encode(whole)) + b"\n", kind), {}
 
 
-def _as_json(
-    _logger: object, _method: str, line: MutableMapping[str, Any]
-) -> tuple[tuple[bytes, LineKind], dict[str, Any]]:
-    kind = LineKind.AUDIT if line["event"] == Event.AUDIT else LineKind.EVENT
-    return (printable_json(_encode(line)) + b"\n", kind), {}
+_OF_EVERY_LINE = frozenset({"time", "kind", "node", "worker", "pid"})

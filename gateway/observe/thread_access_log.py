@@ -14,7 +14,10 @@ from typing import Final
 
 import msgspec
 
+from gateway.instant import rfc3339
 from gateway.observe.access_log import AccessLine
+from gateway.observe.console_line import console_line
+from gateway.observe.line_head import LineForm, LineStyle
 from gateway.observe.lines import LineKind
 from gateway.observe.thread_lines import STANDARD_ERROR, LineWriter
 from gateway.plain_text import printable, printable_json
@@ -26,10 +29,11 @@ BATCH_LINES: Final = 32
 class AccessLog:
     """Takes the byte path's finished requests. `put` is for the event loop alone."""
 
-    def __init__(self, destination: str | None, standard_error: LineWriter | None = None) -> None:
+    def __init__(self, destination: str | None, style: LineStyle, standard_error: LineWriter | None = None) -> None:
         """Write to `stderr`, a file's path, or nowhere (`off` or None).
 
         `standard_error` writes what goes to standard error, so that access lines and events keep their order.
+        A file is for programs: its lines are JSON in either form of `style`.
 
         Raises:
             OSError: the file cannot be opened for appending.
@@ -39,7 +43,15 @@ class AccessLog:
         """Lines that are no text yet."""
         self._encoding = threading.Lock()
         """Held while lines become text, so that lines keep their order in any thread."""
-        self._encoder = msgspec.json.Encoder()
+        self._encode_line = msgspec.json.Encoder().encode
+        self._style = style
+        self._for_people = style.form is LineForm.CONSOLE and destination == "stderr"
+        head = msgspec.json.encode(style.head(0.0, LineKind.ACCESS))
+        self._after_time = head[head.index(b",") : -1] + b","
+        """The fields between a line's moment and its own fields, the same in each line of this process."""
+        self._second = -1
+        self._until_second = self._from_zone = b""
+        """The beginning of every line of that second, up to its fraction, and the time's offset with what follows."""
         self._own: LineWriter | None = None
         self._writer: LineWriter | None = None
         if destination in (None, "off"):
@@ -78,10 +90,29 @@ class AccessLog:
                 writer.lose(len(lines), LineKind.ACCESS)
                 return
             try:
-                text = self._encoder.encode_lines(lines)
+                text = self._text(lines)
             except UnicodeEncodeError:
-                text = b"".join(self._encoder.encode_lines([_drawn(line)]) for line in lines)
-            writer.put(printable_json(text), len(lines), LineKind.ACCESS)
+                text = self._text([_drawn(line) for line in lines])
+            writer.put(text, len(lines), LineKind.ACCESS)
+
+    def _text(self, lines: list[AccessLine]) -> bytes:
+        if self._for_people:
+            style = self._style
+            whole = (style.head(line.time, LineKind.ACCESS) | _fields(line) for line in lines)
+            return "".join(f"{console_line(fields, colour=style.colour)}\n" for fields in whole).encode()
+        encode = self._encode_line
+        text: list[bytes] = []
+        for line in lines:
+            second, fraction = divmod(round(line.time * 1_000_000), 1_000_000)
+            if second != self._second:
+                moment = rfc3339(second).encode()
+                self._second = second
+                self._until_second = b'{"time":"' + moment[: -len(".000000+09:00")] + b"."
+                self._from_zone = moment[-len("+09:00") :] + b'"' + self._after_time
+            own = encode(line)
+            # Its first field is the moment as a number.
+            text += (self._until_second, b"%06d" % fraction, self._from_zone, own[own.index(b",") + 1 :], b"\n")
+        return printable_json(b"".join(text))
 
     def reopen(self) -> None:
         """Open the file again by its name, after logrotate moved it away (on SIGHUP)."""
@@ -100,6 +131,10 @@ class AccessLog:
         else:
             # The writer of standard error lives on.
             self._encode()
+
+
+def _fields(line: AccessLine) -> dict[str, object]:
+    return {name: value for name, value in msgspec.structs.asdict(line).items() if name != "time"}
 
 
 def _drawn(line: AccessLine) -> AccessLine:

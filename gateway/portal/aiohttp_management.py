@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol, assert_never
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -37,6 +37,7 @@ from gateway.session.session import (
     ProviderSessions,
     Selector,
     SubjectSessions,
+    selector_fields,
 )
 from gateway.strict_json import NotJsonError, read_struct
 
@@ -157,7 +158,9 @@ class _SessionsApi:
             last = {"error": error.code}
         await response.write(msgspec.json.encode(last) + b"\n")
         await response.write_eof()
-        _log.info(Event.SESSIONS_LISTED, operator=operator, reason=asked.reason, count=count, **_named(selector))
+        _log.info(
+            Event.SESSIONS_LISTED, operator=operator, reason=asked.reason, count=count, **selector_fields(selector)
+        )
         return response
 
     async def revoke(self, request: web.Request) -> web.StreamResponse:
@@ -166,7 +169,9 @@ class _SessionsApi:
         if not asked.reason.strip():
             return _refused(HTTPStatus.BAD_REQUEST, "give a `reason`: it goes into the audit")
         ended = await self._control.store.revoke(selector)
-        _log.info(Event.SESSIONS_REVOKED, operator=operator, reason=asked.reason, ended=ended, **_named(selector))
+        _log.info(
+            Event.SESSIONS_REVOKED, operator=operator, reason=asked.reason, ended=ended, **selector_fields(selector)
+        )
         return web.json_response({"ended": ended})
 
     async def _admitted(self, request: web.Request) -> tuple[str, _Asked, Selector]:
@@ -238,23 +243,6 @@ def _told(listed: ListedSession) -> dict[str, object]:
         "expires_at": tokyo_time(listed.expires_at).isoformat(timespec="seconds"),
         "idle_left": round(listed.idle_left),
     }
-
-
-def _named(selector: Selector) -> dict[str, object]:
-    """Return the audit's name for the selected sessions: pseudonyms and names of ours, never a subject."""
-    match selector:
-        case OneSession(name):
-            return {"selector": "session", "session": name}
-        case SubjectSessions(pseudonyms):
-            return {"selector": "subject", "pseudonym": pseudonyms[0]}
-        case ProviderSessions():
-            return {"selector": "provider_session"}
-        case ClientSessions(client_id):
-            return {"selector": "client", "client_id": client_id}
-        case AllSessions():
-            return {"selector": "all"}
-        case _:
-            assert_never(selector)
 
 
 def _refused(status: HTTPStatus, words: str) -> web.Response:

@@ -636,6 +636,7 @@ class Portal:
             verdict="deny",
             reasons=reasons,
             pseudonym=visit.session.session.pseudonym if isinstance(visit.session, Found) else "",
+            policy_version=visit.route.policy.version,
         )
 
     def _may_wait(self, visit: Visit, form: str) -> bool:
@@ -731,7 +732,13 @@ class Portal:
         return None if brought is None else brought.ticket
 
     def _failed(self, visit: Visit, error: GatewayError) -> web.Response:
-        _log.warning(Event.PORTAL_FAILED, request_id=visit.inbound.request_id, app=visit.route.name, error=error.code)
+        _log.warning(
+            Event.PORTAL_FAILED,
+            request_id=visit.inbound.request_id,
+            app=visit.route.name,
+            error=error.code,
+            where=where_it_failed(error),
+        )
         if isinstance(error, StoreUnavailableError):
             page = TroublePage(Trouble.STORE_UNAVAILABLE, error.status, RETRY_AFTER)
             return self._page(visit, pages.trouble(visit, page))

@@ -12,14 +12,15 @@ import uvloop
 
 from gateway.errors import GatewayError
 from gateway.observe.events import Event
-from gateway.observe.structlog_setup import logging_aside
+from gateway.observe.line_head import NO_WORKER
+from gateway.observe.structlog_setup import logging_aside, set_up_logging
 from gateway.observe.thread_lines import LineWriter
 from gateway.process.configuration import read_configuration
 from gateway.process.descriptors import occupy_standard_descriptors, raise_file_limit, say
 from gateway.process.single import EXIT_OURS, EXIT_USERS, reread_configuration, serve
 from gateway.process.sockets import bind, inherited_sockets
 from gateway.process.supervisor import Supervisor
-from gateway.process.worker import ListeningSockets
+from gateway.process.worker import ListeningSockets, style_of
 from gateway.yaml.mistakes import Mistakes
 
 _log = structlog.get_logger()
@@ -58,6 +59,7 @@ def _run(path: Path, lines: LineWriter) -> int:
         say(lines, f"{path}: {error.strerror}")
         return EXIT_USERS
     count = settings.worker_count(os.cpu_count() or 1)
+    set_up_logging(sink=lines, style=style_of(settings, NO_WORKER if count > 1 else 1))
     with (
         main,
         listening_sockets.redirect or nullcontext(),

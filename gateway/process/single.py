@@ -136,7 +136,7 @@ async def serve(
                     await reload_worker(worker, reread)
             notify("STOPPING=1")
             cut = await worker.drain(worker.settings.drain_timeout)
-            _log.info(Event.STOPPED, count=cut)
+            _log.info(Event.STOPPED, cut=cut)
     finally:
         await worker.close()
 

@@ -11,6 +11,7 @@ and keeps the old ones if the new have a mistake. SIGUSR2 replaces the workers, 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import multiprocessing
 import secrets as randomness
 import signal
@@ -69,8 +70,12 @@ _NOBODY: Mapping[str, float] = {}
 class _Member:
     """One worker process, as its supervisor sees it."""
 
-    def __init__(self, process: BaseProcess, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, process: BaseProcess, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
+    ) -> None:
         self.process = process
+        self.number = number
+        """Its number in each log line; no other worker that is alive has it."""
         self.born = time.monotonic()
         self.families: Families = ()
         """Its numbers when they were last seen."""
@@ -86,16 +91,20 @@ class _Member:
         asyncio.get_running_loop().add_reader(process.sentinel, self._ended)
 
     @classmethod
-    async def start(cls, path: Path, listening_sockets: ListeningSockets, known: dict[str, int]) -> _Member:
+    async def start(
+        cls, path: Path, listening_sockets: ListeningSockets, known: dict[str, int], number: int
+    ) -> _Member:
         """Start a process, which inherits the listening socket."""
         ours, theirs = socket.socketpair()
         with theirs:
             context = multiprocessing.get_context("spawn")
-            process = context.Process(target=work, args=(path, listening_sockets, theirs, known), name="sekisho-worker")
+            process = context.Process(
+                target=work, args=(path, listening_sockets, theirs, known, number), name="sekisho-worker"
+            )
             await asyncio.to_thread(process.start)
         ours.settimeout(0)
         reader, writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_REPLY)
-        return cls(process, reader, writer)
+        return cls(process, reader, writer, number)
 
     def _ended(self) -> None:
         asyncio.get_running_loop().remove_reader(self.process.sentinel)
@@ -164,6 +173,8 @@ class Supervisor:
         self._management_socket = management_socket
         self._count = count
         self._members: list[_Member] = []
+        self._numbers: set[int] = set()
+        """The numbers of the workers that are alive or starting."""
         self._leaving: set[_Member] = set()
         """Those that were told to end, and are not gone yet: what they counted is still counted."""
         self._of_the_dead: Families = ()
@@ -204,7 +215,7 @@ class Supervisor:
                     await self._replace()
             notify("STOPPING=1")
             await self._end()
-            _log.info(Event.STOPPED, count=0)
+            _log.info(Event.STOPPED, cut=0)
         return 0
 
     async def _open_sessions(self) -> Sessions | None:
@@ -228,11 +239,18 @@ class Supervisor:
 
     async def _start(self) -> bool:
         """Start a worker; once it takes requests it is a member, and missed when it dies."""
-        member = await _Member.start(self._configuration.path, self._listening_sockets, self._known())
-        if not await member.takes_requests():
-            await member.end(0)
-            self._code = EXIT_USERS if member.process.exitcode == EXIT_USERS else EXIT_OURS
-            return False
+        number = next(each for each in itertools.count(1) if each not in self._numbers)
+        self._numbers.add(number)
+        try:
+            member = await _Member.start(self._configuration.path, self._listening_sockets, self._known(), number)
+            if not await member.takes_requests():
+                await member.end(0)
+                self._code = EXIT_USERS if member.process.exitcode == EXIT_USERS else EXIT_OURS
+                self._numbers.discard(number)
+                return False
+        except BaseException:
+            self._numbers.discard(number)
+            raise
         self._members.append(member)
         self._run(self._miss(member))
         return True
@@ -250,6 +268,7 @@ class Supervisor:
     async def _miss(self, member: _Member) -> None:
         """When a member is gone: keep its counts, and, unless it was told to go, start another."""
         await member.gone.wait()
+        self._numbers.discard(member.number)
         self._known()
         self._of_the_dead = merge((self._of_the_dead, remembered(member.families)))
         self._leaving.discard(member)

@@ -37,9 +37,11 @@ from gateway.login.rehearsal import rehearse
 from gateway.login.service import provider_session_name
 from gateway.observe.events import Event
 from gateway.observe.gateway_metrics import FILES_HELD
+from gateway.observe.line_head import LineStyle
 from gateway.observe.lines import LineKind, lost_by_kind
 from gateway.observe.metrics import Metrics
 from gateway.observe.structlog_observer import GatewayObserver
+from gateway.observe.structlog_setup import line_style
 from gateway.observe.thread_access_log import AccessLog
 from gateway.observe.thread_lines import LineWriter
 from gateway.pipeline.to_https import to_https
@@ -102,6 +104,11 @@ def _watched(configuration: Configuration) -> tuple[Path, ...]:
     return (*configuration.policy_files, configuration.switches_file, configuration.adoptions_file)
 
 
+def style_of(settings: Settings, worker: int) -> LineStyle:
+    """Return the style of a process's log lines, by the number of its worker."""
+    return line_style(settings.node, worker=worker, form=settings.log.format)
+
+
 class Worker:
     """One process's gateway: a listener in front of the current generation."""
 
@@ -110,14 +117,16 @@ class Worker:
         configuration: Configuration,
         clock: Callable[[], Instant] = time.time,
         standard_error: LineWriter | None = None,
+        number: int = 1,
     ) -> None:
         """Take a configuration without mistakes; nothing is opened before `open`.
 
         `clock` gives Unix seconds; `standard_error` is the thread that already writes to standard error, if there is
-        one.
+        one; `number` is the worker's in each log line.
         """
         self._clock = clock
         self._standard_error = standard_error
+        self._number = number
         self._generation: Generation | None = None
         self._configuration = configuration
         self._changing = asyncio.Lock()
@@ -148,7 +157,9 @@ class Worker:
 
         """
         settings = self._configuration.settings
-        self.access_log = AccessLog(self._configuration.access_log, self._standard_error)
+        self.access_log = AccessLog(
+            self._configuration.access_log, style_of(settings, self._number), self._standard_error
+        )
         self._closing.callback(self.access_log.close)
         self.metrics = Metrics(__version__, lost=self._lost)
         # Without a secret there is one store, in this process; what it seals dies with it.

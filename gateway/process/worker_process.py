@@ -15,7 +15,7 @@ import uvloop
 
 from gateway.errors import GatewayError
 from gateway.observe.events import Event
-from gateway.observe.structlog_setup import logging_aside
+from gateway.observe.structlog_setup import line_style, logging_aside, set_up_logging
 from gateway.observe.thread_lines import LineWriter
 from gateway.policy.losses import AsRead, as_read, losses
 from gateway.policy.system_adoptions import held
@@ -23,15 +23,17 @@ from gateway.process.configuration import Configuration
 from gateway.process.descriptors import say
 from gateway.process.orders import Reply, encode, read_order
 from gateway.process.single import EXIT_OURS, EXIT_USERS, reload_worker, reread_configuration, spare_the_collector
-from gateway.process.worker import ListeningSockets, Worker
+from gateway.process.worker import ListeningSockets, Worker, style_of
 
 _log = structlog.get_logger()
 
 
-def work(path: Path, listening_sockets: ListeningSockets, orders: socket.socket, known: dict[str, int]) -> None:
+def work(
+    path: Path, listening_sockets: ListeningSockets, orders: socket.socket, known: dict[str, int], number: int
+) -> None:
     """Be one worker process: do what the supervisor orders until it says `drain`, or is gone.
 
-    `known` has the number of entries of each subject list in the other workers.
+    `known` has the number of entries of each subject list in the other workers; `number` is this worker's.
     """
     # Ctrl-C reaches the whole process group; the supervisor alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -39,9 +41,9 @@ def work(path: Path, listening_sockets: ListeningSockets, orders: socket.socket,
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     # The service manager hears of the whole from its supervisor alone.
     os.environ.pop("NOTIFY_SOCKET", None)
-    with logging_aside() as lines:
+    with logging_aside(style=line_style(worker=number)) as lines:
         try:
-            code = _work(path, listening_sockets, orders, lines, known)
+            code = _work(path, listening_sockets, orders, lines, known, number)
         # As in `run_gateway`: a traceback would wait for the reader of standard error, and quote what it met.
         except Exception:  # noqa: BLE001
             _log.exception(Event.UNCAUGHT)
@@ -50,11 +52,17 @@ def work(path: Path, listening_sockets: ListeningSockets, orders: socket.socket,
 
 
 def _work(
-    path: Path, listening_sockets: ListeningSockets, orders: socket.socket, lines: LineWriter, known: dict[str, int]
+    path: Path,
+    listening_sockets: ListeningSockets,
+    orders: socket.socket,
+    lines: LineWriter,
+    known: dict[str, int],
+    number: int,
 ) -> int:
     configuration = reread_configuration(path)
     if configuration is None:
         return EXIT_USERS
+    set_up_logging(sink=lines, style=style_of(configuration.settings, number))
     # The others go on judging by what they have; this one would judge by half of a list.
     then = {file: AsRead(count) for file, count in known.items()}
     if lost := held(losses(then, as_read(configuration.policies.values())), configuration.adoptions_file):
@@ -66,7 +74,7 @@ def _work(
             door.settimeout(0)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(_obey(configuration, listening_sockets, orders, lines))
+            runner.run(_obey(configuration, listening_sockets, orders, lines, number))
         except (GatewayError, OSError) as error:
             say(lines, f"{path}: {error}")
             return EXIT_USERS
@@ -74,11 +82,15 @@ def _work(
 
 
 async def _obey(
-    configuration: Configuration, listening_sockets: ListeningSockets, orders: socket.socket, lines: LineWriter
+    configuration: Configuration,
+    listening_sockets: ListeningSockets,
+    orders: socket.socket,
+    lines: LineWriter,
+    number: int,
 ) -> None:
     orders.settimeout(0)
     reader, writer = await asyncio.open_connection(sock=orders)
-    worker = Worker(configuration, standard_error=lines)
+    worker = Worker(configuration, standard_error=lines, number=number)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, reader.feed_eof)
 
     def reply(answer: Reply) -> None:

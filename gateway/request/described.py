@@ -11,6 +11,9 @@ from gateway.request.head_reader import canonical_host
 LONGEST_PATH = 512
 """Characters of a path that are shown."""
 
+LONGEST_START = 16 * 1024
+"""Bytes of a head that was not read whole in which its method, host and path are looked for."""
+
 _METHOD = re.compile(rb"[A-Za-z!#$%&'*+.^_`|~0-9-]{1,32}")
 _ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 """The beginning of a target in absolute-form (RFC 9112 section 3.2.2)."""
@@ -27,6 +30,19 @@ class Described(NamedTuple):
 
 
 UNREAD = Described()
+
+
+def described_start(start: bytes) -> Described:
+    """Return what the beginning of a head can be called, where the head has not come whole or was too long to read.
+
+    The last line may have been cut off anywhere, so only a request line may be that line.
+    """
+    request_line, *lines = start.split(b"\r\n")
+    if not lines:
+        method, space, target = request_line.partition(b" ")
+        request_line = b"%b %b " % (method, target.partition(b" ")[0]) if space else b""
+    fields = (line.partition(b":") for line in lines[:-1])
+    return described(request_line, ((name, value.strip(b" \t")) for name, _, value in fields))
 
 
 def described(request_line: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Described:

@@ -18,6 +18,7 @@ import structlog
 
 from gateway.errors import StoreUnavailableError
 from gateway.observe.events import Event
+from gateway.observe.redact import where_it_failed
 from gateway.session.cache import Monotonic
 from gateway.session.session import SessionStore
 
@@ -123,7 +124,9 @@ class Watches:
                 for failed in await asyncio.gather(*looks, return_exceptions=True):
                     # An unforeseen error must not be the last look: a person who signs out relies on the next one.
                     if isinstance(failed, Exception):
-                        log.error(Event.SESSION_TRACKING_FAILED, error=type(failed).__name__)
+                        log.error(
+                            Event.SESSION_TRACKING_FAILED, error=type(failed).__name__, where=where_it_failed(failed)
+                        )
             try:
                 async with asyncio.timeout(LOOK):
                     await self._wake.wait()

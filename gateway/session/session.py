@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from gateway.identity import Identity
 from gateway.instant import Instant, began
@@ -123,6 +123,23 @@ class AllSessions:
 
 
 Selector = OneSession | SubjectSessions | ProviderSessions | ClientSessions | AllSessions
+
+
+def selector_fields(selector: Selector) -> dict[str, object]:
+    """Return a log's fields for the selected sessions: pseudonyms and names of ours, never a subject."""
+    match selector:
+        case OneSession(name):
+            return {"selector": "session", "session": name}
+        case SubjectSessions(pseudonyms):
+            return {"selector": "subject", "pseudonym": pseudonyms[0]}
+        case ProviderSessions():
+            return {"selector": "provider_session"}
+        case ClientSessions(client_id):
+            return {"selector": "client", "client_id": client_id}
+        case AllSessions():
+            return {"selector": "all"}
+        case _:
+            assert_never(selector)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from gateway.yaml.read import read_yaml_file
 _PATTERN = re.compile(r"(?:/(?:\*{1,2}|[^/*?#\s]*))+")
 _APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _HOST = re.compile(r"(?=.{1,253}$)[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,62})(?:\.[0-9A-Za-z_][0-9A-Za-z_-]{0,62})*\.?")
+_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LINK = re.compile(r"(?:https?://[^/\s]|mailto:|tel:|/(?![/\\]))\S*")
 _TOKEN = re.compile(TOKEN.decode() + "+")
 _WORDS = re.compile(r"(?=.{1,255}\Z)[!-~]+(?: [!-~]+)*")
@@ -96,7 +97,20 @@ def check_settings(settings: Settings, reading: Reading) -> None:
     _check_clients_together(settings, reading)
     _check_paths_together(settings, reading)
     _check_workers(settings, reading)
+    _check_node(settings, reading)
     _check_emulator(settings, reading)
+
+
+def _check_node(settings: Settings, reading: Reading) -> None:
+    if settings.node is not None and _NODE.fullmatch(settings.node) is None:
+        reading.note(
+            "node",
+            Phrase(f"`{settings.node}` is no name of a machine", f"`{settings.node}` は機器の名前として使えません"),
+            Phrase(
+                "write letters, digits, `.`, `_` and `-`, 64 at most",
+                "英数字、`.`、`_`、`-` を 64 文字以内で書いてください",
+            ),
+        )
 
 
 def split_address(address: str) -> tuple[str, int] | None:

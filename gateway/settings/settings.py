@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from gateway.observe.line_head import LineForm
 from gateway.settings.typed import AtReplacement, AtRestart, Bytes, Seconds
 from gateway.wire.methods import Method
 
@@ -572,6 +573,14 @@ class TlsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSettings:
+    """The form of log lines."""
+
+    format: AtRestart[LineForm] = LineForm.JSON
+    """The form of lines on standard error: `json`, or `console` for a person at a terminal. Files always get JSON."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of `gateway.yaml`."""
 
@@ -610,6 +619,9 @@ class Settings:
     """Seconds in which requests and streams under way may end after a stop was requested."""
     access_log: AtReplacement[str | None] = "stderr"
     """`stderr`, a file's path, or `off`."""
+    node: AtRestart[str | None] = None
+    """The name of this machine in each log line (`node`). None: its host name."""
+    log: LogSettings = LogSettings()
 
     def headers_of(self, app: AppSettings) -> HeaderSettings:
         """Return an App's header settings as they are run.

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from gateway.commands.refusals import BY_DESIGN, MOST_ROWS, REMEDIES, Refusals, remedy
+from gateway.instant import rfc3339
 from gateway.observe.access_log import AccessLine
 from gateway.policy.verdict import ReasonKind
 from gateway.request.target import TargetFault
@@ -20,7 +21,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 def line(**changes: Any) -> bytes:
     values: dict[str, Any] = {"time": NOW, "request_id": "r", "client": "192.0.2.1", "method": "GET", "host": "a.test"}
     values |= {"path": "/", "status": 200, "app": "a", "verdict": "permit"}
-    return msgspec.json.encode(AccessLine(**(values | changes)))
+    written: dict[str, Any] = msgspec.to_builtins(AccessLine(**(values | changes)))
+    return msgspec.json.encode(written | {"time": rfc3339(written["time"])})
 
 
 def rows(*lines: bytes) -> list[tuple[str, str, str, int]]:
@@ -141,3 +143,13 @@ def test_some_refusals_are_by_design() -> None:
 
     ((row, _, _),) = found.rows()
     assert remedy(row) is BY_DESIGN
+
+
+def test_lines_of_earlier_versions_are_read() -> None:
+    """They tell the time as a number, and leave out fields without a value."""
+    old = (
+        b'{"time":%.1f,"request_id":"r","client":"192.0.2.1","method":"GET","host":"a.test","path":"/a//b","status":400'
+    )
+    old += b',"app":"a","verdict":"error","reason":"target_empty_segment"}'
+
+    assert rows(old % NOW, old % (NOW - 61)) == [("GET", "/a//*", "target_empty_segment", 1)]

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -328,7 +329,7 @@ class Weather:
         ]
         by_path = {(line.get("app", ""), line["path"]): line for line in lines}
         for line in lines:
-            began = line["time"]
+            began = datetime.fromisoformat(line["time"]).timestamp()
             if line["status"] >= 500 and not self.in_flap(line.get("app", ""), began, began + line.get("seconds", 0.0)):
                 found.append(f"without a flap: {line}")
         for path, (app, status, began) in self.failed.items():

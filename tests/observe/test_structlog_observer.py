@@ -11,6 +11,7 @@ import structlog
 from gateway.observe.access_log import Observer
 from gateway.observe.metrics import Metrics
 from gateway.observe.structlog_observer import GatewayObserver
+from gateway.observe.structlog_setup import line_style
 from gateway.observe.thread_access_log import AccessLog
 from tests.observe.metric_values import line, value
 
@@ -25,7 +26,7 @@ def audited_events_fixture() -> Iterator[list[structlog.typing.EventDict]]:
 def test_the_observer_tells_all_three(audited_events: list[structlog.typing.EventDict]) -> None:
     """One call counts, writes and audits."""
     metrics = Metrics("1.0")
-    observer: Observer = GatewayObserver(metrics, AccessLog("off"), "booking/audited".__eq__)
+    observer: Observer = GatewayObserver(metrics, AccessLog("off", line_style()), "booking/audited".__eq__)
 
     observer.finished(line())
     observer.finished(line(rule="booking/audited"))
@@ -44,7 +45,7 @@ def test_the_observer_tells_all_three(audited_events: list[structlog.typing.Even
 
 def test_observing_is_cheap() -> None:
     """Far below what a request costs; the bound is loose because machines differ, a mistake would be tenfold."""
-    observer = GatewayObserver(Metrics("1.0"), AccessLog("off"), frozenset[str]().__contains__)
+    observer = GatewayObserver(Metrics("1.0"), AccessLog("off", line_style()), frozenset[str]().__contains__)
     finished = line()
     rounds = 20_000
 

@@ -3,6 +3,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
+import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from gateway.observe.events import Event
+from gateway.observe.events import SHAPES, Event
 from gateway.observe.lines import LineKind
 from gateway.observe.redact import where_it_failed
 from gateway.observe.structlog_setup import set_up_logging
@@ -41,7 +44,9 @@ def test_an_event_is_one_json_line(stream: io.StringIO) -> None:
     (line,) = lines(stream)
     assert line["event"] == "sign_in"
     assert line["level"] == "info"
-    assert isinstance(line["time"], float)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+09:00", str(line["time"]))
+    assert (line["kind"], line["worker"], line["pid"]) == ("event", 0, os.getpid())
+    assert line["node"] == socket.gethostname()
     assert line["outcome"] == "a\nb"
     assert line["dropped"] == ["birthdate"]
 
@@ -62,6 +67,28 @@ def test_a_line_and_its_end_are_one_write() -> None:
 
     assert len(writes) == 1
     assert writes[0].endswith("}\n")
+
+
+def test_an_event_has_its_whole_shape(stream: io.StringIO) -> None:
+    """A field without a value is `null`, and a field under a former name repeats the one that replaced it."""
+    structlog.get_logger().info(Event.SESSIONS_REVOKED, operator="tanaka", reason="case 12", ended=2, selector="all")
+    structlog.get_logger().info(Event.AUDIT, time=1_795_402_800.5, verdict="deny")
+
+    revoked, audit = lines(stream)
+    assert {"kind", "time", "node", "worker", "pid", "level", "event"} | set(
+        SHAPES[Event.SESSIONS_REVOKED].split()
+    ) == set(revoked)
+    assert revoked["pseudonym"] is None
+    assert revoked["words"] == revoked["reason"] == "case 12"
+    assert (audit["kind"], audit["time"]) == ("audit", "2026-11-23T12:00:00.500000+09:00")
+
+
+def test_no_event_speaks_in_its_writers_name(stream: io.StringIO) -> None:
+    """The node, the worker and the process are those that wrote the line, and no event can name others."""
+    structlog.get_logger().info(Event.STARTED, node="other", pid=1, kind="audit", worker=9)
+
+    (line,) = lines(stream)
+    assert (line["kind"], line["node"], line["worker"], line["pid"]) == ("event", socket.gethostname(), 0, os.getpid())
 
 
 def test_free_text_is_no_event(stream: io.StringIO) -> None:

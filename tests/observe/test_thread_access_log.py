@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.observe.access_log import AccessLine
+from gateway.observe.line_head import LineForm, LineStyle, LineWriterName
 from gateway.observe.lines import LineKind
 from gateway.observe.thread_access_log import AccessLog
+from gateway.observe.thread_lines import LineWriter
+
+STYLE = LineStyle(LineWriterName("gw-1", 2, 77))
 
 
 def line(number: int = 0, path: str = "/") -> AccessLine:
@@ -21,7 +27,7 @@ def written(path: Path) -> list[dict[str, object]]:
 
 def test_every_line_is_written_in_order(tmp_path: Path) -> None:
     """Closing writes the lines that wait; each line is one JSON object for every path."""
-    log = AccessLog(str(tmp_path / "access.log"))
+    log = AccessLog(str(tmp_path / "access.log"), STYLE)
     for number in range(1_500):
         log.put(line(number, '/"\n\x1b[31m'))
 
@@ -33,9 +39,57 @@ def test_every_line_is_written_in_order(tmp_path: Path) -> None:
     assert log.lost[LineKind.ACCESS] == 0
 
 
+def test_a_line_begins_with_its_moment_and_its_writer(tmp_path: Path) -> None:
+    """The time is RFC 3339 with its offset, to the microsecond, also for a fraction that rounds up to a second."""
+    log = AccessLog(str(tmp_path / "access.log"), STYLE)
+    for moment in (1_795_402_800.5, 1_795_402_800.000001, 1_795_402_800.9999999, 1_795_402_799.0):
+        log.put(msgspec.structs.replace(line(), time=moment))
+
+    log.close()
+
+    found = written(tmp_path / "access.log")
+    assert [entry["time"] for entry in found] == [
+        "2026-11-23T12:00:00.500000+09:00",
+        "2026-11-23T12:00:00.000001+09:00",
+        "2026-11-23T12:00:01.000000+09:00",
+        "2026-11-23T11:59:59.000000+09:00",
+    ]
+    assert list(found[0])[:6] == ["time", "kind", "node", "worker", "pid", "request_id"]
+    assert (found[0]["kind"], found[0]["node"], found[0]["worker"], found[0]["pid"]) == ("access", "gw-1", 2, 77)
+
+
+def test_every_line_has_every_field(tmp_path: Path) -> None:
+    """A refused head, a page of ours and an answer of an application are told in one shape."""
+    log = AccessLog(str(tmp_path / "access.log"), STYLE)
+    log.put(AccessLine(0.0, "r", "192.0.2.1", "", "", "", 400))
+    log.put(msgspec.structs.replace(line(), rule="p/r", reason="x", session="s", bytes_in=1, candidate="deny"))
+
+    log.close()
+
+    refused, whole = written(tmp_path / "access.log")
+    assert list(refused) == list(whole)
+    assert set(AccessLine.__struct_fields__) < set(whole)
+
+
+def test_people_read_text_on_standard_error_and_programs_json_in_a_file(tmp_path: Path) -> None:
+    """`apps report` reads the file, and a person the terminal."""
+    style = replace(STYLE, form=LineForm.CONSOLE)
+    seen = tmp_path / "stderr"
+    writer = LineWriter(seen)
+    for log in (AccessLog("stderr", style, writer), AccessLog(str(tmp_path / "access.log"), style)):
+        log.put(line(path="/a b\x1b[2J"))
+        log.close()
+    writer.close()
+
+    (text,) = seen.read_text().splitlines()
+    assert text.startswith("2026-11-23T12:00:00.500000+09:00 gw-1/2[77] access 200 GET app.gw.test ")
+    assert '"/a b\\u001b[2J"' in text
+    assert written(tmp_path / "access.log")[0]["path"] == "/a b\x1b[2J"
+
+
 def test_nothing_of_a_line_reaches_a_terminal_raw(tmp_path: Path) -> None:
     """A mark in a path that reverses the direction of text is escaped, and a JSON parser reads the same path."""
-    log = AccessLog(str(tmp_path / "access.log"))
+    log = AccessLog(str(tmp_path / "access.log"), STYLE)
     log.put(line(path="/予約/\u202egpj\x9b31m"))
 
     log.close()
@@ -47,7 +101,7 @@ def test_nothing_of_a_line_reaches_a_terminal_raw(tmp_path: Path) -> None:
 
 def test_a_text_that_cannot_be_written_spoils_no_other_line(tmp_path: Path) -> None:
     """Half a character is shown as its escape; nobody who logs is told of it."""
-    log = AccessLog(str(tmp_path / "access.log"))
+    log = AccessLog(str(tmp_path / "access.log"), STYLE)
     for number in range(40):
         log.put(line(number, "/\udcff" if number == 3 else "/"))
 
@@ -60,7 +114,7 @@ def test_a_text_that_cannot_be_written_spoils_no_other_line(tmp_path: Path) -> N
 
 def test_the_file_is_nobody_elses_to_read(tmp_path: Path) -> None:
     """Access lines hold addresses and paths."""
-    log = AccessLog(str(tmp_path / "access.log"))
+    log = AccessLog(str(tmp_path / "access.log"), STYLE)
 
     log.close()
 
@@ -69,7 +123,7 @@ def test_the_file_is_nobody_elses_to_read(tmp_path: Path) -> None:
 
 def test_off_writes_nothing_and_loses_nothing() -> None:
     """An operator who turned the lines off loses none."""
-    log = AccessLog("off")
+    log = AccessLog("off", STYLE)
 
     log.put(line())
     log.close()
@@ -80,7 +134,7 @@ def test_off_writes_nothing_and_loses_nothing() -> None:
 def test_a_file_that_was_moved_away_is_opened_again(tmp_path: Path) -> None:
     """Rotation: lines before go to the old file, lines after to the new one; none is lost."""
     path, moved = tmp_path / "access.log", tmp_path / "access.log.1"
-    log = AccessLog(str(path))
+    log = AccessLog(str(path), STYLE)
     log.put(line(1))
     path.rename(moved)
 
@@ -95,7 +149,7 @@ def test_a_file_that_was_moved_away_is_opened_again(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_full_loses_lines_and_goes_on() -> None:
     """Lines that cannot be written are counted, and the next ones are tried."""
-    log = AccessLog("/dev/full")
+    log = AccessLog("/dev/full", STYLE)
     for number in range(3):
         log.put(line(number))
 
@@ -107,7 +161,7 @@ def test_a_disk_that_is_full_loses_lines_and_goes_on() -> None:
 def test_a_file_that_cannot_be_opened_is_said_at_once(tmp_path: Path) -> None:
     """An operator learns at the start, not after an incident."""
     with pytest.raises(OSError, match="nowhere"):
-        AccessLog(str(tmp_path / "nowhere" / "access.log"))
+        AccessLog(str(tmp_path / "nowhere" / "access.log"), STYLE)
 
 
 def test_a_pipe_that_nobody_reads_is_said_at_once(tmp_path: Path) -> None:
@@ -116,4 +170,4 @@ def test_a_pipe_that_nobody_reads_is_said_at_once(tmp_path: Path) -> None:
     os.mkfifo(pipe)
 
     with pytest.raises(OSError, match=r"access\.pipe"):
-        AccessLog(str(pipe))
+        AccessLog(str(pipe), STYLE)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gateway.request.described import LONGEST_PATH, UNREAD, Described, described
+from gateway.request.described import LONGEST_PATH, UNREAD, Described, described, described_start
 from gateway.request.head_reader import canonical_host
 from gateway.route.table import RouteTable
 from tests.builders import app, route
@@ -55,6 +55,35 @@ def test_a_refused_head_names_the_app_of_an_accepted_one(name: str, port: str, s
     found = table.match(described(b"GET //x HTTP/1.1", [(b"Host", host)]).host, "/")
 
     assert table.match(accepted, "/") in (found, None)
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        (b"", UNREAD),
+        (b"GE", UNREAD),
+        (b"GET ", Described("GET", "", "")),
+        (b"GET /long", Described("GET", "", "/long")),
+        (b"GET /long?secret", Described("GET", "", "/long")),
+        (b"GET /long HTT", Described("GET", "", "/long")),
+        (b"GET /long HTTP/1.1\r\nHost: a.te", Described("GET", "", "/long")),
+        (b"GET /long HTTP/1.1\r\nhost:\ta.test \r\nX: " + b"x" * 99, Described("GET", "a.test", "/long")),
+        (b"GET /" + b"x" * 20_000, Described("GET", "", "/" + "x" * (LONGEST_PATH - 1))),
+        (b"\x16\x03\x01\x02\x00\x01\x00", UNREAD),
+    ],
+)
+def test_a_head_that_did_not_come_whole_is_called_by_what_came(start: bytes, expected: Described) -> None:
+    """A host that was cut off would be another host, so it is left out; a path is shown as far as it came."""
+    assert described_start(start) == expected
+
+
+@given(st.binary(max_size=2000))
+def test_nothing_unprintable_of_a_part_reaches_a_log(start: bytes) -> None:
+    """The words are ASCII that shows, and no query is among them."""
+    for text in described_start(start):
+        assert text.isascii()
+        assert text.isprintable()
+    assert "?" not in described_start(start).path
 
 
 @given(st.binary(max_size=2000), st.lists(st.tuples(st.just(b"Host"), st.binary(max_size=300)), max_size=3))
