@@ -93,6 +93,7 @@ class FixedPolicy:
 
     def __init__(self, rule: FixedRule | None) -> None:
         self.name = "test"
+        self.version = "v1"
         self.disclosed: tuple[str, ...] = ()
         self.by_method = False
         self.rule = rule

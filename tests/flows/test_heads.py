@@ -234,7 +234,7 @@ def differences(upstream: RealUpstream, record: dict[str, Any], case: Case, line
         "host": (headers.get("X_FORWARDED_HOST"), line["host"]),
         "Host": (headers.get("HOST"), line["host"]),
         "scheme": (headers.get("X_FORWARDED_PROTO"), "http"),
-        "session": ("session" in line, case.who is not None),
+        "session": (line["session"] != "", case.who is not None),
     }
     # A body in chunks is counted first, because some servers know no chunks.
     lengths = ("", "0") if case.framing == "empty" else (str(len(case.body)),)

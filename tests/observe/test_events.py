@@ -67,8 +67,8 @@ def test_no_shape_promises_a_field_that_nobody_writes() -> None:
         given[event] |= fields
     # The worker logs these by a variable.
     given |= {"RESTART_NEEDED": {"names"}, "REPLACEMENT_NEEDED": {"names"}}
-    for fields in given.values():
-        fields |= {former for former, present in FORMER_NAMES.items() if present in fields}
+    for written in given.values():
+        written |= {former for former, present in FORMER_NAMES.items() if present in written}
 
     empty = {event.name: set(shape.split()) - given[event.name] for event, shape in SHAPES.items()}
 
