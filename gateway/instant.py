@@ -41,8 +41,8 @@ def tokyo_day(now: Instant) -> date:
 
 
 def rfc3339(now: Instant) -> str:
-    """Return the moment as every log tells it (RFC 3339): Japan's time with its offset, to the microsecond."""
-    return tokyo_time(now).isoformat(timespec="microseconds")
+    """Return the moment as every log tells it (RFC 3339): Japan's time with its offset, to the millisecond."""
+    return tokyo_time(now).isoformat(timespec="milliseconds")
 
 
 def start_of(day: date) -> Instant:

@@ -14,7 +14,6 @@ from typing import Final
 
 import msgspec
 
-from gateway.instant import rfc3339
 from gateway.observe.access_log import AccessLine
 from gateway.observe.console_line import console_line
 from gateway.observe.line_head import LineForm, LineStyle
@@ -43,15 +42,12 @@ class AccessLog:
         """Lines that are no text yet."""
         self._encoding = threading.Lock()
         """Held while lines become text, so that lines keep their order in any thread."""
-        self._encode_line = msgspec.json.Encoder().encode
+        self._encode_lines = msgspec.json.Encoder().encode_lines
         self._style = style
         self._for_people = style.form is LineForm.CONSOLE and destination == "stderr"
-        head = msgspec.json.encode(style.head(0.0, LineKind.ACCESS))
-        self._after_time = head[head.index(b",") : -1] + b","
-        """The fields between a line's moment and its own fields, the same in each line of this process."""
-        self._second = -1
-        self._until_second = self._from_zone = b""
-        """The beginning of every line of that second, up to its fraction, and the time's offset with what follows."""
+        self._millisecond = -1
+        self._head = msgspec.Raw()
+        """The fields that begin every line of that millisecond."""
         self._own: LineWriter | None = None
         self._writer: LineWriter | None = None
         if destination in (None, "off"):
@@ -100,19 +96,19 @@ class AccessLog:
             style = self._style
             whole = (style.head(line.time, LineKind.ACCESS) | _fields(line) for line in lines)
             return "".join(f"{console_line(fields, colour=style.colour)}\n" for fields in whole).encode()
-        encode = self._encode_line
-        text: list[bytes] = []
+        stamped = []
         for line in lines:
-            second, fraction = divmod(round(line.time * 1_000_000), 1_000_000)
-            if second != self._second:
-                moment = rfc3339(second).encode()
-                self._second = second
-                self._until_second = b'{"time":"' + moment[: -len(".000000+09:00")] + b"."
-                self._from_zone = moment[-len("+09:00") :] + b'"' + self._after_time
-            own = encode(line)
-            # Its first field is the moment as a number.
-            text += (self._until_second, b"%06d" % fraction, self._from_zone, own[own.index(b",") + 1 :], b"\n")
-        return printable_json(b"".join(text))
+            millisecond = int(line.time * 1_000)
+            if millisecond != self._millisecond:
+                self._millisecond = millisecond
+                head = msgspec.json.encode(self._style.head(millisecond / 1_000, LineKind.ACCESS))
+                self._head = msgspec.Raw(head.removeprefix(b'{"time":').removesuffix(b"}"))
+            # Others may hold the line still, and its time is a number for them.
+            copied = line.__copy__()  # type: ignore[attr-defined]  # `copy` calls it, slower
+            # The encoder puts the text between the name and the next field as it is: the whole head.
+            copied.time = self._head
+            stamped.append(copied)
+        return printable_json(self._encode_lines(stamped))
 
     def reopen(self) -> None:
         """Open the file again by its name, after logrotate moved it away (on SIGHUP)."""

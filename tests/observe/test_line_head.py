@@ -9,7 +9,7 @@ def test_a_head_says_when_and_who() -> None:
     style = LineStyle(LineWriterName("gw-1", 2, 77))
 
     assert style.head(1_795_402_800.25, LineKind.AUDIT) == {
-        "time": "2026-11-23T12:00:00.250000+09:00",
+        "time": "2026-11-23T12:00:00.250+09:00",
         "kind": "audit",
         "node": "gw-1",
         "worker": 2,

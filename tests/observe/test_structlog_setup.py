@@ -44,7 +44,7 @@ def test_an_event_is_one_json_line(stream: io.StringIO) -> None:
     (line,) = lines(stream)
     assert line["event"] == "sign_in"
     assert line["level"] == "info"
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+09:00", str(line["time"]))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+09:00", str(line["time"]))
     assert (line["kind"], line["worker"], line["pid"]) == ("event", 0, os.getpid())
     assert line["node"] == socket.gethostname()
     assert line["outcome"] == "a\nb"
@@ -80,7 +80,7 @@ def test_an_event_has_its_whole_shape(stream: io.StringIO) -> None:
     ) == set(revoked)
     assert revoked["pseudonym"] is None
     assert revoked["words"] == revoked["reason"] == "case 12"
-    assert (audit["kind"], audit["time"]) == ("audit", "2026-11-23T12:00:00.500000+09:00")
+    assert (audit["kind"], audit["time"]) == ("audit", "2026-11-23T12:00:00.500+09:00")
 
 
 def test_no_event_speaks_in_its_writers_name(stream: io.StringIO) -> None:

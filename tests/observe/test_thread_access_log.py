@@ -40,19 +40,19 @@ def test_every_line_is_written_in_order(tmp_path: Path) -> None:
 
 
 def test_a_line_begins_with_its_moment_and_its_writer(tmp_path: Path) -> None:
-    """The time is RFC 3339 with its offset, to the microsecond, also for a fraction that rounds up to a second."""
+    """The time is RFC 3339 with its offset, to the millisecond, and of the same second as the number's."""
     log = AccessLog(str(tmp_path / "access.log"), STYLE)
-    for moment in (1_795_402_800.5, 1_795_402_800.000001, 1_795_402_800.9999999, 1_795_402_799.0):
+    for moment in (1_795_402_800.5, 1_795_402_800.0011, 1_795_402_800.9999, 1_795_402_799.0):
         log.put(msgspec.structs.replace(line(), time=moment))
 
     log.close()
 
     found = written(tmp_path / "access.log")
     assert [entry["time"] for entry in found] == [
-        "2026-11-23T12:00:00.500000+09:00",
-        "2026-11-23T12:00:00.000001+09:00",
-        "2026-11-23T12:00:01.000000+09:00",
-        "2026-11-23T11:59:59.000000+09:00",
+        "2026-11-23T12:00:00.500+09:00",
+        "2026-11-23T12:00:00.001+09:00",
+        "2026-11-23T12:00:00.999+09:00",
+        "2026-11-23T11:59:59.000+09:00",
     ]
     assert list(found[0])[:6] == ["time", "kind", "node", "worker", "pid", "request_id"]
     assert (found[0]["kind"], found[0]["node"], found[0]["worker"], found[0]["pid"]) == ("access", "gw-1", 2, 77)
@@ -82,7 +82,7 @@ def test_people_read_text_on_standard_error_and_programs_json_in_a_file(tmp_path
     writer.close()
 
     (text,) = seen.read_text().splitlines()
-    assert text.startswith("2026-11-23T12:00:00.500000+09:00 gw-1/2[77] access 200 GET app.gw.test ")
+    assert text.startswith("2026-11-23T12:00:00.500+09:00 gw-1/2[77] access 200 GET app.gw.test ")
     assert '"/a b\\u001b[2J"' in text
     assert written(tmp_path / "access.log")[0]["path"] == "/a b\x1b[2J"
 
