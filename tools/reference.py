@@ -404,15 +404,7 @@ def with_tables(page: str, tables: Mapping[str, str]) -> str:
 
 def operations_page(page: str) -> str:
     """Return the operations page with its tables written anew."""
-from gateway.observe import gateway_metrics, request_metrics, sign_in_metrics
-from gateway.observe.access_log import AccessLine
-from gateway.observe.events import SHAPES, Event
-from gateway.observe.instruments import MOST_SERIES, OTHER, Declared, Kind
-from gateway.observe.lines import LineKind
-from gateway.observe.merge import Over
-from gateway.observe.redact import FIELDS
-from gateway.observe.structlog_setup import line_style
-from gateway.session import prometheus_sessions
+    return with_tables(page, {"fields": field_table(), "events": event_table(), "errors": error_table()})
 
 
 def request_page(page: str) -> str:
