@@ -69,7 +69,10 @@ def sekisho(
 
 @app.command()
 def run(config: ConfigFile = DEFAULT_CONFIG) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C; SIGHUP reads settings, policies and keys anew."""
+    """Run the gateway until SIGTERM or Ctrl-C.
+
+    SIGHUP reads settings, policies and keys anew. SIGUSR1 opens the logs again.
+    """
     from gateway.process.run import run_gateway  # noqa: PLC0415 - the server's libraries are not needed to say --help
 
     raise typer.Exit(run_gateway(config))

@@ -54,6 +54,13 @@ class StoreUnavailableError(GatewayError):
         self.fault = fault
 
 
+class AuditUnavailableError(GatewayError):
+    """The audit trail is required and could not be written, so what it would have recorded was not done."""
+
+    code = "audit_unavailable"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class UnfitLimitStoreError(GatewayError):
     """The store of limits may forget what it counted, so it must not be trusted to count."""
 

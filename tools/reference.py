@@ -64,6 +64,7 @@ STEPS = (
     "headers",
     "upstream",
     "portal",
+    "audit",
     "settings",
     "yaml",
     "wire",

@@ -30,7 +30,20 @@ class Event(StrEnum):
     provider. Each is told once, and again when it has been away.
     """
     AUDIT = "audit"
-    """A request was refused, or permitted by a rule that says `audit: true`."""
+    """A request was refused, or permitted by a rule that says `audit: true`.
+
+    With `audit.directory`, the audit trail has it instead.
+    """
+    AUDIT_UNWRITABLE = "audit_unwritable"
+    """The audit trail cannot be written, as `error` says; its entries are lost and counted, or refused if it is
+    required."""
+    AUDIT_WRITABLE = "audit_writable"
+    """The audit trail can be written again; `count` entries were lost since the start."""
+    AUDIT_TAMPERED = "audit_tampered"
+    """Somebody changed, moved or removed a file of the audit trail that this process was writing.
+
+    A verification of the trail names the place. The process goes on in another file.
+    """
     LIBRARY = "library"
     """A library logged a warning or an error; `logger` names it, and `error` gives the kind."""
     UNNAMED = "unnamed"
@@ -161,6 +174,9 @@ SHAPES: Final[Mapping[Event, str]] = {
     Event.SIGN_IN: "request_id app outcome rule reason error endpoint check found pseudonym other_person sessions",
     Event.PROVIDER_KEY_PASSED_OVER: "kid why",
     Event.AUDIT: "request_id app rule verdict reasons pseudonym policy_version",
+    Event.AUDIT_UNWRITABLE: "error where",
+    Event.AUDIT_WRITABLE: "count",
+    Event.AUDIT_TAMPERED: "count",
     Event.LIBRARY: "logger error where",
     Event.UNNAMED: "where count",
     Event.UNCAUGHT: "error where",

@@ -23,7 +23,9 @@ class LineKind(StrEnum):
     EVENT = "event"
     """Anything that is neither a request nor a decision."""
     AUDIT = "audit"
-    """One decision."""
+    """One decision, or any other entry of the audit trail."""
+    COPY = "copy"
+    """A signature of the audit trail for its mirror, or a line for a syslog server."""
 
 
 MIB: Final = 1024 * 1024
@@ -32,13 +34,14 @@ ROOM: Final[Mapping[LineKind, int]] = {
     LineKind.ACCESS: 24 * MIB,
     LineKind.EVENT: 4 * MIB,
     LineKind.AUDIT: 16 * MIB,
+    LineKind.COPY: 4 * MIB,
 }
 """Bytes of each kind that may wait: some three seconds of a busy worker's access lines."""
 
 LOST: Final = Declared(
     name="sekisho_log_lines_lost",
     kind=Kind.COUNTER,
-    meaning="Lines of the logs that could not be written, by kind: `access`, `event` or `audit`",
+    meaning="Lines of the logs that could not be written, by kind: `access`, `event`, `audit` or `copy`",
     labels=("kind",),
     closed={"kind": tuple(LineKind)},
 )

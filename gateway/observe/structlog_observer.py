@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from gateway.observe.access_log import AccessLine
-from gateway.observe.audit import audit_entry
+from gateway.observe.audit import AuditEntry, audit_entry
 from gateway.observe.events import Event
 from gateway.observe.metrics import Metrics
 from gateway.observe.thread_access_log import AccessLog
@@ -24,12 +24,14 @@ class GatewayObserver:
         access_log: AccessLog,
         audited: Callable[[str], bool],
         version: Callable[[str], str] = lambda _: "",
+        record: Callable[[AuditEntry], None] | None = None,
     ) -> None:
         """Take the registry, the access log, and the values that the audit needs.
 
         `audited` says which rules (`policy/rule`) want their permits recorded, `version` which version of an
-        App's policy is in force.
+        App's policy is in force. `record` takes the entries; without it they are events.
         """
+        self._record = _as_event if record is None else record
         self._version = version
         self._count = metrics.requests.finished
         self._differs = metrics.requests.candidate_differs
@@ -48,17 +50,21 @@ class GatewayObserver:
         if verdict == "deny" or (verdict == "permit" and self._audited(line.rule)):
             entry = audit_entry(line, self._audited, self._version)
             if entry is not None:
-                _log.info(
-                    Event.AUDIT,
-                    time=entry.time,
-                    request_id=entry.request_id,
-                    app=entry.app,
-                    rule=entry.rule,
-                    verdict=entry.verdict,
-                    reasons=entry.reasons,
-                    pseudonym=entry.pseudonym,
-                    policy_version=entry.policy_version,
-                )
+                self._record(entry)
+
+
+def _as_event(entry: AuditEntry) -> None:
+    _log.info(
+        Event.AUDIT,
+        time=entry.time,
+        request_id=entry.request_id,
+        app=entry.app,
+        rule=entry.rule,
+        verdict=entry.verdict,
+        reasons=entry.reasons,
+        pseudonym=entry.pseudonym,
+        policy_version=entry.policy_version,
+    )
 
 
 def _verdict_and_reason(words: str) -> tuple[str, str]:

@@ -111,7 +111,7 @@ class AccessLog:
         return printable_json(self._encode_lines(stamped))
 
     def reopen(self) -> None:
-        """Open the file again by its name, after logrotate moved it away (on SIGHUP)."""
+        """Open the file again by its name, after logrotate moved it away (on SIGUSR1)."""
         if self._own is not None:
             self._own.reopen()
 

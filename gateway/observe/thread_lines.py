@@ -109,7 +109,7 @@ class LineWriter:
         self._feeds = (*self._feeds, give)
 
     def reopen(self) -> None:
-        """Open the file again by its name, after logrotate moved it away (on SIGHUP)."""
+        """Open the file again by its name, after logrotate moved it away (on SIGUSR1)."""
         self._reopen.set()
 
     def flush(self, patience: float = FLUSH) -> None:

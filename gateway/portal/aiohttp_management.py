@@ -9,8 +9,9 @@ person.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 
@@ -19,9 +20,11 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
-from gateway.errors import GatewayError
+from gateway.audit.entry import Action, Entry, Outcome
+from gateway.audit.trail import AuditTrail, NoTrail
+from gateway.errors import AuditUnavailableError, GatewayError
 from gateway.identity import NOT_TOLD
-from gateway.instant import tokyo_time
+from gateway.instant import Instant, tokyo_time
 from gateway.observe.events import Event
 from gateway.observe.merge import Families
 from gateway.observe.prometheus_text import OPENMETRICS, TEXT, expose, wants_openmetrics
@@ -111,6 +114,9 @@ class SessionControl:
     """Returns every pseudonym of a client's subject: `Secrets.pseudonyms`."""
     provider_session: Callable[[str, str], str]
     """Returns the name a client's provider session (`sid`) is known by here."""
+    trail: AuditTrail = field(default_factory=NoTrail)
+    """Records each use of the API."""
+    clock: Callable[[], Instant] = time.time
 
 
 class _Asked(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -161,6 +167,7 @@ class _SessionsApi:
         _log.info(
             Event.SESSIONS_LISTED, operator=operator, reason=asked.reason, count=count, **selector_fields(selector)
         )
+        self._control.trail.record(self._entry(Action.SESSIONS_LISTED, operator, asked, selector, count))
         return response
 
     async def revoke(self, request: web.Request) -> web.StreamResponse:
@@ -168,11 +175,34 @@ class _SessionsApi:
         operator, asked, selector = await self._admitted(request)
         if not asked.reason.strip():
             return _refused(HTTPStatus.BAD_REQUEST, "give a `reason`: it goes into the audit")
-        ended = await self._control.store.revoke(selector)
+        begun = self._entry(Action.SESSIONS_REVOKED, operator, asked, selector, None)
+        # If the trail is required, the intention is on the disk before the deed.
+        if self._control.trail.required and not await self._control.trail.recorded(begun):
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, AuditUnavailableError.code)
+        try:
+            ended = await self._control.store.revoke(selector)
+        except GatewayError:
+            self._control.trail.record(msgspec.structs.replace(begun, outcome=Outcome.FAILED))
+            raise
+        self._control.trail.record(self._entry(Action.SESSIONS_REVOKED, operator, asked, selector, ended))
         _log.info(
             Event.SESSIONS_REVOKED, operator=operator, reason=asked.reason, ended=ended, **selector_fields(selector)
         )
         return web.json_response({"ended": ended})
+
+    def _entry(self, action: Action, operator: str, asked: _Asked, selector: Selector, count: int | None) -> Entry:
+        named = {name: str(value) for name, value in selector_fields(selector).items()}
+        return Entry(
+            action,
+            self._control.clock(),
+            Outcome.BEGUN if count is None else Outcome.DONE,
+            operator=operator,
+            pseudonym=named.get("pseudonym", ""),
+            client_id=named.get("client_id", ""),
+            object=f"{named['selector']} {named.get('session', '')}".strip(),
+            reason=asked.reason,
+            count=count,
+        )
 
     async def _admitted(self, request: web.Request) -> tuple[str, _Asked, Selector]:
         """Return the operator, and the selected sessions.
@@ -185,6 +215,8 @@ class _SessionsApi:
         operator = self._control.operators().who(token.strip()) if scheme.lower() == "bearer" else None
         if operator is None:
             _log.warning(Event.MANAGEMENT_REFUSED, address=str(request.remote or ""))
+            refused = Entry(Action.MANAGEMENT_REFUSED, self._control.clock(), Outcome.REFUSED)
+            self._control.trail.record(refused)
             raise _RefusedError(HTTPStatus.UNAUTHORIZED, "send a named token")
         # A browser cannot send this type to another site unasked.
         if media_type(request.headers.get(hdrs.CONTENT_TYPE, "")) != "application/json":

@@ -20,6 +20,8 @@ from urllib.parse import parse_qs, urlencode
 import structlog
 from aiohttp import hdrs, web
 
+from gateway.audit.entry import Action, Entry, Outcome, conditions_of
+from gateway.audit.trail import AuditTrail, NoTrail
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.instant import Instant
 from gateway.login.login import BACKCHANNEL_LOGOUT, CALLBACK, SIGNED_OUT
@@ -185,6 +187,8 @@ class PortalServices:
     random: Callable[[int], bytes] = token_bytes
     lookups: LookupLimits = field(default_factory=LookupLimits)
     """The byte path's limits on look-ups of tickets that belong to no session, counted together."""
+    trail: AuditTrail = field(default_factory=NoTrail)
+    """Records sign-ins, sign-outs and refusals."""
 
 
 def make_portal(services: PortalServices) -> web.Application:
@@ -233,6 +237,8 @@ class Portal:
         self._returned_forms = services.returned
         self._random = services.random
         self._clock = services.clock
+        self._trail = services.trail
+        self._kept = not isinstance(services.trail, NoTrail)
         self._pages = Pages(services.prefix)
 
     @web.middleware
@@ -627,7 +633,24 @@ class Portal:
         """Record a refusal that the byte path cannot see: to it, this is a page of ours."""
         rule = "" if deny.rule is None else str(deny.rule)
         reasons = [reason.word for reason in deny.reasons]
+        pseudonym = visit.session.session.pseudonym if isinstance(visit.session, Found) else ""
         self._observer.refused(visit.route.name, rule, reasons)
+        if self._kept:
+            refused = Entry(
+                Action.DECISION,
+                self._clock(),
+                Outcome.REFUSED,
+                pseudonym=pseudonym,
+                app=visit.route.name,
+                rule=rule,
+                policy_version=visit.route.policy.version,
+                verdict="deny",
+                reasons=tuple(reasons),
+                conditions=conditions_of(reasons),
+                request_id=visit.inbound.request_id,
+            )
+            self._trail.record(refused)
+            return
         _log.info(
             Event.AUDIT,
             request_id=visit.inbound.request_id,
@@ -635,7 +658,7 @@ class Portal:
             rule=rule,
             verdict="deny",
             reasons=reasons,
-            pseudonym=visit.session.session.pseudonym if isinstance(visit.session, Found) else "",
+            pseudonym=pseudonym,
             policy_version=visit.route.policy.version,
         )
 
@@ -773,11 +796,38 @@ class Portal:
 
     def _tell(self, visit: Visit, outcome: str, **fields: object) -> None:
         self._observer.sign_in(visit.route.name, outcome)
+        if outcome not in _NOT_AUDITED:
+            self._trail.record(self._entry(visit, outcome, fields))
         described = {name: value for name, value in fields.items() if value not in ("", None)}
         _log.info(
             Event.SIGN_IN, app=visit.route.name, outcome=outcome, request_id=visit.inbound.request_id, **described
         )
 
+    def _entry(self, visit: Visit, outcome: str, fields: Mapping[str, object]) -> Entry:
+        """Return what the audit trail says of a sign-in or sign-out."""
+        route, session = visit.route, visit.session
+        known = session.session.pseudonym if isinstance(session, Found) else ""
+        sessions = fields.get("sessions")
+        return Entry(
+            Action.SIGN_OUT if outcome in _SIGN_OUTS else Action.SIGN_IN,
+            self._clock(),
+            Outcome.DONE if outcome in _GOOD else Outcome.FAILED,
+            pseudonym=str(fields.get("pseudonym") or known),
+            app=route.name,
+            rule=str(fields.get("rule") or ""),
+            policy_version=route.policy.version,
+            verdict=outcome,
+            reasons=tuple(str(fields[name]) for name in ("error", "check", "endpoint") if fields.get(name)),
+            request_id=visit.inbound.request_id,
+            count=sessions if isinstance(sessions, int) else None,
+        )
+
+
+_NOT_AUDITED = frozenset({"begun", "already_signed_in"})
+"""The outcomes of a sign-in after which nothing has changed for anybody."""
+
+_SIGN_OUTS = frozenset({"signed_out", "signed_out_here", "logged_out_by_provider", "logout_refused"})
+_GOOD = (_SIGN_OUTS | {"signed_in"}) - {"logout_refused"}
 
 _VISIT = web.RequestKey("visit", Visit)
 

@@ -84,6 +84,8 @@ class Configuration:
     """Operators of the sessions API on the management listener; `None` if the API is not there."""
     aliases: Aliases = field(default_factory=Aliases)
     """Persons whose subject changed, and by which one applications know them."""
+    audit_keys: KeySet | None = None
+    """The keys that sign the audit trail; `None` if there is none."""
     state: Path | None = None
     """The folder for data that must outlive the process, as systemd names it."""
     places: Mapping[str, Where] = field(default_factory=dict)
@@ -118,6 +120,18 @@ class Configuration:
     def policy_files(self) -> frozenset[Path]:
         """Every file that any policy was read from, lists and `use` included."""
         return frozenset(source for policy in self.policies.values() for source in policy.sources)
+
+    @property
+    def key_names(self) -> frozenset[str]:
+        """The names of all keys and secrets in use, as the audit trail tells them; never a key."""
+        named = {f"client {client} {key.kid}" for client, keys in self.client_keys.items() for key in keys.keys}
+        if self.assertion_keys is not None:
+            named |= {f"assertion {thumbprint}" for thumbprint in self.assertion_keys.thumbprints}
+        if self.secrets is not None:
+            named |= {f"secret {secret.id}" for secret in self.secrets.all}
+        if self.audit_keys is not None:
+            named |= {f"audit {key.kid}" for key in self.audit_keys.keys}
+        return frozenset(named)
 
     @property
     def audited(self) -> frozenset[str]:
@@ -226,6 +240,7 @@ def read_configuration(
     via_credentials = reader.via_credentials()
     operators = reader.operators()
     aliases = reader.aliases()
+    audit_keys = reader.audit_keys(keys, assertion_keys)
     reader.check_stores(redis)
     reader.check_files()
     if len(mistakes):
@@ -241,10 +256,18 @@ def read_configuration(
         via_credentials=via_credentials,
         operators=operators,
         aliases=aliases,
+        audit_keys=audit_keys,
         state=_state_directory(environment or {}),
         places=reading.places,
         remarks=tuple(reader.remarks),
     )
+
+
+def read_audit_keys(
+    settings: Settings, reading: Reading, environment: Mapping[str, str] | None = None
+) -> KeySet | None:
+    """Return the keys of the audit trail alone, for a command that reads no other secret; `None` if there is none."""
+    return _Reader(settings, reading, environment or {}).audit_keys({}, None)
 
 
 def _state_directory(environment: Mapping[str, str]) -> Path | None:
@@ -580,6 +603,31 @@ class _Reader:
             )
         return keys
 
+    def audit_keys(self, clients: Mapping[str, KeySet], assertion: AssertionKeys | None) -> KeySet | None:
+        """Read the keys of the audit trail, which have no other purpose."""
+        if self._settings.audit.directory is None:
+            return None
+        text = self._secret(self._settings.audit.keys, "audit.keys")
+        if text is None:
+            return None
+        try:
+            keys = read_key_set(text)
+        except KeySetError as error:
+            what = Phrase(str(error).replace("\n", "; "))
+            self._reading.note("audit.keys", what, Phrase("make them with `sekisho keys new`"))
+            return None
+        if any(key.alg != "ES256" for key in keys.keys):
+            what = Phrase("a key of the audit trail is not for `ES256`", "監査証跡の鍵に `ES256` でないものがあります")
+            self._reading.note("audit.keys", what, Phrase("make another with `sekisho keys new`"))
+        others = [key_set.thumbprints for key_set in clients.values()]
+        others += [] if assertion is None else [assertion.thumbprints]
+        if any(keys.thumbprints & thumbprints for thumbprints in others):
+            what = Phrase(
+                "a key of the audit trail has another purpose too", "監査証跡の鍵が他の用途でも使われています"
+            )
+            self._reading.note("audit.keys", what, Phrase("make a separate key set", "専用の鍵を作ってください"))
+        return keys
+
     def operators(self) -> Operators | None:
         """Read who may use the sessions API."""
         source = self._settings.operators
@@ -644,11 +692,28 @@ class _Reader:
             self._check_folder(settings.switches, "switches")
         if settings.sessions.sign_outs is not None:
             self._check_folder(settings.sessions.sign_outs, "sessions.sign_outs")
+        if settings.audit.directory is not None:
+            self._check_trail(settings.audit.directory)
+        if settings.audit.mirror is not None:
+            self._check_folder(settings.audit.mirror, "audit.mirror")
+        if settings.audit.syslog is not None:
+            self._check_ca(settings.audit.syslog.ca, "audit.syslog.ca")
+            if settings.audit.syslog.certificate is not None:
+                self._check_certificate(settings.audit.syslog.certificate, None, "audit.syslog.certificate")
         if settings.access_log not in (None, "stderr"):
             file = self._reading.base / str(settings.access_log)
             self._check_folder(file, "access_log")
             if file.exists() and not os.access(file, os.W_OK):
                 self._reading.note("access_log", Phrase(f"`{file}` cannot be written"))
+
+    def _check_trail(self, folder: Path) -> None:
+        """Note a folder of the audit trail in which no file could be made; one that is not there yet is made later."""
+        if folder.exists() and not folder.is_dir():
+            self._reading.note("audit.directory", Phrase(f"`{folder}` is no folder"), Phrase("name a folder"))
+        elif not folder.exists():
+            self._check_folder(folder, "audit.directory")
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            self._reading.note("audit.directory", Phrase(f"`{folder}` cannot be written"))
 
     def _check_folder(self, file: Path, at: str) -> None:
         """Note a file that could not be made, nor be what it should be."""

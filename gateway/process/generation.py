@@ -15,6 +15,7 @@ from ssl import SSLContext
 import structlog
 from aiohttp import web
 
+from gateway.audit.trail import AuditTrail, NoTrail
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
 from gateway.headers.assertion import Assertions
 from gateway.headers.strip import trailer_lines
@@ -94,6 +95,7 @@ class Shared:
     """The switches of the file, as they were last read; each ends by itself."""
     standings: dict[str, Standing] = field(default_factory=dict)
     """The record of the behaviour of each App's servers, by the App's name."""
+    trail: AuditTrail = field(default_factory=NoTrail)
     removed_names: RemovedNames = field(default_factory=RemovedNames)
     """Which of the header names that are not passed on the operator has been told of."""
 
@@ -129,6 +131,15 @@ class Generation:
         self._shared.metrics.begin([route.name for route in self.table.routes])
         self.versions = {route.name: route.policy.version for route in self.table.routes}
         """The version of each App's policy, for the audit."""
+        self._asked = {str(rule.id): rule for policy in configuration.policies.values() for rule in policy.rules}
+
+    def answers_of(self, rule: str, *, permitted: bool) -> dict[str, str]:
+        """Return the conditions that must have said yes for a verdict of this rule, for the audit."""
+        asked = self._asked.get(rule)
+        if asked is None:
+            return {}
+        names = [] if asked.when is None else [asked.when]
+        return dict.fromkeys([*names, *(asked.require if permitted else ())], "yes")
 
     async def open(self) -> RequestServices:
         """Start what this generation needs and return the services that lead to it."""
@@ -159,6 +170,7 @@ class Generation:
                 spend=shared.pending.spend,
                 returned=returned,
                 clock=shared.clock,
+                trail=shared.trail,
             )
         )
         connect = await self._serve_inside(portal, limits)

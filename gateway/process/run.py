@@ -66,9 +66,9 @@ def _run(path: Path, lines: LineWriter) -> int:
         management_socket,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        if count > 1:
-            return runner.run(Supervisor(configuration, listening_sockets, management_socket, lines, count).run())
         try:
+            if count > 1:
+                return runner.run(Supervisor(configuration, listening_sockets, management_socket, lines, count).run())
             runner.run(
                 serve(
                     configuration,

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from gateway.audit.entry import Action, Outcome
 from gateway.observe.events import Event
 from gateway.observe.merge import Families
 from gateway.observe.thread_lines import LineWriter
@@ -57,7 +58,7 @@ class Signals:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopped)
-        for number in (signal.SIGHUP, signal.SIGUSR2):
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             loop.add_signal_handler(number, self.wanted.put_nowait, number)
 
     def _stopped(self) -> None:
@@ -134,6 +135,8 @@ async def serve(
             async for number in signals.until_stop():
                 if number == signal.SIGHUP:
                     await reload_worker(worker, reread)
+                elif number == signal.SIGUSR1:
+                    worker.reopen()
             notify("STOPPING=1")
             cut = await worker.drain(worker.settings.drain_timeout)
             _log.info(Event.STOPPED, cut=cut)
@@ -153,7 +156,12 @@ def spare_the_collector() -> None:
 
 async def reload_worker(worker: Worker, reread: Callable[[], Configuration | None]) -> bool:
     """Make a worker take up the current files, and return whether it did."""
-    worker.access_log.reopen()
+    good = await _reload_worker(worker, reread)
+    worker.record(Action.RELOADED, Outcome.DONE if good else Outcome.REFUSED)
+    return good
+
+
+async def _reload_worker(worker: Worker, reread: Callable[[], Configuration | None]) -> bool:
     configuration = await asyncio.to_thread(reread)
     if configuration is None:
         worker.metrics.gateway.reload("settings", "refused")

@@ -5,7 +5,8 @@ when a worker comes or goes), starts anew a worker that dies, merges metrics, an
 
 SIGTERM and Ctrl-C drain: readiness goes, kept-alive connections are closed politely, requests under
 way may end; a second one ends at once. SIGHUP reads settings, policies, keys and certificates anew,
-and keeps the old ones if the new have a mistake. SIGUSR2 replaces the workers, one after the other.
+and keeps the old ones if the new have a mistake. SIGUSR1 opens the logs again by their names. SIGUSR2 replaces the
+workers, one after the other.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ from pathlib import Path
 
 import structlog
 
+from gateway.audit.entry import Action, Entry, Outcome
 from gateway.observe.events import Event
-from gateway.observe.lines import lost_family
+from gateway.observe.lines import lost_by_kind, lost_family
 from gateway.observe.merge import Families, merge, remembered
 from gateway.observe.thread_lines import LineWriter
-from gateway.portal.aiohttp_management import make_management
+from gateway.portal.aiohttp_management import SessionControl, make_management
 from gateway.portal.hosts import management_names
 from gateway.portal.readiness import Readiness, of_workers
+from gateway.process.audit_trail import OpenTrail, open_trail
 from gateway.process.configuration import Configuration
 from gateway.process.orders import REPLY, Order, Reply, encode, read_reply
 from gateway.process.single import EXIT_OURS, EXIT_USERS, Signals, reread_configuration, serving_management
@@ -172,6 +175,7 @@ class Supervisor:
         self._listening_sockets = listening_sockets
         self._management_socket = management_socket
         self._count = count
+        self._audit = OpenTrail(None, None)
         self._members: list[_Member] = []
         self._numbers: set[int] = set()
         """The numbers of the workers that are alive or starting."""
@@ -186,8 +190,19 @@ class Supervisor:
         """The exit code if no worker ever became ready: that of the worker."""
 
     async def run(self) -> int:
-        """Run until told to stop; return the exit code."""
-        signals = Signals(self._lines)
+        """Run until told to stop; return the exit code.
+
+        Raises:
+            OSError: the mirror of the audit trail cannot be opened.
+
+        """
+        self._audit = open_trail(self._configuration.settings, self._configuration.audit_keys, "supervisor")
+        try:
+            return await self._serve(Signals(self._lines))
+        finally:
+            await asyncio.to_thread(self._audit.close)
+
+    async def _serve(self, signals: Signals) -> int:
         first = await asyncio.gather(*(self._start() for _ in range(self._count)))
         if not all(first):
             await self._end()
@@ -197,7 +212,7 @@ class Supervisor:
         app = make_management(
             metrics=self._metrics,
             readiness=self._readiness,
-            sessions=None if sessions is None else session_control(sessions, lambda: self._configuration.operators),
+            sessions=None if sessions is None else self._control(sessions),
             names=lambda: management_names(self._configuration.settings),
         )
         async with AsyncExitStack() as stack:
@@ -205,17 +220,22 @@ class Supervisor:
                 stack.push_async_callback(sessions.close)
             await stack.enter_async_context(serving_management(app, self._management_socket))
             _log.info(Event.STARTED, listen=settings.listen, count=self._count)
+            self._record(Action.STARTED)
             notify("READY=1")
             self._run(self._snapshots())
             self._run(self._share_what_is_apart())
             async for number in signals.until_stop():
                 if number == signal.SIGHUP:
                     await self._reload()
+                elif number == signal.SIGUSR1:
+                    self._audit.reopen()
+                    await self._ask_all("reopen")
                 else:
                     await self._replace()
             notify("STOPPING=1")
             await self._end()
             _log.info(Event.STOPPED, cut=0)
+            self._record(Action.STOPPED)
         return 0
 
     async def _open_sessions(self) -> Sessions | None:
@@ -231,6 +251,12 @@ class Supervisor:
             options=configuration.redis,
             background=False,
         )
+
+    def _control(self, sessions: Sessions) -> SessionControl | None:
+        return session_control(sessions, lambda: self._configuration.operators, self._audit.trail)
+
+    def _record(self, action: Action, outcome: Outcome = Outcome.DONE) -> None:
+        self._audit.trail.record(Entry(action, time.time(), outcome))
 
     def _run(self, duty: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(duty)
@@ -307,7 +333,7 @@ class Supervisor:
 
     async def _metrics(self) -> Families:
         await self._ask_all("metrics")
-        ours = (lost_family(self._lines.lost),)
+        ours = (lost_family(lost_by_kind((self._lines.lost, self._audit.lost))),)
         members = (*self._members, *self._leaving)
         return merge((self._of_the_dead, ours, *(member.families for member in members)))
 
@@ -320,8 +346,7 @@ class Supervisor:
     async def _reload(self) -> None:
         configuration = await asyncio.to_thread(reread_configuration, self._configuration.path)
         if configuration is None:
-            # A rotation of logs is about the log alone, and must not depend on the settings.
-            await self._ask_all("reopen")
+            self._record(Action.RELOADED, Outcome.REFUSED)
             notify("STATUS=reload refused")
             return
         notify("RELOADING=1")

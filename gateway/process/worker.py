@@ -12,7 +12,7 @@ import asyncio
 import secrets as randomness
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -22,6 +22,8 @@ from typing import NamedTuple
 import structlog
 
 from gateway import __version__
+from gateway.audit.entry import Action, Entry, Outcome, conditions_of
+from gateway.audit.trail import AuditTrail
 from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
@@ -35,6 +37,7 @@ from gateway.login.pending import PendingStore
 from gateway.login.redis_pending import RedisPendingStore
 from gateway.login.rehearsal import rehearse
 from gateway.login.service import provider_session_name
+from gateway.observe.audit import AuditEntry
 from gateway.observe.events import Event
 from gateway.observe.gateway_metrics import FILES_HELD
 from gateway.observe.line_head import LineStyle
@@ -52,6 +55,7 @@ from gateway.policy.system_switches import load_switches
 from gateway.portal.aiohttp_management import SessionControl
 from gateway.portal.operators import Operators
 from gateway.portal.readiness import Readiness
+from gateway.process.audit_trail import OpenTrail, open_trail
 from gateway.process.configuration import Configuration, reread_policies
 from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.process.generation import Generation, Shared
@@ -86,7 +90,9 @@ def _all_ejected(way: Upstreams) -> bool:
     return bool(way.endpoints) and all(each.breaker.ejected for each in way.endpoints)
 
 
-def session_control(sessions: Sessions, operators: Callable[[], Operators | None]) -> SessionControl | None:
+def session_control(
+    sessions: Sessions, operators: Callable[[], Operators | None], trail: AuditTrail
+) -> SessionControl | None:
     """Return what the sessions API stands on; `None` where nobody may use it."""
     if operators() is None:
         return None
@@ -96,7 +102,13 @@ def session_control(sessions: Sessions, operators: Callable[[], Operators | None
         operators=lambda: operators() or nobody,
         pseudonyms=sessions.secrets.pseudonyms,
         provider_session=provider_session_name,
+        trail=trail,
     )
+
+
+def _versions(configuration: Configuration) -> list[str]:
+    """Return each policy with its version, as the audit trail tells them."""
+    return [f"{policy.name} {policy.version}" for policy in configuration.policies.values()]
 
 
 def _watched(configuration: Configuration) -> tuple[Path, ...]:
@@ -118,12 +130,14 @@ class Worker:
         clock: Callable[[], Instant] = time.time,
         standard_error: LineWriter | None = None,
         number: int = 1,
+        role: str = "gateway",
     ) -> None:
         """Take a configuration without mistakes; nothing is opened before `open`.
 
         `clock` gives Unix seconds; `standard_error` is the thread that already writes to standard error, if there is
-        one; `number` is the worker's in each log line.
+        one; `number` is the worker's in each log line; `role` begins the name of its audit trail.
         """
+        self._role = role
         self._clock = clock
         self._standard_error = standard_error
         self._number = number
@@ -142,6 +156,7 @@ class Worker:
         self._checks = Checks(time.monotonic)
         self._closing = AsyncExitStack()
         self.access_log: AccessLog
+        self.audit: OpenTrail
         self.metrics: Metrics
         self._shared: Shared
         self._tls: ListenerTls | None = None
@@ -152,7 +167,7 @@ class Worker:
         """Open the stores and the first generation.
 
         Raises:
-            OSError: the access log cannot be written.
+            OSError: the access log, or the mirror of the audit trail, cannot be written.
             ValueError: the session store's settings contradict each other.
 
         """
@@ -161,6 +176,8 @@ class Worker:
             self._configuration.access_log, style_of(settings, self._number), self._standard_error
         )
         self._closing.callback(self.access_log.close)
+        self.audit = open_trail(settings, self._configuration.audit_keys, self._role, self._clock)
+        self._closing.callback(self.audit.close)
         self.metrics = Metrics(__version__, lost=self._lost)
         # Without a secret there is one store, in this process; what it seals dies with it.
         secrets = self._configuration.secrets or Secrets.single(randomness.token_bytes(TICKET_BYTES))
@@ -176,7 +193,8 @@ class Worker:
         self.metrics.show(FILES_HELD, lambda: {(): len(self.held)})
         deadlines = Deadlines(asyncio.get_running_loop().time())
         show_upstreams(self.metrics, lambda: self._shared.standings, self._ejected, lambda: deadlines.time)
-        observer = GatewayObserver(self.metrics, self.access_log, self._is_audited, self._policy_version)
+        record = self._record_decision if self.audit.kept else None
+        observer = GatewayObserver(self.metrics, self.access_log, self._is_audited, self._policy_version, record)
         pending = await self._pending(secrets)
         self._shared = Shared(
             sessions,
@@ -188,6 +206,7 @@ class Worker:
             await self._limits(),
             self._owed(sessions),
             {},
+            trail=self.audit.trail,
         )
         await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
@@ -202,7 +221,35 @@ class Worker:
     def _lost(self) -> dict[LineKind, int]:
         """Return how many lines of each kind this process has lost."""
         events = {} if self._standard_error is None else self._standard_error.lost
-        return lost_by_kind((self.access_log.lost, events))
+        return lost_by_kind((self.access_log.lost, events, self.audit.lost))
+
+    def _record_decision(self, entry: AuditEntry) -> None:
+        """Put a finished request into the audit trail."""
+        permitted = entry.verdict == "permit"
+        answers = conditions_of(entry.reasons)
+        if self._generation is not None:
+            answers |= self._generation.answers_of(entry.rule, permitted=permitted)
+        self.audit.trail.record(
+            Entry(
+                Action.DECISION,
+                entry.time,
+                Outcome.DONE if permitted else Outcome.REFUSED,
+                pseudonym=entry.pseudonym,
+                app=entry.app,
+                rule=entry.rule,
+                policy_version=entry.policy_version,
+                verdict=entry.verdict,
+                reasons=entry.reasons,
+                conditions=answers,
+                request_id=entry.request_id,
+            )
+        )
+
+    def record(
+        self, action: Action, outcome: Outcome = Outcome.DONE, *, about: str = "", names: Iterable[str] = ()
+    ) -> None:
+        """Put something that this process has done into the audit trail."""
+        self.audit.trail.record(Entry(action, self._clock(), outcome, object=about, names=tuple(sorted(names))))
 
     async def _pending(self, secrets: Secrets) -> PendingStore:
         settings = self._configuration.settings.sessions
@@ -270,6 +317,7 @@ class Worker:
             await self._redirect.serve(listening_sockets.redirect)
         looking = asyncio.create_task(self._look_out())
         self._closing.callback(looking.cancel)
+        self.record(Action.STARTED, names=self._current().configuration.key_names)
 
     async def _look_out(self) -> None:
         """Notice that a policy, a list or the switches have changed, for as long as the worker lives."""
@@ -305,6 +353,7 @@ class Worker:
                 return False
             _log.error(Event.SWITCHES_REFUSED, file=str(configuration.switches_file))
             self.metrics.gateway.reload("switches", "refused")
+            self.record(Action.SWITCHES_READ, Outcome.REFUSED, about=str(configuration.switches_file))
             return False
         self._switches_unread = False
         # The worker keeps the whole file, also switches whose time is over. Each request compares the times, and a
@@ -315,6 +364,7 @@ class Worker:
         self.metrics.gateway.switches_on(on)
         self.metrics.gateway.reload("switches", "adopted")
         _log.info(Event.SWITCHES_ADOPTED, names=sorted(on))
+        self.record(Action.SWITCHES_READ, names=on)
         return True
 
     async def _reread_policies(self, configuration: Configuration) -> None:
@@ -324,6 +374,7 @@ class Worker:
             for mistake in mistakes:
                 _log.error(Event.POLICIES_REFUSED, mistake=str(mistake))
             self.metrics.gateway.reload("policies", "refused")
+            self.record(Action.POLICIES_READ, Outcome.REFUSED)
             return
         standing = await self.weigh(fresh)
         if standing is None:
@@ -332,6 +383,7 @@ class Worker:
         self.take(standing)
         self.metrics.gateway.reload("policies", "adopted")
         _log.info(Event.POLICIES_ADOPTED, names=sorted(policy.name for policy in fresh.policies.values()))
+        self.record(Action.POLICIES_READ, names=_versions(fresh))
 
     async def weigh(self, fresh: Configuration) -> dict[str, AsRead] | None:
         """Return the files of its policies, for `take`; `None` if one is held because it lost much at once."""
@@ -392,6 +444,11 @@ class Worker:
                 raise
             self._give(services)
             old, self._generation = self._generation, generation
+            if old is not None:
+                before, after = old.configuration.key_names, configuration.key_names
+                changed = [*(f"+ {name}" for name in after - before), *(f"- {name}" for name in before - after)]
+                if changed:
+                    self.record(Action.KEYS_CHANGED, names=changed)
             await self._reload_certificate(configuration.settings.tls)
         if old is not None:
             task = asyncio.create_task(self._retire(old))
@@ -443,7 +500,12 @@ class Worker:
 
     def control(self) -> SessionControl | None:
         """Return what the sessions API stands on; `None` where nobody may use it."""
-        return session_control(self._shared.sessions, lambda: self._current().configuration.operators)
+        return session_control(self._shared.sessions, lambda: self._current().configuration.operators, self.audit.trail)
+
+    def reopen(self) -> None:
+        """Open the logs again by their names (on SIGUSR1)."""
+        self.access_log.reopen()
+        self.audit.reopen()
 
     async def drain(self, patience: float) -> int:
         """Take no more requests, let those under way end within `patience` seconds, and return how many were cut."""
@@ -451,9 +513,14 @@ class Worker:
         cut = await asyncio.gather(self._listener.drain(patience), self._redirect.drain(patience))
         return sum(cut)
 
+    def _record_end(self) -> None:
+        if self._generation is not None:
+            self.record(Action.STOPPED)
+
     async def close(self) -> None:
         """Let go of everything."""
         await self._checks.close()
+        self._record_end()
         for task in self._retired:
             task.cancel()
         await asyncio.gather(*self._retired, return_exceptions=True)

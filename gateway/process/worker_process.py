@@ -38,6 +38,7 @@ def work(
     # Ctrl-C reaches the whole process group; the supervisor alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     # The service manager hears of the whole from its supervisor alone.
     os.environ.pop("NOTIFY_SOCKET", None)
@@ -90,7 +91,7 @@ async def _obey(
 ) -> None:
     orders.settimeout(0)
     reader, writer = await asyncio.open_connection(sock=orders)
-    worker = Worker(configuration, standard_error=lines, number=number)
+    worker = Worker(configuration, standard_error=lines, number=number, role=f"worker-{number}")
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, reader.feed_eof)
 
     def reply(answer: Reply) -> None:
@@ -109,7 +110,7 @@ async def _obey(
                 case "reload":
                     reply(Reply(good=await reload_worker(worker, lambda: reread_configuration(configuration.path))))
                 case "reopen":
-                    worker.access_log.reopen()
+                    worker.reopen()
                     reply(Reply())
                 case "metrics":
                     reply(Reply(families=worker.metrics.families(), entries=worker.entries))

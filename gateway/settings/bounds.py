@@ -14,6 +14,7 @@ from typing import NamedTuple
 from gateway.settings.settings import (
     AppTraffic,
     AssertionSettings,
+    AuditSettings,
     HeaderSettings,
     HealthSettings,
     PathTraffic,
@@ -129,6 +130,13 @@ BOUNDS: dict[type, dict[str, Bound]] = {
         _FROM_ONE,
     ),
     AssertionSettings: {"lifetime": Bound(1, 600)},
+    # A tail that is cut off must be noticed within five minutes, with one signature lost on the way.
+    AuditSettings: {
+        "rotate_size": Bound(64 * 1024, LARGEST),
+        "rotate_every": Bound(3_600, 31 * 86_400),
+        "keep": Bound(86_400, LONGEST),
+        "checkpoint": Bound(1, 120),
+    },
 }
 
 _DURATION = (("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))

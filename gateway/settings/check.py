@@ -21,6 +21,7 @@ from gateway.settings.settings import (
     ANY,
     AppSettings,
     AppTraffic,
+    AuditSettings,
     Environment,
     Freshness,
     Mode,
@@ -29,6 +30,7 @@ from gateway.settings.settings import (
     Reauthenticate,
     SecretSource,
     Settings,
+    SyslogSettings,
     UpstreamSettings,
 )
 from gateway.settings.typed import Reading, read_values
@@ -91,6 +93,7 @@ def check_settings(settings: Settings, reading: Reading) -> None:
     _check_provider(settings.provider, "provider", reading)
     _check_sessions(settings, reading)
     _check_secret(settings.assertion.keys, "assertion.keys", reading)
+    _check_audit(settings.audit, reading)
     for number, app in enumerate(settings.apps):
         _check_app(app, f"apps[{number}]", settings, reading)
     _check_apps_together(settings, reading)
@@ -293,6 +296,48 @@ def _check_sessions(settings: Settings, reading: Reading) -> None:
         if sessions.secret.file is None and sessions.secret.env is None:
             what = Phrase("`secret` is missing: nothing would seal the sessions", "`secret` がありません")
             reading.note("sessions", what, Phrase("write `secret: {file: …}` with 32 random bytes or more in it"))
+
+
+def _check_audit(audit: AuditSettings, reading: Reading) -> None:
+    _check_secret(audit.keys, "audit.keys", reading)
+    has_keys = audit.keys.file is not None or audit.keys.env is not None
+    if audit.directory is not None and not has_keys:
+        what = Phrase(
+            "`keys` is missing: nothing would sign the audit trail",
+            "`keys` がありません。監査証跡に署名できません",
+        )
+        remedy = Phrase(
+            "make them with `sekisho keys new`, and write `keys: {file: …}`",
+            "`sekisho keys new` で作り、`keys: {file: …}` と書いてください",
+        )
+        reading.note("audit", what, remedy)
+    if audit.directory is None and (audit.required or audit.mirror is not None):
+        key = "required" if audit.required else "mirror"
+        what = Phrase(f"`{key}` without a `directory`", f"`directory` がないのに `{key}` が書かれています")
+        reading.note(f"audit.{key}", what, Phrase("name the folder of the trail", "証跡を置く場所を書いてください"))
+    if audit.keep is not None and audit.keep <= audit.rotate_every:
+        what = Phrase("`keep` is not longer than `rotate_every`", "`keep` が `rotate_every` より長くありません")
+        reading.note("audit.keep", what, Phrase("make it longer", "長くしてください"))
+    if audit.mirror is not None and audit.directory is not None and audit.mirror.parent == audit.directory:
+        what = Phrase("`mirror` is in the folder of the trail", "`mirror` が証跡と同じ場所にあります")
+        reading.note("audit.mirror", what, Phrase("put it in another place", "別の場所に置いてください"))
+    if audit.syslog is not None:
+        _check_syslog(audit.syslog, reading)
+
+
+def _check_syslog(syslog: SyslogSettings, reading: Reading) -> None:
+    if syslog.to.startswith("unix:/"):
+        return
+    parts = _url(syslog.to, "audit.syslog.to", reading, ("tls", "tcp"))
+    if parts is None:
+        return
+    if parts.port is None or parts.path:
+        what = Phrase(f"`{syslog.to}` names no port", f"`{syslog.to}` にポートがありません")
+        reading.note("audit.syslog.to", what, Phrase("write `tls://host:6514`", "`tls://host:6514` と書いてください"))
+    elif parts.scheme == "tcp" and not is_loopback(parts.hostname or ""):
+        what = Phrase("the audit trail would leave this machine in the clear", "監査証跡が暗号化されずに外へ出ます")
+        remedy = Phrase("write `tls://…`; `tcp://` is for loopback", "`tls://…` と書いてください")
+        reading.note("audit.syslog.to", what, remedy)
 
 
 def _check_app(app: AppSettings, at: str, settings: Settings, reading: Reading) -> None:

@@ -559,6 +559,46 @@ class AssertionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SyslogSettings:
+    """A syslog server (RFC 5424) that gets the audit trail, or events too."""
+
+    to: str
+    """`tls://host:6514` (RFC 5425), `tcp://127.0.0.1:601` on loopback alone (RFC 6587), or `unix:/dev/log`."""
+    ca: Path | None = None
+    """One more CA to trust for the server, over TLS; verification itself cannot be switched off."""
+    certificate: Path | None = None
+    """Our certificate with its key, PEM, if the server asks for one."""
+    send: Literal["checkpoints", "audit", "all"] = "audit"
+    """`checkpoints` of the trail alone, the whole `audit` trail, or `all`: the trail and every event."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """The audit trail: who did what, in files that tell if somebody has changed them."""
+
+    directory: Path | None = None
+    """The folder of the trail; processes and commands write files of their own in it. None: no trail, and refusals are
+    events."""
+    keys: SecretSource = SecretSource()
+    """The keys that sign the trail, a JWKS file with private members (`sekisho keys new`); no other key of ours."""
+    required: bool = False
+    """Whether a request or an action that cannot be recorded is refused (503). Otherwise the entry is lost, and
+    counted."""
+    rotate_size: Bytes = 64 * 1024 * 1024
+    """Bytes of a file of the trail, after which another begins."""
+    rotate_every: Seconds = 86_400.0
+    """Seconds of a file of the trail, after which another begins."""
+    keep: Seconds | None = None
+    """Seconds after which whole, verified files are removed. None: they stay."""
+    checkpoint: Seconds = 60.0
+    """Seconds between two signatures. The mirror and the syslog server get each of them, also while nothing happens."""
+    mirror: Path | None = None
+    """A second file that gets every signature, best on another file system that root of this machine cannot write."""
+    syslog: SyslogSettings | None = None
+    """A syslog server that gets the signatures or more. None: none."""
+
+
+@dataclass(frozen=True, slots=True)
 class TlsSettings:
     """TLS on `listen`, if no proxy in front terminates it."""
 
@@ -613,6 +653,8 @@ class Settings:
     switches: Path | None = None
     """The file that `sekisho switch` writes. None: `switches.json` beside this file."""
     assertion: AssertionSettings = AssertionSettings()
+    audit: AtRestart[AuditSettings] = AuditSettings()
+    """The audit trail of the gateway and of the command line."""
     workers: AtRestart[str] = "1"
     """Worker processes: a number, or `auto` for one a core. More than one needs a store that is not `memory`."""
     drain_timeout: Seconds = 30.0

@@ -135,21 +135,32 @@ def test_a_reload_changes_the_policy_between_two_requests(workers: int, start: C
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_a_reload_cannot_take_up_is_named(workers: int, start: Callable[[int], GatewayProcess]) -> None:
-    """The event tells the operator, and the gateway opens the access log again in any case."""
+    """The event tells the operator."""
     gateway = start(workers)
-    log = gateway.folder / "access.log"
     settings = gateway.settings.read_text()
     assert gateway.process is not None
-    gateway.settings.write_text(settings + "prefix: nowhere\n")
-    log.rename(gateway.folder / "access.log.1")
-    gateway.process.send_signal(signal.SIGHUP)
-    assert gateway.next_notice() == "STATUS=reload refused"
-    gateway.get()
-    wait_until(log.exists, "a new access log")
-
     gateway.settings.write_text(settings.replace("access_log: access.log", "access_log: other.log"))
     gateway.process.send_signal(signal.SIGHUP)
     gateway.wait_for_event("replacement_needed", "access_log")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_logs_are_opened_again_by_a_signal_of_their_own(workers: int, start: Callable[[int], GatewayProcess]) -> None:
+    """SIGUSR1 is about the logs alone and needs no good settings; SIGHUP is about the settings alone."""
+    gateway = start(workers)
+    log, moved = gateway.folder / "access.log", gateway.folder / "access.log.1"
+    assert gateway.process is not None
+    gateway.settings.write_text(gateway.settings.read_text() + "prefix: nowhere\n")
+    log.rename(moved)
+    gateway.process.send_signal(signal.SIGHUP)
+    assert gateway.next_notice() == "STATUS=reload refused"
+    before = moved.stat().st_size
+    gateway.get()
+    wait_until(lambda: moved.stat().st_size > before, "a line in the file that was moved")
+    assert not log.exists()
+
+    gateway.process.send_signal(signal.SIGUSR1)
+    wait_until(lambda: gateway.get()[0] == 200 and log.exists(), "a new access log")
 
 
 def test_a_request_under_way_may_end(start: Callable[[int], GatewayProcess]) -> None:

@@ -12,6 +12,7 @@ def test_counts_add_up_by_kind() -> None:
         LineKind.ACCESS: 5,
         LineKind.EVENT: 0,
         LineKind.AUDIT: 1,
+        LineKind.COPY: 0,
     }
 
 
@@ -25,6 +26,7 @@ def test_the_metric_has_a_sample_for_each_kind() -> None:
         (f"{LOST.name}_total", ("kind", "access")): 0.0,
         (f"{LOST.name}_total", ("kind", "event")): 7.0,
         (f"{LOST.name}_total", ("kind", "audit")): 0.0,
+        (f"{LOST.name}_total", ("kind", "copy")): 0.0,
     }
 
 

@@ -95,7 +95,7 @@ def test_a_reader_that_is_gone_raises_into_nobody() -> None:
     writer.close()
 
     os.close(writing)
-    assert writer.lost == {LineKind.ACCESS: 0, LineKind.EVENT: 3, LineKind.AUDIT: 1}
+    assert writer.lost == {LineKind.ACCESS: 0, LineKind.EVENT: 3, LineKind.AUDIT: 1, LineKind.COPY: 0}
 
 
 def test_a_pipe_that_somebody_made_non_blocking_is_waited_for(full_pipe: tuple[int, int]) -> None:

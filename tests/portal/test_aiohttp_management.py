@@ -5,12 +5,14 @@ import json
 import time
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 import structlog
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
+from gateway.audit.entry import Action, Entry, Outcome
 from gateway.errors import StoreUnavailableError
 from gateway.observe.merge import Families, Family, Sample
 from gateway.portal.aiohttp_management import SessionControl, make_management
@@ -20,6 +22,7 @@ from gateway.session.memory_store import MemoryStore
 from gateway.session.session import AllSessions, ListedSession, Selector
 from gateway.session.ticket import ticket_name
 from tests import builders
+from tests.audit.trails import KeptTrail
 
 
 async def well() -> Readiness:
@@ -281,6 +284,52 @@ async def test_a_store_that_is_away_is_said_to_be(aiohttp_client: AiohttpClient)
     assert (await away.ask("list", {"all": True})).status == 503
     assert (await away.ask("revoke", {"all": True, "reason": "x"})).status == 503
     assert (await leaving.listed({"all": True}))[-1] == {"error": "store_unavailable"}
+
+
+async def test_each_use_is_in_the_audit_trail(aiohttp_client: AiohttpClient) -> None:
+    """The entry has operator, sessions and reason; a required trail that cannot be written keeps the sessions."""
+    store = MemoryStore(idle=1800, clock=lambda: builders.NOON, monotonic=lambda: 0.0)
+    await store.create("a" * 43, builders.session(builders.identity("hanako"), pseudonym="p-hanako"))
+    kept = KeptTrail()
+
+    async def asked(trail: KeptTrail) -> Api:
+        control = SessionControl(
+            store=store,
+            operators=lambda: read_operators(LINE),
+            pseudonyms=pseudonyms,
+            provider_session=lambda *_: "",
+            trail=trail,
+            clock=lambda: builders.NOON,
+        )
+        app = make_management(metrics=metrics, readiness=well, sessions=control)
+        return Api(await aiohttp_client(app), store)
+
+    api = await asked(kept)
+    await api.listed({"all": True})
+    refused = await api.ask("list", {"all": True}, {"Authorization": "Bearer x"})
+    full = await asked(KeptTrail(required=True, full=True))
+    unrecorded = await full.ask("revoke", {"pseudonym": "p-hanako", "reason": "lost phone"})
+    required = KeptTrail(required=True)
+    ended = await (await asked(required)).ask("revoke", {"pseudonym": "p-hanako", "reason": "lost phone"})
+
+    listed = Entry(Action.SESSIONS_LISTED, builders.NOON, operator="sato", object="all", count=1)
+    revoked = Entry(
+        Action.SESSIONS_REVOKED,
+        builders.NOON,
+        operator="sato",
+        object="subject",
+        pseudonym="p-hanako",
+        reason="lost phone",
+        count=1,
+    )
+    assert refused.status == 401
+    assert kept.entries == [listed, Entry(Action.MANAGEMENT_REFUSED, builders.NOON, Outcome.REFUSED)]
+    assert (unrecorded.status, await unrecorded.json()) == (503, {"error": "audit_unavailable"})
+    assert await ended.json() == {"ended": 1}
+    assert required.entries == [
+        msgspec.structs.replace(revoked, outcome=Outcome.BEGUN, count=None),
+        revoked,
+    ]
 
 
 async def test_without_control_there_is_no_api(aiohttp_client: AiohttpClient) -> None:

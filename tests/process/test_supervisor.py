@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
+from gateway.audit.entry import Action, Outcome
 from gateway.observe.lines import LineKind
 from gateway.observe.merge import Family, Sample
 from gateway.observe.metrics import Metrics
@@ -19,11 +20,12 @@ class _Breaking:
     """A worker that cannot open what it is told to."""
 
     def __init__(self) -> None:
-        self.access_log = self
         self.metrics = Metrics("1.0")
+        self.recorded: list[tuple[Action, Outcome]] = []
 
-    def reopen(self) -> None:
-        """Do nothing."""
+    def record(self, action: Action, outcome: Outcome) -> None:
+        """Remember what the audit trail is told."""
+        self.recorded.append((action, outcome))
 
     async def weigh(self, _configuration: object) -> dict[str, object]:
         """Hold nothing back."""
@@ -38,9 +40,11 @@ async def test_a_reload_that_breaks_ends_nobody() -> None:
     """The process goes on with what it has, and says that it was not reloaded."""
     fresh = cast("Configuration", object())
 
-    reloaded = await single.reload_worker(cast("Worker", _Breaking()), lambda: fresh)
+    worker = _Breaking()
+    reloaded = await single.reload_worker(cast("Worker", worker), lambda: fresh)
 
     assert reloaded is False
+    assert worker.recorded == [(Action.RELOADED, Outcome.REFUSED)]
 
 
 class _Counting:
