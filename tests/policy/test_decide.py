@@ -8,7 +8,7 @@ from math import inf
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.identity import Birthdate, Gender, Identity, Scope
@@ -16,6 +16,7 @@ from gateway.instant import Instant
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy, Decision, no_rule_fits
 from gateway.policy.example import make_inbound
+from gateway.policy.matching import MEMO_PATH, MEMO_SIZE
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import parse_policy
 from gateway.policy.reading.parse_examples import moment_of
@@ -641,3 +642,309 @@ def test_a_challenge_names_the_sites_that_forms_come_back_from() -> None:
     assert rule.returns_from == ("https://pay.example",)
     assert isinstance(verdict, Challenge)
     assert verdict.returns_from == ("https://pay.example",)
+
+
+# --- a request that two rules could be about -----------------------------------------
+
+LIMIT = "limit: {name: draw, once: day, counted_when: {status: 303}}"
+
+
+@pytest.mark.parametrize(
+    ("guarded", "found", "passes"),
+    [
+        ("allow: everyone", "allow: everyone", True),
+        ("allow: everyone", "allow: signed_in", True),
+        ("allow: everyone", "require: [adult]", True),
+        ("allow: nobody", "allow: everyone", False),
+        ("allow: signed_in", "allow: everyone", False),
+        ("allow: signed_in", "require: [adult]", True),
+        ("require: [adult]", "allow: signed_in", False),
+        ("require: [adult]", "require: [adult]", True),
+        ("require: [adult]", "require: [here, adult]", True),
+        ("require: [adult, here]", "require: [adult]", False),
+        ("allow: everyone, audit: true", "allow: everyone", False),
+        ("allow: everyone, audit: true", "allow: everyone, audit: true", True),
+        ("allow: everyone", "allow: everyone, audit: true", True),
+        ("allow: signed_in, signed_in_within: 5m", "allow: signed_in", False),
+        ("allow: signed_in, signed_in_within: 5m", "allow: signed_in, signed_in_within: 10m", False),
+        ("allow: signed_in, signed_in_within: 5m", "allow: signed_in, signed_in_within: 5m", True),
+        ("allow: signed_in, signed_in_within: 10m", "allow: signed_in, signed_in_within: 5m", True),
+        ("allow: signed_in", "allow: signed_in, signed_in_within: 5m", True),
+        (f"allow: signed_in, {LIMIT}", "allow: signed_in", False),
+        (f"allow: signed_in, {LIMIT}", f"allow: signed_in, {LIMIT.replace('draw', 'other')}", False),
+        ("allow: signed_in", f"allow: signed_in, {LIMIT}", True),
+    ],
+)
+@pytest.mark.parametrize("doubt", ["a value", "a path"])
+def test_a_doubt_is_none_where_the_other_rule_permits_all_the_same(
+    guarded: str, found: str, passes: bool, doubt: str
+) -> None:
+    """The found rule decides if each person whom it permits has the other rule's permit, record and count as well."""
+    match = "path: /x, query: {do: edit}" if doubt == "a value" else "path: /x/y"
+    policy = CompiledPolicy(
+        policy_of(f"name: guarded, match: {{{match}}}, {guarded}", f"name: found, {found}"),
+        paths=PathSettings(encoded_slash="keep"),
+    )
+    inbound = make_inbound("GET", "/x", "do=EDIT") if doubt == "a value" else make_inbound("GET", "/x%2Fy")
+
+    rule = policy.fitting(inbound, NOW)
+
+    assert rule is not None
+    if passes:
+        assert rule.id.rule == "found"
+        assert not isinstance(rule.decide(inbound, None, NOW).verdict, Deny)
+    else:
+        kind = ReasonKind.AMBIGUOUS_QUERY if doubt == "a value" else ReasonKind.AMBIGUOUS_PATH
+        denied = rule.decide(inbound, ADULT, NOW)
+        assert reasons(denied) == [(kind, "")]
+        assert isinstance(denied.verdict, Deny)
+        assert denied.verdict.status == 400
+        # The next request may be in no doubt.
+        assert denied.valid_until == NOW
+
+
+OUTCOMES = st.builds(
+    lambda allow, within, audit: ", ".join(part for part in (allow, within, audit) if part),
+    st.sampled_from(["allow: signed_in", "require: [adult]", "require: [here, adult]", "require: [child]"]),
+    st.sampled_from(["", "signed_in_within: 5m", "signed_in_within: 10m"]),
+    st.sampled_from(["", "audit: true"]),
+) | st.sampled_from(["allow: everyone", "allow: nobody", "allow: everyone, audit: true", "require: [office]"])
+
+
+@settings(max_examples=40)
+@given(OUTCOMES, OUTCOMES, PEOPLE, CLIENTS)
+def test_a_doubtful_request_is_permitted_by_both_rules_or_not_at_all(
+    guarded: str, found: str, who: Identity | None, client: str
+) -> None:
+    """Property: the application may take the request for either rule's, and both would have let this person in."""
+    both = CompiledPolicy(
+        policy_of(f"name: guarded, match: {{path: /x, query: {{do: edit}}}}, {guarded}", f"name: found, {found}")
+    )
+
+    def heard(query: str) -> object:
+        inbound = make_inbound("GET", "/x", query, client)
+        rule = both.fitting(inbound, NOW)
+        assert rule is not None
+        return rule.decide(inbound, who, NOW).verdict
+
+    doubtful = heard("do=Edit")
+
+    if isinstance(doubtful, Permit):
+        strict = heard("do=edit")
+        assert isinstance(strict, Permit)
+        assert doubtful.audit or not strict.audit
+
+
+@pytest.mark.parametrize(
+    ("value", "when", "query", "client", "refused"),
+    [
+        ("edit", "", "do=edit", "192.0.2.7", True),
+        ("edit", "", "do=Edit", "192.0.2.7", True),
+        ("edit", "", "do=view", "192.0.2.7", False),
+        ("edit", "", "", "192.0.2.7", False),
+        # Nobody can say which of the two counts.
+        ("edit", "", "do=view&do=edit", "192.0.2.7", True),
+        ("", "when: office, ", "", "192.0.2.7", True),
+        ("", "when: office, ", "", "198.51.100.1", False),
+        # An address that cannot be told could be the office's.
+        ("", "when: office, ", "", "", True),
+        ("edit", "when: office, ", "do=view", "192.0.2.7", False),
+        ("edit", "when: office, ", "do=edit", "192.0.2.7", True),
+        ("edit", "when: office, ", "do=edit", "198.51.100.1", False),
+    ],
+)
+def test_a_doubtful_path_is_refused_while_the_other_rule_is_about_the_request(
+    value: str, when: str, query: str, client: str, refused: bool
+) -> None:
+    """Its query and its `when` are looked at for each request, and no answer to one of them is remembered."""
+    named = f", query: {{do: {value}}}" if value else ""
+    policy = CompiledPolicy(
+        policy_of(
+            f"name: guarded, match: {{path: /reserve/**{named}}}, {when}allow: nobody",
+            "name: rest, allow: everyone",
+        ),
+        paths=PathSettings(encoded_slash="keep"),
+    )
+    # Another server may read `%2F` as a slash, and `/Reserve` as `/reserve`.
+    for path in ("/reserve%2F42", "/Reserve/42"):
+        inbound = make_inbound("GET", path, query, client)
+        for _ in range(2):
+            found = policy.fitting(inbound, NOW)
+            assert found is not None
+            verdict = found.decide(inbound, None, NOW).verdict
+            assert isinstance(verdict, Deny) is refused
+            assert isinstance(verdict, Permit) is not refused
+            if isinstance(verdict, Permit):
+                assert not verdict.shared
+        assert policy.always("GET", path) is None
+
+
+def test_the_author_is_told_the_path_that_makes_another_rule_of_it() -> None:
+    """`sekisho policy explain` names the reading; a path in no doubt, or with no rule to weaken, has none."""
+    policy = CompiledPolicy(
+        policy_of(
+            "name: guarded, match: {path: /reserve/**}, require: [adult]",
+            "name: shut, match: {path: /shut/*}, allow: nobody",
+            "name: files, match: {path: [/files/*, /*]}, allow: everyone",
+        ),
+        paths=PathSettings(encoded_slash="keep", parameters="keep"),
+    )
+
+    def other(path: str) -> str | None:
+        return policy.other_reading(make_inbound("GET", path), NOW)
+
+    assert other("/reserve%2F42") == "/reserve/42"
+    assert other("/Reserve") == "/Reserve"
+    assert [other(path) for path in ("/reserve/42", "/a", "/a;x", "/files/a", "/shut/Reserve", "/none/at/all")] == [
+        None
+    ] * 6
+
+
+def test_a_path_that_can_be_read_in_too_many_ways_is_refused() -> None:
+    """Nobody can try them all, so none of them is taken for granted."""
+    policy = CompiledPolicy(policy_of("name: rest, allow: everyone"), paths=PathSettings(encoded_slash="keep"))
+    inbound = make_inbound("GET", "/a" + "%2F.%20./x.php;y" * 40)
+
+    rule = policy.fitting(inbound, NOW)
+
+    assert rule is not None
+    assert reasons(rule.decide(inbound, None, NOW)) == [(ReasonKind.AMBIGUOUS_PATH, "")]
+    assert policy.other_reading(inbound, NOW) == inbound.target.path
+
+
+# --- what is known without the request -----------------------------------------------
+
+
+def test_a_rule_that_method_and_path_alone_decide_is_known_from_the_first_request_on() -> None:
+    """The byte path asks `always` before it makes a request of the bytes."""
+    policy = CompiledPolicy(
+        policy_of(
+            "name: query, match: {path: /q, query: {kind: a}}, allow: everyone",
+            "name: now, match: {path: /w}, when: emergency, allow: everyone",
+            "name: shut, match: {path: /shut}, allow: nobody",
+            "name: get, match: {method: GET}, allow: everyone",
+            "name: rest, match: {path: [/x, /q]}, allow: signed_in",
+        )
+    )
+
+    assert policy.always("GET", "/x") is None
+    for method, path, kept in (
+        ("GET", "/x", "get"),
+        ("POST", "/x", "rest"),
+        ("GET", "/q", None),
+        ("GET", "/w", None),
+        ("GET", "/shut", None),
+        ("POST", "/nowhere", None),
+    ):
+        found = policy.fitting(make_inbound(method, path), NOW)
+        always = policy.always(method, path)
+        assert (None if always is None else always.id.rule) == kept
+        assert always is None or always is found
+    assert policy.within(Surroundings()).always("GET", "/x") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/a" + "b" * (MEMO_PATH - 2), True),
+        ("/a" + "b" * (MEMO_PATH - 1), False),
+        ("/a;x", False),
+        ("/あ", False),
+        ("/a", True),
+    ],
+)
+def test_a_path_that_strangers_choose_is_looked_for_each_time(path: str, kept: bool) -> None:
+    """Long paths and sessions in paths would fill the memory; bytes of another charset are more than their text."""
+    policy = CompiledPolicy(
+        policy_of("name: rest, allow: everyone"), paths=PathSettings(parameters="keep", charset="cp932")
+    )
+
+    found = policy.fitting(make_inbound("GET", path), NOW)
+
+    assert found is not None
+    assert policy.always("GET", path) is (found if kept else None)
+
+
+def test_the_rules_that_are_remembered_have_a_bound() -> None:
+    """A crawler that asks for every page has the memory of one policy forgotten, and never grown."""
+    policy = CompiledPolicy(policy_of("name: rest, allow: everyone"))
+
+    for number in range(MEMO_SIZE):
+        policy.fitting(make_inbound("GET", f"/{number}"), NOW)
+    assert policy.always("GET", "/0") is policy.rules[0]
+    policy.fitting(make_inbound("GET", "/more"), NOW)
+
+    assert policy.always("GET", "/more") is policy.rules[0]
+    assert policy.always("GET", "/0") is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "needed"),
+    [
+        ("allow: everyone", False),
+        ("allow: nobody", False),
+        ("allow: everyone, disclose: [subject]", True),
+        ("allow: signed_in", True),
+        ("require: [office]", True),
+    ],
+)
+def test_a_rule_says_whether_the_session_can_change_its_verdict(rule: str, needed: bool) -> None:
+    """A request that needs none passes while the store is away."""
+    fitting = CompiledPolicy(policy_of(f"name: r, {rule}")).rules[0]
+
+    assert fitting.needs_session is needed
+    if not needed:
+        inbound = make_inbound("GET", "/")
+        assert fitting.decide(inbound, None, NOW) == fitting.decide(inbound, ADULT, NOW)
+
+
+def test_a_permit_is_kept_until_the_age_that_it_tells_changes() -> None:
+    """From midnight of her birthday on, the application hears another number."""
+    policy = policy_of("name: r, allow: signed_in, disclose: [age]")
+    who = person(birthdate=Birthdate(1986, 11, 25))
+
+    decision = decide(policy, who)
+
+    assert decision.valid_until == moment_of("2026-11-25 00:00")
+    assert isinstance(decision.verdict, Permit)
+    assert decision.verdict.disclosed == (("age", "39"),)
+
+
+def test_a_permit_carries_the_limit_and_the_record_of_its_rule() -> None:
+    """The pipeline counts and records by the verdict alone."""
+    verdict = decide(policy_of(f"name: r, allow: signed_in, audit: true, {LIMIT}"), ADULT).verdict
+
+    assert isinstance(verdict, Permit)
+    assert verdict.limit is not None
+    assert (verdict.limit.name, verdict.audit, verdict.shared) == ("draw", True, False)
+    assert verdict.rule.rule == "r"
+    nobody = decide(policy_of("name: r, allow: everyone, disclose: [subject], audit: true")).verdict
+    assert nobody == Permit(verdict.rule, None, audit=True)
+
+
+def test_a_challenge_carries_what_the_pages_need() -> None:
+    """The kept form, the freshness, and a purpose only where a fact is asked for."""
+    whole = decide(policy_of("name: r, require: [adult], keep_form: true, signed_in_within: 5m")).verdict
+    plain = decide(policy_of("name: r, allow: signed_in")).verdict
+
+    assert isinstance(whole, Challenge)
+    assert (whole.keep_form, whole.fresh_within, whole.purpose) == (True, 300.0, {"ja": "予約のため"})
+    assert isinstance(plain, Challenge)
+    assert (plain.keep_form, plain.fresh_within, plain.purpose) == (False, None, {})
+
+
+def test_a_refusal_of_everybody_says_its_own_words_or_none() -> None:
+    """Without `say` it is a plain 403 for ever; with a number of seconds it says them, for ever too."""
+    plain = decide(policy_of("name: r, allow: nobody"))
+    told = decide(policy_of("name: r, allow: nobody, say: {ja: 休止中, status: 503, retry_after: 3600}"))
+    unending = decide(
+        policy_of("name: r, when: emergency, allow: nobody, say: {ja: 休止中, retry_after: end}"),
+        switches=("disaster",),
+    )
+
+    assert isinstance(plain.verdict, Deny)
+    assert (plain.verdict.status, plain.verdict.retry_after, plain.valid_until) == (403, None, inf)
+    assert isinstance(told.verdict, Deny)
+    assert (told.verdict.status, told.verdict.retry_after, told.valid_until) == (503, 3600, inf)
+    assert isinstance(unending.verdict, Deny)
+    assert unending.verdict.retry_after is None
