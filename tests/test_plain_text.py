@@ -46,3 +46,13 @@ def test_escaped_json_means_the_same(value: dict[str, object]) -> None:
 
     assert json.loads(escaped) == value
     assert not OBEYED.search(escaped.decode())
+
+
+def test_a_documents_own_line_ends_stay_and_half_characters_are_shown() -> None:
+    """Only between values can a line end stand in JSON; a lone surrogate is escaped, and never breaks the reader."""
+    document = b'{\n\t"a":\r\n "\xc2\x9b",\n "b": "\xed\xa0\x80", "c": "\xf3\xa0\x81\x81"}'
+
+    shown = printable_json(document)
+
+    assert shown == b'{\n\t"a":\r\n "\\u009b",\n "b": "\\ud800", "c": "\\udb40\\udc41"}'
+    assert json.loads(shown) == {"a": "\x9b", "b": "\ud800", "c": "\U000e0041"}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 from itertools import permutations
 
@@ -8,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.session.seal import Secrets, ticket_seals
-from gateway.session.ticket import MOST_COOKIES, PLAIN, TicketSeals, find_brought, find_ticket, new_ticket
+from gateway.session.ticket import (
+    MOST_COOKIES,
+    PLAIN,
+    TicketSeals,
+    every_brought,
+    find_brought,
+    find_ticket,
+    new_ticket,
+    ticket_name,
+)
 
 NAME = b"__Host-sekisho"
 OLD, NEW, RETIRED = (f"{index}{secrets.token_hex(32)}" for index in range(3))
@@ -128,3 +139,45 @@ def test_a_field_full_of_our_name_is_not_checked_seal_by_seal() -> None:
     """No browser holds so many, and each would cost us a MAC."""
     assert find_ticket(brought(SEALED.cookie(MINE), *["junk"] * MOST_COOKIES), NAME, SEALED) is None
     assert find_ticket(brought(SEALED.cookie(MINE), *["junk"] * (MOST_COOKIES - 1)), NAME, SEALED) == MINE
+
+
+@pytest.mark.parametrize("size", [0, 16, 31, 33, 64])
+def test_a_ticket_is_made_of_256_random_bits_and_no_fewer(size: int) -> None:
+    """A caller that brings another number of bytes is a mistake of ours, and gets no ticket."""
+    with pytest.raises(ValueError, match="a ticket is made of 32 bytes"):
+        new_ticket(b"x" * size)
+
+
+def test_the_store_never_has_a_ticket() -> None:
+    """Its name there is a hash, of one length, that is told apart from every other hash of the same ticket."""
+    names = {ticket_name(MINE), ticket_name(OTHER)}
+
+    assert len(names) == 2
+    assert all(re.fullmatch("[0-9a-f]{64}", name) for name in names)
+    assert MINE not in names
+    assert hashlib.sha256(MINE.encode()).hexdigest() not in names
+
+
+def test_every_ticket_that_a_browser_may_hold_can_be_ended() -> None:
+    """At a sign-out both of two tickets end, and junk, strangers' seals and other cookies are passed over."""
+    field = brought(SEALED.cookie(MINE), OTHER, forged(), "junk", MINE)
+
+    assert {(each.ticket, each.sealed) for each in every_brought(field, NAME, SEALED)} == {(MINE, True), (OTHER, False)}
+    assert [each.ticket for each in every_brought(field, NAME, SEALED_ONLY)] == [MINE]
+    assert every_brought(b"a=1; other=" + MINE.encode(), NAME, SEALED) == []
+    assert find_ticket(b"", NAME, SEALED) is None
+
+
+def test_a_cookie_is_ours_by_its_exact_name_alone() -> None:
+    """`__Host-sekisho2` and `x__Host-sekisho` are another's; a name without a value is none."""
+    for name in (b"__Host-sekisho2", b"x__Host-sekisho", b"__host-sekisho"):
+        assert find_ticket(name + b"=" + MINE.encode(), NAME, SEALED) is None
+    assert find_ticket(NAME + b"; a=1", NAME, SEALED) is None
+    assert find_ticket(b"a=1;\t" + NAME + b"=" + MINE.encode() + b" ;b=2", NAME, SEALED) == MINE
+
+
+def test_at_a_sign_out_too_many_cookies_cost_no_mac_each() -> None:
+    """Only the first of them are looked at."""
+    field = brought(*["junk"] * MOST_COOKIES, SEALED.cookie(MINE))
+
+    assert every_brought(field, NAME, SEALED) == []

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from gateway.settings.bounds import BOUNDS
-from gateway.settings.check import check_settings, read_settings
+from gateway.settings.check import check_settings, read_settings, split_address
 from gateway.settings.settings import Environment, Settings
 from gateway.settings.typed import Reading, duration_of, hints, unit_of, without_mark
 from gateway.yaml.mistakes import Mistakes
@@ -184,6 +184,32 @@ def test_five_mistakes_are_five_messages(tmp_path: Path) -> None:
         ("[JSESSIONID]", "[JSESSIONID]\n    contact: 'javascript:alert(1)'", "cannot be a link on our pages"),
         ("[JSESSIONID]", "[JSESSIONID]\n    without_card: {url: //evil.example}", "cannot be a link on our pages"),
         ("keys/client.jwks", '"keys\\0"', "an invisible character"),
+        ("listen: 127.0.0.1:8080", "listen: 127.0.0.1", "`127.0.0.1` is no address to listen on"),
+        ("listen: 127.0.0.1:8080", "listen: 127.0.0.1:８０", "`127.0.0.1:８０` is no address to listen on"),
+        ("listen: 127.0.0.1:8080", "listen: 127.0.0.1:65536", "`127.0.0.1:65536` is no address to listen on"),
+        (
+            "listen: 127.0.0.1:8080",
+            "listen: 127.0.0.1:8443\ntls: {certificate: c.pem, key: k.pem, redirect: '80'}",
+            "`80` is no address to listen on",
+        ),
+        ("listen:", "management_hosts: ['sekisho.internal:9464']\nlisten:", "`sekisho.internal:9464` is no host name"),
+        ("listen:", "trusted_proxies: [10.0.0.0/33]\nlisten:", "`10.0.0.0/33` is no address or network"),
+        ("listen:", "trusted_proxies: [10.0.0.1/24]\nlisten:", "`10.0.0.1/24` is no address or network"),
+        ("listen:", "prefix: /\nlisten:", "`/` cannot be the prefix of our pages"),
+        ("listen:", "prefix: /auth\nlisten:", "`/auth` cannot be the prefix of our pages"),
+        ("listen:", "prefix: /a/../\nlisten:", "`/a/../` cannot be the prefix of our pages"),
+        ("  client_id: RP00000001\n", "", "`client_id` is missing"),
+        ("keys: {file: keys/client.jwks}", "id_token_algorithms: []", "no algorithm at all"),
+        ("  keys: {file: keys/client.jwks}\n", "", "make them with `sekisho keys new`"),
+        ("  client_id:", "  via: 'proxy.internal:3128'\n  client_id:", "`proxy.internal:3128` is not a URL"),
+        ("http://localhost:9000/api", "http://auth.example/api", "is reached over plain HTTP"),
+        ("url: http://localhost:8080", "url: http://booking.example", "would carry people's facts over plain HTTP"),
+        ("url: http://localhost:8080", "url: http://localhost:8080/a/", "`/a/` cannot be an App's path"),
+        ("url: http://localhost:8080", "url: 'http://localhost:8080/a b'", "is not a URL that is allowed here"),
+        ("http://127.0.0.1:9001", "ftp://127.0.0.1:9001", "`ftp://127.0.0.1:9001` is not a URL that is allowed here"),
+        ("[JSESSIONID]", "[JSESSIONID]\n    paths: {merge_slashes: true, empty_segments: keep}", "merges and keeps"),
+        ("listen:", "workers: 0\nlisten:", "`0` is no number of workers"),
+        ("listen:", "workers: many\nlisten:", "`many` is no number of workers"),
         ("idle: 30m", "idle: 30m\n  stale_for: 9h", "`stale_for` is longer than `absolute`"),
         (
             "policy: {file: policies/currency.yaml, candidate: policies/next.yaml}",
@@ -384,3 +410,61 @@ def test_a_length_of_time_is_read_one_way_everywhere(text: str, seconds: float) 
 def test_what_is_no_length_of_time(text: str) -> None:
     """A unit is always written, and only one."""
     assert duration_of(text) is None
+
+
+def test_a_gateway_without_an_app_is_told_where_they_are_written(tmp_path: Path) -> None:
+    """It would answer 404 to everybody."""
+    settings, mistakes = read(GOOD[: GOOD.index("apps:")] + "apps: []\n", tmp_path)
+
+    assert settings is not None
+    assert [mistake.partition(": ")[2] for mistake in mistakes] == ["no App at all, write one under `apps:`"]
+
+
+@pytest.mark.parametrize(
+    ("workers", "sessions", "limits", "said"),
+    [
+        ("1", "redis", "redis", None),
+        ("999", "redis", "redis", None),
+        ("auto", "redis", "redis", None),
+        ("1", "memory", "memory", None),
+        ("2", "redis", "memory", "cannot share what is in memory"),
+        ("2", "memory", "redis", "cannot share what is in memory"),
+        ("auto", "memory", "memory", "cannot share what is in memory"),
+        ("1000", "redis", "redis", "`1000` is no number of workers"),
+        ("02", "redis", "redis", "`02` is no number of workers"),
+    ],
+)
+def test_several_workers_need_stores_that_they_share(
+    workers: str, sessions: str, limits: str, said: str | None, tmp_path: Path
+) -> None:
+    """Each would have its own sessions and its own count of a limit."""
+    urls = {"redis": "redis://127.0.0.1:6379/0", "memory": "memory"}
+    text = f"workers: {workers}\nlimits: {{store: '{urls[limits]}'}}\n" + GOOD.replace(urls["redis"], urls[sessions])
+
+    _, mistakes = read(text, tmp_path)
+
+    assert len(mistakes) == (said is not None), mistakes
+    assert said is None or said in mistakes[0]
+
+
+@pytest.mark.parametrize(
+    ("address", "read_as"),
+    [
+        ("0.0.0.0:8080", ("0.0.0.0", 8080)),
+        ("[::1]:80", ("::1", 80)),
+        ("::1:80", ("::1", 80)),
+        ("gw.internal:0", ("gw.internal", 0)),
+        ("localhost:65535", ("localhost", 65535)),
+        ("localhost", None),
+        (":80", None),
+        ("localhost:", None),
+        ("localhost:-1", None),
+        ("localhost:٨", None),
+        ("localhost:65536", None),
+        ("a b:80", None),
+        (f"{'a' * 64}.example:80", None),
+    ],
+)
+def test_an_address_to_listen_on_is_a_host_and_a_port(address: str, read_as: tuple[str, int] | None) -> None:
+    """The command line and the settings ask one function."""
+    assert split_address(address) == read_as

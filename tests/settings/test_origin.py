@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.settings.origin import ascii_url, authority_of, is_loopback, origin_of
+from gateway.settings.origin import ascii_url, authority_of, host_of, is_loopback, origin_of
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,30 @@ def test_these_are_this_machine(host: str) -> None:
 def test_a_host_name_in_any_letters_is_read_as_browsers_send_it(written: str, sent: str) -> None:
     """One that browsers write in another way, or that has no such form, stays as it is and is refused later."""
     assert ascii_url(written) == sent
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost.example", "notlocalhost", "example", "128.0.0.1", "192.0.2.1", "::2", "[2001:db8::1]", "0.0.0.0", ""],
+)
+def test_these_are_others(host: str) -> None:
+    """A name that only begins or ends in the same letters may lead anywhere."""
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://App.example.:8443/x", "app.example"),
+        ("https://user@app.example", "app.example"),
+        ("https://[2001:DB8::1]:443/", "2001:db8::1"),
+        ("//app.example/x", "app.example"),
+        ("unix:/run/app.sock", ""),
+        ("/app.example", ""),
+        ("", ""),
+        ("https://[::1", ""),
+    ],
+)
+def test_the_host_of_a_url_is_as_it_is_looked_up(url: str, host: str) -> None:
+    """Lower case and no final dot; a URL that cannot be read has no host, and raises nothing."""
+    assert host_of(url) == host

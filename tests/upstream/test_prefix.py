@@ -7,7 +7,7 @@ import pytest
 from gateway.headers.answer import app_answer_headers
 from gateway.settings.settings import AppSettings, UpstreamSettings
 from gateway.upstream.prefix import PathRewrite, rewrite_of
-from tests.builders import route
+from tests.builders import app, route
 
 INNER = b"http://10.0.0.5:8080"
 BARE = b"//10.0.0.5:8080"
@@ -114,3 +114,43 @@ def test_an_address_of_its_own_leads_to_the_public_page(own: str, name: str, bef
     (line,) = app_answer_headers(answer, here, private=False).decode().splitlines()
     shown = urljoin("https://app.gw.test/booking/", line.removeprefix(f"{name}: {before}"))
     assert shown == "https://app.gw.test/booking/rooms/"
+
+
+@pytest.mark.parametrize(
+    ("url", "upstreams", "strip", "public", "inner"),
+    [
+        ("https://a.test/booking", ("http://10.0.0.5:8080",), True, b"/booking/x", b"/x"),
+        ("https://a.test/booking", ("http://10.0.0.5:8080/app/",), True, b"/booking/x", b"/app/x"),
+        ("https://a.test", ("http://10.0.0.5:8080/app",), False, b"/x", b"/app/x"),
+        ("https://a.test", ("http://10.0.0.5/app", "http://10.0.0.6/app"), True, b"/x", b"/app/x"),
+        ("https://a.test/booking", ("http://10.0.0.5/app",), False, b"/booking/x", b"/app/booking/x"),
+    ],
+)
+def test_an_app_has_its_paths_mapped_as_it_is_configured(
+    url: str, upstreams: tuple[str, ...], strip: bool, public: bytes, inner: bytes
+) -> None:
+    """`strip_prefix` takes the public prefix away, a path of the upstream is put before, and answers are led back."""
+    settings = app(url=url, upstream=upstreams, upstream_options=UpstreamSettings(strip_prefix=strip))
+    prefix = url.removeprefix("https://a.test") or "/"
+
+    found = rewrite_of(route(app=settings, host="a.test", prefix=prefix))
+
+    assert found is not None
+    assert found.inward(public) == inner
+    assert found.answer(((b"Location", inner),)) == ((b"Location", public),)
+
+
+@pytest.mark.parametrize("upstreams", [(), ("http://10.0.0.5:8080",), ("http://10.0.0.5/",), ("unix:/run/a.sock",)])
+@pytest.mark.parametrize("strip", [False, True])
+def test_an_app_whose_paths_are_the_same_on_both_sides_has_none_mapped(upstreams: tuple[str, ...], strip: bool) -> None:
+    """A host of its own has no prefix to take away, and most Apps have one."""
+    settings = app(upstream=upstreams, upstream_options=UpstreamSettings(strip_prefix=strip))
+
+    assert rewrite_of(route(app=settings)) is None
+
+
+def test_a_cookie_of_another_path_keeps_it() -> None:
+    """The application may mean a place of its own outside of its prefix, and a relative path is none of ours."""
+    headers = ((b"Set-Cookie", b"a=1; Path=/apple"), (b"Set-Cookie", b"b=1; path=x"), (b"Set-Cookie", b"c=1"))
+
+    assert rewrite().answer(headers) == headers
