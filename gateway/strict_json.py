@@ -26,8 +26,12 @@ DEEPEST: Final = 32
 LARGEST_NUMBER: Final = 2**63
 """Whole numbers from here on are read as different numbers by different readers."""
 
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
-"""The signs that JSON's shape is made of, and texts, in which such a sign is none (RFC 8259 section 2)."""
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{},:]', re.DOTALL)
+"""The signs that JSON's shape is made of, and texts, in which such a sign is none (RFC 8259 section 2).
+
+A text without an end goes on to the end of the document, and is read once: otherwise the reader would try again from
+each quotation mark in it, in quadratic time.
+"""
 
 _HALF: Final = re.compile("[\ud800-\udfff]")
 

@@ -127,7 +127,7 @@ _PLAIN_NAMES = re.compile(rb"[A-Za-z0-9_&-]*")
 _BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _UNICODE_ESCAPE = re.compile("%[uU]([0-9A-Fa-f]{4})")
 _CUT_OFF = re.compile(r"[\[\0][^&]*")
-_BLANK_ENDS = re.compile(r"(?:\A|(?<=&)) +| +(?=&|\Z)")
+_BLANK_ENDS = re.compile(r"(?:\A|(?<=&)) +|(?<! ) +(?=&|\Z)")
 _LEADING_NUMBER = re.compile(r"\s*[+-]?0*([0-9]+)")
 
 

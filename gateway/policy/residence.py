@@ -281,9 +281,10 @@ def _at(place: Place, rest: str) -> Residence:
 
 
 _NUMERALS = "〇一二三四五六七八九十百千"
-_CHOME = re.compile(rf"[\d{_NUMERALS}]+丁目")
+_CHOME = re.compile(rf"(?<![\d{_NUMERALS}])[\d{_NUMERALS}]++丁目")
 _LOT = re.compile(
-    rf"\d+(?!\d|条|線|区|町|丁|部|地割|号線)|[{_NUMERALS}]+(?:番地|番(?![町丁])|号)|無番地|番外地|番地|番戸"
+    r"(?<!\d)\d++(?!条|線|区|町|丁|部|地割|号線)"
+    rf"|(?<![{_NUMERALS}])[{_NUMERALS}]++(?:番地|番(?![町丁])|号)|無番地|番外地|番地|番戸"
 )
 """The beginning of the lot: a number that is no part of a town's name (北1条, 西3線, 第1地割, 三番町)."""
 

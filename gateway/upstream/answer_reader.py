@@ -40,7 +40,7 @@ _A_BEGINNING = b"HTTP/1.1 200 "
 """Completes the first bytes of a status line, so that the pattern above can judge a part."""
 _END_OF_OLD_HEAD = re.compile(rb"\n\r?\n")
 _OLD_LINE_END = re.compile(rb"\r?\n")
-_FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
+_FOLD = re.compile(rb"(?<![ \t])[ \t]*+(?:\r\n[ \t]++)+")
 
 
 _S = ReaderState

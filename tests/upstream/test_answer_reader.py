@@ -341,6 +341,11 @@ def test_a_head_is_written_anew_only_when_it_is_whole() -> None:
         tolerated_head(b"HTTP/1.1 200 OK\r\nA: b \r\n\tc\r\n\r\n", ("obs_fold",))
         == b"HTTP/1.1 200 OK\r\nA: b c\r\n\r\n"
     )
+    # A folded line of blanks alone goes with the others, and blanks within a line stay.
+    assert (
+        tolerated_head(b"HTTP/1.1 200 OK\r\nA: b  c\t\r\n \t\r\n  d\r\nE: f\r\n\r\n", ("obs_fold",))
+        == b"HTTP/1.1 200 OK\r\nA: b  c d\r\nE: f\r\n\r\n"
+    )
     assert tolerated_head(b"HTTP/1.1 200 OK\nA: b\n", both) == b"HTTP/1.1 200 OK\nA: b\n"
 
 
