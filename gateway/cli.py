@@ -16,7 +16,19 @@ from typing import Annotated, assert_never
 import typer
 
 from gateway import __version__
-from gateway.commands import apps, doctor, keys, limits, policy, registration, sessions, subjects, switch, verify
+from gateway.commands import (
+    apps,
+    doctor,
+    keys,
+    limits,
+    operators,
+    policy,
+    registration,
+    sessions,
+    subjects,
+    switch,
+    verify,
+)
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
     EXIT_OURS,
@@ -44,6 +56,7 @@ app.add_typer(policy.app)
 app.add_typer(keys.app)
 app.add_typer(sessions.app)
 app.add_typer(switch.app)
+app.add_typer(operators.app)
 app.add_typer(limits.app)
 app.add_typer(apps.app)
 app.add_typer(subjects.app)

@@ -61,6 +61,16 @@ class AuditUnavailableError(GatewayError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class StoresDifferError(GatewayError):
+    """The workers stand on other stores or secrets than the management listener could open.
+
+    An answer from another store would say that nobody is signed in, so there is none until the workers agree.
+    """
+
+    code = "stores_differ"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class UnfitLimitStoreError(GatewayError):
     """The store of limits may forget what it counted, so it must not be trusted to count."""
 

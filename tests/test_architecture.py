@@ -60,6 +60,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "pipeline",
         "listen",
         "portal",
+        "console",
         "process",
         "commands demo",
         "cli",

@@ -30,7 +30,6 @@ from gateway.errors import StoreUnavailableError
 from gateway.instant import tokyo_time
 from gateway.login.service import provider_session_name
 from gateway.observe.events import Event
-from gateway.portal.operators import TOKEN_BYTES, new_token
 from gateway.process.configuration import Configuration, read_configuration
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.redis_store import RedisStore
@@ -234,14 +233,3 @@ def secrets(config: ConfigFile = DEFAULT_CONFIG) -> None:
                 say(secret_id, "not in the file", f"{count} records that no secret opens")
 
     run(work)
-
-
-@app.command()
-def token(name: Annotated[str, typer.Argument(help="The person who gets the token.")]) -> None:
-    """Make a token for the sessions API of the management listener: shown once, kept as a hash."""
-    try:
-        made, line = new_token(name, randomness.token_bytes(TOKEN_BYTES))
-    except ValueError as error:
-        raise _refused(str(error)) from None
-    say(f"token (give it to {name}; it is not shown again): {made}")
-    say(f"line for the file that `operators` names: {line}")

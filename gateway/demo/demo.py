@@ -32,6 +32,7 @@ from gateway.demo.emulator import REALM, EmulatorClient, EmulatorSettings, make_
 from gateway.demo.legacy import serving
 from gateway.observe.structlog_setup import line_style, logging_aside
 from gateway.observe.thread_lines import LineWriter
+from gateway.portal.operators import TOKEN_BYTES, Role, new_token
 from gateway.process.configuration import read_configuration
 from gateway.process.single import EXIT_OURS, EXIT_USERS, serve
 from gateway.process.sockets import bind
@@ -76,6 +77,8 @@ async def _run(port: int, lines: LineWriter) -> int:
         settings = folder / "gateway.yaml"
         _write_secret(folder / "client-keys.jwks", json.dumps({"keys": [key.as_dict(private=True)]}))
         _write_secret(folder / "secret", secrets.token_hex(32))
+        token, line = new_token("demo", secrets.token_bytes(TOKEN_BYTES), Role)
+        _write_secret(folder / "operators", line)
         management = f"127.0.0.1:{management_socket.getsockname()[1]}"
         settings.write_text(
             _settings(
@@ -107,7 +110,7 @@ async def _run(port: int, lines: LineWriter) -> int:
                 _say(f"the demo did not become ready within {_READY_SECONDS:g} s", sys.stderr)
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
-            _say(_what_to_try(origins, management, issuer, settings, store))
+            _say(_what_to_try(origins, management, issuer, settings, store, token))
             _say(f"ready: {origins[0]}/")
 
         announcing: list[asyncio.Task[None]] = []
@@ -247,6 +250,7 @@ def _settings(
     lines = [
         f"listen: {listen}",
         f"management: {management}",
+        "operators: {file: operators}",
         "drain_timeout: 2s",
         f"access_log: {json.dumps(str(access_log))}",
         "provider:",
@@ -277,7 +281,7 @@ def _settings(
     return "\n".join(lines) + "\n"
 
 
-def _what_to_try(origins: tuple[str, ...], management: str, issuer: str, settings: Path, store: str) -> str:
+def _what_to_try(origins: tuple[str, ...], management: str, issuer: str, settings: Path, store: str, token: str) -> str:
     kept = "memory (with redis-server installed they would be in Redis)" if store == "memory" else store
     return f"""
 Sekisho demo. Everyone here is made up, and everything is gone after Ctrl-C.
@@ -288,6 +292,8 @@ Sekisho demo. Everyone here is made up, and everything is gone after Ctrl-C.
   Pay a shop     {origins[1]}/
                  Card 4 may open an account, card 1 lives in another city.
   Old logins     {origins[0]}/static/help.html
+  Console        http://{management}/console/
+                 Its token is {token}
   Metrics        http://{management}/metrics
   Provider       {issuer}
   Settings       {settings}

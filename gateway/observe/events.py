@@ -92,7 +92,22 @@ class Event(StrEnum):
     SESSIONS_REVOKED = "sessions_revoked"
     """`operator` ended sessions through the management listener; `selector` which, `ended` how many, `reason` why."""
     MANAGEMENT_REFUSED = "management_refused"
-    """A client used the sessions API without a known token; `address` is its address."""
+    """The sessions API or the console refused a client; `address` is its address, `reason` is a closed word.
+
+    `no_known_token`, `too_many_wrong_tokens`, `role` (the `operator` lacks it), `csrf` (a form without our token), or
+    `foreign_page` (a page of another site sent the request).
+    """
+    OPERATORS_CHANGED = "operators_changed"
+    """`by` changed the file of operators with the command line; `action` on `name` is `add` or `remove`."""
+    CONSOLE_SIGNED_IN = "console_signed_in"
+    """`operator` signed in to the console; `selector` says by `token` or `oidc`."""
+    CONSOLE_SIGNED_OUT = "console_signed_out"
+    """`operator` signed out of the console."""
+    OPERATOR_ACTED = "operator_acted"
+    """`operator` used the console for `action` on `object`; `outcome` and `reason` say how it ended and why she did it.
+
+    `count` is a number of sessions or entries. A person is named by pseudonym or code alone.
+    """
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
     """An upstream of `app` accepted no connection (`error`); logged every 10 seconds at most, `count` has all."""
     UPSTREAM_EJECTED = "upstream_ejected"
@@ -200,7 +215,11 @@ SHAPES: Final[Mapping[Event, str]] = {
     Event.REPLACEMENT_FAILED: "",
     Event.SESSIONS_LISTED: "operator reason selector session pseudonym client_id count",
     Event.SESSIONS_REVOKED: "operator reason words selector session pseudonym client_id ended",
-    Event.MANAGEMENT_REFUSED: "address",
+    Event.MANAGEMENT_REFUSED: "address operator reason",
+    Event.OPERATORS_CHANGED: "action name by file",
+    Event.CONSOLE_SIGNED_IN: "operator selector",
+    Event.CONSOLE_SIGNED_OUT: "operator",
+    Event.OPERATOR_ACTED: "operator action object reason outcome count",
     Event.UPSTREAM_UNREACHABLE: "app upstream error count",
     Event.UPSTREAM_EJECTED: "app upstream",
     Event.UPSTREAM_RETURNED: "app upstream",

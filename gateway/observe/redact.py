@@ -12,6 +12,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import PurePath
 
 FIELDS: Mapping[str, str] = {
+    "action": "the name of an operator's action, of a closed list",
     "after": "a count",
     "address": "a network address of ours or of a client",
     "app": "an App's name",
@@ -56,6 +57,7 @@ FIELDS: Mapping[str, str] = {
     "name": "the name of a key, switch, list or limit of ours",
     "names": "names of policies, switches, lists or files of ours",
     "node": "the gateway's node, as `node` of the settings names it",
+    "object": "the session, person (by pseudonym or code), entry, switch or file that an operator acted on",
     "operator": "the owner of the management token, or the user of the machine",
     "other_person": "whether another person signed in on the same browser",
     "outcome": "a closed word",

@@ -12,10 +12,15 @@ FILE_MODE = 0o644
 """Every user of the machine may read such a file; only the folder's owner changes it."""
 
 
-def change_file(path: Path, change: Callable[[], bytes]) -> None:
+SECRET_MODE = 0o600
+"""Only its owner may read such a file."""
+
+
+def change_file(path: Path, change: Callable[[], bytes], mode: int = FILE_MODE) -> None:
     """Replace a file by the result of `change`; no change of two processes is lost.
 
-    `change` gets the current content, and no other process writes while it runs.
+    `change` reads the current content itself, and no other process writes while it runs. The file keeps its owner, as
+    far as this process may give it away: root adds to a file that the gateway's user reads.
 
     Raises:
         OSError: it cannot be written; then it stays as it is.
@@ -31,7 +36,10 @@ def change_file(path: Path, change: Callable[[], bytes]) -> None:
         beside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             with beside.open("wb") as file:
-                os.fchmod(file.fileno(), FILE_MODE)
+                os.fchmod(file.fileno(), mode)
+                with suppress(FileNotFoundError, PermissionError):
+                    before = path.stat()
+                    os.fchown(file.fileno(), before.st_uid, before.st_gid)
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

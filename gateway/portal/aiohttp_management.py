@@ -1,9 +1,9 @@
 """The management listener: metrics, health and sessions, for those who operate the gateway, never for the public.
 
-It is bound to an address of its own and serves no page. Health says one word to everybody. The answer's body names the
+It is bound to an address of its own. Health says one word to everybody. The answer's body names the
 failed check, with no address or secret in it. The sessions API lists and ends sessions for a client with a named token
-(`operators`), and every use of it is an event. A selector goes into the body of a POST, never into a URL: it may name a
-person.
+(`operators`) whose roles allow it, and every use of it is an event. A selector goes into the body of a POST, never into
+a URL: it may name a person. The console for people (`gateway/console`) is an application of its own below `CONSOLE`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from gateway.instant import Instant, tokyo_time
 from gateway.observe.events import Event
 from gateway.observe.merge import Families
 from gateway.observe.prometheus_text import OPENMETRICS, TEXT, expose, wants_openmetrics
+from gateway.portal.attempts import TokenCheck, Wait
 from gateway.portal.hosts import may_ask
-from gateway.portal.operators import Operators
+from gateway.portal.operators import Role
 from gateway.portal.readiness import Readiness
 from gateway.request.media_type import media_type
 from gateway.session.session import (
@@ -47,6 +48,9 @@ from gateway.strict_json import NotJsonError, read_struct
 Check = Callable[[], Awaitable[None]]
 """Returns when all is well, raises when it is not."""
 
+CONSOLE = "/console/"
+"""The place of the console for operators."""
+
 LONGEST_BODY = 64 * 1024
 """Bytes of a request's body."""
 
@@ -61,12 +65,14 @@ def make_management(
     readiness: Callable[[], Awaitable[Readiness]],
     sessions: SessionControl | None = None,
     names: Callable[[], Collection[str]] = frozenset,
+    console: web.Application | None = None,
 ) -> web.Application:
     """Return the application.
 
     `metrics` returns the numbers of the whole gateway, which are written in the format that the client accepts.
     `/livez` says that this process answers. `readiness` is what `/readyz` tells. Without `sessions` there is no
-    sessions API. `names` returns the host names that the listener answers (`hosts`).
+    sessions API, and without `console` no console. `names` returns the host names that the listener answers (`hosts`),
+    for each of its parts.
     """
 
     async def serve_metrics(request: web.Request) -> web.Response:
@@ -90,6 +96,8 @@ def make_management(
         api = _SessionsApi(sessions)
         app.router.add_post("/sessions/list", api.list)
         app.router.add_post("/sessions/revoke", api.revoke)
+    if console is not None:
+        app.add_subapp(CONSOLE, console)
     return app
 
 
@@ -103,15 +111,26 @@ class Sessions(Protocol):
         """End sessions, now and everywhere."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReachedSessions:
+    """The sessions that the workers serve, reached at this moment."""
+
+    store: Sessions
+    pseudonyms: Callable[[str, str], tuple[str, ...]]
+    """Returns every pseudonym of a client's subject: `Secrets.pseudonyms`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionControl:
     """The services behind the sessions API."""
 
-    store: Sessions
-    operators: Callable[[], Operators]
-    """Returns who may use it now; read anew after a reload."""
-    pseudonyms: Callable[[str, str], tuple[str, ...]]
-    """Returns every pseudonym of a client's subject: `Secrets.pseudonyms`."""
+    reach: Callable[[], Awaitable[ReachedSessions]]
+    """Returns the store in which the workers look for sessions, and no other: an API that asked an old store, or named
+    people by an old secret, would find nobody and say that nobody is signed in.
+
+    Raises `StoresDifferError` while workers look in different ones.
+    """
+    tokens: TokenCheck
     provider_session: Callable[[str, str], str]
     """Returns the name a client's provider session (`sid`) is known by here."""
     trail: AuditTrail = field(default_factory=NoTrail)
@@ -146,8 +165,8 @@ class _SessionsApi:
         The last line is `{"count": …}`, or `{"error": …}` where the store went away in the middle: a list
         without a last line is half a list.
         """
-        operator, asked, selector = await self._admitted(request)
-        found = aiter(self._control.store.sessions(selector))
+        operator, asked, selector, reached = await self._admitted(request, Role.LOOK)
+        found = aiter(reached.store.sessions(selector))
         # The first one before the head, so that a store that is away is a 503.
         listed = await anext(found, None)
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/jsonl", **_HEADERS})
@@ -172,7 +191,7 @@ class _SessionsApi:
 
     async def revoke(self, request: web.Request) -> web.StreamResponse:
         """End sessions and return their number."""
-        operator, asked, selector = await self._admitted(request)
+        operator, asked, selector, reached = await self._admitted(request, Role.ACT)
         if not asked.reason.strip():
             return _refused(HTTPStatus.BAD_REQUEST, "give a `reason`: it goes into the audit")
         begun = self._entry(Action.SESSIONS_REVOKED, operator, asked, selector, None)
@@ -180,7 +199,7 @@ class _SessionsApi:
         if self._control.trail.required and not await self._control.trail.recorded(begun):
             return _refused(HTTPStatus.SERVICE_UNAVAILABLE, AuditUnavailableError.code)
         try:
-            ended = await self._control.store.revoke(selector)
+            ended = await reached.store.revoke(selector)
         except GatewayError:
             self._control.trail.record(msgspec.structs.replace(begun, outcome=Outcome.FAILED))
             raise
@@ -204,20 +223,30 @@ class _SessionsApi:
             count=count,
         )
 
-    async def _admitted(self, request: web.Request) -> tuple[str, _Asked, Selector]:
-        """Return the operator, and the selected sessions.
+    async def _admitted(self, request: web.Request, role: Role) -> tuple[str, _Asked, Selector, ReachedSessions]:
+        """Return the operator, the selected sessions, and where they are.
 
         Raises:
-            _RefusedError: nobody we know, or nothing we understand.
+            _RefusedError: nobody we know, nobody who may, or nothing we understand.
+            StoresDifferError: nobody can say where the sessions are.
 
         """
         scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        operator = self._control.operators().who(token.strip()) if scheme.lower() == "bearer" else None
+        address = str(request.remote or "")
+        operator = self._control.tokens.who(token.strip(), address) if scheme.lower() == "bearer" else None
+        if isinstance(operator, Wait):
+            _log.warning(Event.MANAGEMENT_REFUSED, address=address, reason="too_many_wrong_tokens")
+            raise _RefusedError(
+                HTTPStatus.TOO_MANY_REQUESTS, "too many wrong tokens came from this address", operator.seconds
+            )
         if operator is None:
-            _log.warning(Event.MANAGEMENT_REFUSED, address=str(request.remote or ""))
+            _log.warning(Event.MANAGEMENT_REFUSED, address=address, reason="no_known_token")
             refused = Entry(Action.MANAGEMENT_REFUSED, self._control.clock(), Outcome.REFUSED)
             self._control.trail.record(refused)
             raise _RefusedError(HTTPStatus.UNAUTHORIZED, "send a named token")
+        if role not in operator.roles:
+            _log.warning(Event.MANAGEMENT_REFUSED, address=address, operator=operator.name, reason="role")
+            raise _RefusedError(HTTPStatus.FORBIDDEN, f"this needs the role `{role}`")
         # A browser cannot send this type to another site unasked.
         if media_type(request.headers.get(hdrs.CONTENT_TYPE, "")) != "application/json":
             raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send `application/json`")
@@ -225,12 +254,13 @@ class _SessionsApi:
             asked = read_struct(await request.read(), _Asked, LONGEST_BODY)
         except NotJsonError as error:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "the body is not what docs/operations.md describes") from error
-        selector = self._selector(asked)
+        reached = await self._control.reach()
+        selector = self._selector(asked, reached)
         if selector is None:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "name sessions in exactly one way")
-        return operator, asked, selector
+        return operator.name, asked, selector, reached
 
-    def _selector(self, asked: _Asked) -> Selector | None:
+    def _selector(self, asked: _Asked, reached: ReachedSessions) -> Selector | None:
         """Return what the body names, if it is exactly one thing; an empty name names nothing."""
         match asked:
             case _Asked(session=str(name), pseudonym=None, client=None, subject=None, sid=None, all=False) if name:
@@ -242,7 +272,7 @@ class _SessionsApi:
             case _Asked(
                 session=None, pseudonym=None, client=str(client), subject=str(subject), sid=None, all=False
             ) if client and subject:
-                return SubjectSessions(self._control.pseudonyms(client, subject))
+                return SubjectSessions(reached.pseudonyms(client, subject))
             case _Asked(session=None, pseudonym=None, client=str(client), subject=None, sid=str(sid), all=False) if (
                 client and sid
             ):
@@ -256,10 +286,11 @@ class _SessionsApi:
 class _RefusedError(Exception):
     """The API does not do it. The words go to the client."""
 
-    def __init__(self, status: HTTPStatus, words: str) -> None:
+    def __init__(self, status: HTTPStatus, words: str, retry_after: int | None = None) -> None:
         super().__init__(words)
         self.status = status
         self.words = words
+        self.retry_after = retry_after
 
 
 def _told(listed: ListedSession) -> dict[str, object]:
@@ -309,10 +340,13 @@ async def _plain_headers(
             response.headers[hdrs.ALLOW] = refused.headers[hdrs.ALLOW]
     except _RefusedError as refused:
         response = _refused(refused.status, refused.words)
+        if refused.retry_after is not None:
+            response.headers[hdrs.RETRY_AFTER] = str(refused.retry_after)
     except GatewayError as error:
         response = _refused(HTTPStatus(error.status), error.code)
     if not response.prepared:
-        response.headers.update(_HEADERS)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
     return response
 
 

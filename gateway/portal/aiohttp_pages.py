@@ -37,7 +37,7 @@ class Pages:
         """Take the path that our pages lie under."""
         self._prefix = prefix
         self.assets = _assets()
-        self._environment = _environment()
+        self._environment = environment_of("gateway.portal")
 
     def render(self, page: Page) -> str:
         """Return the page as HTML."""
@@ -101,10 +101,13 @@ def content_security_policy(
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    """Read and compile every template, once in a process: a reload must not wait for a disk, nor for the compiler."""
+def environment_of(package: str) -> jinja2.Environment:
+    """Read and compile every template of a package, once in a process.
+
+    A reload must not wait for a disk, nor for the compiler.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("gateway.portal"),
+        loader=jinja2.PackageLoader(package),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         auto_reload=False,
@@ -118,9 +121,10 @@ def _environment() -> jinja2.Environment:
 
 @cache
 def _assets() -> Mapping[str, Asset]:
-    return MappingProxyType({name: _asset(name, type_) for name, type_ in _TYPES.items()})
+    return MappingProxyType({name: read_asset("gateway.portal", name, type_) for name, type_ in _TYPES.items()})
 
 
-def _asset(name: str, type_: str) -> Asset:
-    content = (files("gateway.portal") / "static" / name).read_bytes()
+def read_asset(package: str, name: str, type_: str) -> Asset:
+    """Read a static file of a package."""
+    content = (files(package) / "static" / name).read_bytes()
     return Asset(content, type_, hashlib.sha256(content).hexdigest()[:12])

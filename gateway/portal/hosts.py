@@ -11,14 +11,15 @@ from collections.abc import Collection
 from ipaddress import ip_address
 
 from gateway.settings.check import split_address
-from gateway.settings.origin import is_loopback
+from gateway.settings.origin import host_of, is_loopback
 from gateway.settings.settings import Settings
 
 
 def management_names(settings: Settings) -> frozenset[str]:
-    """Return the names that settings give the management listener: its own, where it is one, and `management_hosts`."""
+    """Return the names that settings give the management listener: its own, `management_hosts`, and the console's."""
     own = split_address(settings.management)
-    return frozenset(map(_folded, (*settings.management_hosts, *(() if own is None else own[:1]))))
+    named = (*settings.management_hosts, *(() if own is None else own[:1]), host_of(settings.console.url))
+    return frozenset(map(_folded, filter(None, named)))
 
 
 def may_ask(host: str | None, names: Collection[str]) -> bool:

@@ -26,13 +26,18 @@ def _flat(table: Mapping[str, object], prefix: str = "") -> dict[str, str]:
     return found
 
 
-def _read(language: Language) -> Mapping[str, str]:
-    text = (files("gateway.portal") / "messages" / f"{language}.toml").read_text(encoding="utf-8")
-    return MappingProxyType(_flat(tomllib.loads(text)))
+def read_catalogue(package: str) -> Mapping[Language, Mapping[str, str]]:
+    """Return the sentences that lie in `messages/` of a package, by language and key."""
+
+    def read(language: Language) -> Mapping[str, str]:
+        text = (files(package) / "messages" / f"{language}.toml").read_text(encoding="utf-8")
+        return MappingProxyType(_flat(tomllib.loads(text)))
+
+    return MappingProxyType({language: read(language) for language in Language})
 
 
-CATALOGUE: Mapping[Language, Mapping[str, str]] = MappingProxyType({language: _read(language) for language in Language})
-"""All sentences. Read once, when the module is."""
+CATALOGUE: Mapping[Language, Mapping[str, str]] = read_catalogue("gateway.portal")
+"""All sentences of the portal. Read once, when the module is."""
 
 
 def message(language: Language, key: str, /, **values: object) -> str:
@@ -42,5 +47,14 @@ def message(language: Language, key: str, /, **values: object) -> str:
         KeyError: there is no such sentence, or a placeholder's value is missing.
 
     """
-    sentence = CATALOGUE[language][key]
+    return filled(CATALOGUE[language][key], values)
+
+
+def filled(sentence: str, values: Mapping[str, object]) -> str:
+    """Return a sentence with its placeholders filled in.
+
+    Raises:
+        KeyError: a placeholder's value is missing.
+
+    """
     return sentence.format_map(values) if values else sentence

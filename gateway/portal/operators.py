@@ -1,6 +1,6 @@
-"""Operators of the management listener's sessions API: one named token a person, so that the audit can name her.
+"""Operators of the management listener: one named token a person, so that the audit can name her, with her roles.
 
-The file holds a name and a token's hash a line; the token itself is shown once, to whom it is
+The file holds a name, a token's hash and roles a line. The command shows the token itself once, to the person it is
 for. A token is 256 random bits, so a plain hash is as good as a slow one.
 """
 
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
 
@@ -20,58 +22,91 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _DOMAIN = b"sekisho.operator.token.v1:"
 
 
+class Role(StrEnum):
+    """The powers that a token may have. None of them implies another."""
+
+    LOOK = "look"
+    """Sees the state of the gateway, sessions by pseudonym, and entries of limits; changes nothing."""
+    ACT = "act"
+    """Ends sessions, gives entries of limits back, turns switches."""
+    AUDIT = "audit"
+    """Searches the audit trail."""
+    AUTHOR = "author"
+    """Works on policies."""
+
+
+OLD_ROLES = frozenset({Role.LOOK, Role.ACT})
+"""The roles of a line without any, as files of earlier versions have it: its token could list and end sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One person of the file."""
+
+    name: str
+    roles: frozenset[Role]
+    token_hash: str = field(default="", repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Operators:
     """The people of one file."""
 
-    _hashes: tuple[tuple[str, str], ...] = field(repr=False)
+    all: tuple[Operator, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The operators."""
-        return tuple(name for name, _ in self._hashes)
+        return tuple(operator.name for operator in self.all)
 
-    def who(self, token: str) -> str | None:
+    def who(self, token: str) -> Operator | None:
         """Return whose token it is, or `None`. Takes as long for each answer: all hashes are compared."""
         presented = hash_of(token)
-        found: str | None = None
-        for name, known in self._hashes:
-            if compare_digest(presented, known):
-                found = name
+        found: Operator | None = None
+        for operator in self.all:
+            if compare_digest(presented, operator.token_hash):
+                found = operator
         return found
 
 
 def read_operators(text: str) -> Operators:
-    """Return the people of a file: `name hash` a line; empty lines and `#` comments are passed over.
+    """Return the people of a file: `name hash role …` a line; empty lines and `#` comments are passed over.
 
     Raises:
         ValueError: every mistake, by line; no hash is in it.
 
     """
-    entries: dict[str, str] = {}
+    entries: dict[str, Operator] = {}
+    hashes: set[str] = set()
     mistakes: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         entry = line.partition("#")[0].split()
         if not entry:
             continue
-        if len(entry) != 2:  # a name and a hash
-            mistakes.append(f"line {number}: write a name and a token's hash")
-        elif _NAME.fullmatch(entry[0]) is None:
+        if len(entry) == 1:
+            mistakes.append(f"line {number}: write a name, a token's hash and roles")
+            continue
+        name, token_hash, *roles = entry
+        unknown = [role for role in roles if role not in set(Role)]
+        if _NAME.fullmatch(name) is None:
             mistakes.append(f"line {number}: a name is letters, digits and `._@-`, at most 64")
-        elif _HASH.fullmatch(entry[1]) is None:
-            mistakes.append(f"line {number}: the hash of `{entry[0]}` is not 64 hexadecimal digits")
-        elif entry[0] in entries:
-            mistakes.append(f"line {number}: `{entry[0]}` is there twice")
-        elif entry[1] in entries.values():
-            mistakes.append(f"line {number}: `{entry[0]}` has the token of another name")
+        elif _HASH.fullmatch(token_hash) is None:
+            mistakes.append(f"line {number}: the hash of `{name}` is not 64 hexadecimal digits")
+        elif unknown:
+            mistakes.append(f"line {number}: `{unknown[0][:64]}` is no role of `{name}`, but {', '.join(Role)} are")
+        elif name in entries:
+            mistakes.append(f"line {number}: `{name}` is there twice")
+        elif token_hash in hashes:
+            mistakes.append(f"line {number}: `{name}` has the token of another name")
         else:
-            entries[entry[0]] = entry[1]
+            hashes.add(token_hash)
+            entries[name] = Operator(name, frozenset(map(Role, roles)) or OLD_ROLES, token_hash)
     if mistakes:
         raise ValueError("; ".join(mistakes))
-    return Operators(tuple(entries.items()))
+    return Operators(tuple(entries.values()))
 
 
-def new_token(name: str, random: bytes) -> tuple[str, str]:
+def new_token(name: str, random: bytes, roles: Iterable[Role] = ()) -> tuple[str, str]:
     """Return a new token, to be shown once, and the line for the file.
 
     Raises:
@@ -83,7 +118,7 @@ def new_token(name: str, random: bytes) -> tuple[str, str]:
     if len(random) != TOKEN_BYTES:
         raise ValueError(f"a token is made of {TOKEN_BYTES} bytes, not {len(random)}")
     token = "sekisho_" + urlsafe_b64encode(random).rstrip(b"=").decode()
-    return token, f"{name} {hash_of(token)}"
+    return token, " ".join((name, hash_of(token), *(role for role in Role if role in set(roles))))
 
 
 def hash_of(token: str) -> str:

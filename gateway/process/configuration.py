@@ -637,7 +637,8 @@ class _Reader:
         try:
             return read_operators(text.decode())
         except ValueError as error:
-            self._reading.note("operators", Phrase(str(error)), Phrase("`sekisho sessions token` makes a line"))
+            remedy = Phrase("`sekisho operators add` writes a line", "`sekisho operators add` が行を書きます")
+            self._reading.note("operators", Phrase(str(error)), remedy)
             return None
 
     def aliases(self) -> Aliases:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 import structlog
 
+from gateway.console.node import WorkerState
 from gateway.observe.merge import Families
 from gateway.portal.readiness import Readiness
+from gateway.process.management import StoreMark
 
 REPLY = 2.0
 """Seconds a worker has to answer its supervisor."""
@@ -21,7 +23,7 @@ class Order(msgspec.Struct):
     """A supervisor's order to a worker."""
 
     order: str
-    """`reload`, `reopen`, `metrics`, `check`, `apart` or `drain`."""
+    """`reload`, `reopen`, `metrics`, `check`, `state`, `apart` or `drain`."""
     apart: dict[str, float] = {}
     """The Apps that workers have put apart, each with the moment until when (`Worker.apart`)."""
 
@@ -33,6 +35,10 @@ class Reply(msgspec.Struct):
     families: Families = ()
     readiness: Readiness | None = None
     """The answer to `check`."""
+    state: WorkerState | None = None
+    """The answer to `state`."""
+    mark: StoreMark | None = None
+    """The stores that the worker uses; in the first answer."""
     apart: dict[str, float] = {}
     entries: dict[str, int] = {}
     """The number of entries of each subject list that the worker uses."""

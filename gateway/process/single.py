@@ -7,7 +7,8 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,13 +16,13 @@ import structlog
 from aiohttp import web
 
 from gateway.audit.entry import Action, Outcome
+from gateway.console.node import WorkerState
 from gateway.observe.events import Event
 from gateway.observe.merge import Families
 from gateway.observe.thread_lines import LineWriter
 from gateway.policy.losses import ADOPT
-from gateway.portal.aiohttp_management import make_management
-from gateway.portal.hosts import management_names
 from gateway.process.configuration import Configuration, read_configuration
+from gateway.process.management import ManagedNode, make_management_application
 from gateway.process.systemd import notify
 from gateway.process.worker import ListeningSockets, Worker
 from gateway.yaml.mistakes import Mistakes
@@ -118,15 +119,24 @@ async def serve(
         await worker.open()
         spare_the_collector()
 
-        async def metrics() -> Families:
+        async def numbers() -> Families:
             return worker.metrics.families()
 
-        app = make_management(
-            metrics=metrics,
+        async def workers() -> Sequence[WorkerState]:
+            return (worker.state(),)
+
+        node = ManagedNode(
+            configuration=lambda: worker.configuration,
+            started_at=time.time(),
+            wanted=1,
             readiness=worker.readiness,
-            sessions=worker.control(),
-            names=lambda: management_names(worker.settings),
+            numbers=numbers,
+            workers=workers,
+            sessions=worker.sessions,
+            limits=worker.limits,
+            trail=worker.audit.trail,
         )
+        app = make_management_application(node)
         async with serving_management(app, management_socket):
             await worker.listen(listening_sockets)
             _log.info(Event.STARTED, listen=configuration.settings.listen, count=1)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import multiprocessing
-import secrets as randomness
 import signal
 import socket
 import time
@@ -26,21 +25,20 @@ from pathlib import Path
 import structlog
 
 from gateway.audit.entry import Action, Entry, Outcome
+from gateway.console.node import WorkerState
 from gateway.observe.events import Event
 from gateway.observe.lines import lost_by_kind, lost_family
 from gateway.observe.merge import Families, merge, remembered
 from gateway.observe.thread_lines import LineWriter
-from gateway.portal.aiohttp_management import SessionControl, make_management
-from gateway.portal.hosts import management_names
 from gateway.portal.readiness import Readiness, of_workers
 from gateway.process.audit_trail import OpenTrail, open_trail
 from gateway.process.configuration import Configuration
+from gateway.process.management import ManagedNode, ManagedStores, StoreMark, make_management_application
 from gateway.process.orders import REPLY, Order, Reply, encode, read_reply
 from gateway.process.single import EXIT_OURS, EXIT_USERS, Signals, reread_configuration, serving_management
 from gateway.process.systemd import notify
-from gateway.process.worker import ListeningSockets, session_control
+from gateway.process.worker import ListeningSockets
 from gateway.process.worker_process import work
-from gateway.session.redis_sessions import Sessions, open_sessions
 
 FIRST_PAUSE = 0.5
 """Seconds before a worker that died is started anew; doubled each time it dies young."""
@@ -84,6 +82,8 @@ class _Member:
         """Its numbers when they were last seen."""
         self.entries: dict[str, int] = {}
         """The number of entries of its subject lists at that time."""
+        self.mark: StoreMark | None = None
+        """The stores that it uses; `None` before its first word."""
         self.gone = asyncio.Event()
         self._reader = reader
         self._writer = writer
@@ -137,6 +137,7 @@ class _Member:
                     reply = read_reply(line)
                     self.families = reply.families or self.families
                     self.entries = reply.entries or self.entries
+                    self.mark = reply.mark or self.mark
                     # One that comes too late for its question must not be taken for the next one's.
                     if not self._owed:
                         return reply
@@ -208,16 +209,21 @@ class Supervisor:
             await self._end()
             return self._code
         settings = self._configuration.settings
-        sessions = await self._open_sessions()
-        app = make_management(
-            metrics=self._metrics,
+        stores = ManagedStores(self._configuration, self._marks, lambda: reread_configuration(self._configuration.path))
+        node = ManagedNode(
+            configuration=lambda: self._configuration,
+            started_at=time.time(),
+            wanted=self._count,
             readiness=self._readiness,
-            sessions=None if sessions is None else self._control(sessions),
-            names=lambda: management_names(self._configuration.settings),
+            numbers=self._all_numbers,
+            workers=self._states,
+            sessions=stores.sessions,
+            limits=stores.limits,
+            trail=self._audit.trail,
         )
+        app = make_management_application(node)
         async with AsyncExitStack() as stack:
-            if sessions is not None:
-                stack.push_async_callback(sessions.close)
+            stack.push_async_callback(stores.close)
             await stack.enter_async_context(serving_management(app, self._management_socket))
             _log.info(Event.STARTED, listen=settings.listen, count=self._count)
             self._record(Action.STARTED)
@@ -237,23 +243,6 @@ class Supervisor:
             _log.info(Event.STOPPED, cut=0)
             self._record(Action.STOPPED)
         return 0
-
-    async def _open_sessions(self) -> Sessions | None:
-        """Open the store for the sessions API alone: workers serve the requests."""
-        configuration = self._configuration
-        if configuration.operators is None or configuration.secrets is None:
-            return None
-        return await open_sessions(
-            configuration.settings.sessions,
-            configuration.secrets,
-            clock=time.time,
-            random=randomness.token_bytes,
-            options=configuration.redis,
-            background=False,
-        )
-
-    def _control(self, sessions: Sessions) -> SessionControl | None:
-        return session_control(sessions, lambda: self._configuration.operators, self._audit.trail)
 
     def _record(self, action: Action, outcome: Outcome = Outcome.DONE) -> None:
         self._audit.trail.record(Entry(action, time.time(), outcome))
@@ -331,11 +320,18 @@ class Supervisor:
     ) -> list[Reply | None]:
         return list(await asyncio.gather(*(member.ask(order, within, apart) for member in tuple(self._members))))
 
-    async def _metrics(self) -> Families:
+    async def _all_numbers(self) -> Families:
         await self._ask_all("metrics")
         ours = (lost_family(lost_by_kind((self._lines.lost, self._audit.lost))),)
         members = (*self._members, *self._leaving)
         return merge((self._of_the_dead, ours, *(member.families for member in members)))
+
+    async def _states(self) -> list[WorkerState | None]:
+        return [None if reply is None else reply.state for reply in await self._ask_all("state")]
+
+    def _marks(self) -> list[StoreMark]:
+        """Return the stores of every worker that serves, or still ends what it has begun."""
+        return [member.mark for member in (*self._members, *self._leaving) if member.mark is not None]
 
     async def _readiness(self) -> Readiness:
         if self._stopping:

@@ -9,6 +9,7 @@ began with it. `single` and `supervisor` handle processes and signals.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets as randomness
 import socket
 import time
@@ -23,12 +24,10 @@ import structlog
 
 from gateway import __version__
 from gateway.audit.entry import Action, Entry, Outcome, conditions_of
-from gateway.audit.trail import AuditTrail
+from gateway.console.node import AppState, HeldFile, UpstreamState, WorkerState
 from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
-from gateway.limits.memory_limits import MemoryLimits
-from gateway.limits.redis_limits import RedisLimits
 from gateway.listen.httptools_listener import Listener
 from gateway.listen.services import RequestServices
 from gateway.listen.system_tls import CertificateDatesError, ListenerTls
@@ -36,7 +35,6 @@ from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import PendingStore
 from gateway.login.redis_pending import RedisPendingStore
 from gateway.login.rehearsal import rehearse
-from gateway.login.service import provider_session_name
 from gateway.observe.audit import AuditEntry
 from gateway.observe.events import Event
 from gateway.observe.gateway_metrics import FILES_HELD
@@ -52,15 +50,14 @@ from gateway.policy.losses import AsRead, Loss, as_read, entries_of, losses
 from gateway.policy.switches import SwitchesError, on_now
 from gateway.policy.system_adoptions import held
 from gateway.policy.system_switches import load_switches
-from gateway.portal.aiohttp_management import SessionControl
-from gateway.portal.operators import Operators
 from gateway.portal.readiness import Readiness
 from gateway.process.audit_trail import OpenTrail, open_trail
 from gateway.process.configuration import Configuration, reread_policies
 from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.process.generation import Generation, Shared
+from gateway.process.management import StoreMark, limit_store, store_mark
 from gateway.process.readiness import SIGN_IN, Check, Checks, sorted_out
-from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
+from gateway.redis_client import close_redis, make_redis, parse_redis_url
 from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.prometheus_sessions import show_sessions
 from gateway.session.redis_sessions import Sessions, open_sessions
@@ -88,22 +85,6 @@ class ListeningSockets(NamedTuple):
 
 def _all_ejected(way: Upstreams) -> bool:
     return bool(way.endpoints) and all(each.breaker.ejected for each in way.endpoints)
-
-
-def session_control(
-    sessions: Sessions, operators: Callable[[], Operators | None], trail: AuditTrail
-) -> SessionControl | None:
-    """Return what the sessions API stands on; `None` where nobody may use it."""
-    if operators() is None:
-        return None
-    nobody = Operators(())
-    return SessionControl(
-        store=sessions.store,
-        operators=lambda: operators() or nobody,
-        pseudonyms=sessions.secrets.pseudonyms,
-        provider_session=provider_session_name,
-        trail=trail,
-    )
 
 
 def _versions(configuration: Configuration) -> list[str]:
@@ -270,14 +251,10 @@ class Worker:
         return owed
 
     async def _limits(self) -> LimitStore | None:
-        settings = self._configuration.settings
-        if settings.limits.store is None:
+        store = limit_store(self._configuration)
+        if store is None:
             return None
-        if settings.limits.store == "memory":
-            return MemoryLimits()
-        redis = make_redis(parse_redis_url(settings.limits.store), RedisOptions(timeout=settings.sessions.timeout))
-        self._closing.push_async_callback(redis.aclose)
-        store = RedisLimits(redis, timeout=settings.sessions.timeout)
+        self._closing.push_async_callback(store.close)
         try:
             await store.check()
         except StoreUnavailableError:
@@ -498,14 +475,45 @@ class Worker:
             away["files"] = "held"
         return sorted_out(await self._checks.ask(checks), providers=frozenset(providers), away=away)
 
-    def control(self) -> SessionControl | None:
-        """Return what the sessions API stands on; `None` where nobody may use it."""
-        return session_control(self._shared.sessions, lambda: self._current().configuration.operators, self.audit.trail)
-
     def reopen(self) -> None:
         """Open the logs again by their names (on SIGUSR1)."""
         self.access_log.reopen()
         self.audit.reopen()
+
+    @property
+    def configuration(self) -> Configuration:
+        """The configuration by which requests are judged."""
+        return self._current().configuration
+
+    @property
+    def mark(self) -> StoreMark:
+        """The stores that this worker uses, for as long as it lives."""
+        return store_mark(self._configuration)
+
+    async def sessions(self) -> Sessions:
+        """Return the sessions that this worker serves."""
+        return self._shared.sessions
+
+    async def limits(self) -> LimitStore | None:
+        """Return the store of limits that this worker uses."""
+        return self._shared.entries
+
+    def state(self) -> WorkerState:
+        """Say by which policies this worker judges, and what it knows of the applications."""
+        generation = self._current()
+        apps = {
+            route.name: AppState(
+                route.policy.version,
+                "" if route.candidate is None else route.candidate.version,
+                tuple(
+                    UpstreamState(each.address, each.breaker.in_turn)
+                    for each in (generation.ways[route.name].endpoints if route.name in generation.ways else ())
+                ),
+            )
+            for route in generation.table.routes
+        }
+        held = tuple(HeldFile(loss.file, loss.before, loss.after) for loss in self.held)
+        return WorkerState(os.getpid(), apps, held)
 
     async def drain(self, patience: float) -> int:
         """Take no more requests, let those under way end within `patience` seconds, and return how many were cut."""

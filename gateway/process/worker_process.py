@@ -102,7 +102,7 @@ async def _obey(
         await worker.open()
         spare_the_collector()
         await worker.listen(listening_sockets)
-        reply(Reply(entries=worker.entries))
+        reply(Reply(entries=worker.entries, mark=worker.mark))
         # A supervisor that is gone orders nothing more: its end of the line is an order to end.
         while line := await reader.readline():
             order = read_order(line)
@@ -116,6 +116,8 @@ async def _obey(
                     reply(Reply(families=worker.metrics.families(), entries=worker.entries))
                 case "check":
                     reply(Reply(readiness=await worker.readiness()))
+                case "state":
+                    reply(Reply(state=worker.state()))
                 case "apart":
                     worker.put_apart(order.apart)
                     reply(Reply(apart=worker.apart()))

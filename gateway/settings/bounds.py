@@ -15,6 +15,7 @@ from gateway.settings.settings import (
     AppTraffic,
     AssertionSettings,
     AuditSettings,
+    ConsoleSettings,
     HeaderSettings,
     HealthSettings,
     PathTraffic,
@@ -51,6 +52,8 @@ _FROM_ONE = Bound(1, MOST)
 
 BOUNDS: dict[type, dict[str, Bound]] = {
     Settings: {"drain_timeout": _ANY_TIME},
+    # An operator who leaves her desk leaves the console open: a day is the most for any sign-in.
+    ConsoleSettings: {"idle": Bound(60, 86_400.0), "absolute": Bound(60, 86_400.0)},
     TlsSettings: {"hsts": _ANY_TIME},
     # A browser's plainest request is some 200 bytes.
     TrafficSettings: {

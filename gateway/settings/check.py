@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 from gateway.settings.address import read_address
 from gateway.settings.bounds import check_bounds
 from gateway.settings.case import fold_case
-from gateway.settings.origin import ascii_name, ascii_url, authority_of, is_loopback
+from gateway.settings.origin import ascii_name, ascii_url, authority_of, host_of, is_loopback, origin_of
 from gateway.settings.settings import (
     ANY,
     AppSettings,
@@ -82,6 +82,7 @@ def _with_ascii_hosts(settings: Settings) -> Settings:
         settings,
         apps=apps,
         provider=of_provider(settings.provider),
+        console=replace(settings.console, url=ascii_url(settings.console.url)),
         management_hosts=tuple(map(ascii_name, settings.management_hosts)),
     )
 
@@ -90,6 +91,7 @@ def check_settings(settings: Settings, reading: Reading) -> None:
     """Note everything in the settings that cannot be meant."""
     check_bounds(settings, reading)
     _check_addresses(settings, reading)
+    _check_console(settings, reading)
     _check_provider(settings.provider, "provider", reading)
     _check_sessions(settings, reading)
     _check_secret(settings.assertion.keys, "assertion.keys", reading)
@@ -165,6 +167,30 @@ def _check_addresses(settings: Settings, reading: Reading) -> None:
     if not re.fullmatch(r"/(?:[A-Za-z0-9._~-]*[A-Za-z0-9_~-]/)+", prefix):
         what = Phrase(f"`{prefix}` cannot be the prefix of our pages", f"`{prefix}` は画面の置き場所にできません")
         reading.note("prefix", what, Phrase("begin and end it with `/`, as `/.sekisho/` does"))
+
+
+def _check_console(settings: Settings, reading: Reading) -> None:
+    """Note a URL of the console that protects nobody: plain HTTP, a path, or a host that an App's pages share."""
+    url = settings.console.url
+    if not url:
+        return
+    try:
+        good = origin_of(url) == url.rstrip("/") and (url.startswith("https://") or is_loopback(host_of(url)))
+    except ValueError:
+        good = False
+    if not good or not host_of(url):
+        what = Phrase(f"`{url}` cannot be the console's URL", f"`{url}` はコンソールの URL にできません")
+        remedy = Phrase(
+            "write an https origin without a path: `https://console.city.example.lg.jp`",
+            "パスのない https のオリジンを書いてください：`https://console.city.example.lg.jp`",
+        )
+        reading.note("console.url", what, remedy)
+    elif host_of(url) in {host_of(app.url) for app in settings.apps}:
+        what = Phrase(
+            f"the console shares the host `{host_of(url)}` with an App, and its cookies",
+            f"コンソールのホスト `{host_of(url)}` が App と同じで、Cookie も共有されます",
+        )
+        reading.note("console.url", what, Phrase("give it a host name of its own", "専用のホスト名にしてください"))
 
 
 def _check_secret(source: SecretSource | None, at: str, reading: Reading) -> None:

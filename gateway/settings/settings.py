@@ -621,6 +621,19 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """The console for operators, at `/console/` of `management`. It is there if `operators` is set."""
+
+    url: str = ""
+    """The public origin of the console behind a proxy with TLS: `https://console.city.example.lg.jp`. Without it, the
+    console answers a browser on this machine alone, or one at the end of a tunnel to it (`ssh -L`)."""
+    idle: Seconds = 900.0
+    """Seconds of silence after which an operator must sign in again."""
+    absolute: Seconds = 14_400.0
+    """Seconds after a sign-in at which an operator must sign in again in any case."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of `gateway.yaml`."""
 
@@ -637,7 +650,10 @@ class Settings:
     management_hosts: tuple[str, ...] = ()
     """Host names that `management` answers, beside addresses, `localhost` and the name on which it listens."""
     operators: AtRestart[SecretSource | None] = None
-    """Operators who may list and end sessions through `management`: a file with a name and a token's hash a line."""
+    """Operators who may use the console and the sessions API of `management`: a file with a name, a token's hash and
+    roles (`look`, `act`, `audit`, `author`) a line, as `sekisho operators add` writes it."""
+    console: ConsoleSettings = ConsoleSettings()
+    """The console for operators."""
     aliases: Path | None = None
     """File of `sekisho subjects alias`: persons whose subject changed, with the subject that applications know."""
     trusted_proxies: tuple[str, ...] = ()

@@ -11,7 +11,6 @@ from typer.testing import CliRunner, Result
 from gateway.cli import app
 from gateway.identity import Identity, Scope
 from gateway.login.jwcrypto_keys import new_key
-from gateway.portal.operators import read_operators
 from gateway.session.redis_sessions import open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.session import Session
@@ -119,16 +118,6 @@ def test_a_secret_may_go_once_it_seals_nothing(folder: Path, redis_url: str) -> 
     lines = sekisho(folder, "secrets").stdout.splitlines()
 
     assert [line.split("\t")[1:] for line in lines] == [["seals", "0 records"], ["opens", "1 records"]]
-
-
-def test_a_token_is_shown_once_and_kept_as_a_hash() -> None:
-    """The line is one the file can hold, and knows the token again."""
-    shown, line = (
-        text.partition(": ")[2] for text in CliRunner().invoke(app, ["sessions", "token", "hanako"]).stdout.splitlines()
-    )
-
-    assert read_operators(line).who(shown) == "hanako"
-    assert shown not in line
 
 
 def test_a_person_is_named_by_standard_input_or_her_pseudonym(folder: Path, redis_url: str) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 import pytest
@@ -13,10 +13,11 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from gateway.audit.entry import Action, Entry, Outcome
-from gateway.errors import StoreUnavailableError
+from gateway.errors import StoresDifferError, StoreUnavailableError
 from gateway.observe.merge import Families, Family, Sample
-from gateway.portal.aiohttp_management import SessionControl, make_management
-from gateway.portal.operators import new_token, read_operators
+from gateway.portal.aiohttp_management import ReachedSessions, SessionControl, Sessions, make_management
+from gateway.portal.attempts import WRONG_PER_ADDRESS, TokenCheck
+from gateway.portal.operators import Role, new_token, read_operators
 from gateway.portal.readiness import Readiness
 from gateway.session.memory_store import MemoryStore
 from gateway.session.session import AllSessions, ListedSession, Selector
@@ -89,6 +90,7 @@ async def test_there_is_nothing_else(aiohttp_client: AiohttpClient) -> None:
 
 
 TOKEN, LINE = new_token("sato", bytes(32))
+LOOKING, LOOKING_LINE = new_token("mori", bytes([1]) * 32, [Role.LOOK])
 ALLOWED = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -125,13 +127,19 @@ async def api_fixture(aiohttp_client: AiohttpClient) -> Api:
         pseudonym = pseudonyms(builders.CLIENT, subject)[0]
         await store.create(ticket, builders.session(person, pseudonym=pseudonym, provider_session=provider_session))
     control = SessionControl(
-        store=store,
-        operators=lambda: read_operators(LINE),
-        pseudonyms=pseudonyms,
+        reach=reaching(store),
+        tokens=TokenCheck(lambda: read_operators(f"{LINE}\n{LOOKING_LINE}"), lambda: builders.NOON),
         provider_session=lambda _client, sid: sid,
     )
     client = await aiohttp_client(make_management(metrics=metrics, readiness=well, sessions=control))
     return Api(client, store)
+
+
+def reaching(store: Sessions) -> Callable[[], Awaitable[ReachedSessions]]:
+    async def reach() -> ReachedSessions:
+        return ReachedSessions(store, pseudonyms)
+
+    return reach
 
 
 @pytest.mark.parametrize(
@@ -273,9 +281,8 @@ async def test_a_store_that_is_away_is_said_to_be(aiohttp_client: AiohttpClient)
             raise StoreUnavailableError
 
     async def api_before(store: Leaving) -> Api:
-        control = SessionControl(
-            store=store, operators=lambda: read_operators(LINE), pseudonyms=pseudonyms, provider_session=lambda *_: ""
-        )
+        tokens = TokenCheck(lambda: read_operators(LINE), lambda: builders.NOON)
+        control = SessionControl(reach=reaching(store), tokens=tokens, provider_session=lambda *_: "")
         app = make_management(metrics=metrics, readiness=well, sessions=control)
         return Api(await aiohttp_client(app), MemoryStore(idle=1, clock=lambda: 0.0, monotonic=lambda: 0.0))
 
@@ -294,9 +301,8 @@ async def test_each_use_is_in_the_audit_trail(aiohttp_client: AiohttpClient) -> 
 
     async def asked(trail: KeptTrail) -> Api:
         control = SessionControl(
-            store=store,
-            operators=lambda: read_operators(LINE),
-            pseudonyms=pseudonyms,
+            reach=reaching(store),
+            tokens=TokenCheck(lambda: read_operators(LINE), lambda: builders.NOON),
             provider_session=lambda *_: "",
             trail=trail,
             clock=lambda: builders.NOON,
@@ -376,3 +382,42 @@ async def test_a_long_type_of_a_body_holds_up_nobody(api: Api) -> None:
 
     assert answer.status == 400
     assert time.process_time() - began < 0.5
+
+
+async def test_a_token_that_may_look_ends_nothing(api: Api) -> None:
+    """It lists sessions, and its order to end them is 403 and an event with the operator's name."""
+    looking = {"Authorization": f"Bearer {LOOKING}"}
+    with structlog.testing.capture_logs() as events:
+        listing = await api.ask("list", {"all": True}, looking)
+        ending = await api.ask("revoke", {"all": True, "reason": "x"}, looking)
+
+    assert (listing.status, ending.status) == (200, 403)
+    assert events[-1]["event"] == "management_refused"
+    assert (events[-1]["operator"], events[-1]["reason"]) == ("mori", "role")
+    assert len([listed async for listed in api.store.sessions(AllSessions())]) == 3
+
+
+async def test_wrong_tokens_are_bounded(api: Api) -> None:
+    """After a minute's worth of them no token of that address is looked at, not even the right one."""
+    wrong = [await api.ask("list", {"all": True}, {"Authorization": f"Bearer w{n}"}) for n in range(WRONG_PER_ADDRESS)]
+    right = await api.ask("list", {"all": True})
+
+    assert {answer.status for answer in wrong} == {401}
+    assert right.status == 429
+    assert 1 <= int(right.headers["Retry-After"]) <= 60
+
+
+async def test_stores_that_differ_are_no_answer(aiohttp_client: AiohttpClient) -> None:
+    """503 with the reason, and never a count of nobody."""
+
+    async def reach() -> ReachedSessions:
+        raise StoresDifferError
+
+    tokens = TokenCheck(lambda: read_operators(LINE), lambda: builders.NOON)
+    control = SessionControl(reach=reach, tokens=tokens, provider_session=lambda *_: "")
+    client = await aiohttp_client(make_management(metrics=metrics, readiness=well, sessions=control))
+
+    answer = await client.post("/sessions/revoke", json={"all": True, "reason": "x"}, headers=ALLOWED)
+
+    assert answer.status == 503
+    assert await answer.json() == {"error": "stores_differ"}

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from gateway.portal.operators import new_token, read_operators
+from gateway.portal.operators import Role, new_token, read_operators
 
 
 def test_a_token_says_who() -> None:
@@ -14,8 +14,7 @@ def test_a_token_says_who() -> None:
     operators = read_operators(f"# 2026-11\n{line_of_sato}\n\n{line_of_suzuki}  # until March\n")
 
     assert operators.names == ("sato", "suzuki@city")
-    assert operators.who(sato) == "sato"
-    assert operators.who(suzuki) == "suzuki@city"
+    assert [operator and operator.name for operator in map(operators.who, (sato, suzuki))] == ["sato", "suzuki@city"]
     assert operators.who(sato[:-1]) is None
     assert operators.who("") is None
     assert operators.who("é" * 40) is None
@@ -42,6 +41,23 @@ def test_every_mistake_is_named_at_once() -> None:
     message = str(caught.value)
     assert [f"line {number}:" in message for number in range(1, 8)] == [True, True, True, True, False, True, True]
     assert line.split()[1] not in message
+
+
+def test_a_line_has_the_roles_that_it_names() -> None:
+    """A line of an earlier version names none, and its token may look and act as it could."""
+    token, line = new_token("sato", bytes(32), [Role.AUDIT, Role.LOOK])
+    old, old_line = new_token("ito", os.urandom(32))
+    operators = read_operators(f"{line}\n{old_line}")
+
+    sato, ito = operators.who(token), operators.who(old)
+
+    assert line.endswith(" look audit")
+    assert sato is not None
+    assert sato.roles == {Role.LOOK, Role.AUDIT}
+    assert ito is not None
+    assert ito.roles == {Role.LOOK, Role.ACT}
+    with pytest.raises(ValueError, match="line 1: `boss` is no role of `sato`"):
+        read_operators(f"{line} boss")
 
 
 def test_an_empty_file_admits_nobody() -> None:

@@ -89,7 +89,7 @@ async def test_no_counter_falls_while_a_worker_is_replaced(monkeypatch: pytest.M
     monkeypatch.setattr(supervisor, "_start", start)
 
     async def total() -> float:
-        (family,) = (each for each in await supervisor._metrics() if each.name == "sekisho_requests")
+        (family,) = (each for each in await supervisor._all_numbers() if each.name == "sekisho_requests")
         return family.samples[0].value
 
     seen = [await total()]

@@ -1,0 +1,117 @@
+"""One request to the console: who asks, by which way, in which language, and with which form."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import parse_qsl
+
+from aiohttp import hdrs, web
+
+from gateway.console.aiohttp_render import render, see_other
+from gateway.console.doors import Sender, Way
+from gateway.console.routes import Place
+from gateway.console.screen import Screen
+from gateway.console.sign_ins import SignIn
+from gateway.console.structlog_record import Deed, record
+from gateway.portal.language import Language
+from gateway.request.media_type import FORM_TYPE, media_type
+
+MOST_FIELDS = 20
+"""Fields of a form; the longest form of ours has half as many."""
+
+REASON = "reason"
+"""The field in which an operator says why."""
+
+
+class RefusedError(Exception):
+    """The console does not do it, and shows this page instead."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(screen.title)
+        self.screen = screen
+
+
+def refusal(kind: str, status: HTTPStatus) -> RefusedError:
+    """Return the refusal of a kind, for which `messages/` have the words."""
+    return RefusedError(Screen("refused", f"refused.{kind}", {"kind": kind}, status))
+
+
+@dataclass(slots=True)
+class Visitor:
+    """Somebody who asks for a page or presses a button."""
+
+    request: web.Request
+    way: Way
+    language: Language
+    sign_in: SignIn | None
+    form: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def operator(self) -> str:
+        """The operator's name; only for places that admit nobody without one."""
+        if self.sign_in is None:
+            raise RuntimeError("nobody has signed in")
+        return self.sign_in.operator.name
+
+    @property
+    def address(self) -> str:
+        """The address of the client, or of the proxy in front."""
+        return str(self.request.remote or "")
+
+    @property
+    def reason(self) -> str:
+        """The reason that the operator gave, without spaces around it."""
+        return self.form.get(REASON, "").strip()
+
+    def asked(self, name: str) -> str:
+        """Return a field of the form, without spaces around it; empty if it is not there."""
+        return self.form.get(name, "").strip()
+
+    def page(self, screen: Screen, here: Place | None = None) -> web.Response:
+        """Return a page in this visitor's language. It shows once how her last button ended."""
+        return render(screen, self.language, here, self.sign_in)
+
+    def did(self, action: Place, thing: str, outcome: str, *, then: Place, count: int | None = None) -> web.Response:
+        """Write down what this operator did, and lead her to the page that says how it ended."""
+        record(Deed(self.operator, action.value, thing, self.reason, outcome, count))
+        if self.sign_in is not None:
+            self.sign_in.done = (outcome, count)
+        return see_other(then)
+
+
+Handler = Callable[[Visitor], Awaitable[web.StreamResponse]]
+
+
+def sender_of(request: web.Request) -> Sender:
+    """Return which page has made a request, as the browser says."""
+    fields = request.headers
+    return Sender(
+        fields.get("Sec-Fetch-Site"),
+        fields.get("Sec-Fetch-Mode"),
+        fields.get("Sec-Fetch-Dest"),
+        fields.get(hdrs.ORIGIN),
+    )
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """Return the fields of a form.
+
+    Raises:
+        RefusedError: it is no form of a browser, or has a field twice.
+
+    """
+    refused = refusal("form", HTTPStatus.BAD_REQUEST)
+    if media_type(request.headers.get(hdrs.CONTENT_TYPE, "")) != FORM_TYPE:
+        raise refused
+    try:
+        text = (await request.read()).decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise refused from None
+    found = dict(pairs)
+    # Two readers of a field that comes twice may take different ones.
+    if len(found) != len(pairs):
+        raise refused
+    return found

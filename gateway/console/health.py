@@ -1,0 +1,137 @@
+"""The page that says how the gateway is, from values to values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.console.messages import message
+from gateway.console.node import Expiry, NodeFacts, WorkerState
+from gateway.console.numbers import Numbers
+from gateway.console.screen import Moment, Screen, moment, share
+from gateway.console.today import SinceThen
+from gateway.instant import Instant
+from gateway.portal.language import Language
+from gateway.portal.readiness import Readiness
+
+REQUESTS = "sekisho_requests_total"
+SECONDS = "sekisho_request_seconds_bucket"
+SIGN_INS = "sekisho_sign_ins_total"
+"""The numbers that the page reads."""
+
+BEGUN = "begun"
+SIGNED_IN = "signed_in"
+"""Outcomes of a sign-in that are no failures."""
+
+ENDS_SOON = 30 * 86_400.0
+"""Seconds before its end from which the page marks a certificate."""
+
+_MOST = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A part that does not work."""
+
+    name: str
+    why: str
+    failed: bool
+    """Whether nobody can sign in because of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppRow:
+    """An App's numbers of today."""
+
+    name: str
+    requests: int
+    failed: int
+    """Requests answered with a status of 500 or more."""
+    good: str
+    within: str
+    """The seconds within which most requests were answered; a dash where there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryRow:
+    """A certificate and its end."""
+
+    name: str
+    file: str
+    ends: Moment | None
+    days: int
+    soon: bool
+
+
+def health(
+    facts: NodeFacts,
+    readiness: Readiness,
+    workers: Sequence[WorkerState | None],
+    today: SinceThen,
+    expiries: Iterable[Expiry],
+    now: Instant,
+    language: Language,
+) -> Screen:
+    """Say how this node is."""
+    rows = [_app_row(app.name, today.numbers) for app in facts.apps]
+    requests, failed = sum(row.requests for row in rows), sum(row.failed for row in rows)
+    outcomes = today.numbers.by(SIGN_INS, "outcome")
+    begun, done = outcomes.pop(BEGUN, 0.0), outcomes.pop(SIGNED_IN, 0.0)
+    values = {
+        "facts": facts,
+        "started": moment(facts.started_at),
+        "now": moment(now),
+        "since": moment(today.since),
+        "status": readiness.status,
+        "checks": checks_of(readiness, language),
+        "alive": sum(worker is not None for worker in workers),
+        "apps": rows,
+        "requests": requests,
+        "failed": failed,
+        "good": share(requests - failed, requests),
+        "begun": int(begun),
+        "signed_in": int(done),
+        "completed": share(min(done, begun), begun),
+        "others": sorted((name, int(count)) for name, count in outcomes.items() if count >= 1),
+        "expiries": [_expiry_row(expiry, now) for expiry in expiries],
+    }
+    return Screen("health", "health.title", values)
+
+
+def checks_of(readiness: Readiness, language: Language) -> list[Check]:
+    """Return the parts that do not work, in words: those without which nobody can sign in come first."""
+    failures = [(name, why, True) for name, why in readiness.failed.items()]
+    failures += [(name, why, False) for name, why in readiness.degraded.items()]
+    return [Check(_part(name, language), why, failed) for name, why, failed in failures]
+
+
+def _part(name: str, language: Language) -> str:
+    kind, _, which = name.partition(":")
+    known = {"sign_in", "provider", "limits", "app", "files", "worker"}
+    return message(language, f"part.{kind}", name=which) if kind in known else name
+
+
+def _app_row(name: str, numbers: Numbers) -> AppRow:
+    total = numbers.total(REQUESTS, lambda labels: labels.get("app") == name)
+    failed = numbers.total(
+        REQUESTS, lambda labels: labels.get("app") == name and labels.get("status", "").startswith("5")
+    )
+    return AppRow(name, int(total), int(failed), share(total - failed, total), _within(name, numbers))
+
+
+def _within(name: str, numbers: Numbers) -> str:
+    """Return the bound of the bucket in which 95 % of an App's requests had been answered."""
+    buckets = numbers.by(SECONDS, "le", lambda labels: labels.get("app") == name)
+    every = buckets.get("+Inf", 0.0)
+    if every <= 0:
+        return "—"
+    bounds = sorted((float(bound), count) for bound, count in buckets.items())
+    bound = next(bound for bound, count in bounds if count >= every * _MOST)
+    return f"> {bounds[-2][0]:g}" if bound == float("inf") and len(bounds) > 1 else f"≤ {bound:g}"
+
+
+def _expiry_row(expiry: Expiry, now: Instant) -> ExpiryRow:
+    if expiry.ends_at is None:
+        return ExpiryRow(expiry.name, expiry.file, None, 0, soon=True)
+    left = expiry.ends_at - now
+    return ExpiryRow(expiry.name, expiry.file, moment(expiry.ends_at), int(left // 86_400), soon=left < ENDS_SOON)

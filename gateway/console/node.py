@@ -1,0 +1,107 @@
+"""The running gateway as the console sees it: values, and the one interface by which they come.
+
+`process` implements it for a gateway that serves alone and for a supervisor with its workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from gateway.instant import Instant
+from gateway.observe.merge import Families
+from gateway.portal.readiness import Readiness
+
+
+class UpstreamState(msgspec.Struct, frozen=True):
+    """One address of an App's application, as one worker has found it."""
+
+    address: str
+    takes_requests: bool
+
+
+class AppState(msgspec.Struct, frozen=True):
+    """One App, as one worker judges and serves it."""
+
+    version: str
+    """The content hash of the policy in force."""
+    candidate: str = ""
+    """That of the candidate; empty if there is none."""
+    upstreams: tuple[UpstreamState, ...] = ()
+
+
+class HeldFile(msgspec.Struct, frozen=True):
+    """A policy's file that lost much at once and waits for an operator."""
+
+    file: str
+    before: int
+    after: int
+
+
+class WorkerState(msgspec.Struct, frozen=True):
+    """One worker, as it describes itself."""
+
+    pid: int
+    apps: Mapping[str, AppState] = {}
+    """By the App's name."""
+    held: tuple[HeldFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AppFacts:
+    """An App as the settings have it."""
+
+    name: str
+    url: str
+    mode: str
+    policy: str
+    """The policy's name."""
+    policy_file: str
+    candidate_file: str
+    closing_switch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """Something of ours that ends at a known moment."""
+
+    name: str
+    file: str
+    ends_at: Instant | None
+    """`None` if the file cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """This node, as the settings in force have it."""
+
+    name: str
+    """The machine's host name: a console shows the node that answers, and no other."""
+    version: str
+    started_at: Instant
+    workers: int
+    """The number of workers that the settings want."""
+    apps: tuple[AppFacts, ...]
+    clients: tuple[str, ...]
+
+
+class Node(Protocol):
+    """The gateway on this machine."""
+
+    def facts(self) -> NodeFacts:
+        """Return what the settings in force say."""
+
+    async def readiness(self) -> Readiness:
+        """Return what `/readyz` tells."""
+
+    async def numbers(self) -> Families:
+        """Return what `/metrics` tells, of all workers together."""
+
+    async def workers(self) -> Sequence[WorkerState | None]:
+        """Return each worker's state; `None` for one that does not answer."""
+
+    async def expiries(self) -> Sequence[Expiry]:
+        """Return when certificates of ours end."""

@@ -1,0 +1,78 @@
+"""Every page and every button of the console, and the role that each needs.
+
+This table is the one place that says who may do what. `aiohttp_console` registers the routes from it and asks `may`
+before any handler runs, so that no handler can forget to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.portal.operators import Role
+
+
+class Place(StrEnum):
+    """The name of a route: of a page, or of a form's target."""
+
+    STATIC = "static"
+    SIGN_IN = "sign_in"
+    HOME = "home"
+    SIGN_OUT = "sign_out"
+    HEALTH = "health"
+
+
+class Admits(StrEnum):
+    """The people that a route admits without a role."""
+
+    EVERYBODY = "everybody"
+    """Also those who have not signed in."""
+    SIGNED_IN = "signed_in"
+    """Each operator who has signed in, with any role."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleRoute:
+    """One page or one button."""
+
+    place: Place
+    method: str
+    path: str
+    """Below the console's place, without a slash in front."""
+    needs: Role | Admits
+    changes: bool = False
+    """Whether it changes the gateway, a store or a file: then it is a POST with a reason and is in the audit trail."""
+
+
+ROUTES: tuple[ConsoleRoute, ...] = (
+    ConsoleRoute(Place.STATIC, "GET", "static/{name}", Admits.EVERYBODY),
+    ConsoleRoute(Place.SIGN_IN, "POST", "sign-in", Admits.EVERYBODY),
+    ConsoleRoute(Place.HOME, "GET", "", Admits.SIGNED_IN),
+    ConsoleRoute(Place.SIGN_OUT, "POST", "sign-out", Admits.SIGNED_IN),
+    ConsoleRoute(Place.HEALTH, "GET", "health", Role.LOOK),
+)
+
+MENU: tuple[Place, ...] = (Place.HEALTH,)
+"""The pages of the menu, in order."""
+
+
+def route_of(place: Place) -> ConsoleRoute:
+    """Return the route of a place."""
+    return next(route for route in ROUTES if route.place is place)
+
+
+def may(needs: Role | Admits, roles: Collection[Role] | None) -> bool:
+    """Say whether somebody with these roles is admitted; `None` is somebody who has not signed in."""
+    match needs:
+        case Admits.EVERYBODY:
+            return True
+        case Admits.SIGNED_IN:
+            return roles is not None
+        case Role():
+            return roles is not None and needs in roles
+
+
+def menu_for(roles: Collection[Role]) -> tuple[ConsoleRoute, ...]:
+    """Return the pages that somebody with these roles finds in the menu."""
+    return tuple(route for route in map(route_of, MENU) if may(route.needs, roles))

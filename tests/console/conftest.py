@@ -1,0 +1,202 @@
+"""A console over real sockets, with a node of the test's behind it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse, DummyCookieJar, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from gateway.console.aiohttp_console import ConsoleServices, make_console
+from gateway.console.csrf import token_of
+from gateway.console.node import AppFacts, Expiry, NodeFacts, WorkerState
+from gateway.console.routes import Place
+from gateway.observe.merge import Families
+from gateway.portal.aiohttp_management import make_management
+from gateway.portal.attempts import TokenCheck
+from gateway.portal.operators import Operators, Role, new_token, read_operators
+from gateway.portal.readiness import Readiness
+from gateway.settings.settings import ConsoleSettings
+from tests.builders import NOON
+
+URL = "https://console.city.example.jp"
+
+APP = AppFacts(
+    name="booking",
+    url="https://yoyaku.city.example.jp",
+    mode="proxy",
+    policy="facility-booking",
+    policy_file="policies/facility-booking.yaml",
+    candidate_file="",
+    closing_switch="maintenance-booking",
+)
+
+
+@dataclass
+class FakeNode:
+    """A gateway that is as the test says."""
+
+    ready: Readiness = field(default_factory=Readiness)
+    families: Families = ()
+    states: Sequence[WorkerState | None] = (WorkerState(1),)
+    ends: Sequence[Expiry] = ()
+
+    def facts(self) -> NodeFacts:
+        return NodeFacts("node-1", "0.0", NOON - 60, 1, (APP,), ("RP00000001",))
+
+    async def readiness(self) -> Readiness:
+        return self.ready
+
+    async def numbers(self) -> Families:
+        return self.families
+
+    async def workers(self) -> Sequence[WorkerState | None]:
+        return self.states
+
+    async def expiries(self) -> Sequence[Expiry]:
+        return self.ends
+
+
+@dataclass
+class House:
+    """A console and a browser before it."""
+
+    client: TestClient[web.Request, web.Application]
+    node: FakeNode
+    file: Operators
+    tokens: dict[str, str]
+    clock: list[float]
+    url: str = ""
+    keys: list[bytes] = field(default_factory=list)
+    """The keys of forms that were made, the last sign-in's last."""
+    cookies: dict[str, str] = field(default_factory=dict)
+    language: str = "en"
+
+    @property
+    def origin(self) -> str:
+        """The console's origin as the browser knows it."""
+        return self.url or f"http://127.0.0.1:{self.client.port}"
+
+    def fields(self, method: str, site: str | None = "same-origin") -> dict[str, str]:
+        """Return the fields that a browser sends."""
+        found = {"Host": self.origin.partition("//")[2], "Accept-Language": self.language}
+        if self.cookies:
+            found["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        if site is not None:
+            found |= {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+        if method == "POST":
+            found["Origin"] = self.origin
+        return found
+
+    async def get(self, path: str, **changes: str | None) -> ClientResponse:
+        """Open a page."""
+        return await self._ask("GET", path, None, changes)
+
+    async def post(self, path: str, form: dict[str, str], **changes: str | None) -> ClientResponse:
+        """Press a button."""
+        return await self._ask("POST", path, form, changes)
+
+    async def _ask(
+        self, method: str, path: str, form: dict[str, str] | None, changes: dict[str, str | None]
+    ) -> ClientResponse:
+        fields = self.fields(method)
+        for name, value in changes.items():
+            key = name.replace("_", "-")
+            fields.pop(key, None)
+            if value is not None:
+                fields[key] = value
+        answer = await self.client.request(method, f"/console/{path}", data=form, headers=fields, allow_redirects=False)
+        for line in answer.headers.getall("Set-Cookie", ()):
+            name, _, rest = line.partition("=")
+            value = rest.partition(";")[0]
+            if value:
+                self.cookies[name] = value
+            else:
+                self.cookies.pop(name, None)
+        return answer
+
+    def token_of(self, place: Place) -> str:
+        """Return the token of a button for the last sign-in, also where no page of hers shows the button."""
+        return token_of(self.keys[-1], place)
+
+    async def sign_in(self, name: str) -> None:
+        """Sign in by a token."""
+        answer = await self.post("sign-in", {"token": self.tokens[name]})
+        assert answer.status == 303, await answer.text()
+
+    async def csrf(self, page: str, target: str) -> str:
+        """Return the token of a form on a page, by the form's target."""
+        text = await (await self.get(page)).text()
+        found = re.search(rf'action="/console/{target}".*?name="csrf" value="([0-9a-f]+)"', text, re.DOTALL)
+        assert found is not None, text
+        return found[1]
+
+
+PEOPLE: dict[str, tuple[Role, ...]] = {
+    "sato": (Role.LOOK,),
+    "ito": (Role.LOOK, Role.ACT),
+    "mori": (Role.AUDIT,),
+    "abe": (Role.AUTHOR,),
+    "ono": tuple(Role),
+}
+
+
+async def make_house(url: str = "") -> House:
+    """Serve a console."""
+    made = {name: new_token(name, bytes([number]) * 32, roles) for number, (name, roles) in enumerate(PEOPLE.items())}
+    clock = [NOON]
+    house: House
+
+    def operators() -> Operators:
+        return house.file
+
+    node = FakeNode()
+    random = Random()
+    services = ConsoleServices(
+        node=node,
+        settings=lambda: ConsoleSettings(url=url),
+        tokens=TokenCheck(operators, lambda: clock[0]),
+        clock=lambda: clock[0],
+        random=random,
+    )
+
+    names = frozenset({"console.city.example.jp"})
+    app = make_management(
+        metrics=node.numbers, readiness=node.readiness, names=lambda: names, console=make_console(services)
+    )
+    client: Any = TestClient(TestServer(app), cookie_jar=DummyCookieJar())
+    await client.start_server()
+    file = read_operators("\n".join(line for _, line in made.values()))
+    house = House(client, node, file, {name: token for name, (token, _) in made.items()}, clock, url, random.made)
+    return house
+
+
+class Random:
+    """Bytes that never come twice. A sign-in takes its key last, so the last ones are the last key."""
+
+    def __init__(self) -> None:
+        self.made: list[bytes] = []
+
+    def __call__(self, size: int) -> bytes:
+        self.made.append((len(self.made) + 1).to_bytes(size))
+        return self.made[-1]
+
+
+@pytest.fixture
+async def house() -> Any:
+    """A console on this machine."""
+    made = await make_house()
+    yield made
+    await made.client.close()
+
+
+@pytest.fixture
+async def public_house() -> Any:
+    """A console behind a proxy with TLS."""
+    made = await make_house(URL)
+    yield made
+    await made.client.close()

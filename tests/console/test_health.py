@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from gateway.console.health import Check, checks_of, health
+from gateway.console.node import AppFacts, Expiry, NodeFacts, WorkerState
+from gateway.console.numbers import Numbers
+from gateway.console.today import SinceThen
+from gateway.observe.merge import Family, Sample
+from gateway.portal.language import Language
+from gateway.portal.readiness import Readiness
+from tests.builders import NOON
+
+APP = AppFacts("booking", "https://b.example", "proxy", "p", "p.yaml", "", "maintenance-booking")
+FACTS = NodeFacts("node-1", "1.0", NOON, 2, (APP,), ("RP00000001",))
+
+
+def family(name: str, *samples: tuple[dict[str, str], float]) -> Family:
+    return Family(name, "counter", "", tuple(Sample(name, tuple(labels.items()), value) for labels, value in samples))
+
+
+NUMBERS = Numbers(
+    (
+        family(
+            "sekisho_requests_total",
+            ({"app": "booking", "status": "2xx"}, 98),
+            ({"app": "booking", "status": "503"}, 2),
+            ({"app": "other", "status": "5xx"}, 9),
+        ),
+        family(
+            "sekisho_request_seconds_bucket",
+            ({"app": "booking", "le": "0.1"}, 90),
+            ({"app": "booking", "le": "0.5"}, 96),
+            ({"app": "booking", "le": "+Inf"}, 100),
+        ),
+        family(
+            "sekisho_sign_ins_total",
+            ({"app": "booking", "outcome": "begun"}, 10),
+            ({"app": "booking", "outcome": "signed_in"}, 7),
+            ({"app": "booking", "outcome": "cancelled"}, 2),
+            ({"app": "booking", "outcome": "expired"}, 0),
+        ),
+    )
+)
+
+
+def test_the_page_counts_failures_and_sign_ins_of_today() -> None:
+    """A status of 500 and above is a failure, in classes or codes; a sign-in that ended otherwise is named."""
+    screen = health(
+        FACTS, Readiness(), [WorkerState(7), None], SinceThen(NUMBERS, NOON), (), NOON + 60, Language.JA
+    ).values
+
+    assert (screen["requests"], screen["failed"], screen["good"]) == (100, 2, "98.00 %")
+    assert [(row.name, row.within) for row in screen["apps"]] == [("booking", "≤ 0.5")]  # type: ignore[attr-defined]
+    assert (screen["begun"], screen["signed_in"], screen["completed"]) == (10, 7, "70.00 %")
+    assert screen["others"] == [("cancelled", 2)]
+    assert (screen["alive"], screen["status"]) == (1, "ok")
+
+
+def test_nothing_yet_is_no_perfect_day() -> None:
+    """Without a request there is no share and no duration."""
+    screen = health(FACTS, Readiness(), [], SinceThen(Numbers(()), NOON), (), NOON, Language.EN).values
+
+    assert (screen["good"], screen["completed"]) == ("—", "—")
+    assert [row.within for row in screen["apps"]] == ["—"]  # type: ignore[attr-defined]
+
+
+def test_requests_slower_than_every_bucket_are_said_to_be() -> None:
+    """The page never invents a bound."""
+    buckets = ({"app": "booking", "le": "30"}, 1.0), ({"app": "booking", "le": "+Inf"}, 9.0)
+    numbers = Numbers((family("sekisho_request_seconds_bucket", *buckets),))
+
+    screen = health(FACTS, Readiness(), [], SinceThen(numbers, NOON), (), NOON, Language.EN).values
+
+    assert [row.within for row in screen["apps"]] == ["> 30"]  # type: ignore[attr-defined]
+
+
+def test_the_parts_that_stop_sign_ins_come_first() -> None:
+    """In words, with the reason's code; a part that is news to us keeps its own name."""
+    found = Readiness(failed={"sign_in": "timeout"}, degraded={"app:booking": "ejected", "newer": "x"})
+
+    assert checks_of(found, Language.EN) == [
+        Check("the stores for signing in", "timeout", failed=True),
+        Check("the servers of the App booking", "ejected", failed=False),
+        Check("newer", "x", failed=False),
+    ]
+
+
+def test_certificates_that_end_soon_are_marked() -> None:
+    """And those whose dates nobody can read."""
+    day = 86_400.0
+    expiries = [Expiry("far", "f", NOON + 90 * day), Expiry("near", "n", NOON + 5 * day), Expiry("torn", "t", None)]
+
+    screen = health(FACTS, Readiness(), [], SinceThen(Numbers(()), NOON), expiries, NOON, Language.EN).values
+
+    rows = [(row.name, row.days, row.soon) for row in screen["expiries"]]  # type: ignore[attr-defined]
+    assert rows == [("far", 90, False), ("near", 5, True), ("torn", 0, True)]
