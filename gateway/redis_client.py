@@ -276,6 +276,8 @@ def make_redis(url: RedisUrl, options: RedisOptions) -> AnyRedis:
                     "socket_timeout": options.timeout,
                     "socket_connect_timeout": options.timeout,
                     "driver_info": _DRIVER,
+                    # The next sentinel is asked at once, without the pauses of the library's own retries.
+                    "retry": Retry(NoBackoff(), 1, supported_errors=(theirs.ConnectionError,)),
                 },
                 db=url.db,
                 retry=retry,
@@ -322,6 +324,40 @@ async def find_primary(redis: AnyRedis) -> tuple[str, int]:
         raise TypeError("this client knows no sentinels")
     host, port = await pool.get_master_address()
     return str(host), int(port)
+
+
+async def ask_sentinels(url: RedisUrl, options: RedisOptions) -> dict[str, str]:
+    """Ask every sentinel of a URL whether a failover would find enough of them (`SENTINEL CKQUORUM`).
+
+    Returns:
+        By the sentinel's address `ok`, `noquorum`, `unknown` if it does not know the service, or a `StoreFault`.
+
+    """
+    redis = make_redis(url, options)
+    pool = redis.connection_pool if isinstance(redis, Redis) else None
+    if not isinstance(pool, SentinelConnectionPool):
+        raise TypeError("this URL names no sentinels")
+    sentinels = pool.sentinel_manager.sentinels
+    try:
+        answers = await asyncio.gather(*(_quorum(sentinel, url.service, options) for sentinel in sentinels))
+    finally:
+        await close_redis(redis)
+    return {f"{host}:{port}": answer for (host, port), answer in zip(url.hosts, answers, strict=True)}
+
+
+async def _quorum(sentinel: Redis, service: str, options: RedisOptions) -> str:
+    try:
+        async with asyncio.timeout(options.timeout):
+            # As two words: the library takes a good answer to the one command of both for a bad one.
+            await sentinel.execute_command("SENTINEL", "CKQUORUM", service)
+    except theirs.ResponseError as error:
+        words = str(error)
+        if "NOQUORUM" in words:
+            return "noquorum"
+        return "unknown" if "No such master" in words else fault_of(error).value
+    except (theirs.RedisError, OSError, TimeoutError) as error:
+        return fault_of(error).value
+    return "ok"
 
 
 async def find_primaries(redis: AnyRedis) -> dict[tuple[str, int], int]:

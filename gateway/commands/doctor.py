@@ -6,20 +6,24 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.commands.limits import open_store
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say, say_json
-from gateway.errors import GatewayError
 from gateway.listen.system_tls import certificate_dates
-from gateway.login.aiohttp_doctor import examine_app, examine_client, examine_files, examine_store
-from gateway.login.doctor import Finding, Level, certificate_finding, store_finding
+from gateway.login.aiohttp_doctor import examine_app, examine_client, examine_files, examine_limits, examine_store
+from gateway.login.doctor import Finding, Level, certificate_finding, passed, sentinels_finding
+from gateway.login.redis_pending import RedisPendingStore
 from gateway.process.configuration import Configuration, read_configuration
+from gateway.redis_client import Kind, ask_sentinels, close_redis, make_redis, parse_redis_url
 from gateway.session.redis_sessions import open_sessions
-from gateway.yaml.mistakes import Language, Mistakes
+from gateway.settings.settings import SecretSource
+from gateway.yaml.mistakes import Language, Mistakes, Phrase
 
 
 def doctor(
@@ -86,7 +90,8 @@ async def examine(configuration: Configuration) -> AsyncIterator[Finding]:
         credentials = configuration.via_credentials.get(client_id)
         async for finding in examine_client(client, keys, apps, settings.prefix, credentials):
             yield finding
-    yield await _store(configuration)
+    async for finding in _stores(configuration):
+        yield finding
     for app in settings.apps:
         async for finding in examine_app(app):
             yield finding
@@ -103,35 +108,65 @@ def examine_certificates(configuration: Configuration) -> Iterator[tuple[str, Fi
         yield key, certificate_finding(str(file), certificate_dates(file), time.time())
 
 
-async def _store(configuration: Configuration) -> Finding:
-    settings = configuration.settings.sessions
-    if configuration.secrets is None:
-        return store_finding(settings.store, None)
+async def _stores(configuration: Configuration) -> AsyncIterator[Finding]:
+    """Look at the store of sessions, that of limits, and the sentinels of both."""
+    settings = configuration.settings
+    yield await _sessions(configuration)
+    stores = [(settings.sessions.store, configuration.redis)]
+    if settings.limits.store is not None and settings.limits.store != "memory":
+        limits = open_store(settings.limits.store, configuration.limits_redis)
+        try:
+            yield await examine_limits(limits, settings.limits.store)
+        finally:
+            await limits.close()
+        stores.append((settings.limits.store, configuration.limits_redis))
+    for store, options in stores:
+        if store != "memory" and (url := parse_redis_url(store)).kind is Kind.SENTINEL:
+            yield sentinels_finding(store, await ask_sentinels(url, options))
+
+
+async def _sessions(configuration: Configuration) -> Finding:
+    settings, secrets = configuration.settings.sessions, configuration.secrets
+    if settings.store == "memory" or secrets is None:
+        said = Phrase("sessions live in the gateway's memory", "セッションはゲートウェイのメモリーにあります")
+        return passed("store", settings.store, said)
+    sessions = await open_sessions(
+        settings, secrets, clock=time.time, random=os.urandom, options=configuration.redis, background=False
+    )
+    redis = make_redis(parse_redis_url(settings.store), configuration.redis)
     try:
-        sessions = await open_sessions(
-            settings,
-            configuration.secrets,
-            clock=time.time,
-            random=os.urandom,
-            options=configuration.redis,
-            background=False,
-        )
-    except GatewayError as error:
-        return store_finding(settings.store, str(error))
-    try:
-        return await examine_store(sessions.store, settings.store)
+        pending = RedisPendingStore(redis, secrets, random=os.urandom, timeout=settings.timeout)
+        return await examine_store(pending, sessions.store, settings.store)
     finally:
+        await close_redis(redis)
         await sessions.close()
 
 
 def secret_files(configuration: Configuration) -> Iterator[Path]:
-    """Return the files whose content must stay ours."""
+    """Return the files whose content must stay ours: every secret and private key that a setting names."""
     settings = configuration.settings
-    sources = [settings.sessions.secret, settings.assertion.keys, settings.operators]
-    for client in configuration.clients().values():
-        sources += [client.keys, client.via_credentials]
-    for source in sources:
-        if source is not None and source.file is not None:
-            yield source.file
-    if settings.aliases is not None and settings.aliases.exists():
-        yield settings.aliases
+    yield from dict.fromkeys(_named_secrets(settings))
+    for kept in (settings.aliases, configuration.sign_outs_file):
+        if kept is not None and kept.exists():
+            yield kept
+
+
+def _named_secrets(value: object) -> Iterator[Path]:
+    """Walk settings for sources of secrets and for private keys, so that a new setting is looked at without a word."""
+    if isinstance(value, SecretSource):
+        if value.file is not None:
+            yield value.file
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _named_secrets(each)
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _named_secrets(each)
+    elif is_dataclass(value):
+        # A certificate's file without a key beside it holds both.
+        certificate = getattr(value, "certificate", None)
+        key = getattr(value, "key", None) or certificate
+        if isinstance(certificate, Path) and isinstance(key, Path):
+            yield key
+        for each in fields(value):
+            yield from _named_secrets(getattr(value, each.name))

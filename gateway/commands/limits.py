@@ -21,6 +21,7 @@ from gateway.limits.limits import Entry, EntryState, LimitStore
 from gateway.limits.redis_limits import RedisLimits
 from gateway.observe.events import Event
 from gateway.policy.subject_code import fold_code
+from gateway.process.configuration import read_limit_options
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
 from gateway.settings.check import read_settings
 from gateway.settings.settings import Settings
@@ -45,12 +46,16 @@ _STATES = {
 @asynccontextmanager
 async def _store(config: Path) -> AsyncIterator[LimitStore]:
     mistakes = Mistakes()
-    settings: Settings | None = read_settings(config, Reading(config.parent, mistakes))
+    reading = Reading(config.parent, mistakes)
+    settings: Settings | None = read_settings(config, reading)
     if settings is None:
         raise fail(mistakes)
     if settings.limits.store is None or settings.limits.store == "memory":
         raise _refused(Phrase("`limits.store` names no Redis", "`limits.store` に Redis が書かれていません"))
-    store = open_store(settings.limits.store, settings.sessions.timeout)
+    options = read_limit_options(settings, reading, os.environ)
+    if len(mistakes):
+        raise fail(mistakes)
+    store = open_store(settings.limits.store, options)
     try:
         yield store
     except StoreUnavailableError as error:
@@ -60,9 +65,14 @@ async def _store(config: Path) -> AsyncIterator[LimitStore]:
         await store.close()
 
 
-def open_store(url: str, timeout: float) -> LimitStore:
-    """Return the store in a Redis; it connects when first asked."""
-    return RedisLimits(make_redis(parse_redis_url(url), RedisOptions(timeout=timeout)), timeout=timeout)
+def open_store(url: str, options: RedisOptions) -> LimitStore:
+    """Return the store in a Redis; it connects when first asked.
+
+    Raises:
+        ValueError: the options contradict the URL.
+
+    """
+    return RedisLimits(make_redis(parse_redis_url(url), options), timeout=options.timeout)
 
 
 def _refused(why: Phrase) -> typer.Exit:

@@ -106,7 +106,7 @@ async def _person(config: Path, client: str, subject: str) -> AsyncIterator[_Per
         settings = configuration.settings
         # Limits in a gateway's memory cannot be reached from here, and end with it.
         kept = settings.limits.store not in (None, "memory")
-        limits = open_store(str(settings.limits.store), settings.sessions.timeout) if kept else None
+        limits = open_store(str(settings.limits.store), configuration.limits_redis) if kept else None
         try:
             yield _Person(configuration, sessions, limits, client, configuration.aliases.same_person(client, subject))
         finally:

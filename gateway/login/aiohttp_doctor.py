@@ -16,8 +16,16 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from gateway.errors import GatewayError, ProviderRefusedError, ProviderUnavailableError
+from gateway.errors import (
+    GatewayError,
+    ProviderRefusedError,
+    ProviderUnavailableError,
+    StoreUnavailableError,
+    UnfitLimitStoreError,
+)
 from gateway.identity import Scope
+from gateway.limits.limits import LimitStore
+from gateway.limits.rehearsal import rehearse as rehearse_entry
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.doctor import (
     Finding,
@@ -32,6 +40,7 @@ from gateway.login.doctor import (
     post_logout_finding,
     redirect_finding,
     store_finding,
+    unfit_finding,
     unreachable,
     upstream_finding,
 )
@@ -43,9 +52,10 @@ from gateway.login.login import (
     post_logout_redirect_uri,
     redirect_uri,
 )
-from gateway.login.pending import SECRET_BYTES, random_name
+from gateway.login.pending import PENDING_PER_BROWSER, SECRET_BYTES, PendingStore, random_name
 from gateway.login.profile import Metadata, issuer_of
 from gateway.login.provider_defaults import accepted_acr, requires_acr
+from gateway.login.rehearsal import rehearse as rehearse_sign_in
 from gateway.session.session import SessionStore
 from gateway.settings.settings import AppSettings, Mode, ProviderSettings
 from gateway.yaml.mistakes import Phrase
@@ -206,13 +216,28 @@ async def _connect(host: str, port: int) -> str | None:
     return address
 
 
-async def examine_store(store: SessionStore, name: str) -> Finding:
-    """Look whether sessions can be kept."""
+async def examine_store(pending: PendingStore, sessions: SessionStore, name: str) -> Finding:
+    """Take sign-ins by nobody through the stores of sessions and of pending logins.
+
+    The last one finds its browser at its cap, since making room takes commands that no other sign-in needs.
+    """
     try:
-        await store.check()
-    except GatewayError as error:
-        return store_finding(name, str(error))
+        for _ in range(PENDING_PER_BROWSER + 1):
+            await rehearse_sign_in(pending, sessions, time.time(), secrets.token_bytes)
+    except StoreUnavailableError as error:
+        return store_finding(name, error.fault)
     return store_finding(name, None)
+
+
+async def examine_limits(store: LimitStore, name: str) -> Finding:
+    """Look whether the store of limits forgets nothing, and take an entry by nobody through it."""
+    try:
+        await rehearse_entry(store, time.time(), secrets.token_bytes)
+    except StoreUnavailableError as error:
+        return store_finding(name, error.fault, check="limit_store")
+    except UnfitLimitStoreError as error:
+        return unfit_finding(name, error)
+    return store_finding(name, None, check="limit_store")
 
 
 def examine_files(paths: Iterable[Path]) -> Iterable[Finding]:

@@ -5,11 +5,13 @@ Each function judges a measurement and returns a `Finding`. Measuring is `aiohtt
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from ipaddress import ip_address
 
+from gateway.errors import StoreFault, UnfitLimitStoreError
 from gateway.instant import Instant, tokyo_time
 from gateway.yaml.mistakes import Language, Phrase
 
@@ -291,17 +293,50 @@ def certificate_finding(subject: str, dates: tuple[Instant, Instant] | None, now
     return passed(check, subject, Phrase(f"the certificate is valid until {day}", f"証明書は {day} まで有効です"))
 
 
-def store_finding(subject: str, fault: str | None) -> Finding:
-    """Judge whether sessions can be kept; `fault` is why not, in one word."""
+def store_finding(subject: str, fault: StoreFault | None, *, check: str = "store") -> Finding:
+    """Judge whether a store takes every command that its work needs; `fault` is why not.
+
+    `check` is `store` for that of sessions and pending logins, and `limit_store` for that of limits.
+    """
     if fault is None:
-        return passed("store", subject, Phrase("can be read and written", "読み書きできます"))
-    return Finding(
-        "store",
-        subject,
-        Level.FAIL,
-        Phrase(f"cannot be used: {fault}", f"使えません：{fault}"),
-        Phrase("check address, password, ACL and `ca`", "アドレス、パスワード、ACL、`ca` を確認してください"),
+        said = Phrase("takes every command that is needed", "必要な命令をすべて受け付けます")
+        return passed(check, subject, said)
+    remedy = Phrase("check address, password and `ca`", "アドレス、パスワード、`ca` を確認してください")
+    if fault is StoreFault.REFUSED:
+        remedy = Phrase(
+            "check the password, and compare the user's rights in Redis with the line in docs/sessions.md",
+            "パスワードと、Redis の利用者の権限（docs/sessions.md の ACL の行）を確認してください",
+        )
+    said = Phrase(f"cannot be used: {fault}", f"使えません：{fault}")
+    return Finding(check, subject, Level.FAIL, said, remedy)
+
+
+def unfit_finding(subject: str, unfit: UnfitLimitStoreError) -> Finding:
+    """Report a store of limits that may forget what it has counted."""
+    return Finding("limit_store", subject, Level.FAIL, Phrase(str(unfit)), Phrase(unfit.remedy))
+
+
+def sentinels_finding(subject: str, answers: Mapping[str, str]) -> Finding:
+    """Judge whether a failover would take place, by each sentinel's answer to `SENTINEL CKQUORUM`.
+
+    `answers` has one word for each sentinel's address: `ok`, `noquorum`, `unknown` for a sentinel that does not know
+    the service, or the fault of one that does not answer.
+    """
+    check = "sentinels"
+    good = [place for place, answer in answers.items() if answer == "ok"]
+    if len(good) == len(answers):
+        return passed(
+            check, subject, Phrase(f"{len(good)} agree and have a quorum", f"{len(good)} 台で定足数があります")
+        )
+    shown = ", ".join(f"`{place}`: {answer}" for place, answer in answers.items() if answer != "ok")
+    said = Phrase(
+        f"{len(good)} of {len(answers)} have a quorum; {shown}", f"定足数を確認できたのは {len(good)} 台です。{shown}"
     )
+    remedy = Phrase(
+        "start the sentinels that are away, and compare `sentinel monitor` of each with the service's name here",
+        "停止中の Sentinel を起動し、各 Sentinel の `sentinel monitor` の名前をこの設定と見比べてください",
+    )
+    return Finding(check, subject, Level.WARN if good else Level.FAIL, said, remedy)
 
 
 def upstream_finding(subject: str, url: str, *, answers: bool) -> Finding:

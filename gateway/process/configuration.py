@@ -48,10 +48,12 @@ from gateway.settings.settings import (
     AppSettings,
     AppTraffic,
     Ask,
+    LimitSettings,
     Mode,
     PathSettings,
     ProviderSettings,
     SecretSource,
+    SessionSettings,
     Settings,
     Stack,
 )
@@ -77,6 +79,8 @@ class Configuration:
     """`None` with `store: memory` and no secret: the process makes one of its own."""
     redis: RedisOptions
     """The further settings of the connection to the session store."""
+    limits_redis: RedisOptions
+    """The further settings of the connection to the store of limits."""
     assertion_keys: AssertionKeys | None
     via_credentials: Mapping[str, tuple[str, str]]
     """User and password for the outbound proxy, by client_id, where there are any."""
@@ -236,12 +240,12 @@ def read_configuration(
     keys = reader.client_keys()
     secrets = reader.secrets()
     redis = reader.redis()
+    limits_redis = reader.limits_redis()
     assertion_keys = reader.assertion_keys(keys)
     via_credentials = reader.via_credentials()
     operators = reader.operators()
     aliases = reader.aliases()
     audit_keys = reader.audit_keys(keys, assertion_keys)
-    reader.check_stores(redis)
     reader.check_files()
     if len(mistakes):
         return None
@@ -252,6 +256,7 @@ def read_configuration(
         client_keys=keys,
         secrets=secrets,
         redis=redis,
+        limits_redis=limits_redis,
         assertion_keys=assertion_keys,
         via_credentials=via_credentials,
         operators=operators,
@@ -268,6 +273,11 @@ def read_audit_keys(
 ) -> KeySet | None:
     """Return the keys of the audit trail alone, for a command that reads no other secret; `None` if there is none."""
     return _Reader(settings, reading, environment or {}).audit_keys({}, None)
+
+
+def read_limit_options(settings: Settings, reading: Reading, environment: Mapping[str, str]) -> RedisOptions:
+    """Return how the store of limits is reached beyond its URL, for a command that reads no other secret."""
+    return _Reader(settings, reading, environment).limits_redis()
 
 
 def _state_directory(environment: Mapping[str, str]) -> Path | None:
@@ -576,14 +586,24 @@ class _Reader:
             return None
 
     def redis(self) -> RedisOptions:
-        """Read how the session store is reached beyond its URL; a password is its file's first line."""
-        sessions = self._settings.sessions
+        """Read how the session store is reached beyond its URL."""
+        return self._redis_options(self._settings.sessions, "sessions")
+
+    def limits_redis(self) -> RedisOptions:
+        """Read how the store of limits is reached beyond its URL."""
+        return self._redis_options(self._settings.limits, "limits")
+
+    def _redis_options(self, store: SessionSettings | LimitSettings, at: str) -> RedisOptions:
+        """Read the passwords of a store, each with the white space around it removed."""
         passwords = [
-            self._secret(sessions.password, "sessions.password"),
-            self._secret(sessions.sentinel_password, "sessions.sentinel_password"),
+            self._secret(store.password, f"{at}.password"),
+            self._secret(store.sentinel_password, f"{at}.sentinel_password"),
         ]
         words = [None if text is None else text.decode(errors="replace").strip() for text in passwords]
-        return RedisOptions(password=words[0], sentinel_password=words[1], ca=sessions.ca, timeout=sessions.timeout)
+        timeout = self._settings.sessions.timeout
+        options = RedisOptions(password=words[0], sentinel_password=words[1], ca=store.ca, timeout=timeout)
+        self._check_store(store.store, options, at)
+        return options
 
     def assertion_keys(self, clients: Mapping[str, KeySet]) -> AssertionKeys | None:
         """Read the keys of the assertion, which are never the client's."""
@@ -657,24 +677,14 @@ class _Reader:
             self._reading.note("aliases", Phrase(f"`{file}` cannot be used: {reason}"))
             return Aliases()
 
-    def check_stores(self, redis: RedisOptions) -> None:
-        """Check the settings of the stores, without a call to them."""
-        sessions = self._settings.sessions
-        stores: tuple[tuple[str, str | None, RedisOptions], ...] = (
-            ("sessions.store", None if sessions.store == "memory" else sessions.store, redis),
-            (
-                "limits.store",
-                None if self._settings.limits.store == "memory" else self._settings.limits.store,
-                RedisOptions(),
-            ),
-        )
-        for at, url, options in stores:
-            if url is None:
-                continue
-            try:
-                check_options(parse_redis_url(url), options)
-            except ValueError as error:
-                self._reading.note(at, Phrase(str(error)))
+    def _check_store(self, url: str | None, options: RedisOptions, at: str) -> None:
+        """Note a store whose URL cannot be read, or contradicts its other settings, without a call to it."""
+        if url is None or url == "memory":
+            return
+        try:
+            check_options(parse_redis_url(url), options)
+        except ValueError as error:
+            self._reading.note(f"{at}.store", Phrase(str(error)))
 
     def check_files(self) -> None:
         """Open every file that is needed later in the same way: an unusable file is found at the start."""
@@ -682,6 +692,7 @@ class _Reader:
         for at, client in self._clients():
             self._check_ca(client.ca, f"{at}.ca")
         self._check_ca(settings.sessions.ca, "sessions.ca")
+        self._check_ca(settings.limits.ca, "limits.ca")
         for number, app in enumerate(settings.apps):
             at, options = f"apps[{number}].upstream_options", app.upstream_options
             self._check_ca(options.ca, f"{at}.ca")

@@ -37,7 +37,7 @@ from gateway.portal.hosts import management_names
 from gateway.portal.operators import Operators
 from gateway.portal.readiness import Readiness
 from gateway.process.configuration import Configuration
-from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
+from gateway.redis_client import make_redis, parse_redis_url
 from gateway.session.redis_sessions import Sessions, open_sessions
 
 
@@ -78,9 +78,8 @@ def limit_store(configuration: Configuration) -> LimitStore | None:
         return None
     if settings.limits.store == "memory":
         return MemoryLimits()
-    timeout = settings.sessions.timeout
-    redis = make_redis(parse_redis_url(settings.limits.store), RedisOptions(timeout=timeout))
-    return RedisLimits(redis, timeout=timeout)
+    redis = make_redis(parse_redis_url(settings.limits.store), configuration.limits_redis)
+    return RedisLimits(redis, timeout=configuration.limits_redis.timeout)
 
 
 class ManagedStores:

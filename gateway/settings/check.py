@@ -306,6 +306,8 @@ def _check_sessions(settings: Settings, reading: Reading) -> None:
     _check_secret(sessions.secret, "sessions.secret", reading)
     _check_secret(sessions.password, "sessions.password", reading)
     _check_secret(sessions.sentinel_password, "sessions.sentinel_password", reading)
+    _check_secret(settings.limits.password, "limits.password", reading)
+    _check_secret(settings.limits.sentinel_password, "limits.sentinel_password", reading)
     if sessions.idle > sessions.absolute:
         what = Phrase("`idle` is longer than `absolute`, so it never ends a session")
         reading.note("sessions.idle", what, Phrase("make it shorter"))

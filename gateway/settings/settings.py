@@ -544,6 +544,12 @@ class LimitSettings:
 
     store: AtReplacement[str | None] = None
     """`redis://…` with `maxmemory-policy noeviction` and persistence, checked at start; `memory` only to try it out."""
+    ca: AtReplacement[Path | None] = None
+    """One more CA to trust for the store, over TLS."""
+    password: AtReplacement[SecretSource] = SecretSource()
+    """The password of the store's Redis; the URL has the user, if there is one."""
+    sentinel_password: AtReplacement[SecretSource] = SecretSource()
+    """The own password of the store's sentinels, if they have one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.login.jwcrypto_keys import new_key
+from gateway.policy.subject_code import subject_code
+from tests.redis_server import RedisServer, redis_server
 from tests.upstream.certificates import certify
 
 DAY = timedelta(days=1)
@@ -89,3 +91,64 @@ def test_the_findings_are_json_for_other_tools(settings: Path, quiet: tuple[str,
     ]
     assert any(found["level"] == "pass" for found in document["findings"]) is not bool(quiet)
     assert all(bool(found["remedy"]) for found in document["findings"] if found["level"] == "fail")
+
+
+def with_limits(settings: Path, redis: RedisServer, more: str = "") -> None:
+    """Have the settings name a store of limits."""
+    written = settings.read_text(encoding="utf-8").replace("UPSTREAM", "'http://127.0.0.1:1'")
+    settings.write_text(f"{written}limits: {{store: '{redis.url}'{more}}}\n", encoding="utf-8")
+
+
+def test_a_store_of_limits_with_a_password_is_looked_at_and_used(settings: Path) -> None:
+    """Without its password `doctor` fails; with it, `doctor` and the commands of the counter work."""
+    (settings.parent / "password").write_text("of-the-limits\n")
+    (settings.parent / "password").chmod(0o600)
+    with redis_server("--appendonly", "yes", "--requirepass", "of-the-limits", password="of-the-limits") as redis:
+        with_limits(settings, redis)
+        without = CliRunner().invoke(app, ["doctor", "-c", str(settings)])
+        with_limits(settings, redis, ", password: {file: password}")
+        settings.write_text(settings.read_text(encoding="utf-8").replace(f"limits: {{store: '{redis.url}'}}\n", ""))
+        with_it = CliRunner().invoke(app, ["doctor", "-c", str(settings)])
+        code = subject_code("R", "somebody")
+        shown = CliRunner().invoke(app, ["limits", "show", code, "-c", str(settings)])
+
+    assert f"fail\tlimit_store\t{redis.url}\tcannot be used: refused" in without.output
+    assert f"pass\tlimit_store\t{redis.url}\t" in with_it.output
+    assert f"pass\tfile_mode\t{settings.parent / 'password'}" in with_it.output
+    assert (shown.exit_code, shown.output) == (0, "")
+
+
+def test_a_store_of_limits_that_may_forget_is_said(settings: Path) -> None:
+    """A Redis that writes nothing to disk counts nothing that can be relied on."""
+    with redis_server("--appendonly", "no", "--save", "") as redis:
+        with_limits(settings, redis)
+        examined = CliRunner().invoke(app, ["doctor", "-c", str(settings)])
+
+    assert examined.exit_code == 2
+    assert f"fail\tlimit_store\t{redis.url}\tthe store of limits may forget" in examined.output
+    assert "set `appendonly yes`" in examined.output
+
+
+def test_every_file_with_a_secret_is_looked_at(settings: Path) -> None:
+    """Each source of a secret and each private key that any setting names, those of settings to come among them."""
+    folder = settings.parent
+    certify(folder, "app", -60 * DAY, 60 * DAY)
+    for name in ("redis", "sentinel", "limits", "limits-sentinel"):
+        (folder / name).write_text("password\n")
+    settings.write_text(
+        settings.read_text(encoding="utf-8")
+        .replace("UPSTREAM", TO_UPSTREAM[0])
+        .replace(
+            "store: memory",
+            "store: 'redis+sentinel://u@127.0.0.1:1/x', password: {file: redis}, sentinel_password: {file: sentinel}",
+        )
+        + "limits: {store: 'redis+sentinel://u@127.0.0.1:1/x', password: {file: limits}, "
+        "sentinel_password: {file: limits-sentinel}}\n",
+        encoding="utf-8",
+    )
+
+    examined = CliRunner().invoke(app, ["doctor", "--json", "-c", str(settings)])
+
+    looked_at = {each["subject"] for each in json.loads(examined.output)["findings"] if each["check"] == "file_mode"}
+    names = {"secret", "keys.jwks", "app.key", "redis", "sentinel", "limits", "limits-sentinel"}
+    assert looked_at == {str(folder / name) for name in names}

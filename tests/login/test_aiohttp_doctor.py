@@ -10,6 +10,7 @@ import pytest
 
 from gateway.login.aiohttp_doctor import examine_app, examine_client, examine_files, examine_store
 from gateway.login.doctor import Finding, Level
+from gateway.login.memory_pending import MemoryPendingStore
 from gateway.settings.settings import AppSettings, Mode
 from tests.conftest import free_port
 from tests.login.conftest import House, new_keys
@@ -116,7 +117,7 @@ async def test_stores_and_files(house: House, tmp_path: Path) -> None:
     open_to_all.touch()
     open_to_all.chmod(0o644)
 
-    store = await examine_store(house.sessions, "memory")
+    store = await examine_store(MemoryPendingStore(), house.sessions, "memory")
     files = [finding.level for finding in examine_files([good, open_to_all, tmp_path / "c"])]
 
     assert store.level == Level.PASS

@@ -6,6 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
+from gateway.errors import StoreFault, UnfitLimitStoreError
 from gateway.login.doctor import (
     Level,
     acr_finding,
@@ -17,7 +18,9 @@ from gateway.login.doctor import (
     mode_finding,
     post_logout_finding,
     redirect_finding,
+    sentinels_finding,
     store_finding,
+    unfit_finding,
     upstream_finding,
 )
 from gateway.yaml.mistakes import Language
@@ -142,7 +145,9 @@ def test_the_rest_says_what_to_do() -> None:
     failures = [
         keys_finding("c", ("RS256",), ("ES256",)),
         mode_finding("/etc/keys", 0o644),
-        store_finding("redis://x", "timeout"),
+        store_finding("redis://x", StoreFault.TIMEOUT),
+        store_finding("redis://x", StoreFault.REFUSED, check="limit_store"),
+        sentinels_finding("redis+sentinel://x", {"a:1": "noquorum", "b:1": "timeout"}),
         upstream_finding("booking", "http://10.0.0.5:8080", answers=False),
         assertion_finding("c", 400, "invalid_client"),
         redirect_finding("c", URI, 400, None),
@@ -180,3 +185,34 @@ def test_doctor_says_what_it_cannot_see_of_acr(
     assert found.level == level
     assert word in found.said.say(Language.EN)
     assert bool(found.remedy.say(Language.JA)) is (level is Level.WARN)
+
+
+@pytest.mark.parametrize(
+    ("answers", "level", "named"),
+    [
+        ({"a:1": "ok", "b:1": "ok"}, Level.PASS, ()),
+        ({"a:1": "ok", "b:1": "timeout"}, Level.WARN, ("1 of 2", "`b:1`: timeout")),
+        ({"a:1": "noquorum", "b:1": "unknown"}, Level.FAIL, ("0 of 2", "`a:1`: noquorum", "`b:1`: unknown")),
+    ],
+)
+def test_sentinels_that_could_not_fail_over_are_named(
+    answers: dict[str, str], level: Level, named: tuple[str, ...]
+) -> None:
+    """One that is away is a warning while another one has its quorum; without any, no failover takes place."""
+    finding = sentinels_finding("redis+sentinel://a:1,b:1/city", answers)
+
+    assert finding.level is level
+    for language in Language:
+        assert all(word in finding.said.say(language) for word in named[1:])
+    assert all(word in finding.said.say(Language.EN) for word in named)
+
+
+def test_a_store_of_limits_that_forgets_has_its_own_remedy() -> None:
+    """The remedy is the setting of Redis, not the address."""
+    finding = unfit_finding(
+        "redis://x", UnfitLimitStoreError("`maxmemory-policy` is `allkeys-lru`", "set it otherwise")
+    )
+
+    assert (finding.check, finding.level) == ("limit_store", Level.FAIL)
+    assert finding.remedy.say(Language.EN) == "set it otherwise"
+    assert "allkeys-lru" in finding.said.say(Language.EN)
