@@ -199,6 +199,9 @@ class RequestSide(Ending):
     def _go_on(self, inbound: Inbound, body: bytes) -> None:
         """Take another request in the place of the one that came, with its whole body."""
         self.inbound = inbound
+        if inbound.framing is _EMPTY:
+            self.upload = None
+            return
         self.upload = Upload(inbound, 0)
         self.upload.feed(body, None, self._trailer_lines)
 

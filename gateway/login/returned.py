@@ -164,9 +164,8 @@ def _as_sent(press: Inbound, form: _Form) -> Inbound:
     ]
     if form.referer:
         headers.append((b"Referer", form.referer))
-    return msgspec.structs.replace(
-        unpressed(press), headers=tuple(headers), framing=Framing.COUNTED, length=len(form.body)
-    )
+    framing = Framing.COUNTED if form.body else Framing.EMPTY
+    return msgspec.structs.replace(unpressed(press), headers=tuple(headers), framing=framing, length=len(form.body))
 
 
 def _field(body: bytes) -> str:

@@ -33,12 +33,13 @@ _TYPES = frozenset({FORM_TYPE, "multipart/form-data", "text/plain"})
 def returnable(inbound: Inbound) -> bool:
     """Whether a request's body may be kept and sent again by a press, as far as its head tells.
 
-    Not if a service worker passes it on: a script of the application would get our page.
+    A form without fields has an empty body, and says all in its URL. No form comes back through a service worker: a
+    script of the application would get our page.
     """
     return (
         inbound.method == "POST"
-        and inbound.framing is Framing.COUNTED
-        and 0 < inbound.length <= LARGEST_RETURNED
+        and inbound.framing is not Framing.CHUNKED
+        and inbound.length <= LARGEST_RETURNED
         and media_type(_content_type(inbound)) in _TYPES
         and navigation(inbound) is Navigation.FORM
     )

@@ -148,17 +148,29 @@ async def test_a_form_that_comes_back_is_sent_on_by_one_press(shop: tuple[Browse
     assert came.headers["cookie"] == "app=1"
 
 
-@pytest.mark.long
-async def test_a_form_with_a_boundary_is_sent_on_as_it_came(shop: tuple[Browser, Site]) -> None:
-    """The kind of a form is part of it: the application reads the body by the boundary in its type."""
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (NAVIGATES["Content-Type"], b""),
+        pytest.param("text/plain", b"result=\x8f\x94\r\n", marks=pytest.mark.long),
+        pytest.param(
+            "multipart/form-data; boundary=----x",
+            b'------x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\x8f\x94\r\n------x--\r\n',
+            marks=pytest.mark.long,
+        ),
+    ],
+    ids=["no field", "plain", "boundary"],
+)
+async def test_a_form_of_any_kind_is_sent_on_as_it_came(shop: tuple[Browser, Site], kind: str, body: bytes) -> None:
+    """The kind is part of a form, as the application reads the body by it; a form without fields says all by its URL."""
     browser, application = shop
-    kind = "multipart/form-data; boundary=----x"
-    body = b'------x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\x8f\x94\r\n------x--\r\n'
 
-    await browser.press(await browser.sent_by(PAY, body=body, kind=kind))
+    answer = await browser.press(await browser.sent_by(PAY, body=body, kind=kind))
 
+    assert answer.status == 200
     (came,) = application.came
-    assert (came.headers["content-type"], came.body) == (kind, body)
+    assert (came.headers["content-type"], came.headers["content-length"]) == (kind, str(len(body)))
+    assert (came.method, came.headers["origin"], came.body) == ("POST", PAY, body)
 
 
 async def test_a_site_that_no_rule_names_changes_nothing(shop: tuple[Browser, Site]) -> None:
