@@ -571,27 +571,31 @@ class SignInService:
         except ProviderUnavailableError as error:
             return LogoutRefused(error.code)
         except StoreUnavailableError as error:
-            if named is not None and named.sid is not None:
-                await self._owe(client.settings.client_id, named.sid)
+            if named is not None:
+                await self._owe(client.settings.client_id, named)
             return LogoutRefused(error.code)
 
-    async def _owe(self, client_id: str, sid: str) -> None:
-        """Keep the end of a provider's session until the store is back: the provider may not tell it twice."""
+    async def _owe(self, client_id: str, named: LogoutToken) -> None:
+        """Keep the end of what a logout token names until the store is back: the provider may not tell it twice."""
         if self._owed is None:
             return
+        owing, names = Owing.SUBJECT, self._pseudonyms_of(client_id, named)
+        if named.sid is not None:
+            owing, names = Owing.PROVIDER, (provider_session_name(client_id, named.sid),)
         now = self._clock()
-        name = provider_session_name(client_id, sid)
-        owed = Owed(Owing.PROVIDER, name, ceil(now), ceil(now + self._terms.absolute))
+        owed = tuple(Owed(owing, name, ceil(now), ceil(now + self._terms.absolute)) for name in names)
         # Its signature was checked, so nobody has made it up.
-        await self._owed.keep((owed,), sealed=True, address="provider")
+        await self._owed.keep(owed, sealed=True, address=None)
 
     async def _end(self, client_id: str, named: LogoutToken) -> int:
         if named.sid is not None:
             name = provider_session_name(client_id, named.sid)
             return await self._sessions.revoke(ProviderSessions(name))
         # Every session of the subject, not only the newest: section 2.7.
-        subject = self._known_as(client_id, named.subject or "")
-        return await self._sessions.revoke(SubjectSessions(self._pseudonyms(client_id, subject)))
+        return await self._sessions.revoke(SubjectSessions(self._pseudonyms_of(client_id, named)))
+
+    def _pseudonyms_of(self, client_id: str, named: LogoutToken) -> tuple[str, ...]:
+        return self._pseudonyms(client_id, self._known_as(client_id, named.subject or ""))
 
     async def _end_session_url(self, route: Route) -> str | None:
         """Return the URL that ends the provider's own session (RP-Initiated Logout 1.0 section 2), if any."""

@@ -12,7 +12,7 @@ from gateway.instant import Instant
 from gateway.observe.events import Event
 from gateway.request.rates import Rate
 from gateway.session.owed import NotKept, Owed, Owing
-from gateway.session.session import ProviderSessions, SessionStore
+from gateway.session.session import ProviderSessions, SessionStore, SubjectSessions
 from gateway.session.system_owed import OwedFile
 
 INTERVAL = 2.0
@@ -36,11 +36,11 @@ class OwedToStore:
         self._clock = clock
         self._rate = Rate(PER_ADDRESS, IN_ALL)
 
-    async def keep(self, owed: tuple[Owed, ...], *, sealed: bool, address: str) -> bool:
+    async def keep(self, owed: tuple[Owed, ...], *, sealed: bool, address: str | None) -> bool:
         """See `OwedSignOuts`."""
         now = self._clock()
         why: NotKept | None = None
-        if self._rate.take(address, now) is not None:
+        if address is not None and self._rate.take(address, now) is not None:
             why = NotKept.TOO_MANY
         else:
             try:
@@ -102,10 +102,11 @@ class OwedToStore:
             case Owing.SESSION:
                 return int(await self._store.end(owed.name))
             case Owing.PROVIDER:
-                # This is no revocation: a person who has signed in again since then stays signed in.
-                names = [
-                    listed.name
-                    async for listed in self._store.sessions(ProviderSessions(owed.name))
-                    if listed.created_at <= owed.at
-                ]
-                return sum([await self._store.end(name) for name in names])
+                return await self._end_older(ProviderSessions(owed.name), owed.at)
+            case Owing.SUBJECT:
+                return await self._end_older(SubjectSessions((owed.name,)), owed.at)
+
+    async def _end_older(self, selector: ProviderSessions | SubjectSessions, at: int) -> int:
+        # This is no revocation: a person who has signed in again since then stays signed in.
+        names = [listed.name async for listed in self._store.sessions(selector) if listed.created_at <= at]
+        return sum([await self._store.end(name) for name in names])

@@ -22,7 +22,7 @@ MOST_UNSEALED = MOST // 2
 LONGEST = 160
 """Bytes of a line at most."""
 
-_LINE = re.compile(r"(session|provider) ([0-9a-f]{64}) ([0-9]{1,12}) ([0-9]{1,12})")
+_LINE = re.compile(r"(session|provider|subject) ([0-9a-f]{64}|[0-9a-f]{32}) ([0-9]{1,12}) ([0-9]{1,12})")
 
 
 class Owing(StrEnum):
@@ -32,6 +32,8 @@ class Owing(StrEnum):
     """The one of this name."""
     PROVIDER = "provider"
     """Those that began in this session at the provider, and before the sign-out."""
+    SUBJECT = "subject"
+    """Those of one person that began before the sign-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Owed:
 
     owing: Owing
     name: str
-    """`ticket_name`, or `Session.provider_session`."""
+    """`ticket_name`, `Session.provider_session`, or `Session.pseudonym`."""
     at: int
     """When the person signed out, in seconds: a session that began later is not meant."""
     until: int
@@ -81,5 +83,9 @@ class NotKept(StrEnum):
 class OwedSignOuts(Protocol):
     """The file in which sign-outs wait for the store."""
 
-    async def keep(self, owed: tuple[Owed, ...], *, sealed: bool, address: str) -> bool:
-        """Keep them until the store has heard of them; False where that cannot be. `sealed`: the tickets bore ours."""
+    async def keep(self, owed: tuple[Owed, ...], *, sealed: bool, address: str | None) -> bool:
+        """Keep them until the store has heard of them; False where that cannot be.
+
+        `sealed`: the tickets bore our seal. `address`: the browser's; `None` for the provider, whose signed tokens
+        nobody makes up, and who may sign out a whole town in a minute.
+        """

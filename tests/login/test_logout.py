@@ -27,9 +27,9 @@ class Waiting:
 
     kept: list[Owed] = field(default_factory=list)
 
-    async def keep(self, owed: tuple[Owed, ...], *, sealed: bool, address: str) -> bool:
+    async def keep(self, owed: tuple[Owed, ...], *, sealed: bool, address: str | None) -> bool:
         assert sealed
-        assert address
+        assert address is None
         self.kept += owed
         return True
 
@@ -223,14 +223,17 @@ async def test_2_8_a_token_that_cannot_be_checked_has_failed(house: House) -> No
     assert outcome == LogoutRefused("provider_unavailable")
 
 
-async def test_a_store_that_is_away_is_not_an_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("named", ["sid", "sub", "both"])
+async def test_a_store_that_is_away_is_not_an_end(house: House, monkeypatch: pytest.MonkeyPatch, named: str) -> None:
     """Nothing is said to have ended, and the provider's next try, with the same token, is believed.
 
-    The provider may not try again: the end of its session is kept until the store is back.
+    The provider may not try again: the end of what it names is kept until the store is back.
     """
     waiting = house.service._owed = Waiting()
     await house.sign_in()
-    body = logout_token(house)
+    held = await house.session()
+    assert held is not None
+    body = logout_token(house, **{"sid": {"sub": None}, "sub": {"sid": None}, "both": {}}[named])
 
     async def away(*_: object) -> int:
         raise StoreUnavailableError(StoreFault.UNREACHABLE)
@@ -242,9 +245,9 @@ async def test_a_store_that_is_away_is_not_an_end(house: House, monkeypatch: pyt
 
     assert first == LogoutRefused("store_unavailable")
     assert second == LoggedOut(1)
-    assert [(each.owing, each.name) for each in waiting.kept] == [
-        (Owing.PROVIDER, provider_session_name(CLIENT, "ss-1"))
-    ]
+    by_sid = (Owing.PROVIDER, provider_session_name(CLIENT, "ss-1"))
+    kept = (Owing.SUBJECT, held.pseudonym) if named == "sub" else by_sid
+    assert [(each.owing, each.name) for each in waiting.kept] == [kept]
 
 
 @pytest.mark.parametrize(

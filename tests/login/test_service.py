@@ -853,7 +853,8 @@ class Waits:
     def __init__(self) -> None:
         self.kept: list[tuple[Owed, bool, str]] = []
 
-    async def keep(self, owed: tuple[Owed, ...], *, sealed: bool, address: str) -> bool:
+    async def keep(self, owed: tuple[Owed, ...], *, sealed: bool, address: str | None) -> bool:
+        assert address is not None
         self.kept += [(each, sealed, address) for each in owed]
         return True
 

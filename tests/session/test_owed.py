@@ -19,13 +19,13 @@ from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.session.asyncio_owed import PER_ADDRESS, OwedToStore
 from gateway.session.memory_store import MemoryStore
 from gateway.session.owed import LONGEST, MOST, MOST_UNSEALED, Owed, Owing, read_owed, room_for
-from gateway.session.session import ListedSession, ProviderSessions, Selector, Session
+from gateway.session.session import ListedSession, ProviderSessions, Selector, Session, SubjectSessions
 from gateway.session.system_owed import OwedFile
 from gateway.session.ticket import new_ticket, ticket_name
 from tests.builders import NOON, session
 
 NOW = int(NOON)
-names = st.text("0123456789abcdef", min_size=64, max_size=64)
+names = st.sampled_from([32, 64]).flatmap(lambda size: st.text("0123456789abcdef", min_size=size, max_size=size))
 entries = st.builds(Owed, st.sampled_from(Owing), names, st.integers(0, 10**11), st.integers(NOW + 1, 10**12 - 1))
 
 
@@ -190,21 +190,37 @@ async def test_the_running_worker_does_so_by_itself(tmp_path: Path, store: Weath
     running.cancel()
 
 
-async def test_of_one_sign_in_at_the_provider_only_what_began_before_the_sign_out_ends(
-    tmp_path: Path, store: Weather
+@pytest.mark.parametrize(
+    ("owing", "name", "other_name", "field", "selector"),
+    [
+        (Owing.PROVIDER, "a" * 64, "b" * 64, "provider_session", ProviderSessions("a" * 64)),
+        (Owing.SUBJECT, "a" * 32, "b" * 32, "pseudonym", SubjectSessions(("a" * 32,))),
+    ],
+)
+async def test_of_what_the_provider_ended_only_what_began_before_the_sign_out_ends(
+    tmp_path: Path, store: Weather, owing: Owing, name: str, other_name: str, field: str, selector: Selector
 ) -> None:
     """It does not sign out a person who has signed in again in the meantime."""
-    provider = "a" * 64
-    await sign_in(store, 1, provider_session=provider, created_at=NOON - 60)
-    later = await sign_in(store, 2, provider_session=provider, created_at=NOON + 60)
-    other = await sign_in(store, 3, provider_session="b" * 64)
+    await sign_in(store, 1, **{field: name}, created_at=NOON - 60)
+    later = await sign_in(store, 2, **{field: name}, created_at=NOON + 60)
+    other = await sign_in(store, 3, **{field: other_name})
     waits = OwedToStore(OwedFile(tmp_path / "owed"), store, lambda: NOON)
-    await waits.keep((Owed(Owing.PROVIDER, provider, NOW, NOW + 600),), sealed=True, address="10.0.0.1")
+    await waits.keep((Owed(owing, name, NOW, NOW + 600),), sealed=True, address=None)
 
     await waits.settle()
 
-    assert [listed.name for listed in await living(store, ProviderSessions(provider))] == [later]
+    assert [listed.name for listed in await living(store, selector)] == [later]
     assert await store.idle_left(other) is not None
+
+
+async def test_a_provider_may_sign_out_a_whole_town_at_once(tmp_path: Path, store: Weather) -> None:
+    """No rate holds for tokens whose signature was checked; a browser's address has its rate beside them."""
+    waits = OwedToStore(OwedFile(tmp_path / "owed"), store, lambda: NOON)
+
+    kept = [await waits.keep((owed(number),), sealed=True, address=None) for number in range(2 * PER_ADDRESS)]
+
+    assert all(kept)
+    assert await waits.keep((owed(99_999),), sealed=True, address="10.0.0.1")
 
 
 @pytest.mark.parametrize("fault", ["unwritable", "too_many", "full"])
