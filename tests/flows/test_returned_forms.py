@@ -162,7 +162,7 @@ async def test_a_form_that_comes_back_is_sent_on_by_one_press(shop: tuple[Browse
     ids=["no field", "plain", "boundary"],
 )
 async def test_a_form_of_any_kind_is_sent_on_as_it_came(shop: tuple[Browser, Site], kind: str, body: bytes) -> None:
-    """The kind is part of a form, as the application reads the body by it; a form without fields says all by its URL."""
+    """The kind is part of a form: the application reads the body by it. A form without fields has its URL alone."""
     browser, application = shop
 
     answer = await browser.press(await browser.sent_by(PAY, body=body, kind=kind))
