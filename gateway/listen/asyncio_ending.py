@@ -23,6 +23,7 @@ from gateway.listen.services import RequestServices
 from gateway.listen.stages import BEGUN, STAGES, Stage, StageEvent
 from gateway.listen.upload import COMPLETE, Upload, UploadState
 from gateway.observe.access_log import AccessLine
+from gateway.observe.causes import INTERNAL_ERROR
 from gateway.pipeline.outcome import Answer, Forward
 from gateway.pipeline.problem import problem
 from gateway.request.head_reader import Arrival
@@ -81,11 +82,13 @@ class Ending(Receiver):
         "_sent",
         "_services",
         "_signed_in",
+        "_since",
         "_status",
         "_table",
         "_task",
         "_token",
         "_verdict",
+        "_waited",
         "_wall_time",
         "_watch",
         "half_closed",
@@ -134,7 +137,9 @@ class Ending(Receiver):
         self._task: asyncio.Task[None] | None = None
         self._began = services.stopwatch()
         self._sent = self._answered = 0.0
-        """When a connection took the request, and when the application's answer began; 0 before."""
+        """When a connection took the request, and when the application's answer began or was given up; 0 before."""
+        self._waited = self._since = 0.0
+        """The seconds spent waiting for others than the application, and when the present wait began; 0 without one."""
         # The access line's values, for the end of this request.
         self._wall_time = services.clock()
         self._app_name = self._rule = self._reason = self._pseudonym = self._candidate = ""
@@ -144,6 +149,7 @@ class Ending(Receiver):
             self.upload = Upload(inbound, services.limits.headers)
             if inbound.framing is Framing.CHUNKED and inbound.method in BODYLESS and not arrival.expects_continue:
                 self.stage = _UNDECIDED
+                self._since = self._began
 
     @property
     def over(self) -> bool:
@@ -161,11 +167,26 @@ class Ending(Receiver):
         if self.stage is _OVER:
             return
         if self.stage in BEGUN:
-            self._cut_short("internal_error")
+            self._cut_short(INTERNAL_ERROR)
             return
         self._drop_upstream()
-        self._reason = "internal_error"
-        self.answer(problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", self.inbound.request_id))
+        self._verdict, self._reason = "error", INTERNAL_ERROR
+        self.answer(problem(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR, self.inbound.request_id))
+
+    def _wait_begins(self) -> None:
+        """From now on somebody else has the time: a store, a queue, the client."""
+        if not self._since:
+            self._since = self._services.stopwatch()
+
+    def _wait_ends(self) -> None:
+        if self._since:
+            self._waited += self._services.stopwatch() - self._since
+            self._since = 0.0
+
+    def _give_up_waiting(self) -> None:
+        """The application has not answered, and nobody waits for it any more: the wait counts all the same."""
+        if self._sent and not self._answered and self._route is not None:
+            self._answered = self._services.stopwatch()
 
     @property
     def upload_done(self) -> bool:
@@ -265,6 +286,8 @@ class Ending(Receiver):
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+        if self._since:
+            self._wait_ends()
         services = self._services
         inbound = self.inbound
         upload = self.upload
@@ -291,5 +314,6 @@ class Ending(Receiver):
                 self._bytes_in,
                 self._bytes_out,
                 self._candidate,
+                self._waited,
             )
         )

@@ -31,9 +31,10 @@ from gateway.listen.answer import (
 from gateway.listen.asyncio_last_word import LastWord
 from gateway.listen.asyncio_request import RequestSide
 from gateway.listen.stages import BEGUN, STAGES, TUNNELS, WAITING_FOR_ANSWER, Stage, StageEvent
+from gateway.observe.causes import CLIENT_GONE, GATEWAY_STOPPED, PORTAL_FAILED, UPSTREAM_STATUS
 from gateway.pipeline.problem import RETRY_AFTER, problem
 from gateway.pipeline.step import next_worker
-from gateway.pipeline.visit import Trouble, TroublePage, Visit
+from gateway.pipeline.visit import Told, Trouble, TroublePage, Visit, told
 from gateway.request.inbound import Framing
 from gateway.request.navigation import Navigation, navigation
 from gateway.route.route import Route
@@ -41,8 +42,10 @@ from gateway.session.ticket import Ticket
 from gateway.upstream.upstream import AnswerHead, Headers, location_of
 from gateway.wire.methods import SAFE
 
-CLIENT_GONE = 499
+LEFT = 499
 """The access line's status if the client left before the answer began. Never sent."""
+
+_SERVER_ERROR = 500
 
 _EMPTY = Framing.EMPTY
 """By a name of its own: to look it up in its enum, each request, costs more than to compare it. So are the stages."""
@@ -89,6 +92,10 @@ class Exchange(RequestSide):
             waits.pause(self)
         for entry in entries:
             await entry.settle_by(head.status, location)
+        # The store's time is none of the application's.
+        waited = self._waited
+        self._wait_ends()
+        self._sent += self._waited - waited
         if waits is not None:
             waits.resume(self)
         if self.stage is _OVER:
@@ -156,6 +163,8 @@ class Exchange(RequestSide):
         cache = head.answer_cache if route is not None and keep_alive and arrival.minor and not bodyless else None
         if route is not None:
             self._answered = self._services.stopwatch()
+            if status >= _SERVER_ERROR:
+                self._reason = UPSTREAM_STATUS
             if cache is not None and (known := cache.get((route, self._private, self._signed_in, inbound.scheme))):
                 self._bytes_out = len(body)
                 # Before the write: the connection is in the pool again, and a client that is full would pause it there.
@@ -170,6 +179,7 @@ class Exchange(RequestSide):
             lines = self._lines(head.headers if rewrite is None else rewrite.answer(head.headers), route)
         else:
             lines = self._services.portal_answer(head.headers)
+            self._hear(told(head.headers))
         dated = b"\r\ndate: " in b"\r\n" + lines.lower()
         body_as, framing, goes_on = framing_of(
             head, len(body), complete=complete, bodyless=bodyless, minor=arrival.minor
@@ -199,9 +209,19 @@ class Exchange(RequestSide):
             return
         self.stage = after
         client.write(answer)
+        # From here on the application makes the rest, and the client reads it.
+        self._wait_begins()
         self._heed_congestion()
         if self._signed_in and self.ticket is not None:
             self._outlive(self.ticket)
+
+    def _hear(self, word: Told) -> None:
+        """Note what the portal says of an answer of its own."""
+        self._waited += word.waited
+        if word.reason:
+            self._reason = word.reason
+        elif self._status >= _SERVER_ERROR and not self._reason:
+            self._reason = PORTAL_FAILED
 
     def _heed_congestion(self) -> None:
         """Pause the application where the client was full before there was one to pause: it is said once."""
@@ -268,6 +288,7 @@ class Exchange(RequestSide):
             + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
             + rest
         )
+        self._wait_begins()
         self._heed_congestion()
         self._bytes_out = len(rest)
         if self.ticket is not None and self._signed_in:
@@ -325,6 +346,9 @@ class Exchange(RequestSide):
             self._cut_short(error.code)
         elif unheard and (before is _CONNECTING or before is _SENT) and (route := self._route) and self._may_repeat():
             self.stage = _AFTER_RETRY[before]
+            # What the dead connection took is nobody's time but the wait's.
+            self._since = self._sent or self._since
+            self._wait_begins()
             self._services.upstreams[route.app.name].take_fresh(self)
         else:
             self.stage = after
@@ -337,10 +361,13 @@ class Exchange(RequestSide):
     def _tell_trouble(self, trouble: Trouble, status: HTTPStatus) -> None:
         inbound = self.inbound
         route = self._route
+        self._give_up_waiting()
         self._verdict, self._reason = "error", trouble.value
         # Before our own page's answer could be taken for the application's.
         self._settle_failure()
         if self._token:
+            # A page of ours has failed, and no application.
+            self._reason = PORTAL_FAILED
             self._services.visits.take(self._token)
             self.answer(plain_page(HTTPStatus.BAD_GATEWAY, inbound.request_id))
             return
@@ -364,9 +391,17 @@ class Exchange(RequestSide):
 
     def client_gone(self) -> None:
         """The client has left: stop the application's answer, or let a request that it has begun come to its end."""
+        self._leave(CLIENT_GONE, LEFT)
+
+    def gateway_stops(self) -> None:
+        """The gateway does not wait for the end of this request: do as for a client that has left."""
+        self._leave(GATEWAY_STOPPED, HTTPStatus.SERVICE_UNAVAILABLE.value)
+
+    def _leave(self, reason: str, status: int) -> None:
         before, after = self.stage, _AFTER_LEAVE[self.stage]
         if after is before:
             return
+        self._give_up_waiting()
         upstream = self.upstream
         if upstream is not None and self._runs_on():
             word = LastWord(upstream, self._entries, self._client.heard_last_word)
@@ -377,9 +412,9 @@ class Exchange(RequestSide):
         else:
             self._drop_upstream()
         if before not in BEGUN:
-            self._status = CLIENT_GONE
+            self._status = status
         if before not in TUNNELS and not self._reason:
-            self._reason = "client_gone"
+            self._reason = reason
         self._done(after)
 
     def _runs_on(self) -> bool:

@@ -75,6 +75,7 @@ class RequestSide(Ending):
             # Behind a head without a body, the last chunk would be the beginning of the next request.
             self.upload = None
             self.inbound = msgspec.structs.replace(self.inbound, framing=_EMPTY)
+        self._wait_ends()
         return True
 
     def decide(self) -> None:
@@ -102,6 +103,7 @@ class RequestSide(Ending):
             self._act(step)
 
     def _act(self, step: Step) -> None:
+        self._wait_ends()
         match step:
             case Forward():
                 self._forward(step)
@@ -119,6 +121,7 @@ class RequestSide(Ending):
                 self._wait_for(self._load(step.ticket))
             case NeedPress():
                 self.stage = _AFTER_READ_PRESS[self.stage]
+                self._wait_begins()
                 self._read_press(step)
             case NeedReservation():
                 self.stage = _AFTER_TAKE_ENTRY[self.stage]
@@ -127,6 +130,7 @@ class RequestSide(Ending):
                 assert_never(step)
 
     def _wait_for(self, work: Coroutine[Any, Any, None]) -> None:
+        self._wait_begins()
         self._task = asyncio.get_running_loop().create_task(self._guarded(work))
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
@@ -271,6 +275,7 @@ class RequestSide(Ending):
         if connection is not None:
             self._send(connection, _AFTER_SEND)
         else:
+            self._wait_begins()
             self.stage = _AFTER_WAIT[self.stage]
 
     def _has_room(self) -> bool:
@@ -303,6 +308,7 @@ class RequestSide(Ending):
             self.inbound = msgspec.structs.replace(self.inbound, framing=Framing.COUNTED, length=upload.received)
             return True
         self.stage = _AFTER_COUNT[self.stage]
+        self._wait_begins()
         # Losses and removed names of this step have been reported already.
         self._later = msgspec.structs.replace(step, losses=None, removed=())
         if self._arrival.expects_continue and upload.is_unknown:
@@ -333,15 +339,18 @@ class RequestSide(Ending):
         if connection is not None:
             self._send(connection, _AFTER_SEND)
         else:
+            self._wait_begins()
             self.stage = _AFTER_WAIT[self.stage]
 
     def _send(self, connection: Exchanger, moves: Mapping[Stage, Stage]) -> None:
         stage = self.stage
         if stage is _DECIDING:
             self.stage = _SENT_AT_ONCE
-            self._sent = self._began
         else:
             self.stage = moves[stage]
+            self._wait_ends()
+        # A page of ours about an application that did not answer leaves its time alone.
+        if not self._answered:
             self._sent = self._services.stopwatch()
         self.upstream = connection
         head = self._head
@@ -411,6 +420,7 @@ class RequestSide(Ending):
         elif self.stage is _COUNTING:
             if upload.state in COMPLETE and (later := self._later) is not None:
                 self._later = None
+                self._wait_ends()
                 self._forward(later)
         elif upload.is_full:
             # Reading goes on for a while, since a client whose bytes are not read cannot be heard leaving either.

@@ -730,7 +730,7 @@ class ClientConnection(asyncio.Protocol):
         """Close now, in any state."""
         exchange = self._exchange
         if exchange is not None:
-            exchange.client_gone()
+            exchange.gateway_stops()
         if self._last_word is not None:
             self._last_word.end()
         self.hang_up()

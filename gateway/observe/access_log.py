@@ -39,19 +39,22 @@ class AccessLine(msgspec.Struct, gc=False):
     """The rule that gave the verdict, as `policy/rule`."""
     reason: str = ""
     """The reasons of a refusal as closed words joined by commas: a `ReasonKind` with its name, an error code or a
-    limit's name."""
+    limit's name. Every 5xx has one, whoever made it (`causes`)."""
     session: str = ""
     """The session's pseudonym."""
     seconds: float = 0.0
     """From the complete head to the last byte of the answer."""
     upstream_seconds: float = 0.0
-    """From the head sent to the application to its answer's head."""
+    """From the head sent to the application to its answer's head, or to the moment when somebody gave up waiting."""
     bytes_in: int = 0
     """Bytes of the request's body."""
     bytes_out: int = 0
     """Bytes of the answer's body."""
     candidate: str = ""
     """The verdict of the App's candidate policy, if it is another one."""
+    waited_seconds: float = 0.0
+    """Beside `upstream_seconds`: the wait for a store, the provider, a connection, and for the rest of a body or
+    stream. The rest of `seconds` is the gateway's own."""
 
 
 class Observer(Protocol):

@@ -6,6 +6,7 @@ header that is stripped from every client; the portal takes it out again, once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
@@ -16,6 +17,12 @@ from gateway.route.route import Route
 from gateway.session.session import Limited, SessionState
 
 VISIT_HEADER = "Sekisho-Visit"
+
+REASON_HEADER = "Sekisho-Reason"
+"""The portal names the reason of an answer in it; the listener strips every field whose name begins so."""
+WAITED_HEADER = "Sekisho-Waited"
+"""The seconds in which the portal waited for a store or the provider, likewise."""
+_REASON, _WAITED = REASON_HEADER.lower().encode(), WAITED_HEADER.lower().encode()
 
 
 class Trouble(StrEnum):
@@ -127,6 +134,20 @@ class Visit:
         return isinstance(purpose, OwnPage | ReturnedFormPage) or (
             isinstance(purpose, FormNotSentPage) and purpose.keep
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The portal's words to the listener about an answer, for the access line."""
+
+    reason: str = ""
+    waited: float = 0.0
+
+
+def told(headers: Iterable[tuple[bytes, bytes]]) -> Told:
+    """Return what the fields of an answer of the portal say to the listener alone."""
+    fields = {name.lower(): value for name, value in headers}
+    return Told(fields.get(_REASON, b"").decode("ascii"), float(fields.get(_WAITED, b"0")))
 
 
 def access_words(visit: Visit) -> tuple[str, str | None, str | None]:

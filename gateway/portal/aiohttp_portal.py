@@ -41,11 +41,13 @@ from gateway.login.sign_in import (
     SignedIn,
     SignIn,
 )
+from gateway.observe.causes import INTERNAL_ERROR
 from gateway.observe.events import Event
 from gateway.observe.redact import where_it_failed
 from gateway.pipeline.problem import RETRY_AFTER
 from gateway.pipeline.urls import BACK, CLEARED, LOGIN, ME, URLS, Kind, kind_of
 from gateway.pipeline.visit import (
+    REASON_HEADER,
     VISIT_HEADER,
     ForeignFormPage,
     FormNotSentPage,
@@ -267,6 +269,7 @@ class Portal:
                 where=where_it_failed(error),
             )
             response = self._page(visit, pages.plain(visit, "internal", HTTPStatus.INTERNAL_SERVER_ERROR))
+            response.headers[REASON_HEADER] = INTERNAL_ERROR
         framed = "frame-ancestors *" in response.headers.get("Content-Security-Policy", "")
         for name, value in HEADERS.items():
             # The one field that has no value for a page that may be framed (RFC 7034 section 2.1).
@@ -725,7 +728,9 @@ class Portal:
             outcome = next_offer(visit, target, method, session, self._clock(), self._table())
             if isinstance(outcome, SignInOffer):
                 offer = outcome
-        return self._page(visit, pages.failure(visit, failed, offer))
+        response = self._page(visit, pages.failure(visit, failed, offer))
+        response.headers[REASON_HEADER] = failed.failure.value
+        return response
 
     async def _session(self, visit: Visit) -> SessionState:
         """Return the signed-in person's session, from the store if memory does not have it."""
@@ -764,8 +769,11 @@ class Portal:
         )
         if isinstance(error, StoreUnavailableError):
             page = TroublePage(Trouble.STORE_UNAVAILABLE, error.status, RETRY_AFTER)
-            return self._page(visit, pages.trouble(visit, page))
-        return self._page(visit, pages.plain(visit, "internal", error.status))
+            response = self._page(visit, pages.trouble(visit, page))
+        else:
+            response = self._page(visit, pages.plain(visit, "internal", error.status))
+        response.headers[REASON_HEADER] = error.code
+        return response
 
     def _page(self, visit: Visit, page: Page) -> web.Response:
         return self._pages.response(page, self._form_origins(visit.route))

@@ -581,7 +581,7 @@ async def test_draining_lets_what_is_going_on_end(door: Door) -> None:
 
 
 async def test_draining_cuts_what_does_not_end(door: Door) -> None:
-    """After the time-out what is left is closed, and counted."""
+    """After the time-out what is left is closed, counted, and no client is blamed for it."""
 
     async def script(peer: Peer) -> None:
         await door.application.request(peer)
@@ -597,7 +597,7 @@ async def test_draining_cuts_what_does_not_end(door: Door) -> None:
 
     assert cut == 1
     assert await client.ended()
-    assert [line.status for line in door.observed.lines] == [499]
+    assert [(line.status, line.reason) for line in door.observed.lines] == [(503, "gateway_stopped")]
 
 
 async def test_a_reload_serves_what_comes_next(door: Door) -> None:
