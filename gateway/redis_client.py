@@ -42,6 +42,7 @@ from redis.driver_info import DriverInfo
 from redis.maint_notifications import MaintNotificationsConfig
 
 from gateway.errors import StoreFault, StoreUnavailableError
+from gateway.observe.system_waits import waiting_for_others
 
 AnyRedis = Redis | RedisCluster
 
@@ -434,7 +435,8 @@ async def asking(seconds: float) -> AsyncIterator[None]:
     """
     try:
         async with asyncio.timeout(seconds):
-            yield
+            with waiting_for_others():
+                yield
     except (theirs.RedisError, theirs.RedisClusterException, OSError, TimeoutError) as error:
         # `from None`: a failed pipeline's text quotes the command, and with it a record.
         raise StoreUnavailableError(fault_of(error)) from None

@@ -25,6 +25,7 @@ from gateway.listen.stages import STAGES
 from gateway.listen.upload import UPLOAD
 from gateway.observe import gateway_metrics, request_metrics, sign_in_metrics
 from gateway.observe.access_log import AccessLine
+from gateway.observe.causes import FAULTS, REASONS, Cause
 from gateway.observe.events import SHAPES, Event
 from gateway.observe.instruments import MOST_SERIES, OTHER, Declared, Kind
 from gateway.observe.lines import LineKind
@@ -81,6 +82,7 @@ METRICS: dict[str, tuple[Declared, ...]] = {
 """The declared metrics by concern, in the order of the page of metrics."""
 ACCESS_SOURCE = ROOT / "gateway" / "observe" / "access_log.py"
 EVENTS_SOURCE = ROOT / "gateway" / "observe" / "events.py"
+CAUSES_SOURCE = ROOT / "gateway" / "observe" / "causes.py"
 
 
 def field_words(source: Path) -> dict[str, dict[str, str]]:
@@ -293,6 +295,19 @@ def samples(declared: Declared) -> frozenset[str]:
     return frozenset({declared.sample})
 
 
+def cause_table() -> str:
+    """Return the table of causes."""
+    words = field_words(CAUSES_SOURCE).get("Cause", {})
+    rows = [f"| `{cause}` | {words[cause.name]} | {'yes' if cause in FAULTS else 'no'} |" for cause in Cause]
+    return "\n".join(["| cause | who decided | a 5xx counts against availability |", "|---|---|---|", *rows])
+
+
+def reason_table() -> str:
+    """Return the table of the reasons that decide a cause."""
+    rows = [f"| `{reason}` | `{cause}` | {words} |" for reason, (cause, words) in sorted(REASONS.items())]
+    return "\n".join(["| reason | cause | meaning |", "|---|---|---|", *rows])
+
+
 def metrics_page() -> str:
     """Return the page of metrics."""
     words = field_words(ROOT / "gateway" / "observe" / "merge.py")["Over"]
@@ -405,7 +420,16 @@ def with_tables(page: str, tables: Mapping[str, str]) -> str:
 
 def operations_page(page: str) -> str:
     """Return the operations page with its tables written anew."""
-    return with_tables(page, {"fields": field_table(), "events": event_table(), "errors": error_table()})
+    return with_tables(
+        page,
+        {
+            "fields": field_table(),
+            "events": event_table(),
+            "errors": error_table(),
+            "causes": cause_table(),
+            "reasons": reason_table(),
+        },
+    )
 
 
 def request_page(page: str) -> str:

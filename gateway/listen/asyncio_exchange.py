@@ -346,7 +346,7 @@ class Exchange(RequestSide):
             self._cut_short(error.code)
         elif unheard and (before is _CONNECTING or before is _SENT) and (route := self._route) and self._may_repeat():
             self.stage = _AFTER_RETRY[before]
-            # What the dead connection took is nobody's time but the wait's.
+            # The time on the dead connection counts as a wait.
             self._since = self._sent or self._since
             self._wait_begins()
             self._services.upstreams[route.app.name].take_fresh(self)

@@ -34,6 +34,7 @@ from gateway.login.login import (
 )
 from gateway.login.pending import SECRET_BYTES, random_name
 from gateway.login.profile import Metadata, discovery_url, issuer_of, lifetime, may_be_plain, origins_of, read_metadata
+from gateway.observe.system_waits import waiting_for_others
 from gateway.request.media_type import media_type
 from gateway.settings.settings import ProviderSettings
 from gateway.strict_json import NotJsonError, read_json_object
@@ -475,7 +476,8 @@ class AiohttpProvider:
         began = asyncio.get_running_loop().time()
         outcome = "unavailable"
         try:
-            answer = await self._exchange(endpoint, url, read, form, bearer)
+            with waiting_for_others():
+                answer = await self._exchange(endpoint, url, read, form, bearer)
             outcome = "ok"
             self._answered_at = self._monotonic()
         except ProviderRefusedError:

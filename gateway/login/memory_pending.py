@@ -108,6 +108,10 @@ class MemoryPendingStore:
         self._keep(name, UsedLogin(login.browser, login.host, login.return_to), now)
         return True
 
+    async def waits(self, name: str) -> bool:
+        """See `PendingStore`."""
+        return isinstance(self._kept.get(name, (0.0, None))[1], PendingLogin)
+
     async def settle(self, state: str, used: UsedLogin, now: Instant) -> None:
         """See `PendingStore`."""
         name = state_name(state)

@@ -21,6 +21,7 @@ import msgspec
 
 from gateway.instant import Instant
 from gateway.login.sign_in import LoginFailure
+from gateway.policy.verdict import ChallengeReason
 from gateway.session.ticket import MOST_COOKIES, cookies_named
 
 SECRET_BYTES = 32
@@ -72,6 +73,11 @@ class PendingLogin(msgspec.Struct, frozen=True):
     fresh_within: float | None = None
     rounds: int = 1
     """How many sign-ins in a row, this one included, the same rule has asked for at once."""
+    app: str = ""
+    """The App whose rule asked: Apps of one host share a callback."""
+    reason: ChallengeReason = ChallengeReason.SIGN_IN
+    in_app: bool = False
+    """Whether the browser that began it is a window inside another app."""
     form: str = ""
     """The body of a form that waits for this sign-in, where the rule says `keep_form`; never in a `UsedLogin`."""
 
@@ -243,6 +249,9 @@ class PendingStore(Protocol):
 
     async def use(self, state: str, login: PendingLogin, now: Instant) -> bool:
         """Mark a login that `find` returned as used; True for exactly one caller, ever."""
+
+    async def waits(self, name: str) -> bool:
+        """Return whether a login of this name (`state_name`) is kept and has not been used."""
 
     async def settle(self, state: str, used: UsedLogin, now: Instant) -> None:
         """Remember what came of a used login."""

@@ -229,6 +229,11 @@ class RedisPendingStore:
         await self._ask("ZREM", self._index(f"in:{login.browser}"), f"{name}:{bytes_of(login)}")
         return True
 
+    async def waits(self, name: str) -> bool:
+        """See `PendingStore`."""
+        # By a command that every deployment's user has already.
+        return await self._ask("GET", self._key("s", name)) is not None
+
     async def settle(self, state: str, used: UsedLogin, now: Instant) -> None:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
         name = state_name(state)

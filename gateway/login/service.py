@@ -37,6 +37,7 @@ from gateway.login.claims import (
     read_signed_userinfo,
     read_userinfo,
 )
+from gateway.login.funnel import Attempt, attempt
 from gateway.login.keys import KeySet
 from gateway.login.login import (
     LONGEST_CODE,
@@ -61,6 +62,7 @@ from gateway.login.pending import (
     find_browser,
     is_state,
     random_name,
+    state_name,
     tab_cookie,
 )
 from gateway.login.profile import Metadata
@@ -80,6 +82,7 @@ from gateway.login.sign_in import (
     SignedOut,
 )
 from gateway.policy.verdict import Challenge
+from gateway.request.in_app import in_app_browser
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.session.owed import Owed, OwedSignOuts, Owing
@@ -157,6 +160,15 @@ class SharedTasks(Protocol):
 class SignInObserver(Protocol):
     """Counts what an outcome does not show."""
 
+    def sent(self, name: str, attempt: Attempt) -> None:
+        """A browser was sent to the provider with the login that is kept under this name."""
+
+    def returned(self, name: str, attempt: Attempt) -> None:
+        """It came back, for the first time."""
+
+    def ended(self, attempt: Attempt, seconds: float | None) -> None:
+        """It ended in a session after so many seconds; `None`: in a failure."""
+
     def claim_troubled(self, scope: str, trouble: str) -> None:
         """One of the four items was asked for and is `missing`, `malformed` or `not_granted`; never its value."""
 
@@ -222,19 +234,28 @@ class SignInService:
         self._owed = owed
 
     async def begin(
-        self, route: Route, inbound: Inbound, challenge: Challenge, return_to: str | None, form: str = ""
+        self,
+        route: Route,
+        inbound: Inbound,
+        challenge: Challenge,
+        return_to: str | None,
+        form: str = "",
+        *,
+        app: str = "",
     ) -> BeginOutcome:
         """Open a pending login and return the URL for the browser; see `sign_in.SignIn`."""
         target = inbound.target.raw.decode("ascii") if return_to is None else return_to
         back = self.safe_return(route, target)
         try:
-            return await self._begin(route, inbound, challenge, back, form)
+            return await self._begin(route, inbound, challenge, back, form, app or route.name)
         except ProviderUnavailableError as error:
             return Failed(LoginFailure.PROVIDER_DOWN, back, endpoint=error.endpoint, fault=error.fault)
         except StoreUnavailableError:
             return Failed(LoginFailure.STORE_DOWN, back)
 
-    async def _begin(self, route: Route, inbound: Inbound, challenge: Challenge, back: str, form: str) -> BeginOutcome:
+    async def _begin(
+        self, route: Route, inbound: Inbound, challenge: Challenge, back: str, form: str, app: str
+    ) -> BeginOutcome:
         now = self._clock()
         client = self._clients[route.client_id]
         rounds = await self._rounds(route, inbound, challenge, now)
@@ -257,6 +278,9 @@ class SignInService:
             begun_at=now,
             fresh_within=challenge.fresh_within,
             rounds=rounds,
+            app=app,
+            reason=challenge.reason,
+            in_app=in_app_browser(inbound) is not None,
             form=form,
         )
         place = await self._pending.open(state, login, inbound.client_address, now)
@@ -272,6 +296,7 @@ class SignInService:
             verifier=login.verifier,
             assurance=asked_assurance(client.settings, challenge.fresh_within),
         )
+        self._observer.sent(state_name(state), _attempt(login))
         if not fresh:
             return Begun(location, None)
         return Begun(location, browser.cookie, tab_cookie(route.pending_cookie, place).decode())
@@ -318,7 +343,14 @@ class SignInService:
         state = answer["state"]
         if not await self._pending.use(state, login, self._clock()):
             return Failed(LoginFailure.EXPIRED, login.return_to)
-        outcome, used = await self._redeem(route, inbound, answer, login, browser)
+        begun = _attempt(login)
+        self._observer.returned(state_name(state), begun)
+        try:
+            outcome, used = await self._redeem(route, inbound, answer, login, browser)
+        except StoreUnavailableError:
+            self._observer.ended(begun, None)
+            raise
+        self._observer.ended(begun, outcome.seconds if isinstance(outcome, SignedIn) else None)
         await self._pending.settle(state, used, self._clock())
         return outcome
 
@@ -337,13 +369,13 @@ class SignInService:
 
     async def _redeem(
         self, route: Route, inbound: Inbound, answer: Mapping[str, str], login: PendingLogin, browser: Browser
-    ) -> tuple[FinishOutcome, UsedLogin]:
+    ) -> tuple[SignedIn | Failed, UsedLogin]:
         """Make a session of a callback with a valid state, or say why not; return the values to remember too."""
         used = UsedLogin(login.browser, login.host, login.return_to)
         try:
             signed_in = await self._sign_in(route, inbound, answer, login, browser)
         except _SignInFailure as failure:
-            failed = replace(failure.failed, form=login.form)
+            failed = replace(failure.failed, form=login.form, app=login.app)
             return failed, replace_used(used, failed)
         session_name, person = ticket_name(signed_in.ticket), signed_in.session.pseudonym
         return signed_in, UsedLogin(login.browser, login.host, login.return_to, session_name, person=person)
@@ -508,6 +540,8 @@ class SignInService:
             other_person,
             cookie=replace(browser, last=mark).cookie,
             form=login.form,
+            app=login.app,
+            seconds=max(0.0, now - login.begun_at),
             carried_over=carried_over,
         )
 
@@ -674,6 +708,10 @@ async def _verified(provider: Provider, read: Callable[[tuple[VerificationKey, .
         if invalid.check not in {Check.KEY, Check.SIGNATURE}:
             raise
     return read(await provider.newer_signing_keys())
+
+
+def _attempt(login: PendingLogin) -> Attempt:
+    return attempt(login.app, login.reason, in_app=login.in_app)
 
 
 class _SignInFailure(Exception):  # noqa: N818 (an outcome on its way out, not an error)

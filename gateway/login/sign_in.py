@@ -105,6 +105,10 @@ class SignedIn:
     """New value of the pending cookie: it remembers who signed in last here."""
     form: str = ""
     """The body of the form that waited; the browser is not redirected, but offered to send it to `return_to`."""
+    app: str = ""
+    """The App whose rule asked."""
+    seconds: float = 0.0
+    """From the redirect to the provider to this moment."""
     carried_over: bool = False
     """A step-up of the same subject: the old ticket is dead, its open streams may live on under the new one."""
 
@@ -138,6 +142,8 @@ class Failed:
     """The value that failed the check, where it says nothing of a person: for the log."""
     retry_after: int | None = None
     """Seconds, where waiting helps."""
+    app: str = field(default="", compare=False)
+    """The App whose rule asked, if a login of ours names it: for the log and the metric."""
     form: str = field(default="", repr=False)
     """The body of a form that has waited for this sign-in: a fresh start takes it along."""
 
@@ -188,9 +194,18 @@ class SignIn(Protocol):
     """
 
     async def begin(
-        self, route: Route, inbound: Inbound, challenge: Challenge, return_to: str | None, form: str = ""
+        self,
+        route: Route,
+        inbound: Inbound,
+        challenge: Challenge,
+        return_to: str | None,
+        form: str = "",
+        *,
+        app: str = "",
     ) -> BeginOutcome:
         """Open a pending login and return the URL for the browser. `form` waits with it, sealed, and comes back once.
+
+        `app` is the App whose rule asks, if it is another one of the same host than the route's.
 
         `return_to` is what the browser sent (`rd`, or a hidden field), unchecked; None means the request's own
         target. A text that is no target on this App's origin becomes `/`. Query parameters of the request never change

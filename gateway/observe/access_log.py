@@ -39,7 +39,7 @@ class AccessLine(msgspec.Struct, gc=False):
     """The rule that gave the verdict, as `policy/rule`."""
     reason: str = ""
     """The reasons of a refusal as closed words joined by commas: a `ReasonKind` with its name, an error code or a
-    limit's name. Every 5xx has one, whoever made it (`causes`)."""
+    limit's name. Every 5xx has one, also a 5xx of the application (`causes`)."""
     session: str = ""
     """The session's pseudonym."""
     seconds: float = 0.0

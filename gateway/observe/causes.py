@@ -16,7 +16,7 @@ class Cause(StrEnum):
     """The parts that decide how a request ends. Label of metrics."""
 
     UPSTREAM = "upstream"
-    """The application: the gateway passed its answer on, whatever its status, or the application failed to give one.
+    """The application: the gateway passed its answer on, with any status, or the application failed to give one.
     In forward-auth mode, the permit to ask it."""
     POLICY = "policy"
     """The rules: they refused the request, or asked the person to sign in."""
@@ -61,9 +61,11 @@ REASONS: Final[Mapping[str, tuple[Cause, str]]] = {
     "too_many": (Cause.OVERLOAD, "More sign-ins are pending or tried than `rates` allow."),
     "too_many_requests": (Cause.OVERLOAD, "More requests came from one address than `rates` allow."),
     "store_unavailable": (Cause.STORE, "A store did not answer, and the rule needs it."),
+    "limit_store_unfit": (Cause.STORE, "The store of limits may forget what it counted, and is not trusted to count."),
     "store_down": (Cause.STORE, "A store did not answer in the course of a sign-in."),
     "provider_down": (Cause.PROVIDER, "The provider did not answer, or refused the gateway as its client."),
     "provider_unavailable": (Cause.PROVIDER, "The provider did not answer."),
+    "provider_refused": (Cause.PROVIDER, "The provider refused the gateway as its client."),
     "maintenance": (Cause.MAINTENANCE, "A switch of an operator closes the App."),
     INTERNAL_ERROR: (Cause.GATEWAY, "A mistake of ours; an event with the request id says where."),
     PORTAL_FAILED: (Cause.GATEWAY, "A page of ours did not come: the portal failed, or was too slow."),
@@ -74,6 +76,7 @@ REASONS: Final[Mapping[str, tuple[Cause, str]]] = {
     "fetched_ahead": (Cause.CLIENT, "A browser fetched a page of ours ahead; it asks again when the person comes."),
     CLIENT_GONE: (Cause.CLIENT, "The client has left; the status is 499 if the answer had not begun."),
     "stream_idle": (Cause.CLIENT, "The client neither sent nor read for too long."),
+    "server_wide": (Cause.PORTAL, "OPTIONS about the gateway itself, and not about an application."),
     "session_over": (Cause.PORTAL, "The session that opened the stream has ended, and the stream with it."),
 }
 """The reasons that decide a cause by themselves, each with its sentence: every reason of a 5xx is among them, but those

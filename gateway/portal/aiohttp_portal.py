@@ -24,6 +24,7 @@ from gateway.audit.entry import Action, Entry, Outcome, conditions_of
 from gateway.audit.trail import AuditTrail, NoTrail
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.instant import Instant
+from gateway.login.funnel import Attempt, SignInStep, attempt
 from gateway.login.login import BACKCHANNEL_LOGOUT, CALLBACK, SIGNED_OUT
 from gateway.login.pending import find_browser, tab_cookies
 from gateway.login.registration import CLIENT_KEYS
@@ -44,11 +45,13 @@ from gateway.login.sign_in import (
 from gateway.observe.causes import INTERNAL_ERROR
 from gateway.observe.events import Event
 from gateway.observe.redact import where_it_failed
+from gateway.observe.system_waits import measured
 from gateway.pipeline.problem import RETRY_AFTER
 from gateway.pipeline.urls import BACK, CLEARED, LOGIN, ME, URLS, Kind, kind_of
 from gateway.pipeline.visit import (
     REASON_HEADER,
     VISIT_HEADER,
+    WAITED_HEADER,
     ForeignFormPage,
     FormNotSentPage,
     FormOverPage,
@@ -72,12 +75,12 @@ from gateway.portal.cookies import (
     expire_other_forms,
     set_cookie,
 )
-from gateway.portal.in_app import in_app_browser
 from gateway.portal.once import NONCE_BYTES, make_token, name_to_spend
 from gateway.portal.pages import Page
 from gateway.portal.sign_in_offer import NothingToAsk, SignInOffer, next_offer, offer_for, person_of
 from gateway.portal.visits import VisitTable
 from gateway.request.brought import Brought
+from gateway.request.in_app import in_app_browser
 from gateway.request.kept_form import LARGEST_KEPT, read_form
 from gateway.request.media_type import FORM_TYPE, media_type
 from gateway.request.navigation import Navigation, begins_unasked, is_surely_a_navigation, navigation
@@ -153,6 +156,9 @@ class SessionLoader(Protocol):
 
 class SignInObserver(Protocol):
     """Counts how sign-ins go."""
+
+    def step(self, step: SignInStep, attempt: Attempt) -> None:
+        """One sign-in has made a step."""
 
     def sign_in(self, app: str, outcome: str) -> None:
         """One step ended: `begun`, `signed_in`, `already_signed_in`, `signed_out`, `signed_out_here` or a failure."""
@@ -251,6 +257,12 @@ class Portal:
             # Only the byte path can reach the socket, so such a request is a mistake of ours.
             return web.Response(status=HTTPStatus.FORBIDDEN, text="no visit\n")
         request[_VISIT] = visit
+        with measured() as waits:
+            response = await self._answer_somehow(visit, request, handler)
+        response.headers[WAITED_HEADER] = f"{waits.seconds:.6f}"
+        return response
+
+    async def _answer_somehow(self, visit: Visit, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             response = await self._answer(visit, request, handler)
         except web.HTTPException as refused:
@@ -324,11 +336,13 @@ class Portal:
                 offer = offer_for(visit, challenge)
                 asks = challenge.needs_notice or in_app_browser(visit.inbound) is not None
                 if asks or not begins_unasked(visit.inbound):
-                    return self._page(visit, pages.notice(visit, offer))
+                    return self._notice(visit, offer)
                 return await self._begin(visit, offer, None)
             case FormNotSentPage(challenge, keep):
                 form = await self._to_keep(visit, request) if keep else ""
-                return self._page(visit, pages.form_not_sent(visit, offer_for(visit, challenge), form))
+                offer = offer_for(visit, challenge)
+                self._count_notice(visit, offer)
+                return self._page(visit, pages.form_not_sent(visit, offer, form))
             case ForeignFormPage(site=site):
                 return self._page(visit, pages.foreign_form(visit, site))
             case ReturnedFormPage(site=site):
@@ -341,6 +355,15 @@ class Portal:
                 return self._page(visit, pages.trouble(visit, visit.purpose))
             case _:
                 assert_never(visit.purpose)
+
+    def _notice(self, visit: Visit, offer: SignInOffer) -> web.Response:
+        """Return the page that says what a sign-in would ask for, with its button."""
+        self._count_notice(visit, offer)
+        return self._page(visit, pages.notice(visit, offer))
+
+    def _count_notice(self, visit: Visit, offer: SignInOffer) -> None:
+        in_app = in_app_browser(visit.inbound) is not None
+        self._observer.step(SignInStep.NOTICE, attempt(offer.route.name, offer.challenge.reason, in_app=in_app))
 
     async def _to_keep(self, visit: Visit, request: web.Request) -> str:
         """Return a form's body, or nothing where it cannot be kept: then the browser sends it again by itself."""
@@ -393,7 +416,14 @@ class Portal:
         route = visit.route
         match outcome:
             case SignedIn():
-                self._tell(visit, "signed_in", pseudonym=outcome.session.pseudonym, other_person=outcome.other_person)
+                self._tell(
+                    visit,
+                    "signed_in",
+                    outcome.app,
+                    pseudonym=outcome.session.pseudonym,
+                    other_person=outcome.other_person,
+                    seconds=round(outcome.seconds, 3),
+                )
                 form = read_form(outcome.form, route.app.headers.charset)
                 if form is None:
                     response = _redirect(outcome.return_to)
@@ -609,7 +639,7 @@ class Portal:
         """
         match outcome:
             case SignInOffer() if not shown.issuperset(outcome.items) or not begins_unasked(visit.inbound):
-                return self._page(visit, pages.notice(visit, outcome))
+                return self._notice(visit, outcome)
             case SignInOffer():
                 # The form is kept only if the rule says so now, even if the page that carried it was made under another
                 # rule.
@@ -675,12 +705,13 @@ class Portal:
         self, visit: Visit, offer: SignInOffer, return_to: str | None, form: str = ""
     ) -> web.StreamResponse:
         if (wait := self._begins.take(visit.inbound.client_address, self._clock())) is not None:
-            failed = Failed(LoginFailure.TOO_MANY, return_to, retry_after=wait, form=form)
+            failed = Failed(LoginFailure.TOO_MANY, return_to, retry_after=wait, app=offer.route.name, form=form)
             return await self._sign_in_failed(visit, failed)
-        outcome = await self._sign_in.begin(visit.route, visit.inbound, offer.challenge, return_to, form)
+        app = offer.route.name
+        outcome = await self._sign_in.begin(visit.route, visit.inbound, offer.challenge, return_to, form, app=app)
         match outcome:
             case Begun():
-                self._tell(visit, "begun", rule=str(offer.challenge.rule), reason=offer.challenge.reason.value)
+                self._tell(visit, "begun", app, rule=str(offer.challenge.rule), reason=offer.challenge.reason.value)
                 response = _redirect(outcome.location)
                 if outcome.cookie is not None:
                     # This browser's first sign-in here: a worker that was registered before there was a gateway to
@@ -691,7 +722,7 @@ class Portal:
                         self._set(response, visit, outcome.tab.encode(), outcome.cookie, TAB_COOKIE_SECONDS)
                 return response
             case Failed():
-                return await self._sign_in_failed(visit, replace(outcome, form=form))
+                return await self._sign_in_failed(visit, replace(outcome, form=form, app=app))
             case _:
                 assert_never(outcome)
 
@@ -716,6 +747,7 @@ class Portal:
         self._tell(
             visit,
             failed.failure.value,
+            failed.app,
             error=failed.error or failed.fault,
             endpoint=failed.endpoint,
             check=failed.check,
@@ -802,16 +834,15 @@ class Portal:
             ):
                 response.headers.add(hdrs.SET_COOKIE, line)
 
-    def _tell(self, visit: Visit, outcome: str, **fields: object) -> None:
-        self._observer.sign_in(visit.route.name, outcome)
+    def _tell(self, visit: Visit, outcome: str, app: str = "", **fields: object) -> None:
+        app = app or visit.route.name
+        self._observer.sign_in(app, outcome)
         if outcome not in _NOT_AUDITED:
-            self._trail.record(self._entry(visit, outcome, fields))
+            self._trail.record(self._entry(visit, app, outcome, fields))
         described = {name: value for name, value in fields.items() if value not in ("", None)}
-        _log.info(
-            Event.SIGN_IN, app=visit.route.name, outcome=outcome, request_id=visit.inbound.request_id, **described
-        )
+        _log.info(Event.SIGN_IN, app=app, outcome=outcome, request_id=visit.inbound.request_id, **described)
 
-    def _entry(self, visit: Visit, outcome: str, fields: Mapping[str, object]) -> Entry:
+    def _entry(self, visit: Visit, app: str, outcome: str, fields: Mapping[str, object]) -> Entry:
         """Return what the audit trail says of a sign-in or sign-out."""
         route, session = visit.route, visit.session
         known = session.session.pseudonym if isinstance(session, Found) else ""
@@ -821,9 +852,9 @@ class Portal:
             self._clock(),
             Outcome.DONE if outcome in _GOOD else Outcome.FAILED,
             pseudonym=str(fields.get("pseudonym") or known),
-            app=route.name,
+            app=app,
             rule=str(fields.get("rule") or ""),
-            policy_version=route.policy.version,
+            policy_version="" if app != route.name else route.policy.version,
             verdict=outcome,
             reasons=tuple(str(fields[name]) for name in ("error", "check", "endpoint") if fields.get(name)),
             request_id=visit.inbound.request_id,

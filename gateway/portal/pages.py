@@ -16,10 +16,10 @@ from gateway.login.login import CALLBACK
 from gateway.login.sign_in import Failed, LoginFailure
 from gateway.pipeline.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit, WorkerPage
 from gateway.policy.verdict import Deny, Reason, ReasonKind
-from gateway.portal.in_app import SOME_APP, in_app_browser
 from gateway.portal.language import Language, Said, preferred, said
 from gateway.portal.messages import message
 from gateway.portal.sign_in_offer import ITEMS, SignInOffer, person_of
+from gateway.request.in_app import SOME_APP, in_app_browser
 from gateway.request.kept_form import KeptForm
 from gateway.request.returned_form import FIELD
 from gateway.route.route import Route

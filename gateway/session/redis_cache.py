@@ -198,7 +198,6 @@ class CachedReader:
             session = await self._store.find(ticket)
         except StoreUnavailableError:
             self.cache.give_up(marker)
-            self.counts.unavailable += 1
             return _UNAVAILABLE
         except BaseException:
             self.cache.give_up(marker)
@@ -218,6 +217,8 @@ class CachedReader:
     def _without_store(self, ticket: Ticket, now: Instant) -> Found | Unavailable:
         stale = self.cache.stale(ticket, now, self._monotonic())
         if stale is None:
+            # Also while the circuit is open and the store is not asked: each such request is one that it failed.
+            self.counts.unavailable += 1
             return _UNAVAILABLE
         self.counts.stale += 1
         return stale

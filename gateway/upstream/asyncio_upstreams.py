@@ -48,14 +48,20 @@ _TELL_EVERY = 10.0
 class _Waiting:
     """A request in the queue."""
 
-    __slots__ = ("_owner", "deadline", "receiver", "repeatable", "slot")
+    __slots__ = ("_owner", "deadline", "receiver", "repeatable", "since", "slot")
 
     def __init__(self, owner: Upstreams, receiver: Receiver, *, repeatable: bool) -> None:
         self._owner = owner
         self.receiver = receiver
         self.repeatable = repeatable
+        self.since = asyncio.get_running_loop().time()
         self.deadline = 0.0
         self.slot = 0
+
+    def over(self) -> None:
+        """Count its time in the queue, however it ends."""
+        self.deadline = 0.0
+        self._owner.standing.queued(asyncio.get_running_loop().time() - self.since)
 
     def expired(self) -> None:
         """It has waited too long."""
@@ -81,6 +87,7 @@ class Upstreams:
         "_choose",
         "_closed",
         "_connecting",
+        "_knocking",
         "_most",
         "_only",
         "_tasks",
@@ -125,6 +132,8 @@ class Upstreams:
         """Requests for which a connection is being made."""
         self._told: dict[Endpoint, float] = {}
         """When the log was told last of an upstream that takes no connections."""
+        self._knocking: set[Endpoint] = set()
+        """The upstreams that are tried again and again."""
         self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._watches: list[asyncio.Task[None]] = []
@@ -171,7 +180,7 @@ class Upstreams:
             return
         for waiting in self.queue:
             if waiting.receiver is receiver:
-                waiting.deadline = 0.0
+                waiting.over()
                 self.queue.remove(waiting)
                 return
 
@@ -269,6 +278,9 @@ class Upstreams:
         if endpoint.breaker.unreached(last=last):
             standing.ejections += 1
             log.warning(Event.UPSTREAM_EJECTED, app=self.name, upstream=endpoint.address)
+        # Also the last one, which is asked all the same: at night nobody comes who would find out that it is back.
+        if not endpoint.breaker.is_reachable and endpoint not in self._knocking:
+            self._knocking.add(endpoint)
             self._start(self._knock(endpoint))
 
     def _reached(self, endpoint: Endpoint) -> None:
@@ -276,12 +288,13 @@ class Upstreams:
             log.info(Event.UPSTREAM_RETURNED, app=self.name, upstream=endpoint.address)
 
     async def _knock(self, endpoint: Endpoint) -> None:
-        """Try an ejected upstream again and again until it takes a connection: so that no person has to."""
+        """Try an upstream again and again until it takes a connection: so that no person has to."""
         await asyncio.sleep(self.options.ejected_for)
-        while endpoint.breaker.ejected and not self._closed:
+        while not endpoint.breaker.is_reachable and not self._closed:
             # The next knock does not wait for this one: a host that is away answers nothing, and is back at any time.
             self._start(self._knock_once(endpoint))
             await asyncio.sleep(self.options.ejected_for)
+        self._knocking.discard(endpoint)
 
     async def _knock_once(self, endpoint: Endpoint) -> None:
         try:
@@ -339,6 +352,7 @@ class Upstreams:
     def gave_up(self, waiting: _Waiting) -> None:
         """Answer a request that has waited too long."""
         self.queue.remove(waiting)
+        waiting.over()
         error = UpstreamOverloadedError(f"the queue of `{self.name}` is too slow")
         waiting.receiver.upstream_failed(error, unheard=False)
 
@@ -349,7 +363,7 @@ class Upstreams:
         most = self._most
         while queue and (most is None or self.active < most):
             waiting = queue.popleft()
-            waiting.deadline = 0.0
+            waiting.over()
             connection = self.take(waiting.receiver, repeatable=waiting.repeatable)
             if connection is not None:
                 # Not in the callback of the request that has just left: that one has not finished yet.

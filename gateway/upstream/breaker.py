@@ -32,6 +32,11 @@ class Breaker:
         """The active check's last word; without a check, nothing."""
 
     @property
+    def is_reachable(self) -> bool:
+        """Whether it took a connection among its last ones: also said of the last upstream, which is never ejected."""
+        return not self.ejected and self._failures < self._settings.failures
+
+    @property
     def in_turn(self) -> bool:
         """Whether the upstream is asked in its turn; otherwise only where no other is left."""
         return self.healthy and not self.ejected

@@ -11,13 +11,21 @@ servers have kept the order for a while.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+
+def _uncounted(_seconds: float) -> None:
+    """Count nothing."""
+
 
 class Standing:
     """The standing of one App's servers. Seconds are those of a monotonic clock."""
 
-    __slots__ = ("apart_until", "caught", "ejections", "out_of_turn", "unreachable")
+    __slots__ = ("apart_until", "caught", "ejections", "out_of_turn", "queued", "unreachable")
 
-    def __init__(self) -> None:
+    def __init__(self, queued: Callable[[float], None] = _uncounted) -> None:
+        """`queued` is told how many seconds each request waited in the App's queue."""
+        self.queued = queued
         self.unreachable = 0
         """Connections that an upstream refused, or did not take in time."""
         self.ejections = 0

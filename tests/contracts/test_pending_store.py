@@ -24,6 +24,7 @@ from gateway.login.pending import (
     UsedLogin,
     bytes_of,
     random_name,
+    state_name,
 )
 from gateway.login.redis_pending import RedisPendingStore
 from gateway.login.sign_in import LoginFailure
@@ -115,6 +116,19 @@ def login(browser: str = "b1", **changes: Any) -> PendingLogin:
         "fresh_within": 300.0,
     }
     return PendingLogin(**(values | changes))
+
+
+async def test_a_login_waits_until_it_is_used(store: PendingStore) -> None:
+    """Told by its name alone: who asks has no state, and opens nothing."""
+    state, waiting = new_state(), login()
+    assert not await store.waits(state_name(state))
+    await store.open(state, waiting, "198.51.100.7", NOON)
+
+    assert await store.waits(state_name(state))
+    assert await store.use(state, waiting, NOON)
+    assert not await store.waits(state_name(state))
+    await store.settle(state, UsedLogin(waiting.browser, waiting.host, "/"), NOON)
+    assert not await store.waits(state_name(state))
 
 
 async def test_what_was_opened_is_found_as_it_was(store: PendingStore) -> None:

@@ -25,6 +25,7 @@ from gateway.identity import Birthdate, Gender, Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.aliases import Aliases
 from gateway.login.asyncio_shared_tasks import SharedTasks
+from gateway.login.funnel import Attempt
 from gateway.login.jwcrypto_keys import make_key
 from gateway.login.keys import KeySet
 from gateway.login.memory_pending import MemoryPendingStore
@@ -53,6 +54,15 @@ class Meter:
 
     def key_passed_over(self, kid: str, why: str) -> None:
         """See `CallMeter`."""
+
+    def sent(self, name: str, attempt: Attempt) -> None:
+        """See `SignInObserver`."""
+
+    def returned(self, name: str, attempt: Attempt) -> None:
+        """See `SignInObserver`."""
+
+    def ended(self, attempt: Attempt, seconds: float | None) -> None:
+        """See `SignInObserver`."""
 
     def claim_troubled(self, scope: str, trouble: str) -> None:
         """See `SignInObserver`."""

@@ -15,6 +15,7 @@ from gateway.identity import Scope
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.aliases import Aliases
 from gateway.login.asyncio_shared_tasks import SharedTasks
+from gateway.login.funnel import Attempt, SignInStep
 from gateway.login.keys import KeySet, signing_key
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.service import Client, SignInService, Terms
@@ -61,6 +62,10 @@ class Calls:
     calls: list[tuple[str, str]] = field(default_factory=list)
     troubles: list[tuple[str, str]] = field(default_factory=list)
     passed_over: list[tuple[str, str]] = field(default_factory=list)
+    funnel: list[tuple[SignInStep, Attempt]] = field(default_factory=list)
+    away: list[str] = field(default_factory=list)
+    """The names of logins that were sent off and are not back."""
+    seconds: list[float] = field(default_factory=list)
 
     def called(self, endpoint: str, outcome: str, seconds: float) -> None:
         assert seconds >= 0
@@ -68,6 +73,19 @@ class Calls:
 
     def key_passed_over(self, kid: str, why: str) -> None:
         self.passed_over.append((kid, why))
+
+    def sent(self, name: str, attempt: Attempt) -> None:
+        self.funnel.append((SignInStep.SENT, attempt))
+        self.away.append(name)
+
+    def returned(self, name: str, attempt: Attempt) -> None:
+        self.funnel.append((SignInStep.RETURNED, attempt))
+        self.away.remove(name)
+
+    def ended(self, attempt: Attempt, seconds: float | None) -> None:
+        self.funnel.append((SignInStep.FAILED if seconds is None else SignInStep.SIGNED_IN, attempt))
+        if seconds is not None:
+            self.seconds.append(seconds)
 
     def claim_troubled(self, scope: str, trouble: str) -> None:
         self.troubles.append((scope, trouble))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gateway.instant import Instant
+from gateway.login.funnel import Attempt, SignInStep
 from gateway.login.return_to import rebuild
 from gateway.login.sign_in import (
     BeginOutcome,
@@ -36,15 +37,25 @@ class FakeDesk:
     logs_out: LogoutOutcome = field(default_factory=lambda: LogoutRefused("signature"))
     begun: list[tuple[Inbound, Challenge, str | None]] = field(default_factory=list)
     forms: list[str] = field(default_factory=list)
+    apps: list[str] = field(default_factory=list)
+    """The Apps whose rules asked."""
     finished: list[bytes | None] = field(default_factory=list)
     logout_bodies: list[bytes] = field(default_factory=list)
     ended: int = 0
 
     async def begin(
-        self, route: Route, inbound: Inbound, challenge: Challenge, return_to: str | None, form: str = ""
+        self,
+        route: Route,
+        inbound: Inbound,
+        challenge: Challenge,
+        return_to: str | None,
+        form: str = "",
+        *,
+        app: str = "",
     ) -> BeginOutcome:
         self.begun.append((inbound, challenge, return_to))
         self.forms.append(form)
+        self.apps.append(app)
         return self.begins
 
     async def finish(self, route: Route, inbound: Inbound, query: bytes | None) -> FinishOutcome:
@@ -88,7 +99,11 @@ class Counted:
     """Remembers what it was told of sign-ins."""
 
     reported: list[tuple[str, str]] = field(default_factory=list)
+    steps: list[tuple[SignInStep, Attempt]] = field(default_factory=list)
     refusals: list[tuple[str, str, list[str]]] = field(default_factory=list)
+
+    def step(self, step: SignInStep, attempt: Attempt) -> None:
+        self.steps.append((step, attempt))
 
     def sign_in(self, app: str, outcome: str) -> None:
         self.reported.append((app, outcome))

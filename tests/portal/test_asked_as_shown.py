@@ -57,9 +57,16 @@ class Desk(FakeDesk):
     """Makes the authorization request that the sign-in service makes of a challenge."""
 
     async def begin(
-        self, route: Route, inbound: Inbound, challenge: Challenge, return_to: str | None, form: str = ""
+        self,
+        route: Route,
+        inbound: Inbound,
+        challenge: Challenge,
+        return_to: str | None,
+        form: str = "",
+        *,
+        app: str = "",
     ) -> BeginOutcome:
-        await super().begin(route, inbound, challenge, return_to, form)
+        await super().begin(route, inbound, challenge, return_to, form, app=app)
         location = authorization_url(
             _METADATA,
             client_id=route.client_id,

@@ -216,6 +216,8 @@ async def test_a_dead_redis_is_no_logout_and_costs_nothing(own_redis: RedisServe
 
     assert states == {Unavailable}
     assert spent < 0.1
+    # Each of them is a request that the store has failed, though nobody asked it.
+    assert worker.status().unavailable == 1_000
     own_redis.start()
     await until(lambda: worker.status().trusted, "trust")
     # Its memory went with it, which is an end of every session and not a failure.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.portal.in_app import SOME_APP, in_app_browser
+from gateway.request.in_app import SOME_APP, in_app_browser
 from tests import builders
 
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
