@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from gateway.observe.access_log import AccessLine
 from gateway.observe.gateway_metrics import GatewayMetrics
-from gateway.observe.instruments import Declared, Key, shown
+from gateway.observe.instruments import Declared, Histogram, Key, shown
 from gateway.observe.lines import LineKind
 from gateway.observe.merge import Families, Family
 from gateway.observe.request_metrics import RequestMetrics
@@ -28,11 +28,19 @@ class Metrics:
         self.sign_ins = SignInMetrics()
         self.gateway = GatewayMetrics(version, lost)
         self._shown: dict[str, tuple[Declared, Numbers]] = {}
+        self._kept: list[Histogram] = []
 
     def begin(self, apps: Collection[str]) -> None:
         """Start at 0 for the Apps that the settings name."""
         self.requests.begin(apps)
         self.sign_ins.begin(apps)
+        for histogram in self._kept:
+            histogram.begin({"app": apps})
+
+    def keep(self, histogram: Histogram) -> Histogram:
+        """Show a histogram that another object feeds, and return it."""
+        self._kept.append(histogram)
+        return histogram
 
     def show(self, declared: Declared, numbers: Numbers) -> None:
         """Show numbers that another object keeps, read at each scrape."""
@@ -42,19 +50,13 @@ class Metrics:
         """Count one finished request, soon."""
         self.requests.finished(line)
 
-    def sign_in(self, app: str, outcome: str) -> None:
-        """Count a step of a sign-in; `outcome` is a closed word."""
-        self.sign_ins.sign_in(app, outcome)
-
-    def refused(self, app: str, rule: str, reasons: Iterable[str]) -> None:
-        """Count a refusal that no request of the App shows: a sign-in the policy says no to."""
-        self.requests.refused(app, rule, reasons)
-
     def collect(self) -> Iterator[Family]:
         """Yield every metric."""
         yield from self.requests.families()
         yield from self.sign_ins.families()
         yield from self.gateway.families()
+        for histogram in self._kept:
+            yield histogram.family()
         for declared, numbers in self._shown.values():
             yield shown(declared, numbers())
 

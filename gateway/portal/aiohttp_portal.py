@@ -844,7 +844,7 @@ class Portal:
 
     def _entry(self, visit: Visit, app: str, outcome: str, fields: Mapping[str, object]) -> Entry:
         """Return what the audit trail says of a sign-in or sign-out."""
-        route, session = visit.route, visit.session
+        session = visit.session
         known = session.session.pseudonym if isinstance(session, Found) else ""
         sessions = fields.get("sessions")
         return Entry(
@@ -854,7 +854,7 @@ class Portal:
             pseudonym=str(fields.get("pseudonym") or known),
             app=app,
             rule=str(fields.get("rule") or ""),
-            policy_version="" if app != route.name else route.policy.version,
+            policy_version=next((each.policy.version for each in self._table().routes if each.name == app), ""),
             verdict=outcome,
             reasons=tuple(str(fields[name]) for name in ("error", "check", "endpoint") if fields.get(name)),
             request_id=visit.inbound.request_id,

@@ -25,10 +25,13 @@ from gateway.listen.services import RequestServices
 from gateway.listen.upload import CountedBytes
 from gateway.login.aiohttp_provider import AiohttpProvider
 from gateway.login.asyncio_shared_tasks import SharedTasks
+from gateway.login.asyncio_unfinished import UnfinishedLogins
+from gateway.login.funnel import Attempt, SignInStep
 from gateway.login.pending import PendingStore
 from gateway.login.returned import ReturnedForms
 from gateway.login.service import Client, SignInService, Terms
 from gateway.observe.events import Event
+from gateway.observe.instruments import Histogram
 from gateway.observe.metrics import Metrics
 from gateway.observe.removed_names import RemovedNames, shown
 from gateway.observe.structlog_observer import GatewayObserver
@@ -39,6 +42,7 @@ from gateway.portal.aiohttp_portal import PortalServices, make_portal
 from gateway.portal.head import portal_head
 from gateway.portal.visits import VisitTable
 from gateway.process.configuration import Configuration
+from gateway.process.sign_in_counts import SignInCounts
 from gateway.request.field_names import fold
 from gateway.request.rates import LookupLimits, Rate
 from gateway.request.section_cache import Removed
@@ -62,8 +66,18 @@ SECONDS_TO_CLOSE = 5.0
 class _Meter:
     """Hands what the login step counts to the metrics."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, counts: SignInCounts, unfinished: UnfinishedLogins) -> None:
         self._metrics = metrics
+        self._counts = counts
+        self.sent, self.returned = unfinished.sent, unfinished.returned
+
+    def ended(self, attempt: Attempt, seconds: float | None) -> None:
+        """Count the end of a login that came back."""
+        if seconds is None:
+            self._counts.step(SignInStep.FAILED, attempt)
+            return
+        self._counts.step(SignInStep.SIGNED_IN, attempt)
+        self._counts.completed(attempt, seconds)
 
     def called(self, endpoint: str, outcome: str, seconds: float) -> None:
         """Count one call to the provider."""
@@ -85,12 +99,16 @@ class Shared:
     sessions: Sessions
     pending: PendingStore
     metrics: Metrics
+    counts: SignInCounts
+    unfinished: UnfinishedLogins
     observer: GatewayObserver
     deadlines: Deadlines
     clock: Callable[[], Instant]
     entries: LimitStore | None
     owed: OwedToStore | None
     """Keeps sign-outs while the store is away; `None` for a store in this process."""
+    queue_seconds: Histogram
+    """The times that requests waited in the Apps' queues."""
     switches: dict[str, Switch]
     """The switches of the file, as they were last read; each ends by itself."""
     standings: dict[str, Standing] = field(default_factory=dict)
@@ -101,7 +119,10 @@ class Shared:
 
     def standing_of(self, app: str) -> Standing:
         """Return how an App's servers have behaved so far."""
-        return self.standings.setdefault(app, Standing())
+        standing = self.standings.get(app)
+        if standing is None:
+            standing = self.standings[app] = Standing(partial(self.queue_seconds.add, (app,)))
+        return standing
 
 
 class Generation:
@@ -161,7 +182,7 @@ class Generation:
                 sessions=shared.sessions.reader,
                 table=lambda: self.table,
                 form_origins=self._form_origins,
-                observer=shared.metrics,
+                observer=shared.counts,
                 prefix=settings.prefix,
                 longest_target=settings.traffic.request_line,
                 begins=Rate(rates.sign_ins_per_address, rates.sign_ins),
@@ -212,7 +233,7 @@ class Generation:
 
     async def _sign_in_service(self) -> SignInService:
         settings, shared = self.configuration.settings, self._shared
-        meter = _Meter(shared.metrics)
+        meter = _Meter(shared.metrics, shared.counts, shared.unfinished)
         clients: dict[str, Client] = {}
         for client_id, client in self.configuration.clients().items():
             keys = self.configuration.client_keys[client_id]

@@ -31,6 +31,7 @@ from gateway.limits.limits import LimitStore
 from gateway.listen.httptools_listener import Listener
 from gateway.listen.services import RequestServices
 from gateway.listen.system_tls import CertificateDatesError, ListenerTls
+from gateway.login.asyncio_unfinished import UnfinishedLogins
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import PendingStore
 from gateway.login.redis_pending import RedisPendingStore
@@ -38,6 +39,7 @@ from gateway.login.rehearsal import rehearse
 from gateway.observe.audit import AuditEntry
 from gateway.observe.events import Event
 from gateway.observe.gateway_metrics import FILES_HELD
+from gateway.observe.instruments import Histogram
 from gateway.observe.line_head import LineStyle
 from gateway.observe.lines import LineKind, lost_by_kind
 from gateway.observe.metrics import Metrics
@@ -57,6 +59,7 @@ from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.process.generation import Generation, Shared
 from gateway.process.management import StoreMark, limit_store, store_mark
 from gateway.process.readiness import SIGN_IN, Check, Checks, sorted_out
+from gateway.process.sign_in_counts import SignInCounts
 from gateway.redis_client import close_redis, make_redis, parse_redis_url
 from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.prometheus_sessions import show_sessions
@@ -68,7 +71,7 @@ from gateway.settings.changes import waiting
 from gateway.settings.settings import Settings, TlsSettings
 from gateway.settings.typed import TakenUp
 from gateway.upstream.asyncio_upstreams import Upstreams
-from gateway.upstream.prometheus_upstreams import show_upstreams
+from gateway.upstream.prometheus_upstreams import QUEUE_SECONDS, show_upstreams, show_ways
 from gateway.wire.deadlines import Deadlines
 from gateway.yaml.mistakes import Mistakes
 
@@ -174,18 +177,26 @@ class Worker:
         self.metrics.show(FILES_HELD, lambda: {(): len(self.held)})
         deadlines = Deadlines(asyncio.get_running_loop().time())
         show_upstreams(self.metrics, lambda: self._shared.standings, self._ejected, lambda: deadlines.time)
+        show_ways(self.metrics, lambda: {} if self._generation is None else self._generation.ways)
         record = self._record_decision if self.audit.kept else None
         observer = GatewayObserver(self.metrics, self.access_log, self._is_audited, self._policy_version, record)
         pending = await self._pending(secrets)
+        counts = SignInCounts(self.metrics)
+        unfinished = UnfinishedLogins(pending, counts, time.monotonic)
+        looking = asyncio.create_task(unfinished.run())
+        self._closing.callback(looking.cancel)
         self._shared = Shared(
             sessions,
             pending,
             self.metrics,
+            counts,
+            unfinished,
             observer,
             deadlines,
             self._clock,
             await self._limits(),
             self._owed(sessions),
+            self.metrics.keep(Histogram(QUEUE_SECONDS)),
             {},
             trail=self.audit.trail,
         )

@@ -37,6 +37,11 @@ class Breaker:
         return not self.ejected and self._failures < self._settings.failures
 
     @property
+    def is_up(self) -> bool:
+        """Whether it accepts connections and the active check finds it well, as far as this worker has seen."""
+        return self.healthy and self.is_reachable
+
+    @property
     def in_turn(self) -> bool:
         """Whether the upstream is asked in its turn; otherwise only where no other is left."""
         return self.healthy and not self.ejected

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from gateway.observe.instruments import Declared, Key, Kind
+from gateway.observe.merge import Over
 from gateway.observe.metrics import Metrics
+from gateway.upstream.asyncio_upstreams import Upstreams
 from gateway.upstream.standing import Standing
 
 UNREACHABLE: Final = Declared(
@@ -40,7 +42,34 @@ APART: Final = Declared(
     labels=("app",),
 )
 
-DECLARED: Final = (UNREACHABLE, EJECTIONS, EJECTED, OUT_OF_TURN, APART)
+UP: Final = Declared(
+    name="sekisho_upstream_up",
+    kind=Kind.GAUGE,
+    meaning="1 if every worker takes the App's upstream for one that accepts connections and is healthy, else 0",
+    labels=("app", "upstream"),
+    over=Over.SMALLEST,
+)
+IN_FLIGHT: Final = Declared(
+    name="sekisho_upstream_in_flight",
+    kind=Kind.GAUGE,
+    meaning="Requests that have a connection to the App, or wait for one to be made",
+    labels=("app",),
+)
+QUEUED: Final = Declared(
+    name="sekisho_upstream_queued",
+    kind=Kind.GAUGE,
+    meaning="Requests in the App's queue, since as many as `concurrency` are in flight",
+    labels=("app",),
+)
+QUEUE_SECONDS: Final = Declared(
+    name="sekisho_upstream_queue_seconds",
+    kind=Kind.HISTOGRAM,
+    meaning="The time of requests in the App's queue, also of those that left or were given up",
+    labels=("app",),
+    unit="seconds",
+)
+
+DECLARED: Final = (UNREACHABLE, EJECTIONS, EJECTED, OUT_OF_TURN, APART, UP, IN_FLIGHT, QUEUED, QUEUE_SECONDS)
 
 
 def show_upstreams(
@@ -59,3 +88,19 @@ def show_upstreams(
     metrics.show(EJECTED, lambda: {(app,): count for app, count in ejected().items()})
     metrics.show(OUT_OF_TURN, of_each(lambda standing: standing.out_of_turn))
     metrics.show(APART, of_each(lambda standing: float(standing.is_apart(clock()))))
+
+
+def show_ways(metrics: Metrics, ways: Callable[[], Mapping[str, Upstreams]]) -> None:
+    """Let the metrics read each App's way to its servers; the settings bound the addresses."""
+
+    def of_each(number: Callable[[Upstreams], float]) -> Callable[[], Mapping[Key, float]]:
+        return lambda: {(app,): number(way) for app, way in ways().items()}
+
+    metrics.show(
+        UP,
+        lambda: {
+            (app, each.address): float(each.breaker.is_up) for app, way in ways().items() for each in way.endpoints
+        },
+    )
+    metrics.show(IN_FLIGHT, of_each(lambda way: way.active))
+    metrics.show(QUEUED, of_each(lambda way: len(way.queue)))

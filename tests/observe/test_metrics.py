@@ -13,7 +13,7 @@ def test_a_reload_that_is_refused_for_the_first_time_is_an_increase() -> None:
     metrics.begin(["booking"])
 
     assert value(metrics, "sekisho_reloads_total", what="settings", outcome="refused") == 0
-    assert value(metrics, "sekisho_request_seconds_count", app="booking") == 0
+    assert value(metrics, "sekisho_request_seconds_count", app="booking", cause="store") == 0
     assert value(metrics, "sekisho_header_values_troubled_total", app="booking", trouble="left_out") == 0
 
 
@@ -36,8 +36,8 @@ def test_every_concern_is_counted() -> None:
     metrics = Metrics("1.0")
 
     metrics.finished(line())
-    metrics.refused("booking", "booking/reserve", ["condition_no:adult"])
-    metrics.sign_in("booking", "cancelled")
+    metrics.requests.refused("booking", "booking/reserve", ["condition_no:adult"])
+    metrics.sign_ins.sign_in("booking", "cancelled")
     metrics.gateway.limited("headers")
 
     names = [family.name for family in metrics.families()]
