@@ -186,7 +186,9 @@ SHAPES: Final[Mapping[Event, str]] = {
     Event.EMULATOR_IGNORED: "client_id parameters",
     Event.EMULATOR_REFUSED: "client_id endpoint reasons",
     Event.PORTAL_FAILED: "request_id app error where",
-    Event.SIGN_IN: "request_id app outcome rule reason error endpoint check found pseudonym other_person sessions seconds",
+    Event.SIGN_IN: (
+        "request_id app outcome rule reason error endpoint check found pseudonym other_person sessions seconds"
+    ),
     Event.PROVIDER_KEY_PASSED_OVER: "kid why",
     Event.AUDIT: "request_id app rule verdict reasons pseudonym policy_version",
     Event.AUDIT_UNWRITABLE: "error where",
