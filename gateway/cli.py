@@ -18,6 +18,7 @@ import typer
 from gateway import __version__
 from gateway.commands import (
     apps,
+    audit,
     doctor,
     keys,
     limits,
@@ -60,6 +61,7 @@ app.add_typer(operators.app)
 app.add_typer(limits.app)
 app.add_typer(apps.app)
 app.add_typer(subjects.app)
+app.add_typer(audit.app)
 app.command()(verify.verify)
 app.command()(registration.registration)
 app.command()(doctor.doctor)

@@ -56,6 +56,8 @@ class Action(StrEnum):
     """An operator removed a key; `object` is its `kid`."""
     TOKEN_MADE = "token_made"  # noqa: S105 - the name of an action
     """An operator made a token for the management listener; `object` is the name of its owner."""
+    TOKEN_REMOVED = "token_removed"  # noqa: S105 - the name of an action
+    """An operator took a token away; `object` is the name of its owner."""
     MANAGEMENT_REFUSED = "management_refused"
     """A client used the management listener without a known token."""
     CONSOLE = "console"

@@ -5,6 +5,7 @@ The same commands make the client's keys and the assertion's; the two are never 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from gateway.commands.terminal import EXIT_USERS, say, say_json, say_text
+from gateway.audit.entry import Action, Entry
+from gateway.commands.recorded import Operator, Reason, record_done
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, say, say_json, say_text
 from gateway.login.jwcrypto_keys import is_private, load_keys, new_key, retire_key, rotate_keys
 from gateway.login.keys import KeySetError
 from gateway.plain_text import printable
@@ -37,12 +40,16 @@ def _telling(file: Path) -> Iterator[None]:
 def new(
     file: KeyFile,
     algorithm: Annotated[Literal["ES256", "RS256"], typer.Option("--alg", help="The algorithm of the key.")] = "ES256",
+    operator: Operator = "",
+    reason: Reason = "",
+    config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Add a key to the file, or begin one (mode 0600). It is published at once; it signs only where it is the first."""
     with _telling(file):
         key = new_key(file, algorithm)
         signs = load_keys(file).signing.kid == key.kid
     say(key.kid, key.alg, "signs" if signs else "published; let it sign with `keys rotate`")
+    _record(config, Action.KEY_MADE, file, key.kid, operator, reason)
 
 
 @app.command("list")
@@ -66,18 +73,30 @@ def jwks(file: KeyFile) -> None:
 
 
 @app.command()
-def rotate(file: KeyFile) -> None:
+def rotate(file: KeyFile, operator: Operator = "", reason: Reason = "", config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Let the newest key sign. The old one stays published until `retire`; SIGHUP makes the gateway read the file."""
     with _telling(file):
-        say(rotate_keys(file).kid, "signs")
+        kid = rotate_keys(file).kid
+    say(kid, "signs")
+    _record(config, Action.KEY_ROTATED, file, kid, operator, reason)
 
 
 # One kid in 64 begins with a hyphen, as a thumbprint may, and is no option for that; nor is an `h` in it `-h`.
 @app.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 def retire(
-    file: KeyFile, kid: Annotated[str, typer.Argument(help="The key to remove; it must not be the one that signs.")]
+    file: KeyFile,
+    kid: Annotated[str, typer.Argument(help="The key to remove; it must not be the one that signs.")],
+    operator: Operator = "",
+    reason: Reason = "",
+    config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Remove a key that no longer signs."""
     with _telling(file):
         retire_key(file, kid)
     say(kid, "retired")
+    _record(config, Action.KEY_RETIRED, file, kid, operator, reason)
+
+
+def _record(config: Path, action: Action, file: Path, kid: str, operator: str, reason: str) -> None:
+    entry = Entry(action, time.time(), operator=operator, object=kid, names=(str(file.resolve()),), reason=reason)
+    record_done(config, [entry])

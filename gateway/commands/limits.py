@@ -14,6 +14,8 @@ from typing import Annotated
 import structlog
 import typer
 
+from gateway.audit.entry import Action, person_by_code
+from gateway.commands.recorded import Operator, recorded
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, language, log_here, say
 from gateway.errors import StoreUnavailableError
 from gateway.instant import tokyo_time
@@ -117,6 +119,7 @@ def give_back(
     code: Code,
     number: Annotated[int, typer.Argument(help="The entry's number, as `show` lists it.", min=1)],
     reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
+    operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Give one entry back, so that the person may try again."""
@@ -124,7 +127,10 @@ def give_back(
     if not reason.strip():
         raise _refused(Phrase("give the reason", "理由を書いてください"))
     log_here(config)
-    entry = asyncio.run(_give_back(config, folded, number))
+    with recorded(config, Action.LIMIT_GIVEN_BACK, operator=operator, reason=reason) as deed:
+        deed.tell(pseudonym=person_by_code(folded))
+        entry = asyncio.run(_give_back(config, folded, number))
+        deed.tell(object=f"{entry.use.policy}/{entry.use.limit} {entry.use.period}")
     # The code identifies her to nobody, and the audit must name the owner of the entry.
     _log.warning(
         Event.LIMIT_GIVEN_BACK,

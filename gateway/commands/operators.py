@@ -12,7 +12,9 @@ from typing import Annotated
 import structlog
 import typer
 
+from gateway.audit.entry import Action
 from gateway.bounded_files import KIB, read_file
+from gateway.commands.recorded import Operator, Reason, recorded
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, log_here, say
 from gateway.observe.events import Event
 from gateway.policy.system_whole_file import SECRET_MODE, change_file
@@ -73,6 +75,8 @@ def add(
     roles: Annotated[
         list[Role] | None, typer.Option("--role", help="A role; several times for several. The default is `look`.")
     ] = None,
+    operator: Operator = "",
+    reason: Reason = "",
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Make a token for a person: shown once, kept as a hash. A reload (SIGHUP) lets her in."""
@@ -92,13 +96,15 @@ def add(
             raise _refused(already)
         return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n".encode()
 
-    _change(config, file, added, "add", name)
+    with recorded(config, Action.TOKEN_MADE, operator=operator, about=name, reason=reason) as deed:
+        deed.tell(names=tuple(sorted(roles or (Role.LOOK,))))
+        _change(config, file, added, "add", name)
     shown = Phrase(f"token of {name}, which is not shown again:", f"{name} のトークン（再表示しません）：")
     say(shown.say(language()), token)
 
 
 @app.command()
-def remove(name: Name, config: ConfigFile = DEFAULT_CONFIG) -> None:
+def remove(name: Name, operator: Operator = "", reason: Reason = "", config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Take a person's token away; a reload (SIGHUP) ends her sign-ins."""
     file = _file(config)
 
@@ -109,7 +115,8 @@ def remove(name: Name, config: ConfigFile = DEFAULT_CONFIG) -> None:
         kept = [line for line in text.splitlines(keepends=True) if line.partition("#")[0].split()[:1] != [name]]
         return "".join(kept).encode()
 
-    _change(config, file, removed, "remove", name)
+    with recorded(config, Action.TOKEN_REMOVED, operator=operator, about=name, reason=reason):
+        _change(config, file, removed, "remove", name)
     say(name, Phrase("removed", "削除しました").say(language()))
 
 

@@ -12,7 +12,9 @@ from typing import Annotated
 import structlog
 import typer
 
+from gateway.audit.entry import Action
 from gateway.bounded_files import read_file
+from gateway.commands.recorded import Operator, recorded
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
     EXIT_USERS,
@@ -202,6 +204,7 @@ def adopt(
         list[Path] | None, typer.Argument(help="Subject lists and policy files to take as they are.", metavar="FILE…")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every file of every App's policies.")] = False,
+    operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Take files as they are that lost much at once: the gateway holds them, since they may be half written."""
@@ -224,13 +227,15 @@ def adopt(
     by = os.environ.get("SUDO_USER") or getpass.getuser()
     now = time.time()
     target = (settings.switches or config.parent / "switches.json").with_name(ADOPTIONS_FILE)
-    try:
-        write_adopted(
-            target, {file: Adopted(each.digest, each.entries, by, reason, now) for file, each in chosen.items()}
-        )
-    except (AdoptionsError, OSError) as error:
-        say(f"sekisho policy: {target}: {error.strerror if isinstance(error, OSError) else error}", error=True)
-        raise typer.Exit(EXIT_USERS) from None
+    with recorded(config, Action.FILE_ADOPTED, operator=operator, reason=reason, settings=settings) as deed:
+        deed.tell(names=tuple(sorted(chosen)), count=len(chosen))
+        try:
+            write_adopted(
+                target, {file: Adopted(each.digest, each.entries, by, reason, now) for file, each in chosen.items()}
+            )
+        except (AdoptionsError, OSError) as error:
+            say(f"sekisho policy: {target}: {error.strerror if isinstance(error, OSError) else error}", error=True)
+            raise typer.Exit(EXIT_USERS) from None
     log_here(config)
     for file, each in sorted(chosen.items()):
         say(file, "" if each.entries is None else f"{each.entries} entries")

@@ -16,6 +16,8 @@ from typing import Annotated, Any
 import structlog
 import typer
 
+from gateway.audit.entry import Action
+from gateway.commands.recorded import Operator, recorded
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
     EXIT_OURS,
@@ -193,7 +195,7 @@ def show(
 
 
 @app.command()
-def revoke(
+def revoke(  # noqa: PLR0913, PLR0917 - one parameter an option
     reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
     name: Name = None,
     client: Client = None,
@@ -201,14 +203,26 @@ def revoke(
     sid: Sid = None,
     pseudonym: Pseudonym = None,
     everybody: Everybody = False,
+    operator_name: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """End sessions now and everywhere, with their open streams and the sign-ins under way."""
 
     async def work() -> None:
-        async with opened(config) as (_, sessions):
+        async with opened(config) as (configuration, sessions):
             selector = _selector(sessions, name, client, subject, sid, pseudonym, everybody=everybody)
-            ended = await sessions.store.revoke(selector)
+            told = {field: str(value) for field, value in selector_fields(selector).items() if value}
+            with recorded(
+                config,
+                Action.SESSIONS_REVOKED,
+                operator=operator_name,
+                about=f"{told['selector']} {told.get('session', '')}".strip(),
+                reason=reason,
+                settings=configuration.settings,
+            ) as deed:
+                deed.tell(pseudonym=told.get("pseudonym", ""), client_id=told.get("client_id", ""))
+                ended = await sessions.store.revoke(selector)
+                deed.tell(count=ended)
         say(f"{ended} ended")
         log_here(config)
         operator = os.environ.get("SUDO_USER") or getpass.getuser()

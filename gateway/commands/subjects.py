@@ -18,8 +18,10 @@ from typing import Annotated
 import structlog
 import typer
 
+from gateway.audit.entry import Action
 from gateway.bounded_files import read_file
 from gateway.commands.limits import entry_fields, open_store
+from gateway.commands.recorded import Deed, Operator, recorded
 from gateway.commands.sessions import opened, session_fields
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
@@ -140,6 +142,7 @@ def erase(
     client: Client,
     subject: Subject,
     reason: Annotated[str, typer.Option("--reason", help="The reason, and who requested it; the audit records it.")],
+    operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """End a person's sessions and erase her entries of limits; list the lines of files that people must remove."""
@@ -147,39 +150,52 @@ def erase(
         raise _refused("give the reason")
     log_here(config)
     try:
-        asyncio.run(_erase(config, client, typed_or_read(subject), reason))
+        asyncio.run(_erase(config, client, typed_or_read(subject), reason, operator))
     except StoreUnavailableError as error:
         raise _away(error) from None
 
 
-async def _erase(config: Path, client: str, subject: str, reason: str) -> None:
+async def _erase(config: Path, client: str, subject: str, reason: str, operator: str) -> None:
     async with _person(config, client, subject) as person:
-        ended = erased = 0
-        complete = False
-        try:
-            # Sessions end first, because a person who is signed in could have another entry counted meanwhile.
-            ended = await person.sessions.store.revoke(person.selector)
-            for entry in await person.entries():
-                if person.limits is not None and await person.limits.give_back(entry):
-                    erased += 1
-            complete = True
-        finally:
-            # The event also records a part that was done before a store went away: the operator must do the rest.
-            _log.warning(
-                Event.SUBJECT_ERASED,
-                client_id=client,
-                code=person.codes[0],
-                sessions=ended,
-                entries=erased,
-                complete=complete,
-                operator=os.environ.get("SUDO_USER") or getpass.getuser(),
-                reason=reason,
-            )
-        say(f"{ended} sessions ended, {erased} entries of limits erased")
-        if places := person.written():
-            say("people wrote these lines, and must remove them by hand:")
-            for place in places:
-                say(*place)
+        with recorded(
+            config,
+            Action.SUBJECT_ERASED,
+            operator=operator,
+            reason=reason,
+            settings=person.configuration.settings,
+        ) as deed:
+            deed.tell(client_id=client, pseudonym=person.selector.pseudonyms[0])
+            await _erase_person(person, client, reason, deed)
+
+
+async def _erase_person(person: _Person, client: str, reason: str, deed: Deed) -> None:
+    ended = erased = 0
+    complete = False
+    try:
+        # Sessions end first, because a person who is signed in could have another entry counted meanwhile.
+        ended = await person.sessions.store.revoke(person.selector)
+        for entry in await person.entries():
+            if person.limits is not None and await person.limits.give_back(entry):
+                erased += 1
+        complete = True
+    finally:
+        deed.tell(count=ended + erased)
+        # The event also records a part that was done before a store went away: the operator must do the rest.
+        _log.warning(
+            Event.SUBJECT_ERASED,
+            client_id=client,
+            code=person.codes[0],
+            sessions=ended,
+            entries=erased,
+            complete=complete,
+            operator=os.environ.get("SUDO_USER") or getpass.getuser(),
+            reason=reason,
+        )
+    say(f"{ended} sessions ended, {erased} entries of limits erased")
+    if places := person.written():
+        say("people wrote these lines, and must remove them by hand:")
+        for place in places:
+            say(*place)
 
 
 def _away(error: StoreUnavailableError) -> typer.Exit:
@@ -193,6 +209,7 @@ def alias(
     old: Annotated[str, typer.Argument(help="The subject that the application knows; `-` reads it too.")],
     reason: Annotated[str, typer.Option("--reason", help="The reason, and how the person's identity was verified.")],
     client: Annotated[str | None, typer.Option("--client", help="The client, if there are several.")] = None,
+    operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Let a person whose subject changed be known by her old one, from her next sign-in on."""
@@ -211,19 +228,25 @@ def alias(
     by = os.environ.get("SUDO_USER") or getpass.getuser()
     new, old = typed_or_read(new), typed_or_read(old)
     said = Alias(client or next(iter(clients)), new, old, reason, by, time.time())
-    try:
-        configuration.aliases.and_(said)
-        # The line is appended in one write, so that two operators at the same time lose no line.
-        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    with recorded(
+        config, Action.SUBJECT_JOINED, operator=operator, reason=reason, settings=configuration.settings
+    ) as deed:
+        secrets = configuration.secrets
+        known = () if secrets is None else secrets.pseudonyms(said.client_id, old)
+        deed.tell(client_id=said.client_id, pseudonym=next(iter(known), ""))
         try:
-            os.write(descriptor, said.line)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except AliasError as error:
-        raise _refused(str(error)) from None
-    except OSError as error:
-        raise _refused(f"{file}: {error.strerror}") from None
+            configuration.aliases.and_(said)
+            # The line is appended in one write, so that two operators at the same time lose no line.
+            descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            try:
+                os.write(descriptor, said.line)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except AliasError as error:
+            raise _refused(str(error)) from None
+        except OSError as error:
+            raise _refused(f"{file}: {error.strerror}") from None
     say("kept; reload the gateway, and end the person's sessions under the new subject")
 
 

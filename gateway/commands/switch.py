@@ -13,6 +13,8 @@ from typing import Annotated
 import structlog
 import typer
 
+from gateway.audit.entry import Action
+from gateway.commands.recorded import Operator, recorded
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, log_here, say
 from gateway.instant import tokyo_time
 from gateway.observe.events import Event
@@ -85,6 +87,7 @@ def on(
         str, typer.Option("--for", help="The time for which it stays on: 30m, 72h, 7d.", metavar="TIME")
     ],
     reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
+    operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
     force: Annotated[
         bool, typer.Option("--force", help="Turn it on though no App and no policy looks at a switch of this name.")
@@ -107,7 +110,11 @@ def on(
         if doubt.refuses:
             say(_INSIST.say(said), error=True)
             raise typer.Exit(EXIT_USERS)
-    with _telling(file):
+    with (
+        recorded(config, Action.SWITCH_ON, operator=operator, about=name, reason=reason, settings=settings) as deed,
+        _telling(file),
+    ):
+        deed.tell(names=(_shown(name, switch)[1],))
         change_switches(file, lambda switches: turned_on(switches, name, switch))
     say(*_shown(name, switch))
     _audit(config, "on", name, switch.by, reason)
@@ -117,11 +124,16 @@ def on(
 def off(
     name: Name,
     reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")] = "",
+    operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Turn a switch off before its time."""
-    file = _file(config, _settings(config))
-    with _telling(file):
+    settings = _settings(config)
+    file = _file(config, settings)
+    with (
+        recorded(config, Action.SWITCH_OFF, operator=operator, about=name, reason=reason, settings=settings),
+        _telling(file),
+    ):
         change_switches(file, lambda switches: turned_off(switches, name, time.time()))
     say(name, "off")
     _audit(config, "off", name, _operator(), reason)

@@ -21,7 +21,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from gateway.audit.entry import Action, Entry, Outcome
-from gateway.audit.trail import AuditTrail, NoTrail
+from gateway.audit.trail import AuditTrail, NoTrail, operators_action
 from gateway.errors import AuditUnavailableError, GatewayError
 from gateway.identity import NOT_TOLD
 from gateway.instant import Instant, tokyo_time
@@ -211,17 +211,16 @@ class _SessionsApi:
 
     def _entry(self, action: Action, operator: str, asked: _Asked, selector: Selector, count: int | None) -> Entry:
         named = {name: str(value) for name, value in selector_fields(selector).items()}
-        return Entry(
-            action,
+        deed = operators_action(
             self._control.clock(),
-            Outcome.BEGUN if count is None else Outcome.DONE,
-            operator=operator,
-            pseudonym=named.get("pseudonym", ""),
-            client_id=named.get("client_id", ""),
-            object=f"{named['selector']} {named.get('session', '')}".strip(),
+            action,
+            operator,
+            about=f"{named['selector']} {named.get('session', '')}".strip(),
             reason=asked.reason,
+            outcome=Outcome.BEGUN if count is None else Outcome.DONE,
             count=count,
         )
+        return msgspec.structs.replace(deed, pseudonym=named.get("pseudonym", ""), client_id=named.get("client_id", ""))
 
     async def _admitted(self, request: web.Request, role: Role) -> tuple[str, _Asked, Selector, ReachedSessions]:
         """Return the operator, the selected sessions, and where they are.
