@@ -118,4 +118,4 @@ def test_the_quick_run_writes_plain_numbers(tmp_path: Path) -> None:
 
     numbers = json.loads(out.read_text())
     assert numbers.keys() == {"sekisho", "nginx", "aiohttp"}
-    assert all(isinstance(number, float) and number > 100 for number in numbers.values())
+    assert all(isinstance(number, float) and number > 0 for number in numbers.values())

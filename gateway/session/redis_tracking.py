@@ -14,7 +14,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import hiredis
 
@@ -23,6 +23,9 @@ from gateway.redis_client import RedisOptions, RedisUrl, fault_of_words, tls_con
 
 LONGEST_PUSH = 64 * 1024 * 1024
 """Bytes that may wait unread for the rest of one push: a million names at once are this long."""
+
+_NO_REPLY: Final = object()
+"""The parser's word for bytes that are not whole yet; every other value can be a reply, `False` among them."""
 
 
 class TrackingConnection(asyncio.Protocol):
@@ -34,7 +37,7 @@ class TrackingConnection(asyncio.Protocol):
         """`on_keys` gets keys, or `None` where all may have changed. Neither call may raise."""
         self._on_keys = on_keys
         self._on_lost = on_lost
-        self._reader = hiredis.Reader()
+        self._reader = hiredis.Reader(notEnoughData=_NO_REPLY)
         self._replies: list[asyncio.Future[object]] = []
         self._transport: asyncio.Transport | None = None
         self._fed = 0
@@ -48,17 +51,25 @@ class TrackingConnection(asyncio.Protocol):
         """Take news in. It raises nothing: faulty bytes end the connection."""
         if self.lost:
             return
-        try:
-            self._reader.feed(data)
-            self._fed += len(data)
-            while (reply := self._reader.gets()) is not False:
-                self._fed = 0
-                if not self._take(reply):
-                    return
-        except hiredis.HiredisError:
-            self.fail(StoreFault.PROTOCOL)
+        self._reader.feed(data)
+        self._fed += len(data)
+        while (reply := self._next_reply()) is not _NO_REPLY:
+            self._fed = 0
+            if not self._take(reply):
+                return
         if self._fed > LONGEST_PUSH:
             self.fail(StoreFault.PROTOCOL)
+
+    def _next_reply(self) -> object:
+        """Return the next whole reply or push, or `_NO_REPLY`; faulty bytes end the connection."""
+        try:
+            reply: object = self._reader.gets()
+        # The parser makes Python's values of foreign bytes: beside its own errors, a map with a map for a key is a
+        # `TypeError`.
+        except Exception:  # noqa: BLE001
+            self.fail(StoreFault.PROTOCOL)
+            return _NO_REPLY
+        return reply
 
     def _take(self, reply: object) -> bool:
         """Take one reply or push in, and say whether to go on."""

@@ -164,6 +164,12 @@ async def fixture() -> AsyncIterator[Fixture]:
         yield everything
 
 
+@pytest.fixture(autouse=True)
+def _nothing_received_yet(fixture: Fixture) -> None:
+    """Forget the requests of the tests before: they run in any order."""
+    fixture.upstream.received.clear()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=PROXIES)
 async def proxy(
     request: pytest.FixtureRequest, fixture: Fixture, minor: Prepared, tmp_path_factory: pytest.TempPathFactory
