@@ -19,12 +19,24 @@ LONGEST_FIELD = 8_190
 LONGEST_HEAD = 60 * 1024
 """Bytes of a head that every outer proxy takes with the configurations in `deploy/forward-auth`: Envoy's bound."""
 
+USUAL_HEAD = 15 * 1024
+"""Bytes of a head that HAProxy takes by itself (`tune.bufsize` without its reserve). nginx and Envoy, as the
+configurations in `deploy` set them, take more."""
+
 LONGEST_PREFECTURE = 4
 LONGEST_MUNICIPALITY = 24
 """Characters: these come from our own table of places."""
 
 _REST = 512
 """Bytes of an answer in forward-auth mode beside identity and cookies: status line, Date, request id and their like."""
+
+
+_RETURN_REST = 3 * 1024
+"""Bytes of the answer to a callback beside its `Location` and the application's cookies: our own cookies, which are set
+and ended, and the fields that every page of ours has."""
+
+_EXPIRED_COOKIE = 128
+"""Bytes of a line that ends an application's cookie, beside its name and its path."""
 
 
 class Most(NamedTuple):
@@ -75,6 +87,15 @@ def worst_case(
 def forward_auth_answer(case: WorstCase, every_name: Iterable[bytes], cookies: int) -> int:
     """Return how long the head of a yes can become, with the fields that are empty and cookies of so many bytes."""
     return case.head + sum(len(name) + 4 for name in every_name) + len(b"Cookie: ") + cookies + _REST
+
+
+def return_answer(url: str, request_line: int, application_cookies: Iterable[str]) -> int:
+    """Return how long the head can become that leads a person of an App back to a target as long as a request line.
+
+    `url` is the App's. The answer ends each of its own cookies at three paths if the last person here was another.
+    """
+    ended = sum(3 * (len(name) + len(url) + _EXPIRED_COOKIE) for name in application_cookies)
+    return len(b"Location: ") + len(url) + request_line + ended + _RETURN_REST
 
 
 def _characters(name: str, most: Most) -> int | None:

@@ -18,7 +18,15 @@ from gateway.headers.assertion import AssertionKeys, AssertionKeysError
 from gateway.headers.encode import every_header
 from gateway.headers.listed import listed_faults
 from gateway.headers.told_names import told_faults
-from gateway.headers.worst_case import LONGEST_FIELD, LONGEST_HEAD, Most, forward_auth_answer, worst_case
+from gateway.headers.worst_case import (
+    LONGEST_FIELD,
+    LONGEST_HEAD,
+    USUAL_HEAD,
+    Most,
+    forward_auth_answer,
+    return_answer,
+    worst_case,
+)
 from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.login.aliases import LONGEST_FILE, AliasError, Aliases, read_aliases
@@ -470,6 +478,21 @@ class _Reader:
             case = worst_case(rule.disclose, headers, most, assertion=texts)
             field = max(field, case.field)
             answer = max(answer, forward_auth_answer(case, every, settings.traffic.headers))
+        back = return_answer(app.url, settings.traffic.request_line, app.application_cookies)
+        if back > USUAL_HEAD:
+            self.remarks.add(
+                self._reading.where("traffic.request_line"),
+                Phrase(
+                    f"the answer that leads a person of `{app.name}` back after the sign-in can become {back} bytes "
+                    f"long; outer proxies take {USUAL_HEAD}",
+                    f"サインイン後に `{app.name}` のページへ戻す応答は最大 {back} バイトです"
+                    f"（前段のプロキシの上限は {USUAL_HEAD}）",
+                ),
+                Phrase(
+                    "lower `traffic.request_line`, or raise the outer proxy's limit (`tune.bufsize`)",
+                    "`traffic.request_line` を下げるか、前段のプロキシの上限（`tune.bufsize`）を上げてください",
+                ),
+            )
         if field > LONGEST_FIELD:
             self.remarks.add(
                 self._reading.where(at),

@@ -10,6 +10,7 @@ import structlog
 from aiohttp import ClientResponse
 from pytest_aiohttp.plugin import AiohttpClient
 
+from gateway.headers.worst_case import return_answer
 from gateway.identity import Birthdate, Scope
 from gateway.instant import Instant
 from gateway.login.sign_in import (
@@ -142,6 +143,25 @@ async def test_a_tab_of_a_first_visit_has_a_cookie_of_its_own(house: House) -> N
         f"{tab}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure"
         in cookies(ended)
     )
+
+
+async def test_the_way_back_to_the_longest_link_is_as_long_as_check_says(start: Starter) -> None:
+    """The head of the answer holds the link, and ends the cookies of six tabs and of another person's application."""
+    names = tuple(f"SESSION_OF_A_LONG_NAME_{number}" for number in range(10))
+    app = settings(url="https://app.gw.test/booking", application_cookies=names)
+    house = await start(builders.route(app=app, prefix="/booking"))
+    # The client of these tests takes fields of 8,190 bytes.
+    longest = 8_000
+    back = "/" + "a" * (longest - 1)
+    house.sign_in_service.finishes = SignedIn(TICKET, builders.session(), back, other_person=True, cookie="b" * 66)
+    tabs = "; ".join(f"__Host-sekisho-login-{number}={'c' * 66}" for number in range(6))
+
+    answer = await house.get("callback", ("Cookie", tabs), query="code=c&state=s")
+
+    head = len("HTTP/1.1 303 See Other\r\n\r\n") + sum(len(name) + len(value) + 4 for name, value in answer.raw_headers)
+    assert answer.headers["Location"] == back
+    assert len([line for line in cookies(answer) if "Max-Age=0" in line]) >= 6 + 3 * len(names)
+    assert head <= return_answer(app.url, longest, names)
 
 
 PREVIEW = ("User-Agent", "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)")

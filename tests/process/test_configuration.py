@@ -230,6 +230,19 @@ def test_a_form_that_reads_the_card_again_is_remarked_where_the_app_does_not_ask
     assert len([remark for remark in configuration.remarks if "reads the card again" in str(remark)]) == remarks
 
 
+@pytest.mark.parametrize(("line", "remarks"), [("8KiB", 0), ("16KiB", 1)])
+def test_a_return_target_that_outer_proxies_do_not_take_is_remarked(folder: Path, line: str, remarks: int) -> None:
+    """A sign-in leads back to a link as long as a request line, in the head of one answer."""
+    path = write(folder, "store: memory")
+    path.write_text(f"{path.read_text()}traffic: {{request_line: {line}}}\n")
+    mistakes = Mistakes()
+
+    configuration = read_configuration(path, mistakes, {})
+
+    assert configuration is not None, mistakes.say()
+    assert len([each for each in configuration.remarks if "back after the sign-in" in str(each)]) == remarks
+
+
 def test_a_head_that_outer_proxies_do_not_take_is_remarked(folder: Path) -> None:
     """The longest name and address count, and the cookies that `traffic.headers` admits; nothing stops."""
     path = write(folder, "store: memory")
