@@ -12,7 +12,8 @@ from functools import lru_cache
 
 from gateway.headers.answer_fields import Action, action_of
 from gateway.headers.cookies import is_ours
-from gateway.headers.names import LONGEST_REMEMBERED, REMEMBERED, named_by
+from gateway.headers.names import named_by
+from gateway.request.spellings import Spellings
 from gateway.request.worker_scope import allowed_may_cover
 from gateway.route.inner_origins import parts_of_refresh
 from gateway.route.route import Route
@@ -39,19 +40,8 @@ SHORTEST_HSTS = 86_400
 """Seconds of HSTS: a shorter value shortens a longer one that a browser has."""
 
 
-class _Fates(dict[bytes, Action]):
-    """The fate of an answer's field, by the application's spelling of its name."""
-
-    def __missing__(self, name: bytes) -> Action:
-        action = action_of(name)
-        if len(name) <= LONGEST_REMEMBERED:
-            if len(self) >= REMEMBERED:
-                self.clear()
-            self[name] = action
-        return action
-
-
-_fates = _Fates()
+_fates = Spellings(action_of)
+"""The fate of an answer's field, by the application's spelling of its name."""
 _AS_IT_IS, _ORDER, _CONNECTION = Action.AS_IT_IS, Action.ORDER, Action.CONNECTION
 _CACHE_CONTROL, _SHARED_CACHE = Action.CACHE_CONTROL, Action.SHARED_CACHE
 

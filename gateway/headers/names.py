@@ -10,6 +10,7 @@ import re
 
 from gateway.headers.families import Claim, claim_on, is_browsers_own
 from gateway.request.field_names import Family, fold
+from gateway.request.spellings import LONGEST_REMEMBERED, REMEMBERED
 from gateway.settings.settings import HeaderSettings
 
 PLAIN = re.compile(rb"[A-Za-z0-9-]+")
@@ -40,11 +41,6 @@ OURS_TO_WRITE = HOP_BY_HOP | {
 DROP = b""
 CONNECTION = b"c"
 AUTHORIZATION = b"a"
-
-REMEMBERED = 4_096
-"""Names a table of fates keeps. Browsers use about fifty; a client that sends thousands pays for them itself."""
-LONGEST_REMEMBERED = 64
-"""Bytes of a name worth remembering, so that a table stays under half a megabyte."""
 
 
 class HeaderRules(dict[bytes, bytes]):
@@ -103,11 +99,25 @@ class HeaderRules(dict[bytes, bytes]):
 
 
 _tables: dict[tuple[object, ...], HeaderRules] = {}
+_by_settings: dict[int, tuple[HeaderSettings, HeaderRules]] = {}
+"""The same by the identity of the settings, which are kept here, so that no others get it."""
+_MOST_SETTINGS = 1024
 _PLAIN_RULES = HeaderRules(HeaderSettings())
 
 
 def header_rules_of(settings: HeaderSettings) -> HeaderRules:
     """Return the table for an App's settings; Apps with the same settings share one."""
+    known = _by_settings.get(id(settings))
+    if known is not None:
+        return known[1]
+    if len(_by_settings) >= _MOST_SETTINGS:
+        _by_settings.clear()
+    rules = _rules_by_value(settings)
+    _by_settings[id(settings)] = (settings, rules)
+    return rules
+
+
+def _rules_by_value(settings: HeaderSettings) -> HeaderRules:
     key = (tuple(settings.names.values()), settings.strip, settings.keep, settings.passed, settings.odd_names)
     if key == _PLAIN_KEY:
         return _PLAIN_RULES

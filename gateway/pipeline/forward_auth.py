@@ -13,6 +13,7 @@ cannot be cut in this mode: once the proxy has forwarded, we are no longer asked
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum, StrEnum
 from html import escape
 from typing import assert_never
@@ -43,7 +44,8 @@ from gateway.request.field_names import Family, fold
 from gateway.request.head_reader import canonical_host
 from gateway.request.inbound import Framing, Inbound
 from gateway.request.navigation import Navigation, navigation
-from gateway.request.section_cache import Removed
+from gateway.request.question_names import NameFault, QuestionNames
+from gateway.request.spellings import Spellings
 from gateway.request.target import Target, canonical
 from gateway.request.trust import Trust, plain_address, scheme_of
 from gateway.route.route import Route
@@ -76,32 +78,46 @@ class AuthFault(StrEnum):
     HEADER = "forward_auth_header"
 
 
-class _Fields(msgspec.Struct, frozen=True):
-    """The names under which a dialect tells of the request, in lower case; `method` and `uri` may be the line's own."""
-
-    scheme: bytes
-    method: bytes | None = None
-    host: bytes | None = None
-    uri: bytes | None = None
-    besides: frozenset[bytes] = frozenset()
-    """Fields that the proxy writes into every question, over those of a client."""
-
-    @property
-    def named(self) -> frozenset[bytes]:
-        """The names that stand for the request."""
-        return frozenset(name for name in (self.scheme, self.method, self.host, self.uri) if name)
+_SCHEME, _METHOD, _HOST, _URI, _WEBSOCKET_KEY = range(1, 6)
+_X_FORWARDED = {
+    b"x-forwarded-proto": _SCHEME,
+    b"x-forwarded-method": _METHOD,
+    b"x-forwarded-host": _HOST,
+    b"x-forwarded-uri": _URI,
+}
 
 
-_X_FORWARDED = (b"x-forwarded-proto", b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri")
+class _Fields:
+    """The fields in which a dialect tells of the request; the question's own line and host may tell the rest."""
+
+    def __init__(self, told: Mapping[bytes, int], besides: frozenset[bytes] = frozenset()) -> None:
+        """Take what each lower-case name tells, and the names that the proxy writes over those of a client."""
+        self._told = {**told, b"sec-websocket-key": _WEBSOCKET_KEY}
+        self.tells_method, self.tells_host, self.tells_uri = (part in told.values() for part in (_METHOD, _HOST, _URI))
+        self.besides = besides
+        self.parts = Spellings(self._part)
+        """The part of the request that a field tells, by the proxy's spelling of its name; 0 for none."""
+
+    def _part(self, name: bytes) -> int:
+        return self._told.get(name.lower(), 0)
+
+
 _FIELDS = {
     # nginx sets no such field by itself, so these are names no other proxy sets; the sample configuration does.
-    Dialect.NGINX: _Fields(b"x-original-scheme", b"x-original-method", b"x-original-host", b"x-original-uri"),
-    Dialect.TRAEFIK: _Fields(*_X_FORWARDED, frozenset({b"x-forwarded-server"})),
-    Dialect.CADDY: _Fields(*_X_FORWARDED),
+    Dialect.NGINX: _Fields(
+        {
+            b"x-original-scheme": _SCHEME,
+            b"x-original-method": _METHOD,
+            b"x-original-host": _HOST,
+            b"x-original-uri": _URI,
+        }
+    ),
+    Dialect.TRAEFIK: _Fields(_X_FORWARDED, frozenset({b"x-forwarded-server"})),
+    Dialect.CADDY: _Fields(_X_FORWARDED),
     # Envoy repeats the request itself, behind a path prefix.
     Dialect.ENVOY: _Fields(
-        b"x-forwarded-proto",
-        besides=frozenset(
+        {b"x-forwarded-proto": _SCHEME},
+        frozenset(
             {
                 b"x-envoy-internal",
                 b"x-envoy-expected-rq-timeout-ms",
@@ -135,11 +151,27 @@ def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Ans
     if dialect is None or not endpoint.startswith(prefix) or bool(slash) is not (dialect is Dialect.ENVOY):
         return _refused(AuthFault.DIALECT)
     fields = _FIELDS[dialect]
-    scheme_word = _one(inbound, fields.scheme)
-    method_word = _one(inbound, fields.method) if fields.method else inbound.method.encode()
-    uri = _one(inbound, fields.uri) if fields.uri else received[len(prefix) + len(word) :]
-    host_word = _one(inbound, fields.host) if fields.host else inbound.host.encode()
-    if scheme_word is None or method_word is None or uri is None or host_word is None:
+    parts = fields.parts
+    told: list[bytes | None] = [None] * (_WEBSOCKET_KEY + 1)
+    rest: list[tuple[bytes, bytes]] = []
+    websocket = False
+    for field in inbound.headers:
+        part = parts[field[0]]
+        if not part:
+            rest.append(field)
+        elif part == _WEBSOCKET_KEY:
+            websocket = True
+            rest.append(field)
+        elif told[part] is None:
+            told[part] = field[1]
+        else:
+            # Of two words, the proxy may have forwarded by the other one.
+            return _refused(AuthFault.FIELD)
+    scheme_word = told[_SCHEME]
+    method_word = told[_METHOD] if fields.tells_method else inbound.method.encode()
+    uri = (told[_URI] or None) if fields.tells_uri else received[len(prefix) + len(word) :]
+    host_word = (told[_HOST] or None) if fields.tells_host else inbound.host.encode()
+    if not scheme_word or not method_word or uri is None or host_word is None:
         return _refused(AuthFault.FIELD)
     scheme = scheme_of(scheme_word)
     if scheme is None:
@@ -160,10 +192,10 @@ def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Ans
         received=b"",
         host=host,
         scheme=scheme,
-        headers=tuple(field for field in inbound.headers if field[0].lower() not in fields.named),
+        headers=tuple(rest),
         framing=Framing.EMPTY,
         length=0,
-        websocket=any(name.lower() == b"sec-websocket-key" for name, _ in inbound.headers),
+        websocket=websocket,
         forwarded=dialect.value,
         # The results in the cache were made of the sub-request's own fields.
         section_cache=None,
@@ -181,58 +213,59 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     route = table.match(inbound.host, path)
     if route is None or route.app.mode is not Mode.FORWARD_AUTH:
         return _refused(AuthFault.MODE)
-    if _has_alias(inbound, route, table):
-        return about(_refused(AuthFault.ALIAS), route, known)
-    foreign = _foreign(inbound, route)
-    if foreign:
-        ours = any(family is Family.OURS for family, _ in foreign)
-        refused = _refused(AuthFault.IDENTITY if ours else AuthFault.HEADER)
-        return about(msgspec.structs.replace(refused, removed=foreign), route, known)
-    return _said(judge_request(inbound, known, now, table), inbound, route, table)
+    names = _names(route, inbound.forwarded, table)
+    refused = _fault(inbound, names)
+    if refused is not None:
+        return about(refused, route, known)
+    judged = judge_request(inbound, known, now, table)
+    return _allowed(judged, inbound, names) if isinstance(judged, Forward) else _said(judged, inbound, route, table)
 
 
-def _every_header(route: Route, table: RouteTable) -> tuple[bytes, ...]:
-    """Return the names of all headers the route's App can ever get, made once for the route."""
-    names = table.header_name_cache.get(route)
-    if names is None:
-        names = table.header_name_cache[route] = every_header(route.policy.disclosed, route.app.headers)
-    return names
+def _names(route: Route, dialect: str, table: RouteTable) -> QuestionNames:
+    """Return what is known of the names of such questions, made once for the route."""
+    known = table.question_cache.get((route, dialect))
+    if known is not None:
+        return known
+    ours = every_header(route.policy.disclosed, route.app.headers)
+    folded_ours = frozenset(map(fold, ours))
+    rules = header_rules_of(route.app.headers)
+    besides = _FIELDS[Dialect(dialect)].besides
+
+    def judge(name: bytes) -> NameFault | None:
+        folded, lower = fold(name), name.lower()
+        # A client spells one of our headers so that the outer proxy lets it pass and a server reads ours.
+        alias = folded != lower and (folded in folded_ours or folded.startswith(b"x-verified"))
+        claim = None
+        if rules[name] is DROP and folded not in OURS_TO_WRITE and lower not in besides:
+            claim = rules.family(folded)
+        # The outer proxy answers for fields of a platform in front of it. A method override is judged.
+        family = None if claim is None or claim.family in (Family.METHOD, Family.PLATFORM) else claim.family
+        if not alias and family is None:
+            return None
+        return NameFault(alias, family, lower if lower == folded else b"")
+
+    known = table.question_cache[route, dialect] = QuestionNames(ours, Spellings(judge))
+    return known
 
 
-def _has_alias(inbound: Inbound, route: Route, table: RouteTable) -> bool:
-    """Say whether a client spells one of our headers so that the outer proxy lets it pass and a server reads ours.
+def _fault(inbound: Inbound, names: QuestionNames) -> Answer | None:
+    """Refuse a question that has a field which the application would believe; `None` where it has none.
 
-    We cannot cut a field from a request we only hear of, so such a request is refused.
+    The outer proxy forwards the client's fields itself, so what cannot be cut is refused.
     """
-    ours = frozenset(fold(name) for name in _every_header(route, table))
-    for name, _ in inbound.headers:
-        folded = fold(name)
-        if folded != name.lower() and (folded in ours or folded.startswith(b"x-verified")):
-            return True
-    return False
-
-
-def _foreign(inbound: Inbound, route: Route) -> Removed:
-    """Return the fields of a question that no browser sends and that the application would believe.
-
-    The outer proxy forwards the client's fields itself, so what cannot be cut is refused. The outer proxy answers for
-    fields of a platform in front of it. A method override is judged.
-    """
-    fates = header_rules_of(route.app.headers)
-    besides = _FIELDS[Dialect(inbound.forwarded)].besides
     found: list[tuple[Family, bytes]] = []
     for name, value in inbound.headers:
-        if fates[name] is not DROP:
+        fault = names.faults[name]
+        if fault is None:
             continue
-        folded = fold(name)
-        claim = None if folded in OURS_TO_WRITE else fates.family(folded)
-        if claim is None or claim.family in (Family.METHOD, Family.PLATFORM):
-            continue
-        lower = name.lower()
-        if lower in besides or (lower == folded and _says_the_same(lower, value, inbound)):
-            continue
-        found.append((claim.family, name))
-    return tuple(found)
+        if fault.alias:
+            return _refused(AuthFault.ALIAS)
+        if fault.family is not None and not (fault.repeats and _says_the_same(fault.repeats, value, inbound)):
+            found.append((fault.family, name))
+    if not found:
+        return None
+    ours = any(family is Family.OURS for family, _ in found)
+    return msgspec.structs.replace(_refused(AuthFault.IDENTITY if ours else AuthFault.HEADER), removed=tuple(found))
 
 
 class _Says(Enum):
@@ -281,7 +314,12 @@ def _says_the_same(name: bytes, value: bytes, inbound: Inbound) -> bool:
             assert_never(other)
 
 
-def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answer | NeedSession:
+def _said(
+    step: AskPortal | Answer | NeedSession | NeedPress | NeedReservation,
+    inbound: Inbound,
+    route: Route,
+    table: RouteTable,
+) -> Answer | NeedSession:
     nginx = inbound.forwarded == Dialect.NGINX
     match step:
         case NeedSession():
@@ -289,8 +327,6 @@ def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answ
         case NeedPress():
             # Never, as a question brings no body that could be the press.
             return _refused(AuthFault.MODE)
-        case Forward():
-            return _allowed(step, inbound, route, table)
         case Answer():
             # nginx makes 500 of everything but 2xx, 401 and 403.
             hidden = nginx and 400 <= step.status < 500 and step.status != 401
@@ -307,13 +343,11 @@ def _said(step: Step, inbound: Inbound, route: Route, table: RouteTable) -> Answ
             assert_never(step)
 
 
-def _allowed(forward: Forward, inbound: Inbound, route: Route, table: RouteTable) -> Answer:
-    names = _every_header(route, table)
-    named = dict.fromkeys(names, b"")
+def _allowed(forward: Forward, inbound: Inbound, names: QuestionNames) -> Answer:
+    named = dict.fromkeys(names.ours, b"")
     for line in forward.head.split(b"\r\n"):
-        name, _, value = line.partition(b": ")
-        # A client's fields of these names were cut when the head was made.
-        if name in named:
+        name, colon, value = line.partition(b": ")
+        if colon:
             named[name] = value
     private = forward.signed_in or not forward.permit.shared
     headers = (
@@ -328,8 +362,8 @@ def _allowed(forward: Forward, inbound: Inbound, route: Route, table: RouteTable
         200,
         headers,
         verdict="permit",
-        rule=str(forward.permit.rule),
-        app=route.app.name,
+        rule=forward.rule or str(forward.permit.rule),
+        app=forward.route.app.name,
         pseudonym=forward.pseudonym,
     )
 
@@ -436,12 +470,6 @@ def _dialect(word: bytes) -> Dialect | None:
         return Dialect(word.decode("ascii"))
     except ValueError:
         return None
-
-
-def _one(inbound: Inbound, name: bytes) -> bytes | None:
-    """Return the only field of that lower-case name; `None` if it is missing, empty or there twice."""
-    values = [value for field, value in inbound.headers if field.lower() == name]
-    return (values[0] or None) if len(values) == 1 else None
 
 
 def _exactly(uri: bytes, paths: PathSettings) -> Target | None:

@@ -25,6 +25,7 @@ class Forward(msgspec.Struct, frozen=True, gc=False):
 
     The upstream side adds `Content-Length` or `Transfer-Encoding` from `Inbound.framing`, `Connection`
     and `Upgrade` where `Inbound.websocket`, `Expect` and trailers' `TE` never, and the empty line.
+    Of another proxy's question these are the lines that we add alone.
     """
     signed_in: bool
     """Whether a session was used: its stream dies with it, and no shared cache may keep its answer, under any

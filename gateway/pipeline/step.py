@@ -319,7 +319,8 @@ def _judge(
             case _:
                 assert_never(decision.verdict)
 
-    head, removed = outbound(inbound, route, ready.lines)
+    # The outer proxy of a question sends the client's own fields.
+    head, removed = (ready.lines, ()) if inbound.forwarded else outbound(inbound, route, ready.lines)
     if inbound.websocket and not _may_open(inbound, route, signed_in=found is not None):
         return about(forbidden_origin(inbound, ready.permit), route, known)
     # By position: each request comes by here, and a keyword costs.

@@ -11,6 +11,7 @@ import msgspec
 from gateway.request.field_names import overrides_method
 from gateway.request.inbound import Framing, Inbound
 from gateway.request.section_cache import SectionCache
+from gateway.request.spellings import Spellings
 from gateway.request.target import DEFAULT_PATHS, Target, TargetCache, TargetFault
 from gateway.request.trust import Distrust, Trust, acceptable_request_id
 from gateway.settings.settings import PathSettings, TrafficSettings
@@ -62,19 +63,12 @@ _OF_INTEREST = {
 }
 
 
-class _Kinds(dict[bytes, int]):
-    """Which names matter here, by the client's spelling: one look-up a field instead of a lower() a field."""
-
-    def __missing__(self, name: bytes) -> int:
-        kind = _OF_INTEREST.get(name.lower(), _OVERRIDE if overrides_method(name) else 0)
-        if len(name) <= 64:
-            if len(self) >= 4096:
-                self.clear()
-            self[name] = kind
-        return kind
+def _kind_of(name: bytes) -> int:
+    return _OF_INTEREST.get(name.lower(), _OVERRIDE if overrides_method(name) else 0)
 
 
-_kinds = _Kinds()
+_kinds = Spellings(_kind_of)
+"""The names that matter here, by the client's spelling."""
 
 _PLAIN_NAME = re.compile(rb"[A-Za-z0-9-]+")
 _HOST_SHAPE = re.compile(

@@ -13,6 +13,7 @@ from gateway.policy.permit_cache import PermitCache
 from gateway.policy.verdict import Permit
 from gateway.request.brought import Brought
 from gateway.request.inbound import Inbound
+from gateway.request.question_names import QuestionNames
 from gateway.request.target import DEFAULT_PATHS
 from gateway.route.route import Route
 from gateway.session.ticket import PLAIN, TicketSeals, find_brought
@@ -43,11 +44,11 @@ class RouteTable:
         "_paths",
         "_portal_root",
         "assertions",
-        "header_name_cache",
         "health",
         "longest_line",
         "methods",
         "portal_prefix",
+        "question_cache",
         "routes",
         "rule_cache",
         "seals",
@@ -83,8 +84,8 @@ class RouteTable:
         """Distinguishes a ticket that we issued from an invented one."""
         self.rule_cache: dict[tuple[str, str, str], tuple[Route, FittingRule]] = {}
         """The App and the rule of a host, method and path that nothing else can change, as the pipeline found them."""
-        self.header_name_cache: dict[Route, tuple[bytes, ...]] = {}
-        """The names of all headers that an App can ever get from us, by its route: for questions of other proxies."""
+        self.question_cache: dict[tuple[Route, str], QuestionNames] = {}
+        """The field names of other proxies' questions, by the App's route and the proxy's dialect."""
         hosts: dict[str, list[Route]] = {}
         for route in self.routes:
             hosts.setdefault(route.host, []).append(route)

@@ -7,13 +7,12 @@ from gateway.headers.names import (
     AUTHORIZATION,
     CONNECTION,
     DROP,
-    LONGEST_REMEMBERED,
-    REMEMBERED,
     HeaderRules,
     header_rules_of,
     named_by,
 )
 from gateway.request.field_names import Family
+from gateway.request.spellings import LONGEST_REMEMBERED, REMEMBERED
 from gateway.settings.settings import HeaderSettings
 
 

@@ -386,5 +386,7 @@ def test_an_outer_proxys_question_is_judged_with_what_it_names(destination: str 
     outcome = step(question, here(), NOON, routes)
 
     assert status(outcome) == wanted
-    if isinstance(outcome, Forward) and destination is not None:
-        assert b"Destination: " + destination.encode() in outcome.head
+    if isinstance(outcome, Forward):
+        # Our answer has lines of our own alone, so the proxy's field stays as the proxy has it.
+        names = [line.partition(b":")[0] for line in outcome.head.split(b"\r\n") if line]
+        assert all(name.startswith(b"X-Verified-") for name in names), names
