@@ -32,14 +32,19 @@ def without_ours(cookies: bytes) -> bytes:
     """Return a Cookie field's value with our cookies cut out and every other byte kept; empty if no pair is left."""
     if b"sekisho" not in cookies.lower():
         return cookies
-    left = [kept for pair in cookies.split(b";") if (kept := _cut(pair)) is not None]
+    left: list[bytes] = []
+    for pair in cookies.split(b";"):
+        if b"sekisho" not in pair.lower():
+            left.append(pair)
+        elif b"," in pair or _OURS.match(pair) is None:
+            kept = _cut(pair)
+            if kept is not None:
+                left.append(kept)
     return b";".join(left).lstrip(b" \t")
 
 
 def _cut(pair: bytes) -> bytes | None:
-    """Return the rest of the text between two semicolons, or `None` if nothing is left."""
-    if b"sekisho" not in pair.lower():
-        return pair
+    """Return the rest of a text between two semicolons in which our name occurs, or `None` if nothing is left."""
     first, *joined = pair.split(b",")
     kept = [] if is_ours(first) else [_INSIDE.sub(b"", first)]
     kept += [_INSIDE.sub(b"", part) for part in joined if _JOINED.match(part) is None]

@@ -32,7 +32,7 @@ class WholeBody:
         self._take = take
         self._body = bytearray()
 
-    def send(self, holder: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
+    def send(self, holder: Receiver, head: bytes, *, is_head: bool, uploading: bool, with_body: bool = False) -> None:
         """Wait for the body, and send nothing before."""
 
     def within(self, holder: Receiver, limits: TrafficSettings) -> None:

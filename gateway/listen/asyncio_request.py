@@ -36,6 +36,7 @@ from gateway.request.inbound import Framing, Inbound
 from gateway.session.session import Limited
 from gateway.session.ticket import Ticket
 from gateway.upstream.upstream import Exchanger, Headers
+from gateway.wire.asyncio_outbox import SMALL
 from gateway.wire.methods import BODYLESS, SAFE
 from gateway.wire.states import IllegalEventError
 
@@ -368,6 +369,12 @@ class RequestSide(Ending):
         """Send the head and what has come of the body, and have the rest come."""
         complete = upload.state in COMPLETE
         held = upload.take()
+        if complete and head and len(held) <= SMALL:
+            # One write for both.
+            connection.send(self, head + held, is_head=is_head, uploading=False, with_body=True)
+            if self._route is not None and self._route.traffic is not None:
+                connection.within(self, self.traffic)
+            return
         connection.send(self, head, is_head=is_head, uploading=not complete)
         if self._route is not None and self._route.traffic is not None:
             connection.within(self, self.traffic)

@@ -201,12 +201,12 @@ class ClientConnection(asyncio.Protocol):
                 # section than a line that has been read before, `_accept_again` says so.
                 if self._accept_again(data[: -len(self._section)]):
                     return
-            elif data[-4:] == b"\r\n\r\n" and data.find(b"\r\n\r\n") == len(data) - 4 and not self._pumping:
-                # One whole head and nothing else, which is what nearly every read brings.
+            elif (end := data.find(b"\r\n\r\n") + 4) >= 4 and not self._pumping:
+                # A whole head, and perhaps its body, which is what nearly every read brings.
                 line_end = data.find(b"\r\n")
                 limits = self._services.limits
-                if line_end <= limits.request_line and len(data) - line_end <= limits.headers and data[0] > 0x20:
-                    self._accept(data, data[:line_end])
+                if line_end <= limits.request_line and end - line_end <= limits.headers and data[0] > 0x20:
+                    self._accept(data[:end], data[:line_end], data[end:])
                     return
             self._buffer.add(data)
             self._pump()
@@ -400,7 +400,7 @@ class ClientConnection(asyncio.Protocol):
         self._serve(Exchange(self, services, arrival, table))
         return True
 
-    def _accept(self, head: bytes, request_line: bytes) -> None:
+    def _accept(self, head: bytes, request_line: bytes, behind: bytes = b"") -> None:
         listener = self._listener
         services = self._services = listener.services
         table = services.table()
@@ -438,12 +438,19 @@ class ClientConnection(asyncio.Protocol):
             exchange = Exchange(self, services, arrival, table)
             if arrival.inbound.section_cache is not None and arrival.keep_alive and len(section) <= _LONGEST_KNOWN:
                 self._section, self._before, self._heads = section, arrival, heads
-            elif not exchange.upload_done:
+            elif (upload := exchange.upload) is not None:
                 # The head's parser never sees the body and would wait for it.
                 self._parser = httptools.HttpRequestParser(self)
-                listener.deadlines.arm(self, services.limits.stream_idle)
+                length = arrival.inbound.length
+                if 0 < length <= len(behind):
+                    upload.hold_whole(behind[:length])
+                    behind = behind[length:]
+                else:
+                    listener.deadlines.arm(self, services.limits.stream_idle)
             elif not arrival.keep_alive:
                 self._parser = httptools.HttpRequestParser(self)
+            if behind:
+                self._buffer.add(behind)
             if exchange.stage is _UNDECIDED:
                 self._exchange = exchange
             else:

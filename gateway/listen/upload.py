@@ -143,7 +143,7 @@ class Upload:
         self.state = _HOLDING
         self.received = 0
         """Bytes of the body itself."""
-        self._held: bytearray | None = None
+        self._held: bytearray | bytes | None = None
         """The part of the body that no upstream has accepted yet."""
         self._ending = b""
         """The last chunk and its trailers, once they have come."""
@@ -224,6 +224,13 @@ class Upload:
             self._held += body
             self._ending = ending
         return b"", rest
+
+    def hold_whole(self, body: bytes) -> None:
+        """Keep a body of a known length that has come whole, with its head."""
+        self.state = _AFTER_END[_AFTER_DATA[self.state]]
+        self.received = len(body)
+        self._left = 0
+        self._held = body
 
     def count_first(self, longest: int, together: CountedBytes) -> None:
         """Keep the body until it is complete, so that it can be sent with its length.

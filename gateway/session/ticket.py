@@ -90,6 +90,15 @@ def find_brought(cookies: bytes, name: bytes, seals: TicketSeals = PLAIN) -> Bro
     set. One that cannot be ours is passed over. If two tickets may be ours, neither is believed: with the wrong one
     this person would act in a stranger's name.
     """
+    at = cookies.find(name)
+    if at < 0:
+        return None
+    if cookies.find(name, at + 1) < 0:
+        # The usual case first: the name stands in one place, so one pair alone can have it.
+        end = cookies.find(b";", at)
+        pair = cookies[cookies.rfind(b";", 0, at) + 1 : end if end >= 0 else len(cookies)].strip(b" \t")
+        key, equals, value = pair.partition(b"=")
+        return _believed(value, seals) if equals and key == name else None
     values = cookies_named(cookies, name)
     if len(values) > MOST_COOKIES:
         return None
@@ -102,16 +111,22 @@ def every_brought(cookies: bytes, name: bytes, seals: TicketSeals = PLAIN) -> li
     return _believable(cookies_named(cookies, name)[:MOST_COOKIES], seals)
 
 
+def _believed(value: bytes, seals: TicketSeals) -> Brought | None:
+    match = _SHAPE.fullmatch(value)
+    if match is None:
+        return None
+    ticket, seal = match.groups()
+    if seals.accept_plain if seal is None else seals.holds(ticket, seal):
+        return Brought(ticket.decode(), seal is not None)
+    return None
+
+
 def _believable(values: list[bytes], seals: TicketSeals) -> list[Brought]:
     found: dict[Ticket, bool] = {}
     for value in values:
-        match = _SHAPE.fullmatch(value)
-        if match is None:
-            continue
-        ticket, seal = match.groups()
-        if seals.accept_plain if seal is None else seals.holds(ticket, seal):
-            name = ticket.decode()
-            found[name] = found.get(name, False) or seal is not None
+        brought = _believed(value, seals)
+        if brought is not None:
+            found[brought.ticket] = found.get(brought.ticket, False) or brought.sealed
     return [Brought(ticket, sealed) for ticket, sealed in found.items()]
 
 

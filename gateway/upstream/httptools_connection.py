@@ -168,8 +168,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     # --- what the listener does ---------------------------------------------------------------
 
-    def send(self, holder: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
-        """Begin a request: a whole head, and whether a body will follow in `send_body`."""
+    def send(self, holder: Receiver, head: bytes, *, is_head: bool, uploading: bool, with_body: bool = False) -> None:
+        """Begin a request: a whole head, and whether a body stands behind it or will follow in `send_body`."""
         if self.holder is not holder:
             raise RuntimeError("a request goes out on a connection that its exchange does not hold")
         self.state = _AFTER_SEND[self.state]
@@ -185,6 +185,8 @@ class UpstreamConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
+        if with_body:
+            self._carries = True
         if not uploading:
             self._leaves = home.outbox.times
             home.outbox.put(transport, head)

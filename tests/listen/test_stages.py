@@ -104,7 +104,7 @@ class Connection:
         self.sends = 0
         self.fate = ""
 
-    def send(self, holder: Any, head: bytes, *, is_head: bool, uploading: bool) -> None:
+    def send(self, holder: Any, head: bytes, *, is_head: bool, uploading: bool, with_body: bool = False) -> None:
         assert holder is self.holder
         self.sends += 1
 

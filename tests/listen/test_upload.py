@@ -268,3 +268,24 @@ def test_bodies_that_are_counted_share_their_room() -> None:
 def test_a_head_ends_with_one_framing_of_its_body(framing: Framing, again: bool, lines: bytes) -> None:
     """A server that leaves a body unread takes it for the next request, unless the connection ends with this one."""
     assert body_lines(inbound("/", framing=framing, length=5), again=again) == lines
+
+
+@given(st.binary(min_size=1, max_size=64), st.booleans())
+def test_a_body_that_comes_whole_is_the_one_that_comes_in_pieces(data: bytes, wanted: bool) -> None:
+    """Kept with its head or fed byte by byte, it is passed on or thrown away alike."""
+    whole = upload(Framing.COUNTED, len(data))
+    pieces = upload(Framing.COUNTED, len(data))
+
+    whole.hold_whole(data)
+    for number in range(len(data)):
+        feed(pieces, data[number : number + 1])
+
+    assert (whole.state, whole.received) == (pieces.state, pieces.received) == (UploadState.HELD, len(data))
+    if wanted:
+        assert whole.take() == pieces.take() == data
+    else:
+        whole.discard()
+        pieces.discard()
+    assert whole.state is pieces.state is UploadState.DONE
+    with pytest.raises(IllegalEventError):
+        whole.hold_whole(data)
