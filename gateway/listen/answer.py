@@ -62,9 +62,8 @@ def connection_line(*, keep_alive: bool, minor: int) -> bytes:
 
 def own_answer(answer: Answer, date: bytes, hsts: bytes, connection: bytes, *, bodyless: bool) -> bytes:
     """Return an answer of our own, whole. `bodyless`: the client asked with HEAD."""
-    lines = [status_line(answer.status), date, hsts]
-    lines += [b"%b: %b\r\n" % field for field in answer.headers]
-    if all(name != b"Cache-Control" for name, _ in answer.headers):
+    lines = [status_line(answer.status), date, hsts, *[b"%b: %b\r\n" % field for field in answer.headers]]
+    if b"\r\nCache-Control: " not in b"".join(lines):
         lines.append(b"Cache-Control: no-store\r\n")
     if answer.status != HTTPStatus.NO_CONTENT:
         lines.append(b"Content-Length: %d\r\n" % len(answer.body))
@@ -104,9 +103,9 @@ def framing_of(
     return AS_IT_COMES, b"", False
 
 
-def sent_head(status: int, lines: bytes, rest: bytes, *, dated: bool) -> SentHead:
-    """Return the head of an application's answer for a client, whole but for our date if it has none."""
-    return SentHead(b"%b%b%b%b" % (status_line(status), lines, rest, b"\r\n" if dated else b""), dated)
+def framed(head: SentHead, framing: bytes) -> SentHead:
+    """Return the head of an application's answer with its framing, whole but for our date if it has none."""
+    return SentHead(b"%b%b%b" % (head.head, framing, b"\r\n" if head.dated else b""), head.dated)
 
 
 def chunk(data: bytes) -> bytes:

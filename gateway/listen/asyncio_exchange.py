@@ -22,10 +22,10 @@ from gateway.listen.answer import (
     chunk,
     connection_line,
     fit_trailers,
+    framed,
     framing_of,
     last_chunk,
     plain_page,
-    sent_head,
     status_line,
 )
 from gateway.listen.asyncio_last_word import LastWord
@@ -39,7 +39,7 @@ from gateway.request.inbound import Framing
 from gateway.request.navigation import Navigation, navigation
 from gateway.route.route import Route
 from gateway.session.ticket import Ticket
-from gateway.upstream.upstream import AnswerHead, Headers, location_of
+from gateway.upstream.upstream import AnswerHead, Headers, SentHead, location_of
 from gateway.wire.methods import SAFE
 
 LEFT = 499
@@ -161,46 +161,47 @@ class Exchange(RequestSide):
         )
         bodyless = arrival.inbound.method == "HEAD" or status in WITHOUT_BODY
         cache = head.answer_cache if route is not None and keep_alive and arrival.minor and not bodyless else None
+        known = None
         if route is not None:
             self._answered = self._services.stopwatch()
             if status >= _SERVER_ERROR:
                 self._reason = UPSTREAM_STATUS
-            if cache is not None and (known := cache.get((route, self._private, self._signed_in, inbound.scheme))):
-                self._bytes_out = len(body)
-                # Before the write: the connection is in the pool again, and a client that is full would pause it there.
-                self.upstream = None
-                client.write_whole(
-                    known.head + body if known.dated else b"%b%b\r\n%b" % (known.head, client.date_line(), body)
-                )
-                self._done(after)
-                client.answered()
-                return
-            rewrite = self._services.upstreams[route.app.name].rewrite
-            lines = self._lines(head.headers if rewrite is None else rewrite.answer(head.headers), route)
-        else:
-            lines = self._services.portal_answer(head.headers)
-            self._hear(told(head.headers))
-        dated = b"\r\ndate: " in b"\r\n" + lines.lower()
+            if cache is not None:
+                known = cache.get((route, self._private, self._signed_in, inbound.scheme))
+                if known is not None and complete and head.length is not None:
+                    self._bytes_out = len(body)
+                    # Before the write: the connection is in the pool again, and a client that is full would pause it
+                    # there.
+                    self.upstream = None
+                    client.write_whole(
+                        known.head + body if known.dated else b"%b%b\r\n%b" % (known.head, client.date_line(), body)
+                    )
+                    self._done(after)
+                    client.answered()
+                    return
         body_as, framing, goes_on = framing_of(
             head, len(body), complete=complete, bodyless=bodyless, minor=arrival.minor
         )
         self._answer_body = body_as
         if not goes_on:
             keep_alive = self._keep_alive = False
+        if not keep_alive or not arrival.minor:
+            framing += connection_line(keep_alive=keep_alive, minor=arrival.minor)
+        if known is None:
+            known = self._own_head(head, route)
+            if head.length is not None:
+                known = framed(known, framing)
+            if cache is not None and route is not None:
+                cache[route, self._private, self._signed_in, inbound.scheme] = known
+        if head.length is None:
+            known = framed(known, framing)
         if bodyless:
             body = b""
         elif body:
             self._bytes_out = len(body)
             if body_as is CHUNKED:
                 body = chunk(body)
-        if self._services.hsts:
-            lines += self._hsts_line()
-        if not keep_alive or not arrival.minor:
-            framing += connection_line(keep_alive=keep_alive, minor=arrival.minor)
-        known = sent_head(status, lines, framing, dated=dated)
-        if cache is not None and route is not None:
-            cache[route, self._private, self._signed_in, inbound.scheme] = known
-        answer = known.head + body if dated else b"%b%b\r\n%b" % (known.head, client.date_line(), body)
+        answer = known.head + body if known.dated else b"%b%b\r\n%b" % (known.head, client.date_line(), body)
         if complete:
             # As above.
             self.upstream = None
@@ -214,6 +215,19 @@ class Exchange(RequestSide):
         self._heed_congestion()
         if self._signed_in and self.ticket is not None:
             self._outlive(self.ticket)
+
+    def _own_head(self, head: AnswerHead, route: Route | None) -> SentHead:
+        """Return an answer's head as the client gets it, but for its framing."""
+        services = self._services
+        if route is None:
+            lines = services.portal_answer(head.headers)
+            self._hear(told(head.headers))
+        else:
+            rewrite = services.upstreams[route.app.name].rewrite
+            lines = self._lines(head.headers if rewrite is None else rewrite.answer(head.headers), route)
+        if services.hsts:
+            lines += self._hsts_line()
+        return SentHead(status_line(head.status) + lines, b"\r\ndate: " in b"\r\n" + lines.lower())
 
     def _hear(self, word: Told) -> None:
         """Note what the portal says of an answer of its own."""

@@ -394,6 +394,46 @@ class AnswerReader:
 
     def _begin(self, raw: bytes, rest: bytes) -> None:
         """Judge a head, and tell of it."""
+        head = None if self.is_head else self._rules.head_cache.get(raw)
+        new = head is None
+        if head is None:
+            head = self._judged()
+        else:
+            # No stream of events is remembered.
+            self.is_event_stream = False
+        body = self._take_body() if self._bodies else b""
+        framing = head.framing
+        if not self._complete:
+            if framing is _BY_LENGTH and head.length is not None:
+                self.state = _AFTER_COUNT[self.state]
+                self._left = head.length - len(body)
+                self._keep_alive = self._parser.should_keep_alive() and not _says_close(head.headers)
+            elif framing is _BY_CHUNKS:
+                self.state = _AFTER_CHUNK[self.state]
+            else:
+                self.state = _AFTER_STREAM[self.state]
+            self._events.append(AnswerBegins(head, body, None))
+        else:
+            # The parser passes over line ends between messages, and they are one sign as good as another.
+            if rest.endswith(_LINE_END_TOO_MANY) if framing is _BY_CHUNKS else len(rest) != len(body):
+                self._excess = True
+            if self._all_fields != self._head_fields:
+                self._events.append(AnswerBegins(head, body, None))
+                trailers = self._trailers()
+                self._events.append(AnswerEnds(trailers, self._end()))
+            else:
+                self._events.append(AnswerBegins(head, body, self._end()))
+        if new and not (self._excess or self._was_mended or self.is_event_stream or self.is_head):
+            self._remember(raw, head)
+
+    def _remember(self, raw: bytes, head: AnswerHead) -> None:
+        framing = head.framing
+        # A counted answer whose head is remembered is not parsed, so its connection must be one that stays open.
+        if (framing is _BY_LENGTH and self._keep_alive) or (framing is _BY_CHUNKS and head.length is None):
+            self._rules.head_cache.remember(raw, head)
+
+    def _judged(self) -> AnswerHead:
+        """Judge a head by its fields."""
         status = self._status
         headers = tuple(self._fields[: self._head_fields])
         length: int | None = None
@@ -413,7 +453,7 @@ class AnswerReader:
             raise _Fault("the answer has a transfer coding other than chunked")
         if not 200 <= status <= 599:
             raise _Fault(f"the answer's status is `{status}`")
-        body = self._take_body() if self._bodies else b""
+        self.is_event_stream = is_event_stream
         if self.is_head:
             framing = _NO_BODY
             self._all_fields = self._head_fields
@@ -433,34 +473,7 @@ class AnswerReader:
             framing = _BY_LENGTH
         else:
             framing = _BY_CLOSE
-        head = AnswerHead(status, headers, framing, length)
-        self.is_event_stream = is_event_stream
-        if self._complete:
-            self._begin_whole(head, body, raw, rest)
-            return
-        if framing is _BY_LENGTH and length is not None:
-            self.state = _AFTER_COUNT[self.state]
-            self._left = length - len(body)
-            self._keep_alive = self._parser.should_keep_alive() and not _says_close(headers)
-        elif framing is _BY_CHUNKS:
-            self.state = _AFTER_CHUNK[self.state]
-        else:
-            self.state = _AFTER_STREAM[self.state]
-        self._events.append(AnswerBegins(head, body, None))
-
-    def _begin_whole(self, head: AnswerHead, body: bytes, raw: bytes, rest: bytes) -> None:
-        """Tell of an answer that has come whole."""
-        # The parser passes over line ends between messages, and they are one sign as good as another.
-        if rest.endswith(_LINE_END_TOO_MANY) if head.framing is _BY_CHUNKS else len(rest) != len(body):
-            self._excess = True
-        if self._all_fields != self._head_fields:
-            self._events.append(AnswerBegins(head, body, None))
-            trailers = self._trailers()
-            self._events.append(AnswerEnds(trailers, self._end()))
-            return
-        if self._keep_alive and head.framing is _BY_LENGTH and not self._excess and not self._was_mended:
-            self._rules.head_cache.remember(raw, head)
-        self._events.append(AnswerBegins(head, body, self._end()))
+        return AnswerHead(status, headers, framing, length)
 
     # --- the body ---------------------------------------------------------------------------------
 

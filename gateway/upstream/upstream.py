@@ -54,9 +54,11 @@ class AnswerHead(msgspec.Struct, frozen=True):
     length: int | None = None
     """The value of `Content-Length`; with `NONE`, of a body that does not follow."""
     answer_cache: dict[AnswerCase, SentHead] | None = None
-    """The heads that the listener has made of a repeated answer's head.
+    """The heads that the listener has made of a repeated answer's head, each without its framing if the head tells no
+    length.
 
-    Only an answer that is whole and has a length has one. It ends with the upstream, and so with these settings.
+    Only the head of an answer that leaves its connection open has one. It ends with the upstream, and so with these
+    settings.
     """
 
 
@@ -78,8 +80,10 @@ class Exchanger(Protocol):
     last: bool
     """Whether no further request will be sent here, as the application is best told: `Connection: close`."""
 
-    def send(self, holder: Receiver, head: bytes, *, is_head: bool, uploading: bool) -> None:
+    def send(self, holder: Receiver, head: bytes, *, is_head: bool, uploading: bool, with_body: bool = False) -> None:
         """Begin a request: a whole head, and whether a body will follow in `send_body`.
+
+        `with_body`: the whole body stands behind the head already.
 
         Raises:
             RuntimeError: the caller is not the holder. A head that vanished would leave its client waiting for ever.

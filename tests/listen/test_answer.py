@@ -13,15 +13,15 @@ from gateway.listen.answer import (
     connection_line,
     date_line,
     fit_trailers,
+    framed,
     framing_of,
     last_chunk,
     own_answer,
     plain_page,
-    sent_head,
     status_line,
 )
 from gateway.pipeline.outcome import Answer
-from gateway.upstream.upstream import AnswerFraming, AnswerHead
+from gateway.upstream.upstream import AnswerFraming, AnswerHead, SentHead
 
 LENGTH = b"Content-Length: %d\r\n"
 
@@ -90,8 +90,8 @@ def test_the_connection_line_says_what_the_version_does_not(keep_alive: bool, mi
 
 def test_a_head_waits_for_our_date_where_the_application_says_none() -> None:
     """Only a head with a date has its empty line already."""
-    dated = sent_head(200, b"Date: x\r\n", b"Content-Length: 0\r\n", dated=True)
-    undated = sent_head(299, b"A: b\r\n", b"", dated=False)
+    dated = framed(SentHead(b"HTTP/1.1 200 OK\r\nDate: x\r\n", dated=True), b"Content-Length: 0\r\n")
+    undated = framed(SentHead(b"HTTP/1.1 299 \r\nA: b\r\n", dated=False), b"")
 
     assert dated.head == b"HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 0\r\n\r\n"
     assert undated.head == b"HTTP/1.1 299 \r\nA: b\r\n"

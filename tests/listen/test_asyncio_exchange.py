@@ -456,8 +456,13 @@ async def test_a_known_head_does_not_vouch_for_what_follows(door: Door) -> None:
     assert door.application.connections == 2
 
 
+@pytest.mark.parametrize(
+    "rest", [b"Content-Length: 2\r\n\r\nok", b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"]
+)
 @pytest.mark.parametrize("date", [b"", b"Date: Mon, 23 Nov 2026 00:00:00 GMT\r\n"])
-async def test_an_answer_known_by_its_head_is_said_to_each_client_in_its_own_way(door: Door, date: bytes) -> None:
+async def test_an_answer_known_by_its_head_is_said_to_each_client_in_its_own_way(
+    door: Door, date: bytes, rest: bytes
+) -> None:
     """The same bytes from the application, in turn for one who is signed in, a stranger, and clients of old habits."""
     kinds = {
         "signed in": get(b"/", SIGNED_IN.strip()),
@@ -467,7 +472,7 @@ async def test_an_answer_known_by_its_head_is_said_to_each_client_in_its_own_way
         "old, stays": b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n" + HOST + b"\r\n",
         "over https": get(b"/", b"X-Forwarded-Proto: https", b"X-Forwarded-For: 192.0.2.1"),
     }
-    head = b"HTTP/1.1 200 OK\r\n" + date + b"Cache-Control: public\r\nContent-Length: 2\r\n\r\nok"
+    head = b"HTTP/1.1 200 OK\r\n" + date + b"Cache-Control: public\r\n" + rest
     await say(door, *[head] * 3 * len(kinds))
     door.trust = Trust(["127.0.0.1"])
     door.hsts = b"Strict-Transport-Security: max-age=1\r\n"
@@ -478,6 +483,7 @@ async def test_an_answer_known_by_its_head_is_said_to_each_client_in_its_own_way
         for kind, request in kinds.items():
             answer = await door.ask(request)
             assert len(answer.all(b"Date")) == 1
+            assert answer[b"Content-Length"] == b"2"
             said = (answer[b"Cache-Control"], answer[b"Connection"], answer[b"Strict-Transport-Security"], answer.body)
             heard.setdefault(kind, set()).add(said)
 
@@ -490,6 +496,71 @@ async def test_an_answer_known_by_its_head_is_said_to_each_client_in_its_own_way
         "over https": {(b"public", None, b"max-age=1", b"ok")},
     }
     assert len(door.upstreams.endpoints[0].head_cache) == 1
+
+
+async def test_a_known_head_of_chunks_says_nothing_of_their_number(door: Door) -> None:
+    """Bodies of any length come behind the same head, whole or in pieces, and each client gets its own."""
+    head = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    bodies = [b"one", b"", b"three and more", b"four"]
+    goes_on = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        for number in range(2 * len(bodies)):
+            await door.application.request(peer)
+            body = bodies[number % len(bodies)]
+            chunks = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + b"0\r\n\r\n"
+            if number < len(bodies):
+                await peer.send(head + chunks)
+            else:
+                await peer.send(head)
+                await goes_on.wait()
+                goes_on.clear()
+                await peer.send(chunks)
+
+    door.application.script = script
+    await door.open()
+    client = await door.client()
+
+    heard = []
+    for number in range(2 * len(bodies)):
+        await client.send(get())
+        _, fields = await client.head()
+        assert fields.count((b"X-A", b"1")) == 1
+        goes_on.set()
+        body, _, complete = await client.body(fields)
+        assert complete
+        heard.append(body)
+        if number < len(bodies):
+            goes_on.clear()
+
+    assert heard == bodies * 2
+    assert len(door.upstreams.endpoints[0].head_cache) == 1
+
+
+async def test_a_small_body_leaves_with_its_head(door: Door) -> None:
+    """One read brings both, and one write passes both on; what stands behind is the next request."""
+    reads: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        for _ in range(2):
+            reads.append(await peer.until(b"\r\n\r\n"))
+            if b"POST" in reads[-1]:
+                # It has come: no read of the kernel parts what one write has joined.
+                reads.append(await peer.exactly(4))
+            await peer.send(OK)
+
+    door.application.script = script
+    await door.open()
+    client = await door.client()
+    await client.send(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nbody" + get(b"/next"))
+
+    assert (await client.answer()).status == 200
+    assert (await client.answer()).status == 200
+    assert reads[1] == b"body"
+    assert [(line.method, line.path, line.bytes_in) for line in door.observed.lines] == [
+        ("POST", "/", 4),
+        ("GET", "/next", 0),
+    ]
 
 
 async def test_a_head_with_a_cookie_is_not_kept(door: Door) -> None:
