@@ -130,6 +130,34 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     count: int | None = None
 
 
+def decision(  # noqa: PLR0913 - one parameter a field
+    time: float,
+    request_id: str,
+    *,
+    app: str,
+    verdict: str,
+    rule: str,
+    reasons: tuple[str, ...],
+    pseudonym: str,
+    version: str,
+    answers: Mapping[str, str],
+) -> Entry:
+    """Return the entry of a decision on a request; `answers` are the conditions that are known beside the reasons."""
+    return Entry(
+        Action.DECISION,
+        time,
+        Outcome.DONE if verdict == "permit" else Outcome.REFUSED,
+        pseudonym=pseudonym,
+        app=app,
+        rule=rule,
+        policy_version=version,
+        verdict=verdict,
+        reasons=reasons,
+        conditions={**answers, **conditions_of(reasons)},
+        request_id=request_id,
+    )
+
+
 def fields_of(entry: Entry) -> dict[str, object]:
     """Return the fields of an entry's line: plain texts that a terminal only draws, none too long."""
     told: dict[str, object] = {

@@ -29,7 +29,16 @@ from gateway.listen.stages import STAGES, Stage, StageEvent
 from gateway.listen.upload import COMPLETE, WANTED, BadUploadError, Upload, body_lines
 from gateway.login.returned import is_of_our_page, unpressed
 from gateway.observe.events import Event
-from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedPress, NeedReservation, NeedSession, Step
+from gateway.pipeline.outcome import (
+    Answer,
+    AskPortal,
+    Forward,
+    NeedPress,
+    NeedRecord,
+    NeedReservation,
+    NeedSession,
+    Step,
+)
 from gateway.pipeline.step import pressed, pseudonym_of, store_unavailable
 from gateway.pipeline.visit import FormOverPage, Visit, access_words
 from gateway.request.inbound import Framing, Inbound
@@ -103,7 +112,7 @@ class RequestSide(Ending):
         else:
             self._act(step)
 
-    def _act(self, step: Step) -> None:
+    def _act(self, step: Step | NeedRecord) -> None:
         self._wait_ends()
         match step:
             case Forward():
@@ -127,6 +136,9 @@ class RequestSide(Ending):
             case NeedReservation():
                 self.stage = _AFTER_TAKE_ENTRY[self.stage]
                 self._wait_for(self._reserve(step))
+            case NeedRecord():
+                self.stage = _AFTER_TAKE_ENTRY[self.stage]
+                self._wait_for(self._record(step))
             case _:
                 assert_never(step)
 
@@ -178,7 +190,7 @@ class RequestSide(Ending):
         else:
             self._act(step)
 
-    async def _step_of_press(self, need: NeedPress, body: bytes) -> Step:
+    async def _step_of_press(self, need: NeedPress, body: bytes) -> Step | NeedRecord:
         services = self._services
         press = self.inbound
         returned, one_use = services.returned, services.one_use
@@ -188,18 +200,19 @@ class RequestSide(Ending):
             return await self._step_with_session()
         over = AskPortal(Visit(need.route, press, self.session, FormOverPage()))
         if opened is None or one_use is None or opened.site not in need.sites:
-            return over
+            return self._to_record(over)
         self._go_on(opened.inbound, opened.body)
-        judged = await self._step_with_session()
+        recorded = await self._step_with_session()
+        judged = recorded.step if isinstance(recorded, NeedRecord) else recorded
         step = pressed(judged, press)
         if step is not judged:
             # The sealed form is kept with the pending sign-in, in a form of our own page.
             self._go_on(press, body)
         elif isinstance(step, Forward | NeedReservation) and self.stage is not _OVER:
             if not await one_use.spend(opened.name, services.clock()):
-                return over
+                return self._to_record(over)
             self._entries = (SpentName(one_use, opened.name),)
-        return step
+        return recorded if step is judged else step
 
     def _go_on(self, inbound: Inbound, body: bytes) -> None:
         """Take another request in the place of the one that came, with its whole body."""
@@ -210,7 +223,7 @@ class RequestSide(Ending):
         self.upload = Upload(inbound, 0)
         self.upload.feed(body, None, self._trailer_lines)
 
-    async def _step_with_session(self) -> Step:
+    async def _step_with_session(self) -> Step | NeedRecord:
         """Decide on the request, and ask the store if the decision needs it."""
         services = self._services
         step = services.step(self.inbound, self.session, services.clock(), self._table)
@@ -232,7 +245,21 @@ class RequestSide(Ending):
         else:
             self._entries += (entry,)
         if self.stage is not _OVER:
-            self._act(step)
+            self._act(self._to_record(step))
+
+    def _to_record(self, step: Step) -> Step | NeedRecord:
+        """Return a step that the pipeline has prepared, or first the entry that it needs in the audit trail."""
+        recording = self._services.recording
+        return step if recording is None else recording(self.inbound, step, self._services.clock())
+
+    async def _record(self, need: NeedRecord) -> None:
+        """Have the decision in the audit trail, and go on as that went."""
+        good = await self._services.recorded(need.entry)
+        if self.stage is _OVER or not good:
+            # The application gets nothing of this request.
+            self._settle_failure()
+        if self.stage is not _OVER:
+            self._act(need.step if good else need.unrecorded)
 
     def _forward(self, step: Forward) -> None:
         inbound = self.inbound

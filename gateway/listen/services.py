@@ -6,16 +6,18 @@ request in flight keeps the one it began with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.audit.entry import Entry
+from gateway.audit.trail import always_recorded
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
 from gateway.listen.upload import CountedBytes
 from gateway.login.returned import ReturnedForms
 from gateway.observe.access_log import Observer
-from gateway.pipeline.outcome import Answer, Step
+from gateway.pipeline.outcome import Answer, NeedRecord, Step
 from gateway.pipeline.visit import Visit
 from gateway.request.inbound import Inbound
 from gateway.request.rates import LookupLimits
@@ -72,7 +74,7 @@ class RequestServices:
     """The services an exchange may call: they decide on a request, answer it, and record it."""
 
     table: Callable[[], RouteTable]
-    step: Callable[[Inbound, SessionState, Instant, RouteTable], Step]
+    step: Callable[[Inbound, SessionState, Instant, RouteTable], Step | NeedRecord]
     sessions: SessionReader
     upstreams: Mapping[str, Upstreams]
     """Each App's way to its application, by the App's name."""
@@ -106,5 +108,9 @@ class RequestServices:
     counted: CountedBytes = field(default_factory=lambda: CountedBytes(TrafficSettings().counted_uploads))
     """The account of all bodies that are counted before they go on."""
     trust: Trust = field(default_factory=lambda: Trust(()))
+    recording: Callable[[Inbound, Step, Instant], Step | NeedRecord] | None = None
+    """Finds the decisions that wait for the audit trail, for steps that `step` has not made; `None` where none does."""
+    recorded: Callable[[Entry], Awaitable[bool]] = always_recorded
+    """Has a decision on the disk, and says whether it may be carried out."""
     lookups: LookupLimits = field(default_factory=LookupLimits)
     """Limits on look-ups of tickets that belong to no session."""

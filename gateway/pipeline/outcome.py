@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.audit.entry import Entry
 from gateway.headers.encode import EncodingLosses
 from gateway.limits.limits import LimitUse
 from gateway.pipeline.visit import Visit
@@ -96,6 +97,15 @@ class NeedReservation(msgspec.Struct, frozen=True):
     none_left: AskPortal | Answer
     unavailable: AskPortal | Answer
     """The outcome if the store of limits is away: not a pass, since nothing would count it."""
+
+
+class NeedRecord(msgspec.Struct, frozen=True):
+    """The audit trail must have the decision on the disk before it is carried out (`audit.required`)."""
+
+    step: Forward | AskPortal | Answer
+    entry: Entry
+    unrecorded: AskPortal | Answer
+    """The outcome if it cannot be recorded."""
 
 
 Step = Forward | AskPortal | Answer | NeedSession | NeedPress | NeedReservation

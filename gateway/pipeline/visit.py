@@ -35,6 +35,7 @@ class Trouble(StrEnum):
     OVERLOADED = "overloaded"
     TOO_MANY_REQUESTS = "too_many_requests"
     MAINTENANCE = "maintenance"
+    AUDIT_UNAVAILABLE = "audit_unavailable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from aiohttp import hdrs, web
 
 from gateway.audit.entry import Action, Entry, Outcome, conditions_of
 from gateway.audit.trail import AuditTrail, NoTrail
-from gateway.errors import GatewayError, StoreUnavailableError
+from gateway.errors import AuditUnavailableError, GatewayError, StoreUnavailableError
 from gateway.instant import Instant
 from gateway.login.funnel import Attempt, SignInStep, attempt
 from gateway.login.login import BACKCHANNEL_LOGOUT, CALLBACK, SIGNED_OUT
@@ -416,6 +416,9 @@ class Portal:
         route = visit.route
         match outcome:
             case SignedIn():
+                # Before the browser has the cookie: without a record, nobody is signed in.
+                known = {"pseudonym": outcome.session.pseudonym}
+                await self._must_record(self._entry(visit, outcome.app or route.name, "signed_in", known))
                 self._tell(
                     visit,
                     "signed_in",
@@ -657,12 +660,22 @@ class Portal:
                 form = read_form(waiting, visit.route.app.headers.charset)
                 return _redirect(target) if form is None else self._page(visit, pages.send_form(visit, target, form))
             case Deny():
-                self._audit(visit, outcome)
+                await self._audit(visit, outcome)
                 return self._page(visit, pages.refusal(visit, outcome))
             case _:
                 assert_never(outcome)
 
-    def _audit(self, visit: Visit, deny: Deny) -> None:
+    async def _must_record(self, entry: Entry) -> None:
+        """Record what must not be done without a record.
+
+        Raises:
+            AuditUnavailableError: the trail is required and cannot be written.
+
+        """
+        if not await self._trail.recorded(entry):
+            raise AuditUnavailableError
+
+    async def _audit(self, visit: Visit, deny: Deny) -> None:
         """Record a refusal that the byte path cannot see: to it, this is a page of ours."""
         rule = "" if deny.rule is None else str(deny.rule)
         reasons = [reason.word for reason in deny.reasons]
@@ -682,7 +695,7 @@ class Portal:
                 conditions=conditions_of(reasons),
                 request_id=visit.inbound.request_id,
             )
-            self._trail.record(refused)
+            await self._must_record(refused)
             return
         _log.info(
             Event.AUDIT,
@@ -799,7 +812,10 @@ class Portal:
             error=error.code,
             where=where_it_failed(error),
         )
-        if isinstance(error, StoreUnavailableError):
+        if isinstance(error, AuditUnavailableError):
+            page = TroublePage(Trouble.AUDIT_UNAVAILABLE, error.status, RETRY_AFTER)
+            response = self._page(visit, pages.trouble(visit, page))
+        elif isinstance(error, StoreUnavailableError):
             page = TroublePage(Trouble.STORE_UNAVAILABLE, error.status, RETRY_AFTER)
             response = self._page(visit, pages.trouble(visit, page))
         else:
@@ -862,8 +878,8 @@ class Portal:
         )
 
 
-_NOT_AUDITED = frozenset({"begun", "already_signed_in"})
-"""The outcomes of a sign-in after which nothing has changed for anybody."""
+_NOT_AUDITED = frozenset({"begun", "already_signed_in", "signed_in"})
+"""The outcomes of a sign-in that change nothing for anybody, and the one that is recorded before it is told."""
 
 _SIGN_OUTS = frozenset({"signed_out", "signed_out_here", "logged_out_by_provider", "logout_refused"})
 _GOOD = (_SIGN_OUTS | {"signed_in"}) - {"logout_refused"}

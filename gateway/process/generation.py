@@ -15,7 +15,8 @@ from ssl import SSLContext
 import structlog
 from aiohttp import web
 
-from gateway.audit.trail import AuditTrail, NoTrail
+from gateway.audit.entry import Entry
+from gateway.audit.trail import AuditTrail, NoTrail, always_recorded
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
 from gateway.headers.assertion import Assertions
 from gateway.headers.strip import trailer_lines
@@ -36,6 +37,8 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.removed_names import RemovedNames, shown
 from gateway.observe.structlog_observer import GatewayObserver
 from gateway.pipeline import forward_auth
+from gateway.pipeline.outcome import NeedRecord, Step
+from gateway.pipeline.recording import Recording
 from gateway.pipeline.to_https import hsts_line
 from gateway.policy.switches import Switch
 from gateway.portal.aiohttp_portal import PortalServices, make_portal
@@ -44,6 +47,7 @@ from gateway.portal.visits import VisitTable
 from gateway.process.configuration import Configuration
 from gateway.process.sign_in_counts import SignInCounts
 from gateway.request.field_names import fold
+from gateway.request.inbound import Inbound
 from gateway.request.rates import LookupLimits, Rate
 from gateway.request.section_cache import Removed
 from gateway.request.trust import Trust
@@ -51,6 +55,7 @@ from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.redis_sessions import Sessions
+from gateway.session.session import SessionState
 from gateway.settings.settings import Mode, TrafficSettings
 from gateway.upstream.asyncio_endpoint import Endpoint
 from gateway.upstream.asyncio_upstreams import Upstreams, client_contexts, upstreams_of
@@ -114,6 +119,9 @@ class Shared:
     standings: dict[str, Standing] = field(default_factory=dict)
     """The record of the behaviour of each App's servers, by the App's name."""
     trail: AuditTrail = field(default_factory=NoTrail)
+    recorded: Callable[[Entry], Awaitable[bool]] = always_recorded
+    recording: Recording | None = None
+    """Finds the decisions that wait for the audit trail; `None` where none does."""
     removed_names: RemovedNames = field(default_factory=RemovedNames)
     """Which of the header names that are not passed on the operator has been told of."""
 
@@ -123,6 +131,12 @@ class Shared:
         if standing is None:
             standing = self.standings[app] = Standing(partial(self.queue_seconds.add, (app,)))
         return standing
+
+
+def _recorded_step(
+    recording: Recording, inbound: Inbound, known: SessionState, now: Instant, table: RouteTable
+) -> Step | NeedRecord:
+    return recording(inbound, forward_auth.step(inbound, known, now, table), now)
 
 
 class Generation:
@@ -202,7 +216,9 @@ class Generation:
         ways = self.ways = {route.name: self._way(route, limits, contexts.get(route.name)) for route in proxied}
         return RequestServices(
             table=lambda: self.table,
-            step=forward_auth.step,
+            step=forward_auth.step if shared.recording is None else partial(_recorded_step, shared.recording),
+            recording=shared.recording,
+            recorded=shared.recorded,
             count_encoding_losses=self._count_encoding_losses,
             names_removed=self._names_removed,
             original=partial(forward_auth.original, trust=trust),

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import structlog
 
 from gateway import __version__
-from gateway.audit.entry import Action, Entry, Outcome, conditions_of
+from gateway.audit.entry import Action, Entry, Outcome, decision
 from gateway.console.node import AppState, HeldFile, UpstreamState, WorkerState
 from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
@@ -47,6 +47,7 @@ from gateway.observe.structlog_observer import GatewayObserver
 from gateway.observe.structlog_setup import line_style
 from gateway.observe.thread_access_log import AccessLog
 from gateway.observe.thread_lines import LineWriter
+from gateway.pipeline.recording import Recording
 from gateway.pipeline.to_https import to_https
 from gateway.policy.losses import AsRead, Loss, as_read, entries_of, losses
 from gateway.policy.switches import SwitchesError, on_now
@@ -138,6 +139,8 @@ class Worker:
         """The files of policies that wait for an operator."""
         self._draining = False
         self._checks = Checks(time.monotonic)
+        self._recorded: set[str] = set()
+        """The requests under way whose decision is in the audit trail already."""
         self._closing = AsyncExitStack()
         self.access_log: AccessLog
         self.audit: OpenTrail
@@ -199,6 +202,10 @@ class Worker:
             self.metrics.keep(Histogram(QUEUE_SECONDS)),
             {},
             trail=self.audit.trail,
+            recorded=self._decision_recorded,
+            recording=Recording(self._is_audited, self._policy_version, self._answers_of)
+            if self.audit.trail.required
+            else None,
         )
         await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
@@ -216,26 +223,33 @@ class Worker:
         return lost_by_kind((self.access_log.lost, events, self.audit.lost))
 
     def _record_decision(self, entry: AuditEntry) -> None:
-        """Put a finished request into the audit trail."""
-        permitted = entry.verdict == "permit"
-        answers = conditions_of(entry.reasons)
-        if self._generation is not None:
-            answers |= self._generation.answers_of(entry.rule, permitted=permitted)
+        """Put a finished request into the audit trail, unless its decision had to be there before."""
+        if entry.request_id in self._recorded:
+            self._recorded.discard(entry.request_id)
+            return
         self.audit.trail.record(
-            Entry(
-                Action.DECISION,
+            decision(
                 entry.time,
-                Outcome.DONE if permitted else Outcome.REFUSED,
-                pseudonym=entry.pseudonym,
+                entry.request_id,
                 app=entry.app,
-                rule=entry.rule,
-                policy_version=entry.policy_version,
                 verdict=entry.verdict,
+                rule=entry.rule,
                 reasons=entry.reasons,
-                conditions=answers,
-                request_id=entry.request_id,
+                pseudonym=entry.pseudonym,
+                version=entry.policy_version,
+                answers=self._answers_of(entry.rule, entry.verdict == "permit"),
             )
         )
+
+    async def _decision_recorded(self, entry: Entry) -> bool:
+        """Have a decision on the disk before it is carried out; False where that cannot be had."""
+        good = await self.audit.trail.recorded(entry)
+        if good:
+            self._recorded.add(entry.request_id)
+        return good
+
+    def _answers_of(self, rule: str, permitted: bool) -> dict[str, str]:  # noqa: FBT001 - a callback's parameter
+        return {} if self._generation is None else self._generation.answers_of(rule, permitted=permitted)
 
     def record(
         self, action: Action, outcome: Outcome = Outcome.DONE, *, about: str = "", names: Iterable[str] = ()
