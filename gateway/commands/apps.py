@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.commands.refusals import Refusals, remedy
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say
+from gateway.console.refusals import Refusals, remedy
 from gateway.settings.check import read_settings
 from gateway.settings.typed import Reading
 from gateway.yaml.mistakes import Mistakes, Phrase

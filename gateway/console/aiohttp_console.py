@@ -13,8 +13,14 @@ from http import HTTPStatus
 import structlog
 from aiohttp import hdrs, web
 
+from gateway.audit.trail import AuditTrail
+from gateway.console.aiohttp_audit import AuditPages
 from gateway.console.aiohttp_health import HealthPages
+from gateway.console.aiohttp_limits import LimitPages
+from gateway.console.aiohttp_policies import PolicyPages
 from gateway.console.aiohttp_render import HEADERS, see_other, serve_asset
+from gateway.console.aiohttp_sessions import SessionPages
+from gateway.console.aiohttp_switches import SwitchPages
 from gateway.console.aiohttp_visitor import Handler, RefusedError, Visitor, read_form, refusal, sender_of
 from gateway.console.csrf import FIELD, is_token
 from gateway.console.doors import Way, is_own_form, may_see, way_of
@@ -22,6 +28,7 @@ from gateway.console.node import Node
 from gateway.console.routes import ROUTES, ConsoleRoute, Place, may
 from gateway.console.screen import LONGEST_REASON, Screen
 from gateway.console.sign_ins import SignIn, SignIns
+from gateway.console.structlog_record import DeedRecord
 from gateway.errors import GatewayError
 from gateway.instant import Instant
 from gateway.observe.events import Event
@@ -43,6 +50,8 @@ class ConsoleServices:
     settings: Callable[[], ConsoleSettings]
     """Returns the settings that were adopted last."""
     tokens: TokenCheck
+    trail: AuditTrail
+    """Records what operators do."""
     clock: Callable[[], Instant]
     random: Callable[[int], bytes]
 
@@ -72,20 +81,38 @@ class _MisdirectedError(web.HTTPException):
 class _Console:
     services: ConsoleServices
     sign_ins: SignIns = field(init=False)
+    record: DeedRecord = field(init=False)
     health: HealthPages = field(init=False)
 
     def __post_init__(self) -> None:
         self.sign_ins = SignIns(self.services.clock, self.services.random)
+        self.record = DeedRecord(self.services.trail, self.services.clock)
         self.health = HealthPages(self.services.node, self.services.clock)
 
     def handlers(self) -> Mapping[Place, Handler]:
         """Return the handler of every place."""
+        node, clock = self.services.node, self.services.clock
+        sessions, limits, switches = SessionPages(node), LimitPages(node, clock), SwitchPages(node, clock)
+        policies, audit = PolicyPages(node, self.health.today, clock), AuditPages(node)
         return {
             Place.STATIC: self._static,
             Place.SIGN_IN: self._sign_in,
             Place.HOME: self._home,
             Place.SIGN_OUT: self._sign_out,
             Place.HEALTH: self.health.show,
+            Place.SESSIONS: sessions.show,
+            Place.SESSIONS_FIND: sessions.find,
+            Place.SESSIONS_REVOKE: sessions.revoke,
+            Place.LIMITS: limits.show,
+            Place.LIMITS_FIND: limits.find,
+            Place.LIMITS_GIVE_BACK: limits.give_back,
+            Place.SWITCHES: switches.show,
+            Place.SWITCH_ON: switches.turn_on,
+            Place.SWITCH_OFF: switches.turn_off,
+            Place.POLICIES: policies.show_policies,
+            Place.APPLICATIONS: policies.show_applications,
+            Place.AUDIT: audit.show,
+            Place.AUDIT_FIND: audit.find,
         }
 
     def admitted(self, route: ConsoleRoute, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -118,6 +145,7 @@ class _Console:
             good = is_own_form(sender, visitor.way)
         if not good:
             _log.warning(Event.MANAGEMENT_REFUSED, address=address, reason="foreign_page")
+            self.record.refused()
             raise RefusedError(
                 Screen("refused", "refused.foreign_page", {"kind": "foreign_page"}, HTTPStatus.FORBIDDEN)
             )
@@ -128,6 +156,7 @@ class _Console:
             if operator is None:
                 raise RefusedError(self._sign_in_page(HTTPStatus.UNAUTHORIZED))
             _log.warning(Event.MANAGEMENT_REFUSED, address=address, operator=operator.operator.name, reason="role")
+            self.record.refused(operator.operator.name)
             raise refusal("role", HTTPStatus.FORBIDDEN)
         if operator is not None and request.method == hdrs.METH_POST and route.place is not Place.SIGN_IN:
             self._check_form(route, visitor, operator, address)
@@ -141,6 +170,7 @@ class _Console:
         """
         if not is_token(visitor.form.get(FIELD, ""), operator.csrf, route.place):
             _log.warning(Event.MANAGEMENT_REFUSED, address=address, operator=operator.operator.name, reason="csrf")
+            self.record.refused(operator.operator.name)
             raise refusal("csrf", HTTPStatus.FORBIDDEN)
         if route.changes and not visitor.reason:
             raise refusal("reason", HTTPStatus.BAD_REQUEST)
@@ -188,7 +218,7 @@ class _Console:
             absolute=settings.absolute,
         )
         language = preferred(",".join(request.headers.getall(hdrs.ACCEPT_LANGUAGE, ())))
-        return Visitor(request, way, language, sign_in)
+        return Visitor(request, way, language, sign_in, self.record)
 
     async def _static(self, visitor: Visitor) -> web.StreamResponse:
         return serve_asset(visitor.request.match_info["name"])
@@ -202,9 +232,11 @@ class _Console:
         match operator:
             case Wait(seconds):
                 _log.warning(Event.MANAGEMENT_REFUSED, address=address, reason="too_many_wrong_tokens")
+                self.record.refused()
                 return visitor.page(self._sign_in_page(HTTPStatus.TOO_MANY_REQUESTS, "too_many", seconds))
             case None:
                 _log.warning(Event.MANAGEMENT_REFUSED, address=address, reason="no_known_token")
+                self.record.refused()
                 return visitor.page(self._sign_in_page(HTTPStatus.UNAUTHORIZED, "unknown_token"))
             case _:
                 pass
@@ -212,6 +244,7 @@ class _Console:
         self.sign_ins.end(visitor.request.cookies.get(cookie_name(visitor.way), ""))
         secret = self.sign_ins.begin(operator, by_token=True)
         _log.info(Event.CONSOLE_SIGNED_IN, operator=operator.name, selector="token")
+        self.record.console(operator.name, "sign-in by token")
         response = see_other(Place.HOME)
         response.headers.add(hdrs.SET_COOKIE, _cookie(visitor.way, secret))
         return response
@@ -222,7 +255,8 @@ class _Console:
     async def _sign_out(self, visitor: Visitor) -> web.StreamResponse:
         self.sign_ins.end(visitor.request.cookies.get(cookie_name(visitor.way), ""))
         if visitor.sign_in is not None:
-            _log.info(Event.CONSOLE_SIGNED_OUT, operator=visitor.sign_in.operator.name)
+            _log.info(Event.CONSOLE_SIGNED_OUT, operator=visitor.operator)
+            self.record.console(visitor.operator, "sign-out")
         response = see_other(Place.HOME)
         ended = expire_cookie(cookie_name(visitor.way), secure=visitor.way.secure)
         response.headers.add(hdrs.SET_COOKIE, _placed(visitor.way, ended))

@@ -9,12 +9,13 @@ from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
 
+from gateway.audit.entry import Action
 from gateway.console.aiohttp_render import render, see_other
 from gateway.console.doors import Sender, Way
 from gateway.console.routes import Place
 from gateway.console.screen import Screen
 from gateway.console.sign_ins import SignIn
-from gateway.console.structlog_record import Deed, record
+from gateway.console.structlog_record import Deed, DeedRecord
 from gateway.portal.language import Language
 from gateway.request.media_type import FORM_TYPE, media_type
 
@@ -46,6 +47,7 @@ class Visitor:
     way: Way
     language: Language
     sign_in: SignIn | None
+    record: DeedRecord
     form: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -73,11 +75,31 @@ class Visitor:
         """Return a page in this visitor's language. It shows once how her last button ended."""
         return render(screen, self.language, here, self.sign_in)
 
-    def did(self, action: Place, thing: str, outcome: str, *, then: Place, count: int | None = None) -> web.Response:
-        """Write down what this operator did, and lead her to the page that says how it ended."""
-        record(Deed(self.operator, action.value, thing, self.reason, outcome, count))
+    async def act(
+        self,
+        place: Place,
+        action: Action,
+        work: Callable[[], Awaitable[int]],
+        *,
+        about: str,
+        then: Place,
+        pseudonym: str = "",
+        client_id: str = "",
+        event_about: str = "",
+    ) -> web.Response:
+        """Do what this operator asked for, record it, and lead her to the page that says how it ended."""
+        deed = Deed(
+            operator=self.operator,
+            action=action,
+            about=about,
+            reason=self.reason,
+            pseudonym=pseudonym,
+            client_id=client_id,
+            event_about=event_about,
+        )
+        count = await self.record.act(deed, work)
         if self.sign_in is not None:
-            self.sign_in.done = (outcome, count)
+            self.sign_in.done = (place if count else "nothing", count)
         return see_other(then)
 
 

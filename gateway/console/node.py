@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from gateway.instant import Instant
+from gateway.limits.limits import LimitStore
 from gateway.observe.merge import Families
 from gateway.portal.readiness import Readiness
+from gateway.session.session import ListedSession, Selector
 
 
 class UpstreamState(msgspec.Struct, frozen=True):
@@ -86,6 +89,32 @@ class NodeFacts:
     """The number of workers that the settings want."""
     apps: tuple[AppFacts, ...]
     clients: tuple[str, ...]
+    switches_file: Path = Path("switches.json")
+    switches: tuple[str, ...] = ()
+    """The switches at which an App or a policy looks."""
+    access_log: Path | None = None
+    """The file of access lines; `None` where they go elsewhere."""
+    trail: Path | None = None
+    """The folder of the audit trail."""
+
+
+class ListedSessions(Protocol):
+    """The part of a `SessionStore` that the console uses."""
+
+    def sessions(self, selector: Selector) -> AsyncIterator[ListedSession]:
+        """List sessions."""
+
+    async def revoke(self, selector: Selector) -> int:
+        """End sessions, now and everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsAtHand:
+    """The sessions that the workers serve."""
+
+    store: ListedSessions
+    code_marks: Callable[[str], tuple[str, ...]]
+    """Returns every mark of the person with a code: `Secrets.code_marks`."""
 
 
 class Node(Protocol):
@@ -102,6 +131,22 @@ class Node(Protocol):
 
     async def workers(self) -> Sequence[WorkerState | None]:
         """Return each worker's state; `None` for one that does not answer."""
+
+    async def sessions(self) -> SessionsAtHand:
+        """Return the sessions that the workers serve.
+
+        Raises:
+            StoresDifferError: the workers look in different stores.
+
+        """
+
+    async def limits(self) -> LimitStore | None:
+        """Return the store of limits; `None` if there is none.
+
+        Raises:
+            StoresDifferError: the workers use different ones.
+
+        """
 
     async def expiries(self) -> Sequence[Expiry]:
         """Return when certificates of ours end."""

@@ -18,10 +18,6 @@ class Numbers:
             for sample in family.samples:
                 self._samples.setdefault(sample.name, []).append((dict(sample.labels), sample.value))
 
-    def has(self, name: str) -> bool:
-        """Say whether there is such a sample: a metric that is not there is unknown, and no 0."""
-        return name in self._samples
-
     def each(self, name: str) -> Iterator[tuple[Labels, float]]:
         """Yield a sample's numbers with their labels."""
         yield from self._samples.get(name, ())

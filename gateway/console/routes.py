@@ -21,6 +21,19 @@ class Place(StrEnum):
     HOME = "home"
     SIGN_OUT = "sign_out"
     HEALTH = "health"
+    SESSIONS = "sessions"
+    SESSIONS_FIND = "sessions_find"
+    SESSIONS_REVOKE = "sessions_revoke"
+    LIMITS = "limits"
+    LIMITS_FIND = "limits_find"
+    LIMITS_GIVE_BACK = "limits_give_back"
+    SWITCHES = "switches"
+    SWITCH_ON = "switch_on"
+    SWITCH_OFF = "switch_off"
+    POLICIES = "policies"
+    APPLICATIONS = "applications"
+    AUDIT = "audit"
+    AUDIT_FIND = "audit_find"
 
 
 class Admits(StrEnum):
@@ -51,9 +64,31 @@ ROUTES: tuple[ConsoleRoute, ...] = (
     ConsoleRoute(Place.HOME, "GET", "", Admits.SIGNED_IN),
     ConsoleRoute(Place.SIGN_OUT, "POST", "sign-out", Admits.SIGNED_IN),
     ConsoleRoute(Place.HEALTH, "GET", "health", Role.LOOK),
+    ConsoleRoute(Place.SESSIONS, "GET", "sessions", Role.LOOK),
+    # A form and not an address: what is looked for may name a person, and addresses stay in histories and logs.
+    ConsoleRoute(Place.SESSIONS_FIND, "POST", "sessions/find", Role.LOOK),
+    ConsoleRoute(Place.SESSIONS_REVOKE, "POST", "sessions/revoke", Role.ACT, changes=True),
+    ConsoleRoute(Place.LIMITS, "GET", "limits", Role.LOOK),
+    ConsoleRoute(Place.LIMITS_FIND, "POST", "limits/find", Role.LOOK),
+    ConsoleRoute(Place.LIMITS_GIVE_BACK, "POST", "limits/give-back", Role.ACT, changes=True),
+    ConsoleRoute(Place.SWITCHES, "GET", "switches", Role.LOOK),
+    ConsoleRoute(Place.SWITCH_ON, "POST", "switches/on", Role.ACT, changes=True),
+    ConsoleRoute(Place.SWITCH_OFF, "POST", "switches/off", Role.ACT, changes=True),
+    ConsoleRoute(Place.POLICIES, "GET", "policies", Role.LOOK),
+    ConsoleRoute(Place.APPLICATIONS, "GET", "applications", Role.LOOK),
+    ConsoleRoute(Place.AUDIT, "GET", "audit", Role.AUDIT),
+    ConsoleRoute(Place.AUDIT_FIND, "POST", "audit/find", Role.AUDIT),
 )
 
-MENU: tuple[Place, ...] = (Place.HEALTH,)
+MENU: tuple[Place, ...] = (
+    Place.HEALTH,
+    Place.SESSIONS,
+    Place.LIMITS,
+    Place.SWITCHES,
+    Place.POLICIES,
+    Place.APPLICATIONS,
+    Place.AUDIT,
+)
 """The pages of the menu, in order."""
 
 

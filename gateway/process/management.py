@@ -22,7 +22,7 @@ from aiohttp import web
 from gateway import __version__
 from gateway.audit.trail import AuditTrail
 from gateway.console.aiohttp_console import ConsoleServices, make_console
-from gateway.console.node import AppFacts, Expiry, NodeFacts, WorkerState
+from gateway.console.node import AppFacts, Expiry, NodeFacts, SessionsAtHand, WorkerState
 from gateway.errors import StoresDifferError
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
@@ -31,6 +31,7 @@ from gateway.limits.redis_limits import RedisLimits
 from gateway.listen.system_tls import certificate_dates
 from gateway.login.service import provider_session_name
 from gateway.observe.merge import Families
+from gateway.policy.switches import named_by
 from gateway.portal.aiohttp_management import ReachedSessions, SessionControl, make_management
 from gateway.portal.attempts import TokenCheck
 from gateway.portal.hosts import management_names
@@ -180,13 +181,18 @@ class ManagedNode:
     readiness: Callable[[], Coroutine[None, None, Readiness]]
     numbers: Callable[[], Coroutine[None, None, Families]]
     workers: Callable[[], Coroutine[None, None, Sequence[WorkerState | None]]]
-    sessions: Callable[[], Coroutine[None, None, Sessions]]
+    opened_sessions: Callable[[], Coroutine[None, None, Sessions]]
     limits: Callable[[], Coroutine[None, None, LimitStore | None]]
     trail: AuditTrail
 
     def facts(self) -> NodeFacts:
         """See `Node`."""
         return facts_of(self.configuration(), self.started_at, self.wanted)
+
+    async def sessions(self) -> SessionsAtHand:
+        """See `Node`."""
+        found = await self.opened_sessions()
+        return SessionsAtHand(found.store, found.secrets.code_marks)
 
     async def expiries(self) -> Sequence[Expiry]:
         """See `Node`."""
@@ -201,13 +207,14 @@ def make_management_application(node: ManagedNode, clock: Callable[[], Instant] 
         node=node,
         settings=lambda: node.configuration().settings.console,
         tokens=tokens,
+        trail=node.trail,
         clock=clock,
         random=randomness.token_bytes,
     )
     return make_management(
         metrics=node.numbers,
         readiness=node.readiness,
-        sessions=session_control(node.sessions, tokens, node.trail) if managed else None,
+        sessions=session_control(node.opened_sessions, tokens, node.trail) if managed else None,
         names=lambda: management_names(node.configuration().settings),
         console=make_console(services) if managed else None,
     )
@@ -235,6 +242,10 @@ def facts_of(configuration: Configuration, started_at: Instant, workers: int) ->
         workers,
         apps,
         tuple(configuration.clients()),
+        configuration.switches_file,
+        tuple(sorted(named_by(policies.values()) | {app.closing_switch for app in configuration.settings.apps})),
+        None if configuration.access_log in (None, "stderr") else Path(str(configuration.access_log)),
+        configuration.settings.audit.directory,
     )
 
 

@@ -132,7 +132,7 @@ async def serve(
             readiness=worker.readiness,
             numbers=numbers,
             workers=workers,
-            sessions=worker.sessions,
+            opened_sessions=worker.sessions,
             limits=worker.limits,
             trail=worker.audit.trail,
         )

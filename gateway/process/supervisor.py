@@ -217,7 +217,7 @@ class Supervisor:
             readiness=self._readiness,
             numbers=self._all_numbers,
             workers=self._states,
-            sessions=stores.sessions,
+            opened_sessions=stores.sessions,
             limits=stores.limits,
             trail=self._audit.trail,
         )

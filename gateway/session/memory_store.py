@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from gateway.instant import Instant
+from gateway.policy.subject_code import subject_code
 from gateway.session.session import (
     CARRY_OVER_SECONDS,
     NEVER_REVOKED,
@@ -149,6 +150,7 @@ class MemoryStore:
                 authenticated_at=session.identity.authenticated_at,
                 expires_at=session.expires_at,
                 idle_left=self._seconds_left(kept),
+                code_mark=subject_code(session.client_id, session.identity.subject),
             )
 
     async def revoke(self, selector: Selector) -> int:

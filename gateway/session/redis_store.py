@@ -431,6 +431,7 @@ class RedisStore:
                     idle_left=min(left / 1_000, header.expires_at - now),
                     secret_id=header.secret_id,
                     ticket_secret_id=header.ticket_secret_id,
+                    code_mark=header.code_mark,
                 )
             )
         return listed

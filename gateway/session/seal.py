@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.instant import Instant, is_instant
 from gateway.plain_text import OBEYED
+from gateway.policy.subject_code import subject_code
 from gateway.session.sealed_box import close_box, open_box
 from gateway.session.session import Session
 from gateway.session.ticket import Ticket, TicketSeals
@@ -121,6 +122,18 @@ class Secrets:
         """Return every pseudonym that sessions of this subject may bear, newest secret first."""
         return tuple(_pseudonym(secret, client_id, subject) for secret in self.all)
 
+    def code_marks(self, code: str) -> tuple[str, ...]:
+        """Return every mark that sessions of the person with this code may bear, the newest secret's first.
+
+        The last one is the code itself, by which a store in this process's memory knows her.
+        """
+        return (*(_code_mark(secret, code) for secret in self.all), code)
+
+
+def _code_mark(secret: Secret, code: str) -> str:
+    """Name a person by her code, for those who have both the code and the secret."""
+    return hmac.digest(secret.value, b"sekisho.code.mark.v1" + code.encode(), sha256).hex()[:32]
+
 
 def _pseudonym(secret: Secret, client_id: str, subject: str) -> str:
     # Lengths go in front: else client `a`, subject `bc` and client `ab`, subject `c` were one person.
@@ -152,6 +165,9 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     ticket_secret_id: str = ""
     """The id of the secret that sealed the browser's cookie; empty for a plain cookie. It stays as it is
     when the record is sealed anew. Versions that do not know it pass over what stands behind the pseudonym."""
+    code_mark: str = ""
+    """A keyed hash of the person's code, by which a counter finds her sessions; empty in a record of an earlier
+    version."""
 
 
 class _Claims(msgspec.Struct, frozen=True, array_like=True):
@@ -190,6 +206,7 @@ def seal(session: Session, ticket: Ticket, secret: Secret, nonce: bytes, *, tick
             session.expires_at,
             session.pseudonym,
             ticket_secret_id,
+            _code_mark(secret, subject_code(identity.client_id, identity.subject)),
         )
     )
     claims = _encode(
@@ -267,7 +284,7 @@ def _split(record: bytes) -> tuple[Header, bytes, bytes] | None:
 def _is_sound(header: Header) -> bool:
     """Say whether a header holds moments and names, since an attacker who writes to the store chooses its content."""
     moments = (header.created_at, header.authenticated_at, header.expires_at)
-    names = (header.secret_id, header.client_id, header.pseudonym, header.ticket_secret_id)
+    names = (header.secret_id, header.client_id, header.pseudonym, header.ticket_secret_id, header.code_mark)
     return all(map(is_instant, moments)) and all(
         len(name) <= _LONGEST_NAME and not OBEYED.search(name) for name in names
     )

@@ -158,6 +158,8 @@ class ListedSession:
     """Which secret sealed it; empty where nothing is sealed."""
     ticket_secret_id: str = ""
     """Which secret sealed the ticket in the browser's cookie; empty where it is plain."""
+    code_mark: str = ""
+    """The mark of the person's code (`Secrets.code_marks`); empty in a session that an earlier version began."""
 
 
 NEVER_REVOKED: Instant = -1.0

@@ -5,23 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, DummyCookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from gateway.audit.entry import Entry
 from gateway.console.aiohttp_console import ConsoleServices, make_console
 from gateway.console.csrf import token_of
-from gateway.console.node import AppFacts, Expiry, NodeFacts, WorkerState
-from gateway.console.routes import Place
+from gateway.console.node import AppFacts, Expiry, NodeFacts, SessionsAtHand, WorkerState
+from gateway.console.routes import Place, route_of
+from gateway.limits.limits import LimitStore
+from gateway.limits.memory_limits import MemoryLimits
 from gateway.observe.merge import Families
 from gateway.portal.aiohttp_management import make_management
 from gateway.portal.attempts import TokenCheck
 from gateway.portal.operators import Operators, Role, new_token, read_operators
 from gateway.portal.readiness import Readiness
+from gateway.session.memory_store import MemoryStore
 from gateway.settings.settings import ConsoleSettings
-from tests.builders import NOON
+from tests.builders import CLIENT, NOON
 
 URL = "https://console.city.example.jp"
 
@@ -44,9 +49,33 @@ class FakeNode:
     families: Families = ()
     states: Sequence[WorkerState | None] = (WorkerState(1),)
     ends: Sequence[Expiry] = ()
+    store: MemoryStore = field(
+        default_factory=lambda: MemoryStore(idle=1800, clock=lambda: NOON, monotonic=lambda: 0.0)
+    )
+    entries: LimitStore | None = field(default_factory=MemoryLimits)
+    folder: Path = Path("/nonexistent")
+    access_log: Path | None = None
+    trail: Path | None = None
 
     def facts(self) -> NodeFacts:
-        return NodeFacts("node-1", "0.0", NOON - 60, 1, (APP,), ("RP00000001",))
+        return NodeFacts(
+            "node-1",
+            "0.0",
+            NOON - 60,
+            1,
+            (APP,),
+            (CLIENT,),
+            self.folder / "switches.json",
+            ("maintenance-booking", "rain"),
+            self.access_log,
+            self.trail,
+        )
+
+    async def sessions(self) -> SessionsAtHand:
+        return SessionsAtHand(self.store, lambda code: (code,))
+
+    async def limits(self) -> LimitStore | None:
+        return self.entries
 
     async def readiness(self) -> Readiness:
         return self.ready
@@ -62,11 +91,29 @@ class FakeNode:
 
 
 @dataclass
+class KeptTrail:
+    """Keeps entries; `full` is a disk that takes none."""
+
+    required: bool = False
+    full: bool = False
+    entries: list[Entry] = field(default_factory=list)
+
+    def record(self, entry: Entry) -> None:
+        if not self.full:
+            self.entries.append(entry)
+
+    async def recorded(self, entry: Entry) -> bool:
+        self.record(entry)
+        return not (self.required and self.full)
+
+
+@dataclass
 class House:
     """A console and a browser before it."""
 
     client: TestClient[web.Request, web.Application]
     node: FakeNode
+    trail: KeptTrail
     file: Operators
     tokens: dict[str, str]
     clock: list[float]
@@ -123,6 +170,11 @@ class House:
         """Return the token of a button for the last sign-in, also where no page of hers shows the button."""
         return token_of(self.keys[-1], place)
 
+    async def press(self, place: str, **form: str) -> ClientResponse:
+        """Press a button with its token."""
+        route = route_of(Place(place))
+        return await self.post(route.path, form | {"csrf": self.token_of(route.place)})
+
     async def sign_in(self, name: str) -> None:
         """Sign in by a token."""
         answer = await self.post("sign-in", {"token": self.tokens[name]})
@@ -154,12 +206,13 @@ async def make_house(url: str = "") -> House:
     def operators() -> Operators:
         return house.file
 
-    node = FakeNode()
+    node, trail = FakeNode(), KeptTrail()
     random = Random()
     services = ConsoleServices(
         node=node,
         settings=lambda: ConsoleSettings(url=url),
         tokens=TokenCheck(operators, lambda: clock[0]),
+        trail=trail,
         clock=lambda: clock[0],
         random=random,
     )
@@ -171,7 +224,9 @@ async def make_house(url: str = "") -> House:
     client: Any = TestClient(TestServer(app), cookie_jar=DummyCookieJar())
     await client.start_server()
     file = read_operators("\n".join(line for _, line in made.values()))
-    house = House(client, node, file, {name: token for name, (token, _) in made.items()}, clock, url, random.made)
+    house = House(
+        client, node, trail, file, {name: token for name, (token, _) in made.items()}, clock, url, random.made
+    )
     return house
 
 

@@ -8,13 +8,19 @@ import pytest
 
 import gateway.console
 from gateway.console.messages import CATALOGUE, message
-from gateway.console.routes import MENU
+from gateway.console.routes import MENU, ROUTES
+from gateway.console.sessions import By
+from gateway.console.switches import LENGTHS
+from gateway.limits.limits import EntryState
 from gateway.portal.language import Language
 from gateway.portal.operators import Role
 
 CONSOLE = Path(gateway.console.__file__).parent
 
-FAMILIES = ("done.", "part.", "refused.", "role.", "menu.", "health.status_", "sign_in.")
+FAMILIES = (
+    *("done.", "part.", "refused.", "role.", "menu.", "sign_in."),
+    *("health.status_", "sessions.by_", "limits.state_", "switches.length_"),
+)
 """Sentences whose keys end in a closed word that a page puts together."""
 
 
@@ -36,6 +42,9 @@ def test_both_languages_say_everything() -> None:
 def test_every_closed_word_has_its_sentences() -> None:
     """A new role or page cannot be added without its words."""
     needed = {f"role.{role}" for role in Role} | {f"menu.{place}" for place in MENU}
+    needed |= {f"done.{route.place}" for route in ROUTES if route.changes} | {"done.nothing"}
+    needed |= {f"sessions.by_{way}" for way in By} | {f"limits.state_{state}" for state in EntryState}
+    needed |= {f"switches.length_{length}" for length in LENGTHS}
 
     assert needed <= set(CATALOGUE[Language.JA])
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.plain_text import OBEYED
+from gateway.policy.subject_code import subject_code
 from gateway.session.seal import Header, Secrets, read_header, seal, unseal
 from gateway.session.sealed_box import NONCE_BYTES
 from gateway.session.session import Session
@@ -250,3 +251,18 @@ def _record(header: Header) -> bytes:
     """Return a record with this header and nothing that opens."""
     packed = msgspec.msgpack.encode(header)
     return b"\x01" + len(packed).to_bytes(2) + packed + bytes(64)
+
+
+def test_a_counter_finds_a_session_by_the_code_that_is_read_out() -> None:
+    """The header has a mark of the code under the secret that sealed it: any of ours finds it, and no other secret."""
+    both = Secrets((*Secrets.parse(NEW).all, *Secrets.parse(OLD).all))
+    code = subject_code(CLIENT, "ppid-0001")
+    headers = [read_header(seal(SESSION, TICKET, secret, NONCE)) for secret in both.all]
+
+    marks = [header.code_mark for header in headers if header is not None]
+
+    assert set(marks) < set(both.code_marks(code))
+    assert len(set(marks)) == 2
+    assert code not in marks
+    assert not set(marks) & set(Secrets.parse("another secret of more than thirty-two bytes").code_marks(code))
+    assert not set(marks) & set(both.code_marks(subject_code(CLIENT, "ppid-0002")))

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.commands.refusals import BY_DESIGN, MOST_ROWS, REMEDIES, Refusals, remedy
+from gateway.console.refusals import BY_DESIGN, MOST_ROWS, REMEDIES, Refusals, remedy
 from gateway.instant import rfc3339
 from gateway.observe.access_log import AccessLine
 from gateway.policy.verdict import ReasonKind

@@ -1,0 +1,149 @@
+"""The page of the audit trail, from values to values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from gateway.audit.entry import Action
+from gateway.audit.entry import moment as moment_of
+from gateway.console.node import NodeFacts
+from gateway.console.screen import Moment, Screen, moment
+from gateway.instant import Instant, start_of
+
+MOST_SHOWN = 200
+"""Entries on one page. The command line shows all of them."""
+
+_CHAIN = frozenset({Action.CHECKPOINT.value, Action.SEGMENT_OPENED.value, Action.SEGMENT_CLOSED.value})
+"""Lines about the trail itself."""
+
+_TEXTS = ("app", "rule", "pseudonym", "operator", "action", "request_id")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """The entries that are looked for. An empty part restricts nothing."""
+
+    since: Instant | None = None
+    until: Instant | None = None
+    since_day: str = ""
+    until_day: str = ""
+    app: str = ""
+    rule: str = ""
+    """`policy/rule`, or the name of a policy for all its rules."""
+    pseudonym: str = ""
+    operator: str = ""
+    """A name the operator gave, the user of the machine, or the one whom sudo names."""
+    action: str = ""
+    request_id: str = ""
+
+    def fits(self, fields: Mapping[str, Any]) -> bool:
+        """Say whether an entry is one of those."""
+        if fields.get("action") in _CHAIN and fields.get("action") != self.action:
+            return False
+        if self.operator and self.operator not in {fields.get(name) for name in ("operator", "user", "sudo_user")}:
+            return False
+        rule = str(fields.get("rule", ""))
+        if self.rule and self.rule not in {rule, rule.partition("/")[0]}:
+            return False
+        for name in ("app", "pseudonym", "action", "request_id"):
+            wanted = getattr(self, name)
+            if wanted and fields.get(name) != wanted:
+                return False
+        at = _time_of(fields)
+        if self.since is None and self.until is None:
+            return True
+        return at is not None and (self.since is None or at >= self.since) and (self.until is None or at < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One entry on a page."""
+
+    time: Moment | None
+    node: str
+    who: str
+    action: str
+    outcome: str
+    about: str
+    why: str
+    count: str
+    request_id: str
+
+
+def query_of(form: Mapping[str, str]) -> AuditQuery | None:
+    """Return what a form looks for, or `None` where a day is none. The days are days in Japan, both included."""
+    days: dict[str, date | None] = {}
+    for name in ("since", "until"):
+        text = form.get(name, "").strip()
+        try:
+            days[name] = date.fromisoformat(text) if text else None
+        except ValueError:
+            return None
+    since, until = days["since"], days["until"]
+    try:
+        end = None if until is None else start_of(until + timedelta(days=1))
+        begin = None if since is None else start_of(since)
+    except (OverflowError, ValueError):
+        return None
+    texts = {name: form.get(name, "").strip() for name in _TEXTS}
+    written = ["" if day is None else day.isoformat() for day in (since, until)]
+    return AuditQuery(begin, end, *written, **texts)
+
+
+def audit_page(
+    facts: NodeFacts, query: AuditQuery | None = None, found: Sequence[Mapping[str, Any]] = (), *, more: bool = False
+) -> Screen:
+    """Return the page with the form, and the entries that were found for it."""
+    values = {
+        "node": facts.name,
+        "there": facts.trail is not None,
+        "apps": [app.name for app in facts.apps],
+        "actions": [action.value for action in Action if action.value not in _CHAIN],
+        "query": query or AuditQuery(),
+        "asked": query is not None,
+        "rows": [_row(fields) for fields in found],
+        "more": more,
+        "most": MOST_SHOWN,
+    }
+    return Screen("audit", "audit.title", values)
+
+
+def _row(fields: Mapping[str, Any]) -> EntryRow:
+    at = _time_of(fields)
+    operators = [_text(fields.get(name)) for name in ("operator", "user", "sudo_user")]
+    people = [*dict.fromkeys(filter(None, operators)), _text(fields.get("pseudonym"))]
+    about = [_text(fields.get(name)) for name in ("app", "rule", "policy_version", "object", "client_id")]
+    why = [_text(fields.get(name)) for name in ("verdict", "conditions", "reasons", "names", "reason")]
+    return EntryRow(
+        None if at is None else moment(at),
+        _text(fields.get("node")),
+        " / ".join(filter(None, people)),
+        _text(fields.get("action")),
+        _text(fields.get("outcome")),
+        " ".join(filter(None, about)),
+        " ".join(dict.fromkeys(filter(None, why))),
+        _text(fields.get("count")),
+        _text(fields.get("request_id")),
+    )
+
+
+def _time_of(fields: Mapping[str, Any]) -> Instant | None:
+    try:
+        return moment_of(str(fields.get("time")))
+    except ValueError:
+        return None
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case list():
+            return " ".join(map(str, value))
+        case dict():
+            return " ".join(f"{name}={answer}" for name, answer in value.items())
+        case _:
+            return str(value)
