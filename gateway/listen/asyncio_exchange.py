@@ -124,6 +124,8 @@ class Exchange(RequestSide):
         if self._entries:
             self.stage = _AFTER_SETTLE_WHOLE[self.stage] if complete else _AFTER_SETTLE[self.stage]
             entries, self._entries = self._entries, ()
+            # From here on the store has the time, also if the client leaves meanwhile.
+            self._answered = self._services.stopwatch()
             if complete:
                 # The connection is in the pool again, whenever the client hears of the answer.
                 self.upstream = None

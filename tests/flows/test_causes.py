@@ -130,7 +130,7 @@ class Place:
     """Tickets, codes, states and tokens that were used."""
 
     async def ask(
-        self, path: str, cookies: dict[str, str], form: dict[str, str] | None = None, **fields: str
+        self, path: str, cookies: dict[str, str], form: dict[str, str] | None = None, *, agent: str = "test"
     ) -> tuple[int, str]:
         """Navigate there, or send a form of the same site; return status and `Location`, and keep the cookies."""
         cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
@@ -140,15 +140,17 @@ class Place:
             headers |= {"Origin": origin, "Sec-Fetch-Site": "same-origin"}
         url = f"http://127.0.0.1:{self.gateway.port}{path}"
         method = "GET" if form is None else "POST"
-        async with self.http.request(method, url, headers=headers | fields, data=form, allow_redirects=False) as answer:
+        async with self.http.request(
+            method, url, headers=headers | {"User-Agent": agent}, data=form, allow_redirects=False
+        ) as answer:
             cookies |= {name: morsel.value for name, morsel in answer.cookies.items()}
             self.secrets |= {value for value in cookies.values() if len(value) > 20}
             return answer.status, answer.headers.get("Location", "")
 
-    async def begin(self, cookies: dict[str, str], target: str, shown: str = "", **fields: str) -> tuple[int, str]:
+    async def begin(self, cookies: dict[str, str], target: str, shown: str = "") -> tuple[int, str]:
         """Press the button of the notice."""
         form = {"rd": target, "method": "GET", "shown": shown}
-        return await self.ask("/.sekisho/login", cookies, form, **fields)
+        return await self.ask("/.sekisho/login", cookies, form)
 
     def query(self, location: str) -> str:
         """Hold the card to the phone; return the callback's query."""
@@ -170,6 +172,7 @@ class Place:
         def read() -> list[dict[str, Any]]:
             return [json.loads(line) for line in (self.gateway.folder / "access.log").read_text().splitlines()]
 
+        found: list[dict[str, Any]] = []
         for _ in range(PATIENCE * 20):
             if holds(found := read()):
                 return found
@@ -186,7 +189,7 @@ class Place:
         """Return a metric's samples of that name which are not 0, by their labels."""
         return {
             frozenset(sample.labels.items()): sample.value
-            for family in text_string_to_metric_families(await self.metrics())
+            for family in text_string_to_metric_families(await self.metrics())  # type: ignore[no-untyped-call]
             for sample in family.samples
             if sample.name == name and sample.value
         }
@@ -302,14 +305,15 @@ def _written(folder: Path) -> str:
 async def _flows(place: Place) -> None:
     """The notice, sign-ins, a step-up, a refusal, a limit, a cancelled sign-in, a sign-out."""
     assert (await place.ask("/reserve/1", {}))[0] == 401
-    assert (await place.ask("/me", {}, **{"User-Agent": LINE}))[0] == 401
+    assert (await place.ask("/me", {}, agent=LINE))[0] == 401
     hanako = await place.sign_in("/me")
     await place.sign_in("/reserve/1", "name address birthdate", hanako)
     assert (await place.ask(f"/reserve/1?name={quote(PERSON['name'])}", hanako))[0] == 200
     assert (await place.ask("/children/1", hanako))[0] == 403
     assert (await place.ask("/draw", hanako, {"name": PERSON["name"]}))[0] == 200
     assert (await place.ask("/draw", hanako, {"name": PERSON["name"]}))[0] == 403
-    _, location = await place.begin(cookies := {}, "/me")
+    cookies: dict[str, str] = {}
+    _, location = await place.begin(cookies, "/me")
     state = dict(parse_qsl(place.query(location)))["state"]
     assert (await place.ask(f"/.sekisho/callback?error=access_denied&state={state}", cookies))[0] == 403
     assert (await place.ask("/.sekisho/me", hanako, {"token": "none"}))[0] == 200
@@ -376,7 +380,8 @@ async def _unavailable(place: Place) -> float:
 
 async def _provider_fails(place: Place) -> None:
     """Before the browser is sent, and when it comes back."""
-    _, location = await place.begin(cookies := {}, "/me")
+    cookies: dict[str, str] = {}
+    _, location = await place.begin(cookies, "/me")
     query = place.query(location)
     await place.provider.stop()
     assert (await place.ask(f"/.sekisho/callback?{query}", cookies))[0] == 503

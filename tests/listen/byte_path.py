@@ -20,6 +20,7 @@ from gateway.listen.httptools_listener import Listener
 from gateway.listen.services import RequestServices
 from gateway.listen.upload import CountedBytes
 from gateway.observe.access_log import AccessLine
+from gateway.observe.causes import REASONS
 from gateway.pipeline.outcome import Forward, Step
 from gateway.policy.verdict import Permit, RuleId
 from gateway.portal.head import portal_head
@@ -478,6 +479,16 @@ class Door:
             self.portal.close()
         for application in (self.application, self.portal_application, *self.also_stopped):
             await application.stop()
+        for line in self.observed.lines:
+            hold(line)
+
+
+def hold(line: AccessLine) -> None:
+    """Hold an access line to what every line keeps: the times are parts of the whole, and each 5xx has its reason."""
+    assert min(line.seconds, line.upstream_seconds, line.waited_seconds) >= 0.0, line
+    assert line.upstream_seconds + line.waited_seconds <= line.seconds + 1e-6, line
+    if line.status >= 500 and (line.reason or line.verdict != "error"):
+        assert line.reason in REASONS, line
 
 
 @contextlib.asynccontextmanager
