@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import free_port, program
+from tests.deploy.tomcat import APPLICATIONS, lay_out_tomcat
 from tests.security.browser import Browser
 from tests.security.fixture import APP, Fixture, started
 from tests.security.whatwg import Url
@@ -21,25 +21,13 @@ from tests.security.wire import Response
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long, pytest.mark.timeout(180)]
 
-APPLICATIONS = Path(__file__).resolve().parent / "applications"
-VALVE = APPLICATIONS.parents[2] / "deploy" / "tomcat" / "VerifiedSubjectValve.java"
-TOMCAT = Path("/usr/share/tomcat10")
 COOKIES = {"php": "PHPSESSID", "tomcat": "JSESSIONID"}
 
 WEB_XML = """\
 <web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0">
   <servlet><servlet-name>greeting</servlet-name><jsp-file>/greeting.jsp</jsp-file></servlet>
-  <servlet-mapping><servlet-name>greeting</servlet-name><url-pattern>/*</url-pattern></servlet-mapping>
+  <servlet-mapping><servlet-name>greeting</servlet-name><url-pattern>/app/*</url-pattern></servlet-mapping>
 </web-app>
-"""
-SERVER_XML = """\
-<Server port="-1">
-  <Service name="Catalina">
-    <Connector port="{port}" address="127.0.0.1" protocol="HTTP/1.1"/>
-    <Engine name="Catalina" defaultHost="localhost">
-      <Host name="localhost" appBase="webapps"><Valve className="VerifiedSubjectValve"/></Host></Engine>
-  </Service>
-</Server>
 """
 
 
@@ -56,20 +44,9 @@ def command(kind: str, port: int, folder: Path) -> list[str]:
             f"127.0.0.1:{port}",
             str(APPLICATIONS / "greeting.php"),
         ]
-    root = folder / "webapps" / "ROOT"
-    (root / "WEB-INF").mkdir(parents=True)
-    (root / "WEB-INF" / "web.xml").write_text(WEB_XML.replace("/*<", "/app/*<"))
+    root, starts = lay_out_tomcat(folder, port, '<Valve className="VerifiedSubjectValve"/>', WEB_XML)
     shutil.copy(APPLICATIONS / "greeting.jsp", root)
-    compiler = [program("javac"), "-cp", f"{TOMCAT}/lib/*", "-d", str(folder / "lib"), str(VALVE)]
-    subprocess.run(compiler, check=True, capture_output=True, timeout=120)
-    for name in ("conf", "logs", "temp", "work"):
-        (folder / name).mkdir()
-    (folder / "conf" / "server.xml").write_text(SERVER_XML.format(port=port))
-    shutil.copy("/etc/tomcat10/web.xml", folder / "conf")
-    shutil.copy("/etc/tomcat10/catalina.properties", folder / "conf")
-    jars = ":".join(str(TOMCAT / "bin" / jar) for jar in ("bootstrap.jar", "tomcat-juli.jar"))
-    places = (f"-Dcatalina.home={TOMCAT}", f"-Dcatalina.base={folder}", f"-Djava.io.tmpdir={folder}/temp")
-    return [program("java"), "-Xmx128m", *places, "-cp", jars, "org.apache.catalina.startup.Bootstrap", "start"]
+    return starts
 
 
 @asynccontextmanager

@@ -23,10 +23,11 @@ import subprocess
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -34,6 +35,7 @@ import pytest
 from gateway.identity import Identity, Scope
 from tests.conftest import free_port, program
 from tests.deploy.applications_page import PAGES, Recipe, recipes
+from tests.deploy.tomcat import APPLICATIONS, TOMCAT, compile_java, lay_out_tomcat
 from tests.deploy.visitor import Visitor
 from tests.flows.gateway_process import HOST, GatewayProcess
 from tests.redis_server import wait_until
@@ -47,6 +49,7 @@ Changing = tuple[tuple[bytes, bytes], ...]
 LARGE = random.Random(30).randbytes(30 * 1024 * 1024)
 """A file of 30 MB that no compression makes small."""
 
+SUBJECT = "sub-adult"
 PASSWORD = "a-long-enough-pass-2026"
 
 PHP_SETTINGS = ("upload_max_filesize=64M", "post_max_size=64M", "memory_limit=256M")
@@ -111,7 +114,7 @@ def behind(recipe: Recipe, folder: Path, port: int, upstream: int, store: str) -
 
 def signed_in(gateway: GatewayProcess) -> str:
     """Return the cookie of a person whom the gateway knows."""
-    person = Identity("RP00000001", "sub-adult", time.time(), frozenset({Scope.OPENID}))
+    person = Identity("RP00000001", SUBJECT, time.time(), frozenset({Scope.OPENID}))
     return asyncio.run(gateway.sign_in(person))
 
 
@@ -137,7 +140,13 @@ def sign_out_of_the_gateway(visitor: Visitor, cookies: tuple[str, ...]) -> None:
 
 
 def both_ways(
-    recipe: Recipe, folder: Path, store: str, lay_out: LayOut, journey: Journey, changing: Changing = ()
+    recipe: Recipe,
+    folder: Path,
+    store: str,
+    lay_out: LayOut,
+    journey: Journey,
+    changing: Changing = (),
+    told: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Lay an application out twice, use both alike, and compare what they answered."""
     public = free_port()
@@ -150,7 +159,7 @@ def both_ways(
         gateway = stack.enter_context(behind(recipe, folder / "gateway", public, ports[0], store))
         forgotten = (str(folder / "behind"), str(folder / "direct"), *map(str, ports))
         through = Visitor(public, host, changing, forgotten)
-        directly = Visitor(ports[1], host, changing, forgotten)
+        directly = Visitor(ports[1], host, changing, forgotten, told=told)
         visit = journey(through)
         next(visit)
         through.ticket = signed_in(gateway)
@@ -467,3 +476,53 @@ TOKENS_OF_REDMINE = (
 def test_redmine(tmp_path: Path, redis_url: str) -> None:
     """Redmine behaves behind the gateway as it does by itself."""
     both_ways(recipes(PAGES[0])["Redmine"], tmp_path, redis_url, redmine, use_redmine, TOKENS_OF_REDMINE)
+
+
+BOARD = """\
+<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0">
+  <servlet>
+    <servlet-name>board</servlet-name><servlet-class>Board</servlet-class>
+    <multipart-config><max-file-size>67108864</max-file-size></multipart-config>
+  </servlet>
+  <servlet-mapping><servlet-name>board</servlet-name><url-pattern>/app/*</url-pattern></servlet-mapping>
+  <session-config><tracking-mode>COOKIE</tracking-mode></session-config>
+</web-app>
+"""
+
+
+@contextmanager
+def tomcat(recipe: Recipe, folder: Path, _url: str) -> Iterator[int]:
+    """Lay Debian's Tomcat out with the recipe's valves and an application that asks the servlet API for everything."""
+    packaged("tomcat10-common", str(TOMCAT))
+    port = free_port()
+    root, command = lay_out_tomcat(folder, port, recipe.own, BOARD)
+    compile_java(APPLICATIONS / "Board.java", root / "WEB-INF" / "classes")
+    with serving(port, folder / "tomcat.log", *command):
+        yield port
+
+
+def use_tomcat(board: Visitor) -> Iterator[None]:
+    """Sign in, look, write, delete, upload 30 MB, sign out."""
+    yield
+    page = board.get("/app/")
+    assert f"user {SUBJECT} at http://{board.host}/app/" in page.text
+    assert "from 127.0.0.1, secure false" in page.text
+    assert "somebody is writing" in board.send("/app/", {"do": "enter"}).text
+    assert "JSESSIONID" in board.jar
+    page = board.send("/app/rooms/%E4%BC%9A%E8%AD%B0", {"do": "write", "title": "会議室", "text": "予約します。"})
+    assert "予約します" in page.text
+    board.get("/app/?notice=%E4%BC%9A%E8%AD%B0%E5%AE%A4")
+    board.send("/app/", {"do": "delete", "title": "会議室"})
+    assert board.get("/app/?notice=%E4%BC%9A%E8%AD%B0%E5%AE%A4").status == HTTPStatus.NOT_FOUND
+    page = board.upload("/app/", {"do": "upload"}, ("file", "large.zip", "application/zip", LARGE))
+    assert f">{len(LARGE)}<" in page.text
+    assert board.ask("GET", "/app/?file=large.zip").body == LARGE
+    assert board.get("/no/such/page").status == HTTPStatus.NOT_FOUND
+    assert "nobody is writing" in board.send("/app/", {"do": "leave"}).text
+
+
+def test_tomcat(tmp_path: Path, redis_url: str) -> None:
+    """An application for Tomcat behaves behind the gateway as it does with the facts in its requests."""
+    told = {"X-Verified-Subject": SUBJECT}
+
+    both_ways(recipes(PAGES[0])["Tomcat"], tmp_path, redis_url, tomcat, use_tomcat, told=told)

@@ -63,6 +63,8 @@ class Visitor:
     forgotten: tuple[str, ...] = ()
     """Words that differ by the place it runs at."""
     jar: dict[str, str] = field(default_factory=dict)
+    told: Mapping[str, str] = field(default_factory=dict)
+    """The headers of the gateway, sent where this person reaches the application without it."""
     ticket: str = ""
     """The gateway's own cookie, once this person is signed in."""
     seen: list[tuple[str, dict[str, object]]] = field(default_factory=list)
@@ -80,7 +82,13 @@ class Visitor:
         """Make one request, keep its cookies, and note its answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         cookies = [f"{name}={value}" for name, value in self.jar.items()] + ([self.ticket] if self.ticket else [])
-        own = {"Host": self.host, "User-Agent": "Mozilla/5.0", "Accept": "text/html,*/*", **(headers or {})}
+        own = {
+            "Host": self.host,
+            "User-Agent": "Mozilla/5.0",
+            "Accept": "text/html,*/*",
+            **self.told,
+            **(headers or {}),
+        }
         if cookies:
             own["Cookie"] = "; ".join(cookies)
         if method == "POST":

@@ -6,11 +6,13 @@ import os
 import pwd
 import re
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -20,6 +22,7 @@ import pytest
 from tests.conftest import free_port, program
 from tests.flows.gateway_process import HOST, GatewayProcess
 from tests.redis_server import wait_until
+from tests.upstream.certificates import certify
 
 pytestmark = pytest.mark.long
 
@@ -180,6 +183,124 @@ def test_a_folder_is_used_as_if_nothing_stood_between(name: str, tmp_path: Path)
                 assert (files / "a" / "one.txt").read_text() == "two"
         finally:
             gateway.stop()
+
+
+BELOW = """\
+policy: dav
+rules:
+  - {name: guarded, match: {path: /web/dav/guarded/**}, allow: nobody}
+  - {name: files, match: {path: /web/**}, allow: everyone}
+"""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A WebDAV server's folder below a prefix of a gateway with TLS, as its client sees it."""
+
+    gateway: GatewayProcess
+    trusted: Path
+    files: Path
+    public: str
+    """The path of the folder, as the client writes it."""
+
+    @property
+    def origin(self) -> str:
+        return f"https://{HOST}:{self.gateway.port}"
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **fields: str) -> tuple[int, dict[str, str]]:
+        """Ask for a path below the folder."""
+        context = ssl.create_default_context(cafile=str(self.trusted))
+        connection = HTTPSConnection("127.0.0.1", self.gateway.port, context=context, timeout=30)
+        try:
+            headers = {"Host": self.origin.removeprefix("https://")}
+            headers |= {name.replace("_", "-"): value for name, value in fields.items()}
+            connection.request(method, self.public + path, body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+        finally:
+            connection.close()
+
+    def url(self, path: str) -> str:
+        return f"{self.origin}{self.public}{path}"
+
+
+@pytest.fixture(params=[("", "/web/dav"), ("/dav", "/web")], ids=["prefix", "prefix and path"])
+def below(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Folder]:
+    """mod_dav, which knows of plain HTTP and of its own path alone, behind TLS and `strip_prefix`."""
+    inner, public = request.param
+    home = tmp_path / "gateway"
+    home.mkdir()
+    certificate, key = certify(home, HOST)
+    with TemporaryDirectory(prefix="dav-") as folder, dav_server("apache2", Path(folder)) as port:
+        more = f"tls: {{certificate: {certificate.name}, key: {key.name}}}\n"
+        policy = BELOW.replace("/web/dav/", f"{public}/")
+        gateway = GatewayProcess(home, port, "memory", policy=policy, more=more, scheme="https")
+        text = gateway.settings.read_text().replace("environment: emulator", "environment: other")
+        text = text.replace(f"{HOST}:{gateway.port}\n", f"{HOST}:{gateway.port}/web\n")
+        text = text.replace(f"upstream: http://127.0.0.1:{port}", f"upstream: http://127.0.0.1:{port}{inner}")
+        options = f"    policy: policy.yaml\n    {METHODS}\n    upstream_options: {{strip_prefix: true}}\n"
+        gateway.settings.write_text(text.replace("    policy: policy.yaml\n", options))
+        gateway.start()
+        try:
+            yield Folder(gateway, certificate, Path(folder) / "root" / "dav", public)
+        finally:
+            gateway.stop()
+
+
+def test_a_folder_behind_tls_and_a_prefix_is_named_by_public_urls_alone(below: Folder) -> None:
+    """`Destination` and `If` reach the server in its own URLs, and `Location` the client in public ones."""
+    made = below.ask("MKCOL", "/a/")
+    put = below.ask("PUT", "/a/one.txt", b"one")
+    copied = below.ask("COPY", "/a/one.txt", Destination=below.url("/a/%e4%ba%8c.txt"))
+    spelled = below.url("/a/three.txt").replace("/web", "/%77eb")
+    respelled = below.ask("COPY", "/a/one.txt", Destination=spelled)
+    moved = below.ask("MOVE", "/a/three.txt", Destination=below.url("/a/four%2Bplus.txt"))
+    slashless = below.ask("GET", "/a")
+
+    assert [status for status, _ in (made, put, copied, respelled, moved)] == [201] * 5
+    assert sorted(path.name for path in (below.files / "a").iterdir()) == ["four+plus.txt", "one.txt", "二.txt"]
+    assert made[1]["location"] == below.url("/a/")
+    assert copied[1]["location"] == below.url("/a/%e4%ba%8c.txt")
+    assert moved[1]["location"] == below.url("/a/four%2Bplus.txt")
+    assert slashless[1].get("location", below.url("/a/")) == below.url("/a/")
+
+
+def test_a_lock_behind_tls_and_a_prefix_is_opened_by_public_urls(below: Folder) -> None:
+    """A tagged list of `If` may name one resource or two, by a URL or by a path."""
+    assert below.ask("PUT", "/one.txt", b"one")[0] == 201
+    assert below.ask("PUT", "/two.txt", b"two")[0] == 201
+    status, fields = below.ask("LOCK", "/one.txt", LOCK, Content_Type="text/xml")
+    token = fields["lock-token"]
+    assert status == 200
+
+    assert below.ask("PUT", "/one.txt", b"x")[0] == 423
+    for tagged in (
+        f"<{below.url('/one.txt')}> ({token})",
+        f"<{below.public}/one.txt> ({token})",
+        f"<{below.url('/one.txt')}> ({token}) <{below.url('/two.txt')}> (Not <DAV:no-lock>)",
+    ):
+        assert below.ask("PUT", "/one.txt", b"new", If=tagged)[0] == 204, tagged
+    assert below.ask("MOVE", "/one.txt", Destination=below.url("/moved.txt"))[0] == 423
+    moved = {"Destination": below.url("/moved.txt"), "If": f"<{below.url('/one.txt')}> ({token})"}
+    assert below.ask("MOVE", "/one.txt", **moved)[0] == 201
+    assert (below.files / "moved.txt").read_text() == "new"
+
+
+def test_nothing_guarded_below_a_prefix_is_written(below: Folder) -> None:
+    """By its public path, by the server's own, or by a URL of another origin."""
+    assert below.ask("PUT", "/one.txt", b"one")[0] == 201
+    for destination in (
+        below.url("/guarded/x.txt"),
+        below.url("/a/../guarded/x.txt"),
+        below.url("//guarded/x.txt"),
+        f"{below.origin}/dav/guarded/x.txt",
+        f"http://127.0.0.1{below.public}/x.txt",
+        "/dav/guarded/x.txt",
+    ):
+        assert below.ask("COPY", "/one.txt", Destination=destination)[0] in (400, 403), destination
+
+    assert [path.name for path in (below.files / "guarded").iterdir()] == ["secret.txt"]
 
 
 PHP = "<?php $body = file_get_contents('php://input'); echo strlen($body) . ':' . $body;"
