@@ -1,4 +1,4 @@
-"""A Tomcat of the test's own: Debian's server with our valve, and whatever stands in its host."""
+"""Runs Debian's Tomcat in a folder of the test's, with our valve and the lines of a recipe."""
 
 from __future__ import annotations
 

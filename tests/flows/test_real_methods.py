@@ -282,8 +282,8 @@ def test_a_lock_behind_tls_and_a_prefix_is_opened_by_public_urls(below: Folder) 
     ):
         assert below.ask("PUT", "/one.txt", b"new", If=tagged)[0] == 204, tagged
     assert below.ask("MOVE", "/one.txt", Destination=below.url("/moved.txt"))[0] == 423
-    moved = {"Destination": below.url("/moved.txt"), "If": f"<{below.url('/one.txt')}> ({token})"}
-    assert below.ask("MOVE", "/one.txt", **moved)[0] == 201
+    tagged = f"<{below.url('/one.txt')}> ({token})"
+    assert below.ask("MOVE", "/one.txt", Destination=below.url("/moved.txt"), If=tagged)[0] == 201
     assert (below.files / "moved.txt").read_text() == "new"
 
 
