@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -425,18 +426,40 @@ _WORDS = {
 }
 
 
+Timed = Callable[[str, float], None]
+"""Is told of commands: what Redis did in place of an answer, or nothing, and the seconds that it took."""
+
+
+def untimed(fault: str, seconds: float) -> None:
+    """Count nothing: a command line has no metrics."""
+
+
+def connections_of(redis: AnyRedis) -> tuple[int, int]:
+    """Return how many connections of a client are busy, and how many are idle."""
+    if isinstance(redis, RedisCluster):
+        nodes = redis.get_nodes()
+        every, idle = sum(len(node._connections) for node in nodes), sum(len(node._free) for node in nodes)  # noqa: SLF001
+        return every - idle, idle
+    pool = redis.connection_pool
+    return len(pool._in_use_connections), len(pool._available_connections)  # noqa: SLF001 (the library tells nobody)
+
+
 @asynccontextmanager
-async def asking(seconds: float) -> AsyncIterator[None]:
-    """Limit the commands inside to this time, and turn every failure of Redis into our error.
+async def asking(seconds: float, timed: Timed = untimed) -> AsyncIterator[None]:
+    """Limit the commands inside to this time, turn every failure of Redis into our error, and tell how long it took.
 
     Raises:
         StoreUnavailableError: with the reason in one word; Redis's own words are not kept.
 
     """
+    began = time.perf_counter()
     try:
         async with asyncio.timeout(seconds):
             with waiting_for_others():
                 yield
     except (theirs.RedisError, theirs.RedisClusterException, OSError, TimeoutError) as error:
+        fault = fault_of(error)
+        timed(fault.value, time.perf_counter() - began)
         # `from None`: a failed pipeline's text quotes the command, and with it a record.
-        raise StoreUnavailableError(fault_of(error)) from None
+        raise StoreUnavailableError(fault) from None
+    timed("", time.perf_counter() - began)

@@ -23,7 +23,15 @@ from gateway import errors
 from gateway.headers.answer_fields import ANSWER_FIELDS
 from gateway.listen.stages import STAGES
 from gateway.listen.upload import UPLOAD
-from gateway.observe import gateway_metrics, request_metrics, sign_in_metrics
+from gateway.observe import (
+    adopted_metrics,
+    gateway_metrics,
+    request_metrics,
+    sign_in_metrics,
+    store_metrics,
+    supervision_metrics,
+    worker_metrics,
+)
 from gateway.observe.access_log import AccessLine
 from gateway.observe.causes import FAULTS, REASONS, Cause
 from gateway.observe.events import SHAPES, Event
@@ -76,8 +84,12 @@ METRICS: dict[str, tuple[Declared, ...]] = {
     "Requests": request_metrics.DECLARED,
     "Sign-ins": sign_in_metrics.DECLARED,
     "Sessions and their store": prometheus_sessions.DECLARED,
+    "Stores": store_metrics.DECLARED,
     "Servers of the Apps": prometheus_upstreams.DECLARED,
     "The gateway": gateway_metrics.DECLARED,
+    "Workers and configuration": supervision_metrics.DECLARED,
+    "Processes": worker_metrics.DECLARED,
+    "In force": adopted_metrics.DECLARED,
 }
 """The declared metrics by concern, in the order of the page of metrics."""
 ACCESS_SOURCE = ROOT / "gateway" / "observe" / "access_log.py"

@@ -22,7 +22,7 @@ from redis.asyncio import RedisCluster
 from gateway.errors import StoreFault, StoreUnavailableError, UnfitLimitStoreError
 from gateway.instant import Instant, is_instant
 from gateway.limits.limits import LEASE, Entry, EntryState, LimitUse, Settlement, state_of
-from gateway.redis_client import POOL, AnyRedis, asking, close_redis
+from gateway.redis_client import POOL, AnyRedis, Timed, asking, close_redis, connections_of, untimed
 
 DEFAULT_PREFIX = "sekisho:"
 
@@ -77,8 +77,14 @@ return 0
 class RedisLimits:
     """A `LimitStore` on Redis."""
 
-    def __init__(self, redis: AnyRedis, *, timeout: float = 1.0, prefix: str = DEFAULT_PREFIX) -> None:
-        """Take a client (`redis_client.make_redis`) and close it with the store; `timeout` in seconds a command."""
+    def __init__(
+        self, redis: AnyRedis, *, timeout: float = 1.0, prefix: str = DEFAULT_PREFIX, timed: Timed = untimed
+    ) -> None:
+        """Take a client (`redis_client.make_redis`) and close it with the store; `timeout` in seconds a command.
+
+        `timed` is told of each command.
+        """
+        self._timed = timed
         self._redis = redis
         self._timeout = timeout
         self._prefix = prefix
@@ -103,7 +109,7 @@ class RedisLimits:
             return bool(await self._run(_RESERVE, use, *arguments))
         # WAIT speaks of what its own connection has written, so both go down the same one.
         seconds = self._timeout + WAIT_MILLISECONDS / 1000
-        async with asking(seconds), self._turn, self._redis.pipeline(transaction=False) as pipe:
+        async with asking(seconds, self._timed), self._turn, self._redis.pipeline(transaction=False) as pipe:
             pipe.eval(_RESERVE, 1, self.key(use), *arguments)
             pipe.execute_command("WAIT", 1, WAIT_MILLISECONDS)
             taken, seen = await pipe.execute()
@@ -157,7 +163,7 @@ class RedisLimits:
 
     async def check(self) -> None:
         """See `LimitStore`; also learns whether there are replicas to wait for."""
-        async with asking(self._timeout):
+        async with asking(self._timeout, self._timed):
             memory = await self._info("memory")
             persistence = await self._info("persistence")
             replication = await self._info("replication")
@@ -172,12 +178,16 @@ class RedisLimits:
                 raise UnfitLimitStoreError("its last write to disk failed", "check its disk")
         self._replicas = any(_count(facts.get("connected_slaves", 0)) > 0 for facts in replication.values())
 
+    def connections(self) -> tuple[int, int]:
+        """Return the numbers of busy and idle connections."""
+        return connections_of(self._redis)
+
     async def close(self) -> None:
         """See `LimitStore`."""
         await close_redis(self._redis)
 
     async def _run(self, script: str, use: LimitUse, *arguments: str) -> int:
-        async with asking(self._timeout), self._turn:
+        async with asking(self._timeout, self._timed), self._turn:
             answer: Any = await self._redis.eval(script, 1, self.key(use), *arguments)
             return int(answer)
 

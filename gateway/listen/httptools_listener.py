@@ -82,10 +82,29 @@ class Listener:
         for connection in tuple(self._connections):
             connection.drain()
 
-    async def drain(self, timeout: float) -> int:  # noqa: ASYNC109  # what is left then is closed, not cancelled
-        """Accept no more connections, let requests end, and return the number that was cut after `timeout` seconds."""
+    async def lame(self, seconds: float) -> None:
+        """Answer new connections for so many seconds, or until none is open; each answer closes its connection."""
+        self.draining = True
+        older = tuple(self._connections)
+        for connection in older:
+            connection.draining = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_REQUEST):
+                        await self._empty.wait()
+                for connection in older:
+                    connection.drain()
+                await self._empty.wait()
+
+    def close_doors(self) -> None:
+        """Accept no more connections."""
         for server in self._servers:
             server.close()
+
+    async def drain(self, timeout: float) -> int:  # noqa: ASYNC109  # what is left then is closed, not cancelled
+        """Accept no more connections, let requests end, and return the number that was cut after `timeout` seconds."""
+        self.close_doors()
         self.draining = True
         for connection in self._connections:
             connection.draining = True

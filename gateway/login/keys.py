@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from joserfc import jwk
@@ -61,6 +61,10 @@ class KeySet:
     """Our keys, the signing one first."""
 
     keys: tuple[SigningKey, ...]
+
+    def __reduce__(self) -> tuple[Callable[[bytes], KeySet], tuple[bytes]]:
+        """Hand the keys to a worker process of ours: the library's own objects can be handed to nobody."""
+        return read_key_set, (self.private_jwks(),)
 
     @property
     def signing(self) -> SigningKey:

@@ -41,7 +41,7 @@ from gateway.login.pending import (
     bytes_of,
     state_name,
 )
-from gateway.redis_client import AnyRedis, asking
+from gateway.redis_client import AnyRedis, Timed, asking, untimed
 from gateway.request.senders import sender_of
 from gateway.session.seal import Secret, Secrets
 from gateway.session.sealed_box import NONCE_BYTES, close_box, open_box
@@ -155,11 +155,14 @@ class RedisPendingStore:
         per_browser: int = PENDING_PER_BROWSER,
         bytes_in_total: int = BYTES_IN_TOTAL,
         bytes_per_address: int = BYTES_PER_ADDRESS,
+        timed: Timed = untimed,
     ) -> None:
         """Take a client (`redis_client.make_redis`), which its maker closes.
 
-        `timeout` is in seconds, for one command; `random(n)` returns n random bytes fit for a nonce.
+        `timeout` is in seconds, for one command, and `timed` is told of each. `random(n)` returns n random bytes fit
+        for a nonce.
         """
+        self._timed = timed
         self._redis = redis
         self._secrets = secrets
         self._random = random
@@ -258,7 +261,7 @@ class RedisPendingStore:
         await self._ask("DEL", self._spent(name))
 
     async def _ask(self, *command: str | bytes | float) -> bytes | int | None:
-        async with asking(self._timeout):
+        async with asking(self._timeout, self._timed):
             answer: bytes | int | None = await self._redis.execute_command(*command)
             return answer
         raise AssertionError("unreachable")

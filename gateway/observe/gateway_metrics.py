@@ -14,16 +14,30 @@ RELOADED: Final = ("settings", "policies", "switches", "certificate")
 OUTCOMES: Final = ("adopted", "refused", "held")
 """The gateway counts each thing that it reads anew, and the outcome."""
 
+LIMITS: Final = (
+    "connections",
+    "connections_per_address",
+    "request_line",
+    "headers",
+    "head_time",
+    "body",
+    "idle",
+    "stream_idle",
+    "tunnel_idle",
+)
+"""The limits that are met most; the others appear as they are met."""
+
 LIMITS_MET: Final = Declared(
     name="sekisho_limits_met",
     kind=Kind.COUNTER,
-    meaning="Limits and time-outs of the byte path that were reached",
+    meaning="Limits and time-outs of the byte path that were reached, by the setting's key below `traffic`",
     labels=("limit",),
+    closed={"limit": LIMITS},
 )
 RELOADS: Final = Declared(
     name="sekisho_reloads",
     kind=Kind.COUNTER,
-    meaning="Settings, policies and switches read anew, by outcome",
+    meaning="Readings of files anew: `settings` once for the gateway, the others once for each worker",
     labels=("what", "outcome"),
     closed={"what": RELOADED, "outcome": OUTCOMES},
 )

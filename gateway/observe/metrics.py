@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from gateway.observe.access_log import AccessLine
 from gateway.observe.gateway_metrics import GatewayMetrics
@@ -27,6 +27,7 @@ class Metrics:
         self.requests = RequestMetrics()
         self.sign_ins = SignInMetrics()
         self.gateway = GatewayMetrics(version, lost)
+        self._added: list[Callable[[], Iterable[Family]]] = []
         self._shown: dict[str, tuple[Declared, Numbers]] = {}
         self._kept: list[Histogram] = []
 
@@ -46,6 +47,10 @@ class Metrics:
         """Show numbers that another object keeps, read at each scrape."""
         self._shown[declared.name] = (declared, numbers)
 
+    def add(self, families: Callable[[], Iterable[Family]]) -> None:
+        """Show metrics that another object makes, at each scrape."""
+        self._added.append(families)
+
     def finished(self, line: AccessLine) -> None:
         """Count one finished request, soon."""
         self.requests.finished(line)
@@ -57,6 +62,8 @@ class Metrics:
         yield from self.gateway.families()
         for histogram in self._kept:
             yield histogram.family()
+        for families in self._added:
+            yield from families()
         for declared, numbers in self._shown.values():
             yield shown(declared, numbers())
 

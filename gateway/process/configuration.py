@@ -10,6 +10,7 @@ import os
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -68,9 +69,13 @@ from gateway.settings.settings import (
 from gateway.settings.typed import Reading
 from gateway.wire.methods import METHODS, NAMED_IN_BODY
 from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where
+from gateway.yaml.read import MAX_BYTES
 
 LONGEST_SECRET = 256 * KIB
 """Bytes of a file that holds a secret, keys or operators."""
+
+DIGITS = 12
+"""Digits of a digest that name the content of the settings file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,8 @@ class Configuration:
     """Persons whose subject changed, and by which one applications know them."""
     audit_keys: KeySet | None = None
     """The keys that sign the audit trail; `None` if there is none."""
+    digest: str = ""
+    """The name of the settings file's content: the first digits of its SHA-256."""
     state: Path | None = None
     """The folder for data that must outlive the process, as systemd names it."""
     places: Mapping[str, Where] = field(default_factory=dict)
@@ -237,6 +244,8 @@ def read_configuration(
 
     `environment` is where secrets named by `env` are looked up, and the state directory.
     """
+    # The content is named before it is read, so that a change in between shows as a file that was not adopted.
+    digest = settings_digest(path)
     reading = Reading(path.parent, mistakes)
     settings = read_settings(path, reading)
     if settings is None:
@@ -270,6 +279,7 @@ def read_configuration(
         operators=operators,
         aliases=aliases,
         audit_keys=audit_keys,
+        digest=digest,
         state=_state_directory(environment or {}),
         places=reading.places,
         remarks=tuple(reader.remarks),
@@ -286,6 +296,14 @@ def read_audit_keys(
 def read_limit_options(settings: Settings, reading: Reading, environment: Mapping[str, str]) -> RedisOptions:
     """Return how the store of limits is reached beyond its URL, for a command that reads no other secret."""
     return _Reader(settings, reading, environment).limits_redis()
+
+
+def settings_digest(path: Path) -> str:
+    """Return the name of what a settings file holds now; nothing if it cannot be read."""
+    try:
+        return sha256(read_file(path, MAX_BYTES)).hexdigest()[:DIGITS]
+    except OSError:
+        return ""
 
 
 def _state_directory(environment: Mapping[str, str]) -> Path | None:

@@ -32,7 +32,7 @@ from gateway.login.pending import PendingStore
 from gateway.login.returned import ReturnedForms
 from gateway.login.service import Client, SignInService, Terms
 from gateway.observe.events import Event
-from gateway.observe.instruments import Histogram
+from gateway.observe.instruments import Histogram, Key
 from gateway.observe.metrics import Metrics
 from gateway.observe.removed_names import RemovedNames, shown
 from gateway.observe.structlog_observer import GatewayObserver
@@ -164,6 +164,10 @@ class Generation:
         self.audited: frozenset[str] = configuration.audited
         """The rules whose every permit is recorded: looked at on each request."""
         self._shared.metrics.begin([route.name for route in self.table.routes])
+        self.policies: dict[Key, float] = {
+            (route.name, route.policy.policy.name, route.policy.version): 1.0 for route in self.table.routes
+        }
+        """The policy of each App with its version, for the metrics."""
         self.versions = {route.name: route.policy.version for route in self.table.routes}
         """The version of each App's policy, for the audit."""
         self._asked = {str(rule.id): rule for policy in configuration.policies.values() for rule in policy.rules}

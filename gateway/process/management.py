@@ -38,7 +38,7 @@ from gateway.portal.hosts import management_names
 from gateway.portal.operators import Operators
 from gateway.portal.readiness import Readiness
 from gateway.process.configuration import Configuration
-from gateway.redis_client import make_redis, parse_redis_url
+from gateway.redis_client import Timed, make_redis, parse_redis_url, untimed
 from gateway.session.redis_sessions import Sessions, open_sessions
 
 
@@ -72,15 +72,15 @@ def _digest(text: str) -> str:
     return sha256(b"sekisho.store.mark.v1:" + text.encode()).hexdigest()[:16]
 
 
-def limit_store(configuration: Configuration) -> LimitStore | None:
-    """Return the store of limits that the settings name; it connects when first asked."""
+def limit_store(configuration: Configuration, timed: Timed = untimed) -> LimitStore | None:
+    """Return the store of limits that the settings name. It connects when first asked; `timed` is told of commands."""
     settings = configuration.settings
     if settings.limits.store is None:
         return None
     if settings.limits.store == "memory":
         return MemoryLimits()
     redis = make_redis(parse_redis_url(settings.limits.store), configuration.limits_redis)
-    return RedisLimits(redis, timeout=configuration.limits_redis.timeout)
+    return RedisLimits(redis, timeout=configuration.limits_redis.timeout, timed=timed)
 
 
 class ManagedStores:

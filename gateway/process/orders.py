@@ -7,6 +7,7 @@ import structlog
 
 from gateway.console.node import WorkerState
 from gateway.observe.merge import Families
+from gateway.observe.supervision_metrics import Reloaded
 from gateway.portal.readiness import Readiness
 from gateway.process.management import StoreMark
 
@@ -26,12 +27,18 @@ class Order(msgspec.Struct):
     """`reload`, `reopen`, `metrics`, `check`, `state`, `apart` or `drain`."""
     apart: dict[str, float] = {}
     """The Apps that workers have put apart, each with the moment until when (`Worker.apart`)."""
+    lame_duck: float = 0.0
+    """Seconds in which a worker that drains still takes connections."""
 
 
 class Reply(msgspec.Struct):
-    """A worker's answer; the first one, unasked, says that it takes requests."""
+    """A worker's answer.
 
-    good: bool = True
+    The first one comes unasked and says that the worker takes requests. So does the last one, which has its numbers.
+    """
+
+    reloaded: Reloaded = Reloaded.ADOPTED
+    """The answer to `reload`."""
     families: Families = ()
     readiness: Readiness | None = None
     """The answer to `check`."""
@@ -40,8 +47,6 @@ class Reply(msgspec.Struct):
     mark: StoreMark | None = None
     """The stores that the worker uses; in the first answer."""
     apart: dict[str, float] = {}
-    entries: dict[str, int] = {}
-    """The number of entries of each subject list that the worker uses."""
 
 
 encode = msgspec.json.encode

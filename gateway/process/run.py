@@ -51,9 +51,11 @@ def _run(path: Path, lines: LineWriter) -> int:
     settings = configuration.settings
     try:
         inherited = inherited_sockets()
+        kept = frozenset(inherited)
         main = inherited.get("listen") or bind(settings.listen)
         plain = None if settings.tls is None else settings.tls.redirect
-        listening_sockets = ListeningSockets(main, None if plain is None else inherited.get("redirect") or bind(plain))
+        redirect = None if plain is None else inherited.get("redirect") or bind(plain)
+        listening_sockets = ListeningSockets(main, redirect, "listen" in kept, "redirect" in kept)
         management_socket = inherited.get("management") or bind(settings.management)
     except OSError as error:
         say(lines, f"{path}: {error.strerror}")

@@ -18,10 +18,11 @@ from aiohttp import web
 from gateway.audit.entry import Action, Outcome
 from gateway.console.node import WorkerState
 from gateway.observe.events import Event
-from gateway.observe.merge import Families
+from gateway.observe.merge import Families, merge
+from gateway.observe.supervision_metrics import Reloaded, SupervisionMetrics
 from gateway.observe.thread_lines import LineWriter
 from gateway.policy.losses import ADOPT
-from gateway.process.configuration import Configuration, read_configuration
+from gateway.process.configuration import Configuration, read_configuration, settings_digest
 from gateway.process.management import ManagedNode, make_management_application
 from gateway.process.systemd import notify
 from gateway.process.worker import ListeningSockets, Worker
@@ -115,12 +116,16 @@ async def serve(
     """
     signals = Signals(lines)
     worker = Worker(configuration, standard_error=lines)
+    supervision = SupervisionMetrics(configuration.digest, time.time)
+    stopping = False
     try:
         await worker.open()
         spare_the_collector()
 
         async def numbers() -> Families:
-            return worker.metrics.families()
+            digest = await asyncio.to_thread(settings_digest, configuration.path)
+            whole = tuple(supervision.families(wanted=1, workers=int(not stopping), leaving=int(stopping), file=digest))
+            return merge((worker.metrics.families(), whole))
 
         async def workers() -> Sequence[WorkerState]:
             return (worker.state(),)
@@ -144,11 +149,16 @@ async def serve(
             ready()
             async for number in signals.until_stop():
                 if number == signal.SIGHUP:
-                    await reload_worker(worker, reread)
+                    outcome = await reload_worker(worker, reread)
+                    supervision.reloaded(outcome, worker.digest)
                 elif number == signal.SIGUSR1:
                     worker.reopen()
             notify("STOPPING=1")
-            cut = await worker.drain(worker.settings.drain_timeout)
+            stopping = True
+            settings = worker.settings
+            cut = await worker.drain(
+                settings.drain_timeout, lame_duck=settings.lame_duck, refuse=listening_sockets.refuse
+            )
             _log.info(Event.STOPPED, cut=cut)
     finally:
         await worker.close()
@@ -164,24 +174,23 @@ def spare_the_collector() -> None:
     gc.freeze()
 
 
-async def reload_worker(worker: Worker, reread: Callable[[], Configuration | None]) -> bool:
-    """Make a worker take up the current files, and return whether it did."""
-    good = await _reload_worker(worker, reread)
-    worker.record(Action.RELOADED, Outcome.DONE if good else Outcome.REFUSED)
-    return good
+async def reload_worker(worker: Worker, reread: Callable[[], Configuration | None]) -> Reloaded:
+    """Make a worker take up the current files, and return the outcome."""
+    outcome = await _reload_worker(worker, reread)
+    worker.record(Action.RELOADED, Outcome.DONE if outcome is Reloaded.ADOPTED else Outcome.REFUSED)
+    return outcome
 
 
-async def _reload_worker(worker: Worker, reread: Callable[[], Configuration | None]) -> bool:
+async def _reload_worker(worker: Worker, reread: Callable[[], Configuration | None]) -> Reloaded:
     configuration = await asyncio.to_thread(reread)
     if configuration is None:
-        worker.metrics.gateway.reload("settings", "refused")
         notify("STATUS=reload refused")
-        return False
+        return Reloaded.REFUSED
     standing = await worker.weigh(configuration)
     if standing is None:
         _log.error(Event.RELOAD_REFUSED, mistake=f"{worker.held[0].file}: {worker.held[0].what}, {ADOPT}")
         notify("STATUS=reload refused")
-        return False
+        return Reloaded.HELD
     notify("RELOADING=1")
     try:
         await worker.reload(configuration)
@@ -189,9 +198,8 @@ async def _reload_worker(worker: Worker, reread: Callable[[], Configuration | No
     except Exception as error:  # noqa: BLE001
         _log.exception(Event.RELOAD_REFUSED, mistake=type(error).__name__)
         notify("READY=1\nSTATUS=reload refused")
-        return False
+        return Reloaded.REFUSED
     worker.take(standing)
-    worker.metrics.gateway.reload("settings", "adopted")
     _log.info(Event.RELOADED, count=len(configuration.settings.apps))
     notify("READY=1")
-    return True
+    return Reloaded.ADOPTED

@@ -12,15 +12,15 @@ workers, one after the other.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import multiprocessing
 import signal
 import socket
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable
 from contextlib import AsyncExitStack
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 
 import structlog
 
@@ -29,16 +29,24 @@ from gateway.console.node import WorkerState
 from gateway.observe.events import Event
 from gateway.observe.lines import lost_by_kind, lost_family
 from gateway.observe.merge import Families, merge, remembered
+from gateway.observe.supervision_metrics import Death, Reloaded, SupervisionMetrics
+from gateway.observe.system_process import usage
 from gateway.observe.thread_lines import LineWriter
+from gateway.observe.worker_metrics import process_families
+from gateway.policy.losses import Loss, as_read, losses
+from gateway.policy.system_adoptions import held
 from gateway.portal.readiness import Readiness, of_workers
 from gateway.process.audit_trail import OpenTrail, open_trail
-from gateway.process.configuration import Configuration
+from gateway.process.configuration import Configuration, reread_policies, settings_digest
+from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.process.management import ManagedNode, ManagedStores, StoreMark, make_management_application
 from gateway.process.orders import REPLY, Order, Reply, encode, read_reply
 from gateway.process.single import EXIT_OURS, EXIT_USERS, Signals, reread_configuration, serving_management
+from gateway.process.stand_in import stand_in
 from gateway.process.systemd import notify
-from gateway.process.worker import ListeningSockets
-from gateway.process.worker_process import work
+from gateway.process.worker import ListeningSockets, watched
+from gateway.process.worker_process import Commission, work
+from gateway.yaml.mistakes import Mistakes
 
 FIRST_PAUSE = 0.5
 """Seconds before a worker that died is started anew; doubled each time it dies young."""
@@ -48,21 +56,25 @@ GROWN_UP = 60.0
 
 SHARE = 1.0
 """Seconds between two looks at what each worker knows of the Apps' servers and the others should."""
-SNAPSHOT = 5.0
+SNAPSHOT = 1.0
 """Seconds between two reads of a worker's numbers: a crash can lose that much of them."""
-START = 30.0
-"""Seconds a worker has until it takes requests."""
+SNAPSHOT_SHARE = 0.02
+"""The part of the time that these reads may take at most: with a thousand Apps there are fewer."""
+START = 120.0
+"""Seconds a worker has until it takes requests: an overloaded machine takes long to load the program."""
+RELOAD = 30.0
+"""Seconds a worker has to take up a configuration."""
 SILENCE = 20.0
 """Seconds after its last word that a worker which is asked and says nothing is taken for lost, and killed."""
 GRACE = 5.0
 """Seconds beyond the drain's own that a worker has to be gone before it is killed."""
 
+CLOSE = 0.5
+"""Seconds that workers have to close their listening sockets after the lame duck's, before we refuse connections."""
+
 _LONGEST_REPLY = 16 * 1024 * 1024
 
 _log = structlog.get_logger()
-
-
-_NOBODY: Mapping[str, float] = {}
 
 
 # --- many processes: the supervisor's side -------------------------------------------
@@ -80,11 +92,14 @@ class _Member:
         self.born = time.monotonic()
         self.families: Families = ()
         """Its numbers when they were last seen."""
-        self.entries: dict[str, int] = {}
-        """The number of entries of its subject lists at that time."""
         self.mark: StoreMark | None = None
         """The stores that it uses; `None` before its first word."""
+        self.silent = False
+        """Whether we killed it as it did not answer."""
         self.gone = asyncio.Event()
+        """Set once the process has ended and its last words are read."""
+        self._parting: list[asyncio.Task[None]] = []
+        """Holds the task that reads its last words: the loop itself would let go of it."""
         self._reader = reader
         self._writer = writer
         self._asking = asyncio.Lock()
@@ -94,37 +109,51 @@ class _Member:
         asyncio.get_running_loop().add_reader(process.sentinel, self._ended)
 
     @classmethod
-    async def start(
-        cls, path: Path, listening_sockets: ListeningSockets, known: dict[str, int], number: int
-    ) -> _Member:
+    async def start(cls, commission: Commission) -> _Member:
         """Start a process, which inherits the listening socket."""
         ours, theirs = socket.socketpair()
         with theirs:
             context = multiprocessing.get_context("spawn")
-            process = context.Process(
-                target=work, args=(path, listening_sockets, theirs, known, number), name="sekisho-worker"
-            )
+            process = context.Process(target=work, args=(commission, theirs), name="sekisho-worker")
             await asyncio.to_thread(process.start)
         ours.settimeout(0)
         reader, writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_REPLY)
-        return cls(process, reader, writer, number)
+        return cls(process, reader, writer, commission.number)
 
     def _ended(self) -> None:
         asyncio.get_running_loop().remove_reader(self.process.sentinel)
         self.process.join()
+        self._parting.append(asyncio.create_task(self._last_words()))
+
+    async def _last_words(self) -> None:
+        """Read what it said last: the numbers of all that it has done."""
+        async with self._asking:
+            with contextlib.suppress(ConnectionError):
+                while line := await self._reader.readline():
+                    self._hear(line)
         self._writer.close()
         self.gone.set()
+
+    @property
+    def cause(self) -> Death:
+        """The cause of its end, if nobody asked for it."""
+        code = self.process.exitcode
+        if self.silent:
+            return Death.SILENT
+        if code is not None and code < 0:
+            return Death.SIGNAL
+        return Death.ERROR if code else Death.ENDED
 
     async def takes_requests(self) -> bool:
         """Wait until it does; False where it died, or never got that far."""
         return await self._reply(START) is not None
 
-    async def ask(self, order: str, within: float = REPLY, apart: Mapping[str, float] = _NOBODY) -> Reply | None:
+    async def ask(self, order: Order, within: float = REPLY) -> Reply | None:
         """Return its answer; `None` where it has none in `within` seconds."""
         async with self._asking:
             if self.gone.is_set():
                 return None
-            self._writer.write(encode(Order(order, dict(apart))) + b"\n")
+            self._writer.write(encode(order) + b"\n")
             self._owed += 1
             return await self._reply(within)
 
@@ -132,28 +161,32 @@ class _Member:
         try:
             async with asyncio.timeout(within):
                 while line := await self._reader.readline():
-                    self._heard = time.monotonic()
                     self._owed -= 1
-                    reply = read_reply(line)
-                    self.families = reply.families or self.families
-                    self.entries = reply.entries or self.entries
-                    self.mark = reply.mark or self.mark
+                    reply = self._hear(line)
                     # One that comes too late for its question must not be taken for the next one's.
                     if not self._owed:
                         return reply
         except TimeoutError:
             # A machine that stood still for a moment, or is busy, is no reason to cut everybody it serves.
             if time.monotonic() - self._heard >= SILENCE:
+                self.silent = True
                 self.process.kill()
         except ConnectionError:
             self.process.kill()
         return None
 
-    async def end(self, patience: float) -> None:
+    def _hear(self, line: bytes) -> Reply:
+        self._heard = time.monotonic()
+        reply = read_reply(line)
+        self.families = reply.families or self.families
+        self.mark = reply.mark or self.mark
+        return reply
+
+    async def end(self, patience: float, lame_duck: float = 0.0) -> None:
         """Have it drain, and be gone."""
-        await self.ask("drain", patience + GRACE)
+        await self.ask(Order("drain", lame_duck=lame_duck))
         try:
-            async with asyncio.timeout(GRACE):
+            async with asyncio.timeout(patience + 2 * GRACE):
                 await self.gone.wait()
         except TimeoutError:
             self.process.kill()
@@ -169,22 +202,27 @@ class Supervisor:
         listening_sockets: ListeningSockets,
         management_socket: socket.socket,
         lines: LineWriter,
-        count: int,
+        wanted: int,
     ) -> None:
         self._lines = lines
         self._configuration = configuration
         self._listening_sockets = listening_sockets
         self._management_socket = management_socket
-        self._count = count
+        self._wanted = wanted
         self._audit = OpenTrail(None, None)
         self._members: list[_Member] = []
         self._numbers: set[int] = set()
         """The numbers of the workers that are alive or starting."""
+        self._served = asyncio.Event()
+        self._unserved = asyncio.Event()
         self._leaving: set[_Member] = set()
         """Those that were told to end, and are not gone yet: what they counted is still counted."""
         self._of_the_dead: Families = ()
-        self._lists: dict[str, int] = {}
-        """The number of entries of each subject list of the last worker."""
+        self._counts = SupervisionMetrics(configuration.digest, time.time)
+        self._watch = FileWatch(watched(configuration))
+        """Notices that policies change, which the workers take up by themselves."""
+        self._standing = as_read(configuration.policies.values())
+        """The files of policies that were adopted last."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._code = EXIT_OURS
@@ -204,7 +242,7 @@ class Supervisor:
             await asyncio.to_thread(self._audit.close)
 
     async def _serve(self, signals: Signals) -> int:
-        first = await asyncio.gather(*(self._start() for _ in range(self._count)))
+        first = await asyncio.gather(*(self._start() for _ in range(self._wanted)))
         if not all(first):
             await self._end()
             return self._code
@@ -213,7 +251,7 @@ class Supervisor:
         node = ManagedNode(
             configuration=lambda: self._configuration,
             started_at=time.time(),
-            wanted=self._count,
+            wanted=self._wanted,
             readiness=self._readiness,
             numbers=self._all_numbers,
             workers=self._states,
@@ -225,17 +263,19 @@ class Supervisor:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(stores.close)
             await stack.enter_async_context(serving_management(app, self._management_socket))
-            _log.info(Event.STARTED, listen=settings.listen, count=self._count)
+            _log.info(Event.STARTED, listen=settings.listen, count=self._wanted)
             self._record(Action.STARTED)
             notify("READY=1")
             self._run(self._snapshots())
+            self._run(self._follow_policies())
+            self._run(self._stand_in())
             self._run(self._share_what_is_apart())
             async for number in signals.until_stop():
                 if number == signal.SIGHUP:
                     await self._reload()
                 elif number == signal.SIGUSR1:
                     self._audit.reopen()
-                    await self._ask_all("reopen")
+                    await self._ask_all(Order("reopen"))
                 else:
                     await self._replace()
             notify("STOPPING=1")
@@ -252,14 +292,17 @@ class Supervisor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _start(self) -> bool:
+    async def _start(self, configuration: Configuration | None = None) -> bool:
         """Start a worker; once it takes requests it is a member, and missed when it dies."""
         number = next(each for each in itertools.count(1) if each not in self._numbers)
         self._numbers.add(number)
         try:
-            member = await _Member.start(self._configuration.path, self._listening_sockets, self._known(), number)
+            member = await _Member.start(
+                Commission(number, configuration or self._configuration, self._watch, self._listening_sockets)
+            )
             if not await member.takes_requests():
                 await member.end(0)
+                self._counts.died(Death.START)
                 self._code = EXIT_USERS if member.process.exitcode == EXIT_USERS else EXIT_OURS
                 self._numbers.discard(number)
                 return False
@@ -267,29 +310,27 @@ class Supervisor:
             self._numbers.discard(number)
             raise
         self._members.append(member)
+        self._tell_served()
         self._run(self._miss(member))
         return True
 
-    def _known(self) -> dict[str, int]:
-        """Return how many entries each subject list has by which requests are judged."""
-        known: dict[str, int] = {}
-        for member in self._members:
-            for file, count in member.entries.items():
-                known[file] = max(count, known.get(file, 0))
-        # If all of them are gone, their last numbers.
-        self._lists = known or self._lists
-        return self._lists
+    def _tell_served(self) -> None:
+        """Tell the stand-in whether anybody takes requests."""
+        is_set, is_clear = (self._served, self._unserved) if self._members else (self._unserved, self._served)
+        is_set.set()
+        is_clear.clear()
 
     async def _miss(self, member: _Member) -> None:
         """When a member is gone: keep its counts, and, unless it was told to go, start another."""
         await member.gone.wait()
         self._numbers.discard(member.number)
-        self._known()
         self._of_the_dead = merge((self._of_the_dead, remembered(member.families)))
         self._leaving.discard(member)
         if member not in self._members:
             return
         self._members.remove(member)
+        self._tell_served()
+        self._counts.died(member.cause)
         _log.error(Event.WORKER_DIED, code=member.process.exitcode)
         pause = FIRST_PAUSE if time.monotonic() - member.born > GROWN_UP else 2 * FIRST_PAUSE
         while not self._stopping:
@@ -299,35 +340,88 @@ class Supervisor:
                 return
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _snapshots(self) -> None:
+    async def _stand_in(self) -> None:
+        """Answer for the workers while there is none: the kernel accepts connections, and nobody else would."""
+        main, *redirect = self._listening_sockets.every
+        doors = ((main, self._configuration.settings.tls is not None), *((door, False) for door in redirect))
         while True:
-            await asyncio.sleep(SNAPSHOT)
-            await self._ask_all("metrics")
+            await self._unserved.wait()
+            standing = asyncio.create_task(stand_in(doors, self._counts.unserved))
+            try:
+                await self._served.wait()
+            finally:
+                standing.cancel()
+                await asyncio.gather(standing, return_exceptions=True)
+
+    async def _follow_policies(self) -> None:
+        """Adopt changed policies as the workers do: the next worker starts from them."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            self._watch.follow(watched(self._configuration))
+            changed = await asyncio.to_thread(self._watch.changed)
+            if changed & {*self._configuration.policy_files, self._configuration.adoptions_file}:
+                await self._take_policies(self._configuration)
+
+    async def _take_policies(self, before: Configuration) -> None:
+        mistakes = Mistakes()
+        fresh = await asyncio.to_thread(reread_policies, before, mistakes)
+        # The workers say what is wrong with a file. A reload in between has read the policies too.
+        if not len(mistakes) and before is self._configuration and not await self._losses(fresh):
+            self._adopt(fresh)
+
+    async def _losses(self, fresh: Configuration) -> tuple[Loss, ...]:
+        """Return the files of its policies that lost much at once, and that no operator has adopted."""
+        now = await asyncio.to_thread(as_read, tuple(fresh.policies.values()))
+        return await asyncio.to_thread(held, losses(self._standing, now), fresh.adoptions_file)
+
+    def _adopt(self, configuration: Configuration) -> None:
+        """Start workers from this configuration from now on."""
+        self._configuration = configuration
+        self._standing = as_read(configuration.policies.values())
+
+    async def _snapshots(self) -> None:
+        pause = SNAPSHOT
+        while True:
+            await asyncio.sleep(pause)
+            began = time.monotonic()
+            await self._ask_all(Order("metrics"), (*self._members, *self._leaving))
+            pause = max(SNAPSHOT, (time.monotonic() - began) / SNAPSHOT_SHARE)
 
     async def _share_what_is_apart(self) -> None:
         """Tell every worker which Apps' servers another has heard speak out of turn: they are the same servers."""
         apart: dict[str, float] = {}
         while True:
             await asyncio.sleep(SHARE)
-            replies = await self._ask_all("apart", apart=apart)
+            replies = await self._ask_all(Order("apart", apart))
             apart = {}
             for reply in replies:
                 for app, until in () if reply is None else reply.apart.items():
                     apart[app] = max(until, apart.get(app, 0.0))
 
     async def _ask_all(
-        self, order: str, within: float = REPLY, apart: Mapping[str, float] = _NOBODY
+        self, order: Order, members: Iterable[_Member] | None = None, within: float = REPLY
     ) -> list[Reply | None]:
-        return list(await asyncio.gather(*(member.ask(order, within, apart) for member in tuple(self._members))))
+        asked = tuple(self._members if members is None else members)
+        return list(await asyncio.gather(*(member.ask(order, within) for member in asked)))
 
     async def _all_numbers(self) -> Families:
-        await self._ask_all("metrics")
-        ours = (lost_family(lost_by_kind((self._lines.lost, self._audit.lost))),)
+        await self._ask_all(Order("metrics"), (*self._members, *self._leaving))
+        ours = (
+            lost_family(lost_by_kind((self._lines.lost, self._audit.lost))),
+            *process_families("supervisor", usage()),
+            *self._counts.families(
+                wanted=self._wanted,
+                workers=len(self._members),
+                leaving=len(self._leaving),
+                file=await asyncio.to_thread(settings_digest, self._configuration.path),
+            ),
+        )
+        # Nothing waits from here on: a worker that goes meanwhile is in one of the three.
         members = (*self._members, *self._leaving)
         return merge((self._of_the_dead, ours, *(member.families for member in members)))
 
     async def _states(self) -> list[WorkerState | None]:
-        return [None if reply is None else reply.state for reply in await self._ask_all("state")]
+        return [None if reply is None else reply.state for reply in await self._ask_all(Order("state"))]
 
     def _marks(self) -> list[StoreMark]:
         """Return the stores of every worker that serves, or still ends what it has begun."""
@@ -336,39 +430,67 @@ class Supervisor:
     async def _readiness(self) -> Readiness:
         if self._stopping:
             return Readiness(failed={"worker": "draining"})
-        replies = await self._ask_all("check")
+        replies = await self._ask_all(Order("check"))
         return of_workers(None if reply is None else reply.readiness for reply in replies)
 
     async def _reload(self) -> None:
         configuration = await asyncio.to_thread(reread_configuration, self._configuration.path)
         if configuration is None:
             self._record(Action.RELOADED, Outcome.REFUSED)
+            self._counts.reloaded(Reloaded.REFUSED)
             notify("STATUS=reload refused")
             return
         notify("RELOADING=1")
-        self._configuration = configuration
-        replies = await self._ask_all("reload", START)
-        refused = any(reply is None or not reply.good for reply in replies)
-        notify("READY=1\nSTATUS=a worker could not be reloaded" if refused else "READY=1")
+        replies = await self._ask_all(Order("reload"), within=RELOAD)
+        outcomes = {Reloaded.REFUSED if reply is None else reply.reloaded for reply in replies}
+        # One worker that judges by it is enough for the next one to start from it.
+        if Reloaded.ADOPTED in outcomes:
+            self._adopt(configuration)
+        worst = next(each for each in (Reloaded.REFUSED, Reloaded.HELD, Reloaded.ADOPTED) if each in outcomes)
+        self._counts.reloaded(worst, configuration.digest)
+        notify("READY=1" if worst is Reloaded.ADOPTED else "READY=1\nSTATUS=a worker could not be reloaded")
 
     async def _replace(self) -> None:
-        """Put a new worker in each one's place, one after the other: there are never fewer than were asked for."""
+        """Put a new worker in each one's place, one after the other: there are never fewer than were asked for.
+
+        The new ones start from the files as they are now, which are adopted once the first one takes requests.
+        """
+        configuration = await asyncio.to_thread(reread_configuration, self._configuration.path)
+        if configuration is None or not await self._replace_by(configuration):
+            self._counts.replaced("")
+            _log.error(Event.REPLACEMENT_FAILED)
+            return
+        self._counts.replaced(configuration.digest)
+        _log.info(Event.REPLACED, count=len(self._members))
+        notify("STATUS=replaced")
+
+    async def _replace_by(self, configuration: Configuration) -> bool:
+        if lost := await self._losses(configuration):
+            for loss in lost:
+                _log.error(Event.FILE_HELD, file=loss.file, before=loss.before, after=loss.after)
+            return False
+        self._watch.follow(watched(configuration))
         for old in tuple(self._members):
-            if not await self._start():
-                _log.error(Event.REPLACEMENT_FAILED)
-                return
+            if not await self._start(configuration):
+                return False
+            self._adopt(configuration)
             if old in self._members:
                 self._members.remove(old)
                 self._leaving.add(old)
-                await old.end(self._configuration.settings.drain_timeout)
-        _log.info(Event.REPLACED, count=len(self._members))
-        notify("STATUS=replaced")
+                await old.end(configuration.settings.drain_timeout)
+        return True
 
     async def _end(self) -> None:
         self._stopping = True
         members, self._members = self._members, []
         self._leaving |= set(members)
-        await asyncio.gather(*(member.end(self._configuration.settings.drain_timeout) for member in members))
+        settings = self._configuration.settings
+        lame_duck = min(settings.lame_duck, settings.drain_timeout)
+        ending = asyncio.gather(*(member.end(settings.drain_timeout, lame_duck) for member in members))
+        # The workers close first: a listening socket that another process shuts is an error to its owner.
+        await asyncio.wait({ending}, timeout=lame_duck + CLOSE)
+        self._listening_sockets.refuse()
+        await ending
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -9,6 +9,7 @@ began with it. `single` and `supervisor` handle processes and signals.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets as randomness
 import socket
@@ -28,6 +29,7 @@ from gateway.console.node import AppState, HeldFile, UpstreamState, WorkerState
 from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
+from gateway.limits.redis_limits import RedisLimits
 from gateway.listen.httptools_listener import Listener
 from gateway.listen.services import RequestServices
 from gateway.listen.system_tls import CertificateDatesError, ListenerTls
@@ -36,17 +38,21 @@ from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import PendingStore
 from gateway.login.redis_pending import RedisPendingStore
 from gateway.login.rehearsal import rehearse
+from gateway.observe.adopted_metrics import EXPIRY, KEY_CHANGED, MOST_CONNECTIONS, POLICY
 from gateway.observe.audit import AuditEntry
 from gateway.observe.events import Event
 from gateway.observe.gateway_metrics import FILES_HELD
-from gateway.observe.instruments import Histogram
+from gateway.observe.instruments import Histogram, Key
 from gateway.observe.line_head import LineStyle
 from gateway.observe.lines import LineKind, lost_by_kind
 from gateway.observe.metrics import Metrics
+from gateway.observe.store_metrics import Store, StoreMetrics
 from gateway.observe.structlog_observer import GatewayObserver
 from gateway.observe.structlog_setup import line_style
+from gateway.observe.system_process import usage
 from gateway.observe.thread_access_log import AccessLog
 from gateway.observe.thread_lines import LineWriter
+from gateway.observe.worker_metrics import LOOK, EventLoopLag, lag_families, process_families
 from gateway.pipeline.recording import Recording
 from gateway.pipeline.to_https import to_https
 from gateway.policy.losses import AsRead, Loss, as_read, entries_of, losses
@@ -56,12 +62,13 @@ from gateway.policy.system_switches import load_switches
 from gateway.portal.readiness import Readiness
 from gateway.process.audit_trail import OpenTrail, open_trail
 from gateway.process.configuration import Configuration, reread_policies
+from gateway.process.dates import expiries, keys_changed
 from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.process.generation import Generation, Shared
 from gateway.process.management import StoreMark, limit_store, store_mark
 from gateway.process.readiness import SIGN_IN, Check, Checks, sorted_out
 from gateway.process.sign_in_counts import SignInCounts
-from gateway.redis_client import close_redis, make_redis, parse_redis_url
+from gateway.redis_client import POOL, close_redis, connections_of, make_redis, parse_redis_url
 from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.prometheus_sessions import show_sessions
 from gateway.session.redis_sessions import Sessions, open_sessions
@@ -85,6 +92,25 @@ class ListeningSockets(NamedTuple):
     main: socket.socket
     redirect: socket.socket | None = None
     """Plain HTTP beside a TLS listener: it sends browsers to https."""
+    main_kept: bool = False
+    """Whether the service manager keeps it: the next program will answer the connections that wait in it."""
+    redirect_kept: bool = False
+
+    @property
+    def every(self) -> tuple[socket.socket, ...]:
+        """Each socket that there is."""
+        return (self.main,) if self.redirect is None else (self.main, self.redirect)
+
+    def refuse(self) -> None:
+        """Refuse connections from now on, in every process that shares these sockets, and drop those that wait.
+
+        The kernel would accept them as long as any process has the socket, and nobody would answer.
+        """
+        for door, kept in ((self.main, self.main_kept), (self.redirect, self.redirect_kept)):
+            if door is not None and not kept:
+                # A socket that another process has shut already is as it should be.
+                with contextlib.suppress(OSError):
+                    door.shutdown(socket.SHUT_RDWR)
 
 
 def _all_ejected(way: Upstreams) -> bool:
@@ -96,7 +122,7 @@ def _versions(configuration: Configuration) -> list[str]:
     return [f"{policy.name} {policy.version}" for policy in configuration.policies.values()]
 
 
-def _watched(configuration: Configuration) -> tuple[Path, ...]:
+def watched(configuration: Configuration) -> tuple[Path, ...]:
     """Return the files that are followed without a signal."""
     return (*configuration.policy_files, configuration.switches_file, configuration.adoptions_file)
 
@@ -116,11 +142,13 @@ class Worker:
         standard_error: LineWriter | None = None,
         number: int = 1,
         role: str = "gateway",
+        watch: FileWatch | None = None,
     ) -> None:
         """Take a configuration without mistakes; nothing is opened before `open`.
 
         `clock` gives Unix seconds; `standard_error` is the thread that already writes to standard error, if there is
-        one; `number` is the worker's in each log line; `role` begins the name of its audit trail.
+        one; `number` is the worker's in each log line and in the metrics; `role` begins the name of its audit trail.
+        `watch` knows the files as they were when the configuration was read, where that was not just now.
         """
         self._role = role
         self._clock = clock
@@ -130,13 +158,16 @@ class Worker:
         self._configuration = configuration
         self._changing = asyncio.Lock()
         """Held by a task that changes what requests are judged by."""
-        self._watch = FileWatch(_watched(configuration))
+        self._watch = FileWatch(watched(configuration)) if watch is None else watch
         self._retired: set[asyncio.Task[None]] = set()
         self._switches_unread = False
         self._standing: dict[str, AsRead] = {}
         """The files of policies by which requests are judged."""
         self.held: tuple[Loss, ...] = ()
         """The files of policies that wait for an operator."""
+        self._lag = EventLoopLag()
+        self._expiries: Mapping[Key, float] = {}
+        self._keys_changed: Mapping[Key, float] = {}
         self._draining = False
         self._checks = Checks(time.monotonic)
         self._recorded: set[str] = set()
@@ -166,6 +197,13 @@ class Worker:
         self.audit = open_trail(settings, self._configuration.audit_keys, self._role, self._clock)
         self._closing.callback(self.audit.close)
         self.metrics = Metrics(__version__, lost=self._lost)
+        self._stores = StoreMetrics(self.metrics)
+        self.metrics.add(lambda: process_families(str(self._number), usage()))
+        self.metrics.add(lambda: lag_families(str(self._number), self._lag, time.monotonic()))
+        self.metrics.show(POLICY, lambda: self._current().policies)
+        self.metrics.show(EXPIRY, lambda: self._expiries)
+        self.metrics.show(KEY_CHANGED, lambda: self._keys_changed)
+        self.metrics.show(MOST_CONNECTIONS, lambda: {(): self.settings.traffic.connections})
         # Without a secret there is one store, in this process; what it seals dies with it.
         secrets = self._configuration.secrets or Secrets.single(randomness.token_bytes(TICKET_BYTES))
         sessions = await open_sessions(
@@ -174,8 +212,11 @@ class Worker:
             clock=self._clock,
             random=randomness.token_bytes,
             options=self._configuration.redis,
+            timed=self._stores.of(Store.SESSIONS),
         )
         self._closing.push_async_callback(sessions.close)
+        if sessions.connections is not None:
+            self._stores.watch(Store.SESSIONS, sessions.connections, POOL)
         show_sessions(self.metrics, sessions.status)
         self.metrics.show(FILES_HELD, lambda: {(): len(self.held)})
         deadlines = Deadlines(asyncio.get_running_loop().time())
@@ -212,6 +253,7 @@ class Worker:
         self.take(await asyncio.to_thread(as_read, tuple(self._configuration.policies.values())))
         services = await self._generation.open()
         self._tls = None if settings.tls is None else ListenerTls(settings.tls)
+        await self._read_dates(self._configuration)
         self._listener = Listener(services, deadlines)
         # Its connections are short and its own: each listener turns the clock its deadlines stand on.
         self._redirect = Listener(services, Deadlines(asyncio.get_running_loop().time()))
@@ -263,7 +305,9 @@ class Worker:
             return MemoryPendingStore()
         redis = make_redis(parse_redis_url(settings.store), self._configuration.redis)
         self._closing.push_async_callback(close_redis, redis)
-        return RedisPendingStore(redis, secrets, random=randomness.token_bytes, timeout=settings.timeout)
+        self._stores.watch(Store.SIGN_INS, partial(connections_of, redis), POOL)
+        timed = self._stores.of(Store.SIGN_INS)
+        return RedisPendingStore(redis, secrets, random=randomness.token_bytes, timeout=settings.timeout, timed=timed)
 
     def _owed(self, sessions: Sessions) -> OwedToStore | None:
         file = self._configuration.sign_outs_file
@@ -276,10 +320,12 @@ class Worker:
         return owed
 
     async def _limits(self) -> LimitStore | None:
-        store = limit_store(self._configuration)
+        store = limit_store(self._configuration, self._stores.of(Store.LIMITS))
         if store is None:
             return None
         self._closing.push_async_callback(store.close)
+        if isinstance(store, RedisLimits):
+            self._stores.watch(Store.LIMITS, store.connections, POOL)
         try:
             await store.check()
         except StoreUnavailableError:
@@ -317,9 +363,22 @@ class Worker:
         await self._listener.serve(listening_sockets.main, tls=None if self._tls is None else self._tls.context)
         if listening_sockets.redirect is not None:
             await self._redirect.serve(listening_sockets.redirect)
-        looking = asyncio.create_task(self._look_out())
-        self._closing.callback(looking.cancel)
+        for duty in (self._look_out(), self._feel_the_loop()):
+            self._closing.callback(asyncio.create_task(duty).cancel)
         self.record(Action.STARTED, names=self._current().configuration.key_names)
+
+    async def _feel_the_loop(self) -> None:
+        """Measure how late a timer is, for as long as the worker lives."""
+        while True:
+            due = time.monotonic() + LOOK
+            await asyncio.sleep(LOOK)
+            now = time.monotonic()
+            self._lag.late(max(0.0, now - due), now)
+
+    async def _read_dates(self, configuration: Configuration) -> None:
+        """Read the ends of the certificates in use, and when files of keys were last changed."""
+        self._expiries = await asyncio.to_thread(expiries, configuration.settings)
+        self._keys_changed = await asyncio.to_thread(keys_changed, configuration.settings)
 
     async def _look_out(self) -> None:
         """Notice that a policy, a list or the switches have changed, for as long as the worker lives."""
@@ -335,7 +394,7 @@ class Worker:
 
     async def _follow_files(self, watch: FileWatch) -> None:
         configuration = self._current().configuration
-        watch.follow(_watched(configuration))
+        watch.follow(watched(configuration))
         changed = await asyncio.to_thread(watch.changed)
         turned = configuration.switches_file in changed
         # One that could not be read may be readable in a moment, without having changed.
@@ -407,9 +466,9 @@ class Worker:
         self._standing = standing
 
     @property
-    def entries(self) -> dict[str, int]:
-        """The number of entries of each subject list in force."""
-        return entries_of(self._standing)
+    def digest(self) -> str:
+        """The name of the settings that were adopted last."""
+        return self._current().configuration.digest
 
     @property
     def settings(self) -> Settings:
@@ -452,6 +511,7 @@ class Worker:
                 if changed:
                     self.record(Action.KEYS_CHANGED, names=changed)
             await self._reload_certificate(configuration.settings.tls)
+            await self._read_dates(configuration)
         if old is not None:
             task = asyncio.create_task(self._retire(old))
             self._retired.add(task)
@@ -540,10 +600,22 @@ class Worker:
         held = tuple(HeldFile(loss.file, loss.before, loss.after) for loss in self.held)
         return WorkerState(os.getpid(), apps, held)
 
-    async def drain(self, patience: float) -> int:
-        """Take no more requests, let those under way end within `patience` seconds, and return how many were cut."""
+    async def drain(self, patience: float, *, lame_duck: float = 0.0, refuse: Callable[[], None] | None = None) -> int:
+        """Let the requests under way end within `patience` seconds, and return how many were cut.
+
+        New connections are still answered for `lame_duck` of these seconds, while there are others. After that `refuse`
+        has them refused.
+        """
         self._draining = True
-        cut = await asyncio.gather(self._listener.drain(patience), self._redirect.drain(patience))
+        lame_duck = min(lame_duck, patience)
+        began = time.monotonic()
+        await asyncio.gather(self._listener.lame(lame_duck), self._redirect.lame(lame_duck))
+        self._listener.close_doors()
+        self._redirect.close_doors()
+        if refuse is not None:
+            refuse()
+        left = max(0.0, patience - (time.monotonic() - began))
+        cut = await asyncio.gather(self._listener.drain(left), self._redirect.drain(left))
         return sum(cut)
 
     def _record_end(self) -> None:

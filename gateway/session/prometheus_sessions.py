@@ -15,7 +15,9 @@ TRUSTED: Final = Declared(
     meaning="Workers that Redis tells of changes, and that answer from memory",
 )
 STORE_ANSWERS: Final = Declared(
-    name="sekisho_session_store_answers", kind=Kind.GAUGE, meaning="Workers that reach the session store"
+    name="sekisho_session_store_answers",
+    kind=Kind.GAUGE,
+    meaning="Workers that reach the session store: their circuit is closed",
 )
 REMEMBERED: Final = Declared(
     name="sekisho_sessions_remembered",
@@ -28,7 +30,8 @@ STREAMS: Final = Declared(
 LOOKUPS: Final = Declared(
     name="sekisho_session_lookups",
     kind=Kind.COUNTER,
-    meaning="Tickets that memory did not know, by the answer of the store",
+    meaning="Tickets that memory did not know, by the answer of the store; `unavailable` counts each request that was"
+    " refused for its want, also while the store is not asked",
     labels=("result",),
     closed={"result": ("found", "gone", "unavailable")},
 )

@@ -90,7 +90,7 @@ class Counts:
     gone: int = 0
     """Look-ups that found none."""
     unavailable: int = 0
-    """Look-ups the store did not answer."""
+    """Requests that were refused as the store was away, also those for which it was not asked."""
 
 
 class CachedReader:

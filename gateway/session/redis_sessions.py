@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
 from gateway.instant import Instant
 from gateway.observe.events import Event
-from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
+from gateway.redis_client import RedisOptions, Timed, connections_of, make_redis, parse_redis_url, untimed
 from gateway.session.cache import SessionCache
 from gateway.session.circuit import Circuit
 from gateway.session.memory_store import MemoryStore
@@ -48,7 +49,7 @@ class SessionsStatus:
     gone: int = 0
     """Look-ups that found none."""
     unavailable: int = 0
-    """Look-ups the store did not answer."""
+    """Requests that were refused as the store was away."""
     stale: int = 0
     """Requests let through on memory during an outage, as `stale_for` allows."""
     unopened: int = 0
@@ -69,6 +70,8 @@ class Sessions:
     close: Callable[[], Awaitable[None]]
     """Stop what runs in the background and let go of every connection."""
     status: Callable[[], SessionsStatus]
+    connections: Callable[[], tuple[int, int]] | None = None
+    """Returns the numbers of busy and idle connections to the store; `None` for a store in this process."""
 
 
 async def open_sessions(
@@ -80,6 +83,7 @@ async def open_sessions(
     monotonic: Callable[[], float] = time.monotonic,
     options: RedisOptions | None = None,
     background: bool = True,
+    timed: Timed = untimed,
 ) -> Sessions:
     """Open the store the settings name, and return at once: a store that is away is not waited for.
 
@@ -100,7 +104,8 @@ async def open_sessions(
     options = replace(options or RedisOptions(), ca=settings.ca, timeout=settings.timeout)
     url = parse_redis_url(settings.store)
     circuit = Circuit() if background else None
-    store = RedisStore(make_redis(url, options), secrets, settings, clock=clock, random=random, circuit=circuit)
+    redis = make_redis(url, options)
+    store = RedisStore(redis, secrets, settings, clock=clock, random=random, circuit=circuit, timed=timed)
     cache = SessionCache(idle=settings.idle, stale_for=settings.stale_for)
     reader = CachedReader(
         store,
@@ -137,4 +142,4 @@ async def open_sessions(
             outages=0 if circuit is None else circuit.opened,
         )
 
-    return Sessions(store, reader, secrets, seals, close, status)
+    return Sessions(store, reader, secrets, seals, close, status, partial(connections_of, redis))

@@ -27,7 +27,7 @@ from typing import Any, assert_never
 
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import Instant, is_instant
-from gateway.redis_client import POOL, AnyRedis, asking, close_redis, fault_of
+from gateway.redis_client import POOL, AnyRedis, Timed, asking, close_redis, fault_of, untimed
 from gateway.session.circuit import Circuit
 from gateway.session.seal import Header, Secrets, read_header, seal, unseal
 from gateway.session.sealed_box import NONCE_BYTES
@@ -82,6 +82,7 @@ class RedisStore:
         random: Callable[[int], bytes],
         circuit: Circuit | None = None,
         prefix: str = DEFAULT_PREFIX,
+        timed: Timed = untimed,
     ) -> None:
         """Take a client (`redis_client.make_redis`) and close it with the store.
 
@@ -89,6 +90,7 @@ class RedisStore:
         must `probe` now and then: nothing else closes it again.
         """
         self.circuit = circuit
+        self._timed = timed
         self.on_fault: Callable[[StoreFault], None] | None = None
         """It is called at each failure, before the caller gets the error."""
         self.redis = redis
@@ -470,7 +472,7 @@ class RedisStore:
         """Limit the commands inside to the time, and conclude from their outcome whether the store is there."""
         circuit = self.circuit
         try:
-            async with asking(self._timeout):
+            async with asking(self._timeout, self._timed):
                 yield
         except StoreUnavailableError as error:
             if circuit is not None:

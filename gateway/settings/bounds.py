@@ -51,7 +51,7 @@ _SOME_TIME = Bound(SHORTEST, LONGEST)
 _FROM_ONE = Bound(1, MOST)
 
 BOUNDS: dict[type, dict[str, Bound]] = {
-    Settings: {"drain_timeout": _ANY_TIME},
+    Settings: {"drain_timeout": _ANY_TIME, "lame_duck": _ANY_TIME},
     # An operator who leaves her desk leaves the console open: a day is the most for any sign-in.
     ConsoleSettings: {"idle": Bound(60, 86_400.0), "absolute": Bound(60, 86_400.0)},
     TlsSettings: {"hsts": _ANY_TIME},

@@ -681,6 +681,9 @@ class Settings:
     """Worker processes: a number, or `auto` for one a core. More than one needs a store that is not `memory`."""
     drain_timeout: Seconds = 30.0
     """Seconds in which requests and streams under way may end after a stop was requested."""
+    lame_duck: Seconds = 3.0
+    """The first of these seconds, in which new connections are still answered. The listener refuses later ones at once.
+    It does so earlier when no connection is open any more."""
     access_log: AtReplacement[str | None] = "stderr"
     """`stderr`, a file's path, or `off`."""
     node: AtRestart[str | None] = None

@@ -28,7 +28,7 @@ from tests.conftest import free_port
 
 HOST = "app.localhost"
 
-PATIENCE = 40
+PATIENCE = 150
 """Seconds to wait for a word of it, on a machine that is busy with other tests."""
 
 _HAND_OVER = """

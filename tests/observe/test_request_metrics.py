@@ -96,7 +96,7 @@ def test_labels_that_grow_all_the_same_end_in_one_series(monkeypatch: pytest.Mon
         metrics.finished(line(app=f"app{number}", verdict="deny"))
         metrics.gateway.limited(f"limit{number}")
 
-    assert value(metrics, "sekisho_limits_met_total", limit=OTHER) == 7
+    assert value(metrics, "sekisho_limits_met_total", limit=OTHER) == 10
     assert value(metrics, "sekisho_requests_total", app=OTHER, status=OTHER, verdict=OTHER, cause=OTHER) == 7
     assert value(metrics, "sekisho_denials_total", app=OTHER, rule=OTHER, reason=OTHER) == 7
     assert value(metrics, "sekisho_rule_requests_total", app=OTHER, rule=OTHER, code=OTHER) == 7

@@ -1,6 +1,7 @@
 """The reaction of a process to signals, without a process; the flows have real ones."""
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
@@ -10,7 +11,9 @@ from gateway.audit.entry import Action, Outcome
 from gateway.observe.lines import LineKind
 from gateway.observe.merge import Family, Sample
 from gateway.observe.metrics import Metrics
+from gateway.observe.supervision_metrics import Reloaded
 from gateway.process import single
+from gateway.process import supervisor as process_supervisor
 from gateway.process.configuration import Configuration
 from gateway.process.supervisor import Supervisor
 from gateway.process.worker import Worker
@@ -43,7 +46,7 @@ async def test_a_reload_that_breaks_ends_nobody() -> None:
     worker = _Breaking()
     reloaded = await single.reload_worker(cast("Worker", worker), lambda: fresh)
 
-    assert reloaded is False
+    assert reloaded is Reloaded.REFUSED
     assert worker.recorded == [(Action.RELOADED, Outcome.REFUSED)]
 
 
@@ -52,7 +55,7 @@ class _Counting:
 
     def __init__(self, count: float) -> None:
         self.families = (Family("sekisho_requests", "counter", "x", (Sample("sekisho_requests_total", (), count),)),)
-        self.entries: dict[str, int] = {}
+        self.name = str(count)
         self.gone = asyncio.Event()
         self.ending = asyncio.Event()
         self.drained = asyncio.Event()
@@ -60,7 +63,7 @@ class _Counting:
     async def ask(self, *_: object) -> None:
         """Say nothing new."""
 
-    async def end(self, _patience: float) -> None:
+    async def end(self, _patience: float, _lame_duck: float = 0.0) -> None:
         """Drain until the test says that the last request is over."""
         self.ending.set()
         await self.drained.wait()
@@ -73,16 +76,26 @@ class _Nothing:
     lost: ClassVar[dict[LineKind, int]] = {}
 
 
-async def test_no_counter_falls_while_a_worker_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_counter_falls_while_a_worker_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It stays in the sum until it is gone, and its counts after that."""
-    configuration = cast("Any", SimpleNamespace(settings=SimpleNamespace(drain_timeout=30.0)))
+    nowhere = tmp_path / "gateway.yaml"
+    configuration: Any = SimpleNamespace(
+        settings=SimpleNamespace(drain_timeout=30.0),
+        path=nowhere,
+        digest="0" * 12,
+        policies={},
+        policy_files=frozenset(),
+        switches_file=nowhere,
+        adoptions_file=nowhere,
+    )
+    monkeypatch.setattr(process_supervisor, "reread_configuration", lambda _: configuration)
     nothing = cast("Any", _Nothing())
     supervisor = Supervisor(configuration, nothing, nothing, nothing, 1)
     old, other = _Counting(100), _Counting(7)
     supervisor._members = cast("Any", [old])
     supervisor._run(supervisor._miss(cast("Any", old)))
 
-    async def start() -> bool:
+    async def start(_: object) -> bool:
         supervisor._members.append(cast("Any", other))
         return True
 

@@ -66,6 +66,7 @@ def test_every_number_has_its_line(cls: type) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"lame_duck": -1.0}, ["`lame_duck` cannot be -1s, at least 0s"]),
         ({"drain_timeout": -1.0}, ["`drain_timeout` cannot be -1s, at least 0s"]),
         ({"traffic": TrafficSettings(head_time=0.0)}, ["`head_time` cannot be 0s, at least 1ms"]),
         ({"traffic": TrafficSettings(request_line=255)}, ["`request_line` cannot be 255B, at least 256B"]),

@@ -102,6 +102,7 @@ def test_a_section_that_appears_waits_as_its_own_field_says() -> None:
         ("sessions.absolute", TakenUp.RELOAD),
         ("limits.store", TakenUp.REPLACEMENT),
         ("drain_timeout", TakenUp.RELOAD),
+        ("lame_duck", TakenUp.RELOAD),
         ("trusted_proxies", TakenUp.RELOAD),
         ("tls.certificate", TakenUp.RELOAD),
     ],

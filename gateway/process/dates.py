@@ -1,0 +1,45 @@
+"""The dates of what the settings name: when certificates end, and when files of keys were last changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.listen.system_tls import certificate_dates
+from gateway.observe.instruments import Key
+from gateway.settings.settings import SecretSource, Settings
+
+
+def expiries(settings: Settings) -> dict[Key, float]:
+    """Return when each certificate of ours ends, by its use and the App's name; one that cannot be read is left out."""
+    named: dict[Key, Path] = {}
+    if settings.tls is not None:
+        named["listener", ""] = settings.tls.certificate
+    for app in settings.apps:
+        if app.upstream_options.certificate is not None:
+            named["app", app.name] = app.upstream_options.certificate
+    found: dict[Key, float] = {}
+    for key, file in named.items():
+        try:
+            dates = certificate_dates(file)
+        except OSError:
+            continue
+        if dates is not None:
+            found[key] = dates[1]
+    return found
+
+
+def keys_changed(settings: Settings) -> dict[Key, float]:
+    """Return when each file of keys was last changed, by its use and the client's id; a variable has no date."""
+    named: dict[Key, SecretSource] = {("session", ""): settings.sessions.secret}
+    if settings.assertion.keys is not None:
+        named["assertion", ""] = settings.assertion.keys
+    for client in (settings.provider, *(app.client for app in settings.apps if app.client is not None)):
+        named["client", client.client_id] = client.keys
+    found: dict[Key, float] = {}
+    for key, source in named.items():
+        try:
+            if source.file is not None:
+                found[key] = source.file.stat().st_mtime
+        except OSError:
+            continue
+    return found
