@@ -329,8 +329,16 @@ def test_the_reader_of_imports_sees(source: str) -> None:
 
 
 def decides(tree: ast.Module) -> bool:
-    """Whether a module has a function that does anything: names, values and Protocols alone have nothing to try."""
-    return any(
+    """Whether a module has a function that does anything, or makes a table of moves or names.
+
+    Names, values and Protocols alone have nothing to try.
+    """
+    makes = any(
+        isinstance(statement, ast.Assign | ast.AnnAssign)
+        and any(isinstance(node, ast.Call | ast.Dict | ast.comprehension) for node in ast.walk(statement))
+        for statement in tree.body
+    )
+    return makes or any(
         not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Constant)
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -344,9 +352,24 @@ def twin_of(module: Module) -> Path:
     return ROOT / "tests" / place.parent / f"test_{place.name}"
 
 
+def is_pure_among_others(module: Module) -> bool:
+    """Whether a file of a room that composes both is pure all the same: a concept, named after one."""
+    reaches = {name for name, _ in imported(module.tree)} & {m.name for m in modules()}
+    return (
+        module.room in KNOW_BOTH
+        and not module.is_technology
+        and not list(impurities(module.tree))
+        and not any(is_technology(name) or (room_of(name) in KNOW_BOTH) for name in reaches)
+    )
+
+
 def with_twins() -> list[Module]:
     """Return the pure modules that need tests of their own."""
-    return [m for m in modules() if m.is_concept and m.path.name != "__init__.py" and decides(m.tree)]
+    return [
+        m
+        for m in modules()
+        if (m.is_concept or is_pure_among_others(m)) and m.path.name != "__init__.py" and decides(m.tree)
+    ]
 
 
 @pytest.mark.parametrize("module", with_twins(), ids=lambda m: m.name)

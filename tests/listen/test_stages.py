@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from gateway.errors import GatewayError, UpstreamProtocolError
 from gateway.limits.limits import LimitUse
 from gateway.listen.asyncio_exchange import Exchange
-from gateway.listen.stages import BEGUN, Stage
+from gateway.listen.stages import BEGUN, STAGES, TUNNELS, WAITING_FOR_ANSWER, Stage, StageEvent
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
 from gateway.pipeline.visit import OwnPage, Visit
 from gateway.request.head_reader import Arrival
@@ -518,3 +518,68 @@ def test_a_request_follows_the_model_in_any_order_of_events(
         return World(kind, steps, navigates=navigates, app_free=app_free, portal_free=portal_free)
 
     asyncio.run(play(world_of, choices))
+
+
+# --- the table by itself: every order of events, not those that chance draws ------------------
+
+MOVES = [(stage, event, STAGES.after(event)[stage]) for stage in Stage for event in STAGES.moves[stage]]
+
+
+def reached_from(stages: set[Stage], *, without: frozenset[Stage] = frozenset()) -> set[Stage]:
+    """Return every stage that some order of events leads to, on ways that pass none of some stages."""
+    reached: set[Stage] = set()
+    ahead = set(stages)
+    while ahead:
+        reached |= ahead
+        ahead = {after for before, _, after in MOVES if before in ahead} - reached - without
+    return reached
+
+
+def test_a_client_that_has_heard_of_an_answer_hears_of_no_other() -> None:
+    """No order of events leads back, and none begins an answer there."""
+    begins = {StageEvent.ANSWER, StageEvent.WHOLE_ANSWER, StageEvent.OWN_ANSWER, StageEvent.OPEN, StageEvent.OPEN_HALF}
+
+    assert reached_from(set(BEGUN)) == set(BEGUN)
+    assert not [move for move in MOVES if move[0] in BEGUN and move[1] in begins]
+
+
+@pytest.mark.parametrize("stage", [stage for stage in Stage if stage is not Stage.OVER])
+def test_every_request_can_end(stage: Stage) -> None:
+    """The client may leave, or the connection may be cut, at any moment; and nothing begins anew."""
+    assert STAGES.after(StageEvent.LEAVE)[stage] is STAGES.after(StageEvent.CUT)[stage] is Stage.OVER
+    assert not STAGES.moves[Stage.OVER]
+
+
+@pytest.mark.parametrize("stage", [stage for stage in Stage if stage not in BEGUN])
+def test_every_request_can_be_answered_before_an_answer_has_begun(stage: Stage) -> None:
+    """The listener answers by itself when its clock has run out, so that no stage leaves a client without a word."""
+    assert STAGES.after(StageEvent.OWN_ANSWER)[stage] is Stage.OVER
+
+
+def test_a_request_is_sent_again_once() -> None:
+    """Until the pipeline has decided anew, and asks the portal for a page, there is one retry at most."""
+    retries = {before for before, event, _ in MOVES if event is StageEvent.RETRY}
+    behind = reached_from({Stage.RECONNECTING}, without=frozenset({Stage.DECIDING}))
+
+    assert {STAGES.after(StageEvent.RETRY)[stage] for stage in retries} == {Stage.RECONNECTING}
+    assert not retries & behind
+    assert WAITING_FOR_ANSWER & behind == {Stage.RESENT}
+
+
+def test_a_client_hears_nothing_of_an_answer_before_its_entries_are_settled() -> None:
+    """From there on a head goes out behind the stores' word alone."""
+    ways = {(before, event) for before, event, after in MOVES if after is Stage.SETTLED}
+    ahead = reached_from({Stage.SETTLING}, without=frozenset({Stage.SETTLED}))
+
+    assert ways == {(Stage.SETTLING, StageEvent.GO_ON), (Stage.SETTLING_WHOLE, StageEvent.GO_ON)}
+    assert ahead == {Stage.SETTLING, Stage.SETTLING_WHOLE, Stage.OVER}
+
+
+def test_a_tunnel_ends_when_both_sides_have_said_their_last() -> None:
+    """In either order; and its bytes open no request of their own."""
+    for first, second in (("client_ends", "application_ends"), ("application_ends", "client_ends")):
+        half = STAGES.after(StageEvent(first))[Stage.TUNNEL]
+        assert half in TUNNELS - {Stage.TUNNEL}
+        assert STAGES.after(StageEvent(first))[half] is half
+        assert STAGES.after(StageEvent(second))[half] is Stage.OVER
+    assert reached_from(set(TUNNELS)) == {*TUNNELS, Stage.OVER}
