@@ -84,9 +84,8 @@ def rule_scopes(rule: Rule, conditions: Mapping[str, Condition]) -> frozenset[Sc
         case Allow.SIGNED_IN | None:
             names = [*rule.require, *rule.disclose]
             needs = all_needs(conditions[name].test for name in names if name in conditions)
-            facts = [
-                FACT_SCOPES[Fact(name)] for name in rule.disclose if name not in conditions and name in tuple(Fact)
-            ]
+            # No condition has the name of a fact: the reader of policies sees to that.
+            facts = [FACT_SCOPES[Fact(name)] for name in rule.disclose if name in tuple(Fact)]
             return needs.scopes.union({Scope.OPENID}, *facts)
         case _:
             assert_never(rule.allow)
@@ -133,7 +132,7 @@ class FittingRule:
             else (name, _FACTS[Fact(name)], None)
             for name in rule.disclose
         )
-        self._tells_age = Fact.AGE in rule.disclose and Fact.AGE not in conditions
+        self._tells_age = Fact.AGE in rule.disclose
         disclosed = [test for _, _, test in self._disclosed if test is not None]
         needs: Needs = all_needs([*(condition.test for _, condition in self._required), *disclosed])
         self._looks_at_request = needs.request

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.headers.strip import outbound_head, trailer_lines
+from gateway.headers.strip import outbound, outbound_head, trailer_lines
 from gateway.pipeline.visit import OwnPage, RefusalPage, Visit
 from gateway.policy.verdict import Deny
 from gateway.portal.head import portal_head
-from gateway.request.field_names import fold
+from gateway.request.field_names import Family, fold
 from gateway.request.section_cache import SectionCache
 from gateway.session.session import NoTicket
 from gateway.settings.settings import HeaderSettings
@@ -273,3 +273,107 @@ def test_what_is_kept_does_not_grow_with_reloads() -> None:
 
     assert kept.route is routes[-1]
     assert not hasattr(kept, "__dict__")
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme", "port"), [("https://app.gw.test", b"https", b"443"), ("http://app.localhost:81", b"http", b"81")]
+)
+def test_a_head_is_these_bytes_and_no_others(url: str, scheme: bytes, port: bytes) -> None:
+    """The client's fields in their order, then ours, whose scheme is the public origin's and not the last hop's."""
+    host = url.partition("://")[2]
+    asked = inbound(
+        "/a?b=c",
+        ("A", "1"),
+        ("Authorization", "Basic x"),
+        ("B", "2"),
+        ("Cookie", "s=1"),
+        ("C", "3"),
+        host=host,
+        scheme="http",
+        method="POST",
+    )
+
+    head, removed = outbound(asked, route(app=app(url=url), host=host), b"X-Verified-Subject: hanako\r\n")
+
+    assert head == (
+        b"POST /a?b=c HTTP/1.1\r\nHost: " + host.encode() + b"\r\nA: 1\r\nAuthorization: Basic x\r\nB: 2\r\nC: 3\r\n"
+        b"Cookie: s=1\r\nX-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Proto: " + scheme + b"\r\n"
+        b"X-Forwarded-Host: " + host.encode() + b"\r\nX-Forwarded-Port: " + port + b"\r\n"
+        b"X-Request-Id: 0123456789abcdef\r\nX-Verified-Subject: hanako\r\n"
+    )
+    assert removed == ()
+
+
+def test_connection_takes_each_field_that_it_names_and_no_other() -> None:
+    """However many `Connection` fields there are, and wherever the fields stand among the others."""
+    asked = inbound(
+        "/",
+        ("A", "1"),
+        ("X-One", "gone"),
+        ("Connection", "X-One, keep-alive"),
+        ("B", "2"),
+        ("x-two", "gone"),
+        ("connection", "X-Two"),
+        ("Authorization", "Basic kept"),
+        ("C", "3"),
+        ("X-One", "gone"),
+    )
+
+    head = outbound_head(asked, route(), b"")
+
+    assert lines(head)[2:6] == [b"A: 1", b"B: 2", b"Authorization: Basic kept", b"C: 3"]
+    assert lines(head)[6].startswith(b"X-Forwarded-For")
+    assert b"gone" not in head
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "from_a_proxy"),
+    [
+        ("X-Verified-Subject", Family.OURS, Family.OURS),
+        ("x_remote_user", Family.IDENTITY, Family.IDENTITY),
+        ("X-Original-URL", Family.REWRITING, Family.REWRITING),
+        ("X-HTTP-Method-Override", Family.METHOD, Family.METHOD),
+        # A trusted proxy writes these on each request, and the report would be of its own making.
+        ("X-Forwarded-For", Family.FORWARDING, None),
+        # Browsers send these: they are dropped, and nobody is told.
+        ("Transfer-Encoding", None, None),
+        ("Expect", None, None),
+    ],
+)
+def test_a_removed_field_that_no_browser_sends_is_reported(
+    name: str, family: Family | None, from_a_proxy: Family | None
+) -> None:
+    """By its family and its name as it came, once for each, and never by its value."""
+    fields = (("Accept", "*/*"), (name, "secret"), ("X-Own", "1"))
+    alone = inbound("/", *fields, peer="198.51.100.7", client_address="198.51.100.7")
+    proxied = inbound("/", *fields, peer="10.0.0.2", client_address="198.51.100.7")
+
+    for asked, expected in ((alone, family), (proxied, from_a_proxy)):
+        head, removed = outbound(asked, route(), b"")
+        assert removed == (() if expected is None else ((expected, name.encode()),))
+        assert b"secret" not in head
+        assert b"X-Own: 1" in lines(head)
+
+
+@pytest.mark.parametrize(("setting", "passes"), [("both", True), ("refuse", False)])
+def test_an_override_of_the_method_reaches_an_application_where_both_methods_were_judged(
+    setting: str, passes: bool
+) -> None:
+    """Elsewhere the application would act on a method that no rule has seen; other dropped fields stay away."""
+    asked = inbound(
+        "/", ("X-HTTP-Method-Override", "PUT"), ("X-Verified-Subject", "attacker"), ("Accept", "*/*"), method="POST"
+    )
+
+    head, removed = outbound(asked, route(app=app(method_override=setting)), b"")
+
+    assert (b"X-HTTP-Method-Override: PUT" in lines(head)) is passes
+    assert (Family.METHOD in {family for family, _ in removed}) is not passes
+    assert b"attacker" not in head
+    assert b"Accept: */*" in lines(head)
+
+
+def test_trailers_keep_their_order_behind_one_that_is_left_out() -> None:
+    """A forbidden name ends nothing: the trailers behind it go on."""
+    trailers = ((b"Connection", b"x"), (b"A", b"1"), (b"Content-Encoding", b"gzip"), (b"B", b"2"), (b"Te", b"x"))
+
+    assert trailer_lines(trailers, HeaderSettings()) == b"A: 1\r\nB: 2\r\n"

@@ -29,6 +29,7 @@ from gateway.login.claims import (
     half_hash,
     read_birthdate,
     read_id_token,
+    read_signed_userinfo,
     read_userinfo,
     verified_claims,
 )
@@ -509,3 +510,124 @@ def test_a_sign_that_no_card_prints_makes_a_name_unknown(sign: str) -> None:
     told = read_userinfo({"sub": "s", "name": f"日本{sign}花子"}, "s", frozenset({Scope.NAME}), TODAY)
 
     assert told.name is None
+
+
+ISSUER, CLIENT = EXPECTED.issuer, EXPECTED.client_id
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {},
+        {"iss": None},
+        {"aud": None},
+        {"iss": None, "aud": None},
+        {"aud": [CLIENT]},
+        {"aud": ["other", CLIENT]},
+    ],
+)
+def test_signed_userinfo_is_read_where_it_is_ours(claims: dict[str, Any]) -> None:
+    """OpenID Connect Core 5.3.2: issuer and audience should be there, and one that is there is right."""
+    said = read_signed_userinfo(token(claims), KEYS, ("ES256",), issuer=ISSUER, client_id=CLIENT)
+
+    assert said["sub"] == "ppid-1"
+
+
+@pytest.mark.parametrize(
+    ("claims", "check"),
+    [
+        ({"iss": "https://evil.example"}, Check.ISSUER),
+        ({"iss": ""}, Check.ISSUER),
+        ({"iss": [ISSUER]}, Check.ISSUER),
+        ({"aud": "other"}, Check.AUDIENCE),
+        ({"aud": []}, Check.AUDIENCE),
+        ({"aud": ["other"]}, Check.AUDIENCE),
+        ({"aud": {CLIENT: 1}}, Check.AUDIENCE),
+        ({"aud": f"{CLIENT}2"}, Check.AUDIENCE),
+    ],
+)
+def test_signed_userinfo_of_others_is_not_read(claims: dict[str, Any], check: Check) -> None:
+    """A good signature says who wrote it, and neither for whom nor as whom."""
+    with pytest.raises(SignInInvalidError) as refused:
+        read_signed_userinfo(token(claims), KEYS, ("ES256",), issuer=ISSUER, client_id=CLIENT)
+
+    assert refused.value.check == check
+
+
+def test_signed_userinfo_has_a_signature_of_the_provider() -> None:
+    """By one of its keys, and in an algorithm that was agreed."""
+    for said, algorithms, check in (
+        (token(key=STRANGER), ("ES256",), Check.SIGNATURE),
+        (token(), ("RS256",), Check.ALGORITHM),
+        (token(header={"kid": "k9"}), ("ES256",), Check.KEY),
+    ):
+        with pytest.raises(SignInInvalidError) as refused:
+            read_signed_userinfo(said, KEYS, algorithms, issuer=ISSUER, client_id=CLIENT)
+        assert refused.value.check == check
+
+
+@pytest.mark.parametrize(
+    ("alg", "key", "algorithm"),
+    [
+        ("ES256", KEY, "ES256"),
+        (None, KEY, "ES256"),
+        (None, CURVE_384, "ES384"),
+        (None, RSA, "RS256"),
+        ("RS512", RSA, "RS512"),
+        (None, ECKey.generate_key("secp256k1", auto_kid=False), ""),
+    ],
+)
+def test_a_key_says_its_algorithm_or_has_the_usual_one(alg: str | None, key: ECKey | RSAKey, algorithm: str) -> None:
+    """`doctor` compares it with those that are agreed; a curve that nothing here verifies has none."""
+    assert VerificationKey("k", alg, key).algorithm == algorithm
+
+
+@pytest.mark.parametrize("typ", ["JWT", "jwt", "application/jwt", "APPLICATION/JWT", None])
+def test_the_type_of_a_token_may_be_spelled_in_any_case_or_left_out(typ: str | None) -> None:
+    """RFC 7515 section 4.1.9: `application/` may stand before it."""
+    assert read_id_token(token(header={"typ": typ}), KEYS, EXPECTED).subject == "ppid-1"
+
+
+def test_the_longest_names_of_a_token_are_read() -> None:
+    """255 signs of a key's name, of an assurance and of a subject; one more is refused."""
+    longest = "k" * 255
+    keys = (VerificationKey(longest, "ES256", KEYS[1].key),)
+    any_acr = _expecting(accepted_acr=())
+
+    assert read_id_token(token(header={"kid": longest}), keys, EXPECTED).subject == "ppid-1"
+    assert failing(token(header={"kid": longest + "k"}), keys=keys) == Check.HEADER
+    assert read_id_token(token({"acr": longest}), KEYS, any_acr).acr == longest
+    assert failing(token({"acr": longest + "k"}), any_acr) == Check.ACR
+    assert read_id_token(token({"sub": longest}), KEYS, EXPECTED).subject == longest
+
+
+def test_an_assurance_that_is_not_there_is_told_as_absent() -> None:
+    """The operator's log says so, beside the values that other tokens had."""
+    with pytest.raises(SignInInvalidError) as refused:
+        read_id_token(token({"acr": None}), KEYS, _expecting(require_acr=True))
+
+    assert (refused.value.check, refused.value.found) == (Check.ACR, "absent")
+
+
+def test_words_of_an_assurance_are_parted_by_single_blanks() -> None:
+    """A tab is a part of a word: another reader may take the value for one word."""
+    assert failing(token({"acr": "aal3\tcrl"})) == Check.ACR
+    assert failing(token({"acr": "crl"}), _expecting(accepted_acr=("aal3\tcrl",))) == Check.ACR
+
+
+@pytest.mark.parametrize(
+    ("claims", "check"),
+    [
+        ({"auth_time": 0}, None),
+        ({"auth_time": 0.5}, None),
+        ({"auth_time": -1}, Check.AUTH_TIME),
+        ({"exp": 2**40 - 1}, None),
+        ({"exp": 2**40}, Check.EXPIRED),
+    ],
+)
+def test_a_time_is_one_that_a_calendar_has(claims: dict[str, Any], check: Check | None) -> None:
+    """From the first second of 1970 to the year 36,812."""
+    if check is None:
+        assert read_id_token(token(claims), KEYS, EXPECTED).subject == "ppid-1"
+    else:
+        assert failing(token(claims)) == check

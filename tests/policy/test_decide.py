@@ -271,6 +271,7 @@ def test_a_named_parameter_that_comes_twice_is_400() -> None:
     assert reasons(twice) == [(ReasonKind.AMBIGUOUS_QUERY, "")]
     assert isinstance(twice.verdict, Deny)
     assert twice.verdict.status == 400
+    assert twice.verdict.rule == policy.rules[0].id
 
 
 def test_a_verdict_on_the_request_itself_is_not_kept() -> None:
