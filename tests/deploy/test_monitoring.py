@@ -19,6 +19,7 @@ from tools import reference
 ROOT = Path(__file__).resolve().parents[2]
 DASHBOARD = ROOT / "grafana" / "sekisho.json"
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
+OBJECTIVES = ALERTS.with_name("slo.yml")
 METRICS = [metric for declared in reference.METRICS.values() for metric in declared]
 SCRAPE = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 
@@ -44,14 +45,21 @@ def alert_queries() -> Iterator[tuple[str, str]]:
             yield rule["alert"], rule["expr"]
 
 
-QUERIES = [*dashboard_queries(), *alert_queries()]
+def recorded_queries() -> Iterator[tuple[str, str]]:
+    for group in read_yaml(OBJECTIVES)["groups"]:
+        for rule in group["rules"]:
+            yield rule["record"], rule["expr"]
+
+
+QUERIES = [*dashboard_queries(), *alert_queries(), *recorded_queries()]
 
 
 @pytest.mark.parametrize(("title", "query"), QUERIES, ids=[title for title, _ in QUERIES])
 def test_a_query_asks_for_what_there_is(title: str, query: str) -> None:
     """Each metric of a query exists, and so does each label it picks or groups by."""
     samples = {sample: metric for metric in METRICS for sample in reference.samples(metric)}
-    asked = set(re.findall(r"\bsekisho_\w+", query))
+    recorded = set(re.findall(r"\bapp:\w+:\w+", query))
+    asked = set(re.findall(r"(?<!:)\bsekisho_\w+", query))
     labels = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", query))
     labels |= {word for group in re.findall(r"\bby \(([^)]*)\)", query) for word in re.split(r",\s*", group)}
     labels |= set(re.findall(r"label_values\(\w+, (\w+)\)", query))
@@ -60,7 +68,8 @@ def test_a_query_asks_for_what_there_is(title: str, query: str) -> None:
     known = {label for name in asked & samples.keys() for label in samples[name].labels}
     strange = labels - known - {"le", "job", "instance"}
 
-    assert asked or "up{" in query
+    assert recorded <= {name for name, _ in recorded_queries()}, f"{title}: nothing records it"
+    assert asked or recorded or "up{" in query
     assert not unknown, f"{title}: no such metric"
     assert not strange, f"{title}: no such label"
 
@@ -86,7 +95,8 @@ def test_prometheus_looks_where_we_are() -> None:
 
     assert job["job_name"] == "sekisho"
     assert job["static_configs"][0]["targets"] == [Settings.__dataclass_fields__["management"].default]
-    assert read_yaml(SCRAPE)["rule_files"] == [ALERTS.name]
+    assert read_yaml(SCRAPE)["rule_files"] == ["slo.yml", ALERTS.name]
+    assert read_yaml(SCRAPE)["global"]["external_labels"].keys() == {"sekisho_docs"}
 
 
 def test_each_alert_says_what_to_do_and_how_urgent_it_is() -> None:
@@ -100,7 +110,9 @@ def test_each_alert_says_what_to_do_and_how_urgent_it_is() -> None:
 
 @pytest.mark.long
 def test_prometheus_reads_them() -> None:
-    """Prometheus's own tool accepts rules and configuration."""
+    """Prometheus's and Alertmanager's own tools accept rules and configuration."""
     promtool = program("promtool")
-    subprocess.run([promtool, "check", "rules", ALERTS], check=True, capture_output=True, timeout=20)
+    subprocess.run([promtool, "check", "rules", ALERTS, OBJECTIVES], check=True, capture_output=True, timeout=20)
+    routes = ALERTS.with_name("alertmanager.yml")
+    subprocess.run([program("amtool"), "check-config", routes], check=True, capture_output=True, timeout=20)
     subprocess.run([promtool, "check", "config", SCRAPE], check=True, capture_output=True, timeout=20)
