@@ -80,6 +80,7 @@ fmt: $(VENV)/.dev ## format, and repair what lint can repair
 
 docs: $(VENV)/.dev ## write the reference pages anew from the code
 	$(BIN)/python -m tools.reference
+	$(BIN)/python -m tools.boards
 
 lock: $(VENV)/.dev ## resolve the dependencies anew, with hashes (ARGS=--upgrade)
 	$(UV_LOCK) $(ARGS) pyproject.toml --output-file requirements.lock

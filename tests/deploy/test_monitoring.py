@@ -15,9 +15,12 @@ from ruamel.yaml import YAML
 from gateway.settings.settings import Settings
 from tests.conftest import program
 from tools import reference
+from tools.board_panels import BOARDS, Board
+from tools.boards import file_of, written
 
 ROOT = Path(__file__).resolve().parents[2]
-DASHBOARD = ROOT / "grafana" / "sekisho.json"
+BOARD_FILES = [file_of(board) for board in BOARDS]
+PROVISIONING = ROOT / "grafana" / "provisioning"
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
 OBJECTIVES = ALERTS.with_name("slo.yml")
 METRICS = [metric for declared in reference.METRICS.values() for metric in declared]
@@ -29,14 +32,17 @@ def read_yaml(path: Path) -> Any:
 
 
 def dashboard_queries() -> Iterator[tuple[str, str]]:
-    """Yield every query of the dashboard with its panel's title."""
-    board = json.loads(DASHBOARD.read_text())
-    for panel in board["panels"]:
-        for target in panel.get("targets", ()):
-            yield panel["title"], target["expr"]
-    for variable in board["templating"]["list"]:
-        if variable["type"] == "query":
-            yield variable["name"], variable["query"]["query"]
+    """Yield every query of the boards with its panel's title."""
+    for file in BOARD_FILES:
+        board = json.loads(file.read_text())
+        for panel in board["panels"]:
+            for target in panel.get("targets", ()):
+                yield panel["title"], target["expr"]
+        for variable in board["templating"]["list"]:
+            if variable["type"] == "query":
+                yield variable["name"], variable["query"]["query"]
+        for annotation in board["annotations"]["list"]:
+            yield annotation["name"], annotation["expr"]
 
 
 def alert_queries() -> Iterator[tuple[str, str]]:
@@ -66,7 +72,7 @@ def test_a_query_asks_for_what_there_is(title: str, query: str) -> None:
 
     unknown = asked - samples.keys()
     known = {label for name in asked & samples.keys() for label in samples[name].labels}
-    strange = labels - known - {"le", "job", "instance"}
+    strange = labels - known - {"le", "job", "instance"} - ({"app"} if recorded else set())
 
     assert recorded <= {name for name, _ in recorded_queries()}, f"{title}: nothing records it"
     assert asked or recorded or "up{" in query
@@ -74,9 +80,21 @@ def test_a_query_asks_for_what_there_is(title: str, query: str) -> None:
     assert not strange, f"{title}: no such label"
 
 
-def test_panels_do_not_overlap() -> None:
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_a_board_is_made_from_its_panels(board: Board) -> None:
+    """The panels stand in `tools/board_panels.py`; `make docs` writes the boards."""
+    assert file_of(board).read_text(encoding="utf-8") == written(board)
+
+
+def test_no_other_board_is_there() -> None:
+    """An old one would ask for metrics that are gone."""
+    assert set((ROOT / "grafana").glob("*.json")) == set(BOARD_FILES)
+
+
+@pytest.mark.parametrize("file", BOARD_FILES, ids=lambda file: file.stem)
+def test_panels_do_not_overlap(file: Path) -> None:
     """Each panel has a place of its own and an id of its own."""
-    panels = json.loads(DASHBOARD.read_text())["panels"]
+    panels = json.loads(file.read_text())["panels"]
     taken = [
         (x, y)
         for place in (panel["gridPos"] for panel in panels)
@@ -87,6 +105,27 @@ def test_panels_do_not_overlap() -> None:
     assert len(taken) == len(set(taken))
     assert len({panel["id"] for panel in panels}) == len(panels)
     assert max(x for x, _ in taken) < 24
+
+
+@pytest.mark.parametrize("file", BOARD_FILES, ids=lambda file: file.stem)
+def test_each_panel_is_read_in_two_languages_and_says_what_to_do(file: Path) -> None:
+    """An operator who sees red reads the next step on the panel itself, in Japanese first."""
+    for panel in json.loads(file.read_text())["panels"]:
+        assert " / " in panel["title"]
+        if panel["type"] != "row":
+            first, _, second = panel["description"].partition("\n\n")
+            assert re.fullmatch(r"赤のとき：.+。", first), panel["title"]
+            assert re.fullmatch(r"If red: .+\.", second), panel["title"]
+            assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"], panel["title"]
+
+
+def test_grafana_is_provisioned_with_the_boards() -> None:
+    """The files to copy name a folder for the boards, and a Prometheus."""
+    (provider,) = read_yaml(PROVISIONING / "dashboards" / "sekisho.yml")["providers"]
+    (source,) = read_yaml(PROVISIONING / "datasources" / "sekisho.yml")["datasources"]
+
+    assert provider["options"]["path"].startswith("/")
+    assert source["type"] == "prometheus"
 
 
 def test_prometheus_looks_where_we_are() -> None:
