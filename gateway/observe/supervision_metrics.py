@@ -95,6 +95,13 @@ SUCCEEDED: Final = Declared(
     unit="seconds",
     over=Over.ONCE,
 )
+CLOCK: Final = Declared(
+    name="sekisho_clock_timestamp_seconds",
+    kind=Kind.GAUGE,
+    meaning="Unix time by the node's clock, to compare with Prometheus's own",
+    unit="seconds",
+    over=Over.ONCE,
+)
 
 DECLARED: Final = (
     WANTED,
@@ -107,6 +114,7 @@ DECLARED: Final = (
     CURRENT,
     SUCCESSFUL,
     SUCCEEDED,
+    CLOCK,
 )
 
 
@@ -161,3 +169,4 @@ class SupervisionMetrics:
         yield shown(CURRENT, {(): float(file == self._digest)})
         yield shown(SUCCESSFUL, {(): float(self._successful)})
         yield shown(SUCCEEDED, {(): self._succeeded})
+        yield shown(CLOCK, {(): self._clock()})

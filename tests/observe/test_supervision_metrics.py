@@ -23,6 +23,7 @@ def test_a_start_has_adopted_its_settings() -> None:
     assert found["sekisho_configuration_current",] == 1
     assert found["sekisho_reload_last_successful",] == 1
     assert found["sekisho_reload_last_success_timestamp_seconds",] == 100
+    assert found["sekisho_clock_timestamp_seconds",] == 100
     assert [found["sekisho_worker_deaths_total", cause] for cause in Death] == [0] * len(Death)
     assert (found["sekisho_workers_wanted",], found["sekisho_workers",], found["sekisho_workers_leaving",]) == (2, 1, 1)
 
