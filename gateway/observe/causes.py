@@ -70,6 +70,7 @@ REASONS: Final[Mapping[str, tuple[Cause, str]]] = {
     INTERNAL_ERROR: (Cause.GATEWAY, "A mistake of ours; an event with the request id says where."),
     PORTAL_FAILED: (Cause.GATEWAY, "A page of ours did not come: the portal failed, or was too slow."),
     GATEWAY_STOPPED: (Cause.GATEWAY, "The gateway ended before the request did (`drain_timeout`)."),
+    "stores_differ": (Cause.STORE, "The management listener could not open the stores that the workers stand on."),
     "audit_unavailable": (Cause.GATEWAY, "The audit trail could not be written, and `audit.required` is on."),
     "method": (Cause.CLIENT, "Nobody here knows the method."),
     "http_version": (Cause.CLIENT, "The client speaks another version of HTTP."),
