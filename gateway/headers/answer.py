@@ -172,14 +172,21 @@ def _for_one_person(joined: bytes, headers: Headers, route: Route) -> bytes:
     pages = route.app.next_person.pages
     if pages == "as_sent" or (pages == "no_cache" and joined):
         return joined
-    fields = {name.lower(): value for name, value in headers}
+    kind = b""
+    expires = False
+    for name, value in headers:
+        size = len(name)
+        if size == 12 and name.lower() == b"content-type":
+            kind = value
+        elif size == 7 and name.lower() == b"expires":
+            expires = True
+    kind = kind.strip().lower()
     # An answer without a type is a redirect, or a 304, which would change what the browser keeps of a style sheet.
-    kind = fields.get(b"content-type", b"").strip().lower()
     if not kind or kind.startswith(_ASSETS):
         return joined
     if pages == "no_store":
         return b"no-store"
-    return joined if b"expires" in fields else b"no-cache"
+    return joined if expires else b"no-cache"
 
 
 def _without_cookies(value: bytes) -> bytes | None:

@@ -162,7 +162,9 @@ class Exchange(RequestSide):
             and (self.upload is None or self._can_stay())
         )
         bodyless = arrival.inbound.method == "HEAD" or status in WITHOUT_BODY
-        cache = head.answer_cache if route is not None and keep_alive and arrival.minor and not bodyless else None
+        cache = head.answer_cache
+        if cache is not None and (route is None or bodyless or not keep_alive or not arrival.minor):
+            cache = None
         known = None
         if route is not None:
             self._answered = self._services.stopwatch()

@@ -308,7 +308,7 @@ class RequestSide(Ending):
 
     def _has_room(self) -> bool:
         """Say whether the App takes a body as long as this one; else refuse it."""
-        longest, upload = self._longest_body, self.upload
+        longest, upload = self.traffic.body, self.upload
         known = max(self.inbound.length, 0 if upload is None else upload.received)
         if longest is None or known <= longest:
             return True
@@ -382,7 +382,7 @@ class RequestSide(Ending):
             self._sent = self._services.stopwatch()
         self.upstream = connection
         head = self._head
-        is_head = self.inbound.method == "HEAD" and head.startswith(b"HEAD ")
+        is_head = head.startswith(b"HEAD ") and self.inbound.method == "HEAD"
         upload = self.upload
         if upload is None or upload.state not in WANTED:
             connection.send(self, head, is_head=is_head, uploading=False)

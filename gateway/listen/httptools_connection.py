@@ -12,7 +12,7 @@ import asyncio
 import re
 from enum import IntEnum
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 import httptools
 import structlog
@@ -69,6 +69,10 @@ _LONGEST_KNOWN = 2048
 
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _TOKEN = re.compile(TOKEN + rb"+")
+
+
+_NOTHING: Final = Pieces()
+"""The buffer of each connection that has kept no byte yet: most never do. Nothing is added to it."""
 
 
 class _At(IntEnum):
@@ -158,7 +162,7 @@ class ClientConnection(asyncio.Protocol):
         """The reader that read it."""
         self._exchange: Exchange | None = None
         self._at: int = _HEAD
-        self._buffer = Pieces()
+        self._buffer = _NOTHING
         self._pumping = False
         self._reading_paused = False
         self._lingered = 0
@@ -193,27 +197,21 @@ class ClientConnection(asyncio.Protocol):
         """Pass bytes to the part that expects them."""
         at = self._at
         if at == _HEAD:
-            if self._buffer or self.congested:
-                # The rest of a head; or decrypted already when reading was paused.
-                pass
-            elif self._section and data.endswith(self._section) and not self._pumping:
-                # Most likely one whole head, of which all but the request line is known. If more stands before the
-                # section than a line that has been read before, `_accept_again` says so.
-                if self._accept_again(data[: -len(self._section)]):
+            # Else it is the rest of a head, or decrypted already when reading was paused.
+            if not (self._buffer or self.congested or self._pumping):
+                section = self._section
+                # Most likely one head, of which all but the request line is known. If more stands before the section
+                # than a line that has been read before, `_accept_again` says so.
+                if section and data.endswith(section) and self._accept_again(data[: -len(section)]):
                     return
-            elif (end := data.find(b"\r\n\r\n") + 4) >= 4 and not self._pumping:
-                # A whole head, and perhaps its body, which is what nearly every read brings.
-                line_end = data.find(b"\r\n")
-                limits = self._services.limits
-                if line_end <= limits.request_line and end - line_end <= limits.headers and data[0] > 0x20:
-                    self._accept(data[:end], data[:line_end], data[end:])
+                if self._accept_whole(data):
                     return
-            self._buffer.add(data)
+            self._keep(data)
             self._pump()
         elif at == _BUSY:
             exchange = self._exchange
             if exchange is None or exchange.upload_done:
-                self._buffer.add(data)
+                self._keep(data)
                 if len(self._buffer) > PIPELINED:
                     self._pause_reading()
                 return
@@ -265,7 +263,7 @@ class ClientConnection(asyncio.Protocol):
         self._at = _CLOSED
         self.deadline = 0.0
         self._transport = None
-        self._buffer.clear()
+        self._buffer = _NOTHING
         exchange = self._exchange
         self._exchange = None
         if exchange is not None:
@@ -336,6 +334,15 @@ class ClientConnection(asyncio.Protocol):
         """Note a field: llhttp calls this."""
         self._headers.append((name, value))
 
+    def _keep(self, data: bytes, *, before: bool = False) -> None:
+        """Keep bytes until somebody takes them, behind or before those that are kept already."""
+        if self._buffer is _NOTHING:
+            self._buffer = Pieces()
+        if before:
+            self._buffer.put_before(data)
+        else:
+            self._buffer.add(data)
+
     def _pump(self) -> None:
         """Serve what has come, one request after the other; a loop, as each may be answered at once."""
         if self._pumping:
@@ -381,6 +388,16 @@ class ClientConnection(asyncio.Protocol):
         self._accept(head, head[:line_end])
         return True
 
+    def _accept_whole(self, data: bytes) -> bool:
+        """Serve bytes that begin with a whole head, as nearly every read does; False where they must be gathered."""
+        end = data.find(b"\r\n\r\n") + 4
+        line_end = data.find(b"\r\n")
+        limits = self._services.limits
+        if end < 4 or line_end > limits.request_line or end - line_end > limits.headers or data[0] <= 0x20:
+            return False
+        self._accept(data[:end], data[:line_end], data[end:])
+        return True
+
     def _accept_again(self, request_line: bytes) -> bool:
         """Serve a head with the same section as the last one; False if it must be parsed as a new one."""
         listener = self._listener
@@ -397,7 +414,13 @@ class ClientConnection(asyncio.Protocol):
         services = self._services = listener.services
         self._at = _BUSY
         self.deadline = 0.0
-        self._serve(Exchange(self, services, arrival, table))
+        exchange = self._exchange = Exchange(self, services, arrival, table)
+        # As in `_serve`, for nearly each request comes by here.
+        try:
+            exchange.decide()
+        except Exception:
+            log.exception(Event.BYTE_PATH_FAILED, request_id=exchange.inbound.request_id)
+            exchange.broken()
         return True
 
     def _accept(self, head: bytes, request_line: bytes, behind: bytes = b"") -> None:
@@ -450,7 +473,7 @@ class ClientConnection(asyncio.Protocol):
             elif not arrival.keep_alive:
                 self._parser = httptools.HttpRequestParser(self)
             if behind:
-                self._buffer.add(behind)
+                self._keep(behind)
             if exchange.stage is _UNDECIDED:
                 self._exchange = exchange
             else:
@@ -500,7 +523,7 @@ class ClientConnection(asyncio.Protocol):
     def _feed_body(self, exchange: Exchange, data: bytes) -> None:
         rest = exchange.feed(data)
         if rest and self._at in (_HEAD, _BUSY):
-            self._buffer.put_before(rest)
+            self._keep(rest, before=True)
         if exchange.upload_done:
             if not self.congested:
                 self.deadline = 0.0
@@ -680,7 +703,7 @@ class ClientConnection(asyncio.Protocol):
         `uploads`: the client is sending a body, and may read nothing before it has sent all of it.
         """
         self._at = _LINGER
-        self._buffer.clear()
+        self._buffer = _NOTHING
         self._exchange = None
         self._outbox.send()
         transport = self._transport

@@ -174,6 +174,14 @@ class _Cell:
         self.examples: dict[int, _Example] = {}
         self.upstream_examples: dict[int, _Example] = {}
 
+    def add(self, requests: int, bytes_in: int, bytes_out: int, seconds: float, upstream_seconds: float) -> None:
+        """Count a run of requests."""
+        self.requests += requests
+        self.bytes_in += bytes_in
+        self.bytes_out += bytes_out
+        self.seconds += seconds
+        self.upstream_seconds += upstream_seconds
+
     def remember(self, line: AccessLine) -> None:
         """Let this request stand for its buckets: by its id alone, which leads to its line in the log."""
         over = line.time + line.seconds
@@ -236,6 +244,10 @@ class RequestMetrics:
         own_within, own_seconds = self._own_within, self._own_seconds
         app, status, verdict, rule, reason, cell, tally = "", -1, "", "", "", _Cell(), _Tally()
         before: AccessLine | None = None
+        within, upstream_within = cell.within, cell.upstream_within
+        # The sums of a run of lines with the same cell: a local name costs less than an attribute.
+        run = bytes_in = bytes_out = 0
+        run_seconds = run_upstream = 0.0
         for line in lines:
             # The next line's cell is most often the last one's, and comparing costs less than looking up.
             if (
@@ -247,19 +259,23 @@ class RequestMetrics:
             ):
                 if before is not None:
                     cell.remember(before)
+                    cell.add(run, bytes_in, bytes_out, run_seconds, run_upstream)
+                    tally.requests += run
+                    run = bytes_in = bytes_out = 0
+                    run_seconds = run_upstream = 0.0
                 app, status, verdict, rule, reason = line.app, line.status, line.verdict, line.rule, line.reason
                 cell, tally = self._cell(line), self._tally(line)
+                within, upstream_within = cell.within, cell.upstream_within
             seconds, upstream_seconds = line.seconds, line.upstream_seconds
-            cell.requests += 1
-            tally.requests += 1
+            run += 1
             if size := line.bytes_in:
-                cell.bytes_in += size
-            cell.bytes_out += line.bytes_out
-            cell.seconds += seconds
-            cell.within[bisect_left(BUCKETS, seconds)] += 1
+                bytes_in += size
+            bytes_out += line.bytes_out
+            run_seconds += seconds
+            within[bisect_left(BUCKETS, seconds)] += 1
             if upstream_seconds:
-                cell.upstream_seconds += upstream_seconds
-                cell.upstream_within[bisect_left(BUCKETS, upstream_seconds)] += 1
+                run_upstream += upstream_seconds
+                upstream_within[bisect_left(BUCKETS, upstream_seconds)] += 1
             if seconds:
                 own = seconds - upstream_seconds - line.waited_seconds
                 own_within[bisect_left(OWN_BUCKETS, own)] += 1
@@ -274,6 +290,8 @@ class RequestMetrics:
                     self._denials.add((app, rule, word))
         if before is not None:
             cell.remember(before)
+            cell.add(run, bytes_in, bytes_out, run_seconds, run_upstream)
+            tally.requests += run
         self._own_seconds = own_seconds
 
     def _cell(self, line: AccessLine) -> _Cell:

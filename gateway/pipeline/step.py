@@ -94,14 +94,15 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     """Decide on one request, or say which value must be fetched first."""
     path = inbound.target.path
     cached = table.rule_cache.get((inbound.host, inbound.method, path))
-    if (
-        cached is not None
-        and now >= cached[0].closed_until
-        and (inbound.section_cache is not None or not _says_more(inbound))
-        and (inbound.target.query is None or not cached[0].policy.by_method)
-        and (inbound.framing is _NO_BODY or inbound.method not in cached[0].app.refuse_body)
-    ):
-        return _judge(cached[0], cached[1], inbound, known, now, table)
+    if cached is not None:
+        here, lasting_rule = cached
+        if (
+            now >= here.closed_until
+            and (inbound.section_cache is not None or not _says_more(inbound))
+            and (inbound.target.query is None or not here.policy.by_method)
+            and (inbound.framing is _NO_BODY or inbound.method not in here.app.refuse_body)
+        ):
+            return _judge(here, lasting_rule, inbound, known, now, table)
     if table.is_portal(path):
         return _of_ours(inbound, known, table)
     route = table.match(inbound.host, path)
