@@ -107,7 +107,7 @@ def checks_of(readiness: Readiness, language: Language) -> list[Check]:
 
 def _part(name: str, language: Language) -> str:
     kind, _, which = name.partition(":")
-    known = {"sign_in", "provider", "limits", "app", "files", "worker"}
+    known = {"sign_in", "provider", "limits", "app", "files", "audit", "worker"}
     return message(language, f"part.{kind}", name=which) if kind in known else name
 
 

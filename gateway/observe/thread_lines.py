@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from gateway.observe.lines import ROOM, LineKind
+from gateway.observe.lines import ROOM, LineKind, Sink
 
 BATCHES: Final = 64
 """Texts written at once: each write gives the interpreter away, and has to get it back."""
@@ -65,6 +65,7 @@ class LineWriter:
         self._descriptor = -1
         self._most = 0
         """Bytes of one write; 0 where a write of any size is one piece."""
+        self._copy: Sink | None = None
         self._feeds: tuple[Callable[[], None], ...] = ()
         self._reopen = threading.Event()
         self._closing = threading.Event()
@@ -94,6 +95,8 @@ class LineWriter:
                 return
             self._taken[kind] += len(text)
             self._texts.append((text, lines, kind))
+        if self._copy is not None and kind is not LineKind.ACCESS:
+            self._copy.put(text, lines, kind)
 
     def lose(self, lines: int, kind: LineKind) -> None:
         """Count lines that could not even be made."""
@@ -107,6 +110,10 @@ class LineWriter:
     def feed(self, give: Callable[[], None]) -> None:
         """Have the thread call `give` before each look at the queue, to put what came too slowly to fill a batch."""
         self._feeds = (*self._feeds, give)
+
+    def copy_to(self, sink: Sink) -> None:
+        """Give every event to another place as well, from now on."""
+        self._copy = sink
 
     def reopen(self) -> None:
         """Open the file again by its name, after logrotate moved it away (on SIGUSR1)."""

@@ -11,14 +11,17 @@ from contextlib import contextmanager
 from gateway.audit.checkpoint import Signer, Verifier
 from gateway.audit.entry import Entry, written
 from gateway.audit.segment import Terms
+from gateway.audit.syslog import Origin, Transport, read_target
 from gateway.audit.system_command import CommandTrail
 from gateway.audit.system_segments import TrailFiles
 from gateway.audit.thread_copies import TrailCopies
+from gateway.audit.thread_syslog import SyslogSender, tls_to_server
 from gateway.audit.thread_trail import ThreadTrail
 from gateway.audit.trail import AuditTrail, NoTrail
 from gateway.instant import Instant
 from gateway.login.keys import KeySet
 from gateway.observe.lines import LineKind, lost_by_kind
+from gateway.observe.thread_lines import LineWriter
 from gateway.settings.settings import AuditSettings, Settings
 
 
@@ -77,8 +80,16 @@ def verifier_of(keys: KeySet) -> Verifier:
     return Verifier({key.kid: key.key for key in keys.keys})
 
 
-def open_trail(whole: Settings, keys: KeySet | None, role: str, clock: Callable[[], Instant] = time.time) -> OpenTrail:
+def open_trail(
+    whole: Settings,
+    keys: KeySet | None,
+    role: str,
+    clock: Callable[[], Instant] = time.time,
+    standard_error: LineWriter | None = None,
+) -> OpenTrail:
     """Open the trail of a process: `role` is `gateway`, `supervisor` or `worker-` with its number.
+
+    `standard_error` writes the process's events; the syslog server gets them too where the settings say `send: all`.
 
     Raises:
         OSError: the mirror cannot be opened. A folder that cannot be written is no error here: its entries are lost, or
@@ -86,14 +97,37 @@ def open_trail(whole: Settings, keys: KeySet | None, role: str, clock: Callable[
 
     """
     settings = whole.audit
+    syslog = _syslog(whole)
+    if syslog is not None and standard_error is not None and settings.syslog and settings.syslog.send == "all":
+        standard_error.copy_to(syslog)
     if settings.directory is None or keys is None:
-        return OpenTrail(None, None)
+        return OpenTrail(None, TrailCopies(None, syslog))
     # Two processes of one second have different numbers, and two of one number different seconds.
     began = written(clock()).partition(".")[0].replace("-", "").replace(":", "").lower()
-    copies = TrailCopies(settings.mirror)
+    copies = _copies(settings, syslog)
     terms = terms_of(settings, keys, whole.node)
     files = TrailFiles(settings.directory, f"{role}-{began}-{os.getpid()}", terms, verifier_of(keys), copies)
     return OpenTrail(ThreadTrail(files, clock, interval=settings.checkpoint, required=settings.required), copies)
+
+
+def _syslog(whole: Settings) -> SyslogSender | None:
+    """Return what sends to the syslog server.
+
+    Raises:
+        OSError: a certificate cannot be used.
+
+    """
+    settings = whole.audit.syslog
+    if settings is None:
+        return None
+    target = read_target(settings.to)
+    tls = tls_to_server(settings.ca, settings.certificate) if target.transport is Transport.TLS else None
+    return SyslogSender(target, Origin(whole.node or socket.gethostname(), os.getpid()), tls)
+
+
+def _copies(settings: AuditSettings, syslog: SyslogSender | None) -> TrailCopies:
+    whole = settings.syslog is not None and settings.syslog.send != "checkpoints"
+    return TrailCopies(settings.mirror, syslog, whole=whole)
 
 
 @contextmanager
@@ -108,7 +142,7 @@ def command_trail(whole: Settings, keys: KeySet | None) -> Iterator[Callable[[En
     if settings.directory is None or keys is None:
         yield _keep_nothing
         return
-    copies = TrailCopies(settings.mirror)
+    copies = _copies(settings, _syslog(whole))
     try:
         trail = CommandTrail(
             settings.directory, terms_of(settings, keys, whole.node), verifier_of(keys), copies, time.time

@@ -235,7 +235,9 @@ class Supervisor:
             OSError: the mirror of the audit trail cannot be opened.
 
         """
-        self._audit = open_trail(self._configuration.settings, self._configuration.audit_keys, "supervisor")
+        self._audit = open_trail(
+            self._configuration.settings, self._configuration.audit_keys, "supervisor", standard_error=self._lines
+        )
         try:
             return await self._serve(Signals(self._lines))
         finally:

@@ -194,7 +194,7 @@ class Worker:
             self._configuration.access_log, style_of(settings, self._number), self._standard_error
         )
         self._closing.callback(self.access_log.close)
-        self.audit = open_trail(settings, self._configuration.audit_keys, self._role, self._clock)
+        self.audit = open_trail(settings, self._configuration.audit_keys, self._role, self._clock, self._standard_error)
         self._closing.callback(self.audit.close)
         self.metrics = Metrics(__version__, lost=self._lost)
         self._stores = StoreMetrics(self.metrics)
@@ -558,6 +558,8 @@ class Worker:
         away = {f"app:{name}": "ejected" for name, way in self._current().ways.items() if _all_ejected(way)}
         if self.held:
             away["files"] = "held"
+        if not self.audit.writable:
+            away["audit"] = "unwritable"
         return sorted_out(await self._checks.ask(checks), providers=frozenset(providers), away=away)
 
     def reopen(self) -> None:

@@ -211,3 +211,25 @@ def test_a_finalizer_that_logs_in_the_middle_of_a_line_holds_up_nobody(tmp_path:
     writer.close()
 
     assert (tmp_path / "log").read_bytes() == LINE * 400
+
+
+def test_events_go_to_another_place_as_well_and_access_lines_do_not(tmp_path: Path) -> None:
+    """A syslog server gets what happens, and not every request."""
+    copied: list[tuple[bytes, LineKind]] = []
+
+    class Other:
+        def put(self, text: bytes, _lines: int, kind: LineKind) -> None:
+            copied.append((text, kind))
+
+        def lose(self, lines: int, kind: LineKind) -> None:
+            """Lose nothing."""
+
+    writer = LineWriter(tmp_path / "log")
+    writer.put(b"before\n", 1, LineKind.EVENT)
+    writer.copy_to(Other())
+    for kind in (LineKind.EVENT, LineKind.ACCESS, LineKind.AUDIT):
+        writer.put(LINE, 1, kind)
+    writer.close()
+
+    assert copied == [(LINE, LineKind.EVENT), (LINE, LineKind.AUDIT)]
+    assert (tmp_path / "log").read_bytes() == b"before\n" + 3 * LINE

@@ -294,6 +294,37 @@ def test_what_is_said_of_assurance_is_held_to_what_can_be_shown(lines: str, said
 
 
 @pytest.mark.parametrize(
+    ("audit", "said"),
+    [
+        ("{directory: audit, keys: {file: k}, required: true, mirror: m, keep: 400d}", None),
+        ("{directory: audit, keys: {file: k}, syslog: {to: 'tls://log.example:6514', ca: ca.pem}}", None),
+        ("{syslog: {to: 'unix:/dev/log', send: all}}", None),
+        ("{syslog: {to: 'tcp://127.0.0.1:601'}}", None),
+        ("{directory: audit}", "nothing would sign the audit trail"),
+        ("{directory: audit, keys: {file: k, env: K}}", "from both a file and the environment"),
+        ("{required: true}", "`required` without a `directory`"),
+        ("{mirror: m}", "`mirror` without a `directory`"),
+        ("{directory: audit, keys: {file: k}, mirror: audit/m}", "`mirror` is in the folder of the trail"),
+        ("{directory: audit, keys: {file: k}, keep: 1d}", "`keep` is not longer than `rotate_every`"),
+        ("{directory: audit, keys: {file: k}, checkpoint: 5m}", "`checkpoint` cannot be 5m, at most 2m"),
+        ("{syslog: {to: 'tcp://log.example:601'}}", "would leave this machine in the clear"),
+        ("{syslog: {to: 'tls://log.example'}}", "names no port"),
+        ("{syslog: {to: 'udp://log.example:514'}}", "is not a URL that is allowed here"),
+        ("{syslog: {to: 'unix:dev/log'}}", "is not a URL that is allowed here"),
+    ],
+)
+def test_a_trail_is_signed_and_its_copies_are_elsewhere(audit: str, said: str | None, tmp_path: Path) -> None:
+    """A trail without a key, and a copy in the clear, would be worth little."""
+    _, mistakes = read(GOOD + f"audit: {audit}\n", tmp_path)
+
+    if said is None:
+        assert mistakes == []
+    else:
+        assert len(mistakes) == 1
+        assert said in mistakes[0]
+
+
+@pytest.mark.parametrize(
     ("traffic", "said"),
     [
         ("{body: 20MiB, answer: 5m, paths: [{path: [/a/**, '/b/*/c', /], body: 2GiB}]}", None),
