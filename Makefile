@@ -84,6 +84,7 @@ docs: $(VENV)/.dev ## write the reference pages anew from the code
 
 lock: $(VENV)/.dev ## resolve the dependencies anew, with hashes (ARGS=--upgrade)
 	$(UV_LOCK) $(ARGS) pyproject.toml --output-file requirements.lock
+	$(UV_LOCK) $(ARGS) pyproject.toml --extra otel --constraint requirements.lock --output-file requirements-otel.lock
 	$(UV_LOCK) $(ARGS) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(UV_LOCK) $(ARGS) pyproject.toml --extra bench --constraint requirements.lock --output-file requirements-bench.lock
 	$(UV_LOCK) $(ARGS) pyproject.toml --extra upkeep --constraint requirements-dev.lock --output-file requirements-upkeep.lock

@@ -43,6 +43,8 @@ from redis.driver_info import DriverInfo
 from redis.maint_notifications import MaintNotificationsConfig
 
 from gateway.errors import StoreFault, StoreUnavailableError
+from gateway.observe.otel_spans import step
+from gateway.observe.spans import SpanKind
 from gateway.observe.system_waits import waiting_for_others
 
 AnyRedis = Redis | RedisCluster
@@ -454,9 +456,10 @@ async def asking(seconds: float, timed: Timed = untimed) -> AsyncIterator[None]:
     """
     began = time.perf_counter()
     try:
-        async with asyncio.timeout(seconds):
-            with waiting_for_others():
-                yield
+        with step("redis", SpanKind.CLIENT, db__system__name="redis"):
+            async with asyncio.timeout(seconds):
+                with waiting_for_others():
+                    yield
     except (theirs.RedisError, theirs.RedisClusterException, OSError, TimeoutError) as error:
         fault = fault_of(error)
         timed(fault.value, time.perf_counter() - began)

@@ -42,7 +42,7 @@ from gateway.observe.redact import FIELDS
 from gateway.observe.structlog_setup import line_style
 from gateway.session import prometheus_sessions
 from gateway.settings import settings
-from gateway.settings.typed import Bytes, Seconds, taken_up, without_mark
+from gateway.settings.typed import Bytes, Seconds, Share, taken_up, without_mark
 from gateway.upstream import prometheus_upstreams
 from gateway.upstream.answer_states import ANSWER
 from gateway.upstream.connection_states import UPSTREAM_CONNECTION
@@ -148,6 +148,8 @@ def kind_in_words(kind: object) -> str:
         words = "duration"
     elif kind == Bytes:
         words = "size"
+    elif kind == Share:
+        words = "share"
     elif origin in (tuple, frozenset):
         words = f"list of {kind_in_words(arguments[0])}"
     elif origin is typing.Literal:

@@ -35,6 +35,8 @@ OURS_TO_WRITE = HOP_BY_HOP | {
     b"expect",
     b"cookie",
     b"x-request-id",
+    b"traceparent",
+    b"tracestate",
 }
 """Fields of the request that the gateway writes anew for the application, or removes."""
 

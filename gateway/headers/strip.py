@@ -1,9 +1,9 @@
 """The head for the application: the client's fields without those that only we may write, and then our fields.
 
 The order is the security. First the fields that the client's `Connection` names go. Then hop-by-hop, framing,
-forwarding and identity fields go by folded name (`names`). Then ours are added, so that a client can neither name ours
-away nor speak before us. Framing (`Content-Length`, `Transfer-Encoding`, `Connection`, `Upgrade`) is written by the
-upstream side, which sends the body. `encode` turns facts into lines.
+forwarding, tracing and identity fields go by folded name (`names`). Then ours are added, so that a client can neither
+name ours away nor speak before us. Framing (`Content-Length`, `Transfer-Encoding`, `Connection`, `Upgrade`) is written
+by the upstream side, which sends the body. `encode` turns facts into lines.
 """
 
 from __future__ import annotations
@@ -115,6 +115,7 @@ def _section(inbound: Inbound, route: Route) -> RenderedSection:
         host,
         b"\r\nX-Forwarded-Port: ",
         route.port,
+        inbound.trace.lines,
         b"\r\nX-Request-Id: ",
     )
     return RenderedSection(b"".join(parts), tuple(removed))

@@ -315,5 +315,6 @@ class Ending(Receiver):
                 self._bytes_out,
                 self._candidate,
                 self._waited,
+                inbound.trace.trace_id,
             )
         )

@@ -95,6 +95,8 @@ class Acceptor(Protocol):
     """The listener that accepted a connection, as far as the connection knows it."""
 
     services: RequestServices
+    exchange: type[Exchange]
+    """The kind of exchange that it makes of an accepted head."""
     heads: HeadReader
     outbox: Outbox
     deadlines: Deadlines
@@ -414,7 +416,7 @@ class ClientConnection(asyncio.Protocol):
         services = self._services = listener.services
         self._at = _BUSY
         self.deadline = 0.0
-        exchange = self._exchange = Exchange(self, services, arrival, table)
+        exchange = self._exchange = listener.exchange(self, services, arrival, table)
         # As in `_serve`, for nearly each request comes by here.
         try:
             exchange.decide()
@@ -458,7 +460,7 @@ class ClientConnection(asyncio.Protocol):
         if isinstance(arrival, Arrival):
             self._at = _BUSY
             self.deadline = 0.0
-            exchange = Exchange(self, services, arrival, table)
+            exchange = listener.exchange(self, services, arrival, table)
             if arrival.inbound.section_cache is not None and arrival.keep_alive and len(section) <= _LONGEST_KNOWN:
                 self._section, self._before, self._heads = section, arrival, heads
             elif (upload := exchange.upload) is not None:

@@ -12,7 +12,9 @@ from ssl import SSLContext
 import structlog
 
 from gateway.listen.answer import date_line
+from gateway.listen.asyncio_exchange import Exchange
 from gateway.listen.httptools_connection import LAST_REQUEST, LINGER_TIME, ClientConnection
+from gateway.listen.otel_exchange import TracedExchange
 from gateway.listen.services import RequestServices
 from gateway.request.head_reader import HeadReader, Refused
 from gateway.wire.asyncio_outbox import Outbox
@@ -29,6 +31,11 @@ def _head_reader(services: RequestServices) -> HeadReader:
     return HeadReader(table.at_the_door(services.limits), services.trust, table.methods, table.health)
 
 
+def _exchange(services: RequestServices) -> type[Exchange]:
+    """Return the exchanges of a listener: those that record spans only where somebody takes them."""
+    return Exchange if services.spans is None else TracedExchange
+
+
 class Listener:
     """The connections of one worker."""
 
@@ -36,6 +43,7 @@ class Listener:
         self.services = services
         self.deadlines = deadlines
         self.draining = False
+        self.exchange = _exchange(services)
         self.heads = _head_reader(services)
         self.outbox = Outbox()
         self._connections: set[ClientConnection] = set()
@@ -74,6 +82,7 @@ class Listener:
     def reload(self, services: RequestServices) -> None:
         """Serve what comes from now on with other services."""
         self.services = services
+        self.exchange = _exchange(services)
         self.heads = _head_reader(services)
 
     def close_idle(self) -> None:

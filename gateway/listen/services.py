@@ -17,6 +17,7 @@ from gateway.limits.limits import LimitStore
 from gateway.listen.upload import CountedBytes
 from gateway.login.returned import ReturnedForms
 from gateway.observe.access_log import Observer
+from gateway.observe.spans import Spans
 from gateway.pipeline.outcome import Answer, NeedRecord, Step
 from gateway.pipeline.visit import Visit
 from gateway.request.inbound import Inbound
@@ -114,3 +115,5 @@ class RequestServices:
     """Has a decision on the disk, and says whether it may be carried out."""
     lookups: LookupLimits = field(default_factory=LookupLimits)
     """Limits on look-ups of tickets that belong to no session."""
+    spans: Spans | None = None
+    """Takes the spans of requests; `None` without `traces`."""

@@ -34,6 +34,8 @@ from gateway.login.login import (
 )
 from gateway.login.pending import SECRET_BYTES, random_name
 from gateway.login.profile import Metadata, discovery_url, issuer_of, lifetime, may_be_plain, origins_of, read_metadata
+from gateway.observe.otel_spans import step, trace_fields
+from gateway.observe.spans import SpanKind
 from gateway.observe.system_waits import waiting_for_others
 from gateway.request.media_type import media_type
 from gateway.settings.settings import ProviderSettings
@@ -416,7 +418,7 @@ class AiohttpProvider:
     def _way(self, url: str) -> _Way:
         """Return the options of every call: through the proxy if there is one, and without following redirects."""
         # Uncompressed: a small compressed answer could expand to any size.
-        headers = {"Accept": "application/json, application/jwt", "Accept-Encoding": "identity"}
+        headers = {"Accept": "application/json, application/jwt", "Accept-Encoding": "identity", **trace_fields()}
         way = _Way(allow_redirects=False, proxy=self._settings.via, headers=headers)
         if self._settings.via is not None and self._via_credentials is not None:
             credentials = {"Proxy-Authorization": aiohttp.encode_basic_auth(*self._via_credentials)}
@@ -476,7 +478,9 @@ class AiohttpProvider:
         began = asyncio.get_running_loop().time()
         outcome = "unavailable"
         try:
-            with waiting_for_others():
+            method = "GET" if form is None else "POST"
+            called = step(method, SpanKind.CLIENT, http__request__method=method, sekisho__endpoint=endpoint)
+            with waiting_for_others(), called:
                 answer = await self._exchange(endpoint, url, read, form, bearer)
             outcome = "ok"
             self._answered_at = self._monotonic()

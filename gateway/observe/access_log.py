@@ -55,6 +55,8 @@ class AccessLine(msgspec.Struct, gc=False):
     waited_seconds: float = 0.0
     """Beside `upstream_seconds`: the wait for a store, the provider, a connection, and for the rest of a body or
     stream. The rest of `seconds` is the gateway's own."""
+    trace_id: str = ""
+    """The trace of the request, where a trusted proxy named one or `traces` began one."""
 
 
 class Observer(Protocol):

@@ -54,6 +54,13 @@ FILES_HELD: Final = Declared(
     meaning="Policy files that lost much at once and wait for an operator",
     over=Over.LARGEST,
 )
+SPANS: Final = Declared(
+    name="sekisho_spans",
+    kind=Kind.COUNTER,
+    meaning="Spans for the collector of traces, by outcome: lost where it was away, slow, or refused them",
+    labels=("outcome",),
+    closed={"outcome": ("sent", "lost")},
+)
 OPENED: Final = Declared(name="sekisho_connections_opened", kind=Kind.COUNTER, meaning="Client connections accepted")
 OPEN: Final = Declared(name="sekisho_connections", kind=Kind.GAUGE, meaning="Client connections open now")
 BUILD: Final = Declared(
@@ -64,7 +71,7 @@ BUILD: Final = Declared(
     over=Over.ONCE,
 )
 
-DECLARED: Final = (LIMITS_MET, RELOADS, SWITCH_ON, FILES_HELD, OPENED, OPEN, LOST, BUILD)
+DECLARED: Final = (LIMITS_MET, RELOADS, SWITCH_ON, FILES_HELD, SPANS, OPENED, OPEN, LOST, BUILD)
 
 
 class GatewayMetrics:

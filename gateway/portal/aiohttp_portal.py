@@ -44,8 +44,11 @@ from gateway.login.sign_in import (
 )
 from gateway.observe.causes import INTERNAL_ERROR
 from gateway.observe.events import Event
+from gateway.observe.otel_spans import Trace, note, step, working_for
 from gateway.observe.redact import where_it_failed
+from gateway.observe.spans import Spans
 from gateway.observe.system_waits import measured
+from gateway.observe.trace_context import NO_TRACE
 from gateway.pipeline.problem import RETRY_AFTER
 from gateway.pipeline.urls import BACK, CLEARED, LOGIN, ME, URLS, Kind, kind_of
 from gateway.pipeline.visit import (
@@ -197,6 +200,8 @@ class PortalServices:
     """The byte path's limits on look-ups of tickets that belong to no session, counted together."""
     trail: AuditTrail = field(default_factory=NoTrail)
     """Records sign-ins, sign-outs and refusals."""
+    spans: Spans | None = None
+    """Takes the spans of pages and sign-ins; `None` without `traces`."""
 
 
 def make_portal(services: PortalServices) -> web.Application:
@@ -248,6 +253,7 @@ class Portal:
         self._trail = services.trail
         self._kept = not isinstance(services.trail, NoTrail)
         self._pages = Pages(services.prefix)
+        self._spans = services.spans
 
     @web.middleware
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -258,9 +264,17 @@ class Portal:
             return web.Response(status=HTTPStatus.FORBIDDEN, text="no visit\n")
         request[_VISIT] = visit
         with measured() as waits:
-            response = await self._answer_somehow(visit, request, handler)
+            response = await self._answer_traced(visit, request, handler)
         response.headers[WAITED_HEADER] = f"{waits.seconds:.6f}"
         return response
+
+    async def _answer_traced(self, visit: Visit, request: web.Request, handler: Handler) -> web.StreamResponse:
+        trace = visit.inbound.trace
+        if trace is NO_TRACE:
+            return await self._answer_somehow(visit, request, handler)
+        spans = self._spans if trace.sampled else None
+        with working_for(Trace(trace, spans)), step("page", http__route=_route_of(request)):
+            return await self._answer_somehow(visit, request, handler)
 
     async def _answer_somehow(self, visit: Visit, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -851,6 +865,7 @@ class Portal:
                 response.headers.add(hdrs.SET_COOKIE, line)
 
     def _tell(self, visit: Visit, outcome: str, app: str = "", **fields: object) -> None:
+        note("sekisho.sign_in.outcome", outcome)
         app = app or visit.route.name
         self._observer.sign_in(app, outcome)
         if outcome not in _NOT_AUDITED:
@@ -883,6 +898,13 @@ _NOT_AUDITED = frozenset({"begun", "already_signed_in", "signed_in"})
 
 _SIGN_OUTS = frozenset({"signed_out", "signed_out_here", "logged_out_by_provider", "logout_refused"})
 _GOOD = (_SIGN_OUTS | {"signed_in"}) - {"logout_refused"}
+
+
+def _route_of(request: web.Request) -> str:
+    """Return the path of a page of ours as it is registered; empty where there is no such page."""
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
+
 
 _VISIT = web.RequestKey("visit", Visit)
 

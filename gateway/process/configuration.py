@@ -7,10 +7,12 @@ and listening is `app`'s business.
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -105,6 +107,8 @@ class Configuration:
     """The keys that sign the audit trail; `None` if there is none."""
     digest: str = ""
     """The name of the settings file's content: the first digits of its SHA-256."""
+    trace_headers: Mapping[str, str] = field(default_factory=dict)
+    """Header fields for the collector of traces."""
     state: Path | None = None
     """The folder for data that must outlive the process, as systemd names it."""
     places: Mapping[str, Where] = field(default_factory=dict)
@@ -263,6 +267,7 @@ def read_configuration(
     operators = reader.operators()
     aliases = reader.aliases()
     audit_keys = reader.audit_keys(keys, assertion_keys)
+    trace_headers = reader.trace_headers()
     reader.check_files()
     if len(mistakes):
         return None
@@ -280,10 +285,22 @@ def read_configuration(
         aliases=aliases,
         audit_keys=audit_keys,
         digest=digest,
+        trace_headers=trace_headers,
         state=_state_directory(environment or {}),
         places=reading.places,
         remarks=tuple(reader.remarks),
     )
+
+
+_TRACING = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
+_FIELD_LINE = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([!-~](?:[ -~]*[!-~])?)[ \t]*")
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def read_audit_keys(
@@ -702,6 +719,33 @@ class _Reader:
             self._reading.note("operators", Phrase(str(error)), remedy)
             return None
 
+    def trace_headers(self) -> Mapping[str, str]:
+        """Read the header fields for the collector, and look whether there is a library to send spans."""
+        traces = self._settings.traces
+        if traces.endpoint is not None and not all(map(_is_installed, _TRACING)):
+            what = Phrase("OpenTelemetry's SDK is not installed", "OpenTelemetry の SDK がインストールされていません")
+            remedy = Phrase(
+                "`pip install 'sekisho[otel]'`, or remove `traces.endpoint`",
+                "`pip install 'sekisho[otel]'` を実行するか、`traces.endpoint` を削除してください",
+            )
+            self._reading.note("traces.endpoint", what, remedy)
+        text = None if traces.headers is None else self._secret(traces.headers, "traces.headers")
+        fields: dict[str, str] = {}
+        for number, line in enumerate((text or b"").decode("latin-1").split("\n"), 1):
+            if not line.strip():
+                continue
+            match = _FIELD_LINE.fullmatch(line)
+            if match is None:
+                # The line may hold a token, so only its number is told.
+                self._reading.note(
+                    "traces.headers",
+                    Phrase(f"line {number} is no header field", f"{number} 行目はヘッダーではありません"),
+                    Phrase("write `Name: value`", "`名前: 値` の形で書いてください"),
+                )
+            else:
+                fields[match[1]] = match[2]
+        return fields
+
     def aliases(self) -> Aliases:
         """Read which persons are known by an older subject; a file that is not there yet has none."""
         file = self._settings.aliases
@@ -741,6 +785,7 @@ class _Reader:
                 self._check_certificate(options.certificate, options.key, f"{at}.certificate")
         if settings.tls is not None and "tls.certificate" not in self._reading.broken:
             self._check_certificate(settings.tls.certificate, settings.tls.key, "tls.certificate")
+        self._check_ca(settings.traces.ca, "traces.ca")
         if settings.switches is not None:
             self._check_folder(settings.switches, "switches")
         if settings.sessions.sign_outs is not None:

@@ -35,6 +35,7 @@ from gateway.observe.events import Event
 from gateway.observe.instruments import Histogram, Key
 from gateway.observe.metrics import Metrics
 from gateway.observe.removed_names import RemovedNames, shown
+from gateway.observe.spans import Spans
 from gateway.observe.structlog_observer import GatewayObserver
 from gateway.pipeline import forward_auth
 from gateway.pipeline.outcome import NeedRecord, Step
@@ -124,6 +125,8 @@ class Shared:
     """Finds the decisions that wait for the audit trail; `None` where none does."""
     removed_names: RemovedNames = field(default_factory=RemovedNames)
     """Which of the header names that are not passed on the operator has been told of."""
+    spans: Spans | None = None
+    """Takes spans; `None` without `traces`."""
 
     def standing_of(self, app: str) -> Standing:
         """Return how an App's servers have behaved so far."""
@@ -210,6 +213,7 @@ class Generation:
                 returned=returned,
                 clock=shared.clock,
                 trail=shared.trail,
+                spans=shared.spans,
             )
         )
         connect = await self._serve_inside(portal, limits)
@@ -245,6 +249,7 @@ class Generation:
             trust=trust,
             hsts=hsts_line(None if settings.tls is None else settings.tls.hsts),
             lookups=lookups,
+            spans=shared.spans,
         )
 
     async def close(self) -> None:

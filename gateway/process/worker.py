@@ -41,11 +41,12 @@ from gateway.login.rehearsal import rehearse
 from gateway.observe.adopted_metrics import EXPIRY, KEY_CHANGED, MOST_CONNECTIONS, POLICY
 from gateway.observe.audit import AuditEntry
 from gateway.observe.events import Event
-from gateway.observe.gateway_metrics import FILES_HELD
+from gateway.observe.gateway_metrics import FILES_HELD, SPANS
 from gateway.observe.instruments import Histogram, Key
 from gateway.observe.line_head import LineStyle
 from gateway.observe.lines import LineKind, lost_by_kind
 from gateway.observe.metrics import Metrics
+from gateway.observe.spans import Spans
 from gateway.observe.store_metrics import Store, StoreMetrics
 from gateway.observe.structlog_observer import GatewayObserver
 from gateway.observe.structlog_setup import line_style
@@ -247,6 +248,7 @@ class Worker:
             recording=Recording(self._is_audited, self._policy_version, self._answers_of)
             if self.audit.trail.required
             else None,
+            spans=self._spans(),
         )
         await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
@@ -298,6 +300,21 @@ class Worker:
     ) -> None:
         """Put something that this process has done into the audit trail."""
         self.audit.trail.record(Entry(action, self._clock(), outcome, object=about, names=tuple(sorted(names))))
+
+    def _spans(self) -> Spans | None:
+        """Return the way to the collector of traces, if the settings name one."""
+        traces = self._configuration.settings.traces
+        if traces.endpoint is None:
+            return None
+        # The library is an extra, so nothing imports it where the settings name no collector.
+        from gateway.observe.otel_export import OtelSpans  # noqa: PLC0415
+
+        style = style_of(self._configuration.settings, self._number)
+        headers = self._configuration.trace_headers
+        spans = OtelSpans(traces.endpoint, traces.ratio, style.writer, __version__, headers=headers, ca=traces.ca)
+        self._closing.push_async_callback(asyncio.to_thread, spans.close)
+        self.metrics.show(SPANS, lambda: {("sent",): spans.sent, ("lost",): spans.lost})
+        return spans
 
     async def _pending(self, secrets: Secrets) -> PendingStore:
         settings = self._configuration.settings.sessions

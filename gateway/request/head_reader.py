@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.observe.trace_context import NO_TRACE, read_trace
 from gateway.request.field_names import overrides_method
 from gateway.request.inbound import Framing, Inbound
 from gateway.request.section_cache import SectionCache
@@ -45,6 +46,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 _HOST, _COOKIE, _CONNECTION, _LENGTH, _CODING, _EXPECT, _UPGRADE = range(1, 8)
 _FORWARDED_FOR, _FORWARDED_PROTO, _REQUEST_ID, _MAX_FORWARDS, _OVERRIDE, _WORKER_SCRIPT, _REFERENCE = range(8, 15)
+_TRACE_PARENT, _TRACE_STATE = range(15, 17)
 _OF_INTEREST = {
     b"host": _HOST,
     b"cookie": _COOKIE,
@@ -60,6 +62,8 @@ _OF_INTEREST = {
     b"service-worker": _WORKER_SCRIPT,
     b"destination": _REFERENCE,
     b"if": _REFERENCE,
+    b"traceparent": _TRACE_PARENT,
+    b"tracestate": _TRACE_STATE,
 }
 
 
@@ -170,6 +174,7 @@ class HeadReader:
         forwarded_for: list[bytes] = []
         forwarded_proto: list[bytes] = []
         overrides: tuple[bytes, ...] = ()
+        trace_parents = trace_states = _NO_FIELDS
         worker_script = references = False
         kinds = _kinds
         for name, value in headers:
@@ -213,10 +218,17 @@ class HeadReader:
                 worker_script = True
             elif kind == _REFERENCE:
                 references = True
+            elif kind == _TRACE_PARENT:
+                trace_parents += (value,)
+            elif kind == _TRACE_STATE:
+                trace_states += (value,)
 
         client, client_known = peer, True
         ours = True
+        trace = NO_TRACE
         if self._trust.trusts(peer):
+            if trace_parents:
+                trace = read_trace(trace_parents, trace_states)
             origin = self._trust.origin(peer, scheme, forwarded_for, forwarded_proto)
             if isinstance(origin, Distrust):
                 return Refused(400, origin.value)
@@ -309,7 +321,7 @@ class HeadReader:
 
         # Another request line can make nothing else of these fields, so `again` may take them as read.
         repeats = minor == 1 and ours and framing is Framing.EMPTY and upgrade is None and max_forwards is None
-        repeats = repeats and not overrides and not worker_script and not references
+        repeats = repeats and not overrides and not worker_script and not references and trace is NO_TRACE
         if repeats and paths is DEFAULT_PATHS and target_word is words[1] and len(request_line) <= _LONGEST_LINE:
             if len(self._lines) >= _LINES:
                 self._lines.clear()
@@ -334,6 +346,7 @@ class HeadReader:
                 overrides=overrides,
                 worker_script=worker_script,
                 references=references,
+                trace=trace,
                 section_cache=None if not repeats else SectionCache() if section_cache is None else section_cache,
             ),
             keep_alive,
@@ -380,6 +393,7 @@ class HeadReader:
 
 
 _NO_OPTIONS: frozenset[bytes] = frozenset()
+_NO_FIELDS: tuple[bytes, ...] = ()
 _USUAL: dict[bytes, frozenset[bytes]] = {
     b"keep-alive": frozenset({b"keep-alive"}),
     b"Keep-Alive": frozenset({b"keep-alive"}),

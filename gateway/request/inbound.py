@@ -6,6 +6,7 @@ from enum import Enum
 
 import msgspec
 
+from gateway.observe.trace_context import NO_TRACE, TraceContext
 from gateway.request.section_cache import SectionCache
 from gateway.request.target import Target
 
@@ -56,6 +57,8 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     """The browser asks for the script of a service worker (`Service-Worker: script`)."""
     references: bool = False
     """A field names further resources (`Destination`, `If`): `references` has them."""
+    trace: TraceContext = NO_TRACE
+    """The trace that a trusted proxy says the request belongs to, or that begins here."""
 
     @property
     def seen_from(self) -> str:

@@ -24,6 +24,7 @@ from gateway.settings.settings import (
     SessionSettings,
     Settings,
     TlsSettings,
+    TraceSettings,
     TrafficSettings,
     UpstreamSettings,
 )
@@ -55,6 +56,7 @@ BOUNDS: dict[type, dict[str, Bound]] = {
     # An operator who leaves her desk leaves the console open: a day is the most for any sign-in.
     ConsoleSettings: {"idle": Bound(60, 86_400.0), "absolute": Bound(60, 86_400.0)},
     TlsSettings: {"hsts": _ANY_TIME},
+    TraceSettings: {"ratio": Bound(0, 1)},
     # A browser's plainest request is some 200 bytes.
     TrafficSettings: {
         "request_line": Bound(256, LARGEST),

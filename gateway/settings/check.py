@@ -31,6 +31,7 @@ from gateway.settings.settings import (
     SecretSource,
     Settings,
     SyslogSettings,
+    TraceSettings,
     UpstreamSettings,
 )
 from gateway.settings.typed import Reading, read_values
@@ -103,6 +104,7 @@ def check_settings(settings: Settings, reading: Reading) -> None:
     _check_paths_together(settings, reading)
     _check_workers(settings, reading)
     _check_node(settings, reading)
+    _check_traces(settings.traces, reading)
     _check_emulator(settings, reading)
 
 
@@ -115,6 +117,37 @@ def _check_node(settings: Settings, reading: Reading) -> None:
                 "write letters, digits, `.`, `_` and `-`, 64 at most",
                 "英数字、`.`、`_`、`-` を 64 文字以内で書いてください",
             ),
+        )
+
+
+def _check_traces(traces: TraceSettings, reading: Reading) -> None:
+    if traces.headers is not None:
+        _check_secret(traces.headers, "traces.headers", reading)
+    if traces.endpoint is None:
+        if traces.headers is not None or traces.ca is not None:
+            reading.note(
+                "traces",
+                Phrase("`traces` names no `endpoint`", "`traces` に `endpoint` がありません"),
+                Phrase(
+                    "add the collector's URL, or remove `traces`",
+                    "収集サーバーの URL を書くか、`traces` を削除してください",
+                ),
+            )
+        return
+    url = _url(traces.endpoint, "traces.endpoint", reading, ("http", "https"))
+    if url is not None and url.path in ("", "/"):
+        reading.note(
+            "traces.endpoint",
+            Phrase("the URL has no path", "URL にパスがありません"),
+            Phrase("collectors take traces at `/v1/traces`", "収集サーバーは `/v1/traces` で受け取ります"),
+        )
+    if url is not None and traces.ca is not None and url.scheme != "https":
+        reading.note(
+            "traces.ca",
+            Phrase(
+                "`ca` is given and the endpoint is not https", "`ca` がありますが、`endpoint` が https ではありません"
+            ),
+            Phrase("write https, or remove `ca`", "https にするか、`ca` を削除してください"),
         )
 
 

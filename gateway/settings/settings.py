@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from gateway.observe.line_head import LineForm
-from gateway.settings.typed import AtReplacement, AtRestart, Bytes, Seconds
+from gateway.settings.typed import AtReplacement, AtRestart, Bytes, Seconds, Share
 from gateway.wire.methods import Method
 
 Words = Mapping[str, str]
@@ -619,6 +619,23 @@ class TlsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceSettings:
+    """Spans of requests and sign-ins, sent to a collector of OpenTelemetry by the extra `sekisho[otel]`.
+
+    A `traceparent` from `trusted_proxies` is passed on to the application and to the provider without it.
+    """
+
+    endpoint: str | None = None
+    """URL of the collector's OTLP/HTTP receiver for traces (`http://127.0.0.1:4318/v1/traces`). None: no spans."""
+    ratio: Share = 0.01
+    """The share of requests for which a trace begins here, from 0 to 1. A trusted proxy's decision goes before it."""
+    headers: SecretSource | None = None
+    """Header fields for the collector, such as a token: `Name: value`, one a line."""
+    ca: Path | None = None
+    """Certificates to verify the collector by. None: the system's."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """The form of log lines."""
 
@@ -689,6 +706,7 @@ class Settings:
     node: AtRestart[str | None] = None
     """The name of this machine in each log line (`node`). None: its host name."""
     log: LogSettings = LogSettings()
+    traces: AtReplacement[TraceSettings] = TraceSettings()
 
     def headers_of(self, app: AppSettings) -> HeaderSettings:
         """Return an App's header settings as they are run.

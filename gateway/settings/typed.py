@@ -25,6 +25,9 @@ Seconds = Annotated[float, "duration"]
 Bytes = Annotated[int, "size"]
 """People write `512B`, `64KiB`, `10MiB`, `2GiB`."""
 
+Share = Annotated[float, "share"]
+"""A part of a whole. People write `0`, `0.01`, `1`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -75,6 +78,7 @@ DURATION_PATTERN = r"[0-9]{1,12}(?:\.[0-9]{1,9})?(?:ms|s|m|h|d)"
 
 _DURATION = re.compile(DURATION_PATTERN)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_SHARE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _SIZE = re.compile(r"([0-9]{1,15})(B|KiB|MiB|GiB)")
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _TRUTHS = {"true": True, "false": False, "yes": True, "no": False}
@@ -260,6 +264,14 @@ def _read_number(unit: str, node: Scalar, reading: Reading) -> float | int:
             )
             raise Unreadable
         return seconds
+    if unit == "share":
+        if _SHARE.fullmatch(node.text) is None:
+            what = Phrase(f"`{node.text}` is not a share", f"`{node.text}` は割合として読めません")
+            reading.mistakes.add(
+                node.where, what, Phrase("write `0`, `0.01` or `1`", "`0`、`0.01`、`1` のように書いてください")
+            )
+            raise Unreadable
+        return float(node.text)
     size = _SIZE.fullmatch(node.text)
     if size is None:
         what = Phrase(f"`{node.text}` is not a size", f"`{node.text}` は大きさとして読めません")

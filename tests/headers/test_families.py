@@ -85,7 +85,7 @@ NEEDED = """
     X-Turbo-Request-Id X-PJAX X-PJAX-Container X-Inertia X-Inertia-Version X-Livewire X-Up-Target X-Up-Version
     X-Alpine-Target Next-Action Next-Router-State-Tree Next-Url RSC X-Nextjs-Data X-Middleware-Prefetch Faces-Request
     Wicket-Ajax Wicket-Ajax-BaseURL X-GWT-Module-Base X-GWT-Permutation X-Prototype-Version X-OCTOBER-REQUEST-HANDLER
-    X-RequestDigest SOAPAction Depth Destination Overwrite Lock-Token Timeout If traceparent tracestate baggage b3
+    X-RequestDigest SOAPAction Depth Destination Overwrite Lock-Token Timeout If baggage b3
     X-B3-TraceId Sentry-Trace X-Cloud-Trace-Context X-Amzn-Trace-Id CF-Ray Tus-Resumable Upload-Offset Upload-Metadata
     X-File-Name X-File-Size Slug X-Grpc-Web X-User-Agent Grpc-Timeout Connect-Protocol-Version Apollo-Require-Preflight
     X-Apollo-Operation-Name X-Amz-Date X-Amz-Content-Sha256 X-Amz-User-Agent X-Goog-Api-Key X-Goog-AuthUser

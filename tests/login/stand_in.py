@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -70,6 +70,8 @@ class StandIn:
         self.auth_age = 0
         self.redirect_uris = {"https://app.gw.test/.sekisho/callback"}
         self.on_token: Callable[[], object] = lambda: None
+        self.trace_parents: list[str] = []
+        """The `traceparent` of each request that had one."""
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -77,8 +79,15 @@ class StandIn:
     def issuer(self) -> str:
         return f"http://127.0.0.1:{self.port}/api/realms/main"
 
+    @web.middleware
+    async def _note_trace(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        self.trace_parents += request.headers.getall("traceparent", [])
+        return await handler(request)
+
     async def start(self) -> None:
-        app = web.Application()
+        app = web.Application(middlewares=[self._note_trace])
         base = "/api/realms/main"
         app.router.add_get(f"{base}/.well-known/openid-configuration", self._discovery)
         app.router.add_get(f"{base}/certs", self._certs)

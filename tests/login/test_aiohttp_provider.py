@@ -19,10 +19,13 @@ from joserfc.jwk import ECKey
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError
 from gateway.identity import Scope
 from gateway.login.aiohttp_provider import CONTACT_SECONDS, REFETCH_PAUSE, RETRY_PAUSE, AiohttpProvider
+from gateway.observe.otel_spans import Trace, working_for
+from gateway.observe.trace_context import TraceContext
 from gateway.settings.settings import ProviderSettings
 from tests.builders import CLIENT
 from tests.conftest import free_port
 from tests.login.conftest import Calls, Clock, House, new_keys
+from tests.observe.test_otel_spans import Kept
 from tests.redis_server import write_certificates
 
 Make = Callable[..., AiohttpProvider]
@@ -420,3 +423,16 @@ async def test_a_long_type_of_an_answer_holds_up_nobody(piece: str, house: House
     await house.provider.userinfo("token")
 
     assert time.process_time() - began < 0.5
+
+
+async def test_the_provider_is_told_of_the_trace(house: House) -> None:
+    """Each call is a span, and the provider gets that span as its parent; a call for nobody names no trace."""
+    kept = Kept()
+    await house.provider.metadata()
+
+    with working_for(Trace(TraceContext("ab" * 16, "cd" * 8, sampled=True), kept)):
+        await house.provider.signing_keys()
+
+    (span,) = kept.spans
+    assert (span.name, span.attributes) == ("GET", {"http.request.method": "GET", "sekisho.endpoint": "jwks"})
+    assert house.stand_in.trace_parents == [span.context.parent]

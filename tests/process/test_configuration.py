@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import sys
 from pathlib import Path
 
 import pytest
@@ -263,3 +264,49 @@ def test_a_head_that_outer_proxies_do_not_take_is_remarked(folder: Path) -> None
     (remark,) = said["64KiB"]
     assert "outer proxies take 61440" in remark
     assert int(re.findall(r"can become (\d+) bytes", remark)[0]) > 64 * 1024
+
+
+def test_spans_need_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mistake says how to install it."""
+    path = write(folder, "store: memory")
+    path.write_text(path.read_text() + "traces: {endpoint: 'http://127.0.0.1:4318/v1/traces'}\n")
+    with_it, without_it = Mistakes(), Mistakes()
+
+    assert read_configuration(path, with_it, {}) is not None
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    monkeypatch.delitem(sys.modules, "opentelemetry.sdk.trace", raising=False)
+    monkeypatch.delitem(sys.modules, "opentelemetry.sdk", raising=False)
+
+    assert read_configuration(path, without_it, {}) is None
+    (said,) = (str(mistake) for mistake in without_it)
+    assert "`pip install 'sekisho[otel]'`" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("Authorization: Bearer abc\nX-Scope:  a b \n", {"Authorization": "Bearer abc", "X-Scope": "a b"}),
+        ("", {}),
+        ("correct-horse-battery-staple\n", None),
+        ("A: b\r\x00\n", None),
+        ("名: b\n", None),
+    ],
+)
+def test_header_fields_for_the_collector_come_from_a_file(
+    text: str, fields: dict[str, str] | None, folder: Path
+) -> None:
+    """A line of another form is named by its number, since it may hold a token."""
+    (folder / "otlp").write_text(text, encoding="utf-8")
+    path = write(folder, "store: memory")
+    path.write_text(path.read_text() + "traces: {endpoint: 'http://h/v1/traces', headers: {file: otlp}}\n")
+    mistakes = Mistakes()
+
+    configuration = read_configuration(path, mistakes, {})
+
+    if fields is None:
+        assert configuration is None
+        assert any("line 1 is no header field" in str(mistake) for mistake in mistakes)
+        assert not any(text.strip() in str(mistake) for mistake in mistakes)
+    else:
+        assert configuration is not None, [str(mistake) for mistake in mistakes]
+        assert configuration.trace_headers == fields

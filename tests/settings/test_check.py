@@ -499,3 +499,29 @@ def test_several_workers_need_stores_that_they_share(
 def test_an_address_to_listen_on_is_a_host_and_a_port(address: str, read_as: tuple[str, int] | None) -> None:
     """The command line and the settings ask one function."""
     assert split_address(address) == read_as
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("node: gw-1.example\n", None),
+        ("node: 'gw 1'\n", "`gw 1` is no name of a machine"),
+        ("log: {format: console}\n", None),
+        ("log: {format: text}\n", "`text`"),
+        ("traces: {endpoint: 'http://127.0.0.1:4318/v1/traces', ratio: 0.25}\n", None),
+        ("traces: {endpoint: 'http://127.0.0.1:4318'}\n", "the URL has no path"),
+        ("traces: {endpoint: 'http://user@host/v1/traces'}\n", "is not a URL that is allowed here"),
+        ("traces: {endpoint: 'grpc://host:4317/x'}\n", "is not a URL that is allowed here"),
+        ("traces: {endpoint: 'http://host/v1/traces', ca: ca.pem}\n", "`ca` is given and the endpoint is not https"),
+        ("traces: {headers: {file: token}}\n", "`traces` names no `endpoint`"),
+        ("traces: {endpoint: 'http://host/v1/traces', ratio: 1.5}\n", "`ratio` cannot be 1.5"),
+        ("traces: {endpoint: 'http://host/v1/traces', ratio: 1%}\n", "`1%` is not a share"),
+        ("traces: {endpoint: 'http://host/v1/traces', ratio: -1}\n", "`-1` is not a share"),
+    ],
+)
+def test_what_logs_and_traces_may_be(lines: str, said: str | None, tmp_path: Path) -> None:
+    """A mistake names the key, the value and the remedy."""
+    _, mistakes = read(GOOD + lines, tmp_path)
+
+    assert len(mistakes) == (said is not None), mistakes
+    assert said is None or said in mistakes[0]
