@@ -391,7 +391,10 @@ class UpstreamSettings:
     server_name: str = ""
     """The server name for SNI and verification, if it is not the host of `upstream`."""
     strip_prefix: bool = False
-    """Whether the gateway removes the path of the App's `url` before it forwards a request."""
+    """Whether the gateway removes the path of the App's `url` before it forwards a request.
+
+    It puts the path back into `Location`, `Content-Location`, `Refresh` and the paths of cookies, unless it is there.
+    """
     references: Literal["inner", "public"] = "inner"
     """The scheme of the URLs in `Destination` and `If` that the application receives (WebDAV).
 

@@ -1,7 +1,7 @@
 """Maps paths between browser and application: strips a prefix, adds another, and maps answers back.
 
 Policy has decided on the public path by then. The application's own paths, in `Location`, `Content-Location`, `Refresh`
-and the `Path` of a cookie, are turned back into the public ones.
+and the `Path` of a cookie, are turned back into the public ones. Paths below the public prefix are public already.
 """
 
 from __future__ import annotations
@@ -72,6 +72,9 @@ class PathRewrite:
             path = path[len(self._added) :]
             if not path.startswith(b"/"):
                 path = b"/" + path
+        elif self._stripped and _is_under(path, self._stripped):
+            # The application was told its public path, as many are (`root_url`, `baseurl`).
+            return path
         return self._stripped + path if path != b"/" or not self._stripped else self._stripped + b"/"
 
 

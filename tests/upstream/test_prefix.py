@@ -74,6 +74,20 @@ def test_a_prefix_only_stripped_is_put_back() -> None:
     assert only.answer(((b"location", b"/a"),)) == ((b"location", b"/booking/a"),)
 
 
+@pytest.mark.parametrize("path", ["/booking", "/booking/", "/booking/rooms", "/booking?a"])
+@pytest.mark.parametrize("origin", ["", INNER.decode(), BARE.decode()])
+def test_an_application_that_knows_its_public_path_is_left_alone(origin: str, path: str) -> None:
+    """Many are told their public address, also where the prefix is stripped: they write it into links and cookies."""
+    only = rewrite(added="")
+    headers = (
+        (b"Location", f"{origin}{path}".encode()),
+        (b"Set-Cookie", f"a=1; Path={path.partition('?')[0]}".encode()),
+    )
+
+    assert only.answer(headers) == headers
+    assert only.answer(((b"Location", b"/bookings"),)) == ((b"Location", b"/booking/bookings"),)
+
+
 def test_a_prefix_only_added_is_taken_off() -> None:
     """The application below a path shows none of it."""
     only = rewrite(stripped="")
