@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext
 
 from tests.conftest import free_port
+from tests.flows.chromium import fresh, launched
 from tests.flows.demo_process import Demo, started
 from tests.flows.gateway_process import GatewayProcess, application
 
@@ -17,6 +19,20 @@ def demo() -> Iterator[Demo]:
     """`sekisho demo` on a free port, until the tests are over."""
     with started(free_port()) as demo:
         yield demo
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Run a Chromium; a module whose gateways need loops of their own starts it after them."""
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A browser nobody has used yet."""
+    with fresh(chromium) as context:
+        yield context
 
 
 @pytest.fixture

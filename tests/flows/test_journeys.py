@@ -4,59 +4,18 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, ViewportSize, expect
 from redis import Redis
 
-from tests.conftest import program
+from tests.flows.chromium import SECONDS, at_provider, fresh, hold
 from tests.flows.demo_process import Demo
-
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
-SECONDS = 15
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("chromium"), args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    """A browser nobody has used yet."""
-    with fresh(chromium) as context:
-        yield context
-
-
-def fresh(chromium: Browser) -> BrowserContext:
-    context = chromium.new_context(locale="ja-JP", viewport={"width": 390, "height": 800})
-    context.set_default_timeout(SECONDS * 1000)
-    return context
 
 
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
-
-
-def at_provider(page: Page) -> None:
-    """Be on the test screen; press the notice's button where one comes first."""
-    notice = page.locator("form[method=post][action^='/.sekisho/'] button")
-    if "/protocol/openid-connect/auth" not in page.url:
-        notice.first.click()
-    expect(page).to_have_title("デジタル認証アプリ 認証API/署名APIテストレスポンス設定画面")
-
-
-def hold(page: Page, card: int, response: str = "normal") -> None:
-    """Hold a card to the reader, or have the provider answer with an error."""
-    at_provider(page)
-    page.check(f"input[name=response][value='{response}']")
-    page.check(f"input[name=card][value='{card}']")
-    page.get_by_role("button", name="認証", exact=True).click()
 
 
 def sign_in(page: Page, url: str, card: int, response: str = "normal") -> None:

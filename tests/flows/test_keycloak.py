@@ -13,12 +13,11 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.conftest import program
+from tests.flows.chromium import launched
 from tests.flows.gateway_process import HOST, GatewayProcess, application
 from tests.flows.keycloak import Keycloak, Realm, keycloak_server
-from tests.flows.test_journeys import ARGUMENTS
 from tests.redis_server import redis_server
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
@@ -43,10 +42,8 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
 @pytest.fixture(scope="module")
 def chromium(keycloak: Keycloak) -> Iterator[Browser]:
     del keycloak  # first: without it no browser is needed
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("chromium"), args=ARGUMENTS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @dataclass

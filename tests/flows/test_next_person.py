@@ -14,14 +14,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from gateway.identity import Identity, Scope
 from tests.builders import CLIENT
-from tests.conftest import program
+from tests.flows.chromium import hold, launched
 from tests.flows.demo_process import Demo
 from tests.flows.gateway_process import HOST, GatewayProcess
-from tests.flows.test_journeys import ARGUMENTS, hold
 from tests.redis_server import redis_server
 
 POLICY = """\
@@ -110,15 +109,9 @@ def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def chromium(here: Site, demo: Demo) -> Iterator[Browser]:
     # After the demo, whose start takes longest.
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program("chromium"),
-            args=ARGUMENTS,
-            # Playwright turns off what every visible browser has: pages that are kept alive for Back.
-            ignore_default_args=["--disable-back-forward-cache"],
-        )
+    # Playwright turns off what every visible browser has: pages that are kept alive for Back.
+    with launched(without=["--disable-back-forward-cache"]) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -10,11 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import free_port
+from tests.flows.chromium import fresh, hold
 from tests.flows.demo_process import Demo, started
 from tests.flows.hostile_application import KEEPER, RELAY, SCRIPT, Said, serving
-from tests.flows.test_journeys import chromium, fresh, hold
-
-__all__ = ["chromium"]
 
 pytestmark = pytest.mark.long
 

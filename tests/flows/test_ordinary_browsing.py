@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.conftest import program
+from tests.flows.chromium import at_provider, fresh, hold, launched
 from tests.flows.demo_process import Demo
-from tests.flows.test_journeys import ARGUMENTS, at_provider, fresh, hold
 
 LATENCY = {"offline": False, "latency": 400, "downloadThroughput": -1, "uploadThroughput": -1}
 """A slow line: no answer, and so no cookie, comes before every tab has asked."""
@@ -18,17 +17,8 @@ LATENCY = {"offline": False, "latency": 400, "downloadThroughput": -1, "uploadTh
 @pytest.fixture(scope="module")
 def chromium(demo: Demo) -> Iterator[Browser]:
     # After the demo, whose start takes longest.
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("chromium"), args=ARGUMENTS)
+    with launched() as browser:
         yield browser
-        browser.close()
-
-
-@pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    """A browser nobody has used yet."""
-    with fresh(chromium) as context:
-        yield context
 
 
 def is_at_provider(page: Page) -> None:

@@ -12,12 +12,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gateway.identity import Birthdate, Gender, Scope
 from tests import builders
+from tests.flows.chromium import fresh
 from tests.flows.gateway_process import HOST, GatewayProcess
 from tests.flows.hostile_application import HTML, RELAY, SCRIPT, Hostile, Said, serving
-from tests.flows.test_journeys import chromium, fresh
 from tests.redis_server import redis_server
-
-__all__ = ["chromium"]
 
 pytestmark = pytest.mark.long
 

@@ -11,12 +11,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests import builders
+from tests.flows.chromium import fresh
 from tests.flows.gateway_process import HOST, GatewayProcess
 from tests.flows.paying import Site, form_page, site
-from tests.flows.test_journeys import chromium, fresh
 from tests.redis_server import redis_server
-
-__all__ = ["chromium"]
 
 pytestmark = pytest.mark.long
 

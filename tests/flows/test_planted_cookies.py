@@ -9,15 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gateway.identity import Identity, Scope
 from gateway.session.seal import Secrets, ticket_seals
 from tests.builders import CLIENT
-from tests.conftest import program
+from tests.flows.chromium import hold, launched
 from tests.flows.demo_process import Demo
 from tests.flows.gateway_process import HOST, GatewayProcess, application
-from tests.flows.test_journeys import ARGUMENTS, hold
 from tests.redis_server import redis_server
 from tests.upstream.certificates import certify
 
@@ -64,10 +63,8 @@ def https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Https]:
 @pytest.fixture(scope="module")
 def chromium(https: Https, demo: Demo) -> Iterator[Browser]:
     # After the gateways: they are started with loops of their own.
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("chromium"), args=ARGUMENTS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
