@@ -35,8 +35,6 @@ class Metrics:
         """Start at 0 for the Apps that the settings name."""
         self.requests.begin(apps)
         self.sign_ins.begin(apps)
-        for histogram in self._kept:
-            histogram.begin({"app": apps})
 
     def keep(self, histogram: Histogram) -> Histogram:
         """Show a histogram that another object feeds, and return it."""

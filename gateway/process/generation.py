@@ -324,6 +324,9 @@ class Generation:
 
     def _way(self, route: Route, limits: TrafficSettings, tls: SSLContext | None) -> Upstreams:
         limits = limits if route.traffic is None else route.traffic.app
+        if route.app.upstream_options.concurrency is not None:
+            # Only such an App has a queue; at a thousand Apps the others would have thousands of series of zeros.
+            self._shared.queue_seconds.begin({"app": [route.name]})
         way = upstreams_of(route, limits, self._shared.deadlines, self._shared.standing_of(route.name), tls)
         self._closing.callback(way.close)
         way.watch(route.host)

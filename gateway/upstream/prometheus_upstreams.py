@@ -64,7 +64,7 @@ QUEUED: Final = Declared(
 QUEUE_SECONDS: Final = Declared(
     name="sekisho_upstream_queue_seconds",
     kind=Kind.HISTOGRAM,
-    meaning="The time of requests in the App's queue, also of those that left or were given up",
+    meaning="The time of requests in the queue of an App with `concurrency`, also of those that left or were given up",
     labels=("app",),
     unit="seconds",
 )

@@ -75,7 +75,8 @@ def test_one_worker_runs_in_the_process_itself(start: Callable[[int], GatewayPro
     expected = {"status": "fail", "failed": {"provider:RP00000001": "discovery"}, "degraded": {}}
     assert (status, json.loads(text)) == (503, expected)
     assert (
-        'sekisho_requests_total{app="app",status="2xx",verdict="permit"} 1.0' in gateway.ask_management("/metrics")[1]
+        'sekisho_requests_total{app="app",cause="upstream",status="2xx",verdict="permit"} 1.0'
+        in gateway.ask_management("/metrics")[1]
     )
     assert gateway.stop() == 0
 
@@ -94,7 +95,9 @@ def test_replacing_every_worker_loses_no_request(start: Callable[[int], GatewayP
     assert visitors.answered > 0
     assert len(before) == len(after) == 2
     assert not before & after
-    counted = f'sekisho_requests_total{{app="app",status="2xx",verdict="permit"}} {float(visitors.answered)}'
+    counted = (
+        f'sekisho_requests_total{{app="app",cause="upstream",status="2xx",verdict="permit"}} {float(visitors.answered)}'
+    )
     assert counted in gateway.ask_management("/metrics")[1]
 
 

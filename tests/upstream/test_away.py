@@ -12,7 +12,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.observe.events import Event
+from gateway.observe.metrics import Metrics
 from gateway.settings.settings import HealthSettings, UpstreamSettings
+from gateway.upstream.prometheus_upstreams import show_ways
 from tests.listen.byte_path import PATIENCE, Application, Door, Peer, app_settings, get
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -167,6 +169,34 @@ async def test_an_upstream_that_is_away_costs_no_request_and_is_named(door: Door
         (Event.UPSTREAM_RETURNED, "booking", address),
     ]
     assert len(first.requests) == 14
+
+
+async def test_the_only_upstream_is_shown_as_down_and_found_again_by_itself(door: Door) -> None:
+    """It is never ejected; its number says that it is away, and at night nobody else would find out that it is back."""
+    metrics = Metrics("0")
+    show_ways(metrics, lambda: {"booking": door.upstreams})
+
+    def up() -> list[float]:
+        return [
+            sample.value
+            for family in metrics.collect()
+            for sample in family.samples
+            if sample.name == "sekisho_upstream_up"
+            and ("upstream", door.upstreams.endpoints[0].address) in sample.labels
+        ]
+
+    await door.application.stop()
+    door.options = UpstreamSettings(failures=3, ejected_for=0.05, slow_return=0.0)
+    await door.open()
+    before = up()
+    statuses = [(await door.ask(get())).status for _ in range(3)]
+    away = up()
+    await door.application.restart()
+    await until(lambda: up() == [1])
+
+    assert (before, statuses, away) == ([1], [502] * 3, [0])
+    assert not door.application.requests
+    assert door.upstreams.standing.ejections == 0
 
 
 async def test_the_last_upstream_is_asked_on(door: Door) -> None:

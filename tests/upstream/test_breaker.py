@@ -103,3 +103,23 @@ def test_one_alone_is_never_ejected_and_shares_stay_in_bounds(answered: list[str
                 breaker.checked(now, healthy=what == "well")
         assert not breaker.ejected
         assert SMALLEST_SHARE <= breaker.share(now) <= 1.0
+
+
+def test_an_upstream_is_down_although_it_is_the_last_and_asked_all_the_same() -> None:
+    """An App with one server is not up because there is no other; one connection brings it back."""
+    breaker = unreached(3, last=True)
+
+    assert breaker.in_turn
+    assert not breaker.is_up
+    breaker.reached(0.0)
+    assert breaker.is_up
+
+
+def test_an_upstream_that_its_check_finds_ill_is_down() -> None:
+    """Though it accepts connections."""
+    breaker = Breaker(SETTINGS)
+
+    breaker.checked(0.0, healthy=False)
+
+    assert breaker.is_reachable
+    assert not breaker.is_up
