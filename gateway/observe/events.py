@@ -42,7 +42,7 @@ class Event(StrEnum):
     AUDIT_TAMPERED = "audit_tampered"
     """Somebody changed, moved or removed a file of the audit trail that this process was writing.
 
-    A verification of the trail names the place. The process goes on in another file.
+    `sekisho audit verify` names the place. The process goes on in another file.
     """
     LIBRARY = "library"
     """A library logged a warning or an error; `logger` names it, and `error` gives the kind."""
