@@ -35,7 +35,7 @@ from gateway.observe import (
 from gateway.observe.access_log import AccessLine
 from gateway.observe.causes import FAULTS, REASONS, Cause
 from gateway.observe.events import SHAPES, Event
-from gateway.observe.instruments import MOST_SERIES, OTHER, Declared, Kind
+from gateway.observe.instruments import MOST_SERIES, MOST_SPREADS, OTHER, Declared, Kind
 from gateway.observe.lines import LineKind
 from gateway.observe.merge import Over
 from gateway.observe.redact import FIELDS
@@ -338,7 +338,8 @@ def metrics_page() -> str:
         "",
         "A label with its values in parentheses is closed: no other value comes.",
         "A counter or histogram whose labels are all closed, but for `app`, starts each series at 0.",
-        f"A metric with more than {MOST_SERIES:,} combinations of labels counts the rest under `{OTHER}`.",
+        f"A counter with more than {MOST_SERIES:,} combinations of labels counts the rest under `{OTHER}`.",
+        f"So does a histogram with more than {MOST_SPREADS:,}.",
     ]
     for title, declared in METRICS.items():
         lines += ["", f"## {title}", "", "| metric | kind | unit | labels | over workers | meaning |"]

@@ -12,17 +12,21 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from itertools import product
 from math import prod
 from typing import Final
 
-from gateway.observe.merge import Exemplar, Family, Over, Sample
+from gateway.observe.merge import Exemplar, Family, Over, Sample, Spread
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of the latency histograms, in seconds."""
 
 MOST_SERIES: Final = 10_000
 """Label combinations of one metric at most. The rest is counted under `other`: a guard, never met in earnest."""
+
+MOST_SPREADS: Final = 5_000
+"""Label combinations of one histogram at most: each of them has as many series as there are buckets, and two more."""
 
 MOST_AT_ZERO: Final = 1_000
 """Label combinations of one metric that start at 0 before anything is counted. A larger set begins as it is counted."""
@@ -79,11 +83,18 @@ class Declared:
 
     def labelled(self, key: Key) -> tuple[tuple[str, str], ...]:
         """Return the labels of one combination, sorted by their names."""
-        return tuple(sorted(zip(self.labels, key, strict=True)))
+        labels = self.labels
+        return tuple([(labels[place], key[place]) for place in _order(labels)])
 
     def family(self, samples: Sequence[Sample]) -> Family:
         """Return the metric with its samples."""
         return Family(self.name, self.kind.value, self.meaning, tuple(samples), self.over, self.unit)
+
+
+@cache
+def _order(labels: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the places of the labels, in the order of their names."""
+    return tuple(sorted(range(len(labels)), key=labels.__getitem__))
 
 
 def shown(declared: Declared, numbers: Mapping[Key, float]) -> Family:
@@ -167,22 +178,24 @@ class Histogram:
     def _spread(self, key: Key) -> _Spread:
         spread = self._spreads.get(key)
         if spread is None:
-            if len(self._spreads) >= MOST_SERIES:
+            if len(self._spreads) >= MOST_SPREADS:
                 key = (OTHER,) * len(self.declared.labels)
             spread = self._spreads.setdefault(key, _Spread(len(self.declared.buckets) + 1))
         return spread
 
     def family(self) -> Family:
-        """Return the numbers so far: each bucket with all that are below it, their count, and their sum."""
-        name = self.declared.name
-        bounds = (*map(str, self.declared.buckets), "+Inf")
-        samples: list[Sample] = []
-        for key, spread in self._spreads.items():
-            labels = self.declared.labelled(key)
-            so_far = 0
-            for position, (bound, count) in enumerate(zip(bounds, spread.within, strict=True)):
-                so_far += count
-                within = tuple(sorted((*labels, ("le", bound))))
-                samples.append(Sample(f"{name}_bucket", within, so_far, spread.exemplars.get(position)))
-            samples += [Sample(f"{name}_count", labels, so_far), Sample(f"{name}_sum", labels, spread.total)]
-        return self.declared.family(samples)
+        """Return the numbers so far."""
+        declared = self.declared
+        spreads = tuple(
+            Spread(declared.labelled(key), tuple(spread.within), spread.total, dict(spread.exemplars))
+            for key, spread in self._spreads.items()
+        )
+        return Family(
+            declared.name,
+            declared.kind.value,
+            declared.meaning,
+            over=declared.over,
+            unit=declared.unit,
+            spreads=spreads,
+            bounds=declared.buckets,
+        )

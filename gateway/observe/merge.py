@@ -47,16 +47,48 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
     exemplar: Exemplar | None = None
 
 
+class Spread(msgspec.Struct, frozen=True, array_like=True):
+    """One combination of labels of a histogram. Its samples, one for each bucket, are made where they are written."""
+
+    labels: tuple[tuple[str, str], ...]
+    within: tuple[int, ...]
+    """The number of values in each bucket, without those of the buckets below."""
+    total: float
+    exemplars: dict[int, Exemplar] = {}
+    """By the number of the bucket."""
+
+
 class Family(msgspec.Struct, frozen=True, array_like=True):
-    """One metric with all its samples, as a worker sends it."""
+    """One metric with all its numbers, as a worker sends it."""
 
     name: str
     kind: str
     """`counter`, `histogram` or `gauge`."""
     documentation: str
-    samples: tuple[Sample, ...]
+    numbers: tuple[Sample, ...] = ()
     over: Over = Over.SUM
     unit: str = ""
+    spreads: tuple[Spread, ...] = ()
+    """The numbers of a histogram."""
+    bounds: tuple[float, ...] = ()
+    """The upper bounds of its buckets; the last bucket has none."""
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Every number as Prometheus has it: of a histogram each bucket with those below it, the count, and the sum."""
+        found = list(self.numbers)
+        words = (*map(str, self.bounds), "+Inf")
+        for spread in self.spreads:
+            so_far = 0
+            before = tuple(each for each in spread.labels if each[0] < "le")
+            after = spread.labels[len(before) :]
+            for position, (bound, count) in enumerate(zip(words, spread.within, strict=True)):
+                so_far += count
+                labels = (*before, ("le", bound), *after)
+                found.append(Sample(f"{self.name}_bucket", labels, so_far, spread.exemplars.get(position)))
+            found.append(Sample(f"{self.name}_count", spread.labels, so_far))
+            found.append(Sample(f"{self.name}_sum", spread.labels, spread.total))
+        return tuple(found)
 
 
 Families = tuple[Family, ...]
@@ -67,27 +99,40 @@ _ADDS_UP = frozenset({"counter", "histogram"})
 def merge(every: Iterable[Families]) -> Families:
     """Return the numbers of the whole gateway from those of its workers."""
     firsts: dict[str, Family] = {}
-    merged: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], Sample]] = {}
+    numbers: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], Sample]] = {}
+    spreads: dict[str, dict[tuple[tuple[str, str], ...], Spread]] = {}
     for families in every:
         for family in families:
             first = firsts.setdefault(family.name, family)
-            into = merged.setdefault(family.name, {})
-            for sample in family.samples:
+            into = numbers.setdefault(family.name, {})
+            for sample in family.numbers:
                 key = (sample.name, sample.labels)
                 known = into.get(key)
                 into[key] = sample if known is None else _both(first, known, sample)
+            spread_into = spreads.setdefault(family.name, {})
+            for spread in family.spreads:
+                wide = spread_into.get(spread.labels)
+                spread_into[spread.labels] = spread if wide is None else _both_spreads(wide, spread)
     return tuple(
-        Family(name, first.kind, first.documentation, tuple(merged[name].values()), first.over, first.unit)
+        msgspec.structs.replace(first, numbers=tuple(numbers[name].values()), spreads=tuple(spreads[name].values()))
         for name, first in firsts.items()
     )
 
 
+def _both_spreads(known: Spread, spread: Spread) -> Spread:
+    """Return two workers' numbers as one, with the younger of their exemplars in each bucket."""
+    exemplars = dict(known.exemplars)
+    for position, exemplar in spread.exemplars.items():
+        if position not in exemplars or exemplars[position].time <= exemplar.time:
+            exemplars[position] = exemplar
+    within = tuple(one + other for one, other in zip(known.within, spread.within, strict=True))
+    return Spread(known.labels, within, known.total + spread.total, exemplars)
+
+
 def _both(family: Family, known: Sample, sample: Sample) -> Sample:
-    """Return two workers' numbers as one, with the younger of their exemplars."""
+    """Return two workers' numbers as one."""
     over = Over.SUM if family.kind in _ADDS_UP else family.over
-    value = _over(over, known.value, sample.value)
-    exemplars = [each for each in (known.exemplar, sample.exemplar) if each is not None]
-    return Sample(known.name, known.labels, value, max(exemplars, key=lambda each: each.time, default=None))
+    return Sample(known.name, known.labels, _over(over, known.value, sample.value))
 
 
 def _over(over: Over, known: float, value: float) -> float:

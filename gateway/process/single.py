@@ -125,7 +125,7 @@ async def serve(
         async def numbers() -> Families:
             digest = await asyncio.to_thread(settings_digest, configuration.path)
             whole = tuple(supervision.families(wanted=1, workers=int(not stopping), leaving=int(stopping), file=digest))
-            return merge((worker.metrics.families(), whole))
+            return merge((await worker.numbers(), whole))
 
         async def workers() -> Sequence[WorkerState]:
             return (worker.state(),)

@@ -72,7 +72,8 @@ GRACE = 5.0
 CLOSE = 0.5
 """Seconds that workers have to close their listening sockets after the lame duck's, before we refuse connections."""
 
-_LONGEST_REPLY = 16 * 1024 * 1024
+_LONGEST_REPLY = 64 * 1024 * 1024
+"""Bytes of a worker's answer: with a thousand Apps its numbers are some four million."""
 
 _log = structlog.get_logger()
 

@@ -146,7 +146,7 @@ class _Line:
             case "reopen":
                 worker.reopen()
             case "metrics":
-                return Reply(families=worker.metrics.families())
+                return Reply(families=await worker.numbers())
             case "check":
                 return Reply(readiness=await worker.readiness())
             case "state":

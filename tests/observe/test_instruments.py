@@ -106,7 +106,7 @@ def test_a_histogram_counts_what_is_at_most_each_bound() -> None:
 
 def test_a_histogram_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a counter is."""
-    monkeypatch.setattr(instruments, "MOST_SERIES", 2)
+    monkeypatch.setattr(instruments, "MOST_SPREADS", 2)
     histogram = Histogram(WAIT)
 
     for number in range(5):
