@@ -14,6 +14,7 @@ import structlog
 from gateway.listen.answer import date_line
 from gateway.listen.asyncio_exchange import Exchange
 from gateway.listen.httptools_connection import LAST_REQUEST, LINGER_TIME, ClientConnection
+from gateway.listen.otel_connection import TracedConnection
 from gateway.listen.otel_exchange import TracedExchange
 from gateway.listen.services import RequestServices
 from gateway.request.head_reader import HeadReader, Refused
@@ -46,6 +47,7 @@ class Listener:
         self.exchange = _exchange(services)
         self.heads = _head_reader(services)
         self.outbox = Outbox()
+        self._connection = ClientConnection if services.spans is None else TracedConnection
         self._connections: set[ClientConnection] = set()
         self._addresses: dict[str, int] = {}
         self._servers: list[asyncio.Server] = []
@@ -66,7 +68,7 @@ class Listener:
         loop = asyncio.get_running_loop()
         scheme = "http" if tls is None else "https"
         server = await loop.create_server(
-            lambda: ClientConnection(self, scheme),
+            lambda: self._connection(self, scheme),
             sock=sock,
             ssl=tls,
             # A handshake is counted by no limit of ours, as there is no connection yet.

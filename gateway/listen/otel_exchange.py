@@ -13,6 +13,7 @@ import msgspec
 
 from gateway.listen.asyncio_exchange import Exchange
 from gateway.listen.downstream import Downstream
+from gateway.listen.otel_connection import TracedConnection
 from gateway.listen.services import RequestServices
 from gateway.listen.stages import Stage
 from gateway.observe.otel_spans import Trace, child_of, step, working_for
@@ -26,7 +27,7 @@ from gateway.session.ticket import Ticket
 class TracedExchange(Exchange):
     """One request being served, and perhaps recorded."""
 
-    __slots__ = ("_above", "_decided", "_server", "_spans")
+    __slots__ = ("_above", "_decided", "_head_began", "_server", "_spans")
 
     def __init__(self, client: Downstream, services: RequestServices, arrival: Arrival, table: RouteTable) -> None:
         super().__init__(client, services, arrival, table)
@@ -37,6 +38,7 @@ class TracedExchange(Exchange):
         self._above = ""
         """The caller's span, around ours."""
         self._decided = 0.0
+        self._head_began = client.take_head_began() if isinstance(client, TracedConnection) else 0.0
 
     def decide(self) -> None:
         """Begin to record, if the caller or the ratio says so, and decide."""
@@ -90,6 +92,7 @@ class TracedExchange(Exchange):
                 )
 
         decided = self._decided or over
+        inner("request head", self._head_began, began)
         inner("policy decision", began, min(decided, over))
         inner("upstream wait", decided, self._sent)
         status: dict[str, str | int] = {"http.response.status_code": self._status} if self._status else {}
@@ -109,7 +112,7 @@ class TracedExchange(Exchange):
                 SpanKind.SERVER,
                 server,
                 self._above,
-                start + began,
+                start + (self._head_began or began),
                 start + over,
                 {
                     **method,

@@ -131,7 +131,9 @@ async def test_a_trace_goes_on_through_us(tmp_path: Path, redis_url: str) -> Non
     assert (asking.name, asking.kind) == ("GET", asking.SPAN_KIND_CLIENT)
     assert (around.name, around.kind) == ("GET", around.SPAN_KIND_SERVER)
     assert around.start_time_unix_nano <= asking.start_time_unix_nano <= asking.end_time_unix_nano
-    assert {"GET", "policy decision", "session look-up", "redis", "portal", "page"} <= {span.name for span in spans}
+    assert {"GET", "request head", "policy decision", "session look-up", "redis", "portal", "page"} <= {
+        span.name for span in spans
+    }
     assert set(taken.tokens) == {"collectors-own"}
     ticket = cookie.partition("=")[2].encode()
     for canary in (b"canary", b"1990", ticket, ticket[:16]):

@@ -19,6 +19,8 @@ from gateway.login.claims import Check
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.service import read_callback
 from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoginFailure, LogoutRefused, SignedIn
+from gateway.observe.otel_spans import Trace, working_for
+from gateway.observe.trace_context import TraceContext
 from gateway.request.inbound import Inbound
 from gateway.session.owed import Owed, Owing
 from gateway.session.session import AllSessions
@@ -27,6 +29,7 @@ from gateway.settings.settings import Freshness, Reauthenticate
 from tests.builders import inbound
 from tests.login.conftest import ALL, Browser, House, challenge, route
 from tests.login.stand_in import Spoil
+from tests.observe.test_otel_spans import Kept
 
 
 async def test_a_person_signs_in(house: House) -> None:
@@ -959,3 +962,19 @@ async def test_the_public_keys_of_the_client_hold_nothing_private(house: House) 
 
     assert key["kid"]
     assert "d" not in key
+
+
+async def test_no_span_of_a_sign_in_holds_anything_of_it(house: House) -> None:
+    """The calls to the provider are told by their endpoints; no code, state, token or person is in a span."""
+    kept = Kept()
+    with working_for(Trace(TraceContext("ab" * 16, "cd" * 8, sampled=True), kept)):
+        query = house.stand_in.authorize(await house.begin())
+        outcome = await house.finish(query)
+
+    assert isinstance(outcome, SignedIn)
+    assert {span.attributes["sekisho.endpoint"] for span in kept.spans} >= {"discovery", "token", "jwks"}
+    told = str(kept.spans)
+    values = [value for values in parse_qs(query.decode()).values() for value in values]
+    for canary in (house.stand_in.subject, *values, *house.stand_in.tokens, *map(str, house.browser.cookies.values())):
+        assert len(canary) > 3
+        assert canary not in told
