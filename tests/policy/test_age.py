@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.identity import Birthdate
-from gateway.policy.age import AgeRange, BornRange, CountedFrom, age_on, first_day, next_birthday
+from gateway.identity import EARLIEST_YEAR, Birthdate
+from gateway.policy.age import AgeRange, Answer, BornRange, CountedFrom, age_on, first_day, next_birthday
 from gateway.policy.verdict import Truth
 
 if TYPE_CHECKING:
@@ -239,3 +239,60 @@ def test_an_age_that_readings_disagree_on_is_not_told() -> None:
     """Born some day in 1980: 45 or 46 in November 2026, so no number; and none for a year all agree on is hidden."""
     assert age_on(Birthdate(1980), date(2026, 11, 23)) is None
     assert age_on(Birthdate(1980), date(2026, 12, 31)) == 46
+
+
+TODAY = date(2026, 11, 23)
+
+
+@pytest.mark.parametrize(
+    ("ages", "birthdate", "answer"),
+    [
+        (AgeRange(18), Birthdate(2008, 11, 24), Answer(Truth.NO, date(2026, 11, 24))),
+        (AgeRange(18), Birthdate(2008, 11, 23), Answer(Truth.YES)),
+        (AgeRange(None, 65), Birthdate(1961, 11, 24), Answer(Truth.YES, date(2026, 11, 24))),
+        (AgeRange(18, 65), Birthdate(1961, 11, 23), Answer(Truth.NO)),
+        # Born on a day in November, or in 2008: only the last possible day decides.
+        (AgeRange(18), Birthdate(2008, 11), Answer(Truth.UNKNOWN, date(2026, 11, 30))),
+        (AgeRange(18), Birthdate(2008), Answer(Truth.UNKNOWN, date(2026, 12, 31))),
+        (AgeRange(18, 65), Birthdate(2008), Answer(Truth.UNKNOWN, date(2026, 12, 31))),
+        (AgeRange(None, 18), Birthdate(2008), Answer(Truth.UNKNOWN, date(2026, 12, 31))),
+        # Born today, and a card from the future, which says something only from then on.
+        (AgeRange(18), Birthdate(2026, 11, 23), Answer(Truth.NO, date(2044, 11, 23))),
+        (AgeRange(None, 6), Birthdate(2026, 11), Answer(Truth.YES, date(2026, 11, 24))),
+        (AgeRange(18), Birthdate(2026, 11, 24), Answer(Truth.UNKNOWN, date(2026, 11, 24))),
+        (AgeRange(18), Birthdate(EARLIEST_YEAR, 1, 1), Answer(Truth.YES)),
+        (AgeRange(18), Birthdate(EARLIEST_YEAR - 1, 12, 31), Answer(Truth.UNKNOWN)),
+        (AgeRange(18), None, Answer(Truth.UNKNOWN)),
+    ],
+)
+def test_an_age_is_answered_with_the_day_on_which_it_may_change(
+    ages: AgeRange, birthdate: Birthdate | None, answer: Answer
+) -> None:
+    """The gateway keeps the answer until that day, and asks no calendar before."""
+    assert ages.of(birthdate, TODAY) == answer
+
+
+def test_born_is_answered_from_the_first_year_that_a_card_can_have() -> None:
+    """An older date is a card's mistake, and decides nothing."""
+    assert BornRange(until=TODAY).of(Birthdate(EARLIEST_YEAR, 1, 1)) is Truth.YES
+    assert BornRange(until=TODAY).of(Birthdate(EARLIEST_YEAR - 1, 12, 31)) is Truth.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("birthdate", "age", "changes"),
+    [
+        (None, None, None),
+        (Birthdate(EARLIEST_YEAR - 1, 12, 31), None, None),
+        (Birthdate(2026, 11, 24), None, None),
+        (Birthdate(2026, 11, 23), 0, date(2027, 11, 23)),
+        (Birthdate(2026, 11), 0, date(2026, 11, 24)),
+        (Birthdate(1986, 11, 24), 39, date(2026, 11, 24)),
+        (Birthdate(1986), None, date(2026, 12, 31)),
+    ],
+)
+def test_the_age_that_is_told_is_kept_until_it_may_change(
+    birthdate: Birthdate | None, age: int | None, changes: date | None
+) -> None:
+    """An unknown birthdate tells no age, and changes nothing."""
+    assert age_on(birthdate, TODAY) == age
+    assert next_birthday(birthdate, TODAY) == changes

@@ -949,3 +949,62 @@ def test_a_refusal_of_everybody_says_its_own_words_or_none() -> None:
     assert (told.verdict.status, told.verdict.retry_after, told.valid_until) == (503, 3600, inf)
     assert isinstance(unending.verdict, Deny)
     assert unending.verdict.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "who", "kind"),
+    [
+        ("require: [open]", ADULT, Deny),
+        ("require: [adult]", person(), Deny),
+        ("require: [adult], disclose: [name]", person(frozenset({Scope.OPENID, Scope.BIRTHDATE})), Deny),
+        ("allow: nobody", ADULT, Deny),
+        ("allow: nobody, say: {ja: 休止中}", None, Deny),
+        ("require: [adult]", None, Challenge),
+        ("require: [adult]", person(frozenset({Scope.OPENID})), Challenge),
+        ("allow: signed_in, signed_in_within: 5m", person(ago=301), Challenge),
+        ("allow: signed_in", ADULT, Permit),
+        ("allow: everyone", None, Permit),
+        ("allow: everyone, disclose: [subject]", None, Permit),
+        ("allow: everyone, disclose: [subject]", ADULT, Permit),
+    ],
+)
+def test_every_verdict_names_its_rule(rule: str, who: Identity | None, kind: type[object]) -> None:
+    """The access log, the audit and the pages say whose word it is."""
+    policy = policy_of(f"name: r, {rule}")
+
+    verdict = decide(policy, who).verdict
+
+    assert isinstance(verdict, kind)
+    assert verdict.rule == policy.rules[0].id
+
+
+@pytest.mark.parametrize(
+    ("rule", "who", "until"),
+    [
+        # A permit, what it tells, and a refusal change when a condition does; days are looked at anew each midnight.
+        ("allow: signed_in, disclose: [open, adult]", ADULT, "2026-11-24 00:00"),
+        ("allow: signed_in, disclose: [opening, open]", ADULT, "2026-11-23 17:00"),
+        ("allow: everyone, disclose: [open]", ADULT, "2026-11-24 00:00"),
+        ("require: [opening]", ADULT, "2026-11-23 17:00"),
+        ("require: [open]", None, "2026-11-24 00:00"),
+        ("require: [opening, adult]", None, "2026-11-23 17:00"),
+        ("require: [opening, adult]", person(), "2026-11-23 17:00"),
+        ("require: [opening], signed_in_within: 5m", person(ago=301), "2026-11-23 17:00"),
+        # Nothing in these changes by itself.
+        ("allow: signed_in, disclose: [name, here]", ADULT, None),
+        ("allow: everyone, disclose: [name]", None, None),
+        ("require: [here]", None, None),
+        ("allow: nobody, say: {ja: 休止中}", ADULT, None),
+    ],
+)
+def test_a_verdict_says_until_when_it_holds(rule: str, who: Identity | None, until: str | None) -> None:
+    """To the minute at which a condition may turn, whether the rule requires it or tells of it; else for ever."""
+    decision = decide(policy_of(f"name: r, {rule}"), who)
+
+    assert decision.valid_until == (inf if until is None else moment_of(until))
+
+
+def test_a_refusal_of_everybody_has_its_own_kind_and_name() -> None:
+    """The access log's word for it, with and without a sentence."""
+    for say in ("", ", say: {ja: 休止中}"):
+        assert reasons(decide(policy_of(f"name: r, allow: nobody{say}"))) == [(ReasonKind.NOBODY_ALLOWED, "r")]

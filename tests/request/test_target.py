@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import re
 import sys
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -325,3 +326,55 @@ def test_case_is_ignored_in_the_path_alone() -> None:
 
     assert isinstance(target, Target)
     assert (target.path, target.query) == ("/reserve/j", b"Day=A")
+
+
+@pytest.mark.parametrize("path", ["/a", "/%41", "/a/../a", "/A", "/a%20b", "/あ"])
+@pytest.mark.parametrize("query", [None, b"", b"x=1", b"A=%41&..=/../", b"?"])
+@pytest.mark.parametrize("paths", [PathSettings(), PathSettings(ignore_case=True)])
+def test_a_query_goes_on_as_it_was_sent(path: str, query: bytes | None, paths: PathSettings) -> None:
+    """However its path is spelled and read; an empty one is told apart from none."""
+    raw = quote(path, safe="/%.").encode() + (b"" if query is None else b"?" + query)
+
+    target = canonical(raw, paths)
+
+    assert isinstance(target, Target)
+    assert target.query == query
+
+
+def test_a_letter_that_is_half_a_sign_keeps_its_case() -> None:
+    """`%83A` is ア in Shift_JIS, and `%83a` is another sign: the application gets the bytes that were sent."""
+    paths = PathSettings(ignore_case=True, charset="cp932")
+
+    target = canonical(b"/%83A/Booking", paths)
+
+    assert isinstance(target, Target)
+    assert (target.path, target.raw_path) == ("/ア/booking", b"/%83A/Booking")
+
+
+def test_a_target_is_read_once() -> None:
+    """Asked for again, it is the very same object: under the usual settings, and under an App's own."""
+    cache = TargetCache()
+    own = PathSettings(ignore_case=True)
+
+    for paths in (DEFAULT_PATHS, own):
+        first = cache.canonical(b"/a?b", paths)
+        assert isinstance(first, Target)
+        assert cache.canonical(b"/a?b", paths) is first
+        assert first == canonical(b"/a?b", paths)
+
+
+def test_what_strangers_send_fills_no_memory() -> None:
+    """A long target is read each time, and a full cache is emptied."""
+    cache = TargetCache(limit=2, longest=4)
+
+    def is_kept(raw: bytes) -> bool:
+        return cache.canonical(raw, DEFAULT_PATHS) is cache.canonical(raw, DEFAULT_PATHS)
+
+    assert is_kept(b"/abc")
+    assert not is_kept(b"/abcd")
+    kept = cache.canonical(b"/abc", DEFAULT_PATHS)
+    assert is_kept(b"/d")
+    assert cache.canonical(b"/abc", DEFAULT_PATHS) is kept
+    assert is_kept(b"/e")
+    assert cache.canonical(b"/abc", DEFAULT_PATHS) is not kept
+    assert cache.canonical(b"bad", DEFAULT_PATHS) is TargetFault.NOT_ORIGIN_FORM
