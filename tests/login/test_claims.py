@@ -128,6 +128,7 @@ _CORE: list[tuple[str, dict[str, Any], Check]] = [
     ("core-09 an expiry that is true", {"exp": True}, Check.EXPIRED),
     ("core-09 an expiry no clock shows", {"exp": 1e300}, Check.EXPIRED),
     ("core-09 not yet valid", {"nbf": NOW + 11}, Check.NOT_BEFORE),
+    ("core-09 not before a text", {"nbf": "now"}, Check.NOT_BEFORE),
     ("core-10 issued in the future", {"iat": NOW + 11}, Check.ISSUED_AT),
     ("core-10 issued before this sign-in began", {"iat": NOW - 200}, Check.ISSUED_AT),
     ("core-10 no moment of issue", {"iat": None}, Check.ISSUED_AT),
@@ -631,3 +632,39 @@ def test_a_time_is_one_that_a_calendar_has(claims: dict[str, Any], check: Check 
         assert read_id_token(token(claims), KEYS, EXPECTED).subject == "ppid-1"
     else:
         assert failing(token(claims)) == check
+
+
+def test_a_token_for_one_purpose_is_read_for_no_other() -> None:
+    """A logout token is believed where one is expected, and an ID token is not believed there."""
+    logout = token(header={"typ": "logout+jwt"})
+
+    assert verified_claims(logout, KEYS, ("ES256",), types=("logout+jwt",))["sub"] == "ppid-1"
+    for said, types in ((token(), ("logout+jwt",)), (logout, ("JWT",))):
+        with pytest.raises(SignInInvalidError) as refused:
+            verified_claims(said, KEYS, ("ES256",), types=types)
+        assert refused.value.check == Check.HEADER
+
+
+def test_at_hash_is_held_to_the_access_token_where_it_is_there() -> None:
+    """The specification lets a provider leave it out; a wrong one is wrong, whether it must be there or not."""
+    lenient = _expecting(require_at_hash=False)
+
+    assert read_id_token(token({"at_hash": None}), KEYS, lenient).subject == "ppid-1"
+    assert read_id_token(token(), KEYS, lenient).subject == "ppid-1"
+    assert failing(token({"at_hash": "AAAA"}), lenient) == Check.AT_HASH
+    assert failing(token({"at_hash": None})) == Check.AT_HASH
+
+
+def test_what_a_token_leaves_out_is_not_known() -> None:
+    """The time of authentication and the provider's session: nothing stands in their place."""
+    read = read_id_token(token({"auth_time": None, "sid": None}), KEYS, EXPECTED)
+
+    assert (read.auth_time, read.sid) == (None, None)
+
+
+def test_a_session_that_could_not_be_kept_is_refused() -> None:
+    """255 signs of its name are; the logout token that names a longer one would not be understood."""
+    assert read_id_token(token({"sid": "s" * 255}), KEYS, EXPECTED).sid == "s" * 255
+    for sid in ("s" * 256, 5, ["s"]):
+        with pytest.raises(SignInInvalidError):
+            read_id_token(token({"sid": sid}), KEYS, EXPECTED)
