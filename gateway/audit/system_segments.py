@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -37,7 +38,9 @@ FOLDER_MODE = 0o750
 COMMAND = "command"
 """The writer that all commands of a machine share. Its file has no end until the next one begins."""
 
-_RETENTION_LOCK = ".retention.lock"
+_AT_ONCE = 50
+"""Lines that are verified at once beside requests that are served: some milliseconds."""
+
 _TAIL = 64 * 1024
 """Bytes at the end of a file in which its last lines are looked for at first."""
 
@@ -275,6 +278,8 @@ class TrailFiles:
         self._torn = False
         self.cut = 0
         """How often somebody else had changed a file of this writer."""
+        self.begun = 0
+        """How many files this writer has begun."""
 
     def open(self, now: Instant) -> None:
         """Begin the first file, or the next one.
@@ -289,8 +294,8 @@ class TrailFiles:
         )
         self._next = Place(self._writer, self._next.segment + 1)
         self._torn = False
+        self.begun += 1
         self._tell(written)
-        self._remove_old(self._file, now)
 
     def resume(self, path: Path, place: Place, tail: Tail, now: Instant) -> None:
         """Go on in a file of an earlier process, or behind it where that cannot be.
@@ -424,45 +429,76 @@ class TrailFiles:
         for signed in written.signatures:
             self._copies.signature(signed)
 
-    def _remove_old(self, file: SegmentFile, now: Instant) -> None:
-        """Remove whole files that are too old, and record it before."""
+    @property
+    def removes(self) -> bool:
+        """Whether old files are removed at all."""
+        return self._terms.keep is not None
+
+    def removable(self, now: Instant, pause: Callable[[], object]) -> list[Removed]:
+        """Return whole, verified files that are too old: each writer's oldest, without a gap.
+
+        It reads whole files, so it runs in another thread than the writer's, and calls `pause` now and then.
+
+        Raises:
+            OSError: the folder or a file cannot be read.
+
+        """
         keep = self._terms.keep
         if keep is None:
-            return
-        lock = os.open(self._folder / _RETENTION_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            return []
+        by_writer: dict[str, list[Path]] = {}
+        for path in segments_in(self._folder):
+            by_writer.setdefault(path.name.partition(".")[0], []).append(path)
+        found = []
+        for writer, paths in by_writer.items():
+            # The commands count on from their last file.
+            for path in paths[:-1] if writer == COMMAND else paths:
+                old = _as_removed(path, now - keep, self._verifier, pause)
+                if old is None:
+                    break
+                found.append(old)
+        return found
+
+    def remove(self, old: Iterable[Removed], now: Instant) -> None:
+        """Record that files are removed, sign that, and remove them.
+
+        Raises:
+            OSError: that could not be done; a file that is still there is found again.
+
+        """
+        old = tuple(old)
+        file = self._fit(now)
+        recorded = removed_line(file.state, old, now, self._terms)
+        signed = checkpoint(recorded.state, now, self._terms)
+        written = replace(signed, text=recorded.text + signed.text)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            removed = _removable(self._folder, now - keep, self._verifier)
-            if removed:
-                written = removed_line(file.state, removed, now, self._terms)
-                file.append(written, sync=True)
-                self._tell(written)
-                for each in removed:
-                    (self._folder / each.file).unlink(missing_ok=True)
-        except (BlockingIOError, CutError):
-            # Another writer does it just now, or the next look says what happened to this file.
+            file.append(written, sync=True)
+        except CutError:
+            # Nothing is recorded, so nothing is removed.
+            self._after_cut(now)
             return
-        finally:
-            os.close(lock)
+        self._tell(written)
+        for each in old:
+            (self._folder / each.file).unlink(missing_ok=True)
 
 
-def _removable(folder: Path, before: Instant, verifier: Verifier) -> list[Removed]:
-    """Return whole, verified files whose last line is older than a time: each writer's oldest, without a gap."""
-    by_writer: dict[str, list[Path]] = {}
-    for path in segments_in(folder):
-        by_writer.setdefault(path.name.partition(".")[0], []).append(path)
-    found = []
-    for writer, paths in by_writer.items():
-        # The commands count on from their last file.
-        for path in paths[:-1] if writer == COMMAND else paths:
-            place = place_of(path.name)
-            if place is None or path.stat().st_mtime >= before or _is_written(path):
-                break
-            read = read_segment(place, lines_of(path), verifier)
-            if read.fault is not None or not read.opening or read.last_time >= before:
-                break
-            found.append(Removed(path.name, read.opening, read.first.sequence + 1, read.head.sequence, read.head.hash))
-    return found
+def _as_removed(path: Path, before: Instant, verifier: Verifier, pause: Callable[[], object]) -> Removed | None:
+    """Return a file as the record of its removal names it; `None` if it is not old, not whole, or in use."""
+    place = place_of(path.name)
+    if place is None or path.stat().st_mtime >= before or _is_written(path):
+        return None
+    read = read_segment(place, _gently(lines_of(path), pause), verifier)
+    if read.fault is not None or not read.opening or read.last_time >= before:
+        return None
+    return Removed(path.name, read.opening, read.first.sequence + 1, read.head.sequence, read.head.hash)
+
+
+def _gently(lines: Iterable[bytes], pause: Callable[[], object]) -> Iterator[bytes]:
+    """Yield lines, and give the interpreter away now and then: requests are served beside this."""
+    for number, line in enumerate(lines, 1):
+        if number % _AT_ONCE == 0:
+            pause()
+        yield line
 
 
 def give_to_owner(descriptor: int, folder: Path) -> None:

@@ -11,12 +11,14 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
 
 import structlog
 
 from gateway.audit.entry import Action, Entry
+from gateway.audit.segment import Removed
 from gateway.audit.system_segments import TrailFiles
 from gateway.instant import Instant
 from gateway.observe.events import Event
@@ -35,6 +37,9 @@ PAUSE: Final = 0.1
 
 PATIENCE: Final = 2.0
 """Seconds that a request waits for its entry where the trail is required."""
+
+BREATH: Final = 0.01
+"""Seconds of rest in the verification of old files, after each few lines."""
 
 FLUSH: Final = 2.0
 """Seconds the thread has at the end for what still waits."""
@@ -68,6 +73,9 @@ class ThreadTrail:
         self._closing = threading.Event()
         self._rotate = threading.Event()
         self._signed_at = 0.0
+        self._begun = 0
+        self._old: deque[list[Removed]] = deque()
+        """Files that are too old, as another thread has found."""
         self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
         self._thread.start()
 
@@ -136,12 +144,28 @@ class ThreadTrail:
                 self._rotate.clear()
                 self._attempt(lambda: self._files.end(self._clock()))
                 self._attempt(lambda: self._files.sign(self._clock()))
+            self._remove_old()
             # A clock that was set back must not stop the signatures.
             if not 0 <= self._clock() - self._signed_at < self._interval:
                 self._attempt(lambda: self._files.sign(self._clock()))
                 self._signed_at = self._clock()
         self._write_all()
         self._attempt(lambda: self._files.end(self._clock()))
+
+    def _remove_old(self) -> None:
+        """With each new file, have old ones looked for; remove those that were found."""
+        if self._files.begun != self._begun and self._files.removes:
+            self._begun = self._files.begun
+            threading.Thread(target=self._look_for_old, name="audit-keeper", daemon=True).start()
+        while self._old:
+            self._attempt(partial(self._files.remove, self._old.popleft(), self._clock()))
+
+    def _look_for_old(self) -> None:
+        # An unreadable file stays, and the next look may read it.
+        with suppress(OSError):
+            old = self._files.removable(self._clock(), partial(self._closing.wait, BREATH))
+            if old:
+                self._old.append(old)
 
     def _write_all(self) -> None:
         while self._queue:

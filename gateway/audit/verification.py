@@ -134,6 +134,9 @@ class _Reader:
         self._interval = 0.0
         self._signed_at = 0.0
         self._unsigned = 0
+        self._beside: list[Beside] = []
+        self._removed: list[Removed] = []
+        """Records that no signature covers yet: anybody can write one, so they count for nothing until then."""
 
     def take(self, text: bytes) -> None:
         """Take the next line."""
@@ -170,7 +173,7 @@ class _Reader:
             found.opened = self._signed_at = moment(fields["time"])
             found.rotate_every, self._interval = float(fields["rotate_every"]), float(fields["interval"])
             found.keep = float(fields["keep"]) if "keep" in fields else None
-            found.beside += msgspec.convert(fields["beside"], list[Beside])
+            self._beside += msgspec.convert(fields["beside"], list[Beside])
         except (KeyError, TypeError, ValueError):
             raise _WrongError(Wrong.CHANGED, line.head.sequence) from None
         found.first = Head(line.head.sequence - 1, line.previous)
@@ -193,6 +196,9 @@ class _Reader:
             self._check_signature(line, ends=action == Action.SEGMENT_CLOSED)
             return
         self._unsigned += 1
+        if found.lines == 1:
+            # A writer signs its opening in the same write.
+            raise _WrongError(Wrong.UNSIGNED, line.head.sequence)
         try:
             found.last_time = moment(fields["time"])
             late = abs(found.last_time - self._signed_at)
@@ -202,7 +208,7 @@ class _Reader:
         if self._unsigned > MOST_UNSIGNED + 1 or late > self._interval + 1:
             raise _WrongError(Wrong.UNSIGNED, line.head.sequence)
         if action == Action.SEGMENTS_REMOVED:
-            found.removed += msgspec.convert(fields.get("removed", []), list[Removed])
+            self._removed += _records(line)
         if action == Action.ENTRIES_LOST:
             lost = fields.get("count", 0)
             found.remarks.append(Finding(found.file, found.lines + 1, line.head.sequence, Remark.LOST, lost))
@@ -221,7 +227,17 @@ class _Reader:
         self._unsigned, self._signed_at = 0, moment(time)
         found.last_time = self._signed_at
         found.marks[line.head.sequence] = line.head.hash
+        found.beside += self._beside
+        found.removed += self._removed
+        self._beside, self._removed = [], []
         found.ended = ends
+
+
+def _records(line: Line) -> list[Removed]:
+    try:
+        return msgspec.convert(line.fields.get("removed"), list[Removed])
+    except msgspec.ValidationError:
+        raise _WrongError(Wrong.CHANGED, line.head.sequence) from None
 
 
 def read_segment(

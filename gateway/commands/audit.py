@@ -167,6 +167,9 @@ def verify(
         if place is not None:
             try:
                 found.append(read_segment(place, lines_of(path), verifier, wanted.get(path.name)))
+            except FileNotFoundError:
+                # A writer has removed it just now, and recorded that in a file that is read later.
+                continue
             except OSError as error:
                 raise _refused(Phrase(f"`{path}` cannot be read: {error.strerror}")) from None
     report = compared(found, wanted, time.time())

@@ -242,6 +242,10 @@ def test_old_files_are_removed_whole_and_on_record(tmp_path: Path) -> None:
     now = NOON + 31.5 * DAY
     young = files(tmp_path, "worker-young", the, copied)
     young.write([entry(1, now)], now, sync=False)
+    pauses: list[None] = []
+    young.remove(young.removable(now, lambda: pauses.append(None)), now)
+    # The record is signed at once: without a signature it would stand for nothing.
+    assert actions(tmp_path, "worker-young")[-2:] == ["segments_removed", "checkpoint"]
     young.end(now)
 
     left = {path.name for path in segments_in(tmp_path)}

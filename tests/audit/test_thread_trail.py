@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -11,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from gateway.audit import thread_trail
+from gateway.audit.chain import Place
 from gateway.audit.entry import Action, Entry
 from gateway.audit.system_segments import TrailFiles, segments_in
 from gateway.audit.thread_trail import ThreadTrail
+from gateway.audit.verification import Remark
 from gateway.observe.lines import LineKind
 from tests.audit.folders import Copied, actions, said, until, verified
-from tests.audit.trails import entry, terms, verifier
+from tests.audit.trails import entry, terms, verifier, whole
 
 
 def opened(
@@ -144,3 +147,20 @@ def test_a_rotation_begins_another_file(tmp_path: Path) -> None:
 
     assert actions(tmp_path).count("segment_closed") == 2
     assert verified(tmp_path, now=time.time()).faults == ()
+
+
+def test_old_files_are_looked_for_beside_the_work(tmp_path: Path) -> None:
+    """Another thread verifies them, and the writer records and removes what that one has found."""
+    long_ago = time.time() - 3 * 86_400.0
+    text, _ = whole(120, Place("worker-0", 1), start=long_ago)
+    old = tmp_path / "worker-0.000001.jsonl"
+    old.write_bytes(text)
+    os.utime(old, (long_ago + 200, long_ago + 200))
+    the = terms(keep=86_400.0, rotate_every=3_600.0)
+    trail = ThreadTrail(TrailFiles(tmp_path, "worker-1", the, verifier(), Copied()), time.time, interval=60.0)
+    until(lambda: not old.exists())
+    trail.close(20)
+
+    found = verified(tmp_path, now=time.time())
+    assert found.faults == ()
+    assert [each.what for each in found.remarks] == [Remark.REMOVED]

@@ -367,6 +367,42 @@ def test_a_recorded_removal_is_no_fault() -> None:
     assert kinds(bad) == [(second_place.file, 1, Wrong.OUT_OF_PLACE.value)]
 
 
+def test_a_record_that_nobody_has_signed_stands_for_nothing() -> None:
+    """Anybody can add a line to the file of a crashed writer: it excuses no missing file, and accuses none."""
+    _, end = whole(5)
+    place = Place("worker-2", 1)
+    begun = opened(place, BEGINNING, NOON, terms())
+    removal = removed_line(begun.state, [Removed(PLACE.file, "a" * 64, 1, *end.head)], NOON, terms()).text
+
+    found = report({place: begun.text + removal}, [signed_end(end, NOON, terms())[0]])
+    assert kinds(found) == [(PLACE.file, 0, Wrong.FILE_MISSING.value)]
+
+    opening = lines(opened(place, BEGINNING, NOON, terms(), [Beside(PLACE.file, "a" * 64)]).text)[0]
+    assert report({place: opening}).faults == ()
+
+
+def test_a_file_that_nobody_has_signed_is_none() -> None:
+    """A file made without the key: its second line had to be a signature."""
+    begun = opened(PLACE, BEGINNING, NOON, terms())
+    first = read_line(lines(begun.text)[0])
+    forged, _ = make_line({**entry_fields(), "writer": "worker-1", "segment": 1}, first.head)
+
+    assert read(lines(begun.text)[0] + forged).fault == Finding(PLACE.file, 2, 2, Wrong.UNSIGNED)
+
+
+def entry_fields() -> dict[str, object]:
+    return {"action": "decision", "time": "2026-11-23T03:00:00.000000Z", "verdict": "permit"}
+
+
+def test_a_record_of_removal_is_read_strictly() -> None:
+    """Nobody can make the verifier fall over."""
+    begun = opened(PLACE, BEGINNING, NOON, terms())
+    fields = {**entry_fields(), "action": "segments_removed", "removed": [{"file": 1}], "writer": "worker-1"}
+    line, _ = make_line({**fields, "segment": 1}, begun.state.head)
+
+    assert read(begun.text + line).fault == Finding(PLACE.file, 3, 3, Wrong.CHANGED)
+
+
 def test_a_file_older_than_the_retention_may_be_gone_with_the_record_of_its_removal() -> None:
     """The record is removed in its time as well."""
     old, _ = whole(1, Place("worker-2", 1), beside=[Beside(PLACE.file, "a" * 64)])
