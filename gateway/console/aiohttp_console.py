@@ -17,6 +17,7 @@ from gateway.audit.trail import AuditTrail
 from gateway.console.aiohttp_audit import AuditPages
 from gateway.console.aiohttp_health import HealthPages
 from gateway.console.aiohttp_limits import LimitPages
+from gateway.console.aiohttp_oidc import OidcSignIn
 from gateway.console.aiohttp_policies import PolicyPages
 from gateway.console.aiohttp_render import HEADERS, see_other, serve_asset
 from gateway.console.aiohttp_sessions import SessionPages
@@ -25,7 +26,7 @@ from gateway.console.aiohttp_visitor import Handler, RefusedError, Visitor, read
 from gateway.console.csrf import FIELD, is_token
 from gateway.console.doors import Way, is_own_form, may_see, way_of
 from gateway.console.node import Node
-from gateway.console.routes import ROUTES, ConsoleRoute, Place, may
+from gateway.console.routes import ROUTES, Admits, ConsoleRoute, Place, may
 from gateway.console.screen import LONGEST_REASON, Screen
 from gateway.console.sign_ins import SignIn, SignIns
 from gateway.console.structlog_record import DeedRecord
@@ -37,7 +38,12 @@ from gateway.portal.aiohttp_management import CONSOLE
 from gateway.portal.attempts import TokenCheck, Wait
 from gateway.portal.cookies import expire_cookie, set_cookie
 from gateway.portal.language import preferred
+from gateway.request.rates import Rate
 from gateway.settings.settings import ConsoleSettings
+
+LOGINS_PER_ADDRESS = 60
+LOGINS = 600
+"""Logins by OIDC in a minute, from one address and from all."""
 
 _log = structlog.get_logger()
 
@@ -50,6 +56,8 @@ class ConsoleServices:
     settings: Callable[[], ConsoleSettings]
     """Returns the settings that were adopted last."""
     tokens: TokenCheck
+    oidc: OidcSignIn | None = None
+    """The sign-in by the office's provider."""
     trail: AuditTrail
     """Records what operators do."""
     clock: Callable[[], Instant]
@@ -65,6 +73,8 @@ def make_console(services: ConsoleServices) -> web.Application:
         app.router.add_route(route.method, f"/{route.path}", console.admitted(route, handlers[route.place]))
     app.middlewares.append(console.answers)
     app.cleanup_ctx.append(console.health.running)
+    if services.oidc is not None:
+        app.cleanup_ctx.append(services.oidc.running)
     return app
 
 
@@ -82,6 +92,7 @@ class _Console:
     services: ConsoleServices
     sign_ins: SignIns = field(init=False)
     record: DeedRecord = field(init=False)
+    logins: Rate = field(default_factory=lambda: Rate(LOGINS_PER_ADDRESS, LOGINS))
     health: HealthPages = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +108,8 @@ class _Console:
         return {
             Place.STATIC: self._static,
             Place.SIGN_IN: self._sign_in,
+            Place.OIDC: self._oidc,
+            Place.CALLBACK: self._callback,
             Place.HOME: self._home,
             Place.SIGN_OUT: self._sign_out,
             Place.HEALTH: self.health.show,
@@ -158,7 +171,7 @@ class _Console:
             _log.warning(Event.MANAGEMENT_REFUSED, address=address, operator=operator.operator.name, reason="role")
             self.record.refused(operator.operator.name)
             raise refusal("role", HTTPStatus.FORBIDDEN)
-        if operator is not None and request.method == hdrs.METH_POST and route.place is not Place.SIGN_IN:
+        if operator is not None and request.method == hdrs.METH_POST and route.needs is not Admits.EVERYBODY:
             self._check_form(route, visitor, operator, address)
 
     def _check_form(self, route: ConsoleRoute, visitor: Visitor, operator: SignIn, address: str) -> None:
@@ -249,8 +262,39 @@ class _Console:
         response.headers.add(hdrs.SET_COOKIE, _cookie(visitor.way, secret))
         return response
 
+    async def _oidc(self, visitor: Visitor) -> web.StreamResponse:
+        if self.services.oidc is None:
+            raise refusal("not_found", HTTPStatus.NOT_FOUND)
+        wait = self.logins.take(visitor.address, self.services.clock())
+        if wait is not None:
+            return visitor.page(self._sign_in_page(HTTPStatus.TOO_MANY_REQUESTS, "too_many", wait))
+        return await self.services.oidc.begin(visitor)
+
+    async def _callback(self, visitor: Visitor) -> web.StreamResponse:
+        oidc = self.services.oidc
+        if oidc is None:
+            raise refusal("not_found", HTTPStatus.NOT_FOUND)
+        try:
+            operator = await oidc.finish(visitor)
+        except RefusedError:
+            _log.warning(Event.MANAGEMENT_REFUSED, address=visitor.address, reason="oidc")
+            self.record.refused()
+            raise
+        self.sign_ins.end(visitor.request.cookies.get(cookie_name(visitor.way), ""))
+        secret = self.sign_ins.begin(operator, by_token=False)
+        _log.info(Event.CONSOLE_SIGNED_IN, operator=operator.name, selector="oidc")
+        self.record.console(operator.name, "sign-in by OIDC")
+        # Not a redirect: a browser that comes from another site would send no `Strict` cookie along.
+        response = visitor.page(Screen("come_back", "come_back.title"))
+        response.headers.add(hdrs.SET_COOKIE, _cookie(visitor.way, secret))
+        oidc.forget(visitor, response)
+        return response
+
     def _sign_in_page(self, status: HTTPStatus, fault: str = "", retry_after: int | None = None) -> Screen:
-        return Screen("sign_in", "sign_in.title", {"fault": fault}, status, retry_after)
+        oidc = self.services.oidc
+        values = {"fault": fault, "oidc": oidc is not None, "tokens": bool(self.services.tokens.operators().all)}
+        leads_to = () if oidc is None else oidc.origins
+        return Screen("sign_in", "sign_in.title", values, status, retry_after, leads_to)
 
     async def _sign_out(self, visitor: Visitor) -> web.StreamResponse:
         self.sign_ins.end(visitor.request.cookies.get(cookie_name(visitor.way), ""))

@@ -11,17 +11,20 @@ from gateway.console.numbers import Numbers
 from gateway.console.screen import Moment, Screen, moment, share
 from gateway.console.today import SinceThen
 from gateway.instant import Instant
+from gateway.login.funnel import SignInStep
+from gateway.login.sign_in import LoginFailure
 from gateway.portal.language import Language
 from gateway.portal.readiness import Readiness
 
 REQUESTS = "sekisho_requests_total"
 SECONDS = "sekisho_request_seconds_bucket"
 SIGN_INS = "sekisho_sign_ins_total"
+SIGN_IN_STEPS = "sekisho_sign_in_steps_total"
 """The numbers that the page reads."""
 
-BEGUN = "begun"
-SIGNED_IN = "signed_in"
-"""Outcomes of a sign-in that are no failures."""
+
+FAILURES = frozenset(failure.value for failure in LoginFailure)
+"""The outcomes that are reasons of failures."""
 
 ENDS_SOON = 30 * 86_400.0
 """Seconds before its end from which the page marks a certificate."""
@@ -75,8 +78,9 @@ def health(
     """Say how this node is."""
     rows = [_app_row(app.name, today.numbers) for app in facts.apps]
     requests, failed = sum(row.requests for row in rows), sum(row.failed for row in rows)
-    outcomes = today.numbers.by(SIGN_INS, "outcome")
-    begun, done = outcomes.pop(BEGUN, 0.0), outcomes.pop(SIGNED_IN, 0.0)
+    steps = today.numbers.by(SIGN_IN_STEPS, "step")
+    reasons = today.numbers.by(SIGN_INS, "outcome", lambda labels: labels.get("outcome") in FAILURES)
+    sent, done = steps.get(SignInStep.SENT, 0.0), steps.get(SignInStep.SIGNED_IN, 0.0)
     values = {
         "facts": facts,
         "started": moment(facts.started_at),
@@ -89,10 +93,9 @@ def health(
         "requests": requests,
         "failed": failed,
         "good": share(requests - failed, requests),
-        "begun": int(begun),
-        "signed_in": int(done),
-        "completed": share(min(done, begun), begun),
-        "others": sorted((name, int(count)) for name, count in outcomes.items() if count >= 1),
+        "steps": [(step.value, int(steps.get(step, 0.0))) for step in SignInStep],
+        "completed": share(min(done, sent), sent),
+        "failures": sorted((name, int(count)) for name, count in reasons.items() if count >= 1),
         "expiries": [_expiry_row(expiry, now) for expiry in expiries],
     }
     return Screen("health", "health.title", values)

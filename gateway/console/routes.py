@@ -18,6 +18,8 @@ class Place(StrEnum):
 
     STATIC = "static"
     SIGN_IN = "sign_in"
+    OIDC = "oidc"
+    CALLBACK = "callback"
     HOME = "home"
     SIGN_OUT = "sign_out"
     HEALTH = "health"
@@ -61,6 +63,8 @@ class ConsoleRoute:
 ROUTES: tuple[ConsoleRoute, ...] = (
     ConsoleRoute(Place.STATIC, "GET", "static/{name}", Admits.EVERYBODY),
     ConsoleRoute(Place.SIGN_IN, "POST", "sign-in", Admits.EVERYBODY),
+    ConsoleRoute(Place.OIDC, "POST", "oidc", Admits.EVERYBODY),
+    ConsoleRoute(Place.CALLBACK, "GET", "callback", Admits.EVERYBODY),
     ConsoleRoute(Place.HOME, "GET", "", Admits.SIGNED_IN),
     ConsoleRoute(Place.SIGN_OUT, "POST", "sign-out", Admits.SIGNED_IN),
     ConsoleRoute(Place.HEALTH, "GET", "health", Role.LOOK),

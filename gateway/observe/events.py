@@ -94,8 +94,9 @@ class Event(StrEnum):
     MANAGEMENT_REFUSED = "management_refused"
     """The sessions API or the console refused a client; `address` is its address, `reason` is a closed word.
 
-    `no_known_token`, `too_many_wrong_tokens`, `role` (the `operator` lacks it), `csrf` (a form without our token), or
-    `foreign_page` (a page of another site sent the request).
+    `no_known_token`, `too_many_wrong_tokens`, `role` (the `operator` lacks it), `csrf` (a form without our token),
+    `foreign_page` (a page of another site sent the request), or `oidc`
+    (the office's provider vouches for nobody).
     """
     OPERATORS_CHANGED = "operators_changed"
     """`by` changed the file of operators with the command line; `action` on `name` is `add` or `remove`."""

@@ -101,6 +101,8 @@ class Configuration:
     """User and password for the outbound proxy, by client_id, where there are any."""
     operators: Operators | None = None
     """Operators of the sessions API on the management listener; `None` if the API is not there."""
+    console_keys: KeySet | None = None
+    """The console's keys at the office's provider; `None` if operators sign in by tokens alone."""
     aliases: Aliases = field(default_factory=Aliases)
     """Persons whose subject changed, and by which one applications know them."""
     audit_keys: KeySet | None = None
@@ -266,6 +268,7 @@ def read_configuration(
     via_credentials = reader.via_credentials()
     operators = reader.operators()
     aliases = reader.aliases()
+    console_keys = reader.console_keys(keys)
     audit_keys = reader.audit_keys(keys, assertion_keys)
     trace_headers = reader.trace_headers()
     reader.check_files()
@@ -282,6 +285,7 @@ def read_configuration(
         assertion_keys=assertion_keys,
         via_credentials=via_credentials,
         operators=operators,
+        console_keys=console_keys,
         aliases=aliases,
         audit_keys=audit_keys,
         digest=digest,
@@ -630,6 +634,25 @@ class _Reader:
             if wanted not in (None, signing.alg):
                 what = Phrase(f"the key that signs, `{signing.kid}`, is for {signing.alg} and not {wanted}")
                 self._reading.note(f"{at}.assertion_algorithm", what, Phrase("leave it out, or make another key"))
+        return keys
+
+    def console_keys(self, clients: Mapping[str, KeySet]) -> KeySet | None:
+        """Read the keys of the console's client."""
+        oidc = self._settings.console.oidc
+        text = None if oidc is None else self._secret(oidc.keys, "console.oidc.keys")
+        if text is None:
+            return None
+        try:
+            keys = read_key_set(text)
+        except KeySetError as error:
+            what = Phrase(str(error).replace("\n", "; "))
+            self._reading.note("console.oidc.keys", what, Phrase("make them with `sekisho keys new`"))
+            return None
+        theirs = {key.kid for each in clients.values() for key in each.keys}
+        if shared := theirs & {key.kid for key in keys.keys}:
+            kid = min(shared)
+            what = Phrase(f"the key `{kid}` is an App's client's too", f"鍵 `{kid}` は App のものと同じです")
+            self._reading.note("console.oidc.keys", what, Phrase("make others with `sekisho keys new`"))
         return keys
 
     def secrets(self) -> Secrets | None:

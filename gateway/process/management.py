@@ -22,6 +22,7 @@ from aiohttp import web
 from gateway import __version__
 from gateway.audit.trail import AuditTrail
 from gateway.console.aiohttp_console import ConsoleServices, make_console
+from gateway.console.aiohttp_oidc import OidcSignIn
 from gateway.console.node import AppFacts, Expiry, NodeFacts, SessionsAtHand, WorkerState
 from gateway.errors import StoresDifferError
 from gateway.instant import Instant
@@ -202,11 +203,17 @@ class ManagedNode:
 def make_management_application(node: ManagedNode, clock: Callable[[], Instant] = time.time) -> web.Application:
     """Return what the management listener serves; without operators there is neither a sessions API nor a console."""
     tokens = TokenCheck(lambda: node.configuration().operators or Operators(), clock)
-    managed = node.configuration().operators is not None
+    configuration = node.configuration()
+    settings = configuration.settings.console
+    managed = configuration.operators is not None
+    oidc = None
+    if settings.oidc is not None and configuration.console_keys is not None:
+        oidc = OidcSignIn(settings.oidc, configuration.console_keys, settings.url, clock, randomness.token_bytes)
     services = ConsoleServices(
         node=node,
         settings=lambda: node.configuration().settings.console,
         tokens=tokens,
+        oidc=oidc,
         trail=node.trail,
         clock=clock,
         random=randomness.token_bytes,
@@ -216,7 +223,7 @@ def make_management_application(node: ManagedNode, clock: Callable[[], Instant] 
         readiness=node.readiness,
         sessions=session_control(node.opened_sessions, tokens, node.trail) if managed else None,
         names=lambda: management_names(node.configuration().settings),
-        console=make_console(services) if managed else None,
+        console=make_console(services) if managed or oidc is not None else None,
     )
 
 

@@ -204,7 +204,16 @@ def _check_addresses(settings: Settings, reading: Reading) -> None:
 
 def _check_console(settings: Settings, reading: Reading) -> None:
     """Note a URL of the console that protects nobody: plain HTTP, a path, or a host that an App's pages share."""
-    url = settings.console.url
+    url, oidc = settings.console.url, settings.console.oidc
+    if oidc is not None:
+        _check_issuer(oidc.issuer, "console.oidc.issuer", reading)
+        if not url:
+            what = Phrase("`console.oidc` has no address to come back to", "`console.oidc` の戻り先がありません")
+            reading.note("console.oidc", what, Phrase("write `console.url`", "`console.url` を書いてください"))
+        if not (oidc.look or oidc.act or oidc.audit or oidc.author):
+            what = Phrase("no word of the provider's gives a role", "どの役割にも対応する値がありません")
+            remedy = Phrase("write `look: [sekisho-look]`, for example", "例：`look: [sekisho-look]`")
+            reading.note("console.oidc", what, remedy)
     if not url:
         return
     try:

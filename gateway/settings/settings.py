@@ -647,8 +647,36 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsoleOidcSettings:
+    """The sign-in of operators by an OpenID provider of the office's: code flow with PKCE and `private_key_jwt`."""
+
+    issuer: str
+    """The issuer, compared exactly."""
+    client_id: str
+    """The console's client identifier there. Its redirect URI is `/console/callback` at `console.url`."""
+    keys: SecretSource
+    """The console's client keys, a JWKS file with private members; never those of an App's client."""
+    ca: Path | None = None
+    """One more CA to trust for the provider."""
+    algorithms: tuple[Literal["ES256", "ES384", "PS256", "RS256"], ...] = ("ES256", "RS256")
+    """Algorithms of an ID token's signature."""
+    name_claim: str = "preferred_username"
+    """The claim of the ID token that names the operator in the audit."""
+    roles_claim: str = "roles"
+    """The claim of the ID token whose words give roles: a list, or one text."""
+    look: tuple[str, ...] = ()
+    """Words of that claim that give the role `look`."""
+    act: tuple[str, ...] = ()
+    """Words that give the role `act`."""
+    audit: tuple[str, ...] = ()
+    """Words that give the role `audit`."""
+    author: tuple[str, ...] = ()
+    """Words that give the role `author`."""
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleSettings:
-    """The console for operators, at `/console/` of `management`. It is there if `operators` is set."""
+    """The console for operators, at `/console/` of `management`. It is there if `operators` or `oidc` is set."""
 
     url: str = ""
     """The public origin of the console behind a proxy with TLS: `https://console.city.example.lg.jp`. Without it, the
@@ -657,6 +685,8 @@ class ConsoleSettings:
     """Seconds of silence after which an operator must sign in again."""
     absolute: Seconds = 14_400.0
     """Seconds after a sign-in at which an operator must sign in again in any case."""
+    oidc: AtRestart[ConsoleOidcSettings | None] = None
+    """The sign-in by OpenID Connect, beside the tokens of `operators`. It needs `url`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.audit.entry import Entry
 from gateway.console.aiohttp_console import ConsoleServices, make_console
+from gateway.console.aiohttp_oidc import OidcSignIn
 from gateway.console.csrf import token_of
 from gateway.console.node import AppFacts, Expiry, NodeFacts, SessionsAtHand, WorkerState
 from gateway.console.routes import Place, route_of
@@ -197,7 +198,7 @@ PEOPLE: dict[str, tuple[Role, ...]] = {
 }
 
 
-async def make_house(url: str = "") -> House:
+async def make_house(url: str = "", oidc: OidcSignIn | None = None) -> House:
     """Serve a console."""
     made = {name: new_token(name, bytes([number]) * 32, roles) for number, (name, roles) in enumerate(PEOPLE.items())}
     clock = [NOON]
@@ -213,6 +214,7 @@ async def make_house(url: str = "") -> House:
         settings=lambda: ConsoleSettings(url=url),
         tokens=TokenCheck(operators, lambda: clock[0]),
         trail=trail,
+        oidc=oidc,
         clock=lambda: clock[0],
         random=random,
     )

@@ -32,11 +32,17 @@ NUMBERS = Numbers(
             ({"app": "booking", "le": "+Inf"}, 100),
         ),
         family(
+            "sekisho_sign_in_steps_total",
+            ({"app": "booking", "step": "sent", "kind": "first"}, 6),
+            ({"app": "booking", "step": "sent", "kind": "step_up"}, 4),
+            ({"app": "booking", "step": "signed_in", "kind": "first"}, 7),
+        ),
+        family(
             "sekisho_sign_ins_total",
             ({"app": "booking", "outcome": "begun"}, 10),
-            ({"app": "booking", "outcome": "signed_in"}, 7),
             ({"app": "booking", "outcome": "cancelled"}, 2),
             ({"app": "booking", "outcome": "expired"}, 0),
+            ({"app": "booking", "outcome": "signed_out"}, 3),
         ),
     )
 )
@@ -50,8 +56,9 @@ def test_the_page_counts_failures_and_sign_ins_of_today() -> None:
 
     assert (screen["requests"], screen["failed"], screen["good"]) == (100, 2, "98.00 %")
     assert [(row.name, row.within) for row in screen["apps"]] == [("booking", "≤ 0.5")]  # type: ignore[attr-defined]
-    assert (screen["begun"], screen["signed_in"], screen["completed"]) == (10, 7, "70.00 %")
-    assert screen["others"] == [("cancelled", 2)]
+    steps = dict(screen["steps"])  # type: ignore[call-overload]
+    assert (steps["sent"], steps["signed_in"], steps["abandoned"], screen["completed"]) == (10, 7, 0, "70.00 %")
+    assert screen["failures"] == [("cancelled", 2)]
     assert (screen["alive"], screen["status"]) == (1, "ok")
 
 

@@ -12,6 +12,7 @@ from gateway.console.routes import MENU, ROUTES
 from gateway.console.sessions import By
 from gateway.console.switches import LENGTHS
 from gateway.limits.limits import EntryState
+from gateway.login.funnel import SignInStep
 from gateway.portal.language import Language
 from gateway.portal.operators import Role
 
@@ -19,7 +20,7 @@ CONSOLE = Path(gateway.console.__file__).parent
 
 FAMILIES = (
     *("done.", "part.", "refused.", "role.", "menu.", "sign_in."),
-    *("health.status_", "sessions.by_", "limits.state_", "switches.length_"),
+    *("health.status_", "health.step_", "sessions.by_", "limits.state_", "switches.length_"),
 )
 """Sentences whose keys end in a closed word that a page puts together."""
 
@@ -44,6 +45,7 @@ def test_every_closed_word_has_its_sentences() -> None:
     needed = {f"role.{role}" for role in Role} | {f"menu.{place}" for place in MENU}
     needed |= {f"done.{route.place}" for route in ROUTES if route.changes} | {"done.nothing"}
     needed |= {f"sessions.by_{way}" for way in By} | {f"limits.state_{state}" for state in EntryState}
+    needed |= {f"health.step_{step}" for step in SignInStep}
     needed |= {f"switches.length_{length}" for length in LENGTHS}
 
     assert needed <= set(CATALOGUE[Language.JA])

@@ -525,3 +525,32 @@ def test_what_logs_and_traces_may_be(lines: str, said: str | None, tmp_path: Pat
 
     assert len(mistakes) == (said is not None), mistakes
     assert said is None or said in mistakes[0]
+
+
+CONSOLE_GOOD = "console: {url: https://console.city.example}"
+OIDC = "oidc: {issuer: https://idp.example, client_id: c, keys: {file: k}, look: [x]}"
+
+
+@pytest.mark.parametrize(
+    ("console", "said"),
+    [
+        (CONSOLE_GOOD, None),
+        ("console: {url: http://localhost:9464}", "shares the host"),
+        ("console: {url: http://127.0.0.1:9464}", None),
+        ("console: {url: http://console.city.example}", "cannot be the console's URL"),
+        ("console: {url: https://console.city.example/console}", "cannot be the console's URL"),
+        ("console: {url: console.city.example}", "cannot be the console's URL"),
+        ("console: {idle: 10s}", "idle"),
+        ("console: {absolute: 48h}", "absolute"),
+        (f"console: {{url: https://console.city.example, {OIDC}}}", None),
+        (f"console: {{{OIDC}}}", "no address to come back to"),
+        (f"console: {{url: https://console.city.example, {OIDC.replace('look: [x]', 'look: []')}}}", "gives a role"),
+        (f"console: {{url: https://console.city.example, {OIDC.replace('https://idp', 'http://idp')}}}", "plain HTTP"),
+    ],
+)
+def test_a_console_is_reached_by_a_protected_way(console: str, said: str | None, tmp_path: Path) -> None:
+    """By https at a host of its own, or on this machine; its provider as well, which gives somebody a role."""
+    _, mistakes = read(f"{GOOD}{console}\n", tmp_path)
+
+    assert len(mistakes) == (said is not None), mistakes
+    assert said is None or said in mistakes[0]
