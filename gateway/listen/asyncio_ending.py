@@ -185,7 +185,8 @@ class Ending(Receiver):
 
     def _give_up_waiting(self) -> None:
         """The application has not answered, and nobody waits for it any more: the wait counts all the same."""
-        if self._sent and not self._answered and self._route is not None:
+        # While it waits for another connection, no application is asked.
+        if self._sent and not self._answered and not self._since and self._route is not None:
             self._answered = self._services.stopwatch()
 
     @property

@@ -16,7 +16,9 @@ from gateway.request.inbound import Inbound
 from gateway.route.table import RouteTable
 from gateway.session.session import Gone, SessionState, Unread
 from gateway.settings.settings import UpstreamSettings
-from tests.listen.byte_path import SIGNED_IN, Application, Door, Peer, get, navigate
+from gateway.upstream.asyncio_upstreams import Upstreams
+from gateway.upstream.upstream import Receiver
+from tests.listen.byte_path import PATIENCE, SIGNED_IN, Application, Door, Peer, get, navigate
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 PAUSE = 0.15
@@ -101,6 +103,40 @@ async def test_a_client_that_gives_up_leaves_the_applications_time(door: Door) -
 
     assert (line.status, line.reason) == (499, "client_gone")
     assert line.upstream_seconds >= PAUSE * 0.9
+
+
+async def test_a_client_that_leaves_between_two_connections_leaves_a_wait(door: Door) -> None:
+    """The kept connection died unheard, and the next one is not there yet: no application has the request."""
+
+    class Never(Upstreams):
+        """Makes no second connection."""
+
+        def take_fresh(self, receiver: Receiver) -> None:
+            asked.set()
+
+    asked = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await door.application.request(peer)
+        await peer.send(OK)
+        await door.application.request(peer)
+        await asyncio.sleep(PAUSE)
+
+    door.application.script = script
+    await door.open()
+    way = door.upstreams
+    door.upstreams = Never("booking", way.endpoints, way.limits, way.options)
+    await door.ask(get())
+    client = await door.client()
+    await client.send(get())
+    async with asyncio.timeout(PATIENCE):
+        await asked.wait()
+    client.reset()
+    line = (await door.lines(2))[1]
+
+    assert (line.status, line.reason) == (499, "client_gone")
+    assert line.upstream_seconds == 0.0
+    assert line.waited_seconds >= PAUSE * 0.9
 
 
 async def test_the_store_has_the_time_of_a_look_up(door: Door) -> None:
