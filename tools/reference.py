@@ -21,6 +21,7 @@ from pathlib import Path
 
 from gateway import errors
 from gateway.headers.answer_fields import ANSWER_FIELDS
+from gateway.listen.client_states import CLIENT_CONNECTION
 from gateway.listen.stages import STAGES
 from gateway.listen.upload import UPLOAD
 from gateway.observe import (
@@ -55,7 +56,13 @@ OPERATIONS_PAGE = ROOT / "docs" / "operations.md"
 REQUEST_PAGE = ROOT / "docs" / "request.md"
 METRICS_PAGE = ROOT / "docs" / "metrics.md"
 STATES_PAGE = ROOT / "docs" / "states.md"
-MACHINES: tuple[States[typing.Any, typing.Any], ...] = (STAGES, UPLOAD, UPSTREAM_CONNECTION, ANSWER)
+MACHINES: tuple[States[typing.Any, typing.Any], ...] = (
+    CLIENT_CONNECTION,
+    STAGES,
+    UPLOAD,
+    UPSTREAM_CONNECTION,
+    ANSWER,
+)
 """The state machines of the states page, in the order of a request."""
 STEPS = (
     "",

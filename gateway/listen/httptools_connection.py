@@ -10,30 +10,32 @@ from __future__ import annotations
 
 import asyncio
 import re
-from enum import IntEnum
 from http import HTTPStatus
-from typing import Final, Protocol, cast
+from typing import cast
 
 import httptools
 import structlog
 
-from gateway.listen.answer import status_line
+from gateway.listen.asyncio_client import (
+    AFTER_LAST,
+    AFTER_LAST_BEFORE_BODY,
+    LINGER_BYTES,
+    NOTHING,
+    UPLOAD_SILENCE,
+    Acceptor,
+    ClientEnd,
+)
 from gateway.listen.asyncio_exchange import Exchange
-from gateway.listen.downstream import Heir
-from gateway.listen.services import RequestServices
+from gateway.listen.client_states import CLIENT_CONNECTION, IN_REQUEST, ClientEvent, ClientState
+from gateway.listen.refusal import fault_of, refusal, server_wide
 from gateway.listen.stages import Stage
 from gateway.listen.upload import COMPLETE
 from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
-from gateway.pipeline.problem import FIELDS, RETRY_AFTER, problem_body
 from gateway.request.described import LONGEST_START, UNREAD, Described, described, described_start
 from gateway.request.head_reader import Arrival, HeadReader, Refused, ServerWide
 from gateway.request.trust import plain_address
-from gateway.settings.settings import TrafficSettings
-from gateway.wire.asyncio_outbox import SMALL, Outbox
-from gateway.wire.deadlines import Deadlines
-from gateway.wire.http1 import TOKEN
-from gateway.wire.methods import METHODS, NEVER, REGISTERED
+from gateway.wire.methods import REGISTERED
 from gateway.wire.pieces import Pieces
 
 log = structlog.get_logger()
@@ -41,118 +43,50 @@ log = structlog.get_logger()
 LAST_LOOK = 0.25
 """Seconds in which a client that has said its last may get its answer still: most have left, a few only listen."""
 
-LINGER_TIME = 2.0
-"""Seconds a refused client may go on sending into the void before we hang up (RFC 9112 section 9.6)."""
-
 LAST_REQUEST = 1.0
 """Seconds a kept-alive connection has, when we drain, to send what may be on its way already; its answer closes it."""
 
-UPLOAD_TIME = 30.0
-"""Seconds that a client may go on with a body that has been answered already. Many clients read no answer before they
-have sent all of it, and closing sooner would reset them."""
-
-UPLOAD_SILENCE = 5.0
-"""Seconds of silence after which such a client is not waited for any more."""
-
-LINGER_BYTES = 1024 * 1024
-"""Bytes it may send meanwhile."""
-
 PIPELINED = 64 * 1024
 """Bytes of further requests kept while one is being answered; over it, reading waits."""
-
-_ALLOW = ", ".join(METHODS.values()).encode()
-
-_PROBLEM_LINES = b"".join(b"%b: %b\r\n" % field for field in FIELDS)
 
 _LONGEST_KNOWN = 2048
 """Bytes of a header section worth keeping for the next request of the same connection."""
 
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
-_TOKEN = re.compile(TOKEN + rb"+")
 
-
-_NOTHING: Final = Pieces()
-"""The buffer of each connection that has kept no byte yet: most never do. Nothing is added to it."""
-
-
-class _At(IntEnum):
-    HEAD = 0
-    """Waiting for a head, or for the rest of one."""
-    BUSY = 1
-    """A request is being decided on or answered."""
-    TUNNEL = 2
-    LINGER = 3
-    """The last answer was sent; further bytes are dropped."""
-    CLOSED = 4
-
-
-# As plain integers: an enum's attribute look-up costs more than the comparison it is for.
-_HEAD, _BUSY, _TUNNEL, _LINGER, _CLOSED = (at.value for at in _At)
+# By names of their own: a look-up in an enum costs more than the comparison it is for.
+_HEAD, _BUSY, _ANSWERED, _TUNNEL = ClientState.HEAD, ClientState.BUSY, ClientState.ANSWERED, ClientState.TUNNEL
+_LINGERING, _READING_AWAY, _CLOSED = ClientState.LINGERING, ClientState.READING_AWAY, ClientState.CLOSED
 _UNDECIDED = Stage.UNDECIDED
 
+_AFTER_ACCEPT = CLIENT_CONNECTION.after(ClientEvent.ACCEPT)
+_AFTER_NEXT = CLIENT_CONNECTION.after(ClientEvent.NEXT)
+_AFTER_ANSWER = CLIENT_CONNECTION.after(ClientEvent.ANSWER)
+_AFTER_OPEN = CLIENT_CONNECTION.after(ClientEvent.OPEN)
+_AFTER_LOSE = CLIENT_CONNECTION.after(ClientEvent.LOSE)
 
-class Acceptor(Protocol):
-    """The listener that accepted a connection, as far as the connection knows it."""
-
-    services: RequestServices
-    exchange: type[Exchange]
-    """The kind of exchange that it makes of an accepted head."""
-    heads: HeadReader
-    outbox: Outbox
-    deadlines: Deadlines
-    draining: bool
-
-    def opened(self, connection: ClientConnection, peer: str) -> Refused | None:
-        """Count a connection in, and say whether it is one too many."""
-
-    def closed(self, connection: ClientConnection, peer: str) -> None:
-        """Count a connection out."""
-
-    def request_id(self) -> str:
-        """Return an id no other request of any worker has."""
-
-    def date_line(self) -> bytes:
-        """Return a `Date` line with the present second."""
+# The moves of nearly every request, looked up once.
+_ACCEPTED = _AFTER_ACCEPT[_HEAD]
+_FREE_AGAIN = _AFTER_NEXT[_ACCEPTED]
 
 
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(ClientEnd, asyncio.Protocol):
     """One client's connection."""
 
     __slots__ = (
-        "_at",
         "_before",
-        "_buffer",
-        "_deadlines",
-        "_exchange",
         "_headers",
         "_heads",
-        "_last_word",
         "_lingered",
-        "_listener",
-        "_outbox",
         "_parser",
-        "_peer",
         "_pumping",
-        "_reading_paused",
         "_scheme",
         "_section",
-        "_services",
-        "_transport",
-        "_uploads_until",
-        "congested",
-        "deadline",
-        "draining",
-        "slot",
     )
 
     def __init__(self, listener: Acceptor, scheme: str) -> None:
-        self._listener = listener
-        self._outbox = listener.outbox
-        self._deadlines = listener.deadlines
-        self._services = listener.services
+        super().__init__(listener)
         self._scheme = scheme
-        self._peer = ""
-        self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
         # A client repeats the same header section, and the connection parses it once: while it arrives byte for byte
@@ -162,21 +96,9 @@ class ClientConnection(asyncio.Protocol):
         """The reading of that section, with its last request line."""
         self._heads: HeadReader | None = None
         """The reader that read it."""
-        self._exchange: Exchange | None = None
-        self._at: int = _HEAD
-        self._buffer = _NOTHING
         self._pumping = False
-        self._reading_paused = False
         self._lingered = 0
-        self._uploads_until = 0.0
-        """Until when a client that is answered may go on with its body; 0: it was refused for its head."""
-        self._last_word: Heir | None = None
-        """Waits for the answer to a request of this client, which has left."""
-        self.congested = False
-        self.draining = listener.draining
-        """Whether the connection is to be closed as its request ends."""
-        self.deadline = 0.0
-        self.slot = 0
+        """The bytes that came behind the last answer."""
 
     # --- what the event loop does -------------------------------------------------------------
 
@@ -197,8 +119,8 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes to the part that expects them."""
-        at = self._at
-        if at == _HEAD:
+        state = self.state
+        if state is _HEAD:
             # Else it is the rest of a head, or decrypted already when reading was paused.
             if not (self._buffer or self.congested or self._pumping):
                 section = self._section
@@ -210,7 +132,7 @@ class ClientConnection(asyncio.Protocol):
                     return
             self._keep(data)
             self._pump()
-        elif at == _BUSY:
+        elif state is _BUSY or state is _ANSWERED:
             exchange = self._exchange
             if exchange is None or exchange.upload_done:
                 self._keep(data)
@@ -219,17 +141,16 @@ class ClientConnection(asyncio.Protocol):
                 return
             self._arm(exchange.traffic.stream_idle)
             self._feed_body(exchange, data)
-        elif at == _TUNNEL:
+        elif state is _TUNNEL:
             if self._exchange is not None:
                 self._arm(self._exchange.traffic.tunnel_idle)
                 self._exchange.feed_tunnel(data)
-        elif at == _LINGER:
-            if self._uploads_until:
-                if self._deadlines.now > self._uploads_until:
-                    self.hang_up()
-                else:
-                    self._arm(UPLOAD_SILENCE)
-                return
+        elif state is _READING_AWAY:
+            if self._deadlines.now > self._uploads_until:
+                self.hang_up()
+            else:
+                self._arm(UPLOAD_SILENCE)
+        elif state is _LINGERING:
             self._lingered += len(data)
             if self._lingered > LINGER_BYTES:
                 self.hang_up()
@@ -239,10 +160,10 @@ class ClientConnection(asyncio.Protocol):
         # Our return value may have the loop close the transport, and waiting bytes would be lost.
         self._outbox.send()
         exchange = self._exchange
-        if self._at == _TUNNEL and exchange is not None:
+        if self.state is _TUNNEL and exchange is not None:
             exchange.client_ends_tunnel()
             return True
-        if self._at == _BUSY and exchange is not None and not exchange.over:
+        if self.state is _BUSY and exchange is not None and not exchange.over:
             if exchange.upload_done:
                 exchange.half_closed = True
                 if not exchange.listens_on():
@@ -262,10 +183,10 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # how it was lost changes nothing
         """The client is gone."""
-        self._at = _CLOSED
+        self.state = _AFTER_LOSE[self.state]
         self.deadline = 0.0
         self._transport = None
-        self._buffer = _NOTHING
+        self._buffer = NOTHING
         exchange = self._exchange
         self._exchange = None
         if exchange is not None:
@@ -279,7 +200,7 @@ class ClientConnection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is not None and exchange.upstream is not None:
             exchange.upstream.pause(exchange)
-        if self._at == _HEAD:
+        if self.state is _HEAD:
             self._pause_reading()
         self._arm(self._traffic.stream_idle)
 
@@ -289,24 +210,13 @@ class ClientConnection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is not None and exchange.upstream is not None:
             exchange.upstream.resume(exchange)
-        if self._at == _HEAD:
+        if self.state is _HEAD:
             self._next()
-
-    @property
-    def _traffic(self) -> TrafficSettings:
-        """The limits and clocks of the present request, or those of all where there is none."""
-        return self._services.limits if self._exchange is None else self._exchange.traffic
-
-    def _arm(self, seconds: float) -> None:
-        deadlines = self._deadlines
-        self.deadline = deadlines.now + seconds
-        if not self.slot:
-            deadlines.enter(self)
 
     def expired(self) -> None:
         """A deadline has passed; the state tells which one."""
         exchange = self._exchange
-        if self._at == _HEAD:
+        if self.state is _HEAD:
             if self._buffer and not self.congested:
                 self._services.observer.limited("head_time")
                 self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "head_time"), self._described())
@@ -314,16 +224,13 @@ class ClientConnection(asyncio.Protocol):
                 # A slow reader gets the time once more for the bytes that were sent already.
                 self._services.observer.limited("stream_idle" if self.congested else "idle")
                 self._close()
-        elif self._at == _BUSY and exchange is not None:
+        elif self.state is _BUSY and exchange is not None:
             if self.congested or not exchange.upload_done:
-                if exchange.over:
-                    self.hang_up()
-                else:
-                    exchange.client_stalled()
-        elif self._at == _LINGER:
+                exchange.client_stalled()
+        elif self.state is _LINGERING or self.state is _READING_AWAY:
             # Politely: over TLS an end without `close_notify` would look like a truncation.
             self._close()
-        elif self._at == _TUNNEL and exchange is not None:
+        elif self.state is _TUNNEL and exchange is not None:
             self._services.observer.limited("tunnel_idle")
             exchange.client_gone()
             self._close()
@@ -338,7 +245,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _keep(self, data: bytes, *, before: bool = False) -> None:
         """Keep bytes until somebody takes them, behind or before those that are kept already."""
-        if self._buffer is _NOTHING:
+        if self._buffer is NOTHING:
             self._buffer = Pieces()
         if before:
             self._buffer.put_before(data)
@@ -351,7 +258,7 @@ class ClientConnection(asyncio.Protocol):
             return
         self._pumping = True
         try:
-            while self._at == _HEAD and self._buffer and not self.congested and self._read_head():
+            while self.state is _HEAD and self._buffer and not self.congested and self._read_head():
                 pass
         finally:
             self._pumping = False
@@ -414,7 +321,8 @@ class ClientConnection(asyncio.Protocol):
         if arrival is None:
             return False
         services = self._services = listener.services
-        self._at = _BUSY
+        # The bytes of a head are looked at in this state alone.
+        self.state = _ACCEPTED
         self.deadline = 0.0
         exchange = self._exchange = listener.exchange(self, services, arrival, table)
         # As in `_serve`, for nearly each request comes by here.
@@ -439,10 +347,10 @@ class ClientConnection(asyncio.Protocol):
             self._parser = httptools.HttpRequestParser(self)
         except httptools.HttpParserInvalidMethodError:
             if not self._feed_registered(head):
-                self._refuse(_fault(request_line), described(request_line, self._headers))
+                self._refuse(fault_of(request_line), described(request_line, self._headers))
                 return
         except httptools.HttpParserError:
-            self._refuse(_fault(request_line), described(request_line, self._headers))
+            self._refuse(fault_of(request_line), described(request_line, self._headers))
             return
         if b" \r\n" in head or b"\t\r\n" in head:
             # llhttp leaves white space behind a value on it (RFC 9110 section 5.5 does not).
@@ -458,7 +366,7 @@ class ClientConnection(asyncio.Protocol):
             request_line, tuple(self._headers), self._peer, self._scheme, listener.request_id(), table.paths_of, kept
         )
         if isinstance(arrival, Arrival):
-            self._at = _BUSY
+            self.state = _AFTER_ACCEPT[self.state]
             self.deadline = 0.0
             exchange = listener.exchange(self, services, arrival, table)
             if arrival.inbound.section_cache is not None and arrival.keep_alive and len(section) <= _LONGEST_KNOWN:
@@ -480,7 +388,7 @@ class ClientConnection(asyncio.Protocol):
                 self._exchange = exchange
             else:
                 self._serve(exchange)
-            if self._buffer and self._exchange is exchange and not exchange.upload_done and self._at == _BUSY:
+            if self._buffer and self._exchange is exchange and not exchange.upload_done and self.state in IN_REQUEST:
                 self._feed_body(exchange, self._buffer.take())
         elif isinstance(arrival, ServerWide):
             self._answer_server_wide(described(request_line, self._headers))
@@ -517,93 +425,54 @@ class ClientConnection(asyncio.Protocol):
     def _answer_server_wide(self, head: Described) -> None:
         """Answer OPTIONS about the gateway itself: its methods, and nothing about the applications."""
         self._line(HTTPStatus.NO_CONTENT, "server_wide", self._listener.request_id(), head)
-        self.write(status_line(204) + self.date_line() + b"Allow: " + _ALLOW + b"\r\nConnection: close\r\n\r\n")
-        self._linger()
+        self.write(server_wide(self.date_line()))
+        self._linger(AFTER_LAST)
 
     # --- bodies -------------------------------------------------------------------------------
 
     def _feed_body(self, exchange: Exchange, data: bytes) -> None:
         rest = exchange.feed(data)
-        if rest and self._at in (_HEAD, _BUSY):
+        if rest and (self.state is _HEAD or self.state in IN_REQUEST):
             self._keep(rest, before=True)
         if exchange.upload_done:
             if not self.congested:
                 self.deadline = 0.0
-            if exchange.over and self._exchange is exchange and self._at == _BUSY:
+            if self._exchange is exchange and self.state is _ANSWERED:
                 # The answer was sent before the unwanted body had been read away.
                 self._next()
         if exchange.stage is _UNDECIDED and exchange.is_ripe():
             self._serve(exchange)
 
-    def pause_upload(self) -> None:
-        """Read no more of the body for now."""
-        exchange = self._exchange
-        if exchange is not None and (not exchange.upload_done or self._at == _TUNNEL):
-            self._pause_reading()
-
-    def resume_upload(self) -> None:
-        """Read on."""
-        self._resume_reading()
-
-    def _pause_reading(self) -> None:
-        if not self._reading_paused and self._transport is not None and not self._transport.is_closing():
-            self._reading_paused = True
-            self._transport.pause_reading()
-
-    def _resume_reading(self) -> None:
-        if self._reading_paused and self._transport is not None and not self._transport.is_closing():
-            self._reading_paused = False
-            self._transport.resume_reading()
-
     # --- answers ------------------------------------------------------------------------------
-
-    def write(self, data: bytes) -> None:
-        """Send bytes, if the client is still there."""
-        if self._outbox.waiting:
-            self._outbox.send()
-        transport = self._transport
-        # Without the look at `is_closing`, uvloop raises inside the other side's callback.
-        if transport is not None and not transport.is_closing():
-            transport.write(data)
-
-    def write_whole(self, answer: bytes) -> None:
-        """Send a whole answer, with those of others when the loop's turn ends."""
-        if len(answer) > SMALL:
-            self.write(answer)
-        elif self._transport is not None:
-            self._outbox.put(self._transport, answer)
-
-    def date_line(self) -> bytes:
-        """Return a `Date` line with the present second."""
-        return self._listener.date_line()
 
     def answered(self) -> None:
         """The answer is sent: serve the next request."""
         exchange = self._exchange
-        if self._at == _CLOSED or exchange is None:
+        if self.state is _CLOSED or exchange is None:
             return
         # The property's own words: each answer comes by here.
         if exchange.upload is None or exchange.upload.state in COMPLETE:
             self._next()
         else:
-            # The rest of an unwanted body comes still.
+            self.state = _AFTER_ANSWER[self.state]
             self._resume_reading()
             self._arm(self._services.limits.stream_idle)
 
     def answered_last(self) -> None:
         """The answer is sent, and the connection ends with it."""
         exchange = self._exchange
-        if self._at == _CLOSED or exchange is None:
+        if self.state is _CLOSED or exchange is None:
             return
         if exchange.upload_done and not self._buffer:
             self._close()
         else:
-            self._linger(uploads=not exchange.upload_done)
+            self._linger(AFTER_LAST if exchange.upload_done else AFTER_LAST_BEFORE_BODY)
 
     def _next(self) -> None:
         """Wait for the next request, or go on with the one that has come already."""
         self._exchange = None
-        self._at = _HEAD
+        state = self.state
+        self.state = _FREE_AGAIN if state is _BUSY else _AFTER_NEXT[state]
         if self.congested:
             # A client that does not read its answers gets no further one; `resume_writing` goes on.
             self._pause_reading()
@@ -624,7 +493,7 @@ class ClientConnection(asyncio.Protocol):
 
     def tunnelling(self) -> bool:
         """Tunnel bytes from now on; False if the client has not waited for the 101."""
-        self._at = _TUNNEL
+        self.state = _AFTER_OPEN[self.state]
         self._arm(self._traffic.tunnel_idle)
         if self._buffer:
             # RFC 6455 section 4.1 has a client wait for the 101. The bytes before it may be a request that an attacker
@@ -633,48 +502,14 @@ class ClientConnection(asyncio.Protocol):
         self._resume_reading()
         return True
 
-    def tunnel_data(self, data: bytes) -> None:
-        """Send bytes of a tunnel, which is not silent then."""
-        self._arm(self._traffic.tunnel_idle)
-        self.write(data)
-
-    def tunnel_half_over(self) -> None:
-        """Send what is left and say that nothing more follows."""
-        self._outbox.send()
-        transport = self._transport
-        if transport is not None and not transport.is_closing() and transport.can_write_eof():
-            transport.write_eof()
-
-    def tunnel_over(self) -> None:
-        """Send what is left and close."""
-        self._close()
-
     # --- refusals and the end -----------------------------------------------------------------
 
     def _refuse(self, refused: Refused, head: Described = UNREAD) -> None:
         """Say no to a head, or to what will not become one, and mean it; `head` is what the access line calls it."""
-        status = HTTPStatus(refused.status)
         request_id = self._listener.request_id()
-        body = problem_body(status, refused.code, request_id)
-        extra = b""
-        if status is HTTPStatus.METHOD_NOT_ALLOWED:
-            extra = b"Allow: " + _ALLOW + b"\r\n"
-        elif status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-            extra = b"Retry-After: %d\r\n" % RETRY_AFTER
-        self._line(status, refused.code, request_id, head)
-        self.write(
-            b"".join(
-                (
-                    status_line(status),
-                    self.date_line(),
-                    _PROBLEM_LINES,
-                    extra,
-                    b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body),
-                    body,
-                )
-            )
-        )
-        self._linger(uploads=refused.code == "body")
+        self._line(HTTPStatus(refused.status), refused.code, request_id, head)
+        self.write(refusal(refused, request_id, self.date_line()))
+        self._linger(AFTER_LAST_BEFORE_BODY if refused.code == "body" else AFTER_LAST)
 
     def _described(self) -> Described:
         """Return what the head in the buffer can be called, as far as it has come."""
@@ -698,84 +533,3 @@ class ClientConnection(asyncio.Protocol):
                 reason=reason,
             )
         )
-
-    def _linger(self, *, uploads: bool = False) -> None:
-        """Half-close, and read what still comes: closing at once would reset the client before it reads our answer.
-
-        `uploads`: the client is sending a body, and may read nothing before it has sent all of it.
-        """
-        self._at = _LINGER
-        self._buffer = _NOTHING
-        self._exchange = None
-        self._outbox.send()
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        if uploads:
-            self._uploads_until = self._deadlines.now + UPLOAD_TIME
-        self._arm(UPLOAD_SILENCE if uploads else LINGER_TIME)
-        # Over TLS there is no half-close; there we only go on reading.
-        if transport.can_write_eof():
-            transport.write_eof()
-        self._resume_reading()
-
-    def _close(self) -> None:
-        """Send what is left, then close."""
-        self._at = _CLOSED
-        self._exchange = None
-        self._outbox.send()
-        if self._transport is not None:
-            self._transport.close()
-            # A client that does not read its answer must not keep us.
-            self._arm(self._services.limits.stream_idle)
-
-    def hang_up(self) -> None:
-        """Close at once: an answer that cannot be completed must not look complete."""
-        self._at = _CLOSED
-        self._exchange = None
-        self._outbox.send()
-        if self._transport is not None:
-            self._transport.abort()
-
-    def outlived_by(self, heir: Heir) -> None:
-        """Stay counted as long as a request of this client goes on without it."""
-        self._last_word = heir
-
-    def heard_last_word(self) -> None:
-        """Nothing of this client's is left."""
-        self._last_word = None
-        if self._transport is None:
-            self._listener.closed(self, self._peer)
-
-    def drain(self) -> None:
-        """Close once no request is being served any more."""
-        self.draining = True
-        if self._at == _HEAD and not self._buffer:
-            self._close()
-
-    @property
-    def busy(self) -> bool:
-        """Whether a request is being served."""
-        return self._at in (_BUSY, _TUNNEL)
-
-    def end(self) -> None:
-        """Close now, in any state."""
-        exchange = self._exchange
-        if exchange is not None:
-            exchange.gateway_stops()
-        if self._last_word is not None:
-            self._last_word.end()
-        self.hang_up()
-
-
-def _fault(request_line: bytes) -> Refused:
-    """Say what was wrong with a head that llhttp refused, as far as its first line tells."""
-    words = request_line.split(b" ")
-    if len(words) == 3 and _TOKEN.fullmatch(words[0]) and words[2] in (b"HTTP/1.1", b"HTTP/1.0"):
-        if words[0] in NEVER:
-            return Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method")
-        if words[0] not in METHODS and words[0] not in REGISTERED:
-            return Refused(HTTPStatus.NOT_IMPLEMENTED, "method")
-    elif len(words) == 3 and re.fullmatch(rb"HTTP/[0-9]\.[0-9]", words[2]):
-        return Refused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "http_version")
-    return Refused(HTTPStatus.BAD_REQUEST, "syntax")

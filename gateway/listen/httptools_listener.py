@@ -12,8 +12,9 @@ from ssl import SSLContext
 import structlog
 
 from gateway.listen.answer import date_line
+from gateway.listen.asyncio_client import LINGER_TIME, ClientEnd
 from gateway.listen.asyncio_exchange import Exchange
-from gateway.listen.httptools_connection import LAST_REQUEST, LINGER_TIME, ClientConnection
+from gateway.listen.httptools_connection import LAST_REQUEST, ClientConnection
 from gateway.listen.otel_connection import TracedConnection
 from gateway.listen.otel_exchange import TracedExchange
 from gateway.listen.services import RequestServices
@@ -48,7 +49,7 @@ class Listener:
         self.heads = _head_reader(services)
         self.outbox = Outbox()
         self._connection = ClientConnection if services.spans is None else TracedConnection
-        self._connections: set[ClientConnection] = set()
+        self._connections: set[ClientEnd] = set()
         self._addresses: dict[str, int] = {}
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -143,7 +144,7 @@ class Listener:
 
     # --- what connections ask -----------------------------------------------------------------
 
-    def opened(self, connection: ClientConnection, peer: str) -> Refused | None:
+    def opened(self, connection: ClientEnd, peer: str) -> Refused | None:
         """Count a new connection, and say whether it exceeds the limit."""
         self._connections.add(connection)
         self._empty.clear()
@@ -158,7 +159,7 @@ class Listener:
             return Refused(HTTPStatus.TOO_MANY_REQUESTS, "connections_per_address")
         return None
 
-    def closed(self, connection: ClientConnection, peer: str) -> None:
+    def closed(self, connection: ClientEnd, peer: str) -> None:
         """Count a connection out."""
         self._connections.discard(connection)
         left = self._addresses.get(peer, 0) - 1

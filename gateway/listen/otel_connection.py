@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.listen.httptools_connection import Acceptor, ClientConnection
+from gateway.listen.asyncio_client import Acceptor
+from gateway.listen.httptools_connection import ClientConnection
 
 
 class TracedConnection(ClientConnection):

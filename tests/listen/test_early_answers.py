@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import pytest
 
-from gateway.listen.httptools_connection import UPLOAD_SILENCE, UPLOAD_TIME
+from gateway.listen.asyncio_client import UPLOAD_SILENCE, UPLOAD_TIME
 from gateway.pipeline.outcome import Step
 from gateway.pipeline.problem import problem
 from tests.listen.byte_path import HOST, PATIENCE, Door
