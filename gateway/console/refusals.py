@@ -18,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.instant import Instant
+from gateway.wire.methods import REGISTERED
 from gateway.yaml.mistakes import Phrase
 
 MOST_ROWS = 10_000
@@ -159,6 +160,9 @@ def remedy(refusal: Refusal) -> Phrase:
     """Return the setting that would admit the requests of a row."""
     if refusal.anonymous:
         return _ANONYMOUS
+    if refusal.reason == "method" and refusal.method.encode() not in REGISTERED:
+        # No setting admits a method that the registry does not have, nor CONNECT, TRACE and PRI.
+        return BY_DESIGN
     return REMEDIES.get(_first_word(refusal.reason), BY_DESIGN)
 
 

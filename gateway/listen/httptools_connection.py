@@ -12,6 +12,7 @@ import asyncio
 import re
 from http import HTTPStatus
 from typing import cast
+from urllib.parse import unquote
 
 import httptools
 import structlog
@@ -347,10 +348,10 @@ class ClientConnection(ClientEnd, asyncio.Protocol):
             self._parser = httptools.HttpRequestParser(self)
         except httptools.HttpParserInvalidMethodError:
             if not self._feed_registered(head):
-                self._refuse(fault_of(request_line), described(request_line, self._headers))
+                self._refuse(fault_of(request_line), described_start(head[:LONGEST_START]))
                 return
         except httptools.HttpParserError:
-            self._refuse(fault_of(request_line), described(request_line, self._headers))
+            self._refuse(fault_of(request_line), described_start(head[:LONGEST_START]))
             return
         if b" \r\n" in head or b"\t\r\n" in head:
             # llhttp leaves white space behind a value on it (RFC 9110 section 5.5 does not).
@@ -518,7 +519,8 @@ class ClientConnection(ClientEnd, asyncio.Protocol):
 
     def _line(self, status: HTTPStatus, reason: str, request_id: str, head: Described = UNREAD) -> None:
         services = self._services
-        route = services.table().match(head.host, head.path) if head.host else None
+        # The path is as it came, and may spell the App's own path with escapes.
+        route = services.table().match(head.host, unquote(head.path)) if head.host else None
         services.observer.finished(
             AccessLine(
                 services.clock(),

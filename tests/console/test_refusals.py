@@ -153,3 +153,24 @@ def test_lines_of_earlier_versions_are_read() -> None:
     old += b',"app":"a","verdict":"error","reason":"target_empty_segment"}'
 
     assert rows(old % NOW, old % (NOW - 61)) == [("GET", "/a//*", "target_empty_segment", 1)]
+
+
+@pytest.mark.parametrize(
+    ("method", "admits"),
+    [
+        ("PROPFIND", True),
+        ("BIND", True),
+        ("CONNECT", False),
+        ("TRACE", False),
+        ("FROB", False),
+        ("get", False),
+        ("", False),
+    ],
+)
+def test_only_a_registered_method_can_be_admitted(method: str, *, admits: bool) -> None:
+    """No `methods:` names another, and the report must not advise it."""
+    found = Refusals(0)
+    found.take(line(status=501, verdict="error", method=method, reason="method"))
+
+    ((row, _, _),) = found.rows()
+    assert remedy(row) is (REMEDIES["method"] if admits else BY_DESIGN)

@@ -281,6 +281,30 @@ async def test_a_head_that_two_servers_could_read_differently_is_refused(door: D
     assert not path or path.encode() in request
 
 
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        (b"FROB /a HTTP/1.1", b""),
+        (b"get /a HTTP/1.1", b""),
+        (b"PROPFIND /a HTTP/1.1", b""),
+        (b"GET /a//b HTTP/1.1", b""),
+        (b"GET /a HTTP/1.1", b"X : 1\r\n"),
+        (b"GET /a HTTP/1.1", b"Content-Length: 5, 6\r\n"),
+        (b"GET /a HTTP/1.2", b""),
+    ],
+)
+async def test_a_refused_head_names_its_app(door: Door, line: bytes, fields: bytes) -> None:
+    """Whether llhttp refuses it or the reader does, and where a field comes before `Host` or behind it."""
+    await door.open()
+    for head in (fields + b"Host: App.gw.test.\r\n", b"Host: app.gw.test\r\n" + fields):
+        client = await door.client()
+        await client.send(line + b"\r\n" + head + b"\r\n")
+        assert (await client.answer()).status >= 400
+
+    told = [(each.app, each.host, each.method) for each in door.observed.lines]
+    assert told == [(door.app.name, "app.gw.test", line.partition(b" ")[0].decode())] * 2
+
+
 async def test_every_method_that_an_app_asks_for_comes_through(door: Door) -> None:
     """Also those that llhttp has never heard of, with a body and without, one after the other on a connection."""
     door.app = app_settings(methods=tuple(REGISTERED.values()))
