@@ -160,28 +160,21 @@ def decision(  # noqa: PLR0913 - one parameter a field
 
 def fields_of(entry: Entry) -> dict[str, object]:
     """Return the fields of an entry's line: plain texts that a terminal only draws, none too long."""
-    told: dict[str, object] = {
-        "action": entry.action.value,
-        "outcome": entry.outcome.value,
-        "time": written(entry.time),
-    }
-    for name in _TEXTS:
-        if value := getattr(entry, name):
-            told[name] = plain(value)
-    for name in ("reasons", "names"):
-        if values := getattr(entry, name):
-            told[name] = [plain(value) for value in values[:MOST_NAMES]]
-    if entry.conditions:
-        told["conditions"] = {plain(name): plain(truth) for name, truth in sorted(entry.conditions.items())}
-    if entry.count is not None:
-        told["count"] = entry.count
+    # The fields with a value, in one pass: empty ones are left out by the struct itself.
+    told: dict[str, object] = msgspec.to_builtins(entry)
+    told["time"] = written(entry.time)
+    told.setdefault("outcome", Outcome.DONE.value)
+    for name, value in told.items():
+        match value:
+            case str():
+                told[name] = value if len(value) <= LONGEST and value.isprintable() else plain(value)
+            case list() | tuple():
+                told[name] = [plain(each) for each in value[:MOST_NAMES]]
+            case dict():
+                told[name] = {plain(each): plain(truth) for each, truth in sorted(value.items())}
+            case _:
+                pass
     return told
-
-
-_TEXTS = (
-    *("operator", "user", "sudo_user", "pseudonym", "app", "rule", "policy_version", "verdict", "request_id"),
-    *("object", "client_id", "reason"),
-)
 
 
 def plain(text: str) -> str:

@@ -125,15 +125,20 @@ def entered(state: Writing, entries: Iterable[Entry], terms: Terms) -> Written:
     """Add entries. A checkpoint stands before each entry that comes an interval after the last one."""
     texts: list[bytes] = []
     signatures: tuple[str, ...] = ()
+    whose = _whose(state.place, terms)
+    # The state is made once for many entries: a flood of refusals must not cost more to record than to answer.
+    head, size = state.head, state.size
     for entry in entries:
-        unsigned = state.head.sequence - state.signed.sequence
+        unsigned = head.sequence - state.signed.sequence
         if unsigned >= MOST_UNSIGNED or not -terms.interval < entry.time - state.signed_at < terms.interval:
-            signed = checkpoint(state, entry.time, terms)
+            signed = checkpoint(replace(state, head=head, size=size), entry.time, terms)
             texts.append(signed.text)
             state, signatures = signed.state, (*signatures, *signed.signatures)
-        line, state = _next(state, {**fields_of(entry), **_whose(state.place, terms)})
+            head, size = state.head, state.size
+        line, head = make_line(fields_of(entry) | whose, head)
+        size += len(line)
         texts.append(line)
-    return Written(b"".join(texts), state, signatures)
+    return Written(b"".join(texts), replace(state, head=head, size=size), signatures)
 
 
 def checkpoint(state: Writing, now: Instant, terms: Terms, *, ends: bool = False) -> Written:
