@@ -46,7 +46,7 @@ from gateway.settings import settings
 from gateway.settings.typed import Bytes, Seconds, Share, taken_up, without_mark
 from gateway.upstream import prometheus_upstreams
 from gateway.upstream.answer_states import ANSWER
-from gateway.upstream.connection_states import UPSTREAM_CONNECTION
+from gateway.upstream.connection_states import SENDING, UPSTREAM_CONNECTION
 from gateway.wire.states import States
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,6 +61,7 @@ MACHINES: tuple[States[typing.Any, typing.Any], ...] = (
     STAGES,
     UPLOAD,
     UPSTREAM_CONNECTION,
+    SENDING,
     ANSWER,
 )
 """The state machines of the states page, in the order of a request."""

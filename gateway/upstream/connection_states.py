@@ -1,4 +1,4 @@
-"""The life of a connection to an application: its states, its events, and the legal moves between them.
+"""The life of a connection to an application, and of the request's body on it: states, events, and the legal moves.
 
 `httptools_connection` obeys the table. `answer_reader` has the states of the answer that the connection carries.
 """
@@ -84,3 +84,48 @@ UPSTREAM_CONNECTION = States(
     # The event loop tells of the loss after the gateway has closed the connection.
     harmless={_S.CLOSED: {_E.CLOSE, _E.LOSE}},
 )
+
+
+class SendingState(StrEnum):
+    """The states of a request's body on its way to an application."""
+
+    WHOLE = "whole"
+    """Nothing of the request is missing, as far as this connection knows."""
+    COMING = "coming"
+    """The client sends the body, and the application takes it."""
+    DEAF = "deaf"
+    """The client sends the body, and the application takes no more of it: it has closed, or reset, its receiving
+    side. Its answer may have come before that, and is read."""
+    CUT = "cut"
+    """The client has sent all, and the application has not taken all. No other request follows here."""
+
+
+class SendingEvent(StrEnum):
+    """The events of a request's body on its way to an application."""
+
+    BEGIN = "begin"
+    """The head is sent, and the body follows."""
+    DEAFEN = "deafen"
+    """The application's receiving side is found closed."""
+    END = "end"
+    """The client has sent all."""
+
+
+_T = SendingState
+_F = SendingEvent
+
+SENDING = States(
+    "a request's body on its way to an application",
+    starts=(_T.WHOLE,),
+    moves={
+        _T.WHOLE: {_F.BEGIN: _T.COMING},
+        _T.COMING: {_F.DEAFEN: _T.DEAF, _F.END: _T.WHOLE},
+        _T.DEAF: {_F.END: _T.CUT},
+        _T.CUT: {},
+    },
+    # The body was sent with its head.
+    harmless={_T.WHOLE: {_F.END}},
+)
+
+IS_COMING = frozenset({_T.COMING, _T.DEAF})
+"""The states in which the client owes a part of the body."""

@@ -30,7 +30,15 @@ from gateway.upstream.answer_events import (
 )
 from gateway.upstream.answer_reader import AnswerReader, ReadingRules, Syntax
 from gateway.upstream.answer_states import ReaderState
-from gateway.upstream.connection_states import UPSTREAM_CONNECTION, UpstreamEvent, UpstreamState
+from gateway.upstream.connection_states import (
+    IS_COMING,
+    SENDING,
+    UPSTREAM_CONNECTION,
+    SendingEvent,
+    SendingState,
+    UpstreamEvent,
+    UpstreamState,
+)
 from gateway.upstream.pool import IdleConnections
 from gateway.upstream.upstream import Receiver
 from gateway.wire.asyncio_outbox import Outbox
@@ -49,9 +57,14 @@ _AFTER_SETTLE = UPSTREAM_CONNECTION.after(_E.SETTLE)
 _AFTER_CLOSE = UPSTREAM_CONNECTION.after(_E.CLOSE)
 _AFTER_LOSE = UPSTREAM_CONNECTION.after(_E.LOSE)
 
+_AFTER_BEGIN = SENDING.after(SendingEvent.BEGIN)
+_AFTER_DEAFEN = SENDING.after(SendingEvent.DEAFEN)
+_AFTER_BODY = SENDING.after(SendingEvent.END)
+
 # By names of their own: a look-up in an enum costs more than the comparison it is for.
 _CONNECTING, _IDLE, _LEASED, _SENT = _S.CONNECTING, _S.IDLE, _S.LEASED, _S.SENT
 _READING, _TUNNELLING, _SETTLING = _S.READING, _S.TUNNELLING, _S.SETTLING
+_WHOLE, _DEAF = SendingState.WHOLE, SendingState.DEAF
 _HEAD, _UNTIL_CLOSE = ReaderState.HEAD, ReaderState.UNTIL_CLOSE
 _REUSABLE, _EXCESS, _HUNG_UP = Ending.REUSABLE, Ending.EXCESS, Ending.HUNG_UP
 
@@ -95,15 +108,14 @@ class UpstreamConnection(asyncio.Protocol):
     __slots__ = (
         "_carries",
         "_counted",
-        "_deaf",
         "_home",
         "_leaves",
         "_limits",
         "_patience",
         "_reader",
         "_reading_paused",
+        "_sending",
         "_transport",
-        "_uploading",
         "_writing_paused",
         "answered",
         "deadline",
@@ -133,9 +145,8 @@ class UpstreamConnection(asyncio.Protocol):
         """Seconds that the application may be silent within its answer's body."""
         self._counted = False
         """Whether the upstream counts the present lease, and has not been told of its end."""
-        self._uploading = False
-        self._deaf = False
-        """Whether the application takes no more of the body: it has closed, or reset, its receiving side."""
+        self._sending = _WHOLE
+        """The state of the present request's body."""
         self._carries = False
         """Whether the present request is more than a head that was sent at once."""
         self._reading_paused = False
@@ -175,7 +186,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.state = _AFTER_SEND[self.state]
         if is_head:
             self._reader.is_head = self.last = True
-        self._uploading = uploading
+        if uploading:
+            self._sending = _AFTER_BEGIN[self._sending]
         home = self._home
         limits = self._limits = home.limits
         # As in `_arm`, for each request comes by here.
@@ -199,7 +211,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Have other clocks than the App's hold for the request that has just been sent."""
         if self.holder is holder:
             self._limits = limits
-            self._arm(limits.stream_idle if self._uploading else limits.answer)
+            self._arm(limits.stream_idle if self._sending in IS_COMING else limits.answer)
 
     def _arm(self, seconds: float) -> None:
         deadlines = self._home.deadlines
@@ -216,7 +228,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._home.outbox.send()
         transport = self._transport
         if transport is not None and not transport.is_closing():
-            if self._uploading:
+            if self._sending in IS_COMING:
                 self._write_body(transport, data)
             else:
                 transport.write(data)
@@ -228,7 +240,7 @@ class UpstreamConnection(asyncio.Protocol):
         come would never be read. So the piece is written here if nothing waits before it. If that fails, nothing more
         is written, and the transport reads the answer and then the end.
         """
-        if self._deaf:
+        if self._sending is _DEAF:
             return
         plain = transport.get_extra_info("socket") if transport.get_extra_info("sslcontext") is None else None
         if plain is not None and not transport.get_write_buffer_size():
@@ -237,7 +249,7 @@ class UpstreamConnection(asyncio.Protocol):
             except BlockingIOError:
                 sent = 0
             except OSError:
-                self._deaf = True
+                self._sending = _AFTER_DEAFEN[self._sending]
                 return
             data = data[sent:]
         if data:
@@ -247,7 +259,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The request is complete: from here the application's time to answer counts."""
         if self.holder is not holder:
             return
-        self._uploading = False
+        self._sending = _AFTER_BODY[self._sending]
         if self._reader.state is _HEAD and self.state is not _LEASED:
             self._arm(self._limits.answer)
 
@@ -425,7 +437,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The application has caught up."""
         self._writing_paused = False
         if self.holder is not None:
-            if self._uploading and self._reader.state is _HEAD and self.state is not _LEASED:
+            if self._sending in IS_COMING and self._reader.state is _HEAD and self.state is not _LEASED:
                 self._arm(self._limits.stream_idle)
             self.holder.resume_upload()
 
@@ -438,7 +450,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self.state is _LEASED:
             # It waited in the pool until this very turn. `send` sets the next clock.
             return
-        if (self._uploading and not self._writing_paused) or self._reading_paused:
+        if (self._sending in IS_COMING and not self._writing_paused) or self._reading_paused:
             # It waits for the client, whose own clock the listener watches.
             self._arm(self._limits.stream_idle)
             return
@@ -451,7 +463,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.holder = None
         self.answered += 1
         if ending is not _REUSABLE or self.last or (self._carries and not self._has_sent_all()):
-            if ending is _EXCESS or ending is _HUNG_UP or self._uploading or self._writing_paused:
+            if ending is _EXCESS or ending is _HUNG_UP or self._sending is not _WHOLE or self._writing_paused:
                 self._close()
             else:
                 # A body that does not belong to the answer of a HEAD comes with it, or soon.
@@ -485,7 +497,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _has_sent_all(self) -> bool:
         """Whether nothing of the request is left that could be read before the next one, or in its place."""
-        if self._uploading or self._writing_paused or not self._home.reads_bodies:
+        if self._sending is not _WHOLE or self._writing_paused or not self._home.reads_bodies:
             return False
         self._carries = False
         return True

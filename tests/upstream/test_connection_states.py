@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.upstream.connection_states import UPSTREAM_CONNECTION, UpstreamEvent, UpstreamState
+from gateway.upstream.connection_states import (
+    IS_COMING,
+    SENDING,
+    UPSTREAM_CONNECTION,
+    SendingEvent,
+    SendingState,
+    UpstreamEvent,
+    UpstreamState,
+)
 from gateway.wire.states import IllegalEventError
 
 MOVES = [
@@ -72,3 +80,21 @@ def test_a_connection_is_idle_again_behind_a_whole_answer_alone() -> None:
 def test_a_connection_on_its_way_out_serves_nobody_else(state: UpstreamState) -> None:
     """A tunnel's bytes and those of a server that speaks out of turn end with the connection."""
     assert reached_from(state) == {state, UpstreamState.CLOSED}
+
+
+def test_a_body_that_was_not_taken_whole_is_never_whole_again() -> None:
+    """The application may take the rest for the next request, so no other request begins behind it."""
+    for state in (SendingState.DEAF, SendingState.CUT):
+        assert set(SENDING.moves[state].values()) <= {SendingState.CUT}
+        with pytest.raises(IllegalEventError):
+            SENDING.after(SendingEvent.BEGIN)[state]
+
+
+def test_a_body_begins_once_and_ends_once() -> None:
+    """A second body would stand inside the first."""
+    coming = SENDING.after(SendingEvent.BEGIN)[SendingState.WHOLE]
+
+    with pytest.raises(IllegalEventError):
+        SENDING.after(SendingEvent.BEGIN)[coming]
+    assert SENDING.after(SendingEvent.END)[coming] is SendingState.WHOLE
+    assert {coming, SENDING.after(SendingEvent.DEAFEN)[coming]} == IS_COMING

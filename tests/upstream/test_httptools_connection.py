@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Never
@@ -14,7 +15,12 @@ from hypothesis import strategies as st
 from gateway.errors import GatewayError
 from gateway.settings.settings import TrafficSettings, UpstreamSettings
 from gateway.upstream.asyncio_endpoint import Endpoint
-from gateway.upstream.connection_states import UPSTREAM_CONNECTION, UpstreamEvent, UpstreamState
+from gateway.upstream.connection_states import (
+    UPSTREAM_CONNECTION,
+    SendingState,
+    UpstreamEvent,
+    UpstreamState,
+)
 from gateway.upstream.httptools_connection import UpstreamConnection
 from gateway.upstream.upstream import AnswerHead, Headers
 from gateway.wire.deadlines import Deadlines
@@ -294,3 +300,56 @@ def test_a_stranger_sends_nothing() -> None:
     with pytest.raises(RuntimeError, match="does not hold"):
         here.connection.send(stranger, b"", is_head=False, uploading=True)
     assert here.connection.state is UpstreamState.LEASED
+
+
+class Socket(Wire):
+    """A transport over a real socket, whose other end may take no more."""
+
+    def __init__(self, ours: socket.socket) -> None:
+        super().__init__()
+        self._ours = ours
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._ours if name == "socket" else default
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+SENDING_ACTS = ("a piece", "the application goes deaf", "the client has sent all", "a whole answer")
+
+
+@given(st.lists(st.sampled_from(SENDING_ACTS), max_size=8))
+def test_a_connection_is_kept_only_behind_a_body_that_was_taken_whole(acts: list[str]) -> None:
+    """The model knows what the application has taken: the rest would be the next person's request."""
+    ours, theirs = socket.socketpair()
+    try:
+        here = world()
+        here.endpoint.reads_bodies = True
+        connection = here.connection
+        connection._transport = Socket(ours)
+        act(here, "lease")
+        connection.send(here.receiver, b"POST / HTTP/1.1\r\n\r\n", is_head=False, uploading=True)
+        deaf = lost = complete = False
+        for each in acts:
+            if each == "a piece" and not complete:
+                connection.send_body(here.receiver, b"x")
+                lost = lost or deaf
+            elif each == "the application goes deaf" and not deaf:
+                theirs.close()
+                deaf = True
+            elif each == "the client has sent all":
+                connection.upload_done(here.receiver)
+                complete = True
+            elif each == "a whole answer":
+                connection.data_received(SAID["a whole answer"])
+                assert (connection.state is UpstreamState.IDLE) is (complete and not lost)
+                assert here.asker.ends == 1
+                return
+            wanted = SendingState.CUT if lost else SendingState.WHOLE
+            if not complete:
+                wanted = SendingState.DEAF if lost else SendingState.COMING
+            assert connection._sending is wanted, acts
+    finally:
+        ours.close()
+        theirs.close()
