@@ -13,9 +13,10 @@ from aiohttp import web
 
 from gateway.audit.chain import LONGEST_LINE
 from gateway.audit.entry import Action
+from gateway.audit.search import Query
 from gateway.audit.system_segments import lines_of, segments_in
 from gateway.console.aiohttp_visitor import Visitor, refusal
-from gateway.console.audit import MOST_SHOWN, AuditQuery, audit_page, query_of
+from gateway.console.audit import MOST_SHOWN, audit_page, search_of
 from gateway.console.node import Node
 from gateway.console.routes import Place
 from gateway.console.structlog_record import Deed
@@ -34,22 +35,24 @@ class AuditPages:
 
     async def find(self, visitor: Visitor) -> web.StreamResponse:
         """Show the entries that the form asks for."""
-        query = query_of(visitor.form)
-        if query is None:
+        search = search_of(visitor.form)
+        if search is None:
             raise refusal("query", HTTPStatus.BAD_REQUEST)
         facts = self._node.facts()
         if facts.trail is None:
             return visitor.page(audit_page(facts), Place.AUDIT)
         try:
-            found, more = await asyncio.to_thread(_search, facts.trail, query)
+            found, more = await asyncio.to_thread(_search, facts.trail, search.query)
         except OSError:
             raise refusal("file", HTTPStatus.SERVICE_UNAVAILABLE) from None
-        deed = Deed(operator=visitor.operator, action=Action.CONSOLE, about="audit search", pseudonym=query.pseudonym)
+        deed = Deed(
+            operator=visitor.operator, action=Action.CONSOLE, about="audit search", pseudonym=search.query.pseudonym
+        )
         visitor.record.looked(deed, len(found))
-        return visitor.page(audit_page(facts, query, found, more=more), Place.AUDIT)
+        return visitor.page(audit_page(facts, search, found, more=more), Place.AUDIT)
 
 
-def _search(folder: Path, query: AuditQuery) -> tuple[list[Mapping[str, Any]], bool]:
+def _search(folder: Path, query: Query) -> tuple[list[Mapping[str, Any]], bool]:
     """Return the newest entries that fit, and whether there were more.
 
     Raises:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 from gateway.audit.entry import Action
 from gateway.audit.entry import moment as moment_of
+from gateway.audit.search import CHAIN, Query
 from gateway.console.node import NodeFacts
 from gateway.console.screen import Moment, Screen, moment
 from gateway.instant import Instant, start_of
@@ -16,46 +17,16 @@ from gateway.instant import Instant, start_of
 MOST_SHOWN = 200
 """Entries on one page. The command line shows all of them."""
 
-_CHAIN = frozenset({Action.CHECKPOINT.value, Action.SEGMENT_OPENED.value, Action.SEGMENT_CLOSED.value})
-"""Lines about the trail itself."""
-
 _TEXTS = ("app", "rule", "pseudonym", "operator", "action", "request_id")
 
 
 @dataclass(frozen=True, slots=True)
-class AuditQuery:
-    """The entries that are looked for. An empty part restricts nothing."""
+class AuditSearch:
+    """The entries that an operator looks for, and the days as she wrote them."""
 
-    since: Instant | None = None
-    until: Instant | None = None
+    query: Query = field(default_factory=Query)
     since_day: str = ""
     until_day: str = ""
-    app: str = ""
-    rule: str = ""
-    """`policy/rule`, or the name of a policy for all its rules."""
-    pseudonym: str = ""
-    operator: str = ""
-    """A name the operator gave, the user of the machine, or the one whom sudo names."""
-    action: str = ""
-    request_id: str = ""
-
-    def fits(self, fields: Mapping[str, Any]) -> bool:
-        """Say whether an entry is one of those."""
-        if fields.get("action") in _CHAIN and fields.get("action") != self.action:
-            return False
-        if self.operator and self.operator not in {fields.get(name) for name in ("operator", "user", "sudo_user")}:
-            return False
-        rule = str(fields.get("rule", ""))
-        if self.rule and self.rule not in {rule, rule.partition("/")[0]}:
-            return False
-        for name in ("app", "pseudonym", "action", "request_id"):
-            wanted = getattr(self, name)
-            if wanted and fields.get(name) != wanted:
-                return False
-        at = _time_of(fields)
-        if self.since is None and self.until is None:
-            return True
-        return at is not None and (self.since is None or at >= self.since) and (self.until is None or at < self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +44,7 @@ class EntryRow:
     request_id: str
 
 
-def query_of(form: Mapping[str, str]) -> AuditQuery | None:
+def search_of(form: Mapping[str, str]) -> AuditSearch | None:
     """Return what a form looks for, or `None` where a day is none. The days are days in Japan, both included."""
     days: dict[str, date | None] = {}
     for name in ("since", "until"):
@@ -90,20 +61,20 @@ def query_of(form: Mapping[str, str]) -> AuditQuery | None:
         return None
     texts = {name: form.get(name, "").strip() for name in _TEXTS}
     written = ["" if day is None else day.isoformat() for day in (since, until)]
-    return AuditQuery(begin, end, *written, **texts)
+    return AuditSearch(Query(begin, end, **texts), *written)
 
 
 def audit_page(
-    facts: NodeFacts, query: AuditQuery | None = None, found: Sequence[Mapping[str, Any]] = (), *, more: bool = False
+    facts: NodeFacts, search: AuditSearch | None = None, found: Sequence[Mapping[str, Any]] = (), *, more: bool = False
 ) -> Screen:
     """Return the page with the form, and the entries that were found for it."""
     values = {
         "node": facts.name,
         "there": facts.trail is not None,
         "apps": [app.name for app in facts.apps],
-        "actions": [action.value for action in Action if action.value not in _CHAIN],
-        "query": query or AuditQuery(),
-        "asked": query is not None,
+        "actions": [action.value for action in Action if action not in CHAIN],
+        "search": search or AuditSearch(),
+        "asked": search is not None,
         "rows": [_row(fields) for fields in found],
         "more": more,
         "most": MOST_SHOWN,

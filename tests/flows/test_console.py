@@ -104,6 +104,7 @@ async def test_a_person_is_found_after_a_rotation_of_the_secret(managed: tuple[G
 
 
 @pytest.mark.long
+@pytest.mark.timeout(180)
 def test_the_page_shows_both_workers_and_the_requests_of_today(managed: tuple[GatewayProcess, Console]) -> None:
     """By the numbers of the whole node, from its supervisor."""
     gateway, console = managed

@@ -79,7 +79,11 @@ class Walk:
         self.context.set_default_timeout(SECONDS * 1_000)
         self.page: Page = self.context.new_page()
         self.failures: list[str] = []
-        self.page.on("requestfailed", lambda request: self.failures.append(request.url))
+        # A picture that the browser still loads while it opens the next page is aborted, and no failure of ours.
+        self.page.on(
+            "requestfailed",
+            lambda request: None if request.failure == "net::ERR_ABORTED" else self.failures.append(request.url),
+        )
         self.page.on("console", lambda said: self.failures.append(said.text) if said.type == "error" else None)
 
     def sign_in(self, token: str) -> None:
