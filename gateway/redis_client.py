@@ -43,6 +43,7 @@ from redis.driver_info import DriverInfo
 from redis.maint_notifications import MaintNotificationsConfig
 
 from gateway.errors import StoreFault, StoreUnavailableError
+from gateway.kept_files import kept
 from gateway.observe.otel_spans import step
 from gateway.observe.spans import SpanKind
 from gateway.observe.system_waits import waiting_for_others
@@ -207,7 +208,7 @@ def tls_context(options: RedisOptions) -> ssl.SSLContext:
 
 @cache
 def _context(ca: Path | None) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=None if ca is None else str(ca))
+    return ssl.create_default_context(cafile=None if ca is None else str(kept(ca)))
 
 
 class _Secured(SSLConnection):

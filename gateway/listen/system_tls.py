@@ -22,6 +22,7 @@ from cryptography import x509
 
 from gateway.bounded_files import read_file
 from gateway.instant import Instant
+from gateway.kept_files import kept
 from gateway.settings.settings import TlsSettings
 
 LONGEST_CHAIN = 1024 * 1024
@@ -45,7 +46,7 @@ def certificate_dates(file: Path) -> tuple[Instant, Instant] | None:
 
     """
     try:
-        own = x509.load_pem_x509_certificates(read_file(file, LONGEST_CHAIN))[0]
+        own = x509.load_pem_x509_certificates(read_file(kept(file), LONGEST_CHAIN))[0]
     except ValueError:
         # OpenSSL also serves forms that this reader does not know, such as `TRUSTED CERTIFICATE`.
         return None
@@ -93,5 +94,6 @@ def _context(settings: TlsSettings) -> SSLContext:
     context.minimum_version = TLSVersion.TLSv1_2
     context.options |= OP_NO_COMPRESSION | OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(str(settings.certificate), None if settings.key is None else str(settings.key))
+    key = None if settings.key is None else str(kept(settings.key))
+    context.load_cert_chain(str(kept(settings.certificate)), key)
     return context

@@ -21,6 +21,7 @@ import aiohttp
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError, SignInInvalidError
 from gateway.identity import Scope
 from gateway.instant import Instant
+from gateway.kept_files import kept
 from gateway.login.claims import VerificationKey
 from gateway.login.jwks import Jwks, PassedOver, read_jwks
 from gateway.login.keys import KeySet
@@ -527,7 +528,7 @@ class AiohttpProvider:
     def _read_verification(self) -> ssl.SSLContext:
         verification = ssl.create_default_context()
         if self._settings.ca is not None:
-            verification.load_verify_locations(cafile=self._settings.ca)
+            verification.load_verify_locations(cafile=kept(self._settings.ca))
         return verification
 
     def _session(self) -> aiohttp.ClientSession:

@@ -10,6 +10,7 @@ import os
 import re
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.util import find_spec
@@ -32,6 +33,7 @@ from gateway.headers.worst_case import (
 )
 from gateway.identity import Scope
 from gateway.instant import Instant
+from gateway.kept_files import in_memory
 from gateway.login.aliases import LONGEST_FILE, AliasError, Aliases, read_aliases
 from gateway.login.claims import LONGEST_ADDRESS, LONGEST_NAME, LONGEST_SUBJECT
 from gateway.login.keys import KeySet, KeySetError, read_key_set
@@ -76,6 +78,9 @@ from gateway.yaml.read import MAX_BYTES
 LONGEST_SECRET = 256 * KIB
 """Bytes of a file that holds a secret, keys or operators."""
 
+LONGEST_CERTIFICATES = 4 * 1024 * KIB
+"""Bytes of a file of certificates: the system's own has 220,000."""
+
 DIGITS = 12
 """Digits of a digest that name the content of the settings file."""
 
@@ -111,6 +116,8 @@ class Configuration:
     """The name of the settings file's content: the first digits of its SHA-256."""
     trace_headers: Mapping[str, str] = field(default_factory=dict)
     """Header fields for the collector of traces."""
+    files: Mapping[Path, bytes] = field(default_factory=dict, repr=False)
+    """The content of the files of certificates and their keys: a worker that starts later uses it."""
     state: Path | None = None
     """The folder for data that must outlive the process, as systemd names it."""
     places: Mapping[str, Where] = field(default_factory=dict)
@@ -289,6 +296,7 @@ def read_configuration(
         aliases=aliases,
         audit_keys=audit_keys,
         digest=digest,
+        files=reader.files,
         trace_headers=trace_headers,
         state=_state_directory(environment or {}),
         places=reading.places,
@@ -341,6 +349,8 @@ class _Reader:
         self._reading = reading
         self._environment = environment
         self.remarks = Mistakes()
+        self.files: dict[Path, bytes] = {}
+        """The content of each file of certificates or their keys."""
 
     def remark_providers(self) -> None:
         """Remark on a provider whose every sign-in passes although no setting says that this is intended."""
@@ -847,14 +857,23 @@ class _Reader:
         if file is None:
             return
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+            with in_memory(self._keep(file)) as content:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=content)
         except OSError as error:
             self._note_unusable(file, error, at, "certificates in PEM")
 
+    def _keep(self, file: Path) -> bytes:
+        """Read a file of certificates or keys once, so that the checked content is the kept one."""
+        self.files[file] = read_file(file, LONGEST_CERTIFICATES)
+        return self.files[file]
+
     def _check_certificate(self, certificate: Path, key: Path | None, at: str) -> None:
         try:
-            # A key behind a passphrase would have OpenSSL ask the terminal for it, and a service wait for ever.
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+            with ExitStack() as memory:
+                chain = memory.enter_context(in_memory(self._keep(certificate)))
+                own = None if key is None else memory.enter_context(in_memory(self._keep(key)))
+                # A key behind a passphrase would have OpenSSL ask the terminal for it, and a service wait for ever.
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain, own, password="")
         except OSError as error:
             for file in (certificate, key):
                 if file is not None and not _readable(file):

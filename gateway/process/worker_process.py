@@ -14,6 +14,7 @@ import structlog
 import uvloop
 
 from gateway.errors import GatewayError
+from gateway.kept_files import keeping
 from gateway.observe.events import Event
 from gateway.observe.structlog_setup import line_style, logging_aside, set_up_logging
 from gateway.observe.thread_lines import LineWriter
@@ -85,7 +86,8 @@ async def _obey(commission: Commission, orders: socket.socket, lines: LineWriter
     line = _Line(worker, commission, reader, writer)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, line.end, Order("drain"))
     try:
-        await worker.open()
+        with keeping(commission.configuration.files):
+            await worker.open()
         spare_the_collector()
         await worker.listen(commission.listening_sockets)
         line.reply(Reply(mark=worker.mark))
@@ -94,7 +96,9 @@ async def _obey(commission: Commission, orders: socket.socket, lines: LineWriter
         drain = await line.drain
         await worker.drain(worker.settings.drain_timeout, lame_duck=drain.lame_duck)
         answering.cancel()
-        await asyncio.gather(answering, return_exceptions=True)
+        (failed,) = await asyncio.gather(answering, return_exceptions=True)
+        if isinstance(failed, Exception):
+            raise failed
         # These are the last numbers of this worker: they hold what became of its last lines.
         await asyncio.to_thread(worker.access_log.flush)
         await asyncio.to_thread(lines.flush)

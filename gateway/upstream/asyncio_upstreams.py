@@ -18,6 +18,7 @@ from gateway.errors import (
     UpstreamProtocolError,
     UpstreamUnreachableError,
 )
+from gateway.kept_files import kept
 from gateway.observe.events import Event
 from gateway.route.route import Route
 from gateway.settings.address import read_address
@@ -393,11 +394,12 @@ def client_context(options: UpstreamSettings) -> SSLContext:
         OSError: the CA or the client certificate cannot be read or used.
 
     """
-    context = create_default_context(cafile=None if options.ca is None else str(options.ca))
+    context = create_default_context(cafile=None if options.ca is None else str(kept(options.ca)))
     context.minimum_version = TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     if options.certificate is not None:
-        context.load_cert_chain(str(options.certificate), None if options.key is None else str(options.key))
+        key = None if options.key is None else str(kept(options.key))
+        context.load_cert_chain(str(kept(options.certificate)), key)
     return context
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import os
 import re
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.flows.gateway_process import HOST, OPEN_POLICY, GatewayProcess
+from tests.flows.gateway_process import HOST, OPEN_POLICY, GatewayProcess, application
 from tests.redis_server import wait_until
+from tests.upstream.certificates import certify
 
 
 def number(gateway: GatewayProcess, name: str, **labels: str) -> float:
@@ -106,3 +110,42 @@ def test_a_gateway_that_stops_answers_for_a_while_and_then_refuses(
             assert whole.read().startswith(b"HTTP/1.1 ")
 
     assert gateway.process.wait(30) == 0
+
+
+@pytest.mark.long
+def test_a_worker_starts_with_the_certificate_that_was_adopted(tmp_path: Path, redis_url: str) -> None:
+    """The files of the listener's certificate and of the application's CA are gone: those in use are used again."""
+    certificate, key = certify(tmp_path, HOST)
+    with application() as upstream:
+        gateway = GatewayProcess(
+            tmp_path, upstream, redis_url, 2, more=f"tls: {{certificate: {certificate}, key: {key}}}\n", scheme="https"
+        )
+        try:
+            gateway.start()
+            trusted = ssl.create_default_context(cafile=str(certificate))
+            dead = gateway.workers()
+            certificate.unlink()
+            key.unlink()
+            for worker in dead:
+                os.kill(worker, signal.SIGKILL)
+
+            async def ask() -> bytes:
+                async with asyncio.timeout(10):
+                    reader, writer = await asyncio.open_connection(
+                        "127.0.0.1", gateway.port, ssl=trusted, server_hostname=HOST
+                    )
+                    writer.write(f"GET / HTTP/1.1\r\nHost: {HOST}:{gateway.port}\r\nConnection: close\r\n\r\n".encode())
+                    first = await reader.readline()
+                    writer.close()
+                    return first
+
+            def served() -> bool:
+                try:
+                    return asyncio.run(ask()).startswith(b"HTTP/1.1 200 ")
+                except OSError:
+                    return False
+
+            wait_until(served, "an answer by a new worker", 200)
+            assert not set(gateway.workers()) & set(dead)
+        finally:
+            gateway.stop()
