@@ -13,6 +13,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from gateway.observe.line_head import LineForm
 from gateway.settings.address import read_address
 from gateway.settings.bounds import check_bounds
 from gateway.settings.case import fold_case
@@ -105,6 +106,7 @@ def check_settings(settings: Settings, reading: Reading) -> None:
     _check_workers(settings, reading)
     _check_node(settings, reading)
     _check_traces(settings.traces, reading)
+    _check_log_format(settings, reading)
     _check_emulator(settings, reading)
 
 
@@ -116,6 +118,21 @@ def _check_node(settings: Settings, reading: Reading) -> None:
             Phrase(
                 "write letters, digits, `.`, `_` and `-`, 64 at most",
                 "英数字、`.`、`_`、`-` を 64 文字以内で書いてください",
+            ),
+        )
+
+
+def _check_log_format(settings: Settings, reading: Reading) -> None:
+    syslog = settings.audit.syslog
+    if settings.log.format is LineForm.CONSOLE and syslog is not None and syslog.send == "all":
+        reading.note(
+            "log.format",
+            Phrase(
+                "the syslog server would get lines for people, which no program reads",
+                "syslog サーバーに、プログラムが読めない形式の行が届きます",
+            ),
+            Phrase(
+                "write `json`, or `audit.syslog.send: audit`", "`json` か `audit.syslog.send: audit` と書いてください"
             ),
         )
 

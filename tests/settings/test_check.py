@@ -508,6 +508,8 @@ def test_an_address_to_listen_on_is_a_host_and_a_port(address: str, read_as: tup
         ("node: 'gw 1'\n", "`gw 1` is no name of a machine"),
         ("log: {format: console}\n", None),
         ("log: {format: text}\n", "`text`"),
+        ("log: {format: console}\naudit: {syslog: {to: 'unix:/dev/log'}}\n", None),
+        ("log: {format: console}\naudit: {syslog: {to: 'unix:/dev/log', send: all}}\n", "lines for people"),
         ("traces: {endpoint: 'http://127.0.0.1:4318/v1/traces', ratio: 0.25}\n", None),
         ("traces: {endpoint: 'http://127.0.0.1:4318'}\n", "the URL has no path"),
         ("traces: {endpoint: 'http://user@host/v1/traces'}\n", "is not a URL that is allowed here"),
