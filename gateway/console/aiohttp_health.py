@@ -10,14 +10,19 @@ import structlog
 from aiohttp import web
 
 from gateway.console.aiohttp_visitor import Visitor
-from gateway.console.health import health
+from gateway.console.health import REQUESTS, SECONDS, SIGN_IN_STEPS, SIGN_INS, health
 from gateway.console.node import Node
 from gateway.console.numbers import Numbers
+from gateway.console.policies import DENIALS, DIFFERENCES
 from gateway.console.routes import Place
 from gateway.console.today import LOOK_EVERY, SinceThen, Today
 from gateway.instant import Instant
 from gateway.observe.events import Event
+from gateway.observe.merge import Families
 from gateway.observe.redact import where_it_failed
+
+READ = frozenset({REQUESTS, SECONDS, SIGN_INS, SIGN_IN_STEPS, DENIALS, DIFFERENCES})
+"""The samples that the pages read."""
 
 _log = structlog.get_logger()
 
@@ -29,6 +34,7 @@ class HealthPages:
         self._node = node
         self._clock = clock
         self._today = Today(node.facts().started_at)
+        self._looking = asyncio.Lock()
 
     async def running(self, _app: web.Application) -> AsyncIterator[None]:
         """Look at the numbers every minute, for as long as the application runs."""
@@ -40,7 +46,13 @@ class HealthPages:
 
     async def today(self) -> SinceThen:
         """Return what was added to the numbers today."""
-        return self._today.look(Numbers(await self._node.numbers()), self._clock())
+        async with self._looking:
+            families = await self._node.numbers()
+            # In a gateway of one process, this loop serves requests too.
+            return await asyncio.to_thread(self._take, families)
+
+    def _take(self, families: Families) -> SinceThen:
+        return self._today.look(Numbers(families, READ), self._clock())
 
     async def show(self, visitor: Visitor) -> web.StreamResponse:
         """Show how the gateway is."""

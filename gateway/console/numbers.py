@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from gateway.observe.merge import Families
 
@@ -12,10 +12,15 @@ Labels = Mapping[str, str]
 class Numbers:
     """The numbers of one moment."""
 
-    def __init__(self, families: Families) -> None:
+    def __init__(self, families: Families, only: Collection[str] | None = None) -> None:
+        """Read the samples of these names, or all of them: a gateway of a thousand Apps has very many."""
         self._samples: dict[str, list[tuple[Labels, float]]] = {}
         for family in families:
+            if only is not None and not any(name.startswith(family.name) for name in only):
+                continue
             for sample in family.samples:
+                if only is not None and sample.name not in only:
+                    continue
                 self._samples.setdefault(sample.name, []).append((dict(sample.labels), sample.value))
 
     def each(self, name: str) -> Iterator[tuple[Labels, float]]:

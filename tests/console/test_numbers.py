@@ -21,6 +21,13 @@ def test_numbers_are_read_by_label() -> None:
     assert numbers.total("m_total") == 0
 
 
+def test_only_what_is_asked_for_is_read() -> None:
+    """Nothing else takes room."""
+    numbers = Numbers(families(("a", "2xx", 3)), frozenset({"m_total"}))
+
+    assert numbers.total("n_total") == 0
+
+
 def test_numbers_since_then_are_what_was_added() -> None:
     """A series that is new counts whole, and so does one that has begun anew."""
     then = Numbers(families(("a", "2xx", 3), ("b", "2xx", 7)))
