@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from http import HTTPStatus
-from typing import cast
+from typing import Final, cast
 from urllib.parse import unquote
 
 import httptools
@@ -55,6 +55,9 @@ _LONGEST_KNOWN = 2048
 
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 
+_NO_FIELDS: Final[list[tuple[bytes, bytes]]] = []
+"""The fields while no head is read. Nothing is added to it, as each head begins a list."""
+
 # By names of their own: a look-up in an enum costs more than the comparison it is for.
 _HEAD, _BUSY, _ANSWERED, _TUNNEL = ClientState.HEAD, ClientState.BUSY, ClientState.ANSWERED, ClientState.TUNNEL
 _LINGERING, _READING_AWAY, _CLOSED = ClientState.LINGERING, ClientState.READING_AWAY, ClientState.CLOSED
@@ -89,7 +92,8 @@ class ClientConnection(ClientEnd, asyncio.Protocol):
         super().__init__(listener)
         self._scheme = scheme
         self._parser = httptools.HttpRequestParser(self)
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers = _NO_FIELDS
+        """The fields of the head that is being read."""
         # A client repeats the same header section, and the connection parses it once: while it arrives byte for byte
         # the same, and the same reader reads it (a reload makes another).
         self._section = b""
@@ -369,6 +373,8 @@ class ClientConnection(ClientEnd, asyncio.Protocol):
         if isinstance(arrival, Arrival):
             self.state = _AFTER_ACCEPT[self.state]
             self.deadline = 0.0
+            # The request has them; a connection that waits for the next one keeps no list.
+            self._headers = _NO_FIELDS
             exchange = listener.exchange(self, services, arrival, table)
             if arrival.inbound.section_cache is not None and arrival.keep_alive and len(section) <= _LONGEST_KNOWN:
                 self._section, self._before, self._heads = section, arrival, heads

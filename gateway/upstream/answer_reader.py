@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.settings.settings import Tolerated, TrafficSettings
 from gateway.upstream.answer_events import (
@@ -64,6 +64,10 @@ _HEAD, _COUNTED, _CHUNKED, _UNTIL_CLOSE = _S.HEAD, _S.COUNTED, _S.CHUNKED, _S.UN
 
 
 _REUSABLE = Ending.REUSABLE
+
+
+_NOTHING: Final = Pieces()
+"""The buffer of each reader that has kept no byte yet: most never do. Nothing is added to it."""
 
 
 class _Fault(Exception):  # noqa: N818  # becomes an event, and never leaves this file
@@ -203,7 +207,7 @@ class AnswerReader:
         self._rules = rules
         self._syntax = syntax
         self._parser = syntax.new_parser(self)
-        self._buffer = Pieces()
+        self._buffer = _NOTHING
         """The beginning of a head."""
         self._fields: list[tuple[bytes, bytes]] = []
         self._head_fields = -1
@@ -359,6 +363,8 @@ class AnswerReader:
         if end > longest or (end < 4 and len(data) > longest):
             raise _Fault("the answer's header section is too long")
         if end < 4:
+            if self._buffer is _NOTHING:
+                self._buffer = Pieces()
             self._buffer.add(data[start:])
             if self._is_hopeless():
                 raise _Fault("the answer's head cannot become one of HTTP/1.1")
