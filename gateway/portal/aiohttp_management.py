@@ -97,6 +97,11 @@ def make_management(
         app.router.add_post("/sessions/list", api.list)
         app.router.add_post("/sessions/revoke", api.revoke)
     if console is not None:
+
+        async def to_console(_request: web.Request) -> web.Response:
+            return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: CONSOLE})
+
+        app.router.add_get(CONSOLE.removesuffix("/"), to_console)
         app.add_subapp(CONSOLE, console)
     return app
 

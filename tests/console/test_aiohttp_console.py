@@ -283,3 +283,10 @@ async def test_static_files_are_kept(house: House) -> None:
 
     assert answer.status == 200
     assert "immutable" in answer.headers["Cache-Control"]
+
+
+async def test_the_slash_may_be_left_out(house: House) -> None:
+    """As people type an address."""
+    answer = await house.client.get("/console", allow_redirects=False)
+
+    assert (answer.status, answer.headers["Location"]) == (303, "/console/")
