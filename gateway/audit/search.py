@@ -42,7 +42,8 @@ class Query:
 
     def fits(self, fields: Mapping[str, Any]) -> bool:
         """Say whether an entry is one of those."""
-        action = fields.get("action")
+        # A line that somebody else wrote may have any value there.
+        action = str(fields.get("action"))
         if action in CHAIN and action != self.action:
             return False
         if self.operator and self.operator not in (fields.get(name) for name in ("operator", "user", "sudo_user")):
@@ -61,7 +62,7 @@ class Query:
             return True
         try:
             at = moment(str(fields.get("time")))
-        except ValueError:
+        except (OverflowError, ValueError):
             return False
         return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
 

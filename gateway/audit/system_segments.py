@@ -74,8 +74,16 @@ class Tail(NamedTuple):
 
 
 def segments_in(folder: Path) -> list[Path]:
-    """Return the files of the trail, in the order of their names."""
-    return sorted(path for path in folder.iterdir() if place_of(path.name) is not None)
+    """Return the files of the trail, in the order of their names.
+
+    No writer makes a link, a pipe or a folder. A reader of a pipe would wait for ever.
+    """
+    with os.scandir(folder) as found:
+        return sorted(
+            folder / each.name
+            for each in found
+            if place_of(each.name) is not None and each.is_file(follow_symlinks=False)
+        )
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
@@ -151,8 +159,10 @@ def _is_written(path: Path) -> bool:
     return False
 
 
-def beside(folder: Path) -> list[Beside]:
+def beside(folder: Path, verifier: Verifier) -> list[Beside]:
     """Return the files that no file names yet, and those whose end no file has recorded.
+
+    A signature must stand behind an opening that names others: a verifier of the trail believes no other one.
 
     Raises:
         OSError: the folder cannot be read.
@@ -163,7 +173,8 @@ def beside(folder: Path) -> list[Beside]:
     ends: set[str] = set()
     for path in segments_in(folder):
         with suppress(FileNotFoundError, PermissionError):
-            first = opening_of(next(lines_of(path), b""))
+            lines = lines_of(path)
+            first = opening_of(next(lines, b""), next(lines, b""), verifier)
             if first is not None:
                 openings[path] = first[0]
                 named |= {each.file for each in first[1]}
@@ -197,7 +208,15 @@ class SegmentFile:
 
     @classmethod
     def begin(
-        cls, folder: Path, place: Place, before: Head, now: Instant, terms: Terms, *, torn: bool = False
+        cls,
+        folder: Path,
+        place: Place,
+        before: Head,
+        now: Instant,
+        terms: Terms,
+        verifier: Verifier,
+        *,
+        torn: bool = False,
     ) -> tuple[SegmentFile, Written]:
         """Begin a file that is not there yet.
 
@@ -205,7 +224,7 @@ class SegmentFile:
             OSError: it cannot be written.
 
         """
-        written = opened(place, before, now, terms, beside(folder), torn=torn)
+        written = opened(place, before, now, terms, beside(folder, verifier), torn=torn)
         path = folder / place.file
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(path, flags, FILE_MODE)
@@ -290,7 +309,7 @@ class TrailFiles:
         """
         make_folder(self._folder)
         self._file, written = SegmentFile.begin(
-            self._folder, self._next, self._before, now, self._terms, torn=self._torn
+            self._folder, self._next, self._before, now, self._terms, self._verifier, torn=self._torn
         )
         self._next = Place(self._writer, self._next.segment + 1)
         self._torn = False

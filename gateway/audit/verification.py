@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
-from gateway.audit.chain import BEGINNING, NOTHING, BadLineError, Head, Line, Place, read_line
+from gateway.audit.chain import BEGINNING, LONGEST_LINE, NOTHING, BadLineError, Head, Line, Place, read_line
 from gateway.audit.checkpoint import Checkpoint, Unsigned, Verifier
 from gateway.audit.entry import Action, moment
 from gateway.audit.segment import MOST_UNSIGNED, Beside, Removed
@@ -83,7 +82,8 @@ class Segment:
     first: Head = BEGINNING
     """The end of the chain before its first line."""
     opening: str = ""
-    opened: Instant = 0.0
+    opened: Instant | None = None
+    """When it was begun, `keep` and `rotate_every`: as its opening says, once a signature stands behind that."""
     head: Head = BEGINNING
     ended: bool = False
     torn: bool = False
@@ -137,6 +137,10 @@ class _Reader:
         self._beside: list[Beside] = []
         self._removed: list[Removed] = []
         """Records that no signature covers yet: anybody can write one, so they count for nothing until then."""
+        self._opened: Instant = 0.0
+        self._keep: float | None = None
+        self._rotate_every = 0.0
+        """The words of the opening, which count for nothing until then either."""
 
     def take(self, text: bytes) -> None:
         """Take the next line."""
@@ -170,11 +174,11 @@ class _Reader:
         if found.place.segment == 1 and line.previous != NOTHING:
             raise _WrongError(Wrong.FOREIGN, 1)
         try:
-            found.opened = self._signed_at = moment(fields["time"])
-            found.rotate_every, self._interval = float(fields["rotate_every"]), float(fields["interval"])
-            found.keep = float(fields["keep"]) if "keep" in fields else None
+            self._opened = self._signed_at = moment(fields["time"])
+            self._rotate_every, self._interval = float(fields["rotate_every"]), float(fields["interval"])
+            self._keep = float(fields["keep"]) if "keep" in fields else None
             self._beside += msgspec.convert(fields["beside"], list[Beside])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, OverflowError, TypeError, ValueError):
             raise _WrongError(Wrong.CHANGED, line.head.sequence) from None
         found.first = Head(line.head.sequence - 1, line.previous)
         found.opening = line.head.hash
@@ -192,6 +196,8 @@ class _Reader:
     def _look_into(self, line: Line) -> None:
         fields, found = line.fields, self.found
         action = fields.get("action")
+        if not isinstance(action, str):
+            raise _WrongError(Wrong.CHANGED, line.head.sequence)
         if action in (Action.CHECKPOINT, Action.SEGMENT_CLOSED):
             self._check_signature(line, ends=action == Action.SEGMENT_CLOSED)
             return
@@ -202,7 +208,7 @@ class _Reader:
         try:
             found.last_time = moment(fields["time"])
             late = abs(found.last_time - self._signed_at)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, OverflowError, TypeError, ValueError):
             raise _WrongError(Wrong.CHANGED, line.head.sequence) from None
         # One more than the writer allows itself: the seconds of the opening are whole.
         if self._unsigned > MOST_UNSIGNED + 1 or late > self._interval + 1:
@@ -211,6 +217,8 @@ class _Reader:
             self._removed += _records(line)
         if action == Action.ENTRIES_LOST:
             lost = fields.get("count", 0)
+            if not isinstance(lost, int):
+                raise _WrongError(Wrong.CHANGED, line.head.sequence)
             found.remarks.append(Finding(found.file, found.lines + 1, line.head.sequence, Remark.LOST, lost))
 
     def _check_signature(self, line: Line, *, ends: bool) -> None:
@@ -227,6 +235,7 @@ class _Reader:
         self._unsigned, self._signed_at = 0, moment(time)
         found.last_time = self._signed_at
         found.marks[line.head.sequence] = line.head.hash
+        found.opened, found.keep, found.rotate_every = self._opened, self._keep, self._rotate_every
         found.beside += self._beside
         found.removed += self._removed
         self._beside, self._removed = [], []
@@ -250,8 +259,8 @@ def read_segment(
     reader = _Reader(place, verifier, wanted or {})
     found = reader.found
     for text in lines:
-        if not text.endswith(b"\n"):
-            # Only the last line can have no end.
+        # Only the last line can have no end. A piece that is as long as no line of a writer is a change, not a crash.
+        if not text.endswith(b"\n") and len(text) < LONGEST_LINE:
             found.torn = True
             found.remarks.append(Finding(found.file, found.lines + 1, found.head.sequence + 1, Remark.TORN))
             if found.ended:
@@ -311,7 +320,11 @@ def _by_place(finding: Finding) -> tuple[str, int, int, str]:
 
 def _horizon(segments: Iterable[Segment], now: Instant) -> Instant:
     """Return the time before which a file that was opened may be gone without a record."""
-    kept = [(each.opened, each.keep + each.rotate_every) for each in segments if each.keep is not None]
+    kept = [
+        (each.opened, each.keep + each.rotate_every)
+        for each in segments
+        if each.keep is not None and each.opened is not None
+    ]
     return now - max(kept)[1] if kept else float("-inf")
 
 
@@ -383,11 +396,23 @@ def _beside(
         yield Finding(other.file, line, each.sequence, Wrong.REWRITTEN)
 
 
-def opening_of(text: bytes) -> tuple[str, list[Beside]] | None:
-    """Return the hash of a file's first line and the files it names, or `None` where that line is not whole."""
+def opening_of(text: bytes, behind: bytes, verifier: Verifier) -> tuple[str, list[Beside]] | None:
+    """Return the hash of a file's first line and the files it names, or `None` where that line is not whole.
+
+    It names none unless the line behind it is its signature: anybody can write a first line.
+    """
     try:
         line = read_line(text)
-        beside: Any = line.fields.get("beside", [])
-        return line.head.hash, msgspec.convert(beside, list[Beside])
+        named = msgspec.convert(line.fields.get("beside", []), list[Beside])
     except (BadLineError, msgspec.ValidationError):
         return None
+    return line.head.hash, named if named and _is_signed(line.head, behind, verifier) else []
+
+
+def _is_signed(head: Head, behind: bytes, verifier: Verifier) -> bool:
+    """Say whether the next line signs the chain up to this one."""
+    try:
+        said = verifier.read(str(read_line(behind).fields.get("signed")))
+    except (BadLineError, Unsigned):
+        return False
+    return (said.sequence, said.hash) == head

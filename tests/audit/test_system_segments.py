@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.audit.chain import BEGINNING, Place
-from gateway.audit.segment import Terms
+from gateway.audit.segment import Terms, opened
 from gateway.audit.system_segments import TrailFiles, beside, segments_in, tail_of
 from gateway.audit.verification import Remark, Wrong
 from tests.audit.folders import Copied, actions, said, verified
@@ -276,6 +276,42 @@ def test_a_folder_is_made_and_its_other_files_are_left_alone(tmp_path: Path) -> 
     assert folder.stat().st_mode & 0o007 == 0
 
 
+def test_what_no_writer_makes_is_no_file_of_the_trail(tmp_path: Path) -> None:
+    """Nobody waits for a pipe, and a link or a folder under the name of a file stands for none."""
+    trail = files(tmp_path)
+    trail.sign(NOON)
+    trail.end(NOON)
+    os.mkfifo(tmp_path / "pipe.000001.jsonl")
+    (tmp_path / "folder.000001.jsonl").mkdir()
+    (tmp_path / "link.000001.jsonl").symlink_to(tmp_path / "worker-1.000001.jsonl")
+
+    assert [path.name for path in segments_in(tmp_path)] == ["worker-1.000001.jsonl"]
+    second = files(tmp_path, "worker-2")
+    second.sign(NOON)
+    second.end(NOON)
+    assert kinds(tmp_path) == []
+    (tmp_path / "worker-1.000001.jsonl").rename(tmp_path / "elsewhere")
+    (tmp_path / "worker-1.000001.jsonl").symlink_to(tmp_path / "elsewhere")
+    assert ("worker-1.000001.jsonl", Wrong.FILE_MISSING) in kinds(tmp_path)
+
+
+def test_a_forged_opening_keeps_no_file_from_being_named(tmp_path: Path) -> None:
+    """A writer names the files that only an unsigned opening names: a verifier does not believe that one either."""
+    first = files(tmp_path, "worker-1")
+    first.sign(NOON)
+    first.end(NOON)
+    (name,) = beside(tmp_path, verifier())
+    forged = opened(Place("worker-9", 1), BEGINNING, NOON, terms(), [name]).text.splitlines(keepends=True)[0]
+    (tmp_path / "worker-9.000001.jsonl").write_bytes(forged)
+
+    second = files(tmp_path, "worker-2")
+    second.sign(NOON)
+    second.end(NOON)
+    (tmp_path / "worker-1.000001.jsonl").unlink()
+    (tmp_path / "worker-9.000001.jsonl").unlink()
+    assert ("worker-1.000001.jsonl", Wrong.FILE_MISSING) in kinds(tmp_path)
+
+
 def test_a_file_is_never_written_over(tmp_path: Path) -> None:
     """If a file of the name is there already, nothing is written."""
     text, _ = whole(1)
@@ -305,5 +341,5 @@ def test_a_tail_is_found_in_a_long_file(tmp_path: Path) -> None:
     assert tail_of(path) is None
     path.write_bytes(b"x\n")
     assert tail_of(path) is None
-    assert beside(tmp_path) == []
+    assert beside(tmp_path, verifier()) == []
     assert BEGINNING.sequence == 0

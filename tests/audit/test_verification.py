@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.audit.chain import BEGINNING, Head, Place, make_line, read_line
+from gateway.audit.chain import BEGINNING, LONGEST_LINE, Head, Place, make_line, read_line
 from gateway.audit.checkpoint import Checkpoint
 from gateway.audit.entry import Action, Entry
 from gateway.audit.segment import (
@@ -423,11 +423,70 @@ def test_lost_entries_are_told() -> None:
 
 
 def test_the_opening_of_a_file_names_others() -> None:
-    """A writer reads it from the first line alone."""
+    """A writer reads it from the first line, and believes it if the second one is its signature."""
     beside = [Beside("command.000001.jsonl", "a" * 64)]
     text, _ = whole(1, beside=beside)
 
-    first = lines(text)[0]
-    assert opening_of(first) == (read_line(first).head.hash, beside)
-    assert opening_of(first[:-9]) is None
-    assert opening_of(b"") is None
+    first, behind, *_ = lines(text)
+    opening = read_line(first).head.hash
+    assert opening_of(first, behind, verifier()) == (opening, beside)
+    assert opening_of(first[:-9], behind, verifier()) is None
+    assert opening_of(b"", b"", verifier()) is None
+    other, _ = whole(1, Place("worker-2", 1), beside=beside)
+    for forged in (b"", first, lines(other)[1], lines(text)[2]):
+        assert opening_of(first, forged, verifier()) == (opening, [])
+
+
+@pytest.mark.parametrize(
+    "changes", [{"keep": -10, "rotate_every": 0}, {"keep": 0, "rotate_every": 0}, {"keep": 1, "rotate_every": -1e9}]
+)
+def test_an_opening_that_nobody_has_signed_ends_no_retention(changes: dict[str, object]) -> None:
+    """Anybody can write a first line with a short `keep`: it makes no file that is gone too old."""
+    first, end = whole(3, the=terms(keep=400 * DAY))
+    second, _ = whole(3, Place("worker-1", 2), end.head, the=terms(keep=400 * DAY))
+    forger = Place("worker-9", 1)
+    opening = read_line(lines(opened(forger, BEGINNING, NOON + DAY, terms()).text)[0])
+    forged, _ = make_line({**opening.fields, **changes}, BEGINNING)
+    files = {Place("worker-1", 2): second, forger: forged}
+
+    assert (PLACE.file, 0, Wrong.FILE_MISSING.value) in kinds(report(files, now=NOON + 2 * DAY))
+    assert report({PLACE: first, **files}).faults == ()
+
+
+def test_an_opening_that_nobody_has_signed_is_of_no_age() -> None:
+    """An end that was cut off up to its first line, which says another time, excuses no file before it."""
+    _, end = whole(3, the=terms(keep=DAY))
+    second = Place("worker-1", 2)
+    forged = lines(opened(second, end.head, NOON - 900 * DAY, terms()).text)[0]
+    other, _ = whole(1, Place("worker-2", 1), the=terms(keep=DAY))
+
+    found = report({second: forged, Place("worker-2", 1): other})
+    assert kinds(found) == [(PLACE.file, 0, Wrong.FILE_MISSING.value)]
+
+
+@pytest.mark.parametrize("at", [2, 4, 6])
+def test_a_line_longer_than_any_is_a_change(at: int) -> None:
+    """It comes in pieces. A piece is no half line of a crash, and the lines behind it do not count as lost in one."""
+    text, _ = whole(5)
+    changed = lines(text)
+    changed[at : at + 1] = [b"x" * LONGEST_LINE, b"x\n"]
+
+    found = read_segment(PLACE, changed, verifier())
+    assert found.fault == Finding(PLACE.file, at + 1, at + 1, Wrong.CHANGED)
+    assert not found.torn
+
+
+@pytest.mark.parametrize("name", ["action", "time", "count", "removed", "outcome", "signed", "writer"])
+@pytest.mark.parametrize(
+    "value", [None, True, 1, 1e308, "x", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", [], [1], {}, {"x": [1]}]
+)
+@pytest.mark.parametrize("action", ["entries_lost", "segments_removed", "checkpoint", "decision"])
+def test_no_line_makes_the_verifier_fall_over(action: str, name: str, value: object) -> None:
+    """Anybody can add a line that agrees with its hash to an open file. Every such line gives a report."""
+    begun = opened(PLACE, BEGINNING, NOON, terms())
+    fields = {**entry_fields(), "action": action, "writer": "worker-1", "segment": 1, name: value}
+    line, _ = make_line(fields, begun.state.head)
+
+    found = report({PLACE: begun.text + line})
+    assert {each.file for each in (*found.faults, *found.remarks)} == {PLACE.file}
+    assert all(isinstance(each.count, int) for each in found.remarks)
