@@ -214,6 +214,8 @@ class Supervisor:
         self._members: list[_Member] = []
         self._numbers: set[int] = set()
         """The numbers of the workers that are alive or starting."""
+        self._starting: set[_Member] = set()
+        """Those that load the program, and take no requests yet."""
         self._served = asyncio.Event()
         self._unserved = asyncio.Event()
         self._leaving: set[_Member] = set()
@@ -280,7 +282,7 @@ class Supervisor:
                     self._audit.reopen()
                     await self._ask_all(Order("reopen"))
                 else:
-                    await self._replace()
+                    await self._replace_until(signals.stop)
             notify("STOPPING=1")
             await self._end()
             _log.info(Event.STOPPED, cut=0)
@@ -303,10 +305,7 @@ class Supervisor:
             member = await _Member.start(
                 Commission(number, configuration or self._configuration, self._watch, self._listening_sockets)
             )
-            if not await member.takes_requests():
-                await member.end(0)
-                self._counts.died(Death.START)
-                self._code = EXIT_USERS if member.process.exitcode == EXIT_USERS else EXIT_OURS
+            if not await self._comes_up(member):
                 self._numbers.discard(number)
                 return False
         except BaseException:
@@ -316,6 +315,24 @@ class Supervisor:
         self._tell_served()
         self._run(self._miss(member))
         return True
+
+    async def _comes_up(self, member: _Member) -> bool:
+        """Wait until it takes requests; False where it does not, or where nobody needs it any more."""
+        self._starting.add(member)
+        try:
+            if await member.takes_requests() and not self._stopping:
+                return True
+            await member.end(0)
+        except BaseException:
+            # Nobody waits for it any more, and a process that has no supervisor must not keep this one from its end.
+            member.process.kill()
+            raise
+        finally:
+            self._starting.discard(member)
+        if not self._stopping:
+            self._counts.died(Death.START)
+            self._code = EXIT_USERS if member.process.exitcode == EXIT_USERS else EXIT_OURS
+        return False
 
     def _tell_served(self) -> None:
         """Tell the stand-in whether anybody takes requests."""
@@ -338,7 +355,14 @@ class Supervisor:
         pause = FIRST_PAUSE if time.monotonic() - member.born > GROWN_UP else 2 * FIRST_PAUSE
         while not self._stopping:
             await asyncio.sleep(pause)
-            if await self._start():
+            try:
+                started = await self._start()
+            # The system has no process, memory or descriptor for it now; it may have one after the pause.
+            except OSError:
+                self._counts.died(Death.START)
+                _log.exception(Event.UNCAUGHT)
+                started = False
+            if started:
                 notify("STATUS=a worker died and was started anew")
                 return
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -434,7 +458,8 @@ class Supervisor:
         if self._stopping:
             return Readiness(failed={"worker": "draining"})
         replies = await self._ask_all(Order("check"))
-        return of_workers(None if reply is None else reply.readiness for reply in replies)
+        missing = [None] * (self._wanted - len(replies))
+        return of_workers(None if reply is None else reply.readiness for reply in (*replies, *missing))
 
     async def _reload(self) -> None:
         configuration = await asyncio.to_thread(reread_configuration, self._configuration.path)
@@ -452,6 +477,18 @@ class Supervisor:
         worst = next(each for each in (Reloaded.REFUSED, Reloaded.HELD, Reloaded.ADOPTED) if each in outcomes)
         self._counts.reloaded(worst, configuration.digest)
         notify("READY=1" if worst is Reloaded.ADOPTED else "READY=1\nSTATUS=a worker could not be reloaded")
+
+    async def _replace_until(self, stop: asyncio.Event) -> None:
+        """Replace every worker, unless told to stop: the drain of an old worker must not delay the end of all."""
+        replacing, stopping = asyncio.create_task(self._replace()), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({replacing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if replacing.done():
+                await replacing
+        finally:
+            replacing.cancel()
+            stopping.cancel()
+            await asyncio.gather(replacing, stopping, return_exceptions=True)
 
     async def _replace(self) -> None:
         """Put a new worker in each one's place, one after the other: there are never fewer than were asked for.
@@ -485,11 +522,17 @@ class Supervisor:
 
     async def _end(self) -> None:
         self._stopping = True
+        for member in self._starting:
+            member.process.kill()
         members, self._members = self._members, []
+        replaced = tuple(self._leaving)
         self._leaving |= set(members)
         settings = self._configuration.settings
         lame_duck = min(settings.lame_duck, settings.drain_timeout)
-        ending = asyncio.gather(*(member.end(settings.drain_timeout, lame_duck) for member in members))
+        ending = asyncio.gather(
+            *(member.end(settings.drain_timeout, lame_duck) for member in members),
+            *(member.end(settings.drain_timeout) for member in replaced),
+        )
         # The workers close first: a listening socket that another process shuts is an error to its owner.
         await asyncio.wait({ending}, timeout=lame_duck + CLOSE)
         self._listening_sockets.refuse()
