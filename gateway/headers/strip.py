@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from gateway.headers.cookies import without_ours
 from gateway.headers.names import AUTHORIZATION, CONNECTION, DROP, header_rules_of, named_by
+from gateway.observe.trace_context import NO_TRACE
 from gateway.request.field_names import Family, fold
 from gateway.request.inbound import Inbound
 from gateway.request.section_cache import Removed, RenderedSection
@@ -115,7 +116,7 @@ def _section(inbound: Inbound, route: Route) -> RenderedSection:
         host,
         b"\r\nX-Forwarded-Port: ",
         route.port,
-        inbound.trace.lines,
+        b"" if inbound.trace is NO_TRACE else inbound.trace.lines,
         b"\r\nX-Request-Id: ",
     )
     return RenderedSection(b"".join(parts), tuple(removed))

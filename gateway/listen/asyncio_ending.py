@@ -128,7 +128,7 @@ class Ending(Receiver):
         self._private = True
         self._entries: tuple[Entry, ...] = ()
         """The entries of limits that this request has taken, until the answer's head settles them."""
-        self._late: list[Callable[[], None]] = []
+        self._late: tuple[Callable[[], None], ...] = ()
         """The part of the answer that came while the stage was `SETTLING`."""
         self._keep_alive = False
         """Whether the client was told that its connection stays."""

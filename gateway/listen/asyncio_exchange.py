@@ -102,7 +102,7 @@ class Exchange(RequestSide):
             return
         self.stage = _AFTER_GO_ON[self.stage]
         self.answer_begins(head, body, complete=complete)
-        late, self._late = self._late, []
+        late, self._late = self._late, ()
         for hand_over in late:
             # Another answer may have taken the place of this one, and has a rest of its own.
             if self.stage is not _ANSWERING:
@@ -249,7 +249,7 @@ class Exchange(RequestSide):
     def answer_goes_on(self, body: bytes) -> None:
         """Send more of the body."""
         if self.stage is not _ANSWERING and _AFTER_DATA[self.stage] is _SETTLING:
-            self._late.append(partial(self.answer_goes_on, body))
+            self._late += (partial(self.answer_goes_on, body),)
             return
         body_as = self._answer_body
         if body_as is NO_BODY or not body:
@@ -264,7 +264,7 @@ class Exchange(RequestSide):
         self.upstream = None
         if before is _SETTLING:
             self.stage = after
-            self._late.append(partial(self.answer_ends, trailers))
+            self._late += (partial(self.answer_ends, trailers),)
             return
         if self._answer_body is CHUNKED:
             lines = b""
@@ -355,7 +355,7 @@ class Exchange(RequestSide):
         self.upstream = None
         if before is _SETTLING:
             self.stage = after
-            self._late.append(partial(self.upstream_failed, error, unheard=unheard))
+            self._late += (partial(self.upstream_failed, error, unheard=unheard),)
         elif before is _OVER:
             pass
         elif before in TUNNELS:

@@ -382,7 +382,7 @@ class RequestSide(Ending):
             self._sent = self._services.stopwatch()
         self.upstream = connection
         head = self._head
-        is_head = head.startswith(b"HEAD ") and self.inbound.method == "HEAD"
+        is_head = self.inbound.method == "HEAD" and head.startswith(b"HEAD ")
         upload = self.upload
         if upload is None or upload.state not in WANTED:
             connection.send(self, head, is_head=is_head, uploading=False)

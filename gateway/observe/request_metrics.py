@@ -6,8 +6,8 @@ few hundred requests and at each scrape.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -174,14 +174,6 @@ class _Cell:
         self.examples: dict[int, _Example] = {}
         self.upstream_examples: dict[int, _Example] = {}
 
-    def add(self, requests: int, bytes_in: int, bytes_out: int, seconds: float, upstream_seconds: float) -> None:
-        """Count a run of requests."""
-        self.requests += requests
-        self.bytes_in += bytes_in
-        self.bytes_out += bytes_out
-        self.seconds += seconds
-        self.upstream_seconds += upstream_seconds
-
     def remember(self, line: AccessLine) -> None:
         """Let this request stand for its buckets: by its id alone, which leads to its line in the log."""
         over = line.time + line.seconds
@@ -204,6 +196,25 @@ def _exemplars(examples: Mapping[int, _Example]) -> dict[int, Exemplar]:
         place: Exemplar((("request_id", request_id),), seconds, over)
         for place, (request_id, seconds, over) in examples.items()
     }
+
+
+_FEW = 8
+"""Values that are counted one by one: sorting them would cost more."""
+
+
+def _count(values: list[float], buckets: Sequence[float], within: list[int]) -> None:
+    """Count values into the buckets that hold them; `values` may be sorted by it."""
+    if len(values) < _FEW:
+        for value in values:
+            within[bisect_left(buckets, value)] += 1
+        return
+    values.sort()
+    before = 0
+    for place, edge in enumerate(buckets):
+        upto = bisect_right(values, edge, before)
+        within[place] += upto - before
+        before = upto
+    within[-1] += len(values) - before
 
 
 class RequestMetrics:
@@ -241,14 +252,9 @@ class RequestMetrics:
     def fold(self) -> None:
         """Fold the finished requests so far into numbers."""
         lines, self._lines = self._lines, []
-        own_within, own_seconds = self._own_within, self._own_seconds
-        app, status, verdict, rule, reason, cell, tally = "", -1, "", "", "", _Cell(), _Tally()
-        before: AccessLine | None = None
-        within, upstream_within = cell.within, cell.upstream_within
-        # The sums of a run of lines with the same cell: a local name costs less than an attribute.
-        run = bytes_in = bytes_out = 0
-        run_seconds = run_upstream = 0.0
-        for line in lines:
+        app, status, verdict, rule, reason = "", -1, "", "", ""
+        begin = 0
+        for place, line in enumerate(lines):
             # The next line's cell is most often the last one's, and comparing costs less than looking up.
             if (
                 line.status != status
@@ -257,42 +263,39 @@ class RequestMetrics:
                 or line.rule != rule
                 or line.reason != reason
             ):
-                if before is not None:
-                    cell.remember(before)
-                    cell.add(run, bytes_in, bytes_out, run_seconds, run_upstream)
-                    tally.requests += run
-                    run = bytes_in = bytes_out = 0
-                    run_seconds = run_upstream = 0.0
+                if place > begin:
+                    self._fold_run(lines[begin:place])
+                begin = place
                 app, status, verdict, rule, reason = line.app, line.status, line.verdict, line.rule, line.reason
-                cell, tally = self._cell(line), self._tally(line)
-                within, upstream_within = cell.within, cell.upstream_within
-            seconds, upstream_seconds = line.seconds, line.upstream_seconds
-            run += 1
-            if size := line.bytes_in:
-                bytes_in += size
-            bytes_out += line.bytes_out
-            run_seconds += seconds
-            within[bisect_left(BUCKETS, seconds)] += 1
-            if upstream_seconds:
-                run_upstream += upstream_seconds
-                upstream_within[bisect_left(BUCKETS, upstream_seconds)] += 1
-            if seconds:
-                own = seconds - upstream_seconds - line.waited_seconds
-                own_within[bisect_left(OWN_BUCKETS, own)] += 1
-                if own > 0.0:
-                    own_seconds += own
-            if seconds > SLOW:
-                # A slow one is worth a name even in the middle of others.
-                cell.remember(line)
-            before = line
-            if verdict == "deny":
-                for word in reason.split(","):
-                    self._denials.add((app, rule, word))
-        if before is not None:
-            cell.remember(before)
-            cell.add(run, bytes_in, bytes_out, run_seconds, run_upstream)
-            tally.requests += run
-        self._own_seconds = own_seconds
+        if lines:
+            self._fold_run(lines[begin:])
+
+    def _fold_run(self, run: list[AccessLine]) -> None:
+        """Fold requests of one cell and one tally."""
+        first = run[0]
+        cell, tally = self._cell(first), self._tally(first)
+        tally.requests += len(run)
+        cell.requests += len(run)
+        cell.bytes_in += sum([line.bytes_in for line in run])
+        cell.bytes_out += sum([line.bytes_out for line in run])
+        seconds = [line.seconds for line in run]
+        upstream = [each for line in run if (each := line.upstream_seconds)]
+        own = [line.seconds - line.upstream_seconds - line.waited_seconds for line in run if line.seconds]
+        cell.seconds += sum(seconds)
+        cell.upstream_seconds += sum(upstream)
+        self._own_seconds += sum([each for each in own if each > 0.0])
+        _count(seconds, BUCKETS, cell.within)
+        _count(upstream, BUCKETS, cell.upstream_within)
+        _count(own, OWN_BUCKETS, self._own_within)
+        if max(seconds) > SLOW:
+            # A slow one is worth a name even in the middle of others.
+            for line in run:
+                if line.seconds > SLOW:
+                    cell.remember(line)
+        cell.remember(run[-1])
+        if first.verdict == "deny":
+            for word in first.reason.split(","):
+                self._denials.add((first.app, first.rule, word), len(run))
 
     def _cell(self, line: AccessLine) -> _Cell:
         status = line.status

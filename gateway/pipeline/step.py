@@ -17,7 +17,7 @@ from typing import assert_never
 import msgspec
 
 from gateway.headers.assertion import JWKS_PAGE
-from gateway.headers.encode import NO_LOSSES, identity_lines
+from gateway.headers.encode import NO_LOSSES, EncodingLosses, identity_lines
 from gateway.headers.strip import outbound
 from gateway.identity import Identity
 from gateway.instant import Instant
@@ -98,9 +98,15 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
         here, lasting_rule = cached
         if (
             now >= here.closed_until
-            and (inbound.section_cache is not None or not _says_more(inbound))
             and (inbound.target.query is None or not here.policy.by_method)
-            and (inbound.framing is _NO_BODY or inbound.method not in here.app.refuse_body)
+            # A request with such a cache has no body, and says nothing more.
+            and (
+                inbound.section_cache is not None
+                or (
+                    not _says_more(inbound)
+                    and (inbound.framing is _NO_BODY or inbound.method not in here.app.refuse_body)
+                )
+            )
         ):
             return _judge(here, lasting_rule, inbound, known, now, table)
     if table.is_portal(path):
@@ -283,42 +289,26 @@ def _judge(
 ) -> Step:
     """Do what the rule says."""
     found: Found | None = None
+    ready: ReadyPermit | None = None
     if rule.needs_session:
-        if isinstance(known, Unread):
+        if isinstance(known, Found):
+            ready = known.permit_cache.permits.get(rule)
+            # A session belongs to one client: a ticket carried to another client's host opens nothing there.
+            # A session is also bound to one host: a leaked ticket opens nothing at another App of its client.
+            # A session keeps permits only of Apps that accept it.
+            if (ready is not None and ready.route is route) or route.accepts(known.session):
+                found = known
+        elif isinstance(known, Unread):
             return NeedSession(known.ticket)
-        # A session belongs to one client: a ticket carried to another client's host opens nothing there.
-        # A session is also bound to one host: a leaked ticket opens nothing at another App of its client.
-        if isinstance(known, Found) and route.accepts(known.session):
-            found = known
-    cache = route.permit_cache if found is None else found.permit_cache
+    if found is None:
+        ready = route.permit_cache.permits.get(rule)
 
     losses = None
-    ready = cache.permits.get(rule)
-    if ready is None or not ready.valid_from <= now < ready.valid_until:
-        decision = rule.decide(inbound, None if found is None else found.session.identity, now)
-        match decision.verdict:
-            case Permit() as permit:
-                encoded = identity_lines(permit, route.app.headers)
-                lines, valid_until = encoded.lines, decision.valid_until
-                if table.assertions is not None:
-                    line, renew_at = table.assertions.line_for(permit, route, cache, now)
-                    lines, valid_until = lines + line, min(valid_until, renew_at)
-                ready = ReadyPermit(rule, permit, lines, now, valid_until, str(permit.rule))
-                if valid_until > now:
-                    cache.keep_permit(ready)
-                if encoded.losses != NO_LOSSES:
-                    losses = encoded.losses
-            case Challenge() as verdict:
-                # The rule needs a known person, and the session cannot be read: this is neither a logout nor a pass.
-                if isinstance(known, Unavailable):
-                    return store_unavailable(route, inbound, known)
-                if isinstance(known, Limited):
-                    return too_many_lookups(route, inbound, known)
-                return challenge(route, inbound, known, route.asking(verdict), table)
-            case Deny() as verdict:
-                return refusal(route, inbound, known, verdict)
-            case _:
-                assert_never(decision.verdict)
+    if ready is None or ready.route is not route or not ready.valid_from <= now < ready.valid_until:
+        made = _made(route, rule, inbound, known, found, now, table)
+        if not isinstance(made, tuple):
+            return made
+        ready, losses = made
 
     # The outer proxy of a question sends the client's own fields.
     head, removed = (ready.lines, ()) if inbound.forwarded else outbound(inbound, route, ready.lines)
@@ -333,6 +323,42 @@ def _judge(
         return forward
     # The verdict may be remembered; each request has a reservation of its own.
     return _reserving(ready.permit, forward, session.identity, inbound, known, now)
+
+
+def _made(
+    route: Route,
+    rule: FittingRule,
+    inbound: Inbound,
+    known: SessionState,
+    found: Found | None,
+    now: Instant,
+    table: RouteTable,
+) -> tuple[ReadyPermit, EncodingLosses | None] | AskPortal | Answer:
+    """Ask the rule, and keep its permit with the session or the App; or say what becomes of the request without one."""
+    cache = route.permit_cache if found is None else found.permit_cache
+    decision = rule.decide(inbound, None if found is None else found.session.identity, now)
+    match decision.verdict:
+        case Permit() as permit:
+            encoded = identity_lines(permit, route.app.headers)
+            lines, valid_until = encoded.lines, decision.valid_until
+            if table.assertions is not None:
+                line, renew_at = table.assertions.line_for(permit, route, cache, now)
+                lines, valid_until = lines + line, min(valid_until, renew_at)
+            ready = ReadyPermit(rule, route, permit, lines, now, valid_until, str(permit.rule))
+            if valid_until > now:
+                cache.keep_permit(ready)
+            return ready, None if encoded.losses == NO_LOSSES else encoded.losses
+        case Challenge() as verdict:
+            # The rule needs a known person, and the session cannot be read: this is neither a logout nor a pass.
+            if isinstance(known, Unavailable):
+                return store_unavailable(route, inbound, known)
+            if isinstance(known, Limited):
+                return too_many_lookups(route, inbound, known)
+            return challenge(route, inbound, known, route.asking(verdict), table)
+        case Deny() as verdict:
+            return refusal(route, inbound, known, verdict)
+        case _:
+            assert_never(decision.verdict)
 
 
 def _reserving(

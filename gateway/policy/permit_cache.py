@@ -23,6 +23,8 @@ class ReadyPermit(msgspec.Struct, frozen=True):
     """A permit and its rendered headers, good for one rule of one table from `valid_from` until `valid_until`."""
 
     rule: FittingRule
+    route: object
+    """The App's, whose header settings the lines have, and which accepted the session that keeps the permit."""
     permit: Permit
     lines: bytes
     valid_from: Instant

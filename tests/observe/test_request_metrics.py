@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.observe import instruments, request_metrics
 from gateway.observe.instruments import OTHER
@@ -196,3 +198,31 @@ def test_the_first_fault_of_each_kind_is_an_increase() -> None:
     many.begin([f"app{number}" for number in range(1_000)])
 
     assert not any(name == "sekisho_requests_total" for name, _ in samples(many))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([200, 403, 499, 503]),
+            st.sampled_from([0.0, 0.001, 0.005, 0.0051, 0.3, 99.0]),
+            st.sampled_from([0.0, 0.001, 0.25]),
+        ),
+        max_size=60,
+    )
+)
+def test_requests_count_the_same_in_runs_and_one_by_one(requests: list[tuple[int, float, float]]) -> None:
+    """Many at once are sorted and summed, and each alone is looked up: the numbers are those of the requests."""
+    together, alone = Metrics("1.0"), Metrics("1.0")
+
+    for status, seconds, upstream in requests:
+        verdict = "deny" if status == 403 else "permit"
+        each = line(status=status, verdict=verdict, reason="a,b", seconds=seconds, upstream_seconds=upstream)
+        together.finished(each)
+        alone.finished(each)
+        alone.requests.fold()
+
+    got, wanted = samples(together), samples(alone)
+    assert {key: value for key, value in got.items() if "_sum" not in str(key)} == {
+        key: value for key, value in wanted.items() if "_sum" not in str(key)
+    }
+    assert got == pytest.approx(wanted)

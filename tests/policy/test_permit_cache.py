@@ -12,7 +12,7 @@ RULE = RuleId("test", "rule")
 
 def ready() -> ReadyPermit:
     """Return a permit of a rule of its own."""
-    return ReadyPermit(cast("FittingRule", FixedRule()), Permit(RULE, None), b"", NOON, NOON + 1, str(RULE))
+    return ReadyPermit(cast("FittingRule", FixedRule()), None, Permit(RULE, None), b"", NOON, NOON + 1, str(RULE))
 
 
 def test_a_permit_is_found_by_the_rule_that_gave_it_and_by_no_other_of_its_name() -> None:
