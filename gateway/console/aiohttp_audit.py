@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping
+from heapq import heappush, heappushpop
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ class AuditPages:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._reads = asyncio.Lock()
+        """One search reads files at a time: it takes the processor from what this process serves."""
 
     async def show(self, visitor: Visitor) -> web.StreamResponse:
         """Show the form."""
@@ -42,7 +44,8 @@ class AuditPages:
         if facts.trail is None:
             return visitor.page(audit_page(facts), Place.AUDIT)
         try:
-            found, more = await asyncio.to_thread(_search, facts.trail, search.query)
+            async with self._reads:
+                found, more = await asyncio.to_thread(_search, facts.trail, search.query)
         except OSError:
             raise refusal("file", HTTPStatus.SERVICE_UNAVAILABLE) from None
         deed = Deed(
@@ -59,8 +62,9 @@ def _search(folder: Path, query: Query) -> tuple[list[Mapping[str, Any]], bool]:
         OSError: the trail cannot be read.
 
     """
-    kept: deque[Mapping[str, Any]] = deque()
-    more = False
+    # A file has hundreds of thousands of entries: no more are in memory than the page shows.
+    kept: list[tuple[str, int, Mapping[str, Any]]] = []
+    number = 0
     for path in segments_in(folder):
         for line in lines_of(path):
             try:
@@ -68,10 +72,13 @@ def _search(folder: Path, query: Query) -> tuple[list[Mapping[str, Any]], bool]:
             except NotJsonError:
                 # Half a line of a crash; the verification tells of it.
                 continue
-            if query.fits(fields):
-                kept.append(fields)
-        # The files of several writers overlap in time.
-        if len(kept) > MOST_SHOWN:
-            more = True
-            kept = deque(sorted(kept, key=lambda each: str(each.get("time")))[-MOST_SHOWN:])
-    return sorted(kept, key=lambda each: str(each.get("time")), reverse=True), more
+            if not query.fits(fields):
+                continue
+            number += 1
+            # The files of several writers overlap in time.
+            found = (str(fields.get("time")), number, fields)
+            if number <= MOST_SHOWN:
+                heappush(kept, found)
+            else:
+                heappushpop(kept, found)
+    return [fields for *_, fields in sorted(kept, reverse=True)], number > MOST_SHOWN

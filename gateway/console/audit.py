@@ -12,7 +12,7 @@ from gateway.audit.entry import moment as moment_of
 from gateway.audit.search import CHAIN, Query
 from gateway.console.node import NodeFacts
 from gateway.console.screen import Moment, Screen, moment
-from gateway.instant import Instant, start_of
+from gateway.instant import start_of
 
 MOST_SHOWN = 200
 """Entries on one page. The command line shows all of them."""
@@ -83,13 +83,12 @@ def audit_page(
 
 
 def _row(fields: Mapping[str, Any]) -> EntryRow:
-    at = _time_of(fields)
     operators = [_text(fields.get(name)) for name in ("operator", "user", "sudo_user")]
     people = [*dict.fromkeys(filter(None, operators)), _text(fields.get("pseudonym"))]
     about = [_text(fields.get(name)) for name in ("app", "rule", "policy_version", "object", "client_id")]
     why = [_text(fields.get(name)) for name in ("verdict", "conditions", "reasons", "names", "reason")]
     return EntryRow(
-        None if at is None else moment(at),
+        _time_of(fields),
         _text(fields.get("node")),
         " / ".join(filter(None, people)),
         _text(fields.get("action")),
@@ -101,10 +100,11 @@ def _row(fields: Mapping[str, Any]) -> EntryRow:
     )
 
 
-def _time_of(fields: Mapping[str, Any]) -> Instant | None:
+def _time_of(fields: Mapping[str, Any]) -> Moment | None:
     try:
-        return moment_of(str(fields.get("time")))
-    except ValueError:
+        return moment(moment_of(str(fields.get("time"))))
+    # A line that somebody else wrote may name a moment that no clock in Japan shows.
+    except (OverflowError, ValueError):
         return None
 
 

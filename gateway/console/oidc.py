@@ -66,7 +66,7 @@ def _hash(secret: str) -> bytes:
 def operator_of(claims: Mapping[str, Any], settings: ConsoleOidcSettings) -> Operator | None:
     """Return the operator whom an ID token names, or `None` if it names nobody who may come in."""
     name = claims.get(settings.name_claim)
-    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None or not name.isprintable():
         return None
     said = claims.get(settings.roles_claim)
     listed = [said] if isinstance(said, str) else said if isinstance(said, list) else []

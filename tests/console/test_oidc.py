@@ -40,6 +40,8 @@ def test_words_of_the_provider_give_roles(roles: object, given: set[Role]) -> No
         {"preferred_username": "sato", "roles": {"staff": True}},
         {"preferred_username": "", "roles": ["staff"]},
         {"preferred_username": "sa to", "roles": ["staff"]},
+        {"preferred_username": "ota\u202es", "roles": ["staff"]},
+        {"preferred_username": "sato\u200b", "roles": ["staff"]},
         {"preferred_username": "s" * 65, "roles": ["staff"]},
         {"preferred_username": ["sato"], "roles": ["staff"]},
         {"roles": ["staff"]},
