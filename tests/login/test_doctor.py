@@ -16,6 +16,7 @@ from gateway.login.doctor import (
     clock_finding,
     keys_finding,
     mode_finding,
+    outer_proxy_finding,
     post_logout_finding,
     redirect_finding,
     sentinels_finding,
@@ -216,3 +217,27 @@ def test_a_store_of_limits_that_forgets_has_its_own_remedy() -> None:
     assert (finding.check, finding.level) == ("limit_store", Level.FAIL)
     assert finding.remedy.say(Language.EN) == "set it otherwise"
     assert "allkeys-lru" in finding.said.say(Language.EN)
+
+
+@pytest.mark.parametrize(
+    ("plain", "spoofed", "level", "said"),
+    [
+        (200, 403, Level.PASS, "own identity headers are refused"),
+        (302, 400, Level.PASS, "own identity headers are refused"),
+        (200, 200, Level.FAIL, "answers 200 to a client that writes an identity header itself"),
+        (401, 401, Level.FAIL, "answers 401 to a client"),
+        # A proxy that refuses everybody may have asked us, or not.
+        (403, 403, Level.WARN, "answers 403 to everybody"),
+        (400, 403, Level.WARN, "answers 400 to everybody"),
+        (None, 403, Level.WARN, "does not answer from here"),
+        (200, None, Level.WARN, "does not answer from here"),
+    ],
+)
+def test_an_outer_proxy_is_tried_with_a_forged_header(
+    plain: int | None, spoofed: int | None, level: Level, said: str
+) -> None:
+    """A proxy that lets it through has not asked us, or has left the client's headers out of its question."""
+    found = outer_proxy_finding("booking", "https://app.example", plain, spoofed)
+
+    assert (found.check, found.subject, found.level) == ("outer_proxy", "booking", level)
+    assert said in found.said.say(Language.EN)

@@ -18,7 +18,7 @@ from gateway.identity import NOT_TOLD, Birthdate, Gender, Scope
 from gateway.login.claims import Check
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.service import read_callback
-from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoginFailure, LogoutRefused, SignedIn
+from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoggedOut, LoginFailure, LogoutRefused, SignedIn
 from gateway.observe.otel_spans import Trace, working_for
 from gateway.observe.trace_context import TraceContext
 from gateway.request.inbound import Inbound
@@ -29,6 +29,7 @@ from gateway.settings.settings import Freshness, Reauthenticate
 from tests.builders import inbound
 from tests.login.conftest import ALL, Browser, House, challenge, route
 from tests.login.stand_in import Spoil
+from tests.login.test_logout import logout_token
 from tests.observe.test_otel_spans import Kept
 
 
@@ -978,3 +979,45 @@ async def test_no_span_of_a_sign_in_holds_anything_of_it(house: House) -> None:
     for canary in (house.stand_in.subject, *values, *house.stand_in.tokens, *map(str, house.browser.cookies.values())):
         assert len(canary) > 3
         assert canary not in told
+
+
+async def test_a_logout_token_counts_once(house: House) -> None:
+    """The same token again ends nothing: somebody may have kept it."""
+    await house.sign_in()
+    body = logout_token(house)
+
+    assert await house.service.back_channel_logout(house.browser.route, body) == LoggedOut(1)
+    await house.sign_in()
+    assert await house.service.back_channel_logout(house.browser.route, body) == LogoutRefused(Check.REPLAYED)
+    assert await house.session() is not None
+
+
+async def test_a_logout_token_is_not_spent_while_the_store_is_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider tries again with the same one, and finds the session ended this time."""
+    await house.sign_in()
+    body = logout_token(house)
+    revoke = house.sessions.revoke
+
+    async def away(*_: object) -> int:
+        raise StoreUnavailableError(StoreFault.UNREACHABLE)
+
+    monkeypatch.setattr(house.sessions, "revoke", away)
+    refused = await house.service.back_channel_logout(house.browser.route, body)
+    monkeypatch.setattr(house.sessions, "revoke", revoke)
+
+    assert refused == LogoutRefused(StoreUnavailableError.code)
+    assert await house.session() is not None
+    assert await house.service.back_channel_logout(house.browser.route, body) == LoggedOut(1)
+    assert await house.session() is None
+
+
+async def test_a_logout_token_with_a_subject_alone_ends_each_of_its_sessions(house: House) -> None:
+    """Back-Channel Logout section 2.7; the client's published keys are public ones."""
+    await house.sign_in()
+
+    ended = await house.service.back_channel_logout(house.browser.route, logout_token(house, sid=None))
+
+    assert ended == LoggedOut(1)
+    assert b'"d"' not in house.service.client_jwks(house.browser.route)
