@@ -152,7 +152,8 @@ class _Member:
     async def ask(self, order: Order, within: float = REPLY) -> Reply | None:
         """Return its answer; `None` where it has none in `within` seconds."""
         async with self._asking:
-            if self.gone.is_set():
+            # Its line closes before its process is gone, and nobody may write to it any more.
+            if self.gone.is_set() or self._writer.is_closing():
                 return None
             self._writer.write(encode(order) + b"\n")
             self._owed += 1

@@ -1,11 +1,14 @@
 """The reaction of a process to signals, without a process; the flows have real ones."""
 
 import asyncio
+import os
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
 import pytest
+import uvloop
 
 from gateway.audit.entry import Action, Outcome
 from gateway.observe.lines import LineKind
@@ -16,8 +19,8 @@ from gateway.portal.readiness import Readiness
 from gateway.process import single
 from gateway.process import supervisor as process_supervisor
 from gateway.process.configuration import Configuration
-from gateway.process.orders import Reply
-from gateway.process.supervisor import Supervisor
+from gateway.process.orders import Order, Reply
+from gateway.process.supervisor import Supervisor, _Member
 from gateway.process.worker import Worker
 
 
@@ -245,3 +248,26 @@ async def test_a_worker_that_is_not_there_is_named(supervisor: Supervisor, wante
     supervisor._members = cast("Any", [_Well()])
 
     assert await supervisor._readiness() == expected
+
+
+async def _ask_behind_a_closed_line() -> Reply | None:
+    ours, theirs = socket.socketpair()
+    sentinel, alive = os.pipe()
+    ours.settimeout(0)
+    reader, writer = await asyncio.open_connection(sock=ours)
+    member = _Member(cast("Any", SimpleNamespace(sentinel=sentinel)), reader, writer, 1)
+    writer.transport.abort()
+    await writer.wait_closed()
+    try:
+        return await member.ask(Order("metrics"))
+    finally:
+        asyncio.get_running_loop().remove_reader(sentinel)
+        theirs.close()
+        os.close(sentinel)
+        os.close(alive)
+
+
+def test_a_scrape_goes_on_while_a_worker_ends() -> None:
+    """Its line closes before its process is gone, and in between it has no answer: uvloop writes no byte there."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(_ask_behind_a_closed_line()) is None
