@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-import re
 import secrets as randomness
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -36,6 +35,8 @@ from gateway.process.configuration import Configuration, read_configuration
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.redis_store import RedisStore
 from gateway.session.session import (
+    PSEUDONYM,
+    SESSION_NAME,
     AllSessions,
     ClientSessions,
     ListedSession,
@@ -63,7 +64,6 @@ Sid = Annotated[
 ]
 Everybody = Annotated[bool, typer.Option("--all", help="Everybody's.")]
 
-_PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 
 _log = structlog.get_logger()
 
@@ -118,7 +118,7 @@ def _selector(
 ) -> Selector:
     if pseudonym is not None:
         if name is None and client is None and subject is None and sid is None and not everybody:
-            if not _PSEUDONYM.fullmatch(pseudonym):
+            if not PSEUDONYM.fullmatch(pseudonym):
                 raise _refused("a pseudonym has 32 hexadecimal digits, as `sekisho sessions list` shows it")
             return SubjectSessions((pseudonym,))
     elif subject is not None or sid is not None:
@@ -130,6 +130,9 @@ def _selector(
             return ProviderSessions(provider_session_name(client, sid))
     elif [name is not None, client is not None, everybody].count(True) == 1:
         if name is not None:
+            # Another text may be a person's name, and the trail keeps what was asked for.
+            if not SESSION_NAME.fullmatch(name):
+                raise _refused("a session's name has 64 hexadecimal digits, as `sekisho sessions list` shows it")
             return OneSession(name)
         return AllSessions() if client is None else ClientSessions(client)
     raise _refused("name the sessions in one way: --session, --client (with --subject or --sid), --pseudonym, or --all")

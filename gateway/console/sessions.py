@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.console.screen import Moment, Screen, moment
 from gateway.policy.subject_code import fold_code, show_code
-from gateway.session.session import ListedSession
+from gateway.session.session import PSEUDONYM, SESSION_NAME, ListedSession
 
 MOST_SHOWN = 200
 """Sessions on one page. The command line lists all of them."""
-
-_SESSION = re.compile(r"[0-9a-f]{64}")
-_PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 
 
 class By(StrEnum):
@@ -59,9 +55,9 @@ def sought(by: str, value: str, clients: Collection[str]) -> Sought | None:
             code = fold_code(value)
             return None if code is None else Sought(By.CODE, code)
         case By.PSEUDONYM:
-            return Sought(By.PSEUDONYM, value) if _PSEUDONYM.fullmatch(value) else None
+            return Sought(By.PSEUDONYM, value) if PSEUDONYM.fullmatch(value) else None
         case By.SESSION:
-            return Sought(By.SESSION, value) if _SESSION.fullmatch(value) else None
+            return Sought(By.SESSION, value) if SESSION_NAME.fullmatch(value) else None
         case By.CLIENT:
             return Sought(By.CLIENT, value) if value in clients else None
         case _:

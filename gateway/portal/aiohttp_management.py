@@ -34,6 +34,8 @@ from gateway.portal.operators import Role
 from gateway.portal.readiness import Readiness
 from gateway.request.media_type import media_type
 from gateway.session.session import (
+    PSEUDONYM,
+    SESSION_NAME,
     AllSessions,
     ClientSessions,
     ListedSession,
@@ -261,15 +263,23 @@ class _SessionsApi:
         reached = await self._control.reach()
         selector = self._selector(asked, reached)
         if selector is None:
-            raise _RefusedError(HTTPStatus.BAD_REQUEST, "name sessions in exactly one way")
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, "name sessions in exactly one way, and as a listing names them")
         return operator.name, asked, selector, reached
 
     def _selector(self, asked: _Asked, reached: ReachedSessions) -> Selector | None:
-        """Return what the body names, if it is exactly one thing; an empty name names nothing."""
+        """Return what the body names, if it is exactly one thing; an empty name names nothing.
+
+        A session and a person are named in the form of a listing alone: another text may be a person's name, and the
+        trail keeps what was asked for.
+        """
         match asked:
-            case _Asked(session=str(name), pseudonym=None, client=None, subject=None, sid=None, all=False) if name:
+            case _Asked(session=str(name), pseudonym=None, client=None, subject=None, sid=None, all=False) if (
+                SESSION_NAME.fullmatch(name)
+            ):
                 return OneSession(name)
-            case _Asked(session=None, pseudonym=str(name), client=None, subject=None, sid=None, all=False) if name:
+            case _Asked(session=None, pseudonym=str(name), client=None, subject=None, sid=None, all=False) if (
+                PSEUDONYM.fullmatch(name)
+            ):
                 return SubjectSessions((name,))
             case _Asked(session=None, pseudonym=None, client=str(client), subject=None, sid=None, all=False) if client:
                 return ClientSessions(client)

@@ -7,6 +7,7 @@ one is `expires_at`. Stores: `memory_store`, `redis_store`, behind one contract.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
@@ -84,6 +85,13 @@ class Limited:
 
 
 SessionState = NoTicket | Unread | Found | Gone | Unavailable | Limited
+
+
+SESSION_NAME = re.compile(r"[0-9a-f]{64}")
+"""The form of a session's name (`ticket_name`)."""
+
+PSEUDONYM = re.compile(r"[0-9a-f]{32}")
+"""The form of a pseudonym. A text of another form may be a person's name, and is not to be recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,9 @@ def test_a_persons_sessions_end_and_nobody_elses(folder: Path, redis_url: str) -
         ("--all", "--client", CLIENT),
         ("--subject", "hanako"),
         ("--client", CLIENT, "--subject", "a", "--sid", "b"),
+        ("--session", "Yamada Hanako"),
+        ("--session", "0" * 65),
+        ("--pseudonym", "Yamada Hanako"),
     ],
 )
 def test_whose_must_be_said_in_one_way(folder: Path, redis_url: str, arguments: tuple[str, ...]) -> None:

@@ -84,7 +84,7 @@ def test_a_page_shows_entries_in_words() -> None:
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "x", None, ["x"], 1])
 def test_a_line_of_any_time_is_shown(time: object) -> None:
-    """Somebody else may have written it: it hides no other line."""
+    """Another program may have written it, and it hides no other line."""
     screen = audit_page(FakeNode().facts(), AuditSearch(), [{**ENTRY, "time": time}, ENTRY])
 
     first, second = screen.values["rows"]  # type: ignore[misc]
@@ -119,7 +119,7 @@ class _Counted(dict[str, Any]):
 
 
 async def test_a_search_keeps_the_newest_alone(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long a file is, and whichever file has them, no more entries are in memory than the page shows."""
+    """No more entries are in memory than the page shows, in however many files and lines they stand."""
     count = 3 * MOST_SHOWN
     for writer, rest in (("worker-1", 0), ("worker-2", 1)):
         lines = [_line(number, writer, 1) for number in range(count) if number % 2 == rest]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from hashlib import sha256
 
 import msgspec
 import pytest
@@ -95,7 +96,7 @@ ALLOWED = {"Authorization": f"Bearer {TOKEN}"}
 
 
 def pseudonyms(client: str, subject: str) -> tuple[str, ...]:
-    return (f"p-{client}-{subject}",)
+    return (sha256(f"{client} {subject}".encode()).hexdigest()[:32],)
 
 
 class Api:
@@ -152,7 +153,8 @@ def reaching(store: Sessions) -> Callable[[], Awaitable[ReachedSessions]]:
         ({"pseudonym": pseudonyms(builders.CLIENT, "taro")[0]}, 1),
         ({"client": builders.CLIENT, "sid": "s1"}, 1),
         ({"session": ticket_name("a" * 43)}, 1),
-        ({"session": "nobody's"}, 0),
+        ({"session": "0" * 64}, 0),
+        ({"pseudonym": "0" * 32}, 0),
     ],
 )
 async def test_sessions_are_named_in_each_way(api: Api, asked: dict[str, object], count: int) -> None:
@@ -221,7 +223,13 @@ async def test_nobody_gets_in_without_a_named_token(api: Api, headers: dict[str,
         {"sid": "s1"},
         {"client": builders.CLIENT, "subject": "hanako", "sid": "s1"},
         {"all": True, "client": builders.CLIENT},
-        {"session": "a", "all": True},
+        {"session": "0" * 64, "all": True},
+        {"session": "a"},
+        {"session": "Yamada Hanako"},
+        {"session": "0" * 65},
+        {"pseudonym": "Yamada Hanako"},
+        {"pseudonym": "0" * 64},
+        {"pseudonym": "A" * 32},
         {"all": "yes"},
         {"sessions": "a"},
         [],
@@ -296,7 +304,7 @@ async def test_a_store_that_is_away_is_said_to_be(aiohttp_client: AiohttpClient)
 async def test_each_use_is_in_the_audit_trail(aiohttp_client: AiohttpClient) -> None:
     """The entry has operator, sessions and reason; a required trail that cannot be written keeps the sessions."""
     store = MemoryStore(idle=1800, clock=lambda: builders.NOON, monotonic=lambda: 0.0)
-    await store.create("a" * 43, builders.session(builders.identity("hanako"), pseudonym="p-hanako"))
+    await store.create("a" * 43, builders.session(builders.identity("hanako"), pseudonym="b" * 32))
     kept = KeptTrail()
 
     async def asked(trail: KeptTrail) -> Api:
@@ -314,9 +322,9 @@ async def test_each_use_is_in_the_audit_trail(aiohttp_client: AiohttpClient) -> 
     await api.listed({"all": True})
     refused = await api.ask("list", {"all": True}, {"Authorization": "Bearer x"})
     full = await asked(KeptTrail(required=True, full=True))
-    unrecorded = await full.ask("revoke", {"pseudonym": "p-hanako", "reason": "lost phone"})
+    unrecorded = await full.ask("revoke", {"pseudonym": "b" * 32, "reason": "lost phone"})
     required = KeptTrail(required=True)
-    ended = await (await asked(required)).ask("revoke", {"pseudonym": "p-hanako", "reason": "lost phone"})
+    ended = await (await asked(required)).ask("revoke", {"pseudonym": "b" * 32, "reason": "lost phone"})
 
     listed = Entry(Action.SESSIONS_LISTED, builders.NOON, operator="sato", object="all", count=1)
     revoked = Entry(
@@ -324,7 +332,7 @@ async def test_each_use_is_in_the_audit_trail(aiohttp_client: AiohttpClient) -> 
         builders.NOON,
         operator="sato",
         object="subject",
-        pseudonym="p-hanako",
+        pseudonym="b" * 32,
         reason="lost phone",
         count=1,
     )
