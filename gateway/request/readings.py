@@ -178,6 +178,8 @@ class Folding:
     def segment(self, text: str, *, spelled_out: bool = False) -> str:
         """Return one segment, or one literal segment of a pattern, in folded signs."""
         if text.isascii():
+            if not text.isprintable():
+                text = _UNSEEN.sub("", text)
             text = text.lower().replace("*", _ASTERISK).replace("+", " ")
         else:
             text = self._beyond_ascii(text, spelled_out=spelled_out)

@@ -164,6 +164,9 @@ def test_what_was_read_otherwise_is_told_by_its_segments() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="/"), min_size=1, max_size=20))
+@example("*\x1f")
+@example("\x7f*.")
+@example("*\x00")
 def test_folding_twice_is_folding_once(text: str) -> None:
     """Else a path could fold onto a pattern that its own fold does not match."""
     folding = Folding()
