@@ -250,8 +250,8 @@ class SignInService:
             return await self._begin(route, inbound, challenge, back, form, app or route.name)
         except ProviderUnavailableError as error:
             return Failed(LoginFailure.PROVIDER_DOWN, back, endpoint=error.endpoint, fault=error.fault)
-        except StoreUnavailableError:
-            return Failed(LoginFailure.STORE_DOWN, back)
+        except StoreUnavailableError as error:
+            return Failed(LoginFailure.STORE_DOWN, back, fault=error.fault)
 
     async def _begin(
         self, route: Route, inbound: Inbound, challenge: Challenge, back: str, form: str, app: str
@@ -305,8 +305,8 @@ class SignInService:
         """Answer the provider's callback; see `sign_in.SignIn`."""
         try:
             return await self._finish(route, inbound, query)
-        except StoreUnavailableError:
-            return Failed(LoginFailure.STORE_DOWN)
+        except StoreUnavailableError as error:
+            return Failed(LoginFailure.STORE_DOWN, fault=error.fault)
 
     async def _finish(self, route: Route, inbound: Inbound, query: bytes | None) -> FinishOutcome:
         now = self._clock()

@@ -823,29 +823,33 @@ async def test_the_callback_of_a_prefetch_or_a_visit_changes_nothing_asked(house
 class Away:
     """A store that fails at every call."""
 
+    def __init__(self, fault: StoreFault = StoreFault.UNREACHABLE) -> None:
+        self._fault = fault
+
     def __getattr__(self, name: str) -> Callable[..., Awaitable[None]]:
         """Answer every method with the same failure."""
 
         async def fail(*_: object, **__: object) -> None:
-            raise StoreUnavailableError(StoreFault.UNREACHABLE)
+            raise StoreUnavailableError(self._fault)
 
         return fail
 
 
+@pytest.mark.parametrize("fault", StoreFault)
 async def test_a_store_that_is_away_is_no_sign_in_and_no_end_of_a_session(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    fault: StoreFault, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page that says so; and never the word that a session has ended when it has not."""
+    """A page that says so, the fault for the log; and never the word that a session has ended when it has not."""
     query = house.stand_in.authorize(await house.begin(back="/a"))
     await house.sign_in()
-    monkeypatch.setattr(house.service, "_pending", Away())
+    monkeypatch.setattr(house.service, "_pending", Away(fault))
     begun = await house.service.begin(*house.browser.visit("/a"), challenge(), None)
     finished = await house.finish(query)
     monkeypatch.undo()
     monkeypatch.setattr(house.service, "_sessions", Away())
 
-    assert begun == Failed(LoginFailure.STORE_DOWN, "/a")
-    assert finished == Failed(LoginFailure.STORE_DOWN)
+    assert begun == Failed(LoginFailure.STORE_DOWN, "/a", fault=fault)
+    assert finished == Failed(LoginFailure.STORE_DOWN, fault=fault)
     signed_out = await house.service.sign_out(*house.browser.visit())
     assert (signed_out.ended, signed_out.location, signed_out.kept) == (0, None, False)
     assert signed_out.alive_until is not None
