@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from gateway.listen.system_tls import certificate_dates
 from gateway.observe.instruments import Key
 from gateway.settings.settings import SecretSource, Settings
+
+LISTENER: Final[Key] = ("listener", "")
+"""The listener's certificate, which a reload may refuse."""
 
 
 def expiries(settings: Settings) -> dict[Key, float]:
     """Return when each certificate of ours ends, by its use and the App's name; one that cannot be read is left out."""
     named: dict[Key, Path] = {}
     if settings.tls is not None:
-        named["listener", ""] = settings.tls.certificate
+        named[LISTENER] = settings.tls.certificate
     for app in settings.apps:
         if app.upstream_options.certificate is not None:
             named["app", app.name] = app.upstream_options.certificate

@@ -64,7 +64,7 @@ from gateway.policy.system_switches import load_switches
 from gateway.portal.readiness import Readiness
 from gateway.process.audit_trail import OpenTrail, open_trail
 from gateway.process.configuration import Configuration, reread_policies
-from gateway.process.dates import expiries, keys_changed
+from gateway.process.dates import LISTENER, expiries, keys_changed
 from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.process.generation import Generation, Shared
 from gateway.process.management import StoreMark, limit_store, store_mark
@@ -393,9 +393,16 @@ class Worker:
             now = time.monotonic()
             self._lag.late(max(0.0, now - due), now)
 
-    async def _read_dates(self, configuration: Configuration) -> None:
-        """Read the ends of the certificates in use, and when files of keys were last changed."""
-        self._expiries = await asyncio.to_thread(expiries, configuration.settings)
+    async def _read_dates(self, configuration: Configuration, *, listener: bool = True) -> None:
+        """Read the ends of the certificates in use, and when files of keys were last changed.
+
+        Without `listener` its certificate stays as it is: the file has another one, which was refused.
+        """
+        read = await asyncio.to_thread(expiries, configuration.settings)
+        if not listener:
+            read = {key: ends for key, ends in read.items() if key != LISTENER}
+            read |= {key: ends for key, ends in self._expiries.items() if key == LISTENER}
+        self._expiries = read
         self._keys_changed = await asyncio.to_thread(keys_changed, configuration.settings)
 
     async def _look_out(self) -> None:
@@ -528,8 +535,8 @@ class Worker:
                 changed = [*(f"+ {name}" for name in after - before), *(f"- {name}" for name in before - after)]
                 if changed:
                     self.record(Action.KEYS_CHANGED, names=changed)
-            await self._reload_certificate(configuration.settings.tls)
-            await self._read_dates(configuration)
+            adopted = await self._reload_certificate(configuration.settings.tls)
+            await self._read_dates(configuration, listener=adopted)
         if old is not None:
             task = asyncio.create_task(self._retire(old))
             self._retired.add(task)
@@ -540,10 +547,11 @@ class Worker:
         self._listener.reload(services)
         self._redirect.reload(replace(services, step=to_https, original=lambda inbound, _: inbound))
 
-    async def _reload_certificate(self, settings: TlsSettings | None) -> None:
+    async def _reload_certificate(self, settings: TlsSettings | None) -> bool:
+        """Take up the listener's certificate, and say whether the one in the file is the one in use."""
         # TLS comes and goes with the sockets, which stay as they were at the start.
         if self._tls is None or settings is None:
-            return
+            return False
         try:
             await asyncio.to_thread(self._tls.reload, settings, self._shared.clock())
         except (OSError, CertificateDatesError) as error:
@@ -551,8 +559,9 @@ class Worker:
             why = str(error) if isinstance(error, CertificateDatesError) else type(error).__name__
             _log.error(Event.CERTIFICATE_REFUSED, error=why, file=str(settings.certificate))
             self.metrics.gateway.reload("certificate", "refused")
-            return
+            return False
         self.metrics.gateway.reload("certificate", "adopted")
+        return True
 
     async def _retire(self, generation: Generation) -> None:
         """Close a generation once its requests have had the time an answer may take."""

@@ -92,8 +92,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
 
 
 ACL_COMMANDS = (
-    "+get +set +del +exists +pexpire +pttl +hgetall +hset +zadd +zrange +zremrangebyscore +scan +eval "
-    "+ping +client|setname +client|tracking +client|id +hello +select +info +config|get"
+    "+get +set +del +exists +pexpire +pttl +hgetall +hset +zadd +zcard +zrange +zrem +zscore +zremrangebyscore "
+    "+scan +eval +ping +client|setname +client|tracking +client|id +hello +select +info +config|get"
 )
 
 

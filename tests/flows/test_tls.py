@@ -4,6 +4,7 @@ import http.client
 import signal
 import ssl
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from tests.conftest import free_port
 from tests.flows.gateway_process import HOST, GatewayProcess, application
 from tests.upstream.certificates import certify
+
+DAY = timedelta(days=1)
 
 
 class Tls:
@@ -38,6 +41,12 @@ class Tls:
             return answer.status, answer.getheader("Strict-Transport-Security")
         finally:
             connection.close()
+
+    def expiry(self) -> list[str]:
+        """Return the end of the listener's certificate, as the metrics tell it."""
+        _, text = self.gateway.ask_management("/metrics")
+        name = 'sekisho_certificate_expiry_timestamp_seconds{name="",use="listener"}'
+        return [line.rpartition(" ")[2] for line in text.splitlines() if line.startswith(name)]
 
 
 @pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
@@ -82,3 +91,22 @@ def test_a_certificate_changes_at_a_reload(tls: Tls, tmp_path: Path) -> None:
     tls.gateway.process.send_signal(signal.SIGHUP)
     tls.gateway.next_notice()
     assert tls.get(certificate)[0] == 200
+
+
+def test_the_metrics_tell_the_end_of_the_certificate_in_use(tls: Tls, tmp_path: Path) -> None:
+    """One that was refused is in the file alone: its date would hide that the one in use ends."""
+    ends = tls.expiry()
+    expired = tmp_path / "expired"
+    expired.mkdir()
+    certificate, key = certify(expired, HOST, -60 * DAY, -DAY)
+    tls.certificate.write_bytes(certificate.read_bytes())
+    tls.key.write_bytes(key.read_bytes())
+    assert tls.gateway.process is not None
+
+    tls.gateway.process.send_signal(signal.SIGHUP)
+    tls.gateway.wait_for_event("certificate_refused")
+    assert tls.gateway.next_notice() == "RELOADING=1"
+    assert tls.gateway.next_notice() == "READY=1"
+
+    assert ends
+    assert tls.expiry() == ends

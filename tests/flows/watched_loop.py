@@ -26,6 +26,9 @@ def _watch(name: str, args: tuple[object, ...]) -> None:
     # A module that is loaded already is only looked up.
     if name == "import" and args[0] in sys.modules:
         return
+    # The kernel answers for `/proc/self` from its own memory.
+    if str(args[0]).startswith("/proc/self/"):
+        return
     if asyncio._get_running_loop() is None or not os.path.exists(_flag):  # noqa: PTH110
         return
     frame: FrameType | None = sys._getframe(1)
