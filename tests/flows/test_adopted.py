@@ -68,7 +68,8 @@ def test_a_worker_starts_from_what_was_adopted(start: Callable[[int], GatewayPro
     assert gateway.get()[0] == 200
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.long
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_gateway_that_stops_answers_for_a_while_and_then_refuses(
     workers: int, prepare: Callable[..., GatewayProcess]
 ) -> None:
