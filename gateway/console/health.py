@@ -13,6 +13,7 @@ from gateway.console.today import SinceThen
 from gateway.instant import Instant
 from gateway.login.funnel import SignInStep
 from gateway.login.sign_in import LoginFailure
+from gateway.observe.causes import FAULTS, Cause
 from gateway.portal.language import Language
 from gateway.portal.readiness import Readiness
 
@@ -30,6 +31,12 @@ ENDS_SOON = 30 * 86_400.0
 """Seconds before its end from which the page marks a certificate."""
 
 _MOST = 0.95
+
+ALLOWED = 1_000
+"""One request of so many may end by a fault: the objective in the runbook and in `deploy/prometheus/slo.yml`."""
+
+_UNCOUNTED = frozenset({Cause.CLIENT.value, Cause.MAINTENANCE.value})
+"""Causes that count neither for the objective nor against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class AppRow:
     name: str
     requests: int
     failed: int
-    """Requests answered with a status of 500 or more."""
+    """Requests answered with a status of 500 or more by a fault; maintenance and scanners are none."""
     good: str
     within: str
     """The seconds within which most requests were answered; a dash where there was none."""
@@ -93,6 +100,7 @@ def health(
         "requests": requests,
         "failed": failed,
         "good": share(requests - failed, requests),
+        "budget": share(failed, requests / ALLOWED),
         "steps": [(step.value, int(steps.get(step, 0.0))) for step in SignInStep],
         "completed": share(min(done, sent), sent),
         "failures": sorted((name, int(count)) for name, count in reasons.items() if count >= 1),
@@ -115,9 +123,12 @@ def _part(name: str, language: Language) -> str:
 
 
 def _app_row(name: str, numbers: Numbers) -> AppRow:
-    total = numbers.total(REQUESTS, lambda labels: labels.get("app") == name)
+    total = numbers.total(REQUESTS, lambda labels: labels.get("app") == name and labels.get("cause") not in _UNCOUNTED)
     failed = numbers.total(
-        REQUESTS, lambda labels: labels.get("app") == name and labels.get("status", "").startswith("5")
+        REQUESTS,
+        lambda labels: (
+            labels.get("app") == name and labels.get("status", "").startswith("5") and labels.get("cause") in FAULTS
+        ),
     )
     return AppRow(name, int(total), int(failed), share(total - failed, total), _within(name, numbers))
 

@@ -21,9 +21,13 @@ NUMBERS = Numbers(
     (
         family(
             "sekisho_requests_total",
-            ({"app": "booking", "status": "2xx"}, 98),
-            ({"app": "booking", "status": "503"}, 2),
-            ({"app": "other", "status": "5xx"}, 9),
+            ({"app": "booking", "status": "2xx", "cause": "upstream"}, 998),
+            ({"app": "booking", "status": "5xx", "cause": "upstream"}, 1),
+            ({"app": "booking", "status": "5xx", "cause": "store"}, 1),
+            ({"app": "booking", "status": "5xx", "cause": "maintenance"}, 500),
+            ({"app": "booking", "status": "5xx", "cause": "client"}, 70),
+            ({"app": "booking", "status": "4xx", "cause": "client"}, 30),
+            ({"app": "other", "status": "5xx", "cause": "gateway"}, 9),
         ),
         family(
             "sekisho_request_seconds_bucket",
@@ -49,12 +53,13 @@ NUMBERS = Numbers(
 
 
 def test_the_page_counts_failures_and_sign_ins_of_today() -> None:
-    """A status of 500 and above is a failure, in classes or codes; a sign-in that ended otherwise is named."""
+    """A status of 500 and above by a fault is a failure, and maintenance is none; a failed sign-in is named."""
     screen = health(
         FACTS, Readiness(), [WorkerState(7), None], SinceThen(NUMBERS, NOON), (), NOON + 60, Language.JA
     ).values
 
-    assert (screen["requests"], screen["failed"], screen["good"]) == (100, 2, "98.00 %")
+    assert (screen["requests"], screen["failed"], screen["good"]) == (1_000, 2, "99.80 %")
+    assert screen["budget"] == "200.00 %"
     assert [(row.name, row.within) for row in screen["apps"]] == [("booking", "≤ 0.5")]  # type: ignore[attr-defined]
     steps = dict(screen["steps"])  # type: ignore[call-overload]
     assert (steps["sent"], steps["signed_in"], steps["abandoned"], screen["completed"]) == (10, 7, 0, "70.00 %")
@@ -66,7 +71,7 @@ def test_nothing_yet_is_no_perfect_day() -> None:
     """Without a request there is no share and no duration."""
     screen = health(FACTS, Readiness(), [], SinceThen(Numbers(()), NOON), (), NOON, Language.EN).values
 
-    assert (screen["good"], screen["completed"]) == ("—", "—")
+    assert (screen["good"], screen["budget"], screen["completed"]) == ("—", "—", "—")
     assert [row.within for row in screen["apps"]] == ["—"]  # type: ignore[attr-defined]
 
 
