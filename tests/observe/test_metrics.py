@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.observe.instruments import Declared, Key, Kind
+from gateway.observe.instruments import Declared, Histogram, Key, Kind
+from gateway.observe.merge import Family, Sample
 from gateway.observe.metrics import Metrics
 from tests.observe.metric_values import line, value
 
@@ -43,3 +44,18 @@ def test_every_concern_is_counted() -> None:
     names = [family.name for family in metrics.families()]
     assert len(names) == len(set(names))
     assert {"sekisho_requests", "sekisho_denials", "sekisho_sign_ins", "sekisho_limits_met"} <= set(names)
+
+
+def test_histograms_and_families_of_other_objects_are_shown_as_they_are() -> None:
+    """A store feeds its own histogram, and a pool makes its numbers at each scrape."""
+    metrics = Metrics("1.0")
+    kind = Declared(name="sekisho_waits", kind=Kind.HISTOGRAM, meaning="Waits", unit="seconds", buckets=(1.0,))
+    waits = metrics.keep(Histogram(kind))
+    made: list[Family] = []
+    metrics.add(lambda: made)
+
+    waits.add((), 0.5)
+    made.append(Family("sekisho_pool", "gauge", "x", (Sample("sekisho_pool", (), 3.0),)))
+
+    assert value(metrics, "sekisho_waits_bucket", le="1.0") == 1
+    assert value(metrics, "sekisho_pool") == 3
