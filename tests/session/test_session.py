@@ -1,9 +1,23 @@
 """The parts of a session that it shows."""
 
 from dataclasses import replace
+from math import nan
 
-from gateway.session.session import Found
-from tests.builders import session
+import pytest
+
+from gateway.session.session import (
+    NEVER_REVOKED,
+    AllSessions,
+    ClientSessions,
+    Found,
+    OneSession,
+    ProviderSessions,
+    Selector,
+    SubjectSessions,
+    is_revoked,
+    selector_fields,
+)
+from tests.builders import NOON, session
 
 
 def test_a_session_shows_no_claim_of_itself() -> None:
@@ -16,3 +30,45 @@ def test_a_session_shows_no_claim_of_itself() -> None:
     assert "pseudonym" in shown
     for claim in ("ppid-1", "花子", "神南"):
         assert claim not in shown
+
+
+@pytest.mark.parametrize(
+    ("selector", "fields"),
+    [
+        (OneSession("n1"), {"selector": "session", "session": "n1"}),
+        (SubjectSessions(("p1", "p2")), {"selector": "subject", "pseudonym": "p1"}),
+        (ProviderSessions("hash-of-sid"), {"selector": "provider_session"}),
+        (ClientSessions("RP00000001"), {"selector": "client", "client_id": "RP00000001"}),
+        (AllSessions(), {"selector": "all"}),
+    ],
+)
+def test_a_log_says_which_sessions_were_meant(selector: Selector, fields: dict[str, object]) -> None:
+    """By names and pseudonyms of ours; the provider's session stays out of the log."""
+    assert selector_fields(selector) == fields
+
+
+def test_a_session_belongs_to_the_client_of_its_identity() -> None:
+    """A subject means a person only together with the client."""
+    one = session()
+
+    assert one.client_id == one.identity.client_id
+
+
+@pytest.mark.parametrize(
+    ("begun", "revoked", "ended"),
+    [
+        (NOON - 10, NEVER_REVOKED, False),
+        (NOON - 10, NOON - 20, False),
+        (NOON - 10, NOON - 10, True),
+        (NOON - 10, NOON - 5, True),
+        # A clock was ahead, so the session may have begun before the revocation.
+        (NOON + 3_600, NOON - 5, True),
+        (NOON + 3_600, NEVER_REVOKED, False),
+        # A mark without a valid time revokes.
+        (NOON - 10, nan, True),
+        (nan, NOON - 5, True),
+    ],
+)
+def test_a_revocation_ends_what_began_before_it(begun: float, revoked: float, *, ended: bool) -> None:
+    """Any doubt about a time ends the session."""
+    assert is_revoked(begun, revoked, NOON) is ended
