@@ -477,8 +477,9 @@ async def test_a_restarted_redis_is_found_again(own_redis: RedisServer, open_wor
 
 async def test_a_flood_of_look_ups_delays_no_heartbeat(redis_url: str, open_worker: Open) -> None:
     """Thousands of forged cookies at once: the epoch goes on, the circuit stays closed, and sign-out works."""
-    # Trust lasts four seconds by this clock, so that a machine which stands still for one ends no epoch.
-    worker = await open_worker(redis_url, monotonic=lambda: time.monotonic() / 4)
+    # Trust lasts four seconds by this clock, and a command has four, so that a machine which stands still for one ends
+    # no epoch and takes the store for no other than it is.
+    worker = await open_worker(redis_url, monotonic=lambda: time.monotonic() / 4, timeout=4.0)
     mine = new()
     await worker.store.create(mine, now_session())
     await worker.reader.load(mine, time.time())
