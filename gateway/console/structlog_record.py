@@ -52,7 +52,8 @@ class DeedRecord:
             raise AuditUnavailableError
         try:
             count = await work()
-        except Exception:
+        # Also an action that is cut off may have been done in part.
+        except BaseException:
             self._end(deed, Outcome.FAILED, None)
             raise
         self._end(deed, Outcome.DONE if count else Outcome.REFUSED, count)
