@@ -56,6 +56,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "upstream",
         "headers",
         "login",
+        "signing",
         "audit",
         "pipeline",
         "listen",
