@@ -85,7 +85,8 @@ def test_an_error_names_file_line_value_and_remedy(old: str, new: str, message: 
         read_profile(text, "p.toml")
 
     # A key that is missing has no line of its own: its table's line stands for it.
-    assert re.fullmatch(rf"p\.toml:({line}|{line - 1}): {message}.*; \S.*", str(raised.value))
+    assert "; " in str(raised.value)
+    assert re.fullmatch(rf"p\.toml:({line}|{line - 1}): {message}.*", str(raised.value))
 
 
 def test_a_transaction_id_is_plain() -> None:
