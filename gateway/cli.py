@@ -26,6 +26,7 @@ from gateway.commands import (
     policy,
     registration,
     sessions,
+    signature,
     subjects,
     switch,
     verify,
@@ -61,6 +62,7 @@ app.add_typer(operators.app)
 app.add_typer(limits.app)
 app.add_typer(apps.app)
 app.add_typer(subjects.app)
+app.add_typer(signature.app)
 app.add_typer(audit.app)
 app.command()(verify.verify)
 app.command()(registration.registration)

@@ -74,6 +74,7 @@ STEPS = (
     "route",
     "session",
     "login",
+    "signing",
     "policy",
     "policy.reading",
     "policy.authoring",

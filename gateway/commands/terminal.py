@@ -101,6 +101,16 @@ def say_json(document: str) -> None:
     typer.echo(printable_json(document.encode("utf-8", "surrogatepass")).decode())
 
 
+def write_document(document: bytes) -> None:
+    """Write a document's exact bytes, whose hash somebody takes; to a terminal, as text that it only draws."""
+    if sys.stdout.isatty():
+        say_text(document.decode("utf-8", "replace").removesuffix("\n"))
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(document)
+    sys.stdout.buffer.flush()
+
+
 def typed_or_read(word: str) -> str:
     """Return a word of the command line, or for `-` the next line of standard input.
 
