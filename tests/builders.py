@@ -75,6 +75,7 @@ class FixedRule:
         self, nobody: Verdict | None = None, somebody: Verdict | None = None, until: Instant = float("inf")
     ) -> None:
         self.id = RuleId("test", "rule")
+        self.token = object()
         self.needs_session = somebody is not None
         self.returns_from: tuple[str, ...] = ()
         self.asked = 0

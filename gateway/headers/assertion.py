@@ -127,6 +127,8 @@ class Assertions:
 
     def __init__(self, keys: AssertionKeys, settings: AssertionSettings, random: Callable[[int], bytes]) -> None:
         """`random` returns that many random bytes; they become the `jti`."""
+        self._token = object()
+        """Stands for this signer where its lines are kept."""
         self.keys = keys
         self._issuer = settings.issuer
         self._lifetime = settings.lifetime
@@ -145,12 +147,14 @@ class Assertions:
         signed = cache.assertions.get((route.name, permit.rule))
         if (
             signed is None
-            or signed.maker is not self
+            or signed.maker is not self._token
             or signed.disclosed != permit.disclosed
             or not 0 < signed.renew_at - now <= self._half
         ):
             token = self.keys.sign(self.claims(permit, route, now, base64url_encode(self._random(JTI_BYTES))))
-            signed = SignedLine(self, permit.disclosed, assertion_line(token, route.app.headers), now + self._half)
+            signed = SignedLine(
+                self._token, permit.disclosed, assertion_line(token, route.app.headers), now + self._half
+            )
             cache.keep_assertion(route.name, permit.rule, signed)
         return signed.line, signed.renew_at
 

@@ -60,12 +60,12 @@ def outbound(inbound: Inbound, route: Route, identity_lines: bytes) -> tuple[byt
     cache = inbound.section_cache
     if cache is None:
         section, removed = _section(inbound, route)
-    elif cache.route is route:
+    elif cache.route is route.token:
         # Another client, field or address has another cache, another table has other routes.
         section, removed = cache.section
     else:
         cache.section = section, removed = _section(inbound, route)
-        cache.route = route
+        cache.route = route.token
     head = b"%b %b%b%b\r\n%b" % (
         inbound.method.encode(),
         inbound.target.raw,

@@ -171,7 +171,7 @@ class Exchange(RequestSide):
             if status >= _SERVER_ERROR:
                 self._reason = UPSTREAM_STATUS
             if cache is not None:
-                known = cache.get((route, self._private, self._signed_in, inbound.scheme))
+                known = cache.get((route.token, self._private, self._signed_in, inbound.scheme))
                 if known is not None and complete and head.length is not None:
                     self._bytes_out = len(body)
                     # Before the write: the connection is in the pool again, and a client that is full would pause it
@@ -196,7 +196,7 @@ class Exchange(RequestSide):
             if head.length is not None:
                 known = framed(known, framing)
             if cache is not None and route is not None:
-                cache[route, self._private, self._signed_in, inbound.scheme] = known
+                cache[route.token, self._private, self._signed_in, inbound.scheme] = known
         if head.length is None:
             known = framed(known, framing)
         if bodyless:

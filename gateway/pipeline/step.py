@@ -292,19 +292,19 @@ def _judge(
     ready: ReadyPermit | None = None
     if rule.needs_session:
         if isinstance(known, Found):
-            ready = known.permit_cache.permits.get(rule)
+            ready = known.permit_cache.permits.get(rule.token)
             # A session belongs to one client: a ticket carried to another client's host opens nothing there.
             # A session is also bound to one host: a leaked ticket opens nothing at another App of its client.
             # A session keeps permits only of Apps that accept it.
-            if (ready is not None and ready.route is route) or route.accepts(known.session):
+            if (ready is not None and ready.route is route.token) or route.accepts(known.session):
                 found = known
         elif isinstance(known, Unread):
             return NeedSession(known.ticket)
     if found is None:
-        ready = route.permit_cache.permits.get(rule)
+        ready = route.permit_cache.permits.get(rule.token)
 
     losses = None
-    if ready is None or ready.route is not route or not ready.valid_from <= now < ready.valid_until:
+    if ready is None or ready.route is not route.token or not ready.valid_from <= now < ready.valid_until:
         made = _made(route, rule, inbound, known, found, now, table)
         if not isinstance(made, tuple):
             return made
@@ -344,9 +344,9 @@ def _made(
             if table.assertions is not None:
                 line, renew_at = table.assertions.line_for(permit, route, cache, now)
                 lines, valid_until = lines + line, min(valid_until, renew_at)
-            ready = ReadyPermit(rule, route, permit, lines, now, valid_until, str(permit.rule))
+            ready = ReadyPermit(rule.token, route.token, permit, lines, now, valid_until, str(permit.rule))
             if valid_until > now:
-                cache.keep_permit(ready)
+                cache.keep_permit(ready, table.token)
             return ready, None if encoded.losses == NO_LOSSES else encoded.losses
         case Challenge() as verdict:
             # The rule needs a known person, and the session cannot be read: this is neither a logout nor a pass.

@@ -25,6 +25,7 @@ class BothRules(FittingRule):
         self._other = other
         self._rule = first.rule
         self._twin = None
+        self.token = object()
         self.id = first.id
         self.scopes = first.scopes | other.scopes
         self.public = first.public and other.public

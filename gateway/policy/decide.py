@@ -94,7 +94,7 @@ def rule_scopes(rule: Rule, conditions: Mapping[str, Condition]) -> frozenset[Sc
 class FittingRule:
     """A rule ready to be asked, once `match` and `when` have found it.
 
-    A caller may keep a decision under this very object, because a changed policy, switch or list makes new ones.
+    A caller may keep a decision under its `token`, because a changed policy, switch or list makes new ones.
     """
 
     __slots__ = (
@@ -112,6 +112,7 @@ class FittingRule:
         "public",
         "returns_from",
         "scopes",
+        "token",
     )
 
     def __init__(
@@ -119,6 +120,8 @@ class FittingRule:
     ) -> None:
         """Make a rule ready. Not `shared`: more than method, path and query led to it."""
         self.id: RuleId = rule.id
+        self.token: object = object()
+        """Stands for this very object, and keeps nothing of it in memory."""
         self._rule = rule
         self._surroundings = surroundings
         self._when = None if rule.when is None else conditions[rule.when].test

@@ -2,6 +2,9 @@
 
 One cache belongs to a session and is dropped with it; another belongs to each route, for requests without a session.
 The pipeline fills both. A permit is used again only by the rule that gave it, between the two moments that it names.
+
+A session outlives many readings of the policies, so a cache knows rules, routes and tables by their tokens alone: a
+reference to one of them would keep that whole reading in memory.
 """
 
 from __future__ import annotations
@@ -11,20 +14,20 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.instant import Instant
-from gateway.policy.decide import FittingRule
 from gateway.policy.verdict import Permit, RuleId
 
 MOST = 256
-"""Entries of each kind that one cache keeps. A cache that is full starts anew: rules of an earlier reading of the
-policies stay in it otherwise, as long as a person's session."""
+"""Entries of each kind that one cache keeps. A cache that is full starts anew."""
 
 
 class ReadyPermit(msgspec.Struct, frozen=True):
     """A permit and its rendered headers, good for one rule of one table from `valid_from` until `valid_until`."""
 
-    rule: FittingRule
+    rule: object
+    """The token of the rule that gave it."""
     route: object
-    """The App's, whose header settings the lines have, and which accepted the session that keeps the permit."""
+    """The token of the App's route, whose header settings the lines have, and which accepted the session that keeps the
+    permit."""
     permit: Permit
     lines: bytes
     valid_from: Instant
@@ -38,7 +41,7 @@ class SignedLine(NamedTuple):
     """A header line with a signed assertion."""
 
     maker: object
-    """The signer that made it. Other keys or settings have another signer."""
+    """The token of the signer that made it. Other keys or settings have another signer."""
     disclosed: tuple[tuple[str, str], ...]
     """The facts that it states."""
     line: bytes
@@ -48,19 +51,22 @@ class SignedLine(NamedTuple):
 class PermitCache:
     """The permits and assertions of one session, or of one route's requests without a session."""
 
-    __slots__ = ("assertions", "permits")
+    __slots__ = ("_table", "assertions", "permits")
 
     def __init__(self) -> None:
-        self.permits: dict[FittingRule, ReadyPermit] = {}
-        """By the rule itself, not by its name: a reload may have put another rule under that name."""
+        self._table: object = None
+        """The token of the table that its permits were made by."""
+        self.permits: dict[object, ReadyPermit] = {}
+        """By the rule's token, not by its name: a reload may have put another rule under that name."""
         self.assertions: dict[tuple[str, RuleId], SignedLine] = {}
         """By App and rule. Apps of one origin share a person's session and may share a policy, and an assertion names
         one App as its audience."""
 
-    def keep_permit(self, ready: ReadyPermit) -> None:
-        """Keep a permit for its rule."""
-        if len(self.permits) >= MOST:
+    def keep_permit(self, ready: ReadyPermit, table: object) -> None:
+        """Keep a permit for its rule; those of an earlier table go, as no rule will ask for them again."""
+        if self._table is not table or len(self.permits) >= MOST:
             self.permits.clear()
+            self._table = table
         self.permits[ready.rule] = ready
 
     def keep_assertion(self, app: str, rule: RuleId, signed: SignedLine) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import secrets as randomness
 import socket
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -195,14 +196,17 @@ class Generation:
             Rate(rates.ended_tickets_per_address, rates.ended_tickets),
         )
         visits = VisitTable(randomness.token_bytes)
+        # The framework's objects refer to each other in circles, and only the collector ends them. They must not keep
+        # the policies of a generation that is over until then.
+        reach = weakref.proxy(self)
         returned = ReturnedForms(shared.sessions.secrets, randomness.token_bytes)
         portal = make_portal(
             PortalServices(
                 visits=visits,
                 sign_in=sign_in_service,
                 sessions=shared.sessions.reader,
-                table=lambda: self.table,
-                form_origins=self._form_origins,
+                table=lambda: reach.table,
+                form_origins=lambda route: reach.form_origins(route),  # noqa: PLW0108 - the method itself would keep us
                 observer=shared.counts,
                 prefix=settings.prefix,
                 longest_target=settings.traffic.request_line,
@@ -298,7 +302,7 @@ class Generation:
         """Return a check for each client: its key signs, and its provider answers."""
         return {f"provider:{client_id}": provider.check for client_id, provider in self._providers.items()}
 
-    def _form_origins(self, route: Route) -> tuple[str, ...]:
+    def form_origins(self, route: Route) -> tuple[str, ...]:
         """Return where a form of this App may lead in the end: Chromium holds redirects to `form-action` too."""
         return self._providers[route.client_id].origins
 

@@ -41,5 +41,5 @@ class SectionCache:
         self.brought: Brought | None = None
         """The browser's ticket. Seals last as long as the process, so it holds as long as the header section."""
         self.route: object = None
-        """The route whose settings `section` was rendered with, or `None`. A reload makes other routes."""
+        """The token of the route whose settings `section` was rendered with. A reload makes other routes."""
         self.section = _NOTHING

@@ -52,6 +52,8 @@ class Route:
     """The permits of requests without a session. The pipeline fills it."""
     cookie_host: str = field(init=False)
     """The host as cookies know it, without a port (RFC 6265 section 8.5): where a session issued here is good."""
+    token: object = field(init=False, repr=False)
+    """Stands for this very route, and keeps nothing of it in memory."""
     port: bytes = field(init=False)
     """The public origin's port, in digits."""
     methods: Mapping[bytes, str] = field(init=False)
@@ -62,6 +64,7 @@ class Route:
     def __post_init__(self) -> None:
         """Compute the values that each request would otherwise compute anew."""
         app = self.app
+        object.__setattr__(self, "token", object())
         object.__setattr__(self, "cookie_host", _PORT.sub("", self.host))
         port = _PORT.search(self.host)
         object.__setattr__(self, "port", (port[0][1:] if port else "443" if app.secure else "80").encode())

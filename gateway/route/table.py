@@ -52,6 +52,7 @@ class RouteTable:
         "routes",
         "rule_cache",
         "seals",
+        "token",
     )
 
     def __init__(
@@ -68,6 +69,8 @@ class RouteTable:
             ValueError: two routes claim the same host and prefix.
 
         """
+        self.token: object = object()
+        """Stands for this very table, and keeps nothing of it in memory."""
         self.routes = tuple(routes)
         self.methods: Mapping[bytes, str] = METHODS | {w: m for route in self.routes for w, m in route.methods.items()}
         """The methods that any App gets: the door knows no other."""

@@ -126,6 +126,9 @@ class Endpoint:
         for connection in tuple(self.open):
             if connection.holder is None:
                 connection.retire()
+        if not self.active:
+            # Both refer to each other, and one without requests has nothing to tell: so they leave memory at once.
+            self._owner = None
 
     def close_idle(self) -> None:
         """Close what waits for a request."""

@@ -218,6 +218,9 @@ class Upstreams:
     # --- connections are made -----------------------------------------------------------------
 
     def _begin_to_connect(self, endpoint: Endpoint, receiver: Receiver) -> None:
+        if self._closed:
+            # A request that began long ago, and waited for something else until now.
+            endpoint.belongs_to(self)
         if self._apart and not self.standing.is_apart(self.deadlines.time):
             self._come_together()
         connecting = self._connecting[receiver] = _Connecting(endpoint)

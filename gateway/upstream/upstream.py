@@ -13,7 +13,6 @@ from typing import Protocol
 import msgspec
 
 from gateway.errors import GatewayError
-from gateway.route.route import Route
 from gateway.settings.settings import TrafficSettings
 from gateway.upstream.prefix import PathRewrite
 
@@ -40,9 +39,9 @@ class SentHead(msgspec.Struct, frozen=True, gc=False):
     """Whether the application says a `Date`, so that this is all of the head."""
 
 
-AnswerCase = tuple[Route, bool, bool, str]
-"""Four things may differ for the same bytes of a head: the route, whether a shared cache must not keep the answer,
-whether a session was used, and the scheme."""
+AnswerCase = tuple[object, bool, bool, str]
+"""Four things may differ for the same bytes of a head: the route, by its token, whether a shared cache must not keep
+the answer, whether a session was used, and the scheme."""
 
 
 class AnswerHead(msgspec.Struct, frozen=True):

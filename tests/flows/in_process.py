@@ -26,6 +26,7 @@ conditions:
   adult: {age: {at_least: 18}}
 rules:
   - name: all
+    match: {method: [GET]}
     require: [adult]
     disclose: [subject, adult]
 """
@@ -114,12 +115,28 @@ async def signed_in_browser(
     folder: Path, redis_url: str, birthdate: Birthdate, clock: Callable[[], Instant] = time.time
 ) -> AsyncIterator[Browser]:
     """Run a gateway in this process, and yield the browser of a person born on that day."""
+    async with signed_in_worker(folder, redis_url, birthdate, clock) as (browser, _, _):
+        yield browser
+
+
+@asynccontextmanager
+async def signed_in_worker(
+    folder: Path,
+    redis_url: str,
+    birthdate: Birthdate,
+    clock: Callable[[], Instant] = time.time,
+    change: Callable[[str], str] = str,
+) -> AsyncIterator[tuple[Browser, Worker, Path]]:
+    """Run a gateway in this process, and yield a browser with a session, the gateway's worker, and its settings' file.
+
+    `change` returns other settings, as above.
+    """
     loop = asyncio.get_running_loop()
     application = await loop.create_server(_Application, "127.0.0.1", 0)
     upstream = application.sockets[0].getsockname()[1]
     files = GatewayProcess(folder, upstream, redis_url, policy=ADULTS)
     text = files.settings.read_text().replace("client_id:", "contracted: [birthdate]\n  client_id:")
-    files.settings.write_text(text.replace("access_log: access.log", "access_log: off"))
+    files.settings.write_text(change(text.replace("access_log: access.log", "access_log: off")))
     asked = frozenset({Scope.OPENID, Scope.BIRTHDATE})
     cookie = await files.sign_in(Identity(CLIENT, "hanako", 1e9, asked, birthdate=birthdate), lasts=3 * 86_400.0)
     mistakes = Mistakes()
@@ -131,7 +148,8 @@ async def signed_in_browser(
         await worker.listen(ListeningSockets(door))
         reader, writer = await asyncio.open_connection("127.0.0.1", files.port)
         fields = f"Host: {HOST}:{files.port}\r\nAccept: application/json\r\nCookie: {cookie}; app=1\r\n"
-        yield Browser(reader, writer, f"GET /reserve/42 HTTP/1.1\r\n{fields}\r\n".encode())
+        browser = Browser(reader, writer, f"GET /reserve/42 HTTP/1.1\r\n{fields}\r\n".encode())
+        yield browser, worker, files.settings
         writer.close()
         await worker.drain(1)
         await worker.close()

@@ -247,7 +247,7 @@ def test_what_is_kept_of_a_client_has_nothing_of_a_person_or_a_request() -> None
 
     fresh = inbound("/b", ("Accept", "text/html"), request_id="second-0123456789", method="POST")
     assert head == outbound_head(fresh, here, b"X-Verified-Subject: taro\r\n")
-    assert kept.route is here
+    assert kept.route is here.token
 
 
 def test_what_is_kept_for_one_app_is_not_sent_to_another() -> None:
@@ -271,7 +271,7 @@ def test_what_is_kept_does_not_grow_with_reloads() -> None:
     for here in routes:
         outbound_head(asked, here, b"")
 
-    assert kept.route is routes[-1]
+    assert kept.route is routes[-1].token
     assert not hasattr(kept, "__dict__")
 
 

@@ -1,0 +1,100 @@
+"""The readings of a configuration that are over leave memory, though sessions and connections go on."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gateway.identity import Birthdate
+from gateway.observe.supervision_metrics import Reloaded
+from gateway.process.configuration import read_configuration, reread_policies
+from gateway.process.generation import Generation
+from gateway.process.single import reload_worker
+from gateway.process.worker import Worker
+from gateway.yaml.mistakes import Mistakes
+from tests.flows.in_process import signed_in_worker
+
+BORN = Birthdate(1990, 4, 1)
+PATIENCE = 30.0
+
+
+def brief(settings: str) -> str:
+    """Have a generation end a second after its last request began."""
+    return settings + "traffic: {answer: 1s}\n"
+
+
+def parts(generation: Generation) -> list[weakref.ref[Any]]:
+    """Watch a generation, and the policies and ways to the application that only it has."""
+    (route,) = generation.table.routes
+    (way,) = generation.ways.values()
+    # Nearly everything has slots and cannot be watched; a set of a rule and a queue of an upstream can.
+    return [weakref.ref(part) for part in (generation, route.policy.policy.rules[0].match.method, way.queue)]
+
+
+async def gone(watched: list[weakref.ref[Any]]) -> bool:
+    """Say whether all of it has left memory, without the garbage collector's help."""
+    until = time.monotonic() + PATIENCE
+    while any(part() is not None for part in watched):
+        if time.monotonic() > until:
+            return False
+        await asyncio.sleep(0.05)
+    return True
+
+
+async def test_a_session_that_goes_on_keeps_no_earlier_generation(tmp_path: Path, redis_url: str) -> None:
+    """Its kept verdicts and the answers' remembered heads outlive many reloads; policies and upstreams do not."""
+    async with signed_in_worker(tmp_path, redis_url, BORN, change=brief) as (browser, worker, settings):
+        await browser.ask(2)
+        watched: list[weakref.ref[Any]] = []
+        gc.disable()
+        try:
+            for _ in range(3):
+                await _reload(worker, settings)
+                await browser.ask(2)
+                watched += parts(worker._current())
+            await _reload(worker, settings)
+            await browser.ask(2)
+
+            assert await gone(watched)
+        finally:
+            gc.enable()
+
+
+async def test_a_session_that_nobody_uses_keeps_no_earlier_policies(tmp_path: Path, redis_url: str) -> None:
+    """A person reads a page for hours, while the policies change: her verdicts wait with her session."""
+    async with signed_in_worker(tmp_path, redis_url, BORN, change=brief) as (browser, worker, _):
+        await browser.ask(2)
+        gc.disable()
+        try:
+            watched: list[weakref.ref[Any]] = []
+            for number in range(3):
+                _reread(worker, tmp_path / "policy.yaml")
+                if not number:
+                    # Her last request: from here on nothing looks at what is kept for her.
+                    await browser.ask(2)
+                watched.append(parts(worker._current())[1])
+            _reread(worker, tmp_path / "policy.yaml")
+
+            assert await gone(watched)
+        finally:
+            gc.enable()
+
+
+async def _reload(worker: Worker, settings: Path) -> None:
+    configuration = read_configuration(settings, Mistakes(), os.environ)
+    kept = [configuration]
+    read: Callable[[], Any] = kept.pop
+    del configuration
+    assert await reload_worker(worker, read) is Reloaded.ADOPTED
+
+
+def _reread(worker: Worker, policy: Path) -> None:
+    with policy.open("a", encoding="utf-8") as file:
+        file.write("# read anew\n")
+    worker._current().adopt(reread_policies(worker.configuration, Mistakes()))
