@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import structlog
@@ -17,6 +17,7 @@ from gateway.observe.structlog_setup import logging_aside, set_up_logging
 from gateway.observe.thread_lines import LineWriter
 from gateway.process.configuration import read_configuration
 from gateway.process.descriptors import occupy_standard_descriptors, raise_file_limit, say
+from gateway.process.forker import Forker, fork_forker
 from gateway.process.single import EXIT_OURS, EXIT_USERS, reread_configuration, serve
 from gateway.process.sockets import bind, inherited_sockets
 from gateway.process.supervisor import Supervisor
@@ -32,16 +33,20 @@ def run_gateway(path: Path) -> int:
     The exit code tells the outcome even if the reason is lost: standard error may lead to a full disk.
     """
     occupy_standard_descriptors()
-    with logging_aside() as lines:
+    # The thread that writes log lines begins below; a process with threads must not be forked.
+    forker = fork_forker()
+    if isinstance(forker, int):
+        return forker
+    with closing(forker), logging_aside() as lines:
         try:
-            return _run(path, lines)
+            return _run(path, lines, forker)
         # The last handler of this process: every exception ends the process with a code and an event.
         except Exception:  # noqa: BLE001
             _log.exception(Event.UNCAUGHT)
             return EXIT_OURS
 
 
-def _run(path: Path, lines: LineWriter) -> int:
+def _run(path: Path, lines: LineWriter, forker: Forker) -> int:
     raise_file_limit()
     mistakes = Mistakes()
     configuration = read_configuration(path, mistakes, os.environ)
@@ -70,7 +75,10 @@ def _run(path: Path, lines: LineWriter) -> int:
     ):
         try:
             if count > 1:
-                return runner.run(Supervisor(configuration, listening_sockets, management_socket, lines, count).run())
+                return runner.run(
+                    Supervisor(configuration, listening_sockets, management_socket, lines, count, forker).run()
+                )
+            forker.close()
             runner.run(
                 serve(
                     configuration,

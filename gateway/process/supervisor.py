@@ -14,13 +14,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import multiprocessing
 import signal
 import socket
 import time
 from collections.abc import Coroutine, Iterable
 from contextlib import AsyncExitStack
-from multiprocessing.process import BaseProcess
 
 import structlog
 
@@ -39,13 +37,14 @@ from gateway.portal.readiness import Readiness, of_workers
 from gateway.process.audit_trail import OpenTrail, open_trail
 from gateway.process.configuration import Configuration, reread_policies, settings_digest
 from gateway.process.follow_files import INTERVAL, FileWatch
+from gateway.process.forker import ForkedWorker, Forker
 from gateway.process.management import ManagedNode, ManagedStores, StoreMark, make_management_application
 from gateway.process.orders import REPLY, Order, Reply, encode, read_reply
 from gateway.process.single import EXIT_OURS, EXIT_USERS, Signals, reread_configuration, serving_management
 from gateway.process.stand_in import stand_in
 from gateway.process.systemd import notify
 from gateway.process.worker import ListeningSockets, watched
-from gateway.process.worker_process import Commission, work
+from gateway.process.worker_process import Commission
 from gateway.yaml.mistakes import Mistakes
 
 FIRST_PAUSE = 0.5
@@ -85,7 +84,7 @@ class _Member:
     """One worker process, as its supervisor sees it."""
 
     def __init__(
-        self, process: BaseProcess, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
+        self, process: ForkedWorker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
     ) -> None:
         self.process = process
         self.number = number
@@ -110,15 +109,11 @@ class _Member:
         asyncio.get_running_loop().add_reader(process.sentinel, self._ended)
 
     @classmethod
-    async def start(cls, commission: Commission) -> _Member:
-        """Start a process, which inherits the listening socket."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            context = multiprocessing.get_context("spawn")
-            process = context.Process(target=work, args=(commission, theirs), name="sekisho-worker")
-            await asyncio.to_thread(process.start)
-        ours.settimeout(0)
-        reader, writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_REPLY)
+    async def start(cls, commission: Commission, forker: Forker, listening_sockets: ListeningSockets) -> _Member:
+        """Start a process, which gets the listening sockets."""
+        process, orders = await asyncio.to_thread(forker.fork, commission, listening_sockets)
+        orders.settimeout(0)
+        reader, writer = await asyncio.open_connection(sock=orders, limit=_LONGEST_REPLY)
         return cls(process, reader, writer, commission.number)
 
     def _ended(self) -> None:
@@ -205,8 +200,10 @@ class Supervisor:
         management_socket: socket.socket,
         lines: LineWriter,
         wanted: int,
+        forker: Forker,
     ) -> None:
         self._lines = lines
+        self._forker = forker
         self._configuration = configuration
         self._listening_sockets = listening_sockets
         self._management_socket = management_socket
@@ -304,7 +301,9 @@ class Supervisor:
         self._numbers.add(number)
         try:
             member = await _Member.start(
-                Commission(number, configuration or self._configuration, self._watch, self._listening_sockets)
+                Commission(number, configuration or self._configuration, self._watch),
+                self._forker,
+                self._listening_sockets,
             )
             if not await self._comes_up(member):
                 self._numbers.discard(number)

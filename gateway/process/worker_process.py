@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from dataclasses import dataclass
 
 import structlog
@@ -38,11 +37,10 @@ class Commission:
     """The configuration that was adopted last. The files may hold another one, which nobody has adopted."""
     watch: FileWatch
     """The state of the followed files when the supervisor saw them last: the worker notices what changed since."""
-    listening_sockets: ListeningSockets
 
 
-def work(commission: Commission, orders: socket.socket) -> None:
-    """Be one worker process: do what the supervisor orders until it says `drain`, or is gone."""
+def work(commission: Commission, orders: socket.socket, listening_sockets: ListeningSockets) -> int:
+    """Be one worker process: do what the supervisor orders until it says `drain`, or is gone. Return the exit code."""
     # Ctrl-C reaches the whole process group; the supervisor alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -52,28 +50,29 @@ def work(commission: Commission, orders: socket.socket) -> None:
     os.environ.pop("NOTIFY_SOCKET", None)
     with logging_aside(style=line_style(worker=commission.number)) as lines:
         try:
-            code = _work(commission, orders, lines)
+            return _work(commission, orders, listening_sockets, lines)
         # As in `run_gateway`: a traceback would wait for the reader of standard error, and quote what it met.
         except Exception:  # noqa: BLE001
             _log.exception(Event.UNCAUGHT)
-            code = EXIT_OURS
-    sys.exit(code)
+            return EXIT_OURS
 
 
-def _work(commission: Commission, orders: socket.socket, lines: LineWriter) -> int:
+def _work(commission: Commission, orders: socket.socket, listening_sockets: ListeningSockets, lines: LineWriter) -> int:
     set_up_logging(sink=lines, style=style_of(commission.configuration.settings, commission.number))
-    for door in commission.listening_sockets.every:
+    for door in listening_sockets.every:
         door.settimeout(0)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(_obey(commission, orders, lines))
+            runner.run(_obey(commission, orders, listening_sockets, lines))
         except (GatewayError, OSError) as error:
             say(lines, f"{commission.configuration.path}: {error}")
             return EXIT_USERS
     return 0
 
 
-async def _obey(commission: Commission, orders: socket.socket, lines: LineWriter) -> None:
+async def _obey(
+    commission: Commission, orders: socket.socket, listening_sockets: ListeningSockets, lines: LineWriter
+) -> None:
     orders.settimeout(0)
     reader, writer = await asyncio.open_connection(sock=orders)
     worker = Worker(
@@ -89,7 +88,7 @@ async def _obey(commission: Commission, orders: socket.socket, lines: LineWriter
         with keeping(commission.configuration.files):
             await worker.open()
         spare_the_collector()
-        await worker.listen(commission.listening_sockets)
+        await worker.listen(listening_sockets)
         line.reply(Reply(mark=worker.mark))
         # Orders are answered to the end: the numbers of a worker that drains go on.
         answering = asyncio.create_task(line.answer_orders())

@@ -81,6 +81,20 @@ def application() -> Iterator[int]:
         server.server_close()
 
 
+def _children(parent: int, name: str) -> list[int]:
+    """Return the process ids of the living children of a process that have a name."""
+    found = []
+    for child in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            named, _, rest = child.read_text().partition("(")[2].rpartition(")")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        state, its_parent = rest.split()[:2]
+        if (named, its_parent) == (name, str(parent)) and state != "Z":
+            found.append(int(child.parent.name))
+    return found
+
+
 class GatewayProcess:
     """`sekisho run` on free ports, with its settings in a folder of the test's."""
 
@@ -166,18 +180,13 @@ access_log: access.log
         raise AssertionError(f"no word from it: {self.events()}")
 
     def workers(self) -> list[int]:
-        """Return the process ids of its workers."""
+        """Return the process ids of its workers, each a child of its forker."""
+        return [worker for forker in self.forkers() for worker in _children(forker, "sekisho-worker")]
+
+    def forkers(self) -> list[int]:
+        """Return the process ids of the processes from which it forks workers: one, if it has several workers."""
         assert self.process is not None
-        found = []
-        for child in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = child.read_text().rpartition(")")[2].split()
-                command = (child.parent / "cmdline").read_bytes()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if fields[1] == str(self.process.pid) and b"spawn_main" in command and fields[0] != "Z":
-                found.append(int(child.parent.name))
-        return found
+        return _children(self.process.pid, "sekisho-forker")
 
     def get(self, path: str = "/", host: str | None = None) -> tuple[int, bytes]:
         """Ask the gateway as a browser would."""

@@ -1,5 +1,6 @@
 """Processes and signals, with real ones: start, reload, replacement, death, end."""
 
+import contextlib
 import json
 import os
 import signal
@@ -113,6 +114,58 @@ def test_a_worker_that_dies_is_replaced(start: Callable[[int], GatewayProcess]) 
     assert survivor in gateway.workers()
     assert len(gateway.workers()) == 2
     gateway.wait_for_event("worker_died", "'code': -9")
+
+
+def test_the_end_of_the_forker_ends_no_worker(start: Callable[[int], GatewayProcess]) -> None:
+    """The workers go on without it, and the next one comes from another."""
+    gateway = start(2)
+    (forker,) = gateway.forkers()
+    before = gateway.workers()
+
+    os.kill(forker, signal.SIGKILL)
+    wait_until(lambda: not gateway.forkers(), "its end")
+
+    assert all(_alive(worker) for worker in before)
+    assert gateway.get()[0] == 200
+    os.kill(before[0], signal.SIGKILL)
+    assert gateway.next_notice() == "STATUS=a worker died and was started anew"
+    assert _alive(before[1])
+    assert len(gateway.workers()) == 1, "the child of another forker"
+    assert gateway.get()[0] == 200
+    assert gateway.stop() == 0
+    assert not _alive(before[1])
+
+
+def _alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _open_files(process: int) -> set[str]:
+    found = set()
+    for each in Path(f"/proc/{process}/fd").iterdir():
+        # A file may be closed between the two looks.
+        with contextlib.suppress(FileNotFoundError):
+            found.add(str(each.readlink()))
+    return found
+
+
+def test_no_worker_has_the_management_socket(tmp_path: Path, redis_url: str) -> None:
+    """The service manager hands it to the program, and the supervisor alone serves it."""
+    with application() as upstream, bind("127.0.0.1:0") as door, bind("127.0.0.1:0") as management:
+        gateway = GatewayProcess(tmp_path, upstream, redis_url, 2)
+        gateway.port, gateway.management = door.getsockname()[1], management.getsockname()[1]
+        gateway.start(door, management)
+        try:
+            public, private = (f"socket:[{os.fstat(each.fileno()).st_ino}]" for each in (door, management))
+            for process in (*gateway.forkers(), *gateway.workers()):
+                open_files = _open_files(process)
+                assert private not in open_files
+                assert (public in open_files) == (process in gateway.workers())
+        finally:
+            gateway.stop()
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -99,7 +99,7 @@ def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Supervisor:
     )
     monkeypatch.setattr(process_supervisor, "reread_configuration", lambda _: configuration)
     nothing = cast("Any", _Nothing())
-    return Supervisor(configuration, nothing, nothing, nothing, 1)
+    return Supervisor(configuration, nothing, nothing, nothing, 1, nothing)
 
 
 async def test_no_counter_falls_while_a_worker_is_replaced(
