@@ -59,7 +59,7 @@ class Action(StrEnum):
     TOKEN_REMOVED = "token_removed"  # noqa: S105 - the name of an action
     """An operator took a token away; `object` is the name of its owner."""
     MANAGEMENT_REFUSED = "management_refused"
-    """A client used the management listener without a known token."""
+    """The sessions API or the console refused a client, `count` times in a minute; `reasons` has the reason."""
     CONSOLE = "console"
     """An operator did something in the console; `object` names it."""
     STARTED = "started"
@@ -124,6 +124,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     object: str = ""
     """The thing that was acted on: a switch, a file, a session's name, a key's identifier."""
     client_id: str = ""
+    """The client; of listed or ended sessions as the operator named it."""
     reason: str = ""
     """The operator's words."""
     names: tuple[str, ...] = ()

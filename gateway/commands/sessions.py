@@ -35,6 +35,7 @@ from gateway.process.configuration import Configuration, read_configuration
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.redis_store import RedisStore
 from gateway.session.session import (
+    CLIENT_ID,
     PSEUDONYM,
     SESSION_NAME,
     AllSessions,
@@ -116,6 +117,8 @@ def _selector(
     *,
     everybody: bool,
 ) -> Selector:
+    if client is not None and not CLIENT_ID.fullmatch(client):
+        raise _refused("a client's ID has 1 to 255 letters, digits and signs of ASCII, and no space")
     if pseudonym is not None:
         if name is None and client is None and subject is None and sid is None and not everybody:
             if not PSEUDONYM.fullmatch(pseudonym):

@@ -35,9 +35,11 @@ from gateway.instant import Instant
 from gateway.observe.events import Event
 from gateway.observe.redact import where_it_failed
 from gateway.portal.aiohttp_management import CONSOLE
+from gateway.portal.asyncio_refusals import RefusalRecord
 from gateway.portal.attempts import TokenCheck, Wait
 from gateway.portal.cookies import expire_cookie, set_cookie
 from gateway.portal.language import preferred
+from gateway.portal.refusals import RefusalReason
 from gateway.request.rates import Rate
 from gateway.settings.settings import ConsoleSettings
 
@@ -60,6 +62,8 @@ class ConsoleServices:
     """The sign-in by the office's provider."""
     trail: AuditTrail
     """Records what operators do."""
+    refusals: RefusalRecord
+    """Records the clients that are refused."""
     clock: Callable[[], Instant]
     random: Callable[[int], bytes]
 
@@ -157,8 +161,7 @@ class _Console:
         else:
             good = is_own_form(sender, visitor.way)
         if not good:
-            _log.warning(Event.MANAGEMENT_REFUSED, address=address, reason="foreign_page")
-            self.record.refused()
+            self.services.refusals.refused(RefusalReason.FOREIGN_PAGE, address)
             raise RefusedError(
                 Screen("refused", "refused.foreign_page", {"kind": "foreign_page"}, HTTPStatus.FORBIDDEN)
             )
@@ -168,8 +171,7 @@ class _Console:
         if not may(route.needs, None if operator is None else operator.operator.roles):
             if operator is None:
                 raise RefusedError(self._sign_in_page(HTTPStatus.UNAUTHORIZED))
-            _log.warning(Event.MANAGEMENT_REFUSED, address=address, operator=operator.operator.name, reason="role")
-            self.record.refused(operator.operator.name)
+            self.services.refusals.refused(RefusalReason.ROLE, address, operator.operator.name)
             raise refusal("role", HTTPStatus.FORBIDDEN)
         if operator is not None and request.method == hdrs.METH_POST and route.needs is not Admits.EVERYBODY:
             self._check_form(route, visitor, operator, address)
@@ -182,8 +184,7 @@ class _Console:
 
         """
         if not is_token(visitor.form.get(FIELD, ""), operator.csrf, route.place):
-            _log.warning(Event.MANAGEMENT_REFUSED, address=address, operator=operator.operator.name, reason="csrf")
-            self.record.refused(operator.operator.name)
+            self.services.refusals.refused(RefusalReason.CSRF, address, operator.operator.name)
             raise refusal("csrf", HTTPStatus.FORBIDDEN)
         if route.changes and not visitor.reason:
             raise refusal("reason", HTTPStatus.BAD_REQUEST)
@@ -221,7 +222,7 @@ class _Console:
 
         """
         settings = self.services.settings()
-        way = way_of(request.headers.get(hdrs.HOST, ""), settings.url)
+        way = way_of(request.headers.getall(hdrs.HOST, ()), settings.url)
         if way is None:
             raise _MisdirectedError
         sign_in = self.sign_ins.find(
@@ -244,12 +245,10 @@ class _Console:
         operator = self.services.tokens.who(visitor.form.get("token", "").strip(), address)
         match operator:
             case Wait(seconds):
-                _log.warning(Event.MANAGEMENT_REFUSED, address=address, reason="too_many_wrong_tokens")
-                self.record.refused()
+                self.services.refusals.refused(RefusalReason.TOO_MANY_WRONG_TOKENS, address)
                 return visitor.page(self._sign_in_page(HTTPStatus.TOO_MANY_REQUESTS, "too_many", seconds))
             case None:
-                _log.warning(Event.MANAGEMENT_REFUSED, address=address, reason="no_known_token")
-                self.record.refused()
+                self.services.refusals.refused(RefusalReason.NO_KNOWN_TOKEN, address)
                 return visitor.page(self._sign_in_page(HTTPStatus.UNAUTHORIZED, "unknown_token"))
             case _:
                 pass
@@ -277,8 +276,7 @@ class _Console:
         try:
             operator = await oidc.finish(visitor)
         except RefusedError:
-            _log.warning(Event.MANAGEMENT_REFUSED, address=visitor.address, reason="oidc")
-            self.record.refused()
+            self.services.refusals.refused(RefusalReason.OIDC, visitor.address)
             raise
         self.sign_ins.end(visitor.request.cookies.get(cookie_name(visitor.way), ""))
         secret = self.sign_ins.begin(operator, by_token=False)

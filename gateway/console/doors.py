@@ -7,9 +7,12 @@ requests that another page has made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.settings.origin import authority_of, is_loopback, origin_of
+from gateway.portal.hosts import told_host
+from gateway.request.host import Host
+from gateway.settings.origin import DEFAULT_PORTS, authority_of, is_loopback, origin_of
 
 _FRAMES = frozenset({"iframe", "frame", "embed", "object", "fencedframe"})
 """Values of `Sec-Fetch-Dest` that stand for a place inside another page."""
@@ -24,17 +27,24 @@ class Way:
     """Whether the browser speaks TLS, so that cookies can be `Secure` and `__Host-`."""
 
 
-def way_of(host: str, url: str) -> Way | None:
-    """Return the way of a request with this `Host`; `None` where it is no protected one.
+def way_of(fields: Sequence[str], url: str) -> Way | None:
+    """Return the way of a request with these `Host` fields; `None` where it is no protected one.
 
     `url` is the public URL that the settings give, behind a proxy with TLS; empty if there is none. Without it the
     console is for a browser on this machine, or at the end of a tunnel to it.
     """
-    host = host.lower()
-    if url and host == authority_of(url):
-        return Way(origin_of(url), secure=url.startswith("https://"))
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return Way(f"http://{host}", secure=False) if is_loopback(name) else None
+    host = told_host(fields)
+    if host is None:
+        return None
+    secure = url.startswith("https://")
+    if url and _authority(host, "https" if secure else "http") == authority_of(url):
+        return Way(origin_of(url), secure=secure)
+    return Way(f"http://{_authority(host, 'http')}", secure=False) if is_loopback(host.name) else None
+
+
+def _authority(host: Host, scheme: str) -> str:
+    """Return a host and its port as browsers write them in `Origin`: without the scheme's own port."""
+    return host.name if host.port in {None, DEFAULT_PORTS[scheme]} else f"{host.name}:{host.port}"
 
 
 @dataclass(frozen=True, slots=True)

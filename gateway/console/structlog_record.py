@@ -63,10 +63,6 @@ class DeedRecord:
         """Record that an operator has looked at what belongs to persons."""
         self.trail.record(self._entry(deed, Outcome.DONE, count))
 
-    def refused(self, operator: str = "") -> None:
-        """Record that somebody was refused."""
-        self.trail.record(Entry(Action.MANAGEMENT_REFUSED, self.clock(), Outcome.REFUSED, operator=operator))
-
     def console(self, operator: str, about: str) -> None:
         """Record a sign-in or sign-out."""
         self.trail.record(Entry(Action.CONSOLE, self.clock(), operator=operator, object=about))

@@ -94,6 +94,8 @@ class Event(StrEnum):
     MANAGEMENT_REFUSED = "management_refused"
     """The sessions API or the console refused a client; `address` is its address, `reason` is a closed word.
 
+    The first one of a reason in a minute is logged at once; a line without an address has those after it, as `count`.
+
     `no_known_token`, `too_many_wrong_tokens`, `role` (the `operator` lacks it), `csrf` (a form without our token),
     `foreign_page` (a page of another site sent the request), or `oidc`
     (the office's provider vouches for nobody).
@@ -218,7 +220,7 @@ SHAPES: Final[Mapping[Event, str]] = {
     Event.REPLACEMENT_FAILED: "",
     Event.SESSIONS_LISTED: "operator reason selector session pseudonym client_id count",
     Event.SESSIONS_REVOKED: "operator reason words selector session pseudonym client_id ended",
-    Event.MANAGEMENT_REFUSED: "address operator reason",
+    Event.MANAGEMENT_REFUSED: "address operator reason count",
     Event.OPERATORS_CHANGED: "action name by file",
     Event.CONSOLE_SIGNED_IN: "operator selector",
     Event.CONSOLE_SIGNED_OUT: "operator",

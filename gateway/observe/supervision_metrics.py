@@ -69,6 +69,15 @@ REPLACEMENTS: Final = Declared(
     labels=("outcome",),
     closed={"outcome": ("done", "failed")},
 )
+MANAGEMENT_REFUSED: Final = Declared(
+    name="sekisho_management_refused",
+    kind=Kind.COUNTER,
+    meaning="Requests that the sessions API or the console refused, by the reason of the event `management_refused`",
+    labels=("reason",),
+    closed={
+        "reason": ("no_known_token", "too_many_wrong_tokens", "role", "csrf", "foreign_page", "oidc"),
+    },
+)
 CONFIGURATION: Final = Declared(
     name="sekisho_configuration_info",
     kind=Kind.GAUGE,
@@ -110,6 +119,7 @@ DECLARED: Final = (
     DEATHS,
     UNSERVED,
     REPLACEMENTS,
+    MANAGEMENT_REFUSED,
     CONFIGURATION,
     CURRENT,
     SUCCESSFUL,
@@ -128,6 +138,7 @@ class SupervisionMetrics:
         self._unserved = 0
         self._replacements = Counter(REPLACEMENTS)
         self._reloads = Counter(RELOADS)
+        self._refused = Counter(MANAGEMENT_REFUSED)
         self._digest = digest
         self._successful = True
         self._succeeded = clock()
@@ -139,6 +150,10 @@ class SupervisionMetrics:
     def unserved(self) -> None:
         """Count a connection that no worker could take."""
         self._unserved += 1
+
+    def management_refused(self, reason: str) -> None:
+        """Count a client that the management listener refused."""
+        self._refused.add((reason,))
 
     def reloaded(self, outcome: Reloaded, digest: str = "") -> None:
         """Count a reload; `digest` names the settings that it adopted."""
@@ -165,6 +180,7 @@ class SupervisionMetrics:
         yield shown(UNSERVED, {(): self._unserved})
         yield self._replacements.family()
         yield self._reloads.family()
+        yield self._refused.family()
         yield shown(CONFIGURATION, {(self._digest,): 1})
         yield shown(CURRENT, {(): float(file == self._digest)})
         yield shown(SUCCESSFUL, {(): float(self._successful)})

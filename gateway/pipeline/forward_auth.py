@@ -41,7 +41,7 @@ from gateway.pipeline.visit import (
 )
 from gateway.policy.verdict import Deny
 from gateway.request.field_names import Family, fold
-from gateway.request.head_reader import canonical_host
+from gateway.request.host import canonical_host
 from gateway.request.inbound import Framing, Inbound
 from gateway.request.navigation import Navigation, navigation
 from gateway.request.question_names import NameFault, QuestionNames

@@ -20,7 +20,7 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
-from gateway.audit.entry import Action, Entry, Outcome
+from gateway.audit.entry import LONGEST, Action, Entry, Outcome
 from gateway.audit.trail import AuditTrail, NoTrail, operators_action
 from gateway.errors import AuditUnavailableError, GatewayError
 from gateway.identity import NOT_TOLD
@@ -28,12 +28,15 @@ from gateway.instant import Instant, tokyo_time
 from gateway.observe.events import Event
 from gateway.observe.merge import Families
 from gateway.observe.prometheus_text import OPENMETRICS, TEXT, expose, wants_openmetrics
+from gateway.portal.asyncio_refusals import RefusalRecord
 from gateway.portal.attempts import TokenCheck, Wait
 from gateway.portal.hosts import may_ask
 from gateway.portal.operators import Role
 from gateway.portal.readiness import Readiness
+from gateway.portal.refusals import RefusalReason
 from gateway.request.media_type import media_type
 from gateway.session.session import (
+    CLIENT_ID,
     PSEUDONYM,
     SESSION_NAME,
     AllSessions,
@@ -68,13 +71,14 @@ def make_management(
     sessions: SessionControl | None = None,
     names: Callable[[], Collection[str]] = frozenset,
     console: web.Application | None = None,
+    refusals: RefusalRecord | None = None,
 ) -> web.Application:
     """Return the application.
 
     `metrics` returns the numbers of the whole gateway, which are written in the format that the client accepts.
     `/livez` says that this process answers. `readiness` is what `/readyz` tells. Without `sessions` there is no
     sessions API, and without `console` no console. `names` returns the host names that the listener answers (`hosts`),
-    for each of its parts.
+    for each of its parts. `refusals` is what the sessions API and the console tell of refused clients.
     """
 
     async def serve_metrics(request: web.Request) -> web.Response:
@@ -98,6 +102,8 @@ def make_management(
         api = _SessionsApi(sessions)
         app.router.add_post("/sessions/list", api.list)
         app.router.add_post("/sessions/revoke", api.revoke)
+    if refusals is not None:
+        app.cleanup_ctx.append(refusals.running)
     if console is not None:
 
         async def to_console(_request: web.Request) -> web.Response:
@@ -140,6 +146,8 @@ class SessionControl:
     tokens: TokenCheck
     provider_session: Callable[[str, str], str]
     """Returns the name a client's provider session (`sid`) is known by here."""
+    refusals: RefusalRecord
+    """Records the clients that are refused."""
     trail: AuditTrail = field(default_factory=NoTrail)
     """Records each use of the API."""
     clock: Callable[[], Instant] = time.time
@@ -241,17 +249,15 @@ class _SessionsApi:
         address = str(request.remote or "")
         operator = self._control.tokens.who(token.strip(), address) if scheme.lower() == "bearer" else None
         if isinstance(operator, Wait):
-            _log.warning(Event.MANAGEMENT_REFUSED, address=address, reason="too_many_wrong_tokens")
+            self._control.refusals.refused(RefusalReason.TOO_MANY_WRONG_TOKENS, address)
             raise _RefusedError(
                 HTTPStatus.TOO_MANY_REQUESTS, "too many wrong tokens came from this address", operator.seconds
             )
         if operator is None:
-            _log.warning(Event.MANAGEMENT_REFUSED, address=address, reason="no_known_token")
-            refused = Entry(Action.MANAGEMENT_REFUSED, self._control.clock(), Outcome.REFUSED)
-            self._control.trail.record(refused)
+            self._control.refusals.refused(RefusalReason.NO_KNOWN_TOKEN, address)
             raise _RefusedError(HTTPStatus.UNAUTHORIZED, "send a named token")
         if role not in operator.roles:
-            _log.warning(Event.MANAGEMENT_REFUSED, address=address, operator=operator.name, reason="role")
+            self._control.refusals.refused(RefusalReason.ROLE, address, operator.name)
             raise _RefusedError(HTTPStatus.FORBIDDEN, f"this needs the role `{role}`")
         # A browser cannot send this type to another site unasked.
         if media_type(request.headers.get(hdrs.CONTENT_TYPE, "")) != "application/json":
@@ -260,6 +266,8 @@ class _SessionsApi:
             asked = read_struct(await request.read(), _Asked, LONGEST_BODY)
         except NotJsonError as error:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "the body is not what docs/operations.md describes") from error
+        if len(asked.reason) > LONGEST:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, f"a `reason` has at most {LONGEST} characters")
         reached = await self._control.reach()
         selector = self._selector(asked, reached)
         if selector is None:
@@ -281,14 +289,16 @@ class _SessionsApi:
                 PSEUDONYM.fullmatch(name)
             ):
                 return SubjectSessions((name,))
-            case _Asked(session=None, pseudonym=None, client=str(client), subject=None, sid=None, all=False) if client:
+            case _Asked(session=None, pseudonym=None, client=str(client), subject=None, sid=None, all=False) if (
+                CLIENT_ID.fullmatch(client)
+            ):
                 return ClientSessions(client)
             case _Asked(
                 session=None, pseudonym=None, client=str(client), subject=str(subject), sid=None, all=False
-            ) if client and subject:
+            ) if CLIENT_ID.fullmatch(client) and subject:
                 return SubjectSessions(reached.pseudonyms(client, subject))
             case _Asked(session=None, pseudonym=None, client=str(client), subject=None, sid=str(sid), all=False) if (
-                client and sid
+                CLIENT_ID.fullmatch(client) and sid
             ):
                 return ProviderSessions(self._control.provider_session(client, sid))
             case _Asked(session=None, pseudonym=None, client=None, subject=None, sid=None, all=True):
@@ -334,7 +344,7 @@ def _only_by_its_names(names: Callable[[], Collection[str]]) -> Middleware:
     async def only_by_its_names(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        if not may_ask(request.headers.get(hdrs.HOST), names()):
+        if not may_ask(request.headers.getall(hdrs.HOST, ()), names()):
             words = "not by this host name; `management_hosts` in gateway.yaml has the names it may be asked by"
             raise _RefusedError(HTTPStatus.MISDIRECTED_REQUEST, words)
         return await handler(request)

@@ -1,7 +1,8 @@
-"""Finds the owner of a token, so seldom that nobody can guess one.
+"""Finds the owner of a token, and counts the wrong ones.
 
-A token is 256 random bits. The limit on wrong ones keeps a script that guesses from filling the log and the processor,
-and keeps a token safe that somebody chose by hand against all advice.
+A token is 256 random bits, so nobody guesses one, however many she sends. The limit on wrong tokens spares the log and
+the trail. It never stands in the way of a right token: behind a proxy all operators have one address, and a stranger
+who guesses there must not close the listener to them.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.instant import Instant
-from gateway.portal.operators import Operator, Operators
+from gateway.portal.operators import Operator, Operators, is_token
 from gateway.request.rates import Rate
 
 WRONG_PER_ADDRESS = 20
-"""Wrong tokens in a minute from one address; after that, none from there is looked at."""
+"""Wrong tokens in a minute from one address; after that, a wrong one is answered 429."""
 
 WRONG_TOKENS = 200
 """Wrong tokens in a minute from all addresses."""
@@ -22,7 +23,7 @@ WRONG_TOKENS = 200
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Too many wrong tokens came: this one was not looked at."""
+    """The token is wrong, and so were too many before it."""
 
     seconds: int
 
@@ -37,12 +38,13 @@ class TokenCheck:
     wrong: Rate = field(default_factory=lambda: Rate(WRONG_PER_ADDRESS, WRONG_TOKENS))
 
     def who(self, token: str, address: str) -> Operator | Wait | None:
-        """Return the owner of a token that came from this address, `None` if there is none, or how long to wait."""
-        now = self.clock()
-        seconds = self.wrong.wait(address, now)
-        if seconds is not None:
-            return Wait(seconds)
-        operator = self.operators().who(token)
-        if operator is None:
-            self.wrong.take(address, now)
-        return operator
+        """Return the owner of a token, `None` if there is none, or how long its sender should wait.
+
+        A text without the form of a token is nobody's. So a token that somebody chose by hand, and that could be
+        guessed, opens nothing, even where its hash stands in the file.
+        """
+        operator = self.operators().who(token) if is_token(token) else None
+        if operator is not None:
+            return operator
+        seconds = self.wrong.take(address, self.clock())
+        return None if seconds is None else Wait(seconds)

@@ -19,6 +19,7 @@ TOKEN_BYTES = 32
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_TOKEN = re.compile(r"sekisho_[A-Za-z0-9_-]{43}")
 _DOMAIN = b"sekisho.operator.token.v1:"
 
 
@@ -119,6 +120,11 @@ def new_token(name: str, random: bytes, roles: Iterable[Role] = ()) -> tuple[str
         raise ValueError(f"a token is made of {TOKEN_BYTES} bytes, not {len(random)}")
     token = "sekisho_" + urlsafe_b64encode(random).rstrip(b"=").decode()
     return token, " ".join((name, hash_of(token), *(role for role in Role if role in set(roles))))
+
+
+def is_token(text: str) -> bool:
+    """Say whether a text has the form of a token of ours, with its 256 bits."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def hash_of(token: str) -> str:

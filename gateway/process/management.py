@@ -34,6 +34,7 @@ from gateway.login.service import provider_session_name
 from gateway.observe.merge import Families
 from gateway.policy.switches import named_by
 from gateway.portal.aiohttp_management import ReachedSessions, SessionControl, make_management
+from gateway.portal.asyncio_refusals import RefusalRecord
 from gateway.portal.attempts import TokenCheck
 from gateway.portal.hosts import management_names
 from gateway.portal.operators import Operators
@@ -160,7 +161,7 @@ class ManagedStores:
 
 
 def session_control(
-    sessions: Callable[[], Awaitable[Sessions]], tokens: TokenCheck, trail: AuditTrail
+    sessions: Callable[[], Awaitable[Sessions]], tokens: TokenCheck, refusals: RefusalRecord, trail: AuditTrail
 ) -> SessionControl:
     """Return what the sessions API stands on; `sessions` returns those that the workers serve."""
 
@@ -168,7 +169,9 @@ def session_control(
         found = await sessions()
         return ReachedSessions(found.store, found.secrets.pseudonyms)
 
-    return SessionControl(reach=reach, tokens=tokens, provider_session=provider_session_name, trail=trail)
+    return SessionControl(
+        reach=reach, tokens=tokens, provider_session=provider_session_name, refusals=refusals, trail=trail
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +188,8 @@ class ManagedNode:
     opened_sessions: Callable[[], Coroutine[None, None, Sessions]]
     limits: Callable[[], Coroutine[None, None, LimitStore | None]]
     trail: AuditTrail
+    refused: Callable[[str], None]
+    """Counts a refused client of the management listener, by its reason."""
 
     def facts(self) -> NodeFacts:
         """See `Node`."""
@@ -203,6 +208,7 @@ class ManagedNode:
 def make_management_application(node: ManagedNode, clock: Callable[[], Instant] = time.time) -> web.Application:
     """Return what the management listener serves; without operators there is neither a sessions API nor a console."""
     tokens = TokenCheck(lambda: node.configuration().operators or Operators(), clock)
+    refusals = RefusalRecord(node.trail, clock, node.refused)
     configuration = node.configuration()
     settings = configuration.settings.console
     managed = configuration.operators is not None
@@ -215,15 +221,17 @@ def make_management_application(node: ManagedNode, clock: Callable[[], Instant] 
         tokens=tokens,
         oidc=oidc,
         trail=node.trail,
+        refusals=refusals,
         clock=clock,
         random=randomness.token_bytes,
     )
     return make_management(
         metrics=node.numbers,
         readiness=node.readiness,
-        sessions=session_control(node.opened_sessions, tokens, node.trail) if managed else None,
+        sessions=session_control(node.opened_sessions, tokens, refusals, node.trail) if managed else None,
         names=lambda: management_names(node.configuration().settings),
         console=make_console(services) if managed or oidc is not None else None,
+        refusals=refusals,
     )
 
 

@@ -140,6 +140,7 @@ async def serve(
             opened_sessions=worker.sessions,
             limits=worker.limits,
             trail=worker.audit.trail,
+            refused=supervision.management_refused,
         )
         app = make_management_application(node)
         async with serving_management(app, management_socket):

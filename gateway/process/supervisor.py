@@ -261,6 +261,7 @@ class Supervisor:
             opened_sessions=stores.sessions,
             limits=stores.limits,
             trail=self._audit.trail,
+            refused=self._counts.management_refused,
         )
         app = make_management_application(node)
         async with AsyncExitStack() as stack:

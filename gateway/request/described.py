@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gateway.request.head_reader import canonical_host
+from gateway.request.host import canonical_host
 
 LONGEST_PATH = 512
 """Characters of a path that are shown."""

@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.observe.trace_context import NO_TRACE, read_trace
 from gateway.request.field_names import overrides_method
+from gateway.request.host import canonical_host
 from gateway.request.inbound import Framing, Inbound
 from gateway.request.section_cache import SectionCache
 from gateway.request.spellings import Spellings
@@ -75,31 +76,13 @@ _kinds = Spellings(_kind_of)
 """The names that matter here, by the client's spelling."""
 
 _PLAIN_NAME = re.compile(rb"[A-Za-z0-9-]+")
-_HOST_SHAPE = re.compile(
-    rb"(?P<name>[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,253}[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
-)
 _ABSOLUTE = re.compile(rb"(?i:(https?))://([^/?#@]+)([/?].*)?", re.DOTALL)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _LINES = 4096
 """Request lines remembered, because the same few are sent all day; when full, all are forgotten."""
 
 _LONGEST_LINE = 512
 """Bytes of one worth remembering."""
-
-
-def canonical_host(value: bytes, scheme: str) -> str | None:
-    """Return a Host field's one spelling, or `None` where it is not one host (RFC 9112 section 3.2)."""
-    match = _HOST_SHAPE.fullmatch(value)
-    if match is None or b".." in match["name"]:
-        return None
-    name = match["name"].decode("ascii").lower().removesuffix(".")
-    if match["port"] is None:
-        return name
-    port = int(match["port"])
-    if not 0 < port < 65536:
-        return None
-    return name if port == _DEFAULT_PORTS[scheme] else f"{name}:{port}"
 
 
 class HeadReader:
@@ -424,5 +407,4 @@ __all__ = [
     "Inbound",
     "Refused",
     "ServerWide",
-    "canonical_host",
 ]

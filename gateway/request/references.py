@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from gateway.request.head_reader import canonical_host
+from gateway.request.host import canonical_host
 from gateway.request.target import Target, canonical
 from gateway.settings.settings import PathSettings
 

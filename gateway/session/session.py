@@ -93,6 +93,12 @@ SESSION_NAME = re.compile(r"[0-9a-f]{64}")
 PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 """The form of a pseudonym. A text of another form may be a person's name, and is not to be recorded."""
 
+CLIENT_ID = re.compile(r"[\x21-\x7e]{1,255}")
+"""The form in which an operator may name a client, which need not be one of the settings: its sessions may still live.
+
+The log and the trail keep the name as she told it, and nothing longer than any provider gives out.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class OneSession:

@@ -22,6 +22,7 @@ from gateway.limits.limits import LimitStore
 from gateway.limits.memory_limits import MemoryLimits
 from gateway.observe.merge import Families
 from gateway.portal.aiohttp_management import make_management
+from gateway.portal.asyncio_refusals import RefusalRecord
 from gateway.portal.attempts import TokenCheck
 from gateway.portal.operators import Operators, Role, new_token, read_operators
 from gateway.portal.readiness import Readiness
@@ -214,6 +215,7 @@ async def make_house(url: str = "", oidc: OidcSignIn | None = None) -> House:
         settings=lambda: ConsoleSettings(url=url),
         tokens=TokenCheck(operators, lambda: clock[0]),
         trail=trail,
+        refusals=RefusalRecord(trail, lambda: clock[0]),
         oidc=oidc,
         clock=lambda: clock[0],
         random=random,

@@ -25,11 +25,21 @@ LOCAL = Way("http://127.0.0.1:9464", secure=False)
         ("", "", None),
         ("127.0.0.1.evil.example", URL, None),
         ("[::2]", "", None),
+        ("[::1].evil", "", None),
+        ("[::1", "", None),
+        ("::1", "", None),
+        ("127.0.0.1:x", "", None),
+        ("127.0.0.1:", "", None),
+        ("localhost:80@evil.example", "", None),
+        ("LOCALHOST.:80", "", Way("http://localhost", secure=False)),
+        ("console.city.example.jp:443", URL, Way(URL, secure=True)),
+        ("console.city.example.jp.", URL, Way(URL, secure=True)),
+        ("console.city.example.jp:x", URL, None),
     ],
 )
 def test_the_ways_in_are_protected(host: str, url: str, way: Way | None) -> None:
     """The public https origin, or this machine: a token never crosses a network in clear."""
-    assert way_of(host, url) == way
+    assert way_of((host,), url) == way
 
 
 def sender(

@@ -124,6 +124,9 @@ HEALTHY: Mapping[str, str] = {
     of_node("sekisho_configuration_info", OTHER, 'digest="0123456789ab", '): steady(1),
     certificate(): steady(90 * 86_400),
     of_node("sekisho_key_changed_timestamp_seconds", labels='use="client", name="RP00000001", '): steady(0),
+    of_node("sekisho_management_refused_total", labels='reason="no_known_token", '): growing(1),
+    of_node("sekisho_management_refused_total", labels='reason="too_many_wrong_tokens", '): growing(0),
+    of_node("sekisho_management_refused_total", labels='reason="role", '): growing(30),
     of_node("sekisho_log_lines_lost_total", labels='kind="access", '): growing(0),
     of_node("sekisho_log_lines_lost_total", labels='kind="audit", '): growing(0),
 }
@@ -284,6 +287,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "an old session secret": rings()(
         {of_node("sekisho_key_changed_timestamp_seconds", labels='use="session", name="", '): steady(-401 * 86_400)}
+    ),
+    "somebody guesses tokens of operators": rings("OperatorsGuessed")(
+        {of_node("sekisho_management_refused_total", labels='reason="too_many_wrong_tokens", '): late(60, 5)}
     ),
     # Logs.
     "audit lines are lost": rings("AuditLost")(

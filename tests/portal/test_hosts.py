@@ -32,7 +32,7 @@ NAMES = frozenset({"sekisho.internal"})
 )
 def test_addresses_localhost_and_given_names_may_ask(host: str | None) -> None:
     """None of them can be the name of a page on the internet."""
-    assert may_ask(host, NAMES)
+    assert may_ask(() if host is None else (host,), NAMES)
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,32 @@ def test_addresses_localhost_and_given_names_may_ask(host: str | None) -> None:
         "2130706433",
         "[evil.example]",
         "\udcff",
+        "[::1].evil",
+        "[::1]evil",
+        "[::1",
+        "::1",
+        "[127.0.0.1]",
+        "127.0.0.1:x",
+        "127.0.0.1:",
+        "127.0.0.1:99999",
+        "127.0.0.1:80:80",
+        "localhost:80@evil.example",
+        "localhost:\u0661",
+        "localhost/",
+        "localhost\t",
+        "..localhost",
+        "sekisho.internal..",
     ],
 )
 def test_a_name_that_was_not_given_may_not(host: str) -> None:
     """A page's name leads here, and its browser says so."""
-    assert not may_ask(host, NAMES)
+    assert not may_ask((host,), NAMES)
+
+
+def test_two_host_fields_are_no_host() -> None:
+    """A proxy in front and the listener may each read another one."""
+    assert not may_ask(("localhost", "evil.example"), NAMES)
+    assert not may_ask(("localhost", "localhost"), NAMES)
 
 
 def test_the_name_it_listens_on_is_one_of_its_names() -> None:

@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.request.described import LONGEST_PATH, UNREAD, Described, described, described_start
-from gateway.request.head_reader import canonical_host
+from gateway.request.host import canonical_host
 from gateway.route.table import RouteTable
 from tests.builders import app, route
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.request.head_reader import Arrival, HeadReader, Refused, ServerWide, canonical_host
+from gateway.request.head_reader import Arrival, HeadReader, Refused, ServerWide
 from gateway.request.inbound import Framing
 from gateway.request.target import DEFAULT_PATHS
 from gateway.request.trust import Trust
@@ -29,49 +29,6 @@ def arrival(*headers: tuple[bytes, bytes], **changes: str | bytes) -> Arrival:
     got = read(*headers, **changes)  # type: ignore[arg-type]
     assert isinstance(got, Arrival)
     return got
-
-
-@pytest.mark.parametrize(
-    ("value", "scheme", "host"),
-    [
-        (b"App.GW.test", "https", "app.gw.test"),
-        (b"app.gw.test.", "https", "app.gw.test"),
-        (b"app.gw.test:443", "https", "app.gw.test"),
-        (b"app.gw.test:0443", "https", "app.gw.test"),
-        (b"app.gw.test:80", "https", "app.gw.test:80"),
-        (b"app.gw.test:80", "http", "app.gw.test"),
-        (b"[2001:DB8::1]:8080", "http", "[2001:db8::1]:8080"),
-        (b"a_b.gw.test", "http", "a_b.gw.test"),
-    ],
-)
-def test_a_host_has_one_spelling(value: bytes, scheme: str, host: str) -> None:
-    """Case, a trailing dot and the default port make no other host."""
-    assert canonical_host(value, scheme) == host
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        b"",
-        b".",
-        b"a..b",
-        b"-a",
-        b"a b",
-        b"a,b",
-        b"a@b",
-        b"a/b",
-        b"a:b",
-        b"a:0",
-        b"a:65536",
-        b"a:",
-        b"a\\b",
-        b"[::1",
-        b"a" * 300,
-    ],
-)
-def test_what_is_no_host_is_none(value: bytes) -> None:
-    """It is refused, not repaired."""
-    assert canonical_host(value, "https") is None
 
 
 def test_cookies_are_one() -> None:

@@ -21,7 +21,8 @@ from gateway.pipeline.forward_auth import original
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import load_policy
 from gateway.request.field_names import fold
-from gateway.request.head_reader import Arrival, HeadReader, canonical_host
+from gateway.request.head_reader import Arrival, HeadReader
+from gateway.request.host import canonical_host
 from gateway.request.inbound import Inbound
 from gateway.request.target import Target, canonical
 from gateway.request.trust import Trust
