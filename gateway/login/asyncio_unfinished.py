@@ -30,8 +30,11 @@ MOST: Final = PENDING_IN_TOTAL
 class UnfinishedLogins:
     """The logins that this worker has sent off, each until it is back or its time is over."""
 
-    def __init__(self, store: PendingStore, funnel: Funnel, monotonic: Callable[[], float]) -> None:
-        """`monotonic` returns seconds of a clock that never steps."""
+    def __init__(
+        self, store: PendingStore, funnel: Funnel, monotonic: Callable[[], float], life: float = PENDING_SECONDS
+    ) -> None:
+        """`monotonic` returns seconds of a clock that never steps. `life` is the lifetime of a login, in seconds."""
+        self._life = life
         self._store = store
         self._funnel = funnel
         self._monotonic = monotonic
@@ -41,7 +44,7 @@ class UnfinishedLogins:
         """Remember a login by the name under which the store keeps it."""
         self._funnel.step(SignInStep.SENT, attempt)
         if len(self._away) < MOST:
-            self._away[name] = (self._monotonic() + PENDING_SECONDS - MARGIN, attempt)
+            self._away[name] = (self._monotonic() + self._life - MARGIN, attempt)
 
     def returned(self, name: str, attempt: Attempt) -> None:
         """Forget a login that came back; another worker may have sent it off."""

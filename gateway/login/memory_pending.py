@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from typing import NamedTuple
 
 from gateway.instant import Instant, began
@@ -13,11 +13,16 @@ from gateway.login.pending import (
     PENDING_PER_ADDRESS,
     PENDING_PER_BROWSER,
     PENDING_SECONDS,
+    SPENT_SECONDS,
+    TARGET_SECONDS,
+    TARGETS_UP_TO,
     Cap,
+    KeptTarget,
     PendingLogin,
     Round,
     UsedLogin,
     bytes_of,
+    kept_target,
     state_name,
 )
 from gateway.request.senders import sender_of
@@ -43,14 +48,18 @@ class MemoryPendingStore:
         per_browser: int = PENDING_PER_BROWSER,
         bytes_in_total: int = BYTES_IN_TOTAL,
         bytes_per_address: int = BYTES_PER_ADDRESS,
+        life: float = PENDING_SECONDS,
     ) -> None:
-        """Begin empty, with the caps of `pending`."""
+        """Begin empty, with the caps of `pending`. `life` is the lifetime of a login, in seconds."""
+        self._life = life
         self._logins = Cap(total, per_address)
         self._bytes = Cap(bytes_in_total, bytes_per_address)
         self._per_browser = per_browser
         self._places: dict[str, _Place] = {}
         # Beside each, since when it is kept.
         self._kept: dict[str, tuple[Instant, PendingLogin | UsedLogin]] = {}
+        # In the order in which they end.
+        self._targets: OrderedDict[str, tuple[Instant, KeptTarget]] = OrderedDict()
         self._rounds: dict[str, tuple[Instant, Round]] = {}
         self._spent: dict[str, Instant] = {}
         self._of_address: Counter[str] = Counter()
@@ -90,18 +99,27 @@ class MemoryPendingStore:
         self._bytes_of_address[share] += size
         self._all_bytes += size
         self._browsers.setdefault(login.browser, []).append(name)
+        target = kept_target(login)
+        if target is not None and len(self._places) <= max(1, self._logins.total // TARGETS_UP_TO):
+            self._targets[name] = (now, target)
+            while len(self._targets) > self._logins.total:
+                self._targets.popitem(last=False)
         return self._of_address[share]
 
-    async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | None:
+    async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | KeptTarget | None:
         """See `PendingStore`."""
-        since, kept = self._kept.get(state_name(state), (0.0, None))
-        return kept if _lives(since, now) else None
+        name = state_name(state)
+        since, kept = self._kept.get(name, (0.0, None))
+        if self._lives(since, now) and kept is not None:
+            return kept
+        since, target = self._targets.get(name, (0.0, None))
+        return target if _lives(since, now, TARGET_SECONDS) else None
 
     async def use(self, state: str, login: PendingLogin, now: Instant) -> bool:
         """See `PendingStore`."""
         name = state_name(state)
         since, kept = self._kept.get(name, (0.0, None))
-        if not isinstance(kept, PendingLogin) or not _lives(since, now):
+        if not isinstance(kept, PendingLogin) or not self._lives(since, now):
             return False
         self._leave_browser(name, login.browser)
         # Its place still counts: two requests that make and spend a login are cheaper than one that only makes it.
@@ -133,7 +151,7 @@ class MemoryPendingStore:
     async def find_round(self, session_name: str, now: Instant) -> Round | None:
         """See `PendingStore`."""
         since, made = self._rounds.get(session_name, (0.0, None))
-        return made if _lives(since, now) else None
+        return made if self._lives(since, now) else None
 
     async def spend(self, name: str, now: Instant) -> bool:
         """See `PendingStore`."""
@@ -164,16 +182,21 @@ class MemoryPendingStore:
             self._browsers.pop(browser, None)
 
     def _forget(self, now: Instant) -> None:
-        while self._places and not _lives(next(iter(self._places.values())).since, now):
+        while self._places and not self._lives(next(iter(self._places.values())).since, now):
             self._free(next(iter(self._places)))
-        while self._kept and not _lives(next(iter(self._kept.values()))[0], now):
+        while self._kept and not self._lives(next(iter(self._kept.values()))[0], now):
             del self._kept[next(iter(self._kept))]
-        while self._rounds and not _lives(next(iter(self._rounds.values()))[0], now):
+        while self._rounds and not self._lives(next(iter(self._rounds.values()))[0], now):
             del self._rounds[next(iter(self._rounds))]
-        while self._spent and not _lives(next(iter(self._spent.values())), now):
+        while self._spent and not _lives(next(iter(self._spent.values())), now, SPENT_SECONDS):
             del self._spent[next(iter(self._spent))]
+        while self._targets and not _lives(next(iter(self._targets.values()))[0], now, TARGET_SECONDS):
+            self._targets.popitem(last=False)
+
+    def _lives(self, since: Instant, now: Instant) -> bool:
+        return _lives(since, now, self._life)
 
 
-def _lives(since: Instant, now: Instant) -> bool:
+def _lives(since: Instant, now: Instant, life: float) -> bool:
     """Say whether a value kept since then may still be used: a clock that was set back must not prolong it."""
-    return began(since, now) and now < since + PENDING_SECONDS
+    return began(since, now) and now < since + life

@@ -27,10 +27,24 @@ from gateway.session.ticket import MOST_COOKIES, cookies_named
 SECRET_BYTES = 32
 """Random bytes of a state, a nonce, a PKCE verifier and a browser's secret: 43 characters of base64url."""
 
-PENDING_SECONDS = 900.0
-"""The lifetime of a pending login. People install an app, type two PINs and hold a card to a phone meanwhile."""
+PENDING_SECONDS = 1_800.0
+"""The lifetime of a pending login, unless settings say another. People install an app, type two PINs and hold a card to
+a phone meanwhile."""
 
-PENDING_PER_BROWSER = 8
+SPENT_SECONDS = 3_600.0
+"""The time for which a name that was spent is remembered: longer than any pending login may live."""
+
+TARGET_SECONDS = 86_400.0
+"""The time for which the target of a login is remembered after its beginning, without the login's secrets."""
+
+LONGEST_TARGET = 1_024
+"""Bytes of a target that is remembered so long."""
+
+TARGETS_UP_TO = 8
+"""A store that holds more than this part of its pending logins (one in eight) remembers no more targets: it may be
+under a flood, and a day is long."""
+
+PENDING_PER_BROWSER = 32
 """Live pending logins of one browser; one more ends its own oldest, so that the newest always works."""
 
 PENDING_IN_TOTAL = 20_000
@@ -94,6 +108,16 @@ class UsedLogin(msgspec.Struct, frozen=True):
     error: str = ""
     person: str = ""
     """The pseudonym of who signed in: her later sessions in this browser are hers as well."""
+
+
+class KeptTarget(msgspec.Struct, frozen=True):
+    """The target of a login that has ended, for a day: a person who was slow begins again where she wanted to be."""
+
+    browser: str
+    host: str
+    return_to: str
+    begun_at: Instant
+    app: str = ""
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -179,7 +203,7 @@ def tab_cookies(cookies: bytes, name: bytes) -> list[bytes]:
     return [tab for place in range(MOST_TABS) if cookies_named(cookies, tab := tab_cookie(name, place))]
 
 
-def bound_browser(login: PendingLogin | UsedLogin, cookies: bytes, name: bytes) -> Browser | None:
+def bound_browser(login: PendingLogin | UsedLogin | KeptTarget, cookies: bytes, name: bytes) -> Browser | None:
     """Return the browser whose cookies these are if the login began in it, else `None`.
 
     A tab's cookie is believed only beside the one binding cookie of a browser in which nobody has signed in yet. A
@@ -203,6 +227,13 @@ def same_browser(expected: str, browser: Browser | None) -> bool:
 def bytes_of(login: PendingLogin) -> int:
     """Return the bytes that a pending login counts for, in every store alike, until it ends."""
     return BYTES_OF_A_LOGIN + len(login.return_to.encode()) + len(login.form.encode())
+
+
+def kept_target(login: PendingLogin) -> KeptTarget | None:
+    """Return the part of a login that is remembered for a day, or `None` if its target is not worth it."""
+    if login.return_to == "/" or len(login.return_to.encode()) > LONGEST_TARGET:
+        return None
+    return KeptTarget(login.browser, login.host, login.return_to, login.begun_at, login.app)
 
 
 def may_open(live: int, addresses: int, of_address: int, total: int, more: int = 1) -> bool:
@@ -235,7 +266,7 @@ class PendingStore(Protocol):
     """The store of pending logins. One test suite holds every implementation to this.
 
     Each method raises `StoreUnavailableError` if the store does not answer. Entries end by themselves after
-    `PENDING_SECONDS`.
+    their lifetime, which the store is made with (`PENDING_SECONDS`).
     """
 
     async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> int:
@@ -244,8 +275,8 @@ class PendingStore(Protocol):
         Return 0 and keep nothing if the number or the bytes exceed a `Cap`.
         """
 
-    async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | None:
-        """Return what waits under a state: unused, used, or nothing."""
+    async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | KeptTarget | None:
+        """Return what waits under a state: an unused login, a used one, the target of an ended one, or nothing."""
 
     async def use(self, state: str, login: PendingLogin, now: Instant) -> bool:
         """Mark a login that `find` returned as used; True for exactly one caller, ever."""
@@ -260,10 +291,10 @@ class PendingStore(Protocol):
         """Remember which sign-in made a session."""
 
     async def find_round(self, session_name: str, now: Instant) -> Round | None:
-        """Return the sign-in that made a session, if that was within `PENDING_SECONDS`."""
+        """Return the sign-in that made a session, if that was within a login's lifetime."""
 
     async def spend(self, name: str, now: Instant) -> bool:
-        """Remember a name that is for one use; True for exactly one caller within `PENDING_SECONDS`."""
+        """Remember a name that is for one use; True for exactly one caller within `SPENT_SECONDS`."""
 
     async def unspend(self, name: str) -> None:
         """Forget that a name was spent, because the action failed."""

@@ -2,6 +2,7 @@
 
     {prefix}l:s:{<name>}       a pending login, sealed; gone when it is used
     {prefix}l:u:{<name>}       what came of a used one, sealed; who sets it first has used it
+    {prefix}l:t:{<name>}       the target of a login, sealed, for a day
     {prefix}l:r:{<name>}       which sign-in made a session, for the loop breaker, sealed
     {prefix}l:x:{<hash>}       a name that is for one use, and was used
     {prefix}l:{login}:live       those that count, by when they end: `<name>:<bytes>`
@@ -34,11 +35,16 @@ from gateway.login.pending import (
     PENDING_PER_ADDRESS,
     PENDING_PER_BROWSER,
     PENDING_SECONDS,
+    SPENT_SECONDS,
+    TARGET_SECONDS,
+    TARGETS_UP_TO,
     Cap,
+    KeptTarget,
     PendingLogin,
     Round,
     UsedLogin,
     bytes_of,
+    kept_target,
     state_name,
 )
 from gateway.redis_client import AnyRedis, Timed, asking, untimed
@@ -46,7 +52,8 @@ from gateway.request.senders import sender_of
 from gateway.session.seal import Secret, Secrets
 from gateway.session.sealed_box import NONCE_BYTES, close_box, open_box
 
-_MILLISECONDS = int(PENDING_SECONDS * 1_000)
+_SPENT_MILLISECONDS = int(SPENT_SECONDS * 1_000)
+_TARGET_MILLISECONDS = int(TARGET_SECONDS * 1_000)
 _PADDING = 256
 """Records are filled up to a multiple of this: the length of a return target would tell which page a person wanted."""
 
@@ -128,7 +135,7 @@ redis.call('ZADD', KEYS[4], ends, member)
 for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], life) end
 keep(KEYS[5], live_bytes + size)
 keep(KEYS[6], my_bytes + size)
-return string.format('%d', mine + 1) .. ' ' .. evicted
+return string.format('%d', mine + 1) .. ' ' .. string.format('%d', live + 1) .. ' ' .. evicted
 """
 """`Cap.admits`, and the place of what is opened, in one step: between two workers no login slips past a cap.
 
@@ -136,7 +143,14 @@ An entry that would end later than one that begins now was counted while a worke
 The script makes a sum of bytes anew if Redis has evicted it.
 """
 
-_Record = TypeVar("_Record", PendingLogin, UsedLogin, Round)
+_KEEP = """
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
+return 1
+"""
+"""Both records of a login lie in one slot: they are written in one round trip."""
+
+_Record = TypeVar("_Record", PendingLogin, UsedLogin, KeptTarget, Round)
 
 
 class RedisPendingStore:
@@ -155,13 +169,16 @@ class RedisPendingStore:
         per_browser: int = PENDING_PER_BROWSER,
         bytes_in_total: int = BYTES_IN_TOTAL,
         bytes_per_address: int = BYTES_PER_ADDRESS,
+        life: float = PENDING_SECONDS,
         timed: Timed = untimed,
     ) -> None:
         """Take a client (`redis_client.make_redis`), which its maker closes.
 
         `timeout` is in seconds, for one command, and `timed` is told of each. `random(n)` returns n random bytes fit
-        for a nonce.
+        for a nonce. `life` is the lifetime of a login, in seconds.
         """
+        self._life = life
+        self._milliseconds = int(life * 1_000)
         self._timed = timed
         self._redis = redis
         self._secrets = secrets
@@ -186,7 +203,7 @@ class RedisPendingStore:
             self._index("bytes"),
             self._index(f"bytes:{share[:32]}"),
         )
-        ends = now + PENDING_SECONDS
+        ends = now + self._life
         arguments = (
             now,
             ends,
@@ -194,7 +211,7 @@ class RedisPendingStore:
             share[:32],
             bytes_of(login),
             self._per_browser,
-            _MILLISECONDS,
+            self._milliseconds,
             ends + CLOCKS_DIFFER,
             self._logins.total,
             self._logins.per_address,
@@ -204,13 +221,19 @@ class RedisPendingStore:
         opened = await self._ask("EVAL", _ADMIT, len(keys), *keys, *arguments)
         if opened is None:
             return 0
-        place, _, evicted = _bytes(opened).decode("ascii", "replace").partition(" ")
+        place, live, evicted = _bytes(opened).decode("ascii", "replace").split(" ")
         if evicted:
             await self._ask("DEL", self._key("s", evicted.partition(":")[0]))
-        await self._ask("SET", self._key("s", name), self._seal(login, state, name), "PX", _MILLISECONDS)
+        record = (self._seal(login, state, name), self._milliseconds)
+        target = kept_target(login)
+        if target is None or int(live) > max(1, self._logins.total // TARGETS_UP_TO):
+            await self._ask("SET", self._key("s", name), record[0], "PX", record[1])
+        else:
+            day = (self._seal(target, state, name), _TARGET_MILLISECONDS)
+            await self._ask("EVAL", _KEEP, 2, self._key("s", name), self._key("t", name), *record, *day)
         return int(place)
 
-    async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | None:  # noqa: ARG002 (Redis has the clock)
+    async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | KeptTarget | None:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
         name = state_name(state)
         # The marker second: `use` sets it before it removes the login, so one of the two is always seen.
@@ -218,13 +241,16 @@ class RedisPendingStore:
         used = await self._ask("GET", self._key("u", name))
         if used is not None:
             return self._open(_bytes(used), state, name, UsedLogin)
-        return None if waiting is None else self._open(_bytes(waiting), state, name, PendingLogin)
+        if waiting is not None:
+            return self._open(_bytes(waiting), state, name, PendingLogin)
+        target = await self._ask("GET", self._key("t", name))
+        return None if target is None else self._open(_bytes(target), state, name, KeptTarget)
 
     async def use(self, state: str, login: PendingLogin, now: Instant) -> bool:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
         name = state_name(state)
         marker = self._seal(UsedLogin(login.browser, login.host, login.return_to), state, name)
-        won = await self._ask("SET", self._key("u", name), marker, "PX", _MILLISECONDS, "NX")
+        won = await self._ask("SET", self._key("u", name), marker, "PX", self._milliseconds, "NX")
         if won is None:
             return False
         # Nonce and verifier have had their use; its place is kept in the count until it would have ended.
@@ -240,12 +266,12 @@ class RedisPendingStore:
     async def settle(self, state: str, used: UsedLogin, now: Instant) -> None:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
         name = state_name(state)
-        await self._ask("SET", self._key("u", name), self._seal(used, state, name), "PX", _MILLISECONDS)
+        await self._ask("SET", self._key("u", name), self._seal(used, state, name), "PX", self._milliseconds)
 
     async def remember_round(self, session_name: str, made: Round, now: Instant) -> None:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
         sealed = self._seal(made, session_name, session_name)
-        await self._ask("SET", self._key("r", session_name), sealed, "PX", _MILLISECONDS)
+        await self._ask("SET", self._key("r", session_name), sealed, "PX", self._milliseconds)
 
     async def find_round(self, session_name: str, now: Instant) -> Round | None:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
@@ -254,7 +280,7 @@ class RedisPendingStore:
 
     async def spend(self, name: str, now: Instant) -> bool:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
-        return await self._ask("SET", self._spent(name), b"", "PX", _MILLISECONDS, "NX") is not None
+        return await self._ask("SET", self._spent(name), b"", "PX", _SPENT_MILLISECONDS, "NX") is not None
 
     async def unspend(self, name: str) -> None:
         """See `PendingStore`."""
@@ -275,7 +301,7 @@ class RedisPendingStore:
     def _index(self, name: str) -> str:
         return f"{self._prefix}l:{{login}}:{name}"
 
-    def _seal(self, record: PendingLogin | UsedLogin | Round, opener: str, name: str) -> bytes:
+    def _seal(self, record: PendingLogin | UsedLogin | KeptTarget | Round, opener: str, name: str) -> bytes:
         packed = msgspec.msgpack.encode(record)
         secret, nonce = self._secrets.first, self._random(NONCE_BYTES)
         key, bound_to = _derived(secret, opener), _context(record.__class__, name)

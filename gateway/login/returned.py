@@ -22,14 +22,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.instant import CLOCKS_DIFFER, Instant, began
-from gateway.login.pending import PENDING_SECONDS
+from gateway.login.pending import SPENT_SECONDS
 from gateway.request.inbound import Framing, Inbound
 from gateway.request.returned_form import COOKIE, FIELD, LARGEST_RETURNED
 from gateway.session.seal import Secret, Secrets
 from gateway.session.sealed_box import NONCE_BYTES, close_box, open_box
 from gateway.session.ticket import cookies_named
 
-RETURNED_SECONDS = PENDING_SECONDS - 2 * CLOCKS_DIFFER
+RETURNED_SECONDS = SPENT_SECONDS - 2 * CLOCKS_DIFFER
 """How long a form may wait for the press. A spent name outlives it, also where two machines' clocks differ."""
 
 NAME_BYTES = 16

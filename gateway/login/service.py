@@ -52,8 +52,10 @@ from gateway.login.login import (
 )
 from gateway.login.logout import LogoutExpected, LogoutToken, read_logout_form, read_logout_token
 from gateway.login.pending import (
+    PENDING_SECONDS,
     SECRET_BYTES,
     Browser,
+    KeptTarget,
     PendingLogin,
     PendingStore,
     Round,
@@ -119,7 +121,7 @@ _OF_ERROR: Mapping[str, LoginFailure] = {
     "server_error": LoginFailure.PROVIDER_DOWN,
     "temporarily_unavailable": LoginFailure.PROVIDER_DOWN,
 }
-"""The meaning of the provider's error codes to a person (RFC 6749 section 4.1.2.1); any other refuses."""
+"""The meaning of the provider's error codes to a person (RFC 6749 section 4.1.2.1). Any other blames no card."""
 
 
 class Provider(Protocol):
@@ -192,6 +194,8 @@ class Terms:
     """Seconds a session lives at most."""
     seals: TicketSeals = PLAIN
     """Distinguishes a ticket that we issued from an invented one."""
+    sign_in: float = PENDING_SECONDS
+    """Seconds from the beginning of a sign-in within which the provider's answer is taken."""
     longest_return: int = LONGEST_RETURN
     """Bytes of a target to come back to: those of a request line that the listener takes."""
 
@@ -327,6 +331,8 @@ class SignInService:
             if await self._here(route, inbound) is not None:
                 return AlreadySignedIn(waiting.return_to)
             return Failed(LoginFailure.OTHER_BROWSER, waiting.return_to)
+        if isinstance(waiting, KeptTarget):
+            return await self._ended(route, inbound, waiting, now)
         under_way = self._shared_tasks.under_way(state)
         if under_way is not None:
             return await under_way
@@ -335,6 +341,14 @@ class SignInService:
         if waiting.client_id != route.client_id:
             return Failed(LoginFailure.INVALID, waiting.return_to, check=Check.STATE)
         return await self._shared_tasks.run_once(state, lambda: self._spend(route, inbound, answer, waiting, browser))
+
+    async def _ended(self, route: Route, inbound: Inbound, kept: KeptTarget, now: Instant) -> FinishOutcome:
+        """Answer a callback whose login has ended, and of which only the target is left."""
+        if await self._here(route, inbound) is not None:
+            return AlreadySignedIn(kept.return_to)
+        # It ended before its time: newer logins of the same browser have taken its place.
+        early = began(kept.begun_at, now) and now < kept.begun_at + self._terms.sign_in
+        return Failed(LoginFailure.DISPLACED if early else LoginFailure.EXPIRED, kept.return_to, app=kept.app)
 
     async def _spend(
         self, route: Route, inbound: Inbound, answer: Mapping[str, str], login: PendingLogin, browser: Browser
@@ -392,8 +406,11 @@ class SignInService:
                 _fail(LoginFailure.INVALID, back, check=Check.ISSUER_PARAMETER)
             if "error" in answer:
                 code = oauth_error(answer["error"])
-                failure = _OF_ERROR.get(code, LoginFailure.REFUSED)
-                endpoint = "authorization" if failure is LoginFailure.PROVIDER_DOWN else ""
+                failure = _OF_ERROR.get(code, LoginFailure.MISCONFIGURED)
+                if code in client.settings.card_errors:
+                    failure = LoginFailure.REFUSED
+                own = failure in {LoginFailure.PROVIDER_DOWN, LoginFailure.MISCONFIGURED}
+                endpoint = "authorization" if own else ""
                 raise _SignInFailure(Failed(failure, back, code, endpoint=endpoint))
             code = answer.get("code", "")
             if not 0 < len(code) <= LONGEST_CODE:

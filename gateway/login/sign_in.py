@@ -30,9 +30,6 @@ The cookie binds pending logins. It also remembers the last person as a hash tha
 the App's own cookies are expired when another person signs in, even much later.
 """
 
-TAB_COOKIE_SECONDS = 900
-"""The time a tab's cookie lives: as long as the login that it binds."""
-
 
 class LoginFailure(StrEnum):
     """Why a sign-in ended without a session. Label of a metric, key of a page."""
@@ -40,9 +37,13 @@ class LoginFailure(StrEnum):
     CANCELLED = "cancelled"
     """`access_denied`: the person stopped it in the app."""
     REFUSED = "refused"
-    """Any other OAuth error code: an expired or revoked card among them. `Failed.error` says which."""
+    """The provider says that the card cannot be used (`provider.card_errors`). `Failed.error` has its code."""
+    MISCONFIGURED = "misconfigured"
+    """The provider does not accept our request, or answers with a code that says nothing of the card."""
     EXPIRED = "expired"
     """The pending login is unknown, too old, or was used and its session is gone."""
+    DISPLACED = "displaced"
+    """The pending login made room for newer ones: this browser has begun too many at the same time."""
     OTHER_BROWSER = "other_browser"
     """The callback came to a browser that did not begin it: offer a fresh start there, in one tap."""
     INVALID = "invalid"
@@ -63,17 +64,13 @@ class LoginFailure(StrEnum):
         """The HTTP status of its page."""
         return _STATUS.get(self, 400)
 
-    @property
-    def can_start_again(self) -> bool:
-        """Whether a fresh start from the page can help at once."""
-        return self not in {LoginFailure.LOOP, LoginFailure.TOO_MANY, LoginFailure.NOT_FRESH}
-
 
 _STATUS: Mapping[LoginFailure, int] = {
     LoginFailure.CANCELLED: 403,
     LoginFailure.REFUSED: 403,
     LoginFailure.NOT_FRESH: 403,
     LoginFailure.LOOP: 403,
+    LoginFailure.MISCONFIGURED: 502,
     LoginFailure.PROVIDER_DOWN: 503,
     LoginFailure.STORE_DOWN: 503,
     LoginFailure.TOO_MANY: 429,
@@ -88,7 +85,7 @@ class Begun:
     cookie: str | None
     """Value of the pending cookie to set, or None where the browser has a good one."""
     tab: str = ""
-    """Name of a second cookie to set to the same value, for `TAB_COOKIE_SECONDS`: other tabs may begin meanwhile."""
+    """Name of a second cookie to set to the same value, for a login's lifetime: other tabs may begin meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,12 @@ from gateway.errors import AuditUnavailableError, GatewayError, StoreUnavailable
 from gateway.instant import Instant
 from gateway.login.funnel import Attempt, SignInStep, attempt
 from gateway.login.login import BACKCHANNEL_LOGOUT, CALLBACK, SIGNED_OUT
-from gateway.login.pending import find_browser, tab_cookies
+from gateway.login.pending import PENDING_SECONDS, find_browser, tab_cookies
 from gateway.login.registration import CLIENT_KEYS
 from gateway.login.return_to import END_OF_TAB, LONGEST_RETURN
 from gateway.login.returned import RETURNED_SECONDS, ReturnedForms, is_of_our_page
 from gateway.login.sign_in import (
     BROWSER_COOKIE_SECONDS,
-    TAB_COOKIE_SECONDS,
     AlreadySignedIn,
     Begun,
     Failed,
@@ -192,6 +191,8 @@ class PortalServices:
     """Takes a name that is for one use: True for exactly one caller, of all workers (`PendingStore.spend`)."""
     returned: ReturnedForms
     """Seals forms that came back from other sites."""
+    sign_in_seconds: float = PENDING_SECONDS
+    """Seconds that a person has for a sign-in."""
     longest_target: int = LONGEST_RETURN
     """Bytes of a target that a form of ours may carry."""
     clock: Callable[[], Instant] = time.time
@@ -240,6 +241,7 @@ class Portal:
         self._form_origins = services.form_origins
         self._observer = services.observer
         self._prefix = services.prefix
+        self._sign_in_seconds = services.sign_in_seconds
         self._begins = services.begins
         self._callbacks = services.callbacks
         self._lookups = services.lookups
@@ -746,7 +748,7 @@ class Portal:
                     response.headers["Clear-Site-Data"] = CLEAR_STORAGE
                     self._set(response, visit, visit.route.pending_cookie, outcome.cookie, BROWSER_COOKIE_SECONDS)
                     if outcome.tab:
-                        self._set(response, visit, outcome.tab.encode(), outcome.cookie, TAB_COOKIE_SECONDS)
+                        self._set(response, visit, outcome.tab.encode(), outcome.cookie, int(self._sign_in_seconds))
                 return response
             case Failed():
                 return await self._sign_in_failed(visit, replace(outcome, form=form, app=app))
@@ -780,13 +782,10 @@ class Portal:
             check=failed.check,
             found=failed.found,
         )
-        offer: SignInOffer | None = None
-        if failed.failure.can_start_again:
-            target, method = self._failed_at(visit, failed)
-            session = await self._session(visit)
-            outcome = next_offer(visit, target, method, session, self._clock(), self._table())
-            if isinstance(outcome, SignInOffer):
-                offer = outcome
+        target, method = self._failed_at(visit, failed)
+        session = await self._session(visit)
+        outcome = next_offer(visit, target, method, session, self._clock(), self._table())
+        offer = outcome if isinstance(outcome, SignInOffer) else None
         response = self._page(visit, pages.failure(visit, failed, offer))
         response.headers[REASON_HEADER] = failed.failure.value
         return response

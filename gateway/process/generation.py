@@ -209,6 +209,7 @@ class Generation:
                 form_origins=lambda route: reach.form_origins(route),  # noqa: PLW0108 - the method itself would keep us
                 observer=shared.counts,
                 prefix=settings.prefix,
+                sign_in_seconds=settings.sessions.sign_in,
                 longest_target=settings.traffic.request_line,
                 begins=Rate(rates.sign_ins_per_address, rates.sign_ins),
                 callbacks=Rate(rates.callbacks_per_address, rates.callbacks),
@@ -286,6 +287,7 @@ class Generation:
             Terms(
                 prefix=settings.prefix,
                 absolute=settings.sessions.absolute,
+                sign_in=settings.sessions.sign_in,
                 seals=shared.sessions.seals,
                 longest_return=settings.traffic.request_line,
             ),

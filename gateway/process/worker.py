@@ -228,7 +228,7 @@ class Worker:
         observer = GatewayObserver(self.metrics, self.access_log, self._is_audited, self._policy_version, record)
         pending = await self._pending(secrets)
         counts = SignInCounts(self.metrics)
-        unfinished = UnfinishedLogins(pending, counts, time.monotonic)
+        unfinished = UnfinishedLogins(pending, counts, time.monotonic, self._configuration.settings.sessions.sign_in)
         looking = asyncio.create_task(unfinished.run())
         self._closing.callback(looking.cancel)
         self._shared = Shared(
@@ -320,12 +320,19 @@ class Worker:
     async def _pending(self, secrets: Secrets) -> PendingStore:
         settings = self._configuration.settings.sessions
         if settings.store == "memory":
-            return MemoryPendingStore()
+            return MemoryPendingStore(life=settings.sign_in)
         redis = make_redis(parse_redis_url(settings.store), self._configuration.redis)
         self._closing.push_async_callback(close_redis, redis)
         self._stores.watch(Store.SIGN_INS, partial(connections_of, redis), POOL)
         timed = self._stores.of(Store.SIGN_INS)
-        return RedisPendingStore(redis, secrets, random=randomness.token_bytes, timeout=settings.timeout, timed=timed)
+        return RedisPendingStore(
+            redis,
+            secrets,
+            random=randomness.token_bytes,
+            timeout=settings.timeout,
+            life=settings.sign_in,
+            timed=timed,
+        )
 
     def _owed(self, sessions: Sessions) -> OwedToStore | None:
         file = self._configuration.sign_outs_file

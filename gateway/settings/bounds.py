@@ -97,6 +97,8 @@ BOUNDS: dict[type, dict[str, Bound]] = {
     SessionSettings: {
         "idle": Bound(1, LONGEST),
         "absolute": Bound(1, LONGEST),
+        # A revocation is remembered for an hour, and ends the sign-ins under way.
+        "sign_in": Bound(120, 3_000),
         "stale_for": _ANY_TIME,
         "timeout": _SOME_TIME,
         "per_subject": _FROM_ONE,

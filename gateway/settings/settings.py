@@ -197,6 +197,9 @@ class ProviderSettings:
     """The parameter that asks the provider for a fresh sign-in if a rule says `signed_in_within`: `max_age`, `prompt`
     (`prompt=login`), or `none`. `auto` means `max_age`, and `none` for the agency's service, whose reference lists
     neither. Only the token's `auth_time` shows that the sign-in is fresh."""
+    card_errors: tuple[str, ...] = ("unmet_authentication_requirements",)
+    """The error codes by which the provider says that a card has expired, or was revoked or suspended. The page of any
+    other code blames no card: it says that the fault is ours or the provider's."""
     require_at_hash: bool = True
     """Whether an ID token must have an `at_hash`; a wrong one always fails. Set `false` if a provider sends none."""
     freshness: Freshness = Freshness.AUTH_TIME
@@ -233,6 +236,8 @@ class SessionSettings:
     """Seconds of silence that end a session."""
     absolute: Seconds = 28_800.0
     """Seconds after sign-in that end a session, even if it is in use."""
+    sign_in: AtReplacement[Seconds] = 1_800.0
+    """Seconds that a person has from the button of our notice to the end of the sign-in; the notice says so."""
     stale_for: AtReplacement[Seconds] = 0.0
     """Seconds for which the gateway accepts sessions in memory while the store is away."""
     timeout: AtReplacement[Seconds] = 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -18,6 +19,7 @@ from gateway.login.pending import (
     PENDING_SECONDS,
     Browser,
     Cap,
+    KeptTarget,
     PendingLogin,
     PendingStore,
     Round,
@@ -131,6 +133,45 @@ async def test_a_login_waits_until_it_is_used(store: PendingStore) -> None:
     assert not await store.waits(state_name(state))
 
 
+async def test_the_target_of_an_ended_login_is_known_without_its_secrets(open_store: Opener) -> None:
+    """The login's own end takes the nonce and the verifier with it."""
+    store = await open_store(life=0.3)
+    state = new_state()
+    await store.open(state, login(), "198.51.100.7", NOON)
+
+    async def found(now: float) -> object:
+        return await store.find(state, now)
+
+    assert isinstance(await found(NOON), PendingLogin)
+    while isinstance(await found(NOON + 1), PendingLogin):
+        await asyncio.sleep(0.05)
+    assert await found(NOON + 1) == KeptTarget("b1", "app.gw.test", "/reserve/42?who=佐藤", NOON)
+
+
+async def test_the_target_of_a_login_that_made_room_is_known(open_store: Opener) -> None:
+    """Its browser has begun too many."""
+    store = await open_store(per_browser=1)
+    first = new_state()
+    await store.open(first, login(), "198.51.100.7", NOON)
+    await store.open(new_state(), login(), "198.51.100.7", NOON)
+
+    assert await store.find(first, NOON) == KeptTarget("b1", "app.gw.test", "/reserve/42?who=佐藤", NOON)
+
+
+@pytest.mark.parametrize(
+    ("total", "target"), [(8, "/"), (8, "/" + 1_024 * "x"), (1, "/a")], ids=["front page", "long", "flood"]
+)
+async def test_not_every_target_is_worth_a_day(open_store: Opener, total: int, target: str) -> None:
+    """The front page is where a person lands anyway, a long one takes room, and a flood is not remembered at all."""
+    store = await open_store(total=total, per_browser=1)
+    await store.open(new_state(), login("other"), "198.51.100.7", NOON)
+    state = new_state()
+    await store.open(state, login(return_to=target), "198.51.100.8", NOON)
+    await store.open(new_state(), login(), "198.51.100.8", NOON)
+
+    assert await store.find(state, NOON) is None
+
+
 async def test_what_was_opened_is_found_as_it_was(store: PendingStore) -> None:
     """Every field of it, under its state and no other."""
     state = new_state()
@@ -167,7 +208,7 @@ async def test_the_newest_login_of_a_browser_always_works(open_store: Opener) ->
     for second, state in enumerate(states[1:]):
         assert await store.open(state, login("mine"), "198.51.100.7", NOON + second)
 
-    found = [await store.find(state, NOON + 5) is not None for state in states]
+    found = [isinstance(await store.find(state, NOON + 5), PendingLogin) for state in states]
     assert found == [True, False, True, True]
 
 

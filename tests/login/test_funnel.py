@@ -10,7 +10,7 @@ from gateway.identity import Scope
 from gateway.login.asyncio_unfinished import MARGIN, MOST, UnfinishedLogins
 from gateway.login.funnel import Attempt, BrowserKind, SignInKind, SignInStep
 from gateway.login.memory_pending import MemoryPendingStore
-from gateway.login.pending import PENDING_SECONDS, PendingLogin, UsedLogin, state_name
+from gateway.login.pending import PENDING_PER_BROWSER, PENDING_SECONDS, PendingLogin, UsedLogin, state_name
 from gateway.login.sign_in import Failed, LoginFailure, SignedIn
 from gateway.policy.verdict import Challenge, ChallengeReason, RuleId
 from tests.builders import CLIENT, NOON
@@ -158,13 +158,13 @@ async def test_a_login_that_came_back_here_or_elsewhere_is_not_abandoned(place: 
 
 
 async def test_a_login_that_made_room_for_a_newer_one_is_not_abandoned(place: Place) -> None:
-    """Its browser has begun eight others since."""
-    for number in range(9):
+    """Its browser has begun as many others since as may wait."""
+    for number in range(PENDING_PER_BROWSER + 1):
         await place.send(number)
 
     await place.look_after(PENDING_SECONDS - MARGIN)
 
-    assert place.counted.abandoned == 8
+    assert place.counted.abandoned == PENDING_PER_BROWSER
 
 
 async def test_a_store_that_is_away_counts_nobody(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.identity import NOT_TOLD, Birthdate, Gender, Scope
 from gateway.login.claims import Check
 from gateway.login.memory_pending import MemoryPendingStore
+from gateway.login.pending import PENDING_PER_BROWSER
 from gateway.login.service import read_callback
 from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoggedOut, LoginFailure, LogoutRefused, SignedIn
 from gateway.observe.otel_spans import Trace, working_for
@@ -378,7 +379,10 @@ async def test_the_providers_own_trouble_is_not_the_cards(house: House, code: st
         ("access_denied", LoginFailure.CANCELLED),
         ("server_error", LoginFailure.PROVIDER_DOWN),
         ("temporarily_unavailable", LoginFailure.PROVIDER_DOWN),
-        ("invalid_scope", LoginFailure.REFUSED),
+        ("invalid_request", LoginFailure.MISCONFIGURED),
+        ("unauthorized_client", LoginFailure.MISCONFIGURED),
+        ("invalid_scope", LoginFailure.MISCONFIGURED),
+        ("a_code_of_tomorrow", LoginFailure.MISCONFIGURED),
         ("unmet_authentication_requirements", LoginFailure.REFUSED),
     ],
 )
@@ -390,7 +394,8 @@ async def test_each_error_code_has_its_outcome(house: House, code: str, failure:
 
     assert isinstance(outcome, Failed)
     assert (outcome.failure, outcome.return_to, outcome.error) == (failure, "/a", code)
-    assert outcome.endpoint == ("authorization" if failure is LoginFailure.PROVIDER_DOWN else "")
+    ours = failure in {LoginFailure.PROVIDER_DOWN, LoginFailure.MISCONFIGURED}
+    assert outcome.endpoint == ("authorization" if ours else "")
     assert "token" not in house.stand_in.calls
 
 
@@ -400,16 +405,46 @@ async def test_an_unknown_error_code_is_made_safe(house: House) -> None:
 
     outcome = await house.finish(f"error=%3Cscript%3Ealert(1)%0d%0a&state={state}".encode())
 
-    assert outcome == Failed(LoginFailure.REFUSED, "/a", "scriptalert1")
+    assert outcome == Failed(LoginFailure.MISCONFIGURED, "/a", "scriptalert1", endpoint="authorization")
 
 
 async def test_an_expired_pending_login_says_so(house: House) -> None:
-    """Fifteen minutes and a second."""
+    """Half an hour and a second: the target is still known."""
     query = house.stand_in.authorize(await house.begin(back="/a"))
-    house.clock.ahead = 901
+    house.clock.ahead = 1_801
 
-    assert await house.finish(query) == Failed(LoginFailure.EXPIRED)
+    assert await house.finish(query) == Failed(LoginFailure.EXPIRED, "/a")
     assert "token" not in house.stand_in.calls
+
+
+@pytest.mark.parametrize(("later", "target"), [(86_399, "/a"), (86_401, None)])
+async def test_the_target_of_an_expired_login_is_kept_for_a_day(house: House, later: float, target: str | None) -> None:
+    """Not longer, and only in the browser that began it."""
+    query = house.stand_in.authorize(await house.begin(back="/a"))
+    house.clock.ahead = later
+
+    assert await house.finish(query) == Failed(LoginFailure.EXPIRED, target)
+    house.browser.cookies.clear()
+    elsewhere = await house.finish(query)
+    assert isinstance(elsewhere, Failed)
+    assert elsewhere.failure is (LoginFailure.EXPIRED if target is None else LoginFailure.OTHER_BROWSER)
+
+
+async def test_eleven_tabs_can_all_be_finished(house: House) -> None:
+    """People open many; the one that is too many says why it has ended."""
+    queries = [house.stand_in.authorize(await house.begin(back=f"/{tab}")) for tab in range(11)]
+    outcomes = [await house.finish(query) for query in queries]
+    assert [getattr(outcome, "return_to", None) for outcome in outcomes] == [f"/{tab}" for tab in range(11)]
+    assert not any(isinstance(outcome, Failed) for outcome in outcomes)
+
+
+async def test_a_login_that_made_room_says_so(house: House) -> None:
+    """It is not called too late: its person was quick."""
+    first = house.stand_in.authorize(await house.begin(back="/first"))
+    for tab in range(PENDING_PER_BROWSER):
+        await house.begin(back=f"/{tab}")
+
+    assert await house.finish(first) == Failed(LoginFailure.DISPLACED, "/first")
 
 
 async def test_a_missing_code_is_refused(house: House) -> None:

@@ -14,18 +14,13 @@ def test_each_failure_has_a_status() -> None:
     assert by_status == {
         400: {
             LoginFailure.EXPIRED,
+            LoginFailure.DISPLACED,
             LoginFailure.OTHER_BROWSER,
             LoginFailure.INVALID,
             LoginFailure.CLAIM_MISSING,
         },
         403: {LoginFailure.CANCELLED, LoginFailure.REFUSED, LoginFailure.NOT_FRESH, LoginFailure.LOOP},
         429: {LoginFailure.TOO_MANY},
+        502: {LoginFailure.MISCONFIGURED},
         503: {LoginFailure.PROVIDER_DOWN, LoginFailure.STORE_DOWN},
     }
-
-
-def test_a_fresh_start_is_offered_where_it_can_help() -> None:
-    """A button that leads straight back to the same page helps nobody."""
-    helpless = {failure for failure in LoginFailure if not failure.can_start_again}
-
-    assert helpless == {LoginFailure.LOOP, LoginFailure.TOO_MANY, LoginFailure.NOT_FRESH}

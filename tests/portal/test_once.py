@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.login.pending import PENDING_SECONDS
+from gateway.login.pending import SPENT_SECONDS
 from gateway.portal.once import CLOCKS_APART, NONCE_BYTES, TOKEN_SECONDS, make_token, name_to_spend
 from tests.builders import NOON
 
@@ -37,7 +37,7 @@ def test_a_token_is_good_for_a_while(later: float, *, good: bool) -> None:
 
 def test_a_spent_name_is_remembered_longer_than_its_token_is_good() -> None:
     """Else a token could be used once more after its name was forgotten."""
-    assert TOKEN_SECONDS + 2 * CLOCKS_APART < PENDING_SECONDS
+    assert TOKEN_SECONDS + 2 * CLOCKS_APART < SPENT_SECONDS
 
 
 def test_two_tokens_have_two_names() -> None:
