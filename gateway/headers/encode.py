@@ -25,7 +25,7 @@ ASSERTION = "assertion"
 """The assertion's key in `names`."""
 
 _PREFIX = "X-Verified-"
-_TEXT = frozenset({Fact.NAME, Fact.ADDRESS, Fact.PREFECTURE, Fact.MUNICIPALITY, Fact.TOWN})
+_TEXT = frozenset({Fact.NAME, Fact.ADDRESS, Fact.PREFECTURE, Fact.MUNICIPALITY, Fact.TOWN, Fact.TOWN_CANONICAL})
 _VISIBLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 GETA = "〓"

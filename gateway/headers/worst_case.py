@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gateway.headers.encode import ASSERTION, header_name
+from gateway.policy.town import LONGEST_TOWN
 from gateway.policy.verdict import Fact
 from gateway.settings.settings import HeaderSettings
 
@@ -105,6 +106,8 @@ def _characters(name: str, most: Most) -> int | None:
             return most.name
         case Fact.ADDRESS | Fact.TOWN:
             return most.address
+        case Fact.TOWN_CANONICAL:
+            return LONGEST_TOWN
         case Fact.PREFECTURE:
             return LONGEST_PREFECTURE
         case Fact.MUNICIPALITY:

@@ -319,6 +319,7 @@ _FACTS: Mapping[Fact, Callable[[Identity, Context], str | None]] = {
     Fact.MUNICIPALITY: lambda person, _: residence_of(person.address).municipality,
     Fact.MUNICIPALITY_CODE: lambda person, _: residence_of(person.address).municipality_code,
     Fact.TOWN: lambda person, _: residence_of(person.address).town,
+    Fact.TOWN_CANONICAL: lambda person, _: residence_of(person.address).town_canonical,
     Fact.AGE: _age,
     Fact.SIGNED_IN_AT: _signed_in_at,
 }

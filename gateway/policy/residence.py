@@ -2,7 +2,7 @@
 
 The table is built from the postal code data (`tools/build_municipalities.py`); what those do
 not have, the codes of prefectures and of designated cities as a whole and former names, is kept by
-hand in `places.tsv`. `fold` folds every text first, addresses and policies alike.
+hand in `places.tsv`. `place_names.fold` folds every text first, addresses and policies alike; `town` finds the town.
 
 The address is the one recorded on the card (カードに記録された住所); a sign-in does not prove it current.
 """
@@ -19,55 +19,12 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from unicodedata import normalize
 
+from gateway.policy.place_names import fold, unfolded
+from gateway.policy.town import canonical_town, find_town
 from gateway.policy.verdict import Truth
 
 Code = str
 """The first digits of a 全国地方公共団体コード: 2 for a prefecture, 5 for any other place."""
-
-_FOLDS = str.maketrans(
-    {
-        "ヶ": "ケ",
-        "ヵ": "カ",
-        "ヱ": "エ",
-        "檜": "桧",
-        "梼": "檮",
-        "龍": "竜",
-        "竈": "釜",
-        "瀧": "滝",
-        "澤": "沢",
-        "濱": "浜",
-        "邊": "辺",
-        "邉": "辺",
-        "齋": "斎",
-        "廣": "広",
-        "國": "国",
-        "曾": "曽",
-        "淵": "渕",
-        "條": "条",
-        "櫻": "桜",
-        "舘": "館",
-        "峯": "峰",
-        "鰺": "鯵",
-        "籠": "篭",
-        "麴": "麹",
-        "與": "与",
-        "槇": "槙",
-        "鹽": "塩",
-        "髙": "高",
-        "﨑": "崎",
-        "𠮷": "吉",
-    }
-)
-"""Spellings of one name that cards and policies mix. No two places of the table fold to the same."""
-
-_SPACES = re.compile(r"[\s\u200b\u200c\u200d\u2060\ufeff]+")
-_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-
-
-def fold(text: str) -> str:
-    """Return the spelling that addresses and names are compared in: half-width digits, no spaces, ケ for ヶ."""
-    text = _SELECTORS.sub("", normalize("NFKC", text))
-    return _SPACES.sub("", text).translate(_FOLDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +157,9 @@ class Residence:
     municipality_code: str | None = None
     """Six digits."""
     town: str | None = None
-    """町名 and 丁目, without 番地 and without the rest (方書)."""
+    """町名 and 丁目 as the card spells them, without 番地 and without the rest (方書)."""
+    town_canonical: str | None = None
+    """町名 without 丁目, in the one spelling that all spellings of it share."""
     chain: tuple[Code, ...] = ()
     """The codes of all it certainly lies in."""
     open_within: Code | None = None
@@ -230,11 +189,9 @@ def residence_of(address: str | None) -> Residence:
     """Return what an address as the card bears it decides."""
     if address is None:
         return UNKNOWN_RESIDENCE
-    text = (
-        _POSTAL_CODE.sub("", fold(address), count=1)
-        if address[:1] in "〒0123456789０１２３４５６７８９"
-        else fold(address)
-    )
+    if address[:1] in "〒0123456789０１２３４５６７８９":
+        address = _POSTAL_CODE.sub("", normalize("NFKC", address), count=1)
+    text = fold(address)
     if _OVERSEAS.match(text):
         return NOWHERE
     places = table()
@@ -248,59 +205,51 @@ def residence_of(address: str | None) -> Residence:
             continue
         # 中央区 is in Tokyo, and a ward's name elsewhere: alone it decides nothing.
         codes |= places.wards.get(spelling, frozenset())
-        return _settle(places, codes, text[length:])
+        return _settle(places, codes, text[length:], address)
     return UNKNOWN_RESIDENCE
 
 
-def _settle(places: Table, codes: frozenset[Code], rest: str) -> Residence:
+def _settle(places: Table, codes: frozenset[Code], rest: str, address: str) -> Residence:
     if len(codes) == 1:
         (code,) = codes
-        return _at(places.places[code], rest)
+        return _at(places.places[code], rest, address)
     # Several: they agree on nothing, or on a designated city whose former ward was divided.
     common = frozenset.intersection(*(frozenset(places.places[code].chain) for code in codes))
     if not common:
         return UNKNOWN_RESIDENCE
-    return _at(places.places[max(common, key=len)], rest)
+    return _at(places.places[max(common, key=len)], rest, address)
 
 
-def _at(place: Place, rest: str) -> Residence:
+def _names_another(prefecture: Place, rest: str) -> bool:
+    """Whether a place of another prefecture follows a prefecture's name: 東京都横浜市 contradicts itself."""
+    places = table()
+    for length in places.lengths:
+        former = places.former.get(rest[:length])
+        codes = frozenset(former.now) if former is not None else places.spelled.get(rest[:length])
+        if codes is not None:
+            return all(not code.startswith(prefecture.code) for code in codes)
+    return False
+
+
+def _at(place: Place, rest: str, address: str) -> Residence:
     if not place.municipality:
+        if _names_another(place, rest):
+            return UNKNOWN_RESIDENCE
         return Residence(prefecture=place.prefecture, chain=place.chain, open_within=place.code)
     if place.is_city:
         # A ward we do not know: old or very new. It counts as the city, and its name is no town.
         ward = re.match(r"[^\d市町村]{1,6}?区", rest)
         rest = rest[ward.end() :] if ward else rest
+    town = find_town(place.code, rest)
     return Residence(
         prefecture=place.prefecture,
         municipality=place.municipality,
         municipality_code=place.full_code,
-        town=find_town(rest),
+        town=None if town is None else unfolded(address, len(fold(address)) - len(rest), len(town)),
+        town_canonical=None if town is None else canonical_town(place.code, town),
         chain=place.chain,
         open_within=place.code if place.is_city else None,
     )
-
-
-_NUMERALS = "〇一二三四五六七八九十百千"
-_CHOME = re.compile(rf"(?<![\d{_NUMERALS}])[\d{_NUMERALS}]++丁目")
-_LOT = re.compile(
-    r"(?<!\d)\d++(?!条|線|区|町|丁|部|地割|号線)"
-    rf"|(?<![{_NUMERALS}])[{_NUMERALS}]++(?:番地|番(?![町丁])|号)|無番地|番外地|番地|番戸"
-)
-"""The beginning of the lot: a number that is no part of a town's name (北1条, 西3線, 第1地割, 三番町)."""
-
-
-def find_town(rest: str) -> str | None:
-    """Return 町名 and, where it is written as one, 丁目, of what stands behind the municipality.
-
-    In 神南1-1-1 the first number may be 丁目 or 番地: only what is written as 丁目 is told. Without
-    any number nothing says where the town ends and a building's name (方書) begins, so there is none.
-    """
-    lot = _LOT.search(rest)
-    chome = _CHOME.search(rest)
-    if chome is not None and (lot is None or chome.end() <= lot.start() or chome.start() == lot.start()):
-        return rest[: chome.end()]
-    town = "" if lot is None else rest[: lot.start()]
-    return None if town in {"", "字", "大字"} else town
 
 
 # --- a place in a policy -------------------------------------------------------------

@@ -23,6 +23,7 @@ class Fact(StrEnum):
     MUNICIPALITY = "municipality"
     MUNICIPALITY_CODE = "municipality_code"
     TOWN = "town"
+    TOWN_CANONICAL = "town_canonical"
     AGE = "age"
     SIGNED_IN_AT = "signed_in_at"
 
@@ -195,6 +196,7 @@ FACT_SCOPES: Mapping[Fact, frozenset[Scope]] = {
     Fact.MUNICIPALITY: frozenset({Scope.ADDRESS}),
     Fact.MUNICIPALITY_CODE: frozenset({Scope.ADDRESS}),
     Fact.TOWN: frozenset({Scope.ADDRESS}),
+    Fact.TOWN_CANONICAL: frozenset({Scope.ADDRESS}),
     Fact.AGE: frozenset({Scope.BIRTHDATE}),
     Fact.SIGNED_IN_AT: frozenset(),
 }

@@ -149,5 +149,5 @@ def test_every_header_is_named_once() -> None:
     """Facts, conditions and the assertion; a condition the policy also calls a fact is one header."""
     names = every_header(("may_drink", "subject"), HeaderSettings())
 
-    assert len(names) == len(set(names)) == 13
+    assert len(names) == len(set(names)) == 14
     assert {b"X-Verified-Assertion", b"X-Verified-May-Drink", b"X-Verified-Town"} <= set(names)

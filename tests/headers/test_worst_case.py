@@ -23,6 +23,7 @@ from gateway.login.claims import LONGEST_ADDRESS, LONGEST_NAME, LONGEST_SUBJECT
 from gateway.login.jwcrypto_keys import new_key
 from gateway.policy.permit_cache import PermitCache
 from gateway.policy.residence import table
+from gateway.policy.town import LONGEST_TOWN
 from gateway.policy.verdict import Fact, Permit, RuleId
 from gateway.settings.settings import AssertionSettings, HeaderSettings, TrafficSettings
 from tests.builders import NOON, identity, route
@@ -37,6 +38,7 @@ LONGEST = {
     Fact.PREFECTURE: st.just("鹿児島県"),
     Fact.MUNICIPALITY: st.text("𠮷髙", min_size=LONGEST_MUNICIPALITY, max_size=LONGEST_MUNICIPALITY),
     Fact.MUNICIPALITY_CODE: st.just("131130"),
+    Fact.TOWN_CANONICAL: st.text("𠮷髙丁", min_size=LONGEST_TOWN, max_size=LONGEST_TOWN),
     Fact.AGE: st.just("120"),
     Fact.SIGNED_IN_AT: st.just("2026-11-23T09:00:00+09:00"),
 }

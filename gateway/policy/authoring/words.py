@@ -45,7 +45,8 @@ _FACTS: Mapping[Fact, Phrase] = {
     Fact.PREFECTURE: Phrase("the prefecture", "都道府県"),
     Fact.MUNICIPALITY: Phrase("the municipality", "市区町村"),
     Fact.MUNICIPALITY_CODE: Phrase("the municipality's code", "市区町村コード"),
-    Fact.TOWN: Phrase("the town (no lot number)", "町名（番地を除く）"),
+    Fact.TOWN: Phrase("the town as the card spells it (no lot number)", "カードの表記のままの町名（番地を除く）"),
+    Fact.TOWN_CANONICAL: Phrase("the town in one spelling, without 丁目", "表記をそろえた町名（丁目を除く）"),
     Fact.AGE: Phrase("the age in years", "年齢"),
     Fact.SIGNED_IN_AT: Phrase("the time of the sign-in", "ログインの日時"),
 }

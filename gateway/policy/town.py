@@ -1,0 +1,121 @@
+"""The town of an address: what stands between the municipality and the lot (番地), and one spelling for all of its own.
+
+A rule finds the end of nearly every town of Japan. `towns.tsv`, built from the postal code data by
+`tools/build_municipalities.py`, keeps the towns whose names look like a lot (市中一番甲, 象潟町1丁目塩越, 23号).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+_NUMERALS = "〇一二三四五六七八九十百千"
+_CHOME = re.compile(rf"(?<![\d{_NUMERALS}])[\d{_NUMERALS}]++丁目")
+_LOT = re.compile(
+    r"(?<![\d第])\d++(?!条|線|区|町|丁|部|地割|号線|番[町丁通川沢]|の通|号[東西南北])"
+    rf"|(?<![{_NUMERALS}第])[{_NUMERALS}]++(?:番地|番(?![町丁通川沢堀堰])|号(?![東西南北地]))"
+    r"|無番地|番外地|番地|番戸"
+)
+"""The beginning of the lot: a number that is no part of a town's name (北1条, 西3線, 中央第1号, 三番町, 東11号北)."""
+
+_LOT_LETTER = re.compile(
+    r"(?<![ァ-ヶー])[イロハニホヘトチリヌルヲワカヨタレソツネナラムウヰノオクヤマケフコエテアサキユメミシヱヒモセス][のノ]?$"
+)
+"""A letter of the iroha before the lot's number is a part of the lot: ラの174番地, イ25番地."""
+
+_SIDE = re.compile("[東西南北上下中]")
+"""One direction between 丁目 and the lot belongs to the town's name: 南郷通1丁目南8番."""
+
+_STREETS = re.compile(r".+?(?:[上下](?:が?る|ル)|[東西]入[るル]?)(?:[\d〇一二三四五六七八九十]+丁目)?")
+"""How Kyoto finds a house: streets and directions before the name of the town."""
+
+_KYOTO = "261"
+"""Every code of a ward of 京都市 begins with it."""
+
+
+def find_town(code: str, rest: str) -> str | None:
+    """Return 町名 and, where it is written as one, 丁目.
+
+    In 神南1-1-1 the first number may be 丁目 or 番地: only what is written as 丁目 is told. Without
+    any number nothing says where the town ends and a building's name (方書) begins, so there is none.
+
+    `code` is the municipality's, five digits. `rest` is what follows the municipality in a folded address.
+    """
+    for name in exceptions().get(code, ()):
+        if rest.startswith(name):
+            chome = _CHOME.match(rest, len(name))
+            return rest[: len(name) if chome is None else chome.end()]
+    return town_by_rule(code, rest)
+
+
+def town_by_rule(code: str, rest: str) -> str | None:
+    """Return the town as the rule alone finds it; the table is made of the towns that it does not find."""
+    lot = _LOT.search(rest)
+    chome = _CHOME.search(rest)
+    if chome is not None and (lot is None or chome.end() <= lot.start() or chome.start() == lot.start()):
+        between = "" if lot is None else rest[chome.end() : lot.start()]
+        if lot is not None and (_SIDE.fullmatch(between) or (between.endswith("町") and _by_streets(code, rest))):
+            return rest[: lot.start()]
+        return rest[: chome.end()]
+    town = "" if lot is None else _LOT_LETTER.sub("", rest[: lot.start()])
+    return None if town in {"", "字", "大字"} else town
+
+
+def _by_streets(code: str, rest: str) -> bool:
+    return code.startswith(_KYOTO) and _STREETS.match(rest) is not None
+
+
+@cache
+def exceptions() -> Mapping[str, tuple[str, ...]]:
+    """Return the towns that the rule does not find, longest first, by the code of their municipality."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for line in files(__package__).joinpath("towns.tsv").read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            code, name = line.split("\t")
+            found[code].append(name)
+    return {code: tuple(sorted(names, key=len, reverse=True)) for code, names in found.items()}
+
+
+# --- one spelling --------------------------------------------------------------------
+
+LONGEST_TOWN = 40
+"""Characters of a canonical town; a longer one is no town of Japan and is not told."""
+
+_BLOCK = re.compile(rf"(?<=.)(?<![\d{_NUMERALS}])[\d{_NUMERALS}]+丁目[東西南北上下中]?$")
+_AZA = re.compile(rf"^大?字|(?<=[^大文{_NUMERALS}])(?:大字|字)(?=.)")
+"""大字 and 字 where they only say what follows; 大文字町 and 十文字 keep theirs."""
+
+_COUNTED = re.compile(rf"[{_NUMERALS}]+(?=条|線|番町|番丁|番通|丁目|丁|地割|区|号)")
+_VALUES = {numeral: value for value, numeral in enumerate("〇一二三四五六七八九")}
+_UNITS = {"十": 10, "百": 100, "千": 1000}
+
+
+def canonical_town(code: str, town: str) -> str | None:
+    """Return the one spelling of a town, without 丁目: 八幡一丁目, 八幡1丁目 and 八幡 are 八幡; `None` for no town.
+
+    A card says 八幡1-2-3 as well, where nobody can tell a 丁目 from a lot. So the name without it is what all
+    spellings share. 大字 and 字 are left out, counted names have Arabic digits, Kyoto's streets are left out.
+    """
+    if code.startswith(_KYOTO):
+        while (streets := _STREETS.match(town)) is not None and streets.end() < len(town):
+            town = town[streets.end() :]
+    name = _AZA.sub("", _BLOCK.sub("", town)) or town
+    spelled = _COUNTED.sub(lambda counted: str(_number(counted[0])), name)
+    return spelled if len(spelled) <= LONGEST_TOWN else None
+
+
+def _number(numerals: str) -> int:
+    """Return the number that Chinese numerals write: 十二, 二十, 一〇."""
+    if not any(numeral in _UNITS for numeral in numerals):
+        return int("".join(str(_VALUES[numeral]) for numeral in numerals))
+    total, digit = 0, 0
+    for numeral in numerals:
+        if numeral in _UNITS:
+            total += (digit or 1) * _UNITS[numeral]
+            digit = 0
+        else:
+            digit = _VALUES[numeral]
+    return total + digit
