@@ -11,7 +11,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, assert_never
+from typing import Annotated, Literal, assert_never
 
 import typer
 
@@ -148,16 +148,22 @@ def emulator(
     jwks: Annotated[
         Path | None, typer.Option(help="The client's public keys, a JWKS file.", exists=True, dir_okay=False)
     ] = None,
+    signing: Annotated[
+        Literal["none", "private", "government"],
+        typer.Option(help="The client's use of the signature API, as a private operator or a public body."),
+    ] = "none",
 ) -> None:
     """Stand in for the Digital Authentication service, strictly, on loopback; no real person can sign in."""
     from gateway.demo.emulator import EmulatorClient, run_emulator  # noqa: PLC0415
+    from gateway.demo.emulator_signing import SigningContract  # noqa: PLC0415
 
     home = "http://localhost:8080"
     where = tuple(redirect_uri or (f"{home}/.sekisho/callback",))
     keys = jwks or f"{home}/.sekisho/keys/client"
     items = frozenset({"name", "address", "birthdate", "gender"})
     try:
-        client = EmulatorClient(client_id, where, keys, contracted=items)
+        contract = None if signing == "none" else SigningContract(government=signing == "government")
+        client = EmulatorClient(client_id, where, keys, contracted=items, signing=contract)
         asyncio.run(run_emulator(port, (client,), ready=lambda issuer: say(f"issuer: {issuer}")))
     except (OSError, ValueError) as error:
         say(f"sekisho emulator: {error}", error=True)

@@ -11,7 +11,7 @@ unknown part is this emulator's choice.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
@@ -43,6 +43,13 @@ class Card:
     serial: str
     """Serial number of its certificate as the screen shows it; a relying party never learns it."""
     person: Person
+    signing_state: CardState | None
+    """The result of the check of its 署名用電子証明書; None: the card has none."""
+
+    @property
+    def signing_serial(self) -> str:
+        """Serial number of its signing certificate: the one after the other's."""
+        return f"{int(self.serial, 16) + 1:08X}"
 
     @property
     def name(self) -> str:
@@ -71,9 +78,9 @@ def deck(today: date) -> tuple[Card, ...]:
     hanako = _person("hanako", "髙橋　花子", "東京都渋谷区神南１丁目１９番１１号", "19850401", "2")
     cards: list[Card] = []
 
-    def add(label: str, person: Person, state: CardState = CardState.VALID) -> None:
+    def add(label: str, person: Person, state: CardState = CardState.VALID, signing: CardState | None = None) -> None:
         number = len(cards) + 1
-        cards.append(Card(number, label, state, f"7F00D{9 + 2 * number:03d}", person))
+        cards.append(Card(number, label, state, f"7F00D{9 + 2 * number:03d}", person, signing or state))
 
     add("有効のテストカード1つ目（渋谷区に住む成人）", hanako)
     add("有効期限切れのテストカード", hanako, CardState.EXPIRED)
@@ -121,6 +128,15 @@ def deck(today: date) -> tuple[Card, ...]:
     )
     add("住所が渡されない", _person("no-address", "無住　所", None, "19830505", "1"))
     add("生年月日が読めない", _person("no-birthdate", "無生　日", "東京都渋谷区初台１丁目１番１号", "不明", "2"))
+    add(
+        "引っ越して署名用電子証明書だけが失効",
+        _person("moved", "引越　済", "東京都渋谷区千駄ヶ谷１丁目１番１号", "19890602", "1"),
+        signing=CardState.REVOKED,
+    )
+    child = _shibuya("fourteen", "小林　蕾", years_before(today, 14) - timedelta(days=100))
+    add("14歳（署名用電子証明書のないカード）", child)
+    # In principle nobody under 15 gets one.
+    cards[-1] = replace(cards[-1], signing_state=None)
     return tuple(cards)
 
 

@@ -24,6 +24,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -36,14 +37,17 @@ from aiohttp import web
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc import jwk, jwt
 from joserfc.errors import JoseError
 
 from gateway.demo import emulator_pages
 from gateway.demo.deck import Card, CardState, deck
+from gateway.demo.emulator_signing import SigningContract, SignTransaction, SignTransactions
 from gateway.demo.faults import Alterations, Fault, altered
 from gateway.demo.provider_rules import (
     ATTRIBUTES,
+    SIGN,
     AuthorizationRequest,
     Mistake,
     RefusedError,
@@ -54,8 +58,10 @@ from gateway.demo.provider_rules import (
     read_form,
     refused,
 )
+from gateway.demo.signing_cards import SigningCards
 from gateway.instant import Instant, tokyo_day
 from gateway.observe.events import Event
+from gateway.signing.profile import SHIPPED, Profile, read_profile
 
 REALM = "/api/realms/main"
 _PROTOCOL = f"{REALM}/protocol/openid-connect"
@@ -80,6 +86,8 @@ class EmulatorClient:
     name: str = "テストサービス"
     post_logout_redirect_uris: tuple[str, ...] = ()
     backchannel_logout_uri: str | None = None
+    signing: SigningContract | None = None
+    """The use of the signature API (署名API); None: it is not contracted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,12 @@ class EmulatorSettings:
     token_lifetime: float = 300.0
     transaction_lifetime: float = 900.0
     """Seconds a person may take in front of the test screen."""
+    sign_lifetime: float = 600.0
+    """Seconds in which a signing transaction can be signed; not established for the real service."""
+    sign_result_once: bool = False
+    """Whether a signature can be fetched a single time; not established either."""
+    signing_profile: Profile | None = None
+    """The names of the signature API's fields; None: those of the shipped profile."""
     cache_seconds: int = 300
     """`max-age` of discovery and JWKS; 0 sends `no-store`."""
     now: Callable[[], Instant] = time.time
@@ -126,6 +140,8 @@ class EmulatorKeys:
     encryption: jwk.RSAKey
     retired: tuple[jwk.ECKey | jwk.RSAKey, ...] = ()
     """Still published, no longer signing."""
+    cards: SigningCards = field(default_factory=SigningCards)
+    """The keys and the authority of the test cards' signing certificates."""
 
     @classmethod
     def generate(cls) -> EmulatorKeys:
@@ -135,7 +151,7 @@ class EmulatorKeys:
     def rotated(self, *, withdraw: bool) -> EmulatorKeys:
         """Return keys of which both signing ones are new."""
         retired = () if withdraw else (*self.retired, self.id_token, self.access)
-        return EmulatorKeys(_ec_key(), _rsa_key("RS256", "sig"), self.encryption, retired)
+        return EmulatorKeys(_ec_key(), _rsa_key("RS256", "sig"), self.encryption, retired, self.cards)
 
 
 def _ec_key() -> jwk.ECKey:
@@ -152,6 +168,7 @@ class _Transaction:
 
     request: AuthorizationRequest
     expires_at: Instant
+    signing: SignTransaction | None
 
 
 @dataclass(slots=True)
@@ -195,6 +212,9 @@ class Emulator:
         self._access: dict[str, tuple[_Grant, Instant]] = {}
         self._refresh: dict[str, tuple[_Grant, Instant]] = {}
         self._used_jti: dict[tuple[str, str], Instant] = {}
+        self._own_access: dict[str, tuple[str, Instant]] = {}
+        self.profile = settings.signing_profile or read_profile(SHIPPED.read_text("utf-8"), str(SHIPPED))
+        self.signing = SignTransactions(self.profile, self.keys.cards, lifetime=settings.sign_lifetime)
         self._http: aiohttp.ClientSession | None = None
         for client in settings.clients:
             self.register(client)
@@ -249,11 +269,14 @@ class Emulator:
             ("POST", f"{_PROTOCOL}/token", "token", self._token),
             ("GET", f"{_PROTOCOL}/userinfo", "userinfo", self._userinfo),
             ("GET", f"{_PROTOCOL}/certs", "certs", self._certs),
+            ("POST", _path(self.profile.start_path), "sign_start", self._start_signing),
+            ("GET", _path(self.profile.result_path), "sign_result", self._sign_result),
         ]
         if self.settings.end_session:
             routes.append(("GET", f"{_PROTOCOL}/logout", "end_session", self._end_session))
         for method, path, endpoint, handler in routes:
             app.router.add_route(method, path, self._with_faults(endpoint, handler))
+        app.router.add_get(f"{REALM}/signing-ca.pem", self._signing_authority)
         if self.settings.control:
             app.router.add_route("*", "/control/{what}", self._control)
         app.cleanup_ctx.append(self._client_session)
@@ -309,9 +332,9 @@ class Emulator:
             "jwks_uri": f"{origin}{_PROTOCOL}/certs",
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
-            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
             "subject_types_supported": ["pairwise"],
-            "scopes_supported": ["openid", *ATTRIBUTES],
+            "scopes_supported": ["openid", *ATTRIBUTES, SIGN],
             "claims_supported": ["sub", *ATTRIBUTES],
             "claims_parameter_supported": False,
             "request_parameter_supported": False,
@@ -339,17 +362,23 @@ class Emulator:
         return web.json_response(document, headers={"Cache-Control": control})
 
     async def _authorize(self, request: web.Request) -> web.Response:
-        registered = {name: (client.redirect_uris, client.contracted) for name, client in self.clients.items()}
+        registered = {
+            name: (client.redirect_uris, client.contracted if client.signing is None else {*client.contracted, SIGN})
+            for name, client in self.clients.items()
+        }
+        now = self.settings.now()
+        signing = None
         try:
             asked = read_authorization_request(list(request.query.items()), registered)
+            if asked.sign_transaction_id is not None:
+                signing = self.signing.waiting(asked.sign_transaction_id, asked.client_id, now)
         except RefusedError as error:
             return self._refusal_page("auth", error, request.query.get("client_id", ""))
         if asked.ignored:
             _log.warning(Event.EMULATOR_IGNORED, parameters=list(asked.ignored), client_id=asked.client_id)
-        now = self.settings.now()
         self._forget(now)
         transaction = secrets.token_urlsafe(24)
-        self._transactions[transaction] = _Transaction(asked, now + self.settings.transaction_lifetime)
+        self._transactions[transaction] = _Transaction(asked, now + self.settings.transaction_lifetime, signing)
         self._note("auth", asked.client_id, "ok")
         page = emulator_pages.choice_page(
             client_id=asked.client_id,
@@ -358,6 +387,7 @@ class Emulator:
             ignored=asked.ignored,
             action=f"{_PROTOCOL}/auth/test-response?{urlencode({'transaction': transaction})}",
             cards=self._deck(),
+            signing=signing,
         )
         return _page(page, HTTPStatus.OK)
 
@@ -375,15 +405,25 @@ class Emulator:
             if not _is_error_code(response):
                 raise refused("response_missing", "`response` must be `normal` or an OAuth error code")
             card = self._card(str(form.get("card", ""))) if response == "normal" else None
+            asked, signing = transaction.request, transaction.signing
+            if signing is not None:
+                # Another tab may have signed it meanwhile.
+                self.signing.waiting(signing.id, asked.client_id, now)
         except RefusedError as error:
             return self._refusal_page("auth", error, "")
         del self._transactions[key]
-        asked = transaction.request
         if card is None:
+            if signing is not None:
+                self.signing.end(signing, cancelled=response == "access_denied")
             return self._back(
                 asked, {"error": response, "error_description": f"{response} was chosen on the test screen"}
             )
-        if card.state is not CardState.VALID:
+        contract = self.clients[asked.client_id].signing
+        if signing is not None and contract is not None:
+            failure = self.signing.sign(signing, card, contract, now, self.alterations.card_signature)
+            if failure is not None:
+                return self._back(asked, {"error": self.settings.card_error, "error_description": failure})
+        elif card.state is not CardState.VALID:
             what = "has expired" if card.state is CardState.EXPIRED else "has been revoked"
             described = f"the user authentication certificate {what}"
             return self._back(asked, {"error": self.settings.card_error, "error_description": described})
@@ -428,24 +468,40 @@ class Emulator:
             elif kind == "refresh_token":
                 answer = self._refreshed(form, client_id)
             elif kind == "client_credentials":
-                raise refused(
-                    "signing_not_emulated",
-                    "client_credentials is for the 署名API, which is not emulated",
-                    "unauthorized_client",
-                )
+                answer = self._own_token(form, client_id)
             else:
                 raise refused(
                     "grant_type_wrong",
-                    "`grant_type` must be `authorization_code` or `refresh_token`",
+                    "`grant_type` must be `authorization_code`, `refresh_token` or `client_credentials`",
                     "unsupported_grant_type",
                 )
         except RefusedError as error:
-            first = error.mistakes[0]
-            self._refused("token", error.mistakes, client_id)
-            document = {"error": error.error, "error_description": _ascii(f"{first.code}: {first.words}")}
-            return web.json_response(document, status=HTTPStatus.BAD_REQUEST, headers=_NO_STORE)
+            return self._json_refusal("token", error, client_id, HTTPStatus.BAD_REQUEST)
         self._note("token", client_id, "ok")
         return web.json_response(altered(answer, self.alterations.token_response), headers=_NO_STORE)
+
+    def _own_token(self, form: Mapping[str, str], client_id: str) -> dict[str, object]:
+        """Return a token of the client itself (RFC 6749 section 4.4), which starts signing transactions."""
+        if self.clients[client_id].signing is None:
+            raise refused("signing_not_contracted", "this client has no use of the 署名API", "unauthorized_client")
+        wanted = self.profile.token_scope
+        if form.get("scope", "") != wanted:
+            raise refused("scope_wrong", f"`scope` must be `{wanted}`", "invalid_scope")
+        now = self.settings.now()
+        lifetime = self.settings.token_lifetime
+        claims: dict[str, object] = {
+            "iss": self.settings.issuer,
+            "sub": client_id,
+            "azp": client_id,
+            "typ": "Bearer",
+            "scope": wanted,
+        }
+        claims |= {"iat": int(now), "exp": int(now + lifetime), "jti": str(uuid.uuid4())}
+        header = {"alg": "RS256", "typ": "JWT", "kid": self.keys.access.kid}
+        access = jwt.encode(header, claims, self.keys.access, algorithms=["RS256"])
+        self._own_access[access] = (client_id, now + lifetime)
+        answer = {"access_token": access, "expires_in": int(lifetime), "token_type": "Bearer", "scope": wanted}
+        return {name: value for name, value in answer.items() if value != ""}
 
     async def _authenticate(self, form: Mapping[str, str], authorization: str | None) -> str:
         assertion = assertion_of(form, authorization)
@@ -576,6 +632,53 @@ class Emulator:
         self._note("userinfo", grant.request.client_id, "ok")
         return web.json_response(altered(claims, self.alterations.userinfo), headers=_NO_STORE)
 
+    async def _start_signing(self, request: web.Request) -> web.Response:
+        client_id, expires_at = self._own_access.get(_bearer(request), ("", 0.0))
+        now = self.settings.now()
+        if not client_id or expires_at <= now:
+            wrong = Mistake("access_token_wrong", "a token of the client itself is required as Bearer")
+            self._refused("sign_start", (wrong,), client_id)
+            return _unauthorized('Bearer realm="main", error="invalid_token"')
+        try:
+            if request.content_type != "application/json":
+                raise refused("content_type", "the body must be application/json")
+            answer = self.signing.start(client_id, await request.read(), now)
+        except RefusedError as error:
+            return self._json_refusal("sign_start", error, client_id, HTTPStatus.BAD_REQUEST)
+        self._note("sign_start", client_id, "ok")
+        return web.json_response(altered(answer, self.alterations.sign_start), headers=_NO_STORE)
+
+    async def _sign_result(self, request: web.Request) -> web.Response:
+        grant, expires_at = self._access.get(_bearer(request), (None, 0.0))
+        now = self.settings.now()
+        if grant is None or expires_at <= now:
+            wrong = Mistake("access_token_wrong", "the access token of the person's code is required as Bearer")
+            self._refused("sign_result", (wrong,), "")
+            return _unauthorized('Bearer realm="main", error="invalid_token"')
+        client_id = grant.request.client_id
+        transaction = request.match_info["id"]
+        if SIGN not in grant.scopes or grant.request.sign_transaction_id != transaction:
+            error = refused("access_token_other", "the access token is not for this transaction", "insufficient_scope")
+            return self._json_refusal("sign_result", error, client_id, HTTPStatus.FORBIDDEN)
+        again = self.settings.sign_result_once and self.signing.fetched(transaction)
+        answer = None if again else self.signing.result(transaction, client_id, now)
+        if answer is None:
+            error = refused("sign_transaction_unknown", "there is no such transaction, or its result was fetched")
+            return self._json_refusal("sign_result", error, client_id, HTTPStatus.NOT_FOUND)
+        self._note("sign_result", client_id, "ok")
+        return web.json_response(altered(answer, self.alterations.sign_result), headers=_NO_STORE)
+
+    async def _signing_authority(self, _request: web.Request) -> web.Response:
+        """Serve the authority of the test cards' signing certificates, as a relying party configures it."""
+        authority = self.keys.cards.authority(datetime.fromtimestamp(self.settings.now(), UTC))
+        return web.Response(body=authority.public_bytes(Encoding.PEM), content_type="application/x-pem-file")
+
+    def _json_refusal(self, endpoint: str, error: RefusedError, client_id: str, status: HTTPStatus) -> web.Response:
+        first = error.mistakes[0]
+        self._refused(endpoint, error.mistakes, client_id)
+        document = {"error": error.error, "error_description": _ascii(f"{first.code}: {first.words}")}
+        return web.json_response(document, status=status, headers=_NO_STORE)
+
     async def _end_session(self, request: web.Request) -> web.Response:
         """RP-initiated logout; no such endpoint is documented for the real service."""
         client = self.clients.get(request.query.get("client_id", ""))
@@ -656,6 +759,9 @@ class Emulator:
         """Drop what has run out, so that a long demo does not grow."""
         for key in [key for key, transaction in self._transactions.items() if transaction.expires_at <= now]:
             del self._transactions[key]
+        self.signing.forget(now)
+        for own in [token for token, (_client, until) in self._own_access.items() if until <= now]:
+            del self._own_access[own]
         for jti in [jti for jti, until in self._used_jti.items() if until <= now]:
             del self._used_jti[jti]
         for tokens in (self._access, self._refresh):
@@ -711,6 +817,13 @@ class _LogoutOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sid: str | None = None
 
 
+class _Signing(msgspec.Struct, forbid_unknown_fields=True):
+    """The signature API's part of such a client."""
+
+    government: bool = False
+    platform_key: dict[str, Any] | None = None
+
+
 class _Registration(msgspec.Struct, forbid_unknown_fields=True):
     """A client as the control API takes it."""
 
@@ -721,6 +834,7 @@ class _Registration(msgspec.Struct, forbid_unknown_fields=True):
     name: str = "テストサービス"
     post_logout_redirect_uris: list[str] = []
     backchannel_logout_uri: str | None = None
+    signing: _Signing | None = None
 
     def client(self) -> EmulatorClient:
         return EmulatorClient(
@@ -731,7 +845,18 @@ class _Registration(msgspec.Struct, forbid_unknown_fields=True):
             self.name,
             tuple(self.post_logout_redirect_uris),
             self.backchannel_logout_uri,
+            None if self.signing is None else SigningContract(self.signing.government, self.signing.platform_key),
         )
+
+
+def _path(place: str) -> str:
+    """Return the path of a profile's place, which may be a whole URL."""
+    return place if place.startswith("/") else "/" + place.split("/", 3)[3]
+
+
+def _bearer(request: web.Request) -> str:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token if kind.lower() == "bearer" else ""
 
 
 def _page(text: str, status: HTTPStatus) -> web.Response:

@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gateway.demo.deck import Card
+from gateway.demo.emulator_signing import SignTransaction
 from gateway.demo.provider_rules import Mistake
 
 TITLE = "デジタル認証アプリ 認証API/署名APIテストレスポンス設定画面"
@@ -46,6 +47,7 @@ def choice_page(
     ignored: Sequence[str],
     action: str,
     cards: Sequence[Card],
+    signing: SignTransaction | None = None,
 ) -> str:
     """Return the page on which a tester chooses the answer: one post form, inputs `response` and `card`."""
     return _PAGES.get_template("emulator/choice.html").render(
@@ -58,6 +60,7 @@ def choice_page(
         errors=ERRORS,
         cards=cards,
         deck=_DECK,
+        signing=signing,
     )
 
 

@@ -6,9 +6,23 @@ UserInfo say. Both are empty unless somebody asked, through `Emulator` or its co
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
-ENDPOINTS = frozenset({"discovery", "auth", "token", "userinfo", "certs", "end_session"})
+ENDPOINTS = frozenset({"discovery", "auth", "token", "userinfo", "certs", "end_session", "sign_start", "sign_result"})
+
+
+class CardSignature(StrEnum):
+    """How a card's signature over a document comes out."""
+
+    RIGHT = "right"
+    BROKEN = "broken"
+    """One bit turned."""
+    OTHER_DOCUMENT = "other_document"
+    """A good signature over something else."""
+    BARE_HASH = "bare_hash"
+    """Over the same hash, padded without its DigestInfo."""
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,6 +65,11 @@ class Alterations(msgspec.Struct, forbid_unknown_fields=True):
     discovery: dict[str, object] = {}
     authorization_response: dict[str, str | None] = {}
     """Parameters of the redirect back."""
+    sign_start: dict[str, object] = {}
+    """Members of the answer that starts a signing transaction."""
+    sign_result: dict[str, object] = {}
+    """Members of a signing transaction's result."""
+    card_signature: CardSignature = CardSignature.RIGHT
     withheld: list[str] = []
     """Scopes that are not granted although asked for."""
     extra_keys: list[dict[str, object]] = []

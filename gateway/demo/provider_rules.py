@@ -17,6 +17,9 @@ from dataclasses import dataclass
 ATTRIBUTES = ("name", "address", "birthdate", "gender")
 """The four scopes of 基本4情報, contracted one by one."""
 
+SIGN = "sign"
+"""The scope of the signature API (署名API)."""
+
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LONGEST_ASSERTION = 86_400 + 60
 """Seconds of life of the longest client assertion seen accepted, and a minute."""
@@ -83,6 +86,8 @@ class AuthorizationRequest:
     nonce: str
     code_challenge: str
     acr_values: str | None
+    sign_transaction_id: str | None
+    """The signing transaction, where the scope has `sign`."""
     ignored: tuple[str, ...]
     """Parameters that are not in the reference's list: nothing is promised of them, and nothing done."""
 
@@ -119,10 +124,7 @@ def read_authorization_request(
                 )
             )
         mistakes += _look_at_scope(given.get("scope", ""), contracted)
-    if "sign_transaction_id" in given:
-        mistakes.append(
-            Mistake("signing_not_emulated", "`sign_transaction_id` belongs to the 署名API, which is not emulated")
-        )
+    mistakes += _look_at_signing(given)
     if not _PRINTABLE.fullmatch(given.get("acr_values", "")):
         mistakes.append(Mistake("acr_values_characters", r"`acr_values` may hold only [\x20-\x7E]"))
     if mistakes:
@@ -135,6 +137,7 @@ def read_authorization_request(
         nonce=given["nonce"],
         code_challenge=given["code_challenge"],
         acr_values=given.get("acr_values") or None,
+        sign_transaction_id=given.get("sign_transaction_id"),
         ignored=tuple(sorted(set(given) - _KNOWN)),
     )
 
@@ -260,11 +263,24 @@ def _look_at_scope(scope: str, contracted: Collection[str]) -> list[Mistake]:
     for item in asked:
         if item == "openid" or item in contracted:
             continue
-        if item in ATTRIBUTES or item in {"sign", "user_certificate"}:
+        if item in ATTRIBUTES or item in {SIGN, "user_certificate"}:
             mistakes.append(Mistake("scope_not_contracted", f"scope `{item}` is not contracted for this client"))
         else:
             mistakes.append(Mistake("scope_unknown", f"`{item[:40]}` is not a scope of this service"))
     return mistakes
+
+
+def _look_at_signing(given: Mapping[str, str]) -> list[Mistake]:
+    signs = SIGN in given.get("scope", "").split()
+    transaction = given.get("sign_transaction_id")
+    if transaction is None:
+        needed = Mistake("sign_transaction_id_missing", f"with the scope `{SIGN}`, `sign_transaction_id` is required")
+        return [needed] if signs else []
+    if not signs:
+        return [Mistake("sign_transaction_id_alone", f"`sign_transaction_id` needs the scope `{SIGN}`")]
+    if not 0 < len(transaction) <= 255 or not _PRINTABLE.fullmatch(transaction):
+        return [Mistake("sign_transaction_id_form", r"`sign_transaction_id` must be 1 to 255 of [\x20-\x7E]")]
+    return []
 
 
 def _assertion(code: str, words: str) -> RefusedError:

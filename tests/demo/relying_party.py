@@ -121,6 +121,26 @@ class RelyingParty:
         async with self.http.get(self.url("userinfo"), headers=headers) as answer:
             return answer.status, await answer.json() if answer.status == 200 else {}
 
+    async def own_token(self, **changes: str | None) -> tuple[int, dict[str, Any]]:
+        """Ask for a token of the client itself, which starts signing transactions."""
+        asked: dict[str, str | None] = {"grant_type": "client_credentials", "scope": "sign", "code": None}
+        form = self.form("", **(asked | changes))
+        return await self.redeem({name: form[name] for name in form.keys() - {"redirect_uri", "code_verifier"}})
+
+    async def start_signing(self, said: Any, token: str | None = None) -> tuple[int, dict[str, Any]]:
+        if token is None:
+            token = (await self.own_token())[1]["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        url = URL(self.issuer).with_path("/api/sign-transactions")
+        async with self.http.post(url, json=said, headers=headers) as answer:
+            return answer.status, await answer.json() if answer.content_type == "application/json" else {}
+
+    async def sign_result(self, transaction: str, token: str) -> tuple[int, dict[str, Any]]:
+        headers = {"Authorization": f"Bearer {token}"}
+        url = URL(self.issuer).with_path(f"/api/sign-transactions/{transaction}/result")
+        async with self.http.get(url, headers=headers) as answer:
+            return answer.status, await answer.json() if answer.content_type == "application/json" else {}
+
     async def keys(self) -> jwk.KeySet:
         async with self.http.get(self.url("certs")) as answer:
             return jwk.KeySet.import_key_set(await answer.json())

@@ -99,13 +99,26 @@ def test_every_difficulty_has_its_person() -> None:
     assert not claims["no-birthdate"]["birthdate"].isdigit()
 
 
+def test_signing_certificates_are_those_of_the_agencys_screen_and_of_two_difficulties() -> None:
+    """Each has the serial after the other's; one lapsed by a move, and a child of 14 has none."""
+    cards = deck(date(2026, 11, 23))
+    by_key = {card.person.key: card for card in cards}
+
+    assert [card.signing_serial for card in cards[:4]] == ["7F00D012", "7F00D014", "7F00D016", "7F00D018"]
+    assert [card.signing_state for card in cards[:4]] == [card.state for card in cards[:4]]
+    assert (by_key["moved"].state, by_key["moved"].signing_state) == (CardState.VALID, CardState.REVOKED)
+    assert (by_key["fourteen"].state, by_key["fourteen"].signing_state) == (CardState.VALID, None)
+    born = date.fromisoformat(by_key["fourteen"].person.claims["birthdate"])
+    assert _age(born, date(2026, 11, 23)) == 14
+
+
 def test_numbers_are_consecutive_and_people_distinct() -> None:
     """A number is all a script sends."""
     cards = deck(date(2026, 11, 23))
 
     assert [card.number for card in cards] == list(range(1, len(cards) + 1))
     assert len({card.person.key for card in cards}) == len(cards) - 2
-    assert len({card.serial for card in cards}) == len(cards)
+    assert len({serial for card in cards for serial in (card.serial, card.signing_serial)}) == 2 * len(cards)
 
 
 def test_the_page_about_the_emulator_lists_every_card() -> None:

@@ -211,7 +211,7 @@ async def test_a_form_that_chooses_nothing_is_refused_and_can_be_repeated(
         ({"code_challenge": "abc="}, "code_challenge_characters"),
         ({"code_challenge_method": None}, "code_challenge_method_missing"),
         ({"code_challenge_method": "plain"}, "code_challenge_method_wrong"),
-        ({"sign_transaction_id": "b2f6"}, "signing_not_emulated"),
+        ({"sign_transaction_id": "b2f6"}, "sign_transaction_id_alone"),
     ],
 )
 async def test_what_is_required_is_refused_by_name(
@@ -280,7 +280,7 @@ async def test_what_the_reference_does_not_list_is_ignored_aloud(party: RelyingP
         ({"client_secret": "secret"}, "invalid_client", "client_authentication_method"),
         ({"client_id": "RP2"}, "invalid_client", "client_id_differs"),
         ({"grant_type": "password"}, "unsupported_grant_type", "grant_type_wrong"),
-        ({"grant_type": "client_credentials"}, "unauthorized_client", "signing_not_emulated"),
+        ({"grant_type": "client_credentials"}, "unauthorized_client", "signing_not_contracted"),
         ({"code": None}, "invalid_request", "code_missing"),
         ({"code": "made up"}, "invalid_grant", "code_unknown"),
         ({"redirect_uri": None}, "invalid_grant", "redirect_uri_differs"),
