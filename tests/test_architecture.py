@@ -40,7 +40,7 @@ TECHNOLOGIES = frozenset(
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "instant errors plain_text strict_json bounded_files kept_files",
+        "instant errors language plain_text strict_json bounded_files kept_files",
         "observe",
         "yaml",
         "wire",

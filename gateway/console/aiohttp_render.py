@@ -34,8 +34,8 @@ HEADERS: Mapping[str, str] = {
 """On every answer of the console that does not say otherwise."""
 
 _FILES = (
-    ("gateway.portal", "sekisho.css", "text/css"),
-    ("gateway.portal", "gate.svg", "image/svg+xml"),
+    ("gateway.console", "base.css", "text/css"),
+    ("gateway.portal", "mark.svg", "image/svg+xml"),
     ("gateway.console", "console.css", "text/css"),
 )
 

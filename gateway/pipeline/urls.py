@@ -37,6 +37,9 @@ ME = "me"
 """Under our own prefix, the page of what we hold of a person."""
 
 
+LANGUAGE = "language/"
+"""Under our own prefix, the switch of languages: a link to `language/en?back=…` leads back, in that language."""
+
 CLEARED = "cleared"
 """Under our own prefix, the picture of the signed-out page that has the browser forget the page before it."""
 
@@ -73,6 +76,7 @@ URLS: Mapping[str, OwnUrl] = {
     SIGNED_OUT: OwnUrl(Kind.PAGE, _READ),
     END_OF_TAB: OwnUrl(Kind.PAGE, _READ),
     ME: OwnUrl(Kind.PAGE, (*_READ, "POST")),
+    LANGUAGE: OwnUrl(Kind.PAGE, _READ),
     "static/": OwnUrl(Kind.ASSET, _READ),
     CLEARED: OwnUrl(Kind.ASSET, _ONCE),
     HEALTH: OwnUrl(Kind.MACHINE, _READ),

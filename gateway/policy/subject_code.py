@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import sha256
 
-_SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """32 signs, none of which is mistaken for another over a counter: no 0, 1, I, O."""
 
 _LENGTH = 16
@@ -24,7 +24,7 @@ def subject_code(client_id: str, subject: str) -> str:
     # The length of the client's name keeps `ab` + `c` apart from `a` + `bc`.
     data = f"{len(client_id)}:{client_id}{subject}".encode()
     number = int.from_bytes(sha256(_DOMAIN + data).digest()[:10], "big")
-    signs = "".join(_SIGNS[number >> (5 * place) & 31] for place in range(_LENGTH - 1))
+    signs = "".join(SIGNS[number >> (5 * place) & 31] for place in range(_LENGTH - 1))
     return signs + _check_sign(signs)
 
 
@@ -36,7 +36,7 @@ def show_code(code: str) -> str:
 def fold_code(written: str) -> str | None:
     """Return a code without hyphens and in capitals, or `None` if it is no code or a character is wrong."""
     code = written.replace("-", "").replace(" ", "").upper()
-    if len(code) != _LENGTH or any(sign not in _SIGNS for sign in code):
+    if len(code) != _LENGTH or any(sign not in SIGNS for sign in code):
         return None
     return code if _check_sign(code[:-1]) == code[-1] else None
 
@@ -44,5 +44,5 @@ def fold_code(written: str) -> str | None:
 def _check_sign(signs: str) -> str:
     total = 0
     for sign in signs:
-        total = (total * _FACTOR + _SIGNS.index(sign)) % len(_SIGNS)
-    return _SIGNS[total]
+        total = (total * _FACTOR + SIGNS.index(sign)) % len(SIGNS)
+    return SIGNS[total]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -11,11 +12,15 @@ from types import MappingProxyType
 
 import jinja2
 from aiohttp import web
+from markupsafe import Markup, escape
 
+from gateway.portal.language import Language, Said
 from gateway.portal.messages import message
 from gateway.portal.pages import Page
 
-_TYPES = {"sekisho.css": "text/css", "gate.svg": "image/svg+xml"}
+_TYPES = {"sekisho.css": "text/css", "mark.svg": "image/svg+xml"}
+
+_COLOUR = re.compile(r"colour-([0-9a-f]{6})\.css")
 
 STATIC_SECONDS = 7 * 86_400
 """Seconds for which a browser may cache a static file. Its address changes with its content."""
@@ -49,7 +54,7 @@ class Pages:
             framed=page.framed,
             prefix=self._prefix,
             asset=self.address,
-            t=partial(message, page.language),
+            t=partial(tell, page.language),
         )
 
     def address(self, name: str) -> str:
@@ -79,6 +84,22 @@ class Pages:
         return response
 
 
+def tell(language: Language, key: str, /, **values: object) -> str:
+    """Return a sentence for a template. A value in another language than the page's says so, inside the sentence."""
+    if not any(isinstance(each, Said) and each.language != language for each in values.values()):
+        return message(language, key, **{name: _plain(each) for name, each in values.items()})
+    shown = {name: _marked(each) if isinstance(each, Said) else each for name, each in values.items()}
+    return escape(message(language, key)).format_map(shown)
+
+
+def _plain(value: object) -> object:
+    return value.text if isinstance(value, Said) else value
+
+
+def _marked(said: Said) -> Markup:
+    return Markup('<span lang="{}">{}</span>').format(said.language, said.text)
+
+
 def content_security_policy(
     form_origins: Iterable[str] | None, *, sandboxed: bool = False, framed: bool = False
 ) -> str:
@@ -98,6 +119,15 @@ def content_security_policy(
         return policy
     allowed = " ".join(("'self'", *form_origins))
     return f"{policy}; form-action {allowed}"
+
+
+def colour_sheet(name: str) -> bytes | None:
+    """Return the sheet that a name such as `colour-0a6b3d.css` stands for, or `None` if it is no such name.
+
+    An App's colour cannot stand in its pages, whose policy allows no style of their own.
+    """
+    found = _COLOUR.fullmatch(name)
+    return None if found is None else b":root { --brand: #%b; }\n" % found[1].encode()
 
 
 @cache

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from secrets import token_bytes
-from typing import Protocol, assert_never
+from typing import Literal, Protocol, assert_never
 from urllib.parse import parse_qs, urlencode
 
 import structlog
@@ -49,7 +49,7 @@ from gateway.observe.spans import Spans
 from gateway.observe.system_waits import measured
 from gateway.observe.trace_context import NO_TRACE
 from gateway.pipeline.problem import RETRY_AFTER
-from gateway.pipeline.urls import BACK, CLEARED, LOGIN, ME, URLS, Kind, kind_of
+from gateway.pipeline.urls import BACK, CLEARED, LANGUAGE, LOGIN, ME, URLS, Kind, kind_of
 from gateway.pipeline.visit import (
     REASON_HEADER,
     VISIT_HEADER,
@@ -69,7 +69,7 @@ from gateway.pipeline.visit import (
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.policy.verdict import Deny
 from gateway.portal import pages
-from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages
+from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages, colour_sheet
 from gateway.portal.cookies import (
     clear_site_data,
     expire_application_cookies,
@@ -77,6 +77,7 @@ from gateway.portal.cookies import (
     expire_other_forms,
     set_cookie,
 )
+from gateway.portal.messages import offered
 from gateway.portal.once import NONCE_BYTES, make_token, name_to_spend
 from gateway.portal.pages import Page
 from gateway.portal.sign_in_offer import NothingToAsk, SignInOffer, next_offer, offer_for, person_of
@@ -118,6 +119,9 @@ _LOGOUT_DOMAIN = b"sekisho.logout.form.v1:"
 
 REST_AT_SIGN_OUT = 2
 """Seconds that our signed-out page is shown before the provider's, where it has to clear the page before it."""
+
+LANGUAGE_SECONDS = 365 * 86_400
+"""Seconds for which a browser remembers the language that a person has chosen."""
 
 CLEAR_CACHE = '"cache"'
 CLEAR_STORAGE = '"storage"'
@@ -218,6 +222,7 @@ def make_portal(services: PortalServices) -> web.Application:
         SIGNED_OUT: {"GET": portal.signed_out},
         END_OF_TAB: {"GET": portal.signed_in},
         ME: {"GET": portal.me_page, "POST": portal.me_form},
+        LANGUAGE: {"GET": portal.switch_language},
         CLIENT_KEYS: {"GET": portal.keys(services.sign_in.client_jwks)},
         "static/": {"GET": portal.static},
         CLEARED: {"GET": portal.cleared},
@@ -559,6 +564,32 @@ class Portal:
         visit = request[_VISIT]
         return self._page(visit, pages.signed_in(visit))
 
+    async def switch_language(self, request: web.Request) -> web.StreamResponse:
+        """Remember the language that a person has chosen, and lead back to the page."""
+        visit = request[_VISIT]
+        wanted = request.match_info["name"]
+        # The Apps of a host share our pages there, and the cookie.
+        here = [route for route in self._table().routes if route.host == visit.route.host]
+        if not any(wanted in offered(route.app.languages) for route in here):
+            raise web.HTTPNotFound
+        response = _redirect(self._page_before(visit))
+        name = (visit.route.cookie_prefix + pages.LANGUAGE_COOKIE).decode()
+        secure = visit.route.app.secure
+        # A form that comes back from another site meets a page of ours too.
+        same_site: Literal["Lax", "None"] = "None" if secure else "Lax"
+        line = set_cookie(name, wanted, secure=secure, max_age=LANGUAGE_SECONDS, same_site=same_site)
+        response.headers.add(hdrs.SET_COOKIE, line)
+        return response
+
+    def _page_before(self, visit: Visit) -> str:
+        """Return the page whose switch was pressed: one of ours that a link may lead to, or a page of the App."""
+        query = visit.inbound.target.query or b""
+        target = query.removeprefix(BACK).decode("ascii") if query.startswith(BACK) else ""
+        path = target.partition("?")[0]
+        if path.startswith(self._prefix) and path.removeprefix(self._prefix) in _SWITCHED:
+            return target
+        return self._sign_in.safe_return(visit.route, target or None)
+
     async def me_page(self, request: web.Request) -> web.StreamResponse:
         """Offer a person to see the data held of her: the page itself shows no value."""
         visit = request[_VISIT]
@@ -632,11 +663,15 @@ class Portal:
         return serve
 
     async def static(self, request: web.Request) -> web.StreamResponse:
-        """Serve one of the two static files."""
-        asset = self._pages.assets.get(request.match_info["name"])
-        if asset is None:
+        """Serve a static file, or the sheet of an App's colour."""
+        name = request.match_info["name"]
+        asset, sheet = self._pages.assets.get(name), colour_sheet(name)
+        if asset is not None:
+            response = web.Response(body=asset.content, content_type=asset.type, charset="utf-8")
+        elif sheet is not None:
+            response = web.Response(body=sheet, content_type="text/css", charset="utf-8")
+        else:
             raise web.HTTPNotFound
-        response = web.Response(body=asset.content, content_type=asset.type, charset="utf-8")
         response.headers[hdrs.CACHE_CONTROL] = f"max-age={STATIC_SECONDS}, immutable"
         # A sandboxed page of ours is of no origin, and needs its style sheet too.
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
@@ -891,6 +926,9 @@ class Portal:
             count=sessions if isinstance(sessions, int) else None,
         )
 
+
+_SWITCHED = frozenset({LOGIN, "logout", SIGNED_OUT, END_OF_TAB, ME})
+"""The pages of ours to which the switch of languages leads back."""
 
 _NOT_AUDITED = frozenset({"begun", "already_signed_in", "signed_in"})
 """The outcomes of a sign-in that change nothing for anybody, and the one that is recorded before it is told."""

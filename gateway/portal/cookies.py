@@ -21,7 +21,12 @@ _EXPIRED = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
 
 
 def set_cookie(
-    name: str, value: str, *, secure: bool, max_age: int | None = None, same_site: Literal["Lax", "Strict"] = "Lax"
+    name: str,
+    value: str,
+    *,
+    secure: bool,
+    max_age: int | None = None,
+    same_site: Literal["None", "Lax", "Strict"] = "Lax",
 ) -> str:
     """Return the line that sets a cookie of ours; without `max_age` (seconds) it ends with the browser.
 

@@ -14,18 +14,25 @@ from gateway.identity import NOT_TOLD, Gender, Identity
 from gateway.instant import Instant, tokyo_time
 from gateway.login.login import CALLBACK
 from gateway.login.sign_in import Failed, LoginFailure
+from gateway.pipeline.support import support_number
+from gateway.pipeline.urls import LANGUAGE, LOGIN
 from gateway.pipeline.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit, WorkerPage
 from gateway.policy.verdict import Deny, Reason, ReasonKind
 from gateway.portal.language import Language, Said, preferred, said
-from gateway.portal.messages import message
+from gateway.portal.messages import CATALOGUES, message, offered
 from gateway.portal.sign_in_offer import ITEMS, SignInOffer, person_of
 from gateway.request.in_app import SOME_APP, in_app_browser
 from gateway.request.kept_form import KeptForm
 from gateway.request.returned_form import FIELD
 from gateway.route.route import Route
 from gateway.session.session import Session
+from gateway.session.ticket import cookies_named
+from gateway.settings.settings import ContactSettings
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+LANGUAGE_COOKIE = b"sekisho-language"
+"""The cookie that remembers a person's language, behind the prefix of the App's cookies."""
 
 LONGEST_NAME = 80
 """Characters of a condition's name on a page."""
@@ -83,6 +90,36 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Plate:
+    """The name plate: whose page it is, of which service, and how it looks."""
+
+    name: Said
+    service: Said
+    colour: str
+    """Six hexadecimal digits of the App's colour, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """The ways in which a person reaches somebody who helps. `tel` is the telephone number for a link."""
+
+    url: str
+    phone: str
+    tel: str
+    hours: Said
+    counter: Said
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One language of the switch. `path`, under our prefix, makes it this browser's."""
+
+    language: Language
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """The facts in a session, for the person's own eyes."""
 
@@ -109,9 +146,14 @@ class OtherWay:
 
 
 def language_of(visit: Visit) -> Language:
-    """Return the language of a visit's page."""
-    accepted = [value for name, value in visit.inbound.headers if name.lower() == b"accept-language"]
-    return preferred(b",".join(accepted).decode("latin-1"))
+    """Return the language of a visit's page: the one that the person has chosen, or the browser's."""
+    inbound, languages = visit.inbound, offered(visit.route.app.languages)
+    chosen = set(cookies_named(inbound.cookie, visit.route.cookie_prefix + LANGUAGE_COOKIE))
+    for language in languages:
+        if {language.encode()} == chosen:
+            return language
+    accepted = [value for name, value in inbound.headers if name.lower() == b"accept-language"]
+    return preferred(b",".join(accepted).decode("latin-1"), languages)
 
 
 def home_of(route: Route) -> str:
@@ -330,12 +372,49 @@ def _common(visit: Visit, route: Route, language: Language) -> dict[str, object]
     other_way = app.without_card
     return {
         "operator": operator,
+        "plate": Plate(
+            said(app.brand.name, language) or operator,
+            said(app.brand.service, language),
+            app.brand.colour.removeprefix("#").lower(),
+        ),
+        "switches": _switches(visit),
         "privacy_policy": app.privacy_policy,
-        "contact": app.contact,
+        "contact": _contact(app.contact, language),
+        "number": support_number(visit.inbound.request_id),
         "other_way": None if other_way is None else OtherWay(said(other_way.text, language), other_way.url),
         "home": home_of(route),
         "request_id": visit.inbound.request_id,
     }
+
+
+def _contact(contact: ContactSettings, language: Language) -> Contact | None:
+    if not contact:
+        return None
+    tel = "".join(sign for sign in contact.phone if sign in "+0123456789")
+    hours, counter = said(contact.hours, language), said(contact.counter, language)
+    return Contact(contact.url, contact.phone, tel, hours, counter)
+
+
+def _switches(visit: Visit, back: str = "") -> tuple[Switch, ...]:
+    """Return the languages of the switch, each with its way back to the page that the person sees."""
+    languages = offered(visit.route.app.languages)
+    if len(languages) < 2:
+        return ()
+    back = back or _here(visit)
+    return tuple(Switch(each, CATALOGUES[each].name, f"{LANGUAGE}{each}?back={back}") for each in languages)
+
+
+def _here(visit: Visit) -> str:
+    """Return the address that shows this page, or the page that it began from, without doing anything twice."""
+    inbound = visit.inbound
+    path = inbound.target.path
+    if isinstance(visit.purpose, OwnPage):
+        if path.endswith(f"/{CALLBACK}"):
+            # The query has a code, which is for one use.
+            return home_of(visit.route)
+        if inbound.method not in ("GET", "HEAD"):
+            return path
+    return _raw(visit)
 
 
 def _signing_in(visit: Visit, offer: SignInOffer | None, language: Language, form: str = "") -> dict[str, object]:
@@ -345,6 +424,10 @@ def _signing_in(visit: Visit, offer: SignInOffer | None, language: Language, for
     values["start"] = None
     if offer is not None:
         purpose = said(offer.challenge.purpose, language)
+        if visit.inbound.method not in ("GET", "HEAD") or visit.inbound.target.path.endswith(f"/{CALLBACK}"):
+            # The sign-in's own page leads to the same notice.
+            back = f"{visit.route.portal_prefix}{LOGIN}?back={offer.target}"
+            values["switches"] = _switches(visit, back)
         values["start"] = Offer(offer.target, offer.method, offer.items, offer.challenge.reason.value, purpose, form)
     return values
 

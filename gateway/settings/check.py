@@ -45,6 +45,8 @@ _APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _HOST = re.compile(r"(?=.{1,253}$)[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,62})(?:\.[0-9A-Za-z_][0-9A-Za-z_-]{0,62})*\.?")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LINK = re.compile(r"(?:https?://[^/\s]|mailto:|tel:|/(?![/\\]))\S*")
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+_PHONE = re.compile(r"\+?[0-9](?:[0-9 ()-]{3,22})[0-9]")
 _TOKEN = re.compile(TOKEN.decode() + "+")
 _WORDS = re.compile(r"(?=.{1,255}\Z)[!-~]+(?: [!-~]+)*")
 """Words as an authorization request carries them (OpenID Connect Core 3.1.2.1), no longer than an `acr` may be."""
@@ -463,6 +465,7 @@ def _check_app(app: AppSettings, at: str, settings: Settings, reading: Reading) 
     _check_traffic(app, f"{at}.traffic", reading)
     _check_headers(app, at, reading)
     _check_links(app, at, reading)
+    _check_plate(app, at, reading)
     if app.client is not None:
         _check_provider(app.client, f"{at}.client", reading)
 
@@ -514,10 +517,34 @@ def _check_headers(app: AppSettings, at: str, reading: Reading) -> None:
 def _check_links(app: AppSettings, at: str, reading: Reading) -> None:
     """Hold links on our own pages to what a browser follows as a link: `javascript:` would be a program."""
     without = "" if app.without_card is None else app.without_card.url
-    for key, link in (("privacy_policy", app.privacy_policy), ("contact", app.contact), ("without_card.url", without)):
+    links = (("privacy_policy", app.privacy_policy), ("contact.url", app.contact.url), ("without_card.url", without))
+    for key, link in links:
         if link and not _LINK.fullmatch(link):
             what = Phrase(f"`{link}` cannot be a link on our pages", f"`{link}` は画面のリンクにできません")
             reading.note(f"{at}.{key}", what, Phrase("write `https://…`, `mailto:…`, `tel:…`, or a path from `/`"))
+
+
+def _check_plate(app: AppSettings, at: str, reading: Reading) -> None:
+    """Hold the name plate, the telephone and the languages to what the pages can show."""
+    colour, phone = app.brand.colour, app.contact.phone
+    if colour and not _COLOUR.fullmatch(colour):
+        what = Phrase(f"`{colour}` is no colour", f"`{colour}` は色として読めません")
+        remedy = Phrase(
+            "write `#` and six hexadecimal digits in quotes: `'#0a6b3d'`",
+            "`'#0a6b3d'` のように、`#` と16進数6桁を引用符で囲んで書いてください",
+        )
+        reading.note(f"{at}.brand.colour", what, remedy)
+    if phone and not _PHONE.fullmatch(phone):
+        what = Phrase(f"`{phone}` is no telephone number", f"`{phone}` は電話番号として読めません")
+        remedy = Phrase(
+            "write digits with hyphens, as `03-1234-5678`, and anything else under `hours`",
+            "`03-1234-5678` のように半角の数字とハイフンで書き、ほかのことは `hours` に書いてください",
+        )
+        reading.note(f"{at}.contact.phone", what, remedy)
+    for number, language in enumerate(app.languages):
+        if language in app.languages[:number]:
+            what = Phrase(f"`{language}` is there twice", f"`{language}` が二度書かれています")
+            reading.note(f"{at}.languages[{number}]", what, Phrase("remove one of them", "一つにしてください"))
 
 
 def _check_upstreams(app: AppSettings, at: str, reading: Reading) -> None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from gateway.language import Language
 from gateway.observe.line_head import LineForm
 from gateway.settings.typed import AtReplacement, AtRestart, Bytes, Seconds, Share
 from gateway.wire.methods import Method
@@ -324,6 +325,38 @@ class WithoutCard:
 
 
 @dataclass(frozen=True, slots=True)
+class BrandSettings:
+    """The name plate of an App's pages: whose they are, and of which service."""
+
+    name: Words = field(default_factory=dict)
+    """The name that stands first on every page, such as the city's. Without it, `operator`."""
+    service: Words = field(default_factory=dict)
+    """The service's name, in smaller letters below."""
+    colour: str = ""
+    """The colour of the rule above the name plate and of the neutral mark, as `#0a6b3d`; no text stands on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactSettings:
+    """The ways in which a citizen reaches a person who helps. A single text is the URL."""
+
+    SHORT: ClassVar = "url"
+
+    url: str = ""
+    """URL of the page with help; every page of ours has the link."""
+    phone: str = ""
+    """A telephone number, as people read it: digits with hyphens, with `+` before a country's code."""
+    hours: Words = field(default_factory=dict)
+    """The times at which the telephone is answered."""
+    counter: Words = field(default_factory=dict)
+    """The counter that helps a person without a card, with its floor and its times."""
+
+    def __bool__(self) -> bool:
+        """Whether there is any way."""
+        return bool(self.url or self.phone or self.counter)
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyFiles:
     """The App's policy: a path, or a file with a candidate that is evaluated beside it."""
 
@@ -467,8 +500,15 @@ class AppSettings:
     """The receiver of the facts; a page shows it before the provider is asked for 4情報."""
     privacy_policy: str = ""
     """URL of the operator's privacy policy; shown with the notice."""
-    contact: str = ""
-    """URL where a citizen finds help; every page with a refusal or a fault shows it."""
+    contact: ContactSettings = ContactSettings()
+    """The ways to a person who helps: a URL, or `{url, phone, hours, counter}`; each page of ours shows them."""
+    brand: BrandSettings = BrandSettings()
+    """The name plate of the pages."""
+    languages: tuple[Language, ...] = ()
+    """Languages of the pages; the first is for browsers that prefer none of them.
+
+    An App that lists none gets all whose sentences a speaker has reviewed, which are `ja`, `ja-simple` and `en`.
+    """
     without_card: WithoutCard | None = None
     application_cookies: tuple[str, ...] = ()
     """The App's own session cookies: expired when another person signs in on a browser, and at sign-out."""

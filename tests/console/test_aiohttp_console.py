@@ -82,7 +82,7 @@ async def test_guesses_are_told_to_wait_and_operators_are_not(house: House) -> N
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.place)
 async def test_a_route_admits_whom_the_table_names(house: House, route: ConsoleRoute, name: str | None) -> None:
     """Every route by every person, with a good form: 401 for strangers, 403 for other roles."""
-    path = route.path.replace("{name}", "sekisho.css")
+    path = route.path.replace("{name}", "base.css")
     roles = None if name is None else PEOPLE[name]
     if name is not None:
         await house.sign_in(name)
@@ -189,7 +189,7 @@ async def test_a_body_without_end_is_not_read(house: House) -> None:
     ("host", "status"),
     [("evil.example", 421), ("127.0.0.1.evil.example", 421), ("10.0.0.3", 421), ("localhost", 401)],
 )
-@pytest.mark.parametrize("path", ["", "health", "static/sekisho.css", "nowhere"])
+@pytest.mark.parametrize("path", ["", "health", "static/base.css", "nowhere"])
 async def test_a_foreign_name_and_an_open_network_are_misdirected(
     house: House, path: str, host: str, status: int
 ) -> None:
@@ -198,7 +198,7 @@ async def test_a_foreign_name_and_an_open_network_are_misdirected(
     house.cookies.clear()
     answer = await house.get(path, Host=host)
 
-    assert answer.status == ({"static/sekisho.css": 200, "nowhere": 404}.get(path, status) if status == 401 else status)
+    assert answer.status == ({"static/base.css": 200, "nowhere": 404}.get(path, status) if status == 401 else status)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.seal import Secrets
 from gateway.session.session import NoTicket, SessionState
-from gateway.settings.settings import AppSettings, WithoutCard
+from gateway.settings.settings import AppSettings, BrandSettings, ContactSettings, WithoutCard
 from tests import builders
 from tests.portal.fakes import PROVIDER, Counted, FakeDesk, FakeSessions
 
@@ -46,7 +46,13 @@ def settings(**changes: object) -> AppSettings:
     values: dict[str, object] = {
         "operator": {"ja": "渋谷区 スポーツ振興課", "en": "Shibuya City Sports Division"},
         "privacy_policy": "https://www.city.example.lg.jp/privacy",
-        "contact": "https://www.city.example.lg.jp/contact",
+        "contact": ContactSettings(
+            "https://www.city.example.lg.jp/contact",
+            "03-0000-0000",
+            {"ja": "平日 8時30分〜17時", "en": "8:30 to 17:00 on weekdays"},
+            {"ja": "渋谷区役所 5階"},
+        ),
+        "brand": BrandSettings({"ja": "渋谷区", "en": "Shibuya City"}, {"ja": "施設予約"}, colour="#0a6b3d"),
         "without_card": WithoutCard("https://www.city.example.lg.jp/counter", {"ja": "窓口での申込み"}),
         "application_cookies": ("JSESSIONID",),
     }

@@ -704,7 +704,7 @@ async def test_the_applications_own_sign_out_stops_at_our_page_on_the_way_to_the
 
     assert (theirs.status, theirs.headers["Refresh"]) == (200, f"2; url={PROVIDER}/logout")
     page = await theirs.text()
-    assert f'<a href="{PROVIDER}/logout">' in page
+    assert f'<a class="button" href="{PROVIDER}/logout">' in page
     assert f'<img src="{PREFIX}cleared"' in page
     assert (ours.status, ours.headers["Location"]) == (303, f"{PROVIDER}/logout")
     assert theirs.headers["Clear-Site-Data"] == ours.headers["Clear-Site-Data"] == CLEARS
@@ -1277,3 +1277,49 @@ async def test_a_form_that_would_not_come_back_the_same_is_left_to_the_browser(k
 
     assert 'name="form"' not in await page.text()
     assert 'target="_blank"' in await page.text()
+
+
+@pytest.mark.parametrize(
+    ("back", "leads_to"),
+    [
+        ("back=/reserve?a=1&b=%E3%81%82", "/reserve?a=1&b=%E3%81%82"),
+        ("back=/.sekisho/me", "/.sekisho/me"),
+        ("back=/.sekisho/login?back=/reserve", "/.sekisho/login?back=/reserve"),
+        ("back=/.sekisho/callback?code=x", "/"),
+        ("back=//evil.example/", "/"),
+        ("back=https://evil.example/", "/"),
+        ("back=/.sekisho/../../evil", "/"),
+        ("", "/"),
+        (None, "/"),
+    ],
+)
+async def test_the_switch_of_languages_remembers_and_leads_back(house: House, back: str | None, leads_to: str) -> None:
+    """The choice is a cookie for a year, and no link leads elsewhere by it, nor to a page that acts."""
+    answer = await house.get("language/ja-simple", query=back)
+
+    assert (answer.status, answer.headers["Location"]) == (303, leads_to)
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-sekisho-language=ja-simple; Path=/; HttpOnly; SameSite=None; Max-Age=31536000")
+
+
+async def test_a_language_that_the_app_does_not_offer_is_no_page(house: House) -> None:
+    """Nothing is remembered that no page could follow."""
+    answer = await house.get("language/tlh")
+
+    assert answer.status == 404
+    assert "Set-Cookie" not in answer.headers
+
+
+async def test_a_page_has_the_apps_name_plate(house: House) -> None:
+    """The city's name, the service and its colour; the colour's sheet is a file, as the page allows no style inside."""
+    page = await (await house.get("signed-out", ("Accept-Language", "en"))).text()
+    sheet = await house.get("static/colour-0a6b3d.css")
+    other = await house.get("static/colour-0A6B3D;.css")
+
+    assert "<b>Shibuya City</b>" in page
+    assert '<small><span lang="ja">施設予約</span></small>' in page
+    assert "/.sekisho/static/colour-0a6b3d.css" in page
+    assert "This is a page of Shibuya City." in page
+    assert await sheet.text() == ":root { --brand: #0a6b3d; }\n"
+    assert sheet.content_type == "text/css"
+    assert other.status == 404

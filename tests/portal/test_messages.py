@@ -11,7 +11,7 @@ from gateway.login.sign_in import LoginFailure
 from gateway.pipeline.visit import Trouble
 from gateway.policy.verdict import ChallengeReason, ReasonKind
 from gateway.portal.language import Language
-from gateway.portal.messages import CATALOGUE, _flat, message
+from gateway.portal.messages import CATALOGUE, CATALOGUES, REVIEWED, _flat, message, offered
 
 PORTAL = Path(gateway.portal.__file__).parent
 
@@ -20,16 +20,32 @@ def placeholders(sentence: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
 
 
-def test_both_languages_say_everything() -> None:
-    """The same keys, with the same placeholders, and no empty sentence."""
-    ja, en = CATALOGUE[Language.JA], CATALOGUE[Language.EN]
+@pytest.mark.parametrize("language", [each for each in Language if each is not Language.JA])
+def test_every_language_says_everything(language: Language) -> None:
+    """The same keys as in Japanese, with the same placeholders, and no empty sentence."""
+    ja, other = CATALOGUE[Language.JA], CATALOGUE[language]
 
-    assert set(ja) == set(en)
+    assert set(ja) == set(other)
     # Each language writes a date in its own way.
     assert {key: placeholders(text) for key, text in ja.items() if key != "me.moment"} == {
-        key: placeholders(text) for key, text in en.items() if key != "me.moment"
+        key: placeholders(text) for key, text in other.items() if key != "me.moment"
     }
-    assert all(text.strip() for text in (*ja.values(), *en.values()))
+    assert all(text.strip() for text in (*ja.values(), *other.values()))
+
+
+def test_every_file_of_sentences_is_a_language_with_a_name() -> None:
+    """A file is a language, and says what the language calls itself and whether a speaker has read it through."""
+    files = {path.stem for path in PORTAL.glob("messages/*.toml")}
+
+    assert files == {language.value for language in Language}
+    assert all(each.name for each in CATALOGUES.values())
+
+
+def test_a_language_that_nobody_reviewed_is_off_until_an_app_names_it() -> None:
+    """Only reviewed sentences are shipped as they are; the rest is an App's own decision."""
+    assert REVIEWED == (Language.JA, Language.EASY, Language.EN)
+    assert all(CATALOGUES[language].reviewed for language in offered(()))
+    assert offered((Language.EN,)) == (Language.EN,)
 
 
 def test_every_closed_word_has_its_sentences() -> None:
@@ -53,6 +69,8 @@ def test_no_sentence_is_left_over() -> None:
         "refusal.kind.",
         "notice.lead_",
         "fact.",
+        "icon.",
+        "steps.",
         "me.gender_",
     )
     plain = {f"{kind}.{part}" for kind in ("not_found", "method", "bad_form", "internal") for part in ("title", "what")}
@@ -64,7 +82,8 @@ def test_no_sentence_is_left_over() -> None:
 
 def test_no_official_affiliation_is_claimed() -> None:
     """Every page says whose it is, and whose it is not."""
-    assert "デジタル庁が表示する画面ではありません" in CATALOGUE[Language.JA]["common.disclaimer"]
+    assert "デジタル庁の画面ではありません" in CATALOGUE[Language.JA]["common.disclaimer"]
+    assert "デジタル庁のページではありません" in CATALOGUE[Language.EASY]["common.disclaimer"]
     assert "not a page of the Digital Agency" in CATALOGUE[Language.EN]["common.disclaimer"]
 
 

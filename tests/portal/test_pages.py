@@ -343,3 +343,34 @@ def test_a_gender_is_shown_in_the_readers_language(gender: Gender, language: Lan
 
     assert shown(identity(gender=gender)) == message(language, f"me.gender_{gender}")
     assert shown(identity()) is None
+
+
+def test_the_language_that_a_person_has_chosen_goes_before_the_browsers() -> None:
+    """Two different choices are none, a language that the App does not offer is none, and the rest is the browser's."""
+    easy, twice = ("Cookie", "__Host-sekisho-language=ja-simple"), ("Cookie", "__Host-sekisho-language=en")
+    english_only = route(app=app(languages=(Language.EN,)))
+
+    assert pages.language_of(visit(easy, ENGLISH)) is Language.EASY
+    assert pages.language_of(visit(("Cookie", "sekisho-language=ja-simple"), ENGLISH)) is Language.EN
+    assert pages.language_of(visit(easy, twice)) is Language.JA
+    assert pages.language_of(visit(easy, here=english_only)) is Language.EN
+
+
+def test_the_switch_leads_back_to_a_page_that_does_nothing_twice() -> None:
+    """The address itself; of a form of ours its page; of a sign-in that ended, the notice for the same target."""
+    prefix = "/.sekisho/"
+
+    def back(page: pages.Page) -> str:
+        switches = page.values["switches"]
+        assert isinstance(switches, tuple)
+        assert [each.language for each in switches] == [Language.JA, Language.EASY, Language.EN]
+        return str(switches[2].path.partition("language/en?back=")[2])
+
+    called_back = visit(path=f"{prefix}callback")
+    assert back(pages.notice(visit(), offer())) == "/reserve"
+    assert back(pages.logout(visit(path=f"{prefix}logout", method="POST"), "")) == f"{prefix}logout"
+    assert back(pages.plain(called_back, "internal", 500)) == "/"
+    failed = pages.failure(called_back, Failed(LoginFailure.CANCELLED), offer())
+    assert back(failed) == f"{prefix}login?back=/reserve?a=1"
+    alone = pages.notice(visit(here=route(app=app(languages=(Language.JA,)))), offer())
+    assert alone.values["switches"] == ()
