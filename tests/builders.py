@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.identity import Identity, Scope
 from gateway.instant import Instant
-from gateway.policy.verdict import Permit, RuleId, Verdict
+from gateway.policy.verdict import Permit, RuleId, Sign, Verdict
 from gateway.request.inbound import Inbound
 from gateway.request.target import Target
 from gateway.route.route import Route
@@ -78,6 +78,7 @@ class FixedRule:
         self.token = object()
         self.needs_session = somebody is not None
         self.returns_from: tuple[str, ...] = ()
+        self.sign: Sign | None = None
         self.asked = 0
         self._nobody = nobody or Permit(self.id, None)
         self._somebody = somebody or self._nobody

@@ -48,6 +48,8 @@ class AskPortal(msgspec.Struct, frozen=True):
 
     visit: Visit
     candidate: str = ""
+    signed: Forward | NeedReservation | None = None
+    """The outcome for the same form once it is signed, where the page asks the person to sign it."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -85,6 +87,8 @@ class NeedPress(msgspec.Struct, frozen=True):
     route: Route
     sites: tuple[str, ...]
     """The origins that the rule names now."""
+    signs: bool = False
+    """Whether the rule has its forms signed now."""
 
 
 class NeedReservation(msgspec.Struct, frozen=True):

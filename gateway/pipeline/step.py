@@ -37,9 +37,11 @@ from gateway.pipeline.urls import LOGIN, Kind, kind_of, own_url, sign_in_url
 from gateway.pipeline.visit import (
     ForeignFormPage,
     FormNotSentPage,
+    NotSignablePage,
     OwnPage,
     RefusalPage,
     ReturnedFormPage,
+    SignFormPage,
     SignInPage,
     Trouble,
     TroublePage,
@@ -57,6 +59,7 @@ from gateway.request.navigation import Navigation, is_prefetch, navigation
 from gateway.request.references import DESTINATION, Reference, references, renamed
 from gateway.request.returned_form import is_press, returnable
 from gateway.request.same_site import other_site
+from gateway.request.signed_form import unsignable
 from gateway.request.worker_scope import REMOVES_ITSELF, allowed_may_cover, is_an_update, script_may_cover
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -126,8 +129,8 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if inbound.method == "OPTIONS" and (announced := _announced(inbound, route, now)) is not None:
         return preflight(route, inbound, announced, known, now)
     rule = route.policy.fitting(inbound, now)
-    if rule is not None and rule.returns_from and is_press(inbound, route.origin):
-        return NeedPress(route, rule.returns_from)
+    if rule is not None and (rule.returns_from or rule.sign is not None) and is_press(inbound, route.origin):
+        return NeedPress(route, rule.returns_from, rule.sign is not None)
     if inbound.target.query or inbound.method in SECOND_TARGET or _says_more(inbound):
         more = _of_all_it_says(route, rule, inbound, now, table)
         if isinstance(more, Deny):
@@ -135,16 +138,19 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
         stands, inbound = more
         if stands is not None and stands is not rule:
             # The candidate judges one method alone, and the rule of the outcome is this request's.
-            return _judge(route, stands, inbound, known, now, table)
+            return _to_sign(_judge(route, stands, inbound, known, now, table), stands, route, inbound, known)
     judged = (
         refusal(route, inbound, known, no_rule_fits())
         if rule is None
         else _judge(route, rule, inbound, known, now, table)
     )
     if route.candidate is not None:
-        return _beside_candidate(judged, route.candidate, route, inbound, known, now)
+        judged = _beside_candidate(judged, route.candidate, route, inbound, known, now)
+        return judged if rule is None else _to_sign(judged, rule, route, inbound, known)
+    if rule is not None and rule.sign is not None:
+        return _to_sign(judged, rule, route, inbound, known)
     lasting = rule is not None and not rule.returns_from and inbound.method not in _NOT_REMEMBERED
-    # A press on a form that came back is looked for above, each time.
+    # A press on a form that came back or was signed is looked for above, each time.
     if rule is not None and lasting and route.app.mode is Mode.PROXY:
         table.remember(inbound, route, rule)
     return judged
@@ -555,11 +561,44 @@ def pressed(judged: Step, press: Inbound) -> Step:
     A person who must sign in first keeps the sealed form: our page carries it through the sign-in.
     """
     match judged:
-        case AskPortal(Visit(purpose=ForeignFormPage(challenge) | ReturnedFormPage(challenge)) as visit):
+        case AskPortal(
+            Visit(
+                purpose=ForeignFormPage(challenge) | ReturnedFormPage(challenge) | FormNotSentPage(challenge)
+            ) as visit
+        ):
             page = FormNotSentPage(challenge, keep=True)
             return msgspec.structs.replace(judged, visit=replace(visit, inbound=press, purpose=page))
         case _:
             return judged
+
+
+def _to_sign(judged: Step, rule: FittingRule, route: Route, inbound: Inbound, known: SessionState) -> Step:
+    """Have a form signed that its rule would let pass, and refuse what cannot be signed."""
+    if rule.sign is None or not isinstance(judged, Forward | NeedReservation):
+        return judged
+    why = unsignable(inbound, route.origin)
+    if navigation(inbound) is Navigation.BACKGROUND or isinstance(known, Unavailable | Limited):
+        answer = _problem(inbound, route, HTTPStatus.FORBIDDEN, "signature_required")
+        return about(msgspec.structs.replace(answer, verdict="deny", rule=str(rule.id)), route, known)
+    if why is not None:
+        return AskPortal(Visit(route, inbound, known, NotSignablePage(str(rule.id), why)))
+    return AskPortal(Visit(route, inbound, known, SignFormPage(str(rule.id), rule.sign)), signed=judged)
+
+
+def signed(judged: Step, lines: bytes) -> Step:
+    """Return what becomes of a form once it is signed: it goes on with `lines` about the signature in its head.
+
+    The step is returned as it is where its rule asks for no signature now.
+    """
+    if isinstance(judged, AskPortal) and judged.signed is not None:
+        return _with_lines(judged.signed, lines)
+    return judged
+
+
+def _with_lines(step: Forward | NeedReservation, lines: bytes) -> Forward | NeedReservation:
+    if isinstance(step, Forward):
+        return msgspec.structs.replace(step, head=step.head + lines)
+    return msgspec.structs.replace(step, taken=_with_lines(step.taken, lines))
 
 
 def _problem(inbound: Inbound, route: Route, status: HTTPStatus, code: str, retry_after: int | None = None) -> Answer:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from gateway.policy.verdict import Challenge, Deny
+from gateway.policy.verdict import Challenge, Deny, Sign
 from gateway.request.inbound import Inbound
+from gateway.request.signed_form import Unsignable
 from gateway.route.route import Route
 from gateway.session.session import Limited, SessionState
 
@@ -90,6 +91,22 @@ class FormOverPage:
 
 
 @dataclass(frozen=True, slots=True)
+class SignFormPage:
+    """A form must be signed before it goes on: show it in full, and offer to sign it (200). Its body comes along."""
+
+    rule: str
+    sign: Sign
+
+
+@dataclass(frozen=True, slots=True)
+class NotSignablePage:
+    """A form must be signed and cannot be: say why (415), and that it was not sent."""
+
+    rule: str
+    why: Unsignable
+
+
+@dataclass(frozen=True, slots=True)
 class RefusalPage:
     """The policy said no: the conditions' own sentences."""
 
@@ -113,6 +130,8 @@ Purpose = (
     | ForeignFormPage
     | ReturnedFormPage
     | FormOverPage
+    | SignFormPage
+    | NotSignablePage
     | RefusalPage
     | TroublePage
 )
@@ -132,7 +151,7 @@ class Visit:
     def brings_body(self) -> bool:
         """Whether the browser's body goes to the portal; else the portal is asked with a GET that has none."""
         purpose = self.purpose
-        return isinstance(purpose, OwnPage | ReturnedFormPage) or (
+        return isinstance(purpose, OwnPage | ReturnedFormPage | SignFormPage) or (
             isinstance(purpose, FormNotSentPage) and purpose.keep
         )
 
@@ -166,6 +185,10 @@ def access_words(visit: Visit) -> tuple[str, str | None, str | None]:
             return "challenge", str(challenge.rule), "returned_form"
         case FormOverPage():
             return "deny", None, "form_over"
+        case SignFormPage(rule):
+            return "challenge", rule, "signature"
+        case NotSignablePage(rule, why):
+            return "deny", rule, f"not_signable:{why.value}"
         case RefusalPage(deny):
             return "deny", "" if deny.rule is None else str(deny.rule), deny.words
         case TroublePage(trouble=trouble):

@@ -31,6 +31,7 @@ class BothRules(FittingRule):
         self.public = first.public and other.public
         self.needs_session = first.needs_session or other.needs_session
         self.returns_from = tuple(site for site in first.returns_from if site in other.returns_from)
+        self.sign = first.sign or other.sign
 
     def decide(self, inbound: Inbound, person: Identity | None, now: Instant) -> Decision:
         """Ask both, and return the stricter verdict."""
@@ -62,6 +63,7 @@ def _one_challenge(first: Challenge, other: Challenge) -> Challenge:
         fresh_within=min(times, default=None),
         keep_form=first.keep_form and other.keep_form,
         returns_from=tuple(site for site in first.returns_from if site in other.returns_from),
+        signs=first.signs or other.signs,
     )
 
 

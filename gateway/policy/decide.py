@@ -112,6 +112,7 @@ class FittingRule:
         "public",
         "returns_from",
         "scopes",
+        "sign",
         "token",
     )
 
@@ -146,6 +147,8 @@ class FittingRule:
         self.needs_session: bool = not (rule.allow is Allow.NOBODY or (self.public and not rule.disclose))
         """Whether its verdict can differ with who is signed in; False lets a request pass without a look-up."""
         self.returns_from: tuple[str, ...] = rule.returns_from
+        self.sign = rule.sign
+        """The document that must be signed before the form goes on; `None` for none."""
         self._constant: Decision | None = None
         self._twin: FittingRule | None = None
         if self.public and not rule.disclose:
@@ -244,6 +247,7 @@ class FittingRule:
             fresh_within=rule.signed_in_within,
             keep_form=rule.keep_form,
             returns_from=rule.returns_from,
+            signs=rule.sign is not None,
         )
 
     def _refuse_everybody(self, context: Context) -> Decision:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gateway.policy.conditions import Condition, ListEntry
     from gateway.policy.example import Example
-from gateway.policy.verdict import Limit, RuleId, Words
+from gateway.policy.verdict import Limit, RuleId, Sign, Words
 
 # --- what is written -----------------------------------------------------------------
 
@@ -72,6 +72,7 @@ class Rule:
     keep_form: bool = False
     returns_from: tuple[str, ...] = ()
     """Origins of other sites that send a person back here by a form, as browsers write them."""
+    sign: Sign | None = None
     audit: bool = False
     line: int = field(default=0, compare=False)
 

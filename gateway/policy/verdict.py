@@ -96,6 +96,8 @@ class Challenge:
     keep_form: bool = False
     returns_from: tuple[str, ...] = ()
     """The origins of other sites whose forms come back here: their bodies wait for a press on our page."""
+    signs: bool = False
+    """The form is signed before it goes on, so a signed one may wait for this sign-in."""
 
     @property
     def needs_notice(self) -> bool:
@@ -179,6 +181,16 @@ class Limit:
     """… and, where this is given, its `Location` leads to this path."""
     times: int = 1
     if_over: Words = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """The person signs the posted form with the card's signing certificate before the application gets it."""
+
+    title: Words
+    """The document's title; the signed text has the Japanese one."""
+    digest_info: bool = False
+    """Whether the provider is given the hash as DigestInfo (RFC 8017)."""
 
 
 def header_word(name: str) -> str:

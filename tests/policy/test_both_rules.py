@@ -24,6 +24,7 @@ from gateway.policy.verdict import (
     Reason,
     ReasonKind,
     RuleId,
+    Sign,
     Verdict,
 )
 from tests.builders import NOON, identity, inbound
@@ -186,3 +187,11 @@ def test_three_rules_are_judged_as_two_of_which_one_stands_for_two() -> None:
     assert _counted(three) == {"draw", "erase"}
     assert isinstance(refused, Deny)
     assert refused.rule == nobody.id
+
+
+def test_a_signature_that_one_rule_wants_is_wanted_of_both() -> None:
+    """A form does not lose its signature because it asks to be taken for one of another method."""
+    signed = ready("signed", Allow.SIGNED_IN, sign=Sign({"ja": "書"}))
+    plain = ready("plain", Allow.SIGNED_IN)
+
+    assert BothRules(signed, plain).sign == BothRules(plain, signed).sign == Sign({"ja": "書"})

@@ -50,6 +50,7 @@ class RemarkKind(StrEnum):
     NO_SENTENCE = "no_sentence"
     NEVER_ARRIVES = "never_arrives"
     CHILDREN = "children"
+    SIGNING = "signing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def remarks(
         *_children_shown(policy, order, methods),
         *_wide_returns(policy),
         *_second_readings(policy, order),
+        *_signing(policy),
         *_never_asked(policy),
         *_public(policy),
         *_too_much(policy),
@@ -368,6 +370,27 @@ def _second_readings(policy: Policy, order: _Order) -> Iterator[Remark]:
                 Phrase(
                     "let one rule be about both, write `keep_form: true`, or set `ask: once` of the App",
                     "一つの規則にまとめるか、`keep_form: true` を書くか、アプリに `ask: once` を設定してください",
+                ),
+            )
+
+
+def _signing(policy: Policy) -> Iterator[Remark]:
+    """A rule with a signature: our part of it is a preview, and not every purpose is proper."""
+    for rule in policy.rules:
+        if rule.sign is not None:
+            yield Remark(
+                RemarkKind.SIGNING,
+                rule.line,
+                Phrase(
+                    f"`{rule.name}` has people sign (a preview): a signature that is asked for only to read the "
+                    "personal data in the certificate is improper, and persons under 15 have no signing certificate",
+                    f"`{rule.name}` は電子署名を求めます（プレビュー機能）。"
+                    "証明書の個人情報を読むためだけに署名を求めるのは不適切です。また、15歳未満の方には署名用電子証明書がありません",
+                ),
+                Phrase(
+                    "let people sign a document that they mean to sign; a sign-in gives name, address, birthdate and "
+                    "gender",
+                    "本人の意思を示す文書にだけ署名を求めてください。氏名・住所・生年月日・性別はログインで受け取れます",
                 ),
             )
 

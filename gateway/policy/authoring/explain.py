@@ -14,12 +14,12 @@ from typing import Any
 from gateway.identity import Identity, Scope
 from gateway.instant import Instant
 from gateway.policy.authoring.examples import say_verdict
-from gateway.policy.authoring.words import say_scopes, say_test
+from gateway.policy.authoring.words import say_scopes, say_test, say_words
 from gateway.policy.conditions import AllOf, AnyOf, Context, Not, Surroundings, Test
 from gateway.policy.decide import CompiledPolicy, Undecidable, no_rule_fits
 from gateway.policy.matching import AmbiguousQuery, matches, named_values
 from gateway.policy.policy import Policy, Rule
-from gateway.policy.verdict import Challenge, Deny, Permit, Truth, Verdict
+from gateway.policy.verdict import Challenge, Deny, Permit, Sign, Truth, Verdict
 from gateway.request.inbound import Inbound
 from gateway.yaml.mistakes import Language, Phrase
 
@@ -61,6 +61,8 @@ class Explanation:
     conditions: tuple[ConditionTrace, ...]
     verdict: Verdict
     valid_until: Instant
+    sign: Sign | None = None
+    """The document to be signed before the form goes on."""
 
     @property
     def rule(self) -> str | None:
@@ -89,7 +91,7 @@ def explain(policy: CompiledPolicy, inbound: Inbound, person: Identity | None, n
     verdict, until = rule.decide(inbound, person, now)
     at = Context(person, now, inbound.seen_from, policy.surroundings)
     traces = [trace for name in rule.rule.require for trace in _conditions(policy.policy, name, at, 0)]
-    return Explanation(rules, tuple(traces), verdict, until)
+    return Explanation(rules, tuple(traces), verdict, until, rule.sign)
 
 
 def _in_doubt(rules: tuple[RuleTrace, ...], stands: Undecidable, reading: str | None) -> tuple[RuleTrace, ...]:
@@ -238,6 +240,13 @@ def say_explanation(explanation: Explanation, language: Language) -> str:
             if ja
             else f"a form that comes back from {sites} is sent by a press"
         )
+    if explanation.sign is not None and not isinstance(explanation.verdict, Deny):
+        title = say_words(explanation.sign.title, language)
+        lines.append(
+            f"フォームは「{title}」として電子署名されてから送られる（プレビュー機能）"
+            if ja
+            else f"the form is signed as “{title}” before it is sent (preview)"
+        )
     if isinstance(explanation.verdict, Permit):
         lines.append("アプリケーションに伝わること" if ja else "told to the application")
         lines += [f"  {name}: {value}" for name, value in explanation.disclosed] or [f"  {'なし' if ja else 'nothing'}"]
@@ -256,6 +265,7 @@ def as_values(explanation: Explanation) -> dict[str, Any]:
         "rules": [
             {"name": trace.name, "fit": trace.fit.value, "because": trace.because.en} for trace in explanation.rules
         ],
+        "signs": None if explanation.sign is None else dict(explanation.sign.title),
         "conditions": [
             {"name": trace.name, "says": trace.truth.value, "depth": trace.depth} for trace in explanation.conditions
         ],

@@ -90,7 +90,8 @@ def _list(words: Iterable[str], language: Language) -> str:
     return ("、" if language is Language.JA else ", ").join(words)
 
 
-def _words(words: Words, language: Language) -> str:
+def say_words(words: Words, language: Language) -> str:
+    """Return the words in a language, or else the Japanese ones."""
     return words.get(language.value) or words.get("ja", "")
 
 
@@ -180,7 +181,7 @@ def _say_dates(dates: Dates, language: Language) -> str:
 def say_condition(condition: Condition, language: Language) -> str:
     """Return a condition as one sentence."""
     said = say_test(condition.test, language)
-    sentence = _words(condition.if_not, language)
+    sentence = say_words(condition.if_not, language)
     if language is Language.JA:
         return f"「{condition.name}」とは、{said}こと。" + (
             f"満たさない方には「{sentence}」と示す。" if sentence else ""
@@ -265,7 +266,7 @@ def say_rule(rule: Rule, policy: Policy, number: int, language: Language) -> str
     scopes = rule_scopes(rule, policy.conditions)
     if scopes:
         items = say_scopes(scopes, language)
-        purpose = _words(rule.purpose, language)
+        purpose = say_words(rule.purpose, language)
         if scopes - {Scope.OPENID}:
             sentences.append(
                 f"カードから求める項目: {items}。利用目的: {purpose}。"
@@ -287,7 +288,7 @@ def say_rule(rule: Rule, policy: Policy, number: int, language: Language) -> str
             )
     elif rule.allow is not Allow.NOBODY:
         sentences.append("アプリケーションには何も伝えない。" if ja else "The application is told nothing.")
-    if rule.say is not None and (words := _words(rule.say.words, language)):
+    if rule.say is not None and (words := say_words(rule.say.words, language)):
         sentences.append(
             f"ページには「{words}」と示す（{rule.say.status}）。"
             if ja
@@ -300,6 +301,15 @@ def say_rule(rule: Rule, policy: Policy, number: int, language: Language) -> str
             if ja
             else f"A form that comes back from {sites} is sent with the person's sign-in once they press our button."
         )
+    if rule.sign is not None:
+        title = say_words(rule.sign.title, language)
+        sentences.append(
+            f"フォームは、本人が「{title}」としてマイナンバーカードで電子署名してから、"
+            "アプリケーションに送られる（プレビュー機能）。"
+            if ja
+            else f"The person signs the form as “{title}” with the My Number card before the application gets it "
+            "(preview)."
+        )
     if rule.audit:
         sentences.append("許可をすべて記録する。" if ja else "Every permit is recorded.")
     return ("" if ja else " ").join(sentences)
@@ -308,10 +318,10 @@ def say_rule(rule: Rule, policy: Policy, number: int, language: Language) -> str
 def say_policy(policy: Policy, language: Language) -> str:
     """Return a whole policy as plain sentences, to be signed."""
     ja = language is Language.JA
-    title = _words(policy.title, language) or policy.name
+    title = say_words(policy.title, language) or policy.name
     version = f"{policy.name}、版 {policy.version}" if ja else f"{policy.name}, version {policy.version}"
     lines = [f"{title}（{version}）" if ja else f"{title} ({version})"]
-    if purpose := _words(policy.purpose, language):
+    if purpose := say_words(policy.purpose, language):
         lines.append(f"利用目的: {purpose}" if ja else f"Purpose: {purpose}")
     used = list(policy.conditions.values())
     if used:
@@ -381,7 +391,7 @@ def data_map(policy: Policy, language: Language) -> tuple[DataItem, ...]:
         rules = [rule for rule in policy.rules if scope in rule_scopes(rule, policy.conditions)]
         if not rules:
             continue
-        purposes = dict.fromkeys(_words(rule.purpose, language) for rule in rules if rule.purpose)
+        purposes = dict.fromkeys(say_words(rule.purpose, language) for rule in rules if rule.purpose)
         disclosed = dict.fromkeys(
             name for rule in policy.rules for name in rule.disclose if scope in _behind(name, policy.conditions)
         )

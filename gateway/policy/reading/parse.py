@@ -20,7 +20,7 @@ from gateway.policy.policy import Allow, Match, Policy, Rule, Say, Source
 from gateway.policy.reading.parse_conditions import ConditionReader, Lists
 from gateway.policy.reading.parse_examples import example_reader
 from gateway.policy.reading.parse_values import Reader
-from gateway.policy.verdict import Fact, Limit, Once, RuleId, Words, header_word
+from gateway.policy.verdict import Fact, Limit, Once, RuleId, Sign, Words, header_word
 from gateway.request.same_site import LONGEST_ORIGIN, ORIGIN
 from gateway.settings.origin import is_loopback, origin_of
 from gateway.wire.methods import METHODS as COMMON_METHODS
@@ -44,6 +44,7 @@ RULE_KEYS = (
     "say",
     "keep_form",
     "returns_from",
+    "sign",
     "audit",
 )
 METHODS = tuple(COMMON_METHODS.values())
@@ -235,6 +236,8 @@ class _PolicyReader(Reader):
         )
         returns_entry = table.entry("returns_from")
         returns_from = () if returns_entry is None else self._returns_from(returns_entry, match)
+        sign_entry = table.entry("sign")
+        sign = None if sign_entry is None else self._sign(sign_entry, match)
         self._check_keys(table, allow)
         rule = Rule(
             id=RuleId(self._name, name or ""),
@@ -249,6 +252,7 @@ class _PolicyReader(Reader):
             say=say,
             keep_form=keep_form,
             returns_from=returns_from,
+            sign=sign,
             audit=audit,
             line=node.where.line,
         )
@@ -490,6 +494,29 @@ class _PolicyReader(Reader):
                 found.append(origin)
         return tuple(dict.fromkeys(found))
 
+    def _sign(self, entry: Entry, match: Match) -> Sign | None:
+        what = Phrase("`sign`", "`sign`")
+        if match.method != frozenset({"POST"}):
+            said = Phrase(
+                "`sign` in a rule that is not for POST alone: only a posted form is signed",
+                "`sign` は POST だけの規則に書きます。署名するのは POST で送るフォームだけです",
+            )
+            remedy = Phrase(
+                "write `method: POST` in its `match`, and another rule for the other methods",
+                "`match` に `method: POST` を書き、ほかのメソッドは別の規則にしてください",
+            )
+            self.mistakes.add(entry.where, said, remedy)
+        table = self.table(entry.value, ("document", "title", "digest_info"), what)
+        if table is None:
+            return None
+        document_node, title_node = (self.need(table, key, what) for key in ("document", "title"))
+        if document_node is not None:
+            self.word(document_node, ("form",), Phrase("`document`", "`document`"))
+        title = {} if title_node is None else self.words(title_node, Phrase("`title`", "`title`"))
+        digest_node = table.get("digest_info")
+        digest = None if digest_node is None else self.truth(digest_node, Phrase("`digest_info`", "`digest_info`"))
+        return Sign(title, digest or False) if title else None
+
     def _origin(self, scalar: Scalar) -> str | None:
         """Return an origin that is written as a browser writes it: compared with that, another spelling never fits."""
         text = scalar.text
@@ -530,6 +557,7 @@ class _PolicyReader(Reader):
             ("limit", asks),
             ("keep_form", asks),
             ("returns_from", asks),
+            ("sign", asks),
             ("disclose", allow is not Allow.NOBODY),
             ("say", allow is Allow.NOBODY),
         ):

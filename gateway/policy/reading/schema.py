@@ -81,6 +81,9 @@ def _rule() -> Schema:
         "once",
         "counted_when",
     )
+    sign = _table(
+        {"document": {"const": "form"}, "title": _WORDS, "digest_info": {"type": "boolean"}}, "document", "title"
+    )
     match = _table(
         {
             "path": _one_or_list({"type": "string", "pattern": "^/"}),
@@ -102,6 +105,7 @@ def _rule() -> Schema:
             "say": say,
             "keep_form": {"type": "boolean"},
             "returns_from": _one_or_list({"type": "string", "pattern": "^https?://"}),
+            "sign": sign,
             "audit": {"type": "boolean"},
         },
         "name",

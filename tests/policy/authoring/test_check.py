@@ -299,3 +299,14 @@ def test_a_form_on_a_page_for_everyone_is_not_remarked() -> None:
     rules = ("name: write, match: {method: POST}, require: [here]", "name: read, match: {method: GET}, allow: everyone")
 
     assert RemarkKind.SECOND_READING not in kinds(*rules)
+
+
+def test_a_signature_only_to_read_personal_data_is_named_as_improper() -> None:
+    """The remark stands at each rule that has people sign, and says that this is a preview."""
+    signed = "name: s, match: {path: /s, method: POST}, allow: signed_in, sign: {document: form, title: {ja: 書}}"
+
+    (remark,) = found(signed)
+
+    assert remark.kind is RemarkKind.SIGNING
+    assert "improper" in remark.what.en
+    assert "preview" in remark.what.en

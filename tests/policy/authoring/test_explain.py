@@ -123,3 +123,14 @@ def test_a_site_that_forms_come_back_from_is_explained() -> None:
 
     assert "a form that comes back from https://pay.example is sent" in say_explanation(explanation, Language.EN)
     assert "https://pay.example から戻るフォーム" in say_explanation(explanation, Language.JA)
+
+
+def test_a_form_that_is_signed_is_explained() -> None:
+    """A reader of the explanation learns why the form did not arrive at once."""
+    policy = policy_of("name: r, match: {method: POST}, allow: signed_in, sign: {document: form, title: {ja: 申請書}}")
+
+    explanation = explain(CompiledPolicy(policy), make_inbound("POST", "/pay"), None, 0.0)
+
+    assert "the form is signed as “申請書”" in say_explanation(explanation, Language.EN)
+    assert "「申請書」として電子署名" in say_explanation(explanation, Language.JA)
+    assert as_values(explanation)["signs"] == {"ja": "申請書"}

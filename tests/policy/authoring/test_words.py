@@ -105,3 +105,13 @@ def test_a_site_that_forms_come_back_from_is_said() -> None:
 
     assert "A form that comes back from https://pay.example is sent" in say_policy(policy, Language.EN)
     assert "https://pay.example から戻るフォームは" in say_policy(policy, Language.JA)
+
+
+def test_a_form_that_is_signed_is_said() -> None:
+    """The title is what the person signs."""
+    lines = "match: {path: /a, method: POST}, allow: signed_in, sign: {document: form, title: {ja: 申請書}}"
+    policy = parse_policy(f"policy: p\nrules:\n  - {{name: r, {lines}}}\n", Mistakes())
+    assert policy is not None
+
+    assert "The person signs the form as “申請書”" in say_policy(policy, Language.EN)
+    assert "「申請書」としてマイナンバーカードで電子署名" in say_policy(policy, Language.JA)

@@ -10,7 +10,7 @@ from gateway.policy.age import AgeRange
 from gateway.policy.conditions import Age
 from gateway.policy.policy import Allow, Match, Policy, Say
 from gateway.policy.reading.parse import load_policy, parse_policy
-from gateway.policy.verdict import Once
+from gateway.policy.verdict import Once, Sign
 from gateway.yaml.mistakes import Language, Mistakes
 from gateway.yaml.read import MAX_BYTES
 
@@ -55,6 +55,7 @@ def test_a_policy_is_what_it_says() -> None:
             "disclose: [subject, name, adult]",
             "keep_form: true",
             "returns_from: [https://pay.example, https://pay.example:8443, http://localhost:8000]",
+            "sign: {document: form, title: {ja: 申請書, en: An application}, digest_info: true}",
             "audit: true",
         )
     )
@@ -69,6 +70,7 @@ def test_a_policy_is_what_it_says() -> None:
     assert (found.limit.once, found.limit.times, found.limit.statuses) == (Once.FISCAL_YEAR, 3, frozenset({302, 303}))
     assert found.disclose == ("subject", "name", "adult")
     assert found.returns_from == ("https://pay.example", "https://pay.example:8443", "http://localhost:8000")
+    assert found.sign == Sign({"ja": "申請書", "en": "An application"}, digest_info=True)
     assert (found.keep_form, found.audit, found.purpose) == (True, True, {"ja": "予約のため"})
     assert policy.conditions["adult"].test == Age(AgeRange(18))
 
@@ -443,3 +445,23 @@ def test_a_file_that_cannot_be_read_makes_no_policy(tmp_path: Path) -> None:
         ".": [".:1:1: cannot be read: Is a directory"],
         "long.yaml": [f"long.yaml:1:1: longer than {MAX_BYTES} bytes"],
     }
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (("match: {path: /a}", "allow: signed_in", "sign: {document: form, title: {ja: 書}}"), "`method: POST`"),
+        (
+            ("match: {path: /a, method: [GET, POST]}", "allow: signed_in", "sign: {document: form, title: {ja: 書}}"),
+            "only a posted form is signed",
+        ),
+        (("match: {method: POST}", "allow: everyone", "sign: {document: form, title: {ja: 書}}"), "no effect"),
+        (("match: {method: POST}", "allow: signed_in", "sign: {document: pdf, title: {ja: 書}}"), "`pdf`"),
+        (("match: {method: POST}", "allow: signed_in", "sign: {document: form}"), "`title` is missing"),
+        (("match: {method: POST}", "allow: signed_in", "sign: {title: {ja: 書}}"), "`document` is missing"),
+        (("match: {method: POST}", "allow: signed_in", "sign: form"), "expected `sign`"),
+    ],
+)
+def test_a_signature_is_for_a_posted_form_of_a_known_person(lines: tuple[str, ...], said: str) -> None:
+    """The gateway could sign nothing else, and must know who signs."""
+    assert said in "\n".join(mistakes_in(rule(*lines)))
