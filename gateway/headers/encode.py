@@ -81,6 +81,16 @@ def identity_lines(permit: Permit, settings: HeaderSettings) -> IdentityLines:
     return IdentityLines(bytes(lines), EncodingLosses(replaced, left_out))
 
 
+def signature_lines(facts: Iterable[tuple[str, str]], settings: HeaderSettings) -> bytes:
+    """Return the lines that tell the application about a signed form: the signature's id and its short facts."""
+    lines = bytearray()
+    for name, text in facts:
+        value, _ = _value(name, text, settings)
+        if value is not None:
+            lines += header_name(name, settings) + b": " + value + b"\r\n"
+    return bytes(lines)
+
+
 def assertion_line(token: bytes, settings: HeaderSettings) -> bytes:
     """Return the line that carries the signed assertion."""
     return header_name(ASSERTION, settings) + b": " + token + b"\r\n"

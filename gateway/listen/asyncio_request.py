@@ -18,6 +18,7 @@ import msgspec
 import structlog
 
 from gateway.errors import StoreUnavailableError
+from gateway.headers.encode import signature_lines
 from gateway.limits.limits import Settlement
 from gateway.listen.answer import (
     CONTINUE,
@@ -39,7 +40,7 @@ from gateway.pipeline.outcome import (
     NeedSession,
     Step,
 )
-from gateway.pipeline.step import pressed, pseudonym_of, store_unavailable
+from gateway.pipeline.step import pressed, pseudonym_of, signed, store_unavailable
 from gateway.pipeline.visit import FormOverPage, Visit, access_words
 from gateway.request.inbound import Framing, Inbound
 from gateway.session.session import Limited
@@ -199,11 +200,21 @@ class RequestSide(Ending):
             self._go_on(unpressed(press), body)
             return await self._step_with_session()
         over = AskPortal(Visit(need.route, press, self.session, FormOverPage()))
-        if opened is None or one_use is None or opened.site not in need.sites:
+        if opened is None or one_use is None:
+            return self._to_record(over)
+        signature = opened.signature
+        if not need.signs if signature is not None else opened.site not in need.sites:
             return self._to_record(over)
         self._go_on(opened.inbound, opened.body)
         recorded = await self._step_with_session()
         judged = recorded.step if isinstance(recorded, NeedRecord) else recorded
+        if signature is not None:
+            go_on = signed(judged, signature.subject, signature_lines(signature.facts, need.route.app.headers))
+            if go_on is None:
+                return self._to_record(over)
+            if go_on is not judged:
+                judged = go_on
+                recorded = self._to_record(go_on)
         step = pressed(judged, press)
         if step is not judged:
             # The sealed form is kept with the pending sign-in, in a form of our own page.

@@ -45,6 +45,15 @@ _FROM_THERE = frozenset({b"origin", b"referer", b"sec-fetch-site", b"content-typ
 """The fields by which an application recognises the sender and the kind of a form."""
 
 
+class SignedForm(msgspec.Struct, frozen=True):
+    """The signature of a form of the App's own (`sign`), which waits for the press that sends the form on."""
+
+    subject: str
+    """The person who signed, as the applications know her: nobody else sends the form."""
+    facts: tuple[tuple[str, str], ...]
+    """The facts of the signature that the application is told, by header words."""
+
+
 class _Form(msgspec.Struct, frozen=True):
     at: Instant
     site: str
@@ -52,6 +61,7 @@ class _Form(msgspec.Struct, frozen=True):
     referer: bytes
     content_type: bytes
     body: bytes
+    signature: SignedForm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,7 @@ class Opened:
     body: bytes
     site: str
     name: str
+    signature: SignedForm | None = None
 
 
 class ReturnedForms:
@@ -82,8 +93,19 @@ class ReturnedForms:
         self._secrets = secrets
         self._random = random
 
-    def seal(self, inbound: Inbound, site: str, body: bytes, now: Instant) -> Sealed:
+    def seal(
+        self,
+        inbound: Inbound,
+        site: str,
+        body: bytes,
+        now: Instant,
+        *,
+        signature: SignedForm | None = None,
+        name: bytes | None = None,
+    ) -> Sealed:
         """Return a form sealed for the browser that sent it.
+
+        A form that is sealed twice under one `name` (17 bytes) is sent on once all the same.
 
         Raises:
             ValueError: the body is longer than `LARGEST_RETURNED`.
@@ -101,19 +123,21 @@ class ReturnedForms:
             referer if len(referer) <= LONGEST_REFERER else b"",
             kind,
             body,
+            signature,
         )
-        slot = f"{self._random(1)[0] & 0xF:x}"
-        name = slot + _text(self._random(NAME_BYTES))
+        named = name or self._random(1 + NAME_BYTES)
+        slot = f"{named[0] & 0xF:x}"
+        one_time = slot + _text(named[1 : 1 + NAME_BYTES])
         cookie_secret = _text(self._random(SECRET_BYTES))
         secret = self._secrets.first
         box = close_box(
             _key(secret, cookie_secret),
             self._random(NONCE_BYTES),
             msgspec.msgpack.encode(form),
-            _bound_to(inbound, name),
+            _bound_to(inbound, one_time),
             padding=_PADDING,
         )
-        return Sealed(f"{name}.{secret.id}{_text(box)}", COOKIE.decode() + slot, cookie_secret)
+        return Sealed(f"{one_time}.{secret.id}{_text(box)}", COOKIE.decode() + slot, cookie_secret)
 
     def open(self, press: Inbound, cookie_prefix: bytes, body: bytes, now: Instant) -> Opened | None:
         """Return the request that a press stands for, or `None` where nothing of that kind can be opened.
@@ -140,7 +164,7 @@ class ReturnedForms:
         form = msgspec.msgpack.decode(content, type=_Form)
         if not began(form.at, now) or now >= form.at + RETURNED_SECONDS:
             return None
-        return Opened(_as_sent(press, form), form.body, form.site, f"returned\0{name}")
+        return Opened(_as_sent(press, form), form.body, form.site, f"returned\0{name}", form.signature)
 
 
 def is_of_our_page(body: bytes) -> bool:

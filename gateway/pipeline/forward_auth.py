@@ -32,9 +32,11 @@ from gateway.pipeline.visit import (
     ForeignFormPage,
     FormNotSentPage,
     FormOverPage,
+    NotSignablePage,
     OwnPage,
     RefusalPage,
     ReturnedFormPage,
+    SignFormPage,
     SignInPage,
     TroublePage,
     WorkerPage,
@@ -389,6 +391,10 @@ def _page(asked: AskPortal, inbound: Inbound, route: Route, table: RouteTable) -
             return msgspec.structs.replace(
                 answer, verdict="challenge", rule=str(challenge.rule), reason=challenge.reason.value
             )
+        case SignFormPage(rule) | NotSignablePage(rule):
+            # The outer proxy has the form, so it cannot be signed here.
+            answer = _html(403, (("この手続きは利用できません", ""), ("Not available here", "")), reason="signature")
+            return msgspec.structs.replace(answer, verdict="deny", rule=rule)
         case RefusalPage(deny):
             return _denied(deny, nginx=nginx)
         case TroublePage(trouble, status, retry_after):

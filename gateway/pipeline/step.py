@@ -93,7 +93,7 @@ _HEALTH_FIELDS = (
 _FIELD_NAMES = re.compile(TOKEN + rb"{1,64}(?: ?, ?" + TOKEN + rb"{1,64}){0,63}")
 
 
-def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:  # noqa: PLR0911 (the order of the ways out is the point)
+def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable) -> Step:  # noqa: C901, PLR0911 (the order of the ways out is the point)
     """Decide on one request, or say which value must be fetched first."""
     path = inbound.target.path
     cached = table.rule_cache.get((inbound.host, inbound.method, path))
@@ -146,12 +146,11 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     )
     if route.candidate is not None:
         judged = _beside_candidate(judged, route.candidate, route, inbound, known, now)
-        return judged if rule is None else _to_sign(judged, rule, route, inbound, known)
-    if rule is not None and rule.sign is not None:
         return _to_sign(judged, rule, route, inbound, known)
-    lasting = rule is not None and not rule.returns_from and inbound.method not in _NOT_REMEMBERED
+    if rule is None or rule.sign is not None:
+        return _to_sign(judged, rule, route, inbound, known)
     # A press on a form that came back or was signed is looked for above, each time.
-    if rule is not None and lasting and route.app.mode is Mode.PROXY:
+    if not rule.returns_from and inbound.method not in _NOT_REMEMBERED and route.app.mode is Mode.PROXY:
         table.remember(inbound, route, rule)
     return judged
 
@@ -572,12 +571,12 @@ def pressed(judged: Step, press: Inbound) -> Step:
             return judged
 
 
-def _to_sign(judged: Step, rule: FittingRule, route: Route, inbound: Inbound, known: SessionState) -> Step:
+def _to_sign(judged: Step, rule: FittingRule | None, route: Route, inbound: Inbound, known: SessionState) -> Step:
     """Have a form signed that its rule would let pass, and refuse what cannot be signed."""
-    if rule.sign is None or not isinstance(judged, Forward | NeedReservation):
+    if rule is None or rule.sign is None or not isinstance(judged, Forward | NeedReservation):
         return judged
     why = unsignable(inbound, route.origin)
-    if navigation(inbound) is Navigation.BACKGROUND or isinstance(known, Unavailable | Limited):
+    if navigation(inbound) is Navigation.BACKGROUND:
         answer = _problem(inbound, route, HTTPStatus.FORBIDDEN, "signature_required")
         return about(msgspec.structs.replace(answer, verdict="deny", rule=str(rule.id)), route, known)
     if why is not None:
@@ -585,14 +584,24 @@ def _to_sign(judged: Step, rule: FittingRule, route: Route, inbound: Inbound, kn
     return AskPortal(Visit(route, inbound, known, SignFormPage(str(rule.id), rule.sign)), signed=judged)
 
 
-def signed(judged: Step, lines: bytes) -> Step:
-    """Return what becomes of a form once it is signed: it goes on with `lines` about the signature in its head.
+def signed(judged: Step, subject: str, lines: bytes) -> Step | None:
+    """Return what becomes of a form that this person has signed: it goes on, with `lines` about the signature.
 
-    The step is returned as it is where its rule asks for no signature now.
+    `None`: another person is signed in now, or the rule asks for no signature any more. A step that does not let the
+    form pass is returned as it is.
     """
-    if isinstance(judged, AskPortal) and judged.signed is not None:
-        return _with_lines(judged.signed, lines)
-    return judged
+    match judged:
+        case AskPortal(signed=Forward() | NeedReservation() as step):
+            person = _permit_of(step).identity
+            return _with_lines(step, lines) if person is not None and person.subject == subject else None
+        case Forward() | NeedReservation():
+            return None
+        case _:
+            return judged
+
+
+def _permit_of(step: Forward | NeedReservation) -> Permit:
+    return step.permit if isinstance(step, Forward) else _permit_of(step.taken)
 
 
 def _with_lines(step: Forward | NeedReservation, lines: bytes) -> Forward | NeedReservation:

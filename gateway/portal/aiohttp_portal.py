@@ -57,9 +57,11 @@ from gateway.pipeline.visit import (
     ForeignFormPage,
     FormNotSentPage,
     FormOverPage,
+    NotSignablePage,
     OwnPage,
     RefusalPage,
     ReturnedFormPage,
+    SignFormPage,
     SignInPage,
     Trouble,
     TroublePage,
@@ -370,6 +372,11 @@ class Portal:
                 return await self._returned(visit, request, site)
             case FormOverPage():
                 return self._page(visit, pages.form_over(visit))
+            case SignFormPage():
+                # Nothing here can have a form signed, so it must not go on.
+                raise GatewayError
+            case NotSignablePage(why=why):
+                return self._page(visit, pages.not_signable(visit, why))
             case RefusalPage(deny):
                 return self._page(visit, pages.refusal(visit, deny))
             case TroublePage():
@@ -699,8 +706,8 @@ class Portal:
                 # rule.
                 keeps = outcome.challenge.keep_form
                 if is_of_our_page(waiting.encode()):
-                    # A form that came back, sealed still: it waits as long as its rule names any site.
-                    keeps = bool(outcome.challenge.returns_from)
+                    # A form that came back or was signed, sealed still: it waits as long as its rule wants such forms.
+                    keeps = bool(outcome.challenge.returns_from) or outcome.challenge.signs
                 kept = outcome.method == "POST" and keeps and self._may_wait(visit, waiting)
                 if kept:
                     return await self._begin(visit, outcome, target, waiting)

@@ -24,6 +24,7 @@ from gateway.portal.sign_in_offer import ITEMS, SignInOffer, person_of
 from gateway.request.in_app import SOME_APP, in_app_browser
 from gateway.request.kept_form import KeptForm
 from gateway.request.returned_form import FIELD
+from gateway.request.signed_form import Unsignable
 from gateway.route.route import Route
 from gateway.session.session import Session
 from gateway.session.ticket import cookies_named
@@ -202,6 +203,13 @@ def form_over(visit: Visit) -> Page:
     language = language_of(visit)
     values = _common(visit, visit.route, language) | {"onward": visit.inbound.target.raw.decode("ascii")}
     return _page("form_over", HTTPStatus.CONFLICT, language, "form_over.title", values)
+
+
+def not_signable(visit: Visit, why: Unsignable) -> Page:
+    """Say that a form must be signed and cannot be, and that it was not sent."""
+    language = language_of(visit)
+    values = _common(visit, visit.route, language) | {"why": why.value}
+    return _page("not_signable", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, language, "not_signable.title", values)
 
 
 def send_form(visit: Visit, target: str, form: KeptForm) -> Page:

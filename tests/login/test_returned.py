@@ -13,6 +13,7 @@ from gateway.login.returned import (
     RETURNED_SECONDS,
     ReturnedForms,
     Sealed,
+    SignedForm,
     is_of_our_page,
     unpressed,
 )
@@ -171,3 +172,21 @@ def test_a_press_without_its_cookies_is_a_request_like_any_other() -> None:
     assert is_of_our_page(b"sekisho-return=x")
     assert not is_of_our_page(b"a=1&sekisho-return=x")
     assert msgspec.structs.replace(unpressed(press), cookie=press.cookie) == press
+
+
+def test_a_signed_form_is_sent_once_however_often_its_page_is_made() -> None:
+    """Each page of one signature has the same one-time name, and the press brings what is known of the signature."""
+    kept = forms()
+    signature = SignedForm("hanako", (("signature_id", "a1"),))
+    pages = [kept.seal(came(), PAY, BODY, NOW, signature=signature, name=b"n" * 17) for _ in range(2)]
+
+    opened = [kept.open(press_of(sealed), PREFIX, body_of(sealed), NOW + 1) for sealed in pages]
+
+    assert opened[0] is not None
+    assert opened[1] is not None
+    assert opened[0].name == opened[1].name
+    assert opened[0].signature == signature
+    other = kept.seal(came(), PAY, BODY, NOW, signature=signature, name=b"m" * 17)
+    found = kept.open(press_of(other), PREFIX, body_of(other), NOW + 1)
+    assert found is not None
+    assert found.name != opened[0].name

@@ -8,14 +8,16 @@ import pytest
 
 from gateway.headers.assertion import JWKS_PAGE
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedPress, NeedReservation, NeedSession, Step
-from gateway.pipeline.step import next_worker, step
+from gateway.pipeline.step import next_worker, signed, step
 from gateway.pipeline.urls import URLS, Kind
 from gateway.pipeline.visit import (
     ForeignFormPage,
     FormNotSentPage,
+    NotSignablePage,
     OwnPage,
     RefusalPage,
     ReturnedFormPage,
+    SignFormPage,
     SignInPage,
     Trouble,
     TroublePage,
@@ -23,8 +25,20 @@ from gateway.pipeline.visit import (
 )
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.policy import Allow, Match, Policy, Rule
-from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Limit, Once, Permit, Reason, ReasonKind, RuleId
+from gateway.policy.verdict import (
+    Challenge,
+    ChallengeReason,
+    Deny,
+    Limit,
+    Once,
+    Permit,
+    Reason,
+    ReasonKind,
+    RuleId,
+    Sign,
+)
 from gateway.request.inbound import Framing, Inbound
+from gateway.request.signed_form import Unsignable
 from gateway.request.target import Target
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, Gone, Limited, NoTicket, Session, SessionState, Unavailable, Unread
@@ -730,6 +744,58 @@ def test_a_press_is_looked_for_where_a_rule_names_a_site_and_only_there() -> Non
     for other in (("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "iframe")):
         changed = sent(*without(NAVIGATES, other[0]), other, FORM_TYPE, cookie=press.cookie)
         assert not isinstance(step(changed, NoTicket(), NOON, here), NeedPress)
+
+
+FROM_HERE = (*NAVIGATES, ("Sec-Fetch-Site", "same-origin"), ("Origin", "https://app.gw.test"), FORM_TYPE)
+
+
+def signing() -> FixedRule:
+    """Return a rule that has its forms signed by a person whom it lets pass."""
+    rule = FixedRule(nobody=SIGN_IN, somebody=Permit(RuleId("test", "rule"), identity()))
+    rule.sign = Sign({"ja": "申請書"})
+    return rule
+
+
+def test_a_form_that_must_be_signed_never_reaches_the_application_unsigned() -> None:
+    """The person is shown the form; a form with files gets a page, and a script a problem. None is forwarded."""
+    known, here = Found(session()), table(signing())
+
+    shown = step(sent(*FROM_HERE), known, NOON, here)
+    files = step(sent(*FROM_HERE[:-1], ("Content-Type", "multipart/form-data; boundary=x")), known, NOON, here)
+    script = step(sent(SCRIPT, FORM_TYPE, ("Origin", "https://app.gw.test")), known, NOON, here)
+
+    assert isinstance(shown, AskPortal)
+    assert shown.visit.purpose == SignFormPage("test/rule", Sign({"ja": "申請書"}))
+    assert shown.visit.brings_body
+    assert isinstance(files, AskPortal)
+    assert files.visit.purpose == NotSignablePage("test/rule", Unsignable.MULTIPART)
+    assert isinstance(script, Answer)
+    assert (script.status, script.reason) == (403, "signature_required")
+    assert here.rule_cache == {}
+
+
+def test_a_signed_form_goes_on_for_the_person_who_signed_it_alone() -> None:
+    """The lines about the signature are in its head; another person's press, or another rule, sends nothing."""
+    known = Found(session())
+    shown = step(sent(*FROM_HERE), known, NOON, table(signing()))
+    forward = step(sent(*FROM_HERE), known, NOON, table(somebody()))
+    refused = step(sent(*FROM_HERE), NoTicket(), NOON, table(signing()))
+
+    goes_on = signed(shown, "hanako", b"X-Verified-Signature-Id: x\r\n")
+
+    assert isinstance(goes_on, Forward)
+    assert goes_on.head.endswith(b"\r\nX-Verified-Signature-Id: x\r\n")
+    assert signed(shown, "taro", b"") is None
+    assert signed(forward, "hanako", b"") is None
+    assert signed(refused, "hanako", b"") is refused
+
+
+def test_a_press_is_looked_for_where_a_rule_has_forms_signed() -> None:
+    """The press says that only a signed form may be behind it."""
+    press = sent(*FROM_HERE, cookie=b"__Host-sekisho-return-3=x")
+    here = table(signing())
+
+    assert step(press, Found(session()), NOON, here) == NeedPress(here.routes[0], (), signs=True)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from gateway.pipeline.visit import Trouble
 from gateway.policy.verdict import ChallengeReason, ReasonKind
 from gateway.portal.language import Language
 from gateway.portal.messages import CATALOGUE, CATALOGUES, REVIEWED, _flat, message, offered
+from gateway.request.signed_form import Unsignable
 
 PORTAL = Path(gateway.portal.__file__).parent
 
@@ -53,6 +54,7 @@ def test_every_closed_word_has_its_sentences() -> None:
     needed = {f"failure.{failure}.{part}" for failure in LoginFailure for part in ("title", "what", "do")}
     needed |= {f"trouble.{trouble}.{part}" for trouble in Trouble for part in ("title", "what")}
     needed |= {f"refusal.kind.{kind}" for kind in ReasonKind}
+    needed |= {f"not_signable.{why}" for why in Unsignable}
     needed |= {f"notice.lead_{reason}" for reason in ChallengeReason}
 
     assert needed <= set(CATALOGUE[Language.JA])
@@ -67,6 +69,7 @@ def test_no_sentence_is_left_over() -> None:
         *(f"failure.{failure}." for failure in LoginFailure),
         *(f"trouble.{trouble}." for trouble in Trouble),
         "refusal.kind.",
+        *(f"not_signable.{why}" for why in Unsignable),
         "notice.lead_",
         "fact.",
         "icon.",
