@@ -17,12 +17,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from types import TracebackType
 from typing import Any, assert_never
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -44,9 +44,9 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.kept_files import kept
-from gateway.observe.otel_spans import step
+from gateway.observe.otel_spans import is_recorded, step
 from gateway.observe.spans import SpanKind
-from gateway.observe.system_waits import waiting_for_others
+from gateway.observe.system_waits import present_waits
 
 AnyRedis = Redis | RedisCluster
 
@@ -447,23 +447,49 @@ def connections_of(redis: AnyRedis) -> tuple[int, int]:
     return len(pool._in_use_connections), len(pool._available_connections)  # noqa: SLF001 (the library tells nobody)
 
 
-@asynccontextmanager
-async def asking(seconds: float, timed: Timed = untimed) -> AsyncIterator[None]:
+class asking:  # noqa: N801 (it is used as a function is: `async with asking(seconds):`)
     """Limit the commands inside to this time, turn every failure of Redis into our error, and tell how long it took.
+
+    A class, and not a generator: a sign-in asks six times, and each generator would cost as much as the command.
 
     Raises:
         StoreUnavailableError: with the reason in one word; Redis's own words are not kept.
 
     """
-    began = time.perf_counter()
-    try:
-        with step("redis", SpanKind.CLIENT, db__system__name="redis"):
-            async with asyncio.timeout(seconds):
-                with waiting_for_others():
-                    yield
-    except (theirs.RedisError, theirs.RedisClusterException, OSError, TimeoutError) as error:
-        fault = fault_of(error)
-        timed(fault.value, time.perf_counter() - began)
-        # `from None`: a failed pipeline's text quotes the command, and with it a record.
-        raise StoreUnavailableError(fault) from None
-    timed("", time.perf_counter() - began)
+
+    __slots__ = ("_began", "_limit", "_seconds", "_step", "_timed", "_waits")
+
+    def __init__(self, seconds: float, timed: Timed = untimed) -> None:
+        self._seconds = seconds
+        self._timed = timed
+
+    async def __aenter__(self) -> None:
+        """Begin."""
+        self._began = time.perf_counter()
+        self._waits = present_waits()
+        self._step = step("redis", SpanKind.CLIENT, db__system__name="redis") if is_recorded() else None
+        self._limit = asyncio.timeout(self._seconds)
+        if self._step is not None:
+            self._step.__enter__()
+        await self._limit.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+    ) -> None:
+        """Tell the outcome."""
+        seconds = time.perf_counter() - self._began
+        if self._waits is not None:
+            self._waits.seconds += seconds
+        try:
+            await self._limit.__aexit__(kind, error, place)
+        except TimeoutError as late:
+            kind, error = TimeoutError, late
+        if self._step is not None:
+            self._step.__exit__(kind, error, place)
+        if error is None:
+            self._timed("", seconds)
+        elif isinstance(error, theirs.RedisError | theirs.RedisClusterException | OSError):
+            fault = fault_of(error)
+            self._timed(fault.value, seconds)
+            # `from None`: a failed pipeline's text quotes the command, and with it a record.
+            raise StoreUnavailableError(fault) from None

@@ -45,6 +45,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "yaml",
         "wire",
         "identity redis_client",
+        "redis_exchange",
         "settings",
         "request",
         "policy",

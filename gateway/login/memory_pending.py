@@ -130,23 +130,22 @@ class MemoryPendingStore:
         """See `PendingStore`."""
         return isinstance(self._kept.get(name, (0.0, None))[1], PendingLogin)
 
-    async def settle(self, state: str, used: UsedLogin, now: Instant) -> None:
+    async def settle(self, state: str, used: UsedLogin, now: Instant, made: Round | None = None) -> None:
         """See `PendingStore`."""
         name = state_name(state)
         if name in self._kept:
             self._keep(name, used, now)
+        if made is None or used.session_name is None:
+            return
+        self._rounds.pop(used.session_name, None)
+        self._rounds[used.session_name] = (now, made)
+        while len(self._rounds) > 2 * self._logins.total:
+            del self._rounds[next(iter(self._rounds))]
 
     def _keep(self, name: str, used: UsedLogin, now: Instant) -> None:
         # Taken out first, so that the dictionary stays in the order in which its entries end.
         del self._kept[name]
         self._kept[name] = (now, used)
-
-    async def remember_round(self, session_name: str, made: Round, now: Instant) -> None:
-        """See `PendingStore`."""
-        self._rounds.pop(session_name, None)
-        self._rounds[session_name] = (now, made)
-        while len(self._rounds) > 2 * self._logins.total:
-            del self._rounds[next(iter(self._rounds))]
 
     async def find_round(self, session_name: str, now: Instant) -> Round | None:
         """See `PendingStore`."""

@@ -284,11 +284,8 @@ class PendingStore(Protocol):
     async def waits(self, name: str) -> bool:
         """Return whether a login of this name (`state_name`) is kept and has not been used."""
 
-    async def settle(self, state: str, used: UsedLogin, now: Instant) -> None:
-        """Remember what came of a used login."""
-
-    async def remember_round(self, session_name: str, made: Round, now: Instant) -> None:
-        """Remember which sign-in made a session."""
+    async def settle(self, state: str, used: UsedLogin, now: Instant, made: Round | None = None) -> None:
+        """Remember what came of a used login, and of a session that it made which sign-in that was."""
 
     async def find_round(self, session_name: str, now: Instant) -> Round | None:
         """Return the sign-in that made a session, if that was within a login's lifetime."""

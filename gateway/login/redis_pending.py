@@ -20,11 +20,12 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from hashlib import sha256
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from redis.asyncio import RedisCluster
 
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import CLOCKS_DIFFER, Instant
@@ -48,6 +49,7 @@ from gateway.login.pending import (
     state_name,
 )
 from gateway.redis_client import AnyRedis, Timed, asking, untimed
+from gateway.redis_exchange import Command, send_together
 from gateway.request.senders import sender_of
 from gateway.session.seal import Secret, Secrets
 from gateway.session.sealed_box import NONCE_BYTES, close_box, open_box
@@ -135,12 +137,17 @@ redis.call('ZADD', KEYS[4], ends, member)
 for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], life) end
 keep(KEYS[5], live_bytes + size)
 keep(KEYS[6], my_bytes + size)
+if KEYS[7] then
+  redis.call('SET', KEYS[7], ARGV[13], 'PX', life)
+  if ARGV[14] ~= '' and live + 1 <= tonumber(ARGV[16]) then redis.call('SET', KEYS[8], ARGV[14], 'PX', ARGV[15]) end
+end
 return string.format('%d', mine + 1) .. ' ' .. string.format('%d', live + 1) .. ' ' .. evicted
 """
 """`Cap.admits`, and the place of what is opened, in one step: between two workers no login slips past a cap.
 
 An entry that would end later than one that begins now was counted while a worker's clock was ahead. It counts no more.
-The script makes a sum of bytes anew if Redis has evicted it.
+The script makes a sum of bytes anew if Redis has evicted it. It keeps the record, too, except in a cluster, where the
+record is in another slot.
 """
 
 _KEEP = """
@@ -149,6 +156,13 @@ redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
 return 1
 """
 """Both records of a login lie in one slot: they are written in one round trip."""
+
+_USE = """
+if not redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 0 end
+redis.call('DEL', KEYS[2])
+return 1
+"""
+"""Nonce and verifier have had their use, and go with it: a marker that could not be set leaves them for another try."""
 
 _Record = TypeVar("_Record", PendingLogin, UsedLogin, KeptTarget, Round)
 
@@ -195,16 +209,16 @@ class RedisPendingStore:
         share = hmac.digest(
             self._secrets.first.value, b"sekisho.address.v1:" + sender_of(address).encode(), sha256
         ).hex()
-        keys = (
+        keys = [
             self._index("live"),
             self._index("from"),
             self._index(f"of:{share[:32]}"),
             self._index(f"in:{login.browser}"),
             self._index("bytes"),
             self._index(f"bytes:{share[:32]}"),
-        )
+        ]
         ends = now + self._life
-        arguments = (
+        arguments: list[str | bytes | int | float] = [
             now,
             ends,
             name,
@@ -217,28 +231,39 @@ class RedisPendingStore:
             self._logins.per_address,
             self._bytes.total,
             self._bytes.per_address,
-        )
+        ]
+        record = self._seal(login, state, name)
+        target = kept_target(login)
+        day = b"" if target is None else self._seal(target, state, name)
+        most = max(1, self._logins.total // TARGETS_UP_TO)
+        apart = isinstance(self._redis, RedisCluster)
+        if not apart:
+            keys += [self._key("s", name), self._key("t", name)]
+            arguments += [record, day, _TARGET_MILLISECONDS, most]
         opened = await self._ask("EVAL", _ADMIT, len(keys), *keys, *arguments)
         if opened is None:
             return 0
         place, live, evicted = _bytes(opened).decode("ascii", "replace").split(" ")
         if evicted:
             await self._ask("DEL", self._key("s", evicted.partition(":")[0]))
-        record = (self._seal(login, state, name), self._milliseconds)
-        target = kept_target(login)
-        if target is None or int(live) > max(1, self._logins.total // TARGETS_UP_TO):
-            await self._ask("SET", self._key("s", name), record[0], "PX", record[1])
-        else:
-            day = (self._seal(target, state, name), _TARGET_MILLISECONDS)
-            await self._ask("EVAL", _KEEP, 2, self._key("s", name), self._key("t", name), *record, *day)
+        if apart:
+            await self._keep(name, record, day if int(live) <= most else b"")
         return int(place)
+
+    async def _keep(self, name: str, record: bytes, day: bytes) -> None:
+        """Keep a login in a cluster, and its target for a day unless `day` is empty."""
+        waits, target = self._key("s", name), self._key("t", name)
+        if day:
+            life = (self._milliseconds, day, _TARGET_MILLISECONDS)
+            await self._ask("EVAL", _KEEP, 2, waits, target, record, *life)
+        else:
+            await self._ask("SET", waits, record, "PX", self._milliseconds)
 
     async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | KeptTarget | None:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
         name = state_name(state)
         # The marker second: `use` sets it before it removes the login, so one of the two is always seen.
-        waiting = await self._ask("GET", self._key("s", name))
-        used = await self._ask("GET", self._key("u", name))
+        waiting, used = await self._ask_together(("GET", self._key("s", name)), ("GET", self._key("u", name)))
         if used is not None:
             return self._open(_bytes(used), state, name, UsedLogin)
         if waiting is not None:
@@ -250,28 +275,33 @@ class RedisPendingStore:
         """See `PendingStore`."""
         name = state_name(state)
         marker = self._seal(UsedLogin(login.browser, login.host, login.return_to), state, name)
-        won = await self._ask("SET", self._key("u", name), marker, "PX", self._milliseconds, "NX")
-        if won is None:
-            return False
-        # Nonce and verifier have had their use; its place is kept in the count until it would have ended.
-        await self._ask("DEL", self._key("s", name))
-        await self._ask("ZREM", self._index(f"in:{login.browser}"), f"{name}:{bytes_of(login)}")
-        return True
+        won, _ = await self._ask_together(
+            ("EVAL", _USE, 2, self._key("u", name), self._key("s", name), marker, self._milliseconds),
+            # Without the win, too: another caller has won. The count keeps its place until it would have ended.
+            ("ZREM", self._index(f"in:{login.browser}"), f"{name}:{bytes_of(login)}"),
+        )
+        return bool(won)
 
     async def waits(self, name: str) -> bool:
         """See `PendingStore`."""
         # By a command that every deployment's user has already.
         return await self._ask("GET", self._key("s", name)) is not None
 
-    async def settle(self, state: str, used: UsedLogin, now: Instant) -> None:  # noqa: ARG002 (Redis has the clock)
+    async def settle(
+        self,
+        state: str,
+        used: UsedLogin,
+        now: Instant,  # noqa: ARG002 (Redis has the clock)
+        made: Round | None = None,
+    ) -> None:
         """See `PendingStore`."""
         name = state_name(state)
-        await self._ask("SET", self._key("u", name), self._seal(used, state, name), "PX", self._milliseconds)
-
-    async def remember_round(self, session_name: str, made: Round, now: Instant) -> None:  # noqa: ARG002 (Redis has the clock)
-        """See `PendingStore`."""
-        sealed = self._seal(made, session_name, session_name)
-        await self._ask("SET", self._key("r", session_name), sealed, "PX", self._milliseconds)
+        kept = self._seal(used, state, name)
+        commands: list[Command] = [("SET", self._key("u", name), kept, "PX", self._milliseconds)]
+        if made is not None and used.session_name is not None:
+            sealed = self._seal(made, used.session_name, used.session_name)
+            commands.append(("SET", self._key("r", used.session_name), sealed, "PX", self._milliseconds))
+        await self._ask_together(*commands)
 
     async def find_round(self, session_name: str, now: Instant) -> Round | None:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
@@ -287,10 +317,17 @@ class RedisPendingStore:
         await self._ask("DEL", self._spent(name))
 
     async def _ask(self, *command: str | bytes | float) -> bytes | int | None:
+        reply: bytes | int | None
+        (reply,) = await self._ask_together(command)
+        return reply
+
+    async def _ask_together(self, *commands: Command) -> list[Any]:
         async with asking(self._timeout, self._timed):
-            answer: bytes | int | None = await self._redis.execute_command(*command)
-            return answer
-        raise AssertionError("unreachable")
+            replies = await send_together(self._redis, commands)
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+        return replies
 
     def _key(self, kind: str, name: str) -> str:
         return f"{self._prefix}l:{kind}:{{{name}}}"

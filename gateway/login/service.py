@@ -365,7 +365,9 @@ class SignInService:
             self._observer.ended(begun, None)
             raise
         self._observer.ended(begun, outcome.seconds if isinstance(outcome, SignedIn) else None)
-        await self._pending.settle(state, used, self._clock())
+        now = self._clock()
+        made = Round(login.rule, login.rounds, now) if isinstance(outcome, SignedIn) else None
+        await self._pending.settle(state, used, now, made)
         return outcome
 
     async def _answered(self, route: Route, inbound: Inbound, used: UsedLogin) -> FinishOutcome:
@@ -549,7 +551,6 @@ class SignInService:
                 await self._sessions.delete(old_ticket)
         mark = browser.mark_of(identity.client_id, identity.subject)
         other_person = (held is not None and not same) or (bool(browser.last) and browser.last != mark)
-        await self._pending.remember_round(ticket_name(ticket), Round(login.rule, login.rounds, now), now)
         return SignedIn(
             ticket,
             session,

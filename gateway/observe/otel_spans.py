@@ -98,6 +98,12 @@ def step(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int)
         )
 
 
+def is_recorded() -> bool:
+    """Return whether the current work has a trace whose spans are taken."""
+    trace = CURRENT.get()
+    return trace is not None and trace.spans is not None
+
+
 def trace_fields() -> dict[str, str]:
     """Return the header fields that tell the next server of the current trace; none without one."""
     trace = CURRENT.get()

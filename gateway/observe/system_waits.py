@@ -35,6 +35,11 @@ def measured() -> Iterator[Waits]:
         _present.reset(before)
 
 
+def present_waits() -> Waits | None:
+    """Return what adds up the waits of the present work, if anything does."""
+    return _present.get()
+
+
 @contextmanager
 def waiting_for_others() -> Iterator[None]:
     """Count the time inside as a wait, if somebody adds the waits up."""

@@ -25,9 +25,12 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, assert_never
 
+from redis.asyncio import RedisCluster
+
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import Instant, is_instant
 from gateway.redis_client import POOL, AnyRedis, Timed, asking, close_redis, fault_of, untimed
+from gateway.redis_exchange import Command, send_together
 from gateway.session.circuit import Circuit
 from gateway.session.seal import Header, Secrets, read_header, seal, unseal
 from gateway.session.sealed_box import NONCE_BYTES
@@ -158,8 +161,7 @@ class RedisStore:
     async def create(self, ticket: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
         """See `SessionStore`."""
         name = ticket_name(ticket)
-        await self._write(name, ticket, session)
-        if await self._is_revoked(session, session.created_at if begun_at is None else begun_at):
+        if not await self._write(name, ticket, session, session.created_at if begun_at is None else begun_at):
             await self._remove(name)
             return False
         await self._cap(session.pseudonym)
@@ -180,8 +182,7 @@ class RedisStore:
         if is_revoked(was.created_at, _ended_at(ended, was.client_id), now):
             return False
         # For a moment both are alive, and no browser has the new one's ticket yet.
-        await self._write(new_name, new, session)
-        if await self._is_revoked(session, session.created_at if begun_at is None else begun_at):
+        if not await self._write(new_name, new, session, session.created_at if begun_at is None else begun_at):
             await self._remove(new_name)
             return False
         same = (was.client_id, was.identity.subject) == (session.client_id, session.identity.subject)
@@ -260,7 +261,9 @@ class RedisStore:
     async def probe(self, key: str, seconds: float) -> None:
         """Write a key that lasts for that time, also with an open circuit: a heartbeat, or a sign of life."""
         async with self._watched():
-            await self.redis.execute_command("SET", key, b"", "PX", _milliseconds(seconds))
+            (reply,) = await send_together(self.redis, (("SET", key, b"", "PX", _milliseconds(seconds)),))
+            if isinstance(reply, Exception):
+                raise reply
 
     async def close(self) -> None:
         """See `SessionStore`."""
@@ -279,32 +282,44 @@ class RedisStore:
                     counts[needed] = counts.get(needed, 0) + 1
         return counts
 
-    async def _write(self, name: str, ticket: Ticket, session: Session) -> None:
+    async def _write(self, name: str, ticket: Ticket, session: Session, begun_at: Instant) -> bool:
+        """Keep a session; return whether nothing of it was revoked since its sign-in began."""
         now = self._clock()
         left = session.expires_at - now
         if left <= 0:
             raise ValueError("a session that is over cannot be kept")
         indexes = [self._subject_key(session.pseudonym)]
+        revocations = [self._revoked_subject_key(session.pseudonym)]
         if session.provider_session is not None:
             indexes.append(self._provider_key(session.provider_session))
+            revocations.append(self._revoked_provider_key(session.provider_session))
         # The index first: a session that stands in no index could not be revoked.
-        commands: list[tuple[Any, ...]] = []
+        named: list[Command] = []
         for index in indexes:
-            commands += [
+            named += [
                 ("ZREMRANGEBYSCORE", index, "-inf", now - PRUNED_AFTER),
                 ("ZADD", index, session.expires_at, name),
                 ("PEXPIRE", index, _milliseconds(max(left, self._absolute))),
             ]
-        await self._ask(*commands)
         record = seal(
             session, ticket, self._secrets.first, self._random(NONCE_BYTES), ticket_secret_id=self._ticket_secret_id
         )
-        _, written = await self._ask(
+        kept: list[Command] = [
             ("SET", self.idle_key(name), b"1", "PX", _milliseconds(min(self._idle, left))),
             ("SET", self.record_key(name), record, "PX", _milliseconds(left), "NX"),
-        )
-        if not written:
+        ]
+        looked_for: list[Command] = [*(("GET", key) for key in revocations), ("HGETALL", self.ended_key)]
+        if isinstance(self.redis, RedisCluster):
+            # Its nodes keep no order among themselves.
+            replies = [*await self._ask(*named), *await self._ask(*kept), *await self._ask(*looked_for)]
+        else:
+            # One server runs them in this order.
+            replies = await self._ask(*named, *kept, *looked_for)
+        if not replies[len(named) + 1]:
             raise ValueError("a ticket is given out once")
+        *marks, ended = replies[len(named) + len(kept) :]
+        revoked_at = max(*(_instant(mark) for mark in marks), _ended_at(ended, session.client_id))
+        return not is_revoked(begun_at, revoked_at, self._clock())
 
     async def _reseal(self, name: str, ticket: Ticket, session: Session, record: bytes, ticket_secret_id: str) -> None:
         """Seal a record of an older secret with the first one, unless another worker did it before."""
@@ -314,14 +329,6 @@ class RedisStore:
     async def _remove(self, name: str) -> bool:
         (removed,) = await self._ask(("DEL", self.record_key(name), self.idle_key(name)))
         return bool(removed == 2)
-
-    async def _is_revoked(self, session: Session, begun_at: Instant) -> bool:
-        keys = [self._revoked_subject_key(session.pseudonym)]
-        if session.provider_session is not None:
-            keys.append(self._revoked_provider_key(session.provider_session))
-        *marks, ended = await self._ask(*(("GET", key) for key in keys), ("HGETALL", self.ended_key))
-        revoked_at = max(*(_instant(mark) for mark in marks), _ended_at(ended, session.client_id))
-        return is_revoked(begun_at, revoked_at, self._clock())
 
     async def _mark_revoked(self, selector: Selector) -> None:
         now = repr(self._clock())
@@ -403,7 +410,7 @@ class RedisStore:
     async def _listed(self, names: list[str], selector: Selector, *, ended_too: bool = False) -> list[ListedSession]:
         if not names:
             return []
-        commands: list[tuple[Any, ...]] = []
+        commands: list[Command] = []
         for name in names:
             commands += [("GET", self.record_key(name)), ("PTTL", self.idle_key(name))]
         *replies, ended = await self._ask(*commands, ("HGETALL", self.ended_key), tolerant=True)
@@ -438,7 +445,7 @@ class RedisStore:
             )
         return listed
 
-    async def _ask(self, *commands: tuple[Any, ...], lookup: bool = False, tolerant: bool = False) -> list[Any]:
+    async def _ask(self, *commands: Command, lookup: bool = False, tolerant: bool = False) -> list[Any]:
         """Send commands together and return their replies; one that fails fails all.
 
         `tolerant`: a key that holds something of another type is an error among the replies, and fails no other.
@@ -453,13 +460,7 @@ class RedisStore:
             await turn.acquire()
         try:
             async with self._watched():
-                if len(commands) == 1:
-                    return [await self.redis.execute_command(*commands[0])]
-                pipeline: Any = self.redis.pipeline(transaction=False)
-                for command in commands:
-                    pipeline.execute_command(*command)
-                # Not raised by the library: its words would quote the command, and with it a record.
-                replies: list[Any] = await pipeline.execute(raise_on_error=False)
+                replies = await send_together(self.redis, commands)
                 for reply in replies:
                     if isinstance(reply, Exception) and not (tolerant and fault_of(reply) is StoreFault.WRONG_TYPE):
                         raise reply

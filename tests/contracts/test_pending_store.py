@@ -382,8 +382,12 @@ async def test_a_sum_that_redis_has_lost_is_made_anew(open_store: Opener, place:
 async def test_the_sign_in_that_made_a_session_is_remembered(store: PendingStore) -> None:
     """For the loop breaker, by the session's name."""
     made = Round("test/reserve", 2, NOON)
+    state = new_state()
+    waiting = login()
+    assert await store.open(state, waiting, "203.0.113.9", NOON)
+    assert await store.use(state, waiting, NOON)
 
-    await store.remember_round("name", made, NOON)
+    await store.settle(state, UsedLogin(waiting.browser, waiting.host, "/", "name"), NOON, made)
 
     assert await store.find_round("name", NOON) == made
     assert await store.find_round("other", NOON) is None
