@@ -16,8 +16,9 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import cases, goals, plot, small
+from benchmarks import cases, cold, goals, login, plot, questions, small
 from benchmarks.peer import Peer
+from benchmarks.peers import oauth2_proxy
 from benchmarks.peers.aiohttp_proxy import AiohttpProxy
 from benchmarks.peers.caddy import Caddy
 from benchmarks.peers.envoy import Envoy, EnvoyOAuth2
@@ -29,7 +30,19 @@ from benchmarks.peers.traefik import Traefik
 from benchmarks.programs import LOAD_CORE, BenchmarkError
 from benchmarks.surroundings import Surroundings, surroundings
 
-CASES = ("small", "bodies", "websocket", "idle", "delay", "workers", "growth")
+CASES = (
+    "small",
+    "bodies",
+    "websocket",
+    "idle",
+    "delay",
+    "workers",
+    "growth",
+    "login",
+    "forward-auth",
+    "cold",
+    "post",
+)
 _IDLE_CONNECTIONS = 10_000
 
 
@@ -48,6 +61,15 @@ def everyone() -> list[Peer]:
         Traefik(),
         AiohttpProxy(),
     ]
+
+
+def _signing_in() -> list[Peer]:
+    """Return the peers with a login of their own, as far as they can be run here."""
+    others: list[Peer] = [ModAuthOpenidc(redis=True), EnvoyOAuth2()]
+    if oauth2_proxy.is_there():
+        return [*others, oauth2_proxy.OAuth2Proxy()]
+    print("benchmarks: oauth2-proxy is not measured, as there is no Go to build it", file=sys.stderr)
+    return others
 
 
 def quick(options: argparse.Namespace, around: Surroundings, numbers: dict[str, object]) -> None:
@@ -96,6 +118,10 @@ def whole(options: argparse.Namespace, around: Surroundings, numbers: dict[str, 
         "delay": lambda: cases.delays(near, around, full=full, **timing),
         "workers": lambda: cases.workers(around, **timing),
         "growth": lambda: cases.growth(around, **timing),
+        "login": lambda: login.login([*_signing_in(), *login.sizes()], around, **timing),
+        "forward-auth": lambda: questions.forward_auth(around, **timing),
+        "cold": lambda: cold.cold(around, **timing),
+        "post": lambda: cases.post(near, around, **timing),
     }
     for name, measure in measured.items():
         if name not in chosen and not (name == "small" and "delay" in chosen):

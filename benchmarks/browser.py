@@ -41,9 +41,10 @@ class _FirstForm(HTMLParser):
 
 
 class Browser:
-    """Goes where it is sent and presses what it is shown."""
+    """Goes where it is sent and presses what it is shown. It keeps a connection to each server until it is closed."""
 
     def __init__(self) -> None:
+        self._connections: dict[str, http.client.HTTPConnection] = {}
         self.cookies: dict[str, dict[str, str]] = {}
         """By host and port (browsers would share them between ports; servers here have names of their own)."""
 
@@ -90,20 +91,26 @@ class Browser:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             headers["Origin"] = f"{parts.scheme}://{parts.netloc}"
         # Every name the harness uses is this machine's loopback, also where its resolver does not know `*.localhost`.
-        connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=20)
-        try:
-            target = parts.path or "/"
-            if parts.query:
-                target += f"?{parts.query}"
-            connection.request(method, target, body or None, {"Host": parts.netloc, **headers})
-            answer = connection.getresponse()
-            page = answer.read()
-            for line in answer.headers.get_all("set-cookie") or ():
-                for name, morsel in SimpleCookie(line).items():
-                    if morsel["max-age"] == "0" or not morsel.value:
-                        cookies.pop(name, None)
-                    else:
-                        cookies[name] = morsel.coded_value
-            return answer.status, {name.lower(): value for name, value in answer.headers.items()}, page
-        finally:
+        connection = self._connections.get(parts.netloc)
+        if connection is None:
+            connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=20)
+            self._connections[parts.netloc] = connection
+        target = parts.path or "/"
+        if parts.query:
+            target += f"?{parts.query}"
+        connection.request(method, target, body or None, {"Host": parts.netloc, **headers})
+        answer = connection.getresponse()
+        page = answer.read()
+        for line in answer.headers.get_all("set-cookie") or ():
+            for name, morsel in SimpleCookie(line).items():
+                if morsel["max-age"] == "0" or not morsel.value:
+                    cookies.pop(name, None)
+                else:
+                    cookies[name] = morsel.coded_value
+        return answer.status, {name.lower(): value for name, value in answer.headers.items()}, page
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        for connection in self._connections.values():
             connection.close()
+        self._connections.clear()

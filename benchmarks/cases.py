@@ -23,6 +23,14 @@ DOWN, UP, P99 = "1 GiB down, MiB/s", "1 GiB up, MiB/s", "added p99, ms"
 _BODY_CONNECTIONS = 8
 _SOCKETS = 32
 _OPEN_LOOP_CONNECTIONS = 256
+_FORM = """
+wrk.method = "POST"
+wrk.body = "name=value&text=" .. string.rep("k", 84)
+wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
+wrk.headers["Sec-Fetch-Site"] = "same-origin"
+wrk.headers["Origin"] = "http://" .. (wrk.headers["Host"] or "localhost")
+"""
+"""A form of 100 bytes that the application's own page sends."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,6 +85,18 @@ def websocket(peer: Running, around: Surroundings, *, rounds: int, seconds: int)
         rates.append(count / seconds)
         costs.append((peer.program.cpu_seconds() - before) / max(count, 1) * 1e6)
     return {"messages/s": median(rates), "µs CPU a message": median(costs)}
+
+
+def post(peers: Sequence[Peer], around: Surroundings, *, rounds: int, seconds: int) -> list[Row]:
+    """Send small forms, as many as a peer takes."""
+    return [
+        Row(
+            "post",
+            result.name,
+            {"requests/s": result.rate, "µs CPU a request": result.cpu, "spread, %": 100 * result.spread},
+        )
+        for result in small.measure(peers, around, rounds=rounds, seconds=seconds, requests=_FORM)
+    ]
 
 
 def idle(peer: Running, around: Surroundings, *, connections: int) -> dict[str, float]:

@@ -9,6 +9,9 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from benchmarks.cases import DOWN, P99, UP, Row
+from benchmarks.cold import COLD, WARM
+from benchmarks.login import CPU as SIGN_IN
+from benchmarks.questions import DECISION, PROXIED, WHOLE
 
 IDLE_KIB = 12.0
 """Memory of an idle connection, at most."""
@@ -64,6 +67,34 @@ def _of_rows(rows: Sequence[Row]) -> Iterator[Goal]:
         if len(costs) > 1:
             ratio = costs[-1] / costs[0] if case == "workers" else max(costs) / min(costs)
             yield Goal(what, ratio, 1.1, at_least=False)
+    yield from _of_identity(by_peer)
+
+
+def _of_identity(by_peer: Mapping[tuple[str, str], Mapping[str, float]]) -> Iterator[Goal]:
+    """Yield the goals of sign-ins, questions of another proxy, and sessions that are new to a worker."""
+
+    def ratio(case: str, ours: str, theirs: str, figure: str) -> float | None:
+        one, other = by_peer.get((case, ours)), by_peer.get((case, theirs))
+        return None if one is None or other is None or other[figure] <= 0 else one[figure] / other[figure]
+
+    rate, cpu = "requests/s", "µs CPU a request"
+    small, large = (f"sekisho, {apps} Apps" for apps in (1, 300))
+    for what, seen, bound, at_least in (
+        (
+            "CPU a sign-in, × mod_auth_openidc-redis",
+            ratio("login", small, "mod_auth_openidc-redis", SIGN_IN),
+            2.5,
+            False,
+        ),
+        ("CPU a sign-in, 300 Apps × 1", ratio("login", large, small, SIGN_IN), 1.1, False),
+        ("CPU a decision, × our proxied request", ratio("forward-auth", DECISION, PROXIED, cpu), 0.8, False),
+        ("decisions a second, × oauth2-proxy", ratio("forward-auth", DECISION, "oauth2-proxy", rate), 3.0, True),
+        ("requests a second through nginx that asks, × nginx", ratio("forward-auth", WHOLE, "nginx", rate), 0.25, True),
+        ("cold sessions a second, × warm", ratio("cold", COLD, WARM, rate), 0.35, True),
+        ("small forms a second, × nginx", ratio("post", "sekisho", "nginx", rate), 0.3, True),
+    ):
+        if seen is not None:
+            yield Goal(what, seen, bound, at_least=at_least)
 
 
 def table(found: Sequence[Goal]) -> str:

@@ -39,7 +39,7 @@ class Round:
     """Microseconds."""
 
 
-def run(
+def run(  # noqa: PLR0913 (each is a part of wrk's command line)
     server: Program,
     port: int,
     path: str,
@@ -48,24 +48,29 @@ def run(
     seconds: int,
     folder: Path,
     connections: int = CONNECTIONS,
+    requests: str = "",
+    beside: Program | None = None,
 ) -> Round:
     """Load a server for some seconds over keep-alive connections, and say what that took.
+
+    `requests` is Lua for wrk that makes other requests than a GET. The CPU time of the program `beside` counts, too.
 
     Raises:
         BenchmarkError: any request failed; a server that answers errors quickly is not fast.
 
     """
     script = folder / "report.lua"
-    script.write_text(_REPORT)
+    script.write_text(requests + _REPORT)
     command = [find("taskset"), "-c", str(LOAD_CORE), find("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s"]
     command += ["-s", str(script)]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
-    before = server.cpu_seconds()
+    programs = [server] if beside is None else [server, beside]
+    before = sum(program.cpu_seconds() for program in programs)
     done = subprocess.run(
         [*command, f"http://127.0.0.1:{port}{path}"], check=True, capture_output=True, text=True, timeout=seconds + 30
     )
-    used = server.cpu_seconds() - before
+    used = sum(program.cpu_seconds() for program in programs) - before
     seen = json.loads(done.stdout.partition("@@")[2])
     if seen["failed"] or not seen["requests"]:
         raise BenchmarkError(

@@ -15,6 +15,14 @@ from benchmarks.surroundings import Surroundings
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class SignIn:
+    """How a browser without cookies signs in: the page it asks for, and the answers to the forms on its way."""
+
+    url: str
+    answers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Running:
     """A peer that is up, and how to reach the upstream through it."""
 
@@ -22,6 +30,12 @@ class Running:
     port: int
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Fields that a request must carry: the host, and the cookie if the peer wants a session."""
+    sign_in: SignIn | None = None
+    """How a new person signs in; `None` if the peer has no login."""
+    path: str = "/"
+    """The path that the small request has here, which for a server that is asked by another one is the question's."""
+    front: Running | None = None
+    """The proxy that asks this one about each request, if one does."""
 
 
 class Peer(Protocol):

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import sys
 from collections.abc import Sequence
+from functools import partial
 from statistics import median
 
 from benchmarks import load
@@ -68,8 +69,10 @@ def check(peer: Running) -> None:
         )
 
 
-def measure(peers: Sequence[Peer], around: Surroundings, *, rounds: int, seconds: int) -> list[Result]:
-    """Measure every peer in every round."""
+def measure(
+    peers: Sequence[Peer], around: Surroundings, *, rounds: int, seconds: int, requests: str = ""
+) -> list[Result]:
+    """Measure every peer in every round; `requests` is Lua for wrk that makes other requests than the small GET."""
     seen: dict[str, list[load.Round]] = {peer.name: [] for peer in peers}
     with contextlib.ExitStack() as stack:
         up = {peer.name: stack.enter_context(peer.run(around)) for peer in peers}
@@ -78,10 +81,9 @@ def measure(peers: Sequence[Peer], around: Surroundings, *, rounds: int, seconds
         for number in range(rounds):
             for name, peer in up.items():
                 print(f"round {number + 1} of {rounds}: {name} …", file=sys.stderr, flush=True)
-                load.run(peer.program, peer.port, "/", peer.headers, seconds=_WARM_UP_SECONDS, folder=around.folder)
-                seen[name].append(
-                    load.run(peer.program, peer.port, "/", peer.headers, seconds=seconds, folder=around.folder)
-                )
+                go = partial(load.run, peer.program, peer.port, "/", peer.headers, folder=around.folder)
+                go(seconds=_WARM_UP_SECONDS, requests=requests)
+                seen[name].append(go(seconds=seconds, requests=requests))
     return [Result(peer.name, peer.what, tuple(seen[peer.name])) for peer in peers]
 
 

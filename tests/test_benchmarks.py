@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import cases, goals, load, plot, small
+from benchmarks import cases, cold, goals, load, login, plot, questions, small
 from benchmarks.cases import Row
 from benchmarks.programs import BenchmarkError
 from benchmarks.surroundings import Surroundings
@@ -75,6 +75,28 @@ def test_goals_are_held_beside_what_was_seen() -> None:
         (1.15, False),
     ]
     assert goals.table(reached).count("NOT MET") == 3
+
+
+def test_goals_of_sign_ins_and_questions_are_ratios_of_one_run() -> None:
+    """A peer that was not measured leaves its goals out, as oauth2-proxy does where there is no Go."""
+    rows = [
+        Row("login", "sekisho, 1 Apps", {login.CPU: 6.0}),
+        Row("login", "sekisho, 300 Apps", {login.CPU: 6.3}),
+        Row("login", "mod_auth_openidc-redis", {login.CPU: 2.0}),
+        Row("forward-auth", questions.DECISION, {"requests/s": 20_000, "µs CPU a request": 16.0}),
+        Row("forward-auth", questions.PROXIED, {"requests/s": 40_000, "µs CPU a request": 24.0}),
+        Row("cold", cold.COLD, {"requests/s": 8_000}),
+        Row("cold", cold.WARM, {"requests/s": 40_000}),
+    ]
+
+    reached = goals.goals({}, rows)
+
+    assert [(goal.what, round(goal.seen, 2), goal.met) for goal in reached] == [
+        ("CPU a sign-in, × mod_auth_openidc-redis", 3.0, False),
+        ("CPU a sign-in, 300 Apps × 1", 1.05, True),
+        ("CPU a decision, × our proxied request", 0.67, True),
+        ("cold sessions a second, × warm", 0.2, False),
+    ]
 
 
 def test_a_case_that_fails_takes_no_other_with_it(

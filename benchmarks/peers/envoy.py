@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.browser import Browser
-from benchmarks.peer import Running
+from benchmarks.peer import Running, SignIn
 from benchmarks.programs import PEER_CORE, find, free_port, running
 from benchmarks.provider import CLIENT, SECRET, provider
 from benchmarks.surroundings import BODY, Surroundings
@@ -128,9 +128,11 @@ class EnvoyOAuth2:
             config = around.folder / "envoy-oauth2.json"
             config.write_text(json.dumps(_config(port, clusters, [oauth2])))
             with running(self.name, _command(str(config)), core=PEER_CORE, folder=around.folder, ready=port) as program:
-                cookies = Browser().walk(f"http://localhost:{port}/", BODY.encode(), {})
+                sign_in = SignIn(f"http://localhost:{port}/")
+                with contextlib.closing(Browser()) as browser:
+                    cookies = browser.walk(sign_in.url, BODY.encode(), sign_in.answers)
                 cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
-                yield Running(program, port, {"Host": f"localhost:{port}", "Cookie": cookie})
+                yield Running(program, port, {"Host": f"localhost:{port}", "Cookie": cookie}, sign_in)
 
 
 def _secret(around: Surroundings, name: str, value: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 
 from benchmarks.browser import Browser
-from benchmarks.peer import Running
+from benchmarks.peer import Running, SignIn
 from benchmarks.programs import PEER_CORE, find, free_port, running
 from benchmarks.provider import CLIENT, SECRET, provider
 from benchmarks.surroundings import BODY, Surroundings
@@ -100,6 +100,8 @@ class ModAuthOpenidc:
             )
             command = [find("apache2"), "-f", str(config), "-DFOREGROUND"]
             with running(self.name, command, core=PEER_CORE, folder=around.folder, ready=port) as program:
-                cookies = Browser().walk(f"http://localhost:{port}/", BODY.encode(), {})
+                sign_in = SignIn(f"http://localhost:{port}/")
+                with contextlib.closing(Browser()) as browser:
+                    cookies = browser.walk(sign_in.url, BODY.encode(), sign_in.answers)
                 cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
-                yield Running(program, port, {"Host": f"localhost:{port}", "Cookie": cookie})
+                yield Running(program, port, {"Host": f"localhost:{port}", "Cookie": cookie}, sign_in)

@@ -16,7 +16,8 @@ from pathlib import Path
 from jwcrypto import jwk
 
 from benchmarks.browser import Browser
-from benchmarks.peer import Running
+from benchmarks.peer import Running, SignIn
+from benchmarks.peers.nginx_asking import asking
 from benchmarks.programs import LOAD_CORE, PEER_CORE, BenchmarkError, free_port, get, running
 from benchmarks.surroundings import BODY, Surroundings
 
@@ -24,6 +25,7 @@ CLIENT = "RP00000001"
 
 _SETTINGS = """\
 listen: 127.0.0.1:{port}
+trusted_proxies: {trusted}
 management: 127.0.0.1:{management}
 workers: {workers}
 provider:
@@ -36,6 +38,12 @@ sessions:
   store: {store}
 traffic:
   connections_per_address: 20000
+rates:
+  # Everybody of the measurement comes from one address.
+  sign_ins_per_address: 1000000
+  sign_ins: 1000000
+  callbacks_per_address: 1000000
+  callbacks: 1000000
 access_log: {folder}/access.log
 apps:
 """
@@ -43,7 +51,7 @@ apps:
 _APP = """\
   - name: {name}
     url: {url}
-    upstream: http://127.0.0.1:{upstream}
+    {bytes_by}
     policy: policy.yaml
     operator: {{ja: 計測}}
     privacy_policy: {url}/privacy
@@ -80,9 +88,17 @@ class Sekisho:
     name = "sekisho"
 
     def __init__(
-        self, *, rules: int = 20, apps: int = 1, workers: int = 1, memory: bool = False, name: str = "sekisho"
+        self,
+        *,
+        rules: int = 20,
+        apps: int = 1,
+        workers: int = 1,
+        memory: bool = False,
+        asked: bool = False,
+        name: str = "sekisho",
     ) -> None:
-        self.rules, self.apps, self.workers, self.memory = rules, apps, workers, memory
+        """Take its size; `asked`: nginx has the bytes, and asks about each request (`auth_request`)."""
+        self.rules, self.apps, self.workers, self.memory, self.asked = rules, apps, workers, memory, asked
         self.name = name
         self.what = f"session in {'memory' if memory else 'Redis'}, {rules} rules, metrics, access log"
 
@@ -91,18 +107,21 @@ class Sekisho:
         """Run it, and an emulator to sign in at, for the length of a block."""
         folder = around.folder / self.name
         folder.mkdir(exist_ok=True)
-        port, emulator, management = free_port(), free_port(), free_port()
-        origin = f"http://localhost:{port}"
+        port, emulator, management, front = free_port(), free_port(), free_port(), free_port()
+        public = front if self.asked else port
+        origin = f"http://localhost:{public}"
+        bytes_by = "mode: forward_auth" if self.asked else f"upstream: http://127.0.0.1:{around.upstream}"
         key = jwk.JWK.generate(kty="EC", crv="P-256", kid="measured", alg="ES256", use="sig")
         (folder / "client-keys.jwks").write_text(json.dumps({"keys": [key.export_private(as_dict=True)]}))
         (folder / "client-keys.jwks").chmod(0o600)
-        public = folder / "public.jwks"
-        public.write_text(json.dumps({"keys": [key.export_public(as_dict=True)]}))
+        published = folder / "public.jwks"
+        published.write_text(json.dumps({"keys": [key.export_public(as_dict=True)]}))
         (folder / "secret").write_text(secrets.token_urlsafe(48) + "\n")
         (folder / "secret").chmod(0o600)
         (folder / "policy.yaml").write_text(policy(self.rules))
         text = _SETTINGS.format(
             port=port,
+            trusted="[127.0.0.1]" if self.asked else "[]",
             management=management,
             workers=self.workers,
             emulator=emulator,
@@ -110,13 +129,13 @@ class Sekisho:
             store="memory" if self.memory else f"redis://127.0.0.1:{around.redis}/0\n  secret: {{file: secret}}",
             folder=folder,
         )
-        text += _APP.format(name="measured", url=origin, upstream=around.upstream)
+        text += _APP.format(name="measured", url=origin, bytes_by=bytes_by)
         for number in range(self.apps - 1):
-            url = f"http://app-{number}.localhost:{port}"
-            text += _APP.format(name=f"app-{number}", url=url, upstream=around.upstream)
+            url = f"http://app-{number}.localhost:{public}"
+            text += _APP.format(name=f"app-{number}", url=url, bytes_by=bytes_by)
         (folder / "gateway.yaml").write_text(text)
         environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
-        stand_in = [sys.executable, "-m", "benchmarks.peers.sekisho", str(emulator), str(public)]
+        stand_in = [sys.executable, "-m", "benchmarks.peers.sekisho", str(emulator), str(published)]
         stand_in += [f"{origin}/.sekisho/callback"]
         gateway = [sys.executable, "-m", "gateway", "run", "-c", str(folder / "gateway.yaml")]
         with (
@@ -129,16 +148,30 @@ class Sekisho:
                 environment=environment,
             ),
             running(self.name, gateway, core=PEER_CORE, folder=folder, ready=port, environment=environment) as program,
+            asking(around, front, port) if self.asked else contextlib.nullcontext() as nginx,
         ):
-            cookies = Browser().walk(f"{origin}/", BODY.encode(), {"response": "normal", "card": "1"})
+            sign_in = SignIn(f"{origin}/", {"response": "normal", "card": "1"})
+            with contextlib.closing(Browser()) as browser:
+                cookies = browser.walk(sign_in.url, BODY.encode(), sign_in.answers)
             headers = {
-                "Host": f"localhost:{port}",
+                "Host": f"localhost:{public}",
                 "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items() if "login" not in name),
             }
-            status, told = get(port, "/told", headers)
+            status, told = get(public, "/told", headers)
             if status != 200 or not told:
                 raise BenchmarkError(f"the gateway forwards no subject (status {status})")
-            yield Running(program, port, headers)
+            if nginx is None:
+                yield Running(program, port, headers, sign_in)
+                return
+            words = {
+                "X-Forwarded-For": "127.0.0.1",
+                "X-Original-Method": "GET",
+                "X-Original-Scheme": "http",
+                "X-Original-Host": headers["Host"],
+                "X-Original-URI": "/",
+            }
+            whole = Running(nginx, front, headers)
+            yield Running(program, port, headers | words, path="/.sekisho/auth/nginx", front=whole)
 
 
 def main() -> None:
