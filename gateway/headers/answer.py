@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from enum import Enum
 from functools import lru_cache
 
 from gateway.headers.answer_fields import Action, action_of
@@ -40,10 +41,29 @@ SHORTEST_HSTS = 86_400
 """Seconds of HSTS: a shorter value shortens a longer one that a browser has."""
 
 
-_fates = Spellings(action_of)
-"""The fate of an answer's field, by the application's spelling of its name."""
-_AS_IT_IS, _ORDER, _CONNECTION = Action.AS_IT_IS, Action.ORDER, Action.CONNECTION
-_CACHE_CONTROL, _SHARED_CACHE = Action.CACHE_CONTROL, Action.SHARED_CACHE
+class _Noted(Enum):
+    """A field that passes, and tells how long a browser may keep the answer."""
+
+    CONTENT_TYPE = b"content-type"
+    EXPIRES = b"expires"
+
+
+def _treatment(name: bytes) -> Action | _Noted | bytes:
+    """Return what becomes of a field: of one that passes as it is, the beginning of its line."""
+    action = action_of(name)
+    if action is not Action.AS_IT_IS:
+        return action
+    lower = name.lower()
+    return next((noted for noted in _Noted if noted.value == lower), name + b": ")
+
+
+_treatments = Spellings(_treatment)
+"""The treatment of an answer's field, by the application's spelling of its name."""
+
+# By names of their own: each field of each answer is compared with them.
+_ORDER, _CONNECTION, _SET_COOKIE = Action.ORDER, Action.CONNECTION, Action.SET_COOKIE
+_DROP, _CACHE_CONTROL = Action.DROP, Action.CACHE_CONTROL
+_CONTENT_TYPE, _EXPIRES = _Noted.CONTENT_TYPE, _Noted.EXPIRES
 
 
 def _untold(_route: Route, _name: bytes) -> None:
@@ -71,31 +91,44 @@ def app_answer_headers(
     """
     named: frozenset[bytes] = frozenset()
     cache_control: list[bytes] = []
-    kept: list[tuple[bytes, bytes]] = []
-    rules = _fates
+    lines: list[bytes] = []
+    kind = b""
+    expires = False
+    treatments = _treatments
     for name, value in headers:
-        action = rules[name]
-        if action is _AS_IT_IS or (action is _CACHE_CONTROL and not private):
-            kept.append((name, value))
-        elif action is _CONNECTION:
-            named |= named_by(value)
-        elif action is _CACHE_CONTROL:
+        treatment = treatments[name]
+        if type(treatment) is bytes:
+            lines.append(treatment + value)
+        elif treatment is _CONTENT_TYPE:
+            kind = value
+            lines.append(b"%b: %b" % (name, value))
+        elif treatment is _SET_COOKIE:
+            if not is_ours(value):
+                lines.append(b"%b: %b" % (name, _without_inner_domain(value, route)))
+        elif treatment is _DROP:
+            pass
+        elif treatment is _CACHE_CONTROL and private:
             cache_control.append(value)
-        elif action is _SHARED_CACHE:
-            if not private and _PUTS_TOGETHER.search(value) is None:
-                kept.append((name, value))
-        elif action is _ORDER:
+        elif treatment is _EXPIRES or treatment is _CACHE_CONTROL:
+            expires = expires or treatment is _EXPIRES
+            lines.append(b"%b: %b" % (name, value))
+        elif treatment is _CONNECTION:
+            named |= named_by(value)
+        elif treatment is _ORDER:
             report(route, name)
-        elif (changed := _changed(action, value, route)) is not None:
-            kept.append((name, changed))
+        elif (changed := _changed(treatment, value, route, private=private)) is not None:
+            lines.append(b"%b: %b" % (name, changed))
     if named:
-        kept = [(name, value) for name, value in kept if name.lower() not in named]
+        lines = [line for line in lines if line[: line.index(b":")].lower() not in named]
     if private:
-        joined = b",".join(cache_control)
-        if personal:
-            joined = _for_one_person(joined, headers, route)
-        kept.append((b"Cache-Control", _usual_private(joined) if len(joined) <= _USUAL else _private(joined)))
-    return b"".join([b"%b: %b\r\n" % field for field in kept])
+        joined = cache_control[0] if len(cache_control) == 1 else b",".join(cache_control)
+        pages = route.app.next_person.pages if personal else "as_sent"
+        if len(joined) + len(kind) <= _USUAL:
+            lines.append(_usual_cache_control(joined, kind, pages, expires))
+        else:
+            lines.append(_cache_control(joined, kind, pages, expires))
+    lines.append(b"")
+    return b"\r\n".join(lines)
 
 
 def portal_answer_headers(headers: Headers) -> bytes:
@@ -107,18 +140,18 @@ def portal_answer_headers(headers: Headers) -> bytes:
     lines = [
         b"%b: %b\r\n" % field
         for field in headers
-        if _fates[field[0]] not in (Action.DROP, _CONNECTION) and field[0].lower() not in (b"server", b"date")
+        if _treatments[field[0]] not in (_DROP, _CONNECTION) and field[0].lower() not in (b"server", b"date")
     ]
-    if all(_fates[name] is not _CACHE_CONTROL for name, _ in headers):
+    if all(_treatments[name] is not _CACHE_CONTROL for name, _ in headers):
         lines.append(b"Cache-Control: no-store\r\n")
     return b"".join(lines)
 
 
-def _changed(action: Action, value: bytes, route: Route) -> bytes | None:
+def _changed(action: Action | _Noted | bytes, value: bytes, route: Route, *, private: bool) -> bytes | None:
     """Return a field's value as the browser may get it, or `None` where it may not get the field."""
     match action:
-        case Action.SET_COOKIE:
-            return None if is_ours(value) else _without_inner_domain(value, route)
+        case Action.SHARED_CACHE:
+            return None if private or _PUTS_TOGETHER.search(value) else value
         case Action.CLEAR_SITE_DATA:
             return _without_cookies(value)
         case Action.LOCATION:
@@ -145,41 +178,29 @@ def _promises_https(value: bytes) -> bool:
 
 
 _USUAL = 128
-"""Bytes of a Cache-Control worth remembering: an application has a handful, and a hostile one fills no memory."""
-
-
-@lru_cache(maxsize=512)
-def _usual_private(joined: bytes) -> bytes:
-    return _private(joined)
-
-
-def _private(joined: bytes) -> bytes:
-    """Return Cache-Control directives that forbid shared caches, with the application's other directives.
-
-    `private="field"` of RFC 9111 section 5.2.2.7 allows a shared cache the rest of the answer, so it is replaced too.
-    """
-    directives = [part.strip(b" \t") for part in _DIRECTIVE.findall(joined)]
-    kept = [part for part in directives if part and not part.lower().startswith(_PUBLIC_DIRECTIVES)]
-    return b", ".join([b"private", *kept])
-
+"""Bytes worth remembering: an application has a handful of values, and a hostile one fills no memory."""
 
 _ASSETS = (b"text/css", b"text/javascript", b"application/javascript", b"application/x-javascript", b"font/", b"image/")
 """Types of the files of a page. A browser that asked again for each of them would make every page slower."""
 
 
-def _for_one_person(joined: bytes, headers: Headers, route: Route) -> bytes:
+def _cache_control(joined: bytes, kind: bytes, pages: str, expires: bool) -> bytes:  # noqa: FBT001  # its cache's key
+    """Return the line that forbids shared caches, with the application's other directives.
+
+    `private="field"` of RFC 9111 section 5.2.2.7 allows a shared cache the rest of the answer, so it is replaced too.
+    """
+    directives = [part.strip(b" \t") for part in _DIRECTIVE.findall(_for_one_person(joined, kind, pages, expires))]
+    kept = [part for part in directives if part and not part.lower().startswith(_PUBLIC_DIRECTIVES)]
+    return b"Cache-Control: " + b", ".join([b"private", *kept])
+
+
+_usual_cache_control = lru_cache(maxsize=512)(_cache_control)
+
+
+def _for_one_person(joined: bytes, kind: bytes, pages: str, expires: bool) -> bytes:  # noqa: FBT001  # as above
     """Return the directives for an answer that was made for a person, as its App wants the next one kept from it."""
-    pages = route.app.next_person.pages
     if pages == "as_sent" or (pages == "no_cache" and joined):
         return joined
-    kind = b""
-    expires = False
-    for name, value in headers:
-        size = len(name)
-        if size == 12 and name.lower() == b"content-type":
-            kind = value
-        elif size == 7 and name.lower() == b"expires":
-            expires = True
     kind = kind.strip().lower()
     # An answer without a type is a redirect, or a 304, which would change what the browser keeps of a style sheet.
     if not kind or kind.startswith(_ASSETS):
