@@ -338,7 +338,7 @@ def test_a_connection_is_kept_only_behind_a_body_that_was_taken_whole(acts: list
             elif each == "the application goes deaf" and not deaf:
                 theirs.close()
                 deaf = True
-            elif each == "the client has sent all":
+            elif each == "the client has sent all" and not complete:
                 connection.upload_done(here.receiver)
                 complete = True
             elif each == "a whole answer":
