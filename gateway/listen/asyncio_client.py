@@ -169,7 +169,13 @@ class ClientEnd:
 
     def tunnel_data(self, data: bytes) -> None:
         """Send bytes of a tunnel, which is not silent then."""
-        self._arm(self._traffic.tunnel_idle)
+        exchange = self._exchange
+        if exchange is not None:
+            # As in `_arm`, for each message comes by here.
+            deadlines = self._deadlines
+            self.deadline = deadlines.now + exchange.tunnel_idle
+            if not self.slot:
+                deadlines.enter(self)
         self.write(data)
 
     def tunnel_half_over(self) -> None:

@@ -96,6 +96,7 @@ class Ending(Receiver):
         "session",
         "stage",
         "ticket",
+        "tunnel_idle",
         "upload",
         "upstream",
     )
@@ -133,6 +134,8 @@ class Ending(Receiver):
         self._keep_alive = False
         """Whether the client was told that its connection stays."""
         self._answer_body = AS_IT_COMES
+        self.tunnel_idle: float
+        """Seconds that the tunnel may be silent. Only a request with a tunnel has it."""
         self._watch: Watch | None = None
         self._task: asyncio.Task[None] | None = None
         self._began = services.stopwatch()

@@ -294,6 +294,7 @@ class Exchange(RequestSide):
             self._tell_trouble(Trouble.UPSTREAM_PROTOCOL, HTTPStatus.BAD_GATEWAY)
             return
         self.stage = after
+        self.tunnel_idle = self.traffic.tunnel_idle
         self._status = 101
         self._answered = self._services.stopwatch()
         if not self._client.tunnelling():
@@ -322,8 +323,9 @@ class Exchange(RequestSide):
         """Pass the client's bytes to the application."""
         self.stage = _AFTER_CLIENT_DATA[self.stage]
         self._bytes_in += len(data)
-        if self.upstream is not None:
-            self.upstream.send_body(self, data)
+        upstream = self.upstream
+        if upstream is not None:
+            upstream.send_body(self, data)
 
     def tunnel_ends(self) -> None:
         """The application says nothing more."""

@@ -147,9 +147,14 @@ class ClientConnection(ClientEnd, asyncio.Protocol):
             self._arm(exchange.traffic.stream_idle)
             self._feed_body(exchange, data)
         elif state is _TUNNEL:
-            if self._exchange is not None:
-                self._arm(self._exchange.traffic.tunnel_idle)
-                self._exchange.feed_tunnel(data)
+            exchange = self._exchange
+            if exchange is not None:
+                # As in `_arm`, for each message comes by here.
+                deadlines = self._deadlines
+                self.deadline = deadlines.now + exchange.tunnel_idle
+                if not self.slot:
+                    deadlines.enter(self)
+                exchange.feed_tunnel(data)
         elif state is _READING_AWAY:
             if self._deadlines.now > self._uploads_until:
                 self.hang_up()

@@ -19,7 +19,7 @@ from gateway.observe.merge import Exemplar, Family
 SLOW: Final = 0.25
 """Seconds from which every request becomes an exemplar; of the others, some do."""
 
-FOLD_AT: Final = 64
+FOLD_AT: Final = 256
 """Finished requests kept before they are folded."""
 
 DIRECTIONS: Final = ("in", "out")

@@ -97,17 +97,19 @@ class AccessLog:
             whole = (style.head(line.time, LineKind.ACCESS) | _fields(line) for line in lines)
             return "".join(f"{console_line(fields, colour=style.colour)}\n" for fields in whole).encode()
         stamped = []
+        last, head = self._millisecond, self._head
         for line in lines:
             millisecond = int(line.time * 1_000)
-            if millisecond != self._millisecond:
-                self._millisecond = millisecond
-                head = msgspec.json.encode(self._style.head(millisecond / 1_000, LineKind.ACCESS))
-                self._head = msgspec.Raw(head.removeprefix(b'{"time":').removesuffix(b"}"))
+            if millisecond != last:
+                last = millisecond
+                text = msgspec.json.encode(self._style.head(millisecond / 1_000, LineKind.ACCESS))
+                head = msgspec.Raw(text.removeprefix(b'{"time":').removesuffix(b"}"))
             # Others may hold the line still, and its time is a number for them.
             copied = line.__copy__()  # type: ignore[attr-defined]  # `copy` calls it, slower
             # The encoder puts the text between the name and the next field as it is: the whole head.
-            copied.time = self._head
+            copied.time = head
             stamped.append(copied)
+        self._millisecond, self._head = last, head
         return printable_json(self._encode_lines(stamped))
 
     def reopen(self) -> None:

@@ -228,7 +228,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._home.outbox.send()
         transport = self._transport
         if transport is not None and not transport.is_closing():
-            if self._sending in IS_COMING:
+            # In a tunnel nothing of the request is missing.
+            if self._sending is not _WHOLE and self._sending in IS_COMING:
                 self._write_body(transport, data)
             else:
                 transport.write(data)
