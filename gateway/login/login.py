@@ -1,7 +1,7 @@
 """The requests a sign-in makes: where the browser is sent, what the token endpoint is asked.
 
-Pure: state, nonce, verifier, moment and key come in. authlib's stateless functions write the forms; its client
-and assertion objects are left alone, since they keep a last token and use one `jti` twice.
+Pure: state, nonce, verifier, moment and key come in. authlib's stateless functions make the challenge and the
+assertion; its client and assertion objects are left alone, since they keep a last token and use one `jti` twice.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
@@ -68,8 +67,12 @@ def end_session_url(endpoint: str, *, client_id: str, back: str) -> str:
 
     No `id_token_hint`: we keep no ID token (docs/decisions/0011). `client_id` says who asks.
     """
-    joint = "&" if "?" in endpoint else "?"
-    return endpoint + joint + urlencode({"client_id": client_id, "post_logout_redirect_uri": back})
+    return _asked(endpoint, {"client_id": client_id, "post_logout_redirect_uri": back})
+
+
+def _asked(endpoint: str, parameters: Mapping[str, str]) -> str:
+    """Return an endpoint with a query; one that it has already stays (RFC 6749 section 3.1)."""
+    return endpoint + ("&" if "?" in endpoint else "?") + urlencode(parameters)
 
 
 def scope_text(scopes: Iterable[Scope]) -> str:
@@ -93,19 +96,20 @@ def authorization_url(
 
     `assurance` is what `asked_assurance` says. No `claims` or `ui_locales`: the agency's service documents neither.
     """
-    url: str = prepare_grant_uri(
+    return _asked(
         metadata.authorization_endpoint,
-        client_id,
-        "code",
-        redirect_uri=redirect_uri,
-        scope=scope_text(scopes),
-        state=state,
-        nonce=nonce,
-        code_challenge=create_s256_code_challenge(verifier),
-        code_challenge_method="S256",
-        **assurance,
+        {
+            "response_type": "code",
+            "client_id": client_id,
+            "redirect_uri": redirect_uri,
+            "scope": scope_text(scopes),
+            "state": state,
+            "nonce": nonce,
+            "code_challenge": create_s256_code_challenge(verifier),
+            "code_challenge_method": "S256",
+            **assurance,
+        },
     )
-    return url
 
 
 def asked_assurance(settings: ProviderSettings, fresh_within: float | None) -> dict[str, str]:
@@ -148,16 +152,17 @@ def client_assertion(
 
 def token_form(*, client_id: str, code: str, redirect_uri: str, verifier: str, assertion: str) -> str:
     """Return the token request's form (RFC 6749 section 4.1.3, RFC 7523 section 2.2, RFC 7636 section 4.5)."""
-    form: str = prepare_token_request(
-        "authorization_code",
-        redirect_uri=redirect_uri,
-        code=code,
-        code_verifier=verifier,
-        client_id=client_id,
-        client_assertion_type=ASSERTION_TYPE,
-        client_assertion=assertion,
+    return urlencode(
+        {
+            "grant_type": "authorization_code",
+            "redirect_uri": redirect_uri,
+            "code": code,
+            "code_verifier": verifier,
+            "client_id": client_id,
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": assertion,
+        }
     )
-    return form
 
 
 def read_token_answer(said: Mapping[str, Any], asked: frozenset[Scope]) -> TokenAnswer:

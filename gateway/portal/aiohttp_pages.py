@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from gateway.portal.language import Language, Said
 from gateway.portal.messages import message
-from gateway.portal.pages import Page
+from gateway.portal.pages import Offer, Page
 
 _TYPES = {"sekisho.css": "text/css", "mark.svg": "image/svg+xml"}
 
@@ -24,6 +24,12 @@ _COLOUR = re.compile(r"colour-([0-9a-f]{6})\.css")
 
 STATIC_SECONDS = 7 * 86_400
 """Seconds for which a browser may cache a static file. Its address changes with its content."""
+
+NOTICE = "notice.html"
+NOTICES = 256
+"""Rendered notices that are kept."""
+
+_OF_ONE_REQUEST = frozenset({"number", "request_id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,33 @@ class Pages:
         self._prefix = prefix
         self.assets = _assets()
         self._environment = environment_of("gateway.portal")
+        self._notices: dict[Hashable, str] = {}
 
     def render(self, page: Page) -> str:
-        """Return the page as HTML."""
+        """Return the page as HTML.
+
+        A notice is the first thing that everybody sees. It has nothing of the person, and is rendered once for all who
+        see the same.
+        """
+        start = page.values.get("start")
+        if page.template != NOTICE or not isinstance(start, Offer) or start.form or "?" in start.target:
+            # A query may say something about a person, and is kept nowhere.
+            return self._render(page, page.values)
+        values = {name: value for name, value in page.values.items() if name not in _OF_ONE_REQUEST}
+        key = (page.language, page.title, page.framed, *values.items())
+        text = self._notices.get(key)
+        if text is None:
+            # Without the values of one request: the template is refused if it uses one.
+            text = self._render(page, values)
+            if len(self._notices) >= NOTICES:
+                del self._notices[next(iter(self._notices))]
+            self._notices[key] = text
+        return text
+
+    def _render(self, page: Page, values: Mapping[str, object]) -> str:
         template = self._environment.get_template(page.template)
         return template.render(
-            page.values,
+            values,
             language=page.language.value,
             title=page.title,
             framed=page.framed,

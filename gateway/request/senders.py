@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 UNKNOWN = "?"
 """A socket without an address, or a name that is none: all of them are one sender."""
 
 
+@lru_cache(maxsize=4096)
 def sender_of(address: str) -> str:
     """Return the sender an address counts as: itself, or its /64 for IPv6, where one line has 2^64 addresses."""
     try:
