@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, assert_never
 
 import typer
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.bounded_files import read_file
-from gateway.commands.terminal import EXIT_USERS, say, write_document
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say, write_document
+from gateway.process.configuration import read_signing_authorities
 from gateway.request.kept_form import LARGEST_KEPT, read_form
+from gateway.settings.check import check_settings, read_settings
+from gateway.settings.typed import Reading
 from gateway.signing.digest import digest_info_base64, sha256_base64
 from gateway.signing.document import canonical
+from gateway.signing.profile import Validity
+from gateway.signing.verification import LONGEST_CERTIFICATE, Holds, Refusal
+from gateway.signing.verification import verify as verify_signature
+from gateway.yaml.mistakes import Mistakes, Phrase, Where
 
 app = typer.Typer(name="signature", help="The documents that people sign with their cards.", no_args_is_help=True)
 
@@ -58,3 +69,132 @@ def document(
             say(digest_info_base64(made))
         case _:
             assert_never(write)
+
+
+LARGEST_DOCUMENT = 64 * 1024 * 1024
+"""Bytes of a document that the command reads."""
+
+LONGEST_SIGNATURE = 4096
+"""Bytes of a signature, or of its Base64."""
+
+_REASONS = {
+    Refusal.CERTIFICATE_UNREADABLE: Phrase("the certificate cannot be read", "証明書を読み取れません"),
+    Refusal.KEY_UNSUPPORTED: Phrase(
+        "the certificate has no RSA key of 2048 bits or more", "証明書の鍵が 2048 ビット以上の RSA ではありません"
+    ),
+    Refusal.SIGNATURE_WRONG: Phrase(
+        "the signature is not by this certificate over this document",
+        "この証明書による、この文書への署名ではありません",
+    ),
+    Refusal.SIGNATURE_OF_BARE_HASH: Phrase(
+        "the signature is over the hash without its DigestInfo; ask for it with `digest_info: true`",
+        "DigestInfo のないハッシュ値への署名です。`digest_info: true` で求めてください",
+    ),
+    Refusal.ISSUER_UNKNOWN: Phrase(
+        "no configured authority has issued the certificate", "証明書の発行者が、設定した認証局にありません"
+    ),
+    Refusal.ISSUER_WRONG: Phrase(
+        "the authority that the certificate names has not signed it", "証明書に、名乗っている認証局の署名がありません"
+    ),
+    Refusal.CERTIFICATE_EXPIRED: Phrase("a certificate had expired then", "その時点で証明書の有効期間が過ぎています"),
+    Refusal.CERTIFICATE_NOT_YET_VALID: Phrase(
+        "a certificate was not yet valid then", "その時点で証明書の有効期間が始まっていません"
+    ),
+    Refusal.NOT_FOR_SIGNING: Phrase("it is not a signing certificate", "署名用電子証明書ではありません"),
+    Refusal.EXTENSION_UNKNOWN: Phrase(
+        "the certificate has a critical extension that is unknown here", "証明書に、解釈できない必須の拡張があります"
+    ),
+    Refusal.REVOKED: Phrase("the certificate was reported as revoked", "証明書は失効していると報告されています"),
+    Refusal.REPORTED_EXPIRED: Phrase(
+        "the certificate was reported as expired", "証明書は有効期限切れと報告されています"
+    ),
+    Refusal.VALIDITY_UNKNOWN: Phrase(
+        "nothing was reported about revocation; give `--validity` as the agency reported it",
+        "失効の有無が報告されていません。デジタル庁の報告を `--validity` で指定してください",
+    ),
+}
+
+
+@app.command()
+def verify(
+    document: Annotated[Path, typer.Argument(help="The document that was signed, byte for byte.", metavar="DOCUMENT")],
+    signature: Annotated[Path, typer.Option(help="The signature: bytes, or Base64.", metavar="FILE")],
+    certificate: Annotated[Path, typer.Option(help="The certificate: DER, PEM or Base64.", metavar="FILE")],
+    validity: Annotated[
+        Validity, typer.Option(help="The validity of the certificate as the agency reported it.")
+    ] = Validity.UNKNOWN,
+    at: Annotated[
+        str, typer.Option("--at", help="The time of the signature (ISO 8601, with its offset); now without it.")
+    ] = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Verify a signature over a document, and its certificate up to an authority of `signing.verify`; exit 2 if bad.
+
+    Only a public body may do this, or a private operator with 主務大臣認定: the settings must say so.
+    """
+    authorities = _authorities(config)
+    try:
+        signed_at = datetime.fromisoformat(at) if at else datetime.now().astimezone()
+    except ValueError:
+        signed_at = None
+    if signed_at is None or signed_at.tzinfo is None:
+        say("`--at` must be a time with its offset, such as `2026-11-29T12:00:00+09:00`", error=True)
+        raise typer.Exit(EXIT_USERS)
+    found = verify_signature(
+        document=_read(document, LARGEST_DOCUMENT),
+        signature=_decoded(_read(signature, LONGEST_SIGNATURE)),
+        certificate=_der(_read(certificate, 2 * LONGEST_CERTIFICATE)),
+        authorities=authorities,
+        signed_at=signed_at,
+        reported=validity,
+    )
+    if isinstance(found, Holds):
+        say("good", found.serial, sha256_base64(_read(document, LARGEST_DOCUMENT)))
+        return
+    for reason in found.reasons:
+        say(reason.value, _REASONS[reason].say(language()), error=True)
+    raise typer.Exit(EXIT_USERS)
+
+
+def _authorities(config: Path) -> tuple[x509.Certificate, ...]:
+    mistakes = Mistakes()
+    reading = Reading(config.parent, mistakes, {"": Where(str(config))})
+    settings = read_settings(config, reading)
+    if settings is not None:
+        check_settings(settings, reading)
+    if settings is not None and not len(mistakes) and settings.signing.verify is None:
+        what = Phrase(
+            "`signing.verify` is missing: only a public body, or a private operator with 主務大臣認定, may verify",
+            "`signing.verify` がありません。検証できるのは行政機関等か、主務大臣認定を受けた民間事業者に限られます",
+        )
+        remedy = Phrase("write `signing: {verify: {statement: …, ca: …}}`")
+        mistakes.add(Where(str(config)), what, remedy)
+    authorities = () if settings is None else read_signing_authorities(settings, reading)
+    if len(mistakes):
+        raise fail(mistakes)
+    return authorities
+
+
+def _read(file: Path, most: int) -> bytes:
+    try:
+        return read_file(file, most)
+    except OSError as error:
+        say(f"`{file}` cannot be read: {error.strerror or error}", error=True)
+        raise typer.Exit(EXIT_USERS) from None
+
+
+def _decoded(data: bytes) -> bytes:
+    """Return the bytes that a file holds as they are, or as standard Base64, which the provider gives."""
+    try:
+        return base64.b64decode(b"".join(data.split()), validate=True)
+    except ValueError:
+        return data
+
+
+def _der(data: bytes) -> bytes:
+    if data.lstrip().startswith(b"-----BEGIN"):
+        try:
+            return x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
+        except ValueError:
+            return b""
+    return _decoded(data)

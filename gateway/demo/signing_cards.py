@@ -1,9 +1,9 @@
 """The signing certificates of the emulator's test cards, and the authority that issues them.
 
 Everything is made anew in each process and trusted nowhere else. A certificate has the form that relying parties have
-seen of a real one: RSA of 2048 bits, key usage for signatures and non-repudiation, the critical policy of a signing
-certificate of the test environment, and the holder's name, gender, date of birth and address as names of their own in
-the subject's alternative name.
+seen of a real one: an RSA key of 2048 bits, key usage for signatures and non-repudiation, and the critical policy of a
+signing certificate of the test environment. The subject's alternative name holds name, gender, date of birth and
+address of the holder.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cryptography import x509
+
 from gateway.bounded_files import KIB, read_file
 from gateway.headers.assertion import AssertionKeys, AssertionKeysError
 from gateway.headers.encode import every_header
@@ -71,6 +73,7 @@ from gateway.settings.settings import (
     Stack,
 )
 from gateway.settings.typed import Reading
+from gateway.signing.verification import LONGEST_AUTHORITIES, AuthoritiesError, read_authorities
 from gateway.wire.methods import METHODS, NAMED_IN_BODY
 from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where
 from gateway.yaml.read import MAX_BYTES
@@ -278,6 +281,7 @@ def read_configuration(
     console_keys = reader.console_keys(keys)
     audit_keys = reader.audit_keys(keys, assertion_keys)
     trace_headers = reader.trace_headers()
+    reader.signing_authorities()
     reader.check_files()
     if len(mistakes):
         return None
@@ -320,6 +324,11 @@ def read_audit_keys(
 ) -> KeySet | None:
     """Return the keys of the audit trail alone, for a command that reads no other secret; `None` if there is none."""
     return _Reader(settings, reading, environment or {}).audit_keys({}, None)
+
+
+def read_signing_authorities(settings: Settings, reading: Reading) -> tuple[x509.Certificate, ...]:
+    """Return the authorities of signing certificates, for a command that reads no secret; none where none are set."""
+    return _Reader(settings, reading, {}).signing_authorities()
 
 
 def read_limit_options(settings: Settings, reading: Reading, environment: Mapping[str, str]) -> RedisOptions:
@@ -751,6 +760,24 @@ class _Reader:
             remedy = Phrase("`sekisho operators add` writes a line", "`sekisho operators add` が行を書きます")
             self._reading.note("operators", Phrase(str(error)), remedy)
             return None
+
+    def signing_authorities(self) -> tuple[x509.Certificate, ...]:
+        """Read the authorities whose signing certificates are believed."""
+        at = "signing.verify.ca"
+        wanted = self._settings.signing.verify
+        if wanted is None or at in self._reading.broken:
+            return ()
+        try:
+            return read_authorities(read_file(wanted.ca, LONGEST_AUTHORITIES))
+        except OSError as error:
+            self._reading.note(at, Phrase(f"`{wanted.ca}` cannot be read: {error.strerror or error}"))
+        except AuthoritiesError as error:
+            remedy = Phrase(
+                "name a PEM file with the certificates of the authority for digital signatures alone",
+                "署名用認証局の証明書だけを PEM で収めたファイルを指定してください",
+            )
+            self._reading.note(at, Phrase(f"`{wanted.ca}`: {error}"), remedy)
+        return ()
 
     def trace_headers(self) -> Mapping[str, str]:
         """Read the header fields for the collector, and look whether there is a library to send spans."""

@@ -31,6 +31,7 @@ from gateway.settings.settings import (
     Reauthenticate,
     SecretSource,
     Settings,
+    SigningSettings,
     SyslogSettings,
     TraceSettings,
     UpstreamSettings,
@@ -100,6 +101,7 @@ def check_settings(settings: Settings, reading: Reading) -> None:
     _check_sessions(settings, reading)
     _check_secret(settings.assertion.keys, "assertion.keys", reading)
     _check_audit(settings.audit, reading)
+    _check_signing(settings.signing, reading)
     for number, app in enumerate(settings.apps):
         _check_app(app, f"apps[{number}]", settings, reading)
     _check_apps_together(settings, reading)
@@ -412,6 +414,21 @@ def _check_audit(audit: AuditSettings, reading: Reading) -> None:
         reading.note("audit.mirror", what, Phrase("put it in another place", "別の場所に置いてください"))
     if audit.syslog is not None:
         _check_syslog(audit.syslog, reading)
+
+
+def _check_signing(signing: SigningSettings, reading: Reading) -> None:
+    silent = signing.verify is not None and signing.verify.statement is None
+    if silent and "signing.verify.statement" not in reading.broken:
+        what = Phrase(
+            "`statement` is missing: only a public body, or a private operator with the approval of the responsible "
+            "minister (主務大臣認定), may verify these signatures itself",
+            "`statement` がありません。署名を検証できるのは、行政機関等か、主務大臣認定を受けた民間事業者に限られます",
+        )
+        remedy = Phrase(
+            "write `statement: public_body` or `statement: approved`, or remove `verify`",
+            "`statement: public_body` か `statement: approved` と書くか、`verify` を削除してください",
+        )
+        reading.note("signing.verify", what, remedy)
 
 
 def _check_syslog(syslog: SyslogSettings, reading: Reading) -> None:

@@ -653,6 +653,25 @@ class AuditSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SigningVerifySettings:
+    """Verification of signatures and certificates by the operator itself."""
+
+    ca: Path
+    """The certificates of the authorities of the cards' signing certificates, PEM; no others are believed."""
+    statement: Literal["public_body", "approved"] | None = None
+    """The operator's statement that it may verify (公的個人認証法): `public_body`, or `approved` for a private operator
+    with the approval of the responsible minister (主務大臣認定). Without it the setting is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSettings:
+    """Documents that people sign with their cards (署名API, preview)."""
+
+    verify: SigningVerifySettings | None = None
+    """Verification of signatures here, for `sekisho signature verify`. None: a receiver has them verified elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class TlsSettings:
     """TLS on `listen`, if no proxy in front terminates it."""
 
@@ -770,6 +789,7 @@ class Settings:
     switches: Path | None = None
     """The file that `sekisho switch` writes. None: `switches.json` beside this file."""
     assertion: AssertionSettings = AssertionSettings()
+    signing: SigningSettings = SigningSettings()
     audit: AtRestart[AuditSettings] = AuditSettings()
     """The audit trail of the gateway and of the command line."""
     workers: AtRestart[str] = "1"

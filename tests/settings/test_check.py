@@ -325,6 +325,27 @@ def test_a_trail_is_signed_and_its_copies_are_elsewhere(audit: str, said: str | 
 
 
 @pytest.mark.parametrize(
+    ("verify", "said"),
+    [
+        ("{statement: public_body, ca: ca.pem}", None),
+        ("{statement: approved, ca: ca.pem}", None),
+        ("{ca: ca.pem}", "`statement` is missing: only a public body, or a private operator with the approval"),
+        ("{statement: private, ca: ca.pem}", "`private`"),
+        ("{statement: public_body}", "the key `ca` is missing"),
+    ],
+)
+def test_only_who_states_a_right_verifies_signatures(verify: str, said: str | None, tmp_path: Path) -> None:
+    """The law gives it to public bodies, and to private operators with an approval."""
+    _, mistakes = read(GOOD + f"signing: {{verify: {verify}}}\n", tmp_path)
+
+    if said is None:
+        assert mistakes == []
+    else:
+        assert len(mistakes) == 1
+        assert said in mistakes[0]
+
+
+@pytest.mark.parametrize(
     ("traffic", "said"),
     [
         ("{body: 20MiB, answer: 5m, paths: [{path: [/a/**, '/b/*/c', /], body: 2GiB}]}", None),
