@@ -60,6 +60,14 @@ class Action(StrEnum):
     """An operator took a token away; `object` is the name of its owner."""
     MANAGEMENT_REFUSED = "management_refused"
     """The sessions API or the console refused a client, `count` times in a minute; `reasons` has the reason."""
+    WORKER_DIED = "worker_died"
+    """A worker ended unasked; `object` is its name, `verdict` the cause, `count` its exit code."""
+    WORKER_STARTED = "worker_started"
+    """A worker came in the place of one that had died; `object` is its name."""
+    WORKERS_REPLACED = "workers_replaced"
+    """The gateway replaced its workers by new ones (SIGUSR2); `outcome` says whether it could."""
+    CERTIFICATE_READ = "certificate_read"
+    """The gateway read the listener's certificate anew; `outcome` says whether it took it, `verdict` why not."""
     CONSOLE = "console"
     """An operator did something in the console; `object` names it."""
     STARTED = "started"
@@ -129,6 +137,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """The operator's words."""
     names: tuple[str, ...] = ()
     count: int | None = None
+    """A number of sessions or entries, or of further refusals of this kind in a minute."""
 
 
 def decision(  # noqa: PLR0913 - one parameter a field

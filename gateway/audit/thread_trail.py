@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from gateway.audit.entry import Action, Entry
+from gateway.audit.repeats import Repeats
 from gateway.audit.segment import Removed
 from gateway.audit.system_segments import TrailFiles
 from gateway.instant import Instant
@@ -64,6 +65,7 @@ class ThreadTrail:
         self._interval = interval
         self._queue: deque[_Waiting] = deque()
         self._counting = threading.Lock()
+        self._repeats = Repeats(clock())
         self._lost = 0
         self._told_lost = 0
         """How many of the lost entries the trail itself has recorded."""
@@ -90,7 +92,9 @@ class ThreadTrail:
         return self._writable
 
     def record(self, entry: Entry) -> None:
-        """Have an entry written soon, or count it as lost."""
+        """Have an entry written soon, or count it as lost; refusals of strangers beyond many are told together."""
+        if not self._stands_alone(entry):
+            return
         if len(self._queue) >= ROOM:
             self._lose(1)
             return
@@ -101,6 +105,9 @@ class ThreadTrail:
         if not self.required:
             self.record(entry)
             return True
+        # The others of its kind are on the disk, and the number of this one follows within a minute.
+        if not self._stands_alone(entry):
+            return self._writable
         if len(self._queue) >= ROOM:
             self._lose(1)
             return False
@@ -129,6 +136,15 @@ class ThreadTrail:
         self._wake.set()
         self._thread.join(patience)
 
+    def _stands_alone(self, entry: Entry) -> bool:
+        with self._counting:
+            return self._repeats.stands_alone(entry)
+
+    def _tell_repeats(self, *, all_of_them: bool = False) -> None:
+        with self._counting:
+            counted = self._repeats.take(self._clock(), all_of_them=all_of_them)
+        self._queue.extend(_Waiting(entry, None) for entry in counted)
+
     def _lose(self, count: int) -> None:
         with self._counting:
             self._lost += count
@@ -139,6 +155,7 @@ class ThreadTrail:
         while not self._closing.is_set():
             self._wake.wait(PAUSE)
             self._wake.clear()
+            self._tell_repeats()
             self._write_all()
             if self._rotate.is_set():
                 self._rotate.clear()
@@ -149,6 +166,7 @@ class ThreadTrail:
             if not 0 <= self._clock() - self._signed_at < self._interval:
                 self._attempt(lambda: self._files.sign(self._clock()))
                 self._signed_at = self._clock()
+        self._tell_repeats(all_of_them=True)
         self._write_all()
         self._attempt(lambda: self._files.end(self._clock()))
 

@@ -54,6 +54,19 @@ def certificate_dates(file: Path) -> tuple[Instant, Instant] | None:
     return min(begins, LATEST), min(ends, LATEST)
 
 
+def dates_fault(file: Path, now: Instant) -> str:
+    """Return why nobody would accept a certificate now: `expired`, `not_yet_valid`, or nothing.
+
+    Raises:
+        OSError: the file cannot be read.
+
+    """
+    dates = certificate_dates(file)
+    if dates is None or dates[0] <= now <= dates[1]:
+        return ""
+    return "expired" if now > dates[1] else "not_yet_valid"
+
+
 class ListenerTls:
     """The `tls` settings as a context that a server can keep for good."""
 
@@ -77,11 +90,9 @@ class ListenerTls:
             CertificateDatesError: no browser would accept the certificate now; what was read before stays in use.
 
         """
-        dates = certificate_dates(settings.certificate)
-        if dates is not None and now < dates[0]:
-            raise CertificateDatesError("not_yet_valid")
-        if dates is not None and now > dates[1]:
-            raise CertificateDatesError("expired")
+        fault = dates_fault(settings.certificate, now)
+        if fault:
+            raise CertificateDatesError(fault)
         self._current = _context(settings)
 
     def _hand_over(self, connection: SSLSocket | SSLObject, _name: str | None, _context: SSLContext) -> None:

@@ -165,6 +165,8 @@ class Event(StrEnum):
     """
     LIMIT_GIVEN_BACK = "limit_given_back"
     """An operator gave an entry of a limit back, and said why."""
+    CERTIFICATE_INVALID = "certificate_invalid"
+    """The gateway serves with a certificate of the settings that is `expired` or `not_yet_valid`, as `error` says."""
     CERTIFICATE_REFUSED = "certificate_refused"
     """The certificate or its key cannot be read anew, or it is `expired` or `not_yet_valid`; the one in use stays."""
     HEADER_REMOVED = "header_removed"
@@ -246,6 +248,7 @@ SHAPES: Final[Mapping[Event, str]] = {
     Event.LIMIT_STORE_AWAY: "",
     Event.SUBJECT_ERASED: "operator reason by client_id code sessions entries complete",
     Event.LIMIT_GIVEN_BACK: "operator reason by policy limit period code state",
+    Event.CERTIFICATE_INVALID: "file error",
     Event.CERTIFICATE_REFUSED: "file error",
     Event.HEADER_REMOVED: "app header family",
     Event.ANSWER_FIELD_REMOVED: "app header",

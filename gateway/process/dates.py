@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from gateway.listen.system_tls import certificate_dates
+from gateway.instant import Instant
+from gateway.listen.system_tls import certificate_dates, dates_fault
 from gateway.observe.instruments import Key
 from gateway.settings.settings import SecretSource, Settings
 
@@ -15,14 +17,8 @@ LISTENER: Final[Key] = ("listener", "")
 
 def expiries(settings: Settings) -> dict[Key, float]:
     """Return when each certificate of ours ends, by its use and the App's name; one that cannot be read is left out."""
-    named: dict[Key, Path] = {}
-    if settings.tls is not None:
-        named[LISTENER] = settings.tls.certificate
-    for app in settings.apps:
-        if app.upstream_options.certificate is not None:
-            named["app", app.name] = app.upstream_options.certificate
     found: dict[Key, float] = {}
-    for key, file in named.items():
+    for key, file in _certificates(settings).items():
         try:
             dates = certificate_dates(file)
         except OSError:
@@ -30,6 +26,27 @@ def expiries(settings: Settings) -> dict[Key, float]:
         if dates is not None:
             found[key] = dates[1]
     return found
+
+
+def invalid(settings: Settings, now: Instant) -> dict[Key, tuple[Path, str]]:
+    """Return the certificates of ours that nobody accepts now, with the reason: `expired` or `not_yet_valid`."""
+    found: dict[Key, tuple[Path, str]] = {}
+    for key, file in _certificates(settings).items():
+        # A file that cannot be read is told of where it is used.
+        with suppress(OSError):
+            if fault := dates_fault(file, now):
+                found[key] = (file, fault)
+    return found
+
+
+def _certificates(settings: Settings) -> dict[Key, Path]:
+    named: dict[Key, Path] = {}
+    if settings.tls is not None:
+        named[LISTENER] = settings.tls.certificate
+    for app in settings.apps:
+        if app.upstream_options.certificate is not None:
+            named["app", app.name] = app.upstream_options.certificate
+    return named
 
 
 def keys_changed(settings: Settings) -> dict[Key, float]:

@@ -291,12 +291,26 @@ class Supervisor:
     def _record(self, action: Action, outcome: Outcome = Outcome.DONE) -> None:
         self._audit.trail.record(Entry(action, time.time(), outcome))
 
+    def _record_worker(self, action: Action, member: _Member) -> None:
+        """Record the end of a worker that nobody had asked to go, or the start of the one in its place."""
+        died = action is Action.WORKER_DIED
+        self._audit.trail.record(
+            Entry(
+                action,
+                time.time(),
+                Outcome.FAILED if died else Outcome.DONE,
+                object=f"worker-{member.number}",
+                verdict=member.cause.value if died else "",
+                count=member.process.exitcode if died else None,
+            )
+        )
+
     def _run(self, duty: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(duty)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _start(self, configuration: Configuration | None = None) -> bool:
+    async def _start(self, configuration: Configuration | None = None) -> _Member | None:
         """Start a worker; once it takes requests it is a member, and missed when it dies."""
         number = next(each for each in itertools.count(1) if each not in self._numbers)
         self._numbers.add(number)
@@ -308,14 +322,14 @@ class Supervisor:
             )
             if not await self._comes_up(member):
                 self._numbers.discard(number)
-                return False
+                return None
         except BaseException:
             self._numbers.discard(number)
             raise
         self._members.append(member)
         self._tell_served()
         self._run(self._miss(member))
-        return True
+        return member
 
     async def _comes_up(self, member: _Member) -> bool:
         """Wait until it takes requests; False where it does not, or where nobody needs it any more."""
@@ -352,6 +366,7 @@ class Supervisor:
         self._members.remove(member)
         self._tell_served()
         self._counts.died(member.cause)
+        self._record_worker(Action.WORKER_DIED, member)
         _log.error(Event.WORKER_DIED, code=member.process.exitcode)
         pause = FIRST_PAUSE if time.monotonic() - member.born > GROWN_UP else 2 * FIRST_PAUSE
         while not self._stopping:
@@ -362,8 +377,9 @@ class Supervisor:
             except OSError:
                 self._counts.died(Death.START)
                 _log.exception(Event.UNCAUGHT)
-                started = False
-            if started:
+                started = None
+            if started is not None:
+                self._record_worker(Action.WORKER_STARTED, started)
                 notify("STATUS=a worker died and was started anew")
                 return
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -499,9 +515,11 @@ class Supervisor:
         configuration = await asyncio.to_thread(reread_configuration, self._configuration.path)
         if configuration is None or not await self._replace_by(configuration):
             self._counts.replaced("")
+            self._record(Action.WORKERS_REPLACED, Outcome.REFUSED)
             _log.error(Event.REPLACEMENT_FAILED)
             return
         self._counts.replaced(configuration.digest)
+        self._record(Action.WORKERS_REPLACED)
         _log.info(Event.REPLACED, count=len(self._members))
         notify("STATUS=replaced")
 

@@ -64,7 +64,7 @@ from gateway.policy.system_switches import load_switches
 from gateway.portal.readiness import Readiness
 from gateway.process.audit_trail import OpenTrail, open_trail
 from gateway.process.configuration import Configuration, reread_policies
-from gateway.process.dates import LISTENER, expiries, keys_changed
+from gateway.process.dates import LISTENER, expiries, invalid, keys_changed
 from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.process.generation import Generation, Shared
 from gateway.process.management import StoreMark, limit_store, store_mark
@@ -297,10 +297,18 @@ class Worker:
         return {} if self._generation is None else self._generation.answers_of(rule, permitted=permitted)
 
     def record(
-        self, action: Action, outcome: Outcome = Outcome.DONE, *, about: str = "", names: Iterable[str] = ()
+        self,
+        action: Action,
+        outcome: Outcome = Outcome.DONE,
+        *,
+        about: str = "",
+        names: Iterable[str] = (),
+        verdict: str = "",
     ) -> None:
         """Put something that this process has done into the audit trail."""
-        self.audit.trail.record(Entry(action, self._clock(), outcome, object=about, names=tuple(sorted(names))))
+        self.audit.trail.record(
+            Entry(action, self._clock(), outcome, object=about, names=tuple(sorted(names)), verdict=verdict)
+        )
 
     def _spans(self) -> Spans | None:
         """Return the way to the collector of traces, if the settings name one."""
@@ -410,6 +418,10 @@ class Worker:
             read = {key: ends for key, ends in read.items() if key != LISTENER}
             read |= {key: ends for key, ends in self._expiries.items() if key == LISTENER}
         self._expiries = read
+        # The gateway serves all the same: a browser's warning is better than no page, and an operator cannot miss it.
+        for key, (file, fault) in (await asyncio.to_thread(invalid, configuration.settings, self._clock())).items():
+            if listener or key != LISTENER:
+                _log.error(Event.CERTIFICATE_INVALID, file=str(file), error=fault)
         self._keys_changed = await asyncio.to_thread(keys_changed, configuration.settings)
 
     async def _look_out(self) -> None:
@@ -566,8 +578,10 @@ class Worker:
             why = str(error) if isinstance(error, CertificateDatesError) else type(error).__name__
             _log.error(Event.CERTIFICATE_REFUSED, error=why, file=str(settings.certificate))
             self.metrics.gateway.reload("certificate", "refused")
+            self.record(Action.CERTIFICATE_READ, Outcome.REFUSED, about=str(settings.certificate), verdict=why)
             return False
         self.metrics.gateway.reload("certificate", "adopted")
+        self.record(Action.CERTIFICATE_READ, about=str(settings.certificate))
         return True
 
     async def _retire(self, generation: Generation) -> None:

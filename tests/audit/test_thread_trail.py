@@ -13,7 +13,8 @@ import pytest
 
 from gateway.audit import thread_trail
 from gateway.audit.chain import Place
-from gateway.audit.entry import Action, Entry
+from gateway.audit.entry import Action, Entry, Outcome
+from gateway.audit.repeats import AT_ONCE
 from gateway.audit.system_segments import TrailFiles, segments_in
 from gateway.audit.thread_trail import ThreadTrail
 from gateway.audit.verification import Remark
@@ -60,6 +61,20 @@ async def test_a_required_entry_is_on_the_disk_before_the_answer(tmp_path: Path)
     assert all(answers)
     assert actions(tmp_path).count("sign_in") == 50
     await asyncio.to_thread(trail.close, 20)
+
+
+async def test_a_flood_of_strangers_is_bounded_and_told(tmp_path: Path) -> None:
+    """Also where the trail is required: the refusals go on, and the trail ends with their number."""
+    stranger = Entry(Action.DECISION, time.time(), Outcome.REFUSED, app="booking", verdict="deny")
+    trail = opened(tmp_path, required=True)
+
+    answers = [await trail.recorded(stranger) for _ in range(AT_ONCE + 40)]
+    await asyncio.to_thread(trail.close, 20)
+
+    assert all(answers)
+    told = [fields.get("count") for fields in said(tmp_path) if fields["action"] == "decision"]
+    assert told == [None] * AT_ONCE + [40]
+    assert verified(tmp_path, now=time.time()).faults == ()
 
 
 async def test_where_it_is_not_required_nothing_waits(tmp_path: Path) -> None:

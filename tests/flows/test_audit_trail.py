@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -115,3 +116,24 @@ async def test_a_required_trail(tmp_path: Path, redis_url: str) -> None:
     last.write_bytes(b"".join(lines[:-2]))
     (fault,) = verified(folder, mirrored(mirror, keys), by=keys).faults
     assert (fault.file, fault.line, fault.sequence) == (last.name, len(lines) - 2, json.loads(lines[-2])["sequence"])
+
+
+def test_a_worker_that_dies_is_in_the_trail(tmp_path: Path, redis_url: str) -> None:
+    """Its end with the cause, and the start of the one in its place."""
+    folder = tmp_path / "audit"
+    more = "audit: {directory: audit, keys: {file: audit.jwks}}\n"
+    new_key(tmp_path / "audit.jwks", "ES256")
+    with application() as upstream:
+        gateway = GatewayProcess(tmp_path, upstream, redis_url, 2, more=more)
+        gateway.start()
+        try:
+            os.kill(gateway.workers()[0], signal.SIGKILL)
+            assert gateway.next_notice() == "STATUS=a worker died and was started anew"
+            until(lambda: any(each["action"] == "worker_started" for each in entries(folder)))
+        finally:
+            gateway.stop()
+
+    told = [each for each in entries(folder) if each["action"].startswith("worker_")]
+    died, started = told
+    assert (died["action"], died["verdict"], died["count"], died["outcome"]) == ("worker_died", "signal", -9, "failed")
+    assert (started["action"], started["object"], started["outcome"]) == ("worker_started", died["object"], "done")

@@ -110,3 +110,19 @@ def test_the_metrics_tell_the_end_of_the_certificate_in_use(tls: Tls, tmp_path: 
 
     assert ends
     assert tls.expiry() == ends
+    assert not any("certificate_invalid" in str(event) for event in tls.gateway.events())
+
+
+@pytest.mark.long
+def test_a_start_with_a_certificate_that_is_over_serves_and_says_so(tmp_path: Path, redis_url: str) -> None:
+    """A browser's warning is better than no page at all, and the log has an error that nobody can miss."""
+    with application() as upstream:
+        started = Tls(tmp_path, upstream, redis_url, 1)
+        certify(tmp_path, HOST, -60 * DAY, -DAY)
+        started.gateway.start()
+        try:
+            started.gateway.wait_for_event("certificate_invalid", "expired")
+            with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+                started.get(started.certificate)
+        finally:
+            started.gateway.stop()
