@@ -8,12 +8,19 @@ and a parser of their syntax, and carries out the events.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from gateway.settings.settings import Tolerated, TrafficSettings
+from gateway.upstream.answer_beginning import (
+    AnswerFaultError,
+    behind_interim_answers,
+    check_begun,
+    check_hopeful,
+    check_length,
+    has_whole_head,
+)
 from gateway.upstream.answer_events import (
     AnswerBegins,
     AnswerEnds,
@@ -24,8 +31,10 @@ from gateway.upstream.answer_events import (
     InterimAnswer,
     Switched,
 )
+from gateway.upstream.answer_head import judged, says_close
 from gateway.upstream.answer_states import ANSWER, ReaderEvent, ReaderState
 from gateway.upstream.head_cache import HeadCache
+from gateway.upstream.tolerated_heads import tolerated_head
 from gateway.upstream.upstream import AnswerFraming, AnswerHead, Headers
 from gateway.wire.pieces import Pieces
 
@@ -33,15 +42,6 @@ _VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
 
 _LINE_END_TOO_MANY = b"\r\n\r\n\r\n"
 """The end of the bytes of a body whose last chunk is followed by a line end."""
-
-_HALF_A_LINE_END = re.compile(rb"(?<!\r)\n|\r[^\n]")
-_BEGINNING = re.compile(rb"HTTP/1\.[01] [0-9]{3}[ \r\n]")
-_A_BEGINNING = b"HTTP/1.1 200 "
-"""Completes the first bytes of a status line, so that the pattern above can judge a part."""
-_END_OF_OLD_HEAD = re.compile(rb"\n\r?\n")
-_OLD_LINE_END = re.compile(rb"\r?\n")
-_FOLD = re.compile(rb"(?<![ \t])[ \t]*+(?:\r\n[ \t]++)+")
-
 
 _S = ReaderState
 _E = ReaderEvent
@@ -58,8 +58,7 @@ _AFTER_HANG_UP = ANSWER.after(_E.HANG_UP)
 _AFTER_FAULT = ANSWER.after(_E.FAULT)
 
 # By names of their own: a look-up in an enum costs more than the comparison it is for.
-_NO_BODY, _BY_LENGTH = AnswerFraming.NONE, AnswerFraming.COUNTED
-_BY_CHUNKS, _BY_CLOSE = AnswerFraming.CHUNKED, AnswerFraming.CLOSE
+_BY_LENGTH, _BY_CHUNKS = AnswerFraming.COUNTED, AnswerFraming.CHUNKED
 _HEAD, _COUNTED, _CHUNKED, _UNTIL_CLOSE = _S.HEAD, _S.COUNTED, _S.CHUNKED, _S.UNTIL_CLOSE
 
 
@@ -68,13 +67,6 @@ _REUSABLE = Ending.REUSABLE
 
 _NOTHING: Final = Pieces()
 """The buffer of each reader that has kept no byte yet: most never do. Nothing is added to it."""
-
-
-class _Fault(Exception):  # noqa: N818  # becomes an event, and never leaves this file
-    def __init__(self, reason: str, *, begun: bool = True) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.begun = begun
 
 
 class AnswerParser(Protocol):
@@ -111,67 +103,6 @@ class ReadingRules(Protocol):
     @property
     def is_doubted(self) -> bool:
         """Whether the App's servers have spoken out of turn before."""
-
-
-def tolerated_head(data: bytes, tolerate: Sequence[Tolerated], *, is_head: bool = False) -> bytes:
-    """Return an answer's bytes with its head written anew, if the head has a wrong form that the App tolerates.
-
-    Bare line feeds become line ends, folded lines one line (RFC 9112 sections 2.2 and 5.2). A coding or a length that
-    is said twice is said once. An unfinished head stays as it is.
-    """
-    found = _END_OF_OLD_HEAD.search(data) if "bare_lf" in tolerate else None
-    end = found.end() if found is not None else data.find(b"\r\n\r\n") + 4
-    if end < 4:
-        return data
-    head = data[:end]
-    if "bare_lf" in tolerate:
-        head = _OLD_LINE_END.sub(b"\r\n", head)
-    if "obs_fold" in tolerate:
-        head = _FOLD.sub(b" ", head[:-4]) + b"\r\n\r\n"
-    if "double_chunked" in tolerate:
-        head = _said_once(head, b"transfer-encoding")
-    if "double_length" in tolerate:
-        head = _said_once(head, b"content-length")
-    if is_head and "head_with_both" in tolerate and _values(head, b"transfer-encoding"):
-        # Of the two, the coding is believed (RFC 9112 section 6.3). There is no body that either could be about.
-        head = _without(head, b"content-length")
-    return head + data[end:]
-
-
-def _values(head: bytes, name: bytes) -> list[bytes]:
-    """Return all that the fields of a lower-case name list."""
-    lines = [line.partition(b":") for line in head.split(b"\r\n")[1:]]
-    return [word.strip(b" \t").lower() for key, _, said in lines if key.lower() == name for word in said.split(b",")]
-
-
-def _without(head: bytes, name: bytes) -> bytes:
-    first, *lines = head.split(b"\r\n")
-    return b"\r\n".join([first, *(line for line in lines if line.partition(b":")[0].lower() != name)])
-
-
-def _said_once(head: bytes, name: bytes) -> bytes:
-    """Return a head in which a field says once what it said several times; as it is where it says two things."""
-    values = _values(head, name)
-    if len(values) < 2 or len(set(values)) > 1 or not (values[0] == b"chunked" or values[0].isdigit()):
-        return head
-    return b"%b%b: %b\r\n\r\n" % (_without(head, name)[:-2], name, values[0])
-
-
-def _behind_interim_answers(data: bytes) -> tuple[int, int]:
-    """Return the beginning and the end of the final answer's head; the end is below 4 if it has not come yet."""
-    start = 0
-    while True:
-        end = data.find(b"\r\n\r\n", start) + 4
-        if end < 4:
-            # Interim answers that came alone are complete in themselves.
-            return (start, start) if start and start == len(data) else (start, -1)
-        if data[start + 8 : start + 10] != b" 1" or data[start + 9 : start + 12] == b"101":
-            return start, end
-        start = end
-
-
-def _says_close(headers: Headers) -> bool:
-    return any(name.lower() == b"connection" and b"close" in value.lower() for name, value in headers)
 
 
 class AnswerReader:
@@ -264,7 +195,7 @@ class AnswerReader:
                 self._gather_head(data)
             else:
                 self._read_head(data)
-        except _Fault as fault:
+        except AnswerFaultError as fault:
             self.state = _AFTER_FAULT[self.state]
             self._events.append(AnswerFault(fault.reason, fault.begun))
         events, self._events = self._events, []
@@ -318,7 +249,7 @@ class AnswerReader:
         rules = self._rules
         if self._buffer:
             self._buffer.add(data)
-            if not self._has_whole_head():
+            if not has_whole_head(self._buffer, rules.limits.answer_headers, bare_lf="bare_lf" in rules.tolerate):
                 return
             data = self._buffer.take()
         if rules.tolerate:
@@ -331,43 +262,19 @@ class AnswerReader:
             return
         self._read_head(data)
 
-    def _has_whole_head(self) -> bool:
-        """Say whether the head that has begun is whole; if it never will be, it is a fault."""
-        buffer = self._buffer
-        old = "bare_lf" in self._rules.tolerate
-        if (buffer.match_at(_END_OF_OLD_HEAD, 3) if old else buffer.end_at(b"\r\n\r\n")) >= 0:
-            return True
-        if len(buffer) > self._rules.limits.answer_headers:
-            raise _Fault("the answer's header section is too long")
-        if not b"HTTP/".startswith(buffer[:5]):
-            raise _no_answer()
-        if self._is_hopeless():
-            raise _Fault("the answer's head cannot become one of HTTP/1.1")
-        return False
-
-    def _is_hopeless(self) -> bool:
-        """Say whether the end that is waited for would never come, or would end no head of HTTP/1.1."""
-        begun = bytes(self._buffer[: len(_A_BEGINNING)])
-        if _BEGINNING.fullmatch(begun + _A_BEGINNING[len(begun) :]) is None:
-            return True
-        return "bare_lf" not in self._rules.tolerate and self._buffer.match_at(_HALF_A_LINE_END, 2) >= 0
-
     def _read_head(self, data: bytes) -> None:
-        if not data.startswith(b"HTTP/") and not b"HTTP/".startswith(data):
-            raise _no_answer()
+        check_begun(data)
         end = data.find(b"\r\n\r\n") + 4
         start = 0
         if data[8:10] == b" 1":
-            start, end = _behind_interim_answers(data)
-        longest = self._rules.limits.answer_headers
-        if end > longest or (end < 4 and len(data) > longest):
-            raise _Fault("the answer's header section is too long")
+            start, end = behind_interim_answers(data)
+        rules = self._rules
+        check_length(end if end >= 4 else len(data), rules.limits.answer_headers)
         if end < 4:
             if self._buffer is _NOTHING:
                 self._buffer = Pieces()
             self._buffer.add(data[start:])
-            if self._is_hopeless():
-                raise _Fault("the answer's head cannot become one of HTTP/1.1")
+            check_hopeful(self._buffer, bare_lf="bare_lf" in rules.tolerate)
             if not start:
                 return
             # Complete interim answers are passed on now, so that the next piece does not make us parse them again.
@@ -380,7 +287,7 @@ class AnswerReader:
             return
         except self._syntax.fault as error:
             if not self._complete:
-                raise _Fault(f"the answer is not HTTP/1.1: {error}") from error
+                raise AnswerFaultError(f"the answer is not HTTP/1.1: {error}") from error
             # The answer was complete; bytes behind it belong to no request, and end the connection.
             self._excess = True
         if self._head_fields < 0:
@@ -389,12 +296,12 @@ class AnswerReader:
         if self.is_head and len(data) > end:
             self._excess = True
         if data[start : start + 8] not in _VERSIONS:
-            raise _Fault("the answer's version is not HTTP/1.1")
+            raise AnswerFaultError("the answer's version is not HTTP/1.1")
         self._begin(data[start:end], data[end:])
 
     def _switch(self, rest: bytes) -> None:
         if self._status != 101:
-            raise _Fault("the application switched protocols without a request for it")
+            raise AnswerFaultError("the application switched protocols without a request for it")
         self.state = _AFTER_SWITCH[self.state]
         self._events.append(Switched(tuple(self._fields), rest))
 
@@ -403,7 +310,7 @@ class AnswerReader:
         head = None if self.is_head else self._rules.head_cache.get(raw)
         new = head is None
         if head is None:
-            head = self._judged()
+            head = self._judge()
         else:
             # No stream of events is remembered.
             self.is_event_stream = False
@@ -413,7 +320,7 @@ class AnswerReader:
             if framing is _BY_LENGTH and head.length is not None:
                 self.state = _AFTER_COUNT[self.state]
                 self._left = head.length - len(body)
-                self._keep_alive = self._parser.should_keep_alive() and not _says_close(head.headers)
+                self._keep_alive = self._parser.should_keep_alive() and not says_close(head.headers)
             elif framing is _BY_CHUNKS:
                 self.state = _AFTER_CHUNK[self.state]
             else:
@@ -438,48 +345,21 @@ class AnswerReader:
         if (framing is _BY_LENGTH and self._keep_alive) or (framing is _BY_CHUNKS and head.length is None):
             self._rules.head_cache.remember(raw, head)
 
-    def _judged(self) -> AnswerHead:
+    def _judge(self) -> AnswerHead:
         """Judge a head by its fields."""
-        status = self._status
         headers = tuple(self._fields[: self._head_fields])
-        length: int | None = None
-        coding: bytes | None = None
-        is_event_stream = False
-        for name, value in headers:
-            size = len(name)
-            if size == 14:
-                if name.lower() == b"content-length":
-                    length = int(value)
-            elif size == 12:
-                if value.startswith(b"text/event-stream") and name.lower() == b"content-type":
-                    is_event_stream = True
-            elif size == 17 and name.lower() == b"transfer-encoding":
-                coding = value if coding is None else b"%b,%b" % (coding, value)
-        if coding is not None and coding.strip().lower() != b"chunked":
-            raise _Fault("the answer has a transfer coding other than chunked")
-        if not 200 <= status <= 599:
-            raise _Fault(f"the answer's status is `{status}`")
-        self.is_event_stream = is_event_stream
+        head, self.is_event_stream, may_stay = judged(
+            self._status, headers, is_head=self.is_head, is_doubted=self._rules.is_doubted
+        )
         if self.is_head:
-            framing = _NO_BODY
             self._all_fields = self._head_fields
             if not self._complete:
                 # The parser waits for the body still, so it has not said this.
                 self._complete = True
-                self._keep_alive = self._parser.should_keep_alive() and not _says_close(headers)
-        elif status in (204, 304):
-            framing = _NO_BODY
-            if (length or coding is not None) and (status == 204 or self._rules.is_doubted):
-                # There is no such body; a server that thinks so may send it. With a 304 the length is that of another
-                # answer (RFC 9110 section 8.6), as far as this server can be believed.
-                self._keep_alive = False
-        elif coding is not None:
-            framing = _BY_CHUNKS
-        elif length is not None:
-            framing = _BY_LENGTH
-        else:
-            framing = _BY_CLOSE
-        return AnswerHead(status, headers, framing, length)
+                self._keep_alive = self._parser.should_keep_alive() and not says_close(headers)
+        elif not may_stay:
+            self._keep_alive = False
+        return head
 
     # --- the body ---------------------------------------------------------------------------------
 
@@ -488,7 +368,7 @@ class AnswerReader:
             self._parser.feed_data(data)
         except self._syntax.fault as error:
             if not self._complete:
-                raise _Fault(f"the answer's body is not chunked: {error}") from error
+                raise AnswerFaultError(f"the answer's body is not chunked: {error}") from error
             self._excess = True
         if self._complete and data.endswith(_LINE_END_TOO_MANY):
             self._excess = True
@@ -499,7 +379,7 @@ class AnswerReader:
             # Size lines and trailers alone: bounded, as they are joined in quadratic time.
             self._left += len(data)
             if self._left > self._rules.limits.answer_headers:
-                raise _Fault("the answer's trailer section is too long")
+                raise AnswerFaultError("the answer's trailer section is too long")
         if self._complete:
             trailers = self._trailers()
             self._events.append(AnswerEnds(trailers, self._end()))
@@ -526,7 +406,3 @@ class AnswerReader:
         self._complete = False
         self._left = 0
         return _REUSABLE
-
-
-def _no_answer() -> _Fault:
-    return _Fault("the application's answer does not begin as one of HTTP/1.1", begun=False)

@@ -22,7 +22,7 @@ from gateway.upstream.answer_events import (
     InterimAnswer,
     Switched,
 )
-from gateway.upstream.answer_reader import AnswerReader, Syntax, tolerated_head
+from gateway.upstream.answer_reader import AnswerReader, Syntax
 from gateway.upstream.answer_states import ReaderState
 from gateway.upstream.head_cache import HeadCache
 from gateway.upstream.upstream import Headers
@@ -330,23 +330,6 @@ def test_an_old_form_is_read_where_the_app_may_use_it(places: list[int], again: 
 
     assert tale == Told([], 200, b"ok", (), Ending.LAST)
     assert told(reader().feed(data), Told()).fault
-
-
-def test_a_head_is_written_anew_only_when_it_is_whole() -> None:
-    """The body stays as it is, and so does an unfinished head."""
-    both: tuple[Tolerated, ...] = ("bare_lf", "obs_fold")
-
-    assert tolerated_head(b"HTTP/1.1 200 OK\nA: b\n\nx\ny", both) == b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nx\ny"
-    assert (
-        tolerated_head(b"HTTP/1.1 200 OK\r\nA: b \r\n\tc\r\n\r\n", ("obs_fold",))
-        == b"HTTP/1.1 200 OK\r\nA: b c\r\n\r\n"
-    )
-    # A folded line of blanks alone goes with the others, and blanks within a line stay.
-    assert (
-        tolerated_head(b"HTTP/1.1 200 OK\r\nA: b  c\t\r\n \t\r\n  d\r\nE: f\r\n\r\n", ("obs_fold",))
-        == b"HTTP/1.1 200 OK\r\nA: b  c d\r\nE: f\r\n\r\n"
-    )
-    assert tolerated_head(b"HTTP/1.1 200 OK\nA: b\n", both) == b"HTTP/1.1 200 OK\nA: b\n"
 
 
 def test_another_protocol_is_switched_to_by_101_alone() -> None:

@@ -14,7 +14,6 @@ import pytest
 
 from gateway.errors import GatewayError, UpstreamProtocolError
 from gateway.settings.settings import HealthSettings, TrafficSettings, UpstreamSettings
-from gateway.upstream.answer_reader import tolerated_head
 from gateway.upstream.asyncio_endpoint import Endpoint
 from gateway.upstream.asyncio_health import check
 from gateway.upstream.asyncio_upstreams import Upstreams, client_context, client_contexts, upstreams_of
@@ -210,16 +209,6 @@ async def test_old_heads_are_accepted_where_the_app_says_so(door: Door) -> None:
     assert (answer.status, answer.body) == (200, b"hello")
     assert answer[b"Content-Type"] == b"text/html; charset=cp932"
     assert answer[b"X-A"] == b"1"
-
-
-def test_only_what_is_named_is_tolerated() -> None:
-    """Each form by its own name; an incomplete head is left alone."""
-    folded = b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\nX\n\nY"
-
-    assert tolerated_head(folded, ("bare_lf",)) == folded
-    assert tolerated_head(folded, ("obs_fold",)) == b"HTTP/1.1 200 OK\r\nA: b c\r\n\r\nX\n\nY"
-    assert tolerated_head(OLD, ("obs_fold",)) == OLD
-    assert tolerated_head(b"HTTP/1.1 200 OK\nA", ("bare_lf",)) == b"HTTP/1.1 200 OK\nA"
 
 
 class Nowhere(asyncio.Transport):
