@@ -6,10 +6,10 @@ from collections.abc import Sized
 from typing import Protocol
 
 from gateway.settings.settings import TrafficSettings, UpstreamSettings
+from gateway.upstream.asyncio_application import ApplicationEnd
 from gateway.upstream.asyncio_connect import Connect
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.head_cache import HeadCache
-from gateway.upstream.httptools_connection import UpstreamConnection
 from gateway.upstream.pool import IdleConnections
 from gateway.upstream.standing import Standing
 from gateway.wire.asyncio_outbox import Outbox
@@ -71,8 +71,8 @@ class Endpoint:
         self.limits = limits
         self.deadlines = deadlines
         self.idle_time = options.idle
-        self.idle: IdleConnections[UpstreamConnection] = IdleConnections(options.idle)
-        self.open: set[UpstreamConnection] = set()
+        self.idle: IdleConnections[ApplicationEnd] = IdleConnections(options.idle)
+        self.open: set[ApplicationEnd] = set()
         self.breaker = Breaker(options)
         self.outbox = Outbox()
         self.tolerate = options.tolerate
@@ -88,7 +88,7 @@ class Endpoint:
         """Tell `owner` of each request that is over."""
         self._owner = owner
 
-    def lost(self, connection: UpstreamConnection, *, idle: bool) -> None:
+    def lost(self, connection: ApplicationEnd, *, idle: bool) -> None:
         """Forget a connection that is gone."""
         self.open.discard(connection)
         if idle:

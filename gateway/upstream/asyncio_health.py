@@ -12,9 +12,10 @@ from gateway.errors import (
 )
 from gateway.observe.events import Event
 from gateway.settings.settings import HealthSettings
+from gateway.upstream.asyncio_application import Home
 from gateway.upstream.asyncio_connect import Connect
 from gateway.upstream.breaker import Breaker
-from gateway.upstream.httptools_connection import Home, UpstreamConnection
+from gateway.upstream.httptools_connection import UpstreamConnection
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers
 
 log = structlog.get_logger()

@@ -23,6 +23,7 @@ from gateway.observe.events import Event
 from gateway.route.route import Route
 from gateway.settings.address import read_address
 from gateway.settings.settings import AppSettings, TrafficSettings, UpstreamSettings
+from gateway.upstream.asyncio_application import ApplicationEnd
 from gateway.upstream.asyncio_connect import connector
 from gateway.upstream.asyncio_endpoint import Endpoint
 from gateway.upstream.asyncio_health import watch
@@ -143,7 +144,7 @@ class Upstreams:
             endpoint.belongs_to(self)
             endpoint.idle.keep(anything=not self._apart)
 
-    def take(self, receiver: Receiver, *, repeatable: bool) -> UpstreamConnection | None:
+    def take(self, receiver: Receiver, *, repeatable: bool) -> ApplicationEnd | None:
         """Return a kept connection, or `None`, and tell the receiver later.
 
         `repeatable`: the request may be sent again should the kept connection turn out dead.

@@ -1,6 +1,7 @@
 """The life of a connection to an application, and of the request's body on it: states, events, and the legal moves.
 
-`httptools_connection` obeys the table. `answer_reader` has the states of the answer that the connection carries.
+`asyncio_application` and `httptools_connection` obey the table. `answer_reader` has the states of the answer that the
+connection carries.
 """
 
 from __future__ import annotations

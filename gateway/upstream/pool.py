@@ -2,7 +2,7 @@
 
 A pooled connection belongs to no request: between two requests nothing of the first is left on it.
 The last one put back is the first to be taken, so that those too many grow old and go. Opening
-and closing is the business of `httptools_connection`.
+and closing is the business of `asyncio_application`.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.listen.httptools_connection import ClientConnection
 from gateway.pipeline.outcome import Answer
+from gateway.upstream.httptools_connection import UpstreamConnection
 from tests.listen.byte_path import Door, get, open_door
 
 HIGH_WATER = 64 * 1024
@@ -207,6 +208,7 @@ async def test_what_an_application_says_before_it_was_asked_is_no_answer() -> No
         await door.ask(get())
         (endpoint,) = door.upstreams.endpoints
         (kept,) = endpoint.open
+        assert isinstance(kept, UpstreamConnection)
         connection, wire = connected(door)
 
         connection.data_received(get())
