@@ -62,6 +62,16 @@ def connection_line(*, keep_alive: bool, minor: int) -> bytes:
 
 def own_answer(answer: Answer, date: bytes, hsts: bytes, connection: bytes, *, bodyless: bool) -> bytes:
     """Return an answer of our own, whole. `bodyless`: the client asked with HEAD."""
+    if answer.lines:
+        return b"%b%b%b%bContent-Length: %d\r\n%b\r\n%b" % (
+            status_line(answer.status),
+            date,
+            hsts,
+            answer.lines,
+            len(answer.body),
+            connection,
+            b"" if bodyless else answer.body,
+        )
     lines = [status_line(answer.status), date, hsts, *[b"%b: %b\r\n" % field for field in answer.headers]]
     if b"\r\nCache-Control: " not in b"".join(lines):
         lines.append(b"Cache-Control: no-store\r\n")

@@ -25,7 +25,7 @@ from gateway.headers.encode import every_header
 from gateway.headers.names import DROP, OURS_TO_WRITE, header_rules_of
 from gateway.instant import Instant
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedPress, NeedReservation, NeedSession, Step
-from gateway.pipeline.step import about
+from gateway.pipeline.step import about, judge
 from gateway.pipeline.step import step as judge_request
 from gateway.pipeline.urls import AUTH_PAGES, sign_in_url
 from gateway.pipeline.visit import (
@@ -41,12 +41,14 @@ from gateway.pipeline.visit import (
     TroublePage,
     WorkerPage,
 )
+from gateway.policy.matching import MEMO_SIZE
 from gateway.policy.verdict import Deny
 from gateway.request.field_names import Family, fold
 from gateway.request.host import canonical_host
 from gateway.request.inbound import Framing, Inbound
 from gateway.request.navigation import Navigation, navigation
 from gateway.request.question_names import NameFault, QuestionNames
+from gateway.request.section_cache import QuestionAnswer, SectionCache
 from gateway.request.spellings import Spellings
 from gateway.request.target import Target, canonical
 from gateway.request.trust import Trust, plain_address, scheme_of
@@ -54,6 +56,9 @@ from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import SessionState
 from gateway.settings.settings import Mode, PathSettings
+
+LONGEST_KNOWN = 4096
+"""Bytes of a question's fields up to which it is remembered."""
 
 
 class Dialect(StrEnum):
@@ -146,6 +151,55 @@ def original(inbound: Inbound, table: RouteTable, trust: Trust) -> Inbound | Ans
     if not trust.trusts(inbound.peer):
         return _refused(AuthFault.PEER)
     received = inbound.received or inbound.target.raw
+    asked = None
+    if inbound.section_cache is not None:
+        # All that a question says, and who says it of whom. The table belongs to the key, as it keeps the answer.
+        asked = (
+            inbound.headers,
+            inbound.method,
+            received,
+            inbound.host,
+            inbound.scheme,
+            inbound.peer,
+            inbound.client_address,
+            inbound.client_known,
+        )
+        known = table.questions.get(asked)
+        if known is not None:
+            return _again(known, inbound.request_id)
+    question = _read(inbound, received, table)
+    if asked is not None and isinstance(question, Inbound) and not question.websocket:
+        if len(table.questions) >= MEMO_SIZE:
+            table.questions.clear()
+        if sum(len(name) + len(value) for name, value in inbound.headers) <= LONGEST_KNOWN:
+            question = table.questions[asked] = msgspec.structs.replace(question, section_cache=SectionCache())
+    return question
+
+
+def _again(known: Inbound, request_id: str) -> Inbound:
+    """Return a request that was asked about before, under an id of its own. By position: a keyword costs."""
+    return Inbound(
+        known.method,
+        known.target,
+        known.host,
+        known.headers,
+        request_id,
+        known.peer,
+        known.client_address,
+        known.scheme,
+        known.cookie,
+        known.framing,
+        known.length,
+        known.websocket,
+        known.received,
+        known.forwarded,
+        known.section_cache,
+        known.client_known,
+    )
+
+
+def _read(inbound: Inbound, received: bytes, table: RouteTable) -> Inbound | Answer:
+    """Return the request that a question tells of, or the refusal of a question that tells of none."""
     endpoint, _, _ = received.partition(b"?")
     prefix = (table.portal_prefix + AUTH_PAGES).encode()
     word, slash, _ = endpoint.removeprefix(prefix).partition(b"/")
@@ -209,18 +263,34 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if not inbound.forwarded:
         return judge_request(inbound, known, now, table)
     path = inbound.target.path
+    cache = inbound.section_cache
+    lasting = table.question_rules.get((inbound.host, inbound.method, path))
+    if cache is not None and lasting is not None:
+        route, rule = lasting
+        if (
+            cache.fields_of is route.token
+            and now >= route.closed_until
+            and (inbound.target.query is None or not route.policy.by_method)
+        ):
+            judged = judge(route, rule, inbound, known, now, table)
+            return (
+                _allowed(judged, inbound, table)
+                if isinstance(judged, Forward)
+                else _said(judged, inbound, route, table)
+            )
     if table.is_portal(path):
         # The outer proxy sends our own pages to us, and never asks whether it may.
         return _refused(AuthFault.TARGET)
-    route = table.match(inbound.host, path)
-    if route is None or route.app.mode is not Mode.FORWARD_AUTH:
+    here = table.match(inbound.host, path)
+    if here is None or here.app.mode is not Mode.FORWARD_AUTH:
         return _refused(AuthFault.MODE)
-    names = _names(route, inbound.forwarded, table)
-    refused = _fault(inbound, names)
+    refused = _fault(inbound, _names(here, inbound.forwarded, table))
     if refused is not None:
-        return about(refused, route, known)
+        return about(refused, here, known)
+    if cache is not None:
+        cache.fields_of = here.token
     judged = judge_request(inbound, known, now, table)
-    return _allowed(judged, inbound, names) if isinstance(judged, Forward) else _said(judged, inbound, route, table)
+    return _allowed(judged, inbound, table) if isinstance(judged, Forward) else _said(judged, inbound, here, table)
 
 
 def _names(route: Route, dialect: str, table: RouteTable) -> QuestionNames:
@@ -345,29 +415,45 @@ def _said(
             assert_never(step)
 
 
-def _allowed(forward: Forward, inbound: Inbound, names: QuestionNames) -> Answer:
-    named = dict.fromkeys(names.ours, b"")
+def _allowed(forward: Forward, inbound: Inbound, table: RouteTable) -> Answer:
+    private = forward.signed_in or not forward.permit.shared
+    cache = inbound.section_cache
+    ready = None if cache is None else cache.answer
+    if ready is None or ready.identity is not forward.head or ready.private is not private:
+        ready = _rendered(forward, inbound, table, private=private)
+        if cache is not None:
+            cache.answer = ready
+    request_id = inbound.request_id.encode()
+    return Answer(
+        200,
+        (*ready.headers, (b"X-Request-Id", request_id)),
+        b"",
+        False,  # noqa: FBT003 (by position: each question comes by here, and a keyword costs)
+        "permit",
+        forward.rule or str(forward.permit.rule),
+        "",
+        "",
+        forward.route.app.name,
+        forward.pseudonym,
+        (),
+        b"%bX-Request-Id: %b\r\n" % (ready.lines, request_id),
+    )
+
+
+def _rendered(forward: Forward, inbound: Inbound, table: RouteTable, *, private: bool) -> QuestionAnswer:
+    named = dict.fromkeys(_names(forward.route, inbound.forwarded, table).ours, b"")
     for line in forward.head.split(b"\r\n"):
         name, colon, value = line.partition(b": ")
         if colon:
             named[name] = value
-    private = forward.signed_in or not forward.permit.shared
     headers = (
         *named.items(),
         # The Cookie field without our cookies: the outer proxy puts it in place of the client's.
         (b"Cookie", without_ours(inbound.cookie)),
         (b"Sekisho-Cache", b"private" if private else b"shared"),
-        (b"X-Request-Id", inbound.request_id.encode()),
         _NO_STORE,
     )
-    return Answer(
-        200,
-        headers,
-        verdict="permit",
-        rule=forward.rule or str(forward.permit.rule),
-        app=forward.route.app.name,
-        pseudonym=forward.pseudonym,
-    )
+    return QuestionAnswer(forward.head, private, headers, b"".join([b"%b: %b\r\n" % field for field in headers]))
 
 
 def _page(asked: AskPortal, inbound: Inbound, route: Route, table: RouteTable) -> Answer:

@@ -73,6 +73,8 @@ class Answer(msgspec.Struct, frozen=True):
     """The session's, as in `Forward`: the audit names who was refused."""
     removed: Removed = ()
     """The fields that no browser sends, on whose account the request was refused."""
+    lines: bytes = b""
+    """All of `headers` as they are sent, if they were rendered before."""
 
 
 class NeedSession(msgspec.Struct, frozen=True):

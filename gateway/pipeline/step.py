@@ -111,7 +111,7 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
                 )
             )
         ):
-            return _judge(here, lasting_rule, inbound, known, now, table)
+            return judge(here, lasting_rule, inbound, known, now, table)
     if table.is_portal(path):
         return _of_ours(inbound, known, table)
     route = table.match(inbound.host, path)
@@ -138,11 +138,11 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
         stands, inbound = more
         if stands is not None and stands is not rule:
             # The candidate judges one method alone, and the rule of the outcome is this request's.
-            return _to_sign(_judge(route, stands, inbound, known, now, table), stands, route, inbound, known)
+            return _to_sign(judge(route, stands, inbound, known, now, table), stands, route, inbound, known)
     judged = (
         refusal(route, inbound, known, no_rule_fits())
         if rule is None
-        else _judge(route, rule, inbound, known, now, table)
+        else judge(route, rule, inbound, known, now, table)
     )
     if route.candidate is not None:
         judged = _beside_candidate(judged, route.candidate, route, inbound, known, now)
@@ -150,7 +150,7 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     if rule is None or rule.sign is not None:
         return _to_sign(judged, rule, route, inbound, known)
     # A press on a form that came back or was signed is looked for above, each time.
-    if not rule.returns_from and inbound.method not in _NOT_REMEMBERED and route.app.mode is Mode.PROXY:
+    if not rule.returns_from and inbound.method not in _NOT_REMEMBERED:
         table.remember(inbound, route, rule)
     return judged
 
@@ -289,7 +289,7 @@ def _overridden(rule: FittingRule | None) -> Deny:
     return Deny(None if rule is None else rule.id, (Reason(ReasonKind.METHOD_OVERRIDE),), status=400)
 
 
-def _judge(
+def judge(
     route: Route, rule: FittingRule, inbound: Inbound, known: SessionState, now: Instant, table: RouteTable
 ) -> Step:
     """Do what the rule says."""

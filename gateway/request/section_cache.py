@@ -26,14 +26,27 @@ class RenderedSection(NamedTuple):
 _NOTHING = RenderedSection(b"", ())
 
 
+class QuestionAnswer(NamedTuple):
+    """Our yes to another proxy's question, rendered. No request id is in it."""
+
+    identity: bytes
+    """The lines of the verdict that it was made of: this very object, which another verdict has not."""
+    private: bool
+    """Whether it says that no shared cache may keep the application's answer."""
+    headers: tuple[tuple[bytes, bytes], ...]
+    lines: bytes
+
+
 class SectionCache:
     """The results for one client address, scheme and header section; it belongs to one connection.
+
+    The request that another proxy asks about has one of its own, as long as the table that knows the question.
 
     It keeps one result of each kind, with the key that the result was made for. A result for another key takes its
     place, so a connection that outlives many reloads keeps no more than a new one.
     """
 
-    __slots__ = ("brought", "cookie_name", "route", "section")
+    __slots__ = ("answer", "brought", "cookie_name", "fields_of", "route", "section")
 
     def __init__(self) -> None:
         self.cookie_name: bytes | None = None
@@ -43,3 +56,6 @@ class SectionCache:
         self.route: object = None
         """The token of the route whose settings `section` was rendered with. A reload makes other routes."""
         self.section = _NOTHING
+        self.fields_of: object = None
+        """The token of the route whose application may have these fields by another proxy: none is refused."""
+        self.answer: QuestionAnswer | None = None

@@ -49,6 +49,8 @@ class RouteTable:
         "methods",
         "portal_prefix",
         "question_cache",
+        "question_rules",
+        "questions",
         "routes",
         "rule_cache",
         "seals",
@@ -89,6 +91,11 @@ class RouteTable:
         """The App and the rule of a host, method and path that nothing else can change, as the pipeline found them."""
         self.question_cache: dict[tuple[Route, str], QuestionNames] = {}
         """The field names of other proxies' questions, by the App's route and the proxy's dialect."""
+        self.question_rules: dict[tuple[str, str, str], tuple[Route, FittingRule]] = {}
+        """As `rule_cache`, for requests that reach their application through another proxy, and through it alone."""
+        self.questions: dict[tuple[object, ...], Inbound] = {}
+        """The request that each of another proxy's questions is about, by all that the question says
+        (`pipeline.forward_auth`)."""
         hosts: dict[str, list[Route]] = {}
         for route in self.routes:
             hosts.setdefault(route.host, []).append(route)
@@ -133,9 +140,10 @@ class RouteTable:
         """Remember the result for this host, method and path, if it holds for every request that has them."""
         path = inbound.target.path
         if route.policy.always(inbound.method, path) is rule:
-            if len(self.rule_cache) >= MEMO_SIZE:
-                self.rule_cache.clear()
-            self.rule_cache[inbound.host, inbound.method, path] = (route, rule)
+            rules = self.question_rules if inbound.forwarded else self.rule_cache
+            if len(rules) >= MEMO_SIZE:
+                rules.clear()
+            rules[inbound.host, inbound.method, path] = (route, rule)
 
     def home(self, host: str) -> Route | None:
         """Return the App our own pages on this host speak for: the one nearest the root."""
