@@ -47,10 +47,24 @@ class _Application(asyncio.Protocol):
 class Browser:
     """A signed-in browser's connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes, length: int = len(BODY)
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._head = head
+        self._length = length
+
+    def asked_about(self) -> Browser:
+        """Return nginx on the same connection, as it asks about this browser's request."""
+        line, _, fields = self._head.partition(b"\r\n")
+        method, target, _ = line.split(b" ")
+        host = fields.partition(b"\r\n")[0].removeprefix(b"Host: ")
+        told = (b"X-Original-Method: %b\r\nX-Original-Scheme: http\r\n" % method) + (
+            b"X-Original-Host: %b\r\nX-Original-URI: %b\r\nX-Forwarded-For: 203.0.113.7\r\n" % (host, target)
+        )
+        head = b"GET /.sekisho/auth/nginx HTTP/1.1\r\n%b%b" % (told, fields)
+        return Browser(self._reader, self._writer, head, 0)
 
     async def status(self) -> int:
         """Send a request and return its answer's status."""
@@ -66,7 +80,7 @@ class Browser:
             self._writer.write(self._head)
             answer = await self._reader.readuntil(b"\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 200 "), answer
-            await self._reader.readexactly(len(BODY))
+            await self._reader.readexactly(self._length)
 
 
 class _Mirror(asyncio.Protocol):

@@ -12,19 +12,16 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 import structlog
 import uvloop
 from redis import Redis
 
-import gateway
 from gateway.identity import Birthdate
+from tests.flows.calls import calls_of_ours, tasks_made
 from tests.flows.in_process import Browser, signed_in_browser
 
-PACKAGE = str(Path(gateway.__file__).parent)
 REQUESTS = 400
 
 CALLS = 44
@@ -46,17 +43,8 @@ async def hot(tmp_path: Path, redis_url: str) -> AsyncIterator[Browser]:
 
 async def test_nothing_waits_and_nothing_is_logged(hot: Browser) -> None:
     """No task and no timer is made, and no event told, however many requests."""
-    loop = asyncio.get_running_loop()
-    made: list[str] = []
-
-    def counted(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
-        made.append(coroutine.__qualname__)
-        return asyncio.Task(coroutine, loop=loop, **options)
-
-    loop.set_task_factory(counted)
-    with structlog.testing.capture_logs() as logged:
+    with tasks_made() as made, structlog.testing.capture_logs() as logged:
         await hot.ask(REQUESTS)
-    loop.set_task_factory(None)
 
     # The work beside the requests, a few times a second at most, is not counted here.
     assert len(made) < REQUESTS / 40, made
@@ -75,22 +63,10 @@ async def test_redis_is_left_alone(hot: Browser, redis_url: str) -> None:
 
 async def test_a_request_makes_no_more_calls_than_it_needs(hot: Browser) -> None:
     """Counted, of our own functions alone."""
-    counts: dict[str, int] = {}
-
-    def count(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_filename.startswith(PACKAGE):
-            name = frame.f_code.co_qualname
-            counts[name] = counts.get(name, 0) + 1
-
-    sys.setprofile(count)
-    try:
+    with calls_of_ours() as calls:
         await hot.ask(REQUESTS)
-    finally:
-        sys.setprofile(None)
-    each = sum(counts.values()) / REQUESTS
-    most = "\n".join(f"{n / REQUESTS:g} {name}" for name, n in sorted(counts.items(), key=lambda item: -item[1])[:80])
 
-    assert 1 < each <= CALLS, f"{each}:\n{most}"
+    assert 1 < calls.total / REQUESTS <= CALLS, calls.table(REQUESTS)
 
 
 async def test_a_request_leaves_nothing_behind(hot: Browser) -> None:
