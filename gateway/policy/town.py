@@ -88,7 +88,7 @@ _BLOCK = re.compile(rf"(?<=.)(?<![\d{_NUMERALS}])[\d{_NUMERALS}]+丁目[東西�
 _AZA = re.compile(rf"^大?字|(?<=[^大文{_NUMERALS}])(?:大字|字)(?=.)")
 """大字 and 字 where they only say what follows; 大文字町 and 十文字 keep theirs."""
 
-_COUNTED = re.compile(rf"[{_NUMERALS}]+(?=条|線|番町|番丁|番通|丁目|丁|地割|区|号)")
+_COUNTED = re.compile(rf"(?<![{_NUMERALS}])[{_NUMERALS}]++(?=条|線|番町|番丁|番通|丁目|丁|地割|区|号)")
 _VALUES = {numeral: value for value, numeral in enumerate("〇一二三四五六七八九")}
 _UNITS = {"十": 10, "百": 100, "千": 1000}
 
