@@ -12,7 +12,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -26,6 +26,10 @@ _MASKED_MESSAGE = bytes((0x82, 0x80 | PAYLOAD)) + b"\0\0\0\0" + b"m" * PAYLOAD
 """One binary message, masked with zeros, as a client must mask (RFC 6455 section 5.3)."""
 assert len(_MASKED_MESSAGE) == MASKED  # noqa: S101 - two constants that must agree
 
+_LONGEST_EVENT = 180.0
+"""Seconds of an event during which waits are measured, at most."""
+_PART = 0.1
+"""Seconds between two looks whether it is over."""
 _TIMEOUT = 120.0
 
 _TICK_NANOSECONDS = 200_000
@@ -279,25 +283,11 @@ def open_loop(
 ) -> Delays:
     """Send requests on schedule and return the delays; a second of warm-up is not counted."""
     request = head("GET", path, headers)
-    with socket.create_connection(("127.0.0.1", port), _TIMEOUT) as probe:
-        probe.sendall(request)
-        start, rest = _read_head(probe)
-        length = len(start) + 4 + len(rest)
-        if b"content-length: 200" not in start.lower():
-            raise BenchmarkError("an open loop needs answers of one length")
-        while len(rest) < 200:
-            part = probe.recv(65536)
-            rest += part
-            length += len(part)
+    length = _length_of(port, request)
 
     async def drive() -> Delays:
         pacer = _OpenLoop(request, length, rate)
-        for _ in range(connections):
-            transport, caller = await asyncio.get_running_loop().create_connection(
-                lambda: _Caller(pacer), "127.0.0.1", port
-            )
-            assert transport is caller.transport  # noqa: S101 - asyncio connected it
-            pacer.free.append(caller)
+        await _connect(pacer, port, connections)
         await pacer.run(1.0)
         pacer.delays.clear()
         await pacer.run(seconds)
@@ -311,3 +301,82 @@ def open_loop(
         return Delays(len(delays) / seconds, at(0.5), at(0.99), at(0.999))
 
     return uvloop.run(drive())
+
+
+def _length_of(port: int, request: bytes) -> int:
+    """Return the bytes of an answer, head and all."""
+    with socket.create_connection(("127.0.0.1", port), _TIMEOUT) as probe:
+        probe.sendall(request)
+        start, rest = _read_head(probe)
+        length = len(start) + 4 + len(rest)
+        if b"content-length: 200" not in start.lower():
+            raise BenchmarkError("an open loop needs answers of one length")
+        while len(rest) < 200:
+            part = probe.recv(65536)
+            rest += part
+            length += len(part)
+    return length
+
+
+async def _connect(pacer: _OpenLoop, port: int, connections: int) -> None:
+    for _ in range(connections):
+        transport, caller = await asyncio.get_running_loop().create_connection(
+            lambda: _Caller(pacer), "127.0.0.1", port
+        )
+        assert transport is caller.transport  # noqa: S101 - asyncio connected it
+        pacer.free.append(caller)
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The waits of requests during some event: the longest, and the 99th percentile."""
+
+    longest: float
+    p99: float
+
+
+def waits_during(
+    port: int,
+    path: str,
+    headers: Mapping[str, str],
+    *,
+    rate: float,
+    connections: int,
+    begin: Callable[[], None],
+    is_over: Callable[[], bool],
+) -> tuple[Waits, Waits, float]:
+    """Return the waits of as many seconds without an event as it takes, those during it, and its seconds.
+
+    The quiet ones are measured last, as nobody knows before how long the event takes.
+    """
+    request = head("GET", path, headers)
+    length = _length_of(port, request)
+
+    async def drive() -> tuple[Waits, Waits, float]:
+        pacer = _OpenLoop(request, length, rate)
+        await _connect(pacer, port, connections)
+        await pacer.run(1.0)
+        pacer.delays.clear()
+        began = time.perf_counter()
+        begin()
+        while not is_over():
+            if time.perf_counter() - began > _LONGEST_EVENT:
+                raise BenchmarkError("the event that is waited for did not end")
+            await pacer.run(_PART)
+        took = time.perf_counter() - began
+        during = _waits(pacer.delays)
+        # The event may leave something behind, such as closed connections: that is still its own.
+        await pacer.run(1.0)
+        pacer.delays.clear()
+        while time.perf_counter() - began < 2 * took + 1.0:
+            await pacer.run(_PART)
+        return _waits(pacer.delays), during, took
+
+    return uvloop.run(drive())
+
+
+def _waits(delays: list[float]) -> Waits:
+    ordered = sorted(delays)
+    if not ordered:
+        raise BenchmarkError("an open loop without a single answer")
+    return Waits(ordered[-1], ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))])

@@ -12,6 +12,10 @@ from benchmarks.cases import DOWN, P99, UP, Row
 from benchmarks.cold import COLD, WARM
 from benchmarks.login import CPU as SIGN_IN
 from benchmarks.questions import DECISION, PROXIED, WHOLE
+from benchmarks.reloads import ADDED
+
+ADDED_BY_RELOAD = 20.0
+"""Milliseconds that a reload adds to the longest wait of a request, at most."""
 
 IDLE_KIB = 12.0
 """Memory of an idle connection, at most."""
@@ -59,6 +63,9 @@ def _of_rows(rows: Sequence[Row]) -> Iterator[Goal]:
         yield Goal(f"{P99} at half load, × nginx", ratio, 2.0, at_least=False)
     if (idle := by_peer.get(("idle", "sekisho"))) is not None:
         yield Goal("KiB an idle connection", idle["KiB each"], IDLE_KIB, at_least=False)
+    added = [row.figures[ADDED] for row in rows if row.case == "reload"]
+    if added:
+        yield Goal("longest wait that a reload adds, ms", max(added), ADDED_BY_RELOAD, at_least=False)
     for case, what in (
         ("workers", "CPU a request, two workers × one"),
         ("growth", "CPU a request, dearest × cheapest"),

@@ -95,10 +95,13 @@ class Sekisho:
         workers: int = 1,
         memory: bool = False,
         asked: bool = False,
+        own_policies: bool = False,
         name: str = "sekisho",
     ) -> None:
         """Take its size; `asked`: nginx has the bytes, and asks about each request (`auth_request`)."""
         self.rules, self.apps, self.workers, self.memory, self.asked = rules, apps, workers, memory, asked
+        self.own_policies = own_policies
+        """Whether each App has a file of its own, `policy-NUMBER.yaml`, and the first one's is `policy.yaml`."""
         self.name = name
         self.what = f"session in {'memory' if memory else 'Redis'}, {rules} rules, metrics, access log"
 
@@ -132,7 +135,11 @@ class Sekisho:
         text += _APP.format(name="measured", url=origin, bytes_by=bytes_by)
         for number in range(self.apps - 1):
             url = f"http://app-{number}.localhost:{public}"
-            text += _APP.format(name=f"app-{number}", url=url, bytes_by=bytes_by)
+            app = _APP.format(name=f"app-{number}", url=url, bytes_by=bytes_by)
+            if self.own_policies:
+                app = app.replace("policy.yaml", f"policy-{number}.yaml")
+                (folder / f"policy-{number}.yaml").write_text(policy(self.rules))
+            text += app
         (folder / "gateway.yaml").write_text(text)
         environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
         stand_in = [sys.executable, "-m", "benchmarks.peers.sekisho", str(emulator), str(published)]

@@ -33,7 +33,7 @@ from gateway.demo.legacy import serving
 from gateway.observe.structlog_setup import line_style, logging_aside
 from gateway.observe.thread_lines import LineWriter
 from gateway.portal.operators import TOKEN_BYTES, Role, new_token
-from gateway.process.configuration import read_configuration
+from gateway.process.configuration import Configuration, read_configuration
 from gateway.process.single import EXIT_OURS, EXIT_USERS, serve
 from gateway.process.sockets import bind
 from gateway.process.worker import ListeningSockets
@@ -128,7 +128,7 @@ async def _run(port: int, lines: LineWriter) -> int:
         return EXIT_OURS if failed else 0
 
 
-def _terminal_closed() -> None:
+async def _terminal_closed(_: Configuration) -> None:
     """End as any program of that terminal does: nobody who closes it means to reload."""
     os.kill(os.getpid(), signal.SIGTERM)
 

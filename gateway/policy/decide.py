@@ -361,6 +361,19 @@ class Undecidable(FittingRule):
         return Decision(self._deny, now)
 
 
+def _ambiguous(rule: Rule) -> Undecidable:
+    return Undecidable(rule, Deny(rule.id, (Reason(ReasonKind.AMBIGUOUS_QUERY),), status=400))
+
+
+class PolicyPlace(NamedTuple):
+    """The App's part in a policy that is ready to be asked: how it reads paths, and where it lives."""
+
+    paths: PathSettings
+    stacks: tuple[Stack, ...] = ()
+    prefix: str = "/"
+    elsewhere: tuple[str, ...] = ()
+
+
 class CompiledPolicy:
     """A policy, ready to be asked: one snapshot with its switches and lists.
 
@@ -368,7 +381,6 @@ class CompiledPolicy:
     """
 
     __slots__ = (
-        "_ambiguous",
         "_index",
         "_named",
         "_plain",
@@ -378,6 +390,7 @@ class CompiledPolicy:
         "_whens",
         "by_method",
         "paths",
+        "place",
         "policy",
         "purpose",
         "scopes",
@@ -405,6 +418,8 @@ class CompiledPolicy:
         self.policy = policy
         self.paths = paths
         """The permitted spellings of the App's paths."""
+        self.place = PolicyPlace(paths, tuple(stacks), prefix, tuple(elsewhere))
+        """The App's part in it."""
         self.surroundings = Surroundings(lists=policy.lists) if surroundings is None else surroundings
         matches = [rule.match for rule in policy.rules]
         fold = fold_case if paths.ignore_case else str
@@ -414,7 +429,7 @@ class CompiledPolicy:
         self._index = PathIndex(rules)
         names = (segment for patterns, _ in rules for pattern in patterns for segment in pattern.split("/"))
         literal = [segment for segment in names if segment not in ("", "*", "**")]
-        self._spellings = Spellings(rules, self._index, Readings(stacks, literal, prefix), prefix, elsewhere)
+        self._spellings = Spellings(rules, self._index, Readings(self.place.stacks, literal, prefix), prefix, elsewhere)
         self._bind()
 
     def _bind(self) -> None:
@@ -429,9 +444,6 @@ class CompiledPolicy:
         self._whens = tuple(None if rule.when is None else conditions[rule.when] for rule in rules)
         self._named = tuple(tuple(rule.match.query.items()) for rule in rules)
         self._plain = tuple(when is None and not named for when, named in zip(self._whens, self._named, strict=True))
-        self._ambiguous = tuple(
-            Undecidable(rule, Deny(rule.id, (Reason(ReasonKind.AMBIGUOUS_QUERY),), status=400)) for rule in rules
-        )
         self._rule_cache: dict[tuple[str, str], FittingRule] = {}
         """The rule of a method and a path, where these alone say which: remembered as long as this snapshot lives."""
 
@@ -463,6 +475,7 @@ class CompiledPolicy:
         other._index = self._index
         other.by_method = self.by_method
         other.paths = self.paths
+        other.place = self.place
         other._spellings = self._spellings
         other._bind()
         return other
@@ -575,7 +588,7 @@ class CompiledPolicy:
             try:
                 values = named_values(inbound.target.query, named)
             except AmbiguousQuery:
-                return self._ambiguous[candidates[0]]
+                return _ambiguous(self.policy.rules[candidates[0]])
         context: Context | None = None
         shared = inbound.method in _CACHED_METHODS
         careless: list[int] = []
@@ -601,6 +614,6 @@ class CompiledPolicy:
             for other in careless:
                 # The application may take the value for one that the other rule names: `?do=Edit`, `?id=01`.
                 if rule.rule.allow is not Allow.NOBODY and not _permits_no_more(rule.rule, self._rules[other]):
-                    return self._ambiguous[other]
+                    return _ambiguous(self.policy.rules[other])
             return rule if shared else rule.unshared
         return None

@@ -72,7 +72,7 @@ def as_read(policies: Iterable[Policy]) -> dict[str, AsRead]:
     for policy in policies:
         for path, source in policy.read.items():
             listed = policy.lists.get(str(path))
-            found[str(path.resolve())] = (
+            found[source.place or str(path)] = (
                 AsRead(None, source) if listed is None else AsRead(len(listed), source, frozenset(listed))
             )
     return found

@@ -96,11 +96,13 @@ class Source:
     """The whole content, if it is not too long."""
     ends: bool
     """Whether its last line has an end."""
+    place: str = ""
+    """The file itself, without links, however the settings spell it."""
 
     @classmethod
-    def of(cls, text: bytes) -> Source:
+    def of(cls, text: bytes, place: str = "") -> Source:
         """Return the remembered values of a file."""
-        return cls(sha256(text).hexdigest(), text if len(text) <= REMEMBERED else None, text.endswith(b"\n"))
+        return cls(sha256(text).hexdigest(), text if len(text) <= REMEMBERED else None, text.endswith(b"\n"), place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -43,12 +44,13 @@ from gateway.login.provider_defaults import accepted_acr
 from gateway.policy.authoring.check import RemarkKind, remarks
 from gateway.policy.authoring.examples import run_examples
 from gateway.policy.conditions import Surroundings
-from gateway.policy.decide import CompiledPolicy
+from gateway.policy.decide import CompiledPolicy, PolicyPlace, rule_scopes
 from gateway.policy.losses import ADOPTIONS_FILE
 from gateway.policy.policy import Allow, Policy, Rule
 from gateway.policy.reading.parse import load_policy
 from gateway.policy.switches import Switch
 from gateway.portal.operators import Operators, read_operators
+from gateway.process.slices import Steps, at_once
 from gateway.redis_client import RedisOptions, check_options, parse_redis_url
 from gateway.request.worker_scope import names_a_covering_script
 from gateway.route.route import Route
@@ -87,6 +89,42 @@ LONGEST_CERTIFICATES = 4 * 1024 * KIB
 DIGITS = 12
 """Digits of a digest that name the content of the settings file."""
 
+_NOTHING_KNOWN: Mapping[Path, KnownPolicy] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPolicy:
+    """The facts of a policy that spare the next reading of the same files: parsing takes a hundred times longer."""
+
+    name: str
+    version: str
+    sources: tuple[tuple[Path, str], ...]
+    """Every file that it was read from, with the digest of what it held."""
+    asked: frozenset[str]
+    """The items of a person that it can ask for."""
+    has_limit: bool
+    good_for: frozenset[tuple[PathSettings, tuple[Stack, ...]]] = frozenset()
+    """The Apps' ways to read paths with which its examples come out as expected."""
+
+    @classmethod
+    def of(cls, policy: Policy) -> KnownPolicy:
+        """Return the facts of a policy whose examples have not been run yet."""
+        scopes = frozenset[Scope]().union(*(rule_scopes(rule, policy.conditions) for rule in policy.rules))
+        return cls(
+            policy.name,
+            policy.version,
+            tuple((file, source.digest) for file, source in policy.read.items()),
+            frozenset(scope.value for scope in scopes) - {Scope.OPENID.value},
+            any(rule.limit for rule in policy.rules),
+        )
+
+    def is_current(self) -> bool:
+        """Whether every file still holds what it held."""
+        try:
+            return all(sha256(read_file(file, MAX_BYTES)).hexdigest() == digest for file, digest in self.sources)
+        except OSError:
+            return False
+
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
@@ -95,7 +133,7 @@ class Configuration:
     path: Path
     settings: Settings
     policies: Mapping[Path, Policy]
-    """By the file an App names, candidates among them."""
+    """By the file an App names, candidates among them. A reading that knows some already has the others alone."""
     client_keys: Mapping[str, KeySet]
     """By client_id."""
     secrets: Secrets | None
@@ -125,6 +163,8 @@ class Configuration:
     """The folder for data that must outlive the process, as systemd names it."""
     places: Mapping[str, Where] = field(default_factory=dict)
     """The place of each setting in `path`."""
+    known: Mapping[Path, KnownPolicy] = field(default_factory=dict, repr=False)
+    """For the next reading: what this one knows of each policy."""
     remarks: tuple[Mistake, ...] = ()
     """Remarks on readable settings that are probably not meant; they stop nothing."""
 
@@ -184,38 +224,59 @@ class Configuration:
         self, assertions: Assertions | None, switches: Mapping[str, Switch], seals: TicketSeals = PLAIN
     ) -> RouteTable:
         """Return the routes, with the switches that are on and when each ends."""
+        return at_once(self.making_table(assertions, switches, seals))
+
+    def making_table(
+        self,
+        assertions: Assertions | None,
+        switches: Mapping[str, Switch],
+        seals: TicketSeals = PLAIN,
+        before: Iterable[Route] = (),
+    ) -> Steps[RouteTable]:
+        """Return the routes. Those of `before` lend what they have made of the very policies that are here, too."""
         on = {name: switch.until for name, switch in switches.items()}
+        lent = {route.name: route for route in before}
         homes: dict[str, list[str]] = {}
         for app in self.settings.apps:
             homes.setdefault(authority_of(app.url), []).append(_prefix_of(app))
-        routes = [self._route(app, on, homes[authority_of(app.url)]) for app in self.settings.apps]
+        routes: list[Route] = []
+        for app in self.settings.apps:
+            routes.append(self._route(app, on, homes[authority_of(app.url)], lent.get(app.name)))
+            yield
         line = self.settings.traffic.request_line
         return RouteTable(routes, self.settings.prefix, assertions, seals, line)
 
     def _compiled(
-        self, file: Path, app: AppSettings, on: Mapping[str, Instant], homes: Iterable[str]
+        self,
+        file: Path,
+        app: AppSettings,
+        on: Mapping[str, Instant],
+        homes: Iterable[str],
+        before: CompiledPolicy | None,
     ) -> CompiledPolicy:
         policy = self.policies[file]
         home = _prefix_of(app)
-        return CompiledPolicy(
-            policy,
-            Surroundings(on, policy.lists),
-            paths=app.paths,
-            stacks=app.stack,
-            prefix=home,
-            elsewhere=[other for other in homes if _is_below(other, home)],
-        )
+        elsewhere = tuple(other for other in homes if _is_below(other, home))
+        surroundings = Surroundings(on, policy.lists)
+        place = PolicyPlace(app.paths, app.stack, home, elsewhere)
+        if before is None or before.policy is not policy or before.place != place:
+            return CompiledPolicy(
+                policy, surroundings, paths=app.paths, stacks=app.stack, prefix=home, elsewhere=elsewhere
+            )
+        return before if before.surroundings == surroundings else before.within(surroundings)
 
-    def _route(self, app: AppSettings, on: Mapping[str, Instant], homes: Iterable[str]) -> Route:
+    def _route(self, app: AppSettings, on: Mapping[str, Instant], homes: Iterable[str], before: Route | None) -> Route:
         # RFC 6265bis section 4.1.3.2: `__Host-` is for secure origins alone; plain HTTP is for loopback.
         prefix = "__Host-" if app.secure else ""
         return Route(
             app=replace(app, headers=self.settings.headers_of(app)),
             host=authority_of(app.url),
             client_id=(app.client or self.settings.provider).client_id,
-            policy=self._compiled(app.policy.file, app, on, homes),
+            policy=self._compiled(app.policy.file, app, on, homes, None if before is None else before.policy),
             closed_until=on.get(app.closing_switch, 0.0),
-            candidate=None if app.policy.candidate is None else self._compiled(app.policy.candidate, app, on, homes),
+            candidate=None
+            if app.policy.candidate is None
+            else self._compiled(app.policy.candidate, app, on, homes, None if before is None else before.candidate),
             session_cookie=f"{prefix}sekisho".encode(),
             pending_cookie=f"{prefix}sekisho-login".encode(),
             prefix=_prefix_of(app),
@@ -245,20 +306,30 @@ def _is_below(prefix: str, other: str) -> bool:
     return prefix != other and (other == "/" or prefix.startswith(f"{other}/"))
 
 
-def reread_policies(configuration: Configuration, mistakes: Mistakes) -> Configuration:
-    """Return the configuration with its policies read anew; where a mistake is noted, it must not be used."""
+def reread_policies(
+    configuration: Configuration, mistakes: Mistakes, known: Mapping[Path, KnownPolicy] = _NOTHING_KNOWN
+) -> Configuration:
+    """Return the configuration with its policies read anew; where a mistake is noted, it must not be used.
+
+    A policy of `known` whose files are the same is not read again, and not among the policies.
+    """
     reading = Reading(configuration.path.parent, mistakes, dict(configuration.places))
-    reader = _Reader(configuration.settings, reading, {})
-    reader.remark_providers()
-    return replace(configuration, policies=reader.policies(), remarks=tuple(reader.remarks))
+    reader = _Reader(configuration.settings, reading, {}, known, remarking=False)
+    return replace(configuration, policies=reader.policies(), known=reader.known, remarks=())
 
 
 def read_configuration(
-    path: Path, mistakes: Mistakes, environment: Mapping[str, str] | None = None
+    path: Path,
+    mistakes: Mistakes,
+    environment: Mapping[str, str] | None = None,
+    known: Mapping[Path, KnownPolicy] = _NOTHING_KNOWN,
+    *,
+    remarking: bool = True,
 ) -> Configuration | None:
     """Return the configuration of `path` and the files that it names, or `None` with every mistake noted.
 
-    `environment` is where secrets named by `env` are looked up, and the state directory.
+    `environment` is where secrets named by `env` are looked up, and the state directory. A policy of `known` whose
+    files are the same is not read again, and not among the policies. Not `remarking`: only mistakes are looked for.
     """
     # The content is named before it is read, so that a change in between shows as a file that was not adopted.
     digest = settings_digest(path)
@@ -267,7 +338,7 @@ def read_configuration(
     if settings is None:
         return None
     check_settings(settings, reading)
-    reader = _Reader(settings, reading, environment or {})
+    reader = _Reader(settings, reading, environment or {}, known, remarking=remarking)
     reader.remark_providers()
     policies = reader.policies()
     keys = reader.client_keys()
@@ -304,6 +375,7 @@ def read_configuration(
         trace_headers=trace_headers,
         state=_state_directory(environment or {}),
         places=reading.places,
+        known=reader.known,
         remarks=tuple(reader.remarks),
     )
 
@@ -353,17 +425,29 @@ def _state_directory(environment: Mapping[str, str]) -> Path | None:
 class _Reader:
     """Reads what the settings name, noting each mistake at the setting that names it."""
 
-    def __init__(self, settings: Settings, reading: Reading, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reading: Reading,
+        environment: Mapping[str, str],
+        before: Mapping[Path, KnownPolicy] = _NOTHING_KNOWN,
+        *,
+        remarking: bool = False,
+    ) -> None:
         self._settings = settings
         self._reading = reading
         self._environment = environment
+        self._before = before
+        self._remarking = remarking
+        self.known: dict[Path, KnownPolicy] = {}
+        """The facts of each policy after this reading."""
         self.remarks = Mistakes()
         self.files: dict[Path, bytes] = {}
         """The content of each file of certificates or their keys."""
 
     def remark_providers(self) -> None:
         """Remark on a provider whose every sign-in passes although no setting says that this is intended."""
-        for at, client in self._clients():
+        for at, client in self._clients() if self._remarking else ():
             if client.accept_acr or accepted_acr(client):
                 continue
             self.remarks.add(
@@ -392,28 +476,65 @@ class _Reader:
             if f"{at}.policy" in self._reading.broken:
                 continue
             for file in (app.policy.file, app.policy.candidate):
-                if file is None or not file.name:
+                if file is None or not file.name or not self._is_good(file, app, read):
                     continue
-                if file not in read:
-                    policy = load_policy(file, self._reading.mistakes)
-                    if policy is None:
-                        continue
-                    read[file] = policy
-                self._check_contracted(app, read[file], at)
-                self._check_limits(app, read[file], at)
+                self._check_contracted(app, self.known[file], at)
+                self._check_limits(app, self.known[file], at)
                 # Said once of a policy, however many Apps have it that read paths in the same ways.
                 methods = frozenset((*METHODS.values(), *app.methods))
-                if (file, app.paths, app.stack, methods, app.ask) in remarked:
+                if not self._remarking or (file, app.paths, app.stack, methods, app.ask) in remarked:
                     continue
                 remarked.add((file, app.paths, app.stack, methods, app.ask))
                 compiled = CompiledPolicy(read[file], paths=app.paths, stacks=app.stack)
-                self._check_examples(read[file], compiled)
                 for remark in remarks(read[file], compiled, methods):
                     if remark.kind is RemarkKind.SECOND_READING and app.ask is Ask.ONCE:
                         continue
                     self.remarks.add(Where(str(file), max(remark.line, 1)), remark.what, remark.wiser)
-            self._remark(app, read.get(app.policy.file), at)
+            self._check_mode(app, at)
+            if self._remarking:
+                self._remark(app, read.get(app.policy.file), at)
         return read
+
+    def _is_good(self, file: Path, app: AppSettings, read: dict[Path, Policy]) -> bool:
+        """Read a policy unless it is known, and run its examples as the App reads paths; False: it cannot be read."""
+        known = self.known.get(file)
+        if known is None and not self._remarking and (before := self._before.get(file)) is not None:
+            known = before if before.is_current() else None
+        reading = (app.paths, app.stack)
+        if known is None or (reading not in known.good_for and file not in read):
+            policy = load_policy(file, self._reading.mistakes)
+            if policy is None:
+                return False
+            read[file] = policy
+            known = KnownPolicy.of(policy)
+        if reading not in known.good_for:
+            self._check_examples(read[file], CompiledPolicy(read[file], paths=app.paths, stacks=app.stack))
+            known = replace(known, good_for=known.good_for | {reading})
+        self.known[file] = known
+        return True
+
+    def _check_mode(self, app: AppSettings, at: str) -> None:
+        """Note what an App in forward-auth mode cannot have."""
+        if app.mode is not Mode.FORWARD_AUTH:
+            return
+        if app.headers.passed is not None:
+            self._reading.note(
+                f"{at}.headers.pass",
+                Phrase(
+                    f"`{app.name}` is in forward_auth mode: the proxy in front forwards its clients' headers itself",
+                    f"`{app.name}` では前段のプロキシがヘッダーをそのまま渡すため、`pass` は効きません",
+                ),
+                Phrase(
+                    "let the outer proxy pass the listed headers alone, or use `mode: proxy`",
+                    "前段のプロキシで渡すヘッダーを限るか、`mode: proxy` を使ってください",
+                ),
+            )
+        if not self._settings.trusted_proxies:
+            self._reading.note(
+                f"{at}.mode",
+                Phrase(f"`{app.name}` is in forward_auth mode, and `trusted_proxies` names no proxy"),
+                Phrase("name the proxy's address there: every question is refused otherwise"),
+            )
 
     def _remark(self, app: AppSettings, policy: Policy | None, at: str) -> None:
         """Remark on settings of an App that are valid but probably harmful."""
@@ -429,18 +550,6 @@ class _Reader:
                 Phrase(
                     "name the application's session cookie, so that the next person on a shared PC does not find it",
                     "共用のパソコンで次の人に見えないよう、アプリのセッション用クッキーの名前を書いてください",
-                ),
-            )
-        if app.mode is Mode.FORWARD_AUTH and app.headers.passed is not None:
-            self._reading.note(
-                f"{at}.headers.pass",
-                Phrase(
-                    f"`{app.name}` is in forward_auth mode: the proxy in front forwards its clients' headers itself",
-                    f"`{app.name}` では前段のプロキシがヘッダーをそのまま渡すため、`pass` は効きません",
-                ),
-                Phrase(
-                    "let the outer proxy pass the listed headers alone, or use `mode: proxy`",
-                    "前段のプロキシで渡すヘッダーを限るか、`mode: proxy` を使ってください",
                 ),
             )
         for rule in rules if app.mode is Mode.FORWARD_AUTH else ():
@@ -474,12 +583,6 @@ class _Reader:
                         "スクリプトを `/app/` などアプリ自身のフォルダーへ移してください",
                     ),
                 )
-        if app.mode is Mode.FORWARD_AUTH and not self._settings.trusted_proxies:
-            self._reading.note(
-                f"{at}.mode",
-                Phrase(f"`{app.name}` is in forward_auth mode, and `trusted_proxies` names no proxy"),
-                Phrase("name the proxy's address there: every question is refused otherwise"),
-            )
 
     def _remark_methods(self, app: AppSettings, at: str) -> None:
         """Remark on the consequences of a method that an App asks for."""
@@ -584,10 +687,9 @@ class _Reader:
                 said = {language: outcome.say(language) for language in Language}
                 self._reading.mistakes.add(outcome.example.where, Phrase(said[Language.EN], said[Language.JA]))
 
-    def _check_contracted(self, app: AppSettings, policy: Policy, at: str) -> None:
+    def _check_contracted(self, app: AppSettings, policy: KnownPolicy, at: str) -> None:
         contracted = (app.client or self._settings.provider).contracted
-        asked = {scope.value for scope in CompiledPolicy(policy).scopes} - {Scope.OPENID.value}
-        for item in sorted(asked - contracted):
+        for item in sorted(policy.asked - contracted):
             form = _FORM_ITEMS[item]
             what = Phrase(
                 f"the policy `{policy.name}` asks for `{item}`, which is not contracted",
@@ -599,8 +701,8 @@ class _Reader:
             )
             self._reading.note(f"{at}.policy", what, remedy)
 
-    def _check_limits(self, app: AppSettings, policy: Policy, at: str) -> None:
-        if not any(rule.limit for rule in policy.rules):
+    def _check_limits(self, app: AppSettings, policy: KnownPolicy, at: str) -> None:
+        if not policy.has_limit:
             return
         if app.mode is Mode.FORWARD_AUTH:
             what = Phrase(f"the policy `{policy.name}` has a `limit`, which forward_auth cannot count")

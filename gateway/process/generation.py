@@ -8,10 +8,11 @@ import socket
 import time
 import weakref
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from ssl import SSLContext
+from typing import NamedTuple
 
 import structlog
 from aiohttp import web
@@ -42,12 +43,14 @@ from gateway.pipeline import forward_auth
 from gateway.pipeline.outcome import NeedRecord, Step
 from gateway.pipeline.recording import Recording
 from gateway.pipeline.to_https import hsts_line
+from gateway.policy.policy import Rule
 from gateway.policy.switches import Switch
 from gateway.portal.aiohttp_portal import PortalServices, make_portal
 from gateway.portal.head import portal_head
 from gateway.portal.visits import VisitTable
 from gateway.process.configuration import Configuration
 from gateway.process.sign_in_counts import SignInCounts
+from gateway.process.slices import Steps, in_slices, sparing_the_collector
 from gateway.request.field_names import fold
 from gateway.request.inbound import Inbound
 from gateway.request.rates import LookupLimits, Rate
@@ -65,6 +68,9 @@ from gateway.upstream.standing import Standing
 from gateway.wire.deadlines import Deadlines
 
 _log = structlog.get_logger()
+
+_BEGUN = 20
+"""Apps whose numbers are begun in one step."""
 
 SECONDS_TO_CLOSE = 5.0
 """Seconds our own pages may take to end when their generation is over."""
@@ -143,11 +149,25 @@ def _recorded_step(
     return recording(inbound, forward_auth.step(inbound, known, now, table), now)
 
 
-class Generation:
-    """The result of one reading of the configuration."""
+class _Adopted(NamedTuple):
+    """The values that each request looks at, made of one configuration and one set of switches."""
 
-    def __init__(self, configuration: Configuration, shared: Shared) -> None:
+    configuration: Configuration
+    table: RouteTable
+    audited: frozenset[str]
+    policies: dict[Key, float]
+    versions: dict[str, str]
+    asked: dict[str, Rule]
+
+
+class Generation:
+    """The result of one reading of the configuration. `open` makes it, or `adopt` alone the part that judges."""
+
+    def __init__(self, configuration: Configuration, shared: Shared, before: RouteTable | None = None) -> None:
+        """Take a configuration; the routes of `before` lend what they have made of the policies that are the same."""
         self._shared = shared
+        self._before = before
+        self.configuration = configuration
         self._closing = AsyncExitStack()
         self._providers: dict[str, AiohttpProvider] = {}
         """By client_id, once the generation is open."""
@@ -157,24 +177,46 @@ class Generation:
         self._assertions = None
         if assertion_keys is not None:
             self._assertions = Assertions(assertion_keys, configuration.settings.assertion, randomness.token_bytes)
-        self.adopt(configuration)
-
-    def adopt(self, configuration: Configuration) -> None:
-        """Judge by these policies and switches from the next request on: each is judged by one table."""
-        self.configuration = configuration
-        self.table: RouteTable = configuration.table(
-            self._assertions, self._shared.switches, self._shared.sessions.seals
-        )
-        self.audited: frozenset[str] = configuration.audited
+        self.table: RouteTable
+        self.audited: frozenset[str]
         """The rules whose every permit is recorded: looked at on each request."""
-        self._shared.metrics.begin([route.name for route in self.table.routes])
-        self.policies: dict[Key, float] = {
-            (route.name, route.policy.policy.name, route.policy.version): 1.0 for route in self.table.routes
-        }
+        self.policies: dict[Key, float]
         """The policy of each App with its version, for the metrics."""
-        self.versions = {route.name: route.policy.version for route in self.table.routes}
+        self.versions: dict[str, str]
         """The version of each App's policy, for the audit."""
-        self._asked = {str(rule.id): rule for policy in configuration.policies.values() for rule in policy.rules}
+        self._asked: dict[str, Rule]
+
+    async def adopt(self, configuration: Configuration) -> None:
+        """Judge by these policies and switches from the next request on: each is judged by one table."""
+        adopted = await in_slices(self._adopting(configuration))
+        self._before = None
+        self.configuration = configuration
+        self.table = adopted.table
+        self.audited = adopted.audited
+        self.policies = adopted.policies
+        self.versions = adopted.versions
+        self._asked = adopted.asked
+
+    def _adopting(self, configuration: Configuration) -> Steps[_Adopted]:
+        shared = self._shared
+        before = getattr(self, "table", self._before)
+        table = yield from configuration.making_table(
+            self._assertions, shared.switches, shared.sessions.seals, () if before is None else before.routes
+        )
+        policies: dict[Key, float] = {}
+        versions: dict[str, str] = {}
+        for number, route in enumerate(table.routes):
+            if number % _BEGUN == 0:
+                shared.metrics.begin([each.name for each in table.routes[number : number + _BEGUN]])
+            policies[route.name, route.policy.policy.name, route.policy.version] = 1.0
+            versions[route.name] = route.policy.version
+            yield
+        asked: dict[str, Rule] = {}
+        for policy in configuration.policies.values():
+            asked |= {str(rule.id): rule for rule in policy.rules}
+            yield
+        audited = frozenset(name for name, rule in asked.items() if rule.audit)
+        return _Adopted(configuration, table, audited, policies, versions, asked)
 
     def answers_of(self, rule: str, *, permitted: bool) -> dict[str, str]:
         """Return the conditions that must have said yes for a verdict of this rule, for the audit."""
@@ -186,6 +228,10 @@ class Generation:
 
     async def open(self) -> RequestServices:
         """Start what this generation needs and return the services that lead to it."""
+        # A start has nobody to keep waiting, and makes garbage of its own that is worth a collection.
+        with nullcontext() if self._before is None else sparing_the_collector():
+            await self.adopt(self.configuration)
+            await self._open_ways()
         settings, shared = self.configuration.settings, self._shared
         limits = settings.traffic
         trust = Trust(settings.trusted_proxies)
@@ -224,9 +270,6 @@ class Generation:
         connect = await self._serve_inside(portal, limits)
         pages = Upstreams("portal", [Endpoint("portal", connect, limits, shared.deadlines)], limits)
         self._closing.callback(pages.close)
-        proxied = [route for route in self.table.routes if route.app.mode is not Mode.FORWARD_AUTH]
-        contexts = await asyncio.to_thread(client_contexts, [route.app for route in proxied])
-        ways = self.ways = {route.name: self._way(route, limits, contexts.get(route.name)) for route in proxied}
         return RequestServices(
             table=lambda: self.table,
             step=forward_auth.step if shared.recording is None else partial(_recorded_step, shared.recording),
@@ -236,7 +279,7 @@ class Generation:
             names_removed=self._names_removed,
             original=partial(forward_auth.original, trust=trust),
             sessions=shared.sessions.reader,
-            upstreams=ways,
+            upstreams=self.ways,
             portal=pages,
             visits=visits,
             portal_head=portal_head,
@@ -256,6 +299,18 @@ class Generation:
             lookups=lookups,
             spans=shared.spans,
         )
+
+    async def _open_ways(self) -> None:
+        proxied = [route for route in self.table.routes if route.app.mode is not Mode.FORWARD_AUTH]
+        contexts = await asyncio.to_thread(client_contexts, [route.app for route in proxied])
+        limits = self.configuration.settings.traffic
+
+        def opening() -> Steps[None]:
+            for route in proxied:
+                self.ways[route.name] = self._way(route, limits, contexts.get(route.name))
+                yield
+
+        await in_slices(opening())
 
     async def close(self) -> None:
         """End what this generation started; requests that are still with it are cut."""

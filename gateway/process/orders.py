@@ -11,6 +11,12 @@ from gateway.observe.supervision_metrics import Reloaded
 from gateway.portal.readiness import Readiness
 from gateway.process.management import StoreMark
 
+PIECE = 128 * 1024
+"""Bytes of a packed configuration in one order, so that none keeps the worker's loop for long."""
+
+LONGEST_ORDER = 1024 * 1024
+"""Bytes of one order."""
+
 REPLY = 2.0
 """Seconds a worker has to answer its supervisor."""
 
@@ -24,11 +30,15 @@ class Order(msgspec.Struct):
     """A supervisor's order to a worker."""
 
     order: str
-    """`reload`, `reopen`, `metrics`, `check`, `state`, `apart` or `drain`."""
+    """`part`, `reload`, `policies`, `reopen`, `metrics`, `check`, `state`, `apart` or `drain`."""
     apart: dict[str, float] = {}
     """The Apps that workers have put apart, each with the moment until when (`Worker.apart`)."""
     lame_duck: float = 0.0
     """Seconds in which a worker that drains still takes connections."""
+    part: bytes = b""
+    """A piece of a packed configuration; `reload` and `policies` come after the last one."""
+    mistakes: tuple[str, ...] = ()
+    """The mistakes in changed policies, which are not taken up then."""
 
 
 class Reply(msgspec.Struct):
@@ -38,7 +48,7 @@ class Reply(msgspec.Struct):
     """
 
     reloaded: Reloaded = Reloaded.ADOPTED
-    """The answer to `reload`."""
+    """The answer to `reload`, and to `policies`."""
     families: Families = ()
     readiness: Readiness | None = None
     """The answer to `check`."""

@@ -18,7 +18,8 @@ from gateway.observe.thread_lines import LineWriter
 from gateway.process.configuration import read_configuration
 from gateway.process.descriptors import occupy_standard_descriptors, raise_file_limit, say
 from gateway.process.forker import Forker, fork_forker
-from gateway.process.single import EXIT_OURS, EXIT_USERS, reread_configuration, serve
+from gateway.process.read_beside import read_whole
+from gateway.process.single import EXIT_OURS, EXIT_USERS, serve
 from gateway.process.sockets import bind, inherited_sockets
 from gateway.process.supervisor import Supervisor
 from gateway.process.worker import ListeningSockets, style_of
@@ -49,7 +50,7 @@ def run_gateway(path: Path) -> int:
 def _run(path: Path, lines: LineWriter, forker: Forker) -> int:
     raise_file_limit()
     mistakes = Mistakes()
-    configuration = read_configuration(path, mistakes, os.environ)
+    configuration = read_configuration(path, mistakes, os.environ, remarking=False)
     if configuration is None:
         say(lines, mistakes.say())
         return EXIT_USERS
@@ -85,7 +86,7 @@ def _run(path: Path, lines: LineWriter, forker: Forker) -> int:
                     listening_sockets,
                     management_socket,
                     lines,
-                    reread=lambda: reread_configuration(path),
+                    reread=read_whole,
                 )
             )
         except (GatewayError, OSError) as error:

@@ -8,9 +8,11 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from aiohttp import web
@@ -24,6 +26,7 @@ from gateway.observe.thread_lines import LineWriter
 from gateway.policy.losses import ADOPT
 from gateway.process.configuration import Configuration, read_configuration, settings_digest
 from gateway.process.management import ManagedNode, make_management_application
+from gateway.process.read_beside import read_policies
 from gateway.process.systemd import notify
 from gateway.process.worker import ListeningSockets, Worker
 from gateway.yaml.mistakes import Mistakes
@@ -35,6 +38,8 @@ LAST_WORDS = 0.5
 """Seconds for the lines that still wait, after an operator has asked twice to stop."""
 
 _log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 # --- signals -------------------------------------------------------------------------
@@ -106,16 +111,16 @@ async def serve(
     management_socket: socket.socket,
     lines: LineWriter,
     *,
-    reread: Callable[[], Configuration | None],
+    reread: Callable[[Configuration], Awaitable[Configuration | None]],
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve in this process, on listening sockets, until a signal says stop.
 
-    `lines` writes to standard error; `reread` returns the configuration a reload should use, or
-    `None` to keep this one; `ready` is called once requests are taken.
+    `lines` writes to standard error; `reread` takes the configuration in force and returns the one that a reload should
+    use, or `None` to keep it; `ready` is called once requests are taken.
     """
     signals = Signals(lines)
-    worker = Worker(configuration, standard_error=lines)
+    worker = Worker(configuration, standard_error=lines, reread_policies=read_policies)
     supervision = SupervisionMetrics(configuration.digest, time.time)
     stopping = False
     try:
@@ -150,8 +155,12 @@ async def serve(
             ready()
             async for number in signals.until_stop():
                 if number == signal.SIGHUP:
-                    outcome = await reload_worker(worker, reread)
-                    supervision.reloaded(outcome, worker.digest)
+                    reloading = unless_stopped(
+                        reload_worker(worker, partial(reread, worker.configuration)), signals.stop
+                    )
+                    outcome = await reloading
+                    if outcome is not None:
+                        supervision.reloaded(outcome, worker.digest)
                 elif number == signal.SIGUSR1:
                     worker.reopen()
             notify("STOPPING=1")
@@ -175,15 +184,28 @@ def spare_the_collector() -> None:
     gc.freeze()
 
 
-async def reload_worker(worker: Worker, reread: Callable[[], Configuration | None]) -> Reloaded:
+async def unless_stopped(work: Coroutine[None, None, T], stop: asyncio.Event) -> T | None:
+    """Return the result of the work; `None` if the order to stop comes first, which must not wait for it."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+async def reload_worker(worker: Worker, reread: Callable[[], Awaitable[Configuration | None]]) -> Reloaded:
     """Make a worker take up the current files, and return the outcome."""
-    outcome = await _reload_worker(worker, reread)
+    async with worker.reading:
+        outcome = await _reload_worker(worker, reread)
     worker.record(Action.RELOADED, Outcome.DONE if outcome is Reloaded.ADOPTED else Outcome.REFUSED)
     return outcome
 
 
-async def _reload_worker(worker: Worker, reread: Callable[[], Configuration | None]) -> Reloaded:
-    configuration = await asyncio.to_thread(reread)
+async def _reload_worker(worker: Worker, reread: Callable[[], Awaitable[Configuration | None]]) -> Reloaded:
+    configuration = await reread()
     if configuration is None:
         notify("STATUS=reload refused")
         return Reloaded.REFUSED

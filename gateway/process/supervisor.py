@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import pickle
 import signal
 import socket
 import time
@@ -35,17 +36,26 @@ from gateway.policy.losses import Loss, as_read, losses
 from gateway.policy.system_adoptions import held
 from gateway.portal.readiness import Readiness, of_workers
 from gateway.process.audit_trail import OpenTrail, open_trail
-from gateway.process.configuration import Configuration, reread_policies, settings_digest
+from gateway.process.configuration import Configuration, settings_digest
 from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.process.forker import ForkedWorker, Forker
 from gateway.process.management import ManagedNode, ManagedStores, StoreMark, make_management_application
-from gateway.process.orders import REPLY, Order, Reply, encode, read_reply
-from gateway.process.single import EXIT_OURS, EXIT_USERS, Signals, reread_configuration, serving_management
+from gateway.process.orders import PIECE, REPLY, Order, Reply, encode, read_reply
+from gateway.process.packed import packing
+from gateway.process.read_beside import read_policies, read_whole
+from gateway.process.single import (
+    EXIT_OURS,
+    EXIT_USERS,
+    Signals,
+    reread_configuration,
+    serving_management,
+    unless_stopped,
+)
+from gateway.process.slices import in_slices
 from gateway.process.stand_in import stand_in
 from gateway.process.systemd import notify
 from gateway.process.worker import ListeningSockets, watched
 from gateway.process.worker_process import Commission
-from gateway.yaml.mistakes import Mistakes
 
 FIRST_PAUSE = 0.5
 """Seconds before a worker that died is started anew; doubled each time it dies young."""
@@ -84,12 +94,15 @@ class _Member:
     """One worker process, as its supervisor sees it."""
 
     def __init__(
-        self, process: ForkedWorker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
+        self, process: ForkedWorker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, commission: Commission
     ) -> None:
+        configuration = commission.configuration
         self.process = process
-        self.number = number
+        self.number = commission.number
         """Its number in each log line; no other worker that is alive has it."""
         self.born = time.monotonic()
+        self.configuration = configuration
+        """The configuration that it judges by, as far as its policies go."""
         self.families: Families = ()
         """Its numbers when they were last seen."""
         self.mark: StoreMark | None = None
@@ -114,7 +127,7 @@ class _Member:
         process, orders = await asyncio.to_thread(forker.fork, commission, listening_sockets)
         orders.settimeout(0)
         reader, writer = await asyncio.open_connection(sock=orders, limit=_LONGEST_REPLY)
-        return cls(process, reader, writer, commission.number)
+        return cls(process, reader, writer, commission)
 
     def _ended(self) -> None:
         asyncio.get_running_loop().remove_reader(self.process.sentinel)
@@ -179,6 +192,17 @@ class _Member:
         self.mark = reply.mark or self.mark
         return reply
 
+    async def hand_over(self, configuration: Configuration, order: Order) -> Reloaded:
+        """Have it judge by another configuration, which we have read for all, and return what it says."""
+        packed = pickle.dumps(await in_slices(packing(configuration, self.configuration.known)))
+        for begin in range(0, len(packed), PIECE):
+            await self.ask(Order("part", part=packed[begin : begin + PIECE]), RELOAD)
+        reply = await self.ask(order, RELOAD)
+        outcome = Reloaded.REFUSED if reply is None else reply.reloaded
+        if outcome is Reloaded.ADOPTED:
+            self.configuration = configuration
+        return outcome
+
     async def end(self, patience: float, lame_duck: float = 0.0) -> None:
         """Have it drain, and be gone."""
         await self.ask(Order("drain", lame_duck=lame_duck))
@@ -224,6 +248,10 @@ class Supervisor:
         """Notices that policies change, which the workers take up by themselves."""
         self._standing = as_read(configuration.policies.values())
         """The files of policies that were adopted last."""
+        self._reading = asyncio.Lock()
+        """Held by a task that reads files and hands over what they hold."""
+        self._held = False
+        """Whether a file of policies waits for an operator."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._code = EXIT_OURS
@@ -276,7 +304,7 @@ class Supervisor:
             self._run(self._share_what_is_apart())
             async for number in signals.until_stop():
                 if number == signal.SIGHUP:
-                    await self._reload()
+                    await unless_stopped(self._reload(), signals.stop)
                 elif number == signal.SIGUSR1:
                     self._audit.reopen()
                     await self._ask_all(Order("reopen"))
@@ -329,7 +357,16 @@ class Supervisor:
         self._members.append(member)
         self._tell_served()
         self._run(self._miss(member))
+        if configuration is None:
+            self._run(self._catch_up(member))
         return member
+
+    async def _catch_up(self, member: _Member) -> None:
+        """Hand over what was adopted while a worker was starting."""
+        async with self._reading:
+            adopted = self._configuration
+            if member.configuration is not adopted:
+                await member.hand_over(adopted, Order("reload"))
 
     async def _comes_up(self, member: _Member) -> bool:
         """Wait until it takes requests; False where it does not, or where nobody needs it any more."""
@@ -398,20 +435,33 @@ class Supervisor:
                 await asyncio.gather(standing, return_exceptions=True)
 
     async def _follow_policies(self) -> None:
-        """Adopt changed policies as the workers do: the next worker starts from them."""
+        """Follow changed policies for the workers: files are read once, so that all judge by the same."""
         while True:
             await asyncio.sleep(INTERVAL)
             self._watch.follow(watched(self._configuration))
             changed = await asyncio.to_thread(self._watch.changed)
-            if changed & {*self._configuration.policy_files, self._configuration.adoptions_file}:
-                await self._take_policies(self._configuration)
+            adopted = self._held and self._configuration.adoptions_file in changed
+            if changed & self._configuration.policy_files or adopted:
+                await self._take_policies()
 
-    async def _take_policies(self, before: Configuration) -> None:
-        mistakes = Mistakes()
-        fresh = await asyncio.to_thread(reread_policies, before, mistakes)
-        # The workers say what is wrong with a file. A reload in between has read the policies too.
-        if not len(mistakes) and before is self._configuration and not await self._losses(fresh):
-            self._adopt(fresh)
+    async def _take_policies(self) -> None:
+        """Read the changed policies, and have every worker judge by them, or say what is wrong with them."""
+        async with self._reading:
+            try:
+                fresh = await read_policies(self._configuration)
+                if isinstance(fresh, tuple):
+                    await self._ask_all(Order("policies", mistakes=fresh), within=RELOAD)
+                elif Reloaded.ADOPTED in await self._hand_over(fresh, Order("policies")):
+                    self._adopt(fresh)
+            # Any fault is this change's own, and the next change must be followed.
+            except Exception:  # noqa: BLE001
+                _log.exception(Event.FILES_UNREAD)
+
+    async def _hand_over(self, configuration: Configuration, order: Order) -> set[Reloaded]:
+        """Have every worker judge by a configuration, and return what they say."""
+        said = set(await asyncio.gather(*(member.hand_over(configuration, order) for member in self._members)))
+        self._held = Reloaded.HELD in said
+        return said or {Reloaded.REFUSED}
 
     async def _losses(self, fresh: Configuration) -> tuple[Loss, ...]:
         """Return the files of its policies that lost much at once, and that no operator has adopted."""
@@ -479,15 +529,18 @@ class Supervisor:
         return of_workers(None if reply is None else reply.readiness for reply in (*replies, *missing))
 
     async def _reload(self) -> None:
-        configuration = await asyncio.to_thread(reread_configuration, self._configuration.path)
+        async with self._reading:
+            await self._reload_all()
+
+    async def _reload_all(self) -> None:
+        configuration = await read_whole(self._configuration)
         if configuration is None:
             self._record(Action.RELOADED, Outcome.REFUSED)
             self._counts.reloaded(Reloaded.REFUSED)
             notify("STATUS=reload refused")
             return
         notify("RELOADING=1")
-        replies = await self._ask_all(Order("reload"), within=RELOAD)
-        outcomes = {Reloaded.REFUSED if reply is None else reply.reloaded for reply in replies}
+        outcomes = await self._hand_over(configuration, Order("reload"))
         # One worker that judges by it is enough for the next one to start from it.
         if Reloaded.ADOPTED in outcomes:
             self._adopt(configuration)
@@ -512,7 +565,8 @@ class Supervisor:
 
         The new ones start from the files as they are now, which are adopted once the first one takes requests.
         """
-        configuration = await asyncio.to_thread(reread_configuration, self._configuration.path)
+        async with self._reading:
+            configuration = await read_whole(self._configuration)
         if configuration is None or not await self._replace_by(configuration):
             self._counts.replaced("")
             self._record(Action.WORKERS_REPLACED, Outcome.REFUSED)
@@ -529,10 +583,17 @@ class Supervisor:
                 _log.error(Event.FILE_HELD, file=loss.file, before=loss.before, after=loss.after)
             return False
         self._watch.follow(watched(configuration))
+        adopted, before = False, self._configuration
         for old in tuple(self._members):
-            if not await self._start(configuration):
+            # The first one shows that the files are good. Policies may change while the others follow.
+            if not await self._start(None if adopted else configuration):
                 return False
-            self._adopt(configuration)
+            if not adopted:
+                changed_meanwhile = self._configuration is not before
+                self._adopt(configuration)
+                adopted = True
+                if changed_meanwhile:
+                    self._run(self._take_policies())
             if old in self._members:
                 self._members.remove(old)
                 self._leaving.add(old)

@@ -14,7 +14,7 @@ import os
 import secrets as randomness
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -28,6 +28,7 @@ from gateway.audit.entry import Action, Entry, Outcome, decision
 from gateway.console.node import AppState, HeldFile, UpstreamState, WorkerState
 from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
+from gateway.kept_files import keeping
 from gateway.limits.limits import LimitStore
 from gateway.limits.redis_limits import RedisLimits
 from gateway.listen.httptools_listener import Listener
@@ -58,18 +59,20 @@ from gateway.observe.worker_metrics import LOOK, EventLoopLag, lag_families, pro
 from gateway.pipeline.recording import Recording
 from gateway.pipeline.to_https import to_https
 from gateway.policy.losses import AsRead, Loss, as_read, entries_of, losses
+from gateway.policy.policy import Policy
 from gateway.policy.switches import SwitchesError, on_now
 from gateway.policy.system_adoptions import held
 from gateway.policy.system_switches import load_switches
 from gateway.portal.readiness import Readiness
 from gateway.process.audit_trail import OpenTrail, open_trail
-from gateway.process.configuration import Configuration, reread_policies
+from gateway.process.configuration import Configuration
 from gateway.process.dates import LISTENER, expiries, invalid, keys_changed
 from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.process.generation import Generation, Shared
 from gateway.process.management import StoreMark, limit_store, store_mark
 from gateway.process.readiness import SIGN_IN, Check, Checks, sorted_out
 from gateway.process.sign_in_counts import SignInCounts
+from gateway.process.slices import Steps, in_slices, sparing_the_collector
 from gateway.redis_client import POOL, close_redis, connections_of, make_redis, parse_redis_url
 from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.prometheus_sessions import show_sessions
@@ -83,7 +86,6 @@ from gateway.settings.typed import TakenUp
 from gateway.upstream.asyncio_upstreams import Upstreams
 from gateway.upstream.prometheus_upstreams import QUEUE_SECONDS, show_upstreams, show_ways
 from gateway.wire.deadlines import Deadlines
-from gateway.yaml.mistakes import Mistakes
 
 _log = structlog.get_logger()
 
@@ -124,6 +126,14 @@ def _versions(configuration: Configuration) -> list[str]:
     return [f"{policy.name} {policy.version}" for policy in configuration.policies.values()]
 
 
+def _reading(policies: Iterable[Policy]) -> Steps[dict[str, AsRead]]:
+    found: dict[str, AsRead] = {}
+    for policy in policies:
+        found |= as_read((policy,))
+        yield
+    return found
+
+
 def watched(configuration: Configuration) -> tuple[Path, ...]:
     """Return the files that are followed without a signal."""
     return (*configuration.policy_files, configuration.switches_file, configuration.adoptions_file)
@@ -145,12 +155,15 @@ class Worker:
         number: int = 1,
         role: str = "gateway",
         watch: FileWatch | None = None,
+        reread_policies: Callable[[Configuration], Awaitable[Configuration | tuple[str, ...]]] | None = None,
     ) -> None:
         """Take a configuration without mistakes; nothing is opened before `open`.
 
         `clock` gives Unix seconds; `standard_error` is the thread that already writes to standard error, if there is
         one; `number` is the worker's in each log line and in the metrics; `role` begins the name of its audit trail.
         `watch` knows the files as they were when the configuration was read, where that was not just now.
+        `reread_policies` returns the configuration with its policies as their files are now, or their mistakes; without
+        it, a supervisor follows the policies and hands them over.
         """
         self._role = role
         self._clock = clock
@@ -158,6 +171,10 @@ class Worker:
         self._number = number
         self._generation: Generation | None = None
         self._configuration = configuration
+        self._reread = reread_policies
+        self._policies_changed = asyncio.Event()
+        self.reading = asyncio.Lock()
+        """Held by a task that reads files and takes up what they hold, so that no older reading comes last."""
         self._changing = asyncio.Lock()
         """Held by a task that changes what requests are judged by."""
         self._watch = FileWatch(watched(configuration)) if watch is None else watch
@@ -253,7 +270,7 @@ class Worker:
         )
         await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
-        self.take(await asyncio.to_thread(as_read, tuple(self._configuration.policies.values())))
+        self.take(as_read(self._configuration.policies.values()))
         services = await self._generation.open()
         self._tls = None if settings.tls is None else ListenerTls(settings.tls)
         await self._read_dates(self._configuration)
@@ -396,7 +413,7 @@ class Worker:
         await self._listener.serve(listening_sockets.main, tls=None if self._tls is None else self._tls.context)
         if listening_sockets.redirect is not None:
             await self._redirect.serve(listening_sockets.redirect)
-        for duty in (self._look_out(), self._feel_the_loop()):
+        for duty in (self._look_out(), self._follow_policies(), self._feel_the_loop()):
             self._closing.callback(asyncio.create_task(duty).cancel)
         self.record(Action.STARTED, names=self._current().configuration.key_names)
 
@@ -443,9 +460,27 @@ class Worker:
         turned = configuration.switches_file in changed
         # One that could not be read may be readable in a moment, without having changed.
         if (turned or self._switches_unread) and await self._read_switches(configuration, again=not turned):
-            self._current().adopt(configuration)
+            await self._adopt(configuration)
+        if self._reread is None:
+            return
         if changed & configuration.policy_files or (self.held and configuration.adoptions_file in changed):
-            await self._reread_policies(configuration)
+            self._policies_changed.set()
+
+    async def _follow_policies(self) -> None:
+        """Take up changed policies, for as long as the worker lives. A switch need not wait for that."""
+        while self._reread is not None:
+            await self._policies_changed.wait()
+            async with self.reading:
+                self._policies_changed.clear()
+                try:
+                    await self.take_policies(await self._reread(self._current().configuration))
+                # Any fault is this change's own, and the next change must be followed.
+                except Exception:  # noqa: BLE001
+                    _log.exception(Event.FILES_UNREAD)
+
+    async def _adopt(self, configuration: Configuration) -> None:
+        with sparing_the_collector():
+            await self._current().adopt(configuration)
 
     async def _read_switches(self, configuration: Configuration, *, again: bool = False) -> bool:
         """Take the switches from their file; `again`: it has been said already that this cannot be done."""
@@ -472,27 +507,28 @@ class Worker:
         self.record(Action.SWITCHES_READ, names=on)
         return True
 
-    async def _reread_policies(self, configuration: Configuration) -> None:
-        mistakes = Mistakes()
-        fresh = await asyncio.to_thread(reread_policies, configuration, mistakes)
-        if len(mistakes):
-            for mistake in mistakes:
-                _log.error(Event.POLICIES_REFUSED, mistake=str(mistake))
+    async def take_policies(self, fresh: Configuration | tuple[str, ...]) -> bool:
+        """Judge by the policies that were read, if they have no mistake and have not lost much; say whether."""
+        if isinstance(fresh, tuple):
+            for mistake in fresh:
+                _log.error(Event.POLICIES_REFUSED, mistake=mistake)
             self.metrics.gateway.reload("policies", "refused")
             self.record(Action.POLICIES_READ, Outcome.REFUSED)
-            return
+            return False
         standing = await self.weigh(fresh)
         if standing is None:
-            return
-        self._current().adopt(fresh)
+            return False
+        async with self._changing:
+            await self._adopt(fresh)
         self.take(standing)
         self.metrics.gateway.reload("policies", "adopted")
         _log.info(Event.POLICIES_ADOPTED, names=sorted(policy.name for policy in fresh.policies.values()))
         self.record(Action.POLICIES_READ, names=_versions(fresh))
+        return True
 
     async def weigh(self, fresh: Configuration) -> dict[str, AsRead] | None:
         """Return the files of its policies, for `take`; `None` if one is held because it lost much at once."""
-        now = await asyncio.to_thread(as_read, tuple(fresh.policies.values()))
+        now = await in_slices(_reading(fresh.policies.values()))
         self.held = await asyncio.to_thread(held, losses(self._standing, now), fresh.adoptions_file)
         for loss in self.held:
             _log.error(Event.FILE_HELD, file=loss.file, before=loss.before, after=loss.after)
@@ -539,23 +575,25 @@ class Worker:
         """
         # A switch that is turned meanwhile is either read here, or noticed by the next look: never in between.
         self._say_what_waits(configuration)
+        # The files of certificates are as they were read with the rest: they may be others by now.
         async with self._changing:
             await self._read_switches(configuration)
-            generation = Generation(configuration, self._shared)
-            try:
-                services = await generation.open()
-            except BaseException:
-                await generation.close()
-                raise
-            self._give(services)
-            old, self._generation = self._generation, generation
-            if old is not None:
-                before, after = old.configuration.key_names, configuration.key_names
-                changed = [*(f"+ {name}" for name in after - before), *(f"- {name}" for name in before - after)]
-                if changed:
-                    self.record(Action.KEYS_CHANGED, names=changed)
-            adopted = await self._reload_certificate(configuration.settings.tls)
-            await self._read_dates(configuration, listener=adopted)
+            generation = Generation(configuration, self._shared, self._current().table)
+            with keeping(configuration.files):
+                try:
+                    services = await generation.open()
+                except BaseException:
+                    await generation.close()
+                    raise
+                self._give(services)
+                old, self._generation = self._generation, generation
+                if old is not None:
+                    before, after = old.configuration.key_names, configuration.key_names
+                    changed = [*(f"+ {name}" for name in after - before), *(f"- {name}" for name in before - after)]
+                    if changed:
+                        self.record(Action.KEYS_CHANGED, names=changed)
+                adopted = await self._reload_certificate(configuration.settings.tls)
+                await self._read_dates(configuration, listener=adopted)
         if old is not None:
             task = asyncio.create_task(self._retire(old))
             self._retired.add(task)

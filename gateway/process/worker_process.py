@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pickle
 import signal
 import socket
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ from gateway.errors import GatewayError
 from gateway.kept_files import keeping
 from gateway.observe.events import Event
 from gateway.observe.structlog_setup import line_style, logging_aside, set_up_logging
+from gateway.observe.supervision_metrics import Reloaded
 from gateway.observe.thread_lines import LineWriter
 from gateway.process.configuration import Configuration
 from gateway.process.descriptors import say
 from gateway.process.follow_files import FileWatch
-from gateway.process.orders import Order, Reply, encode, read_order
-from gateway.process.single import EXIT_OURS, EXIT_USERS, reload_worker, reread_configuration, spare_the_collector
+from gateway.process.orders import LONGEST_ORDER, Order, Reply, encode, read_order
+from gateway.process.packed import unpacking
+from gateway.process.single import EXIT_OURS, EXIT_USERS, reload_worker, spare_the_collector
+from gateway.process.slices import in_slices
 from gateway.process.worker import ListeningSockets, Worker, style_of
 
 _log = structlog.get_logger()
@@ -74,7 +78,7 @@ async def _obey(
     commission: Commission, orders: socket.socket, listening_sockets: ListeningSockets, lines: LineWriter
 ) -> None:
     orders.settimeout(0)
-    reader, writer = await asyncio.open_connection(sock=orders)
+    reader, writer = await asyncio.open_connection(sock=orders, limit=LONGEST_ORDER)
     worker = Worker(
         commission.configuration,
         standard_error=lines,
@@ -82,7 +86,7 @@ async def _obey(
         role=f"worker-{commission.number}",
         watch=commission.watch,
     )
-    line = _Line(worker, commission, reader, writer)
+    line = _Line(worker, reader, writer)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, line.end, Order("drain"))
     try:
         with keeping(commission.configuration.files):
@@ -112,11 +116,9 @@ async def _obey(
 class _Line:
     """The worker's end of the line to its supervisor."""
 
-    def __init__(
-        self, worker: Worker, commission: Commission, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, worker: Worker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._worker = worker
-        self._path = commission.configuration.path
+        self._parts: list[bytes] = []
         self._reader = reader
         self._writer = writer
         self.drain: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
@@ -144,8 +146,12 @@ class _Line:
     async def _answer(self, order: Order) -> Reply:
         worker = self._worker
         match order.order:
+            case "part":
+                self._parts.append(order.part)
             case "reload":
-                return Reply(reloaded=await reload_worker(worker, lambda: reread_configuration(self._path)))
+                return Reply(reloaded=await reload_worker(worker, self._handed_over))
+            case "policies":
+                return Reply(reloaded=await self._take_policies(order.mistakes))
             case "reopen":
                 worker.reopen()
             case "metrics":
@@ -160,3 +166,17 @@ class _Line:
             case _:
                 self.end(order)
         return Reply()
+
+    async def _handed_over(self) -> Configuration:
+        """Return the configuration that the supervisor has read, and handed over in pieces."""
+        packed, self._parts = b"".join(self._parts), []
+        # It comes from the process that started us, over our own line.
+        return await in_slices(unpacking(pickle.loads(packed), self._worker.configuration.policies))  # noqa: S301
+
+    async def _take_policies(self, mistakes: tuple[str, ...]) -> Reloaded:
+        async with self._worker.reading:
+            fresh = mistakes or await self._handed_over()
+            taken = await self._worker.take_policies(fresh)
+        if taken:
+            return Reloaded.ADOPTED
+        return Reloaded.HELD if self._worker.held else Reloaded.REFUSED

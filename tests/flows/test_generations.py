@@ -7,7 +7,6 @@ import gc
 import os
 import time
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +73,12 @@ async def test_a_session_that_nobody_uses_keeps_no_earlier_policies(tmp_path: Pa
         try:
             watched: list[weakref.ref[Any]] = []
             for number in range(3):
-                _reread(worker, tmp_path / "policy.yaml")
+                await _reread(worker, tmp_path / "policy.yaml")
                 if not number:
                     # Her last request: from here on nothing looks at what is kept for her.
                     await browser.ask(2)
                 watched.append(parts(worker._current())[1])
-            _reread(worker, tmp_path / "policy.yaml")
+            await _reread(worker, tmp_path / "policy.yaml")
 
             assert await gone(watched)
         finally:
@@ -87,14 +86,17 @@ async def test_a_session_that_nobody_uses_keeps_no_earlier_policies(tmp_path: Pa
 
 
 async def _reload(worker: Worker, settings: Path) -> None:
-    configuration = read_configuration(settings, Mistakes(), os.environ)
-    kept = [configuration]
-    read: Callable[[], Any] = kept.pop
-    del configuration
+    async def read() -> Any:
+        return read_configuration(settings, Mistakes(), os.environ)
+
     assert await reload_worker(worker, read) is Reloaded.ADOPTED
 
 
-def _reread(worker: Worker, policy: Path) -> None:
+async def _reread(worker: Worker, policy: Path) -> None:
+    _touch(policy)
+    await worker._current().adopt(reread_policies(worker.configuration, Mistakes()))
+
+
+def _touch(policy: Path) -> None:
     with policy.open("a", encoding="utf-8") as file:
         file.write("# read anew\n")
-    worker._current().adopt(reread_policies(worker.configuration, Mistakes()))

@@ -19,9 +19,11 @@ from gateway.portal.readiness import Readiness
 from gateway.process import single
 from gateway.process import supervisor as process_supervisor
 from gateway.process.configuration import Configuration
+from gateway.process.follow_files import FileWatch
 from gateway.process.orders import Order, Reply
 from gateway.process.supervisor import Supervisor, _Member
 from gateway.process.worker import Worker
+from gateway.process.worker_process import Commission
 
 
 class _Breaking:
@@ -29,6 +31,7 @@ class _Breaking:
 
     def __init__(self) -> None:
         self.metrics = Metrics("1.0")
+        self.reading = asyncio.Lock()
         self.recorded: list[tuple[Action, Outcome]] = []
 
     def record(self, action: Action, outcome: Outcome) -> None:
@@ -46,10 +49,12 @@ class _Breaking:
 
 async def test_a_reload_that_breaks_ends_nobody() -> None:
     """The process goes on with what it has, and says that it was not reloaded."""
-    fresh = cast("Configuration", object())
+
+    async def fresh() -> Configuration:
+        return cast("Configuration", object())
 
     worker = _Breaking()
-    reloaded = await single.reload_worker(cast("Worker", worker), lambda: fresh)
+    reloaded = await single.reload_worker(cast("Worker", worker), fresh)
 
     assert reloaded is Reloaded.REFUSED
     assert worker.recorded == [(Action.RELOADED, Outcome.REFUSED)]
@@ -97,7 +102,11 @@ def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Supervisor:
         switches_file=nowhere,
         adoptions_file=nowhere,
     )
-    monkeypatch.setattr(process_supervisor, "reread_configuration", lambda _: configuration)
+
+    async def read(_: object) -> object:
+        return configuration
+
+    monkeypatch.setattr(process_supervisor, "read_whole", read)
     nothing = cast("Any", _Nothing())
     return Supervisor(configuration, nothing, nothing, nothing, 1, nothing)
 
@@ -220,11 +229,11 @@ async def test_a_worker_is_missed_until_it_is_back(supervisor: Supervisor, monke
     supervisor._members = [dead]
     outcomes = iter([OSError(24, "Too many open files"), BlockingIOError(11, "no process"), True])
 
-    async def start() -> bool:
+    async def start() -> object:
         outcome = next(outcomes)
         if isinstance(outcome, OSError):
             raise outcome
-        return True
+        return dead
 
     monkeypatch.setattr(supervisor, "_start", start)
     monkeypatch.setattr(process_supervisor, "FIRST_PAUSE", 0.0)
@@ -255,7 +264,8 @@ async def _ask_behind_a_closed_line() -> Reply | None:
     sentinel, alive = os.pipe()
     ours.settimeout(0)
     reader, writer = await asyncio.open_connection(sock=ours)
-    member = _Member(cast("Any", SimpleNamespace(sentinel=sentinel)), reader, writer, 1)
+    commission = Commission(1, cast("Configuration", None), FileWatch(()))
+    member = _Member(cast("Any", SimpleNamespace(sentinel=sentinel)), reader, writer, commission)
     writer.transport.abort()
     await writer.wait_closed()
     try:

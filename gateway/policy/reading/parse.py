@@ -147,7 +147,7 @@ class _PolicyReader(Reader):
             purpose=self._purpose,
             version=self._sources.version,
             sources=tuple(self._sources.data),
-            read={path: Source.of(text) for path, text in self._sources.data.items()},
+            read={path: Source.of(text, str(path.resolve())) for path, text in self._sources.data.items()},
             lists=self._lists.entries,
         )
         examples_node = table.get("examples")

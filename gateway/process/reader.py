@@ -1,0 +1,72 @@
+"""Reads a configuration in a process of its own, with less claim to the processor than requests have.
+
+The process that asks for it (`read_beside`) sends a task to standard input, and reads the outcome from standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway.process.configuration import Configuration, KnownPolicy, read_configuration, reread_policies
+from gateway.process.packed import Packed, packing, unpacking
+from gateway.process.slices import at_once
+from gateway.yaml.mistakes import Mistake, Mistakes
+
+PATIENT = 10
+"""The niceness of a reader: on a busy machine it gets a tenth of the time that a worker gets."""
+
+
+class Task(NamedTuple):
+    """The files that a reader shall read."""
+
+    path: Path
+    """The file of settings."""
+    known: Mapping[Path, KnownPolicy]
+    """The policies that the asking process has."""
+    adopted: Packed | None = None
+    """The settings that are in force, if the policies alone shall be read, by these settings."""
+
+
+class Outcome(NamedTuple):
+    """The result of a task: a configuration, or the mistakes in its files."""
+
+    packed: Packed | None
+    mistakes: tuple[Mistake, ...] = ()
+    fault: str = ""
+    """The kind of the exception that ended the reading, if one did."""
+
+
+def read(task: Task) -> Outcome:
+    """Read what a task says, and pack the policies that the asking process does not have."""
+    mistakes = Mistakes()
+    configuration: Configuration | None
+    if task.adopted is None:
+        configuration = read_configuration(task.path, mistakes, os.environ, task.known, remarking=False)
+    else:
+        settings = at_once(unpacking(task.adopted, None))
+        configuration = reread_policies(settings, mistakes, task.known)
+    if configuration is None or len(mistakes):
+        return Outcome(None, tuple(mistakes))
+    return Outcome(at_once(packing(configuration)))
+
+
+def main() -> None:
+    """Carry out the one task that comes in."""
+    # These are for the gateway, which ends us if it no longer needs us. Ctrl-C reaches the whole process group.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+    os.nice(PATIENT)
+    task: Task = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - it comes from the process that started us
+    try:
+        outcome = read(task)
+    # The process that asked tells the operator; a traceback could quote what the files hold.
+    except Exception as error:  # noqa: BLE001
+        outcome = Outcome(None, (), type(error).__name__)
+    sys.stdout.buffer.write(pickle.dumps(outcome))
+    sys.stdout.buffer.flush()
