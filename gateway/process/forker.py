@@ -23,7 +23,7 @@ from pathlib import Path
 
 from gateway.process.descriptors import raise_file_limit
 from gateway.process.worker import ListeningSockets
-from gateway.process.worker_process import Commission, work
+from gateway.process.worker_process import Commission, make_ready, work
 
 UNKNOWN = 255
 """The exit code of a worker whose code nobody could tell."""
@@ -207,6 +207,8 @@ def _be_forker(line: socket.socket) -> int:
                 if not said:
                     # It shares what the supervisor has open: nothing of that is this process's to flush or to end.
                     os._exit(0)
+                # With the first order: a gateway of one worker gives none.
+                make_ready()
                 orders, told, *doors = (socket.socket(fileno=number) for number in numbers)
                 alive, held = os.pipe()
                 try:

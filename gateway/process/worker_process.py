@@ -19,6 +19,7 @@ from gateway.observe.events import Event
 from gateway.observe.structlog_setup import line_style, logging_aside, set_up_logging
 from gateway.observe.supervision_metrics import Reloaded
 from gateway.observe.thread_lines import LineWriter
+from gateway.portal.aiohttp_pages import environment_of
 from gateway.process.configuration import Configuration
 from gateway.process.descriptors import say
 from gateway.process.follow_files import FileWatch
@@ -41,6 +42,11 @@ class Commission:
     """The configuration that was adopted last. The files may hold another one, which nobody has adopted."""
     watch: FileWatch
     """The state of the followed files when the supervisor saw them last: the worker notices what changed since."""
+
+
+def make_ready() -> None:
+    """Make in the forker what every worker would make for itself, whatever its configuration."""
+    environment_of("gateway.portal")
 
 
 def work(commission: Commission, orders: socket.socket, listening_sockets: ListeningSockets) -> int:
