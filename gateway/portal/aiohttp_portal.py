@@ -919,6 +919,7 @@ class Portal:
         session = visit.session
         known = session.session.pseudonym if isinstance(session, Found) else ""
         sessions = fields.get("sessions")
+        named = self._table().named.get(app)
         return Entry(
             Action.SIGN_OUT if outcome in _SIGN_OUTS else Action.SIGN_IN,
             self._clock(),
@@ -926,7 +927,7 @@ class Portal:
             pseudonym=str(fields.get("pseudonym") or known),
             app=app,
             rule=str(fields.get("rule") or ""),
-            policy_version=next((each.policy.version for each in self._table().routes if each.name == app), ""),
+            policy_version="" if named is None else named.policy.version,
             verdict=outcome,
             reasons=tuple(str(fields[name]) for name in ("error", "check", "endpoint") if fields.get(name)),
             request_id=visit.inbound.request_id,

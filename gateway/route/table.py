@@ -47,6 +47,7 @@ class RouteTable:
         "health",
         "longest_line",
         "methods",
+        "named",
         "portal_prefix",
         "question_cache",
         "question_rules",
@@ -74,6 +75,8 @@ class RouteTable:
         self.token: object = object()
         """Stands for this very table, and keeps nothing of it in memory."""
         self.routes = tuple(routes)
+        self.named: Mapping[str, Route] = {route.name: route for route in self.routes}
+        """The routes by their Apps' names."""
         self.methods: Mapping[bytes, str] = METHODS | {w: m for route in self.routes for w, m in route.methods.items()}
         """The methods that any App gets: the door knows no other."""
         self.portal_prefix = portal_prefix

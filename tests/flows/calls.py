@@ -15,6 +15,8 @@ from typing import Any
 import gateway
 
 PACKAGE = str(Path(gateway.__file__).parent)
+_DEMO = f"{PACKAGE}/demo/"
+"""The stand-ins for others, which a test may run in its own process."""
 
 
 @dataclass
@@ -40,7 +42,8 @@ def calls_of_ours() -> Iterator[Calls]:
     calls = Calls()
 
     def count(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_filename.startswith(PACKAGE):
+        file = frame.f_code.co_filename
+        if event == "call" and file.startswith(PACKAGE) and not file.startswith(_DEMO):
             calls.by_name[frame.f_code.co_qualname] += 1
 
     sys.setprofile(count)

@@ -33,7 +33,7 @@ rules:
 BODY = b"x" * 200
 
 
-class _Application(asyncio.Protocol):
+class QuickApplication(asyncio.Protocol):
     """Answers each head with two hundred bytes, and does nothing that would be counted."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -98,13 +98,18 @@ class _Mirror(asyncio.Protocol):
 
 @asynccontextmanager
 async def gateway_in_process(
-    folder: Path, store: str, policy: str, change: Callable[[str], str] = str, clock: Callable[[], Instant] = time.time
+    folder: Path,
+    store: str,
+    policy: str,
+    change: Callable[[str], str] = str,
+    clock: Callable[[], Instant] = time.time,
+    application_of: Callable[[], asyncio.Protocol] = _Mirror,
 ) -> AsyncIterator[GatewayProcess]:
-    """Run a gateway in this process, in front of an application that answers with what it was asked.
+    """Run a gateway in this process, in front of an application that answers with what it was asked, or another.
 
     `change` returns other settings than those of `GatewayProcess`, whose files are used and whose process is not.
     """
-    application = await asyncio.get_running_loop().create_server(_Mirror, "127.0.0.1", 0)
+    application = await asyncio.get_running_loop().create_server(application_of, "127.0.0.1", 0)
     files = GatewayProcess(folder, application.sockets[0].getsockname()[1], store, policy=policy)
     files.settings.write_text(change(files.settings.read_text()), encoding="utf-8")
     mistakes = Mistakes()
@@ -146,7 +151,7 @@ async def signed_in_worker(
     `change` returns other settings, as above.
     """
     loop = asyncio.get_running_loop()
-    application = await loop.create_server(_Application, "127.0.0.1", 0)
+    application = await loop.create_server(QuickApplication, "127.0.0.1", 0)
     upstream = application.sockets[0].getsockname()[1]
     files = GatewayProcess(folder, upstream, redis_url, policy=ADULTS)
     text = files.settings.read_text().replace("client_id:", "contracted: [birthdate]\n  client_id:")

@@ -99,7 +99,7 @@ def every_question() -> Iterator[Inbound]:
 
 
 def test_a_remembered_question_is_answered_as_if_it_were_new() -> None:
-    """The answer is that of a table which knows no question, whatever was asked before."""
+    """A table that knows many questions answers as one that knows none."""
     people: list[SessionState] = [
         Found(session()),
         NoTicket(),
