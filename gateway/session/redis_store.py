@@ -21,8 +21,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, assert_never
 
 from redis.asyncio import RedisCluster
@@ -32,7 +31,7 @@ from gateway.instant import Instant, is_instant
 from gateway.redis_client import POOL, AnyRedis, Timed, asking, close_redis, fault_of, untimed
 from gateway.redis_exchange import Command, send_together
 from gateway.session.circuit import Circuit
-from gateway.session.seal import Header, Secrets, read_header, seal, unseal
+from gateway.session.seal import Header, Secrets, open_record, read_header, seal, unseal
 from gateway.session.sealed_box import NONCE_BYTES
 from gateway.session.session import (
     CARRY_OVER_SECONDS,
@@ -146,15 +145,15 @@ class RedisStore:
         )
         if record is None or not silent:
             return None
-        session = unseal(_bytes(record), ticket, self._secrets)
-        if session is None:
+        opened = open_record(_bytes(record), ticket, self._secrets)
+        if opened is None:
             self.unopened += 1
             return None
+        session, header = opened
         now = self._clock()
         if now >= session.expires_at or is_revoked(session.created_at, _ended_at(ended, session.client_id), now):
             return None
-        header = read_header(record)
-        if header is not None and header.secret_id != self._secrets.first.id:
+        if header.secret_id != self._secrets.first.id:
             await self._reseal(name, ticket, session, record, header.ticket_secret_id)
         return session
 
@@ -260,10 +259,7 @@ class RedisStore:
 
     async def probe(self, key: str, seconds: float) -> None:
         """Write a key that lasts for that time, also with an open circuit: a heartbeat, or a sign of life."""
-        async with self._watched():
-            (reply,) = await send_together(self.redis, (("SET", key, b"", "PX", _milliseconds(seconds)),))
-            if isinstance(reply, Exception):
-                raise reply
+        await self._replies((("SET", key, b"", "PX", _milliseconds(seconds)),), tolerant=False)
 
     async def close(self) -> None:
         """See `SessionStore`."""
@@ -455,26 +451,26 @@ class RedisStore:
         if self.circuit is not None and self.circuit.is_open:
             raise StoreUnavailableError(StoreFault.CIRCUIT_OPEN)
         turn = self._lookups if lookup else self._others
-        # Waiting for a turn is our own load and no failure of the store: nothing is concluded from it.
-        async with asking(self._timeout):
+        if turn.locked():
+            # Waiting for a turn is our own load and no failure of the store: nothing is concluded from it.
+            async with asking(self._timeout):
+                await turn.acquire()
+        else:
             await turn.acquire()
         try:
-            async with self._watched():
+            return await self._replies(commands, tolerant=tolerant)
+        finally:
+            turn.release()
+
+    async def _replies(self, commands: Sequence[Command], *, tolerant: bool) -> list[Any]:
+        """Send commands within the time, and conclude from their outcome whether the store is there."""
+        circuit = self.circuit
+        try:
+            async with asking(self._timeout, self._timed):
                 replies = await send_together(self.redis, commands)
                 for reply in replies:
                     if isinstance(reply, Exception) and not (tolerant and fault_of(reply) is StoreFault.WRONG_TYPE):
                         raise reply
-                return replies
-        finally:
-            turn.release()
-
-    @asynccontextmanager
-    async def _watched(self) -> AsyncIterator[None]:
-        """Limit the commands inside to the time, and conclude from their outcome whether the store is there."""
-        circuit = self.circuit
-        try:
-            async with asking(self._timeout, self._timed):
-                yield
         except StoreUnavailableError as error:
             if circuit is not None:
                 circuit.failed(error.fault)
@@ -483,6 +479,7 @@ class RedisStore:
             raise
         if circuit is not None:
             circuit.succeeded()
+        return replies
 
     def _follower_key(self, name: str) -> str:
         return f"{self.prefix}n:{{{name}}}"

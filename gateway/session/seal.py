@@ -228,6 +228,12 @@ def seal(session: Session, ticket: Ticket, secret: Secret, nonce: bytes, *, tick
 
 def unseal(record: bytes, ticket: Ticket, secrets: Secrets) -> Session | None:
     """Return the session, or `None` where the record does not open: of another ticket, retired secret, changed, cut."""
+    opened = open_record(record, ticket, secrets)
+    return None if opened is None else opened[0]
+
+
+def open_record(record: bytes, ticket: Ticket, secrets: Secrets) -> tuple[Session, Header] | None:
+    """Return the session and the record's header, which the seal has confirmed; `None` as in `unseal`."""
     split = _split(record)
     if split is None:
         return None
@@ -253,7 +259,7 @@ def unseal(record: bytes, ticket: Ticket, secrets: Secrets) -> Session | None:
         )
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return Session(
+    session = Session(
         identity=identity,
         created_at=header.created_at,
         expires_at=header.expires_at,
@@ -261,6 +267,7 @@ def unseal(record: bytes, ticket: Ticket, secrets: Secrets) -> Session | None:
         provider_session=claims.provider_session,
         host=claims.host,
     )
+    return session, header
 
 
 def read_header(record: bytes) -> Header | None:
