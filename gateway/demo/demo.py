@@ -33,7 +33,7 @@ from gateway.demo.legacy import serving
 from gateway.observe.structlog_setup import line_style, logging_aside
 from gateway.observe.thread_lines import LineWriter
 from gateway.portal.operators import TOKEN_BYTES, Role, new_token
-from gateway.process.configuration import Configuration, read_configuration
+from gateway.process.configuration import Configuration, read_configuration, reread_policies
 from gateway.process.single import EXIT_OURS, EXIT_USERS, serve
 from gateway.process.sockets import bind
 from gateway.process.worker import ListeningSockets
@@ -120,12 +120,20 @@ async def _run(port: int, lines: LineWriter) -> int:
             management_socket,
             lines,
             reread=_terminal_closed,
+            reread_policies=_policies,
             ready=lambda: announcing.append(asyncio.create_task(announce())),
         )
         for task in announcing:
             task.cancel()
         await asyncio.gather(*announcing, return_exceptions=True)
         return EXIT_OURS if failed else 0
+
+
+async def _policies(adopted: Configuration) -> Configuration | tuple[str, ...]:
+    """Read the policies in this process: the demo has a handful, and one visitor."""
+    mistakes = Mistakes()
+    fresh = await asyncio.to_thread(reread_policies, adopted, mistakes)
+    return tuple(map(str, mistakes)) or fresh
 
 
 async def _terminal_closed(_: Configuration) -> None:

@@ -1,9 +1,10 @@
-"""The forker: a process that has loaded the program once, and forks every worker from itself.
+"""The forker: a process that has loaded the program once, and forks every worker and every reader from itself.
 
 The supervisor forks it before any thread runs, since a fork takes along the locks that other threads hold. A worker so
 starts without loading the program, shares the program's memory, and is of the same version as its supervisor, also
 after the files of the program were replaced. The forker reads no configuration and no key: each worker gets its
-commission from the supervisor, on the line of its orders.
+commission from the supervisor, on the line of its orders. A reader, which reads the configuration for one reload, gets
+its task in the same way; a gateway with one worker has a forker for readers alone.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from gateway.process.descriptors import raise_file_limit
+from gateway.process.reader import serve_one
 from gateway.process.worker import ListeningSockets
 from gateway.process.worker_process import Commission, make_ready, work
 
@@ -34,6 +36,8 @@ _FORKS = 120.0
 _NUMBER = struct.Struct("=q")
 _MOST_DESCRIPTORS = 4
 """The line of orders, the line of the exit code, and two listening sockets."""
+_WORKER, _READER = b"w", b"r"
+"""The words for the process that is wanted."""
 _FIRST_OF_OURS = 3
 """The first descriptor after the standard ones."""
 
@@ -88,10 +92,10 @@ def _open_process(pid: int) -> int | None:
 class Forker:
     """The supervisor's end of the line to the forker."""
 
-    def __init__(self, line: socket.socket, pid: int) -> None:
+    def __init__(self, line: socket.socket, pid: int | None) -> None:
         self._line = line
-        self._pid: int | None = pid
-        """The process, until it has been awaited."""
+        self._pid = pid
+        """Our child, until it has been awaited; `None` for a program of its own, which ends with the line."""
         self._forking = threading.Lock()
 
     def fork(self, commission: Commission, listening_sockets: ListeningSockets) -> tuple[ForkedWorker, socket.socket]:
@@ -101,26 +105,38 @@ class Forker:
             OSError: the system has no process or descriptor for it now.
 
         """
-        with self._forking:
-            try:
-                worker, orders = self._fork(listening_sockets)
-            except (ConnectionError, EOFError):
-                # Something has ended the forker. We have threads by now, so the next one is a program of its own.
-                self.close()
-                self._line = _spawn()
-                worker, orders = self._fork(listening_sockets)
+        worker, orders = self._fork_any(_WORKER, listening_sockets.every)
         # A worker that is gone already shows by its sentinel.
         with contextlib.suppress(ConnectionError), Connection(os.dup(orders.fileno())) as line:
             line.send(commission)
         return worker, orders
 
-    def _fork(self, listening_sockets: ListeningSockets) -> tuple[ForkedWorker, socket.socket]:
+    def fork_reader(self) -> tuple[ForkedWorker, socket.socket]:
+        """Fork a reader; return it, and the line of its task. It blocks: call it in a thread.
+
+        Raises:
+            OSError: as above.
+
+        """
+        return self._fork_any(_READER, ())
+
+    def _fork_any(self, kind: bytes, doors: tuple[socket.socket, ...]) -> tuple[ForkedWorker, socket.socket]:
+        with self._forking:
+            try:
+                return self._fork(kind, doors)
+            except (ConnectionError, EOFError):
+                # Something has ended the forker. We have threads by now, so the next one is a program of its own.
+                self.close()
+                self._line = _spawn()
+                return self._fork(kind, doors)
+
+    def _fork(self, kind: bytes, doors: tuple[socket.socket, ...]) -> tuple[ForkedWorker, socket.socket]:
         orders, theirs = socket.socketpair()
         code, told = socket.socketpair()
         try:
             with theirs, told:
-                every = (theirs, told, *listening_sockets.every)
-                socket.send_fds(self._line, [b"\0"], [each.fileno() for each in every])
+                every = (theirs, told, *doors)
+                socket.send_fds(self._line, [kind], [each.fileno() for each in every])
             code.settimeout(_FORKS)
             pid = _pid(code.recv(_NUMBER.size))
         except BaseException:
@@ -221,7 +237,7 @@ def _be_forker(line: socket.socket) -> int:
                     os.close(held)
                     continue
                 if not pid:
-                    return _be_worker(orders, doors, held)
+                    return _be_worker(orders, doors, held) if said == _WORKER else _be_reader(orders, held)
                 for each in (orders, *doors):
                     each.close()
                 os.close(held)
@@ -242,6 +258,19 @@ def _be_worker(orders: socket.socket, doors: list[socket.socket], held: int) -> 
             # The supervisor is gone.
             return 0
     return work(commission, orders, ListeningSockets(doors[0], doors[1] if doors[1:] else None))
+
+
+def _be_reader(line: socket.socket, held: int) -> int:
+    """Read a configuration for the process at the other end of the line; return the exit code."""
+    _name_process("sekisho-reader")
+    _keep_only(line.fileno(), held)
+    # Standard error may be a pipe that nobody reads, and a reader has nothing to say there.
+    with Path(os.devnull).open("r+b") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    with line:
+        serve_one(line)
+    return 0
 
 
 def _name_process(name: str) -> None:

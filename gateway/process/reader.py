@@ -1,14 +1,13 @@
 """Reads a configuration in a process of its own, with less claim to the processor than requests have.
 
-The process that asks for it (`read_beside`) sends a task to standard input, and reads the outcome from standard output.
+The forker forks it for one task, which the process that asks for it (`read_beside`) sends on a line between the two.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
-import signal
-import sys
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -56,17 +55,14 @@ def read(task: Task) -> Outcome:
     return Outcome(at_once(packing(configuration)))
 
 
-def main() -> None:
-    """Carry out the one task that comes in."""
-    # These are for the gateway, which ends us if it no longer needs us. Ctrl-C reaches the whole process group.
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, signal.SIG_IGN)
+def serve_one(line: socket.socket) -> None:
+    """Carry out the one task that comes in on the line, and answer with its outcome."""
     os.nice(PATIENT)
-    task: Task = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - it comes from the process that started us
+    with line.makefile("rb") as asked:
+        task: Task = pickle.load(asked)  # noqa: S301 - it comes from the process that had us forked
     try:
         outcome = read(task)
     # The process that asked tells the operator; a traceback could quote what the files hold.
     except Exception as error:  # noqa: BLE001
         outcome = Outcome(None, (), type(error).__name__)
-    sys.stdout.buffer.write(pickle.dumps(outcome))
-    sys.stdout.buffer.flush()
+    line.sendall(pickle.dumps(outcome))

@@ -18,7 +18,7 @@ from gateway.observe.thread_lines import LineWriter
 from gateway.process.configuration import read_configuration
 from gateway.process.descriptors import occupy_standard_descriptors, raise_file_limit, say
 from gateway.process.forker import Forker, fork_forker
-from gateway.process.read_beside import read_whole
+from gateway.process.read_beside import FileReader
 from gateway.process.single import EXIT_OURS, EXIT_USERS, serve
 from gateway.process.sockets import bind, inherited_sockets
 from gateway.process.supervisor import Supervisor
@@ -79,14 +79,15 @@ def _run(path: Path, lines: LineWriter, forker: Forker) -> int:
                 return runner.run(
                     Supervisor(configuration, listening_sockets, management_socket, lines, count, forker).run()
                 )
-            forker.close()
+            files = FileReader(forker)
             runner.run(
                 serve(
                     configuration,
                     listening_sockets,
                     management_socket,
                     lines,
-                    reread=read_whole,
+                    reread=files.whole,
+                    reread_policies=files.policies,
                 )
             )
         except (GatewayError, OSError) as error:

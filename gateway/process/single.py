@@ -26,7 +26,6 @@ from gateway.observe.thread_lines import LineWriter
 from gateway.policy.losses import ADOPT
 from gateway.process.configuration import Configuration, read_configuration, settings_digest
 from gateway.process.management import ManagedNode, make_management_application
-from gateway.process.read_beside import read_policies
 from gateway.process.systemd import notify
 from gateway.process.worker import ListeningSockets, Worker
 from gateway.yaml.mistakes import Mistakes
@@ -112,15 +111,17 @@ async def serve(
     lines: LineWriter,
     *,
     reread: Callable[[Configuration], Awaitable[Configuration | None]],
+    reread_policies: Callable[[Configuration], Awaitable[Configuration | tuple[str, ...]]],
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve in this process, on listening sockets, until a signal says stop.
 
     `lines` writes to standard error; `reread` takes the configuration in force and returns the one that a reload should
-    use, or `None` to keep it; `ready` is called once requests are taken.
+    use, or `None` to keep it; `reread_policies` does so for its policies alone, or returns their mistakes; `ready` is
+    called once requests are taken.
     """
     signals = Signals(lines)
-    worker = Worker(configuration, standard_error=lines, reread_policies=read_policies)
+    worker = Worker(configuration, standard_error=lines, reread_policies=reread_policies)
     supervision = SupervisionMetrics(configuration.digest, time.time)
     stopping = False
     try:

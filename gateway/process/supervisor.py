@@ -42,7 +42,7 @@ from gateway.process.forker import ForkedWorker, Forker
 from gateway.process.management import ManagedNode, ManagedStores, StoreMark, make_management_application
 from gateway.process.orders import PIECE, REPLY, Order, Reply, encode, read_reply
 from gateway.process.packed import packing
-from gateway.process.read_beside import read_policies, read_whole
+from gateway.process.read_beside import FileReader
 from gateway.process.single import (
     EXIT_OURS,
     EXIT_USERS,
@@ -248,6 +248,7 @@ class Supervisor:
         """Notices that policies change, which the workers take up by themselves."""
         self._standing = as_read(configuration.policies.values())
         """The files of policies that were adopted last."""
+        self._files = FileReader(forker)
         self._reading = asyncio.Lock()
         """Held by a task that reads files and hands over what they hold."""
         self._held = False
@@ -448,7 +449,7 @@ class Supervisor:
         """Read the changed policies, and have every worker judge by them, or say what is wrong with them."""
         async with self._reading:
             try:
-                fresh = await read_policies(self._configuration)
+                fresh = await self._files.policies(self._configuration)
                 if isinstance(fresh, tuple):
                     await self._ask_all(Order("policies", mistakes=fresh), within=RELOAD)
                 elif Reloaded.ADOPTED in await self._hand_over(fresh, Order("policies")):
@@ -533,7 +534,7 @@ class Supervisor:
             await self._reload_all()
 
     async def _reload_all(self) -> None:
-        configuration = await read_whole(self._configuration)
+        configuration = await self._files.whole(self._configuration)
         if configuration is None:
             self._record(Action.RELOADED, Outcome.REFUSED)
             self._counts.reloaded(Reloaded.REFUSED)
@@ -566,7 +567,7 @@ class Supervisor:
         The new ones start from the files as they are now, which are adopted once the first one takes requests.
         """
         async with self._reading:
-            configuration = await read_whole(self._configuration)
+            configuration = await self._files.whole(self._configuration)
         if configuration is None or not await self._replace_by(configuration):
             self._counts.replaced("")
             self._record(Action.WORKERS_REPLACED, Outcome.REFUSED)

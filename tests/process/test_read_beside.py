@@ -4,23 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
-from gateway.process import read_beside
+from gateway.login.jwcrypto_keys import new_key
 from gateway.process.configuration import Configuration, read_configuration
-from gateway.process.read_beside import read_policies, read_whole
+from gateway.process.forker import ForkedWorker, Forker, _spawn
+from gateway.process.read_beside import FileReader
 from gateway.yaml.mistakes import Mistakes
-from tests.redis_server import wait_until
 
 POLICY = "policy: p\nrules: [{name: all, allow: everyone}]\n"
 
 
+@pytest.fixture(scope="module")
+def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
+    """A forker. The client's keys stand in the environment, which its readers have as we do."""
+    file = tmp_path_factory.mktemp("keys") / "keys.jwks"
+    new_key(file, "ES256")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CLIENT_KEYS", file.read_text())
+        made = Forker(_spawn(), None)
+        yield made
+        made.close()
+
+
 @pytest.fixture
-def adopted(tmp_path: Path) -> Configuration:
+def files(forker: Forker) -> FileReader:
+    """What a gateway reads its files by."""
+    return FileReader(forker)
+
+
+@pytest.fixture
+def adopted(tmp_path: Path, forker: Forker) -> Configuration:
     """A configuration that is in force."""
+    del forker
     (tmp_path / "policy.yaml").write_text(POLICY)
     (tmp_path / "keys.jwks").write_text("{}")
     settings = tmp_path / "gateway.yaml"
@@ -34,19 +57,9 @@ def adopted(tmp_path: Path) -> Configuration:
     return configuration
 
 
-@pytest.fixture(autouse=True)
-def keys(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The client's keys stand in the environment, which the reading process has as we do."""
-    from gateway.login.jwcrypto_keys import new_key  # noqa: PLC0415
-
-    file = tmp_path_factory.mktemp("keys") / "keys.jwks"
-    new_key(file, "ES256")
-    monkeypatch.setenv("CLIENT_KEYS", file.read_text())
-
-
-async def test_what_has_not_changed_is_the_very_same(adopted: Configuration) -> None:
+async def test_what_has_not_changed_is_the_very_same(adopted: Configuration, files: FileReader) -> None:
     """The policies of a reload without changes are those that judge already."""
-    fresh = await read_whole(adopted)
+    fresh = await files.whole(adopted)
 
     assert fresh is not None
     assert fresh.settings == adopted.settings
@@ -55,82 +68,106 @@ async def test_what_has_not_changed_is_the_very_same(adopted: Configuration) -> 
     assert fresh.policies[file] is adopted.policies[file]
 
 
-async def test_every_mistake_is_named(adopted: Configuration) -> None:
+async def test_every_mistake_is_named(adopted: Configuration, files: FileReader) -> None:
     """A reload with several mistakes is refused as a whole, and the log has each of them with its place."""
     _write(adopted.path, "apps: [", "nonsense: 1\napps: [")
     _write(next(iter(adopted.policies)), "everyone", "nobody_knows")
 
     with structlog.testing.capture_logs() as said:
-        assert await read_whole(adopted) is None
+        assert await files.whole(adopted) is None
 
     mistakes = [event["mistake"] for event in said if event["event"] == "reload_refused"]
     assert any("nonsense" in mistake for mistake in mistakes)
     assert any("policy.yaml:2:" in mistake for mistake in mistakes)
 
 
-async def test_policies_alone_are_read_by_the_settings_in_force(adopted: Configuration) -> None:
+async def test_policies_alone_are_read_by_the_settings_in_force(adopted: Configuration, files: FileReader) -> None:
     """Settings that nobody has adopted yet do not come in with a policy."""
     _write(adopted.path, "name: a", "name: renamed")
     _write(next(iter(adopted.policies)), "name: all", "name: each")
 
-    fresh = await read_policies(adopted)
+    fresh = await files.policies(adopted)
 
     assert isinstance(fresh, Configuration)
     assert [app.name for app in fresh.settings.apps] == ["a"]
     assert [rule.name for policy in fresh.policies.values() for rule in policy.rules] == ["each"]
 
 
-async def test_mistakes_of_policies_are_returned(adopted: Configuration) -> None:
+async def test_mistakes_of_policies_are_returned(adopted: Configuration, files: FileReader) -> None:
     """The worker says them where it says what became of policies."""
     _write(next(iter(adopted.policies)), "everyone", "nobody_knows")
 
-    fresh = await read_policies(adopted)
+    fresh = await files.policies(adopted)
 
     assert isinstance(fresh, tuple)
     assert "policy.yaml:2:" in fresh[0]
 
 
-@pytest.mark.parametrize("program", ["import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "raise SystemExit(3)"])
-async def test_a_reading_process_that_ends_early_is_a_refusal(
-    adopted: Configuration, program: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The system may end it when memory is short."""
-    monkeypatch.setattr(read_beside, "_PROGRAM", program)
+class _Dying:
+    """Readers that the system ends when memory is short."""
 
+    def __init__(self, forker: Forker) -> None:
+        self._forker = forker
+
+    def fork_reader(self) -> tuple[ForkedWorker, socket.socket]:
+        """Return one that is gone."""
+        process, line = self._forker.fork_reader()
+        process.kill()
+        return process, line
+
+
+async def test_a_reader_that_ends_early_is_a_refusal(adopted: Configuration, forker: Forker) -> None:
+    """The gateway goes on by what it has, and the log says why."""
     with structlog.testing.capture_logs() as said:
-        assert await read_whole(adopted) is None
+        assert await FileReader(_Dying(forker)).whole(adopted) is None
 
     assert [event["event"] for event in said] == ["reload_refused"]
 
 
-async def test_a_reading_process_that_cannot_be_started_is_a_refusal(
-    adopted: Configuration, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class _Exhausted:
+    """A system that has no process left."""
+
+    def fork_reader(self) -> tuple[ForkedWorker, socket.socket]:
+        """Say so."""
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+
+async def test_a_reader_that_cannot_be_forked_is_a_refusal(adopted: Configuration) -> None:
     """A machine that has no process left goes on serving."""
-    monkeypatch.setattr("gateway.process.read_beside.sys.executable", str(adopted.path))
+    assert await FileReader(_Exhausted()).whole(adopted) is None
+    assert isinstance(await FileReader(_Exhausted()).policies(adopted), tuple)
 
-    assert await read_whole(adopted) is None
+
+class _Slow:
+    """Readers that never hear of their task."""
+
+    def __init__(self, forker: Forker) -> None:
+        self._forker = forker
+        self.forked = threading.Event()
+
+    def fork_reader(self) -> tuple[ForkedWorker, socket.socket]:
+        """Return one whose line leads elsewhere."""
+        self.process, self.line = self._forker.fork_reader()
+        ours, self.theirs = socket.socketpair()
+        self.forked.set()
+        return self.process, ours
 
 
-async def test_a_reading_process_ends_with_the_task_that_waits_for_it(
-    adopted: Configuration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_a_reader_ends_with_the_task_that_waits_for_it(adopted: Configuration, forker: Forker) -> None:
     """A stop does not wait for it, and leaves nothing behind."""
-    told = tmp_path / "pid"
-    program = f"import os, signal; open({str(told)!r}, 'w').write(f'{{os.getpid()}}.'); signal.pause()"
-    monkeypatch.setattr(read_beside, "_PROGRAM", program)
-    reading = asyncio.create_task(read_whole(adopted))
-    await asyncio.to_thread(
-        wait_until, lambda: told.exists() and told.read_text().endswith("."), "a word of the process"
-    )
-    pid = int(told.read_text()[:-1])
+    slow = _Slow(forker)
+    reading = asyncio.create_task(FileReader(slow).whole(adopted))
+    await asyncio.to_thread(slow.forked.wait)
+    # A task can be cancelled once it waits for the answer: the thread that forks cannot be.
+    await asyncio.to_thread(slow.theirs.recv, 1)
 
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
 
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    assert slow.process.exitcode == -signal.SIGKILL
+    slow.line.close()
+    slow.theirs.close()
 
 
 def _write(file: Path, before: str, after: str) -> None:

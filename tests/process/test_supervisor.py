@@ -90,7 +90,7 @@ class _Nothing:
 
 
 @pytest.fixture
-def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Supervisor:
+def supervisor(tmp_path: Path) -> Supervisor:
     """A supervisor that wants one worker, and has none yet."""
     nowhere = tmp_path / "gateway.yaml"
     configuration: Any = SimpleNamespace(
@@ -106,9 +106,10 @@ def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Supervisor:
     async def read(_: object) -> object:
         return configuration
 
-    monkeypatch.setattr(process_supervisor, "read_whole", read)
     nothing = cast("Any", _Nothing())
-    return Supervisor(configuration, nothing, nothing, nothing, 1, nothing)
+    made = Supervisor(configuration, nothing, nothing, nothing, 1, nothing)
+    made._files = cast("Any", SimpleNamespace(whole=read))
+    return made
 
 
 async def test_no_counter_falls_while_a_worker_is_replaced(
