@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -110,3 +111,12 @@ def test_a_document_has_no_control_but_its_line_ends(fields: list[tuple[str, str
     text = canonical(fields, title).decode()
 
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]", text)
+
+
+@pytest.mark.parametrize("page", ["signing.md", "signing.ja.md"])
+def test_the_page_for_applications_shows_a_document(page: str) -> None:
+    """The example that a developer compares hers with is one that the gateway makes."""
+    text = (Path(__file__).parents[2] / "docs" / page).read_text("utf-8")
+    fields = [("name", "髙橋 花子"), ("remarks", "first line\r\nsecond line"), ("empty", "")]
+
+    assert f"```text\n{canonical(fields, '児童手当の申請').decode()}```" in text
