@@ -32,7 +32,11 @@ class CountedFrom(StrEnum):
     EVE = "eve"
     """D: N歳に達した日 (介護保険), the vote (公職選挙法)."""
     MONTH = "month"
-    """The first of D's month: 誕生月の初日 (Tokyo シルバーパス)."""
+    """The first of D's month (Tokyo シルバーパス): a person born on the 1st counts a month earlier."""
+    BIRTH_MONTH = "birth_month"
+    """The first of the birthday's month, as the calendar has it: 誕生月の初日."""
+    NEXT_MONTH = "next_month"
+    """The first of the month after D's month: 誕生日の翌月1日（1日生まれの方はその月）."""
     FISCAL_YEAR = "fiscal_year"
     """1 April of D's fiscal year: その年度にN歳になる."""
     NEXT_APRIL = "next_april"
@@ -60,6 +64,10 @@ def first_day(birthday: date, years: int, counted_from: CountedFrom) -> date:
             return eve
         case CountedFrom.MONTH:
             return eve.replace(day=1)
+        case CountedFrom.BIRTH_MONTH:
+            return date(birthday.year + years, birthday.month, 1)
+        case CountedFrom.NEXT_MONTH:
+            return (eve.replace(day=28) + timedelta(days=4)).replace(day=1)
         case CountedFrom.FISCAL_YEAR:
             return date(eve.year if eve.month >= _APRIL else eve.year - 1, _APRIL, 1)
         case CountedFrom.NEXT_APRIL:
@@ -112,6 +120,35 @@ class AgeRange:
         else:
             truth = Truth.YES
         return Answer(truth, min(changes, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class AgeOneOf:
+    """Of one of several ages: 40歳・45歳・50歳の節目."""
+
+    ages: frozenset[int]
+    counted_from: CountedFrom = CountedFrom.BIRTHDAY
+
+    def of(self, birthdate: Birthdate | None, today: date) -> Answer:
+        """Say whether somebody is of one of the ages today."""
+        answers = [AgeRange(years, years + 1, self.counted_from).of(birthdate, today) for years in sorted(self.ages)]
+        truths = {answer.truth for answer in answers}
+        truth = Truth.YES if Truth.YES in truths else Truth.UNKNOWN if Truth.UNKNOWN in truths else Truth.NO
+        changes = [answer.changes for answer in answers if answer.changes is not None]
+        return Answer(truth, min(changes, default=None))
+
+
+Ages = AgeRange | AgeOneOf
+
+
+def on_day(ages: Ages, birthdate: Birthdate | None, day: date, today: date) -> Answer:
+    """Say whether somebody is of that age on a stated day: 2027年4月11日の時点で満18歳以上. It never changes.
+
+    A birthdate that is still to come is no living person's on any day.
+    """
+    if birthdate is None or birthdate.earliest > today:
+        return Answer(Truth.UNKNOWN, None if birthdate is None else birthdate.earliest)
+    return Answer(ages.of(birthdate, day).truth)
 
 
 def _yes_from(years: int | None, span: tuple[date, date], counted_from: CountedFrom, today: date) -> Answer:

@@ -16,11 +16,13 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from math import inf
 from typing import NamedTuple, assert_never
 
-from gateway.identity import Birthdate, Identity, Scope
+from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.instant import Instant, tokyo_time
-from gateway.policy.age import AgeRange, BornRange, CountedFrom
-from gateway.policy.residence import residence_of
+from gateway.policy.age import AgeRange, Ages, BornRange, CountedFrom, on_day
+from gateway.policy.calendar import Days
+from gateway.policy.residence import Code, residence_of
 from gateway.policy.subject_code import subject_code
+from gateway.policy.town import Town, covers
 from gateway.policy.verdict import Truth, Words
 
 Network = IPv4Network | IPv6Network
@@ -95,15 +97,19 @@ def moment_of(day: date | None) -> Instant:
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """`age`: depends on the person and the day."""
+    """`age`: depends on the person and the day, or on the person alone where a day is stated."""
 
-    range: AgeRange
+    range: Ages
+    on: date | None = None
+    """The stated day; `None`: today."""
 
     def ask(self, context: Context) -> ConditionResult:
-        """Say whether the person is of that age today."""
+        """Say whether the person is of that age."""
         if context.person is None or context.person.birthdate is None:
             return _UNKNOWN
         ages, born = self.range, context.person.birthdate
+        if self.on is not None or not isinstance(ages, AgeRange):
+            return _stated_age_result(ages, self.on, born, context.day)
         return _age_result(
             ages.at_least, ages.below, ages.counted_from._value_, born.year, born.month, born.day, context.day
         )
@@ -122,6 +128,14 @@ def _age_result(
     """Answer for one birthdate on one day, remembered: the hot path asks for the same few people again and again."""
     ages = AgeRange(at_least, below, CountedFrom(counted_from))
     answer = ages.of(Birthdate(year, month, day), date.fromordinal(today))
+    return ConditionResult(answer.truth, moment_of(answer.changes))
+
+
+@lru_cache(maxsize=1024)
+def _stated_age_result(ages: Ages, on: date | None, born: Birthdate, today: int) -> ConditionResult:
+    """Answer for one birthdate on a stated day, or for one of several ages."""
+    day = date.fromordinal(today)
+    answer = ages.of(born, day) if on is None else on_day(ages, born, on, day)
     return ConditionResult(answer.truth, moment_of(answer.changes))
 
 
@@ -152,6 +166,41 @@ class ResidenceTest:
 def _residence_result(places: frozenset[str], address: str | None) -> ConditionResult:
     """Answer for one address, remembered as `residence_of` is."""
     return ConditionResult(residence_of(address).lies_in(places))
+
+
+@dataclass(frozen=True, slots=True)
+class GenderTest:
+    """`gender`: depends on the person alone."""
+
+    gender: Gender
+
+    def ask(self, context: Context) -> ConditionResult:
+        """Say whether the card bears this gender."""
+        if context.person is None or context.person.gender is None:
+            return _UNKNOWN
+        return _YES if context.person.gender is self.gender else _NO
+
+
+@dataclass(frozen=True, slots=True)
+class TownTest:
+    """`town`: depends on the person alone, as long as her card says the same."""
+
+    municipality: Code
+    towns: frozenset[Town]
+    list: str = ""
+    """The file that names them, if one does: for people to read."""
+
+    def ask(self, context: Context) -> ConditionResult:
+        """Say whether the address on the card lies in one of the towns."""
+        if context.person is None:
+            return _UNKNOWN
+        here = residence_of(context.person.address)
+        truth = here.lies_in(frozenset({self.municipality}))
+        if truth is not Truth.YES:
+            return ConditionResult(truth)
+        if here.town is None or here.municipality_code is None:
+            return _UNKNOWN
+        return ConditionResult(covers(self.towns, here.municipality_code[:5], here.town))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,26 +271,53 @@ class Dates:
     opens: time | None = None
     closes: time | None = None
     """Excluded; `00:00` is the end of the day. At or before `opens`: the hours belong to the day they began."""
-    days: frozenset[int] = frozenset()
-    """Days of the week, Monday 0; empty: every day."""
+    days: Days | None = None
+    """`None`: every day."""
+    starts: Instant | None = None
+    """`from` with a time of day: a moment, and not the beginning of a day."""
+    ends: Instant | None = None
+    """`until` with a time of day: the first moment at which it is over."""
+    listed: frozenset[date] | None = None
+    """The days of a file; `None`: there is no file."""
+    list: str = ""
+    """The file's name, for people to read."""
 
     def ask(self, context: Context) -> ConditionResult:
         """Say whether it is that time, and until the next moment at which that may change."""
+        now = context.now
+        if (self.starts is not None and now < self.starts) or (self.ends is not None and now >= self.ends):
+            return ConditionResult(Truth.NO, inf if self.starts is None or now >= self.starts else self.starts)
+        turns = [context.tomorrow] if self._is_daily() else []
+        if self.ends is not None:
+            turns.append(self.ends)
         if self.opens is None or self.closes is None:
-            return ConditionResult(Truth.YES if self._on(context.today) else Truth.NO, context.tomorrow)
-        clock = tokyo_time(context.now).time()
-        if self.opens < self.closes:
-            holds = self._on(context.today) and self.opens <= clock < self.closes
+            holds = self._on(context.today)
         else:
-            holds = (self._on(context.today) and clock >= self.opens) or (
-                clock < self.closes and self._on(context.today - timedelta(days=1))
-            )
-        midnight = context.tomorrow - _DAY_SECONDS
-        turns = (midnight + _seconds(self.opens), midnight + _seconds(self.closes), context.tomorrow)
-        return ConditionResult(Truth.YES if holds else Truth.NO, min(turn for turn in turns if turn > context.now))
+            clock = tokyo_time(now).time()
+            if self.opens < self.closes:
+                holds = self._on(context.today) and self.opens <= clock < self.closes
+            else:
+                holds = (self._on(context.today) and clock >= self.opens) or (
+                    clock < self.closes and self._on(context.today - timedelta(days=1))
+                )
+            midnight = context.tomorrow - _DAY_SECONDS
+            turns += [midnight + _seconds(self.opens), midnight + _seconds(self.closes)]
+        later = [turn for turn in turns if turn > now]
+        return ConditionResult(Truth.YES if holds else Truth.NO, min(later, default=inf))
+
+    def _is_daily(self) -> bool:
+        """Whether anything but the two moments decides."""
+        return not (
+            self.since is None
+            and self.until is None
+            and self.opens is None
+            and self.days is None
+            and self.listed is None
+            and (self.starts is not None or self.ends is not None)
+        )
 
     def _on(self, day: date) -> bool:
-        if self.days and day.weekday() not in self.days:
+        if (self.days is not None and not self.days.has(day)) or (self.listed is not None and day not in self.listed):
             return False
         since, until = self.since, self.until
         if isinstance(since, MonthDay) and isinstance(until, MonthDay):
@@ -319,7 +395,20 @@ class Not:
         return ConditionResult(Truth.NO if truth is Truth.YES else Truth.YES, until)
 
 
-Test = Age | Born | ResidenceTest | SubjectTest | InNetwork | Dates | SwitchTest | AnyOf | AllOf | Not
+Test = (
+    Age
+    | Born
+    | ResidenceTest
+    | GenderTest
+    | TownTest
+    | SubjectTest
+    | InNetwork
+    | Dates
+    | SwitchTest
+    | AnyOf
+    | AllOf
+    | Not
+)
 
 _YES = ConditionResult(Truth.YES)
 _NO = ConditionResult(Truth.NO)
@@ -373,8 +462,10 @@ def needs_of(test: Test) -> Needs:
             return Needs(person=True, scopes=frozenset({Scope.BIRTHDATE}), clock=True)
         case Born():
             return Needs(person=True, scopes=frozenset({Scope.BIRTHDATE}))
-        case ResidenceTest():
+        case ResidenceTest() | TownTest():
             return Needs(person=True, scopes=frozenset({Scope.ADDRESS}))
+        case GenderTest():
+            return Needs(person=True, scopes=frozenset({Scope.GENDER}))
         case SubjectTest(list=name):
             return Needs(person=True, clock=True, lists=frozenset({name}))
         case InNetwork():

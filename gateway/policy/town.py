@@ -9,8 +9,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from gateway.policy.place_names import fold
+from gateway.policy.verdict import Truth
 
 _NUMERALS = "〇一二三四五六七八九十百千"
 _CHOME = re.compile(rf"(?<![\d{_NUMERALS}])[\d{_NUMERALS}]++丁目")
@@ -79,6 +83,54 @@ def exceptions() -> Mapping[str, tuple[str, ...]]:
     return {code: tuple(sorted(names, key=len, reverse=True)) for code, names in found.items()}
 
 
+# --- the towns that a policy names ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """A town as a policy names it, in canonical spelling."""
+
+    name: str
+    block: int | None = None
+    """The number of its 丁目; `None`: the whole town."""
+
+
+def town_of(code: str, written: str) -> Town | None:
+    """Return the town that a policy or a list names: 八幡, 八幡一丁目, 大字川口; `None` for no town."""
+    folded = fold(written)
+    name = canonical_town(code, folded)
+    return None if name is None or not folded else Town(name, _block(folded))
+
+
+def covers(towns: frozenset[Town], code: str, town: str) -> Truth:
+    """Say whether a town on a card (`find_town`) lies in one of the towns of a policy.
+
+    A card that says 八幡1-2-3 tells no 丁目, so 八幡一丁目 is unknown for it, and 八幡 is a yes. A town that begins
+    with the name of another (川口向田 and 川口) is unknown too, unless 字 says that it is a part of it.
+    """
+    folded = fold(town)
+    name, block = canonical_town(code, folded), _block(folded)
+    whole = canonical_town(code, _PART.sub("", folded))
+    truth = Truth.NO
+    for named in towns:
+        if named.name in (name, whole):
+            if named.block is None or named.block == block:
+                return Truth.YES
+            if block is None:
+                truth = Truth.UNKNOWN
+        elif name is None or name.startswith(named.name):
+            truth = Truth.UNKNOWN
+    return truth
+
+
+def _block(folded: str) -> int | None:
+    found = _BLOCK.search(folded)
+    if found is None:
+        return None
+    digits = found[0].partition("丁目")[0]
+    return int(digits) if digits.isascii() else _number(digits)
+
+
 # --- one spelling --------------------------------------------------------------------
 
 LONGEST_TOWN = 40
@@ -87,6 +139,9 @@ LONGEST_TOWN = 40
 _BLOCK = re.compile(rf"(?<=.)(?<![\d{_NUMERALS}])[\d{_NUMERALS}]+丁目[東西南北上下中]?$")
 _AZA = re.compile(rf"^大?字|(?<=[^大文{_NUMERALS}])(?:大字|字)(?=.)")
 """大字 and 字 where they only say what follows; 大文字町 and 十文字 keep theirs."""
+
+_PART = re.compile(rf"(?<=[^大文{_NUMERALS}])字.+$")
+"""A smaller part of a town behind 字: 川口字向田."""
 
 _COUNTED = re.compile(rf"(?<![{_NUMERALS}])[{_NUMERALS}]++(?=条|線|番町|番丁|番通|丁目|丁|地割|区|号)")
 _VALUES = {numeral: value for value, numeral in enumerate("〇一二三四五六七八九")}

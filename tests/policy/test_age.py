@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.identity import EARLIEST_YEAR, Birthdate
-from gateway.policy.age import AgeRange, Answer, BornRange, CountedFrom, age_on, first_day, next_birthday
+from gateway.policy.age import (
+    AgeOneOf,
+    AgeRange,
+    Answer,
+    BornRange,
+    CountedFrom,
+    age_on,
+    first_day,
+    next_birthday,
+    on_day,
+)
 from gateway.policy.verdict import Truth
 
 if TYPE_CHECKING:
@@ -81,9 +91,19 @@ def oracle_reached(born: date) -> Iterator[tuple[int, date]]:
         day = tomorrow
 
 
-def oracle_first_day(eve: date, counted_from: CountedFrom) -> date:
+def oracle_first_day(eve: date, counted_from: CountedFrom, born: date) -> date:
     """Walk from the eve, a day at a time, to the day from which the age counts."""
     day = eve
+    if counted_from is CountedFrom.BIRTH_MONTH:
+        while day.month != born.month:
+            day += DAY
+        while day.day != 1:
+            day -= DAY
+        return day
+    if counted_from is CountedFrom.NEXT_MONTH:
+        while day.month == eve.month:
+            day += DAY
+        return day
     if counted_from is CountedFrom.BIRTHDAY:
         return day + DAY
     if counted_from is CountedFrom.NEXT_APRIL:
@@ -105,7 +125,65 @@ def test_every_age_of_a_life_agrees_with_counting_days(born: date) -> None:
     """The hard birthdays, every age of ninety years, every way of counting."""
     for years, eve in oracle_reached(born):
         for counted_from in CountedFrom:
-            assert first_day(born, years, counted_from) == oracle_first_day(eve, counted_from)
+            assert first_day(born, years, counted_from) == oracle_first_day(eve, counted_from, born)
+
+
+@pytest.mark.parametrize(
+    ("born", "years", "counted_from", "first"),
+    [
+        # 70歳の誕生日の翌月1日から（1日生まれの方はその月の1日から）
+        (date(1956, 5, 20), 70, CountedFrom.NEXT_MONTH, date(2026, 6, 1)),
+        (date(1956, 5, 1), 70, CountedFrom.NEXT_MONTH, date(2026, 5, 1)),
+        (date(1956, 12, 31), 70, CountedFrom.NEXT_MONTH, date(2027, 1, 1)),
+        (date(1956, 2, 29), 70, CountedFrom.NEXT_MONTH, date(2026, 3, 1)),
+        # 誕生月の初日から
+        (date(1956, 5, 20), 70, CountedFrom.BIRTH_MONTH, date(2026, 5, 1)),
+        (date(1956, 5, 1), 70, CountedFrom.BIRTH_MONTH, date(2026, 5, 1)),
+        (date(1956, 2, 29), 70, CountedFrom.BIRTH_MONTH, date(2026, 2, 1)),
+        (date(1956, 1, 1), 70, CountedFrom.BIRTH_MONTH, date(2026, 1, 1)),
+        # The month of the eve, as 東京都シルバーパス counts: a month earlier for a person born on the 1st.
+        (date(1956, 5, 1), 70, CountedFrom.MONTH, date(2026, 4, 1)),
+    ],
+)
+def test_months_count_as_ordinances_say(born: date, years: int, counted_from: CountedFrom, first: date) -> None:
+    """By hand, with the birthdays on which the ways differ."""
+    assert first_day(born, years, counted_from) == first
+
+
+@pytest.mark.parametrize("age", range(38, 54))
+def test_one_of_several_ages_is_each_of_them(age: int) -> None:
+    """節目健診 at 40, 45 and 50: yes for a whole year of life each time, and no between them."""
+    ages = AgeOneOf(frozenset({40, 45, 50}))
+    birthday = date(1980 + age, 7, 10)
+    for day in (birthday, birthday + timedelta(days=200), date(1981 + age, 7, 9)):
+        answer = ages.of(Birthdate(1980, 7, 10), day)
+        assert answer.truth is (Truth.YES if age in (40, 45, 50) else Truth.NO)
+        assert answer.changes is None or answer.changes > day
+
+
+def test_an_age_in_a_fiscal_year_is_one_of_several() -> None:
+    """その年度に40歳・45歳になる方: everybody of one school year, on every day of it."""
+    ages = AgeOneOf(frozenset({40, 45}), CountedFrom.FISCAL_YEAR)
+    for born, truth in (
+        (Birthdate(1986, 4, 2), Truth.YES),
+        (Birthdate(1987, 4, 1), Truth.YES),
+        (Birthdate(1987, 4, 2), Truth.NO),
+    ):
+        assert {ages.of(born, day).truth for day in (date(2026, 4, 1), date(2027, 3, 31))} == {truth}
+    assert ages.of(Birthdate(1986), date(2026, 4, 1)).truth is Truth.UNKNOWN
+    assert ages.of(None, date(2026, 4, 1)).truth is Truth.UNKNOWN
+
+
+def test_an_age_on_a_stated_day_does_not_move() -> None:
+    """投票日の時点で満18歳以上: the same answer months before and after; the eve of the birthday decides."""
+    ages, poll = AgeRange(18, None, CountedFrom.EVE), date(2027, 4, 11)
+    for today in (date(2026, 11, 29), poll, date(2030, 1, 1)):
+        assert on_day(ages, Birthdate(2009, 4, 12), poll, today) == Answer(Truth.YES)
+        assert on_day(ages, Birthdate(2009, 4, 13), poll, today) == Answer(Truth.NO)
+        assert on_day(ages, None, poll, today).truth is Truth.UNKNOWN
+    # A birthdate to come is no person's, and one after the stated day is of no age then.
+    assert on_day(AgeRange(None, 6), Birthdate(2027, 1, 1), poll, date(2026, 11, 29)).truth is Truth.UNKNOWN
+    assert on_day(AgeRange(None, 6), Birthdate(2027, 5, 1), poll, date(2030, 1, 1)).truth is Truth.UNKNOWN
 
 
 def test_every_birthday_of_two_centuries_agrees_with_the_oracle() -> None:
@@ -127,6 +205,8 @@ def test_every_birthday_of_two_centuries_agrees_with_the_oracle() -> None:
             assert first_day(born, years, CountedFrom.FISCAL_YEAR) == fiscal
             assert first_day(born, years, CountedFrom.NEXT_APRIL) == date(fiscal.year + 1, 4, 1)
             assert first_day(born, years, CountedFrom.MONTH) == date(eve.year, eve.month, 1)
+            following = date(eve.year + eve.month // 12, eve.month % 12 + 1, 1)
+            assert first_day(born, years, CountedFrom.NEXT_MONTH) == following
         born += DAY
 
 

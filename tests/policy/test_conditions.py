@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.identity import Birthdate, Identity, Scope
-from gateway.instant import Instant
+from gateway.identity import Birthdate, Gender, Identity, Scope
+from gateway.instant import TOKYO, Instant
 from gateway.policy.age import AgeRange
+from gateway.policy.calendar import Days
 from gateway.policy.conditions import (
     Age,
     AllOf,
     AnyOf,
     Context,
     Dates,
+    GenderTest,
     InNetwork,
     ListEntry,
     Not,
@@ -26,12 +29,14 @@ from gateway.policy.conditions import (
     Surroundings,
     SwitchTest,
     Test,
+    TownTest,
     can_become_yes,
     needs_of,
 )
 from gateway.policy.reading.parse import parse_policy
 from gateway.policy.reading.parse_examples import moment_of
 from gateway.policy.subject_code import subject_code
+from gateway.policy.town import Town
 from gateway.policy.verdict import Truth
 from gateway.yaml.mistakes import Mistakes
 
@@ -120,6 +125,77 @@ def test_a_switch_ends_by_itself() -> None:
     assert test.ask(at(switches={"disaster": NOON + 60})) == (Truth.YES, NOON + 60)
     assert test.ask(at(NOON + 60, switches={"disaster": NOON + 60})).truth is Truth.NO
     assert test.ask(at()).truth is Truth.NO
+
+
+MOMENTS = st.floats(NOON - 40 * 86_400, NOON + 40 * 86_400)
+DATES = st.builds(
+    Dates,
+    since=st.none() | st.dates(date(2026, 10, 20), date(2026, 12, 31)),
+    until=st.none() | st.dates(date(2026, 10, 20), date(2026, 12, 31)),
+    opens=st.just(time(22)),
+    closes=st.sampled_from([time(5), time(23, 30), time(0)]),
+    days=st.none()
+    | st.builds(Days, st.frozensets(st.integers(0, 6)), holidays=st.booleans(), no_holidays=st.booleans()),
+    starts=st.none() | MOMENTS,
+    ends=st.none() | MOMENTS,
+    listed=st.none() | st.frozensets(st.dates(date(2026, 11, 1), date(2026, 12, 15)), max_size=20),
+)
+
+
+@given(DATES | DATES.map(lambda dates: replace(dates, opens=None, closes=None)), MOMENTS)
+def test_an_answer_about_time_holds_until_it_says(dates: Dates, now: float) -> None:
+    """An answer stays the same until the moment that it names, for periods of any parts."""
+    heard = dates.ask(at(now))
+
+    assert heard.valid_until > now
+    for share in (0.01, 0.5, 0.999):
+        later = now + (min(heard.valid_until, now + 86_400 * 3) - now) * share
+        assert dates.ask(at(later)).truth is heard.truth
+
+
+def test_a_period_begins_and_ends_at_a_moment() -> None:
+    """12月1日10時から12月10日17時まで: 17:00 itself is over."""
+    begins, ends = (datetime(2026, 12, *clock, tzinfo=TOKYO).timestamp() for clock in ((1, 10), (10, 17)))
+    period = Dates(starts=begins, ends=ends)
+
+    assert period.ask(at(begins - 1)) == (Truth.NO, begins)
+    assert period.ask(at(begins)) == (Truth.YES, ends)
+    assert period.ask(at(ends - 1)) == (Truth.YES, ends)
+    assert period.ask(at(ends)) == (Truth.NO, inf)
+
+
+def test_the_gender_on_the_card_is_asked() -> None:
+    """Not given is unknown; 女子のみ is a yes for female alone."""
+    test = GenderTest(Gender.FEMALE)
+    assert test.ask(at()).truth is test.ask(at(who=person())).truth is Truth.UNKNOWN
+    assert [test.ask(at(who=person(gender=gender))).truth for gender in Gender] == [Truth.NO, Truth.YES, Truth.NO]
+
+
+@pytest.mark.parametrize(
+    ("address", "truth"),
+    [
+        ("千葉県市川市八幡一丁目2番3号", Truth.YES),
+        ("千葉県市川市八幡１－２－３", Truth.UNKNOWN),
+        ("千葉県市川市八幡2丁目3番", Truth.NO),
+        ("千葉県市川市南八幡4-1", Truth.YES),
+        ("千葉県市川市南八幡四丁目1-1", Truth.YES),
+        ("千葉県市川市大字川口字向田12", Truth.YES),
+        ("千葉県市川市川口向田12", Truth.UNKNOWN),
+        ("千葉県市川市鬼高12", Truth.NO),
+        ("千葉県船橋市八幡一丁目2番3号", Truth.NO),
+        ("千葉県", Truth.UNKNOWN),
+        ("市川市", Truth.UNKNOWN),
+        (None, Truth.UNKNOWN),
+        ("国外転出", Truth.NO),
+    ],
+)
+def test_a_school_district_is_a_list_of_towns(address: str | None, truth: Truth) -> None:
+    """八幡小学校区: spellings do not matter, and an address that does not tell the 丁目 is unknown."""
+    test = TownTest("12203", frozenset({Town("八幡", 1), Town("南八幡"), Town("川口")}))
+
+    assert test.ask(at(who=person(address=address))).truth is truth
+    assert test.ask(at()).truth is Truth.UNKNOWN
+    assert (Not("", test).ask(at(who=person(address=address))).truth is Truth.YES) == (truth is Truth.NO)
 
 
 def test_a_listed_person_is_listed_until_her_day_is_over() -> None:

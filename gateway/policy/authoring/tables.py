@@ -6,8 +6,6 @@ dates may be 2008/11/24. An empty cell is a key that is not written.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from unicodedata import normalize
@@ -15,6 +13,7 @@ from unicodedata import normalize
 from gateway.policy.example import Example
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse_examples import ExampleReader, example_reader
+from gateway.policy.reading.sheets import decoded, rows_of
 from gateway.yaml.mistakes import Mistakes, Phrase, Where, did_you_mean, one_of
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table
 
@@ -38,25 +37,27 @@ COLUMNS: Mapping[str, str] = {
 }
 """Columns a table can have, and their Japanese heads; also `disclosed.NAME` (`伝達.NAME`) for disclosed facts."""
 
+_FILL = Phrase("write one example in each row", "1行に1つずつ例を書いてください")
+_NOBODY = ("nobody", "なし", "誰でもない", "ログインしていない", "未ログイン")
+_SOMEBODY = ("somebody", "本人", "あり", "ログインしている", "ログイン済み")
+"""The words of the column `who`; her facts stand in the other columns."""
+
 _PERSON = frozenset({"subject", "name", "address", "birthdate", "gender"})
+_ANSWERS: Mapping[str, str] = {"はい": "yes", "いいえ": "no", "なし": "nothing", "伝えない": "nothing"}
 _DATE = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?=$|[ T])")
 
 
 def read_table(data: bytes, file: str, policy: Policy, mistakes: Mistakes) -> tuple[Example, ...]:
     """Return a table's rows as examples of a policy; every mistake is noted with its row and column."""
-    text = _decode(data, file, mistakes)
-    if text is None:
-        return ()
-    reading = csv.reader(io.StringIO(text, newline=""))
-    try:
-        rows = list(reading)
-    except csv.Error:
-        # A carriage return within a line, a field without end: the library's words are about its own insides.
-        what = Phrase("this line is not a line of CSV", "この行は CSV として読めません")
-        mistakes.add(Where(file, reading.line_num), what, Phrase("save it as CSV anew", "CSV で保存し直してください"))
+    text = decoded(data, file, mistakes)
+    rows = None if text is None else rows_of(text, file, mistakes)
+    if rows is None:
         return ()
     if not rows or not any(rows[0]):
-        mistakes.add(Where(file), Phrase("the table is empty", "表が空です"))
+        mistakes.add(Where(file), Phrase("the table is empty", "表が空です"), _FILL)
+        return ()
+    if not any(any(map(str.strip, row)) for row in rows[1:]):
+        mistakes.add(Where(file), Phrase("the table has a head and no rows", "表に見出ししかありません"), _FILL)
         return ()
     columns = [_column(head, Where(file, 1, number), mistakes) for number, head in enumerate(rows[0], 1)]
     reader = example_reader(policy, mistakes)
@@ -66,18 +67,6 @@ def read_table(data: bytes, file: str, policy: Policy, mistakes: Mistakes) -> tu
         if any(map(str.strip, row))
     ]
     return tuple(example for example in found if example is not None)
-
-
-def _decode(data: bytes, file: str, mistakes: Mistakes) -> str | None:
-    for encoding in ("utf-8-sig", "cp932"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    what = Phrase("this file is neither UTF-8 nor CP932", "このファイルは UTF-8 でも CP932 でもありません")
-    remedy = Phrase("save it as CSV UTF-8", "「CSV UTF-8」で保存し直してください")
-    mistakes.add(Where(file), what, remedy)
-    return None
 
 
 def _column(head: str, where: Where, mistakes: Mistakes) -> str:
@@ -92,7 +81,9 @@ def _column(head: str, where: Where, mistakes: Mistakes) -> str:
     if name:
         what = Phrase(f"unknown column `{name}`", f"`{name}` という列はありません")
         words = [*COLUMNS, *COLUMNS.values(), _TOLD]
-        mistakes.add(where, what, did_you_mean(name, words) or one_of(tuple(COLUMNS)))
+        heads = tuple(COLUMNS), tuple(COLUMNS.values())
+        listed = Phrase(one_of(heads[0]).en, one_of(heads[1]).ja)
+        mistakes.add(where, what, did_you_mean(name, words) or listed)
     return ""
 
 
@@ -100,23 +91,40 @@ def _row(row: list[str], columns: list[str], start: Where, reader: ExampleReader
     entries: list[Entry] = []
     who: list[Entry] = []
     disclosed: list[Entry] = []
-    somebody = False
-    for number, (cell, column) in enumerate(zip(row, columns, strict=False), 1):
+    somebody = nobody = False
+    for number, cell in enumerate(row, 1):
         text = cell.strip()
         where = Where(start.file, start.line, number)
+        if text and number > len(columns):
+            what = Phrase(f"`{text}` stands in no column", f"`{text}` には列の名前がありません")
+            reader.mistakes.add(
+                where, what, Phrase("empty the cell, or name its column", "空にするか、1行目に列名を書いてください")
+            )
+            continue
+        column = columns[number - 1] if number <= len(columns) else ""
         if not text or not column:
             continue
+        if column in ("expect", "entries", "signed_in", "from") or column.startswith(_TOLD):
+            text = normalize("NFKC", text)
+        text = _ANSWERS.get(text, text) if column.startswith(_TOLD) else text
         value = Scalar(_dated(text) if column in ("at", "birthdate") else text, where, plain=False)
         if column == "who":
-            # Any other word means a signed-in person; the other columns have her facts.
-            somebody = text not in ("nobody", "なし")
+            nobody, somebody = text in _NOBODY, text in _SOMEBODY
+            if not (nobody or somebody):
+                words = (*_NOBODY[:2], *_SOMEBODY[:2])
+                what = Phrase(f"`{text}` is not who signs in", f"`{text}` は「誰」の書き方ではありません")
+                reader.mistakes.add(where, what, did_you_mean(text, (*_NOBODY, *_SOMEBODY)) or one_of(words))
         elif column in _PERSON:
             who.append(Entry(column, where, value))
         elif column.startswith(_TOLD):
             disclosed.append(Entry(column.removeprefix(_TOLD), where, value))
         else:
             entries.append(Entry(column, where, value))
-    if who or somebody:
+    if nobody and who:
+        what = Phrase("`nobody` has no facts", "「なし」の行に本人の情報があります")
+        remedy = Phrase("empty the facts, or write `somebody`", "情報を空にするか、「誰」に `本人` と書いてください")
+        reader.mistakes.add(who[0].where, what, remedy)
+    elif who or somebody:
         entries.append(Entry("who", start, Table(tuple(who), start)))
     if disclosed:
         entries.append(Entry("told", start, Table(tuple(disclosed), start)))

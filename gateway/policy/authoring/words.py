@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from pathlib import PurePath
 from typing import assert_never
 
-from gateway.identity import Scope
-from gateway.policy.age import AgeRange, BornRange, CountedFrom
+from gateway.identity import Gender, Scope
+from gateway.instant import Instant, tokyo_time
+from gateway.policy.age import AgeOneOf, AgeRange, BornRange, CountedFrom
+from gateway.policy.calendar import LAST, Days
 from gateway.policy.conditions import (
     Age,
     AllOf,
@@ -21,6 +23,7 @@ from gateway.policy.conditions import (
     Born,
     Condition,
     Dates,
+    GenderTest,
     InNetwork,
     MonthDay,
     Not,
@@ -28,6 +31,7 @@ from gateway.policy.conditions import (
     SubjectTest,
     SwitchTest,
     Test,
+    TownTest,
     all_needs,
 )
 from gateway.policy.decide import rule_scopes
@@ -60,9 +64,14 @@ _SCOPES: Mapping[Scope, Phrase] = {
 }
 
 _COUNTED: Mapping[CountedFrom, Phrase] = {
-    CountedFrom.BIRTHDAY: Phrase("", ""),
+    CountedFrom.BIRTHDAY: Phrase(", from the birthday", "（誕生日から数える）"),
     CountedFrom.EVE: Phrase(", from the eve of the birthday", "（誕生日の前日に達したものとして数える）"),
     CountedFrom.MONTH: Phrase(", from the first of that month", "（達する日の属する月の初日から数える）"),
+    CountedFrom.BIRTH_MONTH: Phrase(", from the first of the birthday's month", "（誕生月の初日から数える）"),
+    CountedFrom.NEXT_MONTH: Phrase(
+        ", from the first of the month after the birthday (born on the 1st: of that month)",
+        "（誕生日の翌月1日から数える。1日生まれの方はその月の1日から）",
+    ),
     CountedFrom.FISCAL_YEAR: Phrase(", from 1 April of that fiscal year", "（達する日の属する年度の4月1日から数える）"),
     CountedFrom.NEXT_APRIL: Phrase(", from the 1 April after that", "（達した日の後の最初の4月1日から数える）"),
 }
@@ -70,12 +79,19 @@ _COUNTED: Mapping[CountedFrom, Phrase] = {
 _ONCE: Mapping[Once, Phrase] = {
     Once.DAY: Phrase("a day", "1日に"),
     Once.MONTH: Phrase("a month", "1か月に"),
-    Once.YEAR: Phrase("a year", "1年に"),
-    Once.FISCAL_YEAR: Phrase("a fiscal year", "1年度に"),
+    Once.YEAR: Phrase("a calendar year (from 1 January)", "1年（1月1日から）に"),
+    Once.FISCAL_YEAR: Phrase("a fiscal year (from 1 April)", "1年度（4月1日から）に"),
     Once.EVER: Phrase("in all", "通算で"),
 }
 
+_GENDERS: Mapping[Gender, Phrase] = {
+    Gender.MALE: Phrase("male", "男"),
+    Gender.FEMALE: Phrase("female", "女"),
+    Gender.OTHER: Phrase("other", "その他"),
+}
+
 _WEEK = "月火水木金土日"
+_ORDINALS = ("first", "second", "third", "fourth", "fifth")
 _ENGLISH_WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -105,8 +121,8 @@ def say_test(test: Test, language: Language) -> str:
     """Return what a test asks, as a phrase."""
     ja = language is Language.JA
     match test:
-        case Age(range=ages):
-            return _say_age(ages, language)
+        case Age(range=ages, on=on):
+            return _say_age(ages, on, language)
         case Born(range=born):
             return _say_born(born, language)
         case ResidenceTest(places=codes):
@@ -117,6 +133,11 @@ def say_test(test: Test, language: Language) -> str:
                 if ja
                 else f"the card's address is in {_list(names, language)}"
             )
+        case GenderTest(gender=gender):
+            said = _GENDERS[gender].say(language)
+            return f"カードに記録された性別が「{said}」である" if ja else f"the card's gender is {said}"
+        case TownTest():
+            return _say_towns(test, language)
         case SubjectTest(list=name):
             file = PurePath(name).name
             return f"一覧 {file} に登録がある" if ja else f"is on the list {file}"
@@ -139,15 +160,38 @@ def say_test(test: Test, language: Language) -> str:
             assert_never(test)
 
 
-def _say_age(ages: AgeRange, language: Language) -> str:
+def _say_age(ages: AgeRange | AgeOneOf, on: date | None, language: Language) -> str:
     ja = language is Language.JA
+    counted = _COUNTED[ages.counted_from].say(language)
+    when = "" if on is None else (f"{_day(on, language)}の時点で" if ja else f"on {on} ")
+    if isinstance(ages, AgeOneOf):
+        years = _list([f"{age}歳" if ja else str(age) for age in sorted(ages.ages)], language)
+        return f"{when}{years}のいずれか{counted}である" if ja else f"is {when}of one of the ages {years}{counted}"
     bounds: list[str] = []
     if ages.at_least is not None:
         bounds.append(f"{ages.at_least}歳以上" if ja else f"at least {ages.at_least}")
     if ages.below is not None:
         bounds.append(f"{ages.below}歳未満" if ja else f"below {ages.below}")
-    said = "".join(bounds) if ja else "is " + " and ".join(bounds)
-    return said + _COUNTED[ages.counted_from].say(language) + ("である" if ja else "")
+    return f"{when}{''.join(bounds)}{counted}である" if ja else f"is {when}{' and '.join(bounds)}{counted}"
+
+
+def _say_towns(test: TownTest, language: Language) -> str:
+    ja = language is Language.JA
+    place = table().places[test.municipality].full_name
+    if test.list:
+        file = PurePath(test.list).name
+        return (
+            f"カードに記録された住所が、{place}の、一覧 {file} にある町である"
+            if ja
+            else f"the card's address is in a town of {place} on the list {file}"
+        )
+    towns = sorted((town.name, town.block or 0) for town in test.towns)
+    names = [name + (f"{block}丁目" if block else "") for name, block in towns]
+    return (
+        f"カードに記録された住所が{place}の{_list(names, language)}にある"
+        if ja
+        else f"the card's address is in {_list(names, language)} of {place}"
+    )
 
 
 def _say_born(born: BornRange, language: Language) -> str:
@@ -160,22 +204,73 @@ def _say_born(born: BornRange, language: Language) -> str:
 def _say_dates(dates: Dates, language: Language) -> str:
     ja = language is Language.JA
     parts: list[str] = []
-    yearly = isinstance(dates.since, MonthDay)
-    if dates.since is not None or dates.until is not None:
-        since = "" if dates.since is None else _day(dates.since, language) + ("から" if ja else "")
-        until = "" if dates.until is None else _day(dates.until, language) + ("まで" if ja else "")
-        if ja:
-            parts.append(("毎年" if yearly else "") + since + until + "（両日を含む）")
-        else:
-            span = " ".join([f"from {since}" if since else "", f"until {until}" if until else ""]).strip()
-            parts.append(("every year " if yearly else "") + span + " (both days included)")
-    if dates.days:
-        week = _WEEK if ja else _ENGLISH_WEEK
-        parts.append(_list([week[day] for day in sorted(dates.days)], language) + ("曜日" if ja else ""))
+    if span := _say_span(dates, language):
+        parts.append(span)
+    if dates.days is not None:
+        parts.append(_say_days(dates.days, language))
+    if dates.listed is not None:
+        file = PurePath(dates.list).name
+        named = _list([_day(day, language) for day in sorted(dates.listed)], language)
+        on_list = f"一覧 {file} の日" if ja else f"a day on the list {file}"
+        parts.append(on_list if file else named)
     if dates.opens is not None and dates.closes is not None:
-        closes = f"{dates.closes:%H:%M}" if dates.closes.hour or dates.closes.minute else "24:00"
-        parts.append(f"{dates.opens:%H:%M}から{closes}まで" if ja else f"{dates.opens:%H:%M} to {closes}")
+        parts.append(_say_hours(dates.opens, dates.closes, every_day=not parts, language=language))
     return ("、".join(parts) + "の間である") if ja else "it is " + ", ".join(parts)
+
+
+def _say_span(dates: Dates, language: Language) -> str:
+    """Return from when until when, by days or by moments."""
+    ja = language is Language.JA
+    yearly = isinstance(dates.since, MonthDay)
+    since = _end(dates.since, dates.starts, language)
+    until = _end(dates.until, dates.ends, language)
+    if not (since or until):
+        return ""
+    days = dates.starts is None and dates.ends is None
+    if ja:
+        said = (f"{since}から" if since else "") + (f"{until}まで" if until else "")
+        return ("毎年" if yearly else "") + said + ("（両日を含む）" if days else "")
+    said = " ".join([f"from {since}" if since else "", f"until {until}" if until else ""]).strip()
+    return ("every year " if yearly else "") + said + (" (both days included)" if days else "")
+
+
+def _end(day: date | MonthDay | None, moment: Instant | None, language: Language) -> str:
+    if moment is not None:
+        clock = tokyo_time(moment)
+        return _day(clock.date(), language) + (" " if language is Language.EN else "") + f"{clock:%H:%M}"
+    return "" if day is None else _day(day, language)
+
+
+def _say_days(days: Days, language: Language) -> str:
+    ja = language is Language.JA
+    week = _WEEK if ja else _ENGLISH_WEEK
+    said = (
+        [_list([week[day] for day in sorted(days.weekdays)], language) + ("曜日" if ja else "")]
+        if days.weekdays
+        else []
+    )
+    for number, day in sorted(days.numbered, key=lambda one: (one[0] == LAST, one)):
+        if ja:
+            said.append(f"{'最終' if number == LAST else f'第{number}'}{week[day]}曜日")
+        else:
+            said.append(f"the {'last' if number == LAST else _ORDINALS[number - 1]} {week[day]} of a month")
+    if days.holidays:
+        said.append("祝日（振替休日を含む）" if ja else "a holiday")
+    if not days.no_holidays:
+        return _list(said, language)
+    if not said:
+        return "祝日（振替休日を含む）でない日" if ja else "a day that is no holiday"
+    return _list(said, language) + ("（祝日と振替休日を除く）" if ja else ", but no holiday")
+
+
+def _say_hours(opens: time, closes: time, *, every_day: bool, language: Language) -> str:
+    ja = language is Language.JA
+    end = f"{closes.hour}:{closes:%M}" if closes.hour or closes.minute else "24:00"
+    begin = f"{opens.hour}:{opens:%M}"
+    overnight = closes <= opens and end != "24:00"
+    if ja:
+        return ("毎日" if every_day else "") + f"{begin}から" + ("翌日の" if overnight else "") + f"{end}まで"
+    return ("every day " if every_day else "") + f"{begin} to {end}" + (" of the next day" if overnight else "")
 
 
 def say_condition(condition: Condition, language: Language) -> str:
@@ -228,9 +323,19 @@ def _say_who(rule: Rule, language: Language) -> str:
 
 def _say_limit(limit: Limit, language: Language) -> str:
     once = _ONCE[limit.once].say(language)
+    statuses = _list([str(status) for status in sorted(limit.statuses)], language)
+    over = say_words(limit.if_over, language)
     if language is Language.JA:
-        return f"一つの識別子につき{once}{limit.times}回まで（「{limit.name}」）"
-    return f"at most {limit.times} time(s) {once} for one sign-in identity (“{limit.name}”)"
+        where = f"で行き先が `{limit.location}` の" if limit.location else "の"
+        counted = f"アプリケーションの応答が {statuses} {where}ときに数える"
+        said = f"一つの識別子につき{once}{limit.times}回まで（「{limit.name}」）。{counted}"
+        return said + (f"。超えた方には「{over}」と示す" if over else "")
+    where = f" with a Location of `{limit.location}`" if limit.location else ""
+    said = (
+        f"at most {limit.times} time(s) {once} for one sign-in identity (“{limit.name}”), "
+        f"counted when the application answers {statuses}{where}"
+    )
+    return said + (f"; a person over it reads: “{over}”" if over else "")
 
 
 def say_told(names: Iterable[str], conditions: Mapping[str, Condition], language: Language) -> str:
@@ -243,6 +348,15 @@ def say_told(names: Iterable[str], conditions: Mapping[str, Condition], language
         for name in names
     ]
     return _list(said, language)
+
+
+def _say_seconds(seconds: int, language: Language) -> str:
+    """Return a number of seconds in the largest unit that it is a multiple of."""
+    for size, en, ja in ((86_400, "day", "日"), (3_600, "hour", "時間"), (60, "minute", "分"), (1, "second", "秒")):
+        if seconds % size == 0:
+            count = seconds // size
+            return f"{count} {en}{'' if count == 1 else 's'}" if language is Language.EN else f"{count}{ja}"
+    raise AssertionError(seconds)
 
 
 def say_rule(rule: Rule, policy: Policy, number: int, language: Language) -> str:
@@ -293,6 +407,14 @@ def say_rule(rule: Rule, policy: Policy, number: int, language: Language) -> str
             f"ページには「{words}」と示す（{rule.say.status}）。"
             if ja
             else f"The page says: “{words}” ({rule.say.status})."
+        )
+    if rule.say is not None and rule.say.until_change:
+        sentences.append("いつ終わるかも示す。" if ja else "The page also says when this ends.")
+    elif rule.say is not None and rule.say.retry_after is not None:
+        sentences.append(
+            f"{_say_seconds(rule.say.retry_after, language)}後にもう一度試すよう案内する。"
+            if ja
+            else f"The page asks to try again after {_say_seconds(rule.say.retry_after, language)}."
         )
     if rule.returns_from:
         sites = _list(rule.returns_from, language)

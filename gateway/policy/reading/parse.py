@@ -20,6 +20,7 @@ from gateway.policy.policy import Allow, Match, Policy, Rule, Say, Source
 from gateway.policy.reading.parse_conditions import ConditionReader, Lists
 from gateway.policy.reading.parse_examples import example_reader
 from gateway.policy.reading.parse_values import Reader
+from gateway.policy.reading.sheets import is_sheet, read_sheet
 from gateway.policy.verdict import Fact, Limit, Once, RuleId, Sign, Words, header_word
 from gateway.request.same_site import LONGEST_ORIGIN, ORIGIN
 from gateway.settings.origin import is_loopback, origin_of
@@ -96,7 +97,7 @@ class _Sources:
 
     def take(self, path: Path, data: bytes, name: str) -> Node | None:
         self.data[path] = data
-        return read_yaml(data, name, self.mistakes)
+        return read_sheet(data, name, self.mistakes) if is_sheet(path) else read_yaml(data, name, self.mistakes)
 
     @property
     def version(self) -> str:

@@ -5,13 +5,18 @@ Names are resolved here, so that a test holds what it asks; a circle of names is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from ipaddress import ip_network
 from pathlib import Path
+from unicodedata import normalize
 
-from gateway.policy.age import HIGHEST_AGE, AgeRange, BornRange, CountedFrom
+from gateway.identity import Gender
+from gateway.instant import TOKYO
+from gateway.policy.age import HIGHEST_AGE, AgeOneOf, AgeRange, BornRange, CountedFrom
+from gateway.policy.calendar import LAST, MOST_IN_A_MONTH, Days
 from gateway.policy.conditions import (
     Age,
     AllOf,
@@ -19,6 +24,7 @@ from gateway.policy.conditions import (
     Born,
     Condition,
     Dates,
+    GenderTest,
     InNetwork,
     ListEntry,
     MonthDay,
@@ -28,22 +34,46 @@ from gateway.policy.conditions import (
     SubjectTest,
     SwitchTest,
     Test,
+    TownTest,
 )
-from gateway.policy.reading.parse_values import Reader
+from gateway.policy.reading.parse_values import Bound, Reader
 from gateway.policy.residence import NotAPlace, find_place
+from gateway.policy.residence import table as place_table
 from gateway.policy.subject_code import fold_code
+from gateway.policy.town import Town, town_of
 from gateway.policy.verdict import Fact, Words, header_word
 from gateway.yaml.mistakes import Mistakes, Phrase
 from gateway.yaml.slips import note_slips
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table, kind_of
 
-TESTS = ("age", "born", "residence", "subject", "network", "dates", "switch", "any", "all", "not")
+TESTS = ("age", "born", "residence", "town", "gender", "subject", "network", "dates", "switch", "any", "all", "not")
 
 RESERVED = frozenset({*(header_word(fact) for fact in Fact), "assertion"})
 """Names that our headers use already."""
 
 _CONDITION = Phrase("a condition", "条件")
 
+_GENDERS = {"男": Gender.MALE, "男性": Gender.MALE, "女": Gender.FEMALE, "女性": Gender.FEMALE}
+_HOLIDAYS = ("祝日", "holiday", "holidays")
+_NO_HOLIDAYS = ("祝日を除く", "no holidays")
+_NEARLY_DAYS = {
+    "祝": "祝日",
+    "祝祭日": "祝日",
+    "国民の祝日": "祝日",
+    "休日": "土, 日, 祝日",
+    "土日祝": "土, 日, 祝日",
+    "土日": "土, 日",
+    "週末": "土, 日",
+    "平日": "月, 火, 水, 木, 金, 祝日を除く",
+    "営業日": "月, 火, 水, 木, 金, 祝日を除く",
+    "毎日": "月, 火, 水, 木, 金, 土, 日",
+}
+"""Words that mean days to their author, and how a policy writes them."""
+_NUMBERED = re.compile(
+    r"(?:第\s*([1-5１-５一二三四五])|(最終|最後の|last )|([1-5])(?:st|nd|rd|th) )\s*(.+)", re.IGNORECASE
+)
+_SPAN = re.compile(r"([^~～〜ーか－-]{1,9}?) ?(?:~|～|〜|-|ー|－|から|to) ?(\S{1,9}?)(?:まで)?")
+_NUMERALS = "一二三四五"
 _WEEK = "月火水木金土日"
 _ENGLISH_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -66,6 +96,45 @@ class Lists:
     read: Callable[[Path, str], Node | None]
     """Reads a file as YAML, given its path and what messages call it."""
     entries: dict[str, Mapping[str, ListEntry]] = field(default_factory=dict)
+
+
+def _weekday(text: str) -> int | None:
+    """Return the day of the week that a word means, Monday 0."""
+    short = text.strip().removesuffix("曜日").removesuffix("曜")
+    if len(short) == 1 and short in _WEEK:
+        return _WEEK.index(short)
+    return next((n for n, day in enumerate(_ENGLISH_WEEK) if text.strip().lower() in {day, day[:3]}), None)
+
+
+def _days_between(text: str) -> str:
+    """Return the days that a span names: 月～金, mon-fri."""
+    span = _SPAN.fullmatch(text)
+    first, last = (None, None) if span is None else (_weekday(span[1]), _weekday(span[2]))
+    if first is None or last is None:
+        return ""
+    return ", ".join(_WEEK[(first + step) % 7] for step in range((last - first) % 7 + 1))
+
+
+def _days_joined(text: str) -> str:
+    """Return the days of a word that has several in a row, or with other signs between them: 月火, 月・水."""
+    signs = re.sub("[・/,、，.。 及びとや]|曜日|曜", "", text)
+    if len(signs) < 2 or not set(signs) <= {*_WEEK, "祝"}:
+        return ""
+    return ", ".join("祝日" if sign == "祝" else sign for sign in signs)
+
+
+def _in_month(found: re.Match[str]) -> int:
+    if found[2]:
+        return LAST
+    digit = found[1] or found[3]
+    return _NUMERALS.index(digit) + 1 if digit in _NUMERALS else min(int(digit), MOST_IN_A_MONTH)
+
+
+def _start(day: date | MonthDay | None, *, days: int = 0) -> datetime | None:
+    """Return the first moment of a day, or of a day after it."""
+    if not isinstance(day, date):
+        return None
+    return datetime.combine(day + timedelta(days=days), time.min, TOKYO)
 
 
 class ConditionReader(Reader):
@@ -172,12 +241,16 @@ class ConditionReader(Reader):
                 return self._born(value)
             case "residence":
                 return self._residence(value)
+            case "town":
+                return self._town(value, written)
+            case "gender":
+                return self._gender(value)
             case "subject":
                 return self._subject(value, written)
             case "network":
                 return self._network(value)
             case "dates":
-                return self._dates(value)
+                return self._dates(value, written)
             case "switch":
                 name = self.name(value, Phrase("a switch", "スイッチ"))
                 return None if name is None else SwitchTest(name)
@@ -187,34 +260,59 @@ class ConditionReader(Reader):
                 return self._group(entry)
 
     def _age(self, node: Node) -> Test | None:
-        keys = ("at_least", "at_most", "below", "counted_from")
-        table = self.table(node, keys, Phrase("keys of `age`", "`age` の項目"))
+        bounds = ("at_least", "at_most", "below")
+        table = self.table(node, (*bounds, "in", "counted_from", "on"), Phrase("keys of `age`", "`age` の項目"))
         if table is None:
             return None
+        before = len(self.mistakes)
+        counted, on_node, one_of_node = (table.get(key) for key in ("counted_from", "on", "in"))
+        word = None
+        if counted is not None:
+            word = self.word(counted, tuple(CountedFrom), Phrase("`counted_from`", "`counted_from`"))
+        counted_from = CountedFrom.BIRTHDAY if word is None else CountedFrom(word)
+        on = None if on_node is None else self.day(on_node)
+        written = [key for key in bounds if table.get(key) is not None]
+        ages: AgeRange | AgeOneOf | None
+        if one_of_node is None:
+            ages = self._age_range(table, bounds, counted_from)
+        else:
+            ages = self._age_one_of(one_of_node, counted_from)
+            if written:
+                self.mistakes.add(
+                    one_of_node.where,
+                    Phrase(f"`in` and `{written[0]}` together", f"`in` と `{written[0]}` が両方あります"),
+                    Phrase("write one of them", "どちらかにしてください"),
+                )
+        return None if ages is None or len(self.mistakes) > before else Age(ages, on)
+
+    def _age_one_of(self, node: Node, counted_from: CountedFrom) -> AgeOneOf | None:
+        ages = [
+            self.number(scalar, Phrase("an age", "年齢"), 0, HIGHEST_AGE)
+            for scalar in self.listed(node, Phrase("an age", "年齢"))
+        ]
+        known = frozenset(age for age in ages if age is not None)
+        return AgeOneOf(known, counted_from) if known and None not in ages else None
+
+    def _age_range(self, table: Table, keys: tuple[str, ...], counted_from: CountedFrom) -> AgeRange | None:
         years: dict[str, int | None] = {}
-        for key in keys[:3]:
+        for key in keys:
             value = table.get(key)
             if value is not None:
                 years[key] = self.number(value, Phrase("an age", "年齢"), 0, HIGHEST_AGE)
-        counted = table.get("counted_from")
-        counted_from = CountedFrom.BIRTHDAY
-        if counted is not None:
-            word = self.word(counted, tuple(CountedFrom), Phrase("`counted_from`", "`counted_from`"))
-            if word is None:
-                return None
-            counted_from = CountedFrom(word)
         if not years:
             what = Phrase("`age` without a number", "`age` に年齢がありません")
-            remedy = Phrase("write `at_least`, `at_most` or `below`", "`at_least`・`at_most`・`below` を書いてください")
+            remedy = Phrase(
+                "write `at_least`, `at_most`, `below` or `in`", "`at_least`・`at_most`・`below`・`in` を書いてください"
+            )
             self.mistakes.add(table.where, what, remedy)
             return None
         if None in years.values():
             return None
         at_most = years.get("at_most")
-        bounds = [
+        limits = [
             bound for bound in (years.get("below"), None if at_most is None else at_most + 1) if bound is not None
         ]
-        at_least, below = years.get("at_least"), min(bounds, default=None)
+        at_least, below = years.get("at_least"), min(limits, default=None)
         if below == 0 or (at_least is not None and below is not None and at_least >= below):
             self.mistakes.add(
                 table.where,
@@ -222,7 +320,11 @@ class ConditionReader(Reader):
                 Phrase("make `at_least` lower than `below`", "`at_least` を `below` より小さくしてください"),
             )
             return None
-        return Age(AgeRange(at_least, below, counted_from))
+        return AgeRange(at_least, below, counted_from)
+
+    def _gender(self, node: Node) -> Test | None:
+        word = self.word(node, tuple(Gender), Phrase("a gender", "性別"), also=tuple(_GENDERS))
+        return None if word is None else GenderTest(_GENDERS.get(word) or Gender(word))
 
     def _born(self, node: Node) -> Test | None:
         table = self.table(node, ("from", "until"), Phrase("keys of `born`", "`born` の項目"))
@@ -393,8 +495,9 @@ class ConditionReader(Reader):
             networks.append(network)
         return InNetwork(tuple(networks)) if networks else None
 
-    def _dates(self, node: Node) -> Test | None:
-        table = self.table(node, ("from", "until", "hours", "days"), Phrase("keys of `dates`", "`dates` の項目"))
+    def _dates(self, node: Node, written: Written) -> Test | None:
+        keys = ("from", "until", "hours", "days", "in")
+        table = self.table(node, keys, Phrase("keys of `dates`", "`dates` の項目"))
         if table is None:
             return None
         if not table.entries:
@@ -402,35 +505,118 @@ class ConditionReader(Reader):
             return None
         before = len(self.mistakes)
         first, last = (
-            None if (value := table.get(key)) is None else self.day_or_month_day(value) for key in ("from", "until")
+            None if (value := table.get(key)) is None else self.day_or_moment(value) for key in ("from", "until")
         )
         if len(self.mistakes) == before and (first is not None or last is not None):
             self._check_bounds(table, first, last)
-        opens = closes = None
-        hours_node = table.get("hours")
-        if hours_node is not None:
-            hours = self.table(
-                hours_node, ("from", "until"), Phrase("`{from: 9:00, until: 17:00}`", "`{from: 9:00, until: 17:00}`")
-            )
-            ends = [
-                None if hours is None else self.need(hours, key, Phrase("`hours`", "`hours`"))
-                for key in ("from", "until")
-            ]
-            opens, closes = (None if end is None else self.clock(end) for end in ends)
-            if opens is not None and opens == closes:
-                what = Phrase("`hours` that begin and end at the same time", "`hours` の始まりと終わりが同じです")
-                self.mistakes.add(
-                    hours_node.where,
-                    what,
-                    Phrase("leave `hours` out for the whole day", "一日中なら `hours` を書かないでください"),
-                )
-        days_node = table.get("days")
-        days = frozenset[int]() if days_node is None else self._days(days_node)
+        hours_node, days_node, list_node = (table.get(key) for key in ("hours", "days", "in"))
+        opens, closes = (None, None) if hours_node is None else self._hours(hours_node)
+        days = None if days_node is None else self._days(days_node)
+        listed, name = (None, "") if list_node is None else self._listed_days(list_node, written)
         if len(self.mistakes) > before:
             return None
-        return Dates(first, last, opens, closes, days)
+        return Dates(
+            None if isinstance(first, datetime) else first,
+            None if isinstance(last, datetime) else last,
+            opens,
+            closes,
+            days,
+            first.timestamp() if isinstance(first, datetime) else None,
+            last.timestamp() if isinstance(last, datetime) else None,
+            listed,
+            name,
+        )
 
-    def _check_bounds(self, table: Table, first: date | MonthDay | None, last: date | MonthDay | None) -> None:
+    def _hours(self, node: Node) -> tuple[time | None, time | None]:
+        hours = self.table(
+            node, ("from", "until"), Phrase("`{from: 9:00, until: 17:00}`", "`{from: 9:00, until: 17:00}`")
+        )
+        ends = [
+            None if hours is None else self.need(hours, key, Phrase("`hours`", "`hours`")) for key in ("from", "until")
+        ]
+        opens, closes = (None if end is None else self.clock(end) for end in ends)
+        if opens is not None and opens == closes:
+            what = Phrase("`hours` that begin and end at the same time", "`hours` の始まりと終わりが同じです")
+            self.mistakes.add(
+                node.where,
+                what,
+                Phrase("leave `hours` out for the whole day", "一日中なら `hours` を書かないでください"),
+            )
+        return opens, closes
+
+    def _listed_days(self, node: Node, written: Written) -> tuple[frozenset[date], str]:
+        """Return the days of a list or of its file: the closed days of a hall."""
+        nodes, name = self._list(node, "day", Phrase("a day", "日付"), written)
+        days = [self.day(one) for one in nodes]
+        return frozenset(day for day in days if day is not None), name
+
+    def _list(self, node: Node, key: str, what: Phrase, written: Written) -> tuple[list[Scalar], str]:
+        """Return the texts of a list that stands here, or in a file (YAML or CSV) that a single text names."""
+        if not (isinstance(node, Scalar) and node.text.endswith((".yaml", ".yml", ".csv"))):
+            return self.listed(node, what), ""
+        before = len(self.mistakes)
+        shown = str(Path(written.file).parent / node.text)
+        root = self._lists.read(written.folder / node.text, shown)
+        if root is None:
+            if len(self.mistakes) == before:
+                self.mistakes.add(node.where, Phrase(f"`{node.text}` cannot be read", f"`{node.text}` が読めません"))
+            return [], node.text
+        if not isinstance(root, Items):
+            self.expected(root, what)
+            return [], node.text
+        found: list[Scalar] = []
+        for item in root:
+            value: Node | None = item
+            if isinstance(item, Table):
+                table = self.table(item, (key, "note"), what)
+                value = None if table is None else self.need(table, key, what)
+            if isinstance(value, Scalar):
+                found.append(value)
+            elif value is not None:
+                self.expected(value, what)
+        if not found and len(self.mistakes) == before:
+            self.mistakes.add(
+                root.where,
+                Phrase("the list is empty", "リストが空です"),
+                Phrase(f"write {what.en}", f"{what.ja}を書いてください"),
+            )
+        return found, node.text
+
+    def _town(self, node: Node, written: Written) -> Test | None:
+        table = self.table(node, ("of", "in"), Phrase("`{of: …, in: […]}`", "`{of: …, in: […]}`"))
+        of_node, in_node = (
+            None if table is None else self.need(table, key, Phrase("`town`", "`town`")) for key in ("of", "in")
+        )
+        if of_node is None or in_node is None or not isinstance(of_node, Scalar):
+            return None
+        code = self._place(of_node)
+        if code is None:
+            return None
+        if not place_table().places[code].municipality or place_table().places[code].is_city:
+            self.mistakes.add(
+                of_node.where,
+                Phrase(
+                    f"`{of_node.text}` is no single municipality", f"`{of_node.text}` は一つの市区町村ではありません"
+                ),
+                Phrase(
+                    "write the municipality, or the ward of a designated city",
+                    "市区町村か、政令指定都市の区を書いてください",
+                ),
+            )
+            return None
+        nodes, name = self._list(in_node, "town", Phrase("a town", "町名"), written)
+        towns: set[Town] = set()
+        for scalar in nodes:
+            town = town_of(code, scalar.text)
+            if town is None:
+                what = Phrase(f"`{scalar.text}` is no town", f"`{scalar.text}` は町名ではありません")
+                remedy = Phrase("write the town without lot numbers", "番地を付けずに町名を書いてください")
+                self.mistakes.add(scalar.where, what, remedy)
+            else:
+                towns.add(town)
+        return TownTest(code, frozenset(towns), name) if towns else None
+
+    def _check_bounds(self, table: Table, first: Bound, last: Bound) -> None:
         yearly = isinstance(first, MonthDay) or isinstance(last, MonthDay)
         if yearly and not (isinstance(first, MonthDay) and isinstance(last, MonthDay)):
             self.mistakes.add(
@@ -441,26 +627,45 @@ class ConditionReader(Reader):
                 ),
                 Phrase("write `from: 12-29, until: 01-03`", "`from: 12-29, until: 01-03` のように書いてください"),
             )
+        elif isinstance(first, datetime) or isinstance(last, datetime):
+            begins = first if isinstance(first, datetime) else _start(first)
+            ends = last if isinstance(last, datetime) else _start(last, days=1)
+            if begins is not None and ends is not None and begins >= ends:
+                what = Phrase("`from` is not before `until`", "`from` が `until` より前ではありません")
+                self.mistakes.add(table.where, what, Phrase("exchange them", "入れ替えてください"))
         elif not yearly:
             self._in_order(table, first if isinstance(first, date) else None, last if isinstance(last, date) else None)
 
-    def _days(self, node: Node) -> frozenset[int]:
-        found: set[int] = set()
+    def _days(self, node: Node) -> Days:
+        weekdays: set[int] = set()
+        numbered: set[tuple[int, int]] = set()
+        holidays = no_holidays = False
         for scalar in self.listed(node, Phrase("a day of the week", "曜日")):
-            text = scalar.text.strip()
-            short = text.removesuffix("曜日").removesuffix("曜")
-            english = [number for number, day in enumerate(_ENGLISH_WEEK) if text.lower() in {day, day[:3]}]
-            if len(short) == 1 and short in _WEEK:
-                found.add(_WEEK.index(short))
-            elif english:
-                found.add(english[0])
+            text = normalize("NFKC", scalar.text.strip())
+            number = _NUMBERED.fullmatch(text)
+            weekday = _weekday(text if number is None else number[4])
+            if text.lower() in _HOLIDAYS:
+                holidays = True
+            elif text.lower() in _NO_HOLIDAYS:
+                no_holidays = True
+            elif weekday is None:
+                self._not_a_weekday(scalar, text)
+            elif number is None:
+                weekdays.add(weekday)
             else:
-                what = Phrase(f"`{text}` is not a day of the week", f"`{text}` は曜日ではありません")
-                remedy = Phrase(
-                    "write `月`, `火`, `水`, `木`, `金`, `土` or `日`", "`月` から `日` までの曜日を書いてください"
-                )
-                self.mistakes.add(scalar.where, what, remedy)
-        return frozenset(found)
+                numbered.add((_in_month(number), weekday))
+        return Days(frozenset(weekdays), frozenset(numbered), holidays, no_holidays)
+
+    def _not_a_weekday(self, scalar: Scalar, text: str) -> None:
+        what = Phrase(f"`{text}` is not a day of the week", f"`{text}` は曜日ではありません")
+        remedy = Phrase(
+            "write `月` to `日`, `祝日`, `祝日を除く` or `第3月曜`",
+            "`月` から `日` までの曜日、`祝日`、`祝日を除く`、`第3月曜` のように書いてください",
+        )
+        line = _NEARLY_DAYS.get(text) or _days_between(text) or _days_joined(text)
+        if line:
+            remedy = Phrase(f"write `days: [{line}]`", f"`days: [{line}]` と書いてください")
+        self.mistakes.add(scalar.where, what, remedy)
 
     def _member(self, scalar: Scalar) -> Condition | None:
         if scalar.text not in self._written:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date, time
+from datetime import date, datetime, time, timedelta
 from unicodedata import category, normalize
 
+from gateway.instant import TOKYO
 from gateway.policy.conditions import MonthDay
 from gateway.policy.verdict import Words
 from gateway.settings.typed import duration_of
@@ -21,6 +22,10 @@ LANGUAGES = ("ja", "en")
 
 MAX_NAME = 80
 """Characters of a name: it stands in log lines and metric labels."""
+
+
+Bound = date | datetime | MonthDay | None
+"""An end of `dates`: a day, a moment in Japan, a day of every year, or nothing that can be read."""
 
 
 class Reader:
@@ -180,24 +185,33 @@ class Reader:
             self._not_a_day(node.where, text)
         return found
 
-    def day_or_month_day(self, node: Node) -> date | MonthDay | None:
-        """Return a day, or `12-29`: a day of every year."""
+    def day_or_moment(self, node: Node) -> Bound:
+        """Return a day, `12-29` as a day of every year, or `2026-12-01 10:00` as a moment in Japan."""
         text = self.clean(node, DAY)
         if text is None:
             return None
-        match = re.fullmatch(r"(\d{1,2})-(\d{1,2})", text, re.ASCII)
-        if match is not None:
-            month_day = MonthDay(int(match[1]), int(match[2]))
+        yearly = re.fullmatch(r"(\d{1,2})-(\d{1,2})", text, re.ASCII)
+        if yearly is not None:
+            month_day = MonthDay(int(yearly[1]), int(yearly[2]))
             try:
                 date(2024, month_day.month, month_day.day)
             except ValueError:
                 self._not_a_day(node.where, text)
                 return None
             return month_day
-        found = day_of(text)
+        timed = re.fullmatch(r"(\S+)[ T]+(\d{1,2}:\d{2})", text, re.ASCII)
+        found = day_of(text if timed is None else timed[1])
         if found is None:
-            self._not_a_day(node.where, text)
-        return found
+            self._not_a_day(node.where, text if timed is None else timed[1])
+            return None
+        if timed is None:
+            return found
+        clock = self.clock(Scalar(timed[2], node.where))
+        if clock is None:
+            return None
+        if timed[2] == "24:00":
+            found += timedelta(days=1)
+        return datetime.combine(found, clock, TOKYO)
 
     def _not_a_day(self, where: Where, text: str) -> None:
         slashed = day_of(text.replace("/", "-"))

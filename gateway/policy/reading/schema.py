@@ -46,12 +46,25 @@ _DURATION: Schema = {"type": "string", "pattern": f"^{DURATION_PATTERN}$"}
 def _condition() -> Schema:
     span: dict[str, Schema] = {"from": _TEXT, "until": _TEXT}
     tests: dict[str, Schema] = {
-        "age": _table({"at_least": _AGE, "at_most": _AGE, "below": _AGE, "counted_from": _one_of(CountedFrom)}),
+        "age": _table(
+            {
+                "at_least": _AGE,
+                "at_most": _AGE,
+                "below": _AGE,
+                "in": _one_or_list(_AGE),
+                "counted_from": _one_of(CountedFrom),
+                "on": _TEXT,
+            }
+        ),
         "born": _table(span),
         "residence": _table({"in": _one_or_list(_TEXT)}, "in"),
+        "town": _table({"of": _TEXT, "in": _one_or_list(_TEXT)}, "of", "in"),
+        "gender": _one_of(Gender),
         "subject": _table({"in": {"type": "string"}}, "in"),
         "network": _one_or_list({"type": "string"}),
-        "dates": _table({**span, "hours": _table(span, "from", "until"), "days": _one_or_list(_TEXT)}),
+        "dates": _table(
+            {**span, "hours": _table(span, "from", "until"), "days": _one_or_list(_TEXT), "in": _one_or_list(_TEXT)}
+        ),
         "switch": _TEXT,
         "any": _one_or_list(_TEXT),
         "all": _one_or_list(_TEXT),

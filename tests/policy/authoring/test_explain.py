@@ -68,7 +68,7 @@ def test_the_way_to_a_refusal_is_told() -> None:
         "  3. c: not asked (an earlier rule has decided)",
         "conditions",
         "  both: no (all of “adult”, “here” hold)",
-        "    adult: no (is at least 18)",
+        "    adult: no (is at least 18, from the birthday)",
         "    here: yes (the card's address is in 東京都渋谷区, 神奈川県横浜市)",
         "verdict: deny both",
     ]

@@ -37,7 +37,7 @@ def test_every_policy_can_be_said(path: Path, language: Language) -> None:
 @pytest.mark.parametrize(
     ("test", "english", "japanese"),
     [
-        ("{age: {at_least: 18}}", "is at least 18", "18歳以上である"),
+        ("{age: {at_least: 18}}", "is at least 18, from the birthday", "18歳以上（誕生日から数える）である"),
         (
             "{age: {at_least: 6, below: 15, counted_from: next_april}}",
             "is at least 6 and below 15, from the 1 April after that",
@@ -57,8 +57,45 @@ def test_every_policy_can_be_said(path: Path, language: Language) -> None:
         ),
         (
             "{dates: {days: [月, 火], hours: {from: 9:00, until: 24:00}}}",
-            "it is Mon, Tue, 09:00 to 24:00",
-            "月、火曜日、09:00から24:00までの間である",
+            "it is Mon, Tue, 9:00 to 24:00",
+            "月、火曜日、9:00から24:00までの間である",
+        ),
+        (
+            "{dates: {hours: {from: 22:00, until: 6:00}}}",
+            "it is every day 22:00 to 6:00 of the next day",
+            "毎日22:00から翌日の6:00までの間である",
+        ),
+        (
+            "{dates: {from: 2026-12-01 10:00, until: 2026-12-10 17:00}}",
+            "it is from 2026-12-01 10:00 until 2026-12-10 17:00",
+            "2026年12月1日10:00から2026年12月10日17:00までの間である",
+        ),
+        (
+            "{dates: {days: [月, 第3火曜, 最終金曜, 祝日]}}",
+            "it is Mon, the third Tue of a month, the last Fri of a month, a holiday",
+            "月曜日、第3火曜日、最終金曜日、祝日（振替休日を含む）の間である",
+        ),
+        ("{dates: {days: [月, 祝日を除く]}}", "it is Mon, but no holiday", "月曜日（祝日と振替休日を除く）の間である"),
+        (
+            "{dates: {in: [2026-12-28, 2027-01-04]}}",
+            "it is 2026-12-28, 2027-01-04",
+            "2026年12月28日、2027年1月4日の間である",
+        ),
+        (
+            "{age: {at_least: 18, counted_from: eve, on: 2027-04-11}}",
+            "is on 2027-04-11 at least 18, from the eve of the birthday",
+            "2027年4月11日の時点で18歳以上（誕生日の前日に達したものとして数える）である",
+        ),
+        (
+            "{age: {in: [40, 45], counted_from: fiscal_year}}",
+            "is of one of the ages 40, 45, from 1 April of that fiscal year",
+            "40歳、45歳のいずれか（達する日の属する年度の4月1日から数える）である",
+        ),
+        ("{gender: female}", "the card's gender is female", "カードに記録された性別が「女」である"),
+        (
+            "{town: {of: 千葉県市川市, in: [八幡一丁目, 南八幡]}}",
+            "the card's address is in 八幡1丁目, 南八幡 of 千葉県市川市",
+            "カードに記録された住所が千葉県市川市の八幡1丁目、南八幡にある",
         ),
         ("{switch: disaster}", "the switch “disaster” is on", "スイッチ「disaster」が入っている"),
     ],

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import date, datetime, time
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
-from gateway.policy.age import AgeRange, BornRange, CountedFrom
+from gateway.identity import Gender
+from gateway.instant import TOKYO
+from gateway.policy.age import AgeOneOf, AgeRange, BornRange, CountedFrom
+from gateway.policy.calendar import LAST, Days
 from gateway.policy.conditions import (
     Age,
     AllOf,
     AnyOf,
     Born,
     Dates,
+    GenderTest,
     InNetwork,
     MonthDay,
     Not,
@@ -22,9 +26,11 @@ from gateway.policy.conditions import (
     SubjectTest,
     SwitchTest,
     Test,
+    TownTest,
 )
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import parse_policy
+from gateway.policy.town import Town
 from gateway.yaml.mistakes import Mistakes
 
 
@@ -85,7 +91,27 @@ def test_at_most_is_below_the_next() -> None:
         ("{dates: {from: 12-29}}", "days of every year need both"),
         ("{dates: {from: 12-29, until: 2026-01-03}}", "days of every year need both"),
         ("{dates: {hours: {from: 25:00, until: 9:00}}}", "`25:00` is not a time of day"),
-        ("{dates: {days: [月, 祝]}}", "`祝` is not a day of the week"),
+        ("{dates: {days: [月, 祝]}}", "`祝` is not a day of the week, write `days: [祝日]`"),
+        ("{dates: {days: [平日]}}", "write `days: [月, 火, 水, 木, 金, 祝日を除く]`"),
+        ("{dates: {days: [月～金]}}", "write `days: [月, 火, 水, 木, 金]`"),
+        ("{dates: {days: [金曜〜月曜]}}", "write `days: [金, 土, 日, 月]`"),
+        ("{dates: {days: [mon-wed]}}", "write `days: [月, 火, 水]`"),
+        ("{dates: {days: [土日祝]}}", "write `days: [土, 日, 祝日]`"),
+        ("{dates: {days: [月・水]}}", "write `days: [月, 水]`"),
+        ("{dates: {days: [第6月曜]}}", "`第6月曜` is not a day of the week"),
+        ("{dates: {from: 2026-12-01 25:00}}", "`25:00` is not a time of day"),
+        ("{dates: {from: 2026-12-10 17:00, until: 2026-12-10 10:00}}", "`from` is not before `until`"),
+        ("{dates: {from: 2026-12-10 17:00, until: 2026-12-09}}", "`from` is not before `until`"),
+        ("{dates: {from: 2026-12-10 17:00, until: 01-03}}", "days of every year need both"),
+        ("{dates: {in: [2026-13-01]}}", "`2026-13-01` is not a day"),
+        ("{dates: {in: no-such-list.csv}}", "no-such-list.csv"),
+        ("{age: {in: [40, x]}}", "`x` is not an age"),
+        ("{age: {in: [40], at_least: 18}}", "`in` and `at_least` together"),
+        ("{age: {at_least: 18, on: soon}}", "`soon` is not a day"),
+        ("{gender: woman}", "unknown a gender `woman`"),
+        ("{town: {of: 千葉県, in: [八幡]}}", "`千葉県` is no single municipality"),
+        ("{town: {of: 横浜市, in: [八幡]}}", "`横浜市` is no single municipality"),
+        ("{town: {in: [八幡]}}", "`of` is missing"),
         ("{subject: {in: nowhere.yaml}}", "there is no such file"),
         ("{any: []}", "the list is empty"),
         ("{all: [c]}", "the conditions refer to each other in a circle: c → c"),
@@ -153,7 +179,80 @@ def test_dates_have_bounds_hours_and_days() -> None:
     assert isinstance(test, Dates)
     assert (test.since, test.until) == (MonthDay(12, 29), MonthDay(1, 3))
     assert (test.opens, test.closes) == (time(9), time(17))
-    assert test.days == {0, 6}
+    assert test.days == Days(frozenset({0, 6}))
+
+
+def test_the_words_of_ordinances_are_read() -> None:
+    """Moments, numbered weekdays, holidays, ages on a day, sets of ages, gender and towns."""
+
+    def test_of(text: str) -> Test:
+        return good(condition(text)).conditions["c"].test
+
+    span = test_of("{dates: {from: 2026-12-01 10:00, until: 2026-12-10 24:00}}")
+    assert isinstance(span, Dates)
+    assert (span.starts, span.ends) == (
+        datetime(2026, 12, 1, 10, tzinfo=TOKYO).timestamp(),
+        datetime(2026, 12, 11, tzinfo=TOKYO).timestamp(),
+    )
+    closed = test_of("{dates: {days: [第3月曜日, 最終金曜, 2nd tue, 祝日]}}")
+    assert isinstance(closed, Dates)
+    assert closed.days == Days(numbered=frozenset({(3, 0), (LAST, 4), (2, 1)}), holidays=True)
+    assert test_of("{age: {at_least: 18, on: 2027-04-11}}") == Age(AgeRange(18), date(2027, 4, 11))
+    assert test_of("{age: {in: [40, 45]}}") == Age(AgeOneOf(frozenset({40, 45})))
+    assert test_of("{gender: 女性}") == test_of("{gender: female}") == GenderTest(Gender.FEMALE)
+    towns = test_of("{town: {of: 千葉県市川市, in: [大字八幡一丁目, 南八幡]}}")
+    assert towns == TownTest("12203", frozenset({Town("八幡", 1), Town("南八幡")}))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
+def test_lists_come_from_csv(tmp_path: Path, encoding: str) -> None:
+    """An office keeps its lists in Excel: towns of a school, closed days, people, in either encoding."""
+    (tmp_path / "school.csv").write_text("町丁目,備考\r\n八幡一丁目,\r\n南八幡,全域\r\n", encoding)
+    (tmp_path / "closed.csv").write_text("日付\n2026/12/28\n2027-01-04\n", encoding)
+    (tmp_path / "people.csv").write_text(
+        "本人のコード,期限,備考\nK7QM-2XHD-9TRC-4WBN,2027/3/31,在勤 窓口２\n", encoding
+    )
+    text = (
+        "policy: p\npurpose: {ja: x}\nconditions:\n  school: {town: {of: 千葉県市川市, in: school.csv}}\n"
+        "  closed: {dates: {in: closed.csv}}\n  people: {subject: {in: people.csv}}\n"
+        "rules:\n  - {name: r, require: [school, closed, people]}\n"
+    )
+    mistakes = Mistakes()
+    policy = parse_policy(text, mistakes, folder=tmp_path)
+
+    assert policy is not None, list(map(str, mistakes))
+    assert policy.conditions["school"].test == TownTest(
+        "12203", frozenset({Town("八幡", 1), Town("南八幡")}), "school.csv"
+    )
+    closed = policy.conditions["closed"].test
+    assert isinstance(closed, Dates)
+    assert closed.listed == frozenset({date(2026, 12, 28), date(2027, 1, 4)})
+    (entries,) = policy.lists.values()
+    assert [entry.until for entry in entries.values()] == [date(2027, 3, 31)]
+    assert {path.name for path in policy.sources} >= {"school.csv", "closed.csv", "people.csv"}
+
+
+@pytest.mark.parametrize(
+    ("sheet", "said"),
+    [
+        ("", "the list is empty"),
+        ("町丁目\n", "the list is empty"),
+        ("丁目\n八幡\n", "unknown column `丁目`"),
+        ("町丁目\n八幡,余り\n", "`余り` stands in no column"),
+    ],
+)
+def test_a_slip_in_a_list_has_its_place(tmp_path: Path, sheet: str, said: str) -> None:
+    """The file, the line and the cell."""
+    (tmp_path / "school.csv").write_text(sheet, "utf-8")
+    text = (
+        "policy: p\npurpose: {ja: x}\nconditions:\n  school: {town: {of: 千葉県市川市, in: school.csv}}\n"
+        "rules:\n  - {name: r, require: [school]}\n"
+    )
+    mistakes = Mistakes()
+    policy = parse_policy(text, mistakes, folder=tmp_path)
+
+    assert policy is None
+    assert any(said in str(mistake) and "school.csv" in str(mistake) for mistake in mistakes)
 
 
 def test_names_are_resolved_where_they_are_used() -> None:

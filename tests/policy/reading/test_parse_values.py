@@ -161,13 +161,13 @@ def test_a_day_and_a_day_of_every_year() -> None:
         "2:3: `2026-02-30` is not a day, write it as `2026-04-01`"
     ]
     assert read(lambda r: r.day(items()))[0] is None
-    assert read(lambda r: r.day_or_month_day(scalar("2026-04-01")))[0] == date(2026, 4, 1)
-    assert read(lambda r: r.day_or_month_day(scalar("02-29")))[0] == MonthDay(2, 29)
+    assert read(lambda r: r.day_or_moment(scalar("2026-04-01")))[0] == date(2026, 4, 1)
+    assert read(lambda r: r.day_or_moment(scalar("02-29")))[0] == MonthDay(2, 29)
     for text in ("02-30", "13-01", "00-10", "tomorrow"):
-        found, said = read(lambda r, text=text: r.day_or_month_day(scalar(text)))  # type: ignore[misc]
+        found, said = read(lambda r, text=text: r.day_or_moment(scalar(text)))  # type: ignore[misc]
         assert found is None
         assert f"`{text}` is not a day" in said[0]
-    assert read(lambda r: r.day_or_month_day(items()))[0] is None
+    assert read(lambda r: r.day_or_moment(items()))[0] is None
 
 
 @pytest.mark.parametrize(
