@@ -52,6 +52,15 @@ AnyRedis = Redis | RedisCluster
 
 DEFAULT_PORT = 6379
 SENTINEL_PORT = 26379
+LATE = 0.05
+"""Seconds after which an event loop that comes to a time limit has stood still."""
+
+SECOND_LOOK = 0.1
+"""Seconds for the answers that have arrived meanwhile."""
+
+BEYOND = 5.0
+"""Seconds that the library waits longer than we do: our limit decides, which knows whether the loop stood still."""
+
 POOL = 16
 """Connections a client opens at most; who finds none free waits, within its time."""
 
@@ -240,7 +249,7 @@ def make_redis(url: RedisUrl, options: RedisOptions) -> AnyRedis:
     common: dict[str, Any] = {
         "username": url.username,
         "password": options.password,
-        "socket_timeout": options.timeout,
+        "socket_timeout": options.timeout + BEYOND,
         "socket_connect_timeout": options.timeout,
         "protocol": 2,
         "legacy_responses": True,
@@ -447,6 +456,40 @@ def connections_of(redis: AnyRedis) -> tuple[int, int]:
     return len(pool._in_use_connections), len(pool._available_connections)  # noqa: SLF001 (the library tells nobody)
 
 
+class _Limit:
+    """Limits a block to a time; an event loop that comes late to its end reads once more what has arrived.
+
+    While the loop stands still, answers wait unread. If the limit then cut the commands off, the loop's own pause would
+    be taken for a store that is away, and its circuit would open.
+    """
+
+    __slots__ = ("_due", "_loop", "_scope", "_timer")
+
+    def __init__(self, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._due = self._loop.time() + seconds
+        self._scope = asyncio.timeout(None)
+
+    async def __aenter__(self) -> None:
+        await self._scope.__aenter__()
+        self._timer = self._loop.call_at(self._due, self._look)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        await self._scope.__aexit__(kind, error, place)
+
+    def _look(self) -> None:
+        if self._loop.time() - self._due < LATE:
+            self._end()
+        else:
+            self._timer = self._loop.call_later(SECOND_LOOK, self._end)
+
+    def _end(self) -> None:
+        self._scope.reschedule(self._loop.time())
+
+
 class asking:  # noqa: N801 (it is used as a function is: `async with asking(seconds):`)
     """Limit the commands inside to this time, turn every failure of Redis into our error, and tell how long it took.
 
@@ -468,7 +511,7 @@ class asking:  # noqa: N801 (it is used as a function is: `async with asking(sec
         self._began = time.perf_counter()
         self._waits = present_waits()
         self._step = step("redis", SpanKind.CLIENT, db__system__name="redis") if is_recorded() else None
-        self._limit = asyncio.timeout(self._seconds)
+        self._limit = _Limit(self._seconds)
         if self._step is not None:
             self._step.__enter__()
         await self._limit.__aenter__()

@@ -18,7 +18,6 @@ A record is written again only over one that was there (`_RESEAL`): a late write
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -30,6 +29,7 @@ from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import Instant, is_instant
 from gateway.redis_client import POOL, AnyRedis, Timed, asking, close_redis, fault_of, untimed
 from gateway.redis_exchange import Command, send_together
+from gateway.session.asyncio_turns import Turns
 from gateway.session.circuit import Circuit
 from gateway.session.seal import Header, Secrets, open_record, read_header, seal, unseal
 from gateway.session.sealed_box import NONCE_BYTES
@@ -111,8 +111,8 @@ class RedisStore:
         self._random = random
         # Turns, of which one connection each is sure: a flood of forged cookies may fill the look-ups' but must keep
         # neither sign-outs nor heartbeats waiting, which have the rest.
-        self._lookups = asyncio.Semaphore(POOL - RESERVED)
-        self._others = asyncio.Semaphore(RESERVED - 1)
+        self._lookups = Turns(POOL - RESERVED)
+        self._others = Turns(RESERVED - 1)
 
     @property
     def tracked_prefix(self) -> str:
@@ -450,17 +450,13 @@ class RedisStore:
         """
         if self.circuit is not None and self.circuit.is_open:
             raise StoreUnavailableError(StoreFault.CIRCUIT_OPEN)
-        turn = self._lookups if lookup else self._others
-        if turn.locked():
-            # Waiting for a turn is our own load and no failure of the store: nothing is concluded from it.
-            async with asking(self._timeout):
-                await turn.acquire()
-        else:
-            await turn.acquire()
+        turns = self._lookups if lookup else self._others
+        # Waiting for a turn is our own load and no failure of the store: nothing is concluded from it.
+        await turns.take(self._timeout)
         try:
             return await self._replies(commands, tolerant=tolerant)
         finally:
-            turn.release()
+            turns.give_back()
 
     async def _replies(self, commands: Sequence[Command], *, tolerant: bool) -> list[Any]:
         """Send commands within the time, and conclude from their outcome whether the store is there."""
