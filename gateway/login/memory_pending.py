@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from typing import NamedTuple
+from collections import OrderedDict
 
-from gateway.instant import Instant, began
+from gateway.instant import Instant
 from gateway.login.pending import (
     BYTES_IN_TOTAL,
     BYTES_PER_ADDRESS,
+    FORM_LIVES,
     PENDING_IN_TOTAL,
     PENDING_PER_ADDRESS,
     PENDING_PER_BROWSER,
@@ -20,21 +20,16 @@ from gateway.login.pending import (
     KeptTarget,
     PendingLogin,
     Round,
+    SentForm,
     UsedLogin,
+    WaitingForm,
     bytes_of,
+    bytes_of_form,
     kept_target,
     state_name,
 )
+from gateway.login.room import Room, lives
 from gateway.request.senders import sender_of
-
-
-class _Place(NamedTuple):
-    """The share of the caps that a login takes, from its beginning until it would have ended, used or not."""
-
-    since: Instant
-    share: str
-    size: int
-    browser: str
 
 
 class MemoryPendingStore:
@@ -52,59 +47,34 @@ class MemoryPendingStore:
     ) -> None:
         """Begin empty, with the caps of `pending`. `life` is the lifetime of a login, in seconds."""
         self._life = life
-        self._logins = Cap(total, per_address)
-        self._bytes = Cap(bytes_in_total, bytes_per_address)
-        self._per_browser = per_browser
-        self._places: dict[str, _Place] = {}
+        self._total = total
+        logins, size = Cap(total, per_address), Cap(bytes_in_total, bytes_per_address)
+        self._room = Room(logins, size, per_browser, life)
+        self._form_room = Room(logins, size, per_browser, life * FORM_LIVES)
         # Beside each, since when it is kept.
         self._kept: dict[str, tuple[Instant, PendingLogin | UsedLogin]] = {}
         # In the order in which they end.
         self._targets: OrderedDict[str, tuple[Instant, KeptTarget]] = OrderedDict()
+        self._forms: OrderedDict[str, tuple[Instant, WaitingForm | SentForm]] = OrderedDict()
         self._rounds: dict[str, tuple[Instant, Round]] = {}
         self._spent: dict[str, Instant] = {}
-        self._of_address: Counter[str] = Counter()
-        self._bytes_of_address: Counter[str] = Counter()
-        self._all_bytes = 0
-        self._browsers: dict[str, list[str]] = {}
 
     async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> int:
         """See `PendingStore`."""
         self._forget(now)
-        share, size = sender_of(address), bytes_of(login)
-        own = self._browsers.get(login.browser, [])
-        evicted = own[0] if len(own) >= self._per_browser else None
-        gone = None if evicted is None else self._places[evicted]
-        freed, freed_bytes = (0, 0) if gone is None else (1, gone.size)
-        same = gone is not None and gone.share == share
-        addresses = len(self._of_address)
-        if not self._logins.admits(
-            1,
-            live=len(self._places) - freed,
-            addresses=addresses,
-            of_address=self._of_address[share] - freed * same,
-        ) or not self._bytes.admits(
-            size,
-            live=self._all_bytes - freed_bytes,
-            addresses=addresses,
-            of_address=self._bytes_of_address[share] - freed_bytes * same,
-        ):
-            return 0
-        if evicted is not None:
-            self._free(evicted)
-            del self._kept[evicted]
         name = state_name(state)
+        taken = self._room.take(name, login.browser, sender_of(address), bytes_of(login), now)
+        if taken is None:
+            return 0
+        if taken.evicted is not None:
+            del self._kept[taken.evicted]
         self._kept[name] = (now, login)
-        self._places[name] = _Place(now, share, size, login.browser)
-        self._of_address[share] += 1
-        self._bytes_of_address[share] += size
-        self._all_bytes += size
-        self._browsers.setdefault(login.browser, []).append(name)
         target = kept_target(login)
-        if target is not None and len(self._places) <= max(1, self._logins.total // TARGETS_UP_TO):
+        if target is not None and taken.live <= max(1, self._total // TARGETS_UP_TO):
             self._targets[name] = (now, target)
-            while len(self._targets) > self._logins.total:
+            while len(self._targets) > self._total:
                 self._targets.popitem(last=False)
-        return self._of_address[share]
+        return taken.place
 
     async def find(self, state: str, now: Instant) -> PendingLogin | UsedLogin | KeptTarget | None:
         """See `PendingStore`."""
@@ -113,7 +83,7 @@ class MemoryPendingStore:
         if self._lives(since, now) and kept is not None:
             return kept
         since, target = self._targets.get(name, (0.0, None))
-        return target if _lives(since, now, TARGET_SECONDS) else None
+        return target if lives(since, now, TARGET_SECONDS) else None
 
     async def use(self, state: str, login: PendingLogin, now: Instant) -> bool:
         """See `PendingStore`."""
@@ -121,7 +91,7 @@ class MemoryPendingStore:
         since, kept = self._kept.get(name, (0.0, None))
         if not isinstance(kept, PendingLogin) or not self._lives(since, now):
             return False
-        self._leave_browser(name, login.browser)
+        self._room.leave_browser(name, login.browser)
         # Its place still counts: two requests that make and spend a login are cheaper than one that only makes it.
         self._keep(name, UsedLogin(login.browser, login.host, login.return_to), now)
         return True
@@ -139,7 +109,7 @@ class MemoryPendingStore:
             return
         self._rounds.pop(used.session_name, None)
         self._rounds[used.session_name] = (now, made)
-        while len(self._rounds) > 2 * self._logins.total:
+        while len(self._rounds) > 2 * self._total:
             del self._rounds[next(iter(self._rounds))]
 
     def _keep(self, name: str, used: UsedLogin, now: Instant) -> None:
@@ -164,38 +134,49 @@ class MemoryPendingStore:
         """See `PendingStore`."""
         self._spent.pop(name, None)
 
-    def _free(self, name: str) -> None:
-        place = self._places.pop(name)
-        self._of_address[place.share] -= 1
-        self._bytes_of_address[place.share] -= place.size
-        self._all_bytes -= place.size
-        if not self._of_address[place.share]:
-            del self._of_address[place.share], self._bytes_of_address[place.share]
-        self._leave_browser(name, place.browser)
+    async def keep_form(self, form_id: str, form: WaitingForm, address: str, now: Instant) -> bool:
+        """See `PendingStore`."""
+        self._forget(now)
+        name = state_name(form_id)
+        taken = self._form_room.take(name, form.browser, sender_of(address), bytes_of_form(form), now)
+        if taken is None:
+            return False
+        if taken.evicted is not None:
+            self._forms.pop(taken.evicted, None)
+        self._forms[name] = (now, form)
+        return True
 
-    def _leave_browser(self, name: str, browser: str) -> None:
-        own = self._browsers.get(browser, [])
-        if name in own:
-            own.remove(name)
-        if not own:
-            self._browsers.pop(browser, None)
+    async def find_form(self, form_id: str, now: Instant) -> WaitingForm | SentForm | None:
+        """See `PendingStore`."""
+        since, form = self._forms.get(state_name(form_id), (0.0, None))
+        return form if lives(since, now, self._life * FORM_LIVES) else None
+
+    async def change_form(self, form_id: str, form: WaitingForm) -> None:
+        """See `PendingStore`."""
+        name = state_name(form_id)
+        since, kept = self._forms.get(name, (0.0, None))
+        if isinstance(kept, WaitingForm):
+            self._forms[name] = (since, form)
+
+    async def send_form(self, form_id: str, form: WaitingForm, now: Instant) -> bool:
+        """See `PendingStore`."""
+        if not isinstance(await self.find_form(form_id, now), WaitingForm):
+            return False
+        name = state_name(form_id)
+        self._forms[name] = (self._forms[name][0], SentForm(form.browser, form.host, form.target))
+        return True
 
     def _forget(self, now: Instant) -> None:
-        while self._places and not self._lives(next(iter(self._places.values())).since, now):
-            self._free(next(iter(self._places)))
         while self._kept and not self._lives(next(iter(self._kept.values()))[0], now):
             del self._kept[next(iter(self._kept))]
         while self._rounds and not self._lives(next(iter(self._rounds.values()))[0], now):
             del self._rounds[next(iter(self._rounds))]
-        while self._spent and not _lives(next(iter(self._spent.values())), now, SPENT_SECONDS):
+        while self._spent and not lives(next(iter(self._spent.values())), now, SPENT_SECONDS):
             del self._spent[next(iter(self._spent))]
-        while self._targets and not _lives(next(iter(self._targets.values()))[0], now, TARGET_SECONDS):
+        while self._targets and not lives(next(iter(self._targets.values()))[0], now, TARGET_SECONDS):
             self._targets.popitem(last=False)
+        while self._forms and not lives(next(iter(self._forms.values()))[0], now, self._life * FORM_LIVES):
+            self._forms.popitem(last=False)
 
     def _lives(self, since: Instant, now: Instant) -> bool:
-        return _lives(since, now, self._life)
-
-
-def _lives(since: Instant, now: Instant, life: float) -> bool:
-    """Say whether a value kept since then may still be used: a clock that was set back must not prolong it."""
-    return began(since, now) and now < since + life
+        return lives(since, now, self._life)

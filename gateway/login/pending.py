@@ -44,6 +44,9 @@ TARGETS_UP_TO = 8
 """A store that holds more than this part of its pending logins (one in eight) remembers no more targets: it may be
 under a flood, and a day is long."""
 
+FORM_LIVES = 4
+"""A form waits as long as so many logins would: its sign-in may fail, and begin again."""
+
 PENDING_PER_BROWSER = 32
 """Live pending logins of one browser; one more ends its own oldest, so that the newest always works."""
 
@@ -60,7 +63,7 @@ BYTES_PER_ADDRESS = 16 * 1024 * 1024
 """Bytes of live pending logins of one address: the size of 250 of the largest kept forms."""
 
 BYTES_OF_A_LOGIN = 1_024
-"""Bytes that a pending login takes beside its target and its form: the sealed record, its names and their places."""
+"""Bytes that a pending login takes beside its target: the sealed record, its names and their places."""
 
 MOST_TABS = 6
 """Cookies of tabs that a browser keeps at most, beside its binding cookie: a head has room for few."""
@@ -92,8 +95,6 @@ class PendingLogin(msgspec.Struct, frozen=True):
     reason: ChallengeReason = ChallengeReason.SIGN_IN
     in_app: bool = False
     """Whether the browser that began it is a window inside another app."""
-    form: str = ""
-    """The body of a form that waits for this sign-in, where the rule says `keep_form`; never in a `UsedLogin`."""
 
 
 class UsedLogin(msgspec.Struct, frozen=True):
@@ -118,6 +119,29 @@ class KeptTarget(msgspec.Struct, frozen=True):
     return_to: str
     begun_at: Instant
     app: str = ""
+
+
+class WaitingForm(msgspec.Struct, frozen=True):
+    """A form that was not sent, and that its person can send once the identity is confirmed."""
+
+    browser: str
+    """As in `PendingLogin`: another browser does not see it."""
+    host: str
+    target: str
+    """Path and query that the form goes to."""
+    body: str
+    until: Instant
+    """The end of its time, for the person."""
+    person: str = ""
+    """The pseudonym of the person for whom it waits; empty until somebody has signed in for it."""
+
+
+class SentForm(msgspec.Struct, frozen=True):
+    """A form that has been sent; its body is gone."""
+
+    browser: str
+    host: str
+    target: str
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -203,7 +227,9 @@ def tab_cookies(cookies: bytes, name: bytes) -> list[bytes]:
     return [tab for place in range(MOST_TABS) if cookies_named(cookies, tab := tab_cookie(name, place))]
 
 
-def bound_browser(login: PendingLogin | UsedLogin | KeptTarget, cookies: bytes, name: bytes) -> Browser | None:
+def bound_browser(
+    login: PendingLogin | UsedLogin | KeptTarget | WaitingForm | SentForm, cookies: bytes, name: bytes
+) -> Browser | None:
     """Return the browser whose cookies these are if the login began in it, else `None`.
 
     A tab's cookie is believed only beside the one binding cookie of a browser in which nobody has signed in yet. A
@@ -226,7 +252,12 @@ def same_browser(expected: str, browser: Browser | None) -> bool:
 
 def bytes_of(login: PendingLogin) -> int:
     """Return the bytes that a pending login counts for, in every store alike, until it ends."""
-    return BYTES_OF_A_LOGIN + len(login.return_to.encode()) + len(login.form.encode())
+    return BYTES_OF_A_LOGIN + len(login.return_to.encode())
+
+
+def bytes_of_form(form: WaitingForm) -> int:
+    """Return the bytes that a waiting form counts for, by the same rule."""
+    return BYTES_OF_A_LOGIN + len(form.target.encode()) + len(form.body.encode())
 
 
 def kept_target(login: PendingLogin) -> KeptTarget | None:
@@ -289,6 +320,18 @@ class PendingStore(Protocol):
 
     async def find_round(self, session_name: str, now: Instant) -> Round | None:
         """Return the sign-in that made a session, if that was within a login's lifetime."""
+
+    async def keep_form(self, form_id: str, form: WaitingForm, address: str, now: Instant) -> bool:
+        """Keep a form under a name that nobody can guess; False, and nothing kept, if the forms exceed a `Cap`."""
+
+    async def find_form(self, form_id: str, now: Instant) -> WaitingForm | SentForm | None:
+        """Return the form that waits under this name, or the one that has been sent."""
+
+    async def change_form(self, form_id: str, form: WaitingForm) -> None:
+        """Keep the same form for another person. It lives no longer for that."""
+
+    async def send_form(self, form_id: str, form: WaitingForm, now: Instant) -> bool:
+        """Forget the body of a form that `find_form` returned; True for exactly one caller, ever."""
 
     async def spend(self, name: str, now: Instant) -> bool:
         """Remember a name that is for one use; True for exactly one caller within `SPENT_SECONDS`."""

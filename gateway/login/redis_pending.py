@@ -2,12 +2,15 @@
 
     {prefix}l:s:{<name>}       a pending login, sealed; gone when it is used
     {prefix}l:u:{<name>}       what came of a used one, sealed; who sets it first has used it
+    {prefix}l:f:{<name>}       a form that waits, sealed
+    {prefix}l:g:{<name>}       one that was sent, without its body, sealed; who sets it first sends it
     {prefix}l:t:{<name>}       the target of a login, sealed, for a day
     {prefix}l:r:{<name>}       which sign-in made a session, for the loop breaker, sealed
     {prefix}l:x:{<hash>}       a name that is for one use, and was used
     {prefix}l:{login}:live       those that count, by when they end: `<name>:<bytes>`
     {prefix}l:{login}:from       keyed hashes of the addresses that have any
     {prefix}l:{login}:of:<hash>  those of one address, {prefix}l:{login}:in:<hash> of one browser
+    {prefix}l:{login}:form:…     the same for forms
     {prefix}l:{login}:bytes      bytes of all, {prefix}l:{login}:bytes:<hash> of one address
 
 A state is in no key and no value, only its hash is; the record opens by a key of our secret *and* the state,
@@ -32,6 +35,7 @@ from gateway.instant import CLOCKS_DIFFER, Instant
 from gateway.login.pending import (
     BYTES_IN_TOTAL,
     BYTES_PER_ADDRESS,
+    FORM_LIVES,
     PENDING_IN_TOTAL,
     PENDING_PER_ADDRESS,
     PENDING_PER_BROWSER,
@@ -43,8 +47,11 @@ from gateway.login.pending import (
     KeptTarget,
     PendingLogin,
     Round,
+    SentForm,
     UsedLogin,
+    WaitingForm,
     bytes_of,
+    bytes_of_form,
     kept_target,
     state_name,
 )
@@ -164,7 +171,7 @@ return 1
 """
 """Nonce and verifier have had their use, and go with it: a marker that could not be set leaves them for another try."""
 
-_Record = TypeVar("_Record", PendingLogin, UsedLogin, KeptTarget, Round)
+_Record = TypeVar("_Record", PendingLogin, UsedLogin, KeptTarget, WaitingForm, SentForm, Round)
 
 
 class RedisPendingStore:
@@ -206,49 +213,75 @@ class RedisPendingStore:
     async def open(self, state: str, login: PendingLogin, address: str, now: Instant) -> int:
         """See `PendingStore`."""
         name = state_name(state)
+        record, target = self._seal(login, state, name), kept_target(login)
+        day = b"" if target is None else self._seal(target, state, name)
+        most = max(1, self._logins.total // TARGETS_UP_TO)
+        apart = isinstance(self._redis, RedisCluster)
+        admitted = await self._admit(
+            "",
+            name,
+            (login.browser, bytes_of(login), address),
+            now,
+            self._life,
+            () if apart else ((self._key("s", name), record), (self._key("t", name), day, _TARGET_MILLISECONDS, most)),
+        )
+        if admitted is None:
+            return 0
+        place, live, evicted = admitted
+        if evicted:
+            await self._ask("DEL", self._key("s", evicted))
+        if apart:
+            await self._keep(name, record, day if live <= most else b"")
+        return place
+
+    async def _admit(
+        self,
+        kind: str,
+        name: str,
+        by: tuple[str, int, str],
+        now: Instant,
+        life: float,
+        records: tuple[tuple[str | bytes | float, ...], ...] = (),
+    ) -> tuple[int, int, str] | None:
+        """Count an entry in; return its place, how many live, and the name of the one that made room for it.
+
+        `by`: its browser, its bytes and its address. Each of the `records` that are written with it begins with its
+        key.
+        """
+        browser, size, address = by
         share = hmac.digest(
             self._secrets.first.value, b"sekisho.address.v1:" + sender_of(address).encode(), sha256
         ).hex()
-        keys = [
-            self._index("live"),
-            self._index("from"),
-            self._index(f"of:{share[:32]}"),
-            self._index(f"in:{login.browser}"),
-            self._index("bytes"),
-            self._index(f"bytes:{share[:32]}"),
+        keys: list[str | bytes | float] = [
+            self._index(f"{kind}live"),
+            self._index(f"{kind}from"),
+            self._index(f"{kind}of:{share[:32]}"),
+            self._index(f"{kind}in:{browser}"),
+            self._index(f"{kind}bytes"),
+            self._index(f"{kind}bytes:{share[:32]}"),
+            *(key for key, *_ in records),
         ]
-        ends = now + self._life
+        ends = now + life
         arguments: list[str | bytes | int | float] = [
             now,
             ends,
             name,
             share[:32],
-            bytes_of(login),
+            size,
             self._per_browser,
-            self._milliseconds,
+            int(life * 1_000),
             ends + CLOCKS_DIFFER,
             self._logins.total,
             self._logins.per_address,
             self._bytes.total,
             self._bytes.per_address,
+            *(value for _, *values in records for value in values),
         ]
-        record = self._seal(login, state, name)
-        target = kept_target(login)
-        day = b"" if target is None else self._seal(target, state, name)
-        most = max(1, self._logins.total // TARGETS_UP_TO)
-        apart = isinstance(self._redis, RedisCluster)
-        if not apart:
-            keys += [self._key("s", name), self._key("t", name)]
-            arguments += [record, day, _TARGET_MILLISECONDS, most]
-        opened = await self._ask("EVAL", _ADMIT, len(keys), *keys, *arguments)
-        if opened is None:
-            return 0
-        place, live, evicted = _bytes(opened).decode("ascii", "replace").split(" ")
-        if evicted:
-            await self._ask("DEL", self._key("s", evicted.partition(":")[0]))
-        if apart:
-            await self._keep(name, record, day if int(live) <= most else b"")
-        return int(place)
+        admitted = await self._ask("EVAL", _ADMIT, len(keys), *keys, *arguments)
+        if admitted is None:
+            return None
+        place, live, evicted = _bytes(admitted).decode("ascii", "replace").split(" ")
+        return int(place), int(live), evicted.partition(":")[0]
 
     async def _keep(self, name: str, record: bytes, day: bytes) -> None:
         """Keep a login in a cluster, and its target for a day unless `day` is empty."""
@@ -308,6 +341,41 @@ class RedisPendingStore:
         sealed = await self._ask("GET", self._key("r", session_name))
         return None if sealed is None else self._open(_bytes(sealed), session_name, session_name, Round)
 
+    async def keep_form(self, form_id: str, form: WaitingForm, address: str, now: Instant) -> bool:
+        """See `PendingStore`."""
+        name, life = state_name(form_id), self._life * FORM_LIVES
+        admitted = await self._admit("form:", name, (form.browser, bytes_of_form(form), address), now, life)
+        if admitted is None:
+            return False
+        if admitted[2]:
+            await self._ask("DEL", self._key("f", admitted[2]))
+        await self._ask("SET", self._key("f", name), self._seal(form, form_id, name), "PX", int(life * 1_000))
+        return True
+
+    async def find_form(self, form_id: str, now: Instant) -> WaitingForm | SentForm | None:  # noqa: ARG002 (Redis has the clock)
+        """See `PendingStore`."""
+        name = state_name(form_id)
+        # The marker second, as in `find`.
+        waiting, sent = await self._ask_together(("GET", self._key("f", name)), ("GET", self._key("g", name)))
+        if sent is not None:
+            return self._open(_bytes(sent), form_id, name, SentForm)
+        return None if waiting is None else self._open(_bytes(waiting), form_id, name, WaitingForm)
+
+    async def change_form(self, form_id: str, form: WaitingForm) -> None:
+        """See `PendingStore`."""
+        name = state_name(form_id)
+        await self._ask("SET", self._key("f", name), self._seal(form, form_id, name), "KEEPTTL", "XX")
+
+    async def send_form(self, form_id: str, form: WaitingForm, now: Instant) -> bool:  # noqa: ARG002 (Redis has the clock)
+        """See `PendingStore`."""
+        name = state_name(form_id)
+        marker = self._seal(SentForm(form.browser, form.host, form.target), form_id, name)
+        life = int(self._life * FORM_LIVES * 1_000)
+        if await self._ask("SET", self._key("g", name), marker, "PX", life, "NX") is None:
+            return False
+        await self._ask("DEL", self._key("f", name))
+        return True
+
     async def spend(self, name: str, now: Instant) -> bool:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
         return await self._ask("SET", self._spent(name), b"", "PX", _SPENT_MILLISECONDS, "NX") is not None
@@ -338,7 +406,9 @@ class RedisPendingStore:
     def _index(self, name: str) -> str:
         return f"{self._prefix}l:{{login}}:{name}"
 
-    def _seal(self, record: PendingLogin | UsedLogin | KeptTarget | Round, opener: str, name: str) -> bytes:
+    def _seal(
+        self, record: PendingLogin | UsedLogin | KeptTarget | WaitingForm | SentForm | Round, opener: str, name: str
+    ) -> bytes:
         packed = msgspec.msgpack.encode(record)
         secret, nonce = self._secrets.first, self._random(NONCE_BYTES)
         key, bound_to = _derived(secret, opener), _context(record.__class__, name)

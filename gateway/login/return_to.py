@@ -22,7 +22,11 @@ LONGEST_RETURN = TrafficSettings().request_line
 another target."""
 
 END_OF_TAB = "signed-in"
-"""The one page of the portal that may be returned to: it changes nothing, and sends a person back to another tab."""
+"""A page of the portal that may be returned to: it changes nothing, and sends a person back to another tab."""
+
+FORM = "form"
+"""The page of a form that waits, the other one that may be returned to: it shows the form to its person, and sends
+nothing."""
 
 _PATH_KEEPS = "/%:@!$&'()*+,;=-._~[]|^"
 _QUERY_KEEPS = "/%:@!$&()*+,;=-._~?[]|{}^`"
@@ -64,7 +68,7 @@ def rebuild(
     target = canonical(plain.encode("ascii"), replace(paths, parameters="keep"))
     if not isinstance(target, Target):
         return None
-    if _is_ours(target.path, prefix) and target.path != prefix + END_OF_TAB:
+    if _is_ours(target.path, prefix) and target.path not in {prefix + END_OF_TAB, prefix + FORM}:
         return None
     return target.raw.decode("ascii") if plain == rebuilt else rebuilt
 

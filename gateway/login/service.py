@@ -83,6 +83,7 @@ from gateway.login.sign_in import (
     SignedIn,
     SignedOut,
 )
+from gateway.login.waiting import WaitingForms
 from gateway.policy.verdict import Challenge
 from gateway.request.in_app import in_app_browser
 from gateway.request.inbound import Inbound
@@ -236,6 +237,7 @@ class SignInService:
         self._known_as = known_as
         self._shared_tasks = shared_tasks
         self._owed = owed
+        self._forms = WaitingForms(pending, terms.prefix, clock=clock, random=random, sign_in=terms.sign_in)
 
     async def begin(
         self,
@@ -246,29 +248,36 @@ class SignInService:
         form: str = "",
         *,
         app: str = "",
+        anew: bool = False,
     ) -> BeginOutcome:
         """Open a pending login and return the URL for the browser; see `sign_in.SignIn`."""
         target = inbound.target.raw.decode("ascii") if return_to is None else return_to
         back = self.safe_return(route, target)
         try:
-            return await self._begin(route, inbound, challenge, back, form, app or route.name)
+            return await self._begin(route, inbound, challenge, back, form, app or route.name, anew=anew)
         except ProviderUnavailableError as error:
             return Failed(LoginFailure.PROVIDER_DOWN, back, endpoint=error.endpoint, fault=error.fault)
         except StoreUnavailableError as error:
             return Failed(LoginFailure.STORE_DOWN, back, fault=error.fault)
 
     async def _begin(
-        self, route: Route, inbound: Inbound, challenge: Challenge, back: str, form: str, app: str
+        self, route: Route, inbound: Inbound, challenge: Challenge, back: str, form: str, app: str, *, anew: bool
     ) -> BeginOutcome:
         now = self._clock()
         client = self._clients[route.client_id]
-        rounds = await self._rounds(route, inbound, challenge, now)
+        # Another person is no round of the same one.
+        rounds = 1 if anew else await self._rounds(route, inbound, challenge, now)
         if rounds > MOST_ROUNDS:
             return Failed(LoginFailure.LOOP, back)
         metadata = await client.provider.reachable()
         browser = find_browser(inbound.cookie, route.pending_cookie)
         fresh = browser is None
         browser = browser or Browser(self._secret())
+        if form:
+            page = await self._forms.keep(browser, route, inbound, back, form)
+            if page is None:
+                return Failed(LoginFailure.TOO_MANY, back, retry_after=60)
+            back = page
         state = self._secret()
         login = PendingLogin(
             browser=browser.name,
@@ -285,7 +294,6 @@ class SignInService:
             app=app,
             reason=challenge.reason,
             in_app=in_app_browser(inbound) is not None,
-            form=form,
         )
         place = await self._pending.open(state, login, inbound.client_address, now)
         if not place:
@@ -298,7 +306,7 @@ class SignInService:
             state=state,
             nonce=login.nonce,
             verifier=login.verifier,
-            assurance=asked_assurance(client.settings, challenge.fresh_within),
+            assurance=asked_assurance(client.settings, 0.0 if anew else challenge.fresh_within),
         )
         self._observer.sent(state_name(state), _attempt(login))
         if not fresh:
@@ -391,7 +399,7 @@ class SignInService:
         try:
             signed_in = await self._sign_in(route, inbound, answer, login, browser)
         except _SignInFailure as failure:
-            failed = replace(failure.failed, form=login.form, app=login.app)
+            failed = replace(failure.failed, app=login.app)
             return failed, replace_used(used, failed)
         session_name, person = ticket_name(signed_in.ticket), signed_in.session.pseudonym
         return signed_in, UsedLogin(login.browser, login.host, login.return_to, session_name, person=person)
@@ -557,7 +565,6 @@ class SignInService:
             login.return_to,
             other_person,
             cookie=replace(browser, last=mark).cookie,
-            form=login.form,
             app=login.app,
             seconds=max(0.0, now - login.begun_at),
             carried_over=carried_over,

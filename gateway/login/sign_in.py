@@ -100,8 +100,6 @@ class SignedIn:
     """Another subject was signed in here before: expire the App's own cookies."""
     cookie: str | None = None
     """New value of the pending cookie: it remembers who signed in last here."""
-    form: str = ""
-    """The body of the form that waited; the browser is not redirected, but offered to send it to `return_to`."""
     app: str = ""
     """The App whose rule asked."""
     seconds: float = 0.0
@@ -142,7 +140,7 @@ class Failed:
     app: str = field(default="", compare=False)
     """The App whose rule asked, if a login of ours names it: for the log and the metric."""
     form: str = field(default="", repr=False)
-    """The body of a form that has waited for this sign-in: a fresh start takes it along."""
+    """The body of a form that could not be kept, since no sign-in began: a fresh start takes it along."""
 
 
 FinishOutcome = SignedIn | AlreadySignedIn | Failed
@@ -199,8 +197,11 @@ class SignIn(Protocol):
         form: str = "",
         *,
         app: str = "",
+        anew: bool = False,
     ) -> BeginOutcome:
-        """Open a pending login and return the URL for the browser. `form` waits with it, sealed, and comes back once.
+        """Open a pending login and return the URL for the browser. `form` is kept, and the sign-in leads to its page.
+
+        `anew`: the provider is asked to let nobody in by a session of its own, since another person is to come.
 
         `app` is the App whose rule asks, if it is another one of the same host than the route's.
 

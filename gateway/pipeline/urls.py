@@ -17,7 +17,7 @@ from urllib.parse import quote
 from gateway.headers.assertion import JWKS_PAGE
 from gateway.login.login import BACKCHANNEL_LOGOUT, CALLBACK, SIGNED_OUT
 from gateway.login.registration import CLIENT_KEYS
-from gateway.login.return_to import END_OF_TAB
+from gateway.login.return_to import END_OF_TAB, FORM
 from gateway.route.table import HEALTH
 
 AUTH_PAGES = "auth/"
@@ -75,6 +75,7 @@ URLS: Mapping[str, OwnUrl] = {
     "logout": OwnUrl(Kind.PAGE, (*_READ, "POST")),
     SIGNED_OUT: OwnUrl(Kind.PAGE, _READ),
     END_OF_TAB: OwnUrl(Kind.PAGE, _READ),
+    FORM: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     ME: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     LANGUAGE: OwnUrl(Kind.PAGE, _READ),
     "static/": OwnUrl(Kind.ASSET, _READ),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
+from gateway.instant import Instant
 from gateway.policy.verdict import Challenge, Deny, Sign
 from gateway.request.inbound import Inbound
 from gateway.request.signed_form import Unsignable
@@ -146,6 +147,8 @@ class Visit:
     """The browser's request, which may be for another page than the one that the portal makes."""
     session: SessionState
     purpose: Purpose
+    at: Instant = 0.0
+    """The moment in which the portal took it: what a page says of times is said from there."""
 
     @property
     def brings_body(self) -> bool:

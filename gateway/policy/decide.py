@@ -256,12 +256,13 @@ class FittingRule:
         if say is None:
             return Decision(Deny(rule.id, (Reason(ReasonKind.NOBODY_ALLOWED, rule.name),)), inf)
         reasons = (Reason(ReasonKind.NOBODY_ALLOWED, rule.name, say.words),)
-        retry_after, until = say.retry_after, inf
+        retry_after, until, planned = say.retry_after, inf, None
         if say.until_change and self._when is not None:
             ends = _next_change(self._when, context)
-            retry_after = None if ends == inf else max(1, ceil(ends - context.now))
+            planned = None if ends == inf else ends
+            retry_after = None if planned is None else max(1, ceil(planned - context.now))
             until = context.now
-        return Decision(Deny(rule.id, reasons, say.status, retry_after), until)
+        return Decision(Deny(rule.id, reasons, say.status, retry_after, planned), until)
 
 
 def _joined(purposes: Iterable[Words]) -> Words:

@@ -116,6 +116,8 @@ class Deny:
     """403, or the status of the rule's `say`."""
     retry_after: int | None = None
     """Seconds, if the rule's `say` gives them."""
+    until: float | None = None
+    """The planned moment of the rule's end, if `say` asks for it."""
 
     @property
     def words(self) -> str:

@@ -26,9 +26,9 @@ from gateway.errors import AuditUnavailableError, GatewayError, StoreUnavailable
 from gateway.instant import Instant
 from gateway.login.funnel import Attempt, SignInStep, attempt
 from gateway.login.login import BACKCHANNEL_LOGOUT, CALLBACK, SIGNED_OUT
-from gateway.login.pending import PENDING_SECONDS, find_browser, tab_cookies
+from gateway.login.pending import FORM_LIVES, PENDING_SECONDS, WaitingForm, find_browser, tab_cookies
 from gateway.login.registration import CLIENT_KEYS
-from gateway.login.return_to import END_OF_TAB, LONGEST_RETURN
+from gateway.login.return_to import END_OF_TAB, FORM, LONGEST_RETURN
 from gateway.login.returned import RETURNED_SECONDS, ReturnedForms, is_of_our_page
 from gateway.login.sign_in import (
     BROWSER_COOKIE_SECONDS,
@@ -41,6 +41,7 @@ from gateway.login.sign_in import (
     SignedIn,
     SignIn,
 )
+from gateway.login.waiting import WaitingForms, named_in
 from gateway.observe.causes import INTERNAL_ERROR
 from gateway.observe.events import Event
 from gateway.observe.otel_spans import Trace, note, step, working_for
@@ -199,6 +200,8 @@ class PortalServices:
     """Seals forms that came back from other sites."""
     sign_in_seconds: float = PENDING_SECONDS
     """Seconds that a person has for a sign-in."""
+    forms: WaitingForms
+    """Forms that wait while their person signs in."""
     longest_target: int = LONGEST_RETURN
     """Bytes of a target that a form of ours may carry."""
     clock: Callable[[], Instant] = time.time
@@ -223,6 +226,7 @@ def make_portal(services: PortalServices) -> web.Application:
         BACKCHANNEL_LOGOUT: {"POST": portal.back_channel_logout},
         SIGNED_OUT: {"GET": portal.signed_out},
         END_OF_TAB: {"GET": portal.signed_in},
+        FORM: {"GET": portal.form_page, "POST": portal.form_sent},
         ME: {"GET": portal.me_page, "POST": portal.me_form},
         LANGUAGE: {"GET": portal.switch_language},
         CLIENT_KEYS: {"GET": portal.keys(services.sign_in.client_jwks)},
@@ -257,6 +261,7 @@ class Portal:
         self._shown = Rate(SHOWN_PER_ADDRESS, SHOWN_IN_ALL)
         self._spend = services.spend
         self._returned_forms = services.returned
+        self._waiting = services.forms
         self._random = services.random
         self._clock = services.clock
         self._trail = services.trail
@@ -271,6 +276,7 @@ class Portal:
         if visit is None:
             # Only the byte path can reach the socket, so such a request is a mistake of ours.
             return web.Response(status=HTTPStatus.FORBIDDEN, text="no visit\n")
+        visit = replace(visit, at=self._clock())
         request[_VISIT] = visit
         with measured() as waits:
             response = await self._answer_traced(visit, request, handler)
@@ -365,13 +371,15 @@ class Portal:
                 form = await self._to_keep(visit, request) if keep else ""
                 offer = offer_for(visit, challenge)
                 self._count_notice(visit, offer)
-                return self._page(visit, pages.form_not_sent(visit, offer, form))
+                return self._page(
+                    visit, pages.form_not_sent(visit, offer, form, kept_for=FORM_LIVES * self._sign_in_seconds)
+                )
             case ForeignFormPage(site=site):
                 return self._page(visit, pages.foreign_form(visit, site))
             case ReturnedFormPage(site=site):
                 return await self._returned(visit, request, site)
             case FormOverPage():
-                return self._page(visit, pages.form_over(visit))
+                return self._page(visit, pages.form_over(visit, visit.inbound.target.raw.decode("ascii")))
             case SignFormPage():
                 # Nothing here can have a form signed, so it must not go on.
                 raise GatewayError
@@ -415,6 +423,8 @@ class Portal:
         """Sign in by link, which names where the person wants to be afterwards."""
         visit = request[_VISIT]
         target = self._sign_in.safe_return(visit.route, _target_of(visit))
+        if self._waiting.name_in(target):
+            return _redirect(target)
         session = await self._session(visit)
         outcome = next_offer(visit, target, "GET", session, self._clock(), self._table())
         return await self._offer(visit, outcome, target, shown=frozenset())
@@ -432,8 +442,66 @@ class Portal:
             shown = frozenset()
             waiting = ""
         session = await self._session(visit)
+        if form_id := self._waiting.name_in(target):
+            found = await self._waiting.find(visit.route, visit.inbound, form_id, _pseudonym(session, visit.route))
+            if not isinstance(found, WaitingForm):
+                return self._page(visit, pages.form_over(visit, found.target if found else ""))
+            outcome = next_offer(visit, found.target, "POST", session, self._clock(), self._table())
+            if isinstance(outcome, SignInOffer):
+                outcome = replace(outcome, back=target)
+            return await self._offer(visit, outcome, target, shown=shown)
         outcome = next_offer(visit, target, method, session, self._clock(), self._table())
         return await self._offer(visit, outcome, target, shown=shown, waiting=waiting)
+
+    async def form_page(self, request: web.Request) -> web.StreamResponse:
+        """Show a form that waits: the person sends it, signs in for it, or reads why it cannot be sent.
+
+        The policy is asked first: nobody is invited to send what would then be refused.
+        """
+        visit = request[_VISIT]
+        return await self._form_page(visit, named_in(visit.inbound.target.query))
+
+    async def _form_page(self, visit: Visit, form_id: str) -> web.StreamResponse:
+        session = await self._session(visit)
+        if isinstance(session, Unavailable):
+            raise StoreUnavailableError
+        person = _pseudonym(session, visit.route)
+        found = await self._waiting.find(visit.route, visit.inbound, form_id, person)
+        if not isinstance(found, WaitingForm):
+            return self._page(visit, pages.form_over(visit, found.target if found else ""))
+        if person:
+            await self._waiting.hand_over(form_id, found, person)
+        outcome = next_offer(visit, found.target, "POST", session, self._clock(), self._table())
+        page = self._waiting.page_of(form_id)
+        match outcome:
+            case SignInOffer():
+                self._count_notice(visit, outcome)
+                return self._page(visit, pages.form_kept(visit, replace(outcome, back=page), found.until))
+            case NothingToAsk():
+                form = read_form(found.body, visit.route.app.headers.charset)
+                if form is None:
+                    return self._page(visit, pages.form_over(visit, found.target))
+                return self._page(visit, pages.send_form(visit, page, form, found.until))
+            case Deny():
+                await self._audit(visit, outcome)
+                return self._page(visit, pages.refusal(visit, outcome, kept_until=found.until))
+            case _:
+                assert_never(outcome)
+
+    async def form_sent(self, request: web.Request) -> web.StreamResponse:
+        """Send a form that has waited, once: the browser repeats its own request to the application."""
+        visit = request[_VISIT]
+        form_id = named_in(visit.inbound.target.query)
+        session = await self._session(visit)
+        person = _pseudonym(session, visit.route)
+        found = await self._waiting.find(visit.route, visit.inbound, form_id, person)
+        pressed = sender(visit.inbound, visit.route.origin) is Sender.OURS
+        if not pressed or not person or not isinstance(found, WaitingForm) or found.person != person:
+            return await self._form_page(visit, form_id)
+        if not await self._waiting.send(form_id, found):
+            return self._page(visit, pages.form_over(visit, found.target))
+        # RFC 9110 section 15.4.8: the method and the body stay.
+        return web.Response(status=HTTPStatus.TEMPORARY_REDIRECT, headers={hdrs.LOCATION: found.target})
 
     async def callback(self, request: web.Request) -> web.StreamResponse:
         """Finish a sign-in: the provider sent the browser back."""
@@ -455,12 +523,7 @@ class Portal:
                     other_person=outcome.other_person,
                     seconds=round(outcome.seconds, 3),
                 )
-                form = read_form(outcome.form, route.app.headers.charset)
-                if form is None:
-                    response = _redirect(outcome.return_to)
-                else:
-                    # The form is not sent by itself: the person may have changed her mind in the meantime.
-                    response = self._page(visit, pages.send_form(visit, outcome.return_to, form))
+                response = _redirect(outcome.return_to)
                 self._set(response, visit, route.session_cookie, self._table().seals.cookie(outcome.ticket))
                 if outcome.cookie is not None:
                     self._set(response, visit, route.pending_cookie, outcome.cookie, BROWSER_COOKIE_SECONDS)
@@ -704,6 +767,8 @@ class Portal:
             case SignInOffer():
                 # The form is kept only if the rule says so now, even if the page that carried it was made under another
                 # rule.
+                if outcome.back:
+                    return await self._begin(visit, outcome, outcome.back)
                 keeps = outcome.challenge.keep_form
                 if is_of_our_page(waiting.encode()):
                     # A form that came back or was signed, sealed still: it waits as long as its rule wants such forms.
@@ -715,8 +780,13 @@ class Portal:
                 back = self._end_of_tab(visit, target) if outcome.method == "POST" else target
                 return await self._begin(visit, outcome, back)
             case NothingToAsk():
-                form = read_form(waiting, visit.route.app.headers.charset)
-                return _redirect(target) if form is None else self._page(visit, pages.send_form(visit, target, form))
+                if not waiting or not self._may_wait(visit, waiting):
+                    return _redirect(target)
+                kept_here = await self._waiting.keep_here(visit.route, visit.inbound, target, waiting)
+                response = _redirect(target if kept_here is None else kept_here.page)
+                if kept_here is not None and kept_here.cookie is not None:
+                    self._set(response, visit, visit.route.pending_cookie, kept_here.cookie, BROWSER_COOKIE_SECONDS)
+                return response
             case Deny():
                 await self._audit(visit, outcome)
                 return self._page(visit, pages.refusal(visit, outcome))
@@ -806,9 +876,12 @@ class Portal:
         knowing = f"{page}?{urlencode({_FORM_TO: target})}"
         return knowing if self._sign_in.safe_return(visit.route, knowing) == knowing else page
 
-    def _failed_at(self, visit: Visit, failed: Failed) -> tuple[str, str]:
+    async def _failed_at(self, visit: Visit, failed: Failed, session: SessionState) -> tuple[str, str]:
         """Return the target and the method for which a sign-in that failed was begun."""
         target = self._sign_in.safe_return(visit.route, failed.return_to)
+        if form_id := self._waiting.name_in(target):
+            found = await self._waiting.find(visit.route, visit.inbound, form_id, _pseudonym(session, visit.route))
+            return ("/", "GET") if found is None else (found.target, "POST")
         path, _, query = target.partition("?")
         if path == self._prefix + END_OF_TAB:
             return self._sign_in.safe_return(visit.route, parse_qs(query).get(_FORM_TO, [""])[0]), "POST"
@@ -824,13 +897,25 @@ class Portal:
             check=failed.check,
             found=failed.found,
         )
-        target, method = self._failed_at(visit, failed)
-        session = await self._session(visit)
-        outcome = next_offer(visit, target, method, session, self._clock(), self._table())
-        offer = outcome if isinstance(outcome, SignInOffer) else None
-        response = self._page(visit, pages.failure(visit, failed, offer))
+        offer, onward = await self._fresh_start(visit, failed)
+        response = self._page(visit, pages.failure(visit, failed, offer, onward))
         response.headers[REASON_HEADER] = failed.failure.value
         return response
+
+    async def _fresh_start(self, visit: Visit, failed: Failed) -> tuple[SignInOffer | None, str]:
+        """Return the sign-in that the page of a failed one offers, or the page to go to where none is needed."""
+        kept = self._sign_in.safe_return(visit.route, failed.return_to)
+        waits = bool(self._waiting.name_in(kept))
+        session = await self._session(visit)
+        try:
+            target, method = await self._failed_at(visit, failed, session)
+        except StoreUnavailableError:
+            # The page of the form tells the rest when the store is back.
+            return None, kept
+        outcome = next_offer(visit, target, method, session, self._clock(), self._table())
+        if isinstance(outcome, SignInOffer):
+            return (replace(outcome, back=kept) if waits else outcome), ""
+        return None, kept if waits else target
 
     async def _session(self, visit: Visit) -> SessionState:
         """Return the signed-in person's session, from the store if memory does not have it."""
@@ -943,6 +1028,11 @@ _NOT_AUDITED = frozenset({"begun", "already_signed_in", "signed_in"})
 
 _SIGN_OUTS = frozenset({"signed_out", "signed_out_here", "logged_out_by_provider", "logout_refused"})
 _GOOD = (_SIGN_OUTS | {"signed_in"}) - {"logout_refused"}
+
+
+def _pseudonym(session: SessionState, route: Route) -> str:
+    """Return the pseudonym of the signed-in person; empty if nobody is."""
+    return session.session.pseudonym if isinstance(session, Found) and route.accepts(session.session) else ""
 
 
 def _route_of(request: web.Request) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 from gateway.identity import NOT_TOLD, Gender, Identity
-from gateway.instant import Instant, tokyo_time
+from gateway.instant import Instant
 from gateway.login.login import CALLBACK
 from gateway.login.sign_in import Failed, LoginFailure
 from gateway.pipeline.support import support_number
@@ -21,6 +21,7 @@ from gateway.policy.verdict import Deny, Reason, ReasonKind
 from gateway.portal.language import Language, Said, preferred, said
 from gateway.portal.messages import CATALOGUES, message, offered
 from gateway.portal.sign_in_offer import ITEMS, SignInOffer, person_of
+from gateway.portal.times import Moment, about, birthdate, moment, span
 from gateway.request.in_app import SOME_APP, in_app_browser
 from gateway.request.kept_form import KeptForm
 from gateway.request.returned_form import FIELD
@@ -29,8 +30,6 @@ from gateway.route.route import Route
 from gateway.session.session import Session
 from gateway.session.ticket import cookies_named
 from gateway.settings.settings import ContactSettings
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 LANGUAGE_COOKIE = b"sekisho-language"
 """The cookie that remembers a person's language, behind the prefix of the App's cookies."""
@@ -131,14 +130,6 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """A moment as a person in Japan says it, and as a machine reads it."""
-
-    text: str
-    machine: str
-
-
-@dataclass(frozen=True, slots=True)
 class OtherWay:
     """The other way for a person without a card."""
 
@@ -168,13 +159,13 @@ def notice(visit: Visit, offer: SignInOffer) -> Page:
     return _page("notice", HTTPStatus.UNAUTHORIZED, language, "notice.title", _signing_in(visit, offer, language))
 
 
-def form_not_sent(visit: Visit, offer: SignInOffer, form: str = "") -> Page:
+def form_not_sent(visit: Visit, offer: SignInOffer, form: str = "", *, kept_for: float = 0.0) -> Page:
     """Say that a form was not sent, and how it can be once the person has signed in.
 
-    `form` is its body, where it is kept: then the sign-in needs no new tab.
+    `form` is its body, where it is kept for so many seconds: then the sign-in needs no new tab.
     """
     language = language_of(visit)
-    values = _signing_in(visit, offer, language, form)
+    values = _signing_in(visit, offer, language, form) | {"kept_until": None, "form_span": span(kept_for, language)}
     return _page("form_not_sent", HTTPStatus.UNAUTHORIZED, language, "form_not_sent.title", values)
 
 
@@ -198,10 +189,10 @@ def returned_form(visit: Visit, site: str, sealed: str) -> Page:
     return replace(page, leads_anywhere=True)
 
 
-def form_over(visit: Visit) -> Page:
-    """Say that a form that came back cannot be sent any more, and offer the page that it was sent to."""
+def form_over(visit: Visit, target: str) -> Page:
+    """Say that a form cannot be sent any more, and offer the page that it was to be sent to, if it is known."""
     language = language_of(visit)
-    values = _common(visit, visit.route, language) | {"onward": visit.inbound.target.raw.decode("ascii")}
+    values = _common(visit, visit.route, language) | {"onward": target}
     return _page("form_over", HTTPStatus.CONFLICT, language, "form_over.title", values)
 
 
@@ -212,10 +203,21 @@ def not_signable(visit: Visit, why: Unsignable) -> Page:
     return _page("not_signable", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, language, "not_signable.title", values)
 
 
-def send_form(visit: Visit, target: str, form: KeptForm) -> Page:
-    """Offer to send a form that has waited, now that the person has signed in."""
+def form_kept(visit: Visit, offer: SignInOffer, until: Instant) -> Page:
+    """Say that a form waits until a moment for its person to sign in."""
     language = language_of(visit)
-    values = _common(visit, visit.route, language) | {"target": target, "form": form}
+    values = _signing_in(visit, offer, language) | {"kept_until": moment(until, visit.at, language)}
+    return _page("form_not_sent", HTTPStatus.UNAUTHORIZED, language, "form_not_sent.title", values)
+
+
+def send_form(visit: Visit, target: str, form: KeptForm, until: Instant) -> Page:
+    """Offer to send a form that has waited, now that the person has signed in; `target` is the form's own page."""
+    language = language_of(visit)
+    values = _common(visit, visit.route, language) | {
+        "target": target,
+        "form": form,
+        "until": moment(until, visit.at, language),
+    }
     page = _page("send_form", HTTPStatus.OK, language, "send_form.title", values)
     return replace(page, leads_anywhere=True)
 
@@ -249,12 +251,14 @@ def framed(visit: Visit) -> Page:
     return replace(page, framed=True)
 
 
-def refusal(visit: Visit, deny: Deny, route: Route | None = None) -> Page:
+def refusal(visit: Visit, deny: Deny, route: Route | None = None, *, kept_until: Instant | None = None) -> Page:
     """Say no in the conditions' own words, or plainly where a condition has none."""
     language = language_of(visit)
     values = _common(visit, route or visit.route, language) | {
         "reasons": _shown(deny.reasons, language),
-        "retry_after": deny.retry_after,
+        "until": None if deny.until is None else moment(deny.until, visit.at, language),
+        "wait": _span(deny.retry_after, language),
+        "kept_until": None if kept_until is None else moment(kept_until, visit.at, language),
         "signed_in": person_of(visit.session, visit.route) is not None,
     }
     return _page("refusal", deny.status, language, "refusal.title", values, deny.retry_after)
@@ -266,21 +270,29 @@ def trouble(visit: Visit, page: TroublePage) -> Page:
     sent = visit.inbound.method not in ("GET", "HEAD")
     # An application that did not answer in time may still have carried out the request.
     unclear = page.trouble in (Trouble.UPSTREAM_TIMEOUT, Trouble.UPSTREAM_PROTOCOL, Trouble.UPSTREAM_UNREACHABLE)
+    planned = page.trouble is Trouble.MAINTENANCE and page.retry_after is not None
     values = _common(visit, visit.route, language) | {
         "trouble": page.trouble.value,
-        "retry_after": page.retry_after,
+        "until": about(visit.at + (page.retry_after or 0), visit.at, language) if planned else None,
+        "wait": _span(page.retry_after, language),
         "form_sent": sent and unclear,
     }
     return _page("trouble", page.status, language, f"trouble.{page.trouble}.title", values, page.retry_after)
 
 
-def failure(visit: Visit, failed: Failed, offer: SignInOffer | None) -> Page:
-    """Say why a sign-in ended without a session; `offer` is the fresh one its button begins, where one can help."""
+def failure(visit: Visit, failed: Failed, offer: SignInOffer | None, onward: str = "") -> Page:
+    """Say why a sign-in ended without a session; `offer` is the fresh one its button begins.
+
+    `onward` is the page to go to where there is none to begin.
+    """
     language = language_of(visit)
     values = _signing_in(visit, offer, language, failed.form) | {
+        "onward": onward,
+        "kept": bool(failed.form) or (offer is not None and bool(offer.back)),
         "failure": failed.failure.value,
         "code": failed.error if failed.failure is not LoginFailure.CANCELLED else "",
         "retry_after": failed.retry_after,
+        "wait": _span(failed.retry_after, language),
     }
     title = f"failure.{failed.failure}.title"
     return _page("failure", failed.failure.status, language, title, values, failed.retry_after)
@@ -303,7 +315,7 @@ def signed_out(visit: Visit, onward: str = "", alive_until: Instant | None = Non
     values = _common(visit, visit.route, language) | {
         "onward": onward,
         "clears": "cache" in visit.route.app.next_person.clear,
-        "alive_until": None if alive_until is None else _moment(alive_until, language),
+        "alive_until": None if alive_until is None else moment(alive_until, visit.at, language),
         "kept": kept,
     }
     return _page("signed_out", HTTPStatus.OK, language, "signed_out.title", values)
@@ -338,7 +350,7 @@ def me_offer(visit: Visit, session: Session, token: str) -> Page:
     values = _common(visit, visit.route, language) | {
         "token": token,
         "again": again,
-        "until": _moment(session.expires_at, language),
+        "until": moment(session.expires_at, visit.at, language),
     }
     return _page("me_offer", HTTPStatus.OK, language, "me.title", values)
 
@@ -346,7 +358,7 @@ def me_offer(visit: Visit, session: Session, token: str) -> Page:
 def me(visit: Visit, session: Session, code: str) -> Page:
     """Show a person the data that we hold of her; she reads `code` out at a counter."""
     language = language_of(visit)
-    values = _common(visit, visit.route, language) | {"held": _held(session, code, language)}
+    values = _common(visit, visit.route, language) | {"held": _held(visit, session, code, language)}
     return replace(_page("me", HTTPStatus.OK, language, "me.title", values), sandboxed=True)
 
 
@@ -357,6 +369,10 @@ def worker_removed(visit: Visit) -> Page:
     onward = "" if visit.inbound.method == "POST" else _raw(visit)
     values = _common(visit, visit.route, language) | {"onward": onward}
     return _page("worker_removed", HTTPStatus.FORBIDDEN, language, "worker_removed.title", values)
+
+
+def _span(seconds: int | None, language: Language) -> str:
+    return "" if seconds is None else span(seconds, language)
 
 
 def _raw(visit: Visit) -> str:
@@ -432,11 +448,12 @@ def _signing_in(visit: Visit, offer: SignInOffer | None, language: Language, for
     values["start"] = None
     if offer is not None:
         purpose = said(offer.challenge.purpose, language)
+        target = offer.back or offer.target
         if visit.inbound.method not in ("GET", "HEAD") or visit.inbound.target.path.endswith(f"/{CALLBACK}"):
             # The sign-in's own page leads to the same notice.
-            back = f"{visit.route.portal_prefix}{LOGIN}?back={offer.target}"
+            back = f"{visit.route.portal_prefix}{LOGIN}?back={target}"
             values["switches"] = _switches(visit, back)
-        values["start"] = Offer(offer.target, offer.method, offer.items, offer.challenge.reason.value, purpose, form)
+        values["start"] = Offer(target, offer.method, offer.items, offer.challenge.reason.value, purpose, form)
     return values
 
 
@@ -450,31 +467,20 @@ def _shown(reasons: tuple[Reason, ...], language: Language) -> tuple[Shown, ...]
     return tuple(shown)
 
 
-def _held(session: Session, code: str, language: Language) -> Held:
+def _held(visit: Visit, session: Session, code: str, language: Language) -> Held:
     identity = session.identity
     facts = tuple(
         Fact(scope.value, _value(identity, scope.value, language), scope in identity.asked) for scope in ITEMS
     )
     # If the provider does not tell when the card was read, we know only the session's beginning.
     since = session.created_at if identity.authenticated_at == NOT_TOLD else identity.authenticated_at
-    return Held(facts, _moment(since, language), _moment(session.expires_at, language), code)
-
-
-def _moment(instant: Instant, language: Language) -> Moment:
-    at = tokyo_time(instant)
-    key = "me.moment"
-    text = message(
-        language, key, year=at.year, month=at.month, month_name=_MONTHS[at.month - 1], day=at.day, time=f"{at:%H:%M}"
-    )
-    return Moment(text, at.isoformat(timespec="minutes"))
+    return Held(facts, moment(since, visit.at, language), moment(session.expires_at, visit.at, language), code)
 
 
 def _value(identity: Identity, name: str, language: Language) -> str | None:
     match name:
         case "birthdate" if identity.birthdate is not None:
-            born = identity.birthdate
-            parts = (f"{born.year:04d}", *(f"{part:02d}" for part in (born.month, born.day) if part is not None))
-            return "-".join(parts)
+            return birthdate(identity.birthdate, language)
         case "gender" if isinstance(identity.gender, Gender):
             return message(language, f"me.gender_{identity.gender}")
         case "name":

@@ -36,6 +36,8 @@ class SignInOffer:
     """Path and query that were challenged."""
     method: str
     challenge: Challenge
+    back: str = ""
+    """The page to go to afterwards, if it is not the target: that of a form that waits."""
 
     @property
     def items(self) -> tuple[str, ...]:

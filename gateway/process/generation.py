@@ -33,6 +33,7 @@ from gateway.login.funnel import Attempt, SignInStep
 from gateway.login.pending import PendingStore
 from gateway.login.returned import ReturnedForms
 from gateway.login.service import Client, SignInService, Terms
+from gateway.login.waiting import WaitingForms
 from gateway.observe.events import Event
 from gateway.observe.instruments import Histogram, Key
 from gateway.observe.metrics import Metrics
@@ -261,6 +262,13 @@ class Generation:
                 callbacks=Rate(rates.callbacks_per_address, rates.callbacks),
                 lookups=lookups,
                 spend=shared.pending.spend,
+                forms=WaitingForms(
+                    shared.pending,
+                    settings.prefix,
+                    clock=shared.clock,
+                    random=randomness.token_bytes,
+                    sign_in=settings.sessions.sign_in,
+                ),
                 returned=returned,
                 clock=shared.clock,
                 trail=shared.trail,

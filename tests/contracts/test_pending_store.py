@@ -16,6 +16,7 @@ import pytest
 from gateway.errors import StoreUnavailableError
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import (
+    FORM_LIVES,
     PENDING_SECONDS,
     Browser,
     Cap,
@@ -23,7 +24,9 @@ from gateway.login.pending import (
     PendingLogin,
     PendingStore,
     Round,
+    SentForm,
     UsedLogin,
+    WaitingForm,
     bytes_of,
     random_name,
     state_name,
@@ -172,6 +175,68 @@ async def test_not_every_target_is_worth_a_day(open_store: Opener, total: int, t
     assert await store.find(state, NOON) is None
 
 
+def form(browser: str = "b1", **changes: Any) -> WaitingForm:
+    """A form that waits."""
+    values: dict[str, Any] = {
+        "browser": browser,
+        "host": "app.gw.test",
+        "target": "/reserve",
+        "body": "a=1",
+        "until": NOON + 7_200,
+    }
+    return WaitingForm(**(values | changes))
+
+
+async def test_a_form_waits_for_its_person_and_is_sent_once(store: PendingStore) -> None:
+    """As it was, under its name and no other; of two who send it, one does, and its body is gone."""
+    name, waiting = new_state(), form()
+    assert await store.keep_form(name, waiting, "198.51.100.7", NOON)
+    assert await store.find_form(name, NOON) == waiting
+    assert await store.find_form(new_state(), NOON) is None
+
+    hers = form(person="p-hanako")
+    await store.change_form(name, hers)
+    assert await store.find_form(name, NOON) == hers
+
+    assert [await store.send_form(name, hers, NOON) for _ in range(2)] == [True, False]
+    assert await store.find_form(name, NOON) == SentForm("b1", "app.gw.test", "/reserve")
+    await store.change_form(name, waiting)
+    assert await store.find_form(name, NOON) == SentForm("b1", "app.gw.test", "/reserve")
+
+
+async def test_a_form_is_no_login(store: PendingStore) -> None:
+    """A callback with a form's name as its state finds nothing, and a login's state no form."""
+    name = new_state()
+    await store.keep_form(name, form(), "198.51.100.7", NOON)
+    assert await store.find(name, NOON) is None
+    await store.open(name, login(), "198.51.100.7", NOON)
+    assert await store.find_form(name, NOON) == form()
+
+
+async def test_forms_have_room_of_their_own(open_store: Opener) -> None:
+    """One address fills it neither by number nor by bytes, and takes no login's place."""
+    store = await open_store(per_address=2, per_browser=1)
+    names = [new_state() for _ in range(3)]
+    kept = [await store.keep_form(name, form(f"b{n}"), "203.0.113.9", NOON) for n, name in enumerate(names)]
+    assert kept == [True, True, False]
+    assert await store.open(new_state(), login(), "203.0.113.9", NOON)
+    assert await store.keep_form(new_state(), form("b0"), "203.0.113.9", NOON)
+    assert await store.find_form(names[0], NOON) is None
+
+    large = await open_store(bytes_per_address=10_000)
+    assert not await large.keep_form(new_state(), form("c", body="x" * 10_000), "203.0.113.7", NOON)
+
+
+async def test_a_form_ends_with_its_time(open_store: Opener) -> None:
+    """Handing it to a person makes it live no longer."""
+    store = await open_store(life=0.1)
+    name = new_state()
+    await store.keep_form(name, form(), "203.0.113.9", NOON)
+    await store.change_form(name, form(person="p"))
+    while await store.find_form(name, NOON + FORM_LIVES * 0.1 + 0.1) is not None:
+        await asyncio.sleep(0.05)
+
+
 async def test_what_was_opened_is_found_as_it_was(store: PendingStore) -> None:
     """Every field of it, under its state and no other."""
     state = new_state()
@@ -262,8 +327,8 @@ SMALL = 1_100
 
 
 def with_form(size: int, browser: str = "b1") -> PendingLogin:
-    """A login that counts for just so many bytes, by the form that waits with it."""
-    return login(browser, form="x" * (size - bytes_of(login(browser))))
+    """A login that counts for just so many bytes, by its target."""
+    return login(browser, return_to="x" * (size - bytes_of(login(browser, return_to=""))))
 
 
 async def test_one_address_fills_the_store_neither_by_number_nor_by_bytes(open_store: Opener) -> None:

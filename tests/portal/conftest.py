@@ -15,6 +15,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 from gateway.identity import Scope
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.returned import ReturnedForms
+from gateway.login.waiting import WaitingForms
 from gateway.pipeline.visit import VISIT_HEADER, OwnPage, Purpose, Visit
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Reason, ReasonKind, RuleId
 from gateway.portal.aiohttp_portal import PortalServices, make_portal
@@ -70,6 +71,7 @@ class House:
     counted: Counted
     table: RouteTable
     route: Route
+    forms: WaitingForms
     headers: dict[str, str] = field(default_factory=dict)
 
     def visit(
@@ -131,6 +133,7 @@ async def make_house(aiohttp_client: AiohttpClient, route: Route, rate: int = 1_
     """Start a portal for that route; `rate` is how many sign-ins a minute may begin, and end."""
     visits, sign_in_service, sessions, counted = VisitTable(os.urandom), FakeDesk(), FakeSessions(), Counted()
     table = RouteTable([route], PREFIX)
+    forms = WaitingForms(MemoryPendingStore(), PREFIX, clock=lambda: builders.NOON, random=os.urandom)
     app = make_portal(
         PortalServices(
             visits=visits,
@@ -143,12 +146,13 @@ async def make_house(aiohttp_client: AiohttpClient, route: Route, rate: int = 1_
             begins=Rate(rate, rate),
             callbacks=Rate(rate, rate),
             spend=MemoryPendingStore().spend,
+            forms=forms,
             returned=ReturnedForms(Secrets.single(os.urandom(32)), os.urandom),
             clock=lambda: builders.NOON,
         )
     )
     client = await aiohttp_client(app)
-    return House(client, visits, sign_in_service, sessions, counted, table, route)
+    return House(client, visits, sign_in_service, sessions, counted, table, route, forms)
 
 
 Starter = Callable[[Route], Awaitable[House]]

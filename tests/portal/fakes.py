@@ -37,6 +37,7 @@ class FakeDesk:
     logs_out: LogoutOutcome = field(default_factory=lambda: LogoutRefused("signature"))
     begun: list[tuple[Inbound, Challenge, str | None]] = field(default_factory=list)
     forms: list[str] = field(default_factory=list)
+    anew: list[bool] = field(default_factory=list)
     apps: list[str] = field(default_factory=list)
     """The Apps whose rules asked."""
     finished: list[bytes | None] = field(default_factory=list)
@@ -52,7 +53,9 @@ class FakeDesk:
         form: str = "",
         *,
         app: str = "",
+        anew: bool = False,
     ) -> BeginOutcome:
+        self.anew.append(anew)
         self.begun.append((inbound, challenge, return_to))
         self.forms.append(form)
         self.apps.append(app)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 from gateway.headers.worst_case import return_answer
 from gateway.identity import Birthdate, Scope
 from gateway.instant import Instant
+from gateway.login.pending import Browser
 from gateway.login.sign_in import (
     AlreadySignedIn,
     Begun,
@@ -763,7 +765,7 @@ async def test_a_session_that_cannot_be_ended_is_not_said_to_be(house: House, la
     assert [line.split("=")[0] for line in cookies(answer)] == ["__Host-sekisho", "JSESSIONID"]
     assert answer.headers["Clear-Site-Data"] == CLEARS
     page = await answer.text()
-    assert ("2026年11月23日 20:00（日本時間）" if language == "ja" else "23 Nov 2026, 20:00 (Japan time)") in page
+    assert ("20時" if language == "ja" else "20:00") in page
     later = "自動的に消去します" if language == "ja" else "remove the record as soon as"
     assert (later in page) is kept
     assert house.counted.reported == [("booking", "signed_out_here")]
@@ -790,7 +792,7 @@ async def token_of(house: House) -> str:
 
 
 def shows_a_value(text: str) -> bool:
-    return any(value in text for value in ("花子", "2004-02", CODE))
+    return any(value in text for value in ("花子", "2004年", CODE))
 
 
 async def test_the_page_of_what_is_held_shows_no_value(house: House) -> None:
@@ -810,7 +812,7 @@ async def test_what_is_held_is_shown_to_whoever_presses_our_button(house: House)
     text = await answer.text()
 
     assert "髙橋　花子" in text
-    assert "2004-02" in text
+    assert "2004年（平成16年）2月" in text
     assert "受け取っていません" in text
     assert "確認していません" in text
     assert "sandbox" in answer.headers["Content-Security-Policy"].split("; ")
@@ -1149,25 +1151,140 @@ async def test_a_kept_form_waits_and_is_sent_by_a_button(keeping: House) -> None
     fields = {name: html.unescape(value) for name, value in first_form(shown).items() if not name.startswith("_")}
 
     begun = await keeping.post("login", fields)
-    keeping.sign_in_service.finishes = replace(SIGNED_IN, form=keeping.sign_in_service.forms[0])
-    back = await keeping.get("callback", query="code=c&state=s")
-    form = first_form(await back.text())
 
     assert page.status == 401
     assert 'target="_blank"' not in shown
     assert begun.status == 303
     assert keeping.sign_in_service.begun[0][1:] == (KEEPING, "/reserve/42")
     assert keeping.sign_in_service.forms == [KEPT]
-    assert back.status == 200
-    assert [line.split("=")[0] for line in cookies(back)] == ["__Host-sekisho", "__Host-sekisho-login"]
-    assert (form["_method"], form["_action"]) == ("post", "/reserve/42")
+
+
+BROWSER = Browser("b" * 43)
+OF_BROWSER = ("Cookie", f"__Host-sekisho-login={BROWSER.cookie}")
+
+
+@pytest.fixture(name="permitting")
+async def permitting_fixture(start: Starter) -> House:
+    """A portal that permits everybody who is signed in, and asks others for 4情報."""
+
+    class ByPerson(builders.FixedPolicy):
+        def fitting(self, inbound: Inbound, now: Instant) -> builders.FixedRule:
+            return builders.FixedRule(KEEPING, Permit(KEEPING.rule, builders.identity()))
+
+    return await start(builders.route(ByPerson(None), app=settings()))
+
+
+async def waiting(house: House, body: str = KEPT, target: str = "/reserve/42") -> str:
+    """Have a form wait, and return its page under our prefix."""
+    page = await house.forms.keep(BROWSER, house.route, house.visit("/").inbound, target, body)
+    assert page is not None
+    return page.removeprefix(PREFIX)
+
+
+async def at(house: House, page: str, *headers: tuple[str, str], **changes: Any) -> ClientResponse:
+    path, _, query = page.partition("?")
+    return await house.get(path, OF_BROWSER, *headers, query=query, **changes)
+
+
+async def test_a_waiting_forms_page_can_be_loaded_again_until_it_is_sent(permitting: House) -> None:
+    """The button sends the form unchanged, once, as a repetition of the browser's own request."""
+    page = await waiting(permitting)
+
+    first, again = [await at(permitting, page, session=HELD) for _ in range(2)]
+    form = first_form(await first.text())
+    path, _, query = page.partition("?")
+    pressed = [
+        await permitting.send(
+            permitting.visit(
+                PREFIX + path, OF_BROWSER, ("Sec-Fetch-Site", "same-origin"), query=query, method="POST", session=HELD
+            ),
+            KEPT.encode(),
+        )
+        for _ in range(2)
+    ]
+    after = await at(permitting, page, session=HELD)
+
+    assert (first.status, again.status) == (200, 200)
+    assert await first.text() == await again.text()
+    assert (form["_method"], form["_action"]) == ("post", PREFIX + page)
     assert (form["room"], html.unescape(form["note"]), form["agree"]) == ("42", 'こん"><script>', "")
-    assert "<script>" not in await back.text()
-    assert "form-action" not in back.headers["Content-Security-Policy"]
+    assert "<script>" not in await first.text()
+    assert "form-action" not in first.headers["Content-Security-Policy"]
+    assert [(answer.status, answer.headers.get("Location")) for answer in pressed] == [
+        (307, "/reserve/42"),
+        (409, None),
+    ]
+    assert after.status == 409
+    assert 'href="/reserve/42"' in await after.text()
 
 
-async def test_a_form_that_came_back_waits_sealed_and_is_pressed_after_the_sign_in(start: Starter) -> None:
-    """The pending login has the text of our page, and the page after the sign-in has it for its button."""
+async def test_another_sites_press_sends_no_form(permitting: House) -> None:
+    """Nor does a script's of another person: the page is shown again, and the form waits on."""
+    page = await waiting(permitting)
+    await at(permitting, page, session=HELD)
+    path, _, query = page.partition("?")
+
+    answer = await permitting.send(
+        permitting.visit(PREFIX + path, OF_BROWSER, FOREIGN, query=query, method="POST", session=HELD), KEPT.encode()
+    )
+
+    assert answer.status == 200
+    assert first_form(await answer.text())["room"] == "42"
+
+
+async def test_a_waiting_form_is_offered_only_to_who_may_send_it(start: Starter) -> None:
+    """The policy is asked first: a refused person reads no, and what is kept until when."""
+    house = await start(builders.route(builders.FixedPolicy(builders.FixedRule(TOO_YOUNG)), app=settings()))
+    answer = await at(house, await waiting(house), session=HELD)
+    text = await answer.text()
+
+    assert answer.status == 403
+    assert "18歳以上の方が予約できます" in text
+    assert "預かっています" in text
+    assert "14時まで" in text
+    assert "room" not in text
+
+
+async def test_a_waiting_form_asks_for_the_sign_in_that_it_needs(keeping: House) -> None:
+    """By a button that leads back to the form's page, and with nothing of the form on it."""
+    page = await waiting(keeping)
+    answer = await at(keeping, page)
+    fields = {name: html.unescape(value) for name, value in first_form(await answer.text()).items() if name[0] != "_"}
+
+    begun = await keeping.post("login", fields, ("Sec-Fetch-Site", "same-origin"), OF_BROWSER)
+
+    assert answer.status == 401
+    assert fields == {"rd": PREFIX + page, "method": "POST", "shown": "name address birthdate"}
+    assert begun.status == 303
+    assert keeping.sign_in_service.begun[0][2] == PREFIX + page
+    assert keeping.sign_in_service.forms == [""]
+
+
+async def test_the_page_of_no_form_says_so(permitting: House) -> None:
+    """Another browser's, another person's, or one that never was: all the same."""
+    page = await waiting(permitting)
+    await at(permitting, page, session=HELD)
+    other = Found(builders.session(pseudonym="p-taro"))
+
+    elsewhere = await permitting.get("form", query=page.partition("?")[2], session=HELD)
+    answers = [elsewhere, await at(permitting, page, session=other), await at(permitting, "form?id=x", session=HELD)]
+
+    assert [answer.status for answer in answers] == [409, 409, 409]
+    assert [answer for answer in answers if "room" in await answer.text()] == []
+
+
+async def test_a_form_of_a_person_who_signed_in_meanwhile_gets_its_page(permitting: House) -> None:
+    """In another tab, say: the button of the old page leads to the form's own."""
+    fields = {"rd": "/reserve/42", "method": "POST", "shown": "name address birthdate", "form": KEPT}
+
+    answer = await permitting.post("login", fields, ("Sec-Fetch-Site", "same-origin"), OF_BROWSER, session=HELD)
+
+    assert answer.status == 303
+    assert answer.headers["Location"].startswith(f"{PREFIX}form?id=")
+
+
+async def test_a_form_that_came_back_waits_sealed(start: Starter) -> None:
+    """It waits with the text of our page, whose button the browser presses after the sign-in."""
     returning = replace(NOTICED, returns_from=("https://pay.example",))
     house = await start(builders.route(builders.FixedPolicy(builders.FixedRule(returning)), app=settings()))
     press = "sekisho-return=3abc.def"
@@ -1177,12 +1294,8 @@ async def test_a_form_that_came_back_waits_sealed_and_is_pressed_after_the_sign_
     )
     fields = {name: html.unescape(value) for name, value in first_form(await notice.text()).items() if name[0] != "_"}
     await house.post("login", fields)
-    house.sign_in_service.finishes = replace(SIGNED_IN, form=press, return_to="/pay/return")
-    back = first_form(await (await house.get("callback", query="code=c&state=s")).text())
 
     assert house.sign_in_service.forms == [press]
-    assert (back["_method"], back["_action"]) == ("post", "/pay/return")
-    assert back["sekisho-return"] == "3abc.def"
 
 
 async def test_a_form_that_came_back_waits_for_no_rule_that_names_nobody(keeping: House) -> None:
@@ -1207,25 +1320,31 @@ async def test_a_page_about_another_sites_form_escapes_what_it_names(house: Hous
     assert '"><script>' in html.unescape(text)
 
 
-@pytest.mark.parametrize("at", ["the callback", "the beginning"])
-async def test_a_form_goes_on_waiting_when_its_sign_in_fails(keeping: House, at: str) -> None:
-    """The person stops in the app, or the provider is away: the page's button takes the form along."""
+async def test_a_form_goes_on_waiting_when_its_sign_in_cannot_begin(keeping: House) -> None:
+    """The provider is away: the page's button takes the form along."""
     fields = {"rd": "/reserve/42", "method": "POST", "shown": "name address birthdate", "form": KEPT}
-    if at == "the beginning":
-        keeping.sign_in_service.begins = Failed(LoginFailure.PROVIDER_DOWN, "/reserve/42")
-        failed = await keeping.post("login", fields)
-    else:
-        keeping.sign_in_service.finishes = Failed(LoginFailure.CANCELLED, "/reserve/42", form=KEPT)
-        failed = await keeping.get("callback", query="code=c&state=s")
-    text = await failed.text()
+    keeping.sign_in_service.begins = Failed(LoginFailure.PROVIDER_DOWN, "/reserve/42")
+    text = await (await keeping.post("login", fields)).text()
     keeping.sign_in_service.begins = Begun(f"{PROVIDER}/auth?state=s", None)
 
     again = {name: html.unescape(value) for name, value in first_form(text).items() if not name.startswith("_")}
     await keeping.post("login", again)
 
-    assert "お預かりした内容は、まだ送信されていません" in text
+    assert "まだ送信されていません" in text
     assert again == fields
     assert keeping.sign_in_service.forms[-1] == KEPT
+
+
+async def test_a_form_goes_on_waiting_when_its_sign_in_fails(keeping: House) -> None:
+    """The person stops in the app: the button begins again, for the same form."""
+    page = await waiting(keeping)
+    keeping.sign_in_service.finishes = Failed(LoginFailure.CANCELLED, PREFIX + page)
+
+    text = await (await keeping.get("callback", OF_BROWSER, query="code=c&state=s")).text()
+    fields = {name: html.unescape(value) for name, value in first_form(text).items() if not name.startswith("_")}
+
+    assert "まだ送信されていません" in text
+    assert fields == {"rd": PREFIX + page, "method": "POST", "shown": "name address birthdate"}
 
 
 async def test_a_sign_in_for_a_form_in_another_tab_that_fails_asks_for_as_much_again(start: Starter) -> None:

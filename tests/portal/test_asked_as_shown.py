@@ -25,6 +25,7 @@ from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.profile import Metadata
 from gateway.login.returned import ReturnedForms
 from gateway.login.sign_in import BeginOutcome, Begun, Failed, LoginFailure
+from gateway.login.waiting import WaitingForms
 from gateway.pipeline.outcome import AskPortal
 from gateway.pipeline.step import step
 from gateway.pipeline.visit import VISIT_HEADER, FormNotSentPage, OwnPage, SignInPage, Visit
@@ -65,6 +66,7 @@ class Desk(FakeDesk):
         form: str = "",
         *,
         app: str = "",
+        anew: bool = False,
     ) -> BeginOutcome:
         await super().begin(route, inbound, challenge, return_to, form, app=app)
         location = authorization_url(
@@ -131,6 +133,7 @@ async def door_fixture(aiohttp_client: AiohttpClient) -> Door:
             begins=Rate(many, many),
             callbacks=Rate(many, many),
             spend=MemoryPendingStore().spend,
+            forms=WaitingForms(MemoryPendingStore(), PREFIX, clock=lambda: NOW, random=os.urandom),
             returned=ReturnedForms(Secrets.single(os.urandom(32)), os.urandom),
             clock=lambda: NOW,
         )

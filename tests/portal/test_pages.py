@@ -12,6 +12,7 @@ from gateway.portal import pages
 from gateway.portal.language import Language, Said
 from gateway.portal.messages import message
 from gateway.portal.sign_in_offer import SignInOffer
+from gateway.portal.times import Moment
 from gateway.request.kept_form import KeptForm
 from gateway.request.returned_form import FIELD
 from gateway.route.route import Route
@@ -88,7 +89,7 @@ def test_a_form_that_was_not_sent_comes_along_where_it_is_kept() -> None:
 
 def test_a_waiting_form_may_lead_anywhere() -> None:
     """Only the page that sends it lets a form go beyond our own pages."""
-    page = pages.send_form(visit(), "/pay", KeptForm((("a", "1"),), "UTF-8"))
+    page = pages.send_form(visit(), "/pay", KeptForm((("a", "1"),), "UTF-8"), NOON)
 
     assert page.leads_anywhere
     assert page.values["target"] == "/pay"
@@ -158,7 +159,7 @@ def test_signing_out_says_whether_the_store_knows() -> None:
     assert done.values["alive_until"] is None
     assert done.values["kept"] is True
     until = waiting.values["alive_until"]
-    assert isinstance(until, pages.Moment)
+    assert isinstance(until, Moment)
     assert until.machine == "2026-11-23T12:00+09:00"
     assert "12:00" in until.text
     assert "Nov" in until.text
@@ -181,7 +182,7 @@ def test_the_page_of_what_we_hold_shows_every_fact() -> None:
     assert isinstance(held, pages.Held)
     facts = {fact.name: (fact.value, fact.asked) for fact in held.facts}
     assert facts["name"] == ("日本花子", True)
-    assert facts["birthdate"] == ("1990-04", True)
+    assert facts["birthdate"] == ("April 1990 (Heisei 2; day unknown)", True)
     assert facts["address"] == (None, False)
     assert facts["gender"][1]
     assert facts["gender"][0] not in (None, "female")
@@ -192,7 +193,11 @@ def test_the_page_of_what_we_hold_shows_every_fact() -> None:
 
 @pytest.mark.parametrize(
     ("born", "shown"),
-    [(Birthdate(1990, 4, 1), "1990-04-01"), (Birthdate(1990), "1990"), (None, None)],
+    [
+        (Birthdate(1990, 4, 1), "1990年（平成2年）4月1日"),
+        (Birthdate(1990), "1990年（平成2年）（月日は不詳）"),
+        (None, None),
+    ],
 )
 def test_a_birthdate_is_shown_as_far_as_it_is_known(born: Birthdate | None, shown: str | None) -> None:
     """An unknown part is left out, never made up."""
@@ -322,7 +327,7 @@ def test_a_form_that_came_back_goes_on_by_a_press() -> None:
 
 def test_a_form_that_is_over_offers_its_page_and_nothing_to_send() -> None:
     """A second press must not send it twice, so nothing of the form is on the page."""
-    page = pages.form_over(visit(method="POST"))
+    page = pages.form_over(visit(method="POST"), "/reserve")
 
     assert (page.template, page.status) == ("form_over.html", 409)
     assert page.values["onward"] == "/reserve"

@@ -13,6 +13,7 @@ import gateway
 from gateway.headers.assertion import JWKS_PAGE
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.returned import ReturnedForms
+from gateway.login.waiting import WaitingForms
 from gateway.pipeline.forward_auth import Dialect
 from gateway.pipeline.urls import AUTH_PAGES, URLS, Kind, kind_of, own_url
 from gateway.portal.aiohttp_portal import PortalServices, make_portal
@@ -42,6 +43,7 @@ def served() -> dict[str, set[str]]:
             begins=Rate(1, 1),
             callbacks=Rate(1, 1),
             spend=MemoryPendingStore().spend,
+            forms=WaitingForms(MemoryPendingStore(), PREFIX, clock=lambda: builders.NOON, random=os.urandom),
             returned=ReturnedForms(Secrets.single(os.urandom(32)), os.urandom),
         )
     )
