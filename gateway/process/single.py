@@ -117,8 +117,8 @@ async def serve(
     """Serve in this process, on listening sockets, until a signal says stop.
 
     `lines` writes to standard error; `reread` takes the configuration in force and returns the one that a reload should
-    use, or `None` to keep it; `reread_policies` does so for its policies alone, or returns their mistakes; `ready` is
-    called once requests are taken.
+    use, or `None` to keep it. `reread_policies` does so for its policies alone, or returns their mistakes. The process
+    calls `ready` once it takes requests.
     """
     signals = Signals(lines)
     worker = Worker(configuration, standard_error=lines, reread_policies=reread_policies)

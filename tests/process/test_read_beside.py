@@ -36,7 +36,7 @@ def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
 
 @pytest.fixture
 def files(forker: Forker) -> FileReader:
-    """What a gateway reads its files by."""
+    """The reader of a gateway's files."""
     return FileReader(forker)
 
 
