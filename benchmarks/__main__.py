@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import cases, cold, goals, login, plot, questions, reloads, small
+from benchmarks import cases, cold, goals, login, plot, questions, reloads, small, tls
 from benchmarks.peer import Peer
 from benchmarks.peers import oauth2_proxy
 from benchmarks.peers.aiohttp_proxy import AiohttpProxy
@@ -43,6 +43,7 @@ CASES = (
     "cold",
     "post",
     "reload",
+    "tls",
 )
 _IDLE_CONNECTIONS = 10_000
 
@@ -123,6 +124,7 @@ def whole(options: argparse.Namespace, around: Surroundings, numbers: dict[str, 
         "forward-auth": lambda: questions.forward_auth(around, **timing),
         "cold": lambda: cold.cold(around, **timing),
         "post": lambda: cases.post(near, around, **timing),
+        "tls": lambda: tls.tls(around, **timing),
         "reload": lambda: reloads.reloads(around, rounds=options.rounds),
     }
     for name, measure in measured.items():

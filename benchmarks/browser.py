@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from benchmarks.certificates import trusting
 from benchmarks.programs import BenchmarkError
 
 _MAX_STEPS = 16
@@ -93,7 +94,11 @@ class Browser:
         # Every name the harness uses is this machine's loopback, also where its resolver does not know `*.localhost`.
         connection = self._connections.get(parts.netloc)
         if connection is None:
-            connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=20)
+            connection = (
+                http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=20)
+                if parts.scheme == "http"
+                else http.client.HTTPSConnection("127.0.0.1", parts.port or 443, timeout=20, context=trusting())
+            )
             self._connections[parts.netloc] = connection
         target = parts.path or "/"
         if parts.query:

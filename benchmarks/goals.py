@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from benchmarks import tls
 from benchmarks.cases import DOWN, P99, UP, Row
 from benchmarks.cold import COLD, WARM
 from benchmarks.login import CPU as SIGN_IN
@@ -63,6 +64,15 @@ def _of_rows(rows: Sequence[Row]) -> Iterator[Goal]:
         yield Goal(f"{P99} at half load, × nginx", ratio, 2.0, at_least=False)
     if (idle := by_peer.get(("idle", "sekisho"))) is not None:
         yield Goal("KiB an idle connection", idle["KiB each"], IDLE_KIB, at_least=False)
+    shares = tls.ratios({row.peer: row.figures for row in rows if row.case == "tls"})
+    for name, bound, least in (
+        (tls.KEPT, 0.7, True),
+        (tls.WHOLE, 1.3, False),
+        (tls.RESUMED, 1.3, False),
+        (tls.LONG, 0.65, True),
+    ):
+        if name in shares:
+            yield Goal(f"TLS: {name}, × nginx", shares[name], bound, at_least=least)
     added = [row.figures[ADDED] for row in rows if row.case == "reload"]
     if added:
         yield Goal("longest wait that a reload adds, ms", max(added), ADDED_BY_RELOAD, at_least=False)

@@ -49,6 +49,7 @@ def run(  # noqa: PLR0913 (each is a part of wrk's command line)
     folder: Path,
     connections: int = CONNECTIONS,
     requests: str = "",
+    tls: bool = False,
     beside: Program | None = None,
 ) -> Round:
     """Load a server for some seconds over keep-alive connections, and say what that took.
@@ -68,7 +69,11 @@ def run(  # noqa: PLR0913 (each is a part of wrk's command line)
     programs = [server] if beside is None else [server, beside]
     before = sum(program.cpu_seconds() for program in programs)
     done = subprocess.run(
-        [*command, f"http://127.0.0.1:{port}{path}"], check=True, capture_output=True, text=True, timeout=seconds + 30
+        [*command, f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=seconds + 30,
     )
     used = sum(program.cpu_seconds() for program in programs) - before
     seen = json.loads(done.stdout.partition("@@")[2])

@@ -19,6 +19,8 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.certificates import trusting
+
 PEER_CORE = 0
 """The core of the server that is measured, alone."""
 LOAD_CORE = 1
@@ -190,9 +192,13 @@ def running(
         program.stop()
 
 
-def get(port: int, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+def get(port: int, path: str, headers: Mapping[str, str], *, tls: bool = False) -> tuple[int, bytes]:
     """Make one request and return status and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = (
+        http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=trusting())
+        if tls
+        else http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    )
     try:
         connection.request("GET", path, headers=dict(headers))
         answer = connection.getresponse()

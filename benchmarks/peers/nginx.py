@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from benchmarks.certificates import certify
 from benchmarks.peer import Running
 from benchmarks.programs import PEER_CORE, find, free_port, running
 from benchmarks.surroundings import Surroundings, nginx_settings
@@ -17,7 +18,7 @@ _CONFIG = """
         keepalive_requests 1000000000;
     }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} {tls} backlog=4096;
         location / {{
             proxy_pass http://application;
             proxy_http_version 1.1;
@@ -40,12 +41,19 @@ class Nginx:
     name = "nginx"
     what = "plain proxy"
 
+    def __init__(self, *, tls: bool = False) -> None:
+        self.tls = tls
+
     @contextlib.contextmanager
     def run(self, around: Surroundings) -> Iterator[Running]:
         """Run it for the length of a block."""
         port = free_port()
         config = around.folder / "nginx-peer.conf"
-        http = _CONFIG.format(port=port, upstream=around.upstream)
+        http = _CONFIG.format(port=port, upstream=around.upstream, tls="ssl" if self.tls else "")
+        if self.tls:
+            certificate, key = certify(around.folder)
+            # A cache of sessions is what every guide to nginx adds: with tickets it is hardly asked.
+            http = f"ssl_certificate {certificate}; ssl_certificate_key {key};\n{http}"
         config.write_text(nginx_settings(around.folder, self.name, http))
         command = [find("nginx"), "-c", str(config)]
         with running(self.name, command, core=PEER_CORE, folder=around.folder, ready=port) as program:

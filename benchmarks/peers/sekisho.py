@@ -16,6 +16,7 @@ from pathlib import Path
 from jwcrypto import jwk
 
 from benchmarks.browser import Browser
+from benchmarks.certificates import certify
 from benchmarks.peer import Running, SignIn
 from benchmarks.peers.nginx_asking import asking
 from benchmarks.programs import LOAD_CORE, PEER_CORE, BenchmarkError, free_port, get, running
@@ -96,10 +97,12 @@ class Sekisho:
         memory: bool = False,
         asked: bool = False,
         own_policies: bool = False,
+        tls: bool = False,
         name: str = "sekisho",
     ) -> None:
         """Take its size; `asked`: nginx has the bytes, and asks about each request (`auth_request`)."""
         self.rules, self.apps, self.workers, self.memory, self.asked = rules, apps, workers, memory, asked
+        self.tls = tls
         self.own_policies = own_policies
         """Whether each App has a file of its own, `policy-NUMBER.yaml`, and the first one's is `policy.yaml`."""
         self.name = name
@@ -112,7 +115,7 @@ class Sekisho:
         folder.mkdir(exist_ok=True)
         port, emulator, management, front = free_port(), free_port(), free_port(), free_port()
         public = front if self.asked else port
-        origin = f"http://localhost:{public}"
+        origin = f"{'https' if self.tls else 'http'}://localhost:{public}"
         bytes_by = "mode: forward_auth" if self.asked else f"upstream: http://127.0.0.1:{around.upstream}"
         key = jwk.JWK.generate(kty="EC", crv="P-256", kid="measured", alg="ES256", use="sig")
         (folder / "client-keys.jwks").write_text(json.dumps({"keys": [key.export_private(as_dict=True)]}))
@@ -132,6 +135,9 @@ class Sekisho:
             store="memory" if self.memory else f"redis://127.0.0.1:{around.redis}/0\n  secret: {{file: secret}}",
             folder=folder,
         )
+        if self.tls:
+            certificate, private = certify(around.folder)
+            text = f"tls: {{certificate: {certificate}, key: {private}}}\n{text}"
         text += _APP.format(name="measured", url=origin, bytes_by=bytes_by)
         for number in range(self.apps - 1):
             url = f"http://app-{number}.localhost:{public}"
@@ -164,7 +170,7 @@ class Sekisho:
                 "Host": f"localhost:{public}",
                 "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items() if "login" not in name),
             }
-            status, told = get(public, "/told", headers)
+            status, told = get(public, "/told", headers, tls=self.tls)
             if status != 200 or not told:
                 raise BenchmarkError(f"the gateway forwards no subject (status {status})")
             if nginx is None:
