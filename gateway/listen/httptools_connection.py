@@ -35,7 +35,7 @@ from gateway.observe.access_log import AccessLine
 from gateway.observe.events import Event
 from gateway.request.described import LONGEST_START, UNREAD, Described, described, described_start
 from gateway.request.head_reader import Arrival, HeadReader, Refused, ServerWide
-from gateway.request.trust import plain_address
+from gateway.request.trust import peer_address
 from gateway.wire.methods import REGISTERED
 from gateway.wire.pieces import Pieces
 
@@ -114,7 +114,7 @@ class ClientConnection(ClientEnd, asyncio.Protocol):
         # Again: over TLS, the handshake has come between.
         self.draining = self._listener.draining
         name = transport.get_extra_info("peername")
-        self._peer = plain_address(name[0]) if isinstance(name, tuple) else "unix"
+        self._peer = peer_address(name[0]) if isinstance(name, tuple) else "unix"
         refused = self._listener.opened(self, self._peer)
         if refused is not None:
             self._refuse(refused)

@@ -67,6 +67,20 @@ def dates_fault(file: Path, now: Instant) -> str:
     return "expired" if now > dates[1] else "not_yet_valid"
 
 
+_ready: list[SSLContext] = []
+"""The context that was made for the listener of this process before the process was forked."""
+
+
+def make_ready() -> None:
+    """Make the listener's context before the workers are forked; a second time does nothing.
+
+    OpenSSL makes a context's keys for session tickets with it. So a client resumes its session at every worker, and not
+    only at the one that it met before.
+    """
+    if not _ready:
+        _ready.append(SSLContext(PROTOCOL_TLS_SERVER))
+
+
 class ListenerTls:
     """The `tls` settings as a context that a server can keep for good."""
 
@@ -77,10 +91,11 @@ class ListenerTls:
             OSError: one of them cannot be read, or they do not belong together (`ssl.SSLError`).
 
         """
-        self._current = _context(settings)
-        self.context = _context(settings)
-        """For `Listener.serve`. It only ever hands over to the current one."""
-        self.context.sni_callback = self._hand_over
+        self.context = _ready.pop() if _ready else SSLContext(PROTOCOL_TLS_SERVER)
+        """For `Listener.serve`. After a reload with another certificate it only hands over to the current one."""
+        self._content = _content(settings)
+        self._current = self.context
+        _fill(self.context, settings)
 
     def reload(self, settings: TlsSettings, now: Instant) -> None:
         """Read the files that the settings name now, be they the same or others.
@@ -93,18 +108,30 @@ class ListenerTls:
         fault = dates_fault(settings.certificate, now)
         if fault:
             raise CertificateDatesError(fault)
-        self._current = _context(settings)
+        content = _content(settings)
+        if content == self._content:
+            return
+        fresh = SSLContext(PROTOCOL_TLS_SERVER)
+        _fill(fresh, settings)
+        self._content, self._current = content, fresh
+        # Not before: the call costs each handshake a tenth of its time.
+        self.context.sni_callback = self._hand_over
 
     def _hand_over(self, connection: SSLSocket | SSLObject, _name: str | None, _context: SSLContext) -> None:
         # Called in each handshake, before a certificate is chosen.
         connection.context = self._current
 
 
-def _context(settings: TlsSettings) -> SSLContext:
-    context = SSLContext(PROTOCOL_TLS_SERVER)
+def _content(settings: TlsSettings) -> tuple[bytes, bytes | None]:
+    """Return the content of the files of a certificate and its key."""
+    key = None if settings.key is None else read_file(kept(settings.key), LONGEST_CHAIN)
+    return read_file(kept(settings.certificate), LONGEST_CHAIN), key
+
+
+def _fill(context: SSLContext, settings: TlsSettings) -> None:
+    """Give a context its certificate and its rules."""
     context.minimum_version = TLSVersion.TLSv1_2
     context.options |= OP_NO_COMPRESSION | OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     key = None if settings.key is None else str(kept(settings.key))
     context.load_cert_chain(str(kept(settings.certificate)), key)
-    return context

@@ -15,6 +15,7 @@ import uvloop
 
 from gateway.errors import GatewayError
 from gateway.kept_files import keeping
+from gateway.listen import system_tls
 from gateway.observe.events import Event
 from gateway.observe.structlog_setup import line_style, logging_aside, set_up_logging
 from gateway.observe.supervision_metrics import Reloaded
@@ -45,8 +46,9 @@ class Commission:
 
 
 def make_ready() -> None:
-    """Make in the forker what every worker would make for itself, whatever its configuration."""
+    """Make in the forker the objects that every worker would make for itself, with any configuration."""
     environment_of("gateway.portal")
+    system_tls.make_ready()
 
 
 def work(commission: Commission, orders: socket.socket, listening_sockets: ListeningSockets) -> int:

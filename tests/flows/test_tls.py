@@ -2,6 +2,7 @@
 
 import http.client
 import signal
+import socket
 import ssl
 from collections.abc import Iterator
 from datetime import timedelta
@@ -71,6 +72,28 @@ def test_https_is_served_and_plain_http_is_sent_there(tls: Tls) -> None:
 
     assert answer.status == 308
     assert answer.getheader("Location") == f"https://{HOST}:{tls.gateway.port}/a?b=c"
+
+
+def test_a_session_is_resumed_at_every_worker(tls: Tls) -> None:
+    """A browser comes back to any of them; the certificate is not shown and signed for again."""
+    context = ssl.create_default_context(cafile=str(tls.certificate))
+    request = f"GET /x HTTP/1.1\r\nHost: {HOST}:{tls.gateway.port}\r\n\r\n".encode()
+
+    def visit(session: ssl.SSLSession | None) -> tuple[ssl.SSLSession | None, bool | None]:
+        with (
+            socket.create_connection(("127.0.0.1", tls.gateway.port), 20) as plain,
+            context.wrap_socket(plain, server_hostname=HOST, session=session) as connection,
+        ):
+            connection.sendall(request)
+            # The tickets come before the answer (RFC 8446 section 4.6.1).
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+            return connection.session, connection.session_reused
+
+    session, reused = visit(None)
+    assert not reused
+
+    # One worker of two would take all of them once in a thousand times.
+    assert [visit(session)[1] for _ in range(12)] == [True] * 12
 
 
 def test_a_certificate_changes_at_a_reload(tls: Tls, tmp_path: Path) -> None:
