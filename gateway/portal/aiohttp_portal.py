@@ -1,8 +1,8 @@
-"""Our own pages as an aiohttp application: just another upstream of the byte path, behind socketpairs.
+"""Our own pages as an aiohttp application: just another upstream of the byte path, without a socket.
 
 Each request brings a one-time token for its `Visit`; without one nothing is answered. A visit's purpose decides the
 page. Its path does so only if the browser asked for one of our own URLs. `login` signs people in, `pages` has what
-pages say, and `process` makes the sockets.
+pages say, and `aiohttp_inside` leads requests here.
 """
 
 from __future__ import annotations
@@ -274,7 +274,7 @@ class Portal:
         """Take the visit, have it answered, and put our headers on the answer."""
         visit = self._visits.take(request.headers.get(VISIT_HEADER, ""))
         if visit is None:
-            # Only the byte path can reach the socket, so such a request is a mistake of ours.
+            # Only the byte path can ask, so such a request is a mistake of ours.
             return web.Response(status=HTTPStatus.FORBIDDEN, text="no visit\n")
         visit = replace(visit, at=self._clock())
         request[_VISIT] = visit

@@ -1,8 +1,8 @@
 """A visit waits here between the byte path, which knows of it, and the portal, which answers it.
 
-A token is worth one visit, once. It travels on a socketpair inside the process, in a header
-that is stripped from every client; it is random as a second defence: a client's header that slipped through would match
-no visit. `pipeline/visit` defines a `Visit`.
+A token is worth one visit, once. It travels inside the process, in a header that is stripped from every client; it is
+random as a second defence: a client's header that slipped through would match no visit. `pipeline/visit` defines a
+`Visit`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets as randomness
-import socket
 import time
 import weakref
 from collections.abc import Awaitable, Callable
@@ -46,6 +45,7 @@ from gateway.pipeline.recording import Recording
 from gateway.pipeline.to_https import hsts_line
 from gateway.policy.policy import Rule
 from gateway.policy.switches import Switch
+from gateway.portal.aiohttp_inside import PortalInside
 from gateway.portal.aiohttp_portal import PortalServices, make_portal
 from gateway.portal.head import portal_head
 from gateway.portal.visits import VisitTable
@@ -63,7 +63,6 @@ from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.redis_sessions import Sessions
 from gateway.session.session import SessionState
 from gateway.settings.settings import Mode, TrafficSettings
-from gateway.upstream.asyncio_endpoint import Endpoint
 from gateway.upstream.asyncio_upstreams import Upstreams, client_contexts, upstreams_of
 from gateway.upstream.standing import Standing
 from gateway.wire.deadlines import Deadlines
@@ -275,9 +274,7 @@ class Generation:
                 spans=shared.spans,
             )
         )
-        connect = await self._serve_inside(portal, limits)
-        pages = Upstreams("portal", [Endpoint("portal", connect, limits, shared.deadlines)], limits)
-        self._closing.callback(pages.close)
+        pages = await self._serve_inside(portal, limits)
         return RequestServices(
             table=lambda: self.table,
             step=forward_auth.step if shared.recording is None else partial(_recorded_step, shared.recording),
@@ -401,40 +398,11 @@ class Generation:
         way.watch(route.host)
         return way
 
-    async def _serve_inside(
-        self, portal: web.Application, limits: TrafficSettings
-    ) -> Callable[[Callable[[], asyncio.Protocol]], Awaitable[tuple[asyncio.BaseTransport, asyncio.BaseProtocol]]]:
-        """Serve an application behind socketpairs, and return what opens one: no path, no port, nothing left behind."""
-        runner = web.AppRunner(
-            portal,
-            access_log=None,
-            shutdown_timeout=SECONDS_TO_CLOSE,
-            handle_signals=False,
-            # The listener has refused requests that are too long; the library's own refusal would be a page that quotes
-            # them.
-            max_line_size=limits.request_line,
-            max_field_size=limits.headers,
-        )
+    async def _serve_inside(self, portal: web.Application, limits: TrafficSettings) -> PortalInside:
+        """Have an application answer in this process: no path, no port, nothing left behind."""
+        runner = web.AppRunner(portal, handle_signals=False)
         await runner.setup()
         self._closing.push_async_callback(runner.cleanup)
-        server = runner.server
-        if server is None:
-            raise RuntimeError("a runner that has been set up has no server")
-
-        async def connect(
-            factory: Callable[[], asyncio.Protocol],
-        ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
-            loop = asyncio.get_running_loop()
-            ours, theirs = socket.socketpair()
-            try:
-                ours.settimeout(0)
-                theirs.settimeout(0)
-                await loop.connect_accepted_socket(server, theirs)
-                return await loop.create_unix_connection(factory, sock=ours)
-            except BaseException:
-                # The task that asked for them has left, and nothing else would close them.
-                ours.close()
-                theirs.close()
-                raise
-
-        return connect
+        pages = PortalInside(portal, limits)
+        self._closing.push_async_callback(pages.close)
+        return pages

@@ -82,7 +82,7 @@ class _Connecting:
 
 
 class Upstreams:
-    """The upstreams of one App, or the portal as one."""
+    """The upstreams of one App."""
 
     __slots__ = (
         "_apart",

@@ -38,8 +38,8 @@ ROUND_TRIPS = 6
 COMMANDS = 55
 """Commands of these, and those that the scripts run."""
 
-TASKS = 5
-"""Tasks of our own: the wait for the store at the first page, the work of the callback, and few beside."""
+TASKS = 7
+"""Tasks of our own: each of three pages, the work of the callback, two for the store at the first page, few beside."""
 
 _LIBRARY = ("BaseSelectorEventLoop.", "RequestHandler.", "ClientRequest.")
 """Tasks of the library's for its connections, the emulator's among them."""
