@@ -6,10 +6,11 @@ assertion; its client and assertion objects are left alone, since they keep a la
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -36,6 +37,7 @@ BACKCHANNEL_LOGOUT = "backchannel-logout"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 LONGEST_CODE = 2_048
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
 LONGEST_ACCESS_TOKEN = 16 * 1024
 
 
@@ -72,7 +74,14 @@ def end_session_url(endpoint: str, *, client_id: str, back: str) -> str:
 
 def _asked(endpoint: str, parameters: Mapping[str, str]) -> str:
     """Return an endpoint with a query; one that it has already stays (RFC 6749 section 3.1)."""
-    return endpoint + ("&" if "?" in endpoint else "?") + urlencode(parameters)
+    return endpoint + ("&" if "?" in endpoint else "?") + _form(parameters)
+
+
+def _form(parameters: Mapping[str, str]) -> str:
+    """Return parameters as a form (`urllib.parse.urlencode`), whose names need no escapes, as most of the values."""
+    return "&".join(
+        f"{name}={value if _PLAIN.fullmatch(value) else quote_plus(value)}" for name, value in parameters.items()
+    )
 
 
 def scope_text(scopes: Iterable[Scope]) -> str:
@@ -152,7 +161,7 @@ def client_assertion(
 
 def token_form(*, client_id: str, code: str, redirect_uri: str, verifier: str, assertion: str) -> str:
     """Return the token request's form (RFC 6749 section 4.1.3, RFC 7523 section 2.2, RFC 7636 section 4.5)."""
-    return urlencode(
+    return _form(
         {
             "grant_type": "authorization_code",
             "redirect_uri": redirect_uri,

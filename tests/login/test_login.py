@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
@@ -201,6 +203,16 @@ def test_the_providers_sign_out_is_asked_with_client_and_way_back(endpoint: str)
         "client_id": ["a&b"],
         "post_logout_redirect_uri": ["https://app.gw.test/.sekisho/signed-out"],
     }
+
+
+@given(st.text(), st.text())
+def test_every_value_is_escaped_as_a_form_escapes_it(client_id: str, back: str) -> None:
+    """No value, a line break's or another language's neither, says anything beside itself."""
+    assume(not any("\ud800" <= sign <= "\udfff" for sign in client_id + back))
+
+    url = end_session_url("https://op.example/end", client_id=client_id, back=back)
+
+    assert url == "https://op.example/end?" + urlencode({"client_id": client_id, "post_logout_redirect_uri": back})
 
 
 @pytest.mark.parametrize(
