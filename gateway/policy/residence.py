@@ -260,12 +260,12 @@ class NotAPlace:
     """The text names no place, or more than one."""
 
     reason: str
-    """`unknown`, `ambiguous`, `ward`, `check_digit` or `former`."""
+    """`unknown`, `ambiguous`, `ward`, `check_digit`, `zero`, `two_codes` or `former`."""
     candidates: tuple[str, ...] = ()
     """The places that can have been meant, in words a policy accepts."""
 
 
-_CODE = re.compile(r"\d{5,6}")
+_CODE = re.compile(r"\d{4,6}")
 
 
 def find_place(written: str) -> Place | NotAPlace:
@@ -288,7 +288,9 @@ def find_place(written: str) -> Place | NotAPlace:
         return NotAPlace("former", _names(places, former.now))
     prefectures = tuple(place.prefecture for place in places.places.values() if not place.municipality)
     shortened = tuple(full for full in prefectures if full[:-1] == name)
-    close = shortened or tuple(get_close_matches(name, places.spelled, n=3, cutoff=0.6))
+    # Both sides in hiragana: ツクバ市 for つくば市, and さっぽろ is still too far from 札幌.
+    kana = tuple(spelling for spelling in places.spelled if _in_hiragana(spelling) == _in_hiragana(name))
+    close = shortened or kana or tuple(get_close_matches(name, places.spelled, n=3, cutoff=0.6))
     return NotAPlace("unknown", tuple(_as_written(places, spelling) for spelling in close))
 
 
@@ -296,11 +298,27 @@ def _by_code(places: Table, written: str) -> Place | NotAPlace:
     stem = written[:5]
     code = stem[:2] if stem.endswith("000") else stem
     place = places.places.get(code)
+    lost = _with_lost_zero(places, written)
     if place is None:
-        return NotAPlace("unknown")
+        return NotAPlace("unknown") if lost is None else NotAPlace("zero", (lost.full_code,))
+    if lost is not None:
+        # 12203 is 市川市 without its check digit, or 士別市 (012203) from a table that has lost its zero.
+        return NotAPlace("two_codes", (place.full_code, lost.full_code))
     if written not in {stem, place.full_code}:
         return NotAPlace("check_digit", (place.full_code,))
     return place
+
+
+def _with_lost_zero(places: Table, written: str) -> Place | None:
+    """Return the place whose code of six digits this is, if a spreadsheet has dropped its leading zero."""
+    code = "0" + written[:4]
+    place = places.places.get(code[:2] if code.endswith("000") else code)
+    return place if place is not None and place.full_code == "0" + written else None
+
+
+def _in_hiragana(name: str) -> str:
+    """Return a name with its katakana as hiragana: ツクバ市 is つくば市."""
+    return "".join(chr(ord(sign) - 0x60) if "ァ" <= sign <= "ヶ" else sign for sign in name)
 
 
 def _as_written(places: Table, spelling: str) -> str:

@@ -31,7 +31,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from gateway.yaml.mistakes import Mistakes, Phrase, Where
-from gateway.yaml.slips import SLIPS, instead, repair
+from gateway.yaml.slips import SLIPS, cut_sentences, instead, quoted_line, repair, without_unseen
 from gateway.yaml.tree import MAX_DEPTH, Entry, Items, Node, Scalar, Table
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -107,6 +107,8 @@ def read_yaml(data: bytes | str, file: str, mistakes: Mistakes) -> Node | None:
         mistakes.add(Where(file, line, column), Phrase("nested too deeply", "入れ子が深すぎます"))
         return None
     found = Mistakes()
+    text = without_unseen(text, file, mistakes)
+    cut_sentences(text, file, mistakes)
     builder = _Builder(file, found, None)
     error: YAMLError | None = None
     root: Node | None = None
@@ -199,7 +201,10 @@ _SYNTAX = (
     (
         "block",
         Phrase("this line does not belong to the lines above it", "この行は上の行とつながりません"),
-        Phrase("indent it like its neighbours", "字下げを前後の行とそろえてください"),
+        Phrase(
+            "indent it like its neighbours, or begin it with `- ` if it is the next of a list",
+            "字下げを前後の行とそろえるか、リストの次の項目なら行頭に `- ` を付けてください",
+        ),
     ),
 )
 
@@ -216,6 +221,15 @@ def _syntax(error: YAMLError, text: str, file: str) -> tuple[Where, Phrase, Phra
         if mark is not None:
             where = Where(file, mark.line + 1, mark.column + 1)
         words = f"{error.problem or ''} {error.context or ''}"
+    lines = text.split("\n")
+    # The sign may have hidden the end of its own line, so that the scanner stumbles over the next one.
+    for number in (where.line - 1, where.line - 2):
+        said = quoted_line(lines[number]) if 0 <= number < len(lines) else None
+        if said is not None:
+            column, sign, line = said
+            what = Phrase(f"an unquoted `{sign}` in a sentence", f"文の中に、囲まれていない `{sign}` があります")
+            remedy = Phrase(f"write `{line}`", f"`{line}` と書いてください")
+            return Where(file, number + 1, column + 1), what, remedy
     for sign, what, remedy in _SYNTAX:
         if sign in words:
             return where, what, remedy

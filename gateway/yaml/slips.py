@@ -9,6 +9,102 @@ from unicodedata import normalize
 from gateway.yaml.mistakes import Mistakes, Phrase, Where
 from gateway.yaml.tree import Scalar
 
+# --- signs that are not seen ---------------------------------------------------------
+
+
+def without_unseen(text: str, file: str, mistakes: Mistakes) -> str:
+    """Name each sign that is not seen, outside quotes and comments, and return the text without them.
+
+    A quoted text keeps them, so that an author who needs one can write it.
+    """
+    if _ANY_UNSEEN.search(text) is None:
+        return text
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if _ANY_UNSEEN.search(line) is None:
+            continue
+        body = _without_quotes(line)
+        mended = list(line)
+        for position, sign in enumerate(body):
+            kind = _UNSEEN.get(sign)
+            if kind is None:
+                continue
+            spoken = f"U+{ord(sign):04X}"
+            if position == 0 or body[position - 1] != sign:
+                mistakes.add(
+                    Where(file, number + 1, position + 1),
+                    Phrase(f"a sign that is not seen ({kind}, {spoken})", f"目に見えない文字（{spoken}）があります"),
+                    Phrase("delete it, or write a plain space", "削除するか、半角の空白にしてください"),
+                )
+            mended[position] = "" if kind in _WITHOUT_WIDTH else " "
+        lines[number] = "".join(mended)
+    return "\n".join(lines)
+
+
+# --- a sentence without quotes -------------------------------------------------------
+
+
+def cut_sentences(text: str, file: str, mistakes: Mistakes) -> None:
+    """Name each sentence that ` #` cuts off: YAML takes the rest for a comment, and nobody notices."""
+    for number, line in enumerate(text.split("\n")):
+        found = _CUT.match(line)
+        if found is not None:
+            sentence = line[found.start("said") :].rstrip()
+            mistakes.add(
+                Where(file, number + 1, found.start("rest") + 1),
+                Phrase(
+                    f"` #` begins a comment, so `{found['rest']}` is not a part of the sentence",
+                    f"` #` から後ろは注釈になるため、`{found['rest']}` は文に入りません",
+                ),
+                _corrected(f"{found['key']}: {_quoted(sentence)}"),
+            )
+
+
+def quoted_line(line: str) -> tuple[int, str, str] | None:
+    """Return the column (from 0) of a sign that breaks an unquoted sentence, the sign, and the line with quotes.
+
+    `None`: no sentence of `{ja: …, en: …}` on the line holds one.
+    """
+    found = _FLOW_SENTENCES.search(line)
+    if found is None:
+        return None
+    place = found.start("inside")
+    pieces: list[str] = []
+    wrong: tuple[int, str] | None = None
+    for piece in _BETWEEN_LANGUAGES.split(found["inside"]):
+        key, colon, value = piece.partition(":")
+        sentence = value.strip()
+        sign = _BREAKS.search(sentence) if sentence[:1] not in ("'", '"') else None
+        if sign is None:
+            pieces.append(piece.strip())
+        else:
+            wrong = wrong or (line.index(sentence, place) + sign.start(), sign[0])
+            pieces.append(f"{key.strip()}{colon} {_quoted(sentence)}")
+    if wrong is None:
+        return None
+    return (
+        wrong[0],
+        wrong[1],
+        f"{line[: found.start('inside')]}{', '.join(pieces)}{line[found.end('inside') :]}".strip(),
+    )
+
+
+def _quoted(sentence: str) -> str:
+    escaped = sentence.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _corrected(line: str) -> Phrase:
+    return Phrase(f"write `{line}`", f"`{line}` と書いてください")
+
+
+_ANY_UNSEEN = re.compile("[\u00a0\u00ad\u2000-\u200c\u200e\u200f\u2028\u2029\u202f\u205f\u2060\ufeff]")
+_CUT = re.compile(r"^[ \-]*(?P<key>ja|en) *: +(?P<said>[^\s\"'|>{\[#][^#]*? )(?P<rest>#\S.*?)\s*$")
+_FLOW_SENTENCES = re.compile(r"\{(?P<inside>\s*(?:ja|en)\s*:.*)\}")
+_BETWEEN_LANGUAGES = re.compile(r",\s*(?=(?:ja|en|status|retry_after)\s*:)")
+_BREAKS = re.compile(r": | #|, |,(?=\S)|[\[\]{}]")
+
+
 # --- the slips of a Japanese keyboard ------------------------------------------------
 
 SLIPS = {
@@ -28,6 +124,39 @@ SLIPS = {
     "．": (Phrase("a full-width full stop `．`", "全角のピリオド「．」"), "."),
     "＊": (Phrase("a full-width asterisk `＊`", "全角のアスタリスク「＊」"), "*"),
 }
+_SIGNS = {
+    **SLIPS,
+    "（": (Phrase("a full-width bracket `（`", "全角の括弧「（」"), "["),
+    "）": (Phrase("a full-width bracket `）`", "全角の括弧「）」"), "]"),
+}
+_DASHES = "－ー―—–‐‑−・●"
+_UNSEEN = {
+    "\u00a0": "no-break space",
+    "\u00ad": "soft hyphen",
+    "\u2000": "wide space",
+    "\u2002": "wide space",
+    "\u2003": "wide space",
+    "\u2007": "wide space",
+    "\u2009": "thin space",
+    "\u200a": "thin space",
+    "\u200b": "zero-width space",
+    "\u200c": "zero-width sign",
+    "\u200e": "direction mark",
+    "\u200f": "direction mark",
+    "\u2028": "line separator",
+    "\u2029": "paragraph separator",
+    "\u202f": "narrow no-break space",
+    "\u205f": "wide space",
+    "\u2060": "word joiner",
+    "\ufeff": "byte order mark",
+}
+"""Signs that come along from word processors and web pages, and that nobody sees."""
+
+_WITHOUT_WIDTH = frozenset(
+    {kind for kind in _UNSEEN.values() if "space" not in kind or "zero" in kind}
+    - {"line separator", "paragraph separator"}
+)
+
 _DIGITS = re.compile("[０-９]+")
 _LETTERS = re.compile("[Ａ-Ｚａ-ｚ＿]+")
 
@@ -73,6 +202,7 @@ class _Repaired:
 
 
 _LINE_KEY = re.compile(r"^(?P<before>[ \u3000]*(?:- +)?)(?P<key>[^\s:：#\"'\[\]{}｛｝［］,、，]+)：")
+_LINE_DASH = re.compile(rf"^[ \u3000]*(?:([{_DASHES}])([ \u3000]*)|(-)())(?=[^\s:：\-{_DASHES}]+[:：](?:[ \u3000]|$))")
 _FLOW_KEY = re.compile(r"(?P<open>[{｛,，、]\s*)(?P<key>[A-Za-z_]+)：")
 _FLOW_COMMA = re.compile(r"[，、](?=\s*[A-Za-z_]+\s*[:：])")
 _BLOCK_TEXT = re.compile(r"(?:^|[:\-] +)[|>][0-9+-]*\s*(?:#.*)?$")
@@ -105,6 +235,7 @@ def _repair_line(line: str, start: Where, indent: int, slips: Mistakes) -> tuple
     for position in range(lead):
         if body[position] == "\u3000":
             changes[position] = " " * indent
+    changes.update(_spaces_and_dashes(body, lead))
     found = _LINE_KEY.match(body)
     if found is not None:
         changes[found.end() - 1] = ": "
@@ -124,7 +255,11 @@ def _repair_line(line: str, start: Where, indent: int, slips: Mistakes) -> tuple
     for position, character in enumerate(line):
         mended = changes.get(position)
         if mended is not None:
-            what, right = SLIPS[character]
+            if character == " ":
+                mended_text.append(mended)
+                origin.extend([position] * len(mended))
+                continue
+            what, right = _slip(character)
             # One message for a run of full-width spaces: it is one slip of the thumb.
             if not (character == "\u3000" and position > 0 and line[position - 1] == "\u3000"):
                 slips.add(start.moved(position), what, instead(right))
@@ -133,6 +268,30 @@ def _repair_line(line: str, start: Where, indent: int, slips: Mistakes) -> tuple
         origin.extend([position] * len(written))
     origin.append(len(line))
     return "".join(mended_text), origin
+
+
+def _spaces_and_dashes(body: str, lead: int) -> dict[int, str]:
+    """Return what to write for full-width spaces that are only spaces, and for a sign that should begin an item."""
+    changes: dict[int, str] = {}
+    for position in (place for place in range(lead, len(body)) if body[place] == "\u3000"):
+        # At the end of a line, or behind a sign of structure, a space means nothing but a space.
+        if not body[position:].strip(" \u3000\0") or body[:position].rstrip(" \u3000")[-1:] in tuple(":,[{-"):
+            changes[position] = " "
+    dash = _LINE_DASH.match(body)
+    if dash is not None:
+        place, gap = (1, 2) if dash[1] else (3, 4)
+        changes[dash.start(place)] = "- " if dash.start(gap) == dash.end(gap) else "-"
+        changes.update(dict.fromkeys(range(dash.start(gap), dash.end(gap)), " "))
+    return changes
+
+
+def _slip(character: str) -> tuple[Phrase, str]:
+    """Return the name of a slip in the structure, and the sign to write in its place."""
+    if character in _SIGNS:
+        return _SIGNS[character]
+    if character == "-":
+        return Phrase("a `-` without a space behind it", "`-` の後ろに空白がありません"), "- "
+    return Phrase(f"a sign `{character}` that is no hyphen", f"ハイフンでない「{character}」"), "-"
 
 
 def _without_quotes(line: str) -> str:

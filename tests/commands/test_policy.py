@@ -90,7 +90,7 @@ def test_a_failing_example_shows_its_trace(tmp_path: Path) -> None:
     result = sekisho("policy", "test", str(file))
 
     assert "      1. all: fits" in result.stdout
-    assert "      adult: no (is at least 18)" in result.stdout
+    assert "      adult: no (is at least 18, from the birthday)" in result.stdout
 
 
 def test_a_table_is_tested_beside_the_examples(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_explain_tells_the_way_as_text_and_as_json(tmp_path: Path) -> None:
     assert sekisho("policy", "explain", str(file), "GET", "--who", "brithdate=1").exit_code == 2
 
 
-@pytest.mark.parametrize(("lang", "said"), [("ja", "18歳以上である"), ("en", "is at least 18")])
+@pytest.mark.parametrize(("lang", "said"), [("ja", "18歳以上（誕生日から数える）である"), ("en", "is at least 18")])
 def test_words_are_for_somebody_who_signs(tmp_path: Path, lang: str, said: str) -> None:
     """The command prints in either language, in spite of the terminal's, and prints the data map."""
     file = tmp_path / "p.yaml"

@@ -52,6 +52,7 @@ METHODS = tuple(COMMON_METHODS.values())
 MORE_METHODS = tuple(REGISTERED.values())
 
 _RULE = Phrase("a rule", "規則")
+_WHOLE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*(/[^?#]*)?(?:[?#].*)?")
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -106,6 +107,11 @@ class _Sources:
         for path, data in sorted(self.data.items()):
             total.update(f"{path.name}:{len(data)}:".encode() + data)
         return total.hexdigest()[:16]
+
+
+def _is_wide(sign: str) -> bool:
+    """Whether a sign is a full-width form of one of ASCII, or a full-width space: a slip of the keyboard in a path."""
+    return "\uff01" <= sign <= "\uff5e" or sign == "\u3000"
 
 
 class _PolicyReader(Reader):
@@ -338,7 +344,15 @@ class _PolicyReader(Reader):
     def _path_pattern(self, scalar: Scalar) -> str | None:
         text = scalar.text
         what = remedy = None
-        if not text.startswith("/"):
+        if any(_is_wide(sign) for sign in text):
+            # `/admin/＊＊` would be a rule about one odd name, and leave the page to the next rule.
+            note_slips(scalar, self.mistakes)
+            return None
+        if (whole := _WHOLE_URL.fullmatch(text)) is not None:
+            what = Phrase(f"`{text}` is a whole URL", f"`{text}` は URL 全体です")
+            path = whole[1] or "/"
+            remedy = Phrase(f"write the path alone: `{path}`", f"パスだけを `{path}` と書いてください")
+        elif not text.startswith("/"):
             if note_slips(scalar, self.mistakes):
                 return None
             what = Phrase(f"the path `{text}` does not begin with `/`", f"パス `{text}` が `/` で始まっていません")

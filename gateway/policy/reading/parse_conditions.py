@@ -383,6 +383,25 @@ class ConditionReader(Reader):
                     f"コード `{scalar.text}` の検査数字が違います",
                 )
                 remedy = write
+            case "zero":
+                what = Phrase(
+                    f"the code `{scalar.text}` has lost its leading zero",
+                    f"コード `{scalar.text}` の先頭の0がありません",
+                )
+                remedy = write
+            case "two_codes":
+                one, two = (
+                    place_table().places[code[:5] if not code.endswith("000") else code[:2]]
+                    for code in place.candidates
+                )
+                what = Phrase(
+                    f"`{scalar.text}` is {one.full_name} without its last digit, or {two.full_name} that lost its zero",
+                    f"`{scalar.text}` は{one.full_name}（最後の桁なし）とも{two.full_name}（先頭の0なし）とも読めます",
+                )
+                remedy = Phrase(
+                    f"write `{one.full_code}` or `{two.full_code}`",
+                    f"`{one.full_code}` か `{two.full_code}` と書いてください",
+                )
             case "former":
                 what = Phrase(f"`{scalar.text}` is a former name", f"`{scalar.text}` は以前の名前です")
                 remedy = write

@@ -20,6 +20,8 @@ from gateway.yaml.tree import Items, Node, Scalar, Table, kind_of, unknown_key
 
 LANGUAGES = ("ja", "en")
 
+_QUOTES = "“”„‟‘’「」『』＂＇"
+
 MAX_NAME = 80
 """Characters of a name: it stands in log lines and metric labels."""
 
@@ -87,6 +89,13 @@ class Reader:
         text = self.text(node, what)
         if text is None:
             return None
+        if text[0] in _QUOTES and text[-1] in _QUOTES and len(text) > 1:
+            said = Phrase(
+                f"quotation marks that are a part of the name `{text}`", f"引用符が名前 `{text}` に入っています"
+            )
+            remedy = Phrase(f"write `{text[1:-1]}`", f"`{text[1:-1]}` と書いてください")
+            self.mistakes.add(node.where, said, remedy)
+            return None
         if len(text) > MAX_NAME or any(category(sign).startswith("C") for sign in text):
             said = Phrase(f"this is not a valid name for {what.en}", f"{what.ja}として使えない名前です")
             remedy = Phrase(
@@ -102,6 +111,10 @@ class Reader:
             remedy = Phrase(f"write `{{ja: {node.text}}}`", f"`{{ja: {node.text}}}` と書いてください")
             self.expected(node, Phrase(f"{what.en} by language", f"言語ごとの{what.ja}"), remedy)
             return {"ja": node.text}
+        if isinstance(node, Table) and (line := _comma_in_sentence(node, (*LANGUAGES, *also))):
+            said = Phrase("an unquoted `,` in a sentence", "文の中に、囲まれていない `,` があります")
+            self.mistakes.add(node.where, said, Phrase(f"write `{line}`", f"`{line}` と書いてください"))
+            return {}
         table = self.table(node, (*LANGUAGES, *also), Phrase(f"{what.en} by language", f"言語ごとの{what.ja}"))
         if table is None:
             return {}
@@ -123,8 +136,17 @@ class Reader:
             if not isinstance(item, Scalar) or not item.text.strip():
                 self.expected(item, what)
             elif item.plain and re.search("[、，]", item.text):
-                note_slips(item, self.mistakes)
-                found += [Scalar(part.strip(), item.where, plain=False) for part in re.split("[、，]", item.text)]
+                bare = item.text.strip().strip(_BRACKETS)
+                parts = [part.strip() for part in re.split("[、，]", bare)]
+                if bare == item.text.strip():
+                    note_slips(item, self.mistakes)
+                else:
+                    said = Phrase(
+                        f"`{item.text[0]}` does not separate names", f"`{item.text[0]}` は名前の区切りになりません"
+                    )
+                    line = ", ".join(parts)
+                    self.mistakes.add(item.where, said, Phrase(f"write `[{line}]`", f"`[{line}]` と書いてください"))
+                found += [Scalar(part, item.where, plain=False) for part in parts]
             else:
                 found.append(item)
         if isinstance(node, Items) and not node.items:
@@ -214,11 +236,11 @@ class Reader:
         return datetime.combine(found, clock, TOKYO)
 
     def _not_a_day(self, where: Where, text: str) -> None:
-        slashed = day_of(text.replace("/", "-"))
+        meant = meant_day(text)
         remedy = (
             Phrase("write it as `2026-04-01`", "`2026-04-01` のように書いてください")
-            if slashed is None
-            else Phrase(f"write `{slashed.isoformat()}`", f"`{slashed.isoformat()}` と書いてください")
+            if not meant
+            else Phrase(f"write `{meant}`", f"`{meant}` と書いてください")
         )
         self.mistakes.add(where, Phrase(f"`{text}` is not a day", f"`{text}` という日はありません"), remedy)
 
@@ -239,13 +261,99 @@ class Reader:
         return time(int(match[1]), int(match[2]))
 
     def unknown_name(self, scalar: Scalar, known: Iterable[str], what: Phrase) -> None:
-        """Note a name that nothing bears."""
+        """Note a name that nothing bears; several names that other signs join are named with the line to write."""
         words = tuple(known)
+        joined = _joined_names(scalar.text, words)
+        if joined is not None:
+            sign, names = joined
+            line = ", ".join(names)
+            said = Phrase(f"`{sign}` does not separate names", f"`{sign}` は名前の区切りになりません")
+            remedy = Phrase(f"write `[{line}]`", f"`[{line}]` と書いてください")
+            if sign in _EITHER:
+                said = Phrase(f"`{sign}` is a condition of its own", f"`{sign}` は別の条件にします")
+                remedy = Phrase(
+                    f"write a condition `any: [{line}]` and name it here",
+                    f"`any: [{line}]` という条件を作り、その名前を書いてください",
+                )
+            self.mistakes.add(scalar.where, said, remedy)
+            return
         found = Phrase(f"there is no {what.en} `{scalar.text}`", f"`{scalar.text}` という{what.ja}はありません")
         self.mistakes.add(scalar.where, found, did_you_mean(scalar.text, words) or (one_of(words) if words else None))
 
 
+def _comma_in_sentence(table: Table, known: tuple[str, ...]) -> str:
+    """Return the mapping with quotes, if a comma has cut one of its sentences in pieces; empty: none has."""
+    parts: list[tuple[str, str]] = []
+    cut = False
+    for entry in table:
+        text = entry.value.text if isinstance(entry.value, Scalar) else ""
+        if entry.key not in known and not text and parts:
+            parts[-1] = (parts[-1][0], f"{parts[-1][1]}, {entry.key}")
+            cut = True
+        else:
+            parts.append((entry.key, text))
+    if not cut:
+        return ""
+    said = [f'{key}: "{text}"' if key in LANGUAGES else f"{key}: {text}" for key, text in parts]
+    return "{" + ", ".join(said) + "}"
+
+
+_EITHER = ("または", "又は", "もしくは", "or")
+_JOINS = re.compile(
+    r"(かつ|および|及び|並びに|ならびに|または|又は|もしくは|[、，,・･／/;；｜|＋+＆&\u3000 ]|\b(?:and|or)\b)"
+)
+_BRACKETS = "［］[]（）()「」『』【】〔〕｛｝{}〈〉《》"
+
+
+def _joined_names(text: str, known: tuple[str, ...]) -> tuple[str, list[str]] | None:
+    """Return the first sign that joins or encloses known names in one text, and these names."""
+    bare = text.strip().strip(_BRACKETS).strip()
+    pieces = [piece.strip() for piece in _JOINS.split(bare)]
+    names = [name for name in pieces[::2] if name]
+    signs = [sign for sign in pieces[1::2] if sign]
+    if not names or not all(name in known for name in names) or (len(names) == 1 and bare == text):
+        return None
+    enclosed = next((sign for sign in text if sign in _BRACKETS), "")
+    return enclosed or next(iter(signs), "\u3000" if "\u3000" in text else " "), names
+
+
 DAY = Phrase("a day", "日付")
+
+_ERAS = {
+    "明治": ("M", date(1868, 1, 25), date(1912, 7, 29)),
+    "大正": ("T", date(1912, 7, 30), date(1926, 12, 24)),
+    "昭和": ("S", date(1926, 12, 25), date(1989, 1, 7)),
+    "平成": ("H", date(1989, 1, 8), date(2019, 4, 30)),
+    "令和": ("R", date(2019, 5, 1), date.max),
+}
+"""For each era: its letter, its first day and its last."""
+
+_ERA_DAY = re.compile(
+    r"(明治|大正|昭和|平成|令和|[MTSHR])\.?(元|\d{1,2})[年./-](\d{1,2})[月./-](\d{1,2})日?", re.IGNORECASE | re.ASCII
+)
+_ANY_DAY = re.compile(r"(\d{4})[年./-](\d{1,2})[月./-](\d{1,2})日?", re.ASCII)
+_EIGHT_DIGITS = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
+_MONTH_DAY = re.compile(r"(\d{1,2})[月./](\d{1,2})日?", re.ASCII)
+
+
+def meant_day(text: str) -> str:
+    """Return a day as a policy writes it, of a text in another form: 令和8年12月1日, R8.12.1, 2026/12/1, 12月1日.
+
+    Empty: the text means no day. An era counts its own days alone: 昭和70年 is none.
+    """
+    text = re.sub(r"\s", "", normalize("NFKC", text))
+    if (found := _ERA_DAY.fullmatch(text)) is not None:
+        era = next(bounds for name, bounds in _ERAS.items() if found[1] == name or found[1].upper() == bounds[0])
+        year = era[1].year + (1 if found[2] == "元" else int(found[2])) - 1
+        day = day_of(f"{year}-{found[3]}-{found[4]}")
+        return day.isoformat() if day is not None and era[1] <= day <= era[2] else ""
+    if (found := _ANY_DAY.fullmatch(text) or _EIGHT_DIGITS.fullmatch(text)) is not None:
+        day = day_of("-".join(found.groups()))
+        return "" if day is None else day.isoformat()
+    if (found := _MONTH_DAY.fullmatch(text)) is not None and day_of(f"2024-{found[1]}-{found[2]}") is not None:
+        return f"{int(found[1]):02}-{int(found[2]):02}"
+    return ""
+
 
 _DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
 

@@ -1,0 +1,166 @@
+"""The slips of a Japanese keyboard and of a word processor: each is named, at its place, with the line to write."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.policy.reading.parse import parse_policy
+from gateway.policy.reading.parse_values import meant_day
+from gateway.yaml.mistakes import Language, Mistakes
+
+HEAD = """policy: p
+purpose: {ja: 確認のため}
+conditions:
+  市民: {residence: {in: [横浜市]}}
+  期間: {dates: {from: 2026-12-01, until: 2026-12-10}}
+rules:
+"""
+RULE = "  - {name: r, match: {path: /a/**}, require: [市民]}\n"
+
+
+def said(text: str, language: Language = Language.EN) -> list[str]:
+    mistakes = Mistakes()
+    policy = parse_policy(text, mistakes)
+    assert (policy is None) == (len(mistakes) > 0)
+    return [mistake.say(language).removeprefix("policy.yaml:") for mistake in mistakes]
+
+
+def test_the_policy_without_a_slip_is_good() -> None:
+    """The slips below are the only faults."""
+    assert said(HEAD + RULE) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "remedy"),
+    [
+        ("/admin/＊＊", "7:36: a full-width asterisk `＊`, write `*`"),
+        ("/ａｄｍｉｎ/**", "7:30: full-width letters `ａｄｍｉｎ`, write `admin`"),
+        ("/y/２０２６", "7:32: full-width digits `２０２６`, write `2026`"),
+        ("／admin", "7:29: a full-width slash `／`, write `/`"),
+        (
+            "https://city.example/admin/**",
+            "7:29: `https://city.example/admin/**` is a whole URL, write the path alone: `/admin/**`",
+        ),
+        ("https://city.example", "7:29: `https://city.example` is a whole URL, write the path alone: `/`"),
+    ],
+)
+def test_a_path_has_no_full_width_signs(path: str, remedy: str) -> None:
+    """`/admin/＊＊` would be a rule about one odd name, and the page would be the next rule's."""
+    assert remedy in said(f"{HEAD}  - {{name: r, match: {{path: {path}}}, require: [市民]}}\n")
+
+
+@pytest.mark.parametrize(
+    ("names", "sign", "line"),
+    [
+        ("［期間, 市民］", "［", "[期間, 市民]"),
+        ("「期間, 市民」", "「", "[期間, 市民]"),
+        ("（期間、市民）", "（", "[期間, 市民]"),
+        ("【期間】", "【", "[期間]"),
+        ("[期間・市民]", "・", "[期間, 市民]"),
+        ("[期間 かつ 市民]", "かつ", "[期間, 市民]"),
+        ("[期間及び市民]", "及び", "[期間, 市民]"),
+        ("[期間／市民]", "／", "[期間, 市民]"),
+        ("期間　市民", "\u3000", "[期間, 市民]"),
+        ("期間 市民", " ", "[期間, 市民]"),
+    ],
+)
+def test_names_are_separated_by_commas_in_brackets(names: str, sign: str, line: str) -> None:
+    """The message has the list as it should stand there."""
+    found = said(f"{HEAD}  - name: r\n    require: {names}\n")
+    assert any(f"`{sign}` does not separate names, write `{line}`" in one for one in found), found
+
+
+def test_either_of_two_is_a_condition() -> None:
+    """または in a list is not what a list says."""
+    assert said(f"{HEAD}  - name: r\n    require: [期間または市民]\n") == [
+        "8:15: `または` is a condition of its own, write a condition `any: [期間, 市民]` and name it here"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        (HEAD.replace("conditions:\n", "conditions:\u3000\n") + RULE, "3:12: a full-width space (U+3000)"),
+        (HEAD.replace("rules:\n", "rules:\u3000\u3000\n") + RULE, "6:7: a full-width space (U+3000)"),
+        (
+            HEAD + "  - name: r\n\u00a0\u00a0\u00a0\u00a0require: [市民]\n",
+            "8:1: a sign that is not seen (no-break space, U+00A0)",
+        ),
+        (HEAD + "  - name: r\n    require: [市\u200b民]\n", "8:16: a sign that is not seen (zero-width space, U+200B)"),
+        (HEAD + "  - name: r\n    req\u2060uire: [市民]\n", "8:8: a sign that is not seen (word joiner, U+2060)"),
+        (HEAD + "  - name: r\ufeff\n    require: [市民]\n", "7:12: a sign that is not seen (byte order mark, U+FEFF)"),
+        (HEAD + "  － name: r\n    require: [市民]\n", "7:3: a full-width hyphen `－`, write `-`"),
+        (HEAD + "  －name: r\n    require: [市民]\n", "7:3: a full-width hyphen `－`, write `-`"),
+        (HEAD + "  ー name: r\n    require: [市民]\n", "7:3: a sign `ー` that is no hyphen, write `-`"),
+        (HEAD + "  ・ name: r\n    require: [市民]\n", "7:3: a sign `・` that is no hyphen, write `-`"),
+        (
+            HEAD + "  - {name: “r”, require: [市民]}\n",
+            "7:12: quotation marks that are a part of the name `“r”`, write `r`",
+        ),
+    ],
+)
+def test_a_sign_is_named_and_nothing_else_is_blamed(text: str, start: str) -> None:
+    """One slip is one message, at its own line and column."""
+    found = said(text)
+    assert len(found) == 1, found
+    assert found[0].startswith(start)
+
+
+def test_a_quoted_text_keeps_its_signs() -> None:
+    """An author who needs a sign that is not seen writes it in quotes; a comment may hold anything."""
+    text = HEAD.replace("確認のため", '"確認\u00a0の\u3000ため"') + RULE.rstrip() + " # \u00a0 \u200b\n"
+    assert said(text) == []
+
+
+@pytest.mark.parametrize(
+    ("purpose", "sign", "line"),
+    [
+        ("{ja: 対象です。問い合わせ: 窓口}", ": ", '{ja: "対象です。問い合わせ: 窓口"}'),
+        ("{ja: 市民, 在勤の方, en: Residents}", ",", '{ja: "市民, 在勤の方", en: "Residents"}'),
+        ("{ja: 窓口 #3 へ}", " #", '{ja: "窓口 #3 へ"}'),
+        ("{ja: 受付は[平日]です, en: At: once}", "[", '{ja: "受付は[平日]です", en: "At: once"}'),
+        ("\n  ja: 窓口 #3 へ", " #", 'ja: "窓口 #3 へ"'),
+    ],
+)
+def test_a_sentence_that_needs_quotes_is_shown_with_them(purpose: str, sign: str, line: str) -> None:
+    """The sign that breaks it, and the corrected line."""
+    found = said(HEAD.replace(" {ja: 確認のため}", " " + purpose if purpose[0] == "{" else purpose) + RULE)
+    assert any(f"`{sign}`" in one and line in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("令和8年12月1日", "2026-12-01"),
+        ("令和元年5月1日", "2019-05-01"),
+        ("R8.12.1", "2026-12-01"),
+        ("r８．１２．１", "2026-12-01"),
+        ("昭和61年4月1日", "1986-04-01"),
+        ("S64/1/7", "1989-01-07"),
+        ("S64.1.8", ""),
+        ("昭和70年5月1日", ""),
+        ("令和元年4月30日", ""),
+        ("平成31年2月29日", ""),
+        ("2026年12月1日", "2026-12-01"),
+        ("2026/12/1", "2026-12-01"),
+        ("2026.12.1", "2026-12-01"),
+        ("20261201", "2026-12-01"),
+        ("12月29日", "12-29"),
+        ("12/29", "12-29"),
+        ("13/29", ""),
+        ("来週", ""),
+    ],
+)
+def test_a_day_in_another_form_is_converted(text: str, meant: str) -> None:
+    """和暦 within the days of its era, Excel's slashes, digits alone."""
+    assert meant_day(text) == meant
+    found = said(HEAD.replace("from: 2026-12-01", f"from: {text}") + RULE)
+    assert any(f"write `{meant}`" in one if meant else "is not a day" in one for one in found), found
+
+
+def test_every_message_speaks_japanese() -> None:
+    """The same slips, said to an official."""
+    for slip in ("［期間, 市民］", "[期間・市民]", "[市\u200b民]"):
+        found = said(f"{HEAD}  - name: r\n    require: {slip}\n", Language.JA)
+        assert found
+        assert all("write" not in one for one in found)
