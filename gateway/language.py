@@ -19,6 +19,9 @@ class Language(StrEnum):
     EN = "en"
 
 
+COOKIE = b"sekisho-language"
+"""The cookie that remembers a person's language, behind the prefix of the App's cookies."""
+
 _LONGEST = 1_000
 """Characters of an Accept-Language that are read: browsers send a few dozen."""
 

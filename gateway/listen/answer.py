@@ -81,17 +81,6 @@ def own_answer(answer: Answer, date: bytes, hsts: bytes, connection: bytes, *, b
     return b"".join(lines)
 
 
-def plain_page(status: HTTPStatus, request_id: str) -> Answer:
-    """Return the page of last resort: our own pages do not answer either."""
-    text = (
-        "ただいまご利用になれません。しばらくしてからもう一度お試しください。\n"
-        "This service is not available right now. Please try again later.\n"
-        f"\n{status.value} {request_id}\n"
-    )
-    headers = ((b"Content-Type", b"text/plain; charset=utf-8"), (b"Cache-Control", b"no-store"))
-    return Answer(status.value, headers, text.encode())
-
-
 def framing_of(
     head: AnswerHead, begun: int, *, complete: bool, bodyless: bool, minor: int
 ) -> tuple[AnswerBody, bytes, bool]:

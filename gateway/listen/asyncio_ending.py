@@ -26,6 +26,7 @@ from gateway.observe.access_log import AccessLine
 from gateway.observe.causes import INTERNAL_ERROR
 from gateway.pipeline.outcome import Answer, Forward
 from gateway.pipeline.problem import problem
+from gateway.pipeline.small_page import for_person
 from gateway.request.head_reader import Arrival
 from gateway.request.inbound import Framing
 from gateway.route.route import Route
@@ -236,6 +237,8 @@ class Ending(Receiver):
 
     def answer(self, answer: Answer, *, close: bool = False) -> None:
         """Answer by ourselves."""
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            answer = for_person(answer, self.inbound, self._route or self._services.table().home(self.inbound.host))
         after = _AFTER_OWN_ANSWER[self.stage]
         self._discard_upload()
         keep_alive = self._keep_alive = self._can_stay() and not close and not answer.close

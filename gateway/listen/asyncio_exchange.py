@@ -25,7 +25,6 @@ from gateway.listen.answer import (
     framed,
     framing_of,
     last_chunk,
-    plain_page,
     status_line,
 )
 from gateway.listen.asyncio_last_word import LastWord
@@ -33,6 +32,7 @@ from gateway.listen.asyncio_request import RequestSide
 from gateway.listen.stages import BEGUN, STAGES, TUNNELS, WAITING_FOR_ANSWER, Stage, StageEvent
 from gateway.observe.causes import CLIENT_GONE, GATEWAY_STOPPED, PORTAL_FAILED, UPSTREAM_STATUS
 from gateway.pipeline.problem import RETRY_AFTER, problem
+from gateway.pipeline.small_page import without_portal
 from gateway.pipeline.step import next_worker
 from gateway.pipeline.visit import Told, Trouble, TroublePage, Visit, told
 from gateway.request.inbound import Framing
@@ -389,7 +389,7 @@ class Exchange(RequestSide):
             # A page of ours has failed, and no application.
             self._reason = PORTAL_FAILED
             self._services.visits.take(self._token)
-            self.answer(plain_page(HTTPStatus.BAD_GATEWAY, inbound.request_id))
+            self.answer(without_portal(inbound, route))
             return
         if route is not None and navigation(inbound) is not Navigation.BACKGROUND:
             retry_after = RETRY_AFTER if status is HTTPStatus.SERVICE_UNAVAILABLE else None

@@ -520,7 +520,8 @@ class ClientConnection(ClientEnd, asyncio.Protocol):
         """Say no to a head, or to what will not become one, and mean it; `head` is what the access line calls it."""
         request_id = self._listener.request_id()
         self._line(HTTPStatus(refused.status), refused.code, request_id, head)
-        self.write(refusal(refused, request_id, self.date_line()))
+        route = self._services.table().home(head.host) if head.host else None
+        self.write(refusal(refused, request_id, self.date_line(), head.reader, route))
         self._linger(AFTER_LAST_BEFORE_BODY if refused.code == "body" else AFTER_LAST)
 
     def _described(self) -> Described:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
+from gateway.language import Language
 from gateway.listen.answer import CLOSE, status_line
 from gateway.pipeline.problem import FIELDS, RETRY_AFTER, problem_body
+from gateway.pipeline.small_page import small_page
 from gateway.request.head_reader import Refused
+from gateway.route.route import Route
 from gateway.wire.http1 import TOKEN
 from gateway.wire.methods import METHODS, NEVER, REGISTERED
 
@@ -19,17 +22,26 @@ _TOKEN = re.compile(TOKEN + rb"+")
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 
 
-def refusal(refused: Refused, request_id: str, date_line: bytes) -> bytes:
-    """Return the answer to a head that is refused, or to bytes that will not become one."""
+def refusal(
+    refused: Refused, request_id: str, date_line: bytes, reader: Language | None = None, route: Route | None = None
+) -> bytes:
+    """Return the answer to a head that is refused, or to bytes that will not become one.
+
+    A person who waits for it, in the language `reader`, gets a page with the name plate of the host's App.
+    """
     status = HTTPStatus(refused.status)
     body = problem_body(status, refused.code, request_id)
+    lines = _PROBLEM_LINES
+    if reader is not None:
+        page = small_page(status, request_id, reader, route)
+        body, lines = page.body, b"".join(b"%b: %b\r\n" % field for field in page.headers)
     extra = b""
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         extra = _ALLOW
     elif status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         extra = b"Retry-After: %d\r\n" % RETRY_AFTER
     length = b"Content-Length: %d\r\n" % len(body)
-    return b"".join((status_line(status), date_line, _PROBLEM_LINES, extra, length, CLOSE, b"\r\n", body))
+    return b"".join((status_line(status), date_line, lines, extra, length, CLOSE, b"\r\n", body))
 
 
 def server_wide(date_line: bytes) -> bytes:

@@ -14,8 +14,8 @@ cannot be cut in this mode: once the proxy has forwarded, we are no longer asked
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum, StrEnum
-from html import escape
 from typing import assert_never
 
 import msgspec
@@ -24,7 +24,8 @@ from gateway.headers.cookies import without_ours
 from gateway.headers.encode import every_header
 from gateway.headers.names import DROP, OURS_TO_WRITE, header_rules_of
 from gateway.instant import Instant
-from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedPress, NeedReservation, NeedSession, Step
+from gateway.pipeline.outcome import Answer, AskPortal, Forward, Headers, NeedPress, NeedReservation, NeedSession, Step
+from gateway.pipeline.small_page import WORDS, About, Link, Small, inbound_language, small_page
 from gateway.pipeline.step import about, judge
 from gateway.pipeline.step import step as judge_request
 from gateway.pipeline.urls import AUTH_PAGES, sign_in_url
@@ -404,10 +405,7 @@ def _said(
             hidden = nginx and 400 <= step.status < 500 and step.status != 401
             return msgspec.structs.replace(step, status=403) if hidden else step
         case AskPortal():
-            page = _page(step, inbound, route, table)
-            if navigation(inbound) is Navigation.FRAME and page.body:
-                page = _in_a_frame(page, inbound)
-            return about(page, route, step.visit.session)
+            return about(_page(step, inbound, route, table), route, step.visit.session)
         case NeedReservation():
             # `check` refuses such a policy: who never sees the answer cannot count. If one gets here, it is refused.
             return _refused(AuthFault.MODE)
@@ -470,87 +468,56 @@ def _page(asked: AskPortal, inbound: Inbound, route: Route, table: RouteTable) -
             )
         case FormNotSentPage(challenge) | ForeignFormPage(challenge) | ReturnedFormPage(challenge):
             # The outer proxy has the body, so none can be kept here.
+            words, target = WORDS[inbound_language(inbound)], inbound.target.raw
             if isinstance(asked.visit.purpose, FormNotSentPage):
-                answer = _html(401, _NOT_SENT)
+                sign_in = sign_in_url(route.origin, table.portal_prefix, target, table.longest_line).decode("ascii")
+                answer = _html(401, inbound, route, About(Small.NOT_SENT, links=(Link(words.sign_in, sign_in),)))
             else:
-                answer = _html(401, _FOREIGN, onward=inbound.target.raw.decode("ascii"))
+                onward = Link(words.onward, target.decode("ascii"))
+                answer = _html(401, inbound, route, About(Small.FOREIGN, links=(onward,)))
             return msgspec.structs.replace(
                 answer, verdict="challenge", rule=str(challenge.rule), reason=challenge.reason.value
             )
         case SignFormPage(rule) | NotSignablePage(rule):
             # The outer proxy has the form, so it cannot be signed here.
-            answer = _html(403, (("この手続きは利用できません", ""), ("Not available here", "")), reason="signature")
-            return msgspec.structs.replace(answer, verdict="deny", rule=rule)
+            answer = _html(403, inbound, route, About(Small.DENIED))
+            return msgspec.structs.replace(answer, verdict="deny", rule=rule, reason="signature")
         case RefusalPage(deny):
-            return _denied(deny, nginx=nginx)
+            return _denied(deny, inbound, route)
         case TroublePage(trouble, status, retry_after):
-            answer = _html(
-                status, (("ただいまご利用になれません", ""), ("Not available now", "")), reason=trouble.value
-            )
-            if retry_after is None:
-                return answer
-            return msgspec.structs.replace(answer, headers=(*answer.headers, (b"Retry-After", b"%d" % retry_after)))
+            waits = () if retry_after is None else ((b"Retry-After", b"%d" % retry_after),)
+            answer = _html(status, inbound, route, About(Small.AWAY), waits)
+            return msgspec.structs.replace(answer, reason=trouble.value)
         case other:
             assert_never(other)
 
 
-def _denied(deny: Deny, *, nginx: bool) -> Answer:
-    sentences = [(reason.sentence.get("ja", ""), reason.sentence.get("en", "")) for reason in deny.reasons]
-    japanese = " ".join(ja for ja, _ in sentences if ja)
-    english = " ".join(en for _, en in sentences if en)
-    answer = _html(403 if nginx else deny.status, (("ご利用になれません", japanese), ("Not permitted", english)))
-    if deny.retry_after is not None:
-        answer = msgspec.structs.replace(answer, headers=(*answer.headers, (b"Retry-After", b"%d" % deny.retry_after)))
+def _denied(deny: Deny, inbound: Inbound, route: Route) -> Answer:
+    known = {language for reason in deny.reasons for language in reason.sentence}
+    said = {
+        language: " ".join(reason.sentence[language] for reason in deny.reasons if language in reason.sentence)
+        for language in sorted(known)
+    }
+    waits = () if deny.retry_after is None else ((b"Retry-After", b"%d" % deny.retry_after),)
+    nginx = inbound.forwarded == Dialect.NGINX
+    answer = _html(403 if nginx else deny.status, inbound, route, About(Small.DENIED, said), waits)
     rule = "" if deny.rule is None else str(deny.rule)
     return msgspec.structs.replace(answer, verdict="deny", rule=rule, reason=deny.words)
 
 
-_NOT_SENT = (
-    ("送信されていません", "ログインしてから、もう一度送信してください。"),
-    ("Not sent", "Sign in, then send the form again."),
-)
-_FOREIGN = (
-    ("別のサイトからの送信です", "送信されていません。このサービスのページを開いて、もう一度はじめてください。"),
-    ("Sent by another site", "The form was not sent. Open this service's own page and begin again."),
-)
 _NO_STORE = (b"Cache-Control", b"no-store")
-_PAGE_HEADERS = (
-    (b"Content-Type", b"text/html; charset=utf-8"),
-    _NO_STORE,
-    (b"Content-Security-Policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
-    (b"X-Content-Type-Options", b"nosniff"),
-    (b"Referrer-Policy", b"no-referrer"),
-    (b"X-Frame-Options", b"DENY"),
-)
 
 
-def _html(status: int, words: tuple[tuple[str, str], tuple[str, str]], *, reason: str = "", onward: str = "") -> Answer:
-    """Return a bare page in Japanese and English: the outer proxy shows it in place, so it loads nothing.
+def _html(status: int, inbound: Inbound, route: Route, page: About, headers: Headers = ()) -> Answer:
+    """Return a small page: the outer proxy shows it in place, so it loads nothing.
 
-    `onward` is where its one link leads, if it has one.
+    In a frame its one link opens the page at the top.
     """
-    (title, text), (title_en, text_en) = words
-    body = (
-        f'<!doctype html><html lang="ja"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><h1>{escape(title)}</h1><p>{escape(text)}</p>"
-        + (f'<p><a href="{escape(onward)}">ページを開く / Open the page</a></p>' if onward else "")
-        + f'<div lang="en"><h2>{escape(title_en)}</h2><p>{escape(text_en)}</p></div></html>'
-    )
-    return Answer(status, _PAGE_HEADERS, body.encode(), reason=reason)
-
-
-def _in_a_frame(page: Answer, inbound: Inbound) -> Answer:
-    """Return a bare page as a frame can show it, with a link that opens the page at the top and no other."""
-    headers = tuple(
-        (name, value.replace(b"frame-ancestors 'none'", b"frame-ancestors *"))
-        for name, value in page.headers
-        if name != b"X-Frame-Options"
-    )
-    onward = escape(inbound.target.raw.decode("ascii"))
-    link = f'<p><a href="{onward}" target="_top">画面全体で開く<span lang="en"> Open in the whole window</span></a></p>'
-    return msgspec.structs.replace(
-        page, headers=headers, body=page.body.replace(b"</html>", link.encode() + b"</html>")
-    )
+    language = inbound_language(inbound)
+    if navigation(inbound) is Navigation.FRAME:
+        link = Link(WORDS[language].whole_window, inbound.target.raw.decode("ascii"), top=True)
+        page = replace(page, links=(link,), framed=True)
+    return small_page(status, inbound.request_id, language, route, page, headers)
 
 
 def _refused(fault: AuthFault) -> Answer:

@@ -24,6 +24,7 @@ from gateway.audit.entry import Action, Entry, Outcome, conditions_of
 from gateway.audit.trail import AuditTrail, NoTrail
 from gateway.errors import AuditUnavailableError, GatewayError, StoreUnavailableError
 from gateway.instant import Instant
+from gateway.language import COOKIE
 from gateway.login.funnel import Attempt, SignInStep, attempt
 from gateway.login.login import BACKCHANNEL_LOGOUT, CALLBACK, SIGNED_OUT
 from gateway.login.pending import FORM_LIVES, PENDING_SECONDS, WaitingForm, find_browser, tab_cookies
@@ -643,7 +644,7 @@ class Portal:
         if not any(wanted in offered(route.app.languages) for route in here):
             raise web.HTTPNotFound
         response = _redirect(self._page_before(visit))
-        name = (visit.route.cookie_prefix + pages.LANGUAGE_COOKIE).decode()
+        name = (visit.route.cookie_prefix + COOKIE).decode()
         secure = visit.route.app.secure
         # A form that comes back from another site meets a page of ours too.
         same_site: Literal["Lax", "None"] = "None" if secure else "Lax"

@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 from gateway.identity import NOT_TOLD, Gender, Identity
 from gateway.instant import Instant
+from gateway.language import COOKIE
 from gateway.login.login import CALLBACK
 from gateway.login.sign_in import Failed, LoginFailure
 from gateway.pipeline.support import support_number
@@ -30,9 +31,6 @@ from gateway.route.route import Route
 from gateway.session.session import Session
 from gateway.session.ticket import cookies_named
 from gateway.settings.settings import ContactSettings
-
-LANGUAGE_COOKIE = b"sekisho-language"
-"""The cookie that remembers a person's language, behind the prefix of the App's cookies."""
 
 LONGEST_NAME = 80
 """Characters of a condition's name on a page."""
@@ -140,7 +138,7 @@ class OtherWay:
 def language_of(visit: Visit) -> Language:
     """Return the language of a visit's page: the one that the person has chosen, or the browser's."""
     inbound, languages = visit.inbound, offered(visit.route.app.languages)
-    chosen = set(cookies_named(inbound.cookie, visit.route.cookie_prefix + LANGUAGE_COOKIE))
+    chosen = set(cookies_named(inbound.cookie, visit.route.cookie_prefix + COOKIE))
     for language in languages:
         if {language.encode()} == chosen:
             return language

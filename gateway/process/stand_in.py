@@ -18,8 +18,9 @@ from http import HTTPStatus
 
 import structlog
 
-from gateway.listen.answer import date_line, own_answer, plain_page
+from gateway.listen.answer import date_line, own_answer
 from gateway.pipeline.outcome import Answer
+from gateway.pipeline.small_page import last_resort
 
 MOST = 500
 """Connections that are answered at a time. More are reset."""
@@ -81,6 +82,6 @@ async def _answer(connection: socket.socket) -> None:
 
 
 def _page() -> bytes:
-    page = plain_page(HTTPStatus.SERVICE_UNAVAILABLE, secrets.token_hex(8))
+    page = last_resort(HTTPStatus.SERVICE_UNAVAILABLE, secrets.token_hex(8))
     page = Answer(page.status, (*page.headers, (b"Retry-After", RETRY_AFTER)), page.body)
     return own_answer(page, date_line(int(time.time())), b"", b"Connection: close\r\n", bodyless=False)

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from gateway.language import Language
 from gateway.request.host import canonical_host
+from gateway.request.reader import reader_of
 
 LONGEST_PATH = 512
 """Characters of a path that are shown."""
@@ -27,6 +29,8 @@ class Described(NamedTuple):
     host: str = ""
     path: str = ""
     """As it was received, without its query."""
+    reader: Language | None = None
+    """The language of the person who waits for the answer; `None` for a program."""
 
 
 UNREAD = Described()
@@ -42,13 +46,18 @@ def described_start(start: bytes) -> Described:
         method, space, target = request_line.partition(b" ")
         request_line = b"%b %b " % (method, target.partition(b" ")[0]) if space else b""
     fields = (line.partition(b":") for line in lines[:-1])
-    return described(request_line, ((name, value.strip(b" \t")) for name, _, value in fields))
+    found = described(request_line, ((name, value.strip(b" \t")) for name, _, value in fields))
+    if not lines and found.method == "GET" and found.path:
+        # The fields that tell a person from a program are still to come, and a person must be able to read the answer.
+        return found._replace(reader=Language.JA)
+    return found
 
 
 def described(request_line: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Described:
     """Return what a refused head can be called in a log. Nothing may be decided by it."""
     method, _, rest = request_line.partition(b" ")
     path = _ABSOLUTE.sub(b"", rest.rpartition(b" ")[0].partition(b"?")[0], 1)
+    headers = tuple(headers)
     hosts = [value for name, value in headers if name.lower() == b"host"]
     # A trusted proxy's scheme may not be known yet. `RouteTable` finds an App by the other default port, too.
     host = canonical_host(hosts[0], "https") if len(hosts) == 1 else None
@@ -56,4 +65,5 @@ def described(request_line: bytes, headers: Iterable[tuple[bytes, bytes]]) -> De
         method.decode() if _METHOD.fullmatch(method) else "",
         host or "",
         path[:LONGEST_PATH].decode() if path.startswith(b"/") and _SHOWN.fullmatch(path) else "",
+        reader_of(headers),
     )

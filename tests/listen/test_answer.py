@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 import pytest
 
 from gateway.listen.answer import (
@@ -17,7 +15,6 @@ from gateway.listen.answer import (
     framing_of,
     last_chunk,
     own_answer,
-    plain_page,
     status_line,
 )
 from gateway.pipeline.outcome import Answer
@@ -118,17 +115,3 @@ def test_a_trailer_that_a_browser_would_heed_takes_all_with_it(name: bytes) -> N
 def test_a_trailer_about_the_body_that_was_sent_is_left_out() -> None:
     """The others go on."""
     assert fit_trailers(((b"Content-Type", b"x"), (b"X-Sum", b"1"), (b"Location", b"/"))) == ((b"X-Sum", b"1"),)
-
-
-@pytest.mark.parametrize("status", [HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE])
-def test_the_page_of_last_resort_says_it_in_both_languages(status: HTTPStatus) -> None:
-    """No template is asked: the person reads the status and the id that the operator finds in the log."""
-    page = plain_page(status, "0123456789abcdef")
-
-    text = page.body.decode()
-    assert page.status == status
-    assert "ただいまご利用になれません" in text
-    assert "not available right now" in text
-    assert text.endswith(f"\n{status.value} 0123456789abcdef\n")
-    assert dict(page.headers)[b"Content-Type"] == b"text/plain; charset=utf-8"
-    assert dict(page.headers)[b"Cache-Control"] == b"no-store"

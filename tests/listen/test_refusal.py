@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 import pytest
 
+from gateway.language import Language
 from gateway.listen.refusal import fault_of, refusal, server_wide
 from gateway.request.head_reader import Refused
 from gateway.wire.methods import METHODS, NEVER, REGISTERED
@@ -65,3 +66,13 @@ def test_the_server_as_a_whole_tells_its_methods_alone() -> None:
 
     assert (first, body) == (b"HTTP/1.1 204 No Content", b"")
     assert lines == [b"Date: x", b"Allow: " + ", ".join(METHODS.values()).encode(), b"Connection: close"]
+
+
+def test_a_person_who_waits_for_a_refused_head_gets_a_page() -> None:
+    """With its length and the fields of every refusal, in the person's language."""
+    head, _, body = refusal(Refused(414, "request_line"), "id-1", DATE, Language.EN).partition(b"\r\n\r\n")
+    fields = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
+
+    assert fields[b"Content-Type"] == b"text/html; charset=utf-8"
+    assert (fields[b"Content-Length"], fields[b"Connection"]) == (b"%d" % len(body), b"close")
+    assert b"The address is too long" in body
