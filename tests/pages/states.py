@@ -1,0 +1,195 @@
+"""The states of our own pages, each made as the portal makes it, in every language.
+
+A state is added here with its page: `missing` compares the table with the code's own closed words and templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import gateway.portal
+from gateway.identity import Birthdate, Gender, Identity, Scope
+from gateway.language import Language
+from gateway.login.sign_in import Failed, LoginFailure
+from gateway.pipeline.small_page import About, Small, last_resort, small_page
+from gateway.pipeline.visit import OwnPage, Purpose, RefusalPage, SignInPage, Trouble, TroublePage, Visit
+from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Reason, ReasonKind, RuleId
+from gateway.portal import pages
+from gateway.portal.aiohttp_pages import Pages
+from gateway.portal.pages import Page
+from gateway.portal.sign_in_offer import SignInOffer
+from gateway.request.kept_form import KeptForm
+from gateway.session.session import Found, NoTicket, Session, SessionState
+from gateway.settings.settings import BrandSettings, ContactSettings, WithoutCard
+from tests import builders
+
+PREFIX = "/.sekisho/"
+SITE = "https://pay.example"
+RULE = RuleId("booking", "reserve")
+PURPOSE = {"ja": "施設の予約受付と使用料の区分のため", "en": "To take bookings and to set the fee"}
+ROUTE = builders.route(
+    app=builders.app(
+        operator={"ja": "渋谷区 スポーツ振興課", "en": "Shibuya City Sports Division"},
+        brand=BrandSettings({"ja": "渋谷区", "en": "Shibuya City"}, {"ja": "施設予約", "en": "Rooms"}, colour="#0a6b3d"),
+        privacy_policy="https://www.city.example.lg.jp/privacy",
+        contact=ContactSettings(
+            "https://www.city.example.lg.jp/contact",
+            "03-0000-0000",
+            {"ja": "平日 8時30分〜17時（スポーツ振興課）", "en": "8:30 to 17:00 on weekdays"},
+            {"ja": "渋谷区役所 5階（カードがなくても申し込めます）", "en": "City hall, 5th floor; no card needed"},
+        ),
+        without_card=WithoutCard(
+            "https://www.city.example.lg.jp/counter",
+            {"ja": "窓口または電話で申し込めます", "en": "You can also apply at the counter or by phone"},
+        ),
+    )
+)
+CHALLENGE = Challenge(
+    RULE, ChallengeReason.SIGN_IN, frozenset({Scope.OPENID, Scope.NAME, Scope.ADDRESS, Scope.BIRTHDATE}), PURPOSE
+)
+BARE = Challenge(RULE, ChallengeReason.SIGN_IN, frozenset({Scope.OPENID}))
+HANAKO = Identity(
+    builders.CLIENT,
+    "hanako",
+    builders.NOON - 60,
+    frozenset({Scope.OPENID, Scope.NAME, Scope.ADDRESS, Scope.BIRTHDATE}),
+    name="髙橋　花子",
+    address="東京都渋谷区神南１丁目１９番１１号",
+    birthdate=Birthdate(1985, 4, 1),
+    gender=Gender.FEMALE,
+)
+ADULT = {"ja": "この予約は、18歳以上の方だけができます。", "en": "Only people of 18 and over can book."}
+PHONE_APP = ("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Line/14.0.0")
+
+Make = Callable[[Language], Page]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state: its name, and the HTML in a language."""
+
+    name: str
+    template: str
+    html: Callable[[Language], str]
+
+
+def visit(
+    language: Language,
+    *headers: tuple[str, str],
+    purpose: Purpose | None = None,
+    known: SessionState | None = None,
+    path: str = "/reserve",
+    method: str = "GET",
+) -> Visit:
+    """Return the visit of a browser that has chosen a language."""
+    chosen = ("Cookie", f"__Host-sekisho-language={language}")
+    return Visit(
+        ROUTE, builders.inbound(path, chosen, *headers, method=method), known or NoTicket(), purpose or OwnPage()
+    )
+
+
+def session() -> Session:
+    """Return hers."""
+    return builders.session(HANAKO)
+
+
+def offer(challenge: Challenge = CHALLENGE, method: str = "GET") -> SignInOffer:
+    """Return a sign-in for the page."""
+    return SignInOffer(ROUTE, "/reserve", method, challenge)
+
+
+def _refused(reason: Reason, language: Language, **changes: object) -> Page:
+    deny = Deny(RULE, (reason,), **changes)  # type: ignore[arg-type]
+    return pages.refusal(visit(language, purpose=RefusalPage(deny), known=Found(session())), deny)
+
+
+def _portal_pages() -> Mapping[str, Make]:
+    made: dict[str, Make] = {}
+    for why in ChallengeReason:
+        made[f"notice-{why}"] = lambda at, why=why: pages.notice(visit(at), offer(replace(CHALLENGE, reason=why)))
+    made["notice-no-facts"] = lambda at: pages.notice(visit(at), offer(BARE))
+    made["notice-in-app"] = lambda at: pages.notice(visit(at, PHONE_APP), offer())
+    made["form-not-sent"] = lambda at: pages.form_not_sent(visit(at, method="POST"), offer(method="POST"))
+    made["form-kept"] = lambda at: pages.form_not_sent(visit(at, method="POST"), offer(method="POST"), "a=1")
+    made["foreign-form"] = lambda at: pages.foreign_form(visit(at, method="POST"), SITE)
+    made["foreign-form-unknown"] = lambda at: pages.foreign_form(visit(at, method="POST"), "")
+    made["returned-form"] = lambda at: pages.returned_form(visit(at, method="POST"), SITE, "sealed")
+    made["form-over"] = lambda at: pages.form_over(visit(at, method="POST"))
+    made["send-form"] = lambda at: pages.send_form(visit(at), "/reserve", KeptForm((("room", "会議室"),), "UTF-8"))
+    made["framed"] = lambda at: pages.framed(visit(at, purpose=SignInPage(CHALLENGE)))
+    made["framed-form"] = lambda at: pages.framed(visit(at, purpose=SignInPage(CHALLENGE), method="POST"))
+    for kind in ReasonKind:
+        made[f"refusal-{kind}"] = lambda at, kind=kind: _refused(Reason(kind, ""), at)
+    made["refusal-own-words"] = lambda at: _refused(Reason(ReasonKind.CONDITION_NO, "adult", ADULT), at)
+    made["refusal-later"] = lambda at: _refused(Reason(ReasonKind.LIMIT_REACHED, "twice"), at, retry_after=407_978)
+    for trouble in Trouble:
+        made[f"trouble-{trouble}"] = lambda at, what=trouble: pages.trouble(visit(at), TroublePage(what, 503, 5))
+    made["trouble-form-sent"] = lambda at: pages.trouble(
+        visit(at, method="POST"), TroublePage(Trouble.UPSTREAM_TIMEOUT, 504)
+    )
+    made["trouble-long"] = lambda at: pages.trouble(visit(at), TroublePage(Trouble.MAINTENANCE, 503, 259_196))
+    for failure in LoginFailure:
+        made[f"failure-{failure}"] = lambda at, what=failure: pages.failure(
+            visit(at, path=f"{PREFIX}callback"),
+            Failed(what, "/reserve", error="access_denied"),
+            offer() if what.can_start_again else None,
+        )
+    made["failure-wait"] = lambda at: pages.failure(visit(at), Failed(LoginFailure.TOO_MANY, retry_after=3_600), None)
+    made["logout"] = lambda at: pages.logout(visit(at, path=f"{PREFIX}logout", known=Found(session())), "token")
+    made["signed-out"] = lambda at: pages.signed_out(visit(at, path=f"{PREFIX}signed-out"))
+    made["signed-out-later"] = lambda at: pages.signed_out(
+        visit(at, path=f"{PREFIX}logout", method="POST"), alive_until=builders.NOON + 3_600
+    )
+    made["signed-out-not-heard"] = lambda at: pages.signed_out(
+        visit(at, path=f"{PREFIX}logout", method="POST"), alive_until=builders.NOON + 3_600, kept=False
+    )
+    made["signed-out-onward"] = lambda at: pages.signed_out(visit(at), "https://provider.test/logout")
+    made["signed-in"] = lambda at: pages.signed_in(visit(at, path=f"{PREFIX}signed-in"))
+    for kind, status in (("not_found", 404), ("method", 405), ("bad_form", 400), ("internal", 500)):
+        made[f"plain-{kind}"] = lambda at, kind=kind, status=status: pages.plain(visit(at), kind, status)
+    made["me"] = lambda at: pages.me(visit(at, path=f"{PREFIX}me", method="POST"), session(), "8RM3-JQ4V-TX2H-6PKD")
+    made["me-offer"] = lambda at: pages.me_offer(visit(at, path=f"{PREFIX}me"), session(), "token")
+    made["me-offer-again"] = lambda at: pages.me_offer(
+        visit(at, path=f"{PREFIX}me", method="POST"), session(), "token"
+    )
+    made["me-old-browser"] = lambda at: pages.me_offer(visit(at, path=f"{PREFIX}me"), session(), "")
+    made["me-of-nobody"] = lambda at: pages.me_of_nobody(visit(at, path=f"{PREFIX}me"))
+    made["worker-removed"] = lambda at: pages.worker_removed(visit(at))
+    made["worker-removed-form"] = lambda at: pages.worker_removed(visit(at, method="POST"))
+    made["not-signable"] = lambda at: pages.not_signable(visit(at, method="POST"))
+    return made
+
+
+def states(renderer: Pages | None = None) -> list[State]:
+    """Return every state."""
+    shown = renderer or Pages(PREFIX)
+    found = [
+        State(name, make(Language.JA).template, lambda at, make=make: shown.render(make(at)))
+        for name, make in _portal_pages().items()
+    ]
+    for small in Small:
+        found.append(State(f"small-{small}", "", lambda at, small=small: _small(at, small)))
+    found.append(State("small-no-app", "", lambda at: small_page(421, "0123456789abcdef", at).body.decode()))
+    found.append(State("last-resort", "", lambda _: last_resort(503, "0123456789abcdef").body.decode()))
+    return found
+
+
+def _small(language: Language, small: Small) -> str:
+    return small_page(400, "0123456789abcdef", language, ROUTE, About(small)).body.decode()
+
+
+def missing() -> set[str]:
+    """Return what the code has and the table has not: closed words, templates, and functions that make a page."""
+    names = {state.name for state in states()}
+    words = {
+        *(f"notice-{why}" for why in ChallengeReason),
+        *(f"refusal-{kind}" for kind in ReasonKind),
+        *(f"trouble-{trouble}" for trouble in Trouble),
+        *(f"failure-{failure}" for failure in LoginFailure),
+        *(f"small-{small}" for small in Small),
+    }
+    folder = Path(gateway.portal.__file__).parent / "templates"
+    templates = {path.name for path in folder.glob("*.html")} - {"page.html", "parts.html"}
+    return (words - names) | (templates - {state.template for state in states()})
