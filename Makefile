@@ -18,6 +18,7 @@ FOR_LONG_TESTS := $(FOR_TESTS) javac=default-jdk-headless file:/usr/share/tomcat
 	file:/usr/share/redmine=redmine file:/usr/share/doc/redmine-sqlite=redmine-sqlite puma=puma \
 	file:/usr/share/wordpress=wordpress mariadbd=mariadb-server file:/usr/share/doc/php-mysql=php-mysql \
 	file:/usr/share/wordpress/wp-content/themes/twentytwentyone=wordpress-theme-twentytwentyone
+FOR_PAGES := chromium=chromium file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk
 FOR_BENCH := redis-server=redis-server nginx=nginx wrk=wrk taskset=util-linux
 FOR_ALL_PEERS := $(FOR_BENCH) haproxy=haproxy apache2=apache2 \
 	file:/usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc
@@ -31,7 +32,7 @@ UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long check coverage mutants bench bench-quick security fmt docs lock release build clean
+.PHONY: help demo test test-long check coverage mutants bench bench-quick security pages fmt docs lock release build clean
 
 help: ## list the targets
 	@echo "Sekisho: make TARGET [ARGS=…]"
@@ -73,6 +74,10 @@ bench-quick: $(VENV)/.dev ## speed beside nginx and an aiohttp proxy; JSON to th
 security: $(VENV)/.peers ## what an attacker would try, case by case; SECURITY_CASES names another file
 	@tools/need $(FOR_LONG_TESTS)
 	$(BIN)/python -m tests.security $(ARGS)
+
+pages: $(VENV)/.dev ## a picture of every state of our own pages, in pages/index.html (ARGS=notice)
+	@tools/need $(FOR_PAGES)
+	$(BIN)/python -m tests.pages $(ARGS)
 
 fmt: $(VENV)/.dev ## format, and repair what lint can repair
 	$(BIN)/ruff format .

@@ -1251,7 +1251,7 @@ async def test_the_page_of_last_resort_is_plain(door: Door) -> None:
     answer = await door.ask(get())
 
     assert answer.status == 502
-    assert (answer[b"Content-Type"] or b"").startswith(b"text/plain")
+    assert (answer[b"Content-Type"] or b"").startswith(b"text/html")
     assert door.observed.lines[0].request_id.encode() in answer.body
     assert "ください".encode() in answer.body
     assert len(door.visits) == 0

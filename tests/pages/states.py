@@ -5,9 +5,11 @@ A state is added here with its page: `missing` compares the table with the code'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import gateway.portal
 from gateway.identity import Birthdate, Gender, Identity, Scope
@@ -21,6 +23,7 @@ from gateway.portal.aiohttp_pages import Pages
 from gateway.portal.pages import Page
 from gateway.portal.sign_in_offer import SignInOffer
 from gateway.request.kept_form import KeptForm
+from gateway.request.signed_form import Unsignable
 from gateway.session.session import Found, NoTicket, Session, SessionState
 from gateway.settings.settings import BrandSettings, ContactSettings, WithoutCard
 from tests import builders
@@ -32,7 +35,9 @@ PURPOSE = {"ja": "施設の予約受付と使用料の区分のため", "en": "T
 ROUTE = builders.route(
     app=builders.app(
         operator={"ja": "渋谷区 スポーツ振興課", "en": "Shibuya City Sports Division"},
-        brand=BrandSettings({"ja": "渋谷区", "en": "Shibuya City"}, {"ja": "施設予約", "en": "Rooms"}, colour="#0a6b3d"),
+        brand=BrandSettings(
+            {"ja": "渋谷区", "en": "Shibuya City"}, {"ja": "施設予約", "en": "Rooms"}, colour="#0a6b3d"
+        ),
         privacy_policy="https://www.city.example.lg.jp/privacy",
         contact=ContactSettings(
             "https://www.city.example.lg.jp/contact",
@@ -63,7 +68,10 @@ HANAKO = Identity(
 ADULT = {"ja": "この予約は、18歳以上の方だけができます。", "en": "Only people of 18 and over can book."}
 PHONE_APP = ("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Line/14.0.0")
 
+PLAIN = {"not_found": 404, "method": 405, "bad_form": 400, "internal": 500}
+
 Make = Callable[[Language], Page]
+Word = TypeVar("Word", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +113,23 @@ def _refused(reason: Reason, language: Language, **changes: object) -> Page:
     return pages.refusal(visit(language, purpose=RefusalPage(deny), known=Found(session())), deny)
 
 
+def _offer_because(why: ChallengeReason) -> SignInOffer:
+    return offer(replace(CHALLENGE, reason=why))
+
+
+def _failed(what: LoginFailure, language: Language) -> Page:
+    failed = Failed(what, "/reserve", error="access_denied")
+    return pages.failure(visit(language, path=f"{PREFIX}callback"), failed, offer())
+
+
+def _each(kind: str, words: Iterable[Word], make: Callable[[Word, Language], Page]) -> dict[str, Make]:
+    """Return a state for each word of a closed list."""
+    return {f"{kind}-{word}": partial(make, word) for word in words}
+
+
 def _portal_pages() -> Mapping[str, Make]:
     made: dict[str, Make] = {}
-    for why in ChallengeReason:
-        made[f"notice-{why}"] = lambda at, why=why: pages.notice(visit(at), offer(replace(CHALLENGE, reason=why)))
+    made |= _each("notice", ChallengeReason, lambda why, at: pages.notice(visit(at), _offer_because(why)))
     made["notice-no-facts"] = lambda at: pages.notice(visit(at), offer(BARE))
     made["notice-in-app"] = lambda at: pages.notice(visit(at, PHONE_APP), offer())
     made["form-not-sent"] = lambda at: pages.form_not_sent(visit(at, method="POST"), offer(method="POST"))
@@ -120,22 +141,15 @@ def _portal_pages() -> Mapping[str, Make]:
     made["send-form"] = lambda at: pages.send_form(visit(at), "/reserve", KeptForm((("room", "会議室"),), "UTF-8"))
     made["framed"] = lambda at: pages.framed(visit(at, purpose=SignInPage(CHALLENGE)))
     made["framed-form"] = lambda at: pages.framed(visit(at, purpose=SignInPage(CHALLENGE), method="POST"))
-    for kind in ReasonKind:
-        made[f"refusal-{kind}"] = lambda at, kind=kind: _refused(Reason(kind, ""), at)
+    made |= _each("refusal", ReasonKind, lambda kind, at: _refused(Reason(kind, ""), at))
     made["refusal-own-words"] = lambda at: _refused(Reason(ReasonKind.CONDITION_NO, "adult", ADULT), at)
     made["refusal-later"] = lambda at: _refused(Reason(ReasonKind.LIMIT_REACHED, "twice"), at, retry_after=407_978)
-    for trouble in Trouble:
-        made[f"trouble-{trouble}"] = lambda at, what=trouble: pages.trouble(visit(at), TroublePage(what, 503, 5))
+    made |= _each("trouble", Trouble, lambda what, at: pages.trouble(visit(at), TroublePage(what, 503, 5)))
     made["trouble-form-sent"] = lambda at: pages.trouble(
         visit(at, method="POST"), TroublePage(Trouble.UPSTREAM_TIMEOUT, 504)
     )
     made["trouble-long"] = lambda at: pages.trouble(visit(at), TroublePage(Trouble.MAINTENANCE, 503, 259_196))
-    for failure in LoginFailure:
-        made[f"failure-{failure}"] = lambda at, what=failure: pages.failure(
-            visit(at, path=f"{PREFIX}callback"),
-            Failed(what, "/reserve", error="access_denied"),
-            offer() if what.can_start_again else None,
-        )
+    made |= _each("failure", LoginFailure, _failed)
     made["failure-wait"] = lambda at: pages.failure(visit(at), Failed(LoginFailure.TOO_MANY, retry_after=3_600), None)
     made["logout"] = lambda at: pages.logout(visit(at, path=f"{PREFIX}logout", known=Found(session())), "token")
     made["signed-out"] = lambda at: pages.signed_out(visit(at, path=f"{PREFIX}signed-out"))
@@ -147,18 +161,15 @@ def _portal_pages() -> Mapping[str, Make]:
     )
     made["signed-out-onward"] = lambda at: pages.signed_out(visit(at), "https://provider.test/logout")
     made["signed-in"] = lambda at: pages.signed_in(visit(at, path=f"{PREFIX}signed-in"))
-    for kind, status in (("not_found", 404), ("method", 405), ("bad_form", 400), ("internal", 500)):
-        made[f"plain-{kind}"] = lambda at, kind=kind, status=status: pages.plain(visit(at), kind, status)
+    made |= _each("plain", PLAIN, lambda kind, at: pages.plain(visit(at), kind, PLAIN[kind]))
     made["me"] = lambda at: pages.me(visit(at, path=f"{PREFIX}me", method="POST"), session(), "8RM3-JQ4V-TX2H-6PKD")
     made["me-offer"] = lambda at: pages.me_offer(visit(at, path=f"{PREFIX}me"), session(), "token")
-    made["me-offer-again"] = lambda at: pages.me_offer(
-        visit(at, path=f"{PREFIX}me", method="POST"), session(), "token"
-    )
+    made["me-offer-again"] = lambda at: pages.me_offer(visit(at, path=f"{PREFIX}me", method="POST"), session(), "token")
     made["me-old-browser"] = lambda at: pages.me_offer(visit(at, path=f"{PREFIX}me"), session(), "")
     made["me-of-nobody"] = lambda at: pages.me_of_nobody(visit(at, path=f"{PREFIX}me"))
     made["worker-removed"] = lambda at: pages.worker_removed(visit(at))
     made["worker-removed-form"] = lambda at: pages.worker_removed(visit(at, method="POST"))
-    made["not-signable"] = lambda at: pages.not_signable(visit(at, method="POST"))
+    made |= _each("not-signable", Unsignable, lambda why, at: pages.not_signable(visit(at, method="POST"), why))
     return made
 
 
@@ -166,17 +177,20 @@ def states(renderer: Pages | None = None) -> list[State]:
     """Return every state."""
     shown = renderer or Pages(PREFIX)
     found = [
-        State(name, make(Language.JA).template, lambda at, make=make: shown.render(make(at)))
+        State(name, make(Language.JA).template, partial(_rendered, shown, make))
         for name, make in _portal_pages().items()
     ]
-    for small in Small:
-        found.append(State(f"small-{small}", "", lambda at, small=small: _small(at, small)))
+    found += [State(f"small-{small}", "", partial(_small, small)) for small in Small]
     found.append(State("small-no-app", "", lambda at: small_page(421, "0123456789abcdef", at).body.decode()))
     found.append(State("last-resort", "", lambda _: last_resort(503, "0123456789abcdef").body.decode()))
     return found
 
 
-def _small(language: Language, small: Small) -> str:
+def _rendered(renderer: Pages, make: Make, language: Language) -> str:
+    return renderer.render(make(language))
+
+
+def _small(small: Small, language: Language) -> str:
     return small_page(400, "0123456789abcdef", language, ROUTE, About(small)).body.decode()
 
 
