@@ -93,9 +93,8 @@ def visit(
 ) -> Visit:
     """Return the visit of a browser that has chosen a language."""
     chosen = ("Cookie", f"__Host-sekisho-language={language}")
-    return Visit(
-        ROUTE, builders.inbound(path, chosen, *headers, method=method), known or NoTicket(), purpose or OwnPage()
-    )
+    asked = builders.inbound(path, chosen, *headers, method=method)
+    return Visit(ROUTE, asked, known or NoTicket(), purpose or OwnPage(), at=builders.NOON)
 
 
 def session() -> Session:
@@ -134,15 +133,21 @@ def _portal_pages() -> Mapping[str, Make]:
     made["notice-in-app"] = lambda at: pages.notice(visit(at, PHONE_APP), offer())
     made["form-not-sent"] = lambda at: pages.form_not_sent(visit(at, method="POST"), offer(method="POST"))
     made["form-kept"] = lambda at: pages.form_not_sent(visit(at, method="POST"), offer(method="POST"), "a=1")
+    made["form-waits"] = lambda at: pages.form_kept(visit(at), offer(), builders.NOON + 900)
     made["foreign-form"] = lambda at: pages.foreign_form(visit(at, method="POST"), SITE)
     made["foreign-form-unknown"] = lambda at: pages.foreign_form(visit(at, method="POST"), "")
     made["returned-form"] = lambda at: pages.returned_form(visit(at, method="POST"), SITE, "sealed")
-    made["form-over"] = lambda at: pages.form_over(visit(at, method="POST"))
-    made["send-form"] = lambda at: pages.send_form(visit(at), "/reserve", KeptForm((("room", "会議室"),), "UTF-8"))
+    made["form-over"] = lambda at: pages.form_over(visit(at, method="POST"), "/reserve")
+    made["send-form"] = lambda at: pages.send_form(
+        visit(at), "/reserve", KeptForm((("room", "会議室"),), "UTF-8"), builders.NOON + 900
+    )
     made["framed"] = lambda at: pages.framed(visit(at, purpose=SignInPage(CHALLENGE)))
     made["framed-form"] = lambda at: pages.framed(visit(at, purpose=SignInPage(CHALLENGE), method="POST"))
     made |= _each("refusal", ReasonKind, lambda kind, at: _refused(Reason(kind, ""), at))
     made["refusal-own-words"] = lambda at: _refused(Reason(ReasonKind.CONDITION_NO, "adult", ADULT), at)
+    made["refusal-with-a-form"] = lambda at: pages.refusal(
+        visit(at), Deny(RULE, (Reason(ReasonKind.CONDITION_NO, "adult", ADULT),)), kept_until=builders.NOON + 900
+    )
     made["refusal-later"] = lambda at: _refused(Reason(ReasonKind.LIMIT_REACHED, "twice"), at, retry_after=407_978)
     made |= _each("trouble", Trouble, lambda what, at: pages.trouble(visit(at), TroublePage(what, 503, 5)))
     made["trouble-form-sent"] = lambda at: pages.trouble(
