@@ -41,6 +41,7 @@ conditions:
   emergency: {switch: disaster}
   away: {not: office}
   closed: {all: [open, away]}
+  drill: {all: [open, emergency]}
 rules:
 """
 
@@ -198,6 +199,24 @@ def test_what_is_not_known_is_absent() -> None:
     assert dict(verdict.disclosed) == {"subject": "subject", "adult": "yes"}
 
 
+def test_a_birthdate_that_was_not_given_is_absent() -> None:
+    """The card's app may leave it out, and the other facts are told all the same."""
+    verdict = decide(
+        policy_of("name: r, allow: signed_in, disclose: [birthdate, age, gender, subject]"), person()
+    ).verdict
+
+    assert isinstance(verdict, Permit)
+    assert verdict.disclosed == (("subject", "subject"),)
+
+
+def test_a_condition_that_the_rule_requires_is_told_as_yes() -> None:
+    """The person would not be here otherwise."""
+    verdict = decide(policy_of("name: r, require: [adult], disclose: [subject, adult, child]"), ADULT).verdict
+
+    assert isinstance(verdict, Permit)
+    assert verdict.disclosed == (("subject", "subject"), ("adult", "yes"), ("child", "no"))
+
+
 def test_a_rule_open_to_everyone_asks_nobody_and_tells_of_those_signed_in() -> None:
     """Without a session nothing is told; with one, what she has given."""
     policy = policy_of("name: r, allow: everyone, disclose: [subject, name]")
@@ -245,7 +264,9 @@ def test_a_when_that_cannot_be_told_refuses() -> None:
     """Going on to the next rule would turn unknown into a no."""
     policy = policy_of("name: shut, when: away, allow: nobody", "name: open, allow: everyone")
 
-    assert reasons(decide(policy, client="")) == [(ReasonKind.CONDITION_UNKNOWN, "away")]
+    unknown = decide(policy, client="")
+    assert reasons(unknown) == [(ReasonKind.CONDITION_UNKNOWN, "away")]
+    assert unknown.verdict.rule == policy.rules[0].id
     assert isinstance(decide(policy, client="192.0.2.7").verdict, Permit)
 
 
@@ -259,6 +280,34 @@ def test_a_rule_for_nobody_says_its_page() -> None:
     assert isinstance(verdict, Deny)
     assert (verdict.status, verdict.retry_after) == (503, 30 * 3600)
     assert verdict.reasons[0].sentence == {"ja": "休止中"}
+
+
+@pytest.mark.parametrize(
+    ("now", "seconds"), [("2026-12-10 23:59", 60), ("2026-12-10 23:00", 3600), ("2026-12-05 00:00", 6 * 86_400)]
+)
+def test_a_rule_for_nobody_ends_with_its_switch_and_days(now: str, seconds: int) -> None:
+    """The end is looked for with the switches of the moment, and the answer is made anew for each request."""
+    policy = policy_of("name: r, when: drill, allow: nobody, say: {ja: 訓練中, status: 503, retry_after: end}")
+    moment = moment_of(now) or 0.0
+
+    decision = decide(policy, now=moment, switches=("disaster",))
+
+    assert isinstance(decision.verdict, Deny)
+    assert (decision.verdict.retry_after, decision.valid_until) == (seconds, moment)
+    # A client that asks again in no time at all asks in a second.
+    last = decide(policy, now=moment + seconds - 0.5, switches=("disaster",)).verdict
+    assert isinstance(last, Deny)
+    assert last.retry_after == 1
+
+
+def test_a_number_of_seconds_is_said_whatever_led_to_the_rule() -> None:
+    """Only `end` looks for the end of the rule's `when`."""
+    policy = policy_of("name: r, when: drill, allow: nobody, say: {ja: 訓練中, status: 503, retry_after: 7200}")
+
+    decision = decide(policy, now=moment_of("2026-12-10 23:00") or 0.0, switches=("disaster",))
+
+    assert isinstance(decision.verdict, Deny)
+    assert (decision.verdict.retry_after, decision.valid_until) == (7200, inf)
 
 
 def test_a_named_parameter_that_comes_twice_is_400() -> None:
@@ -291,6 +340,29 @@ def test_another_snapshot_makes_other_rules() -> None:
     assert turned.rules[0] is not policy.rules[0]
     assert policy.fitting(make_inbound("GET", "/"), NOW) is None
     assert turned.fitting(make_inbound("GET", "/"), NOW) is turned.rules[0]
+
+
+@pytest.mark.parametrize("method", ["", ", method: [GET]"])
+def test_another_snapshot_knows_whether_a_method_makes_a_rule(method: str) -> None:
+    """The pipeline judges an override of the method only where it does."""
+    policy = CompiledPolicy(policy_of(f"name: r, match: {{path: /**{method}}}, allow: everyone"))
+
+    assert policy.by_method is bool(method)
+    assert policy.within(Surroundings({"disaster": inf})).by_method is bool(method)
+
+
+def test_a_rule_of_one_method_that_holds_for_a_time_is_looked_for_each_time() -> None:
+    """Without it the next rule fits, and that is remembered for no later request."""
+    policy = CompiledPolicy(
+        policy_of(
+            "name: days, match: {path: /**, method: [GET]}, when: open, allow: nobody", "name: rest, allow: everyone"
+        )
+    )
+    inbound = make_inbound("GET", "/x")
+
+    assert policy.fitting(inbound, NOW) is policy.rules[1].unshared
+    assert policy.always("GET", "/x") is None
+    assert policy.fitting(inbound, moment_of("2026-12-05 12:00") or 0.0) is policy.rules[0]
 
 
 def test_what_a_policy_needs_and_tells_is_known_beforehand() -> None:
@@ -645,6 +717,21 @@ def test_a_challenge_names_the_sites_that_forms_come_back_from() -> None:
     assert verdict.returns_from == ("https://pay.example",)
 
 
+def test_a_challenge_tells_whether_a_signature_follows() -> None:
+    """The notice says it before anybody signs in."""
+    signed, plain = CompiledPolicy(
+        policy_of(
+            "name: a, match: {path: /a, method: POST}, allow: signed_in, sign: {document: form, title: {ja: 申請書}}",
+            "name: b, match: {path: /b}, allow: signed_in",
+        )
+    ).rules
+
+    for rule, signs in ((signed, True), (plain, False)):
+        verdict = rule.decide(make_inbound("POST", "/a"), None, NOW).verdict
+        assert isinstance(verdict, Challenge)
+        assert verdict.signs is signs
+
+
 # --- a request that two rules could be about -----------------------------------------
 
 LIMIT = "limit: {name: draw, once: day, counted_when: {status: 303}}"
@@ -752,6 +839,8 @@ def test_a_doubtful_request_is_permitted_by_both_rules_or_not_at_all(
         ("edit", "when: office, ", "do=view", "192.0.2.7", False),
         ("edit", "when: office, ", "do=edit", "192.0.2.7", True),
         ("edit", "when: office, ", "do=edit", "198.51.100.1", False),
+        # A switch is looked at with the others of the snapshot.
+        ("", "when: emergency, ", "", "192.0.2.7", False),
     ],
 )
 def test_a_doubtful_path_is_refused_while_the_other_rule_is_about_the_request(
