@@ -36,6 +36,8 @@ class Action(StrEnum):
     """An operator listed sessions; `count` says how many."""
     SESSIONS_REVOKED = "sessions_revoked"
     """An operator ended sessions; `count` says how many."""
+    STORE_WENT_BACK = "store_went_back"
+    """The gateway found an older state in Redis, as after a restored dump, and ended every session of it."""
     SUBJECT_ERASED = "subject_erased"
     """An operator erased what is kept of a person; `count` says how many sessions and entries of limits."""
     SUBJECT_JOINED = "subject_joined"

@@ -71,6 +71,10 @@ class Event(StrEnum):
     """A mistake of ours ended the tracking, or the check of an open stream; it begins anew."""
     SESSION_STORE_DOUBTFUL = "session_store_doubtful"
     """Redis's configuration may lose sessions or keep them too long; `doubt` says how."""
+    SESSION_STORE_WENT_BACK = "session_store_went_back"
+    """Redis holds an older state than this node wrote, as after a restored dump; every session of that state ends."""
+    SESSION_MARK_UNUSABLE = "session_mark_unusable"
+    """The node cannot write its mark beside the file of sign-outs, and notices no restored dump."""
     SIGN_OUT_WAITS = "sign_out_waits"
     """A person signed out while the store was away: the session's name waits in `sessions.sign_outs`."""
     SIGN_OUT_NOT_KEPT = "sign_out_not_kept"
@@ -212,6 +216,8 @@ SHAPES: Final[Mapping[Event, str]] = {
     Event.SESSION_TRACKING_LOST: "fault",
     Event.SESSION_TRACKING_FAILED: "error where",
     Event.SESSION_STORE_DOUBTFUL: "doubt",
+    Event.SESSION_STORE_WENT_BACK: "",
+    Event.SESSION_MARK_UNUSABLE: "error",
     Event.SIGN_OUT_WAITS: "",
     Event.SIGN_OUT_NOT_KEPT: "fault",
     Event.SIGN_OUTS_CAUGHT_UP: "ended count",

@@ -186,6 +186,13 @@ class Configuration:
         return self.settings.sessions.sign_outs or (self.state or self.path.parent) / "sign-outs"
 
     @property
+    def mark_file(self) -> Path | None:
+        """The file of the node's mark in the store of sessions, beside the sign-outs that wait: one for each store."""
+        beside = self.sign_outs_file
+        store = sha256(self.settings.sessions.store.encode()).hexdigest()[:12]
+        return None if beside is None else beside.with_name(f"session-mark-{store}")
+
+    @property
     def access_log(self) -> str | None:
         """The destination of access lines: `stderr`, a path that starts from the file's folder, or `None`."""
         wanted = self.settings.access_log

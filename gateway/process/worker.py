@@ -75,9 +75,12 @@ from gateway.process.sign_in_counts import SignInCounts
 from gateway.process.slices import Steps, in_slices, sparing_the_collector
 from gateway.redis_client import POOL, close_redis, connections_of, make_redis, parse_redis_url
 from gateway.session.asyncio_owed import OwedToStore
-from gateway.session.prometheus_sessions import show_sessions
+from gateway.session.prometheus_sessions import WENT_BACK, show_sessions
+from gateway.session.redis_mark import RedisMark
 from gateway.session.redis_sessions import Sessions, open_sessions
+from gateway.session.redis_store import RedisStore
 from gateway.session.seal import Secrets
+from gateway.session.system_mark import MarkFile
 from gateway.session.system_owed import OwedFile
 from gateway.session.ticket import TICKET_BYTES
 from gateway.settings.changes import waiting
@@ -237,6 +240,7 @@ class Worker:
         if sessions.connections is not None:
             self._stores.watch(Store.SESSIONS, sessions.connections, POOL)
         show_sessions(self.metrics, sessions.status)
+        self._watch_for_a_restored_dump(sessions)
         self.metrics.show(FILES_HELD, lambda: {(): len(self.held)})
         deadlines = Deadlines(asyncio.get_running_loop().time())
         show_upstreams(self.metrics, lambda: self._shared.standings, self._ejected, lambda: deadlines.time)
@@ -358,6 +362,16 @@ class Worker:
             life=settings.sign_in,
             timed=timed,
         )
+
+    def _watch_for_a_restored_dump(self, sessions: Sessions) -> None:
+        file = self._configuration.mark_file
+        if file is None or not isinstance(sessions.store, RedisStore):
+            return
+        told = partial(self.record, Action.STORE_WENT_BACK)
+        mark = RedisMark(sessions.store, MarkFile(file), self._clock, randomness.token_bytes, told)
+        watching = asyncio.create_task(mark.run())
+        self._closing.callback(watching.cancel)
+        self.metrics.show(WENT_BACK, lambda: {(): mark.times})
 
     def _owed(self, sessions: Sessions) -> OwedToStore | None:
         file = self._configuration.sign_outs_file

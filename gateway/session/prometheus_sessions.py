@@ -56,7 +56,13 @@ OUTAGES: Final = Declared(
     meaning="Times that workers stopped asking the store because it failed",
 )
 
-DECLARED: Final = (TRUSTED, STORE_ANSWERS, REMEMBERED, STREAMS, LOOKUPS, EPOCHS, STALE, UNOPENED, OUTAGES)
+WENT_BACK: Final = Declared(
+    name="sekisho_session_store_went_back",
+    kind=Kind.COUNTER,
+    meaning="Times that the node found an older state in Redis, as after a restored dump, and ended every session",
+)
+
+DECLARED: Final = (TRUSTED, STORE_ANSWERS, REMEMBERED, STREAMS, LOOKUPS, EPOCHS, STALE, UNOPENED, OUTAGES, WENT_BACK)
 
 
 def show_sessions(metrics: Metrics, status: Callable[[], SessionsStatus]) -> None:

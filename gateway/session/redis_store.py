@@ -6,6 +6,7 @@
     {prefix}u:<pseudonym> names of a subject's sessions, by when they end; a superset
     {prefix}p:<hash>      the same for one session at the provider
     {prefix}r:u:…, r:p:…  when those were revoked, for sign-ins under way
+    {prefix}m:<name>      a number that a node counts up, to notice that Redis went back to an older state (`mark`)
     {prefix}t:ended       when a client, or everybody, was revoked
 
 Only `t:` is watched by the workers' caches (`redis_cache`): restarting an idle clock must not invalidate anything, so
@@ -256,6 +257,22 @@ class RedisStore:
         """See `SessionStore`."""
         key = f"{self.prefix}check"
         await self._ask(("SET", key, b"1", "PX", 10_000), ("GET", key))
+
+    async def read_mark(self, name: str) -> bytes | None:
+        """Return the number of a node's mark; `None` if there is none."""
+        (found,) = await self._ask(("GET", f"{self.prefix}m:{name}"))
+        return None if found is None else _bytes(found)
+
+    async def end_before(self, moment: Instant) -> None:
+        """End every session that began before a moment, now and everywhere."""
+        (ended,) = await self._ask(("HGETALL", self.ended_key))
+        if _ended_at(ended, "") < moment:
+            longest = _milliseconds(max(REVOCATION_MEMORY, self._absolute))
+            await self._ask(("HSET", self.ended_key, "all", repr(moment)), ("PEXPIRE", self.ended_key, longest))
+
+    async def write_mark(self, name: str, number: int, seconds: float) -> None:
+        """Set the number of a node's mark, for that time."""
+        await self._ask(("SET", f"{self.prefix}m:{name}", str(number), "PX", _milliseconds(seconds)))
 
     async def probe(self, key: str, seconds: float) -> None:
         """Write a key that lasts for that time, also with an open circuit: a heartbeat, or a sign of life."""

@@ -102,6 +102,7 @@ HEALTHY: Mapping[str, str] = {
     of_node("sekisho_workers_wanted"): steady(2),
     of_node("sekisho_worker_deaths_total", labels='cause="signal", '): growing(0),
     of_node("sekisho_sessions_trusted"): steady(2),
+    of_node("sekisho_session_store_went_back_total"): growing(0),
     of_node("sekisho_connections"): steady(500),
     of_node("sekisho_connections_limit"): steady(8_192),
     of_node("sekisho_process_open_fds", labels='worker="1", '): steady(300),
@@ -287,6 +288,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "an old session secret": rings()(
         {of_node("sekisho_key_changed_timestamp_seconds", labels='use="session", name="", '): steady(-401 * 86_400)}
+    ),
+    "a dump of Redis was restored": rings("SessionStoreWentBack")(
+        {of_node("sekisho_session_store_went_back_total"): late(1, 2)}
     ),
     "somebody guesses tokens of operators": rings("OperatorsGuessed")(
         {of_node("sekisho_management_refused_total", labels='reason="too_many_wrong_tokens", '): late(60, 5)}
