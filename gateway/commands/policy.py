@@ -26,6 +26,7 @@ from gateway.commands.terminal import (
     say_json,
     say_text,
 )
+from gateway.instant import tokyo_day
 from gateway.observe.events import Event
 from gateway.policy.authoring.check import remarks
 from gateway.policy.authoring.examples import Outcome, run_example, surroundings_of
@@ -132,7 +133,7 @@ def check(files: PolicyFiles) -> None:
             continue
         good = Phrase(f"{policy.name}: good, {len(policy.rules)} rules", f"{policy.name}: 規則 {len(policy.rules)} 件")
         say(good.say(said))
-        for remark in remarks(policy):
+        for remark in remarks(policy, today=tokyo_day(time.time())):
             say_text(remark.say(said, str(file)), error=True)
         say_text(say_policy(policy, said))
 

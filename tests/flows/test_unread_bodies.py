@@ -255,7 +255,8 @@ async def check_bodies(city: City, name: str, kind: str, refused_methods: Sequen
     asked = city.servers[name].asked()[before:]
     assert refused == [method for method in METHODS for _ in range(2) if method in refused_methods]
     assert stolen(asked) == []
-    assert [request.method for request in asked] == forwarded
+    # A server writes its lines when its answers have left, and two may leave in another order.
+    assert sorted(request.method for request in asked) == sorted(forwarded)
     assert all(re.fullmatch("[0-9a-f]{20}", request.request_id) for request in asked)
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from itertools import product
 
 from gateway.identity import Birthdate, Scope
+from gateway.policy.authoring.idle import idle_parts
 from gateway.policy.conditions import Age, AllOf, AnyOf, Condition, Not, Test, all_needs
 from gateway.policy.decide import CompiledPolicy, rule_scopes
 from gateway.policy.example import make_inbound
@@ -50,6 +51,7 @@ class RemarkKind(StrEnum):
     NO_SENTENCE = "no_sentence"
     NEVER_ARRIVES = "never_arrives"
     CHILDREN = "children"
+    IDLE = "idle"
     SIGNING = "signing"
 
 
@@ -74,11 +76,16 @@ class Remark:
 
 
 def remarks(
-    policy: Policy, compiled: CompiledPolicy | None = None, methods: Collection[str] | None = None
+    policy: Policy,
+    compiled: CompiledPolicy | None = None,
+    methods: Collection[str] | None = None,
+    *,
+    today: date | None = None,
 ) -> tuple[Remark, ...]:
     """Return all remarks about a policy.
 
     `compiled`: as an App's settings have it. `methods`: those that the App gets; `None` where no App is known.
+    `today`: the day on which a period or a list can be over; `None`: on none.
     """
     order = _Order(policy)
     compiled = compiled or CompiledPolicy(policy)
@@ -97,6 +104,7 @@ def remarks(
         *_children(policy),
         *_unsaid(policy),
         *_examples(policy),
+        *(Remark(RemarkKind.IDLE, idle.line, idle.what, idle.remedy, idle.file) for idle in idle_parts(policy, today)),
     ]
     return tuple(sorted(found, key=lambda remark: remark.line))
 

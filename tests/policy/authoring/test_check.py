@@ -30,10 +30,12 @@ EXAMPLES = "examples:\n  - {title: t, at: 2026-11-23, request: GET /nowhere, exp
 
 
 def found(*rules: str, examples: str = EXAMPLES, ignore_case: bool = False) -> list[Remark]:
+    """Return the remarks but those about idle parts: the head above names more than each rule uses."""
     mistakes = Mistakes()
     policy = parse_policy(HEAD + "".join(f"  - {{{rule}}}\n" for rule in rules) + examples, mistakes)
     assert policy is not None, mistakes.say()
-    return list(remarks(policy, CompiledPolicy(policy, paths=PathSettings(ignore_case=ignore_case))))
+    said = remarks(policy, CompiledPolicy(policy, paths=PathSettings(ignore_case=ignore_case)))
+    return [remark for remark in said if remark.kind is not RemarkKind.IDLE]
 
 
 def kinds(*rules: str, ignore_case: bool = False) -> list[RemarkKind]:
@@ -310,3 +312,15 @@ def test_a_signature_only_to_read_personal_data_is_named_as_improper() -> None:
     assert remark.kind is RemarkKind.SIGNING
     assert "improper" in remark.what.en
     assert "preview" in remark.what.en
+
+
+def test_idle_parts_are_remarked() -> None:
+    """`idle` finds them; here they come with the other remarks, in the order of the lines."""
+    mistakes = Mistakes()
+    policy = parse_policy(HEAD + "  - {name: a, allow: signed_in}\n" + EXAMPLES, mistakes)
+    assert policy is not None, mistakes.say()
+
+    said = [remark for remark in remarks(policy) if remark.kind is RemarkKind.IDLE]
+
+    assert "no rule uses the condition `silent`" in [remark.what.en for remark in said]
+    assert [remark.line for remark in said] == sorted(remark.line for remark in said)

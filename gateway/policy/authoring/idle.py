@@ -1,0 +1,188 @@
+"""Finds the parts of a policy that do nothing: their author believes in something that never happens.
+
+Each is a remark and no mistake: a period that is over was right once, and a condition may wait for its rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from gateway.instant import start_of, tokyo_day
+from gateway.policy.authoring.examples import Outcome, run_examples
+from gateway.policy.conditions import AllOf, AnyOf, Dates, InNetwork, Not, SubjectTest, Test
+from gateway.policy.policy import Policy
+from gateway.policy.verdict import Deny, Reason, ReasonKind
+from gateway.yaml.mistakes import Phrase
+
+_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """One part that does nothing."""
+
+    line: int
+    what: Phrase
+    remedy: Phrase
+    file: str = ""
+    """The file's name in messages, if it is not the policy's own."""
+
+
+def idle_parts(policy: Policy, today: date | None) -> Iterator[Idle]:
+    """Give every part of a policy that does nothing; `today`, `None`: periods and lists are not looked at."""
+    yield from _unused_conditions(policy)
+    yield from _wide_networks(policy)
+    yield from _counted_failures(policy)
+    if today is not None:
+        yield from _past(policy, today)
+    if policy.examples:
+        outcomes = run_examples(policy)
+        yield from _rules_without_examples(policy, outcomes)
+        yield from _never_refused(policy, outcomes)
+
+
+def _parts(test: Test) -> tuple[str, ...]:
+    match test:
+        case AnyOf(names=names) | AllOf(names=names):
+            return names
+        case Not(name=name):
+            return (name,)
+        case _:
+            return ()
+
+
+def _used(policy: Policy) -> frozenset[str]:
+    """Return the names of conditions that some rule asks or tells, and of those that they are made of."""
+    waiting = [
+        name
+        for rule in policy.rules
+        for name in (*rule.require, *rule.disclose, *([rule.when] if rule.when else []))
+        if name in policy.conditions
+    ]
+    used: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used.add(name)
+            waiting += [part for part in _parts(policy.conditions[name].test) if part in policy.conditions]
+    return frozenset(used)
+
+
+def _unused_conditions(policy: Policy) -> Iterator[Idle]:
+    used = _used(policy)
+    # The conditions of a file that several policies use are there for all of them; the policy's own come last.
+    own = next((condition.file for condition in reversed(list(policy.conditions.values()))), "")
+    for name, condition in policy.conditions.items():
+        if name not in used and condition.file == own:
+            yield Idle(
+                condition.line,
+                Phrase(f"no rule uses the condition `{name}`", f"条件 `{name}` はどの規則にも使われていません"),
+                Phrase("name it in a rule, or take it out", "規則で使うか、取り除いてください"),
+                condition.file,
+            )
+
+
+def _wide_networks(policy: Policy) -> Iterator[Idle]:
+    for name, condition in policy.conditions.items():
+        match condition.test:
+            case InNetwork(networks=networks) if any(network.prefixlen == 0 for network in networks):
+                yield Idle(
+                    condition.line,
+                    Phrase(
+                        f"`{name}` holds for every address of the world",
+                        f"`{name}` はどの接続元でも満たされます",
+                    ),
+                    Phrase("name the office's own network", "庁内のネットワークだけを書いてください"),
+                    condition.file,
+                )
+            case _:
+                continue
+
+
+def _counted_failures(policy: Policy) -> Iterator[Idle]:
+    """A limit that counts every page with 200: applications answer so to a form that was not taken, too."""
+    for rule in policy.rules:
+        limit = rule.limit
+        if limit is not None and limit.location is None and _OK in limit.statuses:
+            yield Idle(
+                rule.line,
+                Phrase(
+                    f"`{rule.name}` counts every answer of 200: many applications say 200 to a form with a mistake",
+                    f"`{rule.name}` は 200 の応答をすべて数えます。入力の誤りにも 200 を返すアプリケーションがあります",
+                ),
+                Phrase(
+                    "count the redirect behind a success: `{status: 303, location: /done}`",
+                    "成功した後の転送を数えてください（`{status: 303, location: /done}`）",
+                ),
+            )
+
+
+def _past(policy: Policy, today: date) -> Iterator[Idle]:
+    for name, condition in policy.conditions.items():
+        ended = _ended(condition.test, policy, today)
+        if ended is not None:
+            yield Idle(
+                condition.line,
+                Phrase(
+                    f"`{name}` never holds again: it ended on {ended}", f"`{name}` はもう満たされません（{ended} まで）"
+                ),
+                Phrase("write the next period, or take it out", "次の期間を書くか、取り除いてください"),
+                condition.file,
+            )
+
+
+def _ended(test: Test, policy: Policy, today: date) -> date | None:
+    """Return the last day of a period or a list that is over for good."""
+    match test:
+        case Dates(until=until) if type(until) is date and until < today:
+            return until
+        case Dates(ends=ends) if ends is not None and ends <= start_of(today):
+            return tokyo_day(ends)
+        case Dates(listed=listed) if listed and max(listed) < today:
+            return max(listed)
+        case SubjectTest(list=key):
+            ends_of = [entry.until for entry in policy.lists.get(key, {}).values()]
+            days = [day for day in ends_of if day is not None]
+            return max(days) if days and len(days) == len(ends_of) and max(days) < today else None
+        case _:
+            return None
+
+
+def _rules_without_examples(policy: Policy, outcomes: tuple[Outcome, ...]) -> Iterator[Idle]:
+    reached = {outcome.rule for outcome in outcomes}
+    for rule in policy.rules:
+        if rule.name not in reached:
+            yield Idle(
+                rule.line,
+                Phrase(f"no example reaches the rule `{rule.name}`", f"規則 `{rule.name}` を試す例がありません"),
+                Phrase("write an example of it", "例を書いてください"),
+            )
+
+
+def _never_refused(policy: Policy, outcomes: tuple[Outcome, ...]) -> Iterator[Idle]:
+    """A required condition that no example fails: nobody has tried whether it refuses the right people."""
+    refused = {
+        (outcome.rule, reason.name)
+        for outcome in outcomes
+        if isinstance(outcome.verdict, Deny)
+        for reason in outcome.verdict.reasons
+        if _is_no(reason)
+    }
+    for rule in policy.rules:
+        missing = [name for name in rule.require if (rule.name, name) not in refused]
+        if missing:
+            shown = "`, `".join(missing)
+            yield Idle(
+                rule.line,
+                Phrase(
+                    f"no example of `{rule.name}` is refused by `{shown}`",
+                    f"`{rule.name}` に、`{shown}` で断られる例がありません",
+                ),
+                Phrase("write one with `expect: deny …`", "`expect: deny …` の例を書いてください"),
+            )
+
+
+def _is_no(reason: Reason) -> bool:
+    return reason.kind in (ReasonKind.CONDITION_NO, ReasonKind.CONDITION_UNKNOWN)

@@ -1,0 +1,108 @@
+"""The parts of a policy that do nothing are named, and a policy without them hears nothing."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from gateway.policy.authoring.idle import idle_parts
+from gateway.policy.reading.parse import load_policy, parse_policy
+from gateway.yaml.mistakes import Mistakes
+
+TODAY = date(2026, 11, 29)
+POLICIES = sorted((Path(__file__).parents[3] / "policies").glob("*.yaml"))
+
+GOOD = """policy: p
+purpose: {ja: 確認のため}
+conditions:
+  市民: {residence: {in: [横浜市]}}
+rules:
+  - name: r
+    match: {path: /a}
+    require: [市民]
+examples:
+  - {title: yes, at: 2026-11-29, who: {address: 横浜市中区1-1}, request: GET /a, expect: allow}
+  - {title: no, at: 2026-11-29, who: {address: 川崎市川崎区1-1}, request: GET /a, expect: deny 市民}
+"""
+
+
+def found(text: str, folder: Path | None = None, today: date | None = TODAY) -> list[str]:
+    mistakes = Mistakes()
+    policy = parse_policy(text, mistakes, folder=folder or Path())
+    assert policy is not None, mistakes.say()
+    return [f"{idle.line}: {idle.what.en}" for idle in idle_parts(policy, today)]
+
+
+def condition(test: str) -> str:
+    return GOOD.replace("rules:\n", f"  c: {test}\nrules:\n").replace("require: [市民]", "require: [市民]\n    when: c")
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
+def test_no_policy_that_is_shipped_has_an_idle_part(path: Path) -> None:
+    """Every rule has its example, and every condition somebody who fails it."""
+    policy = load_policy(path, Mistakes())
+    assert policy is not None
+    assert list(idle_parts(policy, date(2026, 11, 29))) == []
+
+
+def test_a_policy_that_uses_all_it_says_hears_nothing() -> None:
+    """The texts below differ from this one by one part."""
+    assert found(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GOOD.replace("rules:\n", "  c: {switch: x}\nrules:\n"), "5: no rule uses the condition `c`"),
+        (
+            GOOD.replace("rules:\n", "  c: {not: d}\n  d: {switch: x}\nrules:\n"),
+            "6: no rule uses the condition `d`",
+        ),
+        (GOOD + "", ""),
+        (
+            GOOD.replace("examples:\n", "  - {name: s, match: {path: /s}, allow: signed_in}\nexamples:\n"),
+            "9: no example reaches the rule `s`",
+        ),
+        (
+            GOOD.replace("deny 市民", "sign in").replace("who: {address: 川崎市川崎区1-1}, ", ""),
+            "6: no example of `r` is refused by `市民`",
+        ),
+        (condition("{network: [0.0.0.0/0]}"), "5: `c` holds for every address of the world"),
+        (condition("{network: ['::/0']}"), "5: `c` holds for every address of the world"),
+        (condition("{dates: {until: 2026-11-28}}"), "5: `c` never holds again: it ended on 2026-11-28"),
+        (condition("{dates: {until: 2026-11-29}}"), ""),
+        (condition("{dates: {until: 2026-11-28 24:00}}"), "5: `c` never holds again: it ended on 2026-11-29"),
+        (condition("{dates: {in: [2026-11-01, 2026-11-02]}}"), "5: `c` never holds again: it ended on 2026-11-02"),
+        (condition("{dates: {from: 12-29, until: 01-03}}"), ""),
+        (
+            GOOD.replace(
+                "require: [市民]",
+                "require: [市民]\n    limit: {name: l, once: ever, counted_when: {status: [200, 303]}}",
+            ),
+            "6: `r` counts every answer of 200: many applications say 200 to a form with a mistake",
+        ),
+        (
+            GOOD.replace(
+                "require: [市民]",
+                "require: [市民]\n    limit: {name: l, once: ever, counted_when: {status: 303, location: /done}}",
+            ),
+            "",
+        ),
+    ],
+)
+def test_an_idle_part_is_named_at_its_line(text: str, said: str) -> None:
+    """One message for one part; and none for a part that does something."""
+    lines = found(text)
+    assert (said in lines) if said else not [line for line in lines if "no example" not in line]
+
+
+@pytest.mark.parametrize(("until", "over"), [("2026-11-28", True), ("2026-11-29", False), ("", False)])
+def test_a_list_is_over_with_its_last_entry(tmp_path: Path, until: str, *, over: bool) -> None:
+    """An entry without an end never ends."""
+    (tmp_path / "l.csv").write_text(f"コード,期限\nK7QM-2XHD-9TRC-4WBN,{until}\n", "utf-8")
+    text = GOOD.replace("residence: {in: [横浜市]}", "subject: {in: l.csv}")
+
+    assert any("never holds again" in line for line in found(text, tmp_path)) is over
+    assert not any("never holds again" in line for line in found(text, tmp_path, None))
