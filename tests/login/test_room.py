@@ -36,7 +36,7 @@ def test_bytes_count_as_numbers_do() -> None:
 
 
 def test_a_clock_that_was_set_back_prolongs_nothing() -> None:
-    """What began in the future is over."""
+    """An entry that began in the future is over."""
     assert lives(NOON, NOON + 9, 10.0)
     assert not lives(NOON, NOON + 10, 10.0)
     assert not lives(NOON + 120, NOON, 10.0)

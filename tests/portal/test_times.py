@@ -40,7 +40,7 @@ def test_a_length_of_time_is_said_in_the_unit_that_people_use(seconds: float, ja
     ],
 )
 def test_a_moment_is_said_with_as_much_of_its_date_as_is_needed(later: float, ja: str, en: str) -> None:
-    """Japan's time, whatever the machine's."""
+    """The time is Japan's on every machine."""
     assert (moment(NOON + later, NOON, Language.JA).text, moment(NOON + later, NOON, Language.EN).text) == (ja, en)
 
 

@@ -85,7 +85,7 @@ def remarks(
     """Return all remarks about a policy.
 
     `compiled`: as an App's settings have it. `methods`: those that the App gets; `None` where no App is known.
-    `today`: the day on which a period or a list can be over; `None`: on none.
+    `today` is the day on which a period or a list can be over; without it none is.
     """
     order = _Order(policy)
     compiled = compiled or CompiledPolicy(policy)
