@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8080
 ARGS ?=
+SECONDS ?= 3600
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,7 +33,7 @@ UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long check coverage mutants bench bench-quick security pages fmt docs lock release build clean
+.PHONY: help demo test test-long check coverage mutants bench bench-quick soak security pages fmt docs lock release build clean
 
 help: ## list the targets
 	@echo "Sekisho: make TARGET [ARGS=…]"
@@ -70,6 +71,10 @@ bench: $(VENV)/.peers ## speed beside every peer, on one core; JSON to the file 
 bench-quick: $(VENV)/.dev ## speed beside nginx and an aiohttp proxy; JSON to the file in BENCH_JSON
 	@tools/need $(FOR_BENCH)
 	$(BIN)/python -m benchmarks quick $(ARGS)
+
+soak: $(VENV)/.dev ## an hour of mixed load with faults: memory, descriptors, audit trail (SECONDS=3600)
+	@tools/need redis-server=redis-server
+	SEKISHO_SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest -m long tests/flows/test_soak.py $(ARGS)
 
 security: $(VENV)/.peers ## what an attacker would try, case by case; SECURITY_CASES names another file
 	@tools/need $(FOR_LONG_TESTS)
