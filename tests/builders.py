@@ -100,6 +100,15 @@ class FixedPolicy:
         self.by_method = False
         self.rule = rule
 
+    def told_by(self, rule: RuleId) -> tuple[str, ...]:
+        """Tell what it discloses."""
+        del rule
+        return self.disclosed
+
+    def condition(self, name: str) -> None:
+        """Have none."""
+        del name
+
     def always(self, method: str, path: str) -> FixedRule | None:
         """Return the one rule."""
         del method, path

@@ -87,6 +87,10 @@ def on(
         str, typer.Option("--for", help="The time for which it stays on: 30m, 72h, 7d.", metavar="TIME")
     ],
     reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
+    message: Annotated[
+        str, typer.Option("--message", help="What people read in Japanese, where the switch closes an App.")
+    ] = "",
+    message_en: Annotated[str, typer.Option("--message-en", help="The same in English.")] = "",
     operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
     force: Annotated[
@@ -99,7 +103,8 @@ def on(
         say(f"sekisho switch: `{duration}` is not a length of time; write 30m, 72h or 7d", error=True)
         raise typer.Exit(EXIT_USERS)
     settings, now = _settings(config), time.time()
-    file, switch = _file(config, settings), Switch(now, now + length, _operator(), reason)
+    words = {language: text for language, text in (("ja", message), ("en", message_en)) if text.strip()}
+    file, switch = _file(config, settings), Switch(now, now + length, _operator(), reason, words)
     with _telling(file):
         # A name that no switch can have gets that answer, and not a guess at another name.
         turned_on({}, name, switch)

@@ -149,6 +149,10 @@ class Visit:
     purpose: Purpose
     at: Instant = 0.0
     """The moment in which the portal took it: what a page says of times is said from there."""
+    sign_in: float = 1_800.0
+    """Seconds that a person has for a sign-in."""
+    home: str | None = None
+    """The link to the App's front page, or nothing if that page would ask for a sign-in; `None`: not looked up."""
 
     @property
     def brings_body(self) -> bool:

@@ -422,6 +422,8 @@ class Condition:
     name: str
     test: Test
     if_not: Words = field(default_factory=dict)
+    label: Words = field(default_factory=dict)
+    """The question it answers, in a few words: our pages name it among what the application is told."""
     line: int = field(default=0, compare=False)
     file: str = field(default="", compare=False)
     """The file's name in messages: a policy can use conditions of another file."""

@@ -468,6 +468,14 @@ class CompiledPolicy:
         """Every fact and condition that any rule can tell, each once, in order of first mention."""
         return tuple(dict.fromkeys(name for rule in self.policy.rules for name in rule.disclose))
 
+    def told_by(self, rule: RuleId) -> tuple[str, ...]:
+        """Return the facts and conditions that a rule tells the application, as it is written."""
+        return next((each.disclose for each in self.policy.rules if each.id == rule), ())
+
+    def condition(self, name: str) -> Condition | None:
+        """Return the condition of this name."""
+        return self.policy.conditions.get(name)
+
     def within(self, surroundings: Surroundings) -> CompiledPolicy:
         """Return a snapshot of the same policy with other switches or lists; values kept of the old one are void."""
         other = object.__new__(CompiledPolicy)

@@ -42,6 +42,8 @@ class Switch(msgspec.Struct, frozen=True):
     by: str
     """The operator's name on this machine."""
     reason: str
+    message: dict[str, str] = {}
+    """What people read while it is on, by language."""
 
 
 class SwitchesError(ValueError):

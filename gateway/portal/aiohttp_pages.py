@@ -58,8 +58,14 @@ class Pages:
         see the same.
         """
         start = page.values.get("start")
-        if page.template != NOTICE or not isinstance(start, Offer) or start.form or "?" in start.target:
-            # A query may say something about a person, and is kept nowhere.
+        if (
+            page.values.get("who")
+            or page.template != NOTICE
+            or not isinstance(start, Offer)
+            or start.form
+            or "?" in start.target
+        ):
+            # A signed-in person has a page of her own. A query may say something about a person, and is kept nowhere.
             return self._render(page, page.values)
         values = {name: value for name, value in page.values.items() if name not in _OF_ONE_REQUEST}
         key = (page.language, page.title, page.framed, *values.items())

@@ -71,7 +71,7 @@ from gateway.pipeline.visit import (
     WorkerPage,
 )
 from gateway.policy.subject_code import show_code, subject_code
-from gateway.policy.verdict import Deny
+from gateway.policy.verdict import Deny, Permit
 from gateway.portal import pages
 from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages, colour_sheet
 from gateway.portal.cookies import (
@@ -84,7 +84,7 @@ from gateway.portal.cookies import (
 from gateway.portal.messages import offered
 from gateway.portal.once import NONCE_BYTES, make_token, name_to_spend
 from gateway.portal.pages import Page
-from gateway.portal.sign_in_offer import NothingToAsk, SignInOffer, next_offer, offer_for, person_of
+from gateway.portal.sign_in_offer import NothingToAsk, SignInOffer, next_offer, offer_for, person_of, redecide
 from gateway.portal.visits import VisitTable
 from gateway.request.brought import Brought
 from gateway.request.in_app import in_app_browser
@@ -95,7 +95,7 @@ from gateway.request.rates import LookupLimits, Rate
 from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
-from gateway.session.session import Found, Gone, Limited, Session, SessionState, Unavailable, Unread
+from gateway.session.session import Found, Gone, Limited, NoTicket, Session, SessionState, Unavailable, Unread
 from gateway.session.ticket import Ticket, cookies_named, find_brought
 
 LARGEST_FIELDS = 4 * 1024
@@ -277,7 +277,8 @@ class Portal:
         if visit is None:
             # Only the byte path can ask, so such a request is a mistake of ours.
             return web.Response(status=HTTPStatus.FORBIDDEN, text="no visit\n")
-        visit = replace(visit, at=self._clock())
+        visit = replace(visit, at=self._clock(), sign_in=self._sign_in_seconds)
+        visit = replace(visit, home=self._home(visit))
         request[_VISIT] = visit
         with measured() as waits:
             response = await self._answer_traced(visit, request, handler)
@@ -387,7 +388,8 @@ class Portal:
             case NotSignablePage(why=why):
                 return self._page(visit, pages.not_signable(visit, why))
             case RefusalPage(deny):
-                return self._page(visit, pages.refusal(visit, deny))
+                method = "POST" if visit.inbound.method == "POST" else "GET"
+                return self._page(visit, self._refused(visit, deny, visit.inbound.target.raw.decode("ascii"), method))
             case TroublePage():
                 return self._page(visit, pages.trouble(visit, visit.purpose))
             case _:
@@ -396,7 +398,28 @@ class Portal:
     def _notice(self, visit: Visit, offer: SignInOffer) -> web.Response:
         """Return the page that says what a sign-in would ask for, with its button."""
         self._count_notice(visit, offer)
-        return self._page(visit, pages.notice(visit, offer))
+        return self._page(visit, pages.notice(visit, offer, logout_token(self._ticket(visit))))
+
+    def _home(self, visit: Visit) -> str:
+        """Return the link to the App's front page; nothing if it would lead to a sign-in."""
+        home = visit.route.app.home or pages.home_of(visit.route)
+        if not home.startswith("/"):
+            return home
+        for session in (NoTicket(), visit.session):
+            if not isinstance(session, Unread):
+                _, verdict = redecide(visit, home, "GET", session, visit.at, self._table())
+                if isinstance(verdict, Permit):
+                    return home
+        return ""
+
+    def _refused(self, visit: Visit, deny: Deny, target: str, method: str) -> Page:
+        """Return the page of a refusal, with a button for another card if somebody is signed in and it can help."""
+        another: SignInOffer | None = None
+        if person_of(visit.session, visit.route) is not None:
+            outcome = next_offer(visit, target, method, NoTicket(), visit.at, self._table())
+            another = outcome if isinstance(outcome, SignInOffer) else None
+        token = logout_token(self._ticket(visit))
+        return pages.refusal(visit, deny, another=another, token=token)
 
     def _count_notice(self, visit: Visit, offer: SignInOffer) -> None:
         in_app = in_app_browser(visit.inbound) is not None
@@ -443,6 +466,8 @@ class Portal:
             shown = frozenset()
             waiting = ""
         session = await self._session(visit)
+        if "other" in form:
+            return await self._as_another(visit, form, target, method, session)
         if form_id := self._waiting.name_in(target):
             found = await self._waiting.find(visit.route, visit.inbound, form_id, _pseudonym(session, visit.route))
             if not isinstance(found, WaitingForm):
@@ -453,6 +478,43 @@ class Portal:
             return await self._offer(visit, outcome, target, shown=shown)
         outcome = next_offer(visit, target, method, session, self._clock(), self._table())
         return await self._offer(visit, outcome, target, shown=shown, waiting=waiting)
+
+    async def _as_another(
+        self, visit: Visit, form: Mapping[str, str], target: str, method: str, session: SessionState
+    ) -> web.StreamResponse:
+        """Sign the person out, and begin a sign-in of another one for the same target.
+
+        A press of another site's changes nothing: it may sign nobody out, nor begin anything in a person's name.
+        """
+        ticket = self._ticket(visit)
+        said_by = sender(visit.inbound, visit.route.origin)
+        ours = said_by is Sender.OURS or (
+            said_by is Sender.UNSAID and ticket is not None and hmac.compare_digest(form["other"], logout_token(ticket))
+        )
+        if not ours:
+            return self._page(visit, pages.logout(visit, logout_token(ticket)))
+        form_id = self._waiting.name_in(target)
+        waits: WaitingForm | None = None
+        if form_id:
+            person = _pseudonym(session, visit.route)
+            found = await self._waiting.find(visit.route, visit.inbound, form_id, person)
+            if isinstance(found, WaitingForm):
+                waits = found
+                if person:
+                    await self._waiting.hand_over(form_id, found, "")
+        ended = await self._sign_in.sign_out(visit.route, visit.inbound)
+        self._tell(visit, "signed_out" if ended.alive_until is None else "signed_out_here", sessions=ended.ended)
+        visit = replace(visit, session=NoTicket())
+        wanted = target if waits is None else waits.target
+        outcome = next_offer(visit, wanted, "POST" if waits else method, NoTicket(), self._clock(), self._table())
+        if isinstance(outcome, SignInOffer) and waits is not None:
+            outcome = replace(outcome, back=target)
+        shown = frozenset(form.get("shown", "").split())
+        response = await self._offer(visit, outcome, target, shown=shown, anew=True)
+        self._clear(response, visit)
+        self._expire(response, visit, visit.route.session_cookie)
+        self._expire_application_cookies(response, visit)
+        return response
 
     async def form_page(self, request: web.Request) -> web.StreamResponse:
         """Show a form that waits: the person sends it, signs in for it, or reads why it cannot be sent.
@@ -485,7 +547,16 @@ class Portal:
                 return self._page(visit, pages.send_form(visit, page, form, found.until))
             case Deny():
                 await self._audit(visit, outcome)
-                return self._page(visit, pages.refusal(visit, outcome, kept_until=found.until))
+                another = next_offer(visit, found.target, "POST", NoTicket(), self._clock(), self._table())
+                offer = replace(another, back=page) if person and isinstance(another, SignInOffer) else None
+                refused = pages.refusal(
+                    replace(visit, session=session),
+                    outcome,
+                    kept_until=found.until,
+                    another=offer,
+                    token=logout_token(self._ticket(visit)),
+                )
+                return self._page(visit, refused)
             case _:
                 assert_never(outcome)
 
@@ -757,6 +828,7 @@ class Portal:
         *,
         shown: frozenset[str],
         waiting: str = "",
+        anew: bool = False,
     ) -> web.StreamResponse:
         """Begin a sign-in if its items were shown, otherwise show them first; without a need for one, go to the target.
 
@@ -769,7 +841,7 @@ class Portal:
                 # The form is kept only if the rule says so now, even if the page that carried it was made under another
                 # rule.
                 if outcome.back:
-                    return await self._begin(visit, outcome, outcome.back)
+                    return await self._begin(visit, outcome, outcome.back, anew=anew)
                 keeps = outcome.challenge.keep_form
                 if is_of_our_page(waiting.encode()):
                     # A form that came back or was signed, sealed still: it waits as long as its rule wants such forms.
@@ -779,7 +851,7 @@ class Portal:
                     return await self._begin(visit, outcome, target, waiting)
                 # The tab with the form is still open: the person goes back to it and sends it again.
                 back = self._end_of_tab(visit, target) if outcome.method == "POST" else target
-                return await self._begin(visit, outcome, back)
+                return await self._begin(visit, outcome, back, anew=anew)
             case NothingToAsk():
                 if not waiting or not self._may_wait(visit, waiting):
                     return _redirect(target)
@@ -790,7 +862,7 @@ class Portal:
                 return response
             case Deny():
                 await self._audit(visit, outcome)
-                return self._page(visit, pages.refusal(visit, outcome))
+                return self._page(visit, self._refused(visit, outcome, target, "GET"))
             case _:
                 assert_never(outcome)
 
@@ -844,13 +916,15 @@ class Portal:
         return self._forms.take(visit.inbound.client_address, self._clock()) is None
 
     async def _begin(
-        self, visit: Visit, offer: SignInOffer, return_to: str | None, form: str = ""
+        self, visit: Visit, offer: SignInOffer, return_to: str | None, form: str = "", *, anew: bool = False
     ) -> web.StreamResponse:
         if (wait := self._begins.take(visit.inbound.client_address, self._clock())) is not None:
             failed = Failed(LoginFailure.TOO_MANY, return_to, retry_after=wait, app=offer.route.name, form=form)
             return await self._sign_in_failed(visit, failed)
         app = offer.route.name
-        outcome = await self._sign_in.begin(visit.route, visit.inbound, offer.challenge, return_to, form, app=app)
+        outcome = await self._sign_in.begin(
+            visit.route, visit.inbound, offer.challenge, return_to, form, app=app, anew=anew
+        )
         match outcome:
             case Begun():
                 self._tell(visit, "begun", app, rule=str(offer.challenge.rule), reason=offer.challenge.reason.value)

@@ -6,9 +6,10 @@ and `aiohttp_portal` sends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from urllib.parse import quote
 
 from gateway.identity import NOT_TOLD, Gender, Identity
 from gateway.instant import Instant
@@ -18,7 +19,9 @@ from gateway.login.sign_in import Failed, LoginFailure
 from gateway.pipeline.support import support_number
 from gateway.pipeline.urls import LANGUAGE, LOGIN
 from gateway.pipeline.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit, WorkerPage
+from gateway.policy.conditions import Age, Born, Dates, ResidenceTest, TownTest
 from gateway.policy.verdict import Deny, Reason, ReasonKind
+from gateway.policy.verdict import Fact as ToldFact
 from gateway.portal.language import Language, Said, preferred, said
 from gateway.portal.messages import CATALOGUES, message, offered
 from gateway.portal.sign_in_offer import ITEMS, SignInOffer, person_of
@@ -28,9 +31,9 @@ from gateway.request.kept_form import KeptForm
 from gateway.request.returned_form import FIELD
 from gateway.request.signed_form import Unsignable
 from gateway.route.route import Route
-from gateway.session.session import Session
+from gateway.session.session import Found, Gone, Session
 from gateway.session.ticket import cookies_named
-from gateway.settings.settings import ContactSettings
+from gateway.settings.settings import Ask, ContactSettings
 
 LONGEST_NAME = 80
 """Characters of a condition's name on a page."""
@@ -128,6 +131,22 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """One line of what an application is told."""
+
+    name: Said
+    yes_or_no: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The person who is signed in, as the status line says it."""
+
+    name: str
+    until: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class OtherWay:
     """The other way for a person without a card."""
 
@@ -151,10 +170,15 @@ def home_of(route: Route) -> str:
     return "/" if route.prefix == "/" else f"{route.prefix}/"
 
 
-def notice(visit: Visit, offer: SignInOffer) -> Page:
-    """Ask a person to sign in; the page first names the items, the purpose and the receiver."""
+def notice(visit: Visit, offer: SignInOffer, token: str = "") -> Page:
+    """Ask a person to sign in; the page first names the items, the purpose and the receiver.
+
+    `token` lets a person who is signed in give way to another one.
+    """
     language = language_of(visit)
-    return _page("notice", HTTPStatus.UNAUTHORIZED, language, "notice.title", _signing_in(visit, offer, language))
+    values = _signing_in(visit, offer, language)
+    values["token"] = token if values["who"] else ""
+    return _page("notice", HTTPStatus.UNAUTHORIZED, language, "notice.title", values)
 
 
 def form_not_sent(visit: Visit, offer: SignInOffer, form: str = "", *, kept_for: float = 0.0) -> Page:
@@ -249,17 +273,37 @@ def framed(visit: Visit) -> Page:
     return replace(page, framed=True)
 
 
-def refusal(visit: Visit, deny: Deny, route: Route | None = None, *, kept_until: Instant | None = None) -> Page:
-    """Say no in the conditions' own words, or plainly where a condition has none."""
+def refusal(
+    visit: Visit,
+    deny: Deny,
+    route: Route | None = None,
+    *,
+    kept_until: Instant | None = None,
+    another: SignInOffer | None = None,
+    token: str = "",
+) -> Page:
+    """Say no in the conditions' own words, or plainly where a condition has none.
+
+    `another` is the sign-in of another person for the same page, where that can help; `token` proves that our page
+    asks for it.
+    """
     language = language_of(visit)
-    values = _common(visit, route or visit.route, language) | {
-        "reasons": _shown(deny.reasons, language),
+    kinds = tuple(dict.fromkeys(_kind(reason, deny, route or visit.route) for reason in deny.reasons))
+    shown = _shown(deny.reasons, language)
+    title = message(language, f"refusal.title.{kinds[0]}" if len(kinds) == 1 else "refusal.title.other")
+    own = shown[0].sentence if len(shown) == 1 and not shown[0].unread else Said("", language)
+    values = _signing_in(visit, another, language) | {
+        "reasons": shown,
+        "lead": title,
+        "another": another is not None,
+        "token": token,
+        "form": visit.inbound.method == "POST" and not isinstance(visit.purpose, OwnPage),
         "until": None if deny.until is None else moment(deny.until, visit.at, language),
         "wait": _span(deny.retry_after, language),
         "kept_until": None if kept_until is None else moment(kept_until, visit.at, language),
-        "signed_in": person_of(visit.session, visit.route) is not None,
     }
-    return _page("refusal", deny.status, language, "refusal.title", values, deny.retry_after)
+    page = _page("refusal", deny.status, language, "refusal.title.other", values, deny.retry_after)
+    return replace(page, title=own.text if own and own.language == language else title)
 
 
 def trouble(visit: Visit, page: TroublePage) -> Page:
@@ -272,6 +316,8 @@ def trouble(visit: Visit, page: TroublePage) -> Page:
     values = _common(visit, visit.route, language) | {
         "trouble": page.trouble.value,
         "until": about(visit.at + (page.retry_after or 0), visit.at, language) if planned else None,
+        "message": said(visit.route.closed_message, language) if planned else None,
+        "again": _raw(visit) if visit.inbound.method == "GET" and not isinstance(visit.purpose, OwnPage) else "",
         "wait": _span(page.retry_after, language),
         "form_sent": sent and unclear,
     }
@@ -313,6 +359,7 @@ def signed_out(visit: Visit, onward: str = "", alive_until: Instant | None = Non
     values = _common(visit, visit.route, language) | {
         "onward": onward,
         "clears": "cache" in visit.route.app.next_person.clear,
+        "who": None,
         "alive_until": None if alive_until is None else moment(alive_until, visit.at, language),
         "kept": kept,
     }
@@ -356,7 +403,13 @@ def me_offer(visit: Visit, session: Session, token: str) -> Page:
 def me(visit: Visit, session: Session, code: str) -> Page:
     """Show a person the data that we hold of her; she reads `code` out at a counter."""
     language = language_of(visit)
-    values = _common(visit, visit.route, language) | {"held": _held(visit, session, code, language)}
+    names = visit.route.policy.disclosed
+    held = _held(visit, session, code, language)
+    values = _common(visit, visit.route, language) | {
+        "held": held,
+        "told": told(visit.route, names, language),
+        "untold": _untold((fact.name for fact in held.facts if fact.asked), names),
+    }
     return replace(_page("me", HTTPStatus.OK, language, "me.title", values), sandboxed=True)
 
 
@@ -404,9 +457,39 @@ def _common(visit: Visit, route: Route, language: Language) -> dict[str, object]
         "contact": _contact(app.contact, language),
         "number": support_number(visit.inbound.request_id),
         "other_way": None if other_way is None else OtherWay(said(other_way.text, language), other_way.url),
-        "home": home_of(route),
+        "home": home_of(route) if visit.home is None else visit.home,
+        "who": _who(visit, language),
         "request_id": visit.inbound.request_id,
     }
+
+
+def _who(visit: Visit, language: Language) -> Who | None:
+    """Return the status line's words about the person who is signed in."""
+    person = person_of(visit.session, visit.route)
+    if person is None or not isinstance(visit.session, Found):
+        return None
+    # A page of the application that opens ours may read it, so it has no fact that the application is not told.
+    name = person.name if ToldFact.NAME in visit.route.policy.disclosed else None
+    return Who(name or "", moment(visit.session.session.expires_at, visit.at, language))
+
+
+def told(route: Route, names: Iterable[str], language: Language) -> tuple[Told, ...]:
+    """Return what an application is told, each as people call it; a condition is a yes or a no."""
+    found: dict[Told, None] = {}
+    for name in names:
+        if name in tuple(ToldFact):
+            found[Told(Said(message(language, f"told.{name}"), language), yes_or_no=False)] = None
+            continue
+        condition = route.policy.condition(name)
+        label = None if condition is None else said(condition.label, language)
+        found[Told(label or Said(message(language, "told.condition"), language), yes_or_no=True)] = None
+    return tuple(found)
+
+
+def _untold(items: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Return the items that are read and not told themselves."""
+    known = set(names)
+    return tuple(item for item in items if item not in known)
 
 
 def _contact(contact: ContactSettings, language: Language) -> Contact | None:
@@ -443,9 +526,20 @@ def _signing_in(visit: Visit, offer: SignInOffer | None, language: Language, for
     values = _common(visit, visit.route if offer is None else offer.route, language)
     inside = in_app_browser(visit.inbound)
     values["in_app"] = message(language, "in_app.some_app") if inside == SOME_APP else inside
+    values["line"] = ""
+    if inside == "LINE" and visit.inbound.method == "GET" and offer is not None:
+        # LINE's documented way out of its own browser.
+        again = quote(offer.back or offer.target, safe="")
+        values["line"] = f"{visit.route.portal_prefix}{LOGIN}?openExternalBrowser=1&rd={again}"
+    values["deadline"] = span(visit.sign_in, language)
+    values["ended"] = isinstance(visit.session, Gone)
     values["start"] = None
     if offer is not None:
         purpose = said(offer.challenge.purpose, language)
+        policy = offer.route.policy
+        names = policy.disclosed if offer.route.app.ask is Ask.ONCE else policy.told_by(offer.challenge.rule)
+        values["told"] = told(offer.route, names, language)
+        values["untold"] = _untold(offer.items, names)
         target = offer.back or offer.target
         if visit.inbound.method not in ("GET", "HEAD") or visit.inbound.target.path.endswith(f"/{CALLBACK}"):
             # The sign-in's own page leads to the same notice.
@@ -453,6 +547,30 @@ def _signing_in(visit: Visit, offer: SignInOffer | None, language: Language, for
             values["switches"] = _switches(visit, back)
         values["start"] = Offer(target, offer.method, offer.items, offer.challenge.reason.value, purpose, form)
     return values
+
+
+def _kind(reason: Reason, deny: Deny, route: Route) -> str:
+    """Return what a refusal is about, as its title says it."""
+    match reason.kind:
+        case ReasonKind.LIMIT_REACHED:
+            return "used_up"
+        case ReasonKind.CONDITION_UNKNOWN:
+            return "unread"
+        case ReasonKind.NOBODY_ALLOWED:
+            return "closed_until" if deny.until is not None or deny.retry_after is not None else "closed"
+        case ReasonKind.CONDITION_NO:
+            condition = route.policy.condition(reason.name)
+            match None if condition is None else condition.test:
+                case Age() | Born():
+                    return "age"
+                case ResidenceTest() | TownTest():
+                    return "residence"
+                case Dates():
+                    return "period"
+                case _:
+                    return "other"
+        case _:
+            return "other"
 
 
 def _shown(reasons: tuple[Reason, ...], language: Language) -> tuple[Shown, ...]:

@@ -248,7 +248,8 @@ class Configuration:
             homes.setdefault(authority_of(app.url), []).append(_prefix_of(app))
         routes: list[Route] = []
         for app in self.settings.apps:
-            routes.append(self._route(app, on, homes[authority_of(app.url)], lent.get(app.name)))
+            closing = switches.get(app.closing_switch)
+            routes.append(self._route(app, on, homes[authority_of(app.url)], lent.get(app.name), closing))
             yield
         line = self.settings.traffic.request_line
         return RouteTable(routes, self.settings.prefix, assertions, seals, line)
@@ -272,7 +273,14 @@ class Configuration:
             )
         return before if before.surroundings == surroundings else before.within(surroundings)
 
-    def _route(self, app: AppSettings, on: Mapping[str, Instant], homes: Iterable[str], before: Route | None) -> Route:
+    def _route(
+        self,
+        app: AppSettings,
+        on: Mapping[str, Instant],
+        homes: Iterable[str],
+        before: Route | None,
+        closing: Switch | None = None,
+    ) -> Route:
         # RFC 6265bis section 4.1.3.2: `__Host-` is for secure origins alone; plain HTTP is for loopback.
         prefix = "__Host-" if app.secure else ""
         return Route(
@@ -281,6 +289,7 @@ class Configuration:
             client_id=(app.client or self.settings.provider).client_id,
             policy=self._compiled(app.policy.file, app, on, homes, None if before is None else before.policy),
             closed_until=on.get(app.closing_switch, 0.0),
+            closed_message={} if closing is None else closing.message,
             candidate=None
             if app.policy.candidate is None
             else self._compiled(app.policy.candidate, app, on, homes, None if before is None else before.candidate),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from gateway.instant import Instant
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.permit_cache import PermitCache
-from gateway.policy.verdict import Challenge
+from gateway.policy.verdict import Challenge, Words
 from gateway.route.inner_origins import InnerOrigins
 from gateway.route.traffic import RouteTraffic
 from gateway.session.session import Session
@@ -46,6 +46,8 @@ class Route:
     """The gateway itself sends HSTS (`tls.hsts`), so the application's header is removed."""
     closed_until: Instant = 0.0
     """Until when the App is in maintenance; 0: it is not."""
+    closed_message: Words = field(default_factory=dict)
+    """The operator's words to people about it."""
     candidate: CompiledPolicy | None = None
     """The candidate policy: its verdicts are compared and counted, and permit nothing."""
     permit_cache: PermitCache = field(default_factory=PermitCache, repr=False)

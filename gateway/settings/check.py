@@ -534,6 +534,9 @@ def _check_headers(app: AppSettings, at: str, reading: Reading) -> None:
 def _check_links(app: AppSettings, at: str, reading: Reading) -> None:
     """Hold links on our own pages to what a browser follows as a link: `javascript:` would be a program."""
     without = "" if app.without_card is None else app.without_card.url
+    if app.home and not app.home.startswith(("/", "https://")):
+        what = Phrase(f"`{app.home}` is no path of this App and no https URL")
+        reading.note(f"{at}.home", what, Phrase("write `/` and a path, or `https://` and a host"))
     links = (("privacy_policy", app.privacy_policy), ("contact.url", app.contact.url), ("without_card.url", without))
     for key, link in links:
         if link and not _LINK.fullmatch(link):

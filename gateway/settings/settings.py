@@ -509,6 +509,9 @@ class AppSettings:
 
     An App that lists none gets all whose sentences a speaker has reviewed, which are `ja`, `ja-simple` and `en`.
     """
+    home: str = ""
+    """The page that our pages lead back to: a path of the host, or a URL. Name one that needs no sign-in. Without it,
+    the App's front page is linked for people who may see it."""
     without_card: WithoutCard | None = None
     application_cookies: tuple[str, ...] = ()
     """The App's own session cookies: expired when another person signs in on a browser, and at sign-out."""

@@ -36,7 +36,7 @@ from gateway.pipeline.visit import (
     WorkerPage,
 )
 from gateway.policy.subject_code import show_code, subject_code
-from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, ReasonKind
+from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, Reason, ReasonKind
 from gateway.portal import aiohttp_portal
 from gateway.portal.aiohttp_portal import logout_token
 from gateway.request.inbound import Inbound
@@ -1442,3 +1442,183 @@ async def test_a_page_has_the_apps_name_plate(house: House) -> None:
     assert await sheet.text() == ":root { --brand: #0a6b3d; }\n"
     assert sheet.content_type == "text/css"
     assert other.status == 404
+
+
+@pytest.fixture(name="refusing")
+async def refusing_fixture(start: Starter) -> House:
+    """A portal whose rule asks strangers for 4情報 and refuses the person who is signed in."""
+    return await start(builders.route(builders.FixedPolicy(builders.FixedRule(NOTICED, TOO_YOUNG)), app=settings()))
+
+
+async def other_card(house: House) -> dict[str, str]:
+    """Return the fields of the button for another card on a page of a refusal."""
+    answer = await house.send(
+        house.visit("/reserve/42", TICKET_COOKIE, purpose=RefusalPage(TOO_YOUNG), session=HELD, query="day=1")
+    )
+    fields = first_form(await answer.text())
+    return {name: html.unescape(value) for name, value in fields.items() if not name.startswith("_")}
+
+
+async def test_another_card_is_one_press_away_and_keeps_the_target(refusing: House) -> None:
+    """The person is signed out, and the provider is asked anew for somebody else, for the same page and items."""
+    fields = await other_card(refusing)
+
+    answer = await refusing.post("login", fields, ("Sec-Fetch-Site", "same-origin"), TICKET_COOKIE, session=HELD)
+
+    assert (fields["rd"], fields["shown"]) == ("/reserve/42?day=1", "name address birthdate")
+    assert answer.status == 303
+    assert answer.headers["Location"].startswith(PROVIDER)
+    assert refusing.sign_in_service.ended == 1
+    assert refusing.sign_in_service.begun[0][2] == "/reserve/42?day=1"
+    assert refusing.sign_in_service.anew == [True]
+    ended = [line.split("=")[0] for line in cookies(answer) if "Max-Age=0" in line]
+    assert {"__Host-sekisho", "JSESSIONID"} <= set(ended)
+    assert "cache" in answer.headers["Clear-Site-Data"]
+
+
+async def test_another_site_presses_no_button_for_another_card(refusing: House) -> None:
+    """It would sign a person out, and begin a sign-in that she did not ask for."""
+    fields = await other_card(refusing)
+
+    foreign = await refusing.post("login", fields, FOREIGN, TICKET_COOKIE, session=HELD)
+    unsaid = await refusing.post("login", fields | {"other": "x"}, ("X-Old", "1"), TICKET_COOKIE, session=HELD)
+
+    assert (foreign.status, unsaid.status) == (200, 200)
+    assert refusing.sign_in_service.ended == 0
+    assert refusing.sign_in_service.begun == []
+
+
+async def test_another_card_that_would_ask_for_more_than_was_shown_shows_it_first(refusing: House) -> None:
+    """A forged or an old form asks nobody for facts unseen."""
+    fields = await other_card(refusing)
+
+    answer = await refusing.post(
+        "login", fields | {"shown": "name"}, ("Sec-Fetch-Site", "same-origin"), TICKET_COOKIE, session=HELD
+    )
+
+    assert answer.status == 401
+    assert refusing.sign_in_service.begun == []
+
+
+async def test_nobody_is_offered_another_card_where_it_cannot_help(house: House) -> None:
+    """A page that is closed for everybody, or a person who is not signed in."""
+    closed = Deny(RULE, (Reason(ReasonKind.NOBODY_ALLOWED, "closed"),))
+    alone = await house.send(house.visit("/reserve/42", purpose=RefusalPage(TOO_YOUNG)))
+
+    assert "別のカード" not in await alone.text()
+    shut = await house.send(house.visit("/reserve/42", purpose=RefusalPage(closed)))
+    assert "別のカード" not in await shut.text()
+
+
+async def test_a_forms_person_hands_it_to_the_next_card(start: Starter) -> None:
+    """The form of a child that is refused waits for the parent who takes over, and for nobody else."""
+    house = await start(builders.route(builders.FixedPolicy(builders.FixedRule(NOTICED, TOO_YOUNG)), app=settings()))
+    page = await waiting(house)
+    shown = await (await at(house, page, session=HELD)).text()
+    fields = {name: html.unescape(value) for name, value in first_form(shown).items() if name[0] != "_"}
+    both = ("Cookie", f"{OF_BROWSER[1]}; {TICKET_COOKIE[1]}")
+    other = Found(builders.session(pseudonym="p-parent"))
+    before = await at(house, page, session=other)
+
+    answer = await house.post("login", fields, ("Sec-Fetch-Site", "same-origin"), both, session=HELD)
+
+    assert before.status == 409
+    assert answer.status == 303
+    assert house.sign_in_service.begun[0][2] == PREFIX + page
+    assert (await at(house, page, session=other)).status == 403
+
+
+@pytest.mark.parametrize(("home", "shown"), [("", None), ("/about", None), ("https://www.city.example/", True)])
+async def test_no_link_home_leads_into_a_sign_in(start: Starter, home: str, shown: bool | None) -> None:
+    """The signed-out page of an App that asks everywhere has a button that says so, or the page that `home` names."""
+    policy = builders.FixedPolicy(builders.FixedRule(BARE))
+    house = await start(builders.route(policy, app=settings(home=home)))
+
+    text = await (await house.get("signed-out")).text()
+
+    assert ('href="/"' in text, 'href="/about"' in text) == (False, False)
+    assert ('href="https://www.city.example/"' in text) is bool(shown)
+    assert (f'href="{PREFIX}login?rd=/"' in text) is (not shown)
+
+
+async def test_the_front_page_is_linked_where_everybody_may_see_it(start: Starter) -> None:
+    """Nobody is asked for a card there."""
+    house = await start(builders.route(app=settings()))
+
+    assert 'href="/"' in await (await house.get("signed-out")).text()
+
+
+async def test_the_notice_after_a_session_has_ended_says_so(house: House) -> None:
+    """A first visit has nothing to say of that."""
+    first = await house.send(house.visit("/reserve/42", purpose=SignInPage(NOTICED)))
+    again = await house.send(house.visit("/reserve/42", TICKET_COOKIE, purpose=SignInPage(NOTICED), session=Gone()))
+
+    assert "時間がたったか" not in await first.text()
+    assert "時間がたったか" in await again.text()
+    assert "30分以内" in await first.text()
+
+
+async def test_line_gets_a_button_that_leaves_its_browser(house: House) -> None:
+    """Before the button of the sign-in, to the same target; another app has no documented way."""
+    line = ("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Line/14.0.0")
+    text = await (
+        await house.send(house.visit("/reserve/42", line, purpose=SignInPage(NOTICED), query="a=1&b=2"))
+    ).text()
+    other = await (
+        await house.send(
+            house.visit("/reserve/42", ("User-Agent", "Mozilla/5.0 Instagram 1.0"), purpose=SignInPage(NOTICED))
+        )
+    ).text()
+
+    way = f"{PREFIX}login?openExternalBrowser=1&amp;rd=%2Freserve%2F42%3Fa%3D1%26b%3D2"
+    assert way in text
+    assert text.index(way) < text.index("<form")
+    assert "openExternalBrowser" not in other
+
+
+async def test_what_is_told_is_not_more_than_the_rule_discloses(start: Starter) -> None:
+    """A birthdate that is read for a yes or a no stands among what is not told."""
+    policy = builders.FixedPolicy(builders.FixedRule(NOTICED))
+    policy.disclosed = ("subject", "name", "adult")
+    house = await start(builders.route(policy, app=settings()))
+    text = await (await house.send(house.visit("/reserve/42", purpose=SignInPage(NOTICED)))).text()
+    lists = re.findall(r'<h2>(.*?)</h2>\s*<ul class="facts[^"]*">(.*?)</ul>', text, re.DOTALL)
+    told, read, untold = (re.findall(r"<b>(.*?)</b>", items) for _, items in lists)
+
+    assert [heading for heading, _ in lists] == [
+        "渋谷区 スポーツ振興課に伝わること",
+        "カードから読み取ること",
+        "読み取りますが、渋谷区 スポーツ振興課に伝わらないこと",
+    ]
+    assert told == ["この手続きだけの番号（マイナンバーではありません）", "氏名", "利用の条件に当てはまるか"]
+    assert read == ["氏名", "住所", "生年月日"]
+    assert untold == ["住所", "生年月日"]
+    assert "adult" not in text
+
+
+async def test_a_status_line_names_nobody_whom_the_application_may_not_know(start: Starter) -> None:
+    """A page of the application could read it."""
+    for disclosed, named in (((), False), (("name",), True)):
+        policy = builders.FixedPolicy(builders.FixedRule(BARE, TOO_YOUNG))
+        policy.disclosed = disclosed
+        house = await start(builders.route(policy, app=settings()))
+        text = await (
+            await house.send(house.visit("/a", TICKET_COOKIE, purpose=RefusalPage(TOO_YOUNG), session=HELD))
+        ).text()
+        assert "本人確認ずみ" in text
+        assert ("髙橋" in text) is named
+
+
+async def test_a_planned_end_is_a_day_and_an_hour_with_the_operators_words(start: Starter) -> None:
+    """Nobody counts seconds; and an English page has the English words."""
+    route = builders.route(app=settings(), closed_message={"ja": "年次点検です。", "en": "Yearly check."})
+    house = await start(route)
+    closed = TroublePage(Trouble.MAINTENANCE, 503, 259_196)
+
+    ja = await (await house.send(house.visit("/", purpose=closed))).text()
+    en = await (await house.send(house.visit("/", ("Accept-Language", "en"), purpose=closed))).text()
+
+    assert "11月26日（木）12時ごろ終わる予定です" in ja
+    assert "年次点検です。" in ja
+    assert "Yearly check." in en
+    assert "259" not in ja

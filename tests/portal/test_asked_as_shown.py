@@ -184,7 +184,7 @@ WAYS: tuple[Callable[[Door, Inbound, SessionState], Awaitable[ClientResponse | N
 
 def read(page: str) -> tuple[frozenset[Scope], dict[str, str]]:
     """Return the items that a page says are asked, and the fields of its button."""
-    listed = re.search(r'<ul class="facts">(.*?)</ul>', page, re.DOTALL)
+    listed = re.search(r'<ul class="facts read">(.*?)</ul>', page, re.DOTALL)
     items = frozenset(_WORDS[word] for word in re.findall(r"<li><b>(.*?)</b>", listed[1] if listed else ""))
     form = re.search(r'<form class="act" method="post" action="/\.sekisho/login".*?</form>', page, re.DOTALL)
     fields = re.findall(r'<input type="hidden" name="(\w+)" value="(.*?)">', form[0] if form else "")

@@ -9,7 +9,7 @@ import pytest
 import gateway.portal
 from gateway.login.sign_in import LoginFailure
 from gateway.pipeline.visit import Trouble
-from gateway.policy.verdict import ChallengeReason, ReasonKind
+from gateway.policy.verdict import ChallengeReason, Fact, ReasonKind
 from gateway.portal.language import Language
 from gateway.portal.messages import CATALOGUE, CATALOGUES, REVIEWED, _flat, message, offered
 from gateway.request.signed_form import Unsignable
@@ -75,6 +75,8 @@ def test_no_sentence_is_left_over() -> None:
         "steps.",
         "me.gender_",
         "time.",
+        *(f"told.{fact}" for fact in Fact),
+        "refusal.title.",
     )
     plain = {f"{kind}.{part}" for kind in ("not_found", "method", "bad_form", "internal") for part in ("title", "what")}
 

@@ -111,9 +111,10 @@ def test_a_refusal_uses_the_conditions_own_words() -> None:
     assert reasons[0].sentence.text == "十八歳以上の方のみです"
     assert reasons[1].sentence.text
     assert (page.status, page.retry_after) == (403, 60)
-    assert page.values["signed_in"] is False
-    signed_in = pages.refusal(visit(known=Found(session())), Deny(RULE, (own,)))
-    assert signed_in.values["signed_in"] is True
+    assert page.values["another"] is False
+    alone = pages.refusal(visit(known=Found(session())), Deny(RULE, (own,)), another=offer(), token="t")
+    assert alone.values["another"] is True
+    assert alone.title == "十八歳以上の方のみです"
 
 
 @pytest.mark.parametrize(

@@ -206,13 +206,15 @@ class ConditionReader(Reader):
         return condition
 
     def _read(self, written: Written) -> Condition | None:
-        table = self.table(written.entry.value, (*TESTS, "if_not"), _CONDITION)
+        table = self.table(written.entry.value, (*TESTS, "if_not", "label"), _CONDITION)
         if table is None:
             return None
         sentence: Words = {}
         if_not = table.get("if_not")
         if if_not is not None:
             sentence = self.words(if_not, Phrase("`if_not`", "`if_not`"))
+        written_label = table.get("label")
+        label: Words = {} if written_label is None else self.words(written_label, Phrase("`label`", "`label`"))
         tests = [entry for entry in table if entry.key in TESTS]
         if len(tests) != 1:
             found = (
@@ -230,7 +232,7 @@ class ConditionReader(Reader):
         test = self._test(tests[0], written)
         if test is None:
             return None
-        return Condition(written.name, test, sentence, written.entry.where.line, written.file)
+        return Condition(written.name, test, sentence, label, written.entry.where.line, written.file)
 
     def _test(self, entry: Entry, written: Written) -> Test | None:
         value = entry.value

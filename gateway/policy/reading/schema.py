@@ -70,7 +70,7 @@ def _condition() -> Schema:
         "all": _one_or_list(_TEXT),
         "not": _TEXT,
     }
-    return _table({**tests, "if_not": _WORDS}) | {"oneOf": [{"required": [test]} for test in TESTS]}
+    return _table({**tests, "if_not": _WORDS, "label": _WORDS}) | {"oneOf": [{"required": [test]} for test in TESTS]}
 
 
 def _rule() -> Schema:
@@ -172,7 +172,7 @@ def policy_schema() -> Schema:
     for described, known in (
         (whole, KEYS),
         (rule, RULE_KEYS),
-        (conditions, (*TESTS, "if_not")),
+        (conditions, (*TESTS, "if_not", "label")),
         (example, EXAMPLE_KEYS),
     ):
         if set(described["properties"]) != set(known):
