@@ -43,7 +43,7 @@ class Switch(msgspec.Struct, frozen=True):
     """The operator's name on this machine."""
     reason: str
     message: dict[str, str] = {}
-    """What people read while it is on, by language."""
+    """The words that people read while it is on, by language."""
 
 
 class SwitchesError(ValueError):
