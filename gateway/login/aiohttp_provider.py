@@ -13,15 +13,18 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Generic, Protocol, Required, TypedDict, TypeVar
 
 import aiohttp
 
+from gateway.bounded_files import MIB, read_file
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError, SignInInvalidError
 from gateway.identity import Scope
 from gateway.instant import Instant
-from gateway.kept_files import kept
+from gateway.kept_files import in_memory, kept
 from gateway.login.claims import VerificationKey
 from gateway.login.jwks import Jwks, PassedOver, read_jwks
 from gateway.login.keys import KeySet
@@ -41,6 +44,9 @@ from gateway.observe.system_waits import waiting_for_others
 from gateway.request.media_type import media_type
 from gateway.settings.settings import ProviderSettings
 from gateway.strict_json import NotJsonError, read_json_object
+
+LONGEST_CA = 4 * MIB
+"""Bytes of a file of certificates to trust: the system's own has 220,000."""
 
 LARGEST_ANSWER = 256 * 1024
 """Bytes of any answer of the provider's; discovery, keys and claims are a few KiB."""
@@ -526,10 +532,10 @@ class AiohttpProvider:
             return _Answer(read(kind, bytes(body)), good_for)
 
     def _read_verification(self) -> ssl.SSLContext:
-        verification = ssl.create_default_context()
-        if self._settings.ca is not None:
-            verification.load_verify_locations(cafile=kept(self._settings.ca))
-        return verification
+        system = ssl.get_default_verify_paths()
+        changed = tuple(_changed_at(place) for place in (system.cafile, system.capath))
+        ca = None if self._settings.ca is None else read_file(kept(self._settings.ca), LONGEST_CA)
+        return _verification(changed, ca)
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
@@ -544,6 +550,27 @@ class AiohttpProvider:
                 max_field_size=16 * 1024,
             )
         return self._http
+
+
+@lru_cache(maxsize=4)
+def _verification(_changed: tuple[int | None, ...], ca: bytes | None) -> ssl.SSLContext:
+    """Return the certificates to trust: the system's, as they changed last, and one more.
+
+    It takes a megabyte, and an error of a connection can keep it in memory, so a reload takes the same one again.
+    """
+    verification = ssl.create_default_context()
+    if ca is not None:
+        with in_memory(ca) as file:
+            verification.load_verify_locations(cafile=file)
+    return verification
+
+
+def _changed_at(place: str | None) -> int | None:
+    """Return when a file or a folder was changed last; `None` if there is none."""
+    try:
+        return None if place is None else Path(place).stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def fault_of(error: Exception) -> str:

@@ -85,6 +85,19 @@ async def test_a_session_that_nobody_uses_keeps_no_earlier_policies(tmp_path: Pa
             gc.enable()
 
 
+async def test_a_reload_takes_the_trusted_certificates_that_are_there(tmp_path: Path, redis_url: str) -> None:
+    """They take a megabyte, and a refused connection to the provider can keep them in memory for good."""
+    async with signed_in_worker(tmp_path, redis_url, BORN, change=brief) as (_, worker, settings):
+        (before,) = worker._current()._providers.values()
+        trusted = before._verification
+
+        await _reload(worker, settings)
+
+        (after,) = worker._current()._providers.values()
+        assert after is not before
+        assert after._verification is trusted
+
+
 async def _reload(worker: Worker, settings: Path) -> None:
     async def read() -> Any:
         return read_configuration(settings, Mistakes(), os.environ)

@@ -233,8 +233,8 @@ async def soaking(folder: Path, redis_url: str) -> AsyncIterator[Soak]:
     text = text.replace(
         "    policy: policy.yaml\n", "    policy: policy.yaml\n    upstream_options: {ejected_for: 1s}\n"
     )
-    # A machine that stands still for a second is no store that is away.
-    text = text.replace("  secret: {file: secret}", "  secret: {file: secret}\n  timeout: 20s")
+    # A machine that stands still for a second is no store that is away. Sessions end, so that memory has a level.
+    text = text.replace("  secret: {file: secret}", "  secret: {file: secret}\n  timeout: 20s\n  idle: 1m")
     gateway.settings.write_text(text, encoding="utf-8")
     redirect = f"http://{HOST}:{gateway.port}/.sekisho/callback"
     keys = json.loads(load_keys(folder / "keys.jwks").public_jwks())
