@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 
 from gateway.console.aiohttp_visitor import Visitor
-from gateway.console.health import REQUESTS, SECONDS, SIGN_IN_STEPS, SIGN_INS, health
+from gateway.console.health import REQUESTS, SECONDS, SIGN_IN_STEPS, SIGN_INS, UPSTREAM_SECONDS, health
 from gateway.console.node import Node
 from gateway.console.numbers import Numbers
 from gateway.console.policies import DENIALS, DIFFERENCES
@@ -21,7 +21,7 @@ from gateway.observe.events import Event
 from gateway.observe.merge import Families
 from gateway.observe.redact import where_it_failed
 
-READ = frozenset({REQUESTS, SECONDS, SIGN_INS, SIGN_IN_STEPS, DENIALS, DIFFERENCES})
+READ = frozenset({REQUESTS, SECONDS, UPSTREAM_SECONDS, SIGN_INS, SIGN_IN_STEPS, DENIALS, DIFFERENCES})
 """The samples that the pages read."""
 
 _log = structlog.get_logger()

@@ -19,6 +19,7 @@ from gateway.portal.readiness import Readiness
 
 REQUESTS = "sekisho_requests_total"
 SECONDS = "sekisho_request_seconds_bucket"
+UPSTREAM_SECONDS = "sekisho_upstream_seconds_bucket"
 SIGN_INS = "sekisho_sign_ins_total"
 SIGN_IN_STEPS = "sekisho_sign_in_steps_total"
 """The numbers that the page reads."""
@@ -34,6 +35,21 @@ _MOST = 0.95
 
 ALLOWED = 1_000
 """One request of so many may end by a fault: the objective in the runbook and in `deploy/prometheus/slo.yml`."""
+
+ALLOWED_SLOW = 100
+"""One answer of an application in so many may begin later than `SLOW`."""
+
+SLOW = 2.5
+"""Seconds until the head of an application's answer."""
+
+ALLOWED_SIGN_INS = 100
+"""One sign-in of so many may fail by a fault."""
+
+SIGN_IN_FAULTS = frozenset({"provider_down", "store_down", "invalid", "claim_missing", "not_fresh", "loop"})
+"""The outcomes of sign-ins that are faults of the provider, of a store, or of ours."""
+
+_LEFT = "left"
+"""The outcome of a browser that did not wait for the answer."""
 
 _UNCOUNTED = frozenset({Cause.CLIENT.value, Cause.MAINTENANCE.value})
 """Causes that count neither for the objective nor against it."""
@@ -60,6 +76,19 @@ class AppRow:
     good: str
     within: str
     """The seconds within which most requests were answered; a dash where there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One objective, and how today stands to it."""
+
+    name: str
+    counted: int
+    failed: int
+    good: str
+    aim: str
+    used: str
+    """The part of today's allowed failures that is used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +129,33 @@ def health(
         "requests": requests,
         "failed": failed,
         "good": share(requests - failed, requests),
-        "budget": share(failed, requests / ALLOWED),
+        "objectives": objectives(requests, failed, today.numbers),
         "steps": [(step.value, int(steps.get(step, 0.0))) for step in SignInStep],
         "completed": share(min(done, sent), sent),
         "failures": sorted((name, int(count)) for name, count in reasons.items() if count >= 1),
         "expiries": [_expiry_row(expiry, now) for expiry in expiries],
     }
     return Screen("health", "health.title", values)
+
+
+def objectives(requests: int, failed: int, numbers: Numbers) -> list[Objective]:
+    """Return the three objectives of the runbook, as today's numbers stand to them."""
+    bounds = numbers.by(UPSTREAM_SECONDS, "le", lambda labels: labels.get("outcome") != _LEFT)
+    answers = int(bounds.get("+Inf", 0.0))
+    slow = answers - int(sum(count for bound, count in bounds.items() if float(bound) == SLOW))
+    outcomes = numbers.by(SIGN_INS, "outcome")
+    faults = int(sum(outcomes.get(outcome, 0.0) for outcome in SIGN_IN_FAULTS))
+    sign_ins = int(outcomes.get(SignInStep.SIGNED_IN, 0.0)) + faults
+    return [
+        _objective("availability", requests, failed, ALLOWED),
+        _objective("latency", answers, slow, ALLOWED_SLOW),
+        _objective("sign_ins", sign_ins, faults, ALLOWED_SIGN_INS),
+    ]
+
+
+def _objective(name: str, counted: int, failed: int, allowed: int) -> Objective:
+    good, aim = share(counted - failed, counted), share(allowed - 1, allowed)
+    return Objective(name, counted, failed, good, aim, share(failed, counted / allowed))
 
 
 def checks_of(readiness: Readiness, language: Language) -> list[Check]:

@@ -1,6 +1,19 @@
 from __future__ import annotations
 
-from gateway.console.health import Check, checks_of, health
+import re
+from pathlib import Path
+
+from gateway.console.health import (
+    ALLOWED,
+    ALLOWED_SIGN_INS,
+    ALLOWED_SLOW,
+    SIGN_IN_FAULTS,
+    SLOW,
+    Check,
+    Objective,
+    checks_of,
+    health,
+)
 from gateway.console.node import AppFacts, Expiry, NodeFacts, WorkerState
 from gateway.console.numbers import Numbers
 from gateway.console.today import SinceThen
@@ -47,6 +60,16 @@ NUMBERS = Numbers(
             ({"app": "booking", "outcome": "cancelled"}, 2),
             ({"app": "booking", "outcome": "expired"}, 0),
             ({"app": "booking", "outcome": "signed_out"}, 3),
+            ({"app": "booking", "outcome": "signed_in"}, 197),
+            ({"app": "booking", "outcome": "provider_down"}, 2),
+            ({"app": "booking", "outcome": "invalid"}, 1),
+        ),
+        family(
+            "sekisho_upstream_seconds_bucket",
+            ({"app": "booking", "outcome": "answered", "le": "1.0"}, 390),
+            ({"app": "booking", "outcome": "answered", "le": "2.5"}, 397),
+            ({"app": "booking", "outcome": "answered", "le": "+Inf"}, 400),
+            ({"app": "booking", "outcome": "left", "le": "+Inf"}, 50),
         ),
     )
 )
@@ -59,19 +82,44 @@ def test_the_page_counts_failures_and_sign_ins_of_today() -> None:
     ).values
 
     assert (screen["requests"], screen["failed"], screen["good"]) == (1_000, 2, "99.80 %")
-    assert screen["budget"] == "200.00 %"
+    assert screen["objectives"] == [
+        Objective("availability", 1_000, 2, "99.80 %", "99.90 %", "200.00 %"),
+        Objective("latency", 400, 3, "99.25 %", "99.00 %", "75.00 %"),
+        Objective("sign_ins", 200, 3, "98.50 %", "99.00 %", "150.00 %"),
+    ]
     assert [(row.name, row.within) for row in screen["apps"]] == [("booking", "≤ 0.5")]  # type: ignore[attr-defined]
     steps = dict(screen["steps"])  # type: ignore[call-overload]
     assert (steps["sent"], steps["signed_in"], steps["abandoned"], screen["completed"]) == (10, 7, 0, "70.00 %")
-    assert screen["failures"] == [("cancelled", 2)]
+    assert screen["failures"] == [("cancelled", 2), ("invalid", 1), ("provider_down", 2)]
     assert (screen["alive"], screen["status"]) == (1, "ok")
+
+
+def test_the_objectives_are_those_of_the_alerts() -> None:
+    """The page, the recording rules and the alerts count the same outcomes against the same numbers."""
+    folder = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
+    rules, alerts = (folder / "slo.yml").read_text(), (folder / "alerts.yml").read_text()
+
+    sign_ins = {
+        frozenset(found.split("|")) for found in re.findall(r'sekisho_sign_ins_total{outcome=~"([^"]+)"', rules)
+    }
+    bounds = set(re.findall(r'sekisho_upstream_seconds_bucket{outcome!="left", le="([^"]+)"', rules))
+    allowed = set(re.findall(r"sekisho_(availability|latency|sign_in)_errors:ratio_rate1h > 14.4 \* ([0-9.]+)", alerts))
+
+    assert sign_ins == {SIGN_IN_FAULTS, SIGN_IN_FAULTS | {"signed_in"}}
+    assert bounds == {str(SLOW)}
+    assert {(name, float(part)) for name, part in allowed} == {
+        ("availability", 1 / ALLOWED),
+        ("latency", 1 / ALLOWED_SLOW),
+        ("sign_in", 1 / ALLOWED_SIGN_INS),
+    }
 
 
 def test_nothing_yet_is_no_perfect_day() -> None:
     """Without a request there is no share and no duration."""
     screen = health(FACTS, Readiness(), [], SinceThen(Numbers(()), NOON), (), NOON, Language.EN).values
 
-    assert (screen["good"], screen["budget"], screen["completed"]) == ("—", "—", "—")
+    assert (screen["good"], screen["completed"]) == ("—", "—")
+    assert [(row.good, row.used) for row in screen["objectives"]] == [("—", "—")] * 3  # type: ignore[attr-defined]
     assert [row.within for row in screen["apps"]] == ["—"]  # type: ignore[attr-defined]
 
 
