@@ -869,6 +869,21 @@ def test_a_doubtful_path_is_refused_while_the_other_rule_is_about_the_request(
         assert policy.always("GET", path) is None
 
 
+def test_a_doubtful_path_is_refused_for_the_methods_of_the_other_rule_alone() -> None:
+    """The rule that another server may find is about some methods, and the others are in no doubt."""
+    policy = CompiledPolicy(
+        policy_of(
+            "name: guarded, match: {path: /reserve/**, method: POST}, allow: nobody", "name: rest, allow: everyone"
+        ),
+        paths=PathSettings(encoded_slash="keep"),
+    )
+
+    for method, kind in (("GET", Permit), ("POST", Deny), ("PUT", Permit)):
+        found = policy.fitting(make_inbound(method, "/reserve%2F42"), NOW)
+        assert found is not None
+        assert isinstance(found.decide(make_inbound(method, "/reserve%2F42"), None, NOW).verdict, kind)
+
+
 def test_the_author_is_told_the_path_that_makes_another_rule_of_it() -> None:
     """`sekisho policy explain` names the reading; a path in no doubt, or with no rule to weaken, has none."""
     policy = CompiledPolicy(
