@@ -252,8 +252,16 @@ def _settings(
             "公共施設予約システム運営事務局（実演用）",
             "Facility booking office (demo)",
             "YOYAKU_SESSION",
+            ("施設予約", "Facility booking", "#0a6b3d"),
         ),
-        ("wallet", "currency", "まちポイント事務局（実演用）", "Community currency office (demo)", "SAIFU_SESSION"),
+        (
+            "wallet",
+            "currency",
+            "まちポイント事務局（実演用）",
+            "Community currency office (demo)",
+            "SAIFU_SESSION",
+            ("まちポイント", "Community currency", "#8a3b12"),
+        ),
     )
     lines = [
         f"listen: {listen}",
@@ -272,7 +280,8 @@ def _settings(
         "  secret: {file: secret}",
         "apps:",
     ]
-    for (name, policy, ja, en, cookie), origin, upstream in zip(apps, origins, upstreams, strict=True):
+    for (name, policy, ja, en, cookie, plate), origin, upstream in zip(apps, origins, upstreams, strict=True):
+        service_ja, service_en, colour = plate
         lines += [
             f"  - name: {name}",
             f"    url: {origin}",
@@ -280,7 +289,12 @@ def _settings(
             f"    policy: {json.dumps(str(POLICIES / f'{policy}.yaml'))}",
             f"    operator: {{ja: {ja}, en: {en}}}",
             f"    privacy_policy: {origins[0]}/static/help.html",
-            f"    contact: {origins[0]}/static/help.html",
+            "    contact:",
+            f"      url: {origins[0]}/static/help.html",
+            '      phone: "00-0000-0000"',
+            "      hours: {ja: 平日 8時30分〜17時（実演用）, en: 8:30 to 17:00 on weekdays (demo)}",
+            "      counter: {ja: 区役所5階（実演用）, en: 'City hall, 5th floor (demo)'}",
+            f"    brand: {{service: {{ja: {service_ja}, en: {service_en}}}, colour: '{colour}'}}",
             "    without_card:",
             f"      url: {origins[0]}/static/help.html",
             "      text: {ja: 窓口での申込み, en: Apply at the counter}",

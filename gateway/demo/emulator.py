@@ -60,6 +60,7 @@ from gateway.demo.provider_rules import (
 )
 from gateway.demo.signing_cards import SigningCards
 from gateway.instant import Instant, tokyo_day
+from gateway.language import preferred
 from gateway.observe.events import Event
 from gateway.signing.profile import SHIPPED, Profile, read_profile
 
@@ -388,6 +389,7 @@ class Emulator:
             action=f"{_PROTOCOL}/auth/test-response?{urlencode({'transaction': transaction})}",
             cards=self._deck(),
             signing=signing,
+            language=preferred(request.headers.get("Accept-Language", "")),
         )
         return _page(page, HTTPStatus.OK)
 

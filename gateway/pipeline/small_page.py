@@ -172,8 +172,8 @@ _EASY = _Words(
     "画面ぜんぶで開く",
     "こまったとき",
     "電話",
-    "窓口（聞くところ）",
-    "説明のページ",
+    "窓口",
+    "説明",
     "質問や相談のページ",
     "番号",
     "電話や窓口で、この番号を言ってください。",
@@ -333,7 +333,8 @@ _STYLE = (
     "body{margin:0;background:var(--g);color:var(--t);overflow-wrap:anywhere}"
     "header,main,footer{padding:1rem max(1rem,50vw - 22.5rem)}"
     "header{border-top:4px solid var(--k);border-bottom:1px solid var(--l)}header p,footer p{margin:0}"
-    "footer{background:var(--s);font-size:.875rem}h1{margin:.5rem 0 1rem;font-size:1.75rem;line-height:1.5}"
+    "footer{background:var(--s);font-size:.875rem}h1{margin:.5rem 0 1rem;font-size:1.75rem;line-height:1.5;"
+    "text-wrap:balance;word-break:auto-phrase}"
     "h2{margin:0 0 .5rem;font-size:1.125rem}a{color:var(--k)}.b{margin:1rem 0}"
     ".b a{display:flex;align-items:center;justify-content:center;"
     "max-width:28rem;min-height:3.5rem;padding:.75rem 1rem;border:2px solid var(--k);border-radius:.5rem;"

@@ -15,7 +15,7 @@ from gateway.identity import NOT_TOLD, Gender, Identity
 from gateway.instant import Instant
 from gateway.language import COOKIE
 from gateway.login.login import CALLBACK
-from gateway.login.sign_in import Failed, LoginFailure
+from gateway.login.sign_in import Failed
 from gateway.pipeline.support import support_number
 from gateway.pipeline.urls import LANGUAGE, LOGIN
 from gateway.pipeline.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit, WorkerPage
@@ -334,7 +334,6 @@ def failure(visit: Visit, failed: Failed, offer: SignInOffer | None, onward: str
         "onward": onward,
         "kept": bool(failed.form) or (offer is not None and bool(offer.back)),
         "failure": failed.failure.value,
-        "code": failed.error if failed.failure is not LoginFailure.CANCELLED else "",
         "retry_after": failed.retry_after,
         "wait": _span(failed.retry_after, language),
     }

@@ -37,6 +37,7 @@ from gateway.headers.worst_case import (
 from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.kept_files import in_memory
+from gateway.language import Language as PageLanguage
 from gateway.login.aliases import LONGEST_FILE, AliasError, Aliases, read_aliases
 from gateway.login.claims import LONGEST_ADDRESS, LONGEST_NAME, LONGEST_SUBJECT
 from gateway.login.keys import KeySet, KeySetError, read_key_set
@@ -49,6 +50,7 @@ from gateway.policy.losses import ADOPTIONS_FILE
 from gateway.policy.policy import Allow, Policy, Rule
 from gateway.policy.reading.parse import load_policy
 from gateway.policy.switches import Switch
+from gateway.portal.messages import offered
 from gateway.portal.operators import Operators, read_operators
 from gateway.process.slices import Steps, at_once
 from gateway.redis_client import RedisOptions, check_options, parse_redis_url
@@ -90,6 +92,15 @@ DIGITS = 12
 """Digits of a digest that name the content of the settings file."""
 
 _NOTHING_KNOWN: Mapping[Path, KnownPolicy] = MappingProxyType({})
+
+
+PAGES_REFUSED_FROM = "0.2"
+"""The version from which an App that asks for facts must say for whom, and whom to ask."""
+
+MOST_NAMED = 5
+"""Texts without English that a remark names."""
+
+ENGLISH = PageLanguage.EN
 
 
 @dataclass(frozen=True, slots=True)
@@ -581,6 +592,8 @@ class _Reader:
                     ),
                     Phrase("use `mode: proxy`", "`mode: proxy` を使ってください"),
                 )
+        if policy is not None:
+            self._remark_pages(app, policy, at)
         self._remark_lengths(app, rules, at)
         self._remark_methods(app, at)
         named = sorted({path for rule in rules for path in rule.match.path})
@@ -599,6 +612,54 @@ class _Reader:
                         "スクリプトを `/app/` などアプリ自身のフォルダーへ移してください",
                     ),
                 )
+
+    def _remark_pages(self, app: AppSettings, policy: Policy, at: str) -> None:
+        """Remark on pages that would name nobody to a person whose card is read, or that change their language."""
+        asks = any(rule_scopes(rule, policy.conditions) - {Scope.OPENID} for rule in policy.rules)
+        lacking = [] if not asks else ["operator"] * (not app.operator) + ["contact"] * (not app.contact)
+        if lacking:
+            words = " and ".join(f"`{each}`" for each in lacking)
+            self.remarks.add(
+                self._reading.where(at),
+                Phrase(
+                    f"`{app.name}` asks for facts on a card and has no {words}: the person reads a host's name, "
+                    "and finds nobody to ask",
+                    f"`{app.name}` はカードの情報を求めますが、{words.replace(' and ', ' と ')} がありません。"
+                    "だれに渡るのか、だれに尋ねればよいのかが画面に出ません",
+                ),
+                Phrase(
+                    f"write them; from version {PAGES_REFUSED_FROM} on this is refused",
+                    f"書いてください。バージョン {PAGES_REFUSED_FROM} からは受け付けません",
+                ),
+            )
+        if ENGLISH not in offered(app.languages):
+            return
+        other = None if app.without_card is None else app.without_card.text
+        texts: dict[str, Mapping[str, str] | None] = {
+            "operator": app.operator,
+            "brand.name": app.brand.name,
+            "brand.service": app.brand.service,
+            "contact.hours": app.contact.hours,
+            "contact.counter": app.contact.counter,
+            "without_card.text": other,
+            "policy: purpose": policy.purpose,
+            **{f"policy: {rule.name}: purpose": rule.purpose for rule in policy.rules},
+            **{f"policy: {name}: if_not": each.if_not for name, each in policy.conditions.items()},
+        }
+        silent = [key for key, words in texts.items() if words and ENGLISH not in words]
+        if silent:
+            named = ", ".join(f"`{key}`" for key in silent[:MOST_NAMED]) + " …" * (len(silent) > MOST_NAMED)
+            self.remarks.add(
+                self._reading.where(at),
+                Phrase(
+                    f"the English pages of `{app.name}` speak Japanese in {named}",
+                    f"`{app.name}` の英語の画面に日本語の文が出ます（{named}）",
+                ),
+                Phrase(
+                    "write `{ja: …, en: …}`, or take `en` out of `languages`",
+                    "`{ja: …, en: …}` と書くか、`languages` から `en` を外してください",
+                ),
+            )
 
     def _remark_methods(self, app: AppSettings, at: str) -> None:
         """Remark on the consequences of a method that an App asks for."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -36,6 +37,10 @@ def fulfil(pages: Pages, html: str, route: Route) -> None:
         route.fulfill(status=204)
 
 
+def _answer(pages: Pages, shown_now: list[str], route: Route) -> None:
+    fulfil(pages, shown_now[0], route)
+
+
 def photograph(browser: Browser, shown: list[State], folder: Path, names: list[str]) -> list[tuple[str, str]]:
     """Write the pictures, and return the state and the file of each."""
     pages = Pages(PREFIX)
@@ -47,13 +52,14 @@ def photograph(browser: Browser, shown: list[State], folder: Path, names: list[s
             java_script_enabled=False,
         )
         tab = context.new_page()
+        shown_now = [""]
+        tab.route("**/*", partial(_answer, pages, shown_now))
         for state in shown:
             for language in Language:
                 if names and not any(name in state.name for name in names):
                     continue
                 html = state.html(language)
-                tab.unroute_all()
-                tab.route("**/*", lambda route, html=html: fulfil(pages, html, route))
+                shown_now[0] = html
                 tab.goto(f"{ORIGIN}/{state.name}")
                 file = f"{state.name}.{language}.{view}.png"
                 tab.screenshot(path=folder / file, full_page=True)

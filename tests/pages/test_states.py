@@ -89,3 +89,21 @@ def test_a_person_can_change_the_language_or_has_no_reason_to(state: State) -> N
     links = [named["href"] for tag, named in read(state, Language.JA).found if tag == "a"]
 
     assert sum(link.startswith(f"{PREFIX}language/") for link in links) == len(Language) - 1
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+def test_no_state_counts_seconds_or_speaks_to_programs(state: State) -> None:
+    """No number of seconds above a minute; no identifier of ours; and in Japanese no word of the code's at all."""
+    for language in Language:
+        for tag_language, text in read(state, language).texts:
+            for seconds in re.findall("([0-9][0-9,]*)[ ]*(?:秒|seconds?\\b)", text):
+                assert int(seconds.replace(",", "")) <= 60, text
+            assert not re.search("[a-z]+_[a-z_]+", text), text
+            if tag_language.startswith("ja"):
+                assert not re.search("[A-Za-z]{4,}", _ALLOWED.sub("", text)), text
+
+
+_ALLOWED = re.compile(
+    "Safari|Chrome|Cookie|Language|English|LINE|https://pay\\.example|[0-9A-Z]{4}(?:-[0-9A-Z]{4})+|0123456789abcdef"
+)
+"""Names that are written in Latin letters in Japanese too, and the numbers of the examples."""

@@ -194,6 +194,66 @@ def test_a_worker_that_would_be_refused_is_remarked(folder: Path) -> None:
     assert "`/.sekisho/`" in said[0]
 
 
+ADULTS = """policy: p
+purpose: {ja: 確認のため}
+conditions: {adult: {age: {at_least: 18}, if_not: {ja: 十八歳以上の方, en: Adults}}}
+rules: [{name: all, require: [adult]}]
+"""
+NAMED = "operator: {ja: 区, en: City}, contact: 'https://city.example/'"
+
+
+@pytest.mark.parametrize(
+    ("policy", "more", "remarks"),
+    [
+        (ADULTS, "", ["`operator` and `contact`"]),
+        (ADULTS, "operator: {ja: 区, en: City}", ["no `contact`"]),
+        (ADULTS, "operator: {ja: 区, en: City}, contact: {phone: 03-1234-5678}", []),
+        (ADULTS, "contact: {counter: {ja: 5階, en: 5th floor}}", ["no `operator`"]),
+        (ADULTS, "contact: {hours: {ja: 平日, en: weekdays}}", ["`operator` and `contact`"]),
+        ("policy: p\nrules: [{name: all, allow: everyone}]\n", "", []),
+        ("policy: p\nrules: [{name: all, allow: signed_in}]\n", "", []),
+    ],
+)
+def test_an_app_that_reads_cards_and_names_nobody_is_remarked(
+    folder: Path, policy: str, more: str, remarks: list[str]
+) -> None:
+    """The person must read for whom the facts are and whom to ask; the remark says from when this is refused."""
+    said = remarked(folder, policy, more, "asks for facts")
+
+    assert len(said) == len(remarks)
+    assert all(word in line and "0.2" in line for word, line in zip(remarks, said, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (NAMED, ["`policy: purpose`"]),
+        (NAMED + ", brand: {service: 予約}", ["`brand.service`", "`policy: purpose`"]),
+        (NAMED + ", languages: [ja, ja-simple]", []),
+    ],
+)
+def test_a_text_without_english_is_remarked_where_english_pages_are_offered(
+    folder: Path, more: str, named: list[str]
+) -> None:
+    """A page must not change its language in the middle, unless the App offers no English at all."""
+    said = remarked(folder, ADULTS, more, "speak Japanese")
+
+    assert len(said) == bool(named)
+    assert all(name in said[0] for name in named)
+
+
+def remarked(folder: Path, policy: str, more: str, word: str) -> list[str]:
+    """Return the remarks with a word in them, about settings with these entries of the App."""
+    (folder / "policy.yaml").write_text(policy)
+    path = write(folder, "store: memory")
+    text = path.read_text().replace("policy: policy.yaml", f"policy: policy.yaml, {more}".rstrip(", "))
+    path.write_text(text.replace("keys: {file: keys.jwks}", "keys: {file: keys.jwks}, contracted: [birthdate]"))
+    mistakes = Mistakes()
+    configuration = read_configuration(path, mistakes, {})
+    assert configuration is not None, mistakes.say()
+    return [str(remark) for remark in configuration.remarks if word in str(remark)]
+
+
 @pytest.mark.parametrize("key", ["keep_form: true", "returns_from: https://pay.example"])
 def test_a_form_that_cannot_be_kept_is_remarked(folder: Path, key: str) -> None:
     """In forward-auth mode another proxy has it; in proxy mode there is nothing to say."""
