@@ -80,7 +80,7 @@ def _asked(endpoint: str, parameters: Mapping[str, str]) -> str:
 def _form(parameters: Mapping[str, str]) -> str:
     """Return parameters as a form (`urllib.parse.urlencode`), whose names need no escapes, as most of the values."""
     return "&".join(
-        f"{name}={value if _PLAIN.fullmatch(value) else quote_plus(value)}" for name, value in parameters.items()
+        [f"{name}={value if _PLAIN.fullmatch(value) else quote_plus(value)}" for name, value in parameters.items()]
     )
 
 

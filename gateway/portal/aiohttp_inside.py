@@ -180,9 +180,10 @@ class PageCall:
         portal = self._portal
         line, *fields = self._head.split(b"\r\n")
         method, path, _ = line.decode("ascii").split(" ")
-        raw = tuple((name, value) for name, _, value in (field.partition(b": ") for field in fields))
+        parts = [field.partition(b": ") for field in fields]
+        raw = tuple([(name, value) for name, _, value in parts])
         headers: CIMultiDict[str] = CIMultiDict(
-            (name.decode(), value.decode("utf-8", "surrogateescape")) for name, value in raw
+            [(name.decode(), value.decode("utf-8", "surrogateescape")) for name, value in raw]
         )
         payload: StreamReader = EMPTY_PAYLOAD
         if body:
@@ -229,7 +230,9 @@ def _taken(response: web.StreamResponse) -> tuple[AnswerHead, bytes]:
     headers = response.headers
     if content:
         headers.setdefault(hdrs.CONTENT_TYPE, "application/octet-stream")
-    fields = tuple((name.encode("ascii"), value.encode("utf-8", "surrogateescape")) for name, value in headers.items())
+    fields = tuple(
+        [(name.encode("ascii"), value.encode("utf-8", "surrogateescape")) for name, value in headers.items()]
+    )
     if response.status in _WITHOUT_BODY:
         return AnswerHead(response.status, fields, AnswerFraming.NONE), b""
     return AnswerHead(response.status, fields, AnswerFraming.COUNTED, len(content)), content

@@ -29,7 +29,7 @@ from tests.flows.in_process import ADULTS, BODY, QuickApplication, gateway_in_pr
 
 PEOPLE = 20
 
-CALLS = 1_500
+CALLS = 1_600
 """Calls of the gateway's own functions that a sign-in may make, with its four requests."""
 
 ROUND_TRIPS = 6
