@@ -15,6 +15,7 @@ FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx php=php-cli
 	file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk
 FOR_LONG_TESTS := $(FOR_TESTS) javac=default-jdk-headless file:/usr/share/tomcat10=tomcat10 promtool=prometheus amtool=prometheus-alertmanager wrk=wrk \
 	apache2=apache2 php-cgi=php-cgi haproxy=haproxy \
+	rsyslogd=rsyslog file:/usr/share/doc/rsyslog-gnutls=rsyslog-gnutls \
 	file:/usr/share/dokuwiki=dokuwiki file:/usr/share/mediawiki=mediawiki file:/usr/share/doc/php-sqlite3=php-sqlite3 \
 	file:/usr/share/redmine=redmine file:/usr/share/doc/redmine-sqlite=redmine-sqlite puma=puma \
 	file:/usr/share/wordpress=wordpress mariadbd=mariadb-server file:/usr/share/doc/php-mysql=php-mysql \

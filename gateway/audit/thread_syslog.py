@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.audit.syslog import Origin, Target, Transport, counted, message
+from gateway.kept_files import kept
 from gateway.observe.lines import ROOM, LineKind, lost_by_kind
 
 CONNECT: Final = 5.0
@@ -42,9 +43,9 @@ def tls_to_server(ca: Path | None, certificate: Path | None) -> ssl.SSLContext:
     """
     context = ssl.create_default_context()
     if ca is not None:
-        context.load_verify_locations(ca)
+        context.load_verify_locations(kept(ca))
     if certificate is not None:
-        context.load_cert_chain(certificate, password="")
+        context.load_cert_chain(kept(certificate), password="")
     return context
 
 
