@@ -30,6 +30,9 @@ class Action(StrEnum):
     """A person's sign-in ended; `verdict` is `signed_in` or the reason of the failure."""
     SIGN_OUT = "sign_out"
     """A session ended because its person, or the provider, signed out; `verdict` says which."""
+    SIGNATURE = "signature"
+    """A document's signature ended (preview); `verdict` is `signed` or the reason of the failure, `object` is the
+    document's SHA-256, and `names` has the provider's transaction."""
     DECISION = "decision"
     """A request was refused, or permitted by a rule that says `audit: true`."""
     SESSIONS_LISTED = "sessions_listed"

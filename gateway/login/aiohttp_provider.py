@@ -95,6 +95,21 @@ class _Answer(Generic[T]):
     good_for: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """The body of a call, and its media type."""
+
+    kind: str
+    body: bytes
+
+    @classmethod
+    def of(cls, form: str | None, json: bytes | None) -> _Sent | None:
+        """Return the body of a form or of JSON; `None` where neither is sent."""
+        if form is not None:
+            return cls("application/x-www-form-urlencoded", form.encode())
+        return None if json is None else cls("application/json", json)
+
+
 class _UnusableError(Exception):
     """An invalid answer; `args[0]` says its fault, in one word of ours."""
 
@@ -348,6 +363,28 @@ class AiohttpProvider:
         answer = await self._call("token", metadata.token_endpoint, _members, form=form)
         return read_token_answer(answer.said, asked)
 
+    async def post_token(self, endpoint: str, form: Callable[[str], str]) -> Mapping[str, Any]:
+        """Return the token endpoint's answer to another form than a sign-in's; `form` takes a fresh assertion.
+
+        Raises:
+            ProviderRefusedError: the endpoint answered an OAuth error.
+            ProviderUnavailableError: it did not answer, or not as a token endpoint does.
+
+        """
+        metadata = await self.metadata()
+        said = form(self._assertion(metadata))
+        return (await self._call(endpoint, metadata.token_endpoint, _members, form=said)).said
+
+    async def ask(self, endpoint: str, url: str, bearer: str, json: bytes | None = None) -> Mapping[str, Any]:
+        """Return the JSON object that another API of the provider's answers: to a GET, or to a POST of `json`.
+
+        Raises:
+            ProviderRefusedError: it answered another status than 200, or 201 to a POST.
+            ProviderUnavailableError: it did not answer with a JSON object.
+
+        """
+        return (await self._call(endpoint, url, _members, json=json, bearer=bearer)).said
+
     async def check(self) -> None:
         """Return if somebody could sign in here now: our key signs, and the provider answers with keys of its own.
 
@@ -473,6 +510,7 @@ class AiohttpProvider:
         read: Callable[[str, bytes], T],
         *,
         form: str | None = None,
+        json: bytes | None = None,
         bearer: str | None = None,
     ) -> _Answer[T]:
         """Make one call and read its answer: `read` takes the media type and the body.
@@ -485,10 +523,10 @@ class AiohttpProvider:
         began = asyncio.get_running_loop().time()
         outcome = "unavailable"
         try:
-            method = "GET" if form is None else "POST"
+            method = "GET" if form is None and json is None else "POST"
             called = step(method, SpanKind.CLIENT, http__request__method=method, sekisho__endpoint=endpoint)
             with waiting_for_others(), called:
-                answer = await self._exchange(endpoint, url, read, form, bearer)
+                answer = await self._exchange(endpoint, url, read, _Sent.of(form, json), bearer)
             outcome = "ok"
             self._answered_at = self._monotonic()
         except ProviderRefusedError:
@@ -508,14 +546,14 @@ class AiohttpProvider:
         return answer
 
     async def _exchange(
-        self, endpoint: str, url: str, read: Callable[[str, bytes], T], form: str | None, bearer: str | None
+        self, endpoint: str, url: str, read: Callable[[str, bytes], T], sent: _Sent | None, bearer: str | None
     ) -> _Answer[T]:
         way = self._way(url)
         if bearer is not None:
             way["headers"]["Authorization"] = f"Bearer {bearer}"
-        if form is not None:
-            way["headers"]["Content-Type"] = "application/x-www-form-urlencoded"
-        method, data = ("GET", None) if form is None else ("POST", form.encode())
+        if sent is not None:
+            way["headers"]["Content-Type"] = sent.kind
+        method, data = ("GET", None) if sent is None else ("POST", sent.body)
         async with self._session().request(method, url, data=data, **way) as response:
             status = response.status
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR or HTTPStatus.MULTIPLE_CHOICES <= status < 400:
@@ -526,7 +564,7 @@ class AiohttpProvider:
                 if len(body) > LARGEST_ANSWER:
                     raise _UnusableError("too_long")
             kind = media_type(response.headers.get("Content-Type", ""))
-            if status != HTTPStatus.OK:
+            if status != HTTPStatus.OK and not (status == HTTPStatus.CREATED and sent is not None):
                 raise ProviderRefusedError(_refusal(kind, bytes(body)) or f"status_{status}", endpoint)
             good_for = lifetime(response.headers.get("Cache-Control", ""), response.headers.get("Age", ""))
             return _Answer(read(kind, bytes(body)), good_for)

@@ -90,7 +90,7 @@ def scope_text(scopes: Iterable[Scope]) -> str:
     return " ".join(scope.value for scope in _ORDER if scope in wanted)
 
 
-def authorization_url(
+def authorization_url(  # noqa: PLR0913 (each parameter has its name)
     metadata: Metadata,
     *,
     client_id: str,
@@ -100,10 +100,12 @@ def authorization_url(
     nonce: str,
     verifier: str,
     assurance: Mapping[str, str],
+    signing_scope: str = "",
 ) -> str:
     """Return the authorization request (OpenID Connect Core 3.1.2.1, RFC 7636 section 4.3).
 
-    `assurance` is what `asked_assurance` says. No `claims` or `ui_locales`: the agency's service documents neither.
+    With a `signing_scope` the person signs a document as well. `assurance` is what `asked_assurance` says. No `claims`
+    or `ui_locales`: the agency's service documents neither.
     """
     return _asked(
         metadata.authorization_endpoint,
@@ -111,7 +113,7 @@ def authorization_url(
             "response_type": "code",
             "client_id": client_id,
             "redirect_uri": redirect_uri,
-            "scope": scope_text(scopes),
+            "scope": f"{scope_text(scopes)} {signing_scope}".rstrip(),
             "state": state,
             "nonce": nonce,
             "code_challenge": create_s256_code_challenge(verifier),
@@ -183,8 +185,29 @@ def read_token_answer(said: Mapping[str, Any], asked: frozenset[Scope]) -> Token
         SignInInvalidError: a member is missing or of another kind, or the token is not a bearer's.
 
     """
-    access_token, id_token = said.get("access_token"), said.get("id_token")
-    if not isinstance(access_token, str) or not isinstance(id_token, str) or not id_token:
+    id_token = said.get("id_token")
+    if not isinstance(id_token, str) or not id_token:
+        raise SignInInvalidError(Check.TOKEN_ANSWER)
+    access_token = read_access_token(said)
+    scope = said.get("scope")
+    if not isinstance(scope, str | None):
+        raise SignInInvalidError(Check.TOKEN_ANSWER)
+    granted = asked if scope is None else asked & {Scope(word) for word in scope.split() if word in set(Scope)}
+    session_state = said.get("session_state")
+    if not isinstance(session_state, str | None) or len(session_state or "") > LONGEST_CODE:
+        raise SignInInvalidError(Check.TOKEN_ANSWER)
+    return TokenAnswer(access_token, id_token, granted, session_state)
+
+
+def read_access_token(said: Mapping[str, Any]) -> str:
+    """Return the access token of a token endpoint's answer (RFC 6749 section 5.1).
+
+    Raises:
+        SignInInvalidError: there is none, it is of another kind than a bearer's, or no header can carry it.
+
+    """
+    access_token = said.get("access_token")
+    if not isinstance(access_token, str):
         raise SignInInvalidError(Check.TOKEN_ANSWER)
     # It goes into a header of ours (RFC 6750 section 2.1).
     if not access_token.isascii() or not access_token.isprintable() or not access_token or " " in access_token:
@@ -194,14 +217,7 @@ def read_token_answer(said: Mapping[str, Any], asked: frozenset[Scope]) -> Token
     kind = said.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.casefold() != "bearer":
         raise SignInInvalidError(Check.TOKEN_TYPE)
-    scope = said.get("scope")
-    if not isinstance(scope, str | None):
-        raise SignInInvalidError(Check.TOKEN_ANSWER)
-    granted = asked if scope is None else asked & {Scope(word) for word in scope.split() if word in set(Scope)}
-    session_state = said.get("session_state")
-    if not isinstance(session_state, str | None) or len(session_state or "") > LONGEST_CODE:
-        raise SignInInvalidError(Check.TOKEN_ANSWER)
-    return TokenAnswer(access_token, id_token, granted, session_state)
+    return access_token
 
 
 def oauth_error(said: object) -> str:

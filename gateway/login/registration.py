@@ -19,7 +19,7 @@ from gateway.login.login import BACKCHANNEL_LOGOUT, post_logout_redirect_uri, re
 from gateway.login.profile import issuer_of
 from gateway.login.provider_defaults import asked_acr, is_agencys
 from gateway.settings.origin import origin_of
-from gateway.settings.settings import AppSettings, Environment, ProviderSettings
+from gateway.settings.settings import AppSettings, Environment, ProviderSettings, SigningSettings
 
 CLIENT_KEYS = "keys/client"
 """The portal's page of a client's public keys, under its prefix."""
@@ -82,6 +82,7 @@ def registration_sheet(
     used: Mapping[str, frozenset[Scope]],
     keys: KeySet,
     prefix: str,
+    signing: SigningSettings | None = None,
 ) -> Sheet:
     """Return what to write on the forms for one client.
 
@@ -89,6 +90,7 @@ def registration_sheet(
     """
     every = frozenset[Scope]().union(*(used.get(app.name, frozenset()) for app in apps))
     entries = (_agencys if is_agencys(client) else _of_openid_connect)(client, apps, used, every, keys, prefix)
+    entries += _signing(signing)
     return Sheet(
         client.client_id, client.environment, issuer_of(client), tuple(app.name for app in apps), tuple(entries)
     )
@@ -201,6 +203,34 @@ def _agencys(
             tuple(f"{origin}{prefix}{BACKCHANNEL_LOGOUT}" for origin in origins[:1]),
             "用紙に欄があるかは未確認です。提供側にサインアウト通知の機能がある場合に登録します",
             required=False,
+        ),
+    ]
+
+
+def _signing(signing: SigningSettings | None) -> list[Entry]:
+    """Return the fields about the signature API (preview): only where the settings use it."""
+    if signing is None:
+        return []
+    private = signing.operator == "private"
+    return [
+        Entry("署名API利用", ("利用する",), "プレビュー機能です。認証要求の scope に sign が加わります"),
+        Entry(
+            "月間トランザクション数（署名）",
+            () if signing.monthly is None else (str(signing.monthly),),
+            "設定の signing.monthly",
+        ),
+        Entry(
+            "PF事業者",
+            (signing.pf_operator,) if signing.pf_operator else (),
+            "設定の signing.pf_operator。民間事業者は、署名の検証をPF事業者に委託します"
+            if private
+            else "行政機関等は不要です",
+            required=private,
+        ),
+        Entry(
+            "行政機関又は民間事業者",
+            ("民間事業者" if private else "行政機関",),
+            "" if private else f"根拠：{signing.public_because}",
         ),
     ]
 

@@ -28,6 +28,9 @@ FORM = "form"
 """The page of a form that waits, the other one that may be returned to: it shows the form to its person, and sends
 nothing."""
 
+SIGN = "sign"
+"""The page of a document that a person is to sign. It may be returned to as well: a GET of it changes nothing."""
+
 _PATH_KEEPS = "/%:@!$&'()*+,;=-._~[]|^"
 _QUERY_KEEPS = "/%:@!$&()*+,;=-._~?[]|{}^`"
 _FOREIGN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -68,7 +71,7 @@ def rebuild(
     target = canonical(plain.encode("ascii"), replace(paths, parameters="keep"))
     if not isinstance(target, Target):
         return None
-    if _is_ours(target.path, prefix) and target.path not in {prefix + END_OF_TAB, prefix + FORM}:
+    if _is_ours(target.path, prefix) and target.path not in {prefix + END_OF_TAB, prefix + FORM, prefix + SIGN}:
         return None
     return target.raw.decode("ascii") if plain == rebuilt else rebuilt
 

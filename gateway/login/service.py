@@ -125,7 +125,17 @@ _OF_ERROR: Mapping[str, LoginFailure] = {
 """The meaning of the provider's error codes to a person (RFC 6749 section 4.1.2.1). Any other blames no card."""
 
 
-class Provider(Protocol):
+class KeySource(Protocol):
+    """The provider's keys. `aiohttp_provider` says what each raises."""
+
+    async def signing_keys(self) -> tuple[VerificationKey, ...]:
+        """Return the keys."""
+
+    async def newer_signing_keys(self) -> tuple[VerificationKey, ...]:
+        """Return the keys as they are from this moment on."""
+
+
+class Provider(KeySource, Protocol):
     """The calls that the sign-in service makes to the provider. `aiohttp_provider` says what each raises."""
 
     async def metadata(self) -> Metadata:
@@ -133,12 +143,6 @@ class Provider(Protocol):
 
     async def reachable(self) -> Metadata:
         """Return the endpoints, after a check that the provider has answered recently."""
-
-    async def signing_keys(self) -> tuple[VerificationKey, ...]:
-        """Return the keys."""
-
-    async def newer_signing_keys(self) -> tuple[VerificationKey, ...]:
-        """Return the keys as they are from this moment on."""
 
     async def redeem(self, *, code: str, verifier: str, redirect_uri: str, asked: frozenset[Scope]) -> TokenAnswer:
         """Exchange a code, once."""
@@ -474,7 +478,7 @@ class SignInService:
             require_acr=requires_acr(settings),
             require_at_hash=settings.require_at_hash,
         )
-        return await _verified(client.provider, lambda keys: read_id_token(tokens.id_token, keys, expected))
+        return await verified(client.provider, lambda keys: read_id_token(tokens.id_token, keys, expected))
 
     async def _facts(self, client: Client, tokens: TokenAnswer, id_token: IdToken) -> Facts:
         # If only the subject was asked for, UserInfo has nothing that we need.
@@ -489,7 +493,7 @@ class SignInService:
             return await client.provider.userinfo(access_token)
         token = await client.provider.signed_userinfo(access_token)
         issuer = (await client.provider.metadata()).issuer
-        return await _verified(
+        return await verified(
             client.provider,
             lambda keys: read_signed_userinfo(
                 token, keys, settings.userinfo_algorithms, issuer=issuer, client_id=settings.client_id
@@ -615,7 +619,7 @@ class SignInService:
                 self._clock(),
                 client.settings.clock_skew,
             )
-            named = await _verified(client.provider, lambda keys: read_logout_token(token, keys, expected))
+            named = await verified(client.provider, lambda keys: read_logout_token(token, keys, expected))
             token_name = f"{client.settings.client_id}\0{named.jti}"
             if not await self._pending.spend(token_name, self._clock()):
                 return LogoutRefused(Check.REPLAYED)
@@ -721,7 +725,7 @@ class SignInService:
         return random_name(self._random(SECRET_BYTES))
 
 
-async def _verified(provider: Provider, read: Callable[[tuple[VerificationKey, ...]], T]) -> T:
+async def verified(provider: KeySource, read: Callable[[tuple[VerificationKey, ...]], T]) -> T:
     """Return what a token says, by the keys that are kept or, where none of them fits, by those of this moment.
 
     A provider may sign with a key a moment after it published it (OpenID Connect Core 10.1.1): neither the person who

@@ -23,6 +23,8 @@ class Event(StrEnum):
     """The portal could not make a page; `error` and `where` say why, the person has `request_id`."""
     SIGN_IN = "sign_in"
     """A step of a sign-in or sign-out ended; `outcome` is `begun`, `signed_in`, … or the reason of the failure."""
+    SIGNATURE = "signature"
+    """A step of a signature ended (preview); `outcome` is `begun`, `signed`, … or the reason of the failure."""
     PROVIDER_KEY_PASSED_OVER = "provider_key_passed_over"
     """A key that the provider publishes cannot be used, as `why` says; sign-ins go on with its others.
 
@@ -198,6 +200,7 @@ SHAPES: Final[Mapping[Event, str]] = {
     Event.SIGN_IN: (
         "request_id app outcome rule reason error endpoint check found pseudonym other_person sessions seconds"
     ),
+    Event.SIGNATURE: "request_id app outcome rule source error endpoint check transaction pseudonym",
     Event.PROVIDER_KEY_PASSED_OVER: "kid why",
     Event.AUDIT: "request_id app rule verdict reasons pseudonym policy_version",
     Event.AUDIT_UNWRITABLE: "error where",

@@ -78,6 +78,8 @@ FIELDS: Mapping[str, str] = {
     "selector": "a closed word",
     "session": "a session's pseudonym, or the name a listing shows",
     "sessions": "a count",
+    "source": "the way in which a signature was asked for, of a closed list",
+    "transaction": "the identifier that the provider gave a signing transaction",
     "sign": "a closed word",
     "signal": "a signal's name",
     "state": "a closed word",

@@ -37,7 +37,7 @@ KINDS: Final = ("first", "step_up")
 BROWSERS: Final = ("ordinary", "in_app")
 """The words of `login.funnel`."""
 
-ENDPOINTS: Final = ("discovery", "jwks", "token", "userinfo")
+ENDPOINTS: Final = ("discovery", "jwks", "token", "userinfo", "sign_token", "sign_start", "sign_result")
 CALL_OUTCOMES: Final = ("ok", "refused", "unavailable", "invalid")
 """The calls to the provider, and their ends."""
 
@@ -52,6 +52,43 @@ SIGN_INS: Final = Declared(
     meaning="Pages and redirects of sign-ins and sign-outs, by App and outcome; a failure's outcome is its reason",
     labels=("app", "outcome"),
     closed={"outcome": OUTCOMES},
+)
+SIGNATURE_OUTCOMES: Final = (
+    "begun",
+    "signed",
+    "cancelled",
+    "declined",
+    "refused",
+    "transaction_expired",
+    "transaction_failed",
+    "not_ready",
+    "start_refused",
+    "result_refused",
+    "result_invalid",
+    "certificate_invalid",
+    "other_person",
+    "person_unknown",
+    "invalid",
+    "other_browser",
+    "provider_down",
+    "store_down",
+    "over",
+    "too_many",
+    "asked",
+    "fetched",
+    "confirmed",
+    "withdrawn",
+    "not_admitted",
+)
+"""The outcomes of the event `signature`: those of `signing`, and the steps of the application's own."""
+
+SIGNATURES: Final = Declared(
+    name="sekisho_signatures",
+    kind=Kind.COUNTER,
+    meaning="Steps of signatures (preview) by App and outcome; a failure's outcome is its reason. `asked`, `fetched` "
+    "and `confirmed` are the application's, `not_admitted` is a wrong token or address",
+    labels=("app", "outcome"),
+    closed={"outcome": SIGNATURE_OUTCOMES},
 )
 SIGN_IN_STEPS: Final = Declared(
     name="sekisho_sign_in_steps",
@@ -105,13 +142,24 @@ REMOVED: Final = Declared(
     labels=("app", "family"),
 )
 
-DECLARED: Final = (SIGN_INS, SIGN_IN_STEPS, SIGN_IN_SECONDS, PROVIDER_CALLS, PROVIDER_SECONDS, CLAIMS, VALUES, REMOVED)
+DECLARED: Final = (
+    SIGNATURES,
+    SIGN_INS,
+    SIGN_IN_STEPS,
+    SIGN_IN_SECONDS,
+    PROVIDER_CALLS,
+    PROVIDER_SECONDS,
+    CLAIMS,
+    VALUES,
+    REMOVED,
+)
 
 
 class SignInMetrics:
     """Counts sign-ins. Its methods are for the event loop's thread alone."""
 
     def __init__(self) -> None:
+        self._signatures = Counter(SIGNATURES)
         self._sign_ins = Counter(SIGN_INS)
         self._steps = Counter(SIGN_IN_STEPS)
         self._seconds = Histogram(SIGN_IN_SECONDS)
@@ -121,6 +169,7 @@ class SignInMetrics:
         self._values = Counter(VALUES)
         self._removed = Counter(REMOVED)
         self._instruments = (
+            self._signatures,
             self._sign_ins,
             self._steps,
             self._seconds,
@@ -139,6 +188,10 @@ class SignInMetrics:
     def sign_in(self, app: str, outcome: str) -> None:
         """Count a step of a sign-in; `outcome` is a closed word."""
         self._sign_ins.add((app, outcome))
+
+    def signature(self, app: str, outcome: str) -> None:
+        """Count a step of a signature; `outcome` is a closed word."""
+        self._signatures.add((app, outcome))
 
     def step(self, app: str, step: str, kind: str, browser: str) -> None:
         """Count one of `STEPS`."""

@@ -28,3 +28,10 @@ def digest_info_base64(document: bytes) -> str:
 def digest_info(document: bytes) -> bytes:
     """Return the DER DigestInfo of a document's SHA-256."""
     return DIGEST_INFO_HEAD + hashlib.sha256(document).digest()
+
+
+def hash_base64(sha256: str, *, digest_info: bool) -> str:
+    """Return a SHA-256 in standard Base64 in the form that the provider is to be given it, in standard Base64."""
+    if not digest_info:
+        return sha256
+    return base64.b64encode(DIGEST_INFO_HEAD + base64.b64decode(sha256)).decode()

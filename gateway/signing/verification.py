@@ -18,10 +18,11 @@ with the approval of the responsible minister (主務大臣認定); the setting 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -163,6 +164,36 @@ def verify(
     if reasons:
         return Fails(tuple(dict.fromkeys(reasons)))
     return Holds(f"{found.serial_number:X}")
+
+
+def refused_for(
+    *,
+    hash_: str,
+    document: bytes,
+    signature: str,
+    certificate: str,
+    at: float,
+    reported: Validity | None,
+    authorities: Sequence[x509.Certificate],
+) -> str:
+    """Return the first reason why a result must not be believed, or nothing where it holds.
+
+    Texts are in standard Base64. Of a document of which the application gave the hash alone, the application itself
+    verifies the signature.
+    """
+    if not document:
+        return ""
+    if base64.b64encode(hashlib.sha256(document).digest()).decode() != hash_:
+        return Refusal.SIGNATURE_WRONG.value
+    found = verify(
+        document=document,
+        signature=base64.b64decode(signature),
+        certificate=base64.b64decode(certificate),
+        authorities=authorities,
+        signed_at=datetime.fromtimestamp(at, UTC),
+        reported=Validity.UNKNOWN if reported is None else reported,
+    )
+    return found.reasons[0].value if isinstance(found, Fails) else ""
 
 
 def _read(der: bytes) -> tuple[x509.Certificate, x509.Extensions] | None:

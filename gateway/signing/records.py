@@ -1,0 +1,134 @@
+"""Seals signatures into a store of bytes, by names that open nothing.
+
+The store knows the hash of an id. The record opens by a key of our secret *and* the id, which the application and the
+person's browser alone know. A record is replaced only as a whole, and only if nobody has replaced it meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol, TypeVar
+
+import msgspec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from gateway.instant import Instant
+from gateway.session.seal import Secret, Secrets
+from gateway.session.sealed_box import NONCE_BYTES, close_box, open_box
+from gateway.signing.signature import Signature
+
+_PADDING = 1024
+"""Records are filled up to a multiple of this: the length of a form or a certificate would tell something of it."""
+
+
+class Pointer(msgspec.Struct, frozen=True):
+    """What a state of the provider's callback, or an idempotency key, leads to."""
+
+    id: str
+    request: str = ""
+    """The hash of the request that made the signature, where an idempotency key names it."""
+
+
+class ByteStore(Protocol):
+    """The store of sealed records. One test suite holds every implementation to this.
+
+    Each method raises `StoreUnavailableError` if the store does not answer. A record ends by itself.
+    """
+
+    async def add(self, name: str, value: bytes, seconds: float, now: Instant) -> bool:
+        """Keep a value for so many seconds; False, and nothing changed, where the name is taken or there is no room."""
+
+    async def get(self, name: str, now: Instant) -> bytes | None:
+        """Return the value, or None where there is none."""
+
+    async def swap(self, name: str, old: bytes, new: bytes, seconds: float, now: Instant) -> bool:
+        """Replace a value; False, and nothing changed, where it is no longer `old`."""
+
+    async def remove(self, name: str) -> bool:
+        """Forget a value; True for exactly one caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A signature as it was read, with the bytes by which it can be replaced."""
+
+    signature: Signature
+    box: bytes
+
+
+_Record = TypeVar("_Record", Signature, Pointer)
+
+
+class Records:
+    """Signatures, and the states and idempotency keys that lead to them."""
+
+    def __init__(self, store: ByteStore, secrets: Secrets, random: Callable[[int], bytes]) -> None:
+        """Take our secrets: the first seals, all open. `random` returns that many unguessable bytes."""
+        self._store = store
+        self._secrets = secrets
+        self._random = random
+
+    async def add(self, signature: Signature, now: Instant) -> bool:
+        """Keep a new signature; False where there is no room."""
+        name = _name(Signature, signature.id)
+        return await self._store.add(name, self._seal(signature, signature.id), signature.ends_at - now, now)
+
+    async def find(self, id_: str, now: Instant) -> Kept | None:
+        """Return a signature, or None where it is unknown or its time is over."""
+        box = await self._store.get(_name(Signature, id_), now)
+        signature = None if box is None else self._open(box, id_, Signature)
+        if box is None or signature is None or now >= signature.ends_at:
+            return None
+        return Kept(signature, box)
+
+    async def replace(self, kept: Kept, signature: Signature, now: Instant) -> Kept | None:
+        """Replace a signature as it was read; None where somebody has replaced or removed it meanwhile."""
+        box = self._seal(signature, signature.id)
+        name = _name(Signature, signature.id)
+        done = await self._store.swap(name, kept.box, box, max(1.0, signature.ends_at - now), now)
+        return Kept(signature, box) if done else None
+
+    async def remove(self, id_: str) -> bool:
+        """Forget a signature; True for exactly one caller."""
+        return await self._store.remove(_name(Signature, id_))
+
+    async def point(self, opener: str, pointer: Pointer, seconds: float, now: Instant) -> bool:
+        """Keep what a state or an idempotency key leads to; False where it leads somewhere already."""
+        return await self._store.add(_name(Pointer, opener), self._seal(pointer, opener), seconds, now)
+
+    async def follow(self, opener: str, now: Instant) -> Pointer | None:
+        """Return what a state or an idempotency key leads to."""
+        box = await self._store.get(_name(Pointer, opener), now)
+        return None if box is None else self._open(box, opener, Pointer)
+
+    def _seal(self, record: Signature | Pointer, opener: str) -> bytes:
+        secret = self._secrets.first
+        bound_to = _name(record.__class__, opener).encode()
+        packed = msgspec.msgpack.encode(record)
+        key = _derived(secret, opener)
+        return secret.id.encode() + close_box(key, self._random(NONCE_BYTES), packed, bound_to, padding=_PADDING)
+
+    def _open(self, box: bytes, opener: str, kind: type[_Record]) -> _Record | None:
+        """Return a record; None if we did not write it under this name, so that it is none."""
+        secret = self._secrets.get(box[:8].decode("ascii", "replace"))
+        if secret is None:
+            return None
+        content = open_box(_derived(secret, opener), box[8:], _name(kind, opener).encode())
+        if content is None:
+            return None
+        try:
+            return msgspec.msgpack.decode(content, type=kind)
+        except (ValueError, RecursionError, msgspec.MsgspecError):
+            # An older version of the gateway wrote it in another form.
+            return None
+
+
+def _name(kind: type, opener: str) -> str:
+    return sha256(f"sekisho.signing.v1:{kind.__name__}:{opener}".encode()).hexdigest()
+
+
+def _derived(secret: Secret, opener: str) -> bytes:
+    return HKDF(SHA256(), 32, None, b"sekisho.signing.v1:" + opener.encode()).derive(secret.value)

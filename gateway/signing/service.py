@@ -1,0 +1,681 @@
+"""The order of the steps of a signature, from the button to the result.
+
+No socket, clock or randomness here: store, provider, moment and random bytes come in. The order is the point:
+
+1. a transaction is started with the hash, and the browser is bound to it before it goes to the provider.
+2. the answer's code is kept before it is exchanged, and the access token before the result is fetched, so that a
+   broken connection costs the person no second signature.
+3. the person is known by the ID token before the result is fetched: a stranger's certificate never comes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NoReturn, Protocol
+
+import msgspec
+
+from gateway.errors import ProviderRefusedError, ProviderUnavailableError, SignInInvalidError, StoreUnavailableError
+from gateway.instant import Instant
+from gateway.login.claims import Expected, read_id_token
+from gateway.login.login import (
+    LONGEST_CODE,
+    asked_assurance,
+    authorization_url,
+    oauth_error,
+    read_access_token,
+    redirect_uri,
+    token_form,
+)
+from gateway.login.pending import (
+    SECRET_BYTES,
+    Browser,
+    UsedLogin,
+    bound_browser,
+    find_browser,
+    random_name,
+    state_name,
+    tab_cookie,
+)
+from gateway.login.profile import Metadata
+from gateway.login.provider_defaults import accepted_acr, requires_acr
+from gateway.login.service import KeySource, read_callback, verified
+from gateway.request.inbound import Inbound
+from gateway.route.route import Route
+from gateway.settings.settings import ProviderSettings
+from gateway.signing.answers import (
+    SIGN_RESULT,
+    SIGN_START,
+    SIGN_TOKEN,
+    TOKEN_MARGIN,
+    Fetched,
+    client_token_form,
+    read_client_token,
+    read_result,
+    read_start,
+    start_request,
+)
+from gateway.signing.digest import hash_base64
+from gateway.signing.profile import HashForm, Profile, State, Validity
+from gateway.signing.records import Kept, Pointer, Records
+from gateway.signing.signature import (
+    MOST_ATTEMPTS,
+    PENDING_SECONDS,
+    Attempt,
+    Progress,
+    Result,
+    Signature,
+    SignOutcome,
+    is_signing_state,
+)
+
+_OF_STATE: Mapping[State, SignOutcome] = {
+    State.WAITING: SignOutcome.NOT_READY,
+    State.CANCELLED: SignOutcome.CANCELLED,
+    State.EXPIRED: SignOutcome.TRANSACTION_EXPIRED,
+    State.FAILED: SignOutcome.TRANSACTION_FAILED,
+}
+
+_OF_ERROR: Mapping[str, SignOutcome] = {
+    "access_denied": SignOutcome.CANCELLED,
+    "server_error": SignOutcome.PROVIDER_DOWN,
+    "temporarily_unavailable": SignOutcome.PROVIDER_DOWN,
+}
+"""The meaning of the provider's error codes to a person; any other refuses."""
+
+_TOKEN_REFUSED = frozenset({"invalid_token", "status_401"})
+"""The answers to a token that is good no more (RFC 6750 section 3.1); any other refuses what was asked for."""
+
+_TRIES = 5
+"""Times that a change is tried again because somebody else changed the record meanwhile."""
+
+
+class SigningProvider(KeySource, Protocol):
+    """The calls that a signature makes to the provider. `login/aiohttp_provider` says what each raises."""
+
+    async def metadata(self) -> Metadata:
+        """Return the endpoints."""
+
+    async def reachable(self) -> Metadata:
+        """Return the endpoints, after a check that the provider has answered recently."""
+
+    async def post_token(self, endpoint: str, form: Callable[[str], str]) -> Mapping[str, Any]:
+        """Return the token endpoint's answer to a form that takes a fresh assertion."""
+
+    async def ask(self, endpoint: str, url: str, bearer: str, json: bytes | None = None) -> Mapping[str, Any]:
+        """Return what another API of the provider's answers to a GET, or to a POST of JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningClient:
+    """One client of the provider."""
+
+    settings: ProviderSettings
+    provider: SigningProvider
+
+
+@dataclass(frozen=True, slots=True)
+class SigningTerms:
+    """The gateway's settings that the signatures go by."""
+
+    prefix: str
+    profile: Profile
+    keep: float
+    """Seconds for which a result waits for the application."""
+    public: bool
+    """Whether we are a public body, which gets the certificate itself."""
+    person_required: bool
+    """Whether the provider must say who signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentToSign:
+    """The browser goes to `location`, by 303; `cookie` and `tab` as in `login.sign_in.Begun`."""
+
+    signature: Signature
+    transaction: str
+    location: str
+    cookie: str | None
+    tab: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a step: the outcome, the signature it is about, and words for our log."""
+
+    outcome: SignOutcome
+    signature: Signature | None = None
+    error: str = ""
+    """The provider's error code, or the fault in a word of ours."""
+    endpoint: str = ""
+    check: str = ""
+    transaction: str = ""
+
+
+class _EndError(Exception):
+    """An outcome on its way out; `args[0]` is the value."""
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.outcome.value)
+        self.ended = ended
+
+
+class Verify(Protocol):
+    """`verification.refused_for`, with the authorities that the settings name."""
+
+    def __call__(
+        self, *, hash_: str, document: bytes, signature: str, certificate: str, at: Instant, reported: Validity | None
+    ) -> str:
+        """Return why a result must not be believed, in one word; empty where it holds."""
+
+
+class SigningService:
+    """Keeps signatures, and brings a person to the provider and back."""
+
+    def __init__(
+        self,
+        clients: Mapping[str, SigningClient],
+        records: Records,
+        terms: SigningTerms,
+        *,
+        clock: Callable[[], Instant],
+        random: Callable[[int], bytes],
+        known_as: Callable[[str, str], str],
+        verify: Verify | None = None,
+    ) -> None:
+        """Take clients by `client_id`. `known_as` gives the subject by which applications know a person."""
+        self._clients = clients
+        self._records = records
+        self._terms = terms
+        self._clock = clock
+        self._random = random
+        self._known_as = known_as
+        self._verify = verify
+        self._tokens: dict[str, tuple[str, Instant]] = {}
+        """Our own tokens by client, each with its end."""
+
+    @property
+    def keep(self) -> float:
+        """Seconds for which a result waits for the application."""
+        return self._terms.keep
+
+    def new_id(self) -> str:
+        """Return an id that nobody can guess."""
+        return self._secret()
+
+    async def add(self, signature: Signature) -> bool:
+        """Keep a new signature; False where there is no room.
+
+        Raises:
+            StoreUnavailableError: the store does not answer.
+
+        """
+        return await self._records.add(signature, self._clock())
+
+    async def add_once(self, signature: Signature, key: str, request: str) -> Signature | None:
+        """Keep a new signature for an idempotency key, or return the one that the key led to before.
+
+        `request` is the hash of the request. None: the key stands for another request, or there is no room.
+
+        Raises:
+            StoreUnavailableError: the store does not answer.
+
+        """
+        now = self._clock()
+        opener = f"idempotency\0{signature.app}\0{key}"
+        if not await self._records.add(signature, now):
+            return None
+        if await self._records.point(opener, Pointer(signature.id, request), PENDING_SECONDS + self._terms.keep, now):
+            return signature
+        await self._records.remove(signature.id)
+        known = await self._records.follow(opener, now)
+        if known is None or known.request != request:
+            return None
+        kept = await self._records.find(known.id, now)
+        return None if kept is None else kept.signature
+
+    async def find(self, id_: str) -> Signature | None:
+        """Return a signature; None where it is unknown or over.
+
+        Raises:
+            StoreUnavailableError: the store does not answer.
+
+        """
+        kept = await self._records.find(id_, self._clock())
+        return None if kept is None else kept.signature
+
+    async def remove(self, id_: str) -> bool:
+        """Forget a signature, because its application has confirmed it; True for exactly one caller.
+
+        Raises:
+            StoreUnavailableError: the store does not answer.
+
+        """
+        return await self._records.remove(id_)
+
+    async def bind(self, id_: str, subject: str, pseudonym: str) -> Signature | None:
+        """Return a signature for the first person who opens it, or the one to whom it belongs already.
+
+        Raises:
+            StoreUnavailableError: the store does not answer.
+
+        """
+
+        def bound(signature: Signature) -> Signature:
+            if signature.subject:
+                return signature
+            return msgspec.structs.replace(signature, subject=subject, pseudonym=pseudonym)
+
+        return await self._change(id_, bound)
+
+    async def decline(self, id_: str) -> Ended:
+        """Keep that the person does not consent.
+
+        Raises:
+            StoreUnavailableError: the store does not answer.
+
+        """
+
+        def declined(signature: Signature) -> Signature:
+            if signature.is_final:
+                return signature
+            return self._ended_as(signature, Progress.DECLINED, SignOutcome.DECLINED)
+
+        signature = await self._change(id_, declined)
+        if signature is None:
+            return Ended(SignOutcome.OVER)
+        return Ended(SignOutcome.DECLINED if signature.progress is Progress.DECLINED else SignOutcome.SIGNED, signature)
+
+    async def start(self, route: Route, inbound: Inbound, id_: str) -> SentToSign | Ended:
+        """Start a transaction, and return the URL for the browser."""
+        signature: Signature | None = None
+        try:
+            kept = await self._records.find(id_, self._clock())
+            if kept is None:
+                return Ended(SignOutcome.OVER)
+            signature = kept.signature
+            return await self._start(route, inbound, signature)
+        except StoreUnavailableError as error:
+            return Ended(SignOutcome.STORE_DOWN, signature, error=error.fault)
+        except ProviderUnavailableError as error:
+            return Ended(SignOutcome.PROVIDER_DOWN, signature, error=error.fault, endpoint=error.endpoint)
+        except ProviderRefusedError as refused:
+            return Ended(SignOutcome.START_REFUSED, signature, error=refused.error, endpoint=refused.endpoint)
+
+    async def _start(self, route: Route, inbound: Inbound, signature: Signature) -> SentToSign | Ended:
+        if signature.is_final:
+            signed = signature.progress is Progress.SIGNED
+            return Ended(SignOutcome.SIGNED if signed else SignOutcome.DECLINED, signature)
+        if len(signature.attempts) >= MOST_ATTEMPTS:
+            return Ended(SignOutcome.TOO_MANY, signature)
+        client = self._clients[signature.client_id]
+        metadata = await client.provider.reachable()
+        form = HashForm.DIGEST_INFO if signature.digest_info else HashForm.SHA256
+        profile = self._terms.profile
+        request = start_request(profile, hash_base64(signature.hash, digest_info=signature.digest_info), form)
+        said = await self._with_own_token(
+            client, lambda token: client.provider.ask(SIGN_START, profile.start_url(metadata.issuer), token, request)
+        )
+        started = read_start(said, profile)
+        browser = find_browser(inbound.cookie, route.pending_cookie)
+        fresh = browser is None
+        browser = browser or Browser(self._secret())
+        state = f"sign-{self._secret()}"
+        now = self._clock()
+        attempt = Attempt(
+            state_name(state), started.id, browser.name, nonce=self._secret(), verifier=self._secret(), begun_at=now
+        )
+
+        def with_attempt(each: Signature) -> Signature:
+            if each.is_final or each.progress is Progress.COLLECTING:
+                return each
+            attempts = (*each.attempts, attempt)
+            # The provider's own time begins now: a person who hesitated over the document has as long as another one.
+            ends_at = max(each.ends_at, now + PENDING_SECONDS)
+            return msgspec.structs.replace(
+                each, attempts=attempts, progress=Progress.WAITING, reason=None, ends_at=ends_at
+            )
+
+        changed = await self._change(signature.id, with_attempt)
+        if changed is None:
+            return Ended(SignOutcome.OVER)
+        if attempt not in changed.attempts:
+            return Ended(changed.reason or SignOutcome.SIGNED, changed)
+        await self._records.point(state, Pointer(signature.id), PENDING_SECONDS, now)
+        location = authorization_url(
+            metadata,
+            client_id=signature.client_id,
+            redirect_uri=redirect_uri(route.app.url, self._terms.prefix),
+            scopes=(),
+            state=state,
+            nonce=attempt.nonce,
+            verifier=attempt.verifier,
+            assurance={
+                **asked_assurance(client.settings, None),
+                profile.authorization_transaction_id: started.id,
+            },
+            signing_scope=profile.authorization_scope,
+        )
+        if not fresh:
+            return SentToSign(changed, started.id, location, None)
+        place = len(changed.attempts)
+        return SentToSign(
+            changed, started.id, location, browser.cookie, tab_cookie(route.pending_cookie, place).decode()
+        )
+
+    async def finish(self, route: Route, inbound: Inbound, query: bytes | None) -> Ended:
+        """Answer the provider's callback, and fetch the result."""
+        try:
+            return await self._finish(route, inbound, query)
+        except _EndError as end:
+            return end.ended
+        except StoreUnavailableError as error:
+            return Ended(SignOutcome.STORE_DOWN, error=error.fault)
+
+    async def _finish(self, route: Route, inbound: Inbound, query: bytes | None) -> Ended:
+        answer = read_callback(query) or {}
+        state = answer.get("state", "")
+        if not is_signing_state(state):
+            return Ended(SignOutcome.INVALID, check="state")
+        pointer = await self._records.follow(state, self._clock())
+        kept = None if pointer is None else await self._records.find(pointer.id, self._clock())
+        if kept is None:
+            return Ended(SignOutcome.OVER)
+        signature = kept.signature
+        attempt = _attempt_of(signature, state_name(state))
+        if signature.host != route.host:
+            return Ended(SignOutcome.INVALID, check="state")
+        if attempt is None:
+            # The result is there already: the callback came twice, or another tab was faster.
+            return Ended(signature.reason or SignOutcome.SIGNED, signature)
+        used = UsedLogin(attempt.browser, signature.host, "")
+        if bound_browser(used, inbound.cookie, route.pending_cookie) is None:
+            return Ended(SignOutcome.OTHER_BROWSER, transaction=attempt.transaction)
+        if attempt.code or attempt.access_token:
+            return await self.collect(route, signature.id)
+        if "iss" in answer and answer["iss"] != await self._issuer(signature):
+            return await self._fail(signature.id, attempt, Ended(SignOutcome.INVALID, check="iss_parameter"))
+        if "error" in answer:
+            code = oauth_error(answer["error"])
+            # Only a code that is about the card may send a person to a counter; any other is a fault of ours.
+            card = code in self._clients[signature.client_id].settings.card_errors
+            outcome = _OF_ERROR.get(code, SignOutcome.REFUSED if card else SignOutcome.START_REFUSED)
+            return await self._fail(signature.id, attempt, Ended(outcome, error=code, endpoint="authorization"))
+        code = answer.get("code", "")
+        if not 0 < len(code) <= LONGEST_CODE:
+            return await self._fail(signature.id, attempt, Ended(SignOutcome.INVALID, check="code"))
+        await self._update(signature.id, attempt, code=code)
+        return await self.collect(route, signature.id)
+
+    async def _issuer(self, signature: Signature) -> str:
+        try:
+            return (await self._clients[signature.client_id].provider.metadata()).issuer
+        except ProviderUnavailableError as error:
+            ended = Ended(SignOutcome.PROVIDER_DOWN, signature, error=error.fault, endpoint=error.endpoint)
+            raise _EndError(ended) from None
+
+    async def collect(self, route: Route, id_: str) -> Ended:
+        """Fetch the result of a signature whose person came back; call it again where the provider was away."""
+        try:
+            kept = await self._records.find(id_, self._clock())
+            if kept is None:
+                return Ended(SignOutcome.OVER)
+            signature = kept.signature
+            attempt = next((each for each in signature.attempts if each.code or each.access_token), None)
+            if signature.progress is not Progress.COLLECTING or attempt is None:
+                return Ended(signature.reason or SignOutcome.SIGNED, signature)
+            return await self._collect(route, signature, attempt)
+        except _EndError as end:
+            return end.ended
+        except StoreUnavailableError as error:
+            return Ended(SignOutcome.STORE_DOWN, error=error.fault)
+
+    async def _collect(self, route: Route, signature: Signature, attempt: Attempt) -> Ended:
+        client = self._clients[signature.client_id]
+        try:
+            if not attempt.access_token:
+                attempt = await self._exchange(client, route, signature, attempt)
+            told = await self._check_person(client, signature, attempt)
+            fetched = await self._fetch(client, attempt)
+        except ProviderUnavailableError as error:
+            # Code or token are kept, so the person need not sign again.
+            known = error.endpoint == SIGN_RESULT and error.fault.startswith(("lacks_", "unknown_state"))
+            outcome = SignOutcome.RESULT_INVALID if known else SignOutcome.PROVIDER_DOWN
+            return await self._wait(signature, attempt, outcome, error.fault, error.endpoint)
+        except ProviderRefusedError as refused:
+            return await self._refused(signature, attempt, refused)
+        except SignInInvalidError as invalid:
+            return await self._fail(signature.id, attempt, Ended(SignOutcome.INVALID, check=invalid.check))
+        if fetched.state is State.WAITING:
+            return await self._wait(signature, attempt, SignOutcome.NOT_READY, "", SIGN_RESULT)
+        if fetched.state is not State.SIGNED:
+            return await self._fail(signature.id, attempt, Ended(_OF_STATE[fetched.state]))
+        if fetched.validity in {Validity.REVOKED, Validity.EXPIRED}:
+            ended = Ended(SignOutcome.CERTIFICATE_INVALID, error=str(fetched.validity))
+            return await self._fail(signature.id, attempt, ended)
+        wrong = self._wrong(signature, fetched)
+        if wrong:
+            return await self._fail(signature.id, attempt, Ended(SignOutcome.RESULT_INVALID, check=wrong))
+        return await self._keep(signature, attempt, fetched, person_told=told)
+
+    def _wrong(self, signature: Signature, fetched: Fetched) -> str:
+        """Return why a result must not be believed; only a public body gets a certificate that can be looked at."""
+        if self._verify is None or not fetched.certificate:
+            return ""
+        return self._verify(
+            hash_=signature.hash,
+            document=signature.document,
+            signature=fetched.signature,
+            certificate=fetched.certificate,
+            at=self._clock(),
+            reported=fetched.validity,
+        )
+
+    async def _exchange(self, client: SigningClient, route: Route, signature: Signature, attempt: Attempt) -> Attempt:
+        """Exchange the code, once, and keep the tokens before anything else is done with them."""
+        form = partial(
+            _code_form,
+            client_id=signature.client_id,
+            code=attempt.code,
+            redirect_uri=redirect_uri(route.app.url, self._terms.prefix),
+            verifier=attempt.verifier,
+        )
+        said = await client.provider.post_token("token", form)
+        id_token = said.get("id_token", "")
+        tokens = {
+            "code": "",
+            "access_token": read_access_token(said),
+            "id_token": id_token if isinstance(id_token, str) else "",
+        }
+        await self._update(signature.id, attempt, **tokens)
+        return msgspec.structs.replace(attempt, **tokens)
+
+    async def _check_person(self, client: SigningClient, signature: Signature, attempt: Attempt) -> bool:
+        """Return whether the provider said who signed; end the attempt where it was another person.
+
+        Raises:
+            ProviderUnavailableError: the keys that verify the ID token are not known.
+            SignInInvalidError: the ID token fails a check.
+
+        """
+        if attempt.person:
+            return True
+        if not attempt.id_token:
+            if self._terms.person_required:
+                await self._end(signature.id, attempt, Ended(SignOutcome.PERSON_UNKNOWN))
+            return False
+        settings = client.settings
+        expected = Expected(
+            issuer=(await client.provider.metadata()).issuer,
+            client_id=settings.client_id,
+            nonce=attempt.nonce,
+            access_token=attempt.access_token,
+            algorithms=settings.id_token_algorithms,
+            begun_at=attempt.begun_at,
+            now=self._clock(),
+            skew=settings.clock_skew,
+            accepted_acr=accepted_acr(settings),
+            require_acr=requires_acr(settings),
+            require_at_hash=settings.require_at_hash,
+        )
+        id_token = await verified(client.provider, lambda keys: read_id_token(attempt.id_token, keys, expected))
+        subject = self._known_as(settings.client_id, id_token.subject)
+        if subject != signature.subject:
+            await self._end(signature.id, attempt, Ended(SignOutcome.OTHER_PERSON))
+        # The result may be fetched later than the token lives.
+        await self._update(signature.id, attempt, person=id_token.subject, id_token="")
+        return True
+
+    async def _fetch(self, client: SigningClient, attempt: Attempt) -> Fetched:
+        profile = self._terms.profile
+        metadata = await client.provider.metadata()
+        url = profile.result_url(metadata.issuer, attempt.transaction)
+        said = await client.provider.ask(SIGN_RESULT, url, attempt.access_token)
+        return read_result(said, profile, public=self._terms.public)
+
+    async def _refused(self, signature: Signature, attempt: Attempt, refused: ProviderRefusedError) -> Ended:
+        fresh = await self._records.find(signature.id, self._clock())
+        now_known = None if fresh is None else _attempt_of(fresh.signature, attempt.state_name)
+        if fresh is not None and (now_known is None or now_known.access_token != attempt.access_token):
+            # Another worker was faster with the same code, and has its tokens or the result.
+            return Ended(fresh.signature.reason or SignOutcome.SIGNED, fresh.signature)
+        outcome = SignOutcome.RESULT_REFUSED if refused.endpoint == SIGN_RESULT else SignOutcome.INVALID
+        return await self._fail(signature.id, attempt, Ended(outcome, error=refused.error, endpoint=refused.endpoint))
+
+    async def _keep(self, signature: Signature, attempt: Attempt, fetched: Fetched, *, person_told: bool) -> Ended:
+        now = self._clock()
+        result = Result(
+            transaction=attempt.transaction,
+            signature=fetched.signature,
+            signed_at=now,
+            certificate=fetched.certificate,
+            certificate_jwe=fetched.certificate_jwe,
+            validity=fetched.validity,
+            person_told=person_told,
+        )
+
+        def signed(each: Signature) -> Signature:
+            if each.is_final:
+                return each
+            return msgspec.structs.replace(
+                each,
+                progress=Progress.SIGNED,
+                reason=SignOutcome.SIGNED,
+                result=result,
+                attempts=(),
+                ends_at=now + self._terms.keep,
+            )
+
+        changed = await self._change(signature.id, signed)
+        if changed is None:
+            return Ended(SignOutcome.OVER, transaction=attempt.transaction)
+        return Ended(SignOutcome.SIGNED, changed, transaction=attempt.transaction)
+
+    async def _wait(
+        self, signature: Signature, attempt: Attempt, outcome: SignOutcome, fault: str, endpoint: str
+    ) -> Ended:
+        """Leave the code or the token where it is, for the next try."""
+        found = await self._records.find(signature.id, self._clock())
+        known = signature if found is None else found.signature
+        if known.is_final:
+            return Ended(known.reason or SignOutcome.SIGNED, known)
+        return Ended(outcome, known, error=fault, endpoint=endpoint, transaction=attempt.transaction)
+
+    async def _fail(self, id_: str, attempt: Attempt, ended: Ended) -> Ended:
+        """Keep how an attempt ended, unless another one has brought a signature."""
+
+        def failed(each: Signature) -> Signature:
+            if each.is_final or _attempt_of(each, attempt.state_name) is None:
+                return each
+            others = tuple(other for other in each.attempts if other.state_name != attempt.state_name)
+            if any(other.code or other.access_token for other in others):
+                return msgspec.structs.replace(each, attempts=others)
+            stopped = ended.outcome is SignOutcome.CANCELLED
+            progress = Progress.CANCELLED if stopped else Progress.FAILED
+            return msgspec.structs.replace(each, attempts=others, progress=progress, reason=ended.outcome)
+
+        changed = await self._change(id_, failed)
+        return Ended(ended.outcome, changed, ended.error, ended.endpoint, ended.check, transaction=attempt.transaction)
+
+    async def _end(self, id_: str, attempt: Attempt, ended: Ended) -> NoReturn:
+        raise _EndError(await self._fail(id_, attempt, ended))
+
+    def _ended_as(self, signature: Signature, progress: Progress, outcome: SignOutcome) -> Signature:
+        ends_at = self._clock() + self._terms.keep
+        return msgspec.structs.replace(signature, progress=progress, reason=outcome, attempts=(), ends_at=ends_at)
+
+    async def _update(self, id_: str, attempt: Attempt, **values: str) -> None:
+        """Keep what an attempt brought: the record is in the state `collecting` from then on."""
+
+        def updated(each: Signature) -> Signature:
+            known = _attempt_of(each, attempt.state_name)
+            if each.is_final or known is None:
+                return each
+            newer = msgspec.structs.replace(known, **values)
+            attempts = tuple(newer if other is known else other for other in each.attempts)
+            ends_at = max(each.ends_at, self._clock() + self._terms.keep)
+            return msgspec.structs.replace(
+                each, attempts=attempts, progress=Progress.COLLECTING, reason=None, ends_at=ends_at
+            )
+
+        changed = await self._change(id_, updated)
+        if changed is None:
+            raise _EndError(Ended(SignOutcome.OVER, transaction=attempt.transaction))
+        if _attempt_of(changed, attempt.state_name) is None:
+            raise _EndError(Ended(changed.reason or SignOutcome.SIGNED, changed, transaction=attempt.transaction))
+
+    async def _change(self, id_: str, change: Callable[[Signature], Signature]) -> Signature | None:
+        """Replace a record by what `change` makes of it; None where it is over, or removed meanwhile."""
+        for _ in range(_TRIES):
+            kept: Kept | None = await self._records.find(id_, self._clock())
+            if kept is None:
+                return None
+            changed = change(kept.signature)
+            if changed == kept.signature:
+                return changed
+            if await self._records.replace(kept, changed, self._clock()) is not None:
+                return changed
+        raise StoreUnavailableError
+
+    async def _with_own_token(
+        self, client: SigningClient, call: Callable[[str], Awaitable[Mapping[str, Any]]]
+    ) -> Mapping[str, Any]:
+        """Make a call with our own token, and once more with a new one where the kept one is refused."""
+        token, kept = await self._own_token(client)
+        try:
+            return await call(token)
+        except ProviderRefusedError as refused:
+            if not kept or refused.error not in _TOKEN_REFUSED:
+                raise
+        self._tokens.pop(client.settings.client_id, None)
+        token, _ = await self._own_token(client)
+        return await call(token)
+
+    async def _own_token(self, client: SigningClient) -> tuple[str, bool]:
+        """Return our token, and whether it was kept from before."""
+        client_id, now = client.settings.client_id, self._clock()
+        token, ends = self._tokens.get(client_id, ("", now))
+        # A wall clock that was set back must not make a token good for longer.
+        if token and now < ends and ends - now <= 86_400.0:
+            return token, True
+        form = partial(_client_form, client_id=client_id, scope=self._terms.profile.token_scope)
+        made = read_client_token(await client.provider.post_token(SIGN_TOKEN, form))
+        self._tokens[client_id] = (made.token, now + made.seconds - TOKEN_MARGIN)
+        return made.token, False
+
+    def _secret(self) -> str:
+        return random_name(self._random(SECRET_BYTES))
+
+
+def _attempt_of(signature: Signature, name: str) -> Attempt | None:
+    return next((each for each in signature.attempts if each.state_name == name), None)
+
+
+def _code_form(assertion: str, *, client_id: str, code: str, redirect_uri: str, verifier: str) -> str:
+    return token_form(client_id=client_id, code=code, redirect_uri=redirect_uri, verifier=verifier, assertion=assertion)
+
+
+def _client_form(assertion: str, *, client_id: str, scope: str) -> str:
+    return client_token_form(client_id=client_id, scope=scope, assertion=assertion)

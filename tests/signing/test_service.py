@@ -1,0 +1,360 @@
+"""The order of the steps of a signature, against a provider that a test scripts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from gateway.errors import ProviderRefusedError, ProviderUnavailableError
+from gateway.login.claims import VerificationKey, half_hash
+from gateway.login.profile import Metadata
+from gateway.request.target import Target
+from gateway.session.seal import Secrets
+from gateway.settings.settings import ProviderSettings
+from gateway.signing.memory_store import MemoryByteStore
+from gateway.signing.profile import SHIPPED, read_profile
+from gateway.signing.records import Records
+from gateway.signing.service import Ended, SentToSign, SigningClient, SigningService, SigningTerms
+from gateway.signing.signature import MOST_ATTEMPTS, Progress, SignOutcome
+from tests.builders import CLIENT, inbound, route
+from tests.login.test_claims import KEY, token
+from tests.signing.test_answers import JWE
+from tests.signing.test_asked import signature
+
+ISSUER = "https://op.example/api/realms/main"
+NOW = 1_700_000_000.0
+METADATA = Metadata(ISSUER, f"{ISSUER}/auth", f"{ISSUER}/token", f"{ISSUER}/certs")
+SIGNED = {"state": "signed", "signature": "c2ln", "sign_certificate_jwe": JWE}
+BROWSER = b"__Host-sekisho-login=" + b"b" * 43
+
+
+@dataclass
+class Provider:
+    """Answers as it was told to; an exception is raised once."""
+
+    now: float = NOW
+    subject: str | None = "hanako"
+    nonce: str = ""
+    result: Any = field(default_factory=lambda: dict(SIGNED))
+    faults: dict[str, list[Exception]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    async def metadata(self) -> Metadata:
+        return METADATA
+
+    async def reachable(self) -> Metadata:
+        return METADATA
+
+    async def signing_keys(self) -> tuple[VerificationKey, ...]:
+        return (VerificationKey("k1", "ES256", KEY),)
+
+    async def newer_signing_keys(self) -> tuple[VerificationKey, ...]:
+        return await self.signing_keys()
+
+    async def post_token(self, endpoint: str, form: Callable[[str], str]) -> Mapping[str, Any]:
+        self._called(endpoint)
+        said = parse_qs(form("a.b.c"))
+        if said["grant_type"] == ["client_credentials"]:
+            return {"access_token": "own", "expires_in": 300}
+        answer: dict[str, Any] = {"access_token": "hers", "token_type": "Bearer"}
+        if self.subject is not None:
+            claims = {
+                "iss": ISSUER,
+                "aud": CLIENT,
+                "sub": self.subject,
+                "nonce": self.nonce,
+                "iat": int(self.now),
+                "exp": int(self.now) + 300,
+                "auth_time": int(self.now),
+                "at_hash": half_hash("hers", "ES256"),
+            }
+            answer["id_token"] = token(claims, {"kid": "k1"})
+        return answer
+
+    async def ask(self, endpoint: str, url: str, bearer: str, json: bytes | None = None) -> Mapping[str, Any]:
+        self._called(endpoint)
+        assert url.startswith("https://op.example/api/sign-transactions")
+        if json is not None:
+            assert bearer == "own"
+            return {"sign_transaction_id": f"t-{self.calls.count(endpoint)}"}
+        assert bearer == "hers"
+        return dict(self.result)
+
+    def _called(self, endpoint: str) -> None:
+        self.calls.append(endpoint)
+        if self.faults.get(endpoint):
+            raise self.faults[endpoint].pop(0)
+
+
+class House:
+    """A service over a provider, with one signature of hanako's."""
+
+    def __init__(self, *, person_required: bool = True) -> None:
+        self.provider = Provider()
+        self.now = NOW
+        self.route = route()
+        settings = ProviderSettings(client_id=CLIENT, issuer=ISSUER, acr_values=None)
+        terms = SigningTerms(
+            prefix="/.sekisho/",
+            profile=read_profile(SHIPPED.read_text("utf-8"), "profile.toml"),
+            keep=600.0,
+            public=False,
+            person_required=person_required,
+        )
+        self.service = SigningService(
+            {CLIENT: SigningClient(settings, self.provider)},
+            Records(MemoryByteStore(), Secrets.single(b"s" * 32), os.urandom),
+            terms,
+            clock=lambda: self.now,
+            random=os.urandom,
+            known_as=lambda _client, subject: subject,
+        )
+
+    async def begin(self) -> SentToSign:
+        await self.service.add(signature(client_id=CLIENT, created_at=NOW, ends_at=NOW + 900))
+        return await self.start()
+
+    async def start(self) -> SentToSign:
+        sent = await self.service.start(self.route, inbound(cookie=BROWSER), "i" * 43)
+        assert isinstance(sent, SentToSign), sent
+        self.provider.nonce = parse_qs(urlsplit(sent.location).query)["nonce"][0]
+        return sent
+
+    async def back(self, sent: SentToSign, cookie: bytes = BROWSER, **answer: str) -> Ended:
+        state = parse_qs(urlsplit(sent.location).query)["state"][0]
+        query = "&".join(f"{name}={value}" for name, value in ({"state": state, "code": "c"} | answer).items())
+        target = Target("/.sekisho/callback", b"/.sekisho/callback?" + query.encode(), query.encode())
+        return await self.service.finish(self.route, inbound(target=target, cookie=cookie), query.encode())
+
+    async def progress(self) -> Progress:
+        found = await self.service.find("i" * 43)
+        assert found is not None
+        return found.progress
+
+
+async def test_the_person_is_sent_with_the_transaction_and_comes_back_with_a_signature() -> None:
+    """The request has the scope, the transaction, PKCE, state and nonce; the result is kept for the application."""
+    house = House()
+
+    sent = await house.begin()
+    asked = parse_qs(urlsplit(sent.location).query)
+    ended = await house.back(sent)
+
+    assert (asked["scope"], asked["sign_transaction_id"]) == (["openid sign"], ["t-1"])
+    assert {"code_challenge", "nonce", "state"} <= asked.keys()
+    assert (ended.outcome, ended.transaction) == (SignOutcome.SIGNED, "t-1")
+    found = await house.service.find("i" * 43)
+    assert found is not None
+    assert found.result is not None
+    assert (found.result.certificate_jwe, found.attempts) == (JWE, ())
+    assert (await house.back(sent)).outcome is SignOutcome.SIGNED
+    assert house.provider.calls.count("token") == 1
+    house.now += 600
+    assert await house.service.find("i" * 43) is None
+
+
+@pytest.mark.parametrize(("subject", "outcome"), [("taro", "other_person"), (None, "person_unknown")])
+async def test_a_strangers_certificate_is_never_fetched(subject: str | None, outcome: str) -> None:
+    """Nor one of somebody whom the provider does not name."""
+    house = House()
+    house.provider.subject = subject
+    sent = await house.begin()
+
+    ended = await house.back(sent)
+
+    assert ended.outcome == outcome
+    assert "sign_result" not in house.provider.calls
+    assert await house.progress() is Progress.FAILED
+    house.provider.subject = "hanako"
+    assert (await house.back(await house.start())).outcome is SignOutcome.SIGNED
+
+
+async def test_the_settings_may_accept_that_nobody_says_who_signed() -> None:
+    """Then the result says so."""
+    house = House(person_required=False)
+    house.provider.subject = None
+
+    ended = await house.back(await house.begin())
+
+    assert ended.signature is not None
+    assert ended.signature.result is not None
+    assert ended.signature.result.person_told is False
+
+
+@pytest.mark.parametrize("endpoint", ["token", "sign_result"])
+async def test_a_fault_after_the_card_costs_no_second_signature(endpoint: str) -> None:
+    """Code or token are kept until the result is there, however often it fails."""
+    house = House()
+    house.provider.faults = {endpoint: [ProviderUnavailableError(endpoint, "timeout") for _ in range(3)]}
+    sent = await house.begin()
+
+    first = await house.back(sent)
+    others = [await house.service.collect(house.route, "i" * 43) for _ in range(2)]
+    assert await house.progress() is Progress.COLLECTING
+    last = await house.service.collect(house.route, "i" * 43)
+
+    assert {first.outcome, *(each.outcome for each in others)} == {SignOutcome.PROVIDER_DOWN}
+    assert last.outcome is SignOutcome.SIGNED
+    assert house.provider.calls.count("sign_start") == 1
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome", "progress"),
+    [
+        ({"state": "waiting"}, SignOutcome.NOT_READY, Progress.COLLECTING),
+        ({"state": "odd"}, SignOutcome.RESULT_INVALID, Progress.COLLECTING),
+        ({"state": "cancelled"}, SignOutcome.CANCELLED, Progress.CANCELLED),
+        ({"state": "expired"}, SignOutcome.TRANSACTION_EXPIRED, Progress.FAILED),
+        ({"state": "failed"}, SignOutcome.TRANSACTION_FAILED, Progress.FAILED),
+    ],
+)
+async def test_every_state_of_a_result_has_an_outcome(
+    result: dict[str, str], outcome: SignOutcome, progress: Progress
+) -> None:
+    """A result that may still come is waited for."""
+    house = House()
+    house.provider.result = result
+
+    ended = await house.back(await house.begin())
+
+    assert ended.outcome is outcome
+    assert await house.progress() is progress
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "error", "outcome"),
+    [
+        ("sign_token", ProviderRefusedError("invalid_client", "sign_token"), SignOutcome.START_REFUSED),
+        ("sign_start", ProviderRefusedError("hash_wrong", "sign_start"), SignOutcome.START_REFUSED),
+        ("sign_start", ProviderUnavailableError("sign_start", "timeout"), SignOutcome.PROVIDER_DOWN),
+    ],
+)
+async def test_a_provider_that_takes_no_transaction_has_an_outcome(
+    endpoint: str, error: Exception, outcome: SignOutcome
+) -> None:
+    """The person is told, and nothing has begun."""
+    house = House()
+    house.provider.faults = {endpoint: [error]}
+    await house.service.add(signature(client_id=CLIENT, created_at=NOW, ends_at=NOW + 900))
+
+    ended = await house.service.start(house.route, inbound(cookie=BROWSER), "i" * 43)
+
+    assert isinstance(ended, Ended)
+    assert ended.outcome is outcome
+    assert await house.progress() is Progress.WAITING
+
+
+async def test_a_kept_token_that_is_refused_is_fetched_anew_once() -> None:
+    """The provider may end our token before its time."""
+    house = House()
+    await house.begin()
+    house.provider.faults = {"sign_start": [ProviderRefusedError("status_401", "sign_start")]}
+
+    await house.start()
+
+    assert house.provider.calls.count("sign_token") == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        ("access_denied", SignOutcome.CANCELLED),
+        ("server_error", SignOutcome.PROVIDER_DOWN),
+        ("unmet_authentication_requirements", SignOutcome.REFUSED),
+        ("invalid_request", SignOutcome.START_REFUSED),
+    ],
+)
+async def test_every_error_of_the_authorization_has_an_outcome(error: str, outcome: SignOutcome) -> None:
+    """Only an error that is about the card blames it."""
+    house = House()
+
+    ended = await house.back(await house.begin(), error=error)
+
+    assert ended.outcome is outcome
+    assert "token" not in house.provider.calls
+
+
+async def test_an_answer_that_is_not_this_browsers_changes_nothing() -> None:
+    """Another browser's, another state's, another issuer's and an empty code."""
+    house = House()
+    sent = await house.begin()
+
+    other = await house.back(sent, cookie=b"__Host-sekisho-login=" + b"x" * 43)
+    unknown = await house.back(sent, state="sign-" + "z" * 43)
+    shapeless = await house.back(sent, state="x")
+
+    assert (other.outcome, other.signature) == (SignOutcome.OTHER_BROWSER, None)
+    assert unknown.outcome is SignOutcome.OVER
+    assert (shapeless.outcome, shapeless.check) == (SignOutcome.INVALID, "state")
+    assert (await house.back(sent)).outcome is SignOutcome.SIGNED
+    assert (await house.back(await House().begin(), iss="https://evil.example")).outcome is SignOutcome.OVER
+
+
+async def test_two_tabs_bring_one_signature() -> None:
+    """The first that comes back counts, and the other learns of it."""
+    house = House()
+    first = await house.begin()
+    nonce = house.provider.nonce
+    second = await house.start()
+    house.provider.nonce = nonce
+
+    one = await house.back(first)
+    two = await house.back(second)
+
+    assert (one.outcome, two.outcome) == (SignOutcome.SIGNED, SignOutcome.SIGNED)
+    assert house.provider.calls.count("token") == 1
+
+
+async def test_attempts_are_bounded_and_a_refusal_is_final() -> None:
+    """A person who does not consent is not asked again."""
+    house = House()
+    await house.begin()
+    for _ in range(MOST_ATTEMPTS - 1):
+        await house.start()
+
+    over = await house.service.start(house.route, inbound(cookie=BROWSER), "i" * 43)
+    declined = await house.service.decline("i" * 43)
+    again = await house.service.start(house.route, inbound(cookie=BROWSER), "i" * 43)
+
+    assert isinstance(over, Ended)
+    assert isinstance(again, Ended)
+    assert (over.outcome, declined.outcome, again.outcome) == (
+        SignOutcome.TOO_MANY,
+        SignOutcome.DECLINED,
+        SignOutcome.DECLINED,
+    )
+    assert (await house.service.decline("j" * 43)).outcome is SignOutcome.OVER
+
+
+async def test_an_idempotency_key_leads_to_one_signature() -> None:
+    """The same request again gets the same one, another request none."""
+    house = House()
+    one = signature(ends_at=NOW + 900)
+
+    first = await house.service.add_once(one, "order-12345678", "hash")
+    same = await house.service.add_once(signature(id="j" * 43, ends_at=NOW + 900), "order-12345678", "hash")
+    other = await house.service.add_once(signature(id="k" * 43, ends_at=NOW + 900), "order-12345678", "another")
+
+    assert first == same == one
+    assert other is None
+    assert await house.service.find("j" * 43) is None
+
+
+async def test_a_signature_belongs_to_who_opens_it_first_and_to_nobody_once_it_is_confirmed() -> None:
+    """The application may leave open who signs."""
+    house = House()
+    await house.service.add(signature(subject="", ends_at=NOW + 900))
+
+    first = await house.service.bind("i" * 43, "hanako", "p1")
+    second = await house.service.bind("i" * 43, "taro", "p2")
+
+    assert first is not None
+    assert (first.subject, first.pseudonym) == ("hanako", "p1")
+    assert second == first
+    assert await house.service.remove("i" * 43)
+    assert not await house.service.remove("i" * 43)
