@@ -39,5 +39,5 @@ def make_sheets(configuration: Configuration) -> list[Sheet]:
     for client_id, client in configuration.clients().items():
         apps = [app for app in settings.apps if (app.client or settings.provider).client_id == client_id]
         keys = configuration.client_keys.get(client_id, KeySet(()))
-        sheets.append(registration_sheet(client, apps, used, keys, settings.prefix))
+        sheets.append(registration_sheet(client, apps, used, keys, settings.prefix, settings.signing))
     return sheets

@@ -162,7 +162,8 @@ def _authorities(config: Path) -> tuple[x509.Certificate, ...]:
     settings = read_settings(config, reading)
     if settings is not None:
         check_settings(settings, reading)
-    if settings is not None and not len(mistakes) and settings.signing.verify is None:
+    signing = None if settings is None else settings.signing
+    if settings is not None and not len(mistakes) and (signing is None or signing.verify is None):
         what = Phrase(
             "`signing.verify` is missing: only a public body, or a private operator with 主務大臣認定, may verify",
             "`signing.verify` がありません。検証できるのは行政機関等か、主務大臣認定を受けた民間事業者に限られます",

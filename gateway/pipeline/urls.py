@@ -17,7 +17,7 @@ from urllib.parse import quote
 from gateway.headers.assertion import JWKS_PAGE
 from gateway.login.login import BACKCHANNEL_LOGOUT, CALLBACK, SIGNED_OUT
 from gateway.login.registration import CLIENT_KEYS
-from gateway.login.return_to import END_OF_TAB, FORM
+from gateway.login.return_to import END_OF_TAB, FORM, SIGN
 from gateway.route.table import HEALTH
 
 AUTH_PAGES = "auth/"
@@ -42,6 +42,16 @@ LANGUAGE = "language/"
 
 CLEARED = "cleared"
 """Under our own prefix, the picture of the signed-out page that has the browser forget the page before it."""
+
+
+DOCUMENT = "sign-document"
+"""Under our own prefix, the document that a person is to sign, as a file."""
+
+WITHDRAW = "withdraw"
+"""Under our own prefix, the page on which a person withdraws a consent."""
+
+SIGNATURES = "signatures"
+"""Under our own prefix, the API by which an application asks for signatures."""
 
 
 class Kind(StrEnum):
@@ -78,6 +88,11 @@ URLS: Mapping[str, OwnUrl] = {
     FORM: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     ME: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     LANGUAGE: OwnUrl(Kind.PAGE, _READ),
+    SIGN: OwnUrl(Kind.PAGE, (*_READ, "POST")),
+    DOCUMENT: OwnUrl(Kind.PAGE, _READ),
+    WITHDRAW: OwnUrl(Kind.PAGE, (*_READ, "POST")),
+    SIGNATURES: OwnUrl(Kind.MACHINE, ("POST",)),
+    f"{SIGNATURES}/": OwnUrl(Kind.MACHINE, (*_READ, "DELETE")),
     "static/": OwnUrl(Kind.ASSET, _READ),
     CLEARED: OwnUrl(Kind.ASSET, _ONCE),
     HEALTH: OwnUrl(Kind.MACHINE, _READ),

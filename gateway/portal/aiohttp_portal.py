@@ -29,7 +29,7 @@ from gateway.login.funnel import Attempt, SignInStep, attempt
 from gateway.login.login import BACKCHANNEL_LOGOUT, CALLBACK, SIGNED_OUT
 from gateway.login.pending import FORM_LIVES, PENDING_SECONDS, WaitingForm, find_browser, tab_cookies
 from gateway.login.registration import CLIENT_KEYS
-from gateway.login.return_to import END_OF_TAB, FORM, LONGEST_RETURN
+from gateway.login.return_to import END_OF_TAB, FORM, LONGEST_RETURN, SIGN
 from gateway.login.returned import RETURNED_SECONDS, ReturnedForms, is_of_our_page
 from gateway.login.sign_in import (
     BROWSER_COOKIE_SECONDS,
@@ -51,7 +51,19 @@ from gateway.observe.spans import Spans
 from gateway.observe.system_waits import measured
 from gateway.observe.trace_context import NO_TRACE
 from gateway.pipeline.problem import RETRY_AFTER
-from gateway.pipeline.urls import BACK, CLEARED, LANGUAGE, LOGIN, ME, URLS, Kind, kind_of
+from gateway.pipeline.urls import (
+    BACK,
+    CLEARED,
+    DOCUMENT,
+    LANGUAGE,
+    LOGIN,
+    ME,
+    SIGNATURES,
+    URLS,
+    WITHDRAW,
+    Kind,
+    kind_of,
+)
 from gateway.pipeline.visit import (
     REASON_HEADER,
     VISIT_HEADER,
@@ -74,6 +86,7 @@ from gateway.policy.subject_code import show_code, subject_code
 from gateway.policy.verdict import Deny, Permit
 from gateway.portal import pages
 from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages, colour_sheet
+from gateway.portal.aiohttp_signing import LARGEST_ASKED, PageTools, SigningPages, SigningServices
 from gateway.portal.cookies import (
     clear_site_data,
     expire_application_cookies,
@@ -213,13 +226,15 @@ class PortalServices:
     """Records sign-ins, sign-outs and refusals."""
     spans: Spans | None = None
     """Takes the spans of pages and sign-ins; `None` without `traces`."""
+    signing: SigningServices | None = None
+    """The services behind documents that people sign; `None` if nothing can be signed."""
 
 
 def make_portal(services: PortalServices) -> web.Application:
     """Return the application. Serve it with `access_log=None`: the byte path writes the access line."""
     portal = Portal(services)
     largest = 3 * (LARGEST_KEPT + services.longest_target) + LARGEST_FIELDS
-    app = web.Application(client_max_size=largest, middlewares=[portal.answer])
+    signing = portal.with_signing(services.signing) if services.signing is not None else None
     handlers: dict[str, dict[str, Handler]] = {
         LOGIN: {"GET": portal.login_page, "POST": portal.login_form},
         CALLBACK: {"GET": portal.callback},
@@ -234,6 +249,23 @@ def make_portal(services: PortalServices) -> web.Application:
         "static/": {"GET": portal.static},
         CLEARED: {"GET": portal.cleared},
     }
+    if signing is not None:
+        largest = max(largest, LARGEST_ASKED)
+
+        def of_visit(answer: Callable[[Visit, web.Request], Awaitable[web.StreamResponse]]) -> Handler:
+            async def handle(request: web.Request) -> web.StreamResponse:
+                return await answer(request[_VISIT], request)
+
+            return handle
+
+        handlers |= {
+            SIGN: {"GET": of_visit(signing.page), "POST": of_visit(signing.form)},
+            DOCUMENT: {"GET": of_visit(signing.document)},
+            WITHDRAW: {"GET": of_visit(signing.withdraw_page), "POST": of_visit(signing.withdraw_form)},
+            SIGNATURES: {"POST": of_visit(signing.ask)},
+            f"{SIGNATURES}/": {"GET": of_visit(signing.read), "DELETE": of_visit(signing.confirm)},
+        }
+    app = web.Application(client_max_size=largest, middlewares=[portal.answer])
     for name, by_method in handlers.items():
         # The table says which methods a URL answers; one that is not in it cannot be added here.
         path = services.prefix + (f"{name}{{name}}" if name.endswith("/") else name)
@@ -268,7 +300,25 @@ class Portal:
         self._trail = services.trail
         self._kept = not isinstance(services.trail, NoTrail)
         self._pages = Pages(services.prefix)
+        self._signing: SigningPages | None = None
         self._spans = services.spans
+
+    def with_signing(self, services: SigningServices) -> SigningPages:
+        """Have documents signed, too, and return the handlers of their pages."""
+        tools = PageTools(
+            page=self._page,
+            session=self._session,
+            set_cookie=self._set,
+            form=_form,
+            must_record=self._must_record,
+            table=self._table,
+            returned=self._returned_forms,
+            safe_return=self._sign_in.safe_return,
+            clock=self._clock,
+            prefix=self._prefix,
+        )
+        self._signing = SigningPages(services, tools)
+        return self._signing
 
     @web.middleware
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -355,7 +405,9 @@ class Portal:
         for line in expire_other_forms(name.decode(), path, route.cookie_host, secure=route.app.secure):
             response.headers.add(hdrs.SET_COOKIE, line)
 
-    async def _answer(self, visit: Visit, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _answer(  # noqa: PLR0911 (one way out for each purpose)
+        self, visit: Visit, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
         if navigation(visit.inbound) is Navigation.FRAME and not _is_for_pages(visit, self._prefix):
             return self._page(visit, pages.framed(visit))
         match visit.purpose:
@@ -382,9 +434,11 @@ class Portal:
                 return await self._returned(visit, request, site)
             case FormOverPage():
                 return self._page(visit, pages.form_over(visit, visit.inbound.target.raw.decode("ascii")))
-            case SignFormPage():
-                # Nothing here can have a form signed, so it must not go on.
-                raise GatewayError
+            case SignFormPage() as wanted:
+                if self._signing is None:
+                    # Nothing here can have a form signed, so it must not go on.
+                    raise GatewayError
+                return await self._signing.ask_for_form(visit, wanted, await request.read())
             case NotSignablePage(why=why):
                 return self._page(visit, pages.not_signable(visit, why))
             case RefusalPage(deny):
@@ -578,6 +632,8 @@ class Portal:
     async def callback(self, request: web.Request) -> web.StreamResponse:
         """Finish a sign-in: the provider sent the browser back."""
         visit = request[_VISIT]
+        if self._signing is not None and (answer := await self._signing.callback(visit)) is not None:
+            return answer
         if (wait := self._callbacks.take(visit.inbound.client_address, self._clock())) is not None:
             return await self._sign_in_failed(visit, Failed(LoginFailure.TOO_MANY, retry_after=wait))
         outcome = await self._sign_in.finish(visit.route, visit.inbound, visit.inbound.target.query)

@@ -33,7 +33,8 @@ from gateway.request.signed_form import Unsignable
 from gateway.route.route import Route
 from gateway.session.session import Found, Gone, Session
 from gateway.session.ticket import cookies_named
-from gateway.settings.settings import Ask, ContactSettings
+from gateway.settings.settings import Ask, ConsentSettings, ContactSettings, Words
+from gateway.signing.signature import SignOutcome
 
 LONGEST_NAME = 80
 """Characters of a condition's name on a page."""
@@ -147,6 +148,25 @@ class Who:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedText:
+    """A document as its page shows it."""
+
+    id: str
+    source: str
+    title: Words
+    hash: str
+    fields: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+    consent: str = ""
+    receiver: Words = field(default_factory=dict)
+    purpose: Words = field(default_factory=dict)
+    items: tuple[str, ...] = ()
+    withdraw: str = ""
+    details: str = ""
+    cancel: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
 class OtherWay:
     """The other way for a person without a card."""
 
@@ -223,6 +243,61 @@ def not_signable(visit: Visit, why: Unsignable) -> Page:
     language = language_of(visit)
     values = _common(visit, visit.route, language) | {"why": why.value}
     return _page("not_signable", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, language, "not_signable.title", values)
+
+
+def sign(visit: Visit, route: Route, shown: SignedText, again: SignOutcome | None) -> Page:
+    """Show the document that a person is to sign, in full, with the button; `again` is how the last attempt ended."""
+    language = language_of(visit)
+    values = _common(visit, route, language) | {
+        "shown": shown,
+        "title_said": said(shown.title, language),
+        "again": None if again is None else again.value,
+        "receiver": said(shown.receiver, language),
+        "purpose": said(shown.purpose, language),
+    }
+    title = "consent.title" if shown.consent else "sign.title"
+    return _page("sign", HTTPStatus.OK, language, title, values)
+
+
+def sign_ended(
+    visit: Visit, route: Route, outcome: SignOutcome, *, id_: str = "", onward: str = "", collect: bool = False
+) -> Page:
+    """Say how a signature ended. `id_` leads to another attempt, `collect` fetches the result once more."""
+    language = language_of(visit)
+    values = _common(visit, route, language) | {
+        "outcome": outcome.value,
+        "id": id_,
+        "onward": onward,
+        "collect": collect,
+    }
+    return _page("sign_ended", outcome.status, language, f"signing.{outcome}.title", values)
+
+
+def sign_needs_person(visit: Visit, target: str) -> Page:
+    """Ask a person who is not signed in to sign in first; `target` is the page of the document."""
+    language = language_of(visit)
+    values = _common(visit, visit.route, language) | {"target": target}
+    return _page("sign_needs_person", HTTPStatus.UNAUTHORIZED, language, "sign_needs_person.title", values)
+
+
+def send_signed(visit: Visit, route: Route, target: str, sealed: str) -> Page:
+    """Offer to send a form that has been signed; `sealed` is the form."""
+    language = language_of(visit)
+    values = _common(visit, route, language) | {"target": target, "field": FIELD, "sealed": sealed}
+    page = _page("send_signed", HTTPStatus.OK, language, "send_signed.title", values)
+    return replace(page, leads_anywhere=True)
+
+
+def withdraw(visit: Visit, route: Route, consent: ConsentSettings, *, done: bool) -> Page:
+    """Let a person withdraw a consent, and lead her to the receiver's own page."""
+    language = language_of(visit)
+    values = _common(visit, route, language) | {
+        "consent": consent,
+        "receiver": said(consent.receiver, language),
+        "purpose": said(consent.purpose, language),
+        "done": done,
+    }
+    return _page("withdraw", HTTPStatus.OK, language, "withdraw.title", values)
 
 
 def form_kept(visit: Visit, offer: SignInOffer, until: Instant) -> Page:

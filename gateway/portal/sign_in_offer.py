@@ -69,7 +69,7 @@ def redecide(
     found = canonical(target.partition("#")[0].encode(), table.paths_of(visit.inbound.host))
     if not isinstance(found, Target):
         return visit.route, None
-    route = table.match(visit.inbound.host, found.path)
+    route = None if table.is_portal(found.path) else table.match(visit.inbound.host, found.path)
     if route is None:
         return visit.route, None
     wanted = _as_wanted(visit.inbound, found, method)

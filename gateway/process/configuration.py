@@ -19,6 +19,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.bounded_files import KIB, read_file
 from gateway.headers.assertion import AssertionKeys, AssertionKeysError
@@ -77,6 +78,7 @@ from gateway.settings.settings import (
     Stack,
 )
 from gateway.settings.typed import Reading
+from gateway.signing.profile import LONGEST_PROFILE, SHIPPED, Profile, ProfileError, read_profile
 from gateway.signing.verification import LONGEST_AUTHORITIES, AuthoritiesError, read_authorities
 from gateway.wire.methods import METHODS, NAMED_IN_BODY
 from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where
@@ -84,6 +86,9 @@ from gateway.yaml.read import MAX_BYTES
 
 LONGEST_SECRET = 256 * KIB
 """Bytes of a file that holds a secret, keys or operators."""
+
+SHORTEST_TOKEN = 32
+"""Characters of a token by which an application asks for signatures."""
 
 LONGEST_CERTIFICATES = 4 * 1024 * KIB
 """Bytes of a file of certificates: the system's own has 220,000."""
@@ -166,6 +171,12 @@ class Configuration:
     """The keys that sign the audit trail; `None` if there is none."""
     digest: str = ""
     """The name of the settings file's content: the first digits of its SHA-256."""
+    signing_profile: Profile | None = None
+    """The names of the provider's signature API; `None` if nothing can be signed."""
+    signing_authorities: bytes = b""
+    """The certificates of the authorities by which we verify signatures, PEM; empty if we verify none."""
+    signing_tokens: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """The SHA-256 of the tokens by which applications ask for signatures, by the App's name."""
     trace_headers: Mapping[str, str] = field(default_factory=dict)
     """Header fields for the collector of traces."""
     files: Mapping[Path, bytes] = field(default_factory=dict, repr=False)
@@ -379,7 +390,9 @@ def read_configuration(
     console_keys = reader.console_keys(keys)
     audit_keys = reader.audit_keys(keys, assertion_keys)
     trace_headers = reader.trace_headers()
-    reader.signing_authorities()
+    signing_authorities = b"".join(each.public_bytes(Encoding.PEM) for each in reader.signing_authorities())
+    signing_profile = reader.signing_profile(policies)
+    signing_tokens = reader.signing_tokens()
     reader.check_files()
     if len(mistakes):
         return None
@@ -400,6 +413,9 @@ def read_configuration(
         digest=digest,
         files=reader.files,
         trace_headers=trace_headers,
+        signing_profile=signing_profile,
+        signing_authorities=signing_authorities,
+        signing_tokens=signing_tokens,
         state=_state_directory(environment or {}),
         places=reading.places,
         known=reader.known,
@@ -580,6 +596,15 @@ class _Reader:
                 ),
             )
         for rule in rules if app.mode is Mode.FORWARD_AUTH else ():
+            if rule.sign is not None:
+                self._reading.note(
+                    at,
+                    Phrase(
+                        f"`sign` of `{rule.name}` cannot work: the proxy that asks about `{app.name}` has the form",
+                        f"`{rule.name}` の `sign` は使えません。`{app.name}` のフォームは前段のプロキシが持っています",
+                    ),
+                    Phrase("use `mode: proxy`", "`mode: proxy` を使ってください"),
+                )
             if rule.returns_from or rule.keep_form:
                 key = "returns_from" if rule.returns_from else "keep_form"
                 self.remarks.add(
@@ -943,7 +968,7 @@ class _Reader:
     def signing_authorities(self) -> tuple[x509.Certificate, ...]:
         """Read the authorities whose signing certificates are believed."""
         at = "signing.verify.ca"
-        wanted = self._settings.signing.verify
+        wanted = None if self._settings.signing is None else self._settings.signing.verify
         if wanted is None or at in self._reading.broken:
             return ()
         try:
@@ -957,6 +982,59 @@ class _Reader:
             )
             self._reading.note(at, Phrase(f"`{wanted.ca}`: {error}"), remedy)
         return ()
+
+    def signing_profile(self, policies: Mapping[Path, Policy]) -> Profile | None:
+        """Read the names of the provider's signature API; without the settings no rule may have forms signed."""
+        settings = self._settings.signing
+        if settings is None:
+            for number, app in enumerate(self._settings.apps):
+                policy = policies.get(app.policy.file)
+                signed = [rule.name for rule in policy.rules if rule.sign is not None] if policy is not None else []
+                if signed:
+                    self._reading.note(
+                        f"apps[{number}]",
+                        Phrase(
+                            f"the rule `{signed[0]}` of `{app.name}` has forms signed, and `signing` is missing",
+                            f"`{app.name}` の規則 `{signed[0]}` は電子署名を求めますが、`signing` がありません",
+                        ),
+                        Phrase("write `signing: {}` beside `apps`", "`apps` と並べて `signing: {}` と書いてください"),
+                    )
+            return None
+        file = settings.profile or SHIPPED
+        try:
+            return read_profile(read_file(file, LONGEST_PROFILE).decode(), str(file))
+        except OSError as error:
+            self._reading.note("signing.profile", Phrase(f"`{file}` cannot be read: {error.strerror}"))
+        except UnicodeDecodeError:
+            self._reading.note("signing.profile", Phrase(f"`{file}` is not UTF-8"), Phrase("save it as UTF-8"))
+        except ProfileError as error:
+            what, _, remedy = str(error).partition("; ")
+            self._reading.note("signing.profile", Phrase(what), Phrase(remedy))
+        return None
+
+    def signing_tokens(self) -> Mapping[str, bytes]:
+        """Read the tokens of applications that ask for signatures; only their hashes are kept."""
+        found: dict[str, bytes] = {}
+        for number, app in enumerate(self._settings.apps):
+            if app.signing is None or app.signing.token is None:
+                continue
+            at = f"apps[{number}].signing.token"
+            text = self._secret(app.signing.token, at)
+            token = (text or b"").strip()
+            if text is not None and (len(token) < SHORTEST_TOKEN or not token.isascii() or b" " in token):
+                self._reading.note(
+                    at,
+                    Phrase(
+                        f"the token is shorter than {SHORTEST_TOKEN} characters, or has others than ASCII",
+                        f"トークンは ASCII で {SHORTEST_TOKEN} 文字以上必要です",
+                    ),
+                    Phrase("make one with `openssl rand -hex 32`", "`openssl rand -hex 32` で作ってください"),
+                )
+            digest = sha256(token).digest()
+            if digest in found.values():
+                self._reading.note(at, Phrase("another App has the same token"), Phrase("give each App its own"))
+            found[app.name] = digest
+        return found
 
     def trace_headers(self) -> Mapping[str, str]:
         """Read the header fields for the collector, and look whether there is a library to send spans."""

@@ -47,6 +47,7 @@ from gateway.policy.policy import Rule
 from gateway.policy.switches import Switch
 from gateway.portal.aiohttp_inside import PortalInside
 from gateway.portal.aiohttp_portal import PortalServices, make_portal
+from gateway.portal.aiohttp_signing import SigningServices
 from gateway.portal.head import portal_head
 from gateway.portal.visits import VisitTable
 from gateway.process.configuration import Configuration
@@ -63,6 +64,10 @@ from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.redis_sessions import Sessions
 from gateway.session.session import SessionState
 from gateway.settings.settings import Mode, TrafficSettings
+from gateway.signing.memory_store import MemoryByteStore
+from gateway.signing.records import ByteStore, Records
+from gateway.signing.service import SigningClient, SigningService, SigningTerms, Verify
+from gateway.signing.verification import read_authorities, refused_for
 from gateway.upstream.asyncio_upstreams import Upstreams, client_contexts, upstreams_of
 from gateway.upstream.standing import Standing
 from gateway.wire.deadlines import Deadlines
@@ -134,6 +139,8 @@ class Shared:
     """Which of the header names that are not passed on the operator has been told of."""
     spans: Spans | None = None
     """Takes spans; `None` without `traces`."""
+    signatures: ByteStore = field(default_factory=MemoryByteStore)
+    """The store of sealed signatures."""
 
     def standing_of(self, app: str) -> Standing:
         """Return how an App's servers have behaved so far."""
@@ -158,6 +165,13 @@ class _Adopted(NamedTuple):
     policies: dict[Key, float]
     versions: dict[str, str]
     asked: dict[str, Rule]
+
+
+def _verification(authorities: bytes) -> Verify | None:
+    """Return what verifies each result, where the settings say that we may: `signing.verify`."""
+    if not authorities:
+        return None
+    return partial(refused_for, authorities=read_authorities(authorities))
 
 
 class Generation:
@@ -272,6 +286,7 @@ class Generation:
                 clock=shared.clock,
                 trail=shared.trail,
                 spans=shared.spans,
+                signing=self._signing(),
             )
         )
         pages = await self._serve_inside(portal, limits)
@@ -358,6 +373,39 @@ class Generation:
             known_as=self.configuration.aliases.known_as,
             shared_tasks=SharedTasks(),
             owed=shared.owed,
+        )
+
+    def _signing(self) -> SigningServices | None:
+        """Return the services behind signatures, over the clients that the sign-in service has opened."""
+        configuration, shared = self.configuration, self._shared
+        settings, profile = configuration.settings.signing, configuration.signing_profile
+        if settings is None or profile is None:
+            return None
+        clients = {
+            client_id: SigningClient(client, self._providers[client_id])
+            for client_id, client in configuration.clients().items()
+        }
+        service = SigningService(
+            clients,
+            Records(shared.signatures, shared.sessions.secrets, randomness.token_bytes),
+            SigningTerms(
+                prefix=configuration.settings.prefix,
+                profile=profile,
+                keep=settings.keep,
+                public=settings.operator == "public",
+                person_required=settings.same_person == "required",
+            ),
+            clock=shared.clock,
+            random=randomness.token_bytes,
+            known_as=configuration.aliases.known_as,
+            verify=_verification(configuration.signing_authorities),
+        )
+        return SigningServices(
+            signatures=service,
+            apps={app.name: app.signing for app in configuration.settings.apps if app.signing is not None},
+            tokens=configuration.signing_tokens,
+            observer=shared.counts,
+            record=shared.trail.record,
         )
 
     def provider_checks(self) -> dict[str, Callable[[], Awaitable[None]]]:

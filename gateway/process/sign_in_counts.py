@@ -29,3 +29,7 @@ class SignInCounts:
     def refused(self, app: str, rule: str, reasons: Iterable[str]) -> None:
         """Count a refusal that no request of the App shows."""
         self._metrics.requests.refused(app, rule, reasons)
+
+    def signature(self, app: str, outcome: str) -> None:
+        """Count a step of a signature."""
+        self._metrics.sign_ins.signature(app, outcome)

@@ -86,6 +86,9 @@ from gateway.session.ticket import TICKET_BYTES
 from gateway.settings.changes import waiting
 from gateway.settings.settings import Settings, TlsSettings
 from gateway.settings.typed import TakenUp
+from gateway.signing.memory_store import MemoryByteStore
+from gateway.signing.records import ByteStore
+from gateway.signing.redis_store import RedisByteStore
 from gateway.upstream.asyncio_upstreams import Upstreams
 from gateway.upstream.prometheus_upstreams import QUEUE_SECONDS, show_upstreams, show_ways
 from gateway.wire.deadlines import Deadlines
@@ -247,7 +250,7 @@ class Worker:
         show_ways(self.metrics, lambda: {} if self._generation is None else self._generation.ways)
         record = self._record_decision if self.audit.kept else None
         observer = GatewayObserver(self.metrics, self.access_log, self._is_audited, self._policy_version, record)
-        pending = await self._pending(secrets)
+        pending, signatures = await self._pending(secrets)
         counts = SignInCounts(self.metrics)
         unfinished = UnfinishedLogins(pending, counts, time.monotonic, self._configuration.settings.sessions.sign_in)
         looking = asyncio.create_task(unfinished.run())
@@ -271,6 +274,7 @@ class Worker:
             if self.audit.trail.required
             else None,
             spans=self._spans(),
+            signatures=signatures,
         )
         await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
@@ -346,15 +350,16 @@ class Worker:
         self.metrics.show(SPANS, lambda: {("sent",): spans.sent, ("lost",): spans.lost})
         return spans
 
-    async def _pending(self, secrets: Secrets) -> PendingStore:
+    async def _pending(self, secrets: Secrets) -> tuple[PendingStore, ByteStore]:
+        """Return the stores of pending sign-ins and of signatures, which stand on the same Redis."""
         settings = self._configuration.settings.sessions
         if settings.store == "memory":
-            return MemoryPendingStore(life=settings.sign_in)
+            return MemoryPendingStore(life=settings.sign_in), MemoryByteStore()
         redis = make_redis(parse_redis_url(settings.store), self._configuration.redis)
         self._closing.push_async_callback(close_redis, redis)
         self._stores.watch(Store.SIGN_INS, partial(connections_of, redis), POOL)
         timed = self._stores.of(Store.SIGN_INS)
-        return RedisPendingStore(
+        pending = RedisPendingStore(
             redis,
             secrets,
             random=randomness.token_bytes,
@@ -362,6 +367,7 @@ class Worker:
             life=settings.sign_in,
             timed=timed,
         )
+        return pending, RedisByteStore(redis, timeout=settings.timeout, timed=timed)
 
     def _watch_for_a_restored_dump(self, sessions: Sessions) -> None:
         file = self._configuration.mark_file

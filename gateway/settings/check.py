@@ -21,6 +21,7 @@ from gateway.settings.origin import ascii_name, ascii_url, authority_of, host_of
 from gateway.settings.settings import (
     ANY,
     AppSettings,
+    AppSigning,
     AppTraffic,
     AuditSettings,
     Environment,
@@ -101,7 +102,7 @@ def check_settings(settings: Settings, reading: Reading) -> None:
     _check_sessions(settings, reading)
     _check_secret(settings.assertion.keys, "assertion.keys", reading)
     _check_audit(settings.audit, reading)
-    _check_signing(settings.signing, reading)
+    _check_signing(settings, reading)
     for number, app in enumerate(settings.apps):
         _check_app(app, f"apps[{number}]", settings, reading)
     _check_apps_together(settings, reading)
@@ -416,7 +417,7 @@ def _check_audit(audit: AuditSettings, reading: Reading) -> None:
         _check_syslog(audit.syslog, reading)
 
 
-def _check_signing(signing: SigningSettings, reading: Reading) -> None:
+def _check_verification(signing: SigningSettings, reading: Reading) -> None:
     silent = signing.verify is not None and signing.verify.statement is None
     if silent and "signing.verify.statement" not in reading.broken:
         what = Phrase(
@@ -444,6 +445,67 @@ def _check_syslog(syslog: SyslogSettings, reading: Reading) -> None:
         what = Phrase("the audit trail would leave this machine in the clear", "監査証跡が暗号化されずに外へ出ます")
         remedy = Phrase("write `tls://…`; `tcp://` is for loopback", "`tls://…` と書いてください")
         reading.note("audit.syslog.to", what, remedy)
+
+
+def _check_signing(settings: Settings, reading: Reading) -> None:
+    """Note what the law asks of a public body, and parts of an App's signatures that do not fit together."""
+    signing = settings.signing
+    if signing is not None and signing.operator == "public" and not signing.public_because.strip():
+        what = Phrase(
+            "`operator: public` without `public_because`: only a public body may verify signatures itself, and a "
+            "private operator needs an accreditation for that",
+            "`operator: public` に `public_because` がありません。署名を自ら検証できるのは行政機関等だけで、"
+            "民間事業者には主務大臣認定が必要です",
+        )
+        remedy = Phrase(
+            "state the legal ground, or write `operator: private`",
+            "根拠を書くか、`operator: private` と書いてください",
+        )
+        reading.note("signing", what, remedy)
+    if signing is not None:
+        _check_verification(signing, reading)
+    for number, app in enumerate(settings.apps):
+        if app.signing is not None:
+            _check_app_signing(app.signing, f"apps[{number}].signing", settings, reading)
+
+
+def _check_app_signing(signing: AppSigning, at: str, settings: Settings, reading: Reading) -> None:
+    if settings.signing is None:
+        what = Phrase("`signing` of an App without the gateway's own", "全体の `signing` がありません")
+        reading.note(
+            at, what, Phrase("write `signing: {}` beside `apps`", "`apps` と並べて `signing: {}` と書いてください")
+        )
+    _check_secret(signing.token, f"{at}.token", reading)
+    if (signing.token is None) != (not signing.addresses):
+        what = Phrase(
+            "`token` and `from` belong together: one without the other lets no application in",
+            "`token` と `from` は両方が必要です",
+        )
+        reading.note(at, what, Phrase("write both, or none", "両方を書くか、両方を消してください"))
+    for number, address in enumerate(signing.addresses):
+        try:
+            ip_network(address)
+        except ValueError:
+            what = Phrase(
+                f"`{address}` is no address or network", f"`{address}` はアドレスやネットワークとして読めません"
+            )
+            reading.note(f"{at}.from[{number}]", what, Phrase("write `10.0.0.5` or `10.0.0.0/24`"))
+    names = Counter(consent.name for consent in signing.consents)
+    for number, consent in enumerate(signing.consents):
+        here = f"{at}.consents[{number}]"
+        if _APP_NAME.fullmatch(consent.name) is None or names[consent.name] > 1:
+            what = Phrase(f"`{consent.name}` cannot name a consent", f"`{consent.name}` は同意の名前にできません")
+            reading.note(f"{here}.name", what, Phrase("use a-z, 0-9 and `-`, and each name once"))
+        for key, words in (("receiver", consent.receiver), ("purpose", consent.purpose)):
+            if not words.get("ja", "").strip():
+                what = Phrase(f"`{key}` has no Japanese words", f"`{key}` に日本語がありません")
+                reading.note(here, what, Phrase(f"write `{key}: {{ja: …}}`", f"`{key}: {{ja: …}}` と書いてください"))
+        if not consent.items:
+            what = Phrase("a consent to nothing", "同意の対象がありません")
+            reading.note(f"{here}.items", what, Phrase("name the items", "項目を書いてください"))
+        for key, url in (("withdraw", consent.withdraw), ("details", consent.details)):
+            if url or key == "withdraw":
+                _url(url, f"{here}.{key}", reading, ("https",))
 
 
 def _check_app(app: AppSettings, at: str, settings: Settings, reading: Reading) -> None:

@@ -484,6 +484,76 @@ class NextPersonSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentSettings:
+    """A person's consent that J-LIS gives her newest items to a receiver (最新の利用者情報提供), which she signs."""
+
+    name: str
+    """A short name, by which the application asks for this consent."""
+    receiver: Words
+    """The receiver of the items."""
+    purpose: Words
+    """The purpose for which the receiver uses them."""
+    items: tuple[Literal["name", "address", "gender", "birthdate", "certificate_serial"], ...]
+    """The items: of `name`, `address`, `gender`, `birthdate` and `certificate_serial`."""
+    withdraw: str
+    """URL of the receiver's page on which a person withdraws her consent; our own page leads there."""
+    details: str = ""
+    """URL of the receiver's page with details."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppSigning:
+    """An App's use of the signature API (preview): its token, its addresses, and its consents."""
+
+    KEYS: ClassVar = {"addresses": "from"}
+
+    token: SecretSource | None = None
+    """The token by which the application asks for signatures and reads results, 32 characters or more."""
+    addresses: tuple[str, ...] = ()
+    """Addresses or networks from which the application uses its token; none by default."""
+    consents: tuple[ConsentSettings, ...] = ()
+    """The consents that the application may ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningVerifySettings:
+    """Verification of signatures and certificates by the operator itself."""
+
+    ca: Path
+    """The certificates of the authorities of the cards' signing certificates, PEM; no others are believed."""
+    statement: Literal["public_body", "approved"] | None = None
+    """The operator's statement that it may verify (公的個人認証法): `public_body`, or `approved` for a private operator
+    with the approval of the responsible minister (主務大臣認定). Without it the setting is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSettings:
+    """The agency's signature API (署名API, preview): documents that people sign with the card's signing certificate."""
+
+    profile: Path | None = None
+    """The names of fields and states in the provider's API. None: `gateway/signing/profile.toml`, which is unofficial.
+    """
+    operator: Literal["private", "public"] = "private"
+    """`private` gets the certificate as a JWE that its PF operator opens. `public` is a public body (行政機関等), which
+    gets the certificate itself."""
+    public_because: str = ""
+    """The legal ground on which a public body verifies signatures itself, for the next reader; `public` demands it.
+    A private operator would need an accreditation (主務大臣認定)."""
+    same_person: Literal["required", "if_told"] = "required"
+    """`required`: the provider's ID token must say who signed, and it must be the person who is signed in. `if_told`
+    accepts a signature if the provider sends no ID token with it."""
+    keep: Seconds = 600.0
+    """Seconds for which a result waits for the application, unless it confirms the result earlier."""
+    verify: SigningVerifySettings | None = None
+    """Verification of signatures here, of each result and for `sekisho signature verify`. None: a receiver has them
+    verified elsewhere."""
+    pf_operator: str = ""
+    """The name of the PF operator (PF事業者), for the agency's form."""
+    monthly: int | None = None
+    """Signatures expected in a month, for the agency's form."""
+
+
+@dataclass(frozen=True, slots=True)
 class AppSettings:
     """One protected application."""
 
@@ -553,6 +623,8 @@ class AppSettings:
     headers: HeaderSettings = HeaderSettings()
     client: ProviderSettings | None = None
     """The App's own client, if it does not share the common one."""
+    signing: AppSigning | None = None
+    """The App's use of the signature API (preview). None: only rules with `sign` use it."""
     registration: Mapping[str, str] = field(default_factory=dict)
     """Entries for the agency's forms: `home`, `summary`, `terms`, `logo`."""
 
@@ -653,25 +725,6 @@ class AuditSettings:
     """A second file that gets every signature, best on another file system that root of this machine cannot write."""
     syslog: SyslogSettings | None = None
     """A syslog server that gets the signatures or more. None: none."""
-
-
-@dataclass(frozen=True, slots=True)
-class SigningVerifySettings:
-    """Verification of signatures and certificates by the operator itself."""
-
-    ca: Path
-    """The certificates of the authorities of the cards' signing certificates, PEM; no others are believed."""
-    statement: Literal["public_body", "approved"] | None = None
-    """The operator's statement that it may verify (公的個人認証法): `public_body`, or `approved` for a private operator
-    with the approval of the responsible minister (主務大臣認定). Without it the setting is refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class SigningSettings:
-    """Documents that people sign with their cards (署名API, preview)."""
-
-    verify: SigningVerifySettings | None = None
-    """Verification of signatures here, for `sekisho signature verify`. None: a receiver has them verified elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -792,7 +845,8 @@ class Settings:
     switches: Path | None = None
     """The file that `sekisho switch` writes. None: `switches.json` beside this file."""
     assertion: AssertionSettings = AssertionSettings()
-    signing: SigningSettings = SigningSettings()
+    signing: SigningSettings | None = None
+    """The agency's signature API (preview). None: nothing can be signed."""
     audit: AtRestart[AuditSettings] = AuditSettings()
     """The audit trail of the gateway and of the command line."""
     workers: AtRestart[str] = "1"

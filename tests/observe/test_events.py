@@ -19,6 +19,7 @@ OPEN: dict[str, frozenset[str]] = {
     "SESSIONS_REVOKED": frozenset({"selector", "session", "pseudonym", "client_id"}),
     # `**described`, the keywords of `_tell`, and `**fields` of the handler for libraries.
     "SIGN_IN": frozenset(SHAPES[Event.SIGN_IN].split()),
+    "SIGNATURE": frozenset(SHAPES[Event.SIGNATURE].split()),
     "LIBRARY": frozenset(SHAPES[Event.LIBRARY].split()),
 }
 

@@ -13,6 +13,7 @@ from gateway.policy.verdict import ChallengeReason, Fact, ReasonKind
 from gateway.portal.language import Language
 from gateway.portal.messages import CATALOGUE, CATALOGUES, REVIEWED, _flat, message, offered
 from gateway.request.signed_form import Unsignable
+from gateway.signing.signature import SignOutcome
 
 PORTAL = Path(gateway.portal.__file__).parent
 
@@ -54,6 +55,7 @@ def test_every_closed_word_has_its_sentences() -> None:
     needed |= {f"trouble.{trouble}.{part}" for trouble in Trouble for part in ("title", "what")}
     needed |= {f"refusal.kind.{kind}" for kind in ReasonKind}
     needed |= {f"not_signable.{why}" for why in Unsignable}
+    needed |= {f"signing.{outcome}.{part}" for outcome in SignOutcome for part in ("title", "do")}
     needed |= {f"notice.lead_{reason}" for reason in ChallengeReason}
 
     assert needed <= set(CATALOGUE[Language.JA])
@@ -69,6 +71,8 @@ def test_no_sentence_is_left_over() -> None:
         *(f"trouble.{trouble}." for trouble in Trouble),
         "refusal.kind.",
         *(f"not_signable.{why}" for why in Unsignable),
+        *(f"signing.{outcome}." for outcome in SignOutcome),
+        "consent.item_",
         "notice.lead_",
         "fact.",
         "icon.",

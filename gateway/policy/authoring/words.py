@@ -558,6 +558,27 @@ def data_map(policy: Policy, language: Language) -> tuple[DataItem, ...]:
                 told_to="なし" if ja else "nobody",
             )
         )
+    signed = [rule.name for rule in policy.rules if rule.sign is not None]
+    if signed:
+        items.append(
+            DataItem(
+                item="署名するフォームの内容、電子署名、署名用電子証明書（氏名・住所・生年月日・性別を含む）"
+                if ja
+                else "the signed form, its signature, and the signing certificate (it holds name, address, birthdate "
+                "and gender)",
+                purpose="本人の意思を電子署名で示すため" if ja else "to show the person's will by a signature",
+                asked_where=_list(signed, language),
+                kept_where="署名の記録（暗号化。鍵の一部は署名の番号）"
+                if ja
+                else "the sealed record of the signature (part of its key is the signature's id)",
+                kept_how_long="アプリケーションが受領を確認するまで。長くても設定 `signing.keep` の時間"
+                if ja
+                else "until the application confirms it, at most `signing.keep`",
+                told_to="アプリケーション: フォーム、電子署名、証明書"
+                if ja
+                else "the application: form, signature, certificate",
+            )
+        )
     return tuple(items)
 
 
