@@ -884,6 +884,25 @@ def test_a_doubtful_path_is_refused_for_the_methods_of_the_other_rule_alone() ->
         assert isinstance(found.decide(make_inbound(method, "/reserve%2F42"), None, NOW).verdict, kind)
 
 
+@pytest.mark.parametrize("path", ["/reserve%2F42", "/Reserve/42", "/reserve/42;x"])
+def test_a_doubt_that_days_or_a_method_take_away_is_looked_for_each_time(path: str) -> None:
+    """Outside the days the other rule permits all the same, and that is remembered for no later request."""
+    policy = CompiledPolicy(
+        policy_of(
+            "name: days, match: {path: /reserve/**, method: GET}, when: open, allow: nobody",
+            "name: rest, allow: everyone",
+        ),
+        paths=PathSettings(encoded_slash="keep", parameters="keep"),
+    )
+    inbound = make_inbound("GET", path)
+
+    for now, kind in ((NOW, Permit), (moment_of("2026-12-05 12:00") or 0.0, Deny)):
+        found = policy.fitting(inbound, now)
+        assert found is not None
+        assert isinstance(found.decide(inbound, None, now).verdict, kind)
+        assert policy.always("GET", path) is None
+
+
 def test_the_author_is_told_the_path_that_makes_another_rule_of_it() -> None:
     """`sekisho policy explain` names the reading; a path in no doubt, or with no rule to weaken, has none."""
     policy = CompiledPolicy(
