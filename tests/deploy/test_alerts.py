@@ -47,6 +47,10 @@ def requests(cause: str, status: str = "2xx", verdict: str = "permit") -> str:
     return f'sekisho_requests_total{{cause="{cause}", status="{status}", verdict="{verdict}", {APP}}}'
 
 
+def new_requests(status: str) -> str:
+    return requests("upstream", status).replace('app="booking"', 'app="new"')
+
+
 def upstream_seconds(bound: str, outcome: str = "answered") -> str:
     return f'sekisho_upstream_seconds_bucket{{le="{bound}", outcome="{outcome}", {APP}}}'
 
@@ -152,6 +156,14 @@ BURNING = ("AvailabilityBurnsFast", "AvailabilityBurnsSlow", "AvailabilityBurnsC
 
 SCENARIOS: Mapping[str, Scenario] = {
     "all is well": rings()({}),
+    # With many Apps a series begins with its first request, so an App may have none of it, or it begins with a number.
+    "an App has no failure yet, and no series of one": rings()({new_requests("2xx"): growing(600)}),
+    "an App's first failures begin its series": rings("AvailabilityBurnsFast")(
+        {new_requests("2xx"): growing(600), new_requests("5xx"): "_x{minutes-15} 60+60x15"}
+    ),
+    "an App's first requests begin all its series": rings("AvailabilityBurnsFast")(
+        {new_requests("2xx"): "_x{minutes-15} 600+600x15", new_requests("5xx"): "_x{minutes-15} 60+60x15"}
+    ),
     # Objectives.
     "one answer in fifty is a 5xx": rings(*BURNING)({requests("upstream", "5xx"): growing(12)}),
     "one answer in a hundred and twenty is a 5xx": rings(
