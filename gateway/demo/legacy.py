@@ -1,9 +1,9 @@
-"""Two web applications of 2009 share this: WSGI, SQLite, a session cookie, pages made on the server.
+"""Three web applications of 2009 share this: WSGI, SQLite, a session cookie, pages made on the server.
 
 They know nothing of OpenID Connect and nothing of us. A gateway in front of them sends the visitor's identity in
 request headers, as mod_shib or an appliance did at the time; they read the headers, percent-decoded, and write HTML.
 They do better than 2009 in three things that readers may copy: they escape everything, put a token into every form, and
-change data in one transaction. The applications are `booking` and `currency`.
+change data in one transaction. The applications are `booking`, `currency` and `allowance`.
 """
 
 from __future__ import annotations
@@ -65,6 +65,15 @@ class Visitor:
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """What the gateway's headers say of the signature under a form."""
+
+    id: str
+    hash: str
+    """SHA-256 of the signed document in Base64."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """The request, as the pages see it."""
 
@@ -74,6 +83,9 @@ class Request:
     form: dict[str, str]
     visitor: Visitor | None
     session: Session | None
+    body: bytes = b""
+    """The form as it came: the document that a person signed is made of it."""
+    signature: Signed | None = None
 
     @property
     def verb(self) -> str:
@@ -207,7 +219,8 @@ class LegacyApplication(ABC):
         path = environ.get("PATH_INFO", "/").encode("latin-1").decode("utf-8", "replace")
         if method not in {"GET", "HEAD", "POST"}:
             raise RefusedRequestError(HTTPStatus.METHOD_NOT_ALLOWED, "この操作はできません。")
-        form = _form(environ) if method == "POST" else {}
+        body = _body(environ) if method == "POST" else b""
+        form = _form(body)
         visitor = _visitor(environ)
         session: Session | None = None
         cookies: tuple[str, ...] = ()
@@ -219,7 +232,7 @@ class LegacyApplication(ABC):
             words = "画面の有効期限が切れました。お手数ですが、前の画面を開き直してください。"
             raise RefusedRequestError(HTTPStatus.FORBIDDEN, words)
         query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-        return Request(method, path, query, form, visitor, session), cookies
+        return Request(method, path, query, form, visitor, session, body, _signed(environ)), cookies
 
     def _session(self, subject: str, cookies: str) -> tuple[Session, tuple[str, ...]]:
         """Return the subject's session. One that was begun by another subject ends here and is never shown."""
@@ -263,7 +276,12 @@ def _fact(environ: WSGIEnvironment, name: str) -> str | None:
         return None
 
 
-def _form(environ: WSGIEnvironment) -> dict[str, str]:
+def _signed(environ: WSGIEnvironment) -> Signed | None:
+    signature, digest = (_fact(environ, f"SIGNATURE_{name}") for name in ("ID", "HASH"))
+    return Signed(signature, digest) if signature and digest else None
+
+
+def _body(environ: WSGIEnvironment) -> bytes:
     length = environ.get("CONTENT_LENGTH", "")
     if not (length.isascii() and length.isdigit()):
         raise RefusedRequestError(HTTPStatus.LENGTH_REQUIRED, "送信内容を読み取れません。")
@@ -272,6 +290,10 @@ def _form(environ: WSGIEnvironment) -> dict[str, str]:
         raise RefusedRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "送信内容が大きすぎます。")
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise RefusedRequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "送信内容を読み取れません。")
+    return bytes(body)
+
+
+def _form(body: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError as error:
