@@ -1,4 +1,4 @@
-"""`sekisho demo` starts the provider, the gateway and two old applications on this machine, for one evening.
+"""`sekisho demo` starts the provider, the gateway and four old applications on this machine, for one evening.
 
 Everything is made anew in a folder that goes with the process: client keys, secrets, the settings that
 it shows, the applications' files. The gateway itself is started as `sekisho run` starts it, from those
@@ -26,9 +26,12 @@ from typing import TextIO
 import aiohttp
 from joserfc import jwk
 
+from gateway.demo.allowance import Allowance
+from gateway.demo.bank import Bank
 from gateway.demo.booking import Booking
 from gateway.demo.currency import Currency
 from gateway.demo.emulator import REALM, EmulatorClient, EmulatorSettings, make_emulator, serve_emulator
+from gateway.demo.emulator_signing import SigningContract
 from gateway.demo.legacy import serving
 from gateway.observe.structlog_setup import line_style, logging_aside
 from gateway.observe.thread_lines import LineWriter
@@ -70,13 +73,24 @@ async def _run(port: int, lines: LineWriter) -> int:
         store = await stack.enter_async_context(_store(folder))
         booking = stack.enter_context(serving(Booking(folder / "booking.db", logout_url=f"{_PREFIX}logout")))
         currency = stack.enter_context(serving(Currency(folder / "currency.db", logout_url=f"{_PREFIX}logout")))
+        allowance = stack.enter_context(serving(Allowance(folder / "allowance.db", logout_url=f"{_PREFIX}logout")))
+        bank_token = secrets.token_urlsafe(32)
+        signatures = f"http://127.0.0.1:{port}{_PREFIX}signatures"
+        bank_app = Bank(folder / "bank.db", signatures=signatures, token=bank_token, host=f"bank.localhost:{port}")
+        bank = stack.enter_context(serving(bank_app))
         management_socket = stack.enter_context(bind("127.0.0.1:0"))
         key = jwk.ECKey.generate_key("P-256", {"kid": secrets.token_urlsafe(8), "use": "sig", "alg": "ES256"})
-        origins = (f"http://localhost:{port}", f"http://wallet.localhost:{port}")
+        origins = (
+            f"http://localhost:{port}",
+            f"http://wallet.localhost:{port}",
+            f"http://allowance.localhost:{port}",
+            f"http://bank.localhost:{port}",
+        )
         issuer = await _provider(stack, origins, key)
         settings = folder / "gateway.yaml"
         _write_secret(folder / "client-keys.jwks", json.dumps({"keys": [key.as_dict(private=True)]}))
         _write_secret(folder / "secret", secrets.token_hex(32))
+        _write_secret(folder / "bank-token", bank_token)
         token, line = new_token("demo", secrets.token_bytes(TOKEN_BYTES), Role)
         _write_secret(folder / "operators", line)
         management = f"127.0.0.1:{management_socket.getsockname()[1]}"
@@ -88,7 +102,7 @@ async def _run(port: int, lines: LineWriter) -> int:
                 issuer=issuer,
                 store=store,
                 origins=origins,
-                upstreams=(booking, currency),
+                upstreams=(booking, currency, allowance, bank),
             ),
             encoding="utf-8",
         )
@@ -150,6 +164,7 @@ async def _provider(stack: AsyncExitStack, origins: tuple[str, ...], key: jwk.EC
         tuple(f"{origin}{_PREFIX}callback" for origin in origins),
         {"keys": [key.as_dict(private=False)]},
         name="実演用の共通サービス",
+        signing=SigningContract(),
     )
     runner = await serve_emulator(make_emulator(EmulatorSettings(issuer, (client,))), door)
     stack.push_async_callback(runner.cleanup)
@@ -242,7 +257,7 @@ def _settings(
     issuer: str,
     store: str,
     origins: tuple[str, ...],
-    upstreams: tuple[int, int],
+    upstreams: tuple[int, ...],
 ) -> str:
     """Return a `gateway.yaml`, as an operator would have written it."""
     apps = (
@@ -262,6 +277,22 @@ def _settings(
             "SAIFU_SESSION",
             ("まちポイント", "Community currency", "#8a3b12"),
         ),
+        (
+            "allowance",
+            "child-allowance",
+            "子育て支援課（実演用）",
+            "Child support section (demo)",
+            "TEATE_SESSION",
+            ("児童手当", "Child allowance", "#1d5b3a"),
+        ),
+        (
+            "bank",
+            "bank-consent",
+            "関所銀行（実演用）",
+            "Sekisho Bank (demo)",
+            "GINKO_SESSION",
+            ("関所銀行", "Sekisho Bank", "#123a6b"),
+        ),
     )
     lines = [
         f"listen: {listen}",
@@ -278,6 +309,7 @@ def _settings(
         "sessions:",
         f"  store: {json.dumps(store)}",
         "  secret: {file: secret}",
+        "signing: {pf_operator: 実演用のPF事業者}",
         "apps:",
     ]
     for (name, policy, ja, en, cookie, plate), origin, upstream in zip(apps, origins, upstreams, strict=True):
@@ -300,6 +332,17 @@ def _settings(
             "      text: {ja: 窓口での申込み, en: Apply at the counter}",
             f"    application_cookies: [{cookie}]",
         ]
+    lines += [
+        "    signing:",
+        "      token: {file: bank-token}",
+        "      from: [127.0.0.1]",
+        "      consents:",
+        "        - name: newest",
+        "          receiver: {ja: 関所銀行（実演用）, en: Sekisho Bank (demo)}",
+        "          purpose: {ja: 住所変更などのお手続きを省くため, en: To spare you notices of changes}",
+        "          items: [name, address, birthdate]",
+        "          withdraw: https://bank.example/withdraw",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -313,6 +356,10 @@ Sekisho demo. Everyone here is made up, and everything is gone after Ctrl-C.
                  card 10 is 17 years old, cards 2 and 3 are not valid.
   Pay a shop     {origins[1]}/
                  Card 4 may open an account, card 1 lives in another city.
+  Claim money    {origins[2]}/
+                 The form is signed with the card: cards 1 and 4 can, card 28 has no signing certificate.
+  Ask a bank     {origins[3]}/
+                 It asks for the newest name and address; the consent is signed.
   Old logins     {origins[0]}/static/help.html
   Console        http://{management}/console/
                  Its token is {token}

@@ -1,9 +1,9 @@
-"""Three web applications of 2009 share this: WSGI, SQLite, a session cookie, pages made on the server.
+"""Four web applications of 2009 share this: WSGI, SQLite, a session cookie, pages made on the server.
 
 They know nothing of OpenID Connect and nothing of us. A gateway in front of them sends the visitor's identity in
 request headers, as mod_shib or an appliance did at the time; they read the headers, percent-decoded, and write HTML.
 They do better than 2009 in three things that readers may copy: they escape everything, put a token into every form, and
-change data in one transaction. The applications are `booking`, `currency` and `allowance`.
+change data in one transaction. The applications are `booking`, `currency`, `allowance` and `bank`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What the gateway's headers say of the signature under a form."""
+    """The signature under a form, as the gateway's headers tell it."""
 
     id: str
     hash: str

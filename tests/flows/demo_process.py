@@ -37,6 +37,14 @@ class Demo:
         return f"http://wallet.localhost:{self.port}"
 
     @property
+    def allowance(self) -> str:
+        return f"http://allowance.localhost:{self.port}"
+
+    @property
+    def bank(self) -> str:
+        return f"http://bank.localhost:{self.port}"
+
+    @property
     def redis_path(self) -> str:
         """The Unix socket of the Redis it started."""
         found = re.search(r"unix://(\S+)", self.said)
