@@ -63,6 +63,7 @@ REASONS: Final[Mapping[str, tuple[Cause, str]]] = {
     "store_unavailable": (Cause.STORE, "A store did not answer, and the rule needs it."),
     "limit_store_unfit": (Cause.STORE, "The store of limits may forget what it counted, and is not trusted to count."),
     "store_down": (Cause.STORE, "A store did not answer in the course of a sign-in."),
+    "misconfigured": (Cause.PROVIDER, "The provider does not accept our request, or answers with an unknown code."),
     "provider_down": (Cause.PROVIDER, "The provider did not answer, or refused the gateway as its client."),
     "provider_unavailable": (Cause.PROVIDER, "The provider did not answer."),
     "provider_refused": (Cause.PROVIDER, "The provider refused the gateway as its client."),

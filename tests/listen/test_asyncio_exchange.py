@@ -1248,7 +1248,7 @@ async def test_the_page_of_last_resort_is_plain(door: Door) -> None:
     await door.open()
     await door.portal_application.stop()
 
-    answer = await door.ask(get())
+    answer = await door.ask(navigate())
 
     assert answer.status == 502
     assert (answer[b"Content-Type"] or b"").startswith(b"text/html")

@@ -40,7 +40,7 @@ async def test_a_person_gets_a_page_and_may_come_again() -> None:
         assert b"\r\nRetry-After: 5" in head
         assert b"\r\nConnection: close" in head
         assert f"\r\nContent-Length: {len(body)}".encode() in head
-        assert "しばらくして" in body.decode()
+        assert "少し待ってから" in body.decode()
         assert refused == [1]
 
 
