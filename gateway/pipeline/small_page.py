@@ -19,10 +19,9 @@ import msgspec
 
 from gateway.language import Language
 from gateway.pipeline.outcome import Answer, Headers
-from gateway.pipeline.problem import FIELDS, problem
+from gateway.pipeline.problem import FIELDS
 from gateway.pipeline.support import support_number
 from gateway.request.inbound import Inbound
-from gateway.request.navigation import Navigation, navigation
 from gateway.request.reader import language_of, reader_of
 from gateway.route.route import Route
 
@@ -424,11 +423,8 @@ def last_resort(status: int, request_id: str) -> Answer:
 
 
 def without_portal(inbound: Inbound, route: Route | None) -> Answer:
-    """Return the answer in place of a page of ours that was not made: a page, unless a program asked."""
-    language = reader_of(inbound.headers)
-    if language is None and navigation(inbound) is Navigation.BACKGROUND:
-        return problem(HTTPStatus.BAD_GATEWAY, "portal_failed", inbound.request_id)
-    return small_page(HTTPStatus.BAD_GATEWAY, inbound.request_id, language or inbound_language(inbound), route)
+    """Return the page in place of one of ours that was not made: the request was for a page."""
+    return small_page(HTTPStatus.BAD_GATEWAY, inbound.request_id, inbound_language(inbound), route)
 
 
 def inbound_language(inbound: Inbound) -> Language:

@@ -1242,8 +1242,8 @@ async def test_a_person_sees_a_page_when_the_application_is_down(door: Door) -> 
     assert visit.purpose == TroublePage(Trouble.UPSTREAM_UNREACHABLE, 502)
 
 
-async def test_the_page_of_last_resort_is_plain(door: Door) -> None:
-    """If the portal does not answer either, the page has both languages, the request id and no secret."""
+async def test_the_page_of_last_resort_loads_nothing(door: Door) -> None:
+    """If the portal does not answer either, the page is whole in itself, with the request id and no secret."""
     door.step = portal(door, OwnPage())
     await door.open()
     await door.portal_application.stop()
