@@ -36,7 +36,7 @@ class AskedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an application asks for."""
+    """The request of an application."""
 
     source: Source
     title: Words = field(default_factory=dict)

@@ -25,7 +25,7 @@ _PADDING = 1024
 
 
 class Pointer(msgspec.Struct, frozen=True):
-    """What a state of the provider's callback, or an idempotency key, leads to."""
+    """The signature that a state of the provider's callback, or an idempotency key, leads to."""
 
     id: str
     request: str = ""

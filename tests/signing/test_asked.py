@@ -1,4 +1,4 @@
-"""What an application asks for, and what it is answered."""
+"""Requests of applications, and the answers to them."""
 
 from __future__ import annotations
 
