@@ -85,7 +85,7 @@ async def test_a_sign_out_while_redis_is_away_ends_the_session_when_it_is_back(
     assert answered["set-cookie"].startswith("sekisho=; ")
     assert answered["clear-site-data"] == '"cache", "storage"'
     assert "自動的に消去します" in page
-    assert "（日本時間）" in page
+    assert "次の時刻に無効になります" in page
     assert len(waiting.splitlines()) == 1
     assert mine.partition("=")[2] not in waiting
 
