@@ -55,6 +55,8 @@ def sparing_the_collector() -> Iterator[None]:
     policies last until the next configuration, and leave memory without the collector, since their parts do not refer
     to each other in circles.
     """
+    # Garbage that is there now would be spared, too. This collection visits only what came after the last one.
+    gc.collect()
     young, middle, old = gc.get_threshold()
     gc.set_threshold(young, middle, _NEVER)
     try:
