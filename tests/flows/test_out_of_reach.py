@@ -146,7 +146,7 @@ def test_a_person_sees_what_is_held_with_one_press(page: Page, gateway: GatewayP
     expect(page.get_by_text("髙橋　花子")).to_be_visible()
     assert len(values_in(page.content())) == len(VALUES)
     assert page.evaluate("self.origin") == "null"
-    assert page.evaluate("getComputedStyle(document.querySelector('main')).borderTopWidth") == "1px"
+    assert page.evaluate("getComputedStyle(document.querySelector('.mine')).borderTopWidth") == "1px"
     page.reload()
     expect(page.get_by_role("button")).to_be_visible()
     assert values_in(page.content()) == []
