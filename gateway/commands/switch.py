@@ -88,7 +88,8 @@ def on(
     ],
     reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
     message: Annotated[
-        str, typer.Option("--message", help="What people read in Japanese, where the switch closes an App.")
+        str,
+        typer.Option("--message", help="The Japanese sentence on the page, where the switch closes an App."),
     ] = "",
     message_en: Annotated[str, typer.Option("--message-en", help="The same in English.")] = "",
     operator: Operator = "",

@@ -66,6 +66,7 @@ class AssertionKeys:
             AssertionKeysError: not a JWKS of P-256 keys with distinct `kid`s whose first is private.
 
         """
+        self._jwks = jwks
         try:
             keys = list(_read_keys(jwks))
         except (JWException, ValueError, KeyError, TypeError):
@@ -86,6 +87,10 @@ class AssertionKeys:
         self._header = msgspec.json.encode({"alg": ALGORITHM, "kid": kids[0], "typ": "JWT"}).decode()
         self.thumbprints = frozenset(key.thumbprint() for key in keys)
         """Compared with those of the provider's client keys, which must never serve here as well."""
+
+    def __reduce__(self) -> tuple[type[AssertionKeys], tuple[str]]:
+        """Go to another process as the text: a key that has signed holds an object of the library that cannot go."""
+        return AssertionKeys, (self._jwks,)
 
     @property
     def published(self) -> bytes:

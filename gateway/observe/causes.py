@@ -58,6 +58,7 @@ REASONS: Final[Mapping[str, tuple[Cause, str]]] = {
     "overloaded": (Cause.OVERLOAD, "The App has as many requests as `concurrency`, and its queue is full or too slow."),
     "connections": (Cause.OVERLOAD, "The worker has as many connections as `traffic.connections`."),
     "connections_per_address": (Cause.OVERLOAD, "One address has as many connections as it may."),
+    "no_room": (Cause.OVERLOAD, "As many documents wait for a signature as the gateway keeps."),
     "too_many": (Cause.OVERLOAD, "More sign-ins are pending or tried than `rates` allow."),
     "too_many_requests": (Cause.OVERLOAD, "More requests came from one address than `rates` allow."),
     "store_unavailable": (Cause.STORE, "A store did not answer, and the rule needs it."),

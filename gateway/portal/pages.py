@@ -6,6 +6,7 @@ and `aiohttp_portal` sends.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -591,9 +592,16 @@ def _here(visit: Visit) -> str:
         if path.endswith(f"/{CALLBACK}"):
             # The query has a code, which is for one use.
             return home_of(visit.route)
+        if not _OWN_PATH.fullmatch(path):
+            # It is no page of ours, and our page about that repeats nothing of it.
+            return home_of(visit.route)
         if inbound.method not in ("GET", "HEAD"):
             return path
     return _raw(visit)
+
+
+_OWN_PATH = re.compile(r"[A-Za-z0-9./_-]*")
+"""The signs of our own paths."""
 
 
 def _signing_in(visit: Visit, offer: SignInOffer | None, language: Language, form: str = "") -> dict[str, object]:

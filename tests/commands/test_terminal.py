@@ -208,6 +208,22 @@ COMMANDS: dict[str, list[list[str]]] = {
     "subjects show": [[CLIENT, "hanako", "-c", "{config}"], [BAD, "hanako", "-c", "{config}"]],
     "subjects erase": [[BAD, "hanako", "--reason", BAD, "-c", "{config}"]],
     "subjects alias": [[BAD, BAD, "--reason", BAD, "-c", "{config}"]],
+    "signature document": [
+        ["{folder}/odd.yaml", "--title", BAD],
+        ["{folder}/no", "--title", BAD, "--write", "digest-info"],
+    ],
+    "signature verify": [
+        [
+            "{folder}/odd.yaml",
+            "--signature",
+            "{folder}/odd.yaml",
+            "--certificate",
+            "{folder}/odd.yaml",
+            "-c",
+            "{config}",
+        ],
+        ["{folder}/no", "--signature", "{folder}/no", "--certificate", "{folder}/no", "-c", "{broken}"],
+    ],
     "apps report": [["{folder}/access.log"], ["{folder}/no.log"], ["-c", "{config}"]],
     "limits show": [[CODE, "-c", "{config}"], [BAD, "-c", "{config}"]],
     "limits give-back": [[CODE, "9", "--reason", BAD, "-c", "{config}"]],

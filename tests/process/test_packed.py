@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from joserfc import jws
 
 from gateway.login.jwcrypto_keys import new_key
 from gateway.policy.subject_code import show_code, subject_code
@@ -66,6 +67,27 @@ def test_a_configuration_arrives_as_it_was(settings: Path) -> None:
     assert arrived.settings == configuration.settings
     assert arrived.places == configuration.places
     assert arrived.known == configuration.known
+
+
+def test_keys_that_have_signed_arrive_as_well(settings: Path) -> None:
+    """A library's key keeps objects of another library once it has signed, and these cannot go anywhere."""
+    folder = settings.parent
+    new_key(folder / "assertion.jwks", "ES256")
+    settings.write_text(settings.read_text() + "\nassertion: {keys: {file: assertion.jwks}}\n", encoding="utf-8")
+    configuration = read(settings)
+    assert configuration.assertion_keys is not None
+    token = configuration.assertion_keys.sign({"sub": "x"})
+    for keys in configuration.client_keys.values():
+        jws.serialize_compact({"alg": keys.signing.alg}, b"x", keys.signing.key)
+
+    arrived = at_once(unpacking(at_once(packing(configuration)), {}))
+
+    assert arrived.assertion_keys is not None
+    assert arrived.assertion_keys.published == configuration.assertion_keys.published
+    assert len(arrived.assertion_keys.sign({"sub": "x"})) == len(token)
+    assert {client: keys.private_jwks() for client, keys in arrived.client_keys.items()} == {
+        client: keys.private_jwks() for client, keys in configuration.client_keys.items()
+    }
 
 
 def test_no_part_is_large(settings: Path) -> None:
