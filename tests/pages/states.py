@@ -25,7 +25,8 @@ from gateway.portal.sign_in_offer import SignInOffer
 from gateway.request.kept_form import KeptForm
 from gateway.request.signed_form import Unsignable
 from gateway.session.session import Found, NoTicket, Session, SessionState
-from gateway.settings.settings import BrandSettings, ContactSettings, WithoutCard
+from gateway.settings.settings import BrandSettings, ConsentSettings, ContactSettings, WithoutCard
+from gateway.signing.signature import SignOutcome
 from tests import builders
 
 PREFIX = "/.sekisho/"
@@ -67,6 +68,17 @@ HANAKO = Identity(
 )
 ADULT = {"ja": "この予約は、18歳以上の方だけができます。", "en": "Only people of 18 and over can book."}
 PHONE_APP = ("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Line/14.0.0")
+
+ALLOWANCE = {"ja": "児童手当の認定請求", "en": "Claim of the child allowance"}
+HASH = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+CONSENT = ConsentSettings(
+    "newest-items",
+    {"ja": "渋谷銀行", "en": "Shibuya Bank"},
+    {"ja": "口座の名義と住所を新しくするため", "en": "To keep name and address of the account current"},
+    ("name", "address", "gender", "birthdate", "certificate_serial"),
+    "https://bank.example/withdraw",
+    "https://bank.example/details",
+)
 
 PLAIN = {"not_found": 404, "method": 405, "bad_form": 400, "internal": 500}
 
@@ -174,7 +186,57 @@ def _portal_pages() -> Mapping[str, Make]:
     made["me-of-nobody"] = lambda at: pages.me_of_nobody(visit(at, path=f"{PREFIX}me"))
     made["worker-removed"] = lambda at: pages.worker_removed(visit(at))
     made["worker-removed-form"] = lambda at: pages.worker_removed(visit(at, method="POST"))
+    made |= _sign_pages()
     made |= _each("not-signable", Unsignable, lambda why, at: pages.not_signable(visit(at, method="POST"), why))
+    return made
+
+
+def _sign_pages() -> Mapping[str, Make]:
+    """Return the pages of signatures: each kind of document, each consent, each end."""
+    form = pages.SignedText(
+        "0f6e",
+        "form",
+        ALLOWANCE,
+        HASH,
+        fields=(("氏名", "髙橋　花子"), ("児童数", "2")),
+        text="児童手当の認定請求\n氏名: 髙橋　花子\n",
+    )
+    kinds = {
+        "form": form,
+        "text": replace(form, source="text", fields=()),
+        "pdf": replace(form, source="pdf", fields=(), text=""),
+        "hash": replace(form, source="hash", fields=(), text=""),
+    }
+    consent = replace(
+        kinds["text"],
+        source="",
+        consent=CONSENT.name,
+        receiver=CONSENT.receiver,
+        purpose=CONSENT.purpose,
+        items=CONSENT.items,
+        withdraw=CONSENT.withdraw,
+        details=CONSENT.details,
+    )
+    at_sign = f"{PREFIX}sign"
+    made: dict[str, Make] = _each(
+        "sign", kinds, lambda kind, at: pages.sign(visit(at, path=at_sign), ROUTE, kinds[kind], None)
+    )
+    made["sign-again"] = lambda at: pages.sign(visit(at, path=at_sign), ROUTE, form, SignOutcome.CANCELLED)
+    made["sign-consent"] = lambda at: pages.sign(visit(at, path=at_sign), ROUTE, consent, None)
+    made |= _each(
+        "sign-ended",
+        SignOutcome,
+        lambda end, at: pages.sign_ended(visit(at, path=at_sign), ROUTE, end, id_="0f6e", onward="/done"),
+    )
+    made["sign-collect"] = lambda at: pages.sign_ended(
+        visit(at, path=at_sign), ROUTE, SignOutcome.NOT_READY, id_="0f6e", collect=True
+    )
+    made["sign-needs-person"] = lambda at: pages.sign_needs_person(visit(at, path=at_sign), "/.sekisho/sign?id=0f6e")
+    made["send-signed"] = lambda at: pages.send_signed(visit(at, path=at_sign), ROUTE, "/apply", "sealed")
+    made["withdraw"] = lambda at: pages.withdraw(visit(at, path=f"{PREFIX}withdraw"), ROUTE, CONSENT, done=False)
+    made["withdrawn"] = lambda at: pages.withdraw(
+        visit(at, path=f"{PREFIX}withdraw", method="POST"), ROUTE, CONSENT, done=True
+    )
     return made
 
 
@@ -208,6 +270,7 @@ def missing() -> set[str]:
         *(f"trouble-{trouble}" for trouble in Trouble),
         *(f"failure-{failure}" for failure in LoginFailure),
         *(f"small-{small}" for small in Small),
+        *(f"sign-ended-{end}" for end in SignOutcome),
     }
     folder = Path(gateway.portal.__file__).parent / "templates"
     templates = {path.name for path in folder.glob("*.html")} - {"page.html", "parts.html"}

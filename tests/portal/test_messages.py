@@ -61,6 +61,12 @@ def test_every_closed_word_has_its_sentences() -> None:
     assert needed <= set(CATALOGUE[Language.JA])
 
 
+@pytest.mark.parametrize("language", CATALOGUES)
+def test_every_fact_has_a_name_that_people_know(language: Language) -> None:
+    """A policy may tell any of them, and a notice says each."""
+    assert all(message(language, f"told.{fact.value}") for fact in Fact)
+
+
 def test_no_sentence_is_left_over() -> None:
     """Each sentence is used by a template or a page: an old one would be translated for nobody."""
     sources = [*PORTAL.glob("templates/*.html"), *PORTAL.glob("*.py")]
