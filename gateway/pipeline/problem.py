@@ -18,9 +18,13 @@ FIELDS: Headers = (
 """The fields of every such answer."""
 
 
-def problem_body(status: HTTPStatus, code: str, request_id: str, names: tuple[str, ...] = ()) -> bytes:
+def problem_body(
+    status: HTTPStatus, code: str, request_id: str, names: tuple[str, ...] = (), detail: str = ""
+) -> bytes:
     """Return the document: our error code in `code`, and the request's id, which an operator finds in the log."""
     body: dict[str, object] = {"type": "about:blank", "title": status.phrase, "status": status.value, "code": code}
+    if detail:
+        body["detail"] = detail
     if names:
         body["names"] = names
     if request_id:
@@ -35,6 +39,7 @@ def problem(
     *,
     retry_after: int | None = None,
     names: tuple[str, ...] = (),
+    detail: str = "",
     cors: Headers = (),
 ) -> Answer:
     """Make an answer of it. A 503 always has a `Retry-After`, even if the caller names no time."""
@@ -43,4 +48,4 @@ def problem(
     headers = (*FIELDS, *cors)
     if retry_after is not None:
         headers = (*headers, (b"Retry-After", b"%d" % retry_after))
-    return Answer(status.value, headers, problem_body(status, code, request_id, names), reason=code)
+    return Answer(status.value, headers, problem_body(status, code, request_id, names, detail), reason=code)

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, quote
 import msgspec
 import structlog
 from aiohttp import hdrs, web
+from multidict import CIMultiDict
 
 from gateway.audit.entry import Action, Entry, Outcome
 from gateway.errors import StoreUnavailableError
@@ -26,7 +27,7 @@ from gateway.login.returned import RETURNED_SECONDS, ReturnedForms, SignedForm
 from gateway.login.sign_in import BROWSER_COOKIE_SECONDS
 from gateway.observe.events import Event
 from gateway.observe.otel_spans import note
-from gateway.pipeline.problem import problem_body
+from gateway.pipeline.problem import problem
 from gateway.pipeline.urls import SIGNATURES
 from gateway.pipeline.visit import NotSignablePage, SignFormPage, Trouble, TroublePage, Visit
 from gateway.portal import pages
@@ -640,10 +641,9 @@ def _json(said: Mapping[str, object], status: HTTPStatus) -> web.Response:
 
 
 def _problem(visit: Visit, status: HTTPStatus, code: str, detail: str = "") -> web.Response:
-    body = problem_body(status, code, visit.inbound.request_id)
-    if detail:
-        body = msgspec.json.encode(msgspec.json.decode(body) | {"detail": detail})
-    return web.Response(body=body, status=status, content_type="application/problem+json")
+    answer = problem(status, code, visit.inbound.request_id, detail=detail)
+    fields = [(name.decode("ascii"), value.decode("ascii")) for name, value in answer.headers]
+    return web.Response(body=answer.body, status=answer.status, headers=CIMultiDict(fields))
 
 
 def _wait(visit: Visit, seconds: int) -> web.Response:
