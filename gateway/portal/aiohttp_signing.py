@@ -543,15 +543,15 @@ class SigningPages:
         """Return the App whose application asks, by its token and its address."""
         inbound, now = visit.inbound, self._tools.clock()
         address = inbound.client_address
-        if (wait := self._wrong.wait(address, now)) is not None:
-            return _wait(visit, wait)
         here = {route.name: route for route in self._routes(visit.route.host)}
         fields = [value for name, value in inbound.headers if name.lower() == b"authorization"]
         tokens = {name: token for name, token in self._tokens.items() if name in here}
         # An unknown address is nobody's.
         name = admitted(fields, inbound.seen_from, self._apps, tokens)
         if not name:
-            self._wrong.take(address, now)
+            # Only what is wrong waits: a stranger's guesses must not close the API to the application.
+            if (wait := self._wrong.take(address, now)) is not None:
+                return _wait(visit, wait)
             # No event: a stranger must not be able to fill the log.
             self._observer.signature(visit.route.name, "not_admitted")
             response = _problem(visit, HTTPStatus.UNAUTHORIZED, "not_admitted")

@@ -513,6 +513,10 @@ async def test_an_application_asks_for_a_document(scene: Scene) -> None:
     assert (back.status, back.location) == (303, "/done?x=1")
     assert (await scene.api("GET", f"/{made['id']}"))[1]["state"] == "signed"
     assert (await scene.api("GET", f"/{made['id']}", token="y" * 40))[0] == 401
+    # A stranger's guesses wait, and the application does not.
+    guesses = [await scene.api("POST", json=asked, token=f"{number:040}") for number in range(70)]
+    assert {guess[0] for guess in guesses} == {401, 429}
+    assert (await scene.api("POST", json={**asked, "title": {"ja": "x"}}))[0] not in (401, 429)
 
 
 async def test_a_consent_is_signed_declined_and_withdrawn(scene: Scene) -> None:

@@ -6,6 +6,8 @@ import ast
 import os
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -15,7 +17,7 @@ from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.returned import ReturnedForms
 from gateway.login.waiting import WaitingForms
 from gateway.pipeline.forward_auth import Dialect
-from gateway.pipeline.urls import AUTH_PAGES, URLS, Kind, kind_of, own_url
+from gateway.pipeline.urls import AUTH_PAGES, SIGNATURES, URLS, Kind, kind_of, own_url
 from gateway.portal.aiohttp_portal import PortalServices, make_portal
 from gateway.portal.visits import VisitTable
 from gateway.request.rates import Rate
@@ -24,6 +26,10 @@ from gateway.session.seal import Secrets
 from tests import builders
 from tests.portal.fakes import Counted, FakeDesk, FakeSessions
 
+if TYPE_CHECKING:
+    from gateway.portal.aiohttp_signing import SigningServices
+
+SERVICES = ("signatures", "apps", "tokens", "observer", "record")
 PREFIX = "/.sekisho/"
 ROOT = Path(gateway.__file__).parent
 
@@ -45,6 +51,10 @@ def served() -> dict[str, set[str]]:
             spend=MemoryPendingStore().spend,
             forms=WaitingForms(MemoryPendingStore(), PREFIX, clock=lambda: builders.NOON, random=os.urandom),
             returned=ReturnedForms(Secrets.single(os.urandom(32)), os.urandom),
+            # The routes are there with the service; none of them is asked here.
+            signing=cast(
+                "SigningServices", SimpleNamespace(signatures=None, apps={}, tokens={}, observer=None, record=None)
+            ),
         )
     )
     found: dict[str, set[str]] = {}
@@ -110,7 +120,7 @@ def test_what_is_not_in_the_table_is_a_page(name: str) -> None:
 
 
 def test_only_a_page_has_forms_of_ours() -> None:
-    """A form with a session's cookie goes to a page; a signature proves the one other POST."""
+    """A form with a session's cookie goes to a page; a signature or the App's own token proves the other POSTs."""
     posted = {name for name, url in URLS.items() if "POST" in url.methods and url.kind is not Kind.PAGE}
 
-    assert posted == {"backchannel-logout", AUTH_PAGES}
+    assert posted == {"backchannel-logout", SIGNATURES, AUTH_PAGES}
