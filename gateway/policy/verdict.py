@@ -195,6 +195,16 @@ class Sign:
     """Whether the provider is given the hash as DigestInfo (RFC 8017)."""
 
 
+class SignedFact(StrEnum):
+    """What the head of a signed form tells its application about the signature, each in a header of its own."""
+
+    ID = "signature_id"
+    AT = "signature_at"
+    HASH = "signature_hash"
+    VALIDITY = "signature_validity"
+    SAME_PERSON = "signature_same_person"
+
+
 def header_word(name: str) -> str:
     """Return a disclosed name as headers spell it; two names that fold alike cannot both be disclosed."""
     return name.replace("_", "-").lower()

@@ -13,7 +13,7 @@ from hashlib import sha256
 from ipaddress import ip_address, ip_network
 
 from gateway.instant import Instant
-from gateway.policy.verdict import Words
+from gateway.policy.verdict import SignedFact, Words
 from gateway.settings.settings import AppSigning
 from gateway.signing.signature import LARGEST_DOCUMENT, LONGEST_TITLE, Progress, Signature, Source
 from gateway.strict_json import NotJsonError, read_json_object
@@ -235,11 +235,11 @@ def facts_of(signature: Signature) -> tuple[tuple[str, str], ...]:
     if result is None:
         return ()
     return (
-        ("signature_id", signature.id),
-        ("signature_at", _time(result.signed_at)),
-        ("signature_hash", signature.hash),
-        ("signature_validity", "not_told" if result.validity is None else result.validity.value),
-        ("signature_same_person", "yes" if result.person_told else "not_told"),
+        (SignedFact.ID.value, signature.id),
+        (SignedFact.AT.value, _time(result.signed_at)),
+        (SignedFact.HASH.value, signature.hash),
+        (SignedFact.VALIDITY.value, "not_told" if result.validity is None else result.validity.value),
+        (SignedFact.SAME_PERSON.value, "yes" if result.person_told else "not_told"),
     )
 
 

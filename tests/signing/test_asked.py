@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.policy.verdict import SignedFact
 from gateway.settings.settings import AppSigning
 from gateway.signing.asked import (
     Asked,
@@ -155,6 +156,7 @@ def test_a_signed_form_brings_the_short_facts() -> None:
     """The id leads to the result; no certificate is in a header."""
     facts = dict(facts_of(signature(result=Result("t-1", "c2ln", 60.0, certificate="MIIB", validity=Validity.GOOD))))
 
+    assert facts.keys() == set(SignedFact), "a name that no condition can take"
     assert facts["signature_id"] == "i" * 43
     assert (facts["signature_validity"], facts["signature_same_person"]) == ("good", "yes")
     assert "MIIB" not in facts.values()

@@ -41,14 +41,14 @@ from gateway.policy.residence import NotAPlace, find_place
 from gateway.policy.residence import table as place_table
 from gateway.policy.subject_code import fold_code
 from gateway.policy.town import Town, town_of
-from gateway.policy.verdict import Fact, Words, header_word
+from gateway.policy.verdict import Fact, SignedFact, Words, header_word
 from gateway.yaml.mistakes import Mistakes, Phrase
 from gateway.yaml.slips import note_slips
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table, kind_of
 
 TESTS = ("age", "born", "residence", "town", "gender", "subject", "network", "dates", "switch", "any", "all", "not")
 
-RESERVED = frozenset({*(header_word(fact) for fact in Fact), "assertion"})
+RESERVED = frozenset({*(header_word(name) for name in (*Fact, *SignedFact)), "assertion"})
 """Names that our headers use already."""
 
 _CONDITION = Phrase("a condition", "条件")

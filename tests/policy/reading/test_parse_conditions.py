@@ -31,6 +31,7 @@ from gateway.policy.conditions import (
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import parse_policy
 from gateway.policy.town import Town
+from gateway.policy.verdict import SignedFact
 from gateway.yaml.mistakes import Mistakes
 
 
@@ -130,7 +131,10 @@ def test_a_mistake_in_a_condition_is_named(test: str, said: str) -> None:
     assert any(said in mistake for mistake in found), found
 
 
-@pytest.mark.parametrize("name", ["age", "name", "signed-in-at", "Signed_In_At", "assertion"])
+@pytest.mark.parametrize(
+    "name",
+    ["age", "name", "signed-in-at", "Signed_In_At", "assertion", "Signature-ID", *SignedFact],
+)
 def test_a_condition_cannot_take_a_facts_name(name: str) -> None:
     """`X-Verified-Age: yes` would be read as a number by nobody and as a fact by some."""
     text = f"policy: p\nconditions:\n  {name}: {{switch: x}}\nrules:\n  - {{name: r, allow: nobody}}\n"
