@@ -9,25 +9,30 @@ import re
 import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from gateway.demo.deck import deck
 from gateway.demo.emulator import REALM, Emulator, EmulatorClient, EmulatorSettings, start_emulator
 from gateway.demo.emulator_signing import SigningContract
-from gateway.demo.faults import Alterations, Fault
+from gateway.demo.faults import Alterations, CardSignature, Fault
+from gateway.demo.signing_cards import SigningCards
 from gateway.login.jwcrypto_keys import load_keys
 from gateway.signing.digest import sha256_base64
 from gateway.signing.document import canonical
 from tests.builders import CLIENT
 from tests.conftest import free_port
-from tests.flows.gateway_process import GatewayProcess
+from tests.flows.gateway_process import PATIENCE, GatewayProcess
+from tests.flows.test_traces import Collector, collector
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -196,6 +201,7 @@ class Scene:
     emulator: Emulator
     http: aiohttp.ClientSession
     redis_url: str
+    traces: Collector
 
     @property
     def origin(self) -> str:
@@ -223,7 +229,7 @@ def scene(stage: Scene) -> Scene:
 async def stage(
     tmp_path_factory: pytest.TempPathFactory, _redis: Any, request: pytest.FixtureRequest
 ) -> AsyncIterator[Scene]:
-    """Start it all; a parameter says who we are, `private` by default."""
+    """Start it all; a parameter says who we are, `private` by default, and what else the settings say of signing."""
     tmp_path, redis_url = tmp_path_factory.mktemp("signing"), _redis.url
     operator, _, more = getattr(request, "param", "private").partition(" ")
     application, issuer_port = Application(), free_port()
@@ -237,21 +243,31 @@ async def stage(
     )
     because = "\n  public_because: 公的個人認証法17条1項1号" if operator == "public" else ""
     text += f"\nsigning:\n  operator: {operator}{because}{more and chr(10) + '  ' + more}\n"
-    gateway.settings.write_text(text, encoding="utf-8")
     keys = json.loads(load_keys(tmp_path / "keys.jwks").public_jwks())
     contract = SigningContract(government=operator == "public")
     callback = f"http://app.localhost:{gateway.port}/.sekisho/callback"
     emulator = Emulator(EmulatorSettings(issuer, (EmulatorClient(CLIENT, (callback,), keys, signing=contract),)))
+    for name, cards in (("cards", emulator.keys.cards), ("stranger", SigningCards())):
+        if f"{name}.pem" in more:
+            authority = cards.authority(datetime.now(UTC)).public_bytes(Encoding.PEM)
+            (tmp_path / f"{name}.pem").write_bytes(authority)
     provider = await start_emulator(emulator.application(), issuer_port)
     await application.start()
     try:
-        await asyncio.to_thread(gateway.start)
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=Loopback()), cookie_jar=aiohttp.DummyCookieJar()
-        ) as http:
-            yield Scene(gateway, application, emulator, http, redis_url)
+        async with (
+            collector() as (traces, endpoint),
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=Loopback()), cookie_jar=aiohttp.DummyCookieJar()
+            ) as http,
+        ):
+            text += f"traces: {{endpoint: '{endpoint}', ratio: 1}}\n"
+            gateway.settings.write_text(text, encoding="utf-8")
+            try:
+                await asyncio.to_thread(gateway.start)
+                yield Scene(gateway, application, emulator, http, redis_url, traces)
+            finally:
+                await asyncio.to_thread(gateway.stop)
     finally:
-        await asyncio.to_thread(gateway.stop)
         await application.stop()
         await provider.cleanup()
 
@@ -284,7 +300,13 @@ async def test_a_form_is_signed_and_accepted(scene: Scene) -> None:
     assert (await scene.api("GET", f"/{result['id']}"))[0] == 404
 
 
-async def test_nothing_of_a_person_is_in_a_log_a_metric_or_redis(scene: Scene) -> None:
+def outcomes(spans: list[Any]) -> set[str]:
+    """Return the outcomes of signatures that spans tell."""
+    told = (each for span in spans for each in span.attributes if each.key == "sekisho.signature.outcome")
+    return {each.value.string_value for each in told}
+
+
+async def test_nothing_of_a_person_is_in_a_log_a_metric_a_trace_or_redis(scene: Scene) -> None:
     """The canary's form, signature and certificate are sealed in Redis and nowhere else."""
     import redis.asyncio  # noqa: PLC0415
 
@@ -296,6 +318,7 @@ async def test_nothing_of_a_person_is_in_a_log_a_metric_or_redis(scene: Scene) -
     id_ = scene.application.got[0][1]["X-Verified-Signature-Id"]
     result = (await scene.api("GET", f"/{id_}"))[1]
     scene.gateway.wait_for_event("signature", "fetched")
+    await scene.traces.wait_for(lambda spans: outcomes(spans) >= {"signed", "fetched"})
 
     store = redis.asyncio.Redis.from_url(scene.redis_url)
     values = [await store.dump(key) or b"" for key in await store.keys("*")]
@@ -307,7 +330,7 @@ async def test_nothing_of_a_person_is_in_a_log_a_metric_or_redis(scene: Scene) -
     assert values
     assert logs
     for hidden in secrets_of_hers:
-        assert not [each for each in (*values, told, *logs) if hidden.encode() in each], hidden[:12]
+        assert not [each for each in (*values, told, *logs, scene.traces.raw) if hidden.encode() in each], hidden[:12]
     assert re.search(rb'sekisho_signatures_total\{app="app",outcome="signed"\} [1-9]', told)
 
 
@@ -484,6 +507,87 @@ async def test_a_public_body_gets_the_certificate_and_its_validity(scene: Scene)
     scene.emulator.alterations = Alterations(sign_result={"certificate_validity": "revoked"})
     revoked = await browser.sign(await browser.post_form())
     assert (revoked.status, "not valid" in revoked.body) == (403, True)
+
+
+VERIFIED = "public verify: {statement: public_body, ca: cards.pem}"
+OF_A_STRANGER = "public verify: {statement: public_body, ca: stranger.pem}"
+
+
+def spoilt_certificate(emulator: Emulator) -> str:
+    """Return the first card's certificate with its last byte changed, which is in its issuer's signature."""
+    made = emulator.keys.cards.certificate(deck(datetime.now(UTC).date())[0], datetime.now(UTC))
+    der = bytearray(made.public_bytes(Encoding.DER))
+    der[-1] ^= 1
+    return base64.b64encode(der).decode()
+
+
+async def sign_and_be_refused(scene: Scene) -> str:
+    """Sign a form whose result must not be believed; return the reason that the log names for this very result."""
+    browser = Browser(scene)
+    await browser.sign_in()
+    begun = await browser.press(await browser.post_form())
+    (transaction,) = parse_qs(urlsplit(begun.location).query)["sign_transaction_id"]
+
+    refused = await browser.ask("GET", await browser.card(begun.location))
+
+    assert (refused.status, "cannot be read" in refused.body) == (503, True), refused.body
+    assert not scene.application.got
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            about_it = [each for each in scene.gateway.events() if each.get("transaction") == transaction]
+            for each in about_it:
+                if each["outcome"] == "result_invalid":
+                    return str(each["check"])
+            # A log file tells nobody that it has grown: look again, soon.
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("stage", [VERIFIED], indirect=True)
+async def test_a_result_that_the_gateway_verifies_goes_to_the_application(scene: Scene) -> None:
+    """With `signing.verify` a good signature by a certificate of a configured authority arrives as without it."""
+    browser = Browser(scene)
+    await browser.sign_in()
+
+    signed = await browser.sign(await browser.post_form())
+
+    assert signed.status == 303, signed.body
+    assert (await browser.send(await browser.ask("GET", signed.location))).body == "received"
+    (_, headers, _) = scene.application.got[0]
+    result = (await scene.api("GET", f"/{headers['X-Verified-Signature-Id']}"))[1]
+    assert (result["state"], result["validity"]) == ("signed", "good")
+
+
+@pytest.mark.parametrize("stage", [VERIFIED], indirect=True)
+@pytest.mark.parametrize(
+    ("card_signature", "said"),
+    [
+        (CardSignature.BROKEN, "signature_wrong"),
+        (CardSignature.OTHER_DOCUMENT, "signature_wrong"),
+        (CardSignature.BARE_HASH, "signature_of_bare_hash"),
+    ],
+)
+async def test_a_signature_with_a_fault_reaches_nobody(scene: Scene, card_signature: CardSignature, said: str) -> None:
+    """One changed byte of signature or document is enough: the person reads a page, and no form goes on."""
+    scene.emulator.alter(Alterations(card_signature=card_signature))
+
+    assert await sign_and_be_refused(scene) == said
+
+
+@pytest.mark.parametrize("stage", [VERIFIED], indirect=True)
+async def test_a_certificate_with_one_byte_changed_or_no_report_is_not_believed(scene: Scene) -> None:
+    """The authority has not signed the changed one, and nobody knows whether the other is revoked."""
+    scene.emulator.alter(Alterations(sign_result={"sign_certificate": spoilt_certificate(scene.emulator)}))
+    changed = await sign_and_be_refused(scene)
+    scene.emulator.alter(Alterations(sign_result={"certificate_validity": None}))
+    unreported = await sign_and_be_refused(scene)
+
+    assert (changed, unreported) == ("issuer_wrong", "validity_unknown")
+
+
+@pytest.mark.parametrize("stage", [OF_A_STRANGER], indirect=True)
+async def test_a_certificate_of_another_authority_is_not_believed(scene: Scene) -> None:
+    """An authority of the same name with another key has not issued it."""
+    assert await sign_and_be_refused(scene) == "issuer_wrong"
 
 
 async def test_an_application_asks_for_a_document(scene: Scene) -> None:
