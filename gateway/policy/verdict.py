@@ -196,7 +196,7 @@ class Sign:
 
 
 class SignedFact(StrEnum):
-    """What the head of a signed form tells its application about the signature, each in a header of its own."""
+    """The facts about its signature that a signed form brings to the application, each in a header of its own."""
 
     ID = "signature_id"
     AT = "signature_at"
