@@ -20,6 +20,18 @@ def load(path: Path) -> Policy:
     return policy
 
 
+def test_every_condition_that_a_policy_of_ours_tells_has_a_label() -> None:
+    """The notice names them by it: without one it says no more than that a condition is told."""
+    told = [
+        (policy.name, name, policy.conditions[name].label)
+        for policy in map(load, POLICIES)
+        for name in sorted({name for rule in policy.rules for name in rule.disclose if name in policy.conditions})
+    ]
+
+    assert len(told) >= 6
+    assert [each for each in told if not {"ja", "en"} <= each[2].keys()] == []
+
+
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
 def test_every_policy_can_be_said(path: Path, language: Language) -> None:
