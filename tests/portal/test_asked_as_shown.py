@@ -8,8 +8,8 @@ from __future__ import annotations
 import html
 import os
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
 from random import Random
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -19,20 +19,23 @@ from aiohttp.test_utils import TestClient
 from aiohttp.web import Application, Request
 from pytest_aiohttp.plugin import AiohttpClient
 
-from gateway.identity import Scope
+from gateway.identity import Birthdate, Gender, Scope
+from gateway.language import Language
 from gateway.login.login import authorization_url
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.profile import Metadata
 from gateway.login.returned import ReturnedForms
 from gateway.login.sign_in import BeginOutcome, Begun, Failed, LoginFailure
 from gateway.login.waiting import WaitingForms
-from gateway.pipeline.outcome import AskPortal
+from gateway.pipeline.outcome import AskPortal, Forward
 from gateway.pipeline.step import step
 from gateway.pipeline.visit import VISIT_HEADER, FormNotSentPage, OwnPage, SignInPage, Visit
 from gateway.policy.decide import CompiledPolicy
+from gateway.policy.policy import Allow
 from gateway.policy.reading.parse import parse_policy
-from gateway.policy.verdict import Challenge
+from gateway.policy.verdict import Challenge, Fact
 from gateway.portal.aiohttp_portal import PortalServices, make_portal
+from gateway.portal.messages import CATALOGUES, message
 from gateway.portal.visits import VisitTable
 from gateway.request.inbound import Inbound
 from gateway.request.rates import Rate
@@ -244,6 +247,87 @@ async def test_the_notice_says_what_the_provider_is_asked(door: Door, ask: Ask) 
             more += len(items)
     assert min(seen.values()) >= 5, seen
     assert more > POLICIES
+
+
+_TELLABLE = (*(fact.value for fact in Fact), "adult", "child", "here", "either", "both")
+_FULL = builders.identity(
+    asked=frozenset(Scope),
+    name="鈴木　一郎",
+    address="東京都渋谷区神南一丁目1番1号",
+    birthdate=Birthdate(1990, 4, 1),
+    gender=Gender.MALE,
+)
+
+
+def telling(random: Random) -> CompiledPolicy:
+    """Return a random policy whose rules tell random facts and conditions, each condition with a label."""
+    policy = policy_of(*random_rules(random))
+    rules = tuple(
+        rule
+        if rule.allow is Allow.NOBODY
+        else replace(rule, disclose=tuple(random.sample(_TELLABLE, random.randint(0, 5))))
+        for rule in policy.rules
+    )
+    labels = {name: replace(each, label={"ja": f"条件の{name}"}) for name, each in policy.conditions.items()}
+    return CompiledPolicy(replace(policy, rules=rules, conditions=labels))
+
+
+def called(names: Iterable[str]) -> list[str]:
+    """Return what people read for facts and conditions; a town in two spellings is one fact to them."""
+    words = [message(Language.JA, f"told.{name}") if name in tuple(Fact) else f"条件の{name}" for name in names]
+    return list(dict.fromkeys(words))
+
+
+def shown_as_told(page: str) -> list[str] | None:
+    """Return what a page says that the application is told; `None` where it does not speak of that."""
+    listed = re.search(r"<h2>[^<]*に伝わること</h2>(.*?)(?:<h2>|</main>)", page, re.DOTALL)
+    if listed is None:
+        return None
+    words = [html.unescape(word) for word in re.findall(r"<li><b>(.*?)</b>", listed[1].partition("</ul>")[0])]
+    assert bool(words) is not (message(Language.JA, "notice.told_nothing") in listed[1])
+    return words
+
+
+@pytest.mark.parametrize("ask", list(Ask))
+async def test_the_notice_says_what_the_application_is_told(door: Door, ask: Ask) -> None:
+    """Of random policies, on every way into a sign-in, the list has all that `disclose` tells, and nothing else.
+
+    The facts that the application gets after the sign-in are in it, one by one.
+    """
+    random = Random(20261129)
+    seen = dict.fromkeys((way.__name__ for way in WAYS), 0)
+    told = 0
+    for _ in range(POLICIES):
+        policy = telling(random)
+        door.route = builders.route(policy, app=builders.app(ask=ask))
+        head = a_request(random, door, NoTicket())
+        rule = policy.fitting(head, NOW)
+        later = step(head, Found(builders.session(_FULL)), NOW, door.table)
+        gets = [name for name, _ in later.permit.disclosed] if isinstance(later, Forward) else []
+        for way in WAYS:
+            answer = await way(door, head, NoTicket())
+            shown = None if answer is None or answer.status == 303 else shown_as_told(await answer.text())
+            if shown is None:
+                continue
+            assert rule is not None
+            names = policy.disclosed if ask is Ask.ONCE else rule.rule.disclose
+            assert shown == called(names), (way.__name__, policy.policy, head)
+            if ask is not Ask.ONCE and isinstance(later, Forward):
+                assert shown == called(gets), (way.__name__, policy.policy, head)
+            assert set(called(gets)) <= set(shown), (way.__name__, policy.policy, head)
+            seen[way.__name__] += 1
+            told += len(gets)
+    assert min(seen.values()) >= 5, seen
+    assert told > POLICIES
+
+
+@pytest.mark.parametrize("language", CATALOGUES)
+def test_every_fact_has_a_name_of_its_own(language: Language) -> None:
+    """Two facts under one name would hide that one of them is told; only the spellings of a town share theirs."""
+    facts = set(Fact) - {Fact.TOWN_CANONICAL}
+    names = [message(language, f"told.{fact}") for fact in facts]
+
+    assert len(set(names)) == len(facts)
 
 
 THREE = """\
