@@ -50,6 +50,8 @@ CREATE TABLE IF NOT EXISTS entries (
                 return self.stylesheet()
             case "GET", [""]:
                 return self.page("index", request, account=self._account(request))
+            case "GET", ["about"]:
+                return self.page("about", request, gift=WELCOME_GIFT)
             case "GET", ["account", "new"]:
                 return self._opening(request)
             case "POST", ["account", "new"]:

@@ -331,6 +331,7 @@ def _settings(
             f"      url: {origins[0]}/static/help.html",
             "      text: {ja: 窓口での申込み, en: Apply at the counter}",
             f"    application_cookies: [{cookie}]",
+            *(["    home: /about"] if name == "wallet" else []),
         ]
     lines += [
         "    signing:",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -47,14 +48,17 @@ from gateway.policy.authoring.check import RemarkKind, remarks
 from gateway.policy.authoring.examples import run_examples
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy, PolicyPlace, rule_scopes
+from gateway.policy.example import make_inbound
 from gateway.policy.losses import ADOPTIONS_FILE
 from gateway.policy.policy import Allow, Policy, Rule
 from gateway.policy.reading.parse import load_policy
 from gateway.policy.switches import Switch
+from gateway.policy.verdict import Permit
 from gateway.portal.messages import offered
 from gateway.portal.operators import Operators, read_operators
 from gateway.process.slices import Steps, at_once
 from gateway.redis_client import RedisOptions, check_options, parse_redis_url
+from gateway.request.target import Target, canonical
 from gateway.request.worker_scope import names_a_covering_script
 from gateway.route.route import Route
 from gateway.route.table import Assertions, RouteTable
@@ -340,6 +344,11 @@ def _prefix_of(app: AppSettings) -> str:
     return fold_case(prefix) if app.paths.ignore_case else prefix
 
 
+def _is_in(path: str, prefix: str) -> bool:
+    """Whether a path is of the App that lives there."""
+    return prefix == "/" or path == prefix or path.startswith(f"{prefix}/")
+
+
 def _is_below(prefix: str, other: str) -> bool:
     return prefix != other and (other == "/" or prefix.startswith(f"{other}/"))
 
@@ -536,7 +545,44 @@ class _Reader:
             self._check_mode(app, at)
             if self._remarking:
                 self._remark(app, read.get(app.policy.file), at)
+        if self._remarking:
+            self._remark_homes(read)
         return read
+
+    def _remark_homes(self, read: Mapping[Path, Policy]) -> None:
+        """Remark on an App whose `home` is not for everybody: the pages of ours leave such a link out."""
+        for number, app in enumerate(self._settings.apps):
+            if not app.home.startswith("/"):
+                continue
+            found = canonical(app.home.partition("#")[0].encode(), app.paths)
+            here = [other for other in self._settings.apps if authority_of(other.url) == authority_of(app.url)]
+            owners = [other for other in here if isinstance(found, Target) and _is_in(found.path, _prefix_of(other))]
+            owner = max(owners, key=lambda other: len(_prefix_of(other)), default=None)
+            policy = None if owner is None else read.get(owner.policy.file)
+            if owner is not None and policy is None:
+                # The policy has a mistake, which is noted already.
+                continue
+            if owner is not None and policy is not None and isinstance(found, Target):
+                compiled = CompiledPolicy(policy, paths=owner.paths, stacks=owner.stack)
+                query = None if found.query is None else found.query.decode("latin-1")
+                asked = make_inbound("GET", found.path, query)
+                now = time.time()
+                rule = compiled.fitting(asked, now)
+                if rule is not None and isinstance(rule.decide(asked, None, now).verdict, Permit):
+                    continue
+            self.remarks.add(
+                self._reading.where(f"apps[{number}].home"),
+                Phrase(
+                    f"`home` of `{app.name}` is `{app.home}`, which is not open to people without a sign-in: our pages "
+                    "leave the link out for them",
+                    f"`{app.name}` の `home` は `{app.home}` ですが、サインインしていない人には開かれていないため、"
+                    "画面にリンクを出せません",
+                ),
+                Phrase(
+                    "name a page that an `allow: everyone` rule opens",
+                    "`allow: everyone` の規則で開かれる画面を書いてください",
+                ),
+            )
 
     def _is_good(self, file: Path, app: AppSettings, read: dict[Path, Policy]) -> bool:
         """Read a policy unless it is known, and run its examples as the App reads paths; False: it cannot be read."""

@@ -43,6 +43,15 @@ def test_an_account_is_opened_once(currency: int) -> None:
     assert f"{WELCOME_GIFT:,}ポイント" in second.text
 
 
+def test_a_stranger_reads_about_the_currency(currency: int) -> None:
+    """The page that the gateway's own pages lead home to asks for nobody's identity."""
+    page = Browser(currency).get("/about")
+
+    assert page.status == 200
+    assert f"{WELCOME_GIFT:,}ポイント" in page.text
+    assert "財布を開く" in page.text
+
+
 @pytest.mark.parametrize("lacking", ["agree", "name"])
 def test_a_failed_opening_is_answered_200_and_opens_nothing(currency: int, lacking: str) -> None:
     """Applications of 2009 answered so: a test that counts accounts must look at more than the request."""

@@ -274,8 +274,8 @@ def test_our_own_mistake_sends_nobody_to_a_counter(page: Page, demo: Demo, error
 
 
 @pytest.mark.long
-def test_after_signing_out_of_the_wallet_no_link_leads_to_the_provider(page: Page, demo: Demo) -> None:
-    """Its front page asks for a sign-in, so that the page says so instead of linking it as the front page."""
+def test_after_signing_out_of_the_wallet_the_way_home_needs_no_sign_in(page: Page, demo: Demo) -> None:
+    """Its front page asks for a sign-in, so that the App's `home` is linked in its place."""
     sign_in(page, f"{demo.wallet}/", 4)
     page.goto(f"{demo.wallet}/.sekisho/logout")
     page.locator("form[method=post] button").first.click()
@@ -283,6 +283,9 @@ def test_after_signing_out_of_the_wallet_no_link_leads_to_the_provider(page: Pag
     heading(page, "サインアウトしました")
     expect(page.locator("main a[href='/']")).to_have_count(0)
     expect(page.get_by_role("link", name="もう一度、本人確認をして利用する")).to_be_visible()
+    page.locator("main a[href='/about']").click()
+    expect(page).to_have_url(f"{demo.wallet}/about")
+    heading(page, "まちポイントとは")
 
 
 @pytest.mark.long

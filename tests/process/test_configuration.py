@@ -242,6 +242,33 @@ def test_a_text_without_english_is_remarked_where_english_pages_are_offered(
     assert all(name in said[0] for name in named)
 
 
+HOMES = """policy: p
+rules:
+  - {name: about, match: {path: /about}, allow: everyone}
+  - {name: closed, match: {path: /closed}, allow: nobody}
+  - {name: rest, match: {path: /mine}, allow: signed_in}
+"""
+
+
+@pytest.mark.parametrize(
+    ("home", "open_to_all"),
+    [
+        ("/about", True),
+        ("/about?from=portal", True),
+        ("https://city.example/", True),
+        ("/mine", False),
+        ("/closed", False),
+        ("/nowhere", False),
+        ("//city.example/", False),
+    ],
+)
+def test_a_home_that_leads_into_a_sign_in_is_remarked(folder: Path, home: str, open_to_all: bool) -> None:
+    """The operator learns it from `check`, and not from a page of ours that has no way home."""
+    said = remarked(folder, HOMES, f"home: '{home}'", "`home` of")
+
+    assert [home in line for line in said] == [True] * (not open_to_all)
+
+
 def remarked(folder: Path, policy: str, more: str, word: str) -> list[str]:
     """Return the remarks with a word in them, about settings with these entries of the App."""
     (folder / "policy.yaml").write_text(policy)
