@@ -299,7 +299,7 @@ async def test_the_notice_says_what_the_application_is_told(door: Door, ask: Ask
     told = 0
     for _ in range(POLICIES):
         policy = telling(random)
-        door.route = builders.route(policy, app=builders.app(ask=ask))
+        door.route = builders.route(policy, app=builders.app(ask=ask))  # type: ignore[arg-type]
         head = a_request(random, door, NoTicket())
         rule = policy.fitting(head, NOW)
         later = step(head, Found(builders.session(_FULL)), NOW, door.table)
