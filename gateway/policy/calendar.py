@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
+import jpholiday
+
 LAST = -1
 """Stands for the last of its kind in a month."""
 
@@ -22,8 +24,6 @@ _WEEK = timedelta(days=7)
 @lru_cache(maxsize=512)
 def is_holiday(day: date) -> bool:
     """Say whether a day is a holiday (祝日, 振替休日 or 国民の休日)."""
-    import jpholiday  # noqa: PLC0415 - forty milliseconds that a policy without holidays does not need
-
     return bool(jpholiday.is_holiday(day))
 
 

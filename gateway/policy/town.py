@@ -10,7 +10,6 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 
 from gateway.policy.place_names import fold
@@ -48,7 +47,7 @@ def find_town(code: str, rest: str) -> str | None:
 
     `code` is the municipality's, five digits. `rest` is what follows the municipality in a folded address.
     """
-    for name in exceptions().get(code, ()):
+    for name in EXCEPTIONS.get(code, ()):
         if rest.startswith(name):
             chome = _CHOME.match(rest, len(name))
             return rest[: len(name) if chome is None else chome.end()]
@@ -72,9 +71,7 @@ def _by_streets(code: str, rest: str) -> bool:
     return code.startswith(_KYOTO) and _STREETS.match(rest) is not None
 
 
-@cache
-def exceptions() -> Mapping[str, tuple[str, ...]]:
-    """Return the towns that the rule does not find, longest first, by the code of their municipality."""
+def _read_exceptions() -> Mapping[str, tuple[str, ...]]:
     found: defaultdict[str, list[str]] = defaultdict(list)
     for line in files(__package__).joinpath("towns.tsv").read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
@@ -82,6 +79,10 @@ def exceptions() -> Mapping[str, tuple[str, ...]]:
             found[code].append(name)
     return {code: tuple(sorted(names, key=len, reverse=True)) for code, names in found.items()}
 
+
+EXCEPTIONS: Mapping[str, tuple[str, ...]] = _read_exceptions()
+"""The towns that the rule does not find, longest first, by the code of their municipality. They are read with the
+program, and never in the middle of a request."""
 
 # --- the towns that a policy names ---------------------------------------------------
 

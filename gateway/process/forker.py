@@ -181,8 +181,10 @@ def fork_forker() -> Forker | int:
     In a worker it returns the exit code, once that worker has ended: the worker leaves the program as any other does.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        # A parent that has closed the descriptor leaves no stream.
+        if stream is not None:
+            stream.flush()
     # A collection would write to the memory that supervisor, forker and workers share.
     gc.freeze()
     if pid := os.fork():

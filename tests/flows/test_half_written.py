@@ -42,7 +42,8 @@ def status(gateway: GatewayProcess, cookie: str) -> int:
     return answer.status
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.long
 async def test_half_of_a_block_list_lets_nobody_in(
     workers: int, tmp_path: Path, prepare: Callable[..., GatewayProcess]
 ) -> None:

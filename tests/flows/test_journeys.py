@@ -397,7 +397,7 @@ def test_a_sign_in_that_took_too_long_can_begin_again(page: Page, demo: Demo) ->
 
     hold(page, 22)
 
-    heading(page, "時間切れです|確認できませんでした")
+    heading(page, "時間切れです|確認できませんでした|ほかのタブの手続き")
     expect(page.get_by_role("button", name="もう一度はじめる")).to_be_visible()
 
 

@@ -125,6 +125,7 @@ async def test_a_failed_entry_gives_the_chance_back(gateway: GatewayProcess, lot
     assert [await enter(gateway, hanako) for _ in range(4)] == [200, 500, 303, 403]
 
 
+@pytest.mark.long
 async def test_what_nobody_can_tell_stays_counted(
     gateway: GatewayProcess, lottery: tuple[Lottery, int], redis_of_limits: str
 ) -> None:

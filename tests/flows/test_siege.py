@@ -313,6 +313,7 @@ async def test_header_floods(tmp_path: Path, count: int, record_testsuite_proper
 
 @pytest.mark.timeout(300)
 @small_and_long(40, 1_000)
+@pytest.mark.long
 async def test_clients_that_read_byte_by_byte(tmp_path: Path, count: int, record_testsuite_property: Record) -> None:
     """Each costs its buffers, not the 8 MiB that are on their way to it."""
     async with siege(tmp_path, 20.0) as besieged:
@@ -330,6 +331,7 @@ async def test_clients_that_read_byte_by_byte(tmp_path: Path, count: int, record
 
 @pytest.mark.timeout(180)
 @small_and_long(50, 1_000)
+@pytest.mark.long
 async def test_uploads_byte_by_byte(tmp_path: Path, count: int, record_testsuite_property: Record) -> None:
     """They go through as they come, and hold up nobody."""
     async with siege(tmp_path, 20.0) as besieged:
@@ -346,6 +348,7 @@ async def test_uploads_byte_by_byte(tmp_path: Path, count: int, record_testsuite
 
 @pytest.mark.timeout(180)
 @small_and_long(50, 1_000)
+@pytest.mark.long
 async def test_applications_that_answer_byte_by_byte(
     tmp_path: Path, count: int, record_testsuite_property: Record
 ) -> None:

@@ -280,6 +280,7 @@ def test_a_port_that_is_taken_is_said(start: Callable[[int], GatewayProcess]) ->
     assert f"cannot listen on `127.0.0.1:{gateway.port}`: Address already in use" in result.stderr
 
 
+@pytest.mark.long
 def test_a_policy_and_a_switch_are_followed_without_a_signal(start: Callable[[int], GatewayProcess]) -> None:
     """A saved policy judges, a broken one does not, and a switch is turned while everything runs."""
     gateway = start(1)

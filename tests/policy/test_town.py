@@ -6,7 +6,7 @@ import pytest
 
 from gateway.policy.place_names import fold
 from gateway.policy.residence import residence_of
-from gateway.policy.town import canonical_town, exceptions, find_town
+from gateway.policy.town import EXCEPTIONS, canonical_town, find_town
 
 LOTS = ("35番地4", "12番3号", "8-1")
 
@@ -81,7 +81,7 @@ def test_all_spellings_of_a_town_are_one_value(spellings: tuple[str, ...]) -> No
 
 def test_the_table_holds_only_towns_that_the_rule_misses() -> None:
     """Each row is told whole before every way to write a lot; a 丁目 behind it belongs to it."""
-    for code, names in exceptions().items():
+    for code, names in EXCEPTIONS.items():
         for name in names:
             assert all(find_town(code, name + lot) == name for lot in LOTS)
             assert find_town(code, f"{name}2丁目3番") == f"{name}2丁目"

@@ -372,6 +372,7 @@ async def test_sessions_follow_a_failover(open_worker: Open) -> None:
         await until(lambda: isinstance(peek(worker, ticket), Unread), "news from the new primary", 1.0)
 
 
+@pytest.mark.long
 async def test_every_primary_of_a_cluster_tells(open_worker: Open) -> None:
     """Sessions lie on all primaries, and the end of each is heard."""
     with cluster_redis() as cluster:
@@ -396,6 +397,7 @@ async def test_a_lost_primary_of_a_cluster_ends_trust(open_worker: Open) -> None
         await until(lambda: not isinstance(peek(worker, ticket), Found), "distrust", 3.0)
 
 
+@pytest.mark.long
 async def test_a_slot_that_moves_to_a_new_primary_is_followed(open_worker: Open) -> None:
     """A resharding drops the memory; no session of the new primary is remembered before that one tells."""
     with cluster_redis() as cluster:
