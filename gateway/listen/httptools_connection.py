@@ -55,6 +55,9 @@ _LONGEST_KNOWN = 2048
 
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 
+_PARSER_OF_NOBODY: Final = httptools.HttpRequestParser(object())
+"""The parser of each connection that is lost. A parser of its own would refer to it in a circle, and keep it."""
+
 _NO_FIELDS: Final[list[tuple[bytes, bytes]]] = []
 """The fields while no head is read. Nothing is added to it, as each head begins a list."""
 
@@ -196,6 +199,7 @@ class ClientConnection(ClientEnd, asyncio.Protocol):
         self.state = _AFTER_LOSE[self.state]
         self.deadline = 0.0
         self._transport = None
+        self._parser = _PARSER_OF_NOBODY
         self._buffer = NOTHING
         exchange = self._exchange
         self._exchange = None

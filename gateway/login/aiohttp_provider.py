@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Generic, Protocol, Required, TypedDict, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, Required, TypedDict, TypeVar
 
 import aiohttp
 
@@ -235,6 +235,12 @@ class _Document(Generic[T]):
                 task.cancel()
                 with suppress(asyncio.CancelledError, ProviderUnavailableError, SignInInvalidError):
                     await task
+        # The provider's own method refers to the provider, which refers to this: only the collector would end them.
+        self._fetch = _fetch_no_more
+
+
+async def _fetch_no_more() -> NoReturn:
+    raise ProviderUnavailableError("discovery", "closed")
 
 
 class _Way(TypedDict, total=False):

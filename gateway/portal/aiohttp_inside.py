@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import weakref
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -57,6 +59,10 @@ class PortalInside:
         self.longest: int = self.app._client_max_size  # noqa: SLF001 (it says so to nobody)
         self.socket: Any = _NoSocket(asyncio.get_running_loop())
         self.tasks: set[asyncio.Task[None]] = set()
+        self._middlewares = tuple(reversed(app.middlewares))
+        # Only the collector ends the circles of an application, and it never visits those that a reload finds alive.
+        # No request can come any more once this object is gone.
+        weakref.finalize(self, _part, app)
 
     def take(self, receiver: Receiver, *, repeatable: bool) -> PageCall:
         """Return the way to one answer; there is always one."""
@@ -71,6 +77,23 @@ class PortalInside:
         """Remove nobody, as nobody waits for a connection."""
         del receiver
 
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Return the answer, as the application's own `_handle` does.
+
+        That one remembers the handlers of the last thousand routes, for all applications of the process. Each
+        configuration has its own application, so it would keep those of hundreds that are over.
+        """
+        app = self.app
+        match_info = await app.router.resolve(request)
+        match_info.add_app(app)
+        match_info.freeze()
+        request._match_info = match_info  # noqa: SLF001 (the server's own way in)
+        handler = match_info.handler
+        for middleware in self._middlewares:
+            handler = partial(middleware, handler=handler)
+        response: web.StreamResponse = await handler(request)
+        return response
+
     async def close(self) -> None:
         """End what is still under way, after a while."""
         if self.tasks:
@@ -79,6 +102,13 @@ class PortalInside:
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=SECONDS_TO_CLOSE)
+
+
+def _part(app: web.Application) -> None:
+    """Have the parts of an application refer to each other no more."""
+    for route in app.router.routes():
+        vars(route).clear()
+    vars(app).clear()
 
 
 class PageCall:
@@ -153,7 +183,7 @@ class PageCall:
 
     async def _answer(self, body: bytes) -> None:
         try:
-            response = await self._portal.app._handle(self._request(body))  # noqa: SLF001 (the server's own way in)
+            response = await self._portal.handle(self._request(body))
             head, content = _taken(response)
         except Exception as error:  # noqa: BLE001 (the last resort, as a server has it: no client waits for ever)
             _log.error(Event.PORTAL_FAILED, error=type(error).__name__, where=where_it_failed(error))

@@ -174,6 +174,14 @@ def _verification(authorities: bytes) -> Verify | None:
     return partial(refused_for, authorities=read_authorities(authorities))
 
 
+async def _end(pages: PortalInside, runner: web.AppRunner) -> None:
+    """End our own pages, then their application, which comes apart as soon as nothing refers to `pages`."""
+    try:
+        await pages.close()
+    finally:
+        await runner.cleanup()
+
+
 class Generation:
     """The result of one reading of the configuration. `open` makes it, or `adopt` alone the part that judges."""
 
@@ -256,8 +264,8 @@ class Generation:
             Rate(rates.ended_tickets_per_address, rates.ended_tickets),
         )
         visits = VisitTable(randomness.token_bytes)
-        # The framework's objects refer to each other in circles, and only the collector ends them. They must not keep
-        # the policies of a generation that is over until then.
+        # The framework's objects stay until the last request that uses them. They must not keep the policies of a
+        # generation that is over until then.
         reach = weakref.proxy(self)
         returned = ReturnedForms(shared.sessions.secrets, randomness.token_bytes)
         portal = make_portal(
@@ -450,7 +458,6 @@ class Generation:
         """Have an application answer in this process: no path, no port, nothing left behind."""
         runner = web.AppRunner(portal, handle_signals=False)
         await runner.setup()
-        self._closing.push_async_callback(runner.cleanup)
         pages = PortalInside(portal, limits)
-        self._closing.push_async_callback(pages.close)
+        self._closing.push_async_callback(_end, pages, runner)
         return pages

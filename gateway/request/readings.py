@@ -259,7 +259,7 @@ _ANY_HOST = re.compile("/virtualhostroot(?:/|\\Z)", re.IGNORECASE)
 class Readings:
     """The readings of paths for one application."""
 
-    __slots__ = ("_names", "_prefix", "_rewrites", "folding", "stacks")
+    __slots__ = ("_names", "_prefix", "folding", "stacks")
 
     def __init__(self, stacks: Iterable[Stack] = (), names: Iterable[str] = (), prefix: str = "/") -> None:
         """Take the application's stack, the literal segments of its policy, and its path prefix."""
@@ -267,7 +267,13 @@ class Readings:
         self.folding = Folding(self.stacks)
         self._names = tuple(dict.fromkeys(self.folding.segment(name) for name in names))
         self._prefix = tuple(prefix.split("/")[1:]) if prefix != "/" else ()
-        self._rewrites: tuple[tuple[re.Pattern[str], Callable[[_Draft], Iterable[_Draft]]], ...] = (
+
+    def _rewrites(self) -> tuple[tuple[re.Pattern[str], Callable[[_Draft], Iterable[_Draft]]], ...]:
+        """Return each rewrite, with what a path must have for it to change anything: most have nothing of it.
+
+        They are not kept: methods of this object would refer to it in a circle.
+        """
+        return (
             (_ANY_PLUS, _blanks),
             (_ANY_SLASH, _slashes),
             (_ANY_SIGN, _signs),
@@ -293,7 +299,6 @@ class Readings:
             *([(_ANY_FOLDER, _acquired)] if Stack.ZOPE in self.stacks else []),
             *([(_ANY_FOLDER, _endpoints)] if Stack.WORDPRESS in self.stacks else []),
         )
-        """Each with what a path must have for it to change anything: most have nothing of it."""
 
     def of(self, path: str, raw: bytes = b"") -> tuple[Reading, ...] | None:
         """Return every reading of a canonical path, its own first; `None` where it has too many to look at.
@@ -323,6 +328,7 @@ class Readings:
                 seen[_text(other)] = other
                 waiting.append((_text(other), other))
         spent = 0
+        rewrites = self._rewrites()
         while waiting:
             text, draft = waiting.pop()
             if draft is first or not _ANY_DOTS.search(text):
@@ -333,7 +339,7 @@ class Readings:
                         found[text, spelled_out] = Reading(text, folded, kind, draft.touched)
                     if text.isascii():
                         break
-            for needed, rewrite in self._rewrites:
+            for needed, rewrite in rewrites:
                 if needed.search(text) is None:
                     continue
                 for other in rewrite(draft):

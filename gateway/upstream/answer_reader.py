@@ -82,6 +82,26 @@ class AnswerParser(Protocol):
         """Whether the answer leaves its connection open."""
 
 
+class _Gone:
+    """The parser of a connection that is lost. Nothing more is read on it."""
+
+    def feed_data(self, data: bytes) -> None:
+        """Read nothing."""
+        del data
+        raise AnswerFaultError("the connection is lost")
+
+    def get_status_code(self) -> int:
+        """Know of no answer."""
+        return 0
+
+    def should_keep_alive(self) -> bool:
+        """Say that nothing can follow."""
+        return False
+
+
+_GONE: Final = _Gone()
+
+
 @dataclass(frozen=True, slots=True)
 class Syntax:
     """The syntax of HTTP/1.1, as a library knows it."""
@@ -205,6 +225,10 @@ class AnswerReader:
         """Return the end of an answer that ends where the connection does."""
         self.state = _AFTER_HANG_UP[self.state]
         return AnswerEnds((), Ending.HUNG_UP)
+
+    def part(self) -> None:
+        """Let go of the parser, which refers to this reader in a circle: there will be no more bytes."""
+        self._parser = _GONE
 
     # --- the parser's callbacks: they only take notes ---------------------------------------------
 

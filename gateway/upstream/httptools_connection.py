@@ -161,6 +161,7 @@ class UpstreamConnection(ApplicationEnd, asyncio.Protocol):
         receiver = self.holder
         self.holder = None
         self._transport = None
+        self._reader.part()
         self._home.lost(self, idle=state is _IDLE)
         # Nothing was sent yet, or nothing has come, on a connection that the application may have closed for its age.
         kept_too_long = state is _LEASED or (state is _SENT and self.answered > 0)

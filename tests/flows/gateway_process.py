@@ -19,6 +19,7 @@ from pathlib import Path
 
 from gateway.identity import Identity
 from gateway.login.jwcrypto_keys import new_key
+from gateway.process.worker import Worker
 from gateway.session.redis_sessions import open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.session import Session
@@ -112,6 +113,8 @@ class GatewayProcess:
         self.store = store
         self.port, self.management = free_port(), free_port()
         self.settings = folder / "gateway.yaml"
+        self.worker: Worker | None = None
+        """The worker, where it runs in this process."""
         (folder / "policy.yaml").write_text(policy, encoding="utf-8")
         (folder / "secret").write_text(secrets.token_hex(32))
         new_key(folder / "keys.jwks", "ES256")

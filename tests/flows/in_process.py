@@ -120,6 +120,7 @@ async def gateway_in_process(
     try:
         with bind(f"127.0.0.1:{files.port}") as door:
             await worker.listen(ListeningSockets(door))
+            files.worker = worker
             yield files
             await worker.drain(1)
     finally:

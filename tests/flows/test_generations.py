@@ -7,8 +7,11 @@ import gc
 import os
 import time
 import weakref
+from collections import Counter
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from gateway.identity import Birthdate
 from gateway.observe.supervision_metrics import Reloaded
@@ -18,8 +21,20 @@ from gateway.process.single import reload_worker
 from gateway.process.worker import Worker
 from gateway.yaml.mistakes import Mistakes
 from tests.flows.in_process import signed_in_worker
+from tests.flows.test_hot_sign_in import place
 
 BORN = Birthdate(1990, 4, 1)
+RELOADS = 20
+_COUNTED = ("gateway.", "aiohttp.")
+_OF_A_SESSION = (
+    "gateway.demo.",
+    "gateway.identity.",
+    "gateway.policy.permit_cache.",
+    "gateway.policy.verdict.",
+    "gateway.session.",
+    # A kept permit has those that its fields were written by.
+    "gateway.settings.settings.HeaderSettings",
+)
 PATIENCE = 30.0
 
 
@@ -96,6 +111,51 @@ async def test_a_reload_takes_the_trusted_certificates_that_are_there(tmp_path: 
         (after,) = worker._current()._providers.values()
         assert after is not before
         assert after._verification is trusted
+
+
+@pytest.mark.long
+async def test_nothing_that_a_reload_finds_alive_stays_after_its_end(tmp_path: Path, redis_url: str) -> None:
+    """A reload has the collector spare all that is there, earlier generations and connections under way among it."""
+    async with place(tmp_path, redis_url, 1, "traffic: {answer: 1s}\n") as here:
+        worker = here.gateway.worker
+        assert worker is not None
+        try:
+            await _reload(worker, here.gateway.settings)
+            await here.sign_in(1)
+            await asyncio.sleep(3)
+            before = _objects()
+            for _ in range(RELOADS):
+                await _reload(worker, here.gateway.settings)
+                await here.sign_in(1)
+
+            assert not await _growth(before)
+        finally:
+            gc.unfreeze()
+
+
+async def _growth(before: Counter[str]) -> dict[str, int]:
+    """Return the types of which there are as many more as there were reloads; none once the generations have ended."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        more = {name: count for name, count in (_objects() - before).items() if count >= RELOADS // 2}
+        if not more or time.monotonic() > until:
+            return more
+        await asyncio.sleep(0.5)
+
+
+def _objects() -> Counter[str]:
+    """Count the objects that no collection ends, by type: without a session's, which stays, and the emulator's."""
+    gc.collect()
+    # The collector lists none of those that it spares.
+    gc.unfreeze()
+    counts: Counter[str] = Counter()
+    for each in gc.get_objects():
+        kind = type(each)
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        if name.startswith(_COUNTED) and not name.startswith(_OF_A_SESSION):
+            counts[name] += 1
+    gc.freeze()
+    return counts
 
 
 async def _reload(worker: Worker, settings: Path) -> None:

@@ -24,7 +24,7 @@ from gateway.login.jwcrypto_keys import load_keys
 from tests.builders import CLIENT
 from tests.conftest import free_port
 from tests.flows.calls import calls_of_ours, tasks_made
-from tests.flows.gateway_process import HOST
+from tests.flows.gateway_process import HOST, GatewayProcess
 from tests.flows.in_process import ADULTS, BODY, QuickApplication, gateway_in_process
 
 PEOPLE = 20
@@ -51,6 +51,7 @@ class Place:
 
     url: str
     emulator: Emulator
+    gateway: GatewayProcess
 
     async def sign_in(self, times: int) -> None:
         """Have new people sign in, one after the other, each with a browser of her own."""
@@ -69,8 +70,8 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 
 @asynccontextmanager
-async def place(folder: Path, redis_url: str, apps: int) -> AsyncIterator[Place]:
-    """Run gateway and provider; a few people have signed in before."""
+async def place(folder: Path, redis_url: str, apps: int, more: str = "") -> AsyncIterator[Place]:
+    """Run gateway and provider, with more settings; a few people have signed in before."""
     issuer_port = free_port()
     issuer = f"http://localhost:{issuer_port}{REALM}"
 
@@ -80,11 +81,11 @@ async def place(folder: Path, redis_url: str, apps: int) -> AsyncIterator[Place]
         text = text.replace("access_log: access.log", "access_log: off")
         _, _, first = text.partition("apps:\n")
         first, _, _ = first.partition("access_log:")
-        more = [
+        others = [
             first.replace("name: app", f"name: app-{number}").replace(HOST, f"app-{number}.localhost")
             for number in range(apps - 1)
         ]
-        return text.replace("apps:\n", "apps:\n" + "".join(more))
+        return text.replace("apps:\n", "apps:\n" + "".join(others)) + more
 
     emulator = Emulator(EmulatorSettings(issuer, ()))
     provider = await start_emulator(emulator.application(), issuer_port)
@@ -93,7 +94,7 @@ async def place(folder: Path, redis_url: str, apps: int) -> AsyncIterator[Place]
             origin = f"http://{HOST}:{files.port}"
             keys = json.loads(load_keys(folder / "keys.jwks").public_jwks())
             emulator.register(EmulatorClient(CLIENT, (f"{origin}/.sekisho/callback",), keys))
-            here = Place(f"{origin}/reserve", emulator)
+            here = Place(f"{origin}/reserve", emulator, files)
             await here.sign_in(3)
             yield here
     finally:
