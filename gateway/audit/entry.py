@@ -33,6 +33,10 @@ class Action(StrEnum):
     SIGNATURE = "signature"
     """A document's signature ended (preview); `verdict` is `signed` or the reason of the failure, `object` is the
     document's SHA-256, and `names` has the provider's transaction."""
+    SIGNATURE_EXPORTED = "signature_exported"
+    """An operator exported evidence of signatures; `count` says of how many."""
+    SIGNATURE_ERASED = "signature_erased"
+    """An operator erased evidence of signatures; `count` says of how many."""
     DECISION = "decision"
     """A request was refused, or permitted by a rule that says `audit: true`."""
     SESSIONS_LISTED = "sessions_listed"

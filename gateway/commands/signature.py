@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
+import os
+import secrets as randomness
 import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Literal, NamedTuple, assert_never
 
 import typer
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from gateway.audit.entry import Action
 from gateway.bounded_files import read_file
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say, write_document
-from gateway.process.configuration import read_signing_authorities
+from gateway.commands.recorded import Deed, Operator, Reason, recorded
+from gateway.commands.terminal import (
+    DEFAULT_CONFIG,
+    EXIT_OURS,
+    EXIT_USERS,
+    ConfigFile,
+    fail,
+    language,
+    say,
+    say_json,
+    typed_or_read,
+    write_document,
+)
+from gateway.errors import StoreUnavailableError
+from gateway.instant import tokyo_time
+from gateway.process.configuration import Configuration, read_configuration, read_signing_authorities
+from gateway.redis_client import close_redis, make_redis, parse_redis_url
 from gateway.request.kept_form import LARGEST_KEPT, read_form
+from gateway.session.seal import Secrets
+from gateway.session.session import PSEUDONYM
 from gateway.settings.check import check_settings, read_settings
 from gateway.settings.typed import Reading
 from gateway.signing.digest import digest_info_base64, sha256_base64
 from gateway.signing.document import canonical
+from gateway.signing.evidence import Evidence, KeptEvidence, name_of
 from gateway.signing.profile import Validity
+from gateway.signing.redis_store import EVIDENCE, RedisByteStore
+from gateway.signing.signature import is_id
 from gateway.signing.verification import LONGEST_CERTIFICATE, Holds, Refusal
 from gateway.signing.verification import verify as verify_signature
 from gateway.yaml.mistakes import Mistakes, Phrase, Where
@@ -199,3 +227,161 @@ def _der(data: bytes) -> bytes:
         except ValueError:
             return b""
     return _decoded(data)
+
+
+# Evidence
+
+
+Id = Annotated[str, typer.Option("--id", help="One signature, by its id; `-` reads it from stdin.")]
+Pseudonym = Annotated[
+    str, typer.Option("--pseudonym", help="All signatures with this pseudonym, as the audit shows it.")
+]
+Client = Annotated[str, typer.Option("--client", help="With --subject: the client whose subject it is.")]
+Subject = Annotated[
+    str, typer.Option("--subject", help="With --client: all signatures of this person; `-` reads it from stdin.")
+]
+
+
+@app.command()
+def export(
+    reason: Reason,
+    id_: Id = "",
+    pseudonym: Pseudonym = "",
+    client: Client = "",
+    subject: Subject = "",
+    operator: Operator = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Write the evidence of a signature, or of a person's signatures, as JSON; it holds name and address."""
+    _with_evidence(Action.SIGNATURE_EXPORTED, _Asked(id_, pseudonym, client, subject), reason, operator, config)
+
+
+@app.command()
+def erase(
+    reason: Reason,
+    id_: Id = "",
+    pseudonym: Pseudonym = "",
+    client: Client = "",
+    subject: Subject = "",
+    operator: Operator = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Erase the evidence of a signature, or of a person's signatures, before its period ends."""
+    _with_evidence(Action.SIGNATURE_ERASED, _Asked(id_, pseudonym, client, subject), reason, operator, config)
+
+
+class _Asked(NamedTuple):
+    id: str
+    pseudonym: str
+    client: str
+    subject: str
+
+
+def _with_evidence(action: Action, asked: _Asked, reason: str, operator: str, config: Path) -> None:
+    """Find the evidence that is asked for, and export or erase it, on the record."""
+    ways = (bool(asked.id), bool(asked.pseudonym), bool(asked.client and asked.subject))
+    if not reason.strip() or sum(ways) != 1 or bool(asked.client) != bool(asked.subject):
+        raise _refused("give a reason, and one of --id, --pseudonym, or --client with --subject")
+    try:
+        asyncio.run(_do_with_evidence(action, asked, reason, operator, config))
+    except StoreUnavailableError as error:
+        say(f"sekisho signature: the store of evidence does not answer ({error}), try again later", error=True)
+        raise typer.Exit(EXIT_OURS) from None
+
+
+async def _do_with_evidence(action: Action, asked: _Asked, reason: str, operator: str, config: Path) -> None:
+    async with _kept(config) as (configuration, secrets, kept):
+        names = _names(configuration, secrets, asked)
+        settings = configuration.settings
+        with recorded(config, action, operator=operator, reason=reason, settings=settings) as deed:
+            found = await _found(kept, names)
+            for each in found[:1]:
+                deed.tell(client_id=each.client_id, pseudonym=each.pseudonym)
+            if action is Action.SIGNATURE_ERASED:
+                await _erase(kept, found, deed)
+            else:
+                deed.tell(count=len(found))
+        if action is Action.SIGNATURE_EXPORTED:
+            # The record is written before anything is handed out.
+            say_json(json.dumps([_as_json(each) for each in found], ensure_ascii=False, indent=2))
+
+
+async def _erase(kept: KeptEvidence, found: list[Evidence], deed: Deed) -> None:
+    erased = 0
+    try:
+        for each in found:
+            erased += await kept.erase(each.id)
+    finally:
+        # A store that went away in the middle has erased a part, which the record counts.
+        deed.tell(count=erased)
+    say(f"evidence of {erased} signatures erased")
+
+
+def _names(configuration: Configuration, secrets: Secrets, asked: _Asked) -> str | frozenset[str]:
+    """Return the name of one record of evidence, or the pseudonyms of a person."""
+    if asked.id:
+        id_ = typed_or_read(asked.id)
+        if not is_id(id_):
+            raise _refused("an id of a signature has 43 letters, digits, `-` and `_`")
+        return name_of(id_)
+    if asked.pseudonym:
+        if not PSEUDONYM.fullmatch(asked.pseudonym):
+            raise _refused("a pseudonym has 32 hexadecimal digits, as the audit shows it")
+        return frozenset({asked.pseudonym})
+    clients = configuration.clients()
+    if asked.client not in clients:
+        raise _refused(f"there is no client `{asked.client}`, but {', '.join(clients)}")
+    people = configuration.aliases.same_person(asked.client, typed_or_read(asked.subject))
+    made = (secrets.pseudonyms(asked.client, person) for person in people)
+    return frozenset(pseudonym for pseudonyms in made for pseudonym in pseudonyms)
+
+
+async def _found(kept: KeptEvidence, names: str | frozenset[str]) -> list[Evidence]:
+    now = time.time()
+    if isinstance(names, str):
+        one = await kept.find(names, now)
+        return [] if one is None else [one]
+    return [each async for each in kept.of_person(names, now)]
+
+
+@asynccontextmanager
+async def _kept(config: Path) -> AsyncIterator[tuple[Configuration, Secrets, KeptEvidence]]:
+    mistakes = Mistakes()
+    configuration = read_configuration(config, mistakes, os.environ)
+    if configuration is None:
+        raise fail(mistakes)
+    store, secrets = configuration.settings.limits.store, configuration.secrets
+    # Evidence outlives the setting: an operator who has removed it must still reach what is kept.
+    if store is None or store == "memory" or secrets is None:
+        raise _refused("no evidence is kept: `limits.store` or `sessions.store` is no Redis")
+    options = configuration.limits_redis
+    redis = make_redis(parse_redis_url(store), options)
+    try:
+        bytes_ = RedisByteStore(redis, timeout=options.timeout, prefix=EVIDENCE)
+        yield configuration, secrets, KeptEvidence(bytes_, secrets, randomness.token_bytes)
+    finally:
+        await close_redis(redis)
+
+
+def _as_json(evidence: Evidence) -> dict[str, object]:
+    return {
+        "id": evidence.id,
+        "app": evidence.app,
+        "client_id": evidence.client_id,
+        "pseudonym": evidence.pseudonym,
+        "title": dict(evidence.title),
+        "hash": evidence.hash,
+        "digest_info": evidence.digest_info,
+        "document": base64.b64encode(evidence.document).decode(),
+        "transaction": evidence.transaction,
+        "signature": evidence.signature,
+        "certificate": evidence.certificate,
+        "validity": "not_told" if evidence.validity is None else evidence.validity.value,
+        "signed_at": tokyo_time(evidence.signed_at).isoformat(timespec="seconds"),
+        "ends_at": tokyo_time(evidence.ends_at).isoformat(timespec="seconds"),
+    }
+
+
+def _refused(why: str) -> typer.Exit:
+    say(f"sekisho signature: {why}", error=True)
+    return typer.Exit(EXIT_USERS)

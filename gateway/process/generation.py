@@ -64,6 +64,7 @@ from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.redis_sessions import Sessions
 from gateway.session.session import SessionState
 from gateway.settings.settings import Mode, TrafficSettings
+from gateway.signing.evidence import EvidenceStore, KeptEvidence
 from gateway.signing.memory_store import MemoryByteStore
 from gateway.signing.records import ByteStore, Records
 from gateway.signing.service import SigningClient, SigningService, SigningTerms, Verify
@@ -141,6 +142,8 @@ class Shared:
     """Takes spans; `None` without `traces`."""
     signatures: ByteStore = field(default_factory=MemoryByteStore)
     """The store of sealed signatures."""
+    evidence: EvidenceStore | None = None
+    """The store of sealed evidence; `None` where the store of limits is no Redis."""
 
     def standing_of(self, app: str) -> Standing:
         """Return how an App's servers have behaved so far."""
@@ -402,11 +405,15 @@ class Generation:
                 keep=settings.keep,
                 public=settings.operator == "public",
                 person_required=settings.same_person == "required",
+                evidence_for=0.0 if settings.evidence is None else settings.evidence.keep or 0.0,
             ),
             clock=shared.clock,
             random=randomness.token_bytes,
             known_as=configuration.aliases.known_as,
             verify=_verification(configuration.signing_authorities),
+            evidence=None
+            if settings.evidence is None or shared.evidence is None
+            else KeptEvidence(shared.evidence, shared.sessions.secrets, randomness.token_bytes),
         )
         return SigningServices(
             signatures=service,

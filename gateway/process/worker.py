@@ -86,9 +86,10 @@ from gateway.session.ticket import TICKET_BYTES
 from gateway.settings.changes import waiting
 from gateway.settings.settings import Settings, TlsSettings
 from gateway.settings.typed import TakenUp
+from gateway.signing.evidence import EvidenceStore
 from gateway.signing.memory_store import MemoryByteStore
 from gateway.signing.records import ByteStore
-from gateway.signing.redis_store import RedisByteStore
+from gateway.signing.redis_store import EVIDENCE, RedisByteStore
 from gateway.upstream.asyncio_upstreams import Upstreams
 from gateway.upstream.prometheus_upstreams import QUEUE_SECONDS, show_upstreams, show_ways
 from gateway.wire.deadlines import Deadlines
@@ -275,6 +276,7 @@ class Worker:
             else None,
             spans=self._spans(),
             signatures=signatures,
+            evidence=self._evidence(),
         )
         await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
@@ -368,6 +370,17 @@ class Worker:
             timed=timed,
         )
         return pending, RedisByteStore(redis, timeout=settings.timeout, timed=timed)
+
+    def _evidence(self) -> EvidenceStore | None:
+        """Return the store of evidence, which stands on the Redis of limits: it must neither evict nor forget."""
+        settings = self._configuration.settings
+        store = settings.limits.store
+        if store is None or store == "memory":
+            return None
+        redis = make_redis(parse_redis_url(store), self._configuration.limits_redis)
+        self._closing.push_async_callback(close_redis, redis)
+        timed = self._stores.of(Store.LIMITS)
+        return RedisByteStore(redis, timeout=self._configuration.limits_redis.timeout, prefix=EVIDENCE, timed=timed)
 
     def _watch_for_a_restored_dump(self, sessions: Sessions) -> None:
         file = self._configuration.mark_file

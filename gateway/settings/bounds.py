@@ -23,6 +23,7 @@ from gateway.settings.settings import (
     RateSettings,
     SessionSettings,
     Settings,
+    SigningEvidenceSettings,
     SigningSettings,
     TlsSettings,
     TraceSettings,
@@ -57,6 +58,7 @@ BOUNDS: dict[type, dict[str, Bound]] = {
     # An operator who leaves her desk leaves the console open: a day is the most for any sign-in.
     ConsoleSettings: {"idle": Bound(60, 86_400.0), "absolute": Bound(60, 86_400.0)},
     TlsSettings: {"hsts": _ANY_TIME},
+    SigningEvidenceSettings: {"keep": Bound(86_400.0, LONGEST)},
     SigningSettings: {"keep": Bound(60, 86_400.0), "monthly": _FROM_ONE},
     TraceSettings: {"ratio": Bound(0, 1)},
     # A browser's plainest request is some 200 bytes.

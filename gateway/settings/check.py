@@ -432,6 +432,45 @@ def _check_verification(signing: SigningSettings, reading: Reading) -> None:
         reading.note("signing.verify", what, remedy)
 
 
+def _check_evidence(signing: SigningSettings, settings: Settings, reading: Reading) -> None:
+    if signing.evidence is None:
+        return
+    at = "signing.evidence"
+    if signing.evidence.statement is None and f"{at}.statement" not in reading.broken:
+        what = Phrase(
+            "`statement` is missing: only a public body may keep certificates and signatures as evidence",
+            "`statement` がありません。証明書と署名を証拠として保存できるのは行政機関等に限られます",
+        )
+        remedy = Phrase(
+            "write `statement: public_body`, or remove `evidence`",
+            "`statement: public_body` と書くか、`evidence` を削除してください",
+        )
+        reading.note(at, what, remedy)
+    if signing.evidence.keep is None and f"{at}.keep" not in reading.broken:
+        what = Phrase("`keep` is missing: evidence needs a stated period", "`keep` がありません。保存期間が必要です")
+        reading.note(at, what, Phrase("write `keep: 1825d` for five years", "5年なら `keep: 1825d` と書いてください"))
+    if signing.operator != "public":
+        what = Phrase(
+            "`evidence` with `operator: private`: a private operator gets no certificate that it could keep",
+            "`operator: private` では `evidence` を使えません。民間事業者は保存できる証明書を受け取りません",
+        )
+        remedy = Phrase(
+            "write `operator: public`, or remove `evidence`",
+            "`operator: public` と書くか、`evidence` を削除してください",
+        )
+        reading.note(at, what, remedy)
+    if "memory" in (settings.limits.store or "memory", settings.sessions.store):
+        what = Phrase(
+            "`evidence` without a store that forgets nothing: it would end with the process",
+            "`evidence` を保存する、失われない保存先がありません。プロセスとともに消えます",
+        )
+        remedy = Phrase(
+            "name a Redis in `limits.store` and in `sessions.store`",
+            "`limits.store` と `sessions.store` に Redis を書いてください",
+        )
+        reading.note(at, what, remedy)
+
+
 def _check_syslog(syslog: SyslogSettings, reading: Reading) -> None:
     if syslog.to.startswith("unix:/"):
         return
@@ -464,6 +503,7 @@ def _check_signing(settings: Settings, reading: Reading) -> None:
         reading.note("signing", what, remedy)
     if signing is not None:
         _check_verification(signing, reading)
+        _check_evidence(signing, settings, reading)
     for number, app in enumerate(settings.apps):
         if app.signing is not None:
             _check_app_signing(app.signing, f"apps[{number}].signing", settings, reading)

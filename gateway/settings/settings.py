@@ -527,6 +527,20 @@ class SigningVerifySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SigningEvidenceSettings:
+    """Evidence that a public body keeps after the hand-over: document, signature, certificate, and its validity then.
+
+    It stands sealed in the Redis of `limits.store`, which must neither evict nor forget, and opens by a secret of
+    `sessions.secret`: keep that secret in the file for the whole period.
+    """
+
+    keep: Seconds | None = None
+    """The period, from the signature on; the store deletes the evidence at its end. It has no default."""
+    statement: Literal["public_body"] | None = None
+    """The operator's statement that it is a public body (行政機関等). Without it the setting is refused."""
+
+
+@dataclass(frozen=True, slots=True)
 class SigningSettings:
     """The agency's signature API (署名API, preview): documents that people sign with the card's signing certificate."""
 
@@ -547,6 +561,8 @@ class SigningSettings:
     verify: SigningVerifySettings | None = None
     """Verification of signatures here, of each result and for `sekisho signature verify`. None: a receiver has them
     verified elsewhere."""
+    evidence: SigningEvidenceSettings | None = None
+    """Evidence of each signature, for a stated period. None: everything is deleted after the hand-over."""
     pf_operator: str = ""
     """The name of the PF operator (PF事業者), for the agency's form."""
     monthly: int | None = None

@@ -20,7 +20,7 @@ from gateway.session.seal import Secret, Secrets
 from gateway.session.sealed_box import NONCE_BYTES, close_box, open_box
 from gateway.signing.signature import Signature
 
-_PADDING = 1024
+PADDING = 1024
 """Records are filled up to a multiple of this: the length of a form or a certificate would tell something of it."""
 
 
@@ -109,7 +109,7 @@ class Records:
         bound_to = _name(record.__class__, opener).encode()
         packed = msgspec.msgpack.encode(record)
         key = _derived(secret, opener)
-        return secret.id.encode() + close_box(key, self._random(NONCE_BYTES), packed, bound_to, padding=_PADDING)
+        return secret.id.encode() + close_box(key, self._random(NONCE_BYTES), packed, bound_to, padding=PADDING)
 
     def _open(self, box: bytes, opener: str, kind: type[_Record]) -> _Record | None:
         """Return a record; None if we did not write it under this name, so that it is none."""

@@ -1,15 +1,23 @@
 """Sealed signatures in Redis, so that the person's browser and the application may arrive at any worker.
 
     {prefix}g:{<name>}     a sealed record; Redis ends it
+    {prefix}l:evidence:{<name>}    sealed evidence of a signature, in the store of limits; Redis ends it
 
 A name is a hash, and a value opens only with the id that is in neither (`records`).
 """
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import Instant
 from gateway.redis_client import AnyRedis, Timed, asking, untimed
+
+EVIDENCE = "sekisho:l:evidence:"
+"""The prefix of evidence, among the keys that the user of the store of limits may reach."""
+
+_PAGE = 500
 
 _SWAP = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -21,7 +29,7 @@ return 1
 class RedisByteStore:
     """A `ByteStore` on Redis of any deployment."""
 
-    def __init__(self, redis: AnyRedis, *, timeout: float, prefix: str = "sekisho:", timed: Timed = untimed) -> None:
+    def __init__(self, redis: AnyRedis, *, timeout: float, prefix: str = "sekisho:g:", timed: Timed = untimed) -> None:
         """Take a client (`redis_client.make_redis`), which its maker closes; `timeout` is for one command."""
         self._redis = redis
         self._timeout = timeout
@@ -47,6 +55,17 @@ class RedisByteStore:
         """See `ByteStore`."""
         return await self._ask("DEL", self._key(name)) == 1
 
+    async def names(self) -> AsyncIterator[str]:
+        """Yield every name, some perhaps twice; Redis is asked for a page at a time."""
+        start, end = self._key("")[:-1], "}"
+        walk = self._redis.scan_iter(match=f"{start}*", count=_PAGE)
+        while True:
+            async with asking(self._timeout):
+                key = await anext(walk, None)
+            if key is None:
+                return
+            yield (key.decode() if isinstance(key, bytes) else key).removeprefix(start).removesuffix(end)
+
     async def _ask(self, *command: str | bytes | float) -> bytes | int | None:
         async with asking(self._timeout, self._timed):
             answer: bytes | int | None = await self._redis.execute_command(*command)
@@ -54,7 +73,7 @@ class RedisByteStore:
         raise AssertionError("unreachable")
 
     def _key(self, name: str) -> str:
-        return f"{self._prefix}g:{{{name}}}"
+        return f"{self._prefix}{{{name}}}"
 
 
 def _milliseconds(seconds: float) -> int:

@@ -58,6 +58,7 @@ from gateway.signing.answers import (
     start_request,
 )
 from gateway.signing.digest import hash_base64
+from gateway.signing.evidence import KeptEvidence, evidence_of
 from gateway.signing.profile import HashForm, Profile, State, Validity
 from gateway.signing.records import Kept, Pointer, Records
 from gateway.signing.signature import (
@@ -128,6 +129,8 @@ class SigningTerms:
     """Whether we are a public body, which gets the certificate itself."""
     person_required: bool
     """Whether the provider must say who signed."""
+    evidence_for: float = 0.0
+    """Seconds for which evidence is kept after the hand-over; nothing is kept where it is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,7 @@ class SigningService:
         random: Callable[[int], bytes],
         known_as: Callable[[str, str], str],
         verify: Verify | None = None,
+        evidence: KeptEvidence | None = None,
     ) -> None:
         """Take clients by `client_id`. `known_as` gives the subject by which applications know a person."""
         self._clients = clients
@@ -193,6 +197,7 @@ class SigningService:
         self._random = random
         self._known_as = known_as
         self._verify = verify
+        self._evidence = evidence
         self._tokens: dict[str, tuple[str, Instant]] = {}
         """Our own tokens by client, each with its end."""
 
@@ -568,8 +573,15 @@ class SigningService:
                 ends_at=now + self._terms.keep,
             )
 
+        # Evidence comes first: where it cannot be kept, the person fetches the result again, and signs no second time.
+        if self._terms.evidence_for:
+            evidence = evidence_of(signature, result, now + self._terms.evidence_for)
+            if self._evidence is None or not await self._evidence.keep(evidence, now):
+                raise StoreUnavailableError
         changed = await self._change(signature.id, signed)
         if changed is None:
+            if self._evidence is not None:
+                await self._evidence.erase(signature.id)
             return Ended(SignOutcome.OVER, transaction=attempt.transaction)
         return Ended(SignOutcome.SIGNED, changed, transaction=attempt.transaction)
 

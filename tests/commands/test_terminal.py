@@ -224,6 +224,14 @@ COMMANDS: dict[str, list[list[str]]] = {
         ],
         ["{folder}/no", "--signature", "{folder}/no", "--certificate", "{folder}/no", "-c", "{broken}"],
     ],
+    "signature export": [
+        ["--id", "i" * 43, "--reason", BAD, "-c", "{config}"],
+        ["--client", BAD, "--subject", BAD, "--reason", BAD, "-c", "{config}"],
+    ],
+    "signature erase": [
+        ["--client", CLIENT, "--subject", "hanako", "--reason", BAD, "-c", "{config}"],
+        ["--pseudonym", BAD, "--reason", BAD, "-c", "{config}"],
+    ],
     "apps report": [["{folder}/access.log"], ["{folder}/no.log"], ["-c", "{config}"]],
     "limits show": [[CODE, "-c", "{config}"], [BAD, "-c", "{config}"]],
     "limits give-back": [[CODE, "9", "--reason", BAD, "-c", "{config}"]],

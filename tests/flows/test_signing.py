@@ -8,6 +8,7 @@ import json
 import re
 import socket
 from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -20,7 +21,9 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography.hazmat.primitives.serialization import Encoding
+from typer.testing import CliRunner, Result
 
+from gateway.cli import app
 from gateway.demo.deck import deck
 from gateway.demo.emulator import REALM, Emulator, EmulatorClient, EmulatorSettings, start_emulator
 from gateway.demo.emulator_signing import SigningContract
@@ -33,6 +36,7 @@ from tests.builders import CLIENT
 from tests.conftest import free_port
 from tests.flows.gateway_process import PATIENCE, GatewayProcess
 from tests.flows.test_traces import Collector, collector
+from tests.redis_server import redis_server
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -92,7 +96,7 @@ class Application:
 
     async def start(self) -> None:
         """Answer everything, and keep each form."""
-        app = web.Application()
+        served = web.Application()
 
         async def answer(request: web.Request) -> web.Response:
             body = await request.read()
@@ -100,8 +104,8 @@ class Application:
                 self.got.append((request.path, dict(request.headers), body))
             return web.Response(text="received")
 
-        app.router.add_route("*", "/{rest:.*}", answer)
-        self._runner = web.AppRunner(app)
+        served.router.add_route("*", "/{rest:.*}", answer)
+        self._runner = web.AppRunner(served)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
 
@@ -247,6 +251,10 @@ async def stage(
     contract = SigningContract(government=operator == "public")
     callback = f"http://app.localhost:{gateway.port}/.sekisho/callback"
     emulator = Emulator(EmulatorSettings(issuer, (EmulatorClient(CLIENT, (callback,), keys, signing=contract),)))
+    lasting = ExitStack()
+    if "evidence" in more:
+        durable = lasting.enter_context(redis_server("--appendonly", "yes", "--maxmemory-policy", "noeviction"))
+        text += f"limits: {{store: '{durable.url}'}}\n"
     for name, cards in (("cards", emulator.keys.cards), ("stranger", SigningCards())):
         if f"{name}.pem" in more:
             authority = cards.authority(datetime.now(UTC)).public_bytes(Encoding.PEM)
@@ -270,6 +278,7 @@ async def stage(
     finally:
         await application.stop()
         await provider.cleanup()
+        lasting.close()
 
 
 async def test_a_form_is_signed_and_accepted(scene: Scene) -> None:
@@ -588,6 +597,49 @@ async def test_a_certificate_with_one_byte_changed_or_no_report_is_not_believed(
 async def test_a_certificate_of_another_authority_is_not_believed(scene: Scene) -> None:
     """An authority of the same name with another key has not issued it."""
     assert await sign_and_be_refused(scene) == "issuer_wrong"
+
+
+def store_of_evidence(scene: Scene) -> str:
+    """Return the URL of the store of limits, where evidence stands."""
+    found = re.search(r"limits: \{store: '([^']+)'", scene.gateway.settings.read_text("utf-8"))
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("stage", ["public evidence: {statement: public_body, keep: 30d}"], indirect=True)
+async def test_evidence_is_kept_exported_and_erased(scene: Scene) -> None:
+    """The hand-over leaves it sealed, an operator exports it on the record, and erases it by the person's subject."""
+    import redis.asyncio  # noqa: PLC0415
+
+    def command(*words: str, typed: str = "") -> Result:
+        more = ("--reason", "裁判所の嘱託", "-c", str(scene.gateway.settings))
+        return CliRunner().invoke(app, ["signature", *words, *more], input=typed)
+
+    browser = Browser(scene)
+    await browser.sign_in()
+    await browser.send(await browser.ask("GET", (await browser.sign(await browser.post_form())).location))
+    id_ = scene.application.got[0][1]["X-Verified-Signature-Id"]
+    result = (await scene.api("GET", f"/{id_}"))[1]
+    assert (await scene.api("DELETE", f"/{id_}"))[0] == 204
+    store = redis.asyncio.Redis.from_url(store_of_evidence(scene))
+    values = [await store.dump(key) or b"" for key in await store.keys("*")]
+    await store.aclose()
+    assert values, "the evidence"
+
+    exported = await asyncio.to_thread(command, "export", "--id", "-", typed=f"{id_}\n")
+    subject = scene.application.got[0][1]["X-Verified-Subject"]
+    person = ("--client", CLIENT, "--subject", "-")
+    erased = await asyncio.to_thread(command, "erase", *person, typed=f"{subject}\n")
+    again = await asyncio.to_thread(command, "export", *person, typed=f"{subject}\n")
+
+    (found,) = json.loads(exported.stdout)
+    assert base64.b64decode(found["document"]) == canonical(FORM, "児童手当の申請")
+    assert {name: found[name] for name in ("id", "signature", "certificate", "validity")} == {
+        name: result[name] for name in ("id", "signature", "certificate", "validity")
+    }
+    for hidden in (CANARY, result["signature"], result["certificate"]):
+        assert not [each for each in values if hidden.encode() in each], hidden[:12]
+    assert (erased.stdout, json.loads(again.stdout)) == ("evidence of 1 signatures erased\n", [])
 
 
 async def test_an_application_asks_for_a_document(scene: Scene) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +16,7 @@ from gateway.login.profile import Metadata
 from gateway.request.target import Target
 from gateway.session.seal import Secrets
 from gateway.settings.settings import ProviderSettings
+from gateway.signing.evidence import KeptEvidence
 from gateway.signing.memory_store import MemoryByteStore
 from gateway.signing.profile import SHIPPED, read_profile
 from gateway.signing.records import Records
@@ -114,6 +115,11 @@ class House:
             random=os.urandom,
             known_as=lambda _client, subject: subject,
         )
+
+    def keep_evidence(self, kept: KeptEvidence | None, seconds: float) -> None:
+        """Have the service keep evidence."""
+        self.service._terms = replace(self.service._terms, evidence_for=seconds)
+        self.service._evidence = kept
 
     async def begin(self) -> SentToSign:
         await self.service.add(signature(client_id=CLIENT, created_at=NOW, ends_at=NOW + 900))

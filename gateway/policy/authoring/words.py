@@ -568,12 +568,15 @@ def data_map(policy: Policy, language: Language) -> tuple[DataItem, ...]:
                 "and gender)",
                 purpose="本人の意思を電子署名で示すため" if ja else "to show the person's will by a signature",
                 asked_where=_list(signed, language),
-                kept_where="署名の記録（暗号化。鍵の一部は署名の番号）"
+                kept_where="署名の記録（暗号化。鍵の一部は署名の番号）。証拠は回数の記録庫（Redis、暗号化）"
                 if ja
-                else "the sealed record of the signature (part of its key is the signature's id)",
-                kept_how_long="アプリケーションが受領を確認するまで。長くても設定 `signing.keep` の時間"
+                else "the sealed record of the signature (part of its key is the signature's id); evidence is sealed "
+                "in the store of limits (Redis)",
+                kept_how_long="アプリケーションが受領を確認するまで。長くても設定 `signing.keep` の時間。"
+                "設定 `signing.evidence` がある場合は、さらに証拠としてその `keep` の期間"
                 if ja
-                else "until the application confirms it, at most `signing.keep`",
+                else "until the application confirms it, at most `signing.keep`; with `signing.evidence` "
+                "as evidence for its `keep`",
                 told_to="アプリケーション: フォーム、電子署名、証明書"
                 if ja
                 else "the application: form, signature, certificate",
