@@ -579,9 +579,14 @@ class SigningService:
             if self._evidence is None or not await self._evidence.keep(evidence, now):
                 raise StoreUnavailableError
         changed = await self._change(signature.id, signed)
-        if changed is None:
-            if self._evidence is not None:
+        if self._evidence is not None and (changed is None or changed.result != result):
+            # Another tab was faster, or nobody waits any more: evidence is of what is handed over, and of nothing else.
+            if changed is None or changed.result is None:
                 await self._evidence.erase(signature.id)
+            else:
+                ends_at = changed.result.signed_at + self._terms.evidence_for
+                await self._evidence.keep(evidence_of(changed, changed.result, ends_at), now)
+        if changed is None:
             return Ended(SignOutcome.OVER, transaction=attempt.transaction)
         return Ended(SignOutcome.SIGNED, changed, transaction=attempt.transaction)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,50 @@ async def test_a_signature_is_not_handed_over_before_its_evidence_is_kept(redis:
     assert (found.signature, found.ends_at) == ("c2ln", house.now + 86_400.0)
     await house.service.remove("i" * 43)
     assert await kept.find(name_of("i" * 43), house.now) == found, "the hand-over leaves the evidence"
+
+
+class BusyStore(RedisByteStore):
+    """A store during whose first answer something else happens."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def get(self, name: str, now: float) -> bytes | None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return await super().get(name, now)
+
+
+@pytest.mark.parametrize("other", ["signs", "confirms"])
+async def test_evidence_is_of_the_result_that_is_handed_over(redis: Any, other: str) -> None:
+    """Another tab is faster, or the record is gone: the slower tab's result leaves no evidence of its own."""
+    house = House()
+    store = BusyStore(redis, timeout=30.0, prefix=EVIDENCE)
+    kept = kept_in(store)
+    house.keep_evidence(kept, 86_400.0)
+    first = await house.begin()
+    of_first = house.provider.nonce
+    second = await house.start()
+
+    async def meanwhile() -> None:
+        house.provider.nonce = of_first
+        await house.back(first)
+        if other == "confirms":
+            await house.service.remove("i" * 43)
+            await kept.erase("i" * 43)
+
+    store.meanwhile = meanwhile
+    await house.back(second)
+
+    found = await kept.find(name_of("i" * 43), house.now)
+    if other == "confirms":
+        assert found is None
+        return
+    signed = await house.service.find("i" * 43)
+    assert signed is not None
+    assert signed.result is not None
+    assert found is not None
+    assert found.transaction == signed.result.transaction == "t-1"
 
 
 async def test_a_gateway_that_lacks_the_store_of_evidence_hands_nothing_over() -> None:
