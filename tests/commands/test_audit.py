@@ -8,6 +8,8 @@ import io
 import json
 import os
 import pwd
+import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,15 @@ from gateway.audit.system_segments import segments_in
 from gateway.cli import app
 from gateway.login.jwcrypto_keys import new_key
 from gateway.policy.subject_code import show_code
+from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
+from gateway.session.seal import Secrets
+from gateway.signing.evidence import KeptEvidence, evidence_of
+from gateway.signing.redis_store import EVIDENCE, RedisByteStore
+from gateway.signing.signature import Result as Signed
 from tests.audit.folders import actions, said
 from tests.commands.test_subjects import CLIENT, NAME, POLICY, code_of, enter
 from tests.redis_server import redis_server
+from tests.signing.test_asked import signature
 
 USER = pwd.getpwuid(os.getuid()).pw_name
 
@@ -35,7 +43,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Hanako, a session and an entry of hers, and a gateway that keeps a trail."""
+    """Hanako, a session, an entry and evidence of hers, and a gateway that keeps a trail."""
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.setenv("SUDO_USER", "hsato")
     monkeypatch.setenv("LOGNAME", "somebody-else")
@@ -47,6 +55,7 @@ def folder(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "operators").write_text("")
     write(tmp_path, url)
     asyncio.run(enter(tmp_path, url, ("hanako",)))
+    asyncio.run(keep_evidence(tmp_path, url))
     return tmp_path
 
 
@@ -66,6 +75,18 @@ apps: [{{name: a, url: 'http://localhost:8080', upstream: 'http://127.0.0.1:1', 
     )
 
 
+async def keep_evidence(folder: Path, url: str) -> None:
+    """Keep evidence of a signature of hanako's."""
+    secret = Secrets.parse((folder / "secret").read_text())
+    redis = make_redis(parse_redis_url(url), RedisOptions(timeout=5.0))
+    signed = signature(client_id=CLIENT, pseudonym=secret.pseudonym(CLIENT, "hanako"))
+    result = Signed("t-1", "c2ln", time.time(), certificate="Q0VSVA==")
+    store = RedisByteStore(redis, timeout=5.0, prefix=EVIDENCE)
+    evidence = evidence_of(signed, result, time.time() + 86_400.0)
+    assert await KeptEvidence(store, secret, secrets.token_bytes).keep(evidence, time.time())
+    await close_redis(redis)
+
+
 def sekisho(folder: Path, *arguments: str, typed: str | None = None) -> Result:
     return CliRunner().invoke(app, [*arguments, "-c", str(folder / "gateway.yaml")], input=typed)
 
@@ -78,6 +99,8 @@ def done(folder: Path, *arguments: str) -> None:
 def everything(folder: Path) -> None:
     """Do all that an operator can do, once."""
     why = ("--reason", "=窓口の申出", "--operator", "sato")
+    for action in ("export", "erase"):
+        done(folder, "signature", action, "--client", CLIENT, "--subject", "hanako", *why)
     done(folder, "limits", "give-back", show_code(code_of("hanako")), "1", *why)
     done(folder, "sessions", "revoke", "--client", CLIENT, "--subject", "hanako", *why)
     done(folder, "subjects", "alias", "hanako-2", "hanako", *why)
@@ -94,6 +117,7 @@ def everything(folder: Path) -> None:
 
 
 DEEDS = [
+    *("signature_exported", "signature_erased"),
     *("limit_given_back", "sessions_revoked", "subject_joined", "subject_erased", "switch_on", "switch_off"),
     *("file_adopted", "key_made", "key_rotated", "key_retired", "token_made"),
     "token_removed",
@@ -112,7 +136,8 @@ def test_what_an_operator_does_is_in_the_trail(folder: Path) -> None:
     assert {each["outcome"] for each in entries} == {"done"}
     assert all(each["reason"] == "=窓口の申出" for each in entries)
     by = {each["action"]: each for each in entries}
-    assert by["sessions_revoked"]["count"] == 1
+    assert by["sessions_revoked"]["count"] == by["signature_exported"]["count"] == by["signature_erased"]["count"] == 1
+    assert by["signature_exported"]["pseudonym"] == by["signature_erased"]["pseudonym"]
     assert by["sessions_revoked"]["pseudonym"] == by["subject_erased"]["pseudonym"] == by["subject_joined"]["pseudonym"]
     assert by["limit_given_back"]["object"] == "lottery/draw ever"
     assert by["switch_on"]["object"] == "maintenance-a"
