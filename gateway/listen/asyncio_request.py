@@ -43,7 +43,7 @@ from gateway.pipeline.outcome import (
 from gateway.pipeline.step import pressed, pseudonym_of, signed, store_unavailable
 from gateway.pipeline.visit import FormOverPage, Visit, access_words
 from gateway.request.inbound import Framing, Inbound
-from gateway.session.session import Limited
+from gateway.session.session import Found, Limited
 from gateway.session.ticket import Ticket
 from gateway.upstream.upstream import Exchanger, Headers
 from gateway.wire.asyncio_outbox import SMALL
@@ -255,6 +255,9 @@ class RequestSide(Ending):
             await entry.settle(Settlement.GIVE_BACK)
         else:
             self._entries += (entry,)
+            if isinstance(step, Forward) and step.signed_in and isinstance(self.session, Found):
+                told = tuple(name for name, _ in step.permit.disclosed)
+                self.session.ledger.tell(step.route.app.name, told, self._services.clock())
         if self.stage is not _OVER:
             self._act(self._to_record(step))
 

@@ -352,6 +352,9 @@ def _made(
             ready = ReadyPermit(rule.token, route.token, permit, lines, now, valid_until, str(permit.rule))
             if valid_until > now:
                 cache.keep_permit(ready, table.token)
+            if found is not None and permit.limit is None:
+                # A permit with a limit tells nothing before an entry is taken.
+                found.ledger.tell(route.app.name, tuple(name for name, _ in permit.disclosed), now)
             return ready, None if encoded.losses == NO_LOSSES else encoded.losses
         case Challenge() as verdict:
             # The rule needs a known person, and the session cannot be read: this is neither a logout nor a pass.

@@ -108,6 +108,7 @@ from gateway.request.rates import LookupLimits, Rate
 from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
+from gateway.session.ledger import Disclosure
 from gateway.session.session import Found, Gone, Limited, NoTicket, Session, SessionState, Unavailable, Unread
 from gateway.session.ticket import Ticket, cookies_named, find_brought
 
@@ -175,6 +176,9 @@ class SessionLoader(Protocol):
 
     async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
         """Ask the store."""
+
+    async def told(self, ticket: Ticket) -> tuple[Disclosure, ...]:
+        """Return the session's ledger."""
 
 
 class SignInObserver(Protocol):
@@ -807,7 +811,7 @@ class Portal:
         now = self._clock()
         name = None if ticket is None else name_to_spend(form.get("token", ""), ticket, ME, now)
         pressed = is_surely_a_navigation(visit.inbound) and sender(visit.inbound, visit.route.origin) is Sender.OURS
-        if name is None or not pressed:
+        if name is None or ticket is None or not pressed:
             return self._page(visit, self._offer_to_show(visit, held))
         if (wait := self._shown.take(visit.inbound.client_address, now)) is not None:
             busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, wait)
@@ -816,7 +820,8 @@ class Portal:
             return self._page(visit, self._offer_to_show(visit, held))
         person = held.identity
         code = show_code(subject_code(person.client_id, person.subject))
-        return self._page(visit, pages.me(visit, held, code))
+        told = await self._sessions.told(ticket)
+        return self._page(visit, pages.me(visit, held, code, pages.ledger(visit, told, self._table())))
 
     async def _held(self, visit: Visit) -> Session | Page:
         """Return the session of the signed-in person, or the page that says why there is none.

@@ -32,6 +32,8 @@ from gateway.request.kept_form import KeptForm
 from gateway.request.returned_form import FIELD
 from gateway.request.signed_form import Unsignable
 from gateway.route.route import Route
+from gateway.route.table import RouteTable
+from gateway.session.ledger import Disclosure
 from gateway.session.session import Found, Gone, Session
 from gateway.session.ticket import cookies_named
 from gateway.settings.settings import Ask, ConsentSettings, ContactSettings, Words
@@ -138,6 +140,15 @@ class Told:
 
     name: Said
     yes_or_no: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToldThen:
+    """One entry of a session's ledger: an App, the moment, and the facts that it was told then."""
+
+    app: Said
+    at: Moment
+    told: tuple[Told, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,14 +486,31 @@ def me_offer(visit: Visit, session: Session, token: str) -> Page:
     return _page("me_offer", HTTPStatus.OK, language, "me.title", values)
 
 
-def me(visit: Visit, session: Session, code: str) -> Page:
-    """Show a person the data that we hold of her; she reads `code` out at a counter."""
+def ledger(visit: Visit, entries: Iterable[Disclosure], table: RouteTable) -> tuple[ToldThen, ...]:
+    """Return a session's ledger as people read it; an App that is gone by now is called by its name."""
+    language = language_of(visit)
+    found: list[ToldThen] = []
+    for each in entries:
+        route = table.named.get(each.app)
+        if route is None:
+            receiver = Said(each.app, language)
+        else:
+            app = route.app
+            receiver = said(app.brand.service, language) or said(app.operator, language) or Said(route.host, language)
+        names = told(visit.route if route is None else route, each.names, language)
+        found.append(ToldThen(receiver, moment(each.at, visit.at, language), names))
+    return tuple(found)
+
+
+def me(visit: Visit, session: Session, code: str, ledger: tuple[ToldThen, ...] = ()) -> Page:
+    """Show a person the data that we hold of her, and what was told; she reads `code` out at a counter."""
     language = language_of(visit)
     names = visit.route.policy.disclosed
     held = _held(visit, session, code, language)
     values = _common(visit, visit.route, language) | {
         "held": held,
         "told": told(visit.route, names, language),
+        "ledger": ledger,
         "untold": _untold((fact.name for fact in held.facts if fact.asked), names),
     }
     return replace(_page("me", HTTPStatus.OK, language, "me.title", values), sandboxed=True)

@@ -18,6 +18,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from gateway.instant import Instant
+from gateway.session.ledger import Disclosure
 from gateway.session.session import Found, Gone
 from gateway.session.ticket import Ticket
 
@@ -79,6 +80,7 @@ class SessionCache:
         "_unknown_size",
         "due",
         "telling",
+        "told",
     )
 
     def __init__(
@@ -101,6 +103,8 @@ class SessionCache:
         """Whether an epoch is running: every place that may change a record tells us."""
         self.due: list[Ticket] = []
         """Sessions in use whose idle clock is to be restarted; the task that does it empties the list."""
+        self.told: list[tuple[Ticket, Disclosure]] = []
+        """New entries of sessions' ledgers; the task that writes them empties the list."""
 
     def __len__(self) -> int:
         return len(self._entries)

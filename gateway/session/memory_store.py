@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
 from gateway.instant import Instant
 from gateway.policy.subject_code import subject_code
+from gateway.session.ledger import Disclosure, in_order
 from gateway.session.session import (
     CARRY_OVER_SECONDS,
     NEVER_REVOKED,
@@ -104,6 +105,7 @@ class MemoryStore:
         after = self._keep(new, session)
         if (was.client_id, was.subject) == (session.client_id, session.identity.subject):
             self._followers[ticket_name(old)] = (ticket_name(new), self._monotonic() + CARRY_OVER_SECONDS)
+            after.found.ledger = before.found.ledger
             after.watches, before.watches = before.watches, set()
             for watch in after.watches:
                 watch.kept = after
@@ -169,6 +171,22 @@ class MemoryStore:
         for kept in selected:
             self._end(kept)
         return len(selected)
+
+    async def disclose(self, told: Sequence[tuple[Ticket, Disclosure]]) -> None:
+        """See `SessionStore`."""
+        for ticket, each in told:
+            kept = self._living(ticket)
+            if kept is not None:
+                kept.found.ledger.tell(*each)
+
+    async def disclosures(self, ticket: Ticket) -> tuple[Disclosure, ...]:
+        """See `SessionStore`."""
+        kept = self._living(ticket)
+        return () if kept is None else in_order(kept.found.ledger.told)
+
+    async def told(self, ticket: Ticket) -> tuple[Disclosure, ...]:
+        """See `SessionReader`."""
+        return await self.disclosures(ticket)
 
     async def check(self) -> None:
         """See `SessionStore`: memory is always there."""

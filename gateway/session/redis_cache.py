@@ -12,7 +12,9 @@ drops one direction. Each beat has a key of its own, so that a late answer to an
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +27,7 @@ from gateway.instant import Instant
 from gateway.observe.events import Event
 from gateway.redis_client import Kind, RedisOptions, RedisUrl, asking, find_primaries, find_primary
 from gateway.session.cache import Monotonic, SessionCache
+from gateway.session.ledger import Disclosure, Ledger
 from gateway.session.redis_advice import setup_warnings
 from gateway.session.redis_store import RedisStore
 from gateway.session.redis_tracking import TrackingConnection, track
@@ -45,6 +48,11 @@ TOPOLOGY = 1.0
 RETRY = (0.05, 1.0)
 """Seconds until the next attempt to be told: the first, and the longest."""
 TOUCHES_AT_ONCE = 500
+TOLD_BEATS = 8
+"""Beats between writes of ledgers, so that many people's first entries are one round trip."""
+TOLD_AT_ONCE = 100
+TOLD_KEPT = 10_000
+"""New entries of ledgers that wait for a store that is away; later ones are dropped."""
 
 _NO_PRIMARY = frozenset(
     {
@@ -184,6 +192,11 @@ class CachedReader:
         state = await asyncio.shield(task)
         return self._without_store(ticket, now) if isinstance(state, Unavailable) else state
 
+    async def told(self, ticket: Ticket) -> tuple[Disclosure, ...]:
+        """See `SessionReader`."""
+        await self._write_told()
+        return await self._store.disclosures(ticket)
+
     def watch(self, ticket: Ticket, on_end: Callable[[], None]) -> Watch:
         """See `SessionReader`."""
         known_until = self.cache.known_until(ticket, self._clock(), self._monotonic())
@@ -207,7 +220,7 @@ class CachedReader:
             self.cache.keep_unknown(marker)
             return _GONE
         self.counts.found += 1
-        found = Found(session)
+        found = Found(session, ledger=Ledger(ticket, self.cache.told))
         if self._is_told_of(self._store.record_key(name)):
             self.cache.keep(marker, found)
         else:
@@ -370,10 +383,27 @@ class CachedReader:
             raise StoreUnavailableError(StoreFault.MOVED)
         return found.pop()
 
+    async def _write_told(self) -> None:
+        """Write the new entries of ledgers; those that could not be written wait for the next time."""
+        waiting = self.cache.told
+        while waiting:
+            batch = waiting[:TOLD_AT_ONCE]
+            del waiting[: len(batch)]
+            try:
+                await self._store.disclose(batch)
+            except StoreUnavailableError:
+                # A second write of an entry changes nothing.
+                waiting[:0] = batch
+                del waiting[TOLD_KEPT:]
+                raise
+
     async def _restart_clocks(self) -> None:
         """Restart the idle clocks of sessions in use, off the requests' way and many at a time."""
-        while True:
+        for beat in itertools.count(1):
             await asyncio.sleep(BEAT)
+            if beat % TOLD_BEATS == 0:
+                with suppress(StoreUnavailableError):
+                    await self._write_told()
             due, self.cache.due[:] = list(dict.fromkeys(self.cache.due)), []
             for first in range(0, len(due), TOUCHES_AT_ONCE):
                 batch = due[first : first + TOUCHES_AT_ONCE]

@@ -2,6 +2,7 @@
 
     {prefix}t:{<name>}    the record; lives until the absolute clock ends it
     {prefix}i:{<name>}    the idle clock: there or not there, its time to live is the clock
+    {prefix}d:{<name>}    its ledger, each entry sealed; ends with the record
     {prefix}n:{<name>}    the name of the session that followed this one, for its open streams
     {prefix}u:<pseudonym> names of a subject's sessions, by when they end; a superset
     {prefix}p:<hash>      the same for one session at the provider
@@ -32,7 +33,17 @@ from gateway.redis_client import POOL, AnyRedis, Timed, asking, close_redis, fau
 from gateway.redis_exchange import Command, send_together
 from gateway.session.asyncio_turns import Turns
 from gateway.session.circuit import Circuit
-from gateway.session.seal import Header, Secrets, open_record, read_header, seal, unseal
+from gateway.session.ledger import MOST, Disclosure, in_order
+from gateway.session.seal import (
+    Header,
+    Secrets,
+    open_disclosure,
+    open_record,
+    read_header,
+    seal,
+    seal_disclosure,
+    unseal,
+)
 from gateway.session.sealed_box import NONCE_BYTES
 from gateway.session.session import (
     CARRY_OVER_SECONDS,
@@ -68,6 +79,20 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 _RESEAL = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+return 1
+"""
+
+
+_DISCLOSE = """
+local left = redis.call('PTTL', KEYS[1])
+if left <= 0 then return 0 end
+local kept = redis.call('HGETALL', KEYS[2])
+if #kept >= 2 * tonumber(ARGV[1]) then return 0 end
+for at = 1, #kept, 2 do
+    if kept[at] == ARGV[2] then return 0 end
+end
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], left)
 return 1
 """
 
@@ -170,8 +195,11 @@ class RedisStore:
     async def replace(self, old: Ticket, new: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
         """See `SessionStore`."""
         old_name, new_name = ticket_name(old), ticket_name(new)
-        before, living, ended = await self._ask(
-            ("GET", self.record_key(old_name)), ("EXISTS", self.idle_key(old_name)), ("HGETALL", self.ended_key)
+        before, living, ended, told = await self._ask(
+            ("GET", self.record_key(old_name)),
+            ("EXISTS", self.idle_key(old_name)),
+            ("HGETALL", self.ended_key),
+            ("HGETALL", self._ledger_key(old_name)),
         )
         if before is None or not living:
             return False
@@ -188,7 +216,10 @@ class RedisStore:
         same = (was.client_id, was.identity.subject) == (session.client_id, session.identity.subject)
         # The pointer stands before its reader is woken by the end of the old one.
         if same:
-            await self._ask(("SET", self._follower_key(old_name), new_name, "PX", _milliseconds(CARRY_OVER_SECONDS)))
+            await self._ask(
+                ("SET", self._follower_key(old_name), new_name, "PX", _milliseconds(CARRY_OVER_SECONDS)),
+                *(self._disclosing(new, each) for each in self._ledger(told, old)),
+            )
         if not await self._remove(old_name):
             # Ended while we wrote: by sign-out, by revocation, or by another sign-in that was quicker.
             await self._ask(("DEL", self._follower_key(old_name)))
@@ -249,9 +280,33 @@ class RedisStore:
             chosen = names
             if isinstance(selector, ClientSessions):
                 chosen = [listed.name for listed in await self._listed(names, selector, ended_too=True)]
-            replies = await self._ask(*(("DEL", self.record_key(name), self.idle_key(name)) for name in chosen))
-            count += sum(reply == 2 for reply in replies)
+            # Each name's keys are in one slot of a cluster, and the reply counts the two that every session has.
+            replies = await self._ask(
+                *(("DEL", self.record_key(name), self.idle_key(name)) for name in chosen),
+                *(("DEL", self._ledger_key(name)) for name in chosen),
+            )
+            count += sum(reply == 2 for reply in replies[: len(chosen)])
         return count
+
+    async def disclose(self, told: Sequence[tuple[Ticket, Disclosure]]) -> None:
+        """See `SessionStore`."""
+        if told:
+            await self._ask(*(self._disclosing(ticket, each) for ticket, each in told))
+
+    async def disclosures(self, ticket: Ticket) -> tuple[Disclosure, ...]:
+        """See `SessionStore`."""
+        name = ticket_name(ticket)
+        living, told = await self._ask(("EXISTS", self.record_key(name)), ("HGETALL", self._ledger_key(name)))
+        return self._ledger(told, ticket) if living else ()
+
+    def _disclosing(self, ticket: Ticket, told: Disclosure) -> Command:
+        name = ticket_name(ticket)
+        field, sealed = seal_disclosure(told, ticket, self._secrets.first, self._random(NONCE_BYTES))
+        return ("EVAL", _DISCLOSE, 2, self.record_key(name), self._ledger_key(name), MOST, field, sealed)
+
+    def _ledger(self, reply: object, ticket: Ticket) -> tuple[Disclosure, ...]:
+        opened = [open_disclosure(_bytes(value), ticket, self._secrets) for _, value in _pairs(reply)]
+        return in_order(each for each in opened if each is not None)
 
     async def check(self) -> None:
         """See `SessionStore`."""
@@ -340,7 +395,9 @@ class RedisStore:
         await self._ask(("EVAL", _RESEAL, 1, self.record_key(name), record, again))
 
     async def _remove(self, name: str) -> bool:
-        (removed,) = await self._ask(("DEL", self.record_key(name), self.idle_key(name)))
+        removed, _ = await self._ask(
+            ("DEL", self.record_key(name), self.idle_key(name)), ("DEL", self._ledger_key(name))
+        )
         return bool(removed == 2)
 
     async def _mark_revoked(self, selector: Selector) -> None:
@@ -494,6 +551,9 @@ class RedisStore:
             circuit.succeeded()
         return replies
 
+    def _ledger_key(self, name: str) -> str:
+        return f"{self.prefix}d:{{{name}}}"
+
     def _follower_key(self, name: str) -> str:
         return f"{self.prefix}n:{{{name}}}"
 
@@ -557,15 +617,19 @@ def _remaining(reply: object) -> int:
 
 def _ended_at(ended: object, client_id: str) -> Instant:
     """Return when everybody, or every session of this client, was revoked last."""
-    if isinstance(ended, dict):
-        pairs = list(ended.items())
-    elif isinstance(ended, list):
-        # A pipeline's raw reply: names and values in turn.
-        pairs = list(zip(ended[::2], ended[1::2], strict=False))
-    else:
-        raise StoreUnavailableError(StoreFault.PROTOCOL)
+    pairs = _pairs(ended)
     wanted = (b"all", f"c:{client_id}".encode())
     return max((_instant(moment) for name, moment in pairs if name in wanted), default=NEVER_REVOKED)
+
+
+def _pairs(reply: object) -> list[tuple[Any, Any]]:
+    """Return the fields and values of a hash."""
+    if isinstance(reply, dict):
+        return list(reply.items())
+    if isinstance(reply, list):
+        # A pipeline's raw reply: names and values in turn.
+        return list(zip(reply[::2], reply[1::2], strict=False))
+    raise StoreUnavailableError(StoreFault.PROTOCOL)
 
 
 def _literal(pattern: str) -> str:

@@ -27,6 +27,7 @@ from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.instant import Instant, is_instant
 from gateway.plain_text import OBEYED
 from gateway.policy.subject_code import subject_code
+from gateway.session.ledger import Disclosure
 from gateway.session.sealed_box import close_box, open_box
 from gateway.session.session import Session
 from gateway.session.ticket import Ticket, TicketSeals
@@ -188,6 +189,9 @@ class _Claims(msgspec.Struct, frozen=True, array_like=True):
 _encode = msgspec.msgpack.Encoder().encode
 _decode_header = msgspec.msgpack.Decoder(Header).decode
 _decode_claims = msgspec.msgpack.Decoder(_Claims).decode
+_decode_disclosure = msgspec.msgpack.Decoder(tuple[str, tuple[str, ...], float]).decode
+
+_LEDGER = b"sekisho.session.ledger.v1"
 
 
 def seal(session: Session, ticket: Ticket, secret: Secret, nonce: bytes, *, ticket_secret_id: str = "") -> bytes:
@@ -270,6 +274,30 @@ def open_record(record: bytes, ticket: Ticket, secrets: Secrets) -> tuple[Sessio
     return session, header
 
 
+def seal_disclosure(told: Disclosure, ticket: Ticket, secret: Secret, nonce: bytes) -> tuple[bytes, bytes]:
+    """Return the field under which a session's ledger has an entry, and the sealed entry.
+
+    The field is the same for the same App and facts, and says neither. `nonce` is as for `seal`.
+    """
+    key = _ledger_key(secret, ticket)
+    field = hmac.digest(key, _encode((told.app, told.names)), sha256)[:16]
+    return field, close_box(key, nonce, _encode(tuple(told)), _LEDGER, padding=_PADDING)
+
+
+def open_disclosure(sealed: bytes, ticket: Ticket, secrets: Secrets) -> Disclosure | None:
+    """Return an entry of a session's ledger; `None` if it does not open, as in `unseal`."""
+    for secret in secrets.all:
+        content = open_box(_ledger_key(secret, ticket), sealed, _LEDGER)
+        if content is None:
+            continue
+        try:
+            told = Disclosure(*_decode_disclosure(content))
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return None
+        return told if is_instant(told.at) else None
+    return None
+
+
 def read_header(record: bytes) -> Header | None:
     """Return a record's clear header, unauthenticated; `None` if it is no record."""
     split = _split(record)
@@ -303,3 +331,7 @@ def _associated(clear: bytes) -> bytes:
 
 def _key(secret: Secret, ticket: Ticket) -> bytes:
     return HKDF(SHA256(), 32, salt=secret.value, info=b"sekisho.session.seal.v1").derive(ticket.encode())
+
+
+def _ledger_key(secret: Secret, ticket: Ticket) -> bytes:
+    return HKDF(SHA256(), 32, salt=secret.value, info=_LEDGER).derive(ticket.encode())

@@ -8,13 +8,14 @@ one is `expires_at`. Stores: `memory_store`, `redis_store`, behind one contract.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 from gateway.identity import Identity
 from gateway.instant import Instant, began
 from gateway.policy.permit_cache import PermitCache
+from gateway.session.ledger import Disclosure, Ledger
 from gateway.session.ticket import Ticket
 
 
@@ -59,6 +60,8 @@ class Found:
     session: Session
     permit_cache: PermitCache = field(default_factory=PermitCache)
     """The pipeline fills it. It is dropped with the cached session."""
+    ledger: Ledger = field(default_factory=Ledger, compare=False)
+    """The pipeline tells it which facts go to which App."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +247,15 @@ class SessionStore(Protocol):
         New sign-ins of the same persons are possible at once.
         """
 
+    async def disclose(self, told: Sequence[tuple[Ticket, Disclosure]]) -> None:
+        """Keep entries of the ledgers of sessions that still exist, as long as these do; of the same ones the first.
+
+        `replace` hands them on if the subject stays the same.
+        """
+
+    async def disclosures(self, ticket: Ticket) -> tuple[Disclosure, ...]:
+        """Return a session's ledger, the earliest entry first."""
+
     async def check(self) -> None:
         """Return if the store can be read and written now."""
 
@@ -266,6 +278,9 @@ class SessionReader(Protocol):
 
     async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
         """Ask the store, once for all who ask for the same ticket at the same time."""
+
+    async def told(self, ticket: Ticket) -> tuple[Disclosure, ...]:
+        """Return the session's ledger, with all that this worker has told."""
 
     def watch(self, ticket: Ticket, on_end: Callable[[], None]) -> Watch:
         """Call `on_end` once when the session ends by any clock or hand, or can no longer be known to live.

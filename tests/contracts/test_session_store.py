@@ -14,6 +14,7 @@ import pytest
 
 from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.redis_client import RedisOptions
+from gateway.session.ledger import MOST, Disclosure
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.session import (
@@ -265,6 +266,68 @@ async def test_of_two_replacements_one_wins(store: SessionStore) -> None:
     assert sum(won) == 1
     alive = [one for one in new if await store.find(one) is not None]
     assert alive == [one for one, has_won in zip(new, won, strict=True) if has_won]
+
+
+async def test_a_ledger_keeps_the_first_time_of_each_entry(store: SessionStore) -> None:
+    """Several workers tell of the same; nothing of another session is in it."""
+    mine, other = ticket(), ticket()
+    await store.create(mine, session())
+    await store.create(other, session("sub-2"))
+
+    await store.disclose([(mine, Disclosure("booking", ("subject",), NOON + 1))])
+    await store.disclose(
+        [
+            (mine, Disclosure("booking", ("subject",), NOON + 5)),
+            (mine, Disclosure("booking", ("subject", "name"), NOON + 2)),
+            (mine, Disclosure("wallet", ("subject",), NOON + 3)),
+        ]
+    )
+
+    assert await store.disclosures(mine) == (
+        Disclosure("booking", ("subject",), NOON + 1),
+        Disclosure("booking", ("subject", "name"), NOON + 2),
+        Disclosure("wallet", ("subject",), NOON + 3),
+    )
+    assert await store.disclosures(other) == ()
+
+
+async def test_a_ledger_ends_with_its_session(store: SessionStore) -> None:
+    """A sign-out and a revocation end it, and an entry that comes later is not kept."""
+    for end in (store.delete, lambda which: store.revoke(OneSession(ticket_name(which)))):
+        mine, told = ticket(), Disclosure("booking", ("name",), NOON)
+        await store.create(mine, session())
+        await store.disclose([(mine, told)])
+
+        await end(mine)
+
+        assert await store.disclosures(mine) == ()
+        await store.disclose([(mine, told)])
+        await store.create(mine, session(), begun_at=NOON + 1_000)
+        assert await store.disclosures(mine) == ()
+
+
+async def test_a_ledger_has_an_end(store: SessionStore) -> None:
+    """The store keeps no more entries of one session than that."""
+    mine = ticket()
+    await store.create(mine, session())
+
+    await store.disclose([(mine, Disclosure(f"app-{number}", ("name",), NOON)) for number in range(MOST + 3)])
+
+    assert len(await store.disclosures(mine)) == MOST
+
+
+@pytest.mark.parametrize(("subject", "kept"), [("sub-1", True), ("sub-2", False)])
+async def test_a_ledger_goes_over_to_the_same_person_alone(store: SessionStore, subject: str, kept: bool) -> None:
+    """A second card reading for more facts goes on with the list; another person's begins empty."""
+    old, new = ticket(), ticket()
+    told = Disclosure("booking", ("subject",), NOON)
+    await store.create(old, session())
+    await store.disclose([(old, told)])
+
+    assert await store.replace(old, new, session(subject))
+
+    assert await store.disclosures(new) == ((told,) if kept else ())
+    assert await store.disclosures(old) == ()
 
 
 async def test_touching_brings_nothing_back(store: SessionStore) -> None:

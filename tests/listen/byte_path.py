@@ -29,6 +29,7 @@ from gateway.request.inbound import Inbound
 from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
+from gateway.session.ledger import Disclosure
 from gateway.session.session import Found, Gone, SessionState, Unavailable, Unread
 from gateway.session.ticket import PLAIN, Ticket
 from gateway.settings.settings import AppSettings, TrafficSettings, UpstreamSettings
@@ -324,6 +325,9 @@ class Sessions:
 
     def peek(self, ticket: Ticket, now: Instant) -> Found | Gone | Unread | Unavailable:
         return self.peeked
+
+    async def told(self, ticket: Ticket) -> tuple[Disclosure, ...]:
+        return self.peeked.ledger.told if isinstance(self.peeked, Found) else ()
 
     async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
         self.loads += 1

@@ -24,6 +24,8 @@ from gateway.portal.pages import Page
 from gateway.portal.sign_in_offer import SignInOffer
 from gateway.request.kept_form import KeptForm
 from gateway.request.signed_form import Unsignable
+from gateway.route.table import RouteTable
+from gateway.session.ledger import Disclosure
 from gateway.session.session import Found, NoTicket, Session, SessionState
 from gateway.settings.settings import BrandSettings, ConsentSettings, ContactSettings, WithoutCard
 from gateway.signing.signature import SignOutcome
@@ -180,6 +182,7 @@ def _portal_pages() -> Mapping[str, Make]:
     made["signed-in"] = lambda at: pages.signed_in(visit(at, path=f"{PREFIX}signed-in"))
     made |= _each("plain", PLAIN, lambda kind, at: pages.plain(visit(at), kind, PLAIN[kind]))
     made["me"] = lambda at: pages.me(visit(at, path=f"{PREFIX}me", method="POST"), session(), "8RM3-JQ4V-TX2H-6PKD")
+    made["me-ledger"] = lambda at: _with_ledger(visit(at, path=f"{PREFIX}me", method="POST"))
     made["me-offer"] = lambda at: pages.me_offer(visit(at, path=f"{PREFIX}me"), session(), "token")
     made["me-offer-again"] = lambda at: pages.me_offer(visit(at, path=f"{PREFIX}me", method="POST"), session(), "token")
     made["me-old-browser"] = lambda at: pages.me_offer(visit(at, path=f"{PREFIX}me"), session(), "")
@@ -189,6 +192,17 @@ def _portal_pages() -> Mapping[str, Make]:
     made |= _sign_pages()
     made |= _each("not-signable", Unsignable, lambda why, at: pages.not_signable(visit(at, method="POST"), why))
     return made
+
+
+def _with_ledger(asked: Visit) -> pages.Page:
+    """Return the page of what is held, of a person of whom an application was told something."""
+    name = asked.route.name
+    entries = (
+        Disclosure(name, ("subject",), builders.NOON - 60),
+        Disclosure(name, ("subject", "name", "adult"), builders.NOON),
+    )
+    ledger = pages.ledger(asked, entries, RouteTable([asked.route], PREFIX))
+    return pages.me(asked, session(), "8RM3-JQ4V-TX2H-6PKD", ledger)
 
 
 def _sign_pages() -> Mapping[str, Make]:

@@ -496,6 +496,23 @@ def test_a_script_of_an_allowed_origin_can_read_its_401() -> None:
     assert not any(name == b"Access-Control-Allow-Origin" for name, _ in other.headers)
 
 
+def test_a_session_knows_which_facts_went_where() -> None:
+    """Names alone, once for an App and a set of facts; a permit that waits for an entry of a limit tells nothing."""
+    told = Permit(RULE, identity(), disclosed=(("subject", "s-1"), ("name", "日本花子")))
+    routes, found = table(FixedRule(nobody=SIGN_IN, somebody=told)), Found(session())
+    waiting = Permit(RULE, identity(), told.disclosed, limit=Limit("draw", Once.EVER, frozenset({303})))
+    limited, other = table(FixedRule(nobody=SIGN_IN, somebody=waiting)), Found(session())
+
+    for at in (NOON, NOON + 1, NOON + 90_000):
+        step(inbound(), found, at, routes)
+    step(inbound(), other, NOON, limited)
+
+    (entry,) = found.ledger.told
+    assert (entry.names, entry.at) == (("subject", "name"), NOON)
+    assert entry.app == routes.routes[0].app.name
+    assert other.ledger.told == ()
+
+
 def test_a_limited_permit_asks_for_an_entry_each_time() -> None:
     """The verdict may be kept, the entry never: each request takes its own."""
     limit = Limit("draw", Once.EVER, frozenset({303}))

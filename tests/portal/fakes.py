@@ -21,6 +21,7 @@ from gateway.login.sign_in import (
 from gateway.policy.verdict import Challenge
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route
+from gateway.session.ledger import Disclosure
 from gateway.session.session import Found, Gone, Unavailable, Unread
 from gateway.session.ticket import Ticket
 
@@ -88,6 +89,7 @@ class FakeSessions:
 
     answer: Found | Gone | Unavailable = field(default_factory=Gone)
     asked: list[Ticket] = field(default_factory=list)
+    ledger: tuple[Disclosure, ...] = ()
 
     def peek(self, ticket: Ticket, now: Instant) -> Found | Gone | Unread | Unavailable:
         return Unread(ticket)
@@ -95,6 +97,9 @@ class FakeSessions:
     async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
         self.asked.append(ticket)
         return self.answer
+
+    async def told(self, ticket: Ticket) -> tuple[Disclosure, ...]:
+        return self.ledger
 
 
 @dataclass

@@ -41,6 +41,7 @@ from gateway.portal import aiohttp_portal
 from gateway.portal.aiohttp_portal import logout_token
 from gateway.request.inbound import Inbound
 from gateway.request.target import Target
+from gateway.session.ledger import Disclosure
 from gateway.session.session import Found, Gone, Unavailable, Unread
 from gateway.settings.settings import NextPersonSettings
 from tests import builders
@@ -818,6 +819,23 @@ async def test_what_is_held_is_shown_to_whoever_presses_our_button(house: House)
     assert answer.headers["Cross-Origin-Opener-Policy"] == "unsafe-none"
     assert answer.headers["Cache-Control"] == "private, no-store"
     assert "<form" not in text
+
+
+async def test_what_was_told_is_listed_with_its_moment(house: House) -> None:
+    """Each App by the name that people know, each fact by its label; before anything is told the page says so."""
+    empty = await (await house.post("me", {"token": await token_of(house)}, *PRESSING, session=HELD)).text()
+    house.sessions.ledger = (
+        Disclosure(house.route.name, ("name", "age"), builders.NOON),
+        Disclosure("an-app-that-is-gone", ("subject",), builders.NOON + 60),
+    )
+
+    text = await (await house.post("me", {"token": await token_of(house)}, *PRESSING, session=HELD)).text()
+
+    assert "まだ、何も伝えていません" in empty
+    assert "まだ、何も伝えていません" not in text
+    listed = text.partition("この本人確認のあいだに伝えたこと")[2].partition("<h2>")[0]
+    assert [word in listed for word in ("氏名", "年齢", "住所", "an-app-that-is-gone")] == [True, True, False, True]
+    assert 'datetime="2026-11-23T12:00+09:00"' in listed
 
 
 async def test_a_token_shows_what_is_held_once(house: House) -> None:

@@ -12,8 +12,11 @@ import pytest
 from redis import Redis
 from redis.crc import key_slot
 
+from gateway.errors import StoreUnavailableError
 from gateway.policy.permit_cache import SignedLine
 from gateway.policy.verdict import RuleId
+from gateway.session.ledger import Disclosure
+from gateway.session.redis_cache import CachedReader
 from gateway.session.redis_sessions import Sessions
 from gateway.session.session import AllSessions, ClientSessions, Found, Gone, Session, Unavailable, Unread
 from gateway.session.ticket import Ticket, ticket_name
@@ -274,6 +277,42 @@ async def test_use_is_told_to_redis_now_and_then(redis_url: str, behind: Redis, 
 
     assert states == {Found}
     assert calls(behind, "pexpire") - before <= 2.0 / 0.1 + 1
+
+
+async def test_a_ledger_is_written_beside_the_requests(redis_url: str, behind: Redis, open_worker: Open) -> None:
+    """One write of each new entry, by the task that restarts clocks; another worker reads it, and no dump does."""
+    worker, other = await open_worker(redis_url), await open_worker(redis_url)
+    ticket = await signed_in(worker)
+    found = await worker.reader.load(ticket, time.time())
+    assert isinstance(found, Found)
+    before = calls(behind, "eval")
+
+    for _ in range(3):
+        found.ledger.tell("booking", ("subject", "name"), 1.0)
+    await until(lambda: calls(behind, "eval") > before, "the write")
+
+    assert await other.reader.told(ticket) == (Disclosure("booking", ("subject", "name"), 1.0),)
+    assert calls(behind, "eval") == before + 1
+    key = f"sekisho:d:{{{ticket_name(ticket)}}}"
+    assert not any(b"booking" in part for pair in behind.hgetall(key).items() for part in pair)
+    assert 0 < behind.pttl(key) <= behind.pttl(key.replace(":d:", ":t:"))
+
+
+async def test_a_ledger_waits_for_the_store(own_redis: RedisServer, open_worker: Open) -> None:
+    """An entry that cannot be written now is kept for later, and a page that asks meanwhile hears of the outage."""
+    worker = await open_worker(own_redis.url)
+    ticket = await signed_in(worker)
+    found = await worker.reader.load(ticket, time.time())
+    assert isinstance(found, Found)
+
+    own_redis.kill()
+    found.ledger.tell("booking", ("name",), 1.0)
+    with pytest.raises(StoreUnavailableError):
+        await worker.reader.told(ticket)
+
+    reader = worker.reader
+    assert isinstance(reader, CachedReader)
+    assert [told.app for _, told in reader.cache.told] == ["booking"]
 
 
 async def test_silence_ends_it_here_too(redis_url: str, open_worker: Open) -> None:
