@@ -79,9 +79,11 @@ class RedisMark:
     async def _count_up(self) -> None:
         mark = await asyncio.to_thread(self._file.read) or Mark(self._random(16).hex(), 0, self._clock())
         found = await self._store.read_mark(mark.name)
-        if went_back(mark, found, self._clock()):
-            # A session of the older state began before the mark was written. One that began since then is new.
-            await self._store.end_before(mark.written_at)
+        now = self._clock()
+        if went_back(mark, found, now):
+            # A session of the older state began before the mark was written, and one that began since then is new. A
+            # mark of a clock that ran ahead must not end the sessions that are still to begin.
+            await self._store.end_before(min(mark.written_at, now))
             self.times += 1
             _log.error(Event.SESSION_STORE_WENT_BACK)
             self._went_back()

@@ -85,6 +85,26 @@ async def test_a_restored_dump_signs_nobody_in_again(own_redis: RedisServer, ope
     assert told == ["back"]
 
 
+async def test_a_mark_of_a_clock_that_ran_ahead_locks_nobody_out(
+    own_redis: RedisServer, open_worker: Open, tmp_path: Path
+) -> None:
+    """The clock was years ahead as the mark was written, was set right, and then Redis lost its data."""
+    worker = await open_worker(own_redis.url, tracked=False, background=False)
+    told: list[str] = []
+    assert isinstance(worker.store, RedisStore)
+    file, ahead = MarkFile(tmp_path / "mark"), time.time() + 4 * 365 * 86_400
+    await RedisMark(worker.store, file, lambda: ahead, os.urandom, lambda: None).look()
+    with own_redis.client() as behind:
+        behind.flushall()
+
+    await marked(worker, tmp_path, told).look()
+    fresh = new()
+    await worker.store.create(fresh, builders.session(created_at=time.time() + 1, expires_at=time.time() + 3_600))
+
+    assert told == ["back"]
+    assert await worker.store.find(fresh) is not None
+
+
 async def test_workers_of_a_node_share_a_mark(own_redis: RedisServer, open_worker: Open, tmp_path: Path) -> None:
     """One counts at a time, the next one goes on from there, and a restart of Redis with its data is no way back."""
     told: list[str] = []
