@@ -282,7 +282,6 @@ def test_after_signing_out_of_the_wallet_the_way_home_needs_no_sign_in(page: Pag
 
     heading(page, "サインアウトしました")
     expect(page.locator("main a[href='/']")).to_have_count(0)
-    expect(page.get_by_role("link", name="もう一度、本人確認をして利用する")).to_be_visible()
     page.locator("main a[href='/about']").click()
     expect(page).to_have_url(f"{demo.wallet}/about")
     heading(page, "まちポイントとは")
