@@ -17,6 +17,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -24,7 +25,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from types import MappingProxyType
@@ -67,7 +68,13 @@ def packaged(package: str, folder: str) -> Path:
 def serving(port: int, log: Path, *command: str, environment: dict[str, str] | None = None) -> Iterator[None]:
     """Run a server from when it accepts connections until the test is over."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **(environment or {})})
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+        )
 
         def accepts() -> bool:
             assert process.poll() is None, log.read_text(errors="replace")[-2000:]
@@ -78,7 +85,9 @@ def serving(port: int, log: Path, *command: str, environment: dict[str, str] | N
             wait_until(accepts, f"{command[0]} listens on {port}", 60)
             yield
         finally:
-            process.terminate()
+            # PHP's workers outlive the process that started them.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)
 
 

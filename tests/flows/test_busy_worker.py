@@ -4,9 +4,12 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.flows.gateway_process import GatewayProcess, application
 
 
+@pytest.mark.long
 def test_a_worker_that_stood_still_for_a_moment_is_not_killed(tmp_path: Path, redis_url: str) -> None:
     """The worker goes on serving its client, and does not take a late answer for that of the next question."""
     with application() as upstream:

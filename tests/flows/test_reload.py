@@ -33,6 +33,7 @@ rules:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.long
 def test_a_switch_that_is_turned_as_settings_are_read_anew_changes_nothing_else(
     workers: int, start: Callable[[int], GatewayProcess]
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_switch_that_is_turned_as_settings_are_read_anew_changes_nothing_else(
     assert statuses == {503}
 
 
+@pytest.mark.long
 def test_a_file_of_switches_that_no_reader_expects_is_not_the_last_one_read(
     start: Callable[[int], GatewayProcess],
 ) -> None:

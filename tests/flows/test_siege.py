@@ -253,6 +253,7 @@ def account(besieged: Siege, count: int, each: int, record: Record) -> None:
 
 @pytest.mark.timeout(180)
 @small_and_long(300, 10_000)
+@pytest.mark.long
 async def test_half_open_heads(tmp_path: Path, count: int, record_testsuite_property: Record) -> None:
     """Each costs less than 8 KiB until its time is up; then it is told so."""
     head_time = 1.0 if count < 1_000 else 20.0
@@ -287,6 +288,7 @@ async def test_slowloris(tmp_path: Path, count: int, record_testsuite_property: 
 
 @pytest.mark.timeout(180)
 @small_and_long(100, 1_000)
+@pytest.mark.long
 async def test_header_floods(tmp_path: Path, count: int, record_testsuite_property: Record) -> None:
     """The gateway refuses an endless head as soon as it is too long, in spite of other traffic."""
     flood = b"".join(b"X-Flood-%d: %b\r\n" % (number, b"y" * 100) for number in range(400))

@@ -83,6 +83,7 @@ def visit(gateway: GatewayProcess, path: str) -> int:
     ],
 )
 @pytest.mark.timeout(240)
+@pytest.mark.long
 def test_logs_that_nobody_takes_stop_nobody(kind: str, workers: int, tmp_path: Path, redis_url: str) -> None:
     """Pages, refusals, sign-ins, health, a reload, a replacement and the end go on; the lines are counted as lost."""
     with standard_error(kind) as descriptor, application() as upstream:

@@ -237,6 +237,7 @@ def test_a_request_under_way_may_end(start: Callable[[int], GatewayProcess]) -> 
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.long
 def test_the_program_is_replaced_behind_sockets_that_stay(workers: int, tmp_path: Path, redis_url: str) -> None:
     """The service manager holds them: who connects while nothing runs is answered by the next program."""
     with application() as upstream, bind("127.0.0.1:0") as door, bind("127.0.0.1:0") as sign_in_service:

@@ -141,11 +141,13 @@ async def download(application: Application, size: int) -> int:
         return gateway.peak - before
 
 
+@pytest.mark.long
 async def test_an_upload_passes_through(application: Application) -> None:
     """64 MiB up cost less than 16."""
     assert await upload(application, 64 * MIB) < 16 * MIB
 
 
+@pytest.mark.long
 async def test_a_download_passes_through(application: Application) -> None:
     """64 MiB down cost less than 16."""
     assert await download(application, 64 * MIB) < 16 * MIB
@@ -165,6 +167,7 @@ async def test_two_gibibytes_down_pass_through(application: Application) -> None
     assert await download(application, 2048 * MIB) < 16 * MIB
 
 
+@pytest.mark.long
 async def test_an_idle_connection_costs_little(application: Application) -> None:
     """Less than 12 KiB each, over 400 that have had a request answered."""
     async with process(application) as gateway:
