@@ -151,6 +151,20 @@ def style_of(settings: Settings, worker: int) -> LineStyle:
     return line_style(settings.node, worker=worker, form=settings.log.format)
 
 
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task that asks Redis until it has heard it: the library takes a cancellation now and then for an answer.
+
+    A task that goes on would keep the event loop from closing, and the process from ending.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_CANCEL_AGAIN)
+
+
+_CANCEL_AGAIN = 0.1
+"""Seconds after which a task that has not ended is cancelled once more."""
+
+
 class Worker:
     """One process's gateway: a listener in front of the current generation."""
 
@@ -389,7 +403,7 @@ class Worker:
         told = partial(self.record, Action.STORE_WENT_BACK)
         mark = RedisMark(sessions.store, MarkFile(file), self._clock, randomness.token_bytes, told)
         watching = asyncio.create_task(mark.run())
-        self._closing.callback(watching.cancel)
+        self._closing.push_async_callback(_end, watching)
         self.metrics.show(WENT_BACK, lambda: {(): mark.times})
 
     def _owed(self, sessions: Sessions) -> OwedToStore | None:
