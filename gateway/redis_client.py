@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -436,6 +436,23 @@ _WORDS = {
     "NOAUTH": StoreFault.REFUSED,
     "WRONGPASS": StoreFault.REFUSED,
 }
+
+
+_CANCEL_AGAIN = 0.1
+"""Seconds after which a task that has not ended is cancelled once more."""
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks that ask Redis until each has ended.
+
+    The library takes a cancellation now and then for an answer. A task in a loop would go on, keep the event loop from
+    closing, and the process from ending.
+    """
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=_CANCEL_AGAIN)
 
 
 Timed = Callable[[str, float], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from gateway.redis_client import (
     RedisUrl,
     asking,
     check_options,
+    end_tasks,
     fault_of,
     find_primaries,
     find_primary,
@@ -173,3 +175,26 @@ async def test_only_sentinels_and_clusters_are_asked_for_primaries() -> None:
         await find_primary(redis)
     with pytest.raises(TypeError):
         await find_primaries(redis)
+
+
+async def test_a_task_that_takes_a_cancellation_for_an_answer_ends_all_the_same() -> None:
+    """A look at Redis in a loop hears the second or the third, and one that has ended is not waited for."""
+    heard = 0
+
+    async def look() -> None:
+        nonlocal heard
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                heard += 1
+                if heard > 2:
+                    raise
+
+    looking = asyncio.create_task(look())
+    over = asyncio.create_task(asyncio.sleep(0))
+    await over
+    await asyncio.wait_for(end_tasks([looking, over]), 30)
+
+    assert looking.cancelled()
+    assert heard == 3

@@ -73,7 +73,7 @@ from gateway.process.management import StoreMark, limit_store, store_mark
 from gateway.process.readiness import SIGN_IN, Check, Checks, sorted_out
 from gateway.process.sign_in_counts import SignInCounts
 from gateway.process.slices import Steps, in_slices, sparing_the_collector
-from gateway.redis_client import POOL, close_redis, connections_of, make_redis, parse_redis_url
+from gateway.redis_client import POOL, close_redis, connections_of, end_tasks, make_redis, parse_redis_url
 from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.prometheus_sessions import WENT_BACK, show_sessions
 from gateway.session.redis_mark import RedisMark
@@ -149,20 +149,6 @@ def watched(configuration: Configuration) -> tuple[Path, ...]:
 def style_of(settings: Settings, worker: int) -> LineStyle:
     """Return the style of a process's log lines, by the number of its worker."""
     return line_style(settings.node, worker=worker, form=settings.log.format)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    """Cancel a task that asks Redis until it has heard it: the library takes a cancellation now and then for an answer.
-
-    A task that goes on would keep the event loop from closing, and the process from ending.
-    """
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=_CANCEL_AGAIN)
-
-
-_CANCEL_AGAIN = 0.1
-"""Seconds after which a task that has not ended is cancelled once more."""
 
 
 class Worker:
@@ -269,7 +255,7 @@ class Worker:
         counts = SignInCounts(self.metrics)
         unfinished = UnfinishedLogins(pending, counts, time.monotonic, self._configuration.settings.sessions.sign_in)
         looking = asyncio.create_task(unfinished.run())
-        self._closing.callback(looking.cancel)
+        self._closing.push_async_callback(end_tasks, [looking])
         self._shared = Shared(
             sessions,
             pending,
@@ -403,7 +389,7 @@ class Worker:
         told = partial(self.record, Action.STORE_WENT_BACK)
         mark = RedisMark(sessions.store, MarkFile(file), self._clock, randomness.token_bytes, told)
         watching = asyncio.create_task(mark.run())
-        self._closing.push_async_callback(_end, watching)
+        self._closing.push_async_callback(end_tasks, [watching])
         self.metrics.show(WENT_BACK, lambda: {(): mark.times})
 
     def _owed(self, sessions: Sessions) -> OwedToStore | None:
@@ -413,7 +399,7 @@ class Worker:
         owed = OwedToStore(OwedFile(file), sessions.store, self._clock)
         # This runs from the start: sign-outs that waited when the machine went down reach the store first.
         telling = asyncio.create_task(owed.run())
-        self._closing.callback(telling.cancel)
+        self._closing.push_async_callback(end_tasks, [telling])
         return owed
 
     async def _limits(self) -> LimitStore | None:

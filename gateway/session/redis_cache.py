@@ -16,7 +16,6 @@ import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 from redis.asyncio import RedisCluster
@@ -25,7 +24,7 @@ from redis.crc import key_slot
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import Instant
 from gateway.observe.events import Event
-from gateway.redis_client import Kind, RedisOptions, RedisUrl, asking, find_primaries, find_primary
+from gateway.redis_client import Kind, RedisOptions, RedisUrl, asking, end_tasks, find_primaries, find_primary
 from gateway.session.cache import Monotonic, SessionCache
 from gateway.session.ledger import Disclosure, Ledger
 from gateway.session.redis_advice import setup_warnings
@@ -158,12 +157,7 @@ class CachedReader:
 
     async def close(self) -> None:
         """Stop everything that runs."""
-        running: set[asyncio.Task[Any]] = {*self._tasks, *self._loads.values()}
-        while running:
-            for task in running:
-                task.cancel()
-            # Again until it is heard: the library's cluster client takes a cancellation now and then for an answer.
-            _, running = await asyncio.wait(running, timeout=0.1)
+        await end_tasks({*self._tasks, *self._loads.values()})
         self.cache.end()
 
     @property
