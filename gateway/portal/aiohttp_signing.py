@@ -57,7 +57,7 @@ from gateway.signing.asked import (
 )
 from gateway.signing.consent import TITLE, consent_text, version_of
 from gateway.signing.document import canonical as canonical_form
-from gateway.signing.service import Ended, SentToSign, SigningService
+from gateway.signing.service import Ended, Recorder, SentToSign, SigningService
 from gateway.signing.signature import (
     PENDING_SECONDS,
     KeptRequest,
@@ -87,7 +87,8 @@ WRONG_IN_ALL = 600
 
 _log = structlog.get_logger()
 
-_NOT_AUDITED = frozenset({"begun", "asked", "fetched", "not_ready", "not_admitted"})
+_NOT_AUDITED = frozenset({"begun", "asked", "fetched", "not_ready", "not_admitted", "signed", "declined"})
+"""The steps without an entry of their own here; `_recorder` records the last two."""
 _GOOD = frozenset({"signed", "declined", "confirmed", "withdrawn"})
 
 
@@ -202,11 +203,11 @@ class SigningPages:
             return await self._state(visit, opened)
         match said.get("action"):
             case "decline" if opened.source is Source.CONSENT:
-                ended = await self._signatures.decline(opened.id)
-                await self._must_tell(visit, ended)
-                return self._ended(visit, ended)
+                return await self._answer(visit, await self._signatures.decline(opened.id, self._recorder(visit)))
             case "collect":
-                return await self._answer(visit, await self._signatures.collect(self._route(visit, opened), opened.id))
+                route = self._route(visit, opened)
+                ended = await self._signatures.collect(route, opened.id, self._recorder(visit))
+                return await self._answer(visit, ended)
             case "sign":
                 return await self._start(visit, opened)
             case _:
@@ -233,13 +234,14 @@ class SigningPages:
         """Answer the provider's callback if it is a signature's; None if it is a sign-in's."""
         if not is_signing_state(_one(visit.inbound, "state")):
             return None
-        return await self._answer(
-            visit, await self._signatures.finish(visit.route, visit.inbound, visit.inbound.target.query)
-        )
+        query = visit.inbound.target.query
+        ended = await self._signatures.finish(visit.route, visit.inbound, query, self._recorder(visit))
+        return await self._answer(visit, ended)
 
     async def _answer(self, visit: Visit, ended: Ended) -> web.StreamResponse:
         """Tell of a step's end, and show it; a signature that is there leads on to its page or its application."""
-        await self._must_tell(visit, ended)
+        if not ended.repeated:
+            self._tell(visit, ended.outcome.value, ended)
         signature = ended.signature
         if ended.outcome is SignOutcome.SIGNED and signature is not None:
             if signature.form is not None:
@@ -563,18 +565,16 @@ class SigningPages:
 
     # --- telling ----------------------------------------------------------------------
 
-    async def _must_tell(self, visit: Visit, ended: Ended) -> None:
-        """Tell of a step's end, and have it recorded first if it is a signature.
+    def _recorder(self, visit: Visit) -> Recorder:
+        """Return what has the audit trail record a signature or a refusal, before the application can read it.
 
-        Raises:
-            AuditUnavailableError: the trail is required and cannot be written.
-
+        It raises `AuditUnavailableError` where the trail is required and cannot be written: then nothing has ended.
         """
-        if ended.outcome in (SignOutcome.SIGNED, SignOutcome.DECLINED) and ended.transaction:
+
+        async def record(ended: Ended) -> None:
             await self._tools.must_record(self._entry(visit, ended.outcome.value, ended))
-            self._count_of(visit, ended.outcome.value, ended)
-            return
-        self._tell(visit, ended.outcome.value, ended)
+
+        return record
 
     def _tell(self, visit: Visit, outcome: str, ended: Ended) -> None:
         if outcome not in _NOT_AUDITED:

@@ -89,6 +89,9 @@ _OF_ERROR: Mapping[str, SignOutcome] = {
 _TOKEN_REFUSED = frozenset({"invalid_token", "status_401"})
 """The answers to a token that is good no more (RFC 6750 section 3.1); any other refuses what was asked for."""
 
+CLAIM_SECONDS = 60.0
+"""Seconds for which one caller alone collects a result. A worker that dies meanwhile holds it no longer than this."""
+
 _TRIES = 5
 """Times that a change is tried again because somebody else changed the record meanwhile."""
 
@@ -155,6 +158,12 @@ class Ended:
     endpoint: str = ""
     check: str = ""
     transaction: str = ""
+    repeated: bool = False
+    """The signature had come to this before, so nobody is told of it again."""
+
+
+Recorder = Callable[[Ended], Awaitable[None]]
+"""Records an end before the application can read it. Where it raises, the end does not come about."""
 
 
 class _EndError(Exception):
@@ -275,13 +284,19 @@ class SigningService:
 
         return await self._change(id_, bound)
 
-    async def decline(self, id_: str) -> Ended:
+    async def decline(self, id_: str, record: Recorder) -> Ended:
         """Keep that the person does not consent.
 
         Raises:
             StoreUnavailableError: the store does not answer.
 
         """
+        kept = await self._records.find(id_, self._clock())
+        if kept is None:
+            return Ended(SignOutcome.OVER)
+        if kept.signature.is_final:
+            return _known(kept.signature)
+        await record(Ended(SignOutcome.DECLINED, kept.signature))
 
         def declined(signature: Signature) -> Signature:
             if signature.is_final:
@@ -291,7 +306,7 @@ class SigningService:
         signature = await self._change(id_, declined)
         if signature is None:
             return Ended(SignOutcome.OVER)
-        return Ended(SignOutcome.DECLINED if signature.progress is Progress.DECLINED else SignOutcome.SIGNED, signature)
+        return Ended(SignOutcome.DECLINED, signature) if signature.progress is Progress.DECLINED else _known(signature)
 
     async def start(self, route: Route, inbound: Inbound, id_: str) -> SentToSign | Ended:
         """Start a transaction, and return the URL for the browser."""
@@ -310,9 +325,8 @@ class SigningService:
             return Ended(SignOutcome.START_REFUSED, signature, error=refused.error, endpoint=refused.endpoint)
 
     async def _start(self, route: Route, inbound: Inbound, signature: Signature) -> SentToSign | Ended:
-        if signature.is_final:
-            signed = signature.progress is Progress.SIGNED
-            return Ended(SignOutcome.SIGNED if signed else SignOutcome.DECLINED, signature)
+        if signature.is_final or signature.progress is Progress.COLLECTING:
+            return _known(signature)
         if len(signature.attempts) >= MOST_ATTEMPTS:
             return Ended(SignOutcome.TOO_MANY, signature)
         client = self._clients[signature.client_id]
@@ -347,7 +361,7 @@ class SigningService:
         if changed is None:
             return Ended(SignOutcome.OVER)
         if attempt not in changed.attempts:
-            return Ended(changed.reason or SignOutcome.SIGNED, changed)
+            return _known(changed)
         await self._records.point(state, Pointer(signature.id), PENDING_SECONDS, now)
         location = authorization_url(
             metadata,
@@ -370,16 +384,16 @@ class SigningService:
             changed, started.id, location, browser.cookie, tab_cookie(route.pending_cookie, place).decode()
         )
 
-    async def finish(self, route: Route, inbound: Inbound, query: bytes | None) -> Ended:
+    async def finish(self, route: Route, inbound: Inbound, query: bytes | None, record: Recorder) -> Ended:
         """Answer the provider's callback, and fetch the result."""
         try:
-            return await self._finish(route, inbound, query)
+            return await self._finish(route, inbound, query, record)
         except _EndError as end:
             return end.ended
         except StoreUnavailableError as error:
             return Ended(SignOutcome.STORE_DOWN, error=error.fault)
 
-    async def _finish(self, route: Route, inbound: Inbound, query: bytes | None) -> Ended:
+    async def _finish(self, route: Route, inbound: Inbound, query: bytes | None, record: Recorder) -> Ended:
         answer = read_callback(query) or {}
         state = answer.get("state", "")
         if not is_signing_state(state):
@@ -393,13 +407,13 @@ class SigningService:
         if signature.host != route.host:
             return Ended(SignOutcome.INVALID, check="state")
         if attempt is None:
-            # The result is there already: the callback came twice, or another tab was faster.
-            return Ended(signature.reason or SignOutcome.SIGNED, signature)
+            # This attempt is over: the callback came twice, or another tab was faster.
+            return _known(signature)
         used = UsedLogin(attempt.browser, signature.host, "")
         if bound_browser(used, inbound.cookie, route.pending_cookie) is None:
             return Ended(SignOutcome.OTHER_BROWSER, transaction=attempt.transaction)
         if attempt.code or attempt.access_token:
-            return await self.collect(route, signature.id)
+            return await self.collect(route, signature.id, record)
         if "iss" in answer and answer["iss"] != await self._issuer(signature):
             return await self._fail(signature.id, attempt, Ended(SignOutcome.INVALID, check="iss_parameter"))
         if "error" in answer:
@@ -412,7 +426,7 @@ class SigningService:
         if not 0 < len(code) <= LONGEST_CODE:
             return await self._fail(signature.id, attempt, Ended(SignOutcome.INVALID, check="code"))
         await self._update(signature.id, attempt, code=code)
-        return await self.collect(route, signature.id)
+        return await self.collect(route, signature.id, record)
 
     async def _issuer(self, signature: Signature) -> str:
         try:
@@ -421,7 +435,7 @@ class SigningService:
             ended = Ended(SignOutcome.PROVIDER_DOWN, signature, error=error.fault, endpoint=error.endpoint)
             raise _EndError(ended) from None
 
-    async def collect(self, route: Route, id_: str) -> Ended:
+    async def collect(self, route: Route, id_: str, record: Recorder) -> Ended:
         """Fetch the result of a signature whose person came back; call it again where the provider was away."""
         try:
             kept = await self._records.find(id_, self._clock())
@@ -430,14 +444,53 @@ class SigningService:
             signature = kept.signature
             attempt = next((each for each in signature.attempts if each.code or each.access_token), None)
             if signature.progress is not Progress.COLLECTING or attempt is None:
-                return Ended(signature.reason or SignOutcome.SIGNED, signature)
-            return await self._collect(route, signature, attempt)
+                return _known(signature)
+            claimed = await self._claim(signature.id, attempt)
+            try:
+                return await self._collect(route, signature, claimed, record)
+            finally:
+                await self._release(signature.id, claimed)
         except _EndError as end:
             return end.ended
         except StoreUnavailableError as error:
             return Ended(SignOutcome.STORE_DOWN, error=error.fault)
 
-    async def _collect(self, route: Route, signature: Signature, attempt: Attempt) -> Ended:
+    async def _claim(self, id_: str, attempt: Attempt) -> Attempt:
+        """Return an attempt that this caller alone collects: a code that is exchanged twice may cost its tokens."""
+        claim = self._secret()
+        now = self._clock()
+
+        def claimed(each: Signature) -> Signature:
+            known = _attempt_of(each, attempt.state_name)
+            # A wall clock that was set back must not make a claim last longer.
+            if known is None or (known.claim and 0 < known.claimed_until - now <= CLAIM_SECONDS):
+                return each
+            return _with(each, msgspec.structs.replace(known, claim=claim, claimed_until=now + CLAIM_SECONDS))
+
+        changed = await self._change(id_, claimed)
+        if changed is None:
+            raise _EndError(Ended(SignOutcome.OVER, transaction=attempt.transaction))
+        known = _attempt_of(changed, attempt.state_name)
+        if known is None or known.claim != claim:
+            raise _EndError(_known(changed))
+        return known
+
+    async def _release(self, id_: str, attempt: Attempt) -> None:
+        """Let another caller collect, if this one has not come to an end."""
+
+        def released(each: Signature) -> Signature:
+            known = _attempt_of(each, attempt.state_name)
+            if known is None or known.claim != attempt.claim:
+                return each
+            return _with(each, msgspec.structs.replace(known, claim="", claimed_until=0.0))
+
+        try:
+            await self._change(id_, released)
+        except StoreUnavailableError:
+            # The caller tells of its own end. The claim is over by itself, after `CLAIM_SECONDS`.
+            return
+
+    async def _collect(self, route: Route, signature: Signature, attempt: Attempt, record: Recorder) -> Ended:
         client = self._clients[signature.client_id]
         try:
             if not attempt.access_token:
@@ -463,7 +516,7 @@ class SigningService:
         wrong = self._wrong(signature, fetched)
         if wrong:
             return await self._fail(signature.id, attempt, Ended(SignOutcome.RESULT_INVALID, check=wrong))
-        return await self._keep(signature, attempt, fetched, person_told=told)
+        return await self._keep(signature, attempt, fetched, record, person_told=told)
 
     def _wrong(self, signature: Signature, fetched: Fetched) -> str:
         """Return why a result must not be believed; only a public body gets a certificate that can be looked at."""
@@ -545,11 +598,13 @@ class SigningService:
         now_known = None if fresh is None else _attempt_of(fresh.signature, attempt.state_name)
         if fresh is not None and (now_known is None or now_known.access_token != attempt.access_token):
             # Another worker was faster with the same code, and has its tokens or the result.
-            return Ended(fresh.signature.reason or SignOutcome.SIGNED, fresh.signature)
+            return _known(fresh.signature)
         outcome = SignOutcome.RESULT_REFUSED if refused.endpoint == SIGN_RESULT else SignOutcome.INVALID
         return await self._fail(signature.id, attempt, Ended(outcome, error=refused.error, endpoint=refused.endpoint))
 
-    async def _keep(self, signature: Signature, attempt: Attempt, fetched: Fetched, *, person_told: bool) -> Ended:
+    async def _keep(
+        self, signature: Signature, attempt: Attempt, fetched: Fetched, record: Recorder, *, person_told: bool
+    ) -> Ended:
         now = self._clock()
         result = Result(
             transaction=attempt.transaction,
@@ -578,6 +633,7 @@ class SigningService:
             evidence = evidence_of(signature, result, now + self._terms.evidence_for)
             if self._evidence is None or not await self._evidence.keep(evidence, now):
                 raise StoreUnavailableError
+        await record(Ended(SignOutcome.SIGNED, signature, transaction=attempt.transaction))
         changed = await self._change(signature.id, signed)
         if self._evidence is not None and (changed is None or changed.result != result):
             # Another tab was faster, or nobody waits any more: evidence is of what is handed over, and of nothing else.
@@ -588,6 +644,8 @@ class SigningService:
                 await self._evidence.keep(evidence_of(changed, changed.result, ends_at), now)
         if changed is None:
             return Ended(SignOutcome.OVER, transaction=attempt.transaction)
+        if changed.result != result:
+            return _known(changed)
         return Ended(SignOutcome.SIGNED, changed, transaction=attempt.transaction)
 
     async def _wait(
@@ -597,7 +655,7 @@ class SigningService:
         found = await self._records.find(signature.id, self._clock())
         known = signature if found is None else found.signature
         if known.is_final:
-            return Ended(known.reason or SignOutcome.SIGNED, known)
+            return _known(known)
         return Ended(outcome, known, error=fault, endpoint=endpoint, transaction=attempt.transaction)
 
     async def _fail(self, id_: str, attempt: Attempt, ended: Ended) -> Ended:
@@ -630,18 +688,15 @@ class SigningService:
             known = _attempt_of(each, attempt.state_name)
             if each.is_final or known is None:
                 return each
-            newer = msgspec.structs.replace(known, **values)
-            attempts = tuple(newer if other is known else other for other in each.attempts)
             ends_at = max(each.ends_at, self._clock() + self._terms.keep)
-            return msgspec.structs.replace(
-                each, attempts=attempts, progress=Progress.COLLECTING, reason=None, ends_at=ends_at
-            )
+            newer = _with(each, msgspec.structs.replace(known, **values))
+            return msgspec.structs.replace(newer, progress=Progress.COLLECTING, reason=None, ends_at=ends_at)
 
         changed = await self._change(id_, updated)
         if changed is None:
             raise _EndError(Ended(SignOutcome.OVER, transaction=attempt.transaction))
         if _attempt_of(changed, attempt.state_name) is None:
-            raise _EndError(Ended(changed.reason or SignOutcome.SIGNED, changed, transaction=attempt.transaction))
+            raise _EndError(_known(changed))
 
     async def _change(self, id_: str, change: Callable[[Signature], Signature]) -> Signature | None:
         """Replace a record by what `change` makes of it; None where it is over, or removed meanwhile."""
@@ -688,6 +743,27 @@ class SigningService:
 
 def _attempt_of(signature: Signature, name: str) -> Attempt | None:
     return next((each for each in signature.attempts if each.state_name == name), None)
+
+
+def _with(signature: Signature, attempt: Attempt) -> Signature:
+    """Return a signature with an attempt in place of the one of the same state."""
+    attempts = tuple(attempt if each.state_name == attempt.state_name else each for each in signature.attempts)
+    return msgspec.structs.replace(signature, attempts=attempts)
+
+
+def _known(signature: Signature) -> Ended:
+    """Return what a signature has come to before; a callback of an attempt that is over brings nothing new."""
+    match signature.progress:
+        case Progress.WAITING:
+            return Ended(SignOutcome.INVALID, signature, check="state")
+        case Progress.COLLECTING:
+            return Ended(SignOutcome.NOT_READY, signature, repeated=True)
+        case Progress.SIGNED:
+            return Ended(SignOutcome.SIGNED, signature, repeated=True)
+        case Progress.DECLINED:
+            return Ended(SignOutcome.DECLINED, signature, repeated=True)
+        case Progress.CANCELLED | Progress.FAILED:
+            return Ended(signature.reason or SignOutcome.INVALID, signature, repeated=True)
 
 
 def _code_form(assertion: str, *, client_id: str, code: str, redirect_uri: str, verifier: str) -> str:

@@ -152,6 +152,9 @@ class Attempt(msgspec.Struct, frozen=True):
     """The token that says who signed, until it has been checked."""
     person: str = ""
     """The subject that it names, once it has been checked."""
+    claim: str = ""
+    """The name of the caller who collects the result now, so that nobody else exchanges the same code."""
+    claimed_until: Instant = 0.0
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -130,7 +130,7 @@ async def test_a_signature_is_not_handed_over_before_its_evidence_is_kept(redis:
     away = await house.back(sent)
     waiting = await house.progress()
     store.away = False
-    collected = await house.service.collect(house.route, "i" * 43)
+    collected = await house.collect()
 
     assert (away.outcome, waiting) == (SignOutcome.STORE_DOWN, Progress.COLLECTING)
     assert (collected.outcome, await house.progress()) == (SignOutcome.SIGNED, Progress.SIGNED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway.errors import ProviderRefusedError, ProviderUnavailableError
+from gateway.errors import AuditUnavailableError, ProviderRefusedError, ProviderUnavailableError
 from gateway.login.claims import VerificationKey, half_hash
 from gateway.login.profile import Metadata
 from gateway.request.target import Target
@@ -20,7 +21,7 @@ from gateway.signing.evidence import KeptEvidence
 from gateway.signing.memory_store import MemoryByteStore
 from gateway.signing.profile import SHIPPED, read_profile
 from gateway.signing.records import Records
-from gateway.signing.service import Ended, SentToSign, SigningClient, SigningService, SigningTerms
+from gateway.signing.service import CLAIM_SECONDS, Ended, SentToSign, SigningClient, SigningService, SigningTerms
 from gateway.signing.signature import MOST_ATTEMPTS, Progress, SignOutcome
 from tests.builders import CLIENT, inbound, route
 from tests.login.test_claims import KEY, token
@@ -44,6 +45,10 @@ class Provider:
     result: Any = field(default_factory=lambda: dict(SIGNED))
     faults: dict[str, list[Exception]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    slow: dict[str, asyncio.Event] = field(default_factory=dict)
+    """Endpoints that answer as soon as their event is set."""
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set as soon as a slow endpoint was asked."""
 
     async def metadata(self) -> Metadata:
         return METADATA
@@ -59,6 +64,7 @@ class Provider:
 
     async def post_token(self, endpoint: str, form: Callable[[str], str]) -> Mapping[str, Any]:
         self._called(endpoint)
+        await self._slowly(endpoint)
         said = parse_qs(form("a.b.c"))
         if said["grant_type"] == ["client_credentials"]:
             return {"access_token": "own", "expires_in": 300}
@@ -79,12 +85,18 @@ class Provider:
 
     async def ask(self, endpoint: str, url: str, bearer: str, json: bytes | None = None) -> Mapping[str, Any]:
         self._called(endpoint)
+        await self._slowly(endpoint)
         assert url.startswith("https://op.example/api/sign-transactions")
         if json is not None:
             assert bearer == "own"
             return {"sign_transaction_id": f"t-{self.calls.count(endpoint)}"}
         assert bearer == "hers"
         return dict(self.result)
+
+    async def _slowly(self, endpoint: str) -> None:
+        if endpoint in self.slow:
+            self.asked.set()
+            await self.slow[endpoint].wait()
 
     def _called(self, endpoint: str) -> None:
         self.calls.append(endpoint)
@@ -99,6 +111,8 @@ class House:
         self.provider = Provider()
         self.now = NOW
         self.route = route()
+        self.recorded: list[Ended] = []
+        self.trail_is_full = False
         settings = ProviderSettings(client_id=CLIENT, issuer=ISSUER, acr_values=None)
         terms = SigningTerms(
             prefix="/.sekisho/",
@@ -115,6 +129,15 @@ class House:
             random=os.urandom,
             known_as=lambda _client, subject: subject,
         )
+
+    async def record(self, ended: Ended) -> None:
+        """Record an end as the audit trail does."""
+        if self.trail_is_full:
+            raise AuditUnavailableError
+        self.recorded.append(ended)
+
+    async def collect(self) -> Ended:
+        return await self.service.collect(self.route, "i" * 43, self.record)
 
     def keep_evidence(self, kept: KeptEvidence | None, seconds: float) -> None:
         """Have the service keep evidence."""
@@ -135,7 +158,7 @@ class House:
         state = parse_qs(urlsplit(sent.location).query)["state"][0]
         query = "&".join(f"{name}={value}" for name, value in ({"state": state, "code": "c"} | answer).items())
         target = Target("/.sekisho/callback", b"/.sekisho/callback?" + query.encode(), query.encode())
-        return await self.service.finish(self.route, inbound(target=target, cookie=cookie), query.encode())
+        return await self.service.finish(self.route, inbound(target=target, cookie=cookie), query.encode(), self.record)
 
     async def progress(self) -> Progress:
         found = await self.service.find("i" * 43)
@@ -200,9 +223,9 @@ async def test_a_fault_after_the_card_costs_no_second_signature(endpoint: str) -
     sent = await house.begin()
 
     first = await house.back(sent)
-    others = [await house.service.collect(house.route, "i" * 43) for _ in range(2)]
+    others = [await house.collect() for _ in range(2)]
     assert await house.progress() is Progress.COLLECTING
-    last = await house.service.collect(house.route, "i" * 43)
+    last = await house.collect()
 
     assert {first.outcome, *(each.outcome for each in others)} == {SignOutcome.PROVIDER_DOWN}
     assert last.outcome is SignOutcome.SIGNED
@@ -316,6 +339,102 @@ async def test_two_tabs_bring_one_signature() -> None:
     assert house.provider.calls.count("token") == 1
 
 
+@pytest.mark.parametrize("endpoint", ["token", "sign_result"])
+async def test_of_two_callbacks_at_once_one_alone_collects(endpoint: str) -> None:
+    """A code that is exchanged twice may cost its tokens: the second caller is told to fetch it soon."""
+    house = House()
+    sent = await house.begin()
+    house.provider.slow[endpoint] = asyncio.Event()
+
+    first = asyncio.create_task(house.back(sent))
+    await house.provider.asked.wait()
+    second = await house.back(sent)
+    house.provider.slow[endpoint].set()
+
+    assert (second.outcome, second.repeated) == (SignOutcome.NOT_READY, True)
+    assert (await first).outcome is SignOutcome.SIGNED
+    assert house.provider.calls.count(endpoint) == 1
+
+
+async def test_a_worker_that_dies_while_it_collects_holds_the_result_for_a_minute() -> None:
+    """Then another one has it."""
+    house = House()
+    sent = await house.begin()
+    house.provider.slow["sign_result"] = asyncio.Event()
+    first = asyncio.create_task(house.back(sent))
+    await house.provider.asked.wait()
+    del house.provider.slow["sign_result"]
+
+    early = await house.collect()
+    house.now += CLAIM_SECONDS
+    late = await house.collect()
+    first.cancel()
+
+    assert (early.outcome, late.outcome) == (SignOutcome.NOT_READY, SignOutcome.SIGNED)
+
+
+@pytest.mark.parametrize(
+    ("how", "outcome"),
+    [
+        ("begun_again", SignOutcome.INVALID),
+        ("cancelled", SignOutcome.CANCELLED),
+        ("collecting", SignOutcome.NOT_READY),
+        ("signed", SignOutcome.SIGNED),
+        ("declined", SignOutcome.DECLINED),
+    ],
+)
+async def test_a_callback_of_an_attempt_that_is_over_never_tells_of_a_signature_again(
+    how: str, outcome: SignOutcome
+) -> None:
+    """It says what the signature has come to, and the trail hears of each signature and each refusal once."""
+    house = House()
+    sent = await house.begin()
+    match how:
+        case "begun_again" | "cancelled":
+            await house.back(sent, error="access_denied")
+            if how == "begun_again":
+                await house.start()
+        case "collecting":
+            house.provider.result = {"state": "waiting"}
+            await house.back(await house.start())
+            await house.service.start(house.route, inbound(cookie=BROWSER), "i" * 43)
+        case "signed":
+            await house.back(sent)
+        case _:
+            await house.service.decline("i" * 43, house.record)
+    recorded = len(house.recorded)
+
+    again = (
+        await house.back(sent)
+        if how != "collecting"
+        else await house.service.start(house.route, inbound(cookie=BROWSER), "i" * 43)
+    )
+
+    assert isinstance(again, Ended)
+    assert again.outcome is outcome
+    assert again.repeated is (how != "begun_again")
+    assert len(house.recorded) == recorded == (1 if how in {"signed", "declined"} else 0)
+
+
+async def test_nothing_ends_that_the_trail_cannot_record() -> None:
+    """The application reads no result and no refusal before the trail has it, and the person signs no second time."""
+    house = House()
+    sent = await house.begin()
+    house.trail_is_full = True
+
+    with pytest.raises(AuditUnavailableError):
+        await house.service.decline("i" * 43, house.record)
+    assert await house.progress() is Progress.WAITING
+    with pytest.raises(AuditUnavailableError):
+        await house.back(sent)
+    assert await house.progress() is Progress.COLLECTING
+    house.trail_is_full = False
+
+    assert (await house.collect()).outcome is SignOutcome.SIGNED
+    assert [(each.outcome, each.transaction) for each in house.recorded] == [(SignOutcome.SIGNED, "t-1")]
+    assert house.provider.calls.count("token") == 1
+
+
 async def test_attempts_are_bounded_and_a_refusal_is_final() -> None:
     """A person who does not consent is not asked again."""
     house = House()
@@ -324,7 +443,7 @@ async def test_attempts_are_bounded_and_a_refusal_is_final() -> None:
         await house.start()
 
     over = await house.service.start(house.route, inbound(cookie=BROWSER), "i" * 43)
-    declined = await house.service.decline("i" * 43)
+    declined = await house.service.decline("i" * 43, house.record)
     again = await house.service.start(house.route, inbound(cookie=BROWSER), "i" * 43)
 
     assert isinstance(over, Ended)
@@ -334,7 +453,7 @@ async def test_attempts_are_bounded_and_a_refusal_is_final() -> None:
         SignOutcome.DECLINED,
         SignOutcome.DECLINED,
     )
-    assert (await house.service.decline("j" * 43)).outcome is SignOutcome.OVER
+    assert (await house.service.decline("j" * 43, house.record)).outcome is SignOutcome.OVER
 
 
 async def test_an_idempotency_key_leads_to_one_signature() -> None:
