@@ -163,7 +163,7 @@ class Ended:
 
 
 Recorder = Callable[[Ended], Awaitable[None]]
-"""Records an end before the application can read it. Where it raises, the end does not come about."""
+"""Records an end before the application can read it. If it raises, the end does not come about."""
 
 
 class _EndError(Exception):
