@@ -14,6 +14,7 @@ from gateway.identity import Gender
 from gateway.policy.age import HIGHEST_AGE, CountedFrom
 from gateway.policy.example import Expect
 from gateway.policy.policy import Allow
+from gateway.policy.reading.descriptions import DESCRIPTIONS, description_of
 from gateway.policy.reading.parse import KEYS, METHODS, MORE_METHODS, RULE_KEYS
 from gateway.policy.reading.parse_conditions import TESTS
 from gateway.policy.reading.parse_examples import KEYS as EXAMPLE_KEYS
@@ -149,10 +150,10 @@ def _example() -> Schema:
 
 
 def policy_schema() -> Schema:
-    """Return the JSON Schema (draft 2020-12) of a policy file.
+    """Return the JSON Schema (draft 2020-12) of a policy file, with each key's description in Japanese and English.
 
     Raises:
-        ValueError: the parser knows a key that is not described here.
+        ValueError: the parser knows a key that is not described here, or `descriptions` and the keys differ.
 
     """
     conditions, rule, example = _condition(), _rule(), _example()
@@ -177,7 +178,36 @@ def policy_schema() -> Schema:
     ):
         if set(described["properties"]) != set(known):
             raise ValueError(f"the schema and the parser differ in {set(described['properties']) ^ set(known)}")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A policy of Sekisho", **whole}
+    met: set[str] = set()
+    told = _described(whole, "", met)
+    if unused := DESCRIPTIONS.keys() - met:
+        raise ValueError(f"descriptions of keys that are not there: {', '.join(sorted(unused))}")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A policy of Sekisho", **told}
+
+
+def _described(schema: Schema, path: str, met: set[str]) -> Schema:
+    """Return a schema with a description at each of its keys, and note in `met` the keys that it has."""
+    found = dict(schema)
+    if "properties" in found:
+        found["properties"] = {
+            key: _with_description(inner, f"{path}.{key}" if path else key, met)
+            for key, inner in found["properties"].items()
+        }
+    for word in ("items", "additionalProperties"):
+        if isinstance(found.get(word), dict):
+            found[word] = _described(found[word], path, met)
+    if "anyOf" in found:
+        found["anyOf"] = [_described(inner, path, met) for inner in found["anyOf"]]
+    return found
+
+
+def _with_description(schema: Schema, path: str, met: set[str]) -> Schema:
+    phrase = description_of(path)
+    if phrase is None:
+        raise ValueError(f"the key `{path}` has no description")
+    met.add(path)
+    # The first paragraph is Japanese and the second English: editors show the whole text.
+    return {"description": f"{phrase.ja}\n\n{phrase.en}", **_described(schema, path, met)}
 
 
 def schema_text() -> str:
