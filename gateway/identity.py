@@ -94,3 +94,20 @@ class Identity:
     birthdate: Birthdate | None = None
     gender: Gender | None = None
     acr: str | None = None
+
+
+class AccountKind(StrEnum):
+    """The kind of an application's account that sign-in identities are linked to."""
+
+    PERSON = "person"
+    """One person's account: one sign-in identity."""
+    GROUP = "group"
+    """The account of a group (団体): several identities, each with a role."""
+
+
+class Role(StrEnum):
+    """The role of an identity in a group's account."""
+
+    REPRESENTATIVE = "representative"
+    """代表者: one at most."""
+    MEMBER = "member"

@@ -28,6 +28,7 @@ TECHNOLOGIES = frozenset(
         "otel",
         "prometheus",
         "redis",
+        "sqlite",
         "structlog",
         "system",  # the operating system's clocks, randomness, files that change, signals
         "systemd",
@@ -56,6 +57,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "limits",
         "upstream",
         "headers",
+        "accounts",
         "login",
         "signing",
         "audit",

@@ -1,0 +1,212 @@
+"""Changes of an account: the old record in, the new one and the outcome out. All stores use it.
+
+A store reads a record, has it changed here, and writes it only if nobody has written it meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from gateway.accounts.accounts import (
+    MOST_PERSONS,
+    Account,
+    Claim,
+    Evidence,
+    Full,
+    Held,
+    KeptPassword,
+    KeptPasswords,
+    Link,
+    Linked,
+    LinkOutcome,
+    LinkState,
+    Record,
+    Taken,
+)
+from gateway.accounts.marks import Marks
+from gateway.identity import AccountKind, Role
+from gateway.instant import Instant
+
+MOST_CLAIMS = 20
+"""Claims that are kept of one account; the oldest goes first."""
+
+_Outcome = TypeVar("_Outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One account as a store keeps it."""
+
+    account: Account
+    links: tuple[Link, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    passwords: KeptPasswords = field(default_factory=KeptPasswords)
+
+    @property
+    def record(self) -> Record:
+        """The part that everybody but the signing-in code sees."""
+        return Record(self.account, self.links, self.claims, self.passwords != KeptPasswords())
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """The marks of everybody whom it names: a store finds it by them."""
+        return frozenset(link.mark for link in self.links) | frozenset(claim.mark for claim in self.claims)
+
+    def link_of(self, person: Marks) -> Link | None:
+        """Return a person's link."""
+        return next((link for link in self.links if link.mark in person.all), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[_Outcome]):
+    """A record after a change, and the outcome to tell; the store writes only a record that differs."""
+
+    kept: Kept | None
+    outcome: _Outcome
+
+
+def moved(kept: Kept, person: Marks) -> Kept:
+    """Return a record in which a person is named by her first mark alone."""
+    links = tuple(replace(each, mark=person.first) if each.mark in person.all else each for each in kept.links)
+    claims = tuple(replace(each, mark=person.first) if each.mark in person.all else each for each in kept.claims)
+    return replace(kept, links=links, claims=claims)
+
+
+def put(kept: Kept | None, account: Account) -> Change[Account | None]:
+    """See `AccountStore.put`."""
+    if kept is None:
+        return Change(Kept(account), account)
+    if account.kind is AccountKind.PERSON and len(kept.links) > 1:
+        return Change(kept, None)
+    known = replace(account, name=kept.account.name)
+    if account.kind is kept.account.kind:
+        return Change(replace(kept, account=known), known)
+    role = Role.MEMBER if account.kind is AccountKind.GROUP else None
+    return Change(
+        replace(kept, account=known, links=tuple(replace(link, role=role) for link in kept.links), claims=()), known
+    )
+
+
+def link(
+    kept: Kept | None, account: Account, person: Marks, evidence: Evidence, now: Instant, role: Role
+) -> Change[LinkOutcome]:
+    """See `AccountStore.link`."""
+    kept = moved(kept or Kept(account), person)
+    found = kept.link_of(person)
+    if found is not None:
+        again = replace(found, evidence=evidence, proven_at=now, state=LinkState.ACTIVE)
+        return _linked(_with(kept, again), again, renewed=True)
+    group = kept.account.kind is AccountKind.GROUP
+    if not group and kept.links:
+        claims = (*(claim for claim in kept.claims if claim.mark != person.first), Claim(person.first, now))
+        return Change(replace(kept, claims=claims[-MOST_CLAIMS:]), Taken(kept.account, kept.links[0].mark))
+    if len(kept.links) >= MOST_PERSONS or (group and role is Role.REPRESENTATIVE and _representative(kept)):
+        return Change(kept, Full())
+    new = Link(person.first, role if group else None, evidence, now, now)
+    return _linked(_with(kept, new), new, renewed=False)
+
+
+def unlink(kept: Kept, person: Marks) -> Change[Link | None]:
+    """See `AccountStore.unlink`."""
+    return Change(_without(kept, person), kept.link_of(person))
+
+
+def hand_over(
+    kept: Kept | None, account: Account, to: Marks, evidence: Evidence, now: Instant
+) -> Change[tuple[Link, ...] | None]:
+    """See `AccountStore.hand_over`."""
+    kept = moved(kept or Kept(account), to)
+    found = kept.link_of(to)
+    others = tuple(each for each in kept.links if each is not found)
+    since = now if found is None else found.since
+    if kept.account.kind is AccountKind.PERSON:
+        only = Link(to.first, None, evidence, since, now)
+        own = others and kept.passwords.current is not None and kept.passwords.current.own
+        passwords = KeptPasswords() if own else kept.passwords
+        return Change(replace(kept, links=(only,), claims=(), passwords=passwords), others)
+    if found is None and len(kept.links) >= MOST_PERSONS:
+        return Change(kept, None)
+    former = tuple(each for each in others if each.role is Role.REPRESENTATIVE)
+    new = Link(to.first, Role.REPRESENTATIVE, evidence, since, now)
+    return Change(_with(replace(kept, links=_demoted(others)), new), former)
+
+
+def set_role(kept: Kept, person: Marks, role: Role) -> Change[bool]:
+    """See `AccountStore.set_role`."""
+    found = kept.link_of(person)
+    if found is None or kept.account.kind is not AccountKind.GROUP:
+        return Change(kept, outcome=False)
+    others = tuple(each for each in kept.links if each is not found)
+    links = _demoted(others) if role is Role.REPRESENTATIVE else others
+    return Change(_with(replace(kept, links=links), replace(found, role=role)), outcome=True)
+
+
+def ask_again(kept: Kept, person: Marks) -> Change[bool]:
+    """See `AccountStore.ask_again`."""
+    found = kept.link_of(person)
+    if found is None:
+        return Change(kept, outcome=False)
+    return Change(_with(kept, replace(found, state=LinkState.ASK_AGAIN)), outcome=True)
+
+
+def erase(kept: Kept, person: Marks) -> Change[int]:
+    """See `AccountStore.erase`."""
+    links = sum(link.mark in person.all for link in kept.links)
+    return Change(_without(kept, person), links + sum(claim.mark in person.all for claim in kept.claims))
+
+
+def prepare_password(kept: Kept, password: KeptPassword) -> Change[bool]:
+    """See `AccountStore.prepare_password`."""
+    if kept.passwords.next is not None:
+        return Change(kept, outcome=False)
+    return Change(replace(kept, passwords=replace(kept.passwords, next=password)), outcome=True)
+
+
+def keep_password(kept: Kept, password: KeptPassword) -> Change[bool]:
+    """See `AccountStore.keep_password`."""
+    if not kept.links:
+        return Change(kept, outcome=False)
+    return Change(replace(kept, passwords=KeptPasswords(password)), outcome=True)
+
+
+def replace_password(kept: Kept, old: bytes, new: bytes) -> Change[bool]:
+    """See `AccountStore.replace_password`."""
+    current, prepared = (
+        replace(each, box=new) if each is not None and each.box == old else each
+        for each in (kept.passwords.current, kept.passwords.next)
+    )
+    passwords = KeptPasswords(current, prepared)
+    return Change(replace(kept, passwords=passwords), passwords != kept.passwords)
+
+
+def forget_password(kept: Kept) -> Change[bool]:
+    """See `AccountStore.forget_password`."""
+    return Change(replace(kept, passwords=KeptPasswords()), kept.passwords != KeptPasswords())
+
+
+def _linked(kept: Kept, new: Link, *, renewed: bool) -> Change[LinkOutcome]:
+    without_claim = replace(kept, claims=tuple(claim for claim in kept.claims if claim.mark != new.mark))
+    return Change(without_claim, Linked(Held(kept.account, new), renewed))
+
+
+def _with(kept: Kept, new: Link) -> Kept:
+    others = (each for each in kept.links if each.mark != new.mark)
+    return replace(kept, links=tuple(sorted((*others, new), key=lambda each: (each.since, each.mark))))
+
+
+def _without(kept: Kept, person: Marks) -> Kept:
+    links = tuple(each for each in kept.links if each.mark not in person.all)
+    claims = tuple(each for each in kept.claims if each.mark not in person.all)
+    current = kept.passwords.current
+    # Nobody uses a person's own password without her. One that the gateway made is the only key to the account.
+    passwords = KeptPasswords() if not links and current is not None and current.own else kept.passwords
+    return replace(kept, links=links, claims=claims, passwords=passwords)
+
+
+def _representative(kept: Kept) -> bool:
+    return any(each.role is Role.REPRESENTATIVE for each in kept.links)
+
+
+def _demoted(links: tuple[Link, ...]) -> tuple[Link, ...]:
+    return tuple(replace(each, role=Role.MEMBER) for each in links)

@@ -1,0 +1,59 @@
+"""Names of accounts: what is one, and which spellings are one account."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.accounts.names import LONGEST, fold_account, read_account_name
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        (" tanaka\n", "tanaka"),
+        ("田中　太郎", None),
+        ("taro tanaka", "taro tanaka"),
+        ("", None),
+        ("  ", None),
+        ("a\0b", None),
+        ("a\r\nb", None),
+        ("a\u202eb", None),
+        ("a" * LONGEST, "a" * LONGEST),
+        ("a" * (LONGEST + 1), None),
+    ],
+)
+def test_a_name_is_what_people_can_type(written: str, name: str | None) -> None:
+    """Blanks around it are a slip; a control or an invisible sign is no part of a name."""
+    assert read_account_name(written) == name
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("tanaka", "Tanaka", "TANAKA ", "ｔａｎａｋａ", "TANAKA\u3000"),
+        ("たなか", "タナカ", "ﾀﾅｶ"),
+        ("がっき", "ガッキ", "ｶﾞｯｷ", "かっき"),
+        ("josé", "JOSE", "jose\u0301"),
+        ("straße", "STRASSE"),
+        ("ⅷ", "viii"),
+    ],
+)
+def test_what_a_database_may_take_for_one_name_is_one(spellings: tuple[str, ...]) -> None:
+    """Capitals, width, blanks, accents, voiced marks, and both kana."""
+    assert len({fold_account(spelling) for spelling in spellings}) == 1
+
+
+def test_other_names_are_others() -> None:
+    """A digit, a letter, a kanji, or a separator."""
+    names = ("tanaka", "tanaka1", "tanako", "田中", "田仲", "ta.naka", "ta-naka", "tanaka@example.jp")
+
+    assert len({fold_account(name) for name in names}) == len(names)
+
+
+@given(st.text(max_size=50))
+def test_folding_twice_is_as_once(name: str) -> None:
+    """So a folded name may be handed on as a name."""
+    assert fold_account(fold_account(name)) == fold_account(name)
+    assert fold_account(name.upper()) == fold_account(name.upper().lower())

@@ -1,0 +1,436 @@
+"""The contract of every store of accounts, tested against each of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from math import inf
+
+import pytest
+
+from gateway.accounts.accounts import (
+    MOST_ACCOUNTS,
+    Account,
+    AccountStore,
+    Evidence,
+    Full,
+    KeptPassword,
+    KeptPasswords,
+    Linked,
+    LinkState,
+    Record,
+    Taken,
+)
+from gateway.accounts.attempts import Attempt, AttemptLimits
+from gateway.accounts.marks import Marks
+from gateway.accounts.memory_accounts import MemoryAccounts
+from gateway.accounts.names import fold_account
+from gateway.identity import AccountKind, Role
+
+NOW = 1_800_000_000.0
+APP = "booking"
+ANNA, BERT, CARA = (Marks((f"key1-{name}",)) for name in ("anna", "bert", "cara"))
+TANAKA = Account(APP, "tanaka")
+CLUB = Account(APP, "club", AccountKind.GROUP, "卓球クラブ")
+FEW = AttemptLimits(account=2, account_seconds=100.0, person=3, person_seconds=1_000.0, app=5, app_seconds=10.0)
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[AccountStore]:
+    opened: AccountStore = MemoryAccounts()
+    await opened.check()
+    yield opened
+    await opened.close()
+
+
+async def link(store: AccountStore, account: Account, person: Marks, role: Role = Role.MEMBER) -> object:
+    return await store.link(account, person, Evidence.PROOF, NOW, role)
+
+
+async def names(store: AccountStore, person: Marks, app: str = APP) -> list[str]:
+    return [held.account.name for held in await store.find(app, person)]
+
+
+async def records(store: AccountStore, app: str = APP) -> list[Record]:
+    return [record async for record in store.records(app)]
+
+
+async def test_a_person_finds_what_she_has_proved(store: AccountStore) -> None:
+    """Under her mark, at that App, with the evidence and its time."""
+    outcome = await link(store, TANAKA, ANNA)
+
+    (held,) = await store.find(APP, ANNA)
+    assert outcome == Linked(held, renewed=False)
+    assert held.account == TANAKA
+    assert (held.link.mark, held.link.role, held.link.evidence) == (ANNA.first, None, Evidence.PROOF)
+    assert (held.link.since, held.link.proven_at, held.link.state) == (NOW, NOW, LinkState.ACTIVE)
+    assert await store.find(APP, BERT) == ()
+    assert await store.find("other", ANNA) == ()
+
+
+async def test_a_second_person_gets_nothing_and_leaves_a_claim(store: AccountStore) -> None:
+    """In every spelling of the name; the first person keeps the account."""
+    await link(store, TANAKA, ANNA)
+
+    outcome = await store.link(Account(APP, "ＴＡＮＡＫＡ "), BERT, Evidence.PROOF, NOW + 5)
+
+    assert outcome == Taken(TANAKA, ANNA.first)
+    assert await store.find(APP, BERT) == ()
+    record = await store.record(APP, "Tanaka")
+    assert record is not None
+    assert [(claim.mark, claim.at) for claim in record.claims] == [(BERT.first, NOW + 5)]
+    assert await names(store, ANNA) == ["tanaka"]
+
+
+async def test_of_twenty_who_prove_it_at_once_one_has_it(store: AccountStore) -> None:
+    """The other nineteen are sent to the counter."""
+    persons = [Marks((f"key1-{number}",)) for number in range(20)]
+
+    outcomes = await asyncio.gather(*(link(store, TANAKA, person) for person in persons))
+
+    assert sum(isinstance(outcome, Linked) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, Taken) for outcome in outcomes) == 19
+
+
+async def test_proving_again_renews(store: AccountStore) -> None:
+    """The link is active again; its beginning stays."""
+    await link(store, TANAKA, ANNA)
+    assert await store.ask_again(APP, "tanaka", ANNA)
+    assert [held.link.state for held in await store.find(APP, ANNA)] == [LinkState.ASK_AGAIN]
+
+    outcome = await store.link(TANAKA, ANNA, Evidence.PROOF, NOW + 9)
+
+    assert isinstance(outcome, Linked)
+    assert outcome.renewed
+    assert (outcome.held.link.since, outcome.held.link.proven_at) == (NOW, NOW + 9)
+    assert outcome.held.link.state is LinkState.ACTIVE
+    assert not await store.ask_again(APP, "tanaka", BERT)
+    assert not await store.ask_again(APP, "nobody", ANNA)
+
+
+async def test_a_person_has_several_accounts_up_to_a_number(store: AccountStore) -> None:
+    """In the order of their names; an account that she has is renewed all the same."""
+    for number in reversed(range(MOST_ACCOUNTS)):
+        await link(store, Account(APP, f"a{number:02}"), ANNA)
+
+    assert await names(store, ANNA) == [f"a{number:02}" for number in range(MOST_ACCOUNTS)]
+    assert await link(store, Account(APP, "one more"), ANNA) == Full()
+    assert isinstance(await link(store, Account(APP, "a01"), ANNA), Linked)
+    assert await store.hand_over(Account(APP, "one more"), ANNA, Evidence.COUNTER, NOW) is None
+
+
+async def test_a_link_moves_to_the_first_key(store: AccountStore) -> None:
+    """Once its person has come with both marks, the old key can be retired."""
+    await link(store, TANAKA, ANNA)
+    await link(store, CLUB, ANNA)
+    both = Marks(("key2-anna", *ANNA.all))
+
+    assert await names(store, both) == ["club", "tanaka"]
+
+    assert await names(store, Marks(("key2-anna",))) == ["club", "tanaka"]
+    assert await store.find(APP, ANNA) == ()
+    record = await store.record(APP, "tanaka")
+    assert record is not None
+    assert [each.mark for each in record.links] == ["key2-anna"]
+
+
+async def test_a_group_has_members_and_one_representative(store: AccountStore) -> None:
+    """A second representative is refused; a role that is handed on leaves the former one a member."""
+    await store.put(CLUB)
+    assert isinstance(await link(store, Account(APP, "club"), ANNA, Role.REPRESENTATIVE), Linked)
+    assert isinstance(await link(store, CLUB, BERT), Linked)
+    assert await link(store, CLUB, CARA, Role.REPRESENTATIVE) == Full()
+
+    assert await store.set_role(APP, "club", BERT, Role.REPRESENTATIVE)
+
+    record = await store.record(APP, "club")
+    assert record is not None
+    assert record.account == CLUB
+    roles = {each.mark: each.role for each in record.links}
+    assert roles == {ANNA.first: Role.MEMBER, BERT.first: Role.REPRESENTATIVE}
+    assert not await store.set_role(APP, "club", CARA, Role.MEMBER)
+
+
+async def test_a_kind_changes_only_where_the_links_allow_it(store: AccountStore) -> None:
+    """Two persons cannot have a person's account; the first spelling of a name stays."""
+    await link(store, TANAKA, ANNA)
+    group = Account(APP, "TANAKA", AccountKind.GROUP, "田中会")
+    assert await store.put(group) == replace(group, name="tanaka")
+    assert [held.link.role for held in await store.find(APP, ANNA)] == [Role.MEMBER]
+    await link(store, TANAKA, BERT)
+
+    assert await store.put(TANAKA) is None
+
+    await store.unlink(APP, "tanaka", BERT)
+    assert await store.put(TANAKA) == TANAKA
+    assert [held.link.role for held in await store.find(APP, ANNA)] == [None]
+
+
+async def test_unlinking_ends_one_link(store: AccountStore) -> None:
+    """Once, and nobody else's."""
+    await link(store, CLUB, ANNA)
+    await link(store, CLUB, BERT)
+
+    ended = await store.unlink(APP, "Club", ANNA)
+
+    assert ended is not None
+    assert ended.mark == ANNA.first
+    assert await store.unlink(APP, "club", ANNA) is None
+    assert await store.unlink(APP, "nobody", ANNA) is None
+    assert await names(store, ANNA) == []
+    assert await names(store, BERT) == ["club"]
+
+
+async def test_an_account_is_handed_over(store: AccountStore) -> None:
+    """The former person loses it, the new one has it, and the claims are settled."""
+    await link(store, TANAKA, ANNA)
+    await link(store, TANAKA, BERT)
+
+    ended = await store.hand_over(TANAKA, BERT, Evidence.COUNTER, NOW + 1)
+
+    assert ended is not None
+    assert [each.mark for each in ended] == [ANNA.first]
+    assert await names(store, ANNA) == []
+    (held,) = await store.find(APP, BERT)
+    assert (held.link.evidence, held.link.proven_at) == (Evidence.COUNTER, NOW + 1)
+    record = await store.record(APP, "tanaka")
+    assert record is not None
+    assert record.claims == ()
+
+
+async def test_a_group_is_handed_over_to_a_new_representative(store: AccountStore) -> None:
+    """The former one becomes a member; one who was no member becomes the representative at once."""
+    await link(store, CLUB, ANNA, Role.REPRESENTATIVE)
+
+    changed = await store.hand_over(CLUB, CARA, Evidence.COUNTER, NOW + 1)
+
+    assert changed is not None
+    assert [each.mark for each in changed] == [ANNA.first]
+    record = await store.record(APP, "club")
+    assert record is not None
+    assert {each.mark: each.role for each in record.links} == {
+        ANNA.first: Role.MEMBER,
+        CARA.first: Role.REPRESENTATIVE,
+    }
+
+
+async def test_erasure_takes_links_claims_and_attempts(store: AccountStore) -> None:
+    """Of that person alone, at that App alone."""
+    await link(store, TANAKA, BERT)
+    await link(store, TANAKA, ANNA)
+    await link(store, CLUB, ANNA)
+    await link(store, Account("other", "tanaka"), ANNA)
+    for number in range(FEW.person):
+        assert await store.begin_attempt(Attempt(APP, f"x{number}", ANNA.first, f"{number}"), FEW, NOW)
+    assert not await store.begin_attempt(Attempt(APP, "y", ANNA.first, "y"), FEW, NOW)
+
+    assert await store.erase(APP, ANNA) == 2
+
+    assert [record.claims for record in await records(store)] == [(), ()]
+    assert [len(record.links) for record in await records(store)] == [0, 1]
+    assert await store.erase(APP, ANNA) == 0
+    assert await names(store, ANNA, "other") == ["tanaka"]
+    assert await store.begin_attempt(Attempt(APP, "y", ANNA.first, "y"), FEW, NOW)
+
+
+async def test_an_account_is_removed_whole(store: AccountStore) -> None:
+    """Its person finds it no more."""
+    await link(store, TANAKA, ANNA)
+
+    assert await store.remove(APP, "tanaka")
+
+    assert not await store.remove(APP, "tanaka")
+    assert await store.find(APP, ANNA) == ()
+    assert await store.record(APP, "tanaka") is None
+    assert await records(store) == []
+
+
+async def test_all_accounts_are_listed_in_order(store: AccountStore) -> None:
+    """More than a page of them, of one App, each once; an App's name that begins as another's is another App."""
+    await asyncio.gather(*(store.put(Account(APP, f"{number:04}")) for number in range(450)))
+    await store.put(Account(f"{APP}:x", "0"))
+    await store.put(Account("book", "0"))
+
+    assert [record.account.name for record in await records(store)] == [f"{number:04}" for number in range(450)]
+
+
+async def test_every_change_moves_the_revision(store: AccountStore) -> None:
+    """A look does not, and another App's change does not."""
+    first = await store.revision(APP)
+    await link(store, TANAKA, ANNA)
+    linked = await store.revision(APP)
+    await store.find(APP, ANNA)
+    await store.record(APP, "tanaka")
+    await link(store, Account("other", "tanaka"), ANNA)
+    assert await store.revision(APP) == linked
+    await store.unlink(APP, "tanaka", ANNA)
+    unlinked = await store.revision(APP)
+    await store.remove(APP, "tanaka")
+
+    assert first < linked < unlinked < await store.revision(APP)
+
+
+async def test_failed_attempts_are_limited_in_every_scope(store: AccountStore) -> None:
+    """For an account by all persons together, for a person by all accounts together, and for the App."""
+
+    async def begin(account: str, person: Marks, app: str = APP, now: float = NOW) -> bool:
+        name = f"{account}{person.first}{app}{now}"
+        return await store.begin_attempt(Attempt(app, fold_account(account), person.first, name), FEW, now)
+
+    assert await begin("tanaka", ANNA)
+    assert await begin("TANAKA", BERT)
+    assert not await begin("tanaka", CARA)
+    assert await begin("a", ANNA)
+    assert await begin("b", ANNA)
+    assert not await begin("c", ANNA)
+    assert await begin("c", BERT)
+    assert not await begin("d", CARA)
+    assert await begin("d", CARA, "other")
+    # Each scope forgets after its own time.
+    assert await begin("d", CARA, now=NOW + 10)
+    assert not await begin("tanaka", CARA, now=NOW + 99)
+    assert await begin("tanaka", CARA, now=NOW + 100)
+    assert not await begin("e", ANNA, now=NOW + 999)
+    assert await begin("e", ANNA, now=NOW + 1_000)
+
+
+async def test_a_refused_attempt_counts_nowhere(store: AccountStore) -> None:
+    """A person who asks on at a full account spends none of her attempts."""
+    for number in range(2):
+        assert await store.begin_attempt(Attempt(APP, "t", BERT.first, f"{number}"), FEW, NOW)
+    for number in range(20):
+        assert not await store.begin_attempt(Attempt(APP, "t", ANNA.first, f"a{number}"), FEW, NOW)
+
+    assert await store.begin_attempt(Attempt(APP, "u", ANNA.first, "u"), FEW, NOW)
+
+
+async def test_of_many_attempts_at_once_the_limit_comes_through(store: AccountStore) -> None:
+    """The order of their arrival does not matter."""
+    attempts = [Attempt(APP, "t", f"key1-{number}", f"{number}") for number in range(30)]
+
+    begun = await asyncio.gather(*(store.begin_attempt(attempt, FEW, NOW) for attempt in attempts))
+
+    assert sum(begun) == FEW.account
+
+
+async def test_the_same_attempt_twice_is_one(store: AccountStore) -> None:
+    """A command that was sent again because its connection died takes no second chance."""
+    attempt = Attempt(APP, "t", ANNA.first, "1")
+
+    assert [await store.begin_attempt(attempt, FEW, NOW) for _ in range(5)] == [True] * 5
+    assert await store.begin_attempt(replace(attempt, id="2"), FEW, NOW)
+
+
+async def test_a_success_gives_back_its_own_and_frees_the_account(store: AccountStore) -> None:
+    """Failed attempts of the same person at other accounts still count for her."""
+    first, second = Attempt(APP, "t", ANNA.first, "1"), Attempt(APP, "t", ANNA.first, "2")
+    assert await store.begin_attempt(first, FEW, NOW)
+    assert await store.begin_attempt(second, FEW, NOW)
+
+    await store.attempt_succeeded(second)
+
+    assert await store.begin_attempt(Attempt(APP, "t", BERT.first, "3"), FEW, NOW)
+    assert await store.begin_attempt(Attempt(APP, "t", BERT.first, "4"), FEW, NOW)
+    assert await store.begin_attempt(Attempt(APP, "u", ANNA.first, "5"), FEW, NOW)
+    assert await store.begin_attempt(Attempt(APP, "v", ANNA.first, "6"), FEW, NOW)
+    assert not await store.begin_attempt(Attempt(APP, "w", ANNA.first, "7"), FEW, NOW + 10)
+
+
+async def test_a_withdrawn_attempt_counts_nowhere(store: AccountStore) -> None:
+    """And only that one: those that failed before it still count."""
+    for name in "12":
+        assert await store.begin_attempt(Attempt(APP, "t", ANNA.first, name), FEW, NOW)
+
+    await store.withdraw_attempt(Attempt(APP, "t", ANNA.first, "2"))
+
+    assert await store.begin_attempt(Attempt(APP, "t", ANNA.first, "3"), FEW, NOW)
+    assert not await store.begin_attempt(Attempt(APP, "t", ANNA.first, "4"), FEW, NOW)
+
+
+async def test_attempts_may_count_until_a_success_or_the_office(store: AccountStore) -> None:
+    """An application that locks for good never forgets, so neither do we."""
+    for_ever = replace(FEW, account_seconds=inf)
+    for name in "12":
+        assert await store.begin_attempt(Attempt(APP, "t", ANNA.first, name), for_ever, NOW)
+    later = NOW + 1e9
+    assert not await store.begin_attempt(Attempt(APP, "t", ANNA.first, "3"), for_ever, later)
+
+    await store.forget_attempts(APP, "T")
+
+    assert await store.begin_attempt(Attempt(APP, "t", ANNA.first, "3"), for_ever, later)
+
+
+async def test_a_password_is_kept_as_it_was_sealed(store: AccountStore) -> None:
+    """Only for an account that somebody is linked to."""
+    assert not await store.keep_password(APP, "tanaka", KeptPassword(b"box", own=True))
+    await store.put(TANAKA)
+    assert not await store.keep_password(APP, "tanaka", KeptPassword(b"box", own=True))
+    await link(store, TANAKA, ANNA)
+    every_byte = KeptPassword(bytes(range(256)), own=True)
+
+    assert await store.keep_password(APP, "TANAKA", every_byte)
+
+    assert await store.passwords(APP, "tanaka") == KeptPasswords(every_byte)
+    record = await store.record(APP, "tanaka")
+    assert record is not None
+    assert record.has_password
+    assert await store.forget_password(APP, "tanaka")
+    assert not await store.forget_password(APP, "tanaka")
+    assert await store.passwords(APP, "tanaka") == KeptPasswords()
+    assert await store.passwords(APP, "nobody") == KeptPasswords()
+
+
+async def test_a_change_of_password_survives_an_interruption(store: AccountStore) -> None:
+    """Both are there until one of them is known to be right, and only one change is under way."""
+    old, new = KeptPassword(b"old", own=True), KeptPassword(b"new", own=False)
+    await link(store, TANAKA, ANNA)
+    await store.keep_password(APP, "tanaka", old)
+
+    assert await store.prepare_password(APP, "tanaka", new)
+
+    assert await store.passwords(APP, "tanaka") == KeptPasswords(old, new)
+    assert not await store.prepare_password(APP, "tanaka", KeptPassword(b"another", own=False))
+    assert not await store.prepare_password(APP, "nobody", new)
+    assert await store.keep_password(APP, "tanaka", new)
+    assert await store.passwords(APP, "tanaka") == KeptPasswords(new)
+
+
+async def test_a_box_is_replaced_only_as_it_was_read(store: AccountStore) -> None:
+    """A rotation of keys never brings an old password back."""
+    await link(store, TANAKA, ANNA)
+    await store.keep_password(APP, "tanaka", KeptPassword(b"one", own=True))
+
+    assert await store.replace_password(APP, "tanaka", b"one", b"two")
+
+    assert not await store.replace_password(APP, "tanaka", b"one", b"three")
+    assert not await store.replace_password(APP, "nobody", b"one", b"three")
+    assert await store.passwords(APP, "tanaka") == KeptPasswords(KeptPassword(b"two", own=True))
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_a_persons_own_password_goes_with_her(store: AccountStore, *, own: bool) -> None:
+    """With the last link, or when the account changes hands; one that the gateway made is the only key, and stays."""
+    kept = KeptPasswords(KeptPassword(b"box", own=own))
+    await link(store, TANAKA, ANNA)
+    await store.keep_password(APP, "tanaka", KeptPassword(b"box", own=own))
+
+    await store.hand_over(TANAKA, BERT, Evidence.COUNTER, NOW)
+    assert await store.passwords(APP, "tanaka") == (KeptPasswords() if own else kept)
+    await store.keep_password(APP, "tanaka", KeptPassword(b"box", own=own))
+    await store.unlink(APP, "tanaka", BERT)
+
+    assert await store.passwords(APP, "tanaka") == (KeptPasswords() if own else kept)
+
+
+async def test_a_groups_password_stays_with_its_members(store: AccountStore) -> None:
+    """One member leaves, the others go on."""
+    await link(store, CLUB, ANNA)
+    await link(store, CLUB, BERT)
+    await store.keep_password(APP, "club", KeptPassword(b"box", own=True))
+
+    await store.unlink(APP, "club", ANNA)
+
+    assert (await store.passwords(APP, "club")).current is not None
+    await store.erase(APP, BERT)
+    assert (await store.passwords(APP, "club")).current is None
