@@ -570,6 +570,148 @@ class SigningSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountStoreSettings:
+    """The store of the links between persons and the accounts of an old application."""
+
+    SHORT: ClassVar = "url"
+
+    url: AtReplacement[str] = ""
+    """`sqlite:/path` on one machine, `redis://…` with `maxmemory-policy noeviction` and persistence; `memory` only to
+    try it out."""
+    ca: AtReplacement[Path | None] = None
+    """One more CA to trust for the store, over TLS."""
+    password: AtReplacement[SecretSource] = SecretSource()
+    """The password of the store's Redis; the URL has the user, if there is one."""
+    sentinel_password: AtReplacement[SecretSource] = SecretSource()
+    """The own password of the store's sentinels, if they have one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessSettings:
+    """The answer to a good login. Everything that is written must hold, and something must be written."""
+
+    status: int | None = None
+    """The status of the answer."""
+    location: str = ""
+    """The path that `Location` leads to; a `*` at the end stands for any ending."""
+    not_location: str = ""
+    """A path that `Location` does not lead to."""
+    cookie: str = ""
+    """A cookie that the answer sets; a `*` at the end of the name stands for any ending."""
+    text_present: str = ""
+    """A text that the page has."""
+    text_absent: str = ""
+    """A text that the page does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSettings:
+    """The answer by which the application says that its session is over. Everything that is written must hold."""
+
+    SHORT: ClassVar = "location"
+
+    location: str = ""
+    """The path that `Location` leads to; a `*` at the end stands for any ending."""
+    status: int | None = None
+    """The status of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutSettings:
+    """The way in which the application ends a session of its own."""
+
+    SHORT: ClassVar = "page"
+
+    page: str = ""
+    """The path that the gateway asks for by GET."""
+    submit: bool = False
+    """Whether the gateway then sends the form on that page."""
+    link: str = ""
+    """A part of the address of a link on that page, which the gateway then follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSettings:
+    """The form by which the application changes a password."""
+
+    page: str
+    """The path of the page with the form."""
+    post: str
+    """The path that the form is sent to."""
+    old: str
+    """The field of the old password; empty if the form asks for none."""
+    new: str
+    """The field of the new password."""
+    again: str = ""
+    """The field in which the new password is repeated; empty if there is none."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """More fields with fixed values, such as the button's."""
+    success: SuccessSettings = SuccessSettings()
+    """The answer to a good change."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeSettings:
+    """How one signs in at the old application: the name of a shipped recipe, or the application's own form.
+
+    With `like`, every key that is written stands in the place of the shipped one.
+    """
+
+    SHORT: ClassVar = "like"
+
+    like: Literal["mediawiki", "redmine", "wordpress"] | None = None
+    """A shipped recipe: `mediawiki`, `redmine` or `wordpress`, for an application at the root of its host."""
+    page: str = ""
+    """The path of the login page; the gateway takes its hidden fields along."""
+    post: str = ""
+    """The path that the form is sent to. Without it, `page`."""
+    user: str = ""
+    """The form's field of the account."""
+    password: str = ""
+    """The form's field of the password."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """More fields with fixed values, such as the button's."""
+    success: SuccessSettings = SuccessSettings()
+    """The answer to a good login."""
+    ended: EndedSettings = EndedSettings()
+    """The answer by which the application says that its session is over."""
+    logout: LogoutSettings = LogoutSettings()
+    """The way in which the application ends a session of its own."""
+    closed: tuple[str, ...] = ()
+    """Patterns of paths as in a policy that people cannot reach: login, change of password, reset."""
+    locks_after: int | None = None
+    """The number of wrong passwords after which the application locks an account. None: it never does."""
+    forgets_after: Seconds | None = None
+    """Seconds after which the application itself forgets a wrong password. None: not before the next good login."""
+    change: ChangeSettings | None = None
+    """The form by which the gateway sets a random password after linking. None: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppAccounts:
+    """The accounts of an application that cannot be changed: each is linked to a person once (代理認証)."""
+
+    store: AccountStoreSettings = AccountStoreSettings()
+    recipe: RecipeSettings | None = None
+    """The application's own login, which proves an account. None: only the office links accounts."""
+    tell: Literal["header", "basic", "form"] = "header"
+    """The way in which the application is told of the account: a `header`, `Authorization: Basic`, or its own `form`,
+    which the gateway fills in for the person."""
+    header: str = ""
+    """The name of the header with the account, for `tell: header`."""
+    secret: SecretSource = SecretSource()
+    """The password that stands behind every account in `Authorization: Basic`, for `tell: basic`."""
+    key: SecretSource = SecretSource()
+    """The key of the links and of kept passwords: one or more secrets, a line each, 32 bytes or more. The first one
+    seals, and each of them opens. It is no secret of `sessions`."""
+    key_command: tuple[str, ...] = ()
+    """A program with its arguments that prints that key, so that a key service can hold it."""
+    passwords: Literal["kept"] | None = None
+    """The operator's statement that citizens' own passwords are kept, sealed. `tell: form` demands it if the recipe
+    has no `change`."""
+
+
+@dataclass(frozen=True, slots=True)
 class AppSettings:
     """One protected application."""
 
@@ -641,6 +783,9 @@ class AppSettings:
     """The App's own client, if it does not share the common one."""
     signing: AppSigning | None = None
     """The App's use of the signature API (preview). None: only rules with `sign` use it."""
+    accounts: AppAccounts | None = None
+    """The application's own accounts, linked to persons at the gateway. None: the application knows no accounts, or
+    links them itself."""
     registration: Mapping[str, str] = field(default_factory=dict)
     """Entries for the agency's forms: `home`, `summary`, `terms`, `logo`."""
 
@@ -882,10 +1027,14 @@ class Settings:
     def headers_of(self, app: AppSettings) -> HeaderSettings:
         """Return an App's header settings as they are run.
 
-        A name that one App gives a fact is an identity header everywhere: a browser sends it to any App.
+        A name that one App gives a fact or an account is an identity header everywhere: a browser sends it to any App.
+        An application that is told of accounts by a login gets no other credentials.
         """
-        named = sorted({name for each in self.apps for name in each.headers.names.values()})
-        return replace(app.headers, strip=(*app.headers.strip, *named))
+        named = {name for each in self.apps for name in each.headers.names.values()}
+        named |= {each.accounts.header for each in self.apps if each.accounts is not None and each.accounts.header}
+        if app.accounts is not None and app.accounts.tell != "header":
+            named.add("Authorization")
+        return replace(app.headers, strip=(*app.headers.strip, *sorted(named)))
 
     def worker_count(self, cores: int) -> int:
         """Return the number of workers for a machine with that many cores."""

@@ -1,0 +1,295 @@
+"""Finds contradictions in `apps[].accounts`: what one way of telling an application needs, and another forbids."""
+
+from __future__ import annotations
+
+import re
+
+from gateway.settings.recipes import covers, path_of, whole_recipe
+from gateway.settings.settings import (
+    AppAccounts,
+    AppSettings,
+    ChangeSettings,
+    Mode,
+    RecipeSettings,
+    SecretSource,
+    SuccessSettings,
+)
+from gateway.settings.typed import Reading
+from gateway.wire.http1 import TOKEN
+from gateway.yaml.mistakes import Phrase
+
+_TOKEN = re.compile(TOKEN.decode() + "+")
+_TARGET = re.compile(r"/(?!/)[!-~]*")
+_PATH = re.compile(r"/(?!/)[!-\"$->@-~]*")
+_PATTERN = re.compile(r"(?:/(?:\*{1,2}|[^/*?#\s]*))+")
+_COOKIE = re.compile(r"\*?" + TOKEN.decode() + r"*\*?")
+_REDIS = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
+
+
+def check_accounts(app: AppSettings, at: str, reading: Reading, workers: str) -> None:
+    """Note everything in an App's `accounts` that cannot be meant."""
+    accounts = app.accounts
+    if accounts is None:
+        return
+    _check_store(accounts, at, reading, workers)
+    for key, source in (("secret", accounts.secret), ("key", accounts.key)):
+        if source.file is not None and source.env is not None:
+            what = Phrase("a secret from both a file and the environment", "`file` と `env` の両方が書かれています")
+            reading.note(f"{at}.{key}", what, Phrase("keep `file` or `env`", "どちらか一つにしてください"))
+    _check_key(accounts, at, reading)
+    _check_mode(app, accounts, at, reading)
+    recipe = None if accounts.recipe is None else whole_recipe(accounts.recipe)
+    if recipe is not None:
+        _check_recipe(recipe, f"{at}.recipe", reading)
+    match accounts.tell:
+        case "header":
+            _check_header(accounts, at, reading)
+        case "basic":
+            _check_basic(accounts, at, reading)
+        case "form":
+            _check_form(accounts, recipe, at, reading)
+    _check_unused(accounts, at, reading)
+
+
+def _check_store(accounts: AppAccounts, at: str, reading: Reading, workers: str) -> None:
+    url = accounts.store.url
+    if not url:
+        what = Phrase("`store` is missing: nothing would keep the links", "`store` がありません。連携を保存できません")
+        remedy = Phrase(
+            "write `store: sqlite:/var/lib/sekisho/accounts.db` or `redis://host:6379/1`",
+            "`store: sqlite:/var/lib/sekisho/accounts.db` か `redis://host:6379/1` と書いてください",
+        )
+        reading.note(at, what, remedy)
+        return
+    scheme, _, rest = url.partition(":")
+    here = f"{at}.store.url" if f"{at}.store.url" in reading.places else f"{at}.store"
+    if url == "memory":
+        if workers != "1":
+            what = Phrase(
+                "several workers cannot share links that are in memory",
+                "メモリ上の連携は複数のワーカーで共有できません",
+            )
+            reading.note(
+                here,
+                what,
+                Phrase("write `sqlite:/path` or `redis://…`", "`sqlite:/path` か `redis://…` と書いてください"),
+            )
+    elif not (scheme == "sqlite" and rest.startswith("/")) and not (scheme in _REDIS and rest.startswith("/")):
+        what = Phrase(f"`{url}` is no store of accounts", f"`{url}` はアカウントの保存先にできません")
+        remedy = Phrase(
+            "write `sqlite:/var/lib/sekisho/accounts.db` or `redis://host:6379/1`",
+            "`sqlite:/var/lib/sekisho/accounts.db` か `redis://host:6379/1` と書いてください",
+        )
+        reading.note(here, what, remedy)
+
+
+def _check_key(accounts: AppAccounts, at: str, reading: Reading) -> None:
+    if not _is_given(accounts.key) and not accounts.key_command:
+        what = Phrase(
+            "`key` is missing: the store would name persons in the clear",
+            "`key` がありません。だれの連携かが平文で保存されてしまいます",
+        )
+        remedy = Phrase(
+            "write `key: {file: …}` with 32 random bytes or more in it, or a `key_command`",
+            "32 バイト以上の乱数を入れた `key: {file: …}` か、`key_command` を書いてください",
+        )
+        reading.note(at, what, remedy)
+    if _is_given(accounts.key) and accounts.key_command:
+        what = Phrase("the key comes from two places", "鍵の出どころが二つあります")
+        reading.note(f"{at}.key_command", what, Phrase("keep `key` or `key_command`", "どちらか一つにしてください"))
+
+
+def _check_mode(app: AppSettings, accounts: AppAccounts, at: str, reading: Reading) -> None:
+    if app.mode is Mode.FORWARD_AUTH and accounts.tell == "form":
+        what = Phrase(
+            "`tell: form` with `mode: forward_auth`: another proxy forwards the requests, and the gateway cannot sign "
+            "in at the application",
+            "`mode: forward_auth` では `tell: form` を使えません。リクエストを送るのは別のプロキシで、"
+            "関所はアプリケーションにログインできません",
+        )
+        remedy = Phrase("write `mode: proxy`, or `tell: header`", "`mode: proxy` か `tell: header` と書いてください")
+        reading.note(f"{at}.tell", what, remedy)
+    if app.mode is Mode.FORWARD_AUTH and accounts.recipe is not None:
+        what = Phrase(
+            "`recipe` with `mode: forward_auth`: the gateway has no way to the application's login",
+            "`mode: forward_auth` では `recipe` を使えません。アプリケーションのログイン画面に届きません",
+        )
+        remedy = Phrase(
+            "write `mode: proxy`, or remove `recipe` and have the office link accounts",
+            "`mode: proxy` にするか、`recipe` を削除して窓口で連携してください",
+        )
+        reading.note(f"{at}.recipe", what, remedy)
+
+
+def _check_header(accounts: AppAccounts, at: str, reading: Reading) -> None:
+    name = accounts.header
+    if not name:
+        what = Phrase("`tell: header` without the header's name", "`tell: header` にヘッダーの名前がありません")
+        reading.note(
+            at, what, Phrase("write `header: X-Remote-User`", "`header: X-Remote-User` のように書いてください")
+        )
+    elif not _TOKEN.fullmatch(name) or "_" in name:
+        what = Phrase(f"`{name}` cannot name a header", f"`{name}` はヘッダー名として使えません")
+        remedy = Phrase("use letters, digits and `-`, no `_`", "英数字と `-` で書いてください（`_` は使えません）")
+        reading.note(f"{at}.header", what, remedy)
+
+
+def _is_given(source: SecretSource) -> bool:
+    return source.file is not None or source.env is not None
+
+
+def _check_basic(accounts: AppAccounts, at: str, reading: Reading) -> None:
+    if not _is_given(accounts.secret):
+        what = Phrase(
+            "`tell: basic` without `secret`: anybody could send the same field",
+            "`tell: basic` に `secret` がありません。だれでも同じヘッダーを送れます",
+        )
+        reading.note(at, what, Phrase("write `secret: {file: …}`", "`secret: {file: …}` と書いてください"))
+
+
+def _check_form(accounts: AppAccounts, recipe: RecipeSettings | None, at: str, reading: Reading) -> None:
+    if recipe is None:
+        what = Phrase("`tell: form` without `recipe`", "`tell: form` に `recipe` がありません")
+        remedy = Phrase(
+            "describe the login page under `recipe`, or name a shipped one",
+            "`recipe` にログイン画面を書くか、用意されたものの名前を書いてください",
+        )
+        reading.note(at, what, remedy)
+        return
+    here = f"{at}.recipe"
+    if not recipe.closed:
+        what = Phrase(
+            "`tell: form` without `closed`: people could sign in at the application past the card",
+            "`tell: form` に `closed` がありません。カードなしでアプリケーションにログインできてしまいます",
+        )
+        remedy = Phrase(
+            f"write `closed: [{path_of(recipe.page) or '/login'}, …]` with every page of login and passwords",
+            f"ログインとパスワードの画面をすべて `closed: [{path_of(recipe.page) or '/login'}, …]` に書いてください",
+        )
+        reading.note(here, what, remedy)
+    else:
+        change = recipe.change
+        targets = [recipe.page, recipe.post, *(() if change is None else (change.page, change.post))]
+        for path in dict.fromkeys(path_of(target) for target in targets if target):
+            if not any(covers(pattern, path) for pattern in recipe.closed):
+                what = Phrase(
+                    f"`closed` leaves `{path}` open, by which people could get around the card",
+                    f"`{path}` が `closed` に含まれていません。カードなしで使えてしまいます",
+                )
+                reading.note(f"{here}.closed", what, Phrase(f"add `{path}`", f"`{path}` を加えてください"))
+    ended = recipe.ended
+    if not ended.location and ended.status is None:
+        what = Phrase(
+            "`tell: form` without `ended`: a person whose session at the application is over would stay signed out",
+            "`tell: form` に `ended` がありません。アプリケーションのセッションが切れたことを判断できません",
+        )
+        remedy = Phrase(
+            f"write `ended: {{location: {path_of(recipe.page) or '/login'}}}`",
+            f"`ended: {{location: {path_of(recipe.page) or '/login'}}}` と書いてください",
+        )
+        reading.note(here, what, remedy)
+    if recipe.change is None and accounts.passwords is None and f"{at}.passwords" not in reading.broken:
+        what = Phrase(
+            "citizens' own passwords would be kept, as the recipe has no `change`, and nothing states that",
+            "`recipe` に `change` がないため住民自身のパスワードを保存しますが、その明示がありません",
+        )
+        remedy = Phrase(
+            "describe the form under `change`, or write `passwords: kept`",
+            "`change` にパスワード変更の画面を書くか、`passwords: kept` と書いてください",
+        )
+        reading.note(at, what, remedy)
+
+
+def _check_unused(accounts: AppAccounts, at: str, reading: Reading) -> None:
+    """Note keys of another way of telling: their writer believes that they do something."""
+    unused = {
+        "header": (accounts.header, "header"),
+        "secret": (_is_given(accounts.secret), "basic"),
+        "passwords": (accounts.passwords, "form"),
+    }
+    for key, (written, tell) in unused.items():
+        if written and accounts.tell != tell:
+            what = Phrase(
+                f"`{key}` has no effect without `tell: {tell}`", f"`{key}` は `tell: {tell}` のときだけ使われます"
+            )
+            reading.note(f"{at}.{key}", what, Phrase("remove it", "取り除いてください"))
+
+
+def _check_recipe(recipe: RecipeSettings, at: str, reading: Reading) -> None:
+    for key, value in (("page", recipe.page), ("user", recipe.user), ("password", recipe.password)):
+        if not value:
+            what = Phrase(f"the recipe has no `{key}`", f"`recipe` に `{key}` がありません")
+            reading.note(at, what, Phrase(f"write `{key}: …`", f"`{key}: …` を書いてください"))
+    _check_targets((("page", recipe.page), ("post", recipe.post), ("logout.page", recipe.logout.page)), at, reading)
+    for number, pattern in enumerate(recipe.closed):
+        if not _PATTERN.fullmatch(pattern):
+            what = Phrase(f"`{pattern}` is no pattern of paths", f"`{pattern}` はパスの書き方として読めません")
+            remedy = Phrase(
+                "write `/login.php` or `/password/**`", "`/login.php` や `/password/**` のように書いてください"
+            )
+            reading.note(f"{at}.closed[{number}]", what, remedy)
+    _check_success(recipe.success, f"{at}.success", reading)
+    ended = recipe.ended
+    _check_paths((("location", ended.location),), f"{at}.ended", reading)
+    logout = recipe.logout
+    if not logout.page and (logout.submit or logout.link):
+        what = Phrase("`logout` names no `page`", "`logout` に `page` がありません")
+        reading.note(f"{at}.logout", what, Phrase("write `page: /logout`", "`page: /logout` と書いてください"))
+    if logout.submit and logout.link:
+        what = Phrase(
+            "`logout` both submits a form and follows a link", "`logout` に `submit` と `link` の両方があります"
+        )
+        reading.note(f"{at}.logout.link", what, Phrase("keep one of them", "どちらか一つにしてください"))
+    if recipe.change is not None:
+        _check_change(recipe.change, f"{at}.change", reading)
+
+
+def _check_change(change: ChangeSettings, at: str, reading: Reading) -> None:
+    _check_targets((("page", change.page), ("post", change.post)), at, reading)
+    _check_success(change.success, f"{at}.success", reading)
+
+
+def _check_targets(targets: tuple[tuple[str, str], ...], at: str, reading: Reading) -> None:
+    for key, target in targets:
+        if target and (not _TARGET.fullmatch(target) or "#" in target):
+            what = Phrase(
+                f"`{target}` is no path of the application", f"`{target}` はアプリケーションのパスとして読めません"
+            )
+            remedy = Phrase(
+                "begin it with `/`, and percent-encode what is not ASCII",
+                "`/` で始め、ASCII 以外は % で符号化してください",
+            )
+            reading.note(f"{at}.{key}", what, remedy)
+
+
+def _check_paths(paths: tuple[tuple[str, str], ...], at: str, reading: Reading) -> None:
+    for key, path in paths:
+        if path and not _PATH.fullmatch(path):
+            what = Phrase(f"`{path}` is no path", f"`{path}` はパスとして読めません")
+            remedy = Phrase(
+                "write a path without a query, such as `/login.php`",
+                "`/login.php` のように、クエリなしのパスを書いてください",
+            )
+            reading.note(f"{at}.{key}", what, remedy)
+
+
+def _check_success(success: SuccessSettings, at: str, reading: Reading) -> None:
+    if success == SuccessSettings():
+        what = Phrase(
+            "nothing tells a good login from a wrong password", "ログインの成功と失敗を区別する条件がありません"
+        )
+        remedy = Phrase(
+            "write `success: {status: 302, not_location: /login.php}`, for example",
+            "例：`success: {status: 302, not_location: /login.php}`",
+        )
+        reading.note(at, what, remedy)
+    _check_paths((("location", success.location), ("not_location", success.not_location)), at, reading)
+    if success.cookie and (_COOKIE.fullmatch(success.cookie) is None or not success.cookie.strip("*")):
+        what = Phrase(f"`{success.cookie}` cannot name a cookie", f"`{success.cookie}` は Cookie の名前にできません")
+        remedy = Phrase(
+            "write its name, with `*` for any ending", "名前を書いてください。末尾の `*` は任意の続きを表します"
+        )
+        reading.note(f"{at}.cookie", what, remedy)
+    if success.location and success.not_location:
+        what = Phrase("`location` and `not_location` together", "`location` と `not_location` の両方があります")
+        reading.note(f"{at}.not_location", what, Phrase("keep one of them", "どちらか一つにしてください"))

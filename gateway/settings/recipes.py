@@ -1,0 +1,90 @@
+"""The shipped recipes: how one signs in at well-known applications, each at the root of its host.
+
+A recipe in `gateway.yaml` may name one with `like`, and every key that it writes itself stands in the place of the
+shipped one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from gateway.settings.settings import EndedSettings, LogoutSettings, RecipeSettings, SuccessSettings
+
+SHIPPED: Mapping[str, RecipeSettings] = MappingProxyType(
+    {
+        "mediawiki": RecipeSettings(
+            page="/index.php/Special:UserLogin",
+            post="/index.php/Special:UserLogin",
+            user="wpName",
+            password="wpPassword",  # noqa: S106 (the name of a field)
+            fields={"wploginattempt": "Log in"},
+            success=SuccessSettings(cookie="*UserName"),
+            ended=EndedSettings(location="/index.php/Special:UserLogin"),
+            logout=LogoutSettings(page="/index.php/Special:UserLogout", submit=True),
+            closed=(
+                "/index.php/Special:UserLogin/**",
+                "/index.php/Special:CreateAccount/**",
+                "/index.php/Special:ChangeCredentials/**",
+                "/index.php/Special:ChangePassword/**",
+                "/index.php/Special:PasswordReset/**",
+                "/index.php/Special:BotPasswords/**",
+                "/api.php",
+                "/rest.php/**",
+            ),
+        ),
+        "redmine": RecipeSettings(
+            page="/login",
+            post="/login",
+            user="username",
+            password="password",  # noqa: S106 (the name of a field)
+            success=SuccessSettings(status=302, not_location="/login"),
+            ended=EndedSettings(location="/login"),
+            logout=LogoutSettings(page="/logout", submit=True),
+            closed=("/login", "/account/**", "/my/password", "/my/api_key/**"),
+        ),
+        "wordpress": RecipeSettings(
+            page="/wp-login.php",
+            post="/wp-login.php",
+            user="log",
+            password="pwd",  # noqa: S106 (the name of a field)
+            success=SuccessSettings(status=302, not_location="/wp-login.php", cookie="wordpress_logged_in_*"),
+            ended=EndedSettings(location="/wp-login.php"),
+            logout=LogoutSettings(page="/wp-login.php?action=logout", link="_wpnonce="),
+            closed=("/wp-login.php", "/wp-signup.php", "/wp-activate.php", "/xmlrpc.php"),
+        ),
+    }
+)
+"""The recipes by name. What an application lets people do behind its login stays the policy's business."""
+
+
+def whole_recipe(recipe: RecipeSettings) -> RecipeSettings:
+    """Return a recipe with the values of the shipped one that it names, and with its `post`."""
+    if recipe.like is not None:
+        own: dict[str, Any] = {
+            each.name: value
+            for each in fields(recipe)
+            if (value := getattr(recipe, each.name)) != getattr(_EMPTY, each.name)
+        }
+        recipe = replace(SHIPPED[recipe.like], **own)
+    return recipe if recipe.post else replace(recipe, post=recipe.page)
+
+
+_EMPTY = RecipeSettings()
+
+
+def path_of(target: str) -> str:
+    """Return the path of a target that may have a query."""
+    return target.partition("?")[0]
+
+
+def covers(pattern: str, path: str) -> bool:
+    """Whether a pattern of paths fits a path: `*` is one segment, `**` any number."""
+    parts = (
+        "(?:/[^/]*)*" if part == "**" else f"/{'[^/]+' if part == '*' else re.escape(part)}"
+        for part in pattern.split("/")[1:]
+    )
+    return re.fullmatch("".join(parts), path) is not None
