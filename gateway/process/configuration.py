@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -69,6 +70,8 @@ from gateway.settings.case import fold_case
 from gateway.settings.check import check_settings, read_settings
 from gateway.settings.origin import authority_of
 from gateway.settings.settings import (
+    AccountKey,
+    AccountStoreSettings,
     AppSettings,
     AppTraffic,
     Ask,
@@ -90,6 +93,9 @@ from gateway.yaml.read import MAX_BYTES
 
 LONGEST_SECRET = 256 * KIB
 """Bytes of a file that holds a secret, keys or operators."""
+
+KEY_SECONDS = 15.0
+"""Seconds in which a program must print a key."""
 
 SHORTEST_TOKEN = 32
 """Characters of a token by which an application asks for signatures."""
@@ -181,6 +187,12 @@ class Configuration:
     """The certificates of the authorities by which we verify signatures, PEM; empty if we verify none."""
     signing_tokens: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """The SHA-256 of the tokens by which applications ask for signatures, by the App's name."""
+    account_keys: Mapping[str, Secrets] = field(default_factory=dict, repr=False)
+    """The keys of links and of kept passwords, by the App's name."""
+    account_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The password behind every account in `Authorization: Basic`, by the App's name."""
+    account_redis: Mapping[str, RedisOptions] = field(default_factory=dict)
+    """The further settings of the connection to the store of accounts, by the App's name."""
     trace_headers: Mapping[str, str] = field(default_factory=dict)
     """Header fields for the collector of traces."""
     files: Mapping[Path, bytes] = field(default_factory=dict, repr=False)
@@ -402,6 +414,7 @@ def read_configuration(
     signing_authorities = b"".join(each.public_bytes(Encoding.PEM) for each in reader.signing_authorities())
     signing_profile = reader.signing_profile(policies)
     signing_tokens = reader.signing_tokens()
+    account_keys, account_secrets, account_redis = reader.accounts()
     reader.check_files()
     if len(mistakes):
         return None
@@ -425,6 +438,9 @@ def read_configuration(
         signing_profile=signing_profile,
         signing_authorities=signing_authorities,
         signing_tokens=signing_tokens,
+        account_keys=account_keys,
+        account_secrets=account_secrets,
+        account_redis=account_redis,
         state=_state_directory(environment or {}),
         places=reading.places,
         known=reader.known,
@@ -943,7 +959,7 @@ class _Reader:
         """Read how the store of limits is reached beyond its URL."""
         return self._redis_options(self._settings.limits, "limits")
 
-    def _redis_options(self, store: SessionSettings | LimitSettings, at: str) -> RedisOptions:
+    def _redis_options(self, store: SessionSettings | LimitSettings | AccountStoreSettings, at: str) -> RedisOptions:
         """Read the passwords of a store, each with the white space around it removed."""
         passwords = [
             self._secret(store.password, f"{at}.password"),
@@ -952,7 +968,12 @@ class _Reader:
         words = [None if text is None else text.decode(errors="replace").strip() for text in passwords]
         timeout = self._settings.sessions.timeout
         options = RedisOptions(password=words[0], sentinel_password=words[1], ca=store.ca, timeout=timeout)
-        self._check_store(store.store, options, at)
+        if isinstance(store, AccountStoreSettings):
+            self._check_ca(store.ca, f"{at}.ca")
+            if not store.url.startswith("sqlite:"):
+                self._check_store(store.url, options, at.removesuffix(".store"))
+        else:
+            self._check_store(store.store, options, at)
         return options
 
     def assertion_keys(self, clients: Mapping[str, KeySet]) -> AssertionKeys | None:
@@ -1081,6 +1102,64 @@ class _Reader:
                 self._reading.note(at, Phrase("another App has the same token"), Phrase("give each App its own"))
             found[app.name] = digest
         return found
+
+    def accounts(self) -> tuple[dict[str, Secrets], dict[str, str], dict[str, RedisOptions]]:
+        """Read the keys, the secrets and the further settings of the stores of Apps with `accounts`."""
+        keys: dict[str, Secrets] = {}
+        secrets: dict[str, str] = {}
+        redis: dict[str, RedisOptions] = {}
+        for number, app in enumerate(self._settings.apps):
+            accounts = app.accounts
+            if accounts is None:
+                continue
+            at = f"apps[{number}].accounts"
+            what = Phrase("`accounts` is not in force yet", "`accounts` はまだ動作しません")
+            self._reading.note(at, what, Phrase("remove it", "取り除いてください"))
+            redis[app.name] = self._redis_options(accounts.store, f"{at}.store")
+            text = self._account_key(accounts.key, f"{at}.key")
+            if text is not None:
+                try:
+                    keys[app.name] = Secrets.parse(text.decode())
+                except ValueError as error:
+                    self._reading.note(f"{at}.key", Phrase(str(error)))
+            secret = self._secret(accounts.secret, f"{at}.secret")
+            if secret is not None:
+                secrets[app.name] = self._basic_secret(secret, f"{at}.secret")
+        return keys, secrets, redis
+
+    def _basic_secret(self, secret: bytes, at: str) -> str:
+        try:
+            word = secret.decode().strip()
+        except UnicodeDecodeError:
+            word = ""
+        if len(word) < SHORTEST_TOKEN or not word.isprintable():
+            self._reading.note(
+                at,
+                Phrase(
+                    f"the secret is shorter than {SHORTEST_TOKEN} characters, or has one that is not printable",
+                    f"`secret` には印字可能な {SHORTEST_TOKEN} 文字以上が必要です",
+                ),
+                Phrase("make one with `openssl rand -hex 32`", "`openssl rand -hex 32` で作ってください"),
+            )
+        return word
+
+    def _account_key(self, key: AccountKey, at: str) -> bytes | None:
+        """Return the text of a key: of a file, a variable, or what a program prints."""
+        if not key.command:
+            return self._secret(SecretSource(file=key.file, env=key.env), at)
+        try:
+            done = subprocess.run(  # noqa: S603 (the operator's own settings name the program)
+                key.command, stdin=subprocess.DEVNULL, capture_output=True, timeout=KEY_SECONDS, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+            what = Phrase(f"`{key.command[0]}` did not print the key: {type(error).__name__}")
+            self._reading.note(at, what, Phrase("try the command by hand", "コマンドを手で実行して確かめてください"))
+            return None
+        if done.returncode != 0 or len(done.stdout) > LONGEST_SECRET:
+            what = Phrase(f"`{key.command[0]}` did not print the key: it ended with {done.returncode}")
+            self._reading.note(at, what, Phrase("try the command by hand", "コマンドを手で実行して確かめてください"))
+            return None
+        return done.stdout
 
     def trace_headers(self) -> Mapping[str, str]:
         """Read the header fields for the collector, and look whether there is a library to send spans."""

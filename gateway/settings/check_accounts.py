@@ -32,10 +32,9 @@ def check_accounts(app: AppSettings, at: str, reading: Reading, workers: str) ->
     if accounts is None:
         return
     _check_store(accounts, at, reading, workers)
-    for key, source in (("secret", accounts.secret), ("key", accounts.key)):
-        if source.file is not None and source.env is not None:
-            what = Phrase("a secret from both a file and the environment", "`file` と `env` の両方が書かれています")
-            reading.note(f"{at}.{key}", what, Phrase("keep `file` or `env`", "どちらか一つにしてください"))
+    if accounts.secret.file is not None and accounts.secret.env is not None:
+        what = Phrase("a secret from both a file and the environment", "`file` と `env` の両方が書かれています")
+        reading.note(f"{at}.secret", what, Phrase("keep `file` or `env`", "どちらか一つにしてください"))
     _check_key(accounts, at, reading)
     _check_mode(app, accounts, at, reading)
     recipe = None if accounts.recipe is None else whole_recipe(accounts.recipe)
@@ -84,19 +83,22 @@ def _check_store(accounts: AppAccounts, at: str, reading: Reading, workers: str)
 
 
 def _check_key(accounts: AppAccounts, at: str, reading: Reading) -> None:
-    if not _is_given(accounts.key) and not accounts.key_command:
+    if not accounts.key.sources:
         what = Phrase(
             "`key` is missing: the store would name persons in the clear",
             "`key` がありません。だれの連携かが平文で保存されてしまいます",
         )
         remedy = Phrase(
-            "write `key: {file: …}` with 32 random bytes or more in it, or a `key_command`",
-            "32 バイト以上の乱数を入れた `key: {file: …}` か、`key_command` を書いてください",
+            "write `key: {file: …}` with 32 random bytes or more in it, or `key: {command: […]}`",
+            "32 バイト以上の乱数を入れた `key: {file: …}` か、`key: {command: […]}` を書いてください",
         )
         reading.note(at, what, remedy)
-    if _is_given(accounts.key) and accounts.key_command:
+    elif accounts.key.sources > 1:
         what = Phrase("the key comes from two places", "鍵の出どころが二つあります")
-        reading.note(f"{at}.key_command", what, Phrase("keep `key` or `key_command`", "どちらか一つにしてください"))
+        remedy = Phrase(
+            "keep one of `file`, `env` and `command`", "`file`・`env`・`command` のどれか一つにしてください"
+        )
+        reading.note(f"{at}.key", what, remedy)
 
 
 def _check_mode(app: AppSettings, accounts: AppAccounts, at: str, reading: Reading) -> None:
@@ -228,6 +230,15 @@ def _check_recipe(recipe: RecipeSettings, at: str, reading: Reading) -> None:
                 "write `/login.php` or `/password/**`", "`/login.php` や `/password/**` のように書いてください"
             )
             reading.note(f"{at}.closed[{number}]", what, remedy)
+    _check_cookie(recipe.account_cookie, f"{at}.account_cookie", reading)
+    if recipe.forgets_after is not None and recipe.locks_after is None:
+        what = Phrase(
+            "`forgets_after` without `locks_after`: there is nothing to forget",
+            "`locks_after` がないため `forgets_after` は使われません",
+        )
+        reading.note(
+            f"{at}.forgets_after", what, Phrase("write `locks_after` as well", "`locks_after` も書いてください")
+        )
     _check_success(recipe.success, f"{at}.success", reading)
     ended = recipe.ended
     _check_paths((("location", ended.location),), f"{at}.ended", reading)
@@ -273,6 +284,15 @@ def _check_paths(paths: tuple[tuple[str, str], ...], at: str, reading: Reading) 
             reading.note(f"{at}.{key}", what, remedy)
 
 
+def _check_cookie(name: str, at: str, reading: Reading) -> None:
+    if name and (_COOKIE.fullmatch(name) is None or not name.strip("*")):
+        what = Phrase(f"`{name}` cannot name a cookie", f"`{name}` は Cookie の名前にできません")
+        remedy = Phrase(
+            "write its name, with `*` for any ending", "名前を書いてください。端の `*` は任意の文字列を表します"
+        )
+        reading.note(at, what, remedy)
+
+
 def _check_success(success: SuccessSettings, at: str, reading: Reading) -> None:
     if success == SuccessSettings():
         what = Phrase(
@@ -284,12 +304,10 @@ def _check_success(success: SuccessSettings, at: str, reading: Reading) -> None:
         )
         reading.note(at, what, remedy)
     _check_paths((("location", success.location), ("not_location", success.not_location)), at, reading)
-    if success.cookie and (_COOKIE.fullmatch(success.cookie) is None or not success.cookie.strip("*")):
-        what = Phrase(f"`{success.cookie}` cannot name a cookie", f"`{success.cookie}` は Cookie の名前にできません")
-        remedy = Phrase(
-            "write its name, with `*` for any ending", "名前を書いてください。末尾の `*` は任意の続きを表します"
-        )
-        reading.note(f"{at}.cookie", what, remedy)
+    _check_cookie(success.cookie, f"{at}.cookie", reading)
+    if success.text_present and success.text_present == success.text_absent:
+        what = Phrase("a page cannot have a text and not have it", "`text_present` と `text_absent` が同じ文です")
+        reading.note(f"{at}.text_absent", what, Phrase("keep one of them", "どちらか一つにしてください"))
     if success.location and success.not_location:
         what = Phrase("`location` and `not_location` together", "`location` と `not_location` の両方があります")
         reading.note(f"{at}.not_location", what, Phrase("keep one of them", "どちらか一つにしてください"))

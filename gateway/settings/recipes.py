@@ -22,6 +22,7 @@ SHIPPED: Mapping[str, RecipeSettings] = MappingProxyType(
             user="wpName",
             password="wpPassword",  # noqa: S106 (the name of a field)
             fields={"wploginattempt": "Log in"},
+            account_cookie="*UserName",
             success=SuccessSettings(cookie="*UserName"),
             ended=EndedSettings(location="/index.php/Special:UserLogin"),
             logout=LogoutSettings(page="/index.php/Special:UserLogout", submit=True),
@@ -51,6 +52,7 @@ SHIPPED: Mapping[str, RecipeSettings] = MappingProxyType(
             post="/wp-login.php",
             user="log",
             password="pwd",  # noqa: S106 (the name of a field)
+            account_cookie="wordpress_logged_in_*",
             success=SuccessSettings(status=302, not_location="/wp-login.php", cookie="wordpress_logged_in_*"),
             ended=EndedSettings(location="/wp-login.php"),
             logout=LogoutSettings(page="/wp-login.php?action=logout", link="_wpnonce="),
@@ -58,7 +60,7 @@ SHIPPED: Mapping[str, RecipeSettings] = MappingProxyType(
         ),
     }
 )
-"""The recipes by name. What an application lets people do behind its login stays the policy's business."""
+"""The recipes by name. The policy decides on everything that an application offers behind its login."""
 
 
 def whole_recipe(recipe: RecipeSettings) -> RecipeSettings:

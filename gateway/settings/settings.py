@@ -671,6 +671,9 @@ class RecipeSettings:
     """The form's field of the password."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """More fields with fixed values, such as the button's."""
+    account_cookie: str = ""
+    """A cookie of the answer to a good login whose value begins with the account's own name, for an application that
+    also takes another name, such as an e-mail address. A `*` at an end of the name stands for anything."""
     success: SuccessSettings = SuccessSettings()
     """The answer to a good login."""
     ended: EndedSettings = EndedSettings()
@@ -688,6 +691,23 @@ class RecipeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountKey:
+    """The source of the key of links and kept passwords, exactly one of the three."""
+
+    file: Path | None = None
+    """Path of a file that holds the key; only the gateway may read it."""
+    env: str | None = None
+    """Name of an environment variable that holds the key."""
+    command: tuple[str, ...] = ()
+    """A program with its arguments that prints the key, so that a key service can hold it."""
+
+    @property
+    def sources(self) -> int:
+        """The number of sources that are written."""
+        return (self.file is not None) + (self.env is not None) + bool(self.command)
+
+
+@dataclass(frozen=True, slots=True)
 class AppAccounts:
     """The accounts of an application that cannot be changed: each is linked to a person once (代理認証)."""
 
@@ -701,11 +721,9 @@ class AppAccounts:
     """The name of the header with the account, for `tell: header`."""
     secret: SecretSource = SecretSource()
     """The password that stands behind every account in `Authorization: Basic`, for `tell: basic`."""
-    key: SecretSource = SecretSource()
+    key: AccountKey = AccountKey()
     """The key of the links and of kept passwords: one or more secrets, a line each, 32 bytes or more. The first one
-    seals, and each of them opens. It is no secret of `sessions`."""
-    key_command: tuple[str, ...] = ()
-    """A program with its arguments that prints that key, so that a key service can hold it."""
+    marks and seals, and all of them read. It is no secret of `sessions`."""
     passwords: Literal["kept"] | None = None
     """The operator's statement that citizens' own passwords are kept, sealed. `tell: form` demands it if the recipe
     has no `change`."""
