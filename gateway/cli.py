@@ -20,6 +20,7 @@ from gateway.commands import (
     apps,
     audit,
     doctor,
+    init,
     keys,
     limits,
     operators,
@@ -64,6 +65,7 @@ app.add_typer(apps.app)
 app.add_typer(subjects.app)
 app.add_typer(signature.app)
 app.add_typer(audit.app)
+app.command()(init.init)
 app.command()(verify.verify)
 app.command()(registration.registration)
 app.command()(doctor.doctor)

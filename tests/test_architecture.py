@@ -66,6 +66,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "portal",
         "console",
         "process",
+        "setup",
         "commands demo",
         "cli",
         "__main__",

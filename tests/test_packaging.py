@@ -42,7 +42,7 @@ def test_the_wheel_carries_all_that_runs(built: tuple[Path, Path]) -> None:
     wheel, sdist = built
     ours = {
         str(path.relative_to(ROOT))
-        for path in (*(ROOT / "gateway").rglob("*"), *(ROOT / "gateway/demo/policies").rglob("*"))
+        for path in (*(ROOT / "gateway").rglob("*"), *(ROOT / "gateway/setup/policies").rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
 

@@ -111,6 +111,13 @@ def write_document(document: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
+def ask(question: str) -> str | None:
+    """Print a question, and return the line that answers it without the spaces around it; None at the input's end."""
+    typer.echo(printable(question), nl=False)
+    line = sys.stdin.readline(LONGEST_LINE)
+    return line.strip() if line else None
+
+
 def typed_or_read(word: str) -> str:
     """Return a word of the command line, or for `-` the next line of standard input.
 

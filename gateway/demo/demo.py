@@ -40,10 +40,8 @@ from gateway.process.configuration import Configuration, read_configuration, rer
 from gateway.process.single import EXIT_OURS, EXIT_USERS, serve
 from gateway.process.sockets import bind
 from gateway.process.worker import ListeningSockets
+from gateway.setup.pack import POLICIES
 from gateway.yaml.mistakes import Mistakes
-
-POLICIES = Path(__file__).parent / "policies"
-"""The policies of the repository: linked to in a checkout, carried along in a wheel."""
 
 _CLIENT_ID = "RP00000001"
 _PREFIX = "/.sekisho/"

@@ -177,6 +177,7 @@ async def _fill(folder: Path, url: str, now: float) -> str:
 
 
 COMMANDS: dict[str, list[list[str]]] = {
+    "init": [["{folder}", "--yes"], ["{folder}/new", "--city", BAD, "--service", BAD, "--yes"]],
     "check": [["-c", "{config}"], ["-c", "{broken}"]],
     "doctor": [["-c", "{config}"], ["-c", "{config}", "--json"], ["-c", "{broken}"]],
     "registration": [["-c", "{config}"], ["-c", "{config}", "--json"], ["-c", "{broken}"]],

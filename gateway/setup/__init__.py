@@ -1,0 +1,1 @@
+"""The first hour: from a few answers to the files of a gateway that starts."""
