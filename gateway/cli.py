@@ -29,6 +29,7 @@ from gateway.commands import (
     sessions,
     signature,
     subjects,
+    support,
     switch,
     verify,
 )
@@ -67,6 +68,7 @@ app.add_typer(signature.app)
 app.add_typer(audit.app)
 app.command()(init.init)
 app.command()(verify.verify)
+app.command()(support.support)
 app.command()(registration.registration)
 app.command()(doctor.doctor)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.audit.entry import Action, moment
 from gateway.instant import Instant
+from gateway.request.support import support_number
 
 CHAIN: frozenset[str] = frozenset({Action.CHECKPOINT, Action.SEGMENT_OPENED, Action.SEGMENT_CLOSED})
 """Lines about the trail itself."""
@@ -39,6 +40,8 @@ class Query:
     """A name the operator gave, the user of the machine, or the one whom sudo names."""
     action: str = ""
     request_id: str = ""
+    support: str = ""
+    """The number that a person has read out, as her page showed it: `K7QM-2XHD`."""
 
     def fits(self, fields: Mapping[str, Any]) -> bool:
         """Say whether an entry is one of those."""
@@ -55,7 +58,10 @@ class Query:
             wanted = getattr(self, name)
             if wanted and fields.get(name) != wanted:
                 return False
-        return self._in_time(fields)
+        return self._in_time(fields) and self._of_number(fields.get("request_id"))
+
+    def _of_number(self, request_id: object) -> bool:
+        return not self.support or (isinstance(request_id, str) and support_number(request_id) == self.support)
 
     def _in_time(self, fields: Mapping[str, Any]) -> bool:
         if self.since is None and self.until is None:

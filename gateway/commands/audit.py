@@ -18,6 +18,7 @@ from gateway.audit.search import COLUMNS, Query, cells_of, csv_line, told
 from gateway.audit.system_segments import COMMAND, lines_of, segments_in
 from gateway.audit.verification import Finding, Remark, Segment, Wrong, compared, read_segment, wanted_of
 from gateway.bounded_files import read_file
+from gateway.commands.support import no_number
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
     EXIT_USERS,
@@ -33,6 +34,7 @@ from gateway.login.keys import LONGEST_FILE
 from gateway.policy.subject_code import fold_code
 from gateway.process.audit_trail import verifier_of
 from gateway.process.configuration import read_audit_keys
+from gateway.request.support import fold_support
 from gateway.settings.check import read_settings
 from gateway.settings.settings import AuditSettings
 from gateway.settings.typed import Reading
@@ -58,6 +60,9 @@ Code = Annotated[
 Who = Annotated[str, typer.Option("--operator", help="An operator's entries, by any of her names.")]
 What = Annotated[str, typer.Option("--action", help="The entries of one action.")]
 RequestId = Annotated[str, typer.Option("--request-id", help="One request's entries.")]
+Number = Annotated[
+    str, typer.Option("--support", help="Those of the request whose number of eight characters a person read out.")
+]
 
 _SAID: dict[Wrong | Remark, Phrase] = {
     Wrong.CHANGED: Phrase("the line was changed", "行が書き換えられています"),
@@ -228,11 +233,12 @@ def search(  # noqa: PLR0913, PLR0917 - one parameter an option
     operator: Who = "",
     action: What = "",
     request_id: RequestId = "",
+    support: Number = "",
     folder: Folder = None,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Show entries in the order of time: who did what to whom, by which rule and why."""
-    query = _query(since, until, app_name, rule, _person(pseudonym, code), operator, action, request_id)
+    query = _query(since, until, app_name, rule, _person(pseudonym, code), operator, action, request_id, support)
     for fields, _ in _found(_trail(config, folder).folder, query):
         say(*told(fields))
 
@@ -249,11 +255,12 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     operator: Who = "",
     action: What = "",
     request_id: RequestId = "",
+    support: Number = "",
     folder: Folder = None,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Print entries for another program. In CSV, a cell that a spreadsheet would compute begins with `'`."""
-    query = _query(since, until, app_name, rule, _person(pseudonym, code), operator, action, request_id)
+    query = _query(since, until, app_name, rule, _person(pseudonym, code), operator, action, request_id, support)
     if form == "csv":
         say(csv_line(list(COLUMNS)))
     for fields, line in _found(_trail(config, folder).folder, query):
@@ -272,12 +279,25 @@ def _person(pseudonym: str, code: str) -> str:
     return person_by_code(folded)
 
 
-def _query(
-    since: str, until: str, app_name: str, rule: str, pseudonym: str, operator: str, action: str, request_id: str
+def _query(  # noqa: PLR0913, PLR0917 - one parameter an option
+    since: str,
+    until: str,
+    app_name: str,
+    rule: str,
+    pseudonym: str,
+    operator: str,
+    action: str,
+    request_id: str,
+    support: str,
 ) -> Query:
     if action and action not in tuple(Action):
         raise _refused(Phrase(f"`{action}` is none of {', '.join(Action)}"))
-    return Query(_time(since), _time(until), app_name, rule, pseudonym, operator, action, request_id)
+    number = fold_support(support)
+    if support and number is None:
+        raise _refused(no_number(support))
+    return Query(
+        _time(since), _time(until), app_name, rule, pseudonym, operator, action, request_id, support=number or ""
+    )
 
 
 def _time(text: str) -> float | None:

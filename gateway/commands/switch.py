@@ -17,6 +17,7 @@ from gateway.audit.entry import Action
 from gateway.commands.recorded import Operator, recorded
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, log_here, say
 from gateway.instant import tokyo_time
+from gateway.language import Language
 from gateway.observe.events import Event
 from gateway.policy.reading.parse import load_policy
 from gateway.policy.switches import Doubt, Switch, SwitchesError, doubt_of, named_by, on_now, turned_off, turned_on
@@ -77,11 +78,12 @@ def _telling(file: Path) -> Iterator[None]:
 
 def _shown(name: str, switch: Switch) -> tuple[str, ...]:
     until = tokyo_time(switch.until)
-    return (name, f"until {until:%Y-%m-%d %H:%M} JST", f"by {switch.by}", switch.reason)
+    words = (f"people read ({language}): {text}" for language, text in switch.message.items())
+    return (name, f"until {until:%Y-%m-%d %H:%M} JST", f"by {switch.by}", switch.reason, *words)
 
 
 @app.command()
-def on(
+def on(  # noqa: PLR0913, PLR0917 - one parameter an option
     name: Name,
     duration: Annotated[
         str, typer.Option("--for", help="The time for which it stays on: 30m, 72h, 7d.", metavar="TIME")
@@ -92,6 +94,7 @@ def on(
         typer.Option("--message", help="The Japanese sentence on the page, where the switch closes an App."),
     ] = "",
     message_en: Annotated[str, typer.Option("--message-en", help="The same in English.")] = "",
+    message_easy: Annotated[str, typer.Option("--message-easy", help="The same in plain Japanese.")] = "",
     operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
     force: Annotated[
@@ -104,7 +107,8 @@ def on(
         say(f"sekisho switch: `{duration}` is not a length of time; write 30m, 72h or 7d", error=True)
         raise typer.Exit(EXIT_USERS)
     settings, now = _settings(config), time.time()
-    words = {language: text for language, text in (("ja", message), ("en", message_en)) if text.strip()}
+    said_to_people = {Language.JA: message, Language.EASY: message_easy, Language.EN: message_en}
+    words = {language.value: text for language, text in said_to_people.items() if text.strip()}
     file, switch = _file(config, settings), Switch(now, now + length, _operator(), reason, words)
     with _telling(file):
         # A name that no switch can have gets that answer, and not a guess at another name.

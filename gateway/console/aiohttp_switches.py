@@ -12,9 +12,9 @@ from gateway.audit.entry import Action
 from gateway.console.aiohttp_visitor import Visitor, refusal
 from gateway.console.node import Node
 from gateway.console.routes import Place
-from gateway.console.switches import length_of, switches_page
+from gateway.console.switches import MESSAGES, length_of, switches_page
 from gateway.instant import Instant
-from gateway.policy.switches import Switch, SwitchesError, on_now, turned_off, turned_on
+from gateway.policy.switches import LONGEST_MESSAGE, Switch, SwitchesError, on_now, turned_off, turned_on
 from gateway.policy.system_switches import change_switches, load_switches
 
 
@@ -39,8 +39,11 @@ class SwitchPages:
         name, seconds = visitor.asked("name"), length_of(visitor.asked("for"))
         if name not in self._node.facts().switches or seconds is None:
             raise refusal("switch", HTTPStatus.BAD_REQUEST)
+        words = {language: text for language in MESSAGES if (text := visitor.asked(f"message-{language}"))}
+        if any(len(text) > LONGEST_MESSAGE for text in words.values()):
+            raise refusal("long_message", HTTPStatus.BAD_REQUEST)
         now = self._clock()
-        switch = Switch(now, now + seconds, visitor.operator, visitor.reason)
+        switch = Switch(now, now + seconds, visitor.operator, visitor.reason, words)
         return await self._turn(
             visitor, Place.SWITCH_ON, Action.SWITCH_ON, name, lambda switches: turned_on(switches, name, switch)
         )

@@ -13,6 +13,7 @@ from gateway.audit.search import CHAIN, Query
 from gateway.console.node import NodeFacts
 from gateway.console.screen import Moment, Screen, moment
 from gateway.instant import start_of
+from gateway.request.support import fold_support
 
 MOST_SHOWN = 200
 """Entries on one page. The command line shows all of them."""
@@ -45,7 +46,7 @@ class EntryRow:
 
 
 def search_of(form: Mapping[str, str]) -> AuditSearch | None:
-    """Return what a form looks for, or `None` where a day is none. The days are days in Japan, both included."""
+    """Return what a form looks for; `None` where a day or a number is none. Days are days in Japan, both included."""
     days: dict[str, date | None] = {}
     for name in ("since", "until"):
         text = form.get(name, "").strip()
@@ -60,8 +61,12 @@ def search_of(form: Mapping[str, str]) -> AuditSearch | None:
     except (OverflowError, ValueError):
         return None
     texts = {name: form.get(name, "").strip() for name in _TEXTS}
+    support = form.get("support", "").strip()
+    number = fold_support(support)
+    if support and number is None:
+        return None
     written = ["" if day is None else day.isoformat() for day in (since, until)]
-    return AuditSearch(Query(begin, end, **texts), *written)
+    return AuditSearch(Query(begin, end, **texts, support=number or ""), *written)
 
 
 def audit_page(

@@ -20,9 +20,9 @@ import msgspec
 from gateway.language import Language
 from gateway.pipeline.outcome import Answer, Headers
 from gateway.pipeline.problem import FIELDS
-from gateway.pipeline.support import support_number
 from gateway.request.inbound import Inbound
 from gateway.request.reader import language_of, reader_of
+from gateway.request.support import support_number
 from gateway.route.route import Route
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import sha256
 
-SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-"""32 signs, none of which is mistaken for another over a counter: no 0, 1, I, O."""
+from gateway.request.support import SIGNS
 
 _LENGTH = 16
 _DOMAIN = b"sekisho.subject.code.v1:"

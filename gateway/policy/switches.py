@@ -29,6 +29,8 @@ LONGEST_FILE = 1024 * 1024
 LONGEST = 90 * 86_400.0
 """Seconds a switch may stay on. An operator who needs it longer turns it on again, and thinks again."""
 
+LONGEST_MESSAGE = 500
+"""Characters of the words that people read while a switch is on."""
 
 MOST_LISTED = 12
 """Known switches that a refusal lists."""
@@ -113,7 +115,7 @@ def turned_on(switches: Mapping[str, Switch], name: str, switch: Switch) -> dict
     """Return the switches with one more on, or its time and reason changed; those that are over are forgotten.
 
     Raises:
-        SwitchesError: the name, the reason or the time cannot be meant.
+        SwitchesError: the name, the reason, the time or the message cannot be meant.
 
     """
     if not NAME.fullmatch(name):
@@ -122,6 +124,8 @@ def turned_on(switches: Mapping[str, Switch], name: str, switch: Switch) -> dict
         raise SwitchesError('a switch is turned on with a reason: --reason "…"')
     if not 0 < switch.until - switch.since <= LONGEST:
         raise SwitchesError(f"a switch stays on for {LONGEST / 86_400:g} days at most: --for 72h")
+    if any(len(words) > LONGEST_MESSAGE for words in switch.message.values()):
+        raise SwitchesError(f"people read {LONGEST_MESSAGE} characters at most: a shorter --message")
     return {**on_now(switches, switch.since), name: switch}
 
 

@@ -17,11 +17,10 @@ from gateway.instant import Instant
 from gateway.language import COOKIE
 from gateway.login.login import CALLBACK
 from gateway.login.sign_in import Failed
-from gateway.pipeline.support import support_number
 from gateway.pipeline.urls import LANGUAGE, LOGIN
 from gateway.pipeline.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit, WorkerPage
-from gateway.policy.conditions import Age, Born, Dates, ResidenceTest, TownTest
-from gateway.policy.verdict import Deny, Reason, ReasonKind
+from gateway.policy.conditions import Age, Born, Dates, ResidenceTest, TownTest, needs_of
+from gateway.policy.verdict import FACT_SCOPES, Deny, Reason, ReasonKind
 from gateway.policy.verdict import Fact as ToldFact
 from gateway.portal.language import Language, Said, preferred, said
 from gateway.portal.messages import CATALOGUES, message, offered
@@ -31,6 +30,7 @@ from gateway.request.in_app import SOME_APP, in_app_browser
 from gateway.request.kept_form import KeptForm
 from gateway.request.returned_form import FIELD
 from gateway.request.signed_form import Unsignable
+from gateway.request.support import support_number
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.ledger import Disclosure
@@ -140,6 +140,14 @@ class Told:
 
     name: Said
     yes_or_no: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """One fact that is read and not told, and what is told that follows from it: of an address the town alone."""
+
+    item: str
+    instead: tuple[Told, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,7 +519,7 @@ def me(visit: Visit, session: Session, code: str, ledger: tuple[ToldThen, ...] =
         "held": held,
         "told": told(visit.route, names, language),
         "ledger": ledger,
-        "untold": _untold((fact.name for fact in held.facts if fact.asked), names),
+        "untold": untold(visit.route, (fact.name for fact in held.facts if fact.asked), names, language),
     }
     return replace(_page("me", HTTPStatus.OK, language, "me.title", values), sandboxed=True)
 
@@ -589,10 +597,22 @@ def told(route: Route, names: Iterable[str], language: Language) -> tuple[Told, 
     return tuple(found)
 
 
-def _untold(items: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
-    """Return the items that are read and not told themselves."""
-    known = set(names)
-    return tuple(item for item in items if item not in known)
+def untold(route: Route, items: Iterable[str], names: Iterable[str], language: Language) -> tuple[Untold, ...]:
+    """Return the items that are read and not told themselves, each with the told facts that follow from it."""
+    named = tuple(names)
+    return tuple(
+        Untold(item, told(route, (name for name in named if _follows(route, name, item)), language))
+        for item in items
+        if item not in named
+    )
+
+
+def _follows(route: Route, name: str, item: str) -> bool:
+    """Say whether a told fact or condition follows from one of the 4情報."""
+    if name in tuple(ToldFact):
+        return item in FACT_SCOPES[ToldFact(name)]
+    condition = route.policy.condition(name)
+    return condition is not None and item in needs_of(condition.test).scopes
 
 
 def _contact(contact: ContactSettings, language: Language) -> Contact | None:
@@ -649,7 +669,7 @@ def _signing_in(visit: Visit, offer: SignInOffer | None, language: Language, for
         policy = offer.route.policy
         names = policy.disclosed if offer.route.app.ask is Ask.ONCE else policy.told_by(offer.challenge.rule)
         values["told"] = told(offer.route, names, language)
-        values["untold"] = _untold(offer.items, names)
+        values["untold"] = untold(offer.route, offer.items, names, language)
         target = offer.back or offer.target
         if visit.inbound.method not in ("GET", "HEAD") or visit.inbound.target.path.endswith(f"/{CALLBACK}"):
             # The sign-in's own page leads to the same notice.

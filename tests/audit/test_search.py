@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.audit.search import CHAIN, COLUMNS, Query, cells_of, csv_line, guarded, told
+from gateway.request.support import support_number
 
 ENTRY: dict[str, Any] = {
     "time": "2026-11-23T03:00:00.000000Z",
@@ -53,6 +54,8 @@ DEED: dict[str, Any] = {
         (Query(operator="hsato"), (False, True)),
         (Query(action="decision"), (True, False)),
         (Query(request_id="r1"), (True, False)),
+        (Query(support=support_number("r1")), (True, False)),
+        (Query(support=support_number("r2")), (False, False)),
         (Query(since=1_795_402_800.0), (True, True)),
         (Query(since=1_795_402_801.0), (False, True)),
         (Query(until=1_795_402_801.0), (True, False)),

@@ -53,6 +53,18 @@ def test_a_switch_turns_on_and_off(settings: Path) -> None:
     assert switch(settings, "list").stdout == ""
 
 
+def test_the_words_for_people_are_listed_with_the_switch(settings: Path) -> None:
+    """In each language: the operator who comes next sees what people read."""
+    words = ("--message", "工事です。", "--message-easy", "なおしています。", "--message-en", "Works.")
+    assert switch(settings, "on", "災害", "--for", "72h", "--reason", "工事", *words).exit_code == 0
+
+    assert switch(settings, "list").stdout.rstrip("\n").split("\t")[4:] == [
+        "people read (ja): 工事です。",
+        "people read (ja-simple): なおしています。",
+        "people read (en): Works.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -28,6 +28,7 @@ from gateway.login.jwcrypto_keys import new_key
 from gateway.plain_text import OBEYED
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
+from gateway.request.support import support_number
 from gateway.session.redis_sessions import open_sessions
 from gateway.session.seal import Header, Secrets
 from gateway.session.session import AllSessions, Session
@@ -125,7 +126,10 @@ def hostile_fixture(tmp_path_factory: pytest.TempPathFactory, network: int, url:
     (folder / "table.csv").write_text(f"{BAD},題,誰\n{BAD},{BAD},{BAD}\n", encoding="utf-8")
     refused = {"time": time.time(), "request_id": BAD, "client": BAD, "method": BAD, "host": BAD, "path": f"/{BAD}"}
     refused |= {"app": BAD, "status": 400, "verdict": "error", "reason": BAD}
-    (folder / "access.log").write_text(f"{json.dumps(refused)}\n{BAD}\n", encoding="utf-8")
+    found = (
+        f"{BAD} request_id=hostile {BAD}\n{json.dumps({'request_id': 'hostile', 'path': BAD}, ensure_ascii=False)}\n"
+    )
+    (folder / "access.log").write_text(f"{json.dumps(refused)}\n{BAD}\n{found}", encoding="utf-8")
     (folder / "trail").mkdir()
     told = {"action": BAD, "time": BAD, "operator": BAD, "reason": BAD, "names": [BAD], "conditions": {BAD: BAD}}
     line, _ = make_line(told, BEGINNING)
@@ -180,6 +184,12 @@ COMMANDS: dict[str, list[list[str]]] = {
     "init": [["{folder}", "--yes"], ["{folder}/new", "--city", BAD, "--service", BAD, "--yes"]],
     "check": [["-c", "{config}"], ["-c", "{broken}"]],
     "doctor": [["-c", "{config}"], ["-c", "{config}", "--json"], ["-c", "{broken}"]],
+    "support": [
+        ["K7QM-2XHD", "{folder}/access.log", "{folder}/no.log"],
+        [BAD, "-c", "{config}"],
+        ["K7QM-2XHD", "-c", "{broken}"],
+        ["{number}", "{folder}/access.log"],
+    ],
     "registration": [["-c", "{config}"], ["-c", "{config}", "--json"], ["-c", "{broken}"]],
     "verify": [
         [BAD, "--keys", "{folder}/keys.jwks", "--audience", BAD],
@@ -282,6 +292,7 @@ def test_a_terminal_draws_whatever_a_command_prints(
         "{broken}": hostile.broken,
         "{policy}": hostile.policy,
         "{session}": hostile.session,
+        "{number}": support_number("hostile"),
     }
     filled = [places.get(word, word.replace("{folder}", str(hostile.folder))) for word in arguments]
 

@@ -15,6 +15,7 @@ from gateway.errors import StoresDifferError
 from gateway.limits.limits import LimitUse
 from gateway.observe.access_log import AccessLine
 from gateway.policy.subject_code import show_code, subject_code
+from gateway.policy.switches import LONGEST_MESSAGE
 from gateway.policy.system_switches import load_switches
 from gateway.session.session import AllSessions
 from gateway.session.ticket import ticket_name
@@ -196,6 +197,28 @@ async def test_a_switch_is_turned_on_and_off(open_house: House) -> None:
         (Action.SWITCH_OFF, Outcome.DONE),
         (Action.SWITCH_OFF, Outcome.FAILED),
     ]
+
+
+async def test_people_read_the_words_of_a_switch(open_house: House) -> None:
+    """As `sekisho switch on --message` writes them; the page of switches shows them to the next operator."""
+    words = {"message-ja": "館内の<工事>です。", "message-en": " Works in the hall. ", "message-ja-simple": ""}
+    on = await open_house.press("switch_on", name="maintenance-booking", reason="works", **words, **{"for": "30m"})
+    page = unescape(await (await open_house.get("switches")).text())
+    switch = load_switches(open_house.node.folder / "switches.json")["maintenance-booking"]
+
+    assert on.status == 303
+    assert switch.message == {"ja": "館内の<工事>です。", "en": "Works in the hall."}
+    assert '<q lang="en">Works in the hall.</q>' in page
+
+
+async def test_words_that_are_too_long_turn_nothing_on(open_house: House) -> None:
+    """A whole document in the field is said to be too long, rather than cut off in the middle of a sentence."""
+    words = {"message-en": "x" * (LONGEST_MESSAGE + 1)}
+    answer = await open_house.press("switch_on", name="maintenance-booking", reason="x", **words, **{"for": "30m"})
+
+    assert answer.status == 400
+    assert "too long" in await answer.text()
+    assert not (open_house.node.folder / "switches.json").exists()
 
 
 @pytest.mark.parametrize(

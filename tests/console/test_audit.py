@@ -10,6 +10,7 @@ import pytest
 from gateway.audit.search import Query
 from gateway.console import aiohttp_audit
 from gateway.console.audit import MOST_SHOWN, AuditSearch, audit_page, search_of
+from gateway.request.support import support_number
 from gateway.strict_json import read_json_object
 from tests.console.conftest import FakeNode, House
 
@@ -35,6 +36,7 @@ ENTRY: dict[str, Any] = {
         {"app": "booking", "rule": "p"},
         {"rule": "p/reserve", "pseudonym": "a1"},
         {"action": "decision", "request_id": " r1 "},
+        {"support": f" {support_number('r1').lower()} "},
     ],
 )
 def test_an_entry_is_found(form: dict[str, str]) -> None:
@@ -56,6 +58,7 @@ def test_an_entry_is_found(form: dict[str, str]) -> None:
         {"operator": "ito"},
         {"action": "sign_in"},
         {"request_id": "r"},
+        {"support": support_number("r")},
     ],
 )
 def test_another_one_is_not(form: dict[str, str]) -> None:
@@ -70,6 +73,11 @@ def test_another_one_is_not(form: dict[str, str]) -> None:
 def test_a_day_that_is_none_is_said_to_be(day: str) -> None:
     """The search is refused, rather than made without it."""
     assert search_of({"until": day}) is None
+
+
+def test_a_number_that_is_none_is_said_to_be() -> None:
+    """A search for it would find nothing, and look like an answer."""
+    assert search_of({"support": "K7QM-2XH0"}) is None
 
 
 def test_a_page_shows_entries_in_words() -> None:

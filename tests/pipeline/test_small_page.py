@@ -24,7 +24,7 @@ from gateway.pipeline.small_page import (
     small_page,
     without_portal,
 )
-from gateway.pipeline.support import support_number
+from gateway.request.support import support_number
 from gateway.settings.settings import BrandSettings, ContactSettings
 from tests.builders import app, inbound, route
 

@@ -8,6 +8,7 @@ from gateway.policy.reading.parse import parse_policy
 from gateway.policy.switches import (
     LONGEST,
     LONGEST_FILE,
+    LONGEST_MESSAGE,
     MOST_LISTED,
     Switch,
     SwitchesError,
@@ -73,6 +74,7 @@ def test_turning_on_forgets_the_switches_that_are_over() -> None:
         ("a", Switch(NOW, NOW, "x", "y"), "90 days at most"),
         ("a", Switch(NOW, NOW - 1, "x", "y"), "90 days at most"),
         ("a", Switch(NOW, NOW + LONGEST + 1, "x", "y"), "90 days at most"),
+        ("a", Switch(NOW, NOW + 1, "x", "y", {"ja": "あ" * (LONGEST_MESSAGE + 1)}), "500 characters at most"),
     ],
 )
 def test_a_switch_that_cannot_be_meant_is_refused(name: str, switch: Switch, said: str) -> None:

@@ -288,6 +288,51 @@ def shown_as_told(page: str) -> list[str] | None:
     return words
 
 
+def shown_as_untold(page: str) -> dict[str, list[str]]:
+    """Return the items that a page says are read and not told, each with what it says is told in its place."""
+    listed = re.search(r"<h2>読み取りますが、[^<]*</h2>\s*<ul class=\"facts\">(.*?)</ul>", page, re.DOTALL)
+    found = re.findall(r"<li><b>(.*?)</b><span>(.*?)</span></li>", listed[1] if listed else "", re.DOTALL)
+    return {
+        item: [html.unescape(each.partition(" — ")[0]) for each in note.split("<br>")[1:]] for item, note in found
+    }
+
+
+def follows(policy: CompiledPolicy, name: str, item: Scope) -> bool:
+    """Say whether the provider must be asked for an item if a name is told."""
+    told = CompiledPolicy(replace(policy.policy, rules=(replace(policy.policy.rules[0], **ONLY, disclose=(name,)),)))
+    return item in told.scopes
+
+
+ONLY: dict[str, object] = {"require": (), "allow": Allow.SIGNED_IN, "when": None}
+
+
+@pytest.mark.parametrize("ask", list(Ask))
+async def test_a_fact_that_is_read_and_not_told_says_what_follows_from_it(door: Door, ask: Ask) -> None:
+    """An address of which the town is told is no mere check. Of random policies, each item has all that it leads to."""
+    random = Random(20261130)
+    told = checked = 0
+    for _ in range(2 * POLICIES):
+        policy = telling(random)
+        door.route = builders.route(policy, app=builders.app(ask=ask))  # type: ignore[arg-type]
+        head = a_request(random, door, NoTicket())
+        answer = await at_the_page(door, head, NoTicket())
+        rule = policy.fitting(head, NOW)
+        if answer is None or answer.status == 303 or rule is None:
+            continue
+        page = await answer.text()
+        names = policy.disclosed if ask is Ask.ONCE else rule.rule.disclose
+        items = read(page)[0]
+        for item, instead in shown_as_untold(page).items():
+            wanted = [name for name in names if follows(policy, name, _WORDS[item])]
+            assert instead == called(wanted), (item, policy.policy)
+            told += len(instead)
+            checked += not instead
+        left = {word for word, scope in _WORDS.items() if scope in items and scope.value not in names}
+        assert shown_as_untold(page).keys() == left
+    assert told > 10
+    assert checked > 0
+
+
 @pytest.mark.parametrize("ask", list(Ask))
 async def test_the_notice_says_what_the_application_is_told(door: Door, ask: Ask) -> None:
     """Of random policies, on every way into a sign-in, the list has all that `disclose` tells, and nothing else.
