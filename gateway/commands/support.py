@@ -92,7 +92,7 @@ def _of_file(file: Path) -> Iterator[bytes]:
         yield from _in_pieces(lines)
 
 
-def _in_pieces(lines: IO[bytes]) -> Iterator[bytes]:
+def _in_pieces(lines: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     """Yield lines; one that is too long comes in pieces, and takes no memory."""
     while line := lines.readline(LONGEST_LINE):
         yield line

@@ -39,7 +39,7 @@ class SwitchPages:
         name, seconds = visitor.asked("name"), length_of(visitor.asked("for"))
         if name not in self._node.facts().switches or seconds is None:
             raise refusal("switch", HTTPStatus.BAD_REQUEST)
-        words = {language: text for language in MESSAGES if (text := visitor.asked(f"message-{language}"))}
+        words = {language.value: text for language in MESSAGES if (text := visitor.asked(f"message-{language}"))}
         if any(len(text) > LONGEST_MESSAGE for text in words.values()):
             raise refusal("long_message", HTTPStatus.BAD_REQUEST)
         now = self._clock()

@@ -16,7 +16,7 @@ LENGTHS = ("30m", "1h", "2h", "4h", "8h", "24h", "72h", "7d")
 """The times for which a page turns a switch on. The command line takes any."""
 
 MESSAGES = (Language.JA, Language.EASY, Language.EN)
-"""The languages in which an operator may write what people read while an App is closed."""
+"""The languages of the words that people read while an App is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class SwitchRow:
     by: str
     reason: str
     message: Mapping[str, str]
-    """What people read, by language."""
+    """The words that people read, by language."""
 
 
 def length_of(text: str) -> float | None:

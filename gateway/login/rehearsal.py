@@ -54,4 +54,4 @@ async def rehearse(pending: PendingStore, sessions: SessionStore, now: Instant, 
     person = Identity(_NOBODY, _NOBODY, now, frozenset({Scope.OPENID}))
     await sessions.create(ticket, Session(person, now, now + _SECONDS, _NOBODY))
     await sessions.find(ticket)
-    await sessions.delete(ticket)
+    await sessions.delete(ticket, None)

@@ -89,7 +89,7 @@ from gateway.request.in_app import in_app_browser
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.session.owed import Owed, OwedSignOuts, Owing
-from gateway.session.session import ProviderSessions, Session, SessionStore, SubjectSessions
+from gateway.session.session import EndCause, ProviderSessions, Session, SessionStore, SubjectSessions
 from gateway.session.ticket import (
     PLAIN,
     TICKET_BYTES,
@@ -560,7 +560,7 @@ class SignInService:
                 # A revocation of this person's sessions is meant for the sign-in under way as well.
                 _fail(LoginFailure.EXPIRED, login.return_to, check=Check.REVOKED)
             if held is not None and old_ticket is not None:
-                await self._sessions.delete(old_ticket)
+                await self._sessions.delete(old_ticket, EndCause.ANOTHER)
         mark = browser.mark_of(identity.client_id, identity.subject)
         other_person = (held is not None and not same) or (bool(browser.last) and browser.last != mark)
         return SignedIn(
@@ -592,7 +592,7 @@ class SignInService:
                 if held.provider_session is not None:
                     # The provider's session ends with ours: what else began in it must not live on.
                     owing, name = Owing.PROVIDER, held.provider_session
-                    ended += await self._sessions.revoke(ProviderSessions(name))
+                    ended += await self._sessions.revoke(ProviderSessions(name), EndCause.ELSEWHERE)
             except StoreUnavailableError:
                 unheard = True
                 owed = Owed(owing, name, ceil(now), ceil(until))
@@ -653,9 +653,9 @@ class SignInService:
     async def _end(self, client_id: str, named: LogoutToken) -> int:
         if named.sid is not None:
             name = provider_session_name(client_id, named.sid)
-            return await self._sessions.revoke(ProviderSessions(name))
+            return await self._sessions.revoke(ProviderSessions(name), EndCause.ELSEWHERE)
         # Every session of the subject, not only the newest: section 2.7.
-        return await self._sessions.revoke(SubjectSessions(self._pseudonyms_of(client_id, named)))
+        return await self._sessions.revoke(SubjectSessions(self._pseudonyms_of(client_id, named)), EndCause.ELSEWHERE)
 
     def _pseudonyms_of(self, client_id: str, named: LogoutToken) -> tuple[str, ...]:
         return self._pseudonyms(client_id, self._known_as(client_id, named.subject or ""))

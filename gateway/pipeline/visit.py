@@ -16,7 +16,7 @@ from gateway.policy.verdict import Challenge, Deny, Sign
 from gateway.request.inbound import Inbound
 from gateway.request.signed_form import Unsignable
 from gateway.route.route import Route
-from gateway.session.session import Limited, SessionState
+from gateway.session.session import EndCause, Limited, SessionState
 
 VISIT_HEADER = "Sekisho-Visit"
 
@@ -151,6 +151,8 @@ class Visit:
     """The moment in which the portal took it: what a page says of times is said from there."""
     sign_in: float = 1_800.0
     """Seconds that a person has for a sign-in."""
+    ended: EndCause | None = None
+    """The cause that ended the session of the browser's ticket, where it is known."""
     home: str | None = None
     """The link to the App's front page, or nothing if that page would ask for a sign-in; `None`: not looked up."""
 

@@ -109,7 +109,7 @@ from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.ledger import Disclosure
-from gateway.session.session import Found, Gone, Limited, NoTicket, Session, SessionState, Unavailable, Unread
+from gateway.session.session import EndCause, Found, Gone, Limited, NoTicket, Session, SessionState, Unavailable, Unread
 from gateway.session.ticket import Ticket, cookies_named, find_brought
 
 LARGEST_FIELDS = 4 * 1024
@@ -179,6 +179,9 @@ class SessionLoader(Protocol):
 
     async def told(self, ticket: Ticket) -> tuple[Disclosure, ...]:
         """Return the session's ledger."""
+
+    async def cause(self, ticket: Ticket) -> EndCause | None:
+        """Return what ended a session."""
 
 
 class SignInObserver(Protocol):
@@ -332,9 +335,11 @@ class Portal:
             # Only the byte path can ask, so such a request is a mistake of ours.
             return web.Response(status=HTTPStatus.FORBIDDEN, text="no visit\n")
         visit = replace(visit, at=self._clock(), sign_in=self._sign_in_seconds)
-        visit = replace(visit, home=self._home(visit))
-        request[_VISIT] = visit
         with measured() as waits:
+            if isinstance(visit.purpose, OwnPage) and not _is_for_pages(visit, self._prefix):
+                visit = await self._with_session(visit)
+            visit = replace(visit, home=self._home(visit))
+            request[_VISIT] = visit
             response = await self._answer_traced(visit, request, handler)
         response.headers[WAITED_HEADER] = f"{waits.seconds:.6f}"
         return response
@@ -423,12 +428,13 @@ class Portal:
                 offer = offer_for(visit, challenge)
                 asks = challenge.needs_notice or in_app_browser(visit.inbound) is not None
                 if asks or not begins_unasked(visit.inbound):
-                    return self._notice(visit, offer)
+                    return self._notice(await self._with_cause(visit), offer)
                 return await self._begin(visit, offer, None)
             case FormNotSentPage(challenge, keep):
                 form = await self._to_keep(visit, request) if keep else ""
                 offer = offer_for(visit, challenge)
                 self._count_notice(visit, offer)
+                visit = await self._with_cause(visit)
                 return self._page(
                     visit, pages.form_not_sent(visit, offer, form, kept_for=FORM_LIVES * self._sign_in_seconds)
                 )
@@ -1052,6 +1058,17 @@ class Portal:
         if isinstance(outcome, SignInOffer):
             return (replace(outcome, back=kept) if waits else outcome), ""
         return None, kept if waits else target
+
+    async def _with_session(self, visit: Visit) -> Visit:
+        """Return the visit with the browser's session, so that each page of ours says who is signed in."""
+        if isinstance(visit.session, Unread):
+            visit = replace(visit, session=await self._session(visit))
+        return await self._with_cause(visit)
+
+    async def _with_cause(self, visit: Visit) -> Visit:
+        """Return the visit with what ended the session of the browser's ticket, for a page that says so."""
+        ticket = self._ticket(visit) if isinstance(visit.session, Gone) else None
+        return visit if ticket is None else replace(visit, ended=await self._sessions.cause(ticket))
 
     async def _session(self, visit: Visit) -> SessionState:
         """Return the signed-in person's session, from the store if memory does not have it."""

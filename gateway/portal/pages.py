@@ -571,7 +571,15 @@ def _common(visit: Visit, route: Route, language: Language) -> dict[str, object]
         "home": home_of(route) if visit.home is None else visit.home,
         "who": _who(visit, language),
         "request_id": visit.inbound.request_id,
+        "ended": _ended(visit),
     }
+
+
+def _ended(visit: Visit) -> str:
+    """Return the word for why the session of the browser's ticket has ended; nothing if it has brought none."""
+    if not isinstance(visit.session, Gone):
+        return ""
+    return "unknown" if visit.ended is None else visit.ended.value
 
 
 def _who(visit: Visit, language: Language) -> Who | None:
@@ -662,7 +670,6 @@ def _signing_in(visit: Visit, offer: SignInOffer | None, language: Language, for
         again = quote(offer.back or offer.target, safe="")
         values["line"] = f"{visit.route.portal_prefix}{LOGIN}?openExternalBrowser=1&rd={again}"
     values["deadline"] = span(visit.sign_in, language)
-    values["ended"] = isinstance(visit.session, Gone)
     values["start"] = None
     if offer is not None:
         purpose = said(offer.challenge.purpose, language)

@@ -12,7 +12,7 @@ from gateway.instant import Instant
 from gateway.observe.events import Event
 from gateway.request.rates import Rate
 from gateway.session.owed import NotKept, Owed, Owing
-from gateway.session.session import ProviderSessions, SessionStore, SubjectSessions
+from gateway.session.session import EndCause, ProviderSessions, SessionStore, SubjectSessions
 from gateway.session.system_owed import OwedFile
 
 INTERVAL = 2.0
@@ -109,4 +109,4 @@ class OwedToStore:
     async def _end_older(self, selector: ProviderSessions | SubjectSessions, at: int) -> int:
         # This is no revocation: a person who has signed in again since then stays signed in.
         names = [listed.name async for listed in self._store.sessions(selector) if listed.created_at <= at]
-        return sum([await self._store.end(name) for name in names])
+        return sum([await self._store.end(name, EndCause.ELSEWHERE) for name in names])

@@ -17,10 +17,12 @@ from gateway.policy.subject_code import subject_code
 from gateway.session.ledger import Disclosure, in_order
 from gateway.session.session import (
     CARRY_OVER_SECONDS,
+    CAUSE_MEMORY,
     NEVER_REVOKED,
     REVOCATION_MEMORY,
     AllSessions,
     ClientSessions,
+    EndCause,
     Found,
     Gone,
     ListedSession,
@@ -75,6 +77,7 @@ class MemoryStore:
         self._revoked: dict[Selector, Instant] = {}
         self._sweeping: asyncio.Task[None] | None = None
         self._followers: dict[str, tuple[str, Monotonic]] = {}
+        self._causes: dict[str, tuple[EndCause, Monotonic]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -109,21 +112,30 @@ class MemoryStore:
             after.watches, before.watches = before.watches, set()
             for watch in after.watches:
                 watch.kept = after
-        self._end(before)
+        self._end(before, EndCause.ANOTHER)
         self._cap(session.pseudonym)
         return True
 
-    async def delete(self, ticket: Ticket) -> bool:
+    async def delete(self, ticket: Ticket, cause: EndCause | None = EndCause.SIGNED_OUT) -> bool:
         """See `SessionStore`."""
-        return await self.end(ticket_name(ticket))
-
-    async def end(self, name: str) -> bool:
-        """See `SessionStore`."""
-        kept = self._living(self._tickets.get(name, ""))
+        kept = self._living(ticket)
         if kept is None:
             return False
-        self._end(kept)
+        self._end(kept, cause)
         return True
+
+    async def end(self, name: str, cause: EndCause = EndCause.SIGNED_OUT) -> bool:
+        """See `SessionStore`."""
+        return await self.delete(self._tickets.get(name, ""), cause)
+
+    async def cause(self, ticket: Ticket) -> EndCause | None:
+        """See `SessionStore`."""
+        kept = self._kept.get(ticket)
+        if kept is not None:
+            # A clock has ended it, and the sweep has not come by yet.
+            return None if self._seconds_left(kept) > 0 else self._by_clock(kept)
+        cause = self._causes.get(ticket_name(ticket))
+        return cause[0] if cause is not None and self._monotonic() < cause[1] else None
 
     async def touch(self, tickets: Iterable[Ticket]) -> frozenset[Ticket]:
         """See `SessionStore`."""
@@ -155,7 +167,7 @@ class MemoryStore:
                 code_mark=subject_code(session.client_id, session.identity.subject),
             )
 
-    async def revoke(self, selector: Selector) -> int:
+    async def revoke(self, selector: Selector, cause: EndCause = EndCause.OPERATOR) -> int:
         """See `SessionStore`."""
         now = self._clock()
         selected = self._selected(selector)
@@ -169,7 +181,7 @@ class MemoryStore:
         else:
             self._revoked[selector] = now
         for kept in selected:
-            self._end(kept)
+            self._end(kept, cause)
         return len(selected)
 
     async def disclose(self, told: Sequence[tuple[Ticket, Disclosure]]) -> None:
@@ -251,12 +263,19 @@ class MemoryStore:
     def _seconds_left(self, kept: _Kept) -> float:
         return min(self._left(kept, self._monotonic()), kept.found.session.expires_at - self._clock())
 
-    def _end(self, kept: _Kept) -> None:
+    def _end(self, kept: _Kept, cause: EndCause | None) -> None:
+        name = ticket_name(kept.ticket)
         self._kept.pop(kept.ticket, None)
-        self._tickets.pop(ticket_name(kept.ticket), None)
+        self._tickets.pop(name, None)
+        if cause is not None:
+            self._causes[name] = (cause, kept.ends_at + CAUSE_MEMORY)
         watches, kept.watches = kept.watches, set()
         for watch in watches:
             watch.on_end()
+
+    @staticmethod
+    def _by_clock(kept: _Kept) -> EndCause:
+        return EndCause.IDLE if kept.silent_at < kept.ends_at else EndCause.AGE
 
     def sweep(self) -> None:
         """End what a clock has ended, and its open streams."""
@@ -271,7 +290,8 @@ class MemoryStore:
             if left > 0:
                 heapq.heappush(self._ends, (now + left, ticket))
             else:
-                self._end(kept)
+                self._end(kept, self._by_clock(kept))
+        self._causes = {name: cause for name, cause in self._causes.items() if now < cause[1]}
         self._followers = {name: to for name, to in self._followers.items() if now < to[1]}
         forgotten = self._clock() - REVOCATION_MEMORY
         self._revoked = {selector: at for selector, at in self._revoked.items() if at > forgotten}
@@ -283,7 +303,7 @@ class MemoryStore:
             self._selected(SubjectSessions((pseudonym,))), key=lambda kept: kept.found.session.created_at
         )
         for kept in oldest_first[: -self._per_subject]:
-            self._end(kept)
+            self._end(kept, EndCause.NEWER)
 
     def _is_revoked(self, session: Session, begun_at: Instant) -> bool:
         selectors: list[Selector] = [

@@ -31,7 +31,7 @@ from gateway.session.redis_advice import setup_warnings
 from gateway.session.redis_store import RedisStore
 from gateway.session.redis_tracking import TrackingConnection, track
 from gateway.session.redis_watches import GRACE, Watches
-from gateway.session.session import Found, Gone, Unavailable, Unread, Watch
+from gateway.session.session import EndCause, Found, Gone, Unavailable, Unread, Watch
 from gateway.session.ticket import Ticket, ticket_name
 
 log = structlog.get_logger()
@@ -190,6 +190,14 @@ class CachedReader:
         """See `SessionReader`."""
         await self._write_told()
         return await self._store.disclosures(ticket)
+
+    async def cause(self, ticket: Ticket) -> EndCause | None:
+        """See `SessionReader`."""
+        try:
+            return await self._store.cause(ticket)
+        except StoreUnavailableError:
+            # The page says that the session has ended, and not why.
+            return None
 
     def watch(self, ticket: Ticket, on_end: Callable[[], None]) -> Watch:
         """See `SessionReader`."""

@@ -3,6 +3,7 @@
     {prefix}t:{<name>}    the record; lives until the absolute clock ends it
     {prefix}i:{<name>}    the idle clock: there or not there, its time to live is the clock
     {prefix}d:{<name>}    its ledger, each entry sealed; ends with the record
+    {prefix}e:{<name>}    when its absolute clock ends it, and then what ended it; for a day longer than it could live
     {prefix}n:{<name>}    the name of the session that followed this one, for its open streams
     {prefix}u:<pseudonym> names of a subject's sessions, by when they end; a superset
     {prefix}p:<hash>      the same for one session at the provider
@@ -47,10 +48,12 @@ from gateway.session.seal import (
 from gateway.session.sealed_box import NONCE_BYTES
 from gateway.session.session import (
     CARRY_OVER_SECONDS,
+    CAUSE_MEMORY,
     NEVER_REVOKED,
     REVOCATION_MEMORY,
     AllSessions,
     ClientSessions,
+    EndCause,
     ListedSession,
     OneSession,
     ProviderSessions,
@@ -76,12 +79,28 @@ While its clock is further ahead than that it makes no session, as every ID toke
 _NAME = re.compile(r"[0-9a-f]{64}")
 """The name of a session (`ticket_name`)."""
 
+_RESTORED = b"restored"
+"""The field of `t:ended` that says that the store's own past ended everybody, and no operator."""
+
 _RESEAL = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1
 """
 
+
+_END = """
+local record = redis.call('DEL', KEYS[1])
+local living = redis.call('DEL', KEYS[2])
+redis.call('DEL', KEYS[3])
+if ARGV[1] == '' then
+    redis.call('DEL', KEYS[4])
+elseif record == 1 then
+    redis.call('SET', KEYS[4], living == 1 and ARGV[1] or ARGV[2], 'XX', 'KEEPTTL')
+end
+return record + living
+"""
+"""Ends a session and keeps the cause. One that silence has ended already keeps that."""
 
 _DISCLOSE = """
 local left = redis.call('PTTL', KEYS[1])
@@ -187,7 +206,7 @@ class RedisStore:
         """See `SessionStore`."""
         name = ticket_name(ticket)
         if not await self._write(name, ticket, session, session.created_at if begun_at is None else begun_at):
-            await self._remove(name)
+            await self._remove(name, None)
             return False
         await self._cap(session.pseudonym)
         return True
@@ -211,7 +230,7 @@ class RedisStore:
             return False
         # For a moment both are alive, and no browser has the new one's ticket yet.
         if not await self._write(new_name, new, session, session.created_at if begun_at is None else begun_at):
-            await self._remove(new_name)
+            await self._remove(new_name, None)
             return False
         same = (was.client_id, was.identity.subject) == (session.client_id, session.identity.subject)
         # The pointer stands before its reader is woken by the end of the old one.
@@ -220,21 +239,47 @@ class RedisStore:
                 ("SET", self._follower_key(old_name), new_name, "PX", _milliseconds(CARRY_OVER_SECONDS)),
                 *(self._disclosing(new, each) for each in self._ledger(told, old)),
             )
-        if not await self._remove(old_name):
+        if not await self._remove(old_name, EndCause.ANOTHER):
             # Ended while we wrote: by sign-out, by revocation, or by another sign-in that was quicker.
             await self._ask(("DEL", self._follower_key(old_name)))
-            await self._remove(new_name)
+            await self._remove(new_name, None)
             return False
         await self._cap(session.pseudonym)
         return True
 
-    async def delete(self, ticket: Ticket) -> bool:
+    async def delete(self, ticket: Ticket, cause: EndCause | None = EndCause.SIGNED_OUT) -> bool:
         """See `SessionStore`."""
-        return await self.end(ticket_name(ticket))
+        return await self._remove(ticket_name(ticket), cause)
 
-    async def end(self, name: str) -> bool:
+    async def end(self, name: str, cause: EndCause = EndCause.SIGNED_OUT) -> bool:
         """See `SessionStore`."""
-        return await self._remove(name)
+        return await self._remove(name, cause)
+
+    async def cause(self, ticket: Ticket) -> EndCause | None:
+        """See `SessionStore`."""
+        name = ticket_name(ticket)
+        record, living, word, ended = await self._ask(
+            ("GET", self.record_key(name)),
+            ("EXISTS", self.idle_key(name)),
+            ("GET", self._cause_key(name)),
+            ("HGETALL", self.ended_key),
+            lookup=True,
+        )
+        text = "" if word is None else _bytes(word).decode("ascii", "replace")
+        if text in tuple(EndCause):
+            return EndCause(text)
+        now = self._clock()
+        header = None if record is None else read_header(_bytes(record))
+        if header is None:
+            # Before its time the record was lost, and nobody knows how.
+            return EndCause.AGE if word is not None and 0 <= _instant(word) <= now else None
+        revoked_at = _ended_at(ended, header.client_id)
+        if is_revoked(header.created_at, revoked_at, now):
+            restored = _instant(dict(_pairs(ended)).get(_RESTORED))
+            return EndCause.SAFETY if restored == revoked_at else EndCause.OPERATOR
+        if now >= header.expires_at:
+            return EndCause.AGE
+        return None if living else EndCause.IDLE
 
     async def touch(self, tickets: Iterable[Ticket]) -> frozenset[Ticket]:
         """See `SessionStore`."""
@@ -272,7 +317,7 @@ class RedisStore:
             for listed in await self._listed(names, selector):
                 yield listed
 
-    async def revoke(self, selector: Selector) -> int:
+    async def revoke(self, selector: Selector, cause: EndCause = EndCause.OPERATOR) -> int:
         """See `SessionStore`."""
         await self._mark_revoked(selector)
         count = 0
@@ -280,12 +325,8 @@ class RedisStore:
             chosen = names
             if isinstance(selector, ClientSessions):
                 chosen = [listed.name for listed in await self._listed(names, selector, ended_too=True)]
-            # Each name's keys are in one slot of a cluster, and the reply counts the two that every session has.
-            replies = await self._ask(
-                *(("DEL", self.record_key(name), self.idle_key(name)) for name in chosen),
-                *(("DEL", self._ledger_key(name)) for name in chosen),
-            )
-            count += sum(reply == 2 for reply in replies[: len(chosen)])
+            replies = await self._ask(*(self._ending(name, cause) for name in chosen)) if chosen else []
+            count += sum(reply == 2 for reply in replies)
         return count
 
     async def disclose(self, told: Sequence[tuple[Ticket, Disclosure]]) -> None:
@@ -323,7 +364,10 @@ class RedisStore:
         (ended,) = await self._ask(("HGETALL", self.ended_key))
         if _ended_at(ended, "") < moment:
             longest = _milliseconds(max(REVOCATION_MEMORY, self._absolute))
-            await self._ask(("HSET", self.ended_key, "all", repr(moment)), ("PEXPIRE", self.ended_key, longest))
+            await self._ask(
+                ("HSET", self.ended_key, "all", repr(moment), _RESTORED, repr(moment)),
+                ("PEXPIRE", self.ended_key, longest),
+            )
 
     async def write_mark(self, name: str, number: int, seconds: float) -> None:
         """Set the number of a node's mark, for that time."""
@@ -375,6 +419,7 @@ class RedisStore:
         kept: list[Command] = [
             ("SET", self.idle_key(name), b"1", "PX", _milliseconds(min(self._idle, left))),
             ("SET", self.record_key(name), record, "PX", _milliseconds(left), "NX"),
+            ("SET", self._cause_key(name), repr(session.expires_at), "PX", _milliseconds(left + CAUSE_MEMORY)),
         ]
         looked_for: list[Command] = [*(("GET", key) for key in revocations), ("HGETALL", self.ended_key)]
         if isinstance(self.redis, RedisCluster):
@@ -394,11 +439,14 @@ class RedisStore:
         again = seal(session, ticket, self._secrets.first, self._random(NONCE_BYTES), ticket_secret_id=ticket_secret_id)
         await self._ask(("EVAL", _RESEAL, 1, self.record_key(name), record, again))
 
-    async def _remove(self, name: str) -> bool:
-        removed, _ = await self._ask(
-            ("DEL", self.record_key(name), self.idle_key(name)), ("DEL", self._ledger_key(name))
-        )
+    async def _remove(self, name: str, cause: EndCause | None) -> bool:
+        (removed,) = await self._ask(self._ending(name, cause))
         return bool(removed == 2)
+
+    def _ending(self, name: str, cause: EndCause | None) -> Command:
+        """Return the command that ends a session. Its keys are in one slot; its reply is 2 if the session lived."""
+        keys = (self.record_key(name), self.idle_key(name), self._ledger_key(name), self._cause_key(name))
+        return ("EVAL", _END, len(keys), *keys, "" if cause is None else cause.value, EndCause.IDLE.value)
 
     async def _mark_revoked(self, selector: Selector) -> None:
         now = repr(self._clock())
@@ -435,7 +483,7 @@ class RedisStore:
         ]
         oldest_first = sorted(living, key=lambda listed: (listed.created_at, listed.name))
         for listed in oldest_first[: -self._per_subject]:
-            await self._remove(listed.name)
+            await self._remove(listed.name, EndCause.NEWER)
 
     async def _names(self, selector: Selector) -> AsyncIterator[list[str]]:
         match selector:
@@ -553,6 +601,9 @@ class RedisStore:
 
     def _ledger_key(self, name: str) -> str:
         return f"{self.prefix}d:{{{name}}}"
+
+    def _cause_key(self, name: str) -> str:
+        return f"{self.prefix}e:{{{name}}}"
 
     def _follower_key(self, name: str) -> str:
         return f"{self.prefix}n:{{{name}}}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol, assert_never
 
 from gateway.identity import Identity
@@ -179,6 +180,30 @@ class ListedSession:
     """The mark of the person's code (`Secrets.code_marks`); empty in a session that an earlier version began."""
 
 
+class EndCause(StrEnum):
+    """The causes that end a session. Only a browser that still brings its ticket is told."""
+
+    IDLE = "idle"
+    """Silence."""
+    AGE = "age"
+    """The absolute clock."""
+    SIGNED_OUT = "signed_out"
+    """A sign-out in that browser."""
+    ELSEWHERE = "elsewhere"
+    """A sign-out at the provider, or from another session of the same sign-in there."""
+    ANOTHER = "another"
+    """A later sign-in in the same browser."""
+    NEWER = "newer"
+    """Newer sessions of the same person in other browsers (`sessions.per_subject`)."""
+    OPERATOR = "operator"
+    """An operator revoked it."""
+    SAFETY = "safety"
+    """The store went back to an older state, and the gateway ended what it could not be sure of."""
+
+
+CAUSE_MEMORY = 86_400.0
+"""Seconds for which the cause is kept beyond the moment at which the absolute clock ends the session."""
+
 NEVER_REVOKED: Instant = -1.0
 
 
@@ -223,11 +248,17 @@ class SessionStore(Protocol):
         the same subject of the same client.
         """
 
-    async def delete(self, ticket: Ticket) -> bool:
-        """End a session; False if there was none."""
+    async def delete(self, ticket: Ticket, cause: EndCause | None = EndCause.SIGNED_OUT) -> bool:
+        """End a session; False if there was none. Without a cause nothing of it is remembered."""
 
-    async def end(self, name: str) -> bool:
+    async def end(self, name: str, cause: EndCause = EndCause.SIGNED_OUT) -> bool:
         """End the session of this name, as `delete` does; False if there was none. For who no longer has the ticket."""
+
+    async def cause(self, ticket: Ticket) -> EndCause | None:
+        """Return what ended a session; `None` if it lives, was never there, or nobody knows any more.
+
+        The store forgets it `CAUSE_MEMORY` after the session could have lived at most.
+        """
 
     async def touch(self, tickets: Iterable[Ticket]) -> frozenset[Ticket]:
         """Restart the idle clocks of those that still exist, and return these; never brings one back."""
@@ -241,7 +272,7 @@ class SessionStore(Protocol):
     def sessions(self, selector: Selector) -> AsyncIterator[ListedSession]:
         """List sessions, in no order. Restarts no clock."""
 
-    async def revoke(self, selector: Selector) -> int:
+    async def revoke(self, selector: Selector, cause: EndCause = EndCause.OPERATOR) -> int:
         """End sessions now and everywhere, those whose sign-in is under way included; return how many there were.
 
         New sign-ins of the same persons are possible at once.
@@ -281,6 +312,9 @@ class SessionReader(Protocol):
 
     async def told(self, ticket: Ticket) -> tuple[Disclosure, ...]:
         """Return the session's ledger, with all that this worker has told."""
+
+    async def cause(self, ticket: Ticket) -> EndCause | None:
+        """Return what ended a session, as `SessionStore.cause` does; `None` also if the store does not answer."""
 
     def watch(self, ticket: Ticket, on_end: Callable[[], None]) -> Watch:
         """Call `on_end` once when the session ends by any clock or hand, or can no longer be known to live.

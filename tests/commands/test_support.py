@@ -48,7 +48,7 @@ def test_the_access_line_and_the_trails_entry_are_found(tmp_path: Path) -> None:
 
 
 def test_a_journal_is_piped_in(tmp_path: Path) -> None:
-    """With whatever it writes in front, and older files are read as they were packed."""
+    """The journal may write its own words in front; an older file is read as it was packed."""
     packed = tmp_path / "access.log.1.gz"
     packed.write_bytes(gzip.compress(json.dumps(ACCESS).encode()))
     typed = (

@@ -20,7 +20,15 @@ CONSOLE = Path(gateway.console.__file__).parent
 
 FAMILIES = (
     *("done.", "part.", "refused.", "role.", "menu.", "sign_in."),
-    *("health.status_", "health.step_", "health.objective_", "sessions.by_", "limits.state_", "switches.length_", "switches.message_"),
+    *(
+        "health.status_",
+        "health.step_",
+        "health.objective_",
+        "sessions.by_",
+        "limits.state_",
+        "switches.length_",
+        "switches.message_",
+    ),
 )
 """Sentences whose keys end in a closed word that a page puts together."""
 

@@ -20,6 +20,7 @@ from gateway.session.seal import Secrets
 from gateway.session.session import (
     AllSessions,
     ClientSessions,
+    EndCause,
     ListedSession,
     OneSession,
     ProviderSessions,
@@ -328,6 +329,69 @@ async def test_a_ledger_goes_over_to_the_same_person_alone(store: SessionStore, 
 
     assert await store.disclosures(new) == ((told,) if kept else ())
     assert await store.disclosures(old) == ()
+
+
+async def test_a_session_remembers_what_ended_it(store: SessionStore, clock: Clock) -> None:
+    """Each hand has its word; the first one stays, and a ticket that stood for nothing has none."""
+    cut, left, gone, other, never = ticket(), ticket(), ticket(), ticket(), ticket()
+    for number, each in enumerate((cut, left, gone, other)):
+        assert await store.create(each, session(f"sub-{number}", pseudonym=f"p{number}"))
+    alive = await store.cause(cut)
+
+    await store.revoke(SubjectSessions(("p0",)))
+    await store.revoke(AllSessions(), EndCause.ELSEWHERE)
+    again = ticket()
+    clock.now += 1
+    assert await store.create(again, session("sub-3", at=clock.now, pseudonym="p3"))
+    await store.delete(again)
+
+    assert alive is None
+    assert await store.cause(cut) is EndCause.OPERATOR
+    assert [await store.cause(each) for each in (left, gone, other)] == [EndCause.ELSEWHERE] * 3
+    assert await store.cause(again) is EndCause.SIGNED_OUT
+    assert await store.cause(never) is None
+
+
+async def test_a_replaced_ticket_says_so_and_a_rehearsal_says_nothing(store: SessionStore) -> None:
+    """The new session lives, and of a session that nobody ever had nothing is kept."""
+    old, new, tried = ticket(), ticket(), ticket()
+    await store.create(old, session())
+    await store.replace(old, new, session())
+    await store.create(tried, session("nobody"))
+    await store.delete(tried, None)
+
+    causes = [await store.cause(each) for each in (old, new, tried)]
+
+    assert causes == [EndCause.ANOTHER, None, None]
+
+
+async def test_a_session_that_a_clock_has_ended_says_which(open_store: Opener, clock: Clock) -> None:
+    """Silence, or age; an ended session that is ended again keeps its cause."""
+    store = await open_store(idle=0.05)
+    silent, old = ticket(), ticket()
+    await store.create(silent, session(expires_at=NOON + 60))
+    async with asyncio.timeout(5):
+        while await store.idle_left(ticket_name(silent)) is not None:
+            await asyncio.sleep(0.005)
+    causes = [await store.cause(silent)]
+    await store.revoke(OneSession(ticket_name(silent)), EndCause.ELSEWHERE)
+    causes.append(await store.cause(silent))
+    store = await open_store()
+    await store.create(old, session("sub-2", expires_at=NOON + 60))
+    clock.now += 61
+
+    assert causes == [EndCause.IDLE, EndCause.IDLE]
+    assert await store.cause(old) is EndCause.AGE
+
+
+async def test_a_session_that_made_room_says_so(open_store: Opener) -> None:
+    """The person has newer ones in other browsers."""
+    store = await open_store(per_subject=1)
+    first, second = ticket(), ticket()
+    await store.create(first, session())
+    await store.create(second, session(at=NOON + 1))
+
+    assert (await store.cause(first), await store.cause(second)) == (EndCause.NEWER, None)
 
 
 async def test_touching_brings_nothing_back(store: SessionStore) -> None:

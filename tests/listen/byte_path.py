@@ -30,7 +30,7 @@ from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.ledger import Disclosure
-from gateway.session.session import Found, Gone, SessionState, Unavailable, Unread
+from gateway.session.session import EndCause, Found, Gone, SessionState, Unavailable, Unread
 from gateway.session.ticket import PLAIN, Ticket
 from gateway.settings.settings import AppSettings, TrafficSettings, UpstreamSettings
 from gateway.upstream.asyncio_endpoint import Endpoint
@@ -325,6 +325,9 @@ class Sessions:
 
     def peek(self, ticket: Ticket, now: Instant) -> Found | Gone | Unread | Unavailable:
         return self.peeked
+
+    async def cause(self, _ticket: Ticket) -> EndCause | None:
+        return None
 
     async def told(self, ticket: Ticket) -> tuple[Disclosure, ...]:
         return self.peeked.ledger.told if isinstance(self.peeked, Found) else ()

@@ -26,7 +26,7 @@ from gateway.request.kept_form import KeptForm
 from gateway.request.signed_form import Unsignable
 from gateway.route.table import RouteTable
 from gateway.session.ledger import Disclosure
-from gateway.session.session import Found, NoTicket, Session, SessionState
+from gateway.session.session import EndCause, Found, Gone, NoTicket, Session, SessionState
 from gateway.settings.settings import BrandSettings, ConsentSettings, ContactSettings, WithoutCard
 from gateway.signing.signature import SignOutcome
 from tests import builders
@@ -140,10 +140,21 @@ def _each(kind: str, words: Iterable[Word], make: Callable[[Word, Language], Pag
     return {f"{kind}-{word}": partial(make, word) for word in words}
 
 
+def _after(cause: EndCause, language: Language, *, path: str = "/reserve", method: str = "GET") -> Visit:
+    """Return the visit of a browser whose session has ended."""
+    return replace(visit(language, known=Gone(), path=path, method=method), ended=cause)
+
+
 def _portal_pages() -> Mapping[str, Make]:
     made: dict[str, Make] = {}
     made |= _each("notice", ChallengeReason, lambda why, at: pages.notice(visit(at), _offer_because(why)))
     made["notice-no-facts"] = lambda at: pages.notice(visit(at), offer(BARE))
+    made |= _each("notice-ended", EndCause, lambda why, at: pages.notice(_after(why, at), offer()))
+    made["notice-ended-unknown"] = lambda at: pages.notice(visit(at, known=Gone()), offer())
+    made["form-not-sent-ended"] = lambda at: pages.form_not_sent(
+        _after(EndCause.IDLE, at, method="POST"), offer(method="POST")
+    )
+    made["me-of-nobody-ended"] = lambda at: pages.me_of_nobody(_after(EndCause.NEWER, at, path=f"{PREFIX}me"))
     made["notice-in-app"] = lambda at: pages.notice(visit(at, PHONE_APP), offer())
     made["form-not-sent"] = lambda at: pages.form_not_sent(visit(at, method="POST"), offer(method="POST"))
     made["form-kept"] = lambda at: pages.form_not_sent(visit(at, method="POST"), offer(method="POST"), "a=1")
@@ -285,6 +296,7 @@ def missing() -> set[str]:
         *(f"failure-{failure}" for failure in LoginFailure),
         *(f"small-{small}" for small in Small),
         *(f"sign-ended-{end}" for end in SignOutcome),
+        *(f"notice-ended-{cause}" for cause in EndCause),
     }
     folder = Path(gateway.portal.__file__).parent / "templates"
     templates = {path.name for path in folder.glob("*.html")} - {"page.html", "parts.html"}

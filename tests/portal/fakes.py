@@ -22,7 +22,7 @@ from gateway.policy.verdict import Challenge
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.session.ledger import Disclosure
-from gateway.session.session import Found, Gone, Unavailable, Unread
+from gateway.session.session import EndCause, Found, Gone, Unavailable, Unread
 from gateway.session.ticket import Ticket
 
 PROVIDER = "https://provider.test"
@@ -90,6 +90,7 @@ class FakeSessions:
     answer: Found | Gone | Unavailable = field(default_factory=Gone)
     asked: list[Ticket] = field(default_factory=list)
     ledger: tuple[Disclosure, ...] = ()
+    ended_by: EndCause | None = None
 
     def peek(self, ticket: Ticket, now: Instant) -> Found | Gone | Unread | Unavailable:
         return Unread(ticket)
@@ -97,6 +98,9 @@ class FakeSessions:
     async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
         self.asked.append(ticket)
         return self.answer
+
+    async def cause(self, ticket: Ticket) -> EndCause | None:
+        return self.ended_by
 
     async def told(self, ticket: Ticket) -> tuple[Disclosure, ...]:
         return self.ledger

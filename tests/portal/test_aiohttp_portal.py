@@ -39,10 +39,12 @@ from gateway.policy.subject_code import show_code, subject_code
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, Reason, ReasonKind
 from gateway.portal import aiohttp_portal
 from gateway.portal.aiohttp_portal import logout_token
+from gateway.portal.language import Language
+from gateway.portal.messages import message
 from gateway.request.inbound import Inbound
 from gateway.request.target import Target
 from gateway.session.ledger import Disclosure
-from gateway.session.session import Found, Gone, Unavailable, Unread
+from gateway.session.session import EndCause, Found, Gone, Unavailable, Unread
 from gateway.settings.settings import NextPersonSettings
 from tests import builders
 from tests.portal.conftest import BARE, KEEPING, NOTICED, PREFIX, RULE, TOO_YOUNG, House, Starter, make_house, settings
@@ -1570,9 +1572,42 @@ async def test_the_notice_after_a_session_has_ended_says_so(house: House) -> Non
     first = await house.send(house.visit("/reserve/42", purpose=SignInPage(NOTICED)))
     again = await house.send(house.visit("/reserve/42", TICKET_COOKIE, purpose=SignInPage(NOTICED), session=Gone()))
 
-    assert "時間がたったか" not in await first.text()
-    assert "時間がたったか" in await again.text()
+    assert "本人確認は、終わっています" not in await first.text()
+    assert "前回の本人確認は、終わっています" in await again.text()
     assert "30分以内" in await first.text()
+
+
+@pytest.mark.parametrize("cause", EndCause)
+async def test_a_page_says_what_ended_the_session(house: House, cause: EndCause) -> None:
+    """Asked once, by the ticket that the browser brings; each cause has a sentence of its own."""
+    house.sessions.ended_by = cause
+    notice = await house.send(house.visit("/reserve/42", TICKET_COOKIE, purpose=SignInPage(NOTICED), session=Gone()))
+    form = await house.send(
+        house.visit("/reserve/42", TICKET_COOKIE, purpose=FormNotSentPage(NOTICED), session=Gone(), method="POST")
+    )
+    mine = await house.get("me", TICKET_COOKIE, session=Unread(TICKET))
+
+    sentence = message(Language.JA, f"ended.{cause}")
+    assert all([sentence in await answer.text() for answer in (notice, form, mine)])
+    others = {message(Language.JA, f"ended.{other}") for other in EndCause if other is not cause}
+    assert sentence not in others
+
+
+async def test_nobody_is_told_of_another_tickets_session(house: House) -> None:
+    """A browser without a ticket hears of no session."""
+    house.sessions.ended_by = EndCause.OPERATOR
+    answer = await house.send(house.visit("/reserve/42", purpose=SignInPage(NOTICED)))
+
+    assert message(Language.JA, "ended.operator") not in await answer.text()
+
+
+async def test_each_page_of_ours_says_who_is_signed_in(start: Starter) -> None:
+    """This worker need not have seen the session before."""
+    house = await start(builders.route(app=settings()))
+    house.sessions.answer = HELD
+
+    for name in ("logout", "signed-in", "nowhere"):
+        assert "本人確認ずみ" in await (await house.get(name, TICKET_COOKIE, session=Unread(TICKET))).text(), name
 
 
 async def test_line_gets_a_button_that_leaves_its_browser(house: House) -> None:

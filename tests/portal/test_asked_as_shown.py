@@ -292,18 +292,13 @@ def shown_as_untold(page: str) -> dict[str, list[str]]:
     """Return the items that a page says are read and not told, each with what it says is told in its place."""
     listed = re.search(r"<h2>読み取りますが、[^<]*</h2>\s*<ul class=\"facts\">(.*?)</ul>", page, re.DOTALL)
     found = re.findall(r"<li><b>(.*?)</b><span>(.*?)</span></li>", listed[1] if listed else "", re.DOTALL)
-    return {
-        item: [html.unescape(each.partition(" — ")[0]) for each in note.split("<br>")[1:]] for item, note in found
-    }
+    return {item: [html.unescape(each.partition(" — ")[0]) for each in note.split("<br>")[1:]] for item, note in found}
 
 
 def follows(policy: CompiledPolicy, name: str, item: Scope) -> bool:
     """Say whether the provider must be asked for an item if a name is told."""
-    told = CompiledPolicy(replace(policy.policy, rules=(replace(policy.policy.rules[0], **ONLY, disclose=(name,)),)))
-    return item in told.scopes
-
-
-ONLY: dict[str, object] = {"require": (), "allow": Allow.SIGNED_IN, "when": None}
+    rule = replace(policy.policy.rules[0], require=(), allow=Allow.SIGNED_IN, when=None, disclose=(name,))
+    return item in CompiledPolicy(replace(policy.policy, rules=(rule,))).scopes
 
 
 @pytest.mark.parametrize("ask", list(Ask))

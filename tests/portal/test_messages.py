@@ -13,6 +13,7 @@ from gateway.policy.verdict import ChallengeReason, Fact, ReasonKind
 from gateway.portal.language import Language
 from gateway.portal.messages import CATALOGUE, CATALOGUES, REVIEWED, _flat, message, offered
 from gateway.request.signed_form import Unsignable
+from gateway.session.session import EndCause
 from gateway.signing.signature import SignOutcome
 
 PORTAL = Path(gateway.portal.__file__).parent
@@ -57,6 +58,7 @@ def test_every_closed_word_has_its_sentences() -> None:
     needed |= {f"not_signable.{why}" for why in Unsignable}
     needed |= {f"signing.{outcome}.{part}" for outcome in SignOutcome for part in ("title", "do")}
     needed |= {f"notice.lead_{reason}" for reason in ChallengeReason}
+    needed |= {f"ended.{cause}" for cause in EndCause}
 
     assert needed <= set(CATALOGUE[Language.JA])
 
@@ -80,6 +82,7 @@ def test_no_sentence_is_left_over() -> None:
         *(f"signing.{outcome}." for outcome in SignOutcome),
         "consent.item_",
         "notice.lead_",
+        *(f"ended.{cause}" for cause in (*EndCause, "unknown")),
         "fact.",
         "icon.",
         "steps.",

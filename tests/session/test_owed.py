@@ -19,7 +19,7 @@ from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.session.asyncio_owed import PER_ADDRESS, OwedToStore
 from gateway.session.memory_store import MemoryStore
 from gateway.session.owed import LONGEST, MOST, MOST_UNSEALED, Owed, Owing, read_owed, room_for
-from gateway.session.session import ListedSession, ProviderSessions, Selector, Session, SubjectSessions
+from gateway.session.session import EndCause, ListedSession, ProviderSessions, Selector, Session, SubjectSessions
 from gateway.session.system_owed import OwedFile
 from gateway.session.ticket import new_ticket, ticket_name
 from tests.builders import NOON, session
@@ -130,11 +130,11 @@ class Weather(MemoryStore):
 
     away = False
 
-    async def end(self, name: str) -> bool:
+    async def end(self, name: str, cause: EndCause = EndCause.SIGNED_OUT) -> bool:
         """See `SessionStore`."""
         if self.away:
             raise StoreUnavailableError(StoreFault.UNREACHABLE)
-        return await super().end(name)
+        return await super().end(name, cause)
 
 
 @pytest.fixture
