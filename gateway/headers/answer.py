@@ -230,9 +230,18 @@ def _public_location(value: bytes, route: Route) -> bytes:
     return route.origin.encode() + value[end:]
 
 
+def cookie_passes(cookie: bytes) -> bool:
+    """Say whether any App's Set-Cookie with this value goes on as it is."""
+    return not (is_ours(cookie) or _may_name_domain(cookie))
+
+
+def _may_name_domain(cookie: bytes) -> bool:
+    return b"domain" in cookie.lower()
+
+
 def _without_inner_domain(cookie: bytes, route: Route) -> bytes:
     """Return a Set-Cookie without a Domain attribute that names an inner host: the browser would refuse the cookie."""
-    if b"domain" not in cookie.lower():
+    if not _may_name_domain(cookie):
         return cookie
     hosts = route.inner_origins.hosts - {route.cookie_host.encode()}
     pair, *attributes = cookie.split(b";")

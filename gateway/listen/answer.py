@@ -107,6 +107,26 @@ def framed(head: SentHead, framing: bytes) -> SentHead:
     return SentHead(b"%b%b%b" % (head.head, framing, b"\r\n" if head.dated else b""), head.dated)
 
 
+def without_cookie(head: SentHead, cookie: bytes) -> SentHead | None:
+    """Return a head with a gap for the value of its one cookie; `None` unless the value stands there once, as it came.
+
+    The gap takes the value of another cookie only where `cookie_passes` says that it goes on as it is.
+    """
+    lower = head.head.lower()
+    if lower.count(b"\r\nset-cookie:") != 1:
+        return None
+    begin = lower.index(b"\r\nset-cookie:") + 14
+    end = lower.index(b"\r\n", begin)
+    if head.head[begin - 1 : end] != b" " + cookie:
+        return None
+    return SentHead(head.head[:begin], head.dated, head.head[end:])
+
+
+def with_cookie(head: SentHead, cookie: bytes) -> SentHead:
+    """Return such a head with the value of a cookie in its gap."""
+    return SentHead(b"%b%b%b" % (head.head, cookie, head.behind), head.dated)
+
+
 def chunk(data: bytes) -> bytes:
     """Return bytes of a body as one chunk. Of no bytes that would be the last one."""
     return b"%x\r\n%b\r\n" % (len(data), data)

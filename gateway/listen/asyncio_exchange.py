@@ -14,6 +14,7 @@ from functools import partial
 from http import HTTPStatus
 
 from gateway.errors import GatewayError
+from gateway.headers.answer import cookie_passes
 from gateway.limits.asyncio_entry import Entry
 from gateway.listen.answer import (
     CHUNKED,
@@ -26,6 +27,8 @@ from gateway.listen.answer import (
     framing_of,
     last_chunk,
     status_line,
+    with_cookie,
+    without_cookie,
 )
 from gateway.listen.asyncio_last_word import LastWord
 from gateway.listen.asyncio_request import RequestSide
@@ -163,7 +166,10 @@ class Exchange(RequestSide):
         )
         bodyless = arrival.inbound.method == "HEAD" or status in WITHOUT_BODY
         cache = head.answer_cache
-        if cache is not None and (route is None or bodyless or not keep_alive or not arrival.minor):
+        cookie = head.cookie
+        if cache is not None and (
+            route is None or bodyless or not keep_alive or not arrival.minor or (cookie and not self._passes(cookie))
+        ):
             cache = None
         known = None
         if route is not None:
@@ -172,6 +178,8 @@ class Exchange(RequestSide):
                 self._reason = UPSTREAM_STATUS
             if cache is not None:
                 known = cache.get((route.token, self._private, self._signed_in, inbound.scheme))
+                if cookie and known is not None:
+                    known = with_cookie(known, cookie)
                 if known is not None and complete and head.length is not None:
                     self._bytes_out = len(body)
                     # Before the write: the connection is in the pool again, and a client that is full would pause it
@@ -196,7 +204,9 @@ class Exchange(RequestSide):
             if head.length is not None:
                 known = framed(known, framing)
             if cache is not None and route is not None:
-                cache[route.token, self._private, self._signed_in, inbound.scheme] = known
+                kept = without_cookie(known, cookie) if cookie else known
+                if kept is not None:
+                    cache[route.token, self._private, self._signed_in, inbound.scheme] = kept
         if head.length is None:
             known = framed(known, framing)
         if bodyless:
@@ -219,6 +229,10 @@ class Exchange(RequestSide):
         self._heed_congestion()
         if self._signed_in and self.ticket is not None:
             self._outlive(self.ticket)
+
+    def _passes(self, cookie: bytes) -> bool:
+        """Say whether the client gets a cookie as the application set it."""
+        return cookie_passes(cookie) and self._services.upstreams[self._app_name].rewrite is None
 
     def _own_head(self, head: AnswerHead, route: Route | None) -> SentHead:
         """Return an answer's head as the client gets it, but for its framing."""

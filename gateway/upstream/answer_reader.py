@@ -183,11 +183,24 @@ class AnswerReader:
         It is the short way of an answer whose head has come before, byte by byte, and whose body has come with it. The
         connection can carry another one. To be called for the first bytes of an answer.
         """
-        end = data.find(b"\r\n\r\n") + 4
-        head = self._rules.head_cache.get(data[:end])
-        if head is None or len(data) - end != head.length or self.is_head or self.state is not _HEAD:
+        if self.is_head or self.state is not _HEAD:
             return None
-        return head, data[end:]
+        cache = self._rules.head_cache
+        last = cache.last
+        if last is not None:
+            length, raw, head = last
+            if length == len(data) and data.startswith(raw):
+                return head, data[len(raw) :]
+        end = data.find(b"\r\n\r\n") + 4
+        raw = data[:end]
+        found = cache.get(raw)
+        if found is None:
+            found = cache.with_cookie(raw)
+        if found is None or len(data) - end != found.length:
+            return None
+        if not found.cookie:
+            cache.last = len(data), raw, found
+        return found, data[end:]
 
     def feed(self, data: bytes) -> Sequence[AnswerEvent]:
         """Return the events of these bytes. One with an ending, and a fault, is the last."""
@@ -331,7 +344,8 @@ class AnswerReader:
 
     def _begin(self, raw: bytes, rest: bytes) -> None:
         """Judge a head, and tell of it."""
-        head = None if self.is_head else self._rules.head_cache.get(raw)
+        cache = self._rules.head_cache
+        head = None if self.is_head else cache.get(raw) or cache.with_cookie(raw)
         new = head is None
         if head is None:
             head = self._judge()

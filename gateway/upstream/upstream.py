@@ -37,11 +37,16 @@ class SentHead(msgspec.Struct, frozen=True, gc=False):
     """Its lines. If the application says no `Date`, ours follows, and then the empty line."""
     dated: bool
     """Whether the application says a `Date`, so that this is all of the head."""
+    behind: bytes = b""
+    """The rest of the lines, if the value of a cookie stands between."""
 
 
 AnswerCase = tuple[object, bool, bool, str]
 """Four things may differ for the same bytes of a head: the route, by its token, whether a shared cache must not keep
 the answer, whether a session was used, and the scheme."""
+
+
+SentHeads = dict[AnswerCase, SentHead]
 
 
 class AnswerHead(msgspec.Struct, frozen=True):
@@ -52,13 +57,15 @@ class AnswerHead(msgspec.Struct, frozen=True):
     framing: AnswerFraming
     length: int | None = None
     """The value of `Content-Length`; with `NONE`, of a body that does not follow."""
-    answer_cache: dict[AnswerCase, SentHead] | None = None
+    answer_cache: SentHeads | None = None
     """The heads that the listener has made of a repeated answer's head, each without its framing if the head tells no
     length.
 
     Only the head of an answer that leaves its connection open has one. It ends with the upstream, and so with these
     settings.
     """
+    cookie: bytes = b""
+    """The value of the one cookie that `headers` have and `answer_cache` leaves out; empty where it has all of them."""
 
 
 def location_of(head: AnswerHead) -> str | None:

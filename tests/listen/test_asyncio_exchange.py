@@ -575,6 +575,33 @@ async def test_a_head_with_a_cookie_is_not_kept(door: Door) -> None:
     assert (kept_of_cookie, len(door.upstreams.endpoints[0].head_cache)) == (0, 1)
 
 
+async def test_each_client_gets_its_own_cookie_and_no_other(door: Door) -> None:
+    """Heads that differ in their cookie alone are made once: but each cookie is looked at, and goes to one client."""
+    head = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nSet-Cookie: %b\r\n%bContent-Length: 2\r\n\r\nok"
+    cookies = {
+        b"a=hanako": b"a=hanako",
+        b"a=taro; Path=/": b"a=taro; Path=/",
+        b"sekisho=1": None,
+        b"__Host-Sekisho=1; Path=/": None,
+        b"a=jiro; Domain=inner.test": b"a=jiro",
+        b"a=yuki; Domain=gw.test": b"a=yuki; Domain=gw.test",
+        b"a=saburo": b"a=saburo",
+    }
+    more = (b"", b"X-Set-Cookie: a=saburo\r\n")
+    await say(door, *[head % (cookie, extra) for extra in more for cookie in cookies for _ in range(2)])
+    door.app = app_settings(internal_origins=("http://inner.test",))
+    await door.open()
+
+    for _ in more:
+        for wanted in cookies.values():
+            for _ in range(2):
+                answer = await door.ask(get())
+                assert answer.all(b"Set-Cookie") == ([] if wanted is None else [wanted])
+                assert (answer[b"X-A"], answer[b"Content-Length"], answer.body) == (b"1", b"2", b"ok")
+
+    assert len(door.upstreams.endpoints[0].head_cache) == 0
+
+
 async def test_a_chunked_answer_is_chunked_anew(door: Door) -> None:
     """Extensions are dropped; harmless trailers stay."""
     await say(

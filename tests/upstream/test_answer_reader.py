@@ -340,3 +340,50 @@ def test_another_protocol_is_switched_to_by_101_alone() -> None:
 
     assert tale.switched == b"frame"
     assert each.state is ReaderState.SWITCHED
+
+
+_LINES = st.sampled_from(
+    [
+        b"Content-Length: 2",
+        b"content-length: 2",
+        b"Content-Length: 3",
+        b"Connection: close",
+        b"Connection: Set-Cookie",
+        b"X-Set-Cookie: a=1",
+        b"Set-Cookie: a=1",
+        b"Set-Cookie: b=2; Domain=app.test",
+        b"set-cookie: a=1",
+        b"SET-COOKIE: a=1",
+        b"Set-Cookie: sekisho=1",
+        b"Set-Cookie:a=1",
+        b"Set-Cookie: ",
+        b"Set-Cookie: a=1 ",
+        b"Set-Cookie: a=\xe8\x8a\xb1",
+        b"Set-Cookie: a\r\n folded",
+        b"Set-Cookie: a\rb",
+        b" folded",
+        b"Transfer-Encoding: chunked",
+        b"Content-Type: text/event-stream",
+    ]
+)
+_ANSWERS = st.lists(
+    st.tuples(st.sampled_from([b"200 OK", b"404 No"]), st.lists(_LINES, max_size=4), st.sampled_from([b"ok", b"okk"])),
+    min_size=2,
+    max_size=12,
+)
+
+
+@given(_ANSWERS)
+def test_a_remembered_head_means_what_it_would_mean_anew(answers: list[tuple[bytes, list[bytes], bytes]]) -> None:
+    """The events are the same behind any heads before, and the fields are those of this very head."""
+    together = Rules()
+    for status, lines, body in answers:
+        data = b"HTTP/1.1 %b\r\n%b\r\n%b" % (status, b"".join(line + b"\r\n" for line in lines), body)
+        for _ in range(2):
+            known, anew = ([*feed(reader(rules), data)] for rules in (together, Rules()))
+
+            assert told(known) == told(anew)
+            heads = [[event.head for event in each if isinstance(event, AnswerBegins)] for each in (known, anew)]
+            assert [
+                [(head.status, head.headers, head.framing, head.length) for head in each] for each in heads[:1]
+            ] == [[(head.status, head.headers, head.framing, head.length) for head in each] for each in heads[1:]]
