@@ -228,7 +228,8 @@ class RequestMetrics:
         self._denials = Counter(DENIALS)
         self._candidates = Counter(CANDIDATES)
         self._apps: Collection[str] = ()
-        self._lines: list[AccessLine] = []
+        self.lines: list[AccessLine] = []
+        """Finished requests that are no numbers yet. The list stays the same for good, as the observer adds to it."""
 
     def begin(self, apps: Collection[str]) -> None:
         """Start at 0 for these Apps where every other label is closed."""
@@ -236,8 +237,8 @@ class RequestMetrics:
 
     def finished(self, line: AccessLine) -> None:
         """Count one finished request, soon."""
-        self._lines.append(line)
-        if len(self._lines) >= FOLD_AT:
+        self.lines.append(line)
+        if len(self.lines) >= FOLD_AT:
             self.fold()
 
     def refused(self, app: str, rule: str, reasons: Iterable[str]) -> None:
@@ -251,7 +252,8 @@ class RequestMetrics:
 
     def fold(self) -> None:
         """Fold the finished requests so far into numbers."""
-        lines, self._lines = self._lines, []
+        lines = self.lines.copy()
+        self.lines.clear()
         app, status, verdict, rule, reason = "", -1, "", "", ""
         begin = 0
         for place, line in enumerate(lines):

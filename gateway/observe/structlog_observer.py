@@ -10,7 +10,8 @@ from gateway.observe.access_log import AccessLine
 from gateway.observe.audit import AuditEntry, audit_entry
 from gateway.observe.events import Event
 from gateway.observe.metrics import Metrics
-from gateway.observe.thread_access_log import AccessLog
+from gateway.observe.request_metrics import FOLD_AT
+from gateway.observe.thread_access_log import BATCH_LINES, AccessLog
 
 _log = structlog.get_logger()
 
@@ -33,17 +34,27 @@ class GatewayObserver:
         """
         self._record = _as_event if record is None else record
         self._version = version
-        self._count = metrics.requests.finished
+        self._counted = metrics.requests.lines
+        self._fold = metrics.requests.fold
         self._differs = metrics.requests.candidate_differs
-        self._put = access_log.put
+        self._written = access_log.lines if access_log.is_written else None
+        self._encode = access_log.encode
         self._audited = audited
         self.connections = metrics.gateway.connections
         self.limited = metrics.gateway.limited
 
     def finished(self, line: AccessLine) -> None:
         """Tell everybody of a finished request."""
-        self._count(line)
-        self._put(line)
+        # As in `RequestMetrics.finished` and `AccessLog.put`, for each request comes by here.
+        counted = self._counted
+        counted.append(line)
+        if len(counted) >= FOLD_AT:
+            self._fold()
+        written = self._written
+        if written is not None:
+            written.append(line)
+            if len(written) >= BATCH_LINES:
+                self._encode()
         if line.candidate:
             self._differs(line.app, *_verdict_and_reason(line.candidate))
         verdict = line.verdict

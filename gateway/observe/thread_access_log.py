@@ -38,16 +38,16 @@ class AccessLog:
             OSError: the file cannot be opened for appending.
 
         """
-        self._lines: deque[AccessLine] = deque()
-        """Lines that are no text yet."""
+        self.lines: deque[AccessLine] = deque()
+        """Lines that are no text yet. The observer adds to them where `is_written`."""
         self._encoding = threading.Lock()
         """Held while lines become text, so that lines keep their order in any thread."""
         self._encode_lines = msgspec.json.Encoder().encode_lines
         self._style = style
         self._for_people = style.form is LineForm.CONSOLE and destination == "stderr"
-        self._millisecond = -1
-        self._head = msgspec.Raw()
-        """The fields that begin every line of that millisecond."""
+        self._second = -1
+        self._before = self._behind = b""
+        """The fields that begin every line of that second, before and behind the thousandths."""
         self._own: LineWriter | None = None
         self._writer: LineWriter | None = None
         if destination in (None, "off"):
@@ -58,28 +58,33 @@ class AccessLog:
             self._own = LineWriter(STANDARD_ERROR)
         self._writer = self._own or standard_error
         if self._writer is not None:
-            self._writer.feed(self._encode)
+            self._writer.feed(self.encode)
 
     @property
     def lost(self) -> dict[LineKind, int]:
         """The number of lost lines of an access log with a file of its own."""
         return {} if self._own is None else self._own.lost
 
+    @property
+    def is_written(self) -> bool:
+        """Whether lines have a destination; without one they are not taken."""
+        return self._writer is not None
+
     def put(self, line: AccessLine) -> None:
         """Take a line."""
         if self._writer is None:
             return
-        self._lines.append(line)
-        if len(self._lines) >= BATCH_LINES:
-            self._encode()
+        self.lines.append(line)
+        if len(self.lines) >= BATCH_LINES:
+            self.encode()
 
-    def _encode(self) -> None:
+    def encode(self) -> None:
         """Turn the lines there are into text."""
         writer = self._writer
         if writer is None:
             return
         with self._encoding:
-            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            lines = [self.lines.popleft() for _ in range(len(self.lines))]
             if not lines:
                 return
             if writer.is_full(LineKind.ACCESS):
@@ -97,20 +102,27 @@ class AccessLog:
             whole = (style.head(line.time, LineKind.ACCESS) | _fields(line) for line in lines)
             return "".join(f"{console_line(fields, colour=style.colour)}\n" for fields in whole).encode()
         stamped = []
-        last, head = self._millisecond, self._head
+        last, head = -1, msgspec.Raw()
         for line in lines:
             millisecond = int(line.time * 1_000)
             if millisecond != last:
                 last = millisecond
-                text = msgspec.json.encode(self._style.head(millisecond / 1_000, LineKind.ACCESS))
-                head = msgspec.Raw(text.removeprefix(b'{"time":').removesuffix(b"}"))
+                head = self._head(millisecond)
             # Others may hold the line still, and its time is a number for them.
             copied = line.__copy__()  # type: ignore[attr-defined]  # `copy` calls it, slower
             # The encoder puts the text between the name and the next field as it is: the whole head.
             copied.time = head
             stamped.append(copied)
-        self._millisecond, self._head = last, head
         return printable_json(self._encode_lines(stamped))
+
+    def _head(self, millisecond: int) -> msgspec.Raw:
+        """Return the fields that begin every line of a millisecond, as text."""
+        second, thousandths = divmod(millisecond, 1_000)
+        if second != self._second:
+            self._second = second
+            text = msgspec.json.encode(self._style.head(second, LineKind.ACCESS))
+            self._before, _, self._behind = text.removeprefix(b'{"time":').removesuffix(b"}").partition(b".000")
+        return msgspec.Raw(b"%b.%03d%b" % (self._before, thousandths, self._behind))
 
     def reopen(self) -> None:
         """Open the file again by its name, after logrotate moved it away (on SIGUSR1)."""
@@ -128,7 +140,7 @@ class AccessLog:
             self._own.close()
         else:
             # The writer of standard error lives on.
-            self._encode()
+            self.encode()
 
 
 def _fields(line: AccessLine) -> dict[str, object]:
