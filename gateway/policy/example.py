@@ -21,6 +21,9 @@ EXAMPLE_SUBJECT = "example-person"
 
 EXAMPLE_CLIENT_ID = "example-client"
 
+UNKNOWN = " (unknown)"
+"""After `deny NAME`: the condition is unknown, since a fact is missing or unreadable."""
+
 NOTHING = "nothing"
 """In `disclosed`: this is not told."""
 
@@ -72,6 +75,8 @@ class Example:
     expect: Expect
     name: str = ""
     """The condition, limit or rule after `deny`, which must be among the reasons. Empty means that no rule fits."""
+    unknown: bool = False
+    """Whether the condition after `deny` must be unknown, and not only fail."""
     who: Who | None = None
     """`None`: nobody is signed in."""
     signed_in_ago: float = 0.0

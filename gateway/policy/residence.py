@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
+from enum import StrEnum
 from functools import cache, lru_cache
 from importlib.resources import files
 from unicodedata import normalize
@@ -148,6 +149,18 @@ def _spellings(prefecture: str, county: str, name: str) -> set[str]:
 # --- an address ----------------------------------------------------------------------
 
 
+class Gap(StrEnum):
+    """The reason for which an address does not decide a place."""
+
+    NOT_GIVEN = "not_given"
+    NO_PLACE = "no_place"
+    """It begins with the name of no place of Japan."""
+    SEVERAL = "several"
+    """Several places bear the name that it begins with."""
+    CONTRADICTION = "contradiction"
+    """Its municipality does not lie in its prefecture."""
+
+
 @dataclass(frozen=True, slots=True)
 class Residence:
     """The parts of a place that an address decides. A part that it does not decide is `None`."""
@@ -164,6 +177,8 @@ class Residence:
     """The codes of all it certainly lies in."""
     open_within: Code | None = None
     """The place's code if the address does not say which part of it is meant. Empty means anywhere."""
+    gap: Gap | None = field(default=None, compare=False)
+    """The reason for which it decides nothing, or no more than its prefecture; none if it decides a municipality."""
 
     def lies_in(self, places: frozenset[Code]) -> Truth:
         """Say whether it lies in one of the places."""
@@ -176,7 +191,10 @@ class Residence:
         return Truth.UNKNOWN if undecided else Truth.NO
 
 
-UNKNOWN_RESIDENCE = Residence(open_within="")
+UNKNOWN_RESIDENCE = Residence(open_within="", gap=Gap.NOT_GIVEN)
+_NO_PLACE = Residence(open_within="", gap=Gap.NO_PLACE)
+_SEVERAL_PLACES = Residence(open_within="", gap=Gap.SEVERAL)
+_CONTRADICTION = Residence(open_within="", gap=Gap.CONTRADICTION)
 NOWHERE = Residence()
 """Overseas: resident of no municipality of Japan."""
 
@@ -206,7 +224,7 @@ def residence_of(address: str | None) -> Residence:
         # 中央区 is in Tokyo, and a ward's name elsewhere: alone it decides nothing.
         codes |= places.wards.get(spelling, frozenset())
         return _settle(places, codes, text[length:], address)
-    return UNKNOWN_RESIDENCE
+    return _NO_PLACE
 
 
 def _settle(places: Table, codes: frozenset[Code], rest: str, address: str) -> Residence:
@@ -216,7 +234,7 @@ def _settle(places: Table, codes: frozenset[Code], rest: str, address: str) -> R
     # Several: they agree on nothing, or on a designated city whose former ward was divided.
     common = frozenset.intersection(*(frozenset(places.places[code].chain) for code in codes))
     if not common:
-        return UNKNOWN_RESIDENCE
+        return _SEVERAL_PLACES
     return _at(places.places[max(common, key=len)], rest, address)
 
 
@@ -234,8 +252,10 @@ def _names_another(prefecture: Place, rest: str) -> bool:
 def _at(place: Place, rest: str, address: str) -> Residence:
     if not place.municipality:
         if _names_another(place, rest):
-            return UNKNOWN_RESIDENCE
-        return Residence(prefecture=place.prefecture, chain=place.chain, open_within=place.code)
+            return _CONTRADICTION
+        return Residence(
+            prefecture=place.prefecture, chain=place.chain, open_within=place.code, gap=Gap.NO_PLACE if rest else None
+        )
     if place.is_city:
         # A ward we do not know: old or very new. It counts as the city, and its name is no town.
         ward = re.match(r"[^\d市町村]{1,6}?区", rest)

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy, no_rule_fits
-from gateway.policy.example import EXAMPLE_CLIENT_ID, NOTHING, Example, Expect
+from gateway.policy.example import EXAMPLE_CLIENT_ID, NOTHING, UNKNOWN, Example, Expect
 from gateway.policy.policy import Policy
 from gateway.policy.subject_code import fold_code, subject_code
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, Reason, ReasonKind, Verdict
@@ -76,7 +76,7 @@ def run_example(policy: Policy, example: Example, compiled: CompiledPolicy | Non
     ready = (compiled or CompiledPolicy(policy)).within(surroundings_of(policy, example))
     verdict, rule = verdict_of(ready, example)
     differences: list[tuple[str, str, str]] = []
-    expected = f"{example.expect} {example.name}".strip()
+    expected = f"{example.expect} {example.name}".strip() + UNKNOWN * example.unknown
     if not _as_expected(example, verdict):
         differences.append(("verdict", expected, say_verdict(verdict)))
     elif example.disclosed is not None and isinstance(verdict, Permit):
@@ -108,7 +108,10 @@ def _as_expected(example: Example, verdict: Verdict) -> bool:
                 return False
             if not example.name:
                 return any(reason.kind is ReasonKind.NO_RULE for reason in reasons)
-            return any(reason.name == example.name for reason in reasons)
+            return any(
+                reason.name == example.name and (reason.kind is ReasonKind.CONDITION_UNKNOWN or not example.unknown)
+                for reason in reasons
+            )
         case _:
             assert_never(verdict)
 
@@ -124,7 +127,7 @@ def say_verdict(verdict: Verdict) -> str:
             return Expect.SIGN_IN.value
         case Deny(reasons=reasons):
             names = [
-                f"{reason.name} (unknown)" if reason.kind is ReasonKind.CONDITION_UNKNOWN else reason.name
+                f"{reason.name}{UNKNOWN}" if reason.kind is ReasonKind.CONDITION_UNKNOWN else reason.name
                 for reason in reasons
                 if reason.name
             ]

@@ -14,6 +14,7 @@ from typing import Any
 from gateway.identity import Identity, Scope
 from gateway.instant import Instant
 from gateway.policy.authoring.examples import say_verdict
+from gateway.policy.authoring.unknown import why_unknown
 from gateway.policy.authoring.words import say_scopes, say_test, say_words
 from gateway.policy.conditions import AllOf, AnyOf, Context, Not, Surroundings, Test
 from gateway.policy.decide import CompiledPolicy, Undecidable, no_rule_fits
@@ -51,6 +52,8 @@ class ConditionTrace:
     truth: Truth
     test: Test
     depth: int = 0
+    because: Phrase | None = None
+    """Why it is unknown; none if it is not, or if the parts below say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,8 @@ def _fit(rule: Rule, policy: Policy, inbound: Inbound, at: Context) -> tuple[Fit
 
 def _conditions(policy: Policy, name: str, at: Context, depth: int) -> Iterator[ConditionTrace]:
     condition = policy.conditions[name]
-    yield ConditionTrace(name, condition.test.ask(at).truth, condition.test, depth)
+    truth = condition.test.ask(at).truth
+    yield ConditionTrace(name, truth, condition.test, depth, why_unknown(condition.test, at))
     match condition.test:
         case AnyOf(names=names) | AllOf(names=names):
             for inner in names:
@@ -209,6 +213,14 @@ _TRUTHS = {
 }
 
 
+def _say_truth(trace: ConditionTrace, language: Language) -> str:
+    """Return the answer of a condition, and for unknown its reason."""
+    said = _TRUTHS[trace.truth].say(language)
+    if trace.because is None:
+        return said
+    return f"{said}：{trace.because.say(language)}" if language is Language.JA else f"{said}: {trace.because.en}"
+
+
 def say_explanation(explanation: Explanation, language: Language) -> str:
     """Return the way to a verdict as text."""
     ja = language is Language.JA
@@ -220,8 +232,7 @@ def say_explanation(explanation: Explanation, language: Language) -> str:
     if explanation.conditions:
         lines.append("条件" if ja else "conditions")
         lines += [
-            f"  {'  ' * trace.depth}{trace.name}: {_TRUTHS[trace.truth].say(language)}"
-            f" ({say_test(trace.test, language)})"
+            f"  {'  ' * trace.depth}{trace.name}: {_say_truth(trace, language)} ({say_test(trace.test, language)})"
             for trace in explanation.conditions
         ]
     lines.append(f"{'判断' if ja else 'verdict'}: {say_verdict(explanation.verdict)}")
@@ -267,7 +278,13 @@ def as_values(explanation: Explanation) -> dict[str, Any]:
         ],
         "signs": None if explanation.sign is None else dict(explanation.sign.title),
         "conditions": [
-            {"name": trace.name, "says": trace.truth.value, "depth": trace.depth} for trace in explanation.conditions
+            {
+                "name": trace.name,
+                "says": trace.truth.value,
+                "depth": trace.depth,
+                "because": None if trace.because is None else trace.because.en,
+            }
+            for trace in explanation.conditions
         ],
     }
     if isinstance(verdict, Deny):

@@ -5,14 +5,18 @@ Each is a remark and no mistake: a period that is over was right once, and a con
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from gateway.identity import Scope
 from gateway.instant import start_of, tokyo_day
 from gateway.policy.authoring.examples import Outcome, run_examples
-from gateway.policy.conditions import AllOf, AnyOf, Dates, InNetwork, Not, SubjectTest, Test
+from gateway.policy.authoring.unknown import say_gap
+from gateway.policy.conditions import AllOf, AnyOf, Dates, InNetwork, Not, SubjectTest, Test, needs_of
+from gateway.policy.example import UNKNOWN
 from gateway.policy.policy import Policy
+from gateway.policy.residence import residence_of
 from gateway.policy.verdict import Deny, Reason, ReasonKind
 from gateway.yaml.mistakes import Phrase
 
@@ -41,6 +45,35 @@ def idle_parts(policy: Policy, today: date | None) -> Iterator[Idle]:
         outcomes = run_examples(policy)
         yield from _rules_without_examples(policy, outcomes)
         yield from _never_refused(policy, outcomes)
+        yield from _mistyped(policy, outcomes)
+
+
+def _mistyped(policy: Policy, outcomes: Iterable[Outcome]) -> Iterator[Idle]:
+    """Give the refusals that an example sees only because its address decides nothing: it shows nothing of the rule."""
+    for outcome in outcomes:
+        example, verdict = outcome.example, outcome.verdict
+        if not outcome.passed or example.unknown or not example.name or not isinstance(verdict, Deny):
+            continue
+        if any(r.name == example.name and r.kind is not ReasonKind.CONDITION_UNKNOWN for r in verdict.reasons):
+            continue
+        condition = policy.conditions.get(example.name)
+        address = None if example.who is None else example.who.address
+        if condition is None or address is None or Scope.ADDRESS not in needs_of(condition.test).scopes:
+            continue
+        gap = residence_of(address).gap
+        if gap is not None:
+            why = say_gap(gap)
+            yield Idle(
+                example.where.line,
+                Phrase(
+                    f"the example “{example.title}” is refused only because {why.en}",
+                    f"例「{example.title}」が断られるのは、{why.ja}からにすぎません",
+                ),
+                Phrase(
+                    f"correct the address, or expect `deny {example.name}{UNKNOWN}`",
+                    f"住所を直すか、`deny {example.name}{UNKNOWN}` と書いてください",
+                ),
+            )
 
 
 def _parts(test: Test) -> tuple[str, ...]:

@@ -26,6 +26,9 @@ _EVERYTHING = PathSettings(parameters="keep", encoded_slash="keep", merge_slashe
 
 _WRITTEN = "".join(map(chr, range(0x21, 0x7F)))
 
+_UNKNOWN = re.compile(r" *[(（](?:unknown|不明)[)）]$")
+"""After the name of a condition: it is unknown, and does not only fail."""
+
 KEYS = ("title", "at", "who", "signed_in", "from", "switch", "entries", "request", "expect", "told")
 _WHO = ("subject", "name", "address", "birthdate", "gender")
 _EXAMPLE = Phrase("an example", "例")
@@ -89,6 +92,7 @@ class ExampleReader(Reader):
             query=query,
             expect=expect[0],
             name=expect[1],
+            unknown=expect[2],
             who=who,
             signed_in_ago=ago,
             client=client,
@@ -126,28 +130,30 @@ class ExampleReader(Reader):
             return None
         return match[1], target.path, None if target.query is None else target.query.decode("ascii")
 
-    def _expect(self, node: Node) -> tuple[Expect, str] | None:
+    def _expect(self, node: Node) -> tuple[Expect, str, bool] | None:
         text = self.text(node, Phrase("`expect`", "`expect`"))
         if text is None:
             return None
         word, _, name = text.partition(" ")
         if word == Expect.DENY:
             name = name.strip()
+            bare = _UNKNOWN.sub("", name)
+            unknown, name = bare != name, bare
             if name and name not in self._names:
                 self.unknown_name(
                     Scalar(name, node.where), self._names, Phrase("condition, limit or rule", "条件・回数の制限・規則")
                 )
                 return None
-            return Expect.DENY, name
+            return Expect.DENY, name, unknown
         if text not in tuple(Expect):
             what = Phrase(f"`{text}` cannot be expected", f"`{text}` は `expect` に書けません")
             remedy = Phrase(
-                "write `allow`, `sign in`, `sign in again` or `deny NAME`",
-                "`allow`・`sign in`・`sign in again`・`deny 名前` のいずれかを書いてください",
+                "write `allow`, `sign in`, `sign in again`, `deny NAME` or `deny NAME (unknown)`",
+                "`allow`・`sign in`・`sign in again`・`deny 名前`・`deny 名前 (unknown)` のいずれかを書いてください",
             )
             self.mistakes.add(node.where, what, did_you_mean(text, tuple(Expect)) or remedy)
             return None
-        return Expect(text), ""
+        return Expect(text), "", False
 
     def _at(self, table: Table) -> Instant | None:
         node = table.get("at")

@@ -58,6 +58,8 @@ def run(example: str) -> Outcome:
         "request: GET /in, who: {birthdate: 1980-01-01}, signed_in: 20m ago, expect: sign in again",
         "request: GET /in, who: {birthdate: 2008-11-24}, expect: deny adult",
         "request: GET /in, who: {}, expect: deny adult",
+        "request: GET /in, who: {}, expect: deny adult (unknown)",
+        "request: GET /in, who: {}, expect: deny adult（不明）",
         "request: GET /out, expect: deny",
         "request: GET /in, who: {birthdate: 1980-01-01}, entries: 1, expect: deny once a day",
         "request: GET /in, switch: night, expect: deny shut",
@@ -93,6 +95,10 @@ def test_an_example_that_is_right_passes(example: str) -> None:
             "FAILED: t\n  verdict: expected `sign in`, found `deny adult (unknown)`",
         ),
         ("request: GET /out, expect: deny adult", "FAILED: t\n  verdict: expected `deny adult`, found `deny`"),
+        (
+            "request: GET /in, who: {birthdate: 2010-01-01}, expect: deny adult (unknown)",
+            "FAILED: t\n  verdict: expected `deny adult (unknown)`, found `deny adult`",
+        ),
     ],
 )
 def test_an_example_that_is_wrong_fails_and_says_how(example: str, said: str) -> None:
@@ -110,6 +116,7 @@ def test_a_failing_example_speaks_japanese() -> None:
     [
         ("request: /in, expect: allow", "`/in` is not a request, write it as `GET /path`"),
         ("request: GET /in, expect: alow", "`alow` cannot be expected, did you mean `allow`?"),
+        ("request: GET /in, expect: deny adlt (unknown)", "there is no condition, limit or rule `adlt`, did you mean"),
         ("request: GET /in, expect: deny adlt", "there is no condition, limit or rule `adlt`, did you mean `adult`?"),
         ("request: GET /in, expect: allow, told: {adlt: yes}", "unknown key `adlt`, did you mean `adult`?"),
         ("request: GET /in, expect: allow, who: somebody", "expected facts, or `nobody`, found `somebody`"),

@@ -94,7 +94,8 @@ def test_the_same_as_json() -> None:
     assert values["rule"] == "a"
     assert values["verdict"] == "deny"
     assert values["reasons"] == [{"kind": "condition_unknown", "name": "adult", "sentence": {"ja": "18歳以上の方"}}]
-    assert values["conditions"] == [{"name": "adult", "says": "unknown", "depth": 0}]
+    because = "no birthdate was given, or it was unreadable"
+    assert values["conditions"] == [{"name": "adult", "says": "unknown", "depth": 0, "because": because}]
 
 
 def test_a_path_that_servers_read_in_two_ways_is_explained() -> None:

@@ -62,6 +62,11 @@ def test_a_policy_that_uses_all_it_says_hears_nothing() -> None:
         ),
         (GOOD + "", ""),
         (
+            GOOD.replace("川崎市川崎区1-1", "川崎県1-1"),
+            "11: the example “no” is refused only because the address begins with no place of this name",
+        ),
+        (GOOD.replace("川崎市川崎区1-1", "川崎県1-1").replace("deny 市民", "deny 市民 (unknown)"), ""),
+        (
             GOOD.replace("examples:\n", "  - {name: s, match: {path: /s}, allow: signed_in}\nexamples:\n"),
             "9: no example reaches the rule `s`",
         ),

@@ -1,0 +1,85 @@
+"""An unknown answer names the fact that is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.identity import Birthdate, Identity, Scope
+from gateway.policy.authoring.unknown import say_gap, why_unknown
+from gateway.policy.conditions import Context, Surroundings
+from gateway.policy.reading.parse import parse_policy
+from gateway.policy.residence import Gap, residence_of
+from gateway.yaml.mistakes import Language, Mistakes
+
+NOW = 1_796_000_000.0
+POLICY = """policy: p
+conditions:
+  adult: {age: {at_least: 18}}
+  born: {born: {from: 2006-04-02, until: 2007-04-01}}
+  city: {residence: {in: [横浜市]}}
+  ward: {residence: {in: [横浜市中区]}}
+  district: {town: {of: 横浜市中区, in: [山下町]}}
+  woman: {gender: female}
+  office: {network: [192.0.2.0/24]}
+  away: {not: city}
+  both: {all: [adult, city]}
+rules:
+  - {name: r, allow: everyone}
+"""
+
+
+def why(name: str, person: Identity | None, client: str = "192.0.2.1") -> str | None:
+    mistakes = Mistakes()
+    policy = parse_policy(POLICY, mistakes)
+    assert policy is not None, mistakes.say()
+    found = why_unknown(policy.conditions[name].test, Context(person, NOW, client, Surroundings()))
+    return None if found is None else found.en
+
+
+def person(**facts: object) -> Identity:
+    return Identity("client", "subject", NOW, frozenset(Scope), **facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "who", "said"),
+    [
+        ("city", person(address="アトランティス市1-1"), "the address begins with no place of this name"),
+        ("city", person(address="府中市1-1"), "the address begins with a name that several places bear"),
+        ("city", person(address="東京都横浜市1-1"), "the municipality of the address does not lie in its prefecture"),
+        ("city", person(), "no address was given, or it was unreadable"),
+        ("city", person(address="神奈川県横濱村1-1"), "the address begins with no place of this name"),
+        ("ward", person(address="横浜市1-1"), "the address does not say which part of it is meant"),
+        ("district", person(address="横浜市中区"), "the address names no town"),
+        ("district", person(address="府中市1-1"), "the address begins with a name that several places bear"),
+        ("adult", person(), "no birthdate was given, or it was unreadable"),
+        ("adult", person(birthdate=Birthdate(2008)), "the month or the day of birth is unknown, and decides"),
+        ("born", person(birthdate=Birthdate(2007)), "the month or the day of birth is unknown, and decides"),
+        ("woman", person(), "no gender was given, or it was unreadable"),
+        ("woman", None, "nobody is signed in"),
+        ("away", None, None),
+        ("both", None, None),
+        ("city", person(address="横浜市中区1-1"), None),
+        ("adult", person(birthdate=Birthdate(1980)), None),
+    ],
+)
+def test_the_reason_is_the_fact_that_is_missing(name: str, who: Identity | None, said: str | None) -> None:
+    """A known answer has no reason, and the parts of `not` and `all` say theirs themselves."""
+    assert why(name, who) == said
+
+
+def test_a_browser_without_an_address_is_the_networks_reason() -> None:
+    """A proxy in front sent none."""
+    assert why("office", None, client="") == "the browser's address is unknown"
+    assert why("office", None) is None
+
+
+@pytest.mark.parametrize("gap", list(Gap))
+def test_every_gap_has_words_in_both_languages(gap: Gap) -> None:
+    """Officials read Japanese."""
+    assert say_gap(gap).say(Language.JA) != say_gap(gap).say()
+
+
+@pytest.mark.parametrize("address", ["東京都渋谷区神南1-1", "札幌市中央区北1条", "京都市下京区四条通", "海外転出"])
+def test_an_address_that_decides_has_no_gap(address: str) -> None:
+    """Overseas is an answer, too."""
+    assert residence_of(address).gap is None
