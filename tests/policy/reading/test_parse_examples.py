@@ -115,7 +115,10 @@ def test_a_policy_that_looks_at_days_needs_a_moment() -> None:
         ("[{title: t, request: [a], expect: allow}]", "expected a request, found a list"),
         ("[{title: t, request: GET /a/../../b, expect: allow}]", "write a path that can arrive"),
         ("[{title: t, request: GET /, expect: alow}]", "did you mean `allow`?"),
-        ("[{title: t, request: GET /, expect: zzz}]", "write `allow`, `sign in`, `sign in again`, `deny NAME` or `deny NAME (unknown)`"),
+        (
+            "[{title: t, request: GET /, expect: zzz}]",
+            "write `allow`, `sign in`, `sign in again`, `deny NAME` or `deny NAME (unknown)`",
+        ),
         ("[{title: t, request: GET /, expect: deny adlt}]", "did you mean `adult`?"),
         ("[{title: t, request: GET /, expect: [a]}]", "expected `expect`, found a list"),
         ("[{title: t, at: noon, request: GET /, expect: allow}]", "`noon` is not a day or a moment"),
