@@ -38,7 +38,8 @@ from gateway.errors import StoreUnavailableError
 from gateway.instant import tokyo_time
 from gateway.process.configuration import Configuration, read_configuration, read_signing_authorities
 from gateway.redis_client import close_redis, make_redis, parse_redis_url
-from gateway.request.kept_form import LARGEST_KEPT, read_form
+from gateway.request.returned_form import LARGEST_RETURNED
+from gateway.request.signed_form import signed_fields
 from gateway.session.seal import Secrets
 from gateway.session.session import PSEUDONYM
 from gateway.settings.check import check_settings, read_settings
@@ -73,18 +74,16 @@ def document(
 ) -> None:
     """Write the document that a person signs for a form, byte for byte, or its hash."""
     try:
-        body = sys.stdin.buffer.read(LARGEST_KEPT + 1) if form == "-" else read_file(Path(form), LARGEST_KEPT)
-        fields = read_form(body.rstrip(b"\r\n").decode("ascii"), charset)
-        made = None if fields is None else canonical(fields.fields, title)
-    except UnicodeError:
-        made = None
+        body = sys.stdin.buffer.read(LARGEST_RETURNED + 1) if form == "-" else read_file(Path(form), LARGEST_RETURNED)
+        fields = signed_fields(body.rstrip(b"\r\n"), charset)
+        made = None if fields is None else canonical(fields, title)
     except OSError as error:
         say(f"`{form}` cannot be read: {error.strerror or error}", error=True)
         raise typer.Exit(EXIT_USERS) from None
     if made is None:
         say(
-            f"`{form}` is not a form that can be signed: it is application/x-www-form-urlencoded in UTF-8 or the App's "
-            f"charset, of at most {LARGEST_KEPT} bytes",
+            f"`{form}` is not a form that can be signed: it is application/x-www-form-urlencoded as browsers write it, "
+            f"in the App's charset, of at most {LARGEST_RETURNED} bytes",
             error=True,
         )
         raise typer.Exit(EXIT_USERS)

@@ -28,7 +28,8 @@ class AccessLine(msgspec.Struct, gc=False):
     host: str
     """The host that the request names."""
     path: str
-    """The canonical path, without its query. A refused head's is as it was received, or empty."""
+    """The canonical path, without its query. A refused head's is as it was received, or empty. `*` stands for the id
+    behind `signatures/`."""
     status: int
     """The answer's status; 499 if the client left before an answer began."""
     app: str = ""

@@ -7,6 +7,7 @@ what a line holds.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
 from pathlib import Path
@@ -20,6 +21,10 @@ from gateway.observe.line_head import LineForm, LineStyle
 from gateway.observe.lines import LineKind
 from gateway.observe.thread_lines import STANDARD_ERROR, LineWriter
 from gateway.plain_text import printable, printable_json
+
+_SIGNATURES: Final = "/signatures/"
+_ID: Final = re.compile(rf"{_SIGNATURES}[A-Za-z0-9_-]{{43}}(?![A-Za-z0-9_-])")
+"""The end of a URL of the API of signatures, under our own prefix or one of an application's that looks like it."""
 
 BATCH_LINES: Final = 32
 """Lines made into text at once: some 30 microseconds, which no request feels."""
@@ -112,6 +117,8 @@ class AccessLog:
             copied = line.__copy__()  # type: ignore[attr-defined]  # `copy` calls it, slower
             # The encoder puts the text between the name and the next field as it is: the whole head.
             copied.time = head
+            if _SIGNATURES in copied.path:
+                copied.path = _without_id(copied.path)
             stamped.append(copied)
         return printable_json(self._encode_lines(stamped))
 
@@ -144,7 +151,13 @@ class AccessLog:
 
 
 def _fields(line: AccessLine) -> dict[str, object]:
-    return {name: value for name, value in msgspec.structs.asdict(line).items() if name != "time"}
+    fields = {name: value for name, value in msgspec.structs.asdict(line).items() if name != "time"}
+    return fields | {"path": _without_id(line.path)}
+
+
+def _without_id(path: str) -> str:
+    """Return a path without the id of a signature: a reader of the log could open a document before its person does."""
+    return _ID.sub(f"{_SIGNATURES}*", path)
 
 
 def _drawn(line: AccessLine) -> AccessLine:

@@ -92,7 +92,7 @@ URLS: Mapping[str, OwnUrl] = {
     DOCUMENT: OwnUrl(Kind.PAGE, _READ),
     WITHDRAW: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     SIGNATURES: OwnUrl(Kind.MACHINE, ("POST",)),
-    f"{SIGNATURES}/": OwnUrl(Kind.MACHINE, (*_READ, "DELETE")),
+    f"{SIGNATURES}/": OwnUrl(Kind.MACHINE, (*_ONCE, "DELETE")),
     "static/": OwnUrl(Kind.ASSET, _READ),
     CLEARED: OwnUrl(Kind.ASSET, _ONCE),
     HEALTH: OwnUrl(Kind.MACHINE, _READ),

@@ -35,11 +35,10 @@ from gateway.portal.cookies import set_cookie
 from gateway.portal.pages import Page, SignedText
 from gateway.portal.sign_in_offer import person_of
 from gateway.request.inbound import Inbound
-from gateway.request.kept_form import read_form
 from gateway.request.navigation import is_surely_a_navigation
 from gateway.request.rates import Rate
 from gateway.request.same_site import Sender, sender
-from gateway.request.signed_form import Unsignable
+from gateway.request.signed_form import Unsignable, signed_fields
 from gateway.request.target import Target, canonical
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
@@ -57,6 +56,7 @@ from gateway.signing.asked import (
 )
 from gateway.signing.consent import TITLE, consent_text, version_of
 from gateway.signing.document import canonical as canonical_form
+from gateway.signing.document import drawn
 from gateway.signing.service import Ended, Recorder, SentToSign, SigningService
 from gateway.signing.signature import (
     PENDING_SECONDS,
@@ -151,13 +151,13 @@ class SigningPages:
         found = await self._person(visit)
         if isinstance(found, Page):
             return self._tools.page(visit, found)
-        form = read_form(body.decode("latin-1"), route.app.headers.charset)
-        if form is None:
+        fields = signed_fields(body, route.app.headers.charset)
+        if fields is None:
             refused = NotSignablePage(wanted.rule, Unsignable.TYPE)
             return self._tools.page(visit, pages.not_signable(visit, refused.why))
         if self._forms.take(inbound.client_address, now) is not None:
             return self._ended(visit, Ended(SignOutcome.TOO_MANY))
-        document = canonical_form(form.fields, wanted.sign.title.get("ja", ""))
+        document = canonical_form(fields, wanted.sign.title.get("ja", ""))
         sent = {name.lower(): value.decode("latin-1") for name, value in inbound.headers}
         signature = Signature(
             id=self._signatures.new_id(),
@@ -208,7 +208,7 @@ class SigningPages:
                 route = self._route(visit, opened)
                 ended = await self._signatures.collect(route, opened.id, self._recorder(visit))
                 return await self._answer(visit, ended)
-            case "sign":
+            case "sign" if not self._is_of_old_settings(opened):
                 return await self._start(visit, opened)
             case _:
                 return await self._state(visit, opened)
@@ -251,6 +251,9 @@ class SigningPages:
 
     async def _state(self, visit: Visit, signature: Signature) -> web.StreamResponse:
         route = self._route(visit, signature)
+        if self._is_of_old_settings(signature):
+            # The page would name another receiver, purpose or item than the text that is signed.
+            return self._ended(visit, Ended(SignOutcome.OVER))
         match signature.progress:
             case Progress.SIGNED if signature.form is not None:
                 return self._press(visit, route, signature, signature.form)
@@ -261,7 +264,8 @@ class SigningPages:
             case Progress.COLLECTING:
                 return self._ended(visit, Ended(SignOutcome.NOT_READY, signature))
             case Progress.WAITING | Progress.CANCELLED | Progress.FAILED:
-                return self._tools.page(visit, pages.sign(visit, route, self._shown(signature), signature.reason))
+                shown = self._shown(route, signature)
+                return self._tools.page(visit, pages.sign(visit, route, shown, signature.reason))
 
     def _press(self, visit: Visit, route: Route, signature: Signature, form: KeptRequest) -> web.StreamResponse:
         """Offer to send the signed form, by a press, once."""
@@ -277,7 +281,8 @@ class SigningPages:
             msgspec.structs.replace(visit.inbound, target=target, headers=tuple(headers)),
             route.origin,
             form.body,
-            self._tools.clock(),
+            # All its pages end together, and before the name of the press is forgotten: the form is sent once.
+            self._tools.clock() if signature.result is None else signature.result.signed_at,
             signature=SignedForm(signature.subject, facts_of(signature)),
             name=one_time_name(signature),
         )
@@ -314,7 +319,7 @@ class SigningPages:
     async def withdraw_page(self, visit: Visit, request: web.Request) -> web.StreamResponse:
         """Offer to withdraw a consent: a GET changes nothing."""
         del request
-        found = self._consent(visit, _one(visit.inbound, "consent"))
+        found = self._consent(visit, _one(visit.inbound, "app"), _one(visit.inbound, "consent"))
         if found is None:
             raise web.HTTPNotFound
         route, consent = found
@@ -323,7 +328,7 @@ class SigningPages:
     async def withdraw_form(self, visit: Visit, request: web.Request) -> web.StreamResponse:
         """Record that a person withdraws a consent, and lead her to the receiver's page."""
         said = await self._tools.form(request)
-        found = self._consent(visit, said.get("consent", ""))
+        found = self._consent(visit, said.get("app", ""), said.get("consent", ""))
         if found is None:
             raise web.HTTPNotFound
         route, consent = found
@@ -401,30 +406,35 @@ class SigningPages:
         )
         return self._tools.page(visit, page)
 
-    def _shown(self, signature: Signature) -> SignedText:
+    def _shown(self, route: Route, signature: Signature) -> SignedText:
         consent = self._consent_of(signature.app, signature.consent)
         form = signature.form
-        fields: tuple[tuple[str, str], ...] = ()
-        if form is not None:
-            charset = next((each.app.headers.charset for each in self._routes(signature.host)), "utf-8")
-            kept = read_form(form.body.decode("latin-1"), charset)
-            fields = () if kept is None else kept.fields
+        fields = () if form is None else signed_fields(form.body, route.app.headers.charset) or ()
         readable = signature.source in {Source.TEXT, Source.CONSENT, Source.FORM}
         return SignedText(
             id=signature.id,
             source=signature.source.value,
             title=signature.title,
             hash=signature.hash,
-            fields=fields,
+            fields=tuple((drawn(name), drawn(value)) for name, value in fields),
             text=signature.document.decode() if readable else "",
+            app=signature.app,
             consent=signature.consent,
             receiver={} if consent is None else consent.receiver,
             purpose={} if consent is None else consent.purpose,
             items=() if consent is None else consent.items,
             withdraw="" if consent is None else consent.withdraw,
             details="" if consent is None else consent.details,
-            cancel=form.referer if form is not None and form.referer else signature.return_to,
+            cancel=signature.return_to if form is None else self._tools.safe_return(route, form.referer or None),
         )
+
+    def _is_of_old_settings(self, signature: Signature) -> bool:
+        """Whether the settings have other words for a consent than its text, which nobody has signed yet."""
+        signed = signature.is_final or signature.progress is Progress.COLLECTING
+        if signed or signature.source is not Source.CONSENT:
+            return False
+        consent = self._consent_of(signature.app, signature.consent)
+        return consent is None or consent_text(consent, signature.created_at) != signature.document
 
     def _page_of(self, signature: Signature) -> str:
         return f"{self._tools.prefix}{SIGN}?id={quote(signature.id)}"
@@ -441,12 +451,11 @@ class SigningPages:
         consents = () if settings is None else settings.consents
         return next((each for each in consents if each.name == name), None)
 
-    def _consent(self, visit: Visit, name: str) -> tuple[Route, ConsentSettings] | None:
-        for route in self._routes(visit.route.host):
-            consent = self._consent_of(route.name, name)
-            if consent is not None:
-                return route, consent
-        return None
+    def _consent(self, visit: Visit, app: str, name: str) -> tuple[Route, ConsentSettings] | None:
+        """Return a consent by its App; without one, the only consent of that name at this host."""
+        routes = [each for each in self._routes(visit.route.host) if app in ("", each.name)]
+        found = [(each, consent) for each in routes if (consent := self._consent_of(each.name, name)) is not None]
+        return found[0] if len(found) == 1 else None
 
     # --- the application --------------------------------------------------------------
 

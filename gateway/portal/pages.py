@@ -177,6 +177,7 @@ class SignedText:
     hash: str
     fields: tuple[tuple[str, str], ...] = ()
     text: str = ""
+    app: str = ""
     consent: str = ""
     receiver: Words = field(default_factory=dict)
     purpose: Words = field(default_factory=dict)
@@ -312,6 +313,7 @@ def withdraw(visit: Visit, route: Route, consent: ConsentSettings, *, done: bool
     """Let a person withdraw a consent, and lead her to the receiver's own page."""
     language = language_of(visit)
     values = _common(visit, route, language) | {
+        "app": route.name,
         "consent": consent,
         "receiver": said(consent.receiver, language),
         "purpose": said(consent.purpose, language),

@@ -27,7 +27,7 @@ _URLENCODED = re.compile(rb"application/x-www-form-urlencoded\s*(;.*)?", re.IGNO
 _LABELS = {"utf-8": "UTF-8", "cp932": "Shift_JIS", "euc-jp": "EUC-JP"}
 """Our names of charsets, and those a browser knows (WHATWG Encoding Standard)."""
 
-_CODECS = {"euc-jp": EUCJP_MS}
+CODECS = {"euc-jp": EUCJP_MS}
 """Codecs that have what browsers write under a name, if Python's codec of that name lacks it."""
 
 
@@ -65,7 +65,7 @@ def read_form(body: str, charset: str) -> KeptForm | None:
             fields = parse_qsl(
                 body,
                 keep_blank_values=True,
-                encoding=_CODECS.get(encoding, encoding),
+                encoding=CODECS.get(encoding, encoding),
                 errors="strict",
                 max_num_fields=MOST_FIELDS,
             )

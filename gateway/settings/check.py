@@ -460,6 +460,16 @@ def _check_evidence(signing: SigningSettings, settings: Settings, reading: Readi
             "`operator: public` と書くか、`evidence` を削除してください",
         )
         reading.note(at, what, remedy)
+    if signing.verify is None and "signing.verify" not in reading.broken:
+        what = Phrase(
+            "`evidence` without `verify`: a signature that nobody has verified proves nothing later",
+            "`verify` がないまま `evidence` を使えません。検証していない署名は、後で証拠になりません",
+        )
+        remedy = Phrase(
+            "write `verify: {statement: public_body, ca: …}`, or remove `evidence`",
+            "`verify: {statement: public_body, ca: …}` と書くか、`evidence` を削除してください",
+        )
+        reading.note(at, what, remedy)
     if "memory" in (settings.limits.store or "memory", settings.sessions.store):
         what = Phrase(
             "`evidence` without a store that forgets nothing: it would end with the process",

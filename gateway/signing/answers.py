@@ -15,6 +15,7 @@ from authlib.oauth2.rfc6749.parameters import prepare_token_request
 from gateway.errors import ProviderUnavailableError
 from gateway.login.login import ASSERTION_TYPE, LONGEST_ACCESS_TOKEN
 from gateway.signing.profile import HashForm, Profile, State, Validity, is_transaction_id
+from gateway.strict_json import NotJsonError, read_json_object
 
 SIGN_TOKEN: Final = "sign_token"  # noqa: S105 (an endpoint's name)
 """The token endpoint, asked by client credentials."""
@@ -140,9 +141,22 @@ def read_result(said: Mapping[str, Any], profile: Profile, *, public: bool) -> F
         validity = None if word is None else profile.validity_of(word if isinstance(word, str) else "")
         return Fetched(state, signature, certificate, validity=validity)
     jwe = said.get(profile.result_certificate_jwe)
-    if not isinstance(jwe, str) or len(jwe) > 4 * LARGEST_CERTIFICATE or _JWE.fullmatch(jwe) is None:
+    if not isinstance(jwe, str) or len(jwe) > 4 * LARGEST_CERTIFICATE or not _is_jwe(jwe):
         raise ProviderUnavailableError(SIGN_RESULT, f"lacks_{profile.result_certificate_jwe or 'certificate_jwe'}")
     return Fetched(state, signature, certificate_jwe=jwe)
+
+
+def _is_jwe(said: str) -> bool:
+    """Whether a text has the form and the header of a JWE. Its PF operator opens it, and judges algorithm and key."""
+    if _JWE.fullmatch(said) is None:
+        return False
+    head = said.partition(".")[0]
+    try:
+        header = read_json_object(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)), LARGEST_CERTIFICATE)
+    except (NotJsonError, ValueError):
+        return False
+    # RFC 7516 section 4.1: both name how it is encrypted. `none` is of a JWS, which everybody reads.
+    return all(isinstance(header.get(name), str) and header[name] not in ("", "none") for name in ("alg", "enc"))
 
 
 def _seconds(said: object, usual: float, most: float) -> float:

@@ -15,6 +15,7 @@ from ipaddress import ip_address, ip_network
 from gateway.instant import Instant
 from gateway.policy.verdict import SignedFact, Words
 from gateway.settings.settings import AppSigning
+from gateway.signing.document import hides
 from gateway.signing.signature import LARGEST_DOCUMENT, LONGEST_TITLE, Progress, Signature, Source
 from gateway.strict_json import NotJsonError, read_json_object
 
@@ -25,9 +26,6 @@ LONGEST_SUBJECT = 255
 
 _KEYS = frozenset({"title", "document", "media_type", "hash", "consent", "digest_info", "return_to", "subject"})
 _IDEMPOTENCY = re.compile(r"[\x21-\x7E]{8,255}")
-_NOT_SHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Characters that are not drawn, or that change the order of others: a person could sign another text than she reads.
-"""
 
 
 class AskedError(ValueError):
@@ -103,7 +101,7 @@ def _document(said: Mapping[str, object], *, digest_info: bool, return_to: str, 
                 text = document.decode()
             except UnicodeDecodeError:
                 raise AskedError("`document` is not UTF-8") from None
-            if not text.strip() or _NOT_SHOWN.search(text):
+            if not text.strip() or hides(text):
                 raise AskedError(
                     "`document` is empty, or has characters that are not drawn: the person could not read it"
                 )
@@ -131,7 +129,7 @@ def _title(said: Mapping[str, object]) -> Words:
     if not isinstance(words, dict) or not words.get("ja") or not words.keys() <= {"ja", "en"}:
         raise AskedError('`title` must be a text, or texts by language: `{"ja": …, "en": …}`')
     for text in words.values():
-        if not isinstance(text, str) or not 0 < len(text.strip()) <= LONGEST_TITLE or _NOT_SHOWN.search(text):
+        if not isinstance(text, str) or not 0 < len(text.strip()) <= LONGEST_TITLE or hides(text):
             raise AskedError(f"`title` must have 1 to {LONGEST_TITLE} characters on one line")
         if "\n" in text or "\r" in text or "\t" in text:
             raise AskedError(f"`title` must have 1 to {LONGEST_TITLE} characters on one line")

@@ -34,6 +34,23 @@ _WRITTEN_AS_NUMBERS: Final = re.compile(
 number. The list is part of the format. It does not follow Unicode's categories, which change with each version."""
 
 
+_HIDDEN: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
+"""The characters of the list that no text for people has. Tabs, line breaks and the backslash are drawn."""
+
+
+def hides(text: str) -> bool:
+    """Whether a text has a character that is not drawn or moves others: a person could sign what she cannot read."""
+    return _HIDDEN.search(text) is not None
+
+
+def drawn(text: str) -> str:
+    """Return a text for a page, with each hidden character as its number. It is no part of the format."""
+    return _HIDDEN.sub(_number, text)
+
+
 def canonical(fields: Sequence[tuple[str, str]], title: str) -> bytes:
     """Return the document that a person signs for a form. Two different forms, or titles, have different documents.
 
@@ -48,4 +65,8 @@ def canonical(fields: Sequence[tuple[str, str]], title: str) -> bytes:
 
 def _one_line(text: str) -> str:
     r"""Return the text with each character that is not drawn as `\u{…}`, its number in hexadecimal capitals."""
-    return _WRITTEN_AS_NUMBERS.sub(lambda found: f"\\u{{{ord(found[0]):X}}}", text)
+    return _WRITTEN_AS_NUMBERS.sub(_number, text)
+
+
+def _number(found: re.Match[str]) -> str:
+    return f"\\u{{{ord(found[0]):X}}}"

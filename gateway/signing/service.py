@@ -71,6 +71,7 @@ from gateway.signing.signature import (
     SignOutcome,
     is_signing_state,
 )
+from gateway.signing.verification import OF_THE_CERTIFICATE
 
 _OF_STATE: Mapping[State, SignOutcome] = {
     State.WAITING: SignOutcome.NOT_READY,
@@ -515,7 +516,9 @@ class SigningService:
             return await self._fail(signature.id, attempt, ended)
         wrong = self._wrong(signature, fetched)
         if wrong:
-            return await self._fail(signature.id, attempt, Ended(SignOutcome.RESULT_INVALID, check=wrong))
+            of_hers = wrong in OF_THE_CERTIFICATE
+            outcome = SignOutcome.CERTIFICATE_INVALID if of_hers else SignOutcome.RESULT_INVALID
+            return await self._fail(signature.id, attempt, Ended(outcome, check=wrong))
         return await self._keep(signature, attempt, fetched, record, person_told=told)
 
     def _wrong(self, signature: Signature, fetched: Fetched) -> str:

@@ -88,7 +88,7 @@ class SignOutcome(StrEnum):
     RESULT_INVALID = "result_invalid"
     """The provider's answer lacks what a signature needs, or has a state that the profile does not know."""
     CERTIFICATE_INVALID = "certificate_invalid"
-    """The agency reported the certificate as revoked or expired."""
+    """The certificate was revoked, or its period was over: the agency reported it, or `signing.verify` found it."""
     OTHER_PERSON = "other_person"
     """Another person signed than the one who is signed in."""
     PERSON_UNKNOWN = "person_unknown"

@@ -30,6 +30,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.x509.oid import ExtensionOID
 
 from gateway.signing.profile import Validity
@@ -96,6 +97,12 @@ class Refusal(StrEnum):
     """The provider did not report whether the certificate is revoked."""
 
 
+OF_THE_CERTIFICATE: Final = frozenset(
+    {Refusal.CERTIFICATE_EXPIRED, Refusal.CERTIFICATE_NOT_YET_VALID, Refusal.REVOKED, Refusal.REPORTED_EXPIRED}
+)
+"""The refusals that a person ends by having her certificate renewed. Any other is a fault of somebody else's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Holds:
     """The document was signed by the holder of this certificate, which was valid then."""
@@ -151,12 +158,32 @@ def verify(
 
     `certificate` is DER. `signed_at` knows its time zone.
     """
+    return verify_digest(
+        hashlib.sha256(document).digest(),
+        signature=signature,
+        certificate=certificate,
+        authorities=authorities,
+        signed_at=signed_at,
+        reported=reported,
+    )
+
+
+def verify_digest(
+    digest: bytes,
+    *,
+    signature: bytes,
+    certificate: bytes,
+    authorities: Sequence[x509.Certificate],
+    signed_at: datetime,
+    reported: Validity,
+) -> Verification:
+    """Verify a signature over a document of which the SHA-256 alone is known, as `verify` does."""
     read = _read(certificate)
     if read is None:
         return Fails((Refusal.CERTIFICATE_UNREADABLE,))
     found, extensions = read
     reasons = [
-        *_faults_of_signature(document, signature, found),
+        *_faults_of_signature(digest, signature, found),
         *_faults_of_chain(found, authorities, signed_at),
         *_faults_of_purpose(extensions),
         *_faults_of_report(reported),
@@ -178,15 +205,13 @@ def refused_for(
 ) -> str:
     """Return the first reason why a result must not be believed, or nothing where it holds.
 
-    Texts are in standard Base64. Of a document of which the application gave the hash alone, the application itself
-    verifies the signature.
+    Texts are in standard Base64. `document` is empty where the application gave the hash alone.
     """
-    if not document:
-        return ""
-    if base64.b64encode(hashlib.sha256(document).digest()).decode() != hash_:
+    digest = base64.b64decode(hash_)
+    if document and hashlib.sha256(document).digest() != digest:
         return Refusal.SIGNATURE_WRONG.value
-    found = verify(
-        document=document,
+    found = verify_digest(
+        digest,
         signature=base64.b64decode(signature),
         certificate=base64.b64decode(certificate),
         authorities=authorities,
@@ -207,24 +232,24 @@ def _read(der: bytes) -> tuple[x509.Certificate, x509.Extensions] | None:
     return certificate, extensions
 
 
-def _faults_of_signature(document: bytes, signature: bytes, certificate: x509.Certificate) -> Iterable[Refusal]:
+def _faults_of_signature(digest: bytes, signature: bytes, certificate: x509.Certificate) -> Iterable[Refusal]:
     key = _rsa_key(certificate)
     if key is None:
         yield Refusal.KEY_UNSUPPORTED
         return
     try:
-        key.verify(signature, document, padding.PKCS1v15(), hashes.SHA256())
+        key.verify(signature, digest, padding.PKCS1v15(), Prehashed(hashes.SHA256()))
     except InvalidSignature:
-        bare = _is_of_bare_hash(document, signature, key)
+        bare = _is_of_bare_hash(digest, signature, key)
         yield Refusal.SIGNATURE_OF_BARE_HASH if bare else Refusal.SIGNATURE_WRONG
 
 
-def _is_of_bare_hash(document: bytes, signature: bytes, key: rsa.RSAPublicKey) -> bool:
+def _is_of_bare_hash(digest: bytes, signature: bytes, key: rsa.RSAPublicKey) -> bool:
     try:
         padded = key.recover_data_from_signature(signature, padding.PKCS1v15(), None)
     except InvalidSignature:
         return False
-    return padded == hashlib.sha256(document).digest()
+    return padded == digest
 
 
 def _faults_of_chain(

@@ -171,3 +171,22 @@ def test_a_pipe_that_nobody_reads_is_said_at_once(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match=r"access\.pipe"):
         AccessLog(str(pipe), STYLE)
+
+
+@pytest.mark.parametrize("form", list(LineForm))
+def test_no_line_tells_the_id_of_a_signature(tmp_path: Path, form: LineForm) -> None:
+    """It opens a document that nobody has opened yet; a path of another shape stays as it is."""
+    file = tmp_path / "log"
+    writer = LineWriter(file)
+    log = AccessLog("stderr", replace(STYLE, form=form), writer)
+    id_ = "Ab3_-" * 8 + "xyz"
+
+    for path in (f"/.sekisho/signatures/{id_}", f"/.sekisho/signatures/{id_}/x", "/signatures/2026", f"/x/{id_}"):
+        log.put(line(0, path))
+    log.close()
+    writer.close()
+
+    text = file.read_text()
+    assert text.count(id_) == 1
+    for shown in ("/.sekisho/signatures/*", "/.sekisho/signatures/*/x", "/signatures/2026", f"/x/{id_}"):
+        assert shown in text

@@ -19,6 +19,7 @@ from gateway.login.waiting import WaitingForms
 from gateway.pipeline.visit import VISIT_HEADER, OwnPage, Purpose, Visit
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Reason, ReasonKind, RuleId
 from gateway.portal.aiohttp_portal import PortalServices, make_portal
+from gateway.portal.aiohttp_signing import SigningServices
 from gateway.portal.visits import VisitTable
 from gateway.request.inbound import Inbound
 from gateway.request.rates import Rate
@@ -129,10 +130,18 @@ async def house_fixture(aiohttp_client: AiohttpClient, policy: builders.FixedPol
     return await make_house(aiohttp_client, builders.route(policy, app=settings()))
 
 
-async def make_house(aiohttp_client: AiohttpClient, route: Route, rate: int = 1_000) -> House:
-    """Start a portal for that route; `rate` is how many sign-ins a minute may begin, and end."""
+async def make_house(
+    aiohttp_client: AiohttpClient,
+    route: Route,
+    rate: int = 1_000,
+    *,
+    others: tuple[Route, ...] = (),
+    returned: ReturnedForms | None = None,
+    signing: SigningServices | None = None,
+) -> House:
+    """Start a portal for that route, and for others; `rate` is how many sign-ins a minute may begin, and end."""
     visits, sign_in_service, sessions, counted = VisitTable(os.urandom), FakeDesk(), FakeSessions(), Counted()
-    table = RouteTable([route], PREFIX)
+    table = RouteTable([route, *others], PREFIX)
     forms = WaitingForms(MemoryPendingStore(), PREFIX, clock=lambda: builders.NOON, random=os.urandom)
     app = make_portal(
         PortalServices(
@@ -147,7 +156,8 @@ async def make_house(aiohttp_client: AiohttpClient, route: Route, rate: int = 1_
             callbacks=Rate(rate, rate),
             spend=MemoryPendingStore().spend,
             forms=forms,
-            returned=ReturnedForms(Secrets.single(os.urandom(32)), os.urandom),
+            returned=returned or ReturnedForms(Secrets.single(os.urandom(32)), os.urandom),
+            signing=signing,
             clock=lambda: builders.NOON,
         )
     )

@@ -345,7 +345,8 @@ def test_only_who_states_a_right_verifies_signatures(verify: str, said: str | No
         assert said in mistakes[0]
 
 
-_EVIDENCE = "operator: public, public_because: law, evidence: {statement: public_body, keep: 1825d}"
+_VERIFY = "verify: {statement: public_body, ca: ca.pem}"
+_EVIDENCE = f"operator: public, public_because: law, {_VERIFY}, evidence: {{statement: public_body, keep: 1825d}}"
 _DURABLE = "limits: {store: 'redis://127.0.0.1:6379/1'}\n"
 
 
@@ -355,9 +356,14 @@ _DURABLE = "limits: {store: 'redis://127.0.0.1:6379/1'}\n"
         (_EVIDENCE, _DURABLE, None),
         (_EVIDENCE, "", "`evidence` without a store that forgets nothing"),
         (_EVIDENCE, "limits: {store: memory}\n", "`evidence` without a store that forgets nothing"),
-        (_EVIDENCE.replace("statement: public_body, ", ""), _DURABLE, "`statement` is missing: only a public body"),
-        (_EVIDENCE.replace("public_body", "approved"), _DURABLE, "`approved`"),
+        (
+            _EVIDENCE.replace("{statement: public_body, keep", "{keep"),
+            _DURABLE,
+            "`statement` is missing: only a public body",
+        ),
+        (_EVIDENCE.replace("public_body, keep", "approved, keep"), _DURABLE, "`approved`"),
         (_EVIDENCE.replace(", keep: 1825d", ""), _DURABLE, "`keep` is missing: evidence needs a stated period"),
+        (_EVIDENCE.replace(f"{_VERIFY}, ", ""), _DURABLE, "`evidence` without `verify`"),
         (_EVIDENCE.replace("1825d", "1h"), _DURABLE, "`keep`"),
         (_EVIDENCE.replace("operator: public, public_because: law, ", ""), _DURABLE, "with `operator: private`"),
         ("operator: public", "", "`operator: public` without `public_because`"),
@@ -370,6 +376,7 @@ _DURABLE = "limits: {store: 'redis://127.0.0.1:6379/1'}\n"
 )
 def test_what_signing_says_fits_together(signing: str, more: str, said: str | None, tmp_path: Path) -> None:
     """A public body states its ground, evidence needs a statement, a period and a store that outlives the process."""
+    (tmp_path / "ca.pem").touch()
     _, mistakes = read(GOOD + f"{more}signing: {{{signing}}}\n", tmp_path)
 
     if said is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 from urllib.parse import parse_qs
@@ -22,7 +23,8 @@ from gateway.signing.answers import (
 from gateway.signing.profile import SHIPPED, HashForm, State, Validity, read_profile
 
 PROFILE = read_profile(SHIPPED.read_text("utf-8"), "profile.toml")
-JWE = "eyJh.eyJr.aXY.Y2lwaGVy.dGFn"
+JWE = "eyJhbGciOiJSU0EtT0FFUC0yNTYiLCJlbmMiOiJBMjU2R0NNIn0.eyJr.aXY.Y2lwaGVy.dGFn"
+"""Its header is `{"alg":"RSA-OAEP-256","enc":"A256GCM"}`."""
 SIGNED = {"state": "signed", "signature": "c2ln", "sign_certificate": "MIIB", "sign_certificate_jwe": JWE}
 
 
@@ -94,6 +96,11 @@ def test_every_other_state_brings_nothing(state: State) -> None:
     assert read_result(SIGNED | {"state": state.value}, PROFILE, public=False).signature == ""
 
 
+def header(content: bytes) -> str:
+    """Return a header as a JWE has it."""
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
 @pytest.mark.parametrize(
     ("changes", "public", "fault"),
     [
@@ -104,6 +111,22 @@ def test_every_other_state_brings_nothing(state: State) -> None:
         ({"sign_certificate": None}, True, "lacks_sign_certificate"),
         ({"sign_certificate": "A" * 100_000}, True, "lacks_sign_certificate"),
         ({"sign_certificate_jwe": "a.b.c"}, False, "lacks_sign_certificate_jwe"),
+        *(
+            ({"sign_certificate_jwe": f"{header(head)}.a.b.c.d"}, False, "lacks_sign_certificate_jwe")
+            for head in (
+                b"",
+                b"[]",
+                b"{}",
+                b"not json",
+                b'{"alg":"none","enc":"A256GCM"}',
+                b'{"alg":"RSA-OAEP-256"}',
+                b'{"alg":"RSA-OAEP-256","enc":""}',
+                b'{"alg":5,"enc":"A256GCM"}',
+                b'{"alg":"RS256","alg":"RSA-OAEP-256","enc":"A256GCM"}',
+            )
+        ),
+        ({"sign_certificate_jwe": JWE.replace("eyJr", "ey+/")}, False, "lacks_sign_certificate_jwe"),
+        ({"sign_certificate_jwe": JWE + "A" * 70_000}, False, "lacks_sign_certificate_jwe"),
         ({"sign_certificate_jwe": JWE + "\n"}, False, "lacks_sign_certificate_jwe"),
     ],
 )

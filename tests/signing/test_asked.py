@@ -64,6 +64,14 @@ def test_a_text_a_pdf_a_hash_and_a_consent_are_asked_for() -> None:
         ({"title": "a", "document": b64(b"x" * (LARGEST_DOCUMENT + 1)), "media_type": "text/plain"}, "bytes"),
         ({"title": "a", "document": b64(b"\xff"), "media_type": "text/plain"}, "UTF-8"),
         ({"title": "a", "document": b64("a\u202eb".encode()), "media_type": "text/plain"}, "not drawn"),
+        *(
+            ({"title": "a", "document": b64(f"a{hidden}b".encode()), "media_type": "text/plain"}, "not drawn")
+            for hidden in "\0\x1b\x7f\x85\xad\u200b\u2028\u2060\u2067\ufeff\ufff9\U000e0041"
+        ),
+        *(
+            ({"title": f"a{hidden}b", "hash": b64(b"x" * 32)}, "`title`")
+            for hidden in "\0\xad\u200b\u202e\ufeff\U000e0041"
+        ),
         ({"title": "a", "document": b64(b" \n"), "media_type": "text/plain"}, "empty"),
         ({"title": "a", "document": b64(b"<html>"), "media_type": "application/pdf"}, "PDF"),
         ({"title": "a", "document": b64(b"<html>"), "media_type": "text/html"}, "`media_type`"),

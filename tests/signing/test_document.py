@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.signing.document import canonical
+from gateway.signing.document import canonical, hides
+from gateway.signing.document import drawn as drawn_for_a_page
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20) | st.text(
     st.sampled_from("\r\n\\u{}A|[] 1:é髙\u202e"), max_size=12
@@ -103,6 +104,15 @@ def test_half_characters_have_no_document(fields: list[tuple[str, str]], title: 
     """UTF-8 has no bytes for them."""
     with pytest.raises(ValueError, match="surrogates"):
         canonical(fields, title)
+
+
+@given(TEXTS)
+def test_a_page_draws_whatever_a_form_has(text: str) -> None:
+    """Tabs, line breaks and backslashes stay as they are; nothing moves, hides or turns what stands beside it."""
+    shown = drawn_for_a_page(text)
+
+    assert not hides(shown)
+    assert shown == "".join(f"\\u{{{ord(each):X}}}" if hides(each) else each for each in text)
 
 
 @given(st.lists(st.tuples(TEXTS, TEXTS), max_size=3), TEXTS)

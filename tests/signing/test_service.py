@@ -435,6 +435,33 @@ async def test_nothing_ends_that_the_trail_cannot_record() -> None:
     assert house.provider.calls.count("token") == 1
 
 
+@pytest.mark.parametrize(
+    ("refusal", "outcome"),
+    [
+        ("", SignOutcome.SIGNED),
+        ("certificate_expired", SignOutcome.CERTIFICATE_INVALID),
+        ("certificate_not_yet_valid", SignOutcome.CERTIFICATE_INVALID),
+        ("revoked", SignOutcome.CERTIFICATE_INVALID),
+        ("reported_expired", SignOutcome.CERTIFICATE_INVALID),
+        ("signature_wrong", SignOutcome.RESULT_INVALID),
+        ("issuer_unknown", SignOutcome.RESULT_INVALID),
+        ("validity_unknown", SignOutcome.RESULT_INVALID),
+    ],
+)
+async def test_only_a_certificate_that_is_over_sends_a_person_to_her_municipality(
+    refusal: str, outcome: SignOutcome
+) -> None:
+    """Every other fault of a result is the service's or ours, and nobody needs a new certificate for it."""
+    house = House()
+    house.service._terms = replace(house.service._terms, public=True)
+    house.service._verify = lambda **_: refusal
+    house.provider.result = SIGNED | {"sign_certificate": "MIIB", "certificate_validity": "good"}
+
+    ended = await house.back(await house.begin())
+
+    assert (ended.outcome, ended.check) == (outcome, refusal)
+
+
 async def test_attempts_are_bounded_and_a_refusal_is_final() -> None:
     """A person who does not consent is not asked again."""
     house = House()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from gateway.signing.verification import (
     Refusal,
     Verification,
     read_authorities,
+    refused_for,
     verify,
 )
 
@@ -123,6 +125,26 @@ def tried(certificate: x509.Certificate | bytes, **changes: Any) -> Verification
 
 def refused(*reasons: Refusal) -> Fails:
     return Fails(reasons)
+
+
+@pytest.mark.parametrize("document", [DOCUMENT, b""])
+def test_a_result_is_verified_over_the_hash_alone_as_well(document: bytes) -> None:
+    """An application may give no document: a changed hash, or another signature, is refused all the same."""
+    arguments: dict[str, Any] = {
+        "hash_": base64.b64encode(DIGEST).decode(),
+        "document": document,
+        "signature": base64.b64encode(SIGNATURE).decode(),
+        "certificate": base64.b64encode(made(extensions=FOR_SIGNING).public_bytes(Encoding.DER)).decode(),
+        "at": NOW.timestamp(),
+        "reported": Validity.GOOD,
+        "authorities": AUTHORITIES,
+    }
+    other = base64.b64encode(DIGEST[:-1] + bytes((DIGEST[-1] ^ 1,))).decode()
+
+    assert refused_for(**arguments) == ""
+    assert refused_for(**(arguments | {"hash_": other})) == Refusal.SIGNATURE_WRONG
+    assert refused_for(**(arguments | {"signature": "c2ln"})) == Refusal.SIGNATURE_WRONG
+    assert refused_for(**(arguments | {"reported": None})) == Refusal.VALIDITY_UNKNOWN
 
 
 def test_a_card_of_the_emulator_holds() -> None:
