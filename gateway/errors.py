@@ -82,6 +82,17 @@ class UnfitLimitStoreError(GatewayError):
         self.remedy = remedy
 
 
+class UnfitAccountStoreError(GatewayError):
+    """The store of accounts may forget a link, or others can read it, so no account is opened by it."""
+
+    code = "account_store_unfit"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"the store of accounts is unfit: {what}, {remedy}")
+        self.remedy = remedy
+
+
 class UpstreamUnreachableError(GatewayError):
     """The application did not accept our connection."""
 

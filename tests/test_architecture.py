@@ -46,7 +46,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "yaml",
         "wire",
         "identity redis_client",
-        "redis_exchange",
+        "redis_exchange redis_durable",
         "settings",
         "request",
         "policy",

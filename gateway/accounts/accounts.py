@@ -9,8 +9,8 @@ Stores: `memory_accounts`, `sqlite_accounts`, `redis_accounts`, behind one contr
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -140,7 +140,7 @@ LinkOutcome = Linked | Taken | Full
 class KeptPassword:
     """An account's password, sealed (`passwords`)."""
 
-    box: bytes
+    box: bytes = field(repr=False)
     own: bool
     """The person's own, kept by explicit statement. It goes with the last link; one that the gateway made stays."""
 
@@ -234,11 +234,15 @@ class AccountStore(Protocol):
     async def keep_password(self, app: str, name: str, password: KeptPassword) -> bool:
         """Keep the password in use, and forget a prepared one; False if nobody is linked to the account."""
 
-    async def replace_password(self, app: str, name: str, old: bytes, new: bytes) -> bool:
-        """Put another box in the place of `old`, of either password; False if it is not there any more."""
-
     async def forget_password(self, app: str, name: str) -> bool:
         """Forget all passwords of an account; False if there was none."""
+
+    async def reseal(self, app: str, box: Callable[[str, bytes], bytes | None]) -> int:
+        """Seal every account of an App under the first key; return how many were not.
+
+        `box` takes an account's name and the box of a password, and returns the new one, or None. Marks do not change:
+        a link moves to the first key when its person comes.
+        """
 
     async def check(self) -> None:
         """Return if the store can be written now and will remember.

@@ -5,6 +5,7 @@ A store reads a record, has it changed here, and writes it only if nobody has wr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -60,7 +61,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[_Outcome]):
-    """A record after a change, and the outcome to tell; the store writes only a record that differs."""
+    """A record after a change (`None`: there is none), and the outcome. The store writes only a record that differs."""
 
     kept: Kept | None
     outcome: _Outcome
@@ -71,6 +72,12 @@ def moved(kept: Kept, person: Marks) -> Kept:
     links = tuple(replace(each, mark=person.first) if each.mark in person.all else each for each in kept.links)
     claims = tuple(replace(each, mark=person.first) if each.mark in person.all else each for each in kept.claims)
     return replace(kept, links=links, claims=claims)
+
+
+def move(kept: Kept | None, person: Marks) -> Change[Kept | None]:
+    """Have a person named by her first mark, and return the record."""
+    after = None if kept is None else moved(kept, person)
+    return Change(after, after)
 
 
 def put(kept: Kept | None, account: Account) -> Change[Account | None]:
@@ -107,8 +114,10 @@ def link(
     return _linked(_with(kept, new), new, renewed=False)
 
 
-def unlink(kept: Kept, person: Marks) -> Change[Link | None]:
+def unlink(kept: Kept | None, person: Marks) -> Change[Link | None]:
     """See `AccountStore.unlink`."""
+    if kept is None:
+        return Change(None, None)
     return Change(_without(kept, person), kept.link_of(person))
 
 
@@ -132,56 +141,60 @@ def hand_over(
     return Change(_with(replace(kept, links=_demoted(others)), new), former)
 
 
-def set_role(kept: Kept, person: Marks, role: Role) -> Change[bool]:
+def set_role(kept: Kept | None, person: Marks, role: Role) -> Change[bool]:
     """See `AccountStore.set_role`."""
-    found = kept.link_of(person)
-    if found is None or kept.account.kind is not AccountKind.GROUP:
+    found = None if kept is None else kept.link_of(person)
+    if kept is None or found is None or kept.account.kind is not AccountKind.GROUP:
         return Change(kept, outcome=False)
     others = tuple(each for each in kept.links if each is not found)
     links = _demoted(others) if role is Role.REPRESENTATIVE else others
     return Change(_with(replace(kept, links=links), replace(found, role=role)), outcome=True)
 
 
-def ask_again(kept: Kept, person: Marks) -> Change[bool]:
+def ask_again(kept: Kept | None, person: Marks) -> Change[bool]:
     """See `AccountStore.ask_again`."""
-    found = kept.link_of(person)
-    if found is None:
+    found = None if kept is None else kept.link_of(person)
+    if kept is None or found is None:
         return Change(kept, outcome=False)
     return Change(_with(kept, replace(found, state=LinkState.ASK_AGAIN)), outcome=True)
 
 
-def erase(kept: Kept, person: Marks) -> Change[int]:
+def erase(kept: Kept | None, person: Marks) -> Change[int]:
     """See `AccountStore.erase`."""
+    if kept is None:
+        return Change(None, 0)
     links = sum(link.mark in person.all for link in kept.links)
     return Change(_without(kept, person), links + sum(claim.mark in person.all for claim in kept.claims))
 
 
-def prepare_password(kept: Kept, password: KeptPassword) -> Change[bool]:
+def prepare_password(kept: Kept | None, password: KeptPassword) -> Change[bool]:
     """See `AccountStore.prepare_password`."""
-    if kept.passwords.next is not None:
+    if kept is None or kept.passwords.next is not None:
         return Change(kept, outcome=False)
     return Change(replace(kept, passwords=replace(kept.passwords, next=password)), outcome=True)
 
 
-def keep_password(kept: Kept, password: KeptPassword) -> Change[bool]:
+def keep_password(kept: Kept | None, password: KeptPassword) -> Change[bool]:
     """See `AccountStore.keep_password`."""
-    if not kept.links:
+    if kept is None or not kept.links:
         return Change(kept, outcome=False)
     return Change(replace(kept, passwords=KeptPasswords(password)), outcome=True)
 
 
-def replace_password(kept: Kept, old: bytes, new: bytes) -> Change[bool]:
-    """See `AccountStore.replace_password`."""
+def resealed(kept: Kept, box: Callable[[str, bytes], bytes | None]) -> Kept:
+    """Return a record with its passwords in other boxes; `box` returns the new one of an account's, or None."""
+    passwords = kept.passwords
     current, prepared = (
-        replace(each, box=new) if each is not None and each.box == old else each
-        for each in (kept.passwords.current, kept.passwords.next)
+        None if each is None else replace(each, box=box(kept.account.name, each.box) or each.box)
+        for each in (passwords.current, passwords.next)
     )
-    passwords = KeptPasswords(current, prepared)
-    return Change(replace(kept, passwords=passwords), passwords != kept.passwords)
+    return replace(kept, passwords=KeptPasswords(current, prepared))
 
 
-def forget_password(kept: Kept) -> Change[bool]:
+def forget_password(kept: Kept | None) -> Change[bool]:
     """See `AccountStore.forget_password`."""
+    if kept is None:
+        return Change(None, outcome=False)
     return Change(replace(kept, passwords=KeptPasswords()), kept.passwords != KeptPasswords())
 
 

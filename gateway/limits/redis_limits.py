@@ -5,24 +5,21 @@
 One key is one person's use of one limit in one period, so that a reservation is one script on one key:
 of fifty at once, on any number of workers, exactly as many as `times` come through. The names are
 percent-encoded, the code is a hash of client and PPID (`subject_code`): nothing in it is personal in plain.
-With replicas, the store answers for a reservation once one of them has it (`WAIT 1`). On a Cluster it does not wait,
-and `min-replicas-to-write` bounds the loss of a failover.
+`redis_durable` waits for a replica, and looks whether the store may forget.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from math import inf
 from typing import Any, cast
 from urllib.parse import quote, unquote
 
-from redis.asyncio import RedisCluster
-
-from gateway.errors import StoreFault, StoreUnavailableError, UnfitLimitStoreError
+from gateway.errors import UnfitLimitStoreError
 from gateway.instant import Instant, is_instant
 from gateway.limits.limits import LEASE, Entry, EntryState, LimitUse, Settlement, state_of
-from gateway.redis_client import POOL, AnyRedis, Timed, asking, close_redis, connections_of, untimed
+from gateway.redis_client import AnyRedis, Timed, asking, close_redis, connections_of, untimed
+from gateway.redis_durable import DurableRedis
 
 DEFAULT_PREFIX = "sekisho:"
 
@@ -34,13 +31,6 @@ LONGEST_KEY = 2_048
 
 PAGE = 500
 """Keys asked for at once when a person's entries are looked for."""
-
-WAIT_MILLISECONDS = 500
-"""Seconds in which a replica must acknowledge a write."""
-
-CHECK_EVERY = 60.0
-"""Seconds after which a reservation looks again whether the store is fit, and whether it has replicas: a failover
-changes both without a notice."""
 
 _RESERVE = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 1 end
@@ -84,15 +74,10 @@ class RedisLimits:
 
         `timed` is told of each command.
         """
-        self._timed = timed
         self._redis = redis
         self._timeout = timeout
         self._prefix = prefix
-        self._replicas = False
-        self._checked_at: Instant | None = None
-        self._looking = asyncio.Lock()
-        # Sentinel's and Cluster's pools do not wait for a free connection, they fail.
-        self._turn = asyncio.Semaphore(POOL)
+        self._durable = DurableRedis(redis, UnfitLimitStoreError, timeout=timeout, timed=timed)
 
     def key(self, use: LimitUse) -> str:
         """Return the key of one person's use of a limit."""
@@ -101,32 +86,10 @@ class RedisLimits:
 
     async def reserve(self, use: LimitUse, entry: str, now: Instant) -> bool:
         """See `LimitStore`. A store that was not checked for a while is checked first."""
-        await self._look_again(now)
+        await self._durable.look_again(now)
         forget_at = "" if use.forget_at == inf else str(int(use.forget_at * 1000))
         value = f"reserved {now:.3f} {now + LEASE:.3f}"
-        arguments = (entry, str(use.times), value, forget_at)
-        if not self._replicas or isinstance(self._redis, RedisCluster):
-            return bool(await self._run(_RESERVE, use, *arguments))
-        # WAIT speaks of what its own connection has written, so both go down the same one.
-        seconds = self._timeout + WAIT_MILLISECONDS / 1000
-        async with asking(seconds, self._timed), self._turn, self._redis.pipeline(transaction=False) as pipe:
-            pipe.eval(_RESERVE, 1, self.key(use), *arguments)
-            pipe.execute_command("WAIT", 1, WAIT_MILLISECONDS)
-            taken, seen = await pipe.execute()
-        if int(taken) and int(seen) < 1:
-            # The primary has it: it stays counted and listed, but no caller is told that it is durable.
-            raise StoreUnavailableError(StoreFault.TOO_FEW_REPLICAS)
-        return bool(int(taken))
-
-    async def _look_again(self, now: Instant) -> None:
-        async with self._looking:
-            if self._checked_at is not None and 0 <= now - self._checked_at < CHECK_EVERY:
-                return
-            try:
-                await self.check()
-            except UnfitLimitStoreError as unfit:
-                raise StoreUnavailableError(StoreFault.REFUSED) from unfit
-            self._checked_at = now
+        return bool(await self._durable.write(_RESERVE, (self.key(use),), entry, str(use.times), value, forget_at))
 
     async def renew(self, use: LimitUse, entry: str, now: Instant) -> bool:
         """See `LimitStore`."""
@@ -163,20 +126,7 @@ class RedisLimits:
 
     async def check(self) -> None:
         """See `LimitStore`; also learns whether there are replicas to wait for."""
-        async with asking(self._timeout, self._timed):
-            memory = await self._info("memory")
-            persistence = await self._info("persistence")
-            replication = await self._info("replication")
-        for node, facts in memory.items():
-            policy = facts.get("maxmemory_policy")
-            if policy != "noeviction":
-                raise UnfitLimitStoreError(f"`maxmemory-policy` is `{policy}`", "set it to `noeviction`")
-            kept = persistence.get(node, {})
-            if not _count(kept.get("aof_enabled", 0)) and not await self._saves():
-                raise UnfitLimitStoreError("neither AOF nor snapshots are on", "set `appendonly yes`")
-            if kept.get("aof_last_write_status", "ok") != "ok" or kept.get("rdb_last_bgsave_status", "ok") != "ok":
-                raise UnfitLimitStoreError("its last write to disk failed", "check its disk")
-        self._replicas = any(_count(facts.get("connected_slaves", 0)) > 0 for facts in replication.values())
+        await self._durable.check()
 
     def connections(self) -> tuple[int, int]:
         """Return the numbers of busy and idle connections."""
@@ -187,9 +137,7 @@ class RedisLimits:
         await close_redis(self._redis)
 
     async def _run(self, script: str, use: LimitUse, *arguments: str) -> int:
-        async with asking(self._timeout, self._timed), self._turn:
-            answer: Any = await self._redis.eval(script, 1, self.key(use), *arguments)
-            return int(answer)
+        return await self._durable.run(script, (self.key(use),), *arguments)
 
     async def _keys(self, pattern: str) -> AsyncIterator[bytes]:
         scan: Callable[..., AsyncIterator[bytes]] = self._redis.scan_iter
@@ -201,22 +149,6 @@ class RedisLimits:
         async with asking(self._timeout):
             milliseconds = int(await self._redis.pexpiretime(cast("str", key)))
         return inf if milliseconds < 0 else milliseconds / 1000
-
-    async def _info(self, section: str) -> dict[str, dict[str, Any]]:
-        """Return INFO of each node; one node is its own only one."""
-        answer: dict[str, Any] = await self._redis.info(section)
-        if all(isinstance(value, dict) for value in answer.values()) and answer:
-            return answer
-        return {"": answer}
-
-    async def _saves(self) -> bool:
-        """Say whether snapshots are on; if CONFIG is forbidden, they count as off."""
-        try:
-            async with asking(self._timeout):
-                answer: Any = await self._redis.config_get("save")
-        except StoreUnavailableError:
-            return False
-        return bool(answer.get("save"))
 
 
 def _read_key(key: bytes, forget_at: Instant) -> LimitUse | None:
@@ -242,10 +174,3 @@ def _read_entry(value: bytes, now: Instant) -> tuple[EntryState, Instant]:
     if not is_instant(begun) or not is_instant(ends) or state not in ("counted", "reserved"):
         return EntryState.UNKNOWN, 0.0
     return state_of(counted=state == "counted", lease_ends=ends, now=now), begun
-
-
-def _count(said: object) -> int:
-    """Return a number of INFO's."""
-    if not isinstance(said, int):
-        raise StoreUnavailableError(StoreFault.PROTOCOL)
-    return said

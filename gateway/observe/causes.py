@@ -63,6 +63,7 @@ REASONS: Final[Mapping[str, tuple[Cause, str]]] = {
     "too_many_requests": (Cause.OVERLOAD, "More requests came from one address than `rates` allow."),
     "store_unavailable": (Cause.STORE, "A store did not answer, and the rule needs it."),
     "limit_store_unfit": (Cause.STORE, "The store of limits may forget what it counted, and is not trusted to count."),
+    "account_store_unfit": (Cause.STORE, "The store of accounts may forget a link, or others can read it."),
     "store_down": (Cause.STORE, "A store did not answer in the course of a sign-in."),
     "misconfigured": (Cause.PROVIDER, "The provider does not accept our request, or answers with an unknown code."),
     "provider_down": (Cause.PROVIDER, "The provider did not answer, or refused the gateway as its client."),

@@ -148,13 +148,28 @@ def test_either_box_is_sealed_anew(old: bytes) -> None:
     """Also the one of a change that was interrupted."""
     both = KeptPasswords(KeptPassword(b"current", own=True), KeptPassword(b"next", own=False))
 
-    change = changes.replace_password(Kept(TANAKA, passwords=both), old, b"new")
+    kept = changes.resealed(Kept(TANAKA, passwords=both), lambda name, box: name.encode() if box == old else None)
 
-    assert change.outcome
-    assert change.kept is not None
-    boxes = [each.box for each in (change.kept.passwords.current, change.kept.passwords.next) if each is not None]
-    assert sorted(boxes) == sorted({b"current", b"next"} - {old} | {b"new"})
-    assert changes.forget_password(change.kept).kept == Kept(TANAKA)
+    boxes = [each.box for each in (kept.passwords.current, kept.passwords.next) if each is not None]
+    assert sorted(boxes) == sorted({b"current", b"next"} - {old} | {b"tanaka"})
+    assert changes.forget_password(kept).kept == Kept(TANAKA)
+
+
+def test_nothing_becomes_of_an_unknown_account() -> None:
+    """Only a link, a hand-over and the office make one known."""
+    password = KeptPassword(b"box", own=True)
+
+    assert changes.unlink(None, ANNA) == changes.Change(None, None)
+    assert changes.erase(None, ANNA) == changes.Change(None, 0)
+    assert changes.move(None, ANNA) == changes.Change(None, None)
+    for change in (
+        changes.set_role(None, ANNA, Role.MEMBER),
+        changes.ask_again(None, ANNA),
+        changes.prepare_password(None, password),
+        changes.keep_password(None, password),
+        changes.forget_password(None),
+    ):
+        assert change == changes.Change(None, outcome=False)
 
 
 def test_nobody_without_a_link_changes_anything() -> None:

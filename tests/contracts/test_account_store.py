@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import sqlite3
+import stat
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from math import inf
+from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 
 from gateway.accounts.accounts import (
-    MOST_ACCOUNTS,
     Account,
     AccountStore,
     Evidence,
@@ -26,7 +31,13 @@ from gateway.accounts.attempts import Attempt, AttemptLimits
 from gateway.accounts.marks import Marks
 from gateway.accounts.memory_accounts import MemoryAccounts
 from gateway.accounts.names import fold_account
+from gateway.accounts.redis_accounts import RedisAccounts
+from gateway.accounts.sqlite_accounts import SqliteAccounts
+from gateway.errors import StoreFault, StoreUnavailableError, UnfitAccountStoreError
 from gateway.identity import AccountKind, Role
+from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
+from gateway.session.seal import Secrets
+from tests.redis_server import cluster_redis, redis_server
 
 NOW = 1_800_000_000.0
 APP = "booking"
@@ -36,12 +47,41 @@ CLUB = Account(APP, "club", AccountKind.GROUP, "卓球クラブ")
 FEW = AttemptLimits(account=2, account_seconds=100.0, person=3, person_seconds=1_000.0, app=5, app_seconds=10.0)
 
 
+KEYS = Secrets.parse("0123456789abcdef" * 4)
+
+
+FIT = ("--appendonly", "yes", "--maxmemory-policy", "noeviction")
+
+
+@pytest.fixture(scope="module", params=["memory", "sqlite", "redis", "cluster"])
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "redis":
+        with redis_server(*FIT) as server:
+            yield server.url
+    elif request.param == "cluster":
+        with cluster_redis(*FIT) as cluster:
+            yield cluster.url
+    else:
+        yield request.param
+
+
 @pytest.fixture
-async def store() -> AsyncIterator[AccountStore]:
-    opened: AccountStore = MemoryAccounts()
+async def store(url: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AccountStore]:
+    opened: AccountStore
+    match url:
+        case "memory":
+            opened = MemoryAccounts()
+        case "sqlite":
+            opened = SqliteAccounts(tmp_path / "accounts.db", KEYS)
+        case _:
+            opened = open_redis(url, prefix=f"{hash(request.node.nodeid)}:")
     await opened.check()
     yield opened
     await opened.close()
+
+
+def open_redis(url: str, prefix: str = "sekisho:", keys: Secrets = KEYS) -> RedisAccounts:
+    return RedisAccounts(make_redis(parse_redis_url(url), RedisOptions(timeout=5.0)), keys, timeout=5.0, prefix=prefix)
 
 
 async def link(store: AccountStore, account: Account, person: Marks, role: Role = Role.MEMBER) -> object:
@@ -109,12 +149,15 @@ async def test_proving_again_renews(store: AccountStore) -> None:
     assert not await store.ask_again(APP, "nobody", ANNA)
 
 
-async def test_a_person_has_several_accounts_up_to_a_number(store: AccountStore) -> None:
+async def test_a_person_has_several_accounts_up_to_a_number(
+    store: AccountStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In the order of their names; an account that she has is renewed all the same."""
-    for number in reversed(range(MOST_ACCOUNTS)):
+    monkeypatch.setattr("gateway.accounts.kept_accounts.MOST_ACCOUNTS", 4)
+    for number in reversed(range(4)):
         await link(store, Account(APP, f"a{number:02}"), ANNA)
 
-    assert await names(store, ANNA) == [f"a{number:02}" for number in range(MOST_ACCOUNTS)]
+    assert await names(store, ANNA) == ["a00", "a01", "a02", "a03"]
     assert await link(store, Account(APP, "one more"), ANNA) == Full()
     assert isinstance(await link(store, Account(APP, "a01"), ANNA), Linked)
     assert await store.hand_over(Account(APP, "one more"), ANNA, Evidence.COUNTER, NOW) is None
@@ -246,13 +289,15 @@ async def test_an_account_is_removed_whole(store: AccountStore) -> None:
     assert await records(store) == []
 
 
-async def test_all_accounts_are_listed_in_order(store: AccountStore) -> None:
+async def test_all_accounts_are_listed_in_order(store: AccountStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than a page of them, of one App, each once; an App's name that begins as another's is another App."""
-    await asyncio.gather(*(store.put(Account(APP, f"{number:04}")) for number in range(450)))
+    monkeypatch.setattr("gateway.accounts.kept_accounts.PAGE", 3)
+    for number in (5, 3, 0, 6, 1, 4, 2):
+        await store.put(Account(APP, f"田中{number}"))
     await store.put(Account(f"{APP}:x", "0"))
     await store.put(Account("book", "0"))
 
-    assert [record.account.name for record in await records(store)] == [f"{number:04}" for number in range(450)]
+    assert [record.account.name for record in await records(store)] == [f"田中{number}" for number in range(7)]
 
 
 async def test_every_change_moves_the_revision(store: AccountStore) -> None:
@@ -396,16 +441,19 @@ async def test_a_change_of_password_survives_an_interruption(store: AccountStore
     assert await store.passwords(APP, "tanaka") == KeptPasswords(new)
 
 
-async def test_a_box_is_replaced_only_as_it_was_read(store: AccountStore) -> None:
-    """A rotation of keys never brings an old password back."""
+async def test_passwords_are_sealed_anew(store: AccountStore) -> None:
+    """Those for which there is a new box; the others stay, and the accounts are counted."""
     await link(store, TANAKA, ANNA)
     await store.keep_password(APP, "tanaka", KeptPassword(b"one", own=True))
+    await link(store, CLUB, BERT)
 
-    assert await store.replace_password(APP, "tanaka", b"one", b"two")
+    def box(name: str, old: bytes) -> bytes | None:
+        return b"two" if (name, old) == ("tanaka", b"one") else None
 
-    assert not await store.replace_password(APP, "tanaka", b"one", b"three")
-    assert not await store.replace_password(APP, "nobody", b"one", b"three")
+    assert await store.reseal(APP, box) == 1
+
     assert await store.passwords(APP, "tanaka") == KeptPasswords(KeptPassword(b"two", own=True))
+    assert await store.reseal(APP, box) == 0
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -434,3 +482,241 @@ async def test_a_groups_password_stays_with_its_members(store: AccountStore) -> 
     assert (await store.passwords(APP, "club")).current is not None
     await store.erase(APP, BERT)
     assert (await store.passwords(APP, "club")).current is None
+
+
+# Stores that outlive a process.
+
+
+async def test_workers_share_one_file(tmp_path: Path) -> None:
+    """Each with a connection of its own, from the first moment on: of all who prove an account, one has it."""
+    stores = [SqliteAccounts(tmp_path / "accounts.db", KEYS) for _ in range(4)]
+
+    outcomes = await asyncio.gather(
+        *(link(each, TANAKA, Marks((f"key1-{n}{m}",))) for n, each in enumerate(stores) for m in range(3))
+    )
+    begun = await asyncio.gather(
+        *(each.begin_attempt(Attempt(APP, "t", f"key1-{n}", f"{n}"), FEW, NOW) for n, each in enumerate(stores))
+    )
+
+    assert sum(isinstance(outcome, Linked) for outcome in outcomes) == 1
+    assert sum(begun) == FEW.account
+    assert len({await each.revision(APP) for each in stores}) == 1
+    for each in stores:
+        await each.close()
+
+
+def _link_in_a_process(file: Path, number: int) -> bool:
+    async def run() -> bool:
+        store = SqliteAccounts(file, KEYS)
+        outcome = await store.link(TANAKA, Marks((f"key1-{number}",)), Evidence.PROOF, NOW)
+        await store.close()
+        return isinstance(outcome, Linked)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.long
+async def test_processes_share_one_file(tmp_path: Path) -> None:
+    """Of four that make it and link at once, one has the account."""
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        linked = list(pool.map(_link_in_a_process, [tmp_path / "accounts.db"] * 4, range(4)))
+
+    assert sum(linked) == 1
+
+
+async def test_a_file_is_there_after_a_restart_and_for_its_owner_alone(tmp_path: Path) -> None:
+    """With its log and its shared memory."""
+    file = tmp_path / "accounts.db"
+    first = SqliteAccounts(file, KEYS)
+    await link(first, TANAKA, ANNA)
+    assert _modes(tmp_path) == dict.fromkeys(("accounts.db", "accounts.db-wal", "accounts.db-shm"), 0o600)
+    await first.close()
+
+    second = SqliteAccounts(file, KEYS)
+
+    assert await names(second, ANNA) == ["tanaka"]
+    await second.close()
+
+
+@pytest.mark.parametrize(("mode", "of"), [(0o640, "file"), (0o604, "file"), (0o666, "file"), (0o777, "folder")])
+async def test_a_file_that_others_may_touch_is_refused(tmp_path: Path, mode: int, of: str) -> None:
+    """By the check with the remedy, and by every other command as a store that refuses."""
+    file = tmp_path / "of ours" / "accounts.db"
+    file.parent.mkdir(mode=0o700)
+    file.touch(0o600)
+    (file if of == "file" else file.parent).chmod(mode)
+    store = SqliteAccounts(file, KEYS)
+
+    with pytest.raises(UnfitAccountStoreError, match="chmod"):
+        await store.check()
+    with pytest.raises(StoreUnavailableError) as away:
+        await store.find(APP, ANNA)
+
+    assert away.value.fault is StoreFault.REFUSED
+    await store.close()
+
+
+async def test_a_file_whose_mode_changes_is_refused_by_the_next_check(tmp_path: Path) -> None:
+    """A restored backup, for example."""
+    file = tmp_path / "accounts.db"
+    store = SqliteAccounts(file, KEYS)
+    await store.check()
+    file.chmod(0o644)
+
+    with pytest.raises(UnfitAccountStoreError, match="mode 0644"):
+        await store.check()
+
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("CREATE TABLE notes (text TEXT)", "another program's database"),
+        ("PRAGMA application_id = 7", "another program's database"),
+        (f"PRAGMA application_id = {0x53454B49}; PRAGMA user_version = 99", "has the form 99"),
+    ],
+)
+async def test_another_database_is_not_touched(tmp_path: Path, script: str, said: str) -> None:
+    """Neither another program's nor that of a later version."""
+    file = tmp_path / "accounts.db"
+    file.touch(0o600)
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript(script)
+    store = SqliteAccounts(file, KEYS)
+
+    with pytest.raises(UnfitAccountStoreError, match=said):
+        await store.check()
+
+    await store.close()
+
+
+@pytest.mark.parametrize("content", [b"no database at all", b"SQLite format 3\0" + bytes(200)])
+async def test_a_broken_file_is_no_empty_store(tmp_path: Path, content: bytes) -> None:
+    """An error, and never an account without a link."""
+    file = tmp_path / "accounts.db"
+    file.touch(0o600)
+    file.write_bytes(content * 20)
+    store = SqliteAccounts(file, KEYS)
+
+    with pytest.raises(StoreUnavailableError):
+        await store.find(APP, ANNA)
+
+    await store.close()
+
+
+async def test_a_locked_file_is_away_and_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing waits for ever, and nothing is half done."""
+    monkeypatch.setattr("gateway.accounts.sqlite_accounts.BUSY_SECONDS", 0.05)
+    store = SqliteAccounts(tmp_path / "accounts.db", KEYS)
+    await store.check()
+    with closing(sqlite3.connect(tmp_path / "accounts.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailableError) as away:
+            await link(store, TANAKA, ANNA)
+        assert away.value.fault is StoreFault.TIMEOUT
+        assert await store.find(APP, ANNA) == ()
+        other.execute("ROLLBACK")
+
+    assert isinstance(await link(store, TANAKA, ANNA), Linked)
+    await store.close()
+
+
+async def test_a_change_that_is_given_up_is_done_whole_or_not(tmp_path: Path) -> None:
+    """A client that leaves cancels its request; the next change works."""
+    store = SqliteAccounts(tmp_path / "accounts.db", KEYS)
+    await store.check()
+    for steps in range(12):
+        task = asyncio.ensure_future(link(store, Account(APP, f"a{steps}"), ANNA))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    assert isinstance(await link(store, TANAKA, ANNA), Linked)
+    assert "tanaka" in await names(store, ANNA)
+    await store.close()
+
+
+async def test_what_was_forgotten_is_in_none_of_the_files(tmp_path: Path) -> None:
+    """Neither a mark nor a box of a password, not even in the log or in a free page."""
+    store = SqliteAccounts(tmp_path / "accounts.db", KEYS)
+    mark = Marks(("key1-erased-mark",))
+    await link(store, TANAKA, mark)
+    assert _holds(tmp_path, b"erased-mark")
+
+    await store.erase(APP, mark)
+
+    assert not _holds(tmp_path, b"erased-mark")
+    await store.close()
+
+
+def _holds(folder: Path, word: bytes) -> bool:
+    return any(word in file.read_bytes() for file in folder.iterdir())
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    return {each.name: stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()}
+
+
+def persistent(kind: str, url: str, place: Path, keys: Secrets) -> AccountStore:
+    return SqliteAccounts(place / "accounts.db", keys) if kind == "sqlite" else open_redis(url, keys=keys)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+async def test_a_record_opens_by_our_keys_alone(kind: str, tmp_path: Path) -> None:
+    """A retired or foreign key is an error and never a person without a link; resealing moves to the first key."""
+    old, new = "0123456789abcdef" * 4, "fedcba9876543210" * 4
+    with redis_server(*FIT) as server:
+        before = persistent(kind, server.url, tmp_path, Secrets.parse(old))
+        await link(before, TANAKA, ANNA)
+        await before.close()
+        stranger = persistent(kind, server.url, tmp_path, Secrets.parse(new))
+        with pytest.raises(StoreUnavailableError) as away:
+            await stranger.find(APP, ANNA)
+        assert away.value.fault is StoreFault.PROTOCOL
+        rotating = persistent(kind, server.url, tmp_path, Secrets.parse(f"{new}\n{old}"))
+        assert await names(rotating, ANNA) == ["tanaka"]
+
+        assert await rotating.reseal(APP, lambda _name, _box: None) == 1
+
+        assert await rotating.reseal(APP, lambda _name, _box: None) == 0
+        assert await names(stranger, ANNA) == ["tanaka"]
+        await rotating.close()
+        await stranger.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--appendonly", "yes", "--maxmemory-policy", "allkeys-lru"), "`maxmemory-policy` is `allkeys-lru`"),
+        (("--appendonly", "no", "--save", ""), "neither AOF nor snapshots are on"),
+    ],
+)
+async def test_a_redis_that_may_forget_is_refused(arguments: tuple[str, ...], said: str) -> None:
+    """By the check, and before anything is linked in it."""
+    with redis_server(*arguments) as server:
+        store = open_redis(server.url)
+        with pytest.raises(UnfitAccountStoreError, match=said):
+            await store.check()
+        with pytest.raises(StoreUnavailableError):
+            await link(store, TANAKA, ANNA)
+        await store.close()
+
+
+async def test_a_writer_without_the_key_makes_no_link(tmp_path: Path) -> None:
+    """A record that is copied to another account, or to another App, opens nothing."""
+    file = tmp_path / "accounts.db"
+    store = SqliteAccounts(file, KEYS)
+    await link(store, TANAKA, ANNA)
+    await link(store, Account(APP, "mayor"), BERT)
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute(
+            "UPDATE accounts SET kept = (SELECT kept FROM accounts WHERE folded = 'tanaka') WHERE folded = 'mayor'"
+        )
+        database.execute("INSERT INTO named VALUES (?, ?, 'mayor')", (APP, ANNA.first))
+
+    with pytest.raises(StoreUnavailableError):
+        await store.find(APP, ANNA)
+
+    await store.close()

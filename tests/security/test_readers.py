@@ -31,7 +31,7 @@ from gateway.commands.terminal import say, say_json, say_text
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError, SignInInvalidError, StoreUnavailableError
 from gateway.headers.assertion import AssertionKeys, AssertionKeysError, AssertionRefusedError, verify
 from gateway.identity import Scope
-from gateway.limits.redis_limits import RedisLimits, _count, _read_entry, _read_key
+from gateway.limits.redis_limits import RedisLimits, _read_entry, _read_key
 from gateway.login.aiohttp_provider import LARGEST_ANSWER, AiohttpProvider
 from gateway.login.aliases import AliasError, lines_naming, read_aliases
 from gateway.login.claims import Expected, VerificationKey, read_id_token, read_userinfo, verified_claims
@@ -52,6 +52,7 @@ from gateway.portal.hosts import may_ask
 from gateway.portal.language import preferred
 from gateway.portal.operators import new_token, read_operators
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
+from gateway.redis_durable import count_of
 from gateway.request.kept_form import read_form
 from gateway.request.media_type import media_type
 from gateway.session.redis_sessions import open_sessions
@@ -247,7 +248,7 @@ READERS: dict[str, Reader] = {
     "revocations": Reader(_ended, (b"all|1795402800.5",)),
     "limit key": Reader(lambda data: _read_key(data, 0.0), (b"sekisho:l:{p:l:ever:ABCD}",)),
     "limit entry": Reader(lambda data: _read_entry(data, NOON), (b"counted 1795402800.000 0", b"reserved 1 2")),
-    "redis info": Reader(_count, (b"1",), (StoreUnavailableError,)),
+    "redis info": Reader(count_of, (b"1",), (StoreUnavailableError,)),
     "redis pushes": Reader(_pushes, (PUSH, PUSH * 3)),
     # Files.
     "client keys": Reader(read_key_set, (_json({"keys": [PRIVATE]}),), (KeySetError,)),

@@ -1,0 +1,190 @@
+"""Accounts in a Redis that neither evicts nor forgets.
+
+    {prefix}a:{<app>}:k:<name>     one account, sealed (`sealed`)
+    {prefix}a:{<app>}:n            a sorted set: every account's name
+    {prefix}a:{<app>}:m:<mark>     a set: the names of the accounts whose record has this mark
+    {prefix}a:{<app>}:r            the revision
+    {prefix}a:{<app>}:t:<scope>    a sorted set: attempts by the moment until which they count
+
+Names of Apps and accounts are percent-encoded. The keys of an App lie in one slot of a Cluster, so that a script may
+change an account and its index together. A worker reads a record, alters it, and has the script write it only if
+nobody has written it meanwhile. `redis_durable` waits for a replica, and looks whether the store may forget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from typing import Any, TypeVar, cast
+from urllib.parse import quote
+
+from gateway.accounts.attempts import Scope
+from gateway.accounts.changes import Change, Kept
+from gateway.accounts.kept_accounts import KeptAccounts
+from gateway.accounts.sealed import BOX_NONCE, is_of_first_key, open_kept, seal_kept
+from gateway.errors import StoreFault, StoreUnavailableError, UnfitAccountStoreError
+from gateway.instant import Instant
+from gateway.redis_client import AnyRedis, Timed, close_redis, connections_of, untimed
+from gateway.redis_durable import DurableRedis
+from gateway.session.seal import Secrets
+
+DEFAULT_PREFIX = "sekisho:"
+
+_ROUNDS = 200
+"""Times that a change is made anew because other workers wrote the same account meanwhile."""
+
+# The first three keys are the record, the names and the revision; then marks to add, then marks to remove.
+_WRITE = """
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then
+  redis.call('DEL', KEYS[1])
+  redis.call('ZREM', KEYS[2], ARGV[3])
+else
+  redis.call('SET', KEYS[1], ARGV[2])
+  redis.call('ZADD', KEYS[2], 0, ARGV[3])
+end
+redis.call('INCR', KEYS[3])
+local added = tonumber(ARGV[4])
+for i = 4, #KEYS do
+  if i < 4 + added then redis.call('SADD', KEYS[i], ARGV[3]) else redis.call('SREM', KEYS[i], ARGV[3]) end
+end
+return 1
+"""
+
+# Of each scope: how many it has at most, and until when this attempt would count.
+_TAKE = """
+for i = 1, #KEYS do
+  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', ARGV[2])
+  if not redis.call('ZSCORE', KEYS[i], ARGV[1]) then
+    if redis.call('ZCARD', KEYS[i]) >= tonumber(ARGV[1 + 2 * i]) then return 0 end
+  end
+end
+for i = 1, #KEYS do redis.call('ZADD', KEYS[i], 'NX', ARGV[2 + 2 * i], ARGV[1]) end
+return 1
+"""
+
+_GIVE_BACK = """
+for i = 1, #KEYS do redis.call('ZREM', KEYS[i], ARGV[1]) end
+return 1
+"""
+
+_CLEAR = """
+for i = 1, #KEYS do redis.call('DEL', KEYS[i]) end
+return 1
+"""
+
+_Outcome = TypeVar("_Outcome")
+
+
+class RedisAccounts(KeptAccounts):
+    """An `AccountStore` on Redis of any deployment."""
+
+    def __init__(
+        self,
+        redis: AnyRedis,
+        keys: Secrets,
+        *,
+        timeout: float = 1.0,
+        prefix: str = DEFAULT_PREFIX,
+        timed: Timed = untimed,
+    ) -> None:
+        """Take a client (`redis_client.make_redis`) and close it with the store; `timeout` in seconds a command."""
+        self._redis = redis
+        self._keys = keys
+        self._prefix = prefix
+        self._durable = DurableRedis(redis, UnfitAccountStoreError, timeout=timeout, timed=timed)
+
+    async def read(self, app: str, names: Sequence[str]) -> Mapping[str, Kept]:
+        """See `KeptAccounts`."""
+        boxes = await self._boxes(app, names)
+        opened = {name: self._opened(app, name, box) for name, box in zip(names, boxes, strict=True)}
+        return {name: kept for name, kept in opened.items() if kept is not None}
+
+    async def alter(
+        self, app: str, folded: str, change: Callable[[Kept | None], Change[_Outcome]]
+    ) -> tuple[_Outcome, bool]:
+        """See `KeptAccounts`."""
+        await self._durable.look_again(asyncio.get_running_loop().time())
+        for _ in range(_ROUNDS):
+            (box,) = await self._boxes(app, [folded])
+            before = self._opened(app, folded, box)
+            done = change(before)
+            if done.kept == before and (box is None or is_of_first_key(self._keys, box)):
+                return done.outcome, False
+            new = b"" if done.kept is None else seal_kept(self._keys, app, folded, done.kept, os.urandom(BOX_NONCE))
+            old_marks = frozenset[str]() if before is None else before.marks
+            new_marks = frozenset[str]() if done.kept is None else done.kept.marks
+            added, removed = sorted(new_marks - old_marks), sorted(old_marks - new_marks)
+            marks = tuple(self._key(app, "m", mark) for mark in (*added, *removed))
+            keys = (self._key(app, "k", folded), self._key(app, "n"), self._key(app, "r"), *marks)
+            if await self._durable.write(_WRITE, keys, box or b"", new, folded, len(added)):
+                return done.outcome, True
+        raise StoreUnavailableError(StoreFault.TIMEOUT)
+
+    async def named(self, app: str, marks: Sequence[str]) -> Sequence[str]:
+        """See `KeptAccounts`."""
+        async with self._durable.reading() as redis:
+            found: Any = await redis.sunion([self._key(app, "m", mark) for mark in marks])
+        return sorted(name.decode() for name in found)
+
+    async def page(self, app: str, after: str, most: int) -> Sequence[str]:
+        """See `KeptAccounts`."""
+        start = f"({after}" if after else "-"
+        async with self._durable.reading() as redis:
+            found: Any = await redis.zrangebylex(self._key(app, "n"), start, "+", start=0, num=most)
+        return [name.decode() for name in found]
+
+    async def revision(self, app: str) -> int:
+        """See `AccountStore`."""
+        async with self._durable.reading() as redis:
+            found: Any = await redis.get(self._key(app, "r"))
+        return int(found or 0)
+
+    async def take(self, app: str, attempt: str, scopes: Sequence[Scope], now: Instant) -> bool:
+        """See `KeptAccounts`."""
+        await self._durable.look_again(asyncio.get_running_loop().time())
+        keys = tuple(self._key(app, "t", scope.name) for scope in scopes)
+        numbers = [each for scope in scopes for each in (scope.most, _score(scope.ends_at))]
+        return bool(await self._durable.write(_TAKE, keys, attempt, _score(now), *numbers))
+
+    async def give_back(self, app: str, scopes: Sequence[str], attempt: str) -> None:
+        """See `KeptAccounts`."""
+        await self._durable.run(_GIVE_BACK, tuple(self._key(app, "t", scope) for scope in scopes), attempt)
+
+    async def clear(self, app: str, scopes: Sequence[str]) -> None:
+        """See `KeptAccounts`."""
+        await self._durable.run(_CLEAR, tuple(self._key(app, "t", scope) for scope in scopes))
+
+    async def check(self) -> None:
+        """See `AccountStore`; also learns whether there are replicas to wait for."""
+        await self._durable.check()
+
+    def connections(self) -> tuple[int, int]:
+        """Return the numbers of busy and idle connections."""
+        return connections_of(self._redis)
+
+    async def close(self) -> None:
+        """See `AccountStore`."""
+        await close_redis(self._redis)
+
+    async def _boxes(self, app: str, names: Sequence[str]) -> list[bytes | None]:
+        async with self._durable.reading() as redis:
+            found: Any = await redis.mget([self._key(app, "k", name) for name in names])
+        return cast("list[bytes | None]", found)
+
+    def _opened(self, app: str, folded: str, box: bytes | None) -> Kept | None:
+        kept = None if box is None else open_kept(self._keys, app, folded, box)
+        if box is not None and kept is None:
+            # Of a retired key, or changed by another hand. It is never taken for an account without a link.
+            raise StoreUnavailableError(StoreFault.PROTOCOL)
+        return kept
+
+    def _key(self, app: str, kind: str, name: str = "") -> str:
+        key = f"{self._prefix}a:{{{quote(app, safe='')}}}:{kind}"
+        return f"{key}:{quote(name, safe='')}" if name else key
+
+
+def _score(moment: Instant) -> str:
+    return "+inf" if moment == inf else f"{moment:.6f}"
