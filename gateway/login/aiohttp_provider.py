@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -26,6 +27,7 @@ from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.kept_files import in_memory, kept
 from gateway.login.claims import VerificationKey
+from gateway.login.httptools_calls import Answered, Caller, CallError, is_unread
 from gateway.login.jwks import Jwks, PassedOver, read_jwks
 from gateway.login.keys import KeySet
 from gateway.login.login import (
@@ -279,6 +281,7 @@ class AiohttpProvider:
         self._meter = meter
         self._via_credentials = via_credentials
         self._http: aiohttp.ClientSession | None = None
+        self._caller: Caller | None = None
         self._verification: ssl.SSLContext | None = None
         self._answered_at: Monotonic = float("-inf")
         self._refresher: asyncio.Task[None] | None = None
@@ -309,6 +312,9 @@ class AiohttpProvider:
         if self._http is not None:
             await self._http.close()
             self._http = None
+        if self._caller is not None:
+            self._caller.close()
+            self._caller = None
 
     async def metadata(self) -> Metadata:
         """Return what discovery says.
@@ -539,7 +545,7 @@ class AiohttpProvider:
             outcome = "refused"
             self._answered_at = self._monotonic()
             raise
-        except (aiohttp.ClientError, TimeoutError, OSError, _UnusableError) as error:
+        except (aiohttp.ClientError, CallError, TimeoutError, OSError, _UnusableError) as error:
             self._answered_at = float("-inf")
             # Its words may hold the URL with our code, or the proxy's credentials: the kind says enough.
             raise ProviderUnavailableError(endpoint, fault_of(error)) from None
@@ -559,21 +565,38 @@ class AiohttpProvider:
             way["headers"]["Authorization"] = f"Bearer {bearer}"
         if sent is not None:
             way["headers"]["Content-Type"] = sent.kind
+        if self._settings.via is None:
+            answered = await self._called(url, way["headers"], sent)
+        else:
+            answered = await self._called_through(url, way, sent)
+        status, body = answered.status, answered.body
+        if is_unread(status):
+            raise _UnusableError(f"status_{status}")
+        kind = media_type(answered.field(b"content-type"))
+        if status != HTTPStatus.OK and not (status == HTTPStatus.CREATED and sent is not None):
+            raise ProviderRefusedError(_refusal(kind, body) or f"status_{status}", endpoint)
+        good_for = lifetime(answered.field(b"cache-control"), answered.field(b"age"))
+        return _Answer(read(kind, body), good_for)
+
+    async def _called(self, url: str, fields: dict[str, str], sent: _Sent | None) -> Answered:
+        """Call the provider at its own address."""
+        if self._caller is None:
+            verification = self._verification or self._read_verification()
+            self._caller = Caller(verification, longest=LARGEST_ANSWER, idle=IDLE_CONNECTION)
+        async with asyncio.timeout(self._settings.timeout):
+            return await self._caller.call(url, fields, None if sent is None else sent.body)
+
+    async def _called_through(self, url: str, way: _Way, sent: _Sent | None) -> Answered:
+        """Call the provider through the proxy."""
         method, data = ("GET", None) if sent is None else ("POST", sent.body)
         async with self._session().request(method, url, data=data, **way) as response:
-            status = response.status
-            if status >= HTTPStatus.INTERNAL_SERVER_ERROR or HTTPStatus.MULTIPLE_CHOICES <= status < 400:
-                raise _UnusableError(f"status_{status}")
             body = bytearray()
-            async for part in response.content.iter_any():
-                body += part
-                if len(body) > LARGEST_ANSWER:
-                    raise _UnusableError("too_long")
-            kind = media_type(response.headers.get("Content-Type", ""))
-            if status != HTTPStatus.OK and not (status == HTTPStatus.CREATED and sent is not None):
-                raise ProviderRefusedError(_refusal(kind, bytes(body)) or f"status_{status}", endpoint)
-            good_for = lifetime(response.headers.get("Cache-Control", ""), response.headers.get("Age", ""))
-            return _Answer(read(kind, bytes(body)), good_for)
+            if not is_unread(response.status):
+                async for part in response.content.iter_any():
+                    body += part
+                    if len(body) > LARGEST_ANSWER:
+                        raise _UnusableError("too_long")
+            return Answered(response.status, response.raw_headers, bytes(body))
 
     def _read_verification(self) -> ssl.SSLContext:
         system = ssl.get_default_verify_paths()
@@ -620,13 +643,13 @@ def _changed_at(place: str | None) -> int | None:
 def fault_of(error: Exception) -> str:
     """Return what went wrong with a call in one word, which quotes neither a URL nor a certificate."""
     match error:
-        case _UnusableError():
+        case _UnusableError() | CallError():
             return str(error)
         case TimeoutError():
             return "timeout"
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+        case ssl.SSLError() | aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             return "certificate_or_tls"
-        case aiohttp.ClientConnectorDNSError():
+        case socket.gaierror() | aiohttp.ClientConnectorDNSError():
             return "name_not_found"
         case aiohttp.ClientHttpProxyError(status=status):
             return f"proxy_status_{status}"
