@@ -1,19 +1,22 @@
 """The requests a sign-in makes: where the browser is sent, what the token endpoint is asked.
 
-Pure: state, nonce, verifier, moment and key come in. authlib's stateless functions make the challenge and the
-assertion; its client and assertion objects are left alone, since they keep a last token and use one `jti` twice.
+Pure: state, nonce, verifier, moment and key come in. authlib's stateless function makes the challenge, and joserfc's
+algorithms sign the assertion. authlib's client and assertion objects are left alone, since they keep a last token and
+use one `jti` twice.
 """
 
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus
 
-from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
+import msgspec
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from joserfc.jws import JWSRegistry
 
 from gateway.errors import SignInInvalidError
 from gateway.identity import Scope
@@ -51,12 +54,18 @@ class TokenAnswer:
     session_state: str | None = field(default=None, repr=False)
 
 
+_SCOPES = frozenset(Scope)
 _ORDER = (Scope.OPENID, Scope.NAME, Scope.ADDRESS, Scope.BIRTHDATE, Scope.GENDER)
 
 
 def redirect_uri(url: str, prefix: str) -> str:
     """Return an App's redirect URI: it follows from the public origin, never from a request."""
-    return origin_of(url) + prefix + CALLBACK
+    return callback_at(origin_of(url), prefix)
+
+
+def callback_at(origin: str, prefix: str) -> str:
+    """Return the redirect URI of an origin."""
+    return origin + prefix + CALLBACK
 
 
 def post_logout_redirect_uri(url: str, prefix: str) -> str:
@@ -87,7 +96,7 @@ def _form(parameters: Mapping[str, str]) -> str:
 def scope_text(scopes: Iterable[Scope]) -> str:
     """Return the scopes as the provider reads them, always in one order, always with `openid`."""
     wanted = {Scope.OPENID, *scopes}
-    return " ".join(scope.value for scope in _ORDER if scope in wanted)
+    return " ".join([scope for scope in _ORDER if scope in wanted])
 
 
 def authorization_url(  # noqa: PLR0913 (each parameter has its name)
@@ -148,17 +157,23 @@ def client_assertion(
     key: SigningKey, *, client_id: str, audience: str, algorithm: str | None, now: Instant, lifetime: float, jti: str
 ) -> str:
     """Return a `private_key_jwt` (OpenID Connect Core section 9): new for each request, since `jti` is for one use."""
-    token: str = sign_jwt_bearer_assertion(
-        key.key,
-        issuer=client_id,
-        audience=audience,
-        subject=client_id,
-        issued_at=int(now),
-        expires_at=int(now + lifetime),
-        claims={"jti": jti},
-        header={"alg": algorithm or key.alg, "kid": key.kid},
-    )
-    return token
+    signing = JWSRegistry.algorithms[algorithm or key.alg]
+    signing.check_key(key.key)
+    claims: dict[str, str | int] = {
+        "iss": client_id,
+        "aud": audience,
+        "sub": client_id,
+        "iat": int(now),
+        "exp": int(now + lifetime),
+        "jti": jti,
+    }
+    # RFC 7515 section 7.1.
+    said = b"%b.%b" % (_segment({"typ": "JWT", "alg": signing.name, "kid": key.kid}), _segment(claims))
+    return (b"%b.%b" % (said, urlsafe_b64encode(signing.sign(said, key.key)).rstrip(b"="))).decode()
+
+
+def _segment(members: Mapping[str, str | int]) -> bytes:
+    return urlsafe_b64encode(msgspec.json.encode(members)).rstrip(b"=")
 
 
 def token_form(*, client_id: str, code: str, redirect_uri: str, verifier: str, assertion: str) -> str:
@@ -192,7 +207,7 @@ def read_token_answer(said: Mapping[str, Any], asked: frozenset[Scope]) -> Token
     scope = said.get("scope")
     if not isinstance(scope, str | None):
         raise SignInInvalidError(Check.TOKEN_ANSWER)
-    granted = asked if scope is None else asked & {Scope(word) for word in scope.split() if word in set(Scope)}
+    granted = asked if scope is None else asked & {Scope(word) for word in scope.split() if word in _SCOPES}
     session_state = said.get("session_state")
     if not isinstance(session_state, str | None) or len(session_state or "") > LONGEST_CODE:
         raise SignInInvalidError(Check.TOKEN_ANSWER)

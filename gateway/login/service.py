@@ -44,10 +44,10 @@ from gateway.login.login import (
     TokenAnswer,
     asked_assurance,
     authorization_url,
+    callback_at,
     end_session_url,
     oauth_error,
     post_logout_redirect_uri,
-    redirect_uri,
     shown_value,
 )
 from gateway.login.logout import LogoutExpected, LogoutToken, read_logout_form, read_logout_token
@@ -100,7 +100,6 @@ from gateway.session.ticket import (
     new_ticket,
     ticket_name,
 )
-from gateway.settings.origin import origin_of
 from gateway.settings.settings import Freshness, ProviderSettings
 
 T = TypeVar("T")
@@ -305,7 +304,7 @@ class SignInService:
         location = authorization_url(
             metadata,
             client_id=route.client_id,
-            redirect_uri=redirect_uri(route.app.url, self._terms.prefix),
+            redirect_uri=callback_at(route.origin, self._terms.prefix),
             scopes=challenge.scopes,
             state=state,
             nonce=login.nonce,
@@ -433,7 +432,7 @@ class SignInService:
             tokens = await client.provider.redeem(
                 code=code,
                 verifier=login.verifier,
-                redirect_uri=redirect_uri(route.app.url, self._terms.prefix),
+                redirect_uri=callback_at(route.origin, self._terms.prefix),
                 asked=asked,
             )
             id_token = await self._believe(client, metadata, tokens, login)
@@ -679,7 +678,7 @@ class SignInService:
         """Return the target rebuilt on the App's origin, or `/`."""
         rebuilt = rebuild(
             return_to or "/",
-            origin=origin_of(route.app.url),
+            origin=route.origin,
             prefix=self._terms.prefix,
             paths=route.app.paths,
             longest=self._terms.longest_return,

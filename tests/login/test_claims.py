@@ -181,6 +181,9 @@ _HEADERS: list[tuple[str, dict[str, Any], Check]] = [
     ("core-06 a key of its own", {"jwk": STRANGER.as_dict(private=False)}, Check.HEADER),
     ("core-06 critical and unknown", {"crit": ["x"], "x": 1}, Check.HEADER),
     ("core-06 an unencoded payload", {"b64": True, "crit": ["b64"]}, Check.HEADER),
+    ("core-06 a member that nobody knows", {"x": "1"}, Check.HEADER),
+    ("core-06 a content type that is a number", {"cty": 1}, Check.HEADER),
+    ("core-06 a header without an end", {"cty": "x" * 600}, Check.SHAPE),
     ("core-06 a logout token", {"typ": "logout+jwt"}, Check.HEADER),
     ("core-06 an access token", {"typ": "at+jwt"}, Check.HEADER),
 ]
