@@ -26,8 +26,6 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 import msgspec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from redis.asyncio import RedisCluster
 
 from gateway.errors import StoreFault, StoreUnavailableError
@@ -435,7 +433,7 @@ def _bytes(reply: object) -> bytes:
 
 
 def _derived(secret: Secret, opener: str) -> bytes:
-    return HKDF(SHA256(), 32, None, b"sekisho.pending.v1:" + opener.encode()).derive(secret.value)
+    return secret.derived(b"sekisho.pending.v1:" + opener.encode())
 
 
 def _context(kind: type, name: str) -> bytes:

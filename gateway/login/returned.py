@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 import msgspec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.instant import CLOCKS_DIFFER, Instant, began
 from gateway.login.pending import SPENT_SECONDS
@@ -206,7 +204,7 @@ def _text(random: bytes) -> str:
 
 
 def _key(secret: Secret, cookie_secret: str) -> bytes:
-    return HKDF(SHA256(), 32, None, b"sekisho.returned.v1:" + cookie_secret.encode()).derive(secret.value)
+    return secret.derived(b"sekisho.returned.v1:" + cookie_secret.encode())
 
 
 def _bound_to(inbound: Inbound, name: str) -> bytes:

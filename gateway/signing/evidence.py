@@ -11,8 +11,6 @@ from hashlib import sha256
 from typing import Protocol
 
 import msgspec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.instant import Instant
 from gateway.session.seal import Secret, Secrets
@@ -121,4 +119,4 @@ def name_of(id_: str) -> str:
 
 
 def _derived(secret: Secret, name: str) -> bytes:
-    return HKDF(SHA256(), 32, None, b"sekisho.evidence.v1:" + name.encode()).derive(secret.value)
+    return secret.derived(b"sekisho.evidence.v1:" + name.encode())

@@ -12,8 +12,6 @@ from hashlib import sha256
 from typing import Protocol, TypeVar
 
 import msgspec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.instant import Instant
 from gateway.session.seal import Secret, Secrets
@@ -131,4 +129,4 @@ def _name(kind: type, opener: str) -> str:
 
 
 def _derived(secret: Secret, opener: str) -> bytes:
-    return HKDF(SHA256(), 32, None, b"sekisho.signing.v1:" + opener.encode()).derive(secret.value)
+    return secret.derived(b"sekisho.signing.v1:" + opener.encode())

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.plain_text import OBEYED
 from gateway.policy.subject_code import subject_code
-from gateway.session.seal import Header, Secrets, read_header, seal, unseal
+from gateway.session.seal import Header, Secret, Secrets, read_header, seal, unseal
 from gateway.session.sealed_box import NONCE_BYTES
 from gateway.session.session import Session
 from gateway.session.ticket import new_ticket
@@ -175,9 +177,16 @@ def test_every_secret_opens_and_the_first_seals() -> None:
     assert both.first == new.first
 
 
+@given(secret=st.binary(min_size=1, max_size=100), info=st.binary(max_size=200))
+def test_a_derived_key_is_the_one_of_the_standard(secret: bytes, info: bytes) -> None:
+    """The part that is kept with the secret changes no key: records of every version open (RFC 5869)."""
+    assert Secret("s", secret).derived(info) == HKDF(SHA256(), 32, salt=None, info=info).derive(secret)
+
+
 def test_a_secret_does_not_show_itself() -> None:
     """Neither a representation nor a mistake's words hold a secret."""
     assert NEW not in repr(SECRETS)
+    assert repr(SECRETS.first) == f"Secret({SECRETS.first.id})"
     with pytest.raises(ValueError, match="line 1") as caught:
         Secrets.parse("too-short-but-still-secret")
     assert "too-short" not in str(caught.value)
