@@ -473,51 +473,34 @@ def connections_of(redis: AnyRedis) -> tuple[int, int]:
     return len(pool._in_use_connections), len(pool._available_connections)  # noqa: SLF001 (the library tells nobody)
 
 
-class _Limit:
-    """Limits a block to a time; an event loop that comes late to its end reads once more what has arrived.
-
-    While the loop stands still, answers wait unread. If the limit then cut the commands off, the loop's own pause would
-    be taken for a store that is away, and its circuit would open.
-    """
-
-    __slots__ = ("_due", "_loop", "_scope", "_timer")
-
-    def __init__(self, seconds: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._due = self._loop.time() + seconds
-        self._scope = asyncio.timeout(None)
-
-    async def __aenter__(self) -> None:
-        await self._scope.__aenter__()
-        self._timer = self._loop.call_at(self._due, self._look)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
-    ) -> None:
-        self._timer.cancel()
-        await self._scope.__aexit__(kind, error, place)
-
-    def _look(self) -> None:
-        if self._loop.time() - self._due < LATE:
-            self._end()
-        else:
-            self._timer = self._loop.call_later(SECOND_LOOK, self._end)
-
-    def _end(self) -> None:
-        self._scope.reschedule(self._loop.time())
-
-
 class asking:  # noqa: N801 (it is used as a function is: `async with asking(seconds):`)
     """Limit the commands inside to this time, turn every failure of Redis into our error, and tell how long it took.
 
-    A class, and not a generator: a sign-in asks six times, and each generator would cost as much as the command.
+    An event loop that comes late to the end of the time reads once more what has arrived. While it stands still,
+    answers wait unread. If the limit then cut the commands off, the loop's own pause would be taken for a store that is
+    away, and its circuit would open.
+
+    A class, and not a generator, with a limit of its own, and not `asyncio.timeout`: a sign-in asks six times, and
+    each generator would cost as much as the command.
 
     Raises:
         StoreUnavailableError: with the reason in one word; Redis's own words are not kept.
 
     """
 
-    __slots__ = ("_began", "_limit", "_seconds", "_step", "_timed", "_waits")
+    __slots__ = (
+        "_before",
+        "_began",
+        "_due",
+        "_expired",
+        "_loop",
+        "_seconds",
+        "_step",
+        "_task",
+        "_timed",
+        "_timer",
+        "_waits",
+    )
 
     def __init__(self, seconds: float, timed: Timed = untimed) -> None:
         self._seconds = seconds
@@ -528,10 +511,31 @@ class asking:  # noqa: N801 (it is used as a function is: `async with asking(sec
         self._began = time.perf_counter()
         self._waits = present_waits()
         self._step = step("redis", SpanKind.CLIENT, db__system__name="redis") if is_recorded() else None
-        self._limit = _Limit(self._seconds)
         if self._step is not None:
             self._step.__enter__()
-        await self._limit.__aenter__()
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a limit needs a task that it can end")
+        self._task = task
+        self._before = task.cancelling()
+        self._expired = False
+        loop = self._loop = task.get_loop()
+        self._due = loop.time() + self._seconds
+        self._timer: asyncio.Handle = loop.call_at(self._due, self._look)
+
+    def _look(self) -> None:
+        if self._loop.time() - self._due < LATE:
+            self._end()
+        else:
+            self._timer = self._loop.call_later(SECOND_LOOK, self._end)
+
+    def _end(self) -> None:
+        # In the next turn: an answer that has come in this one counts.
+        self._timer = self._loop.call_soon(self._expire)
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._task.cancel()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
@@ -540,10 +544,10 @@ class asking:  # noqa: N801 (it is used as a function is: `async with asking(sec
         seconds = time.perf_counter() - self._began
         if self._waits is not None:
             self._waits.seconds += seconds
-        try:
-            await self._limit.__aexit__(kind, error, place)
-        except TimeoutError as late:
-            kind, error = TimeoutError, late
+        self._timer.cancel()
+        # As `asyncio.timeout`: a cancellation that is not ours alone is the task's own end.
+        if self._expired and self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
+            kind, error = TimeoutError, TimeoutError()
         if self._step is not None:
             self._step.__exit__(kind, error, place)
         if error is None:
