@@ -4,7 +4,7 @@ An `Instant` is what clocks give; a day is what laws and opening hours speak of.
 No module below reads a clock: the entrances read it, and pass `now` in.
 """
 
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 
 Instant = float
 """Seconds since the Unix epoch, UTC."""
@@ -32,7 +32,7 @@ def began(since: Instant, now: Instant) -> bool:
 
 def tokyo_time(now: Instant) -> datetime:
     """Return the moment as a clock on a wall in Japan shows it."""
-    return datetime.fromtimestamp(now, UTC).astimezone(TOKYO)
+    return datetime.fromtimestamp(now, TOKYO)
 
 
 def tokyo_day(now: Instant) -> date:

@@ -53,13 +53,8 @@ def read_json(document: bytes | str, longest: int) -> Json:
         raise NotJsonError(f"it has more than {longest} bytes")
     try:
         text = document if isinstance(document, str) else document.decode("utf-8")
-        said: Json = json.loads(
-            text,
-            parse_constant=_no_constant,
-            parse_float=_number,
-            parse_int=_whole_number,
-            object_pairs_hook=_no_twins,
-        )
+        # `json.loads` would make a decoder for each document. It refuses a byte order mark, and so does the decoder.
+        said: Json = _DECODER.decode(text)
     except NotJsonError:
         raise
     except (ValueError, RecursionError):
@@ -182,7 +177,7 @@ def _look_through(said: object) -> None:
         for value in level:
             match value:
                 case str():
-                    if _HALF.search(value):
+                    if not value.isascii() and _HALF.search(value):
                         raise NotJsonError("a character is incomplete")
                 case dict():
                     below += value
@@ -195,3 +190,8 @@ def _look_through(said: object) -> None:
             return
         level = below
     raise NotJsonError(f"it is nested in more than {DEEPEST} levels")
+
+
+_DECODER: Final = json.JSONDecoder(
+    parse_constant=_no_constant, parse_float=_number, parse_int=_whole_number, object_pairs_hook=_no_twins
+)

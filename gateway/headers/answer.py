@@ -137,12 +137,15 @@ def portal_answer_headers(headers: Headers) -> bytes:
     A page without caching headers must not be cached: a shared cache could otherwise keep a 404 or a permanent redirect
     for any time.
     """
-    lines = [
-        b"%b: %b\r\n" % field
-        for field in headers
-        if _treatments[field[0]] not in (_DROP, _CONNECTION) and field[0].lower() not in (b"server", b"date")
-    ]
-    if all(_treatments[name] is not _CACHE_CONTROL for name, _ in headers):
+    lines = []
+    uncached = True
+    for field in headers:
+        treatment = _treatments[field[0]]
+        if treatment is _DROP or treatment is _CONNECTION or field[0].lower() in (b"server", b"date"):
+            continue
+        uncached = uncached and treatment is not _CACHE_CONTROL
+        lines.append(b"%b: %b\r\n" % field)
+    if uncached:
         lines.append(b"Cache-Control: no-store\r\n")
     return b"".join(lines)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import replace
+from functools import lru_cache
 from urllib.parse import quote
 
 from gateway.request.target import DEFAULT_PATHS, Target, canonical
@@ -68,12 +69,18 @@ def rebuild(
     plain = rebuilt if paths.merge_slashes else _without_empty_segments(rebuilt)
     if plain is None:
         return None
-    target = canonical(plain.encode("ascii"), replace(paths, parameters="keep"))
+    target = canonical(plain.encode("ascii"), _keeping_parameters(paths))
     if not isinstance(target, Target):
         return None
     if _is_ours(target.path, prefix) and target.path not in {prefix + END_OF_TAB, prefix + FORM, prefix + SIGN}:
         return None
     return target.raw.decode("ascii") if plain == rebuilt else rebuilt
+
+
+@lru_cache(maxsize=64)
+def _keeping_parameters(paths: PathSettings) -> PathSettings:
+    """Return the spellings with parameters kept. There are few in one gateway, and each rebuilt target needs one."""
+    return replace(paths, parameters="keep")
 
 
 def fragment_of(raw: str) -> str:
@@ -88,7 +95,8 @@ def fragment_of(raw: str) -> str:
 
 
 def _has_foreign(text: str) -> bool:
-    return any(
+    # Printable ASCII, which most targets are, has none.
+    return not (text.isascii() and text.isprintable()) and any(
         unicodedata.category(character) in _FOREIGN_CATEGORIES and character not in _JOINERS for character in text
     )
 

@@ -46,7 +46,7 @@ class LineStyle:
         writer = self.writer
         return {
             "time": rfc3339(at),
-            "kind": kind.value,
+            "kind": kind,
             "node": writer.node,
             "worker": writer.worker,
             "pid": writer.pid,

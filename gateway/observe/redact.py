@@ -110,7 +110,7 @@ _PLACES = 8
 
 def allowed(line: MutableMapping[str, object]) -> MutableMapping[str, object]:
     """Return the line with nothing in it but allowed fields of plain values."""
-    dropped = sorted(name for name in line if name not in FIELDS)
+    dropped = sorted([name for name in line if name not in FIELDS])
     kept: dict[str, object] = {name: _plain(value) for name, value in line.items() if name in FIELDS}
     if dropped:
         kept["dropped"] = [name[:40] for name in dropped][:10]
@@ -126,6 +126,9 @@ def where_it_failed(error: BaseException) -> str:
 
 
 def _plain(value: object) -> object:
+    if type(value) is str and value.isascii():
+        # Nearly every value.
+        return value[:LONGEST]
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int) and -_LARGEST <= value < _LARGEST:

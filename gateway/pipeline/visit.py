@@ -6,7 +6,7 @@ header that is stripped from every client; the portal takes it out again, once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
@@ -153,8 +153,11 @@ class Visit:
     """Seconds that a person has for a sign-in."""
     ended: EndCause | None = None
     """The cause that ended the session of the browser's ticket, where it is known."""
-    home: str | None = None
-    """The link to the App's front page, or nothing if that page would ask for a sign-in; `None`: not looked up."""
+    find_home: Callable[[Visit], str] | None = None
+    """Returns the link to the App's front page, or nothing if that page would ask for a sign-in.
+
+    The policy is asked for it, so only a page that shows the link looks it up. `None`: the link is always there.
+    """
 
     @property
     def brings_body(self) -> bool:

@@ -32,19 +32,13 @@ SECONDS_TO_CLOSE = 1.0
 """Seconds our own pages may take to end when their generation is over."""
 
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT.value, HTTPStatus.NOT_MODIFIED.value})
-_OF_A_SOCKET = frozenset({"ssl_context", "peername", "sockname"})
 _CHUNKED = b"\r\nTransfer-Encoding: chunked\r\n"
 
 _log = structlog.get_logger()
 
 
-class _NoSocket(BaseProtocol):
-    """The end of a connection, as a request of aiohttp's asks for it."""
-
-    def __getattr__(self, name: str) -> None:
-        """Know nothing of addresses and certificates."""
-        if name not in _OF_A_SOCKET:
-            raise AttributeError(name)
+_NoSocket: Any = type("_NoSocket", (BaseProtocol,), dict.fromkeys(("ssl_context", "peername", "sockname")))
+"""The end of a connection, as a request of aiohttp's asks for it: without addresses and certificates."""
 
 
 class PortalInside:
@@ -59,6 +53,8 @@ class PortalInside:
         self.longest: int = self.app._client_max_size  # noqa: SLF001 (it says so to nobody)
         self.socket: Any = _NoSocket(asyncio.get_running_loop())
         self.tasks: set[asyncio.Task[None]] = set()
+        self._known: dict[tuple[str, str], Any] = {}
+        """The places of the application, by method and path: to look one up costs as much as to make a short page."""
         self._middlewares = tuple(reversed(app.middlewares))
         # Only the collector ends the circles of an application, and it never visits those that a reload finds alive.
         # No request can come any more once this object is gone.
@@ -83,10 +79,17 @@ class PortalInside:
         That one remembers the handlers of the last thousand routes, for all applications of the process. Each
         configuration has its own application, so it would keep those of hundreds that are over.
         """
-        app = self.app
-        match_info = await app.router.resolve(request)
-        match_info.add_app(app)
-        match_info.freeze()
+        line = (request.method, request.path)
+        match_info = self._known.get(line)
+        if match_info is None:
+            app = self.app
+            match_info = await app.router.resolve(request)
+            match_info.add_app(app)
+            match_info.freeze()
+            # Only a page whose path is fixed, of which there are few; and the root, where the byte path asks for a page
+            # that no handler makes.
+            if line[1] == "/" or (match_info.http_exception is None and not match_info):
+                self._known[line] = match_info
         request._match_info = match_info  # noqa: SLF001 (the server's own way in)
         handler = match_info.handler
         for middleware in self._middlewares:

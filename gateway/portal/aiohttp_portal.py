@@ -103,7 +103,7 @@ from gateway.request.brought import Brought
 from gateway.request.in_app import in_app_browser
 from gateway.request.kept_form import LARGEST_KEPT, read_form
 from gateway.request.media_type import FORM_TYPE, media_type
-from gateway.request.navigation import Navigation, begins_unasked, is_surely_a_navigation, navigation
+from gateway.request.navigation import Navigation, begins_unasked, is_surely_a_navigation, names_frame, navigation
 from gateway.request.rates import LookupLimits, Rate
 from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
@@ -334,11 +334,18 @@ class Portal:
         if visit is None:
             # Only the byte path can ask, so such a request is a mistake of ours.
             return web.Response(status=HTTPStatus.FORBIDDEN, text="no visit\n")
-        visit = replace(visit, at=self._clock(), sign_in=self._sign_in_seconds)
+        visit = Visit(
+            visit.route,
+            visit.inbound,
+            visit.session,
+            visit.purpose,
+            at=self._clock(),
+            sign_in=self._sign_in_seconds,
+            find_home=self._home,
+        )
         with measured() as waits:
             if isinstance(visit.purpose, OwnPage) and not _is_for_pages(visit, self._prefix):
                 visit = await self._with_session(visit)
-            visit = replace(visit, home=self._home(visit))
             request[_VISIT] = visit
             response = await self._answer_traced(visit, request, handler)
         response.headers[WAITED_HEADER] = f"{waits.seconds:.6f}"
@@ -417,7 +424,8 @@ class Portal:
     async def _answer(  # noqa: PLR0911 (one way out for each purpose)
         self, visit: Visit, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        if navigation(visit.inbound) is Navigation.FRAME and not _is_for_pages(visit, self._prefix):
+        inbound = visit.inbound
+        if names_frame(inbound) and navigation(inbound) is Navigation.FRAME and not _is_for_pages(visit, self._prefix):
             return self._page(visit, pages.framed(visit))
         match visit.purpose:
             case OwnPage():

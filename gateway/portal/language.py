@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from gateway.language import Language, preferred
 
+_JA = Language.JA
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -24,9 +26,10 @@ class Said:
 
 def said(words: Mapping[str, str], language: Language) -> Said:
     """Return the words in the person's language, else in Japanese, else in any; empty where there are none."""
-    for key in (language.value, Language.JA.value, *words):
-        if words.get(key):
-            return Said(words[key], key)
+    # By the members themselves, which are texts: a member's `value` costs two calls.
+    for key in (language, _JA, *words):
+        if text := words.get(key):
+            return Said(text, key)
     return Said("", language)
 
 

@@ -570,7 +570,7 @@ def _common(visit: Visit, route: Route, language: Language) -> dict[str, object]
         "contact": _contact(app.contact, language),
         "number": support_number(visit.inbound.request_id),
         "other_way": None if other_way is None else OtherWay(said(other_way.text, language), other_way.url),
-        "home": home_of(route) if visit.home is None else visit.home,
+        "home": home_of(route) if visit.find_home is None else visit.find_home(visit),
         "who": _who(visit, language),
         "request_id": visit.inbound.request_id,
         "ended": _ended(visit),
@@ -594,11 +594,14 @@ def _who(visit: Visit, language: Language) -> Who | None:
     return Who(name or "", moment(visit.session.session.expires_at, visit.at, language))
 
 
+_TOLD_FACTS = frozenset(fact.value for fact in ToldFact)
+
+
 def told(route: Route, names: Iterable[str], language: Language) -> tuple[Told, ...]:
     """Return what an application is told, each as people call it; a condition is a yes or a no."""
     found: dict[Told, None] = {}
     for name in names:
-        if name in tuple(ToldFact):
+        if name in _TOLD_FACTS:
             found[Told(Said(message(language, f"told.{name}"), language), yes_or_no=False)] = None
             continue
         condition = route.policy.condition(name)

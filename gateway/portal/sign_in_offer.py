@@ -24,6 +24,7 @@ from gateway.session.session import Found, SessionState
 
 ITEMS = (Scope.NAME, Scope.ADDRESS, Scope.BIRTHDATE, Scope.GENDER)
 """The 4情報 in the order people know them."""
+_NAMES = tuple((scope, scope.value) for scope in ITEMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class SignInOffer:
     @property
     def items(self) -> tuple[str, ...]:
         """Which of the 4情報 would be asked."""
-        return tuple(scope.value for scope in ITEMS if scope in self.challenge.scopes)
+        scopes = self.challenge.scopes
+        return tuple([name for scope, name in _NAMES if scope in scopes])
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ class SignInCounts:
 
     def step(self, step: SignInStep, attempt: Attempt) -> None:
         """Count a step."""
-        self._metrics.sign_ins.step(attempt.app, step.value, attempt.kind.value, attempt.browser.value)
+        self._metrics.sign_ins.step(attempt.app, step, attempt.kind, attempt.browser)
 
     def completed(self, attempt: Attempt, seconds: float) -> None:
         """Count the time of a sign-in that went well."""
-        self._metrics.sign_ins.completed(attempt.app, attempt.kind.value, seconds)
+        self._metrics.sign_ins.completed(attempt.app, attempt.kind, seconds)
 
     def sign_in(self, app: str, outcome: str) -> None:
         """Count the outcome of a page or redirect."""

@@ -75,6 +75,14 @@ def navigation(inbound: Inbound) -> Navigation:
     return Navigation.BACKGROUND
 
 
+def names_frame(inbound: Inbound) -> bool:
+    """Whether a field names a frame as the destination: a request without one is no navigation of a frame."""
+    for name, value in inbound.headers:
+        if name.lower() == b"sec-fetch-dest" and value.strip().lower() in _FRAMES:
+            return True
+    return False
+
+
 def is_prefetch(headers: tuple[tuple[bytes, bytes], ...]) -> bool:
     """Whether the browser only fetches ahead: answer 503, and consume nothing. It asks again when the person comes.
 

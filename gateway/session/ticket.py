@@ -79,8 +79,12 @@ def cookies_named(cookies: bytes, name: bytes) -> list[bytes]:
     """Return the value of every cookie with this exact name (RFC 6265bis section 5.8.3), as they came."""
     if name not in cookies:
         return []
-    pairs = (pair.strip(b" \t").partition(b"=") for pair in cookies.split(b";"))
-    return [value for key, equals, value in pairs if equals and key == name]
+    found = []
+    for pair in cookies.split(b";"):
+        key, equals, value = pair.strip(b" \t").partition(b"=")
+        if equals and key == name:
+            found.append(value)
+    return found
 
 
 def find_brought(cookies: bytes, name: bytes, seals: TicketSeals = PLAIN) -> Brought | None:

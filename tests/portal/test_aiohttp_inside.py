@@ -181,6 +181,22 @@ async def test_what_the_application_does_not_know_is_its_own_answer(inside: Open
     assert isinstance(waiting.error, UpstreamProtocolError)
 
 
+async def test_a_place_that_is_remembered_serves_its_own_method_and_path_alone(inside: Opener) -> None:
+    """Each answer is the one of its own request, and what is not registered is looked up and refused each time."""
+    portal = inside()
+    for path in ("/echo?a", "/echo?b", "/nothing", "/echo?c"):
+        found, body = await ask(portal, head(path)).answered()
+        assert (found.status, body) == ((204, b"") if path == "/nothing" else (200, f"GET|{path}||".encode()))
+    _, body = await ask(portal, head("/echo", "Content-Length: 1", method="POST") + b"x").answered()
+    assert body == b"POST|/echo||x"
+    for number in range(50):
+        waiting = ask(portal, head(f"/elsewhere/{number}"))
+        await waiting.told.wait()
+        assert isinstance(waiting.error, UpstreamProtocolError)
+
+    assert sorted(portal._known) == [("GET", "/echo"), ("GET", "/nothing"), ("POST", "/echo")]
+
+
 @pytest.mark.parametrize("chunked", [False, True], ids=["counted", "chunked"])
 async def test_a_body_that_comes_in_pieces_is_gathered(inside: Opener, chunked: bool) -> None:
     """Framed by its length, or in chunks as the listener frames them."""
