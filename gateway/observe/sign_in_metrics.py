@@ -65,6 +65,7 @@ SIGNATURE_OUTCOMES: Final = (
     "start_refused",
     "result_refused",
     "result_invalid",
+    "no_room",
     "certificate_invalid",
     "other_person",
     "person_unknown",

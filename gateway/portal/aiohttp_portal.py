@@ -86,7 +86,7 @@ from gateway.policy.subject_code import show_code, subject_code
 from gateway.policy.verdict import Deny, Permit
 from gateway.portal import pages
 from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages, colour_sheet
-from gateway.portal.aiohttp_signing import LARGEST_ASKED, PageTools, SigningPages, SigningServices
+from gateway.portal.aiohttp_signing import LARGEST_ASKED, PageTools, SigningPages, SigningServices, problem_for
 from gateway.portal.cookies import (
     clear_site_data,
     expire_application_cookies,
@@ -265,12 +265,23 @@ def make_portal(services: PortalServices) -> web.Application:
 
             return handle
 
+        def of_program(answer: Callable[[Visit, web.Request], Awaitable[web.StreamResponse]]) -> Handler:
+            async def handle(request: web.Request) -> web.StreamResponse:
+                try:
+                    return await answer(request[_VISIT], request)
+                except web.HTTPRequestEntityTooLarge:
+                    return problem_for(request[_VISIT], HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body")
+                except GatewayError as error:
+                    return portal.failed_for_program(request[_VISIT], error)
+
+            return handle
+
         handlers |= {
             SIGN: {"GET": of_visit(signing.page), "POST": of_visit(signing.form)},
             DOCUMENT: {"GET": of_visit(signing.document)},
             WITHDRAW: {"GET": of_visit(signing.withdraw_page), "POST": of_visit(signing.withdraw_form)},
-            SIGNATURES: {"POST": of_visit(signing.ask)},
-            f"{SIGNATURES}/": {"GET": of_visit(signing.read), "DELETE": of_visit(signing.confirm)},
+            SIGNATURES: {"POST": of_program(signing.ask)},
+            f"{SIGNATURES}/": {"GET": of_program(signing.read), "DELETE": of_program(signing.confirm)},
         }
     app = web.Application(client_max_size=largest, middlewares=[portal.answer])
     for name, by_method in handlers.items():
@@ -1105,7 +1116,12 @@ class Portal:
         brought = self._brought(visit)
         return None if brought is None else brought.ticket
 
-    def _failed(self, visit: Visit, error: GatewayError) -> web.Response:
+    def failed_for_program(self, visit: Visit, error: GatewayError) -> web.Response:
+        """Answer a program whose request a part of ours could not serve, in the form that it reads."""
+        self._tell_failed(visit, error)
+        return problem_for(visit, error.status, error.code)
+
+    def _tell_failed(self, visit: Visit, error: GatewayError) -> None:
         _log.warning(
             Event.PORTAL_FAILED,
             request_id=visit.inbound.request_id,
@@ -1113,6 +1129,9 @@ class Portal:
             error=error.code,
             where=where_it_failed(error),
         )
+
+    def _failed(self, visit: Visit, error: GatewayError) -> web.Response:
+        self._tell_failed(visit, error)
         if isinstance(error, AuditUnavailableError):
             page = TroublePage(Trouble.AUDIT_UNAVAILABLE, error.status, RETRY_AFTER)
             response = self._page(visit, pages.trouble(visit, page))

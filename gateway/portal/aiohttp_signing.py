@@ -29,7 +29,7 @@ from gateway.observe.events import Event
 from gateway.observe.otel_spans import note
 from gateway.pipeline.problem import problem
 from gateway.pipeline.urls import SIGNATURES
-from gateway.pipeline.visit import NotSignablePage, SignFormPage, Trouble, TroublePage, Visit
+from gateway.pipeline.visit import REASON_HEADER, NotSignablePage, SignFormPage, Trouble, TroublePage, Visit
 from gateway.portal import pages
 from gateway.portal.cookies import set_cookie
 from gateway.portal.pages import Page, SignedText
@@ -57,7 +57,7 @@ from gateway.signing.asked import (
 from gateway.signing.consent import TITLE, consent_text, version_of
 from gateway.signing.document import canonical as canonical_form
 from gateway.signing.document import drawn
-from gateway.signing.service import Ended, Recorder, SentToSign, SigningService
+from gateway.signing.service import Ended, NotAdded, Recorder, SentToSign, SigningService
 from gateway.signing.signature import (
     PENDING_SECONDS,
     KeptRequest,
@@ -87,7 +87,7 @@ WRONG_IN_ALL = 600
 
 _log = structlog.get_logger()
 
-_NOT_AUDITED = frozenset({"begun", "asked", "fetched", "not_ready", "not_admitted", "signed", "declined"})
+_NOT_AUDITED = frozenset({"no_room", "begun", "asked", "fetched", "not_ready", "not_admitted", "signed", "declined"})
 """The steps without an entry of their own here; `_recorder` records the last two."""
 _GOOD = frozenset({"signed", "declined", "confirmed", "withdrawn"})
 
@@ -156,6 +156,8 @@ class SigningPages:
             refused = NotSignablePage(wanted.rule, Unsignable.TYPE)
             return self._tools.page(visit, pages.not_signable(visit, refused.why))
         if self._forms.take(inbound.client_address, now) is not None:
+            # No event: one browser could fill the log.
+            self._observer.signature(route.name, SignOutcome.TOO_MANY.value)
             return self._ended(visit, Ended(SignOutcome.TOO_MANY))
         document = canonical_form(fields, wanted.sign.title.get("ja", ""))
         sent = {name.lower(): value.decode("latin-1") for name, value in inbound.headers}
@@ -179,7 +181,8 @@ class SigningPages:
             ),
         )
         if not await self._signatures.add(signature):
-            return self._ended(visit, Ended(SignOutcome.TOO_MANY))
+            self._tell(visit, "no_room", Ended(SignOutcome.NO_ROOM, signature))
+            return self._ended(visit, Ended(SignOutcome.NO_ROOM))
         self._tell(visit, "asked", Ended(SignOutcome.BEGUN, signature))
         return _redirect(self._page_of(signature))
 
@@ -389,6 +392,13 @@ class SigningPages:
         return session.session
 
     def _ended(self, visit: Visit, ended: Ended) -> web.Response:
+        response = self._ended_page(visit, ended)
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            # The access line of a 5xx says by what it counts against availability.
+            response.headers[REASON_HEADER] = ended.outcome.value
+        return response
+
+    def _ended_page(self, visit: Visit, ended: Ended) -> web.Response:
         signature = ended.signature
         if signature is None:
             onward = pages.home_of(visit.route)
@@ -466,24 +476,34 @@ class SigningPages:
             return app
         key = idempotency_key(value for name, value in visit.inbound.headers if name.lower() == b"idempotency-key")
         if key is None:
-            return _problem(visit, HTTPStatus.BAD_REQUEST, "idempotency_key")
+            return problem_for(visit, HTTPStatus.BAD_REQUEST, "idempotency_key")
         body = await request.read()
         try:
             asked = read_asked(body)
             signature = self._asked_for(app, asked)
         except AskedError as error:
-            return _problem(visit, HTTPStatus.UNPROCESSABLE_ENTITY, "not_signable", str(error))
-        added: Signature | None = signature
+            return problem_for(visit, HTTPStatus.UNPROCESSABLE_ENTITY, "not_signable", str(error))
+        added: Signature | NotAdded = signature
         if key:
             added = await self._signatures.add_once(signature, key, sha256(body).hexdigest())
-            if added is None:
-                return _problem(visit, HTTPStatus.CONFLICT, "idempotency_key")
         elif not await self._signatures.add(signature):
-            return _problem(visit, HTTPStatus.SERVICE_UNAVAILABLE, "no_room")
-        kept = added or signature
-        self._tell(visit, "asked", Ended(SignOutcome.BEGUN, kept))
-        url = f"{app.origin}{self._page_of(kept)}"
-        return _json(described(kept) | {"url": url}, HTTPStatus.CREATED)
+            added = NotAdded.NO_ROOM
+        if isinstance(added, NotAdded):
+            return self._not_added(visit, signature, added)
+        self._tell(visit, "asked", Ended(SignOutcome.BEGUN, added))
+        url = f"{app.origin}{self._page_of(added)}"
+        return _json(described(added) | {"url": url}, HTTPStatus.CREATED)
+
+    def _not_added(self, visit: Visit, signature: Signature, why: NotAdded) -> web.Response:
+        match why:
+            case NotAdded.NO_ROOM:
+                self._tell(visit, "no_room", Ended(SignOutcome.NO_ROOM, signature))
+                detail = "the signatures of this App have all the room of `signing.room`"
+                return problem_for(visit, HTTPStatus.SERVICE_UNAVAILABLE, "no_room", detail)
+            case NotAdded.OTHER_REQUEST:
+                return problem_for(visit, HTTPStatus.CONFLICT, "idempotency_key", "the key stands for another request")
+            case NotAdded.OVER:
+                return problem_for(visit, HTTPStatus.CONFLICT, "idempotency_key", "the signature of this key is over")
 
     def _asked_for(self, route: Route, asked: Asked) -> Signature:
         """Return a new signature.
@@ -534,8 +554,8 @@ class SigningPages:
         found = await self._of_app(visit, request)
         if not isinstance(found, Signature):
             return found
-        if not await self._signatures.remove(found.id):
-            return _problem(visit, HTTPStatus.NOT_FOUND, "unknown_signature")
+        if not await self._signatures.remove(found):
+            return problem_for(visit, HTTPStatus.NOT_FOUND, "unknown_signature")
         self._tell(visit, "confirmed", Ended(SignOutcome.SIGNED, found))
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
@@ -547,7 +567,7 @@ class SigningPages:
         signature = await self._signatures.find(id_) if is_id(id_) else None
         # Another App's is as unknown as one that never was.
         if signature is None or signature.app != app.name:
-            return _problem(visit, HTTPStatus.NOT_FOUND, "unknown_signature")
+            return problem_for(visit, HTTPStatus.NOT_FOUND, "unknown_signature")
         return signature
 
     def _admitted(self, visit: Visit) -> Route | web.Response:
@@ -565,7 +585,7 @@ class SigningPages:
                 return _wait(visit, wait)
             # No event: a stranger must not be able to fill the log.
             self._observer.signature(visit.route.name, "not_admitted")
-            response = _problem(visit, HTTPStatus.UNAUTHORIZED, "not_admitted")
+            response = problem_for(visit, HTTPStatus.UNAUTHORIZED, "not_admitted")
             response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
             return response
         if (wait := self._asked.take(address, now)) is not None:
@@ -649,16 +669,19 @@ def _json(said: Mapping[str, object], status: HTTPStatus) -> web.Response:
     return web.json_response(dict(said), status=status)
 
 
-def _problem(visit: Visit, status: HTTPStatus, code: str, detail: str = "") -> web.Response:
+def problem_for(visit: Visit, status: HTTPStatus, code: str, detail: str = "") -> web.Response:
+    """Return a problem document for a program, with its code as the reason of the access line."""
     answer = problem(status, code, visit.inbound.request_id, detail=detail)
     fields = [(name.decode("ascii"), value.decode("ascii")) for name, value in answer.headers]
-    return web.Response(body=answer.body, status=answer.status, headers=CIMultiDict(fields))
+    return web.Response(
+        body=answer.body, status=answer.status, headers=CIMultiDict([*fields, (REASON_HEADER, answer.reason)])
+    )
 
 
 def _wait(visit: Visit, seconds: int) -> web.Response:
-    response = _problem(visit, HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests")
+    response = problem_for(visit, HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests")
     response.headers[hdrs.RETRY_AFTER] = str(seconds)
     return response
 
 
-__all__ = ["LARGEST_ASKED", "SIGNATURES", "PageTools", "SigningPages", "SigningServices"]
+__all__ = ["LARGEST_ASKED", "SIGNATURES", "PageTools", "SigningPages", "SigningServices", "problem_for"]

@@ -66,7 +66,7 @@ from gateway.session.session import SessionState
 from gateway.settings.settings import Mode, TrafficSettings
 from gateway.signing.evidence import EvidenceStore, KeptEvidence
 from gateway.signing.memory_store import MemoryByteStore
-from gateway.signing.records import ByteStore, Records
+from gateway.signing.records import Records, RecordStore
 from gateway.signing.service import SigningClient, SigningService, SigningTerms, Verify
 from gateway.signing.verification import read_authorities, refused_for
 from gateway.upstream.asyncio_upstreams import Upstreams, client_contexts, upstreams_of
@@ -140,7 +140,7 @@ class Shared:
     """Which of the header names that are not passed on the operator has been told of."""
     spans: Spans | None = None
     """Takes spans; `None` without `traces`."""
-    signatures: ByteStore = field(default_factory=MemoryByteStore)
+    signatures: RecordStore = field(default_factory=MemoryByteStore)
     """The store of sealed signatures."""
     evidence: EvidenceStore | None = None
     """The store of sealed evidence; `None` where the store of limits is no Redis."""
@@ -398,7 +398,7 @@ class Generation:
         }
         service = SigningService(
             clients,
-            Records(shared.signatures, shared.sessions.secrets, randomness.token_bytes),
+            Records(shared.signatures, shared.sessions.secrets, randomness.token_bytes, settings.room),
             SigningTerms(
                 prefix=configuration.settings.prefix,
                 profile=profile,

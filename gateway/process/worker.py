@@ -88,7 +88,7 @@ from gateway.settings.settings import Settings, TlsSettings
 from gateway.settings.typed import TakenUp
 from gateway.signing.evidence import EvidenceStore
 from gateway.signing.memory_store import MemoryByteStore
-from gateway.signing.records import ByteStore
+from gateway.signing.records import RecordStore
 from gateway.signing.redis_store import EVIDENCE, RedisByteStore
 from gateway.upstream.asyncio_upstreams import Upstreams
 from gateway.upstream.prometheus_upstreams import QUEUE_SECONDS, show_upstreams, show_ways
@@ -352,7 +352,7 @@ class Worker:
         self.metrics.show(SPANS, lambda: {("sent",): spans.sent, ("lost",): spans.lost})
         return spans
 
-    async def _pending(self, secrets: Secrets) -> tuple[PendingStore, ByteStore]:
+    async def _pending(self, secrets: Secrets) -> tuple[PendingStore, RecordStore]:
         """Return the stores of pending sign-ins and of signatures, which stand on the same Redis."""
         settings = self._configuration.settings.sessions
         if settings.store == "memory":

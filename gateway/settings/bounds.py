@@ -62,7 +62,8 @@ BOUNDS: dict[type, dict[str, Bound]] = {
     ConsoleSettings: {"idle": Bound(60, 86_400.0), "absolute": Bound(60, 86_400.0)},
     TlsSettings: {"hsts": _ANY_TIME},
     SigningEvidenceSettings: {"keep": Bound(86_400.0, LONGEST)},
-    SigningSettings: {"keep": Bound(60, 86_400.0), "monthly": _FROM_ONE},
+    # One document of the greatest length, sealed with its result, takes some 800 KiB.
+    SigningSettings: {"keep": Bound(60, 86_400.0), "monthly": _FROM_ONE, "room": Bound(1024**2, LARGEST)},
     TraceSettings: {"ratio": Bound(0, 1)},
     # A browser's plainest request is some 200 bytes.
     TrafficSettings: {

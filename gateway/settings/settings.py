@@ -558,6 +558,8 @@ class SigningSettings:
     accepts a signature if the provider sends no ID token with it."""
     keep: Seconds = 600.0
     """Seconds for which a result waits for the application, unless it confirms the result earlier."""
+    room: Bytes = 64 * 1024**2
+    """Bytes in the store for the signatures of one App that are under way or wait for it; over it, 503 (`no_room`)."""
     verify: SigningVerifySettings | None = None
     """Verification of signatures here, of each result and for `sekisho signature verify`. None: a receiver has them
     verified elsewhere."""

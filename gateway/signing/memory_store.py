@@ -16,6 +16,7 @@ class MemoryByteStore:
         self._records: dict[str, tuple[bytes, Instant]] = {}
         self._most_bytes = most_bytes
         self._bytes = 0
+        self._rooms: dict[str, dict[str, tuple[int, Instant]]] = {}
 
     async def add(self, name: str, value: bytes, seconds: float, now: Instant) -> bool:
         """See `ByteStore`."""
@@ -40,6 +41,18 @@ class MemoryByteStore:
     async def remove(self, name: str) -> bool:
         """See `ByteStore`."""
         return self._drop(name)
+
+    async def take(self, owner: str, name: str, size: int, seconds: float, most: int, now: Instant) -> bool:
+        """See `Rooms`."""
+        room = {each: kept for each, kept in self._rooms.get(owner, {}).items() if now < kept[1]}
+        if name not in room and sum(kept[0] for kept in room.values()) + size > most:
+            return False
+        self._rooms[owner] = room | {name: (size, now + seconds)}
+        return True
+
+    async def leave(self, owner: str, name: str) -> None:
+        """See `Rooms`."""
+        self._rooms.get(owner, {}).pop(name, None)
 
     def _put(self, name: str, value: bytes, ends_at: Instant) -> None:
         self._drop(name)

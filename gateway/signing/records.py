@@ -49,6 +49,23 @@ class ByteStore(Protocol):
         """Forget a value; True for exactly one caller."""
 
 
+class Rooms(Protocol):
+    """The bytes that each owner's records may have together, so that one App cannot fill the store for all."""
+
+    async def take(self, owner: str, name: str, size: int, seconds: float, most: int, now: Instant) -> bool:
+        """Take room for a record for so many seconds; False if the owner has less than that left of `most` bytes.
+
+        A record that is there keeps its place, with another size and another end.
+        """
+
+    async def leave(self, owner: str, name: str) -> None:
+        """Give back the room of a record."""
+
+
+class RecordStore(ByteStore, Rooms, Protocol):
+    """The store of signatures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A signature as it was read, with the bytes by which it can be replaced."""
@@ -63,16 +80,26 @@ _Record = TypeVar("_Record", Signature, Pointer)
 class Records:
     """Signatures, and the states and idempotency keys that lead to them."""
 
-    def __init__(self, store: ByteStore, secrets: Secrets, random: Callable[[int], bytes]) -> None:
-        """Take our secrets: the first seals, all open. `random` returns that many unguessable bytes."""
+    def __init__(self, store: RecordStore, secrets: Secrets, random: Callable[[int], bytes], room: int) -> None:
+        """Take our secrets: the first seals, all open. `random` returns that many unguessable bytes.
+
+        `room` is how many bytes the signatures of one App may have together.
+        """
         self._store = store
         self._secrets = secrets
         self._random = random
+        self._room = room
 
     async def add(self, signature: Signature, now: Instant) -> bool:
-        """Keep a new signature; False where there is no room."""
-        name = _name(Signature, signature.id)
-        return await self._store.add(name, self._seal(signature, signature.id), signature.ends_at - now, now)
+        """Keep a new signature; False where its App has no room."""
+        name, box = _name(Signature, signature.id), self._seal(signature, signature.id)
+        seconds = signature.ends_at - now
+        if not await self._store.take(signature.app, name, len(box), seconds, self._room, now):
+            return False
+        if await self._store.add(name, box, seconds, now):
+            return True
+        await self._store.leave(signature.app, name)
+        return False
 
     async def find(self, id_: str, now: Instant) -> Kept | None:
         """Return a signature, or None where it is unknown or its time is over."""
@@ -86,12 +113,19 @@ class Records:
         """Replace a signature as it was read; None where somebody has replaced or removed it meanwhile."""
         box = self._seal(signature, signature.id)
         name = _name(Signature, signature.id)
-        done = await self._store.swap(name, kept.box, box, max(1.0, signature.ends_at - now), now)
-        return Kept(signature, box) if done else None
+        seconds = max(1.0, signature.ends_at - now)
+        if not await self._store.swap(name, kept.box, box, seconds, now):
+            return None
+        # It is there already, so it is never refused: its person may have signed.
+        await self._store.take(signature.app, name, len(box), seconds, self._room, now)
+        return Kept(signature, box)
 
-    async def remove(self, id_: str) -> bool:
+    async def remove(self, signature: Signature) -> bool:
         """Forget a signature; True for exactly one caller."""
-        return await self._store.remove(_name(Signature, id_))
+        name = _name(Signature, signature.id)
+        removed = await self._store.remove(name)
+        await self._store.leave(signature.app, name)
+        return removed
 
     async def point(self, opener: str, pointer: Pointer, seconds: float, now: Instant) -> bool:
         """Keep what a state or an idempotency key leads to; False where it leads somewhere already."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from typing import Any, NoReturn, Protocol
 
@@ -163,6 +164,17 @@ class Ended:
     """The signature had come to this before, so nobody is told of it again."""
 
 
+class NotAdded(Enum):
+    """The reason why a signature was not kept for an idempotency key."""
+
+    NO_ROOM = "no_room"
+    """The App has as many signatures as may be kept."""
+    OTHER_REQUEST = "other_request"
+    """The key stands for another request."""
+    OVER = "over"
+    """The signature of the key is over, or its application has confirmed it."""
+
+
 Recorder = Callable[[Ended], Awaitable[None]]
 """Records an end before the application can read it. If it raises, the end does not come about."""
 
@@ -229,10 +241,10 @@ class SigningService:
         """
         return await self._records.add(signature, self._clock())
 
-    async def add_once(self, signature: Signature, key: str, request: str) -> Signature | None:
+    async def add_once(self, signature: Signature, key: str, request: str) -> Signature | NotAdded:
         """Keep a new signature for an idempotency key, or return the one that the key led to before.
 
-        `request` is the hash of the request. None: the key stands for another request, or there is no room.
+        `request` is the hash of the request.
 
         Raises:
             StoreUnavailableError: the store does not answer.
@@ -240,16 +252,22 @@ class SigningService:
         """
         now = self._clock()
         opener = f"idempotency\0{signature.app}\0{key}"
-        if not await self._records.add(signature, now):
-            return None
-        if await self._records.point(opener, Pointer(signature.id, request), PENDING_SECONDS + self._terms.keep, now):
-            return signature
-        await self._records.remove(signature.id)
         known = await self._records.follow(opener, now)
-        if known is None or known.request != request:
-            return None
+        if known is None:
+            if not await self._records.add(signature, now):
+                return NotAdded.NO_ROOM
+            pointer = Pointer(signature.id, request)
+            if await self._records.point(opener, pointer, PENDING_SECONDS + self._terms.keep, now):
+                return signature
+            # The same request came twice at once, or there is no room for the pointer.
+            await self._records.remove(signature)
+            known = await self._records.follow(opener, now)
+        if known is None:
+            return NotAdded.NO_ROOM
+        if known.request != request:
+            return NotAdded.OTHER_REQUEST
         kept = await self._records.find(known.id, now)
-        return None if kept is None else kept.signature
+        return NotAdded.OVER if kept is None else kept.signature
 
     async def find(self, id_: str) -> Signature | None:
         """Return a signature; None where it is unknown or over.
@@ -261,14 +279,14 @@ class SigningService:
         kept = await self._records.find(id_, self._clock())
         return None if kept is None else kept.signature
 
-    async def remove(self, id_: str) -> bool:
+    async def remove(self, signature: Signature) -> bool:
         """Forget a signature, because its application has confirmed it; True for exactly one caller.
 
         Raises:
             StoreUnavailableError: the store does not answer.
 
         """
-        return await self._records.remove(id_)
+        return await self._records.remove(signature)
 
     async def bind(self, id_: str, subject: str, pseudonym: str) -> Signature | None:
         """Return a signature for the first person who opens it, or the one to whom it belongs already.

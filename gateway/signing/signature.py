@@ -103,6 +103,8 @@ class SignOutcome(StrEnum):
     """The signature is unknown, too old, or was confirmed already."""
     TOO_MANY = "too_many"
     """Too many attempts, or too many signatures at once."""
+    NO_ROOM = "no_room"
+    """The App has as many signatures under way as may be kept (`signing.room`)."""
 
     @property
     def status(self) -> int:
@@ -112,7 +114,13 @@ class SignOutcome(StrEnum):
     @property
     def may_begin_again(self) -> bool:
         """Whether another attempt of the same person can help."""
-        return self not in {SignOutcome.DECLINED, SignOutcome.OVER, SignOutcome.TOO_MANY, SignOutcome.SIGNED}
+        return self not in {
+            SignOutcome.DECLINED,
+            SignOutcome.OVER,
+            SignOutcome.TOO_MANY,
+            SignOutcome.NO_ROOM,
+            SignOutcome.SIGNED,
+        }
 
 
 _STATUS: Mapping[SignOutcome, int] = {
@@ -122,6 +130,7 @@ _STATUS: Mapping[SignOutcome, int] = {
     SignOutcome.OTHER_BROWSER: 400,
     SignOutcome.OVER: 404,
     SignOutcome.TOO_MANY: 429,
+    SignOutcome.NO_ROOM: 503,
     SignOutcome.PROVIDER_DOWN: 503,
     SignOutcome.NOT_READY: 503,
     SignOutcome.STORE_DOWN: 503,
@@ -129,6 +138,10 @@ _STATUS: Mapping[SignOutcome, int] = {
     SignOutcome.RESULT_REFUSED: 503,
     SignOutcome.RESULT_INVALID: 503,
 }
+
+_FINAL_OUTCOMES = frozenset(
+    {SignOutcome.DECLINED, SignOutcome.OVER, SignOutcome.TOO_MANY, SignOutcome.NO_ROOM, SignOutcome.SIGNED}
+)
 
 FINAL = frozenset({Progress.SIGNED, Progress.DECLINED})
 """States that no later attempt changes."""

@@ -12,6 +12,7 @@ from gateway.errors import GatewayError
 from gateway.login.sign_in import LoginFailure
 from gateway.observe.causes import FAULTS, REASONS, Cause, cause_of
 from gateway.pipeline.visit import Trouble
+from gateway.signing.signature import SignOutcome
 
 ROOT = Path(gateway.__file__).parent
 PAGE = (ROOT.parent / "docs" / "operations.md").read_text()
@@ -29,7 +30,9 @@ def spoken_reasons() -> Iterator[tuple[int, str]]:
         for node in ast.walk(ast.parse(path.read_bytes())):
             match node:
                 case ast.Call(
-                    func=ast.Name(id="Refused" | "problem" | "_problem") | ast.Attribute(attr="_bad_upload"), args=args
+                    func=ast.Name(id="Refused" | "problem" | "_problem" | "problem_for")
+                    | ast.Attribute(attr="_bad_upload"),
+                    args=args,
                 ):
                     words = [each.value for each in args if isinstance(each, ast.Constant)]
                     reasons = [word for word in words if isinstance(word, str)]
@@ -57,6 +60,7 @@ def test_every_5xx_that_the_code_speaks_of_has_a_cause() -> None:
     errors = {error.code for error in every_error() if error.status >= 500}
     troubles = {trouble.value for trouble in Trouble}
     failures = {failure.value for failure in LoginFailure if failure.status >= 500}
+    failures |= {outcome.value for outcome in SignOutcome if outcome.status >= 500}
 
     assert {"method", "http_version", "connections", "fetched_ahead"} <= spoken
     assert (spoken | errors | troubles | failures) - REASONS.keys() == set()

@@ -17,14 +17,16 @@ from aiohttp import ClientResponse
 from pytest_aiohttp.plugin import AiohttpClient
 
 from gateway.audit.entry import Entry
+from gateway.errors import StoreUnavailableError
 from gateway.login.returned import RETURNED_SECONDS, ReturnedForms
-from gateway.pipeline.visit import SignFormPage
+from gateway.pipeline.visit import SignFormPage, Visit
 from gateway.policy.verdict import Sign
 from gateway.portal.aiohttp_signing import LARGEST_ASKED, SigningServices
 from gateway.session.seal import Secrets
 from gateway.session.session import Found, NoTicket, SessionState
 from gateway.settings.settings import AppSigning, ConsentSettings, HeaderSettings
 from gateway.signing.consent import consent_text
+from gateway.signing.memory_store import MemoryByteStore
 from gateway.signing.records import Pointer
 from gateway.signing.signature import KeptRequest, Progress, Result, Signature, SignOutcome, Source
 from tests import builders
@@ -256,8 +258,45 @@ async def test_a_request_that_is_too_long_is_not_read_to_its_end(opened: Opener)
 
     status, _, _ = await desk.ask(said=b" " * (LARGEST_ASKED + 1))
 
-    assert status in {413, 422}
+    assert status == 413
     assert desk.told.counted == []
+
+
+async def test_an_app_without_room_is_told_and_counted(opened: Opener) -> None:
+    """503 with `Retry-After` for its application, a page for the person, and a reason in the access line."""
+    desk = await opened()
+    desk.signing.service._records._room = 100
+
+    status, said, answer = await desk.ask(said={"title": "契約", "hash": HASH})
+    form = await desk.house.send(form_visit(desk), b"a=1")
+
+    assert (status, said["code"], answer.headers["Sekisho-Reason"]) == (503, "no_room", "no_room")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert (form.status, form.headers["Sekisho-Reason"]) == (503, "no_room")
+    assert desk.told.counted == [("booking", "no_room")] * 2
+    assert desk.told.recorded == []
+
+
+async def test_a_store_that_is_away_is_told_to_a_program_as_to_a_program(opened: Opener) -> None:
+    """A problem document and no page, for each call."""
+    desk = await opened()
+    kept = await desk.keep()
+    desk.signing.service._records._store = Away()
+
+    for method, path, body in (("POST", "", {"title": "a", "hash": HASH}), ("GET", f"/{kept.id}", None)):
+        status, said, answer = await desk.ask(method, path, body)
+        assert (status, said["code"]) == (503, "store_unavailable")
+        assert answer.headers["Sekisho-Reason"] == "store_unavailable"
+
+
+class Away(MemoryByteStore):
+    """A store that does not answer."""
+
+    async def get(self, name: str, now: float) -> bytes | None:
+        raise StoreUnavailableError
+
+    async def take(self, owner: str, name: str, size: int, seconds: float, most: int, now: float) -> bool:
+        raise StoreUnavailableError
 
 
 # The person
@@ -344,19 +383,16 @@ async def test_a_consent_is_withdrawn_from_the_app_that_asked(opened: Opener) ->
     assert ("library", "withdrawn") in desk.told.counted
 
 
+def form_visit(desk: Desk, *headers: tuple[str, str]) -> Visit:
+    """Return the visit of a form that its rule has signed."""
+    wanted = SignFormPage("test/apply", Sign({"ja": "申請"}, digest_info=False))
+    sent = (FORM_TYPE, *NAVIGATION, *headers)
+    return desk.house.visit("/apply", *sent, method="POST", session=HANAKO, purpose=wanted)
+
+
 async def posted(desk: Desk, body: bytes, *headers: tuple[str, str]) -> str:
     """Post a form that its rule has signed, and return its page's text."""
-    wanted = SignFormPage("test/apply", Sign({"ja": "申請"}, digest_info=False))
-    visit = desk.house.visit(
-        "/apply",
-        FORM_TYPE,
-        *NAVIGATION,
-        *headers,
-        method="POST",
-        session=HANAKO,
-        purpose=wanted,
-    )
-    answer = await desk.house.send(visit, body)
+    answer = await desk.house.send(form_visit(desk, *headers), body)
     assert answer.status == 303, await answer.text()
     return (await desk.page(answer.headers["Location"].partition("id=")[2]))[1]
 

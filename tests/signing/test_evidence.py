@@ -137,7 +137,8 @@ async def test_a_signature_is_not_handed_over_before_its_evidence_is_kept(redis:
     found = await kept.find(name_of("i" * 43), house.now)
     assert found is not None
     assert (found.signature, found.ends_at) == ("c2ln", house.now + 86_400.0)
-    await house.service.remove("i" * 43)
+    assert collected.signature is not None
+    await house.service.remove(collected.signature)
     assert await kept.find(name_of("i" * 43), house.now) == found, "the hand-over leaves the evidence"
 
 
@@ -166,9 +167,10 @@ async def test_evidence_is_of_the_result_that_is_handed_over(redis: Any, other: 
 
     async def meanwhile() -> None:
         house.provider.nonce = of_first
-        await house.back(first)
+        ended = await house.back(first)
         if other == "confirms":
-            await house.service.remove("i" * 43)
+            assert ended.signature is not None
+            await house.service.remove(ended.signature)
             await kept.erase("i" * 43)
 
     store.meanwhile = meanwhile

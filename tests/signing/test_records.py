@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
 from gateway.session.seal import Secrets
 from gateway.signing.memory_store import MemoryByteStore
-from gateway.signing.records import ByteStore, Pointer, Records
+from gateway.signing.records import Pointer, Records, RecordStore
 from gateway.signing.redis_store import RedisByteStore
 from gateway.signing.signature import Progress
 from tests.signing.test_asked import TEXT, signature
@@ -21,7 +22,7 @@ NOW = 1_000.0
 
 
 @pytest.fixture(params=["memory", "redis"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[ByteStore]:
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[RecordStore]:
     if request.param == "memory":
         yield MemoryByteStore()
         return
@@ -30,7 +31,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[ByteStore]:
     await close_redis(redis)
 
 
-async def test_a_value_is_added_once_and_swapped_by_who_knows_it(store: ByteStore) -> None:
+async def test_a_value_is_added_once_and_swapped_by_who_knows_it(store: RecordStore) -> None:
     """A second one changes nothing, a swap of something else neither, and one caller alone removes it."""
     assert await store.add("a", b"1", 60, NOW)
     assert not await store.add("a", b"2", 60, NOW)
@@ -44,6 +45,55 @@ async def test_a_value_is_added_once_and_swapped_by_who_knows_it(store: ByteStor
     assert not await store.swap("a", b"3", b"4", 60, NOW)
 
 
+async def test_an_owner_has_its_own_room(store: RecordStore) -> None:
+    """A record that is over, given back or replaced by a smaller one makes room; another owner has its own."""
+    assert await store.take("bank", "a", 600, 10, 1000, NOW)
+    assert not await store.take("bank", "b", 401, 10, 1000, NOW)
+    assert await store.take("town", "b", 401, 10, 1000, NOW)
+    assert await store.take("bank", "b", 400, 20, 1000, NOW)
+    assert not await store.take("bank", "c", 1, 10, 1000, NOW)
+    assert await store.take("bank", "a", 900, 10, 1000, NOW + 1), "it is there already"
+    assert not await store.take("bank", "c", 1, 10, 1000, NOW + 1)
+    assert await store.take("bank", "a", 100, 10, 1000, NOW + 1)
+    assert await store.take("bank", "c", 500, 10, 1000, NOW + 1)
+    await store.leave("bank", "c")
+    await store.leave("bank", "c")
+    await store.leave("town", "c")
+    assert not await store.take("bank", "d", 501, 10, 1000, NOW + 1)
+    assert await store.take("bank", "d", 500, 10, 1000, NOW + 1)
+    assert not await store.take("bank", "e", 601, 10, 1000, NOW + 11), "b is alive"
+    assert await store.take("bank", "e", 600, 10, 1000, NOW + 11)
+    assert await store.take("bank", "f", 1000, 10, 1000, NOW + 60)
+
+
+async def test_many_at_once_take_no_more_room_than_there_is(store: RecordStore) -> None:
+    """Workers ask side by side, and hundreds that are over make room for as many."""
+    taken = await asyncio.gather(*(store.take("bank", f"a{each}", 10, 10, 2_500, NOW) for each in range(300)))
+    later = [await store.take("bank", f"b{each}", 10, 10, 2_500, NOW + 10) for each in range(250)]
+
+    assert sum(taken) == 250
+    assert all(later)
+
+
+async def test_signatures_of_an_app_have_the_room_that_the_settings_give(store: RecordStore) -> None:
+    """One that grows by its result keeps its place, and one that is confirmed gives it back."""
+    own = records(store, room=2_500)
+    first, second = signature(ends_at=NOW + 60), signature(id="j" * 43, ends_at=NOW + 60)
+
+    assert await own.add(first, NOW)
+    assert await own.add(second, NOW)
+    assert not await own.add(signature(id="k" * 43, ends_at=NOW + 60), NOW)
+    assert await own.find("k" * 43, NOW) is None
+    assert await own.add(signature(id="k" * 43, app="town", ends_at=NOW + 60), NOW)
+    found = await own.find(first.id, NOW)
+    assert found is not None
+    assert await own.replace(found, msgspec.structs.replace(first, document=b"x" * 9_000), NOW)
+    assert await own.remove(second)
+    assert not await own.add(second, NOW)
+    assert await own.remove(first)
+    assert await own.add(second, NOW)
+
+
 async def test_memory_ends_records_and_is_bounded() -> None:
     """An old one makes room, and a live one never gives way."""
     store = MemoryByteStore(most_bytes=4)
@@ -54,11 +104,11 @@ async def test_memory_ends_records_and_is_bounded() -> None:
     assert await store.add("b", b"1", 10, NOW + 10)
 
 
-def records(store: ByteStore, secret: bytes = b"s" * 32) -> Records:
-    return Records(store, Secrets.single(secret), os.urandom)
+def records(store: RecordStore, secret: bytes = b"s" * 32, room: int = 1024**2) -> Records:
+    return Records(store, Secrets.single(secret), os.urandom, room)
 
 
-async def test_a_signature_opens_by_its_id_alone(store: ByteStore) -> None:
+async def test_a_signature_opens_by_its_id_alone(store: RecordStore) -> None:
     """Neither another id nor another secret opens it, and its time ends it."""
     kept = signature(ends_at=NOW + 60)
     own = records(store)
@@ -73,7 +123,7 @@ async def test_a_signature_opens_by_its_id_alone(store: ByteStore) -> None:
     assert await own.find(kept.id, NOW + 60) is None
 
 
-async def test_a_change_is_made_to_what_was_read(store: ByteStore) -> None:
+async def test_a_change_is_made_to_what_was_read(store: RecordStore) -> None:
     """Of two who read the same, one alone changes it."""
     own = records(store)
     await own.add(signature(ends_at=NOW + 60), NOW)
@@ -87,10 +137,10 @@ async def test_a_change_is_made_to_what_was_read(store: ByteStore) -> None:
     found = await own.find("i" * 43, NOW)
     assert found is not None
     assert found.signature.progress is Progress.DECLINED
-    assert await own.remove("i" * 43)
+    assert await own.remove(first.signature)
 
 
-async def test_a_pointer_leads_on_by_its_own_secret(store: ByteStore) -> None:
+async def test_a_pointer_leads_on_by_its_own_secret(store: RecordStore) -> None:
     """A state leads to its signature once it is kept, and to no other."""
     own = records(store)
 

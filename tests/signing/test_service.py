@@ -21,7 +21,15 @@ from gateway.signing.evidence import KeptEvidence
 from gateway.signing.memory_store import MemoryByteStore
 from gateway.signing.profile import SHIPPED, read_profile
 from gateway.signing.records import Records
-from gateway.signing.service import CLAIM_SECONDS, Ended, SentToSign, SigningClient, SigningService, SigningTerms
+from gateway.signing.service import (
+    CLAIM_SECONDS,
+    Ended,
+    NotAdded,
+    SentToSign,
+    SigningClient,
+    SigningService,
+    SigningTerms,
+)
 from gateway.signing.signature import MOST_ATTEMPTS, Progress, SignOutcome
 from tests.builders import CLIENT, inbound, route
 from tests.login.test_claims import KEY, token
@@ -107,7 +115,7 @@ class Provider:
 class House:
     """A service over a provider, with one signature of hanako's."""
 
-    def __init__(self, *, person_required: bool = True) -> None:
+    def __init__(self, *, person_required: bool = True, room: int = 64 * 1024**2) -> None:
         self.provider = Provider()
         self.now = NOW
         self.route = route()
@@ -123,7 +131,7 @@ class House:
         )
         self.service = SigningService(
             {CLIENT: SigningClient(settings, self.provider)},
-            Records(MemoryByteStore(), Secrets.single(b"s" * 32), os.urandom),
+            Records(MemoryByteStore(), Secrets.single(b"s" * 32), os.urandom, room),
             terms,
             clock=lambda: self.now,
             random=os.urandom,
@@ -493,8 +501,19 @@ async def test_an_idempotency_key_leads_to_one_signature() -> None:
     other = await house.service.add_once(signature(id="k" * 43, ends_at=NOW + 900), "order-12345678", "another")
 
     assert first == same == one
-    assert other is None
+    assert other is NotAdded.OTHER_REQUEST
     assert await house.service.find("j" * 43) is None
+    await house.service.remove(one)
+    assert await house.service.add_once(one, "order-12345678", "hash") is NotAdded.OVER
+    full = House(room=2_500)
+    told = [
+        await full.service.add_once(signature(id=each * 43, ends_at=NOW + 900), f"order-{each * 8}", "h")
+        for each in "abc"
+    ]
+    assert told[2] is NotAdded.NO_ROOM
+    assert await full.service.add_once(one, "order-aaaaaaaa", "h") == told[0], (
+        "a request that is sent again needs no room"
+    )
 
 
 async def test_a_signature_belongs_to_who_opens_it_first_and_to_nobody_once_it_is_confirmed() -> None:
@@ -508,5 +527,5 @@ async def test_a_signature_belongs_to_who_opens_it_first_and_to_nobody_once_it_i
     assert first is not None
     assert (first.subject, first.pseudonym) == ("hanako", "p1")
     assert second == first
-    assert await house.service.remove("i" * 43)
-    assert not await house.service.remove("i" * 43)
+    assert await house.service.remove(first)
+    assert not await house.service.remove(first)
