@@ -29,6 +29,9 @@ from gateway.commands.terminal import (
 from gateway.instant import tokyo_day
 from gateway.observe.events import Event
 from gateway.policy.authoring.check import remarks
+from gateway.policy.authoring.effect import compare
+from gateway.policy.authoring.effect_words import as_values as effects_as_values
+from gateway.policy.authoring.effect_words import say_comparison
 from gateway.policy.authoring.examples import Outcome, run_example, surroundings_of
 from gateway.policy.authoring.explain import as_values, explain, say_explanation
 from gateway.policy.authoring.tables import read_table
@@ -39,7 +42,7 @@ from gateway.policy.example import Example
 from gateway.policy.losses import ADOPTIONS_FILE, Adopted, AdoptionsError, as_read
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import load_policy
-from gateway.policy.reading.parse_examples import example_reader
+from gateway.policy.reading.parse_examples import example_reader, moment_of
 from gateway.policy.reading.schema import schema_text
 from gateway.policy.system_adoptions import adopt as write_adopted
 from gateway.settings.check import read_settings
@@ -51,6 +54,9 @@ from gateway.yaml.tree import Entry, Items, Scalar, Table
 app = typer.Typer(name="policy", help="Read, test and explain policies.", no_args_is_help=True)
 
 _log = structlog.get_logger()
+
+EXIT_PERMITS_MORE = 3
+"""`diff`: something is newly permitted, or newly told to the application."""
 
 PolicyFile = Annotated[Path, typer.Argument(help="A policy file.", metavar="FILE")]
 PolicyFiles = Annotated[list[Path], typer.Argument(help="Policy files, or folders of them.", metavar="FILE…")]
@@ -196,6 +202,31 @@ def explain_request(
 
 def _entry(key: str, text: str, place: Where) -> Entry:
     return Entry(key, place, Scalar(text, place, plain=False))
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="The policy that is in force.", metavar="OLD")],
+    new: Annotated[Path, typer.Argument(help="The policy that would replace it.", metavar="NEW")],
+    at: Annotated[str | None, typer.Option("--at", help="A day or a time in Japan; the default is now.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")] = False,
+) -> None:
+    """Show the effect of a change on people: exit 3 if anything is newly permitted or told."""
+    (before,), (after,) = _load([old]), _load([new])
+    now = time.time() if at is None else moment_of(at)
+    if now is None:
+        wrong = Phrase(
+            f"`{at}` is not a day or a moment: write `2026-11-23 10:00`", f"`{at}` は日付でも日時でもありません"
+        )
+        say(wrong.say(language()), error=True)
+        raise typer.Exit(EXIT_USERS)
+    comparison = compare(before, after, now)
+    if as_json:
+        say_json(json.dumps(effects_as_values(comparison), ensure_ascii=False, indent=2))
+    else:
+        say_text(say_comparison(comparison, language()))
+    if comparison.permits_more:
+        raise typer.Exit(EXIT_PERMITS_MORE)
 
 
 @app.command()

@@ -146,3 +146,32 @@ def test_words_are_for_somebody_who_signs(tmp_path: Path, lang: str, said: str) 
 def test_the_schema_is_printed() -> None:
     """For an editor elsewhere."""
     assert json.loads(sekisho("policy", "schema").stdout)["required"] == ["policy", "rules"]
+
+
+def test_diff_shows_the_effect_of_a_change_and_exits_3_where_more_is_permitted(tmp_path: Path) -> None:
+    """A pipeline refuses a change that lets more people in, and takes one that lets fewer."""
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(GOOD, encoding="utf-8")
+    new.write_text(GOOD.replace("at_least: 18", "at_least: 16"), encoding="utf-8")
+
+    wider, narrower, same = (
+        sekisho("policy", "diff", *(str(file) for file in pair)) for pair in ((old, new), (new, old), (old, old))
+    )
+    as_json = sekisho("policy", "diff", str(old), str(new), "--json", "--at", "2026-12-01 10:00")
+
+    assert wider.exit_code == 3
+    assert wider.stdout.startswith("newly permitted\n")
+    assert narrower.exit_code == 0
+    assert "newly refused" in narrower.stdout
+    assert same.exit_code == 0
+    assert same.stdout.startswith("no effect was found")
+    assert json.loads(as_json.stdout)["permits_more"] is True
+
+
+def test_diff_names_a_wrong_moment_and_a_wrong_file(tmp_path: Path) -> None:
+    """Exit 2 for what was typed wrong: it is no verdict on the change."""
+    file = tmp_path / "p.yaml"
+    file.write_text(GOOD, encoding="utf-8")
+
+    assert sekisho("policy", "diff", str(file), str(file), "--at", "tomorrow").exit_code == 2
+    assert sekisho("policy", "diff", str(file), str(tmp_path / "none.yaml")).exit_code == 2

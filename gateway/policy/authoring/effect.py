@@ -1,0 +1,316 @@
+"""The effect of a change before it is made: who passes, who is refused and who is told what, under two policies.
+
+The effects are found by asking both policies, as the gateway would, about the representatives of `worlds`. A path with
+wildcards is tried in each of its shapes, and also in spellings that an application may take for the same page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import chain, product
+
+from gateway.identity import Scope
+from gateway.instant import Instant
+from gateway.policy.authoring.examples import say_verdict, surroundings_of, verdict_of
+from gateway.policy.authoring.worlds import World, arounds, kinds_of, people, surroundings_in
+from gateway.policy.conditions import Needs, Surroundings, all_needs
+from gateway.policy.decide import CompiledPolicy, FittingRule, Undecidable, no_rule_fits
+from gateway.policy.example import Example, make_inbound
+from gateway.policy.matching import matches
+from gateway.policy.policy import Policy, Rule
+from gateway.policy.verdict import Challenge, Deny, Permit, Verdict
+from gateway.request.inbound import Inbound
+
+MOST_PEOPLE = 20_000
+"""People who are tried for one pair of rules in one surroundings."""
+
+_OTHER_METHOD = "PROPFIND"
+"""Stands for every method that no rule names."""
+
+
+class EffectKind(StrEnum):
+    """The kind of an effect, the gravest first."""
+
+    PERMITS = "permits"
+    """A request passes that did not."""
+    TELLS = "tells"
+    """The application is told what it was not."""
+    ASKS = "asks"
+    """The provider is asked for other facts, or for another sign-in."""
+    REFUSES = "refuses"
+    """A request is refused that was not."""
+    WITHHOLDS = "withholds"
+    """The application is no longer told something."""
+    OTHERWISE = "otherwise"
+    """The refusal has another reason, status or rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One policy's answer: its rule, and the verdict in the words of `expect`."""
+
+    rule: str
+    """Empty if no rule fits."""
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One effect: what it was, what it becomes, and the plainest request and person that show it."""
+
+    kind: EffectKind
+    before: Side
+    after: Side
+    more: tuple[str, ...]
+    """The facts that are newly told or asked for, or told otherwise."""
+    less: tuple[str, ...]
+    """The facts that are no longer told or asked for."""
+    request: str
+    """A method and a target."""
+    world: World | None
+    """None if an example shows it."""
+    example: str
+    """The title of the example that shows it; empty if a world does."""
+    count: int
+    """How many of the tried requests and people show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All effects of a change, and how much was tried."""
+
+    effects: tuple[Effect, ...]
+    tried: int
+    cut: tuple[str, ...]
+    """Requests for which more people and moments exist than were tried."""
+
+    @property
+    def permits_more(self) -> bool:
+        """Whether anything passes, or is told, that did not or was not."""
+        return any(effect.kind in (EffectKind.PERMITS, EffectKind.TELLS) for effect in self.effects)
+
+
+def compare(old: Policy, new: Policy, now: Instant) -> Comparison:
+    """Return the effects of putting `new` in the place of `old`."""
+    kinds = kinds_of((old, new), now)
+    before, after = _Judge(old), _Judge(new)
+    found: dict[tuple[object, ...], Effect] = {}
+    cut: list[str] = []
+    tried = 0
+    # A rule's verdict depends on the person and what is around her, and not on the request that led to the rule.
+    seen: set[tuple[object, ...]] = set()
+    for inbound in _requests((old, new)):
+        for around in arounds(kinds, _looked_at((old, new), inbound)):
+            one, other = before.fitting(inbound, around), after.fitting(inbound, around)
+            tried += 1
+            needs = before.needs(one) | after.needs(other)
+            key = (before.key(one), after.key(other), *around.seen_by(needs))
+            if key in seen or before.means_the_same(one, after, other):
+                continue
+            seen.add(key)
+            scopes = frozenset[Scope]().union(*(rule.scopes for rule in (one, other) if rule is not None))
+            number = 0
+            for world in people(kinds, around, needs, scopes, MOST_PEOPLE):
+                number += 1
+                effect = _effect(before.judge(one, world), after.judge(other, world), inbound, world)
+                if effect is not None:
+                    _count(found, effect)
+            tried += number
+            if number > MOST_PEOPLE:
+                cut.append(_say_request(inbound))
+    for example in (*new.examples, *(each for each in old.examples if each not in new.examples)):
+        effect = _example_effect(before, after, example)
+        tried += 1
+        if effect is not None:
+            _count(found, effect)
+    order = list(EffectKind)
+    return Comparison(tuple(sorted(found.values(), key=lambda each: order.index(each.kind))), tried, tuple(cut))
+
+
+class _Judge:
+    """One policy, ready within each surroundings that come up."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.compiled = CompiledPolicy(policy)
+        self._ready: dict[tuple[tuple[str, ...], str], CompiledPolicy] = {}
+
+    def _within(self, world: World) -> CompiledPolicy:
+        key = (world.switches, "" if world.person is None else world.person.subject)
+        if key not in self._ready:
+            self._ready[key] = self.compiled.within(surroundings_in(world, self.policy))
+        return self._ready[key]
+
+    def fitting(self, inbound: Inbound, around: World) -> FittingRule | None:
+        """Return the rule that a request has."""
+        asked = make_inbound(inbound.method, inbound.target.path, _query(inbound), around.client)
+        return self._within(around).fitting(asked, around.now)
+
+    def key(self, rule: FittingRule | None) -> object:
+        """Return what stands for a rule, in all surroundings."""
+        return None if rule is None else (rule.id, isinstance(rule, Undecidable))
+
+    def needs(self, rule: FittingRule | None) -> Needs:
+        """Return what the verdict of a rule depends on."""
+        if rule is None:
+            return Needs()
+        written = rule.rule
+        names = [*written.require, *written.disclose, *([written.when] if written.when else ())]
+        conditions = self.policy.conditions
+        return all_needs(conditions[name].test for name in names if name in conditions)
+
+    def means_the_same(self, rule: FittingRule | None, other: _Judge, others: FittingRule | None) -> bool:
+        """Whether two rules are written alike, and so are the conditions and lists that they ask."""
+        if rule is None or others is None:
+            return rule is others
+        if rule.rule != others.rule or self.key(rule) != other.key(others) or self.policy.lists != other.policy.lists:
+            return False
+        names = [*rule.rule.require, *rule.rule.disclose, *([rule.rule.when] if rule.rule.when else ())]
+        mine, theirs = self.policy.conditions, other.policy.conditions
+        return all(mine[name].test == theirs[name].test for name in names if name in mine and name in theirs)
+
+    def judge(self, rule: FittingRule | None, world: World) -> tuple[str, Verdict]:
+        """Return the name of a rule and its verdict on a person."""
+        if rule is None:
+            return "", no_rule_fits()
+        asked = make_inbound("GET", "/", None, world.client)
+        ready = next((each for each in self._within(world).rules if each.id == rule.id), rule)
+        if isinstance(rule, Undecidable):
+            ready = rule
+        return rule.id.rule, ready.decide(asked, world.person, world.now).verdict
+
+
+def _example_effect(before: _Judge, after: _Judge, example: Example) -> Effect | None:
+    sides = []
+    for judge in (before, after):
+        surroundings: Surroundings = surroundings_of(judge.policy, example)
+        verdict, rule = verdict_of(judge.compiled.within(surroundings), example)
+        sides.append((rule or "", verdict))
+    return _effect(sides[0], sides[1], example.inbound(), None, example.title)
+
+
+def _effect(
+    old: tuple[str, Verdict], new: tuple[str, Verdict], inbound: Inbound, world: World | None, example: str = ""
+) -> Effect | None:
+    """Return the effect on one request of one person; none if both policies mean the same to everybody concerned."""
+    found = _kind(old[1], new[1])
+    if found is None:
+        return None
+    kind, more, less = found
+    before, after = Side(old[0], say_verdict(old[1])), Side(new[0], say_verdict(new[1]))
+    return Effect(kind, before, after, more, less, _say_request(inbound), world, example, 1)
+
+
+_Names = tuple[str, ...]
+
+
+def _kind(old: Verdict, new: Verdict) -> tuple[EffectKind, _Names, _Names] | None:
+    """Return the kind of a difference, with the facts that come and those that go; none if there is none."""
+    match old, new:
+        case Permit(), Permit():
+            told, tells = dict(old.disclosed), dict(new.disclosed)
+            more = tuple(name for name, value in tells.items() if told.get(name) != value)
+            less = tuple(name for name in told if name not in tells)
+            if not more and not less:
+                return None
+            return EffectKind.TELLS if more else EffectKind.WITHHOLDS, more, less
+        case _, Permit():
+            return EffectKind.PERMITS, tuple(name for name, _ in new.disclosed), ()
+        case Challenge(), Challenge():
+            if (old.scopes, old.reason, old.fresh_within) == (new.scopes, new.reason, new.fresh_within):
+                return None
+            return EffectKind.ASKS, tuple(sorted(new.scopes - old.scopes)), tuple(sorted(old.scopes - new.scopes))
+        case _, Challenge():
+            return EffectKind.ASKS, tuple(sorted(new.scopes)), ()
+        case Deny(), Deny():
+            same = (old.words, old.status) == (new.words, new.status)
+            return None if same else (EffectKind.OTHERWISE, (), ())
+        case _:
+            return EffectKind.REFUSES, (), ()
+
+
+def _count(found: dict[tuple[object, ...], Effect], effect: Effect) -> None:
+    """Keep the first of the effects that read alike, and count the rest."""
+    key = (effect.kind, effect.before, effect.after, effect.more, effect.less)
+    first = found.get(key)
+    found[key] = effect if first is None else replace(first, count=first.count + 1)
+
+
+def _looked_at(policies: Sequence[Policy], inbound: Inbound) -> Needs:
+    """Return all that the rules that may be about a request look at."""
+    needs = Needs()
+    for policy in policies:
+        for rule in policy.rules:
+            if _may_take(rule, inbound):
+                names = [*rule.require, *rule.disclose, *([rule.when] if rule.when else ())]
+                needs |= all_needs(policy.conditions[name].test for name in names if name in policy.conditions)
+    return needs
+
+
+def _may_take(rule: Rule, inbound: Inbound) -> bool:
+    """Whether a rule is about a request in any spelling that is tried."""
+    if rule.match.method and inbound.method not in rule.match.method:
+        return False
+    path = inbound.target.path
+    bare = path.removesuffix("/").removesuffix(".html") or "/"
+    spelled = {path, bare, bare.swapcase(), bare + "/", bare + ".html"}
+    return not rule.match.path or any(matches(pattern, each) for pattern in rule.match.path for each in spelled)
+
+
+# --- the requests --------------------------------------------------------------------
+
+
+def _requests(policies: Sequence[Policy]) -> Iterator[Inbound]:
+    """Give the requests that the rules tell apart: each shape of each path, its methods, and its parameters."""
+    rules = [rule for policy in policies for rule in policy.rules]
+    methods = list(
+        dict.fromkeys(["GET", "POST", *sorted(chain(*(rule.match.method for rule in rules))), _OTHER_METHOD])
+    )
+    paths = dict.fromkeys(
+        spelling
+        for rule in rules
+        for pattern in rule.match.path or ("/**",)
+        for path in _shapes(pattern)
+        for spelling in _spellings(path)
+    )
+    queries = list(dict.fromkeys(_queries(rules)))
+    for path, method, query in product(paths, methods, queries):
+        yield make_inbound(method, path, query)
+
+
+def _shapes(pattern: str) -> Iterator[str]:
+    """Give a path for each shape of a pattern's wildcards."""
+    parts = [
+        ((), ("",), ("x",), ("x", "y")) if part == "**" else (("x",),) if part == "*" else ((part,),)
+        for part in pattern.split("/")[1:]
+    ]
+    for chosen in product(*parts):
+        yield "/" + "/".join(chain(*chosen))
+
+
+def _spellings(path: str) -> Iterator[str]:
+    """Give the path, and spellings that an application may take for the same page."""
+    yield path
+    if path != "/" and not path.endswith("/"):
+        yield path + "/"
+        yield path.swapcase()
+        yield path + ".html"
+
+
+def _queries(rules: Iterable[Rule]) -> Iterator[str | None]:
+    yield None
+    for rule in rules:
+        for name, values in rule.match.query.items():
+            yield from (f"{name}={value}" for value in sorted(values))
+            yield f"{name}=x"
+
+
+def _query(inbound: Inbound) -> str | None:
+    return None if inbound.target.query is None else inbound.target.query.decode()
+
+
+def _say_request(inbound: Inbound) -> str:
+    query = _query(inbound)
+    return f"{inbound.method} {inbound.target.path}" + ("" if query is None else f"?{query}")

@@ -1,0 +1,295 @@
+"""The people, moments and requests that can tell two policies apart: one of each kind, at the edge of its kind.
+
+A kind is all that answers every test of both policies alike. So a difference between the policies shows on its
+representative, and an official sees the person on the border and not a person somewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from itertools import islice, product
+from typing import TypeVar
+
+from gateway.identity import EARLIEST_YEAR, Birthdate, Gender, Identity, Scope
+from gateway.instant import Instant, start_of, tokyo_day
+from gateway.policy.conditions import (
+    Age,
+    AllOf,
+    AnyOf,
+    Born,
+    Context,
+    Dates,
+    InNetwork,
+    Needs,
+    Not,
+    ResidenceTest,
+    Surroundings,
+    SwitchTest,
+    Test,
+    TownTest,
+)
+from gateway.policy.example import EXAMPLE_CLIENT, EXAMPLE_CLIENT_ID, EXAMPLE_SUBJECT
+from gateway.policy.policy import Policy
+from gateway.policy.residence import table
+from gateway.policy.subject_code import subject_code
+
+DAYS_AHEAD = 370
+"""Days from now on whose hours are looked at: a year with its holidays."""
+
+LONGEST_LIFE = 130
+"""Years of age up to which birthdates are looked at."""
+
+ELSEWHERE = ("北海道稚内市中央３丁目１３番１５号", "東京都小笠原村父島字西町", "沖縄県与那国町字与那国１２９番地")
+"""Addresses of people from elsewhere; no policy names all three."""
+
+_Kind = TypeVar("_Kind")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One person at one moment: everything that a policy looks at beside the request's head."""
+
+    now: Instant
+    person: Identity | None
+    client: str = EXAMPLE_CLIENT
+    switches: tuple[str, ...] = ()
+    looked_at: frozenset[Scope] = frozenset()
+    """The facts that can matter: the others are fillers."""
+
+    def seen_by(self, needs: Needs) -> tuple[Instant | None, str | None, tuple[str, ...] | None]:
+        """Return what rules with these needs see of the surroundings."""
+        return (
+            self.now if needs.clock else None,
+            self.client if needs.request else None,
+            self.switches if needs.switches else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """The representatives along each axis; the first of each is the plainest."""
+
+    births: tuple[Birthdate | None, ...]
+    addresses: tuple[str | None, ...]
+    genders: tuple[Gender | None, ...]
+    subjects: tuple[str, ...]
+    clients: tuple[str, ...]
+    moments: tuple[Instant, ...]
+    switches: tuple[tuple[str, ...], ...]
+    ages: tuple[float, ...]
+    """Seconds since the sign-in."""
+
+
+def kinds_of(policies: Sequence[Policy], now: Instant) -> Kinds:
+    """Return the representatives for policies that are compared with each other."""
+    tests = [
+        leaf for policy in policies for condition in policy.conditions.values() for leaf in _leaves(condition.test)
+    ]
+    lists = {
+        f"{number} {key}": entries for number, policy in enumerate(policies) for key, entries in policy.lists.items()
+    }
+    codes = dict.fromkeys(code for entries in lists.values() for code in entries)
+    networks = [network for test in tests if isinstance(test, InNetwork) for network in test.networks]
+    switches = sorted({test.name for test in tests if isinstance(test, SwitchTest)})
+    limits = {rule.signed_in_within for policy in policies for rule in policy.rules} - {None}
+    return Kinds(
+        births=_by_kind(_births(tests, tokyo_day(now)), [t for t in tests if isinstance(t, Age | Born)], _born(now)),
+        addresses=_by_kind(
+            _addresses(tests), [t for t in tests if isinstance(t, ResidenceTest | TownTest)], _living(now)
+        ),
+        genders=(Gender.FEMALE, Gender.MALE, Gender.OTHER, None),
+        subjects=(EXAMPLE_SUBJECT, *_by_membership(codes, lists.values())),
+        clients=_by_kind(
+            [EXAMPLE_CLIENT, *(str(network[0]) for network in networks), *(str(network[-1]) for network in networks)],
+            [t for t in tests if isinstance(t, InNetwork)],
+            lambda client: Context(None, now, client, Surroundings()),
+        ),
+        moments=_by_kind(
+            _moments(tests, now),
+            [t for t in tests if isinstance(t, Dates)],
+            lambda moment: Context(None, moment, "", Surroundings()),
+        ),
+        switches=tuple(dict.fromkeys([(), *((name,) for name in switches), tuple(switches)])),
+        ages=(0.0, *sorted(limit + 1 for limit in limits if limit is not None)),
+    )
+
+
+def arounds(kinds: Kinds, needs: Needs) -> Iterator[World]:
+    """Give the moments, addresses and switches that can matter to rules with these needs; nobody is signed in."""
+    moments = kinds.moments if needs.clock else kinds.moments[:1]
+    clients = kinds.clients if needs.request else kinds.clients[:1]
+    for now, client, switches in product(moments, clients, _switched(kinds, needs)):
+        yield World(now, None, client, switches)
+
+
+def people(kinds: Kinds, around: World, needs: Needs, scopes: frozenset[Scope], most: int) -> Iterator[World]:
+    """Give nobody, and the people who can matter to rules with these needs: the plainest first, and `most` at most.
+
+    `scopes` are the facts that the rules ask for. A fact that no rule looks at stays at its first kind.
+    """
+    wanted = needs.scopes | scopes
+    yield replace(around, looked_at=wanted)
+    axes = (
+        kinds.births if Scope.BIRTHDATE in wanted else kinds.births[:1],
+        kinds.addresses if Scope.ADDRESS in wanted else kinds.addresses[:1],
+        kinds.genders if Scope.GENDER in wanted else kinds.genders[:1],
+        kinds.subjects if needs.lists else kinds.subjects[:1],
+        kinds.ages,
+    )
+    for birth, address, gender, subject, ago in islice(product(*axes), most):
+        person = Identity(
+            EXAMPLE_CLIENT_ID,
+            subject,
+            around.now - ago,
+            frozenset(Scope),
+            name="関所　花子",
+            address=address,
+            birthdate=birth,
+            gender=gender,
+        )
+        yield replace(around, person=person, looked_at=wanted)
+
+
+def surroundings_in(world: World, policy: Policy) -> Surroundings:
+    """Return the lists of a policy as this world's person is on them, and its switches."""
+    lists = policy.lists
+    if world.person is not None:
+        written = world.person.subject
+        own = subject_code(EXAMPLE_CLIENT_ID, written)
+        lists = {
+            key: {**entries, own: entries[written]} if written in entries else entries for key, entries in lists.items()
+        }
+    return Surroundings({name: float("inf") for name in world.switches}, lists)
+
+
+def _switched(kinds: Kinds, needs: Needs) -> tuple[tuple[str, ...], ...]:
+    return tuple(each for each in kinds.switches if needs.switches.issuperset(each))
+
+
+def _leaves(test: Test) -> Iterator[Test]:
+    match test:
+        case AnyOf(tests=tests) | AllOf(tests=tests):
+            for inner in tests:
+                yield from _leaves(inner)
+        case Not(test=inner):
+            yield from _leaves(inner)
+        case _:
+            yield test
+
+
+def _by_kind(
+    candidates: Iterable[_Kind], tests: Sequence[Test], within: Callable[[_Kind], Context]
+) -> tuple[_Kind, ...]:
+    """Return the first candidate of each kind: those whom all tests give the same answers are one kind."""
+    first: dict[Hashable, _Kind] = {}
+    for candidate in candidates:
+        context = within(candidate)
+        first.setdefault(tuple(test.ask(context).truth for test in tests), candidate)
+    return tuple(first.values())
+
+
+def _by_membership(codes: Iterable[str], lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """Return the first code of each set of lists that has it."""
+    sets = [frozenset(entries) for entries in lists]
+    first: dict[Hashable, str] = {}
+    for code in codes:
+        first.setdefault(tuple(code in entries for entries in sets), code)
+    return tuple(first.values())
+
+
+def _born(now: Instant) -> Callable[[Birthdate | None], Context]:
+    return lambda birth: Context(_person(now, birthdate=birth), now, "", Surroundings())
+
+
+def _living(now: Instant) -> Callable[[str | None], Context]:
+    return lambda address: Context(_person(now, address=address), now, "", Surroundings())
+
+
+def _person(now: Instant, birthdate: Birthdate | None = None, address: str | None = None) -> Identity:
+    return Identity(EXAMPLE_CLIENT_ID, EXAMPLE_SUBJECT, now, frozenset(Scope), birthdate=birthdate, address=address)
+
+
+def _births(tests: Sequence[Test], today: date) -> Iterator[Birthdate | None]:
+    """Give birthdates at every edge: the first of each month, and each day where a neighbouring month differs.
+
+    No age and no two ages lie within a month of each other, so a month whose ends agree has one kind. Ranges of births
+    can be shorter, so their bounds are given by themselves.
+    """
+    looking = [test for test in tests if isinstance(test, Age | Born)]
+    yield Birthdate(today.year - 40, 6, 15)
+    within = _born(float(start_of(today)))
+
+    def kind(day: date) -> Hashable:
+        context = within(_as_birthdate(day))
+        return tuple(test.ask(context).truth for test in looking)
+
+    bounds = [bound for test in looking if isinstance(test, Born) for bound in (test.range.since, test.range.until)]
+    around = {day + timedelta(days=step) for day in bounds if day is not None for step in (-1, 0, 1)}
+    months = [
+        date(year, month, 1)
+        for year in range(max(EARLIEST_YEAR, today.year - LONGEST_LIFE), today.year + 1)
+        for month in range(1, 13)
+    ]
+    days = sorted({*months, *around, today, today + timedelta(days=1)})
+    kinds = [kind(day) for day in days]
+    yield _as_birthdate(days[0])
+    for earlier, later, old, new in zip(days, days[1:], kinds, kinds[1:], strict=False):
+        if old != new:
+            for number in range((later - earlier).days + 1):
+                yield _as_birthdate(earlier + timedelta(days=number))
+    for year in {day.year for day in days if day <= today}:
+        yield Birthdate(year)
+    yield None
+
+
+def _as_birthdate(day: date) -> Birthdate:
+    return Birthdate(day.year, day.month, day.day)
+
+
+def _addresses(tests: Sequence[Test]) -> Iterator[str | None]:
+    """Give an address in every place and town that a test names, some elsewhere, one that decides nothing, and none."""
+    yield from ELSEWHERE
+    places = table().places
+    for test in tests:
+        if isinstance(test, ResidenceTest):
+            for code in sorted(test.places):
+                inner = sorted(other for other, place in places.items() if code in place.chain)
+                yield from (places[each].full_name + "本町１丁目１番１号" for each in inner)
+        elif isinstance(test, TownTest):
+            here = places[test.municipality].full_name
+            yield here + "１番１号"
+            for town in sorted(test.towns, key=str):
+                yield here + town.name + ("" if town.block is None else f"{town.block}丁目") + "１番１号"
+    yield "中央区１番１号"
+    yield None
+
+
+def _moments(tests: Sequence[Test], now: Instant) -> Iterator[Instant]:
+    """Give now, both sides of every stated moment to come, and of every hour that a test names in a year."""
+    yield now
+    looking = [test for test in tests if isinstance(test, Dates)]
+    for test in looking:
+        for bound in (test.starts, test.ends):
+            if bound is not None:
+                yield from (moment for moment in (bound - 1, bound) if moment > now)
+        for day in (test.since, test.until):
+            if isinstance(day, date):
+                edges = (start_of(day) - 1, start_of(day), start_of(day + timedelta(days=1)))
+                yield from (moment for moment in edges if moment > now)
+    clocks = sorted(
+        {0.0, 12 * 3600.0}
+        | {
+            float(clock.hour * 3600 + clock.minute * 60 + clock.second)
+            for test in looking
+            for clock in (test.opens, test.closes)
+            if clock is not None
+        }
+    )
+    if looking:
+        today = tokyo_day(now)
+        for number in range(DAYS_AHEAD):
+            midnight = start_of(today + timedelta(days=number))
+            for clock in clocks:
+                yield from (moment for moment in (midnight + clock - 1, midnight + clock) if moment > now)

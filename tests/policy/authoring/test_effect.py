@@ -1,0 +1,146 @@
+"""The effect of a change of policy, found before it is made."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from gateway.policy.authoring.effect import Comparison, EffectKind, compare
+from gateway.policy.conditions import Surroundings
+from gateway.policy.decide import CompiledPolicy, no_rule_fits
+from gateway.policy.example import make_inbound
+from gateway.policy.policy import Policy
+from gateway.policy.reading.parse import parse_policy
+from gateway.policy.verdict import Permit
+from gateway.yaml.mistakes import Mistakes
+from tests.policy.random_cases import NOW, policy_of, random_moment, random_person, random_request, random_rules
+
+BASE = """policy: p
+purpose: {ja: 確認のため}
+conditions:
+  adult: {age: {at_least: 18}}
+  here: {residence: {in: [横浜市]}}
+  open: {dates: {hours: {from: 9:00, until: 17:00}}}
+  office: {network: [192.0.2.0/24]}
+  shut: {switch: storm}
+rules:
+  - {name: closed, match: {path: /a/**}, when: shut, allow: nobody}
+  - {name: a, match: {path: /a/**}, require: [adult, here], disclose: [name]}
+  - {name: b, match: {path: /b, method: [GET, POST]}, require: [open]}
+  - {name: c, match: {path: /c}, require: [office]}
+  - {name: rest, allow: signed_in}
+examples:
+  - {title: a child, at: 2026-11-23, who: {birthdate: 2010-01-01}, request: GET /a, expect: deny adult}
+"""
+
+
+def read(text: str) -> Policy:
+    mistakes = Mistakes()
+    policy = parse_policy(text, mistakes)
+    assert policy is not None, mistakes.say()
+    return policy
+
+
+def between(old: str, new: str) -> Comparison:
+    return compare(read(old), read(new), NOW)
+
+
+def test_the_same_policy_has_no_effect() -> None:
+    """A comment, or the order of keys, changes nothing for anybody."""
+    found = between(BASE, BASE + "# a comment\n")
+
+    assert found.effects == ()
+    assert not found.permits_more
+    assert found.tried > 50
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "path"),
+    [
+        ("at_least: 18", "at_least: 16", EffectKind.PERMITS, "/a"),
+        ("at_least: 18", "at_least: 20", EffectKind.REFUSES, "/a"),
+        ("[横浜市]", "[横浜市, 川崎市]", EffectKind.PERMITS, "/a"),
+        ("[横浜市]", "[横浜市中区]", EffectKind.REFUSES, "/a"),
+        ("disclose: [name]", "disclose: [name, here]", EffectKind.TELLS, "/a"),
+        (", disclose: [name]", "", EffectKind.WITHHOLDS, "/a"),
+        ("disclose: [name]", "disclose: [name, gender]", EffectKind.ASKS, "/a"),
+        ("until: 17:00", "until: 20:00", EffectKind.PERMITS, "/b"),
+        ("from: 9:00", "from: 9:30", EffectKind.REFUSES, "/b"),
+        ("192.0.2.0/24", "192.0.2.0/23", EffectKind.PERMITS, "/c"),
+        ("when: shut, allow: nobody", "when: shut, allow: everyone", EffectKind.PERMITS, "/a"),
+        ("when: shut, allow: nobody", "when: shut, allow: nobody, say: {status: 503}", EffectKind.OTHERWISE, "/a"),
+        ("name: rest, allow: signed_in", "name: rest, allow: everyone", EffectKind.PERMITS, "/"),
+        ("name: rest, allow: signed_in", "name: rest, allow: signed_in, signed_in_within: 5m", EffectKind.ASKS, "/"),
+        ("method: [GET, POST]", "method: [GET]", EffectKind.PERMITS, "/b"),
+        ("path: /c}", "path: /d}", EffectKind.PERMITS, "/c"),
+    ],
+)
+def test_one_change_is_found_with_somebody_whom_it_concerns(old: str, new: str, kind: EffectKind, path: str) -> None:
+    """Ages, places, facts, hours, networks, switches, methods and paths."""
+    changed = BASE.replace(old, new)
+    assert changed != BASE
+
+    found = between(BASE, changed)
+
+    effects = [effect for effect in found.effects if effect.kind is kind]
+    assert any(path in effect.request for effect in effects), found.effects
+    assert found.permits_more == any(each.kind in (EffectKind.PERMITS, EffectKind.TELLS) for each in found.effects)
+
+
+def test_the_person_is_the_one_on_the_border() -> None:
+    """From 18 to 16, the youngest is named who newly passes, or the oldest."""
+    effect = next(e for e in between(BASE, BASE.replace("at_least: 18", "at_least: 16")).effects if e.world)
+
+    assert effect.kind is EffectKind.PERMITS
+    assert effect.world is not None
+    assert effect.world.person is not None
+    assert str(effect.world.person.birthdate) == "Birthdate(year=2008, month=11, day=24)"
+    assert effect.after.verdict == "allow"
+    assert effect.before.verdict == "deny adult"
+
+
+def test_an_example_that_changes_its_verdict_is_an_effect() -> None:
+    """The author wrote it because it matters."""
+    found = between(BASE, BASE.replace("at_least: 18", "at_least: 16"))
+
+    assert any(effect.example == "a child" or effect.count > 1 for effect in found.effects)
+
+
+def _missed(random: Random, policies: int, requests: int) -> tuple[int, int]:
+    """Return how many newly permitted requests at random no effect tells, and how many there were."""
+    missed = total = 0
+    for _ in range(policies):
+        rules = random_rules(random)
+        changed = list(rules)
+        changed[random.randrange(len(changed))] = random_rules(random)[0].replace("name: r0", "name: changed")
+        old, new = policy_of(*rules), policy_of(*changed)
+        told = {(e.before.rule, e.after.rule) for e in compare(old, new, NOW).effects if e.kind is EffectKind.PERMITS}
+        for _ in range(requests):
+            switches = Surroundings({"disaster": float("inf")} if random.random() < 0.5 else {})
+            inbound, who, now = make_inbound(*random_request(random)), random_person(random), random_moment(random)
+            sides = []
+            for policy in (old, new):
+                rule = CompiledPolicy(policy).within(switches).fitting(inbound, now)
+                verdict = no_rule_fits() if rule is None else rule.decide(inbound, who, now).verdict
+                sides.append(("" if rule is None else rule.id.rule, verdict))
+            if isinstance(sides[1][1], Permit) and not isinstance(sides[0][1], Permit):
+                total += 1
+                missed += (sides[0][0], sides[1][0]) not in told
+    return missed, total
+
+
+def test_no_request_at_random_is_newly_permitted_without_a_word() -> None:
+    """Brute force over people, requests and moments finds no permission that the comparison does not tell."""
+    missed, total = _missed(Random(20261129), 6, 150)
+    assert total > 10
+    assert missed == 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_no_request_of_many_is_newly_permitted_without_a_word() -> None:
+    """The same with many more policies."""
+    missed, total = _missed(Random(7), 150, 400)
+    assert total > 1000
+    assert missed == 0

@@ -1,0 +1,60 @@
+"""The effects of a change in an official's words."""
+
+from __future__ import annotations
+
+import json
+
+from gateway.policy.authoring.effect import compare
+from gateway.policy.authoring.effect_words import as_values, say_comparison
+from gateway.policy.reading.parse import parse_policy
+from gateway.yaml.mistakes import Language, Mistakes
+from tests.policy.authoring.test_effect import BASE
+from tests.policy.random_cases import NOW
+
+
+def said(new: str, language: Language = Language.EN) -> str:
+    old_policy, new_policy = parse_policy(BASE, Mistakes()), parse_policy(new, Mistakes())
+    assert old_policy is not None
+    assert new_policy is not None
+    return say_comparison(compare(old_policy, new_policy, NOW), language)
+
+
+def test_a_change_names_its_rule_its_verdicts_and_a_person() -> None:
+    """The gravest effects come first, and facts have a sign for coming and going."""
+    text = said(BASE.replace("at_least: 18", "at_least: 16").replace("disclose: [name]", "disclose: [subject, here]"))
+
+    lines = text.splitlines()
+    assert lines[0] == "newly permitted"
+    assert lines[1].startswith("  rule `a`: `deny adult` becomes `allow`")
+    assert "born 2008-11-24" in text
+    assert "newly told to the application" in text
+    assert "-name" in text
+    assert lines[-1].startswith("tried: ")
+
+
+def test_an_official_reads_japanese() -> None:
+    """The words of the policy's author, and of nobody else."""
+    text = said(BASE.replace("at_least: 18", "at_least: 20"), Language.JA)
+
+    assert "新たに断られる" in text
+    assert "規則「a」：`allow` → `deny adult`" in text
+    assert "生まれ" in text
+
+
+def test_a_change_without_effect_says_so() -> None:
+    """Silence would look like a failure."""
+    assert said(BASE).startswith("no effect was found")
+    assert said(BASE, Language.JA).startswith("影響は見つかりませんでした")
+
+
+def test_another_tool_reads_json() -> None:
+    """A pipeline decides on `permits_more`."""
+    old, new = parse_policy(BASE, Mistakes()), parse_policy(BASE.replace("[横浜市]", "[川崎市]"), Mistakes())
+    assert old is not None
+    assert new is not None
+
+    values = json.loads(json.dumps(as_values(compare(old, new, NOW))))
+
+    assert values["permits_more"] is True
+    assert {effect["kind"] for effect in values["effects"]} >= {"permits", "refuses"}
+    assert all(effect["person"] or effect["example"] for effect in values["effects"])
