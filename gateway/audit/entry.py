@@ -49,6 +49,8 @@ class Action(StrEnum):
     """An operator erased what is kept of a person; `count` says how many sessions and entries of limits."""
     SUBJECT_JOINED = "subject_joined"
     """An operator had a person known by her old subject."""
+    ALIASES_SEALED = "aliases_sealed"
+    """An operator had subjects in clear removed from the file of aliases; `count` says from how many lines."""
     LIMIT_GIVEN_BACK = "limit_given_back"
     """An operator gave an entry of a limit back."""
     SWITCH_ON = "switch_on"

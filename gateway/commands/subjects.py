@@ -6,11 +6,14 @@ The commands name kept things by times, counts, files and lines. They never show
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import getpass
 import os
+import stat
+import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -35,7 +38,7 @@ from gateway.commands.terminal import (
 )
 from gateway.errors import StoreUnavailableError
 from gateway.limits.limits import Entry, LimitStore
-from gateway.login.aliases import LONGEST_FILE, Alias, AliasError, lines_naming
+from gateway.login.aliases import LONGEST_FILE, Alias, AliasError, lines_naming, sealed_lines
 from gateway.observe.events import Event
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.process.configuration import Configuration, read_configuration
@@ -236,18 +239,71 @@ def alias(
         deed.tell(client_id=said.client_id, pseudonym=next(iter(known), ""))
         try:
             configuration.aliases.and_(said)
-            # The line is appended in one write, so that two operators at the same time lose no line.
-            descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            try:
+            with _held(file, os.O_CREAT) as descriptor:
                 os.write(descriptor, said.line)
                 os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
         except AliasError as error:
             raise _refused(str(error)) from None
         except OSError as error:
             raise _refused(f"{file}: {error.strerror}") from None
     say("kept; reload the gateway, and end the person's sessions under the new subject")
+
+
+@app.command("seal-aliases")
+def seal_aliases(operator: Operator = "", config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Replace the lines of the file `aliases` that name subjects in clear, as earlier versions wrote them."""
+    mistakes = Mistakes()
+    configuration = read_configuration(config, mistakes, os.environ)
+    if configuration is None:
+        raise fail(mistakes)
+    file = configuration.settings.aliases
+    if file is None or not file.exists():
+        raise _refused("there is no file of aliases")
+    with recorded(config, Action.ALIASES_SEALED, operator=operator, settings=configuration.settings) as deed:
+        try:
+            with _held(file, 0):
+                content, number = sealed_lines(read_file(file, LONGEST_FILE).splitlines())
+                if number:
+                    _replace(file, content)
+        except AliasError as error:
+            raise _refused(str(error)) from None
+        except OSError as error:
+            raise _refused(f"{file}: {error.strerror}") from None
+        deed.tell(count=number)
+    say(f"{number} lines sealed")
+    if number:
+        say("backups and earlier copies of the file still name subjects: erase them")
+
+
+@contextmanager
+def _held(file: Path, flags: int) -> Iterator[int]:
+    """Open the file for appending, and hold it against another command: no line is lost while it is replaced."""
+    while True:
+        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | flags, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(descriptor), file.stat()):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Put another content in the place of a file, with its owner and mode; it is there whole at every moment."""
+    about = file.stat()
+    descriptor, draft = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            os.fchown(descriptor, about.st_uid, about.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(about.st_mode))
+            stream.write(content)
+            stream.flush()
+            os.fsync(descriptor)
+        Path(draft).replace(file)
+    except BaseException:
+        Path(draft).unlink()
+        raise
 
 
 def _refused(why: str) -> typer.Exit:

@@ -1198,11 +1198,21 @@ class _Reader:
                 # `sekisho subjects alias` makes it: where there is no folder for it, its name is a slip.
                 self._check_folder(file, "aliases")
                 return Aliases()
-            return read_aliases(read_file(file, LONGEST_FILE).splitlines())
+            read = read_aliases(read_file(file, LONGEST_FILE).splitlines())
         except (AliasError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error).replace("\n", "; ")
             self._reading.note("aliases", Phrase(f"`{file}` cannot be used: {reason}"))
             return Aliases()
+        if read.in_clear and self._remarking:
+            self.remarks.add(
+                Where(str(file), 1),
+                Phrase(
+                    f"{read.in_clear} lines name subjects in clear, as earlier versions wrote them",
+                    f"以前の版が書いた {read.in_clear} 行に、本人の識別子が平文で残っています",
+                ),
+                Phrase("run `sekisho subjects seal-aliases`", "`sekisho subjects seal-aliases` を実行してください"),
+            )
+        return read
 
     def _check_store(self, url: str | None, options: RedisOptions, at: str) -> None:
         """Note a store whose URL cannot be read, or contradicts its other settings, without a call to it."""

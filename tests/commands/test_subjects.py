@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -16,6 +17,7 @@ from gateway.cli import app
 from gateway.identity import Identity, Scope
 from gateway.limits.limits import LimitUse
 from gateway.limits.redis_limits import RedisLimits
+from gateway.login.aliases import Alias, read_aliases
 from gateway.login.jwcrypto_keys import new_key
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
@@ -179,5 +181,46 @@ def test_subjects_are_read_from_standard_input(folder: Path) -> None:
     assert shown.stdout == shown.stdout.replace("hanako", "")
     assert show_code(code_of("hanako")) in shown.stdout
     assert joined.exit_code == 0, joined.output
-    assert b"hanako2" in (folder / "aliases").read_bytes()
+    written = (folder / "aliases").read_bytes()
+    assert b"hanako" not in written
+    assert read_aliases(written.splitlines()).known_as(CLIENT, "hanako2") == "hanako"
     assert erased.stdout.startswith("1 sessions ended, 1 entries of limits erased")
+
+
+def test_lines_in_clear_are_sealed(folder: Path) -> None:
+    """The old form is in force with a remark; the command replaces it and changes nothing else."""
+    file = folder / "aliases"
+    old = Alias(CLIENT, "hanako-2", "hanako", "窓口", "tantou", 1_800_000_000.0)
+    file.write_bytes(msgspec.json.encode(old) + b"\n")
+    file.chmod(0o640)
+    assert subjects(folder, "alias", "taro-2", "taro", "--reason", "窓口").exit_code == 0
+    checked = CliRunner().invoke(app, ["check", "-c", str(folder / "gateway.yaml")])
+    assert "seal-aliases" in checked.output, checked.output
+    assert f"{file}:1\talias" in subjects(folder, "show", CLIENT, "hanako").stdout
+
+    sealed = subjects(folder, "seal-aliases")
+
+    assert sealed.exit_code == 0, sealed.output
+    assert sealed.stdout.startswith("1 lines sealed\n")
+    written = file.read_bytes()
+    assert b"hanako" not in written
+    assert b"taro" not in written
+    assert file.stat().st_mode & 0o777 == 0o640
+    aliases = read_aliases(written.splitlines())
+    assert (aliases.known_as(CLIENT, "hanako-2"), aliases.known_as(CLIENT, "taro-2")) == ("hanako", "taro")
+    assert aliases.joined_at(CLIENT, "hanako") == old.at
+    assert f"{file}:1\talias" in subjects(folder, "show", CLIENT, "hanako-2").stdout
+    assert subjects(folder, "seal-aliases").stdout == "0 lines sealed\n"
+    assert "seal-aliases" not in CliRunner().invoke(app, ["check", "-c", str(folder / "gateway.yaml")]).output
+    assert [each.name for each in folder.iterdir() if each.name.startswith(".")] == []
+
+
+def test_a_file_with_a_mistake_is_not_replaced(folder: Path) -> None:
+    """The command names its lines, and the file stays."""
+    (folder / "aliases").write_text("nonsense\n")
+
+    result = subjects(folder, "seal-aliases")
+
+    assert result.exit_code == 2
+    assert "line 1" in result.output
+    assert (folder / "aliases").read_text() == "nonsense\n"

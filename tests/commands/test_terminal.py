@@ -219,6 +219,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "audit export": [["--directory", "{folder}/trail"], ["--directory", "{folder}/trail", "--format", "csv"]],
     "subjects show": [[CLIENT, "hanako", "-c", "{config}"], [BAD, "hanako", "-c", "{config}"]],
     "subjects erase": [[BAD, "hanako", "--reason", BAD, "-c", "{config}"]],
+    "subjects seal-aliases": [["-c", "{config}"], ["-c", BAD]],
     "subjects alias": [[BAD, BAD, "--reason", BAD, "-c", "{config}"]],
     "signature document": [
         ["{folder}/odd.yaml", "--title", BAD],

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import msgspec
 import pytest
 
-from gateway.login.aliases import Alias, AliasError, Aliases, read_aliases
+from gateway.errors import SignInInvalidError
+from gateway.login.aliases import Alias, AliasError, Aliases, lines_naming, read_aliases, sealed_lines
 from gateway.login.sign_in import LoggedOut, SignedIn
 from tests.builders import CLIENT, NOON
 from tests.login.conftest import ALL, House, challenge
@@ -106,3 +108,77 @@ def test_a_line_that_two_readers_read_in_two_ways_is_none(line: bytes) -> None:
     """An alias hands an account over."""
     with pytest.raises(AliasError, match="line 1"):
         read_aliases([line])
+
+
+def test_a_line_names_no_subject() -> None:
+    """Neither in clear nor so that one line can be compared with another client's."""
+    line = alias().line
+
+    assert b"sub-" not in line
+    assert alias(client_id="RP00000002").sealed.new_hash != alias().sealed.new_hash
+    assert alias("sub-neu", "sub-old").sealed.old_box != alias().sealed.old_box
+
+
+def test_each_subject_opens_the_other_and_no_third_does() -> None:
+    """A sign-in as NEW is known as OLD; an erasure of OLD finds NEW."""
+    aliases = read_aliases([alias().line, alias("sub-newer").line])
+
+    assert aliases.same_person(CLIENT, "sub-old") == ("sub-old", "sub-new", "sub-newer")
+    assert aliases.same_person(CLIENT, "sub-newer") == ("sub-old", "sub-new", "sub-newer")
+    assert aliases.same_person(CLIENT, "sub-third") == ("sub-third",)
+    with pytest.raises(SignInInvalidError):
+        alias().sealed.known_as("sub-third")
+
+
+@pytest.mark.parametrize("box", ["", "!", "QUJD", alias("sub-other", "sub-elsewhere").sealed.old_box])
+def test_a_line_that_was_changed_signs_nobody_in(box: str) -> None:
+    """A failed sign-in, and no other account."""
+    changed = msgspec.json.encode(msgspec.structs.replace(alias().sealed, old_box=box))
+    aliases = read_aliases([changed])
+
+    with pytest.raises(SignInInvalidError, match="alias"):
+        aliases.known_as(CLIENT, "sub-new")
+
+
+@pytest.mark.parametrize(("field", "value"), [("new_hash", "ab"), ("old_hash", "é" * 64), ("old_box", "A" * 2_000)])
+def test_a_sealed_line_has_hashes_and_boxes(field: str, value: str) -> None:
+    """Others are refused with the file."""
+    line = msgspec.json.encode(msgspec.structs.replace(alias().sealed, **{field: value}))
+
+    with pytest.raises(AliasError, match="line 1: it has no"):
+        read_aliases([line])
+
+
+def test_lines_of_an_earlier_version_are_in_force() -> None:
+    """They are counted, and sealing them keeps every answer."""
+    clear = [msgspec.json.encode(alias()), b"", alias("sub-x", "sub-y").line]
+    before = read_aliases(clear)
+
+    content, number = sealed_lines(clear)
+
+    after = read_aliases(content.splitlines())
+    assert (before.in_clear, number, after.in_clear) == (1, 1, 0)
+    assert b"sub-" not in content
+    for aliases in (before, after):
+        assert aliases.known_as(CLIENT, "sub-new") == "sub-old"
+        assert aliases.same_person(CLIENT, "sub-new") == ("sub-old", "sub-new")
+    assert lines_naming(clear, CLIENT, ["sub-old"]) == lines_naming(content.splitlines(), CLIENT, ["sub-new"]) == (1,)
+
+
+def test_the_two_forms_contradict_each_other_as_one_does() -> None:
+    """A sealed line after one in clear about the same subject is refused, and the other way."""
+    clear = msgspec.json.encode(alias())
+
+    for lines in ([clear, alias("sub-new", "sub-z").line], [alias().line, msgspec.json.encode(alias("sub-old", "z"))]):
+        with pytest.raises(AliasError, match="line 2"):
+            read_aliases(lines)
+
+
+def test_the_latest_alias_says_when_a_person_was_joined() -> None:
+    """Of any card that is known as her."""
+    aliases = read_aliases([alias().line, alias("sub-newer", at=NOON + 5).line, alias("sub-newest", at=NOON - 5).line])
+
+    assert aliases.joined_at(CLIENT, "sub-old") == NOON + 5
+    assert aliases.joined_at(CLIENT, "sub-new") is None
+    assert aliases.joined_at("RP00000002", "sub-old") is None
+    assert Aliases().joined_at(CLIENT, "sub-old") is None
