@@ -326,7 +326,8 @@ WORDS: Mapping[Language, _Words] = {Language.JA: _JA, Language.EASY: _EASY, Lang
 
 _STYLE = (
     ":root{color-scheme:light dark;--t:#1a1a1a;--q:#4d4d4d;--g:#fff;--s:#f2f2f2;--l:#767676;--k:#0017c1}"
-    "@media(prefers-color-scheme:dark){:root{--t:#f2f2f2;--q:#ccc;--g:#1a1a1a;--s:#262626;--l:#999;--k:#9db7f9}}"
+    "@media screen and (prefers-color-scheme:dark){"
+    ":root{--t:#f2f2f2;--q:#ccc;--g:#1a1a1a;--s:#262626;--l:#999;--k:#9db7f9}}"
     "*{box-sizing:border-box}"
     'html{font:100%/1.7 "Noto Sans JP","Noto Sans CJK JP","Hiragino Sans",sans-serif;-webkit-text-size-adjust:100%}'
     "body{margin:0;background:var(--g);color:var(--t);overflow-wrap:anywhere}"
@@ -340,7 +341,7 @@ _STYLE = (
     "font-weight:700;text-align:center}a:focus-visible{outline:4px solid var(--t);outline-offset:2px}"
     ".c{margin-top:2rem;padding:1rem;border:1px solid var(--l);border-radius:.75rem}.c p{margin:0 0 .5rem}"
     ".c a{display:inline-flex;align-items:center;min-height:2.75rem}.q{color:var(--q);font-size:.9375rem}"
-    ".n{font:700 1.25rem monospace;letter-spacing:.08em}@media print{.b{display:none}}"
+    ".n{font:700 1.25rem monospace;letter-spacing:.08em}@media print{:root{color-scheme:light}.b{display:none}}"
 )
 _POLICY = (
     "default-src 'none'; style-src 'sha256-" + b64encode(sha256(_STYLE.encode()).digest()).decode() + "'; "

@@ -162,6 +162,9 @@ HEADERS: Mapping[str, str] = {
 }
 """On every answer of the portal that does not say otherwise."""
 
+LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+"""The policy of an App's logo: it draws, with the styles in it."""
+
 _FORM_TO = "for"
 """The parameter of the page `END_OF_TAB` that says where the waiting form goes."""
 
@@ -891,13 +894,18 @@ class Portal:
         return serve
 
     async def static(self, request: web.Request) -> web.StreamResponse:
-        """Serve a static file, or the sheet of an App's colour."""
+        """Serve a static file, the sheet of an App's colour, or its logo."""
         name = request.match_info["name"]
         asset, sheet = self._pages.assets.get(name), colour_sheet(name)
+        logo = next((each.logo for each in self._table().named.values() if each.logo and each.logo.name == name), None)
         if asset is not None:
             response = web.Response(body=asset.content, content_type=asset.type, charset="utf-8")
         elif sheet is not None:
             response = web.Response(body=sheet, content_type="text/css", charset="utf-8")
+        elif logo is not None:
+            response = web.Response(body=logo.content, content_type=logo.type, charset="utf-8")
+            # An SVG that is opened by its address is a document, so it gets no script and no origin.
+            response.headers["Content-Security-Policy"] = LOGO_POLICY
         else:
             raise web.HTTPNotFound
         response.headers[hdrs.CACHE_CONTROL] = f"max-age={STATIC_SECONDS}, immutable"

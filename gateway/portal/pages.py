@@ -102,6 +102,8 @@ class Plate:
     service: Said
     colour: str
     """Six hexadecimal digits of the App's colour, or nothing."""
+    logo: str
+    """The name of the App's picture among our static files, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class ToldThen:
 class Who:
     """The person who is signed in, as the status line says it."""
 
-    name: str
+    name: Said
     until: Moment
 
 
@@ -564,6 +566,7 @@ def _common(visit: Visit, route: Route, language: Language) -> dict[str, object]
             said(app.brand.name, language) or operator,
             said(app.brand.service, language),
             app.brand.colour.removeprefix("#").lower(),
+            "" if route.logo is None else route.logo.name,
         ),
         "switches": _switches(visit),
         "privacy_policy": app.privacy_policy,
@@ -591,7 +594,9 @@ def _who(visit: Visit, language: Language) -> Who | None:
         return None
     # A page of the application that opens ours may read it, so it has no fact that the application is not told.
     name = person.name if ToldFact.NAME in visit.route.policy.disclosed else None
-    return Who(name or "", moment(visit.session.session.expires_at, visit.at, language))
+    # A card has a foreigner's name in Latin letters, which any voice reads.
+    said_name = Said(name or "", language if (name or "").isascii() else Language.JA)
+    return Who(said_name, moment(visit.session.session.expires_at, visit.at, language))
 
 
 _TOLD_FACTS = frozenset(fact.value for fact in ToldFact)

@@ -61,6 +61,7 @@ from gateway.process.slices import Steps, at_once
 from gateway.redis_client import RedisOptions, check_options, parse_redis_url
 from gateway.request.target import Target, canonical
 from gateway.request.worker_scope import names_a_covering_script
+from gateway.route.logo import LONGEST_LOGO, Logo, LogoError, read_logo
 from gateway.route.route import Route
 from gateway.route.table import Assertions, RouteTable
 from gateway.route.traffic import RouteTraffic
@@ -193,6 +194,8 @@ class Configuration:
     """The password behind every account in `Authorization: Basic`, by the App's name."""
     account_redis: Mapping[str, RedisOptions] = field(default_factory=dict)
     """The further settings of the connection to the store of accounts, by the App's name."""
+    logos: Mapping[str, Logo] = field(default_factory=dict)
+    """The pictures on the name plates, by the App's name."""
     trace_headers: Mapping[str, str] = field(default_factory=dict)
     """Header fields for the collector of traces."""
     files: Mapping[Path, bytes] = field(default_factory=dict, repr=False)
@@ -328,6 +331,7 @@ class Configuration:
             policy=self._compiled(app.policy.file, app, on, homes, None if before is None else before.policy),
             closed_until=on.get(app.closing_switch, 0.0),
             closed_message={} if closing is None else closing.message,
+            logo=self.logos.get(app.name),
             candidate=None
             if app.policy.candidate is None
             else self._compiled(app.policy.candidate, app, on, homes, None if before is None else before.candidate),
@@ -415,6 +419,7 @@ def read_configuration(
     signing_profile = reader.signing_profile(policies)
     signing_tokens = reader.signing_tokens()
     account_keys, account_secrets, account_redis = reader.accounts()
+    logos = reader.logos()
     reader.check_files()
     if len(mistakes):
         return None
@@ -441,6 +446,7 @@ def read_configuration(
         account_keys=account_keys,
         account_secrets=account_secrets,
         account_redis=account_redis,
+        logos=logos,
         state=_state_directory(environment or {}),
         places=reading.places,
         known=reader.known,
@@ -1049,6 +1055,27 @@ class _Reader:
             )
             self._reading.note(at, Phrase(f"`{wanted.ca}`: {error}"), remedy)
         return ()
+
+    def logos(self) -> dict[str, Logo]:
+        """Return the pictures on the Apps' name plates."""
+        found: dict[str, Logo] = {}
+        for number, app in enumerate(self._settings.apps):
+            file = app.brand.logo
+            if file is None:
+                continue
+            try:
+                # One more byte than it may have tells a logo that is too long from a file that never ends.
+                found[app.name] = read_logo(read_file(file, 16 * LONGEST_LOGO))
+            except OSError as error:
+                what = Phrase(f"`{file}` cannot be read: {error.strerror}")
+                self._reading.note(f"apps[{number}].brand.logo", what, Phrase("name a file that the gateway can read"))
+            except LogoError as error:
+                what = Phrase(
+                    f"`{file}` cannot be a logo: {error.what.en}",
+                    f"`{file}` はロゴにできません：{error.what.say(Language.JA)}",
+                )
+                self._reading.note(f"apps[{number}].brand.logo", what, error.remedy)
+        return found
 
     def signing_profile(self, policies: Mapping[Path, Policy]) -> Profile | None:
         """Read the names of the provider's signature API; without the settings no rule may have forms signed."""

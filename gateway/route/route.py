@@ -15,6 +15,7 @@ from gateway.policy.decide import CompiledPolicy
 from gateway.policy.permit_cache import PermitCache
 from gateway.policy.verdict import Challenge, Words
 from gateway.route.inner_origins import InnerOrigins
+from gateway.route.logo import Logo
 from gateway.route.traffic import RouteTraffic
 from gateway.session.session import Session
 from gateway.settings.settings import PORTAL_PREFIX, AppSettings, Ask
@@ -48,6 +49,8 @@ class Route:
     """Until when the App is in maintenance; 0: it is not."""
     closed_message: Words = field(default_factory=dict)
     """The operator's words to people about it."""
+    logo: Logo | None = None
+    """The picture on the name plate, in place of the neutral mark."""
     candidate: CompiledPolicy | None = None
     """The candidate policy: its verdicts are compared and counted, and permit nothing."""
     permit_cache: PermitCache = field(default_factory=PermitCache, repr=False)

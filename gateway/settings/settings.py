@@ -332,6 +332,9 @@ class BrandSettings:
     """The name that stands first on every page, such as the city's. Without it, `operator`."""
     service: Words = field(default_factory=dict)
     """The service's name, in smaller letters below."""
+    logo: Path | None = None
+    """A file with the city's mark, in place of the neutral one: PNG, or SVG that only draws, 20 KiB at most. Our pages
+    show it on a white ground, 40 to 48 pixels high."""
     colour: str = ""
     """The colour of the rule above the name plate and of the neutral mark, as `#0a6b3d`; no text stands on it."""
 

@@ -13,10 +13,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.conftest import program
 
-READY_SECONDS = 45.0
+READY_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,13 @@ class Demo:
         assert found is not None, self.said
         return found[1]
 
+    @property
+    def settings(self) -> Path:
+        """The settings that it wrote."""
+        found = re.search(r"Settings +(\S+)", self.said)
+        assert found is not None, self.said
+        return Path(found[1])
+
     def metric(self, name: str, label: str) -> float:
         """Return the sum of a metric's samples with a label, as the management listener tells it."""
         address = re.search(r"http://127\.0\.0\.1:\d+/metrics", self.said)
@@ -81,14 +89,26 @@ def read_until_ready(process: subprocess.Popen[str]) -> str:
     return said.decode()
 
 
+_AHEAD = """
+import os, runpy, time
+from pathlib import Path
+real, ahead = time.time, Path(os.environ["SECONDS_AHEAD"])
+time.time = lambda: real() + float(ahead.read_text())
+runpy.run_module("gateway", run_name="__main__", alter_sys=True)
+"""
+"""Runs the program on a clock that is ahead by as many seconds as a file says."""
+
+
 @contextmanager
-def started(port: int) -> Iterator[Demo]:
-    """Start a demo, and end it as Ctrl-C would."""
+def started(port: int, ahead: Path | None = None) -> Iterator[Demo]:
+    """Start a demo, and end it as Ctrl-C would. Its clock is ahead by the seconds in a file, if one is given."""
     # Should the tests be killed outright, the kernel ends it for them.
     guard = [program("setpriv"), "--pdeathsig", "TERM", "--"]
-    command = [*guard, sys.executable, "-m", "gateway", "demo", "--port", str(port)]
+    how = ["-m", "gateway"] if ahead is None else ["-c", _AHEAD]
+    environment = os.environ if ahead is None else {**os.environ, "SECONDS_AHEAD": str(ahead)}
+    command = [*guard, sys.executable, *how, "demo", "--port", str(port)]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, env=environment
     )
     try:
         said = read_until_ready(process)

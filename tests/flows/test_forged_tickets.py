@@ -97,7 +97,7 @@ async def test_forged_tickets_take_nothing_from_others(tickets: str, tmp_path: P
         assert (TOLD in asked, there) == (False, 429)
         assert b"\r\nRetry-After: 1\r\n" in head
         assert b"Set-Cookie" not in head
-        assert "サインアウトはされていません" in page.decode()
+        assert "ログアウトはされていません" in page.decode()
 
 
 @pytest.mark.parametrize("tickets", ["plain", "sealed", "sealed_only"])

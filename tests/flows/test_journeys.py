@@ -191,7 +191,7 @@ def test_a_second_person_on_the_same_browser_sees_nothing_of_the_first(page: Pag
 
     page.get_by_role("link", name="ログアウト").click()
     page.locator("form[method=post] button").first.click()
-    heading(page, "サインアウトしました")
+    heading(page, "ログアウトしました")
     assert cookie(page, demo, "YOYAKU_SESSION") is None
     sign_in(page, f"{demo.booking}/reserve", 11)
 
@@ -288,7 +288,7 @@ def test_after_signing_out_of_the_wallet_the_way_home_needs_no_sign_in(page: Pag
     page.goto(f"{demo.wallet}/.sekisho/logout")
     page.locator("form[method=post] button").first.click()
 
-    heading(page, "サインアウトしました")
+    heading(page, "ログアウトしました")
     expect(page.locator("main a[href='/']")).to_have_count(0)
     page.locator("main a[href='/about']").click()
     expect(page).to_have_url(f"{demo.wallet}/about")

@@ -186,7 +186,7 @@ def test_a_sign_out_goes_to_the_end(town: MakeTown) -> None:
     page = here.sign_in()
 
     page.goto(here.url + "/.sekisho/logout")
-    page.get_by_role("button", name="サインアウト").click()
+    page.get_by_role("button", name="ログアウト").click()
     page.click("#kc-logout")
 
     page.wait_for_url(f"{here.url}/.sekisho/signed-out")

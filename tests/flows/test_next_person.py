@@ -192,7 +192,7 @@ def test_signed_out_by_our_page_back_shows_nothing(context: BrowserContext, here
         other.goto(here.url + path)
     page.goto(f"{here.url}/.sekisho/logout")
     page.get_by_role("button").click()
-    expect(page.get_by_role("heading")).to_have_text("サインアウトしました")
+    expect(page.get_by_role("heading")).to_have_text("ログアウトしました")
 
     seen = [back(page) for _ in range(3)] + [back(other)]
     become(context, here, "taro")
@@ -209,7 +209,7 @@ def test_signed_out_by_the_applications_form_back_shows_nothing(context: Browser
     with page.expect_response(f"{here.url}/.sekisho/cleared") as cleared:
         page.click("#out")
     assert cleared.value.all_headers()["clear-site-data"] == '"cache"'
-    expect(page.get_by_role("heading")).to_have_text("サインアウトしました")
+    expect(page.get_by_role("heading")).to_have_text("ログアウトしました")
 
     seen = [back(page), back(page)]
 

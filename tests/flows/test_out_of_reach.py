@@ -151,9 +151,9 @@ def test_a_person_sees_what_is_held_with_one_press(page: Page, gateway: GatewayP
     expect(page.get_by_role("button")).to_be_visible()
     assert values_in(page.content()) == []
     page.get_by_role("button").click()
-    page.get_by_role("link", name="サインアウト").first.click()
-    page.get_by_role("button", name="サインアウトする").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("サインアウトしました")
+    page.get_by_role("link", name="ログアウト").first.click()
+    page.get_by_role("button", name="ログアウトする").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("ログアウトしました")
 
 
 @pytest.mark.parametrize(

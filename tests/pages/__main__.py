@@ -16,11 +16,16 @@ from playwright.sync_api import Browser, Route, sync_playwright
 from gateway.language import Language
 from gateway.portal.aiohttp_pages import Pages, colour_sheet
 from tests.conftest import program
-from tests.pages.states import PREFIX, State, missing, states
+from tests.pages.states import LOGO, PREFIX, State, missing, states
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 ORIGIN = "https://app.gw.test"
-VIEWS = {"phone": (390, 800, "light"), "desktop": (1_100, 800, "light"), "phone-dark": (390, 800, "dark")}
+VIEWS = {
+    "phone": (390, 800, "light"),
+    "phone-dark": (390, 800, "dark"),
+    "desktop": (1_100, 800, "light"),
+    "desktop-dark": (1_100, 800, "dark"),
+}
 
 
 def fulfil(pages: Pages, html: str, route: Route) -> None:
@@ -31,6 +36,8 @@ def fulfil(pages: Pages, html: str, route: Route) -> None:
         route.fulfill(body=html, content_type="text/html; charset=utf-8")
     elif name in pages.assets:
         route.fulfill(body=pages.assets[name].content, content_type=pages.assets[name].type)
+    elif name == LOGO.name:
+        route.fulfill(body=LOGO.content, content_type=LOGO.type)
     elif sheet is not None:
         route.fulfill(body=sheet, content_type="text/css")
     else:

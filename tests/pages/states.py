@@ -17,6 +17,8 @@ from gateway.language import Language
 from gateway.login.sign_in import Failed, LoginFailure
 from gateway.pipeline.small_page import About, Small, last_resort, small_page
 from gateway.pipeline.visit import OwnPage, Purpose, RefusalPage, SignInPage, Trouble, TroublePage, Visit
+from gateway.policy.decide import CompiledPolicy
+from gateway.policy.reading.parse import parse_policy
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Reason, ReasonKind, RuleId
 from gateway.portal import pages
 from gateway.portal.aiohttp_pages import Pages
@@ -24,18 +26,45 @@ from gateway.portal.pages import Page
 from gateway.portal.sign_in_offer import SignInOffer
 from gateway.request.kept_form import KeptForm
 from gateway.request.signed_form import Unsignable
+from gateway.route.logo import read_logo
 from gateway.route.table import RouteTable
 from gateway.session.ledger import Disclosure
 from gateway.session.session import EndCause, Found, Gone, NoTicket, Session, SessionState
 from gateway.settings.settings import BrandSettings, ConsentSettings, ContactSettings, WithoutCard
 from gateway.signing.signature import SignOutcome
+from gateway.yaml.mistakes import Mistakes
 from tests import builders
 
 PREFIX = "/.sekisho/"
 SITE = "https://pay.example"
 RULE = RuleId("booking", "reserve")
 PURPOSE = {"ja": "施設の予約受付と使用料の区分のため", "en": "To take bookings and to set the fee"}
+POLICY = """\
+policy: booking
+title: {ja: 施設予約, en: Rooms}
+purpose: {ja: 施設の予約受付と使用料の区分のため, en: To take bookings and to set the fee}
+conditions:
+  adult: {age: {at_least: 18}, label: {ja: 18歳以上か, en: 18 years or older}}
+  resident: {residence: {in: [東京都渋谷区]}, label: {ja: 渋谷区にお住まいか, en: Living in Shibuya City}}
+rules:
+  - {name: reserve, match: {path: /reserve/**}, require: [adult], disclose: [subject, name, adult, resident, town]}
+  - {name: rest, allow: signed_in, disclose: [subject]}
+"""
+
+
+def _policy() -> CompiledPolicy:
+    mistakes = Mistakes()
+    policy = parse_policy(POLICY, mistakes)
+    assert policy is not None, mistakes.say()
+    return CompiledPolicy(policy)
+
+
+LOGO = read_logo(
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 48"><path fill="#1a1a1a" d="M4 44 24 4l20 40z"/>'
+    b'<path fill="#0a6b3d" d="M52 44 72 4l20 40z"/></svg>'
+)
 ROUTE = builders.route(
+    _policy(),  # type: ignore[arg-type]
     app=builders.app(
         operator={"ja": "渋谷区 スポーツ振興課", "en": "Shibuya City Sports Division"},
         brand=BrandSettings(
@@ -52,7 +81,7 @@ ROUTE = builders.route(
             "https://www.city.example.lg.jp/counter",
             {"ja": "窓口または電話で申し込めます", "en": "You can also apply at the counter or by phone"},
         ),
-    )
+    ),
 )
 CHALLENGE = Challenge(
     RULE, ChallengeReason.SIGN_IN, frozenset({Scope.OPENID, Scope.NAME, Scope.ADDRESS, Scope.BIRTHDATE}), PURPOSE
@@ -148,6 +177,10 @@ def _after(cause: EndCause, language: Language, *, path: str = "/reserve", metho
 def _portal_pages() -> Mapping[str, Make]:
     made: dict[str, Make] = {}
     made |= _each("notice", ChallengeReason, lambda why, at: pages.notice(visit(at), _offer_because(why)))
+    with_logo = replace(ROUTE, logo=LOGO)
+    made["notice-logo"] = lambda at: pages.notice(
+        replace(visit(at), route=with_logo), replace(offer(), route=with_logo)
+    )
     made["notice-no-facts"] = lambda at: pages.notice(visit(at), offer(BARE))
     made |= _each("notice-ended", EndCause, lambda why, at: pages.notice(_after(why, at), offer()))
     made["notice-ended-unknown"] = lambda at: pages.notice(visit(at, known=Gone()), offer())
@@ -157,7 +190,9 @@ def _portal_pages() -> Mapping[str, Make]:
     made["me-of-nobody-ended"] = lambda at: pages.me_of_nobody(_after(EndCause.NEWER, at, path=f"{PREFIX}me"))
     made["notice-in-app"] = lambda at: pages.notice(visit(at, PHONE_APP), offer())
     made["form-not-sent"] = lambda at: pages.form_not_sent(visit(at, method="POST"), offer(method="POST"))
-    made["form-kept"] = lambda at: pages.form_not_sent(visit(at, method="POST"), offer(method="POST"), "a=1")
+    made["form-kept"] = lambda at: pages.form_not_sent(
+        visit(at, method="POST"), offer(method="POST"), "a=1", kept_for=7_200
+    )
     made["form-waits"] = lambda at: pages.form_kept(visit(at), offer(), builders.NOON + 900)
     made["foreign-form"] = lambda at: pages.foreign_form(visit(at, method="POST"), SITE)
     made["foreign-form-unknown"] = lambda at: pages.foreign_form(visit(at, method="POST"), "")

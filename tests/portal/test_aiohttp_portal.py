@@ -43,6 +43,7 @@ from gateway.portal.language import Language
 from gateway.portal.messages import message
 from gateway.request.inbound import Inbound
 from gateway.request.target import Target
+from gateway.route.logo import read_logo
 from gateway.session.ledger import Disclosure
 from gateway.session.session import EndCause, Found, Gone, Unavailable, Unread
 from gateway.settings.settings import NextPersonSettings
@@ -1460,6 +1461,28 @@ async def test_a_page_has_the_apps_name_plate(house: House) -> None:
     assert "This is a page of Shibuya City." in page
     assert await sheet.text() == ":root { --brand: #0a6b3d; }\n"
     assert sheet.content_type == "text/css"
+    assert other.status == 404
+
+
+LOGO = read_logo(b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0h1v1z"/></svg>')
+
+
+async def test_a_logo_comes_from_our_own_origin_and_runs_nothing(start: Starter) -> None:
+    """Each page has it in place of the neutral mark, under the same policy; opened by itself it is a bare picture."""
+    house = await start(builders.route(app=settings(), logo=LOGO))
+    page = await house.get("signed-out")
+    picture = await house.get(f"static/{LOGO.name}")
+    other = await house.get("static/logo-0123456789abcdef.svg")
+    plain = await (await start(builders.route(app=settings()))).get("signed-out")
+
+    assert f'<img class="logo" src="{PREFIX}static/{LOGO.name}" alt="">' in await page.text()
+    assert 'class="mark"' not in await page.text()
+    assert page.headers["Content-Security-Policy"] == plain.headers["Content-Security-Policy"]
+    assert await picture.read() == LOGO.content
+    assert (picture.content_type, picture.charset) == ("image/svg+xml", "utf-8")
+    assert "default-src 'none'" in picture.headers["Content-Security-Policy"]
+    assert "sandbox" in picture.headers["Content-Security-Policy"]
+    assert picture.headers["X-Content-Type-Options"] == "nosniff"
     assert other.status == 404
 
 

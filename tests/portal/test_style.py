@@ -17,7 +17,9 @@ def colours(block: str) -> dict[str, str]:
 
 
 LIGHT = colours(SHEET.partition("@media")[0])
-DARK = LIGHT | colours(SHEET.partition("@media (prefers-color-scheme: dark)")[2].partition("*, *::before")[0])
+DARK = LIGHT | colours(
+    SHEET.partition("@media screen and (prefers-color-scheme: dark)")[2].partition("*, *::before")[0]
+)
 
 
 def luminance(colour: str) -> float:

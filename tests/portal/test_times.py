@@ -33,8 +33,8 @@ def test_a_length_of_time_is_said_in_the_unit_that_people_use(seconds: float, ja
 @pytest.mark.parametrize(
     ("later", "ja", "en"),
     [
-        (3_600 * 3, "15時", "15:00"),
-        (1_800, "12時30分", "12:30"),
+        (3_600 * 3, "今日の15時", "15:00 today"),
+        (1_800, "今日の12時30分", "12:30 today"),
         (8 * DAY + 9 * 3_600, "12月1日（火）21時", "Tuesday, 1 December, 21:00"),
         (60 * DAY, "2027年1月22日（金）12時", "Friday, 22 January 2027, 12:00"),
     ],
@@ -46,8 +46,8 @@ def test_a_moment_is_said_with_as_much_of_its_date_as_is_needed(later: float, ja
 
 def test_a_planned_end_is_said_to_the_hour() -> None:
     """Nobody comes back a minute too early."""
-    assert about(NOON + 1, NOON, Language.JA).text == "13時"
-    assert about(NOON, NOON, Language.JA).text == "12時"
+    assert about(NOON + 1, NOON, Language.JA).text == "今日の13時"
+    assert about(NOON, NOON, Language.JA).text == "今日の12時"
 
 
 @pytest.mark.parametrize(

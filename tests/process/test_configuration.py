@@ -132,6 +132,44 @@ def test_every_file_that_cannot_be_used_is_named_at_once(folder: Path) -> None:
     assert all(re.match(r"gateway\.yaml:\d+:\d+: ", line) for line in said)
 
 
+LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0h1v1z"/></svg>'
+
+
+def test_a_logo_comes_from_its_file(folder: Path) -> None:
+    """The route has the file's content, as it was when the settings were read."""
+    (folder / "mark.svg").write_text(LOGO)
+    path = write(folder, "store: memory")
+    path.write_text(path.read_text().replace("policy: policy.yaml", "policy: policy.yaml, brand: {logo: mark.svg}"))
+    configuration = read_configuration(path, Mistakes(), {})
+    (folder / "mark.svg").write_text("something else")
+
+    assert configuration is not None
+    (route,) = configuration.table(None, {}).named.values()
+    assert route.logo is not None
+    assert route.logo.content == LOGO.encode()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("no.svg", None, "cannot be read"),
+        ("mark.svg", LOGO.replace("<path", "<script/><path"), "`<script>`"),
+        ("mark.gif", "GIF89a", "neither a PNG nor an SVG"),
+        ("long.svg", LOGO + " " * 30_000, "smaller than 20,480 bytes"),
+    ],
+)
+def test_a_logo_that_cannot_be_shown_is_refused(folder: Path, file: str, content: str | None, said: str) -> None:
+    """At the setting that names it, with the remedy."""
+    if content is not None:
+        (folder / file).write_text(content)
+
+    (line,) = mistakes_of(folder, "", app=f", brand: {{logo: {file}}}")
+
+    assert line.startswith("gateway.yaml:")
+    assert file in line
+    assert said in line
+
+
 def test_files_that_can_be_used_are_no_mistake(folder: Path) -> None:
     """A certificate with its key, a CA, a file of aliases that is not there yet."""
     certificate, key = certify(folder, "localhost")
