@@ -11,11 +11,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from redis.asyncio import RedisCluster
-
 from gateway.errors import GatewayError, StoreFault, StoreUnavailableError
 from gateway.instant import Instant
-from gateway.redis_client import POOL, AnyRedis, Timed, asking, untimed
+from gateway.redis_client import POOL, AnyRedis, Timed, asking, is_cluster, untimed
 
 WAIT_MILLISECONDS = 500
 """Seconds in which a replica must acknowledge a write."""
@@ -85,7 +83,7 @@ class DurableRedis:
             StoreUnavailableError: also where the primary has it and no replica: no caller is told that it is durable.
 
         """
-        if not self._replicas or isinstance(self._redis, RedisCluster):
+        if not self._replicas or is_cluster(self._redis):
             return await self.run(script, keys, *arguments)
         # WAIT speaks of what its own connection has written, so both go down the same one.
         seconds = self._timeout + WAIT_MILLISECONDS / 1000

@@ -14,7 +14,7 @@ from typing import Any
 from hiredis import pack_command
 from redis import exceptions as theirs
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.connection import AbstractConnection
 
 from gateway.redis_client import AnyRedis
@@ -39,8 +39,9 @@ async def send_together(redis: AnyRedis, commands: Sequence[Command]) -> list[An
         redis.exceptions.RedisError, OSError: there is no connection, or it was lost twice.
 
     """
-    pool = redis.connection_pool if isinstance(redis, Redis) else None
-    if isinstance(pool, BlockingConnectionPool):
+    # A cluster has none. By the class's ancestors: `isinstance` of a client takes as long as a command.
+    pool: Any = getattr(redis, "connection_pool", None)
+    if BlockingConnectionPool in type(pool).__mro__:
         return await _send_by(pool, b"".join([_pack(command) for command in commands]), len(commands))
     if len(commands) == 1:
         try:

@@ -26,7 +26,6 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 import msgspec
-from redis.asyncio import RedisCluster
 
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import CLOCKS_DIFFER, Instant
@@ -53,7 +52,7 @@ from gateway.login.pending import (
     kept_target,
     state_name,
 )
-from gateway.redis_client import AnyRedis, Timed, asking, untimed
+from gateway.redis_client import AnyRedis, Timed, asking, is_cluster, untimed
 from gateway.redis_exchange import Command, send_together
 from gateway.request.senders import sender_of
 from gateway.session.seal import Secret, Secrets
@@ -214,7 +213,7 @@ class RedisPendingStore:
         record, target = self._seal(login, state, name), kept_target(login)
         day = b"" if target is None else self._seal(target, state, name)
         most = max(1, self._logins.total // TARGETS_UP_TO)
-        apart = isinstance(self._redis, RedisCluster)
+        apart = is_cluster(self._redis)
         admitted = await self._admit(
             "",
             name,

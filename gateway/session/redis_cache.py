@@ -18,13 +18,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
-from redis.asyncio import RedisCluster
 from redis.crc import key_slot
 
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import Instant
 from gateway.observe.events import Event
-from gateway.redis_client import Kind, RedisOptions, RedisUrl, asking, end_tasks, find_primaries, find_primary
+from gateway.redis_client import (
+    Kind,
+    RedisOptions,
+    RedisUrl,
+    asking,
+    end_tasks,
+    find_primaries,
+    find_primary,
+    is_cluster,
+)
 from gateway.session.cache import Monotonic, SessionCache
 from gateway.session.ledger import Disclosure, Ledger
 from gateway.session.redis_advice import setup_warnings
@@ -241,10 +249,10 @@ class CachedReader:
     def _is_told_of(self, key: str) -> bool:
         """Whether the server that answered for this key is one that tells us: a slot may have moved to a new one."""
         redis = self._store.redis
-        if not isinstance(redis, RedisCluster):
-            return True
-        node = redis.get_node_from_key(key)
-        return node is not None and any(place.address == (node.host, int(node.port)) for place in self._places)
+        if is_cluster(redis):
+            node = redis.get_node_from_key(key)
+            return node is not None and any(place.address == (node.host, int(node.port)) for place in self._places)
+        return True
 
     async def _run(self) -> None:
         pause = RETRY[0]

@@ -26,12 +26,11 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, assert_never
 
-from redis.asyncio import RedisCluster
-
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import Instant, is_instant
-from gateway.redis_client import POOL, AnyRedis, Timed, asking, close_redis, fault_of, untimed
+from gateway.redis_client import POOL, AnyRedis, Timed, asking, close_redis, fault_of, is_cluster, untimed
 from gateway.redis_exchange import Command, send_together
+from gateway.session.asyncio_lookups import Lookups
 from gateway.session.asyncio_turns import Turns
 from gateway.session.circuit import Circuit
 from gateway.session.ledger import MOST, Disclosure, in_order
@@ -116,6 +115,9 @@ return 1
 """
 
 
+_Replies = tuple[Any, Any, Any]
+
+
 class RedisStore:
     """A `SessionStore` on Redis of any deployment."""
 
@@ -156,6 +158,7 @@ class RedisStore:
         self._random = random
         # Turns, of which one connection each is sure: a flood of forged cookies may fill the look-ups' but must keep
         # neither sign-outs nor heartbeats waiting, which have the rest.
+        self._found: Lookups[_Replies] = Lookups(self._find)
         self._lookups = Turns(POOL - RESERVED)
         self._others = Turns(RESERVED - 1)
 
@@ -180,14 +183,14 @@ class RedisStore:
     async def find(self, ticket: Ticket) -> Session | None:
         """See `SessionStore`."""
         name = ticket_name(ticket)
-        # PEXPIRE restarts the clock, says whether there is one, and never makes one. It is also a write: a
-        # replica, whose record may be long revoked, refuses it even where there is no such key.
-        record, silent, ended = await self._ask(
-            ("GET", self.record_key(name)),
-            ("PEXPIRE", self.idle_key(name), _milliseconds(self._idle)),
-            ("HGETALL", self.ended_key),
-            lookup=True,
-        )
+        if is_cluster(self.redis):
+            # Its nodes are asked each by itself.
+            (found,) = await self._find((name,))
+            if isinstance(found, StoreUnavailableError):
+                raise found
+        else:
+            found = await self._found.of(name)
+        record, silent, ended = found
         if record is None or not silent:
             return None
         opened = open_record(_bytes(record), ticket, self._secrets)
@@ -201,6 +204,23 @@ class RedisStore:
         if header.secret_id != self._secrets.first.id:
             await self._reseal(name, ticket, session, record, header.ticket_secret_id)
         return session
+
+    async def _find(self, names: Sequence[str]) -> list[_Replies | StoreUnavailableError]:
+        """Return for each session its record, whether its idle clock ran, and the revocations that stand now."""
+        idle = _milliseconds(self._idle)
+        commands: list[Command] = []
+        for name in names:
+            # PEXPIRE restarts the clock, says whether there is one, and never makes one. It is also a write: a
+            # replica, whose record may be long revoked, refuses it even where there is no such key.
+            commands += [("GET", self.record_key(name)), ("PEXPIRE", self.idle_key(name), idle)]
+        # The revocations last, behind every record that they may end.
+        *replies, ended = await self._ask(*commands, ("HGETALL", self.ended_key), lookup=True, tolerant=len(names) > 1)
+        found: list[_Replies | StoreUnavailableError] = []
+        for record, silent in zip(replies[::2], replies[1::2], strict=True):
+            # A key that is none of ours fails its own look-up, and not those beside it.
+            wrong = next((each for each in (record, silent, ended) if isinstance(each, Exception)), None)
+            found.append((record, silent, ended) if wrong is None else StoreUnavailableError(fault_of(wrong)))
+        return found
 
     async def create(self, ticket: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
         """See `SessionStore`."""
@@ -379,6 +399,7 @@ class RedisStore:
 
     async def close(self) -> None:
         """See `SessionStore`."""
+        await self._found.close()
         await close_redis(self.redis)
 
     async def sealed_by(self) -> dict[str, int]:
@@ -422,7 +443,7 @@ class RedisStore:
             ("SET", self._cause_key(name), repr(session.expires_at), "PX", _milliseconds(left + CAUSE_MEMORY)),
         ]
         looked_for: list[Command] = [*(("GET", key) for key in revocations), ("HGETALL", self.ended_key)]
-        if isinstance(self.redis, RedisCluster):
+        if is_cluster(self.redis):
             # Its nodes keep no order among themselves.
             replies = [*await self._ask(*named), *await self._ask(*kept), *await self._ask(*looked_for)]
         else:

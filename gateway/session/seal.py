@@ -17,11 +17,9 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.instant import Instant, is_instant
@@ -37,12 +35,27 @@ SECRET_BYTES = 32
 _FEWEST_SIGNS = 8
 """Fewest different characters of a secret: random ones have about twice as many, `changeme` and its like fewer."""
 
+_BLOCK = 64
+"""Bytes of a block of SHA-256."""
+_INNER = bytes(each ^ 0x36 for each in range(256))
+_OUTER = bytes(each ^ 0x5C for each in range(256))
+"""What RFC 2104 section 2 does to a key's bytes."""
+
 _VERSION = 1
 _PADDING = 64
 """Claims are filled up to a multiple of this: the length of an address says too much about where someone lives."""
 _LARGEST_RECORD = 64 * 1024
 _LONGEST_NAME = 255
 """Characters of a name in a header."""
+
+
+def _mac(key: bytes, message: bytes) -> bytes:
+    """Return the HMAC of a message by SHA-256, under a key of at most one block.
+
+    OpenSSL looks an algorithm up for each HMAC, which takes longer than two hashes.
+    """
+    key = key.ljust(_BLOCK, b"\0")
+    return sha256(key.translate(_OUTER) + sha256(key.translate(_INNER) + message).digest()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +65,28 @@ class Secret:
     id: str
     value: bytes
     _extracted: bytes = field(init=False, compare=False, repr=False)
+    _inner: Any = field(init=False, compare=False, repr=False)
+    _outer: Any = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Do the part of each derivation that is the same for all."""
-        object.__setattr__(self, "_extracted", hmac.digest(bytes(sha256().digest_size), self.value, sha256))
+        """Do the part of each derivation, and of each MAC, that is the same for all (RFC 2104 section 4)."""
+        object.__setattr__(self, "_extracted", _mac(b"", self.value))
+        key = self.value if len(self.value) <= _BLOCK else sha256(self.value).digest()
+        key = key.ljust(_BLOCK, b"\0")
+        object.__setattr__(self, "_inner", sha256(key.translate(_INNER)))
+        object.__setattr__(self, "_outer", sha256(key.translate(_OUTER)))
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str, bytes]]:
+        """Hand the secret to a process of ours: the library's own objects can be handed to nobody."""
+        return Secret, (self.id, self.value)
+
+    def mac(self, message: bytes) -> bytes:
+        """Return the HMAC of a message by SHA-256."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        digest: bytes = outer.digest()
+        return digest
 
     def __repr__(self) -> str:
         """Say which, never what."""
@@ -63,7 +94,7 @@ class Secret:
 
     def derived(self, info: bytes) -> bytes:
         """Return a key of 32 bytes for this purpose: HKDF by SHA-256 without a salt (RFC 5869), its first block."""
-        return hmac.digest(self._extracted, info + b"\x01", sha256)
+        return _mac(self._extracted, info + b"\x01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +173,14 @@ class Secrets:
 
 def _code_mark(secret: Secret, code: str) -> str:
     """Name a person by her code, for those who have both the code and the secret."""
-    return hmac.digest(secret.value, b"sekisho.code.mark.v1" + code.encode(), sha256).hex()[:32]
+    return secret.mac(b"sekisho.code.mark.v1" + code.encode()).hex()[:32]
 
 
 def _pseudonym(secret: Secret, client_id: str, subject: str) -> str:
     # Lengths go in front: else client `a`, subject `bc` and client `ab`, subject `c` were one person.
     parts = (client_id.encode(), subject.encode())
     message = b"sekisho.pseudonym.v1" + b"".join(len(part).to_bytes(4) + part for part in parts)
-    return hmac.digest(secret.value, message, sha256).hex()[:32]
+    return secret.mac(message).hex()[:32]
 
 
 def ticket_seals(secrets: Secrets, form: Literal["plain", "sealed", "sealed_only"]) -> TicketSeals:
@@ -287,7 +318,7 @@ def seal_disclosure(told: Disclosure, ticket: Ticket, secret: Secret, nonce: byt
     The field is the same for the same App and facts, and says neither. `nonce` is as for `seal`.
     """
     key = _ledger_key(secret, ticket)
-    field = hmac.digest(key, _encode((told.app, told.names)), sha256)[:16]
+    field = _mac(key, _encode((told.app, told.names)))[:16]
     return field, close_box(key, nonce, _encode(tuple(told)), _LEDGER, padding=_PADDING)
 
 
@@ -337,8 +368,13 @@ def _associated(clear: bytes) -> bytes:
 
 
 def _key(secret: Secret, ticket: Ticket) -> bytes:
-    return HKDF(SHA256(), 32, salt=secret.value, info=b"sekisho.session.seal.v1").derive(ticket.encode())
+    return _derived(secret, ticket, b"sekisho.session.seal.v1")
 
 
 def _ledger_key(secret: Secret, ticket: Ticket) -> bytes:
-    return HKDF(SHA256(), 32, salt=secret.value, info=_LEDGER).derive(ticket.encode())
+    return _derived(secret, ticket, _LEDGER)
+
+
+def _derived(secret: Secret, ticket: Ticket, info: bytes) -> bytes:
+    """Return a key of 32 bytes: HKDF by SHA-256 with the secret as salt (RFC 5869), its first block."""
+    return _mac(secret.mac(ticket.encode()), info + b"\x01")

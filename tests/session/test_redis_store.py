@@ -210,6 +210,31 @@ async def test_a_foreign_type_is_a_fault_and_no_crash(quiet: Sessions, behind: R
     assert caught.value.fault is StoreFault.WRONG_TYPE
 
 
+async def test_look_ups_at_once_each_find_their_own(quiet: Sessions, behind: Redis) -> None:
+    """They share a question: each ticket opens its own session, and no key that is none of ours fails another's."""
+    store = quiet.store
+    people = {new(): f"person-{number}" for number in range(60)}
+    for ticket, subject in people.items():
+        made = now_session()
+        assert await store.create(ticket, replace(made, identity=replace(made.identity, subject=subject)))
+    strange, foreign, late = new(), new(), new()
+    behind.lpush(record_key(foreign), b"a list")
+    behind.set(idle_key(foreign), b"1")
+
+    found = await asyncio.gather(
+        *(store.find(ticket) for ticket in (*people, strange, foreign, late)), return_exceptions=True
+    )
+    await store.revoke(AllSessions())
+    afterwards = await asyncio.gather(*(store.find(ticket) for ticket in people))
+
+    assert [each.identity.subject for each in found if isinstance(each, Session)] == list(people.values())
+    nobody, fault, nobody_either = found[len(people) :]
+    assert (nobody, nobody_either) == (None, None)
+    assert isinstance(fault, StoreUnavailableError)
+    assert fault.fault is StoreFault.WRONG_TYPE
+    assert set(afterwards) == {None}
+
+
 async def test_a_damaged_revocation_revokes(quiet: Sessions, behind: Redis) -> None:
     """A mark that cannot be read counts as one that says now."""
     mine = new()

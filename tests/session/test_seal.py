@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import os
+import pickle
 from dataclasses import replace
 
 import msgspec
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.plain_text import OBEYED
 from gateway.policy.subject_code import subject_code
-from gateway.session.seal import Header, Secret, Secrets, read_header, seal, unseal
+from gateway.session.seal import Header, Secret, Secrets, _key, read_header, seal, unseal
 from gateway.session.sealed_box import NONCE_BYTES
 from gateway.session.session import Session
 from gateway.session.ticket import new_ticket
@@ -181,6 +183,19 @@ def test_every_secret_opens_and_the_first_seals() -> None:
 def test_a_derived_key_is_the_one_of_the_standard(secret: bytes, info: bytes) -> None:
     """The part that is kept with the secret changes no key: records of every version open (RFC 5869)."""
     assert Secret("s", secret).derived(info) == HKDF(SHA256(), 32, salt=None, info=info).derive(secret)
+
+
+@given(secret=st.binary(min_size=1, max_size=200), message=st.binary(max_size=300))
+def test_a_mac_is_the_one_of_the_standard(secret: bytes, message: bytes) -> None:
+    """Names and keys of earlier versions stay what they are, also by a secret of more than one block (RFC 2104)."""
+    kept = Secret("s", secret)
+
+    assert kept.mac(message) == hmac.digest(secret, message, "sha256")
+    # Once more: what is kept is not used up.
+    assert kept.mac(message) == hmac.digest(secret, message, "sha256")
+    assert pickle.loads(pickle.dumps(kept)) == kept  # noqa: S301 (it is ours)
+    key = HKDF(SHA256(), 32, salt=secret, info=b"sekisho.session.seal.v1").derive(b"t" * 43)
+    assert _key(kept, "t" * 43) == key
 
 
 def test_a_secret_does_not_show_itself() -> None:
