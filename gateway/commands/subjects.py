@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import getpass
 import os
+import secrets as randomness
 import stat
 import tempfile
 import time
@@ -37,13 +38,17 @@ from gateway.commands.terminal import (
     typed_or_read,
 )
 from gateway.errors import StoreUnavailableError
+from gateway.instant import Instant, tokyo_day
 from gateway.limits.limits import Entry, LimitStore
 from gateway.login.aliases import LONGEST_FILE, Alias, AliasError, lines_naming, sealed_lines
 from gateway.observe.events import Event
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.process.configuration import Configuration, read_configuration
+from gateway.redis_client import close_redis, make_redis, parse_redis_url
 from gateway.session.redis_sessions import Sessions
 from gateway.session.session import SubjectSessions
+from gateway.signing.evidence import Evidence, KeptEvidence
+from gateway.signing.redis_store import EVIDENCE, RedisByteStore
 from gateway.yaml.mistakes import Mistakes
 
 app = typer.Typer(name="subjects", help="Show, erase and join the data that is kept of a person.", no_args_is_help=True)
@@ -63,6 +68,7 @@ class _Person:
     configuration: Configuration
     sessions: Sessions
     limits: LimitStore | None
+    evidence: KeptEvidence | None
     client: str
     subjects: tuple[str, ...]
     """All her subjects; the first is the one that applications know."""
@@ -82,6 +88,13 @@ class _Person:
             return ()
         now = time.time()
         return [entry for code in self.codes for entry in await self.limits.show(code, now)]
+
+    async def signed(self) -> list[Evidence]:
+        """Return the evidence of her signatures, also where the settings keep none any more."""
+        if self.evidence is None:
+            return []
+        pseudonyms = frozenset(self.selector.pseudonyms)
+        return [each async for each in self.evidence.of_person(pseudonyms, time.time())]
 
     def written(self) -> list[tuple[str, str]]:
         """Return the lines of files in which people named her; only people may change them."""
@@ -111,17 +124,26 @@ async def _person(config: Path, client: str, subject: str) -> AsyncIterator[_Per
         settings = configuration.settings
         # Limits in a gateway's memory cannot be reached from here, and end with it.
         kept = settings.limits.store not in (None, "memory")
-        limits = open_store(str(settings.limits.store), configuration.limits_redis) if kept else None
+        url, options = str(settings.limits.store), configuration.limits_redis
+        limits = open_store(url, options) if kept else None
+        redis = make_redis(parse_redis_url(url), options) if kept else None
+        evidence = None
+        if redis is not None:
+            bytes_ = RedisByteStore(redis, timeout=options.timeout, prefix=EVIDENCE)
+            evidence = KeptEvidence(bytes_, sessions.secrets, randomness.token_bytes)
+        people = configuration.aliases.same_person(client, subject)
         try:
-            yield _Person(configuration, sessions, limits, client, configuration.aliases.same_person(client, subject))
+            yield _Person(configuration, sessions, limits, evidence, client, people)
         finally:
             if limits is not None:
                 await limits.close()
+            if redis is not None:
+                await close_redis(redis)
 
 
 @app.command()
 def show(client: Client, subject: Subject, config: ConfigFile = DEFAULT_CONFIG) -> None:
-    """Show the data kept of a person: sessions, entries of limits, and the places where lists and aliases name her."""
+    """Show the data kept of a person: sessions, entries of limits, evidence, and where lists and aliases name her."""
     try:
         asyncio.run(_show(config, client, typed_or_read(subject)))
     except StoreUnavailableError as error:
@@ -136,8 +158,14 @@ async def _show(config: Path, client: str, subject: str) -> None:
             say("session", *session_fields(listed))
         for number, entry in enumerate(await person.entries(), 1):
             say("limit", *entry_fields(number, entry))
+        for evidence in await person.signed():
+            say("evidence", evidence.app, f"signed {_day(evidence.signed_at)}", f"kept until {_day(evidence.ends_at)}")
         for place in person.written():
             say("written", *place)
+
+
+def _day(at: Instant) -> str:
+    return tokyo_day(at).isoformat()
 
 
 @app.command()
@@ -148,7 +176,7 @@ def erase(
     operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
-    """End a person's sessions and erase her entries of limits; list the lines of files that people must remove."""
+    """End a person's sessions and erase her entries of limits; say what stays, and how it is erased."""
     if not reason.strip():
         raise _refused("give the reason")
     log_here(config)
@@ -195,6 +223,11 @@ async def _erase_person(person: _Person, client: str, reason: str, deed: Deed) -
             reason=reason,
         )
     say(f"{ended} sessions ended, {erased} entries of limits erased")
+    if signed := await person.signed():
+        until = _day(max(each.ends_at for each in signed))
+        say(f"evidence of {len(signed)} signatures stays until {until} at the latest, the period that you have stated;")
+        say("this command erases it earlier, and reads the subject from standard input:")
+        say(f"sekisho signature erase --client {client} --subject - --reason …")
     if places := person.written():
         say("people wrote these lines, and must remove them by hand:")
         for place in places:

@@ -8,8 +8,6 @@ import io
 import json
 import os
 import pwd
-import secrets
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,15 +19,9 @@ from gateway.audit.system_segments import segments_in
 from gateway.cli import app
 from gateway.login.jwcrypto_keys import new_key
 from gateway.policy.subject_code import show_code
-from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
-from gateway.session.seal import Secrets
-from gateway.signing.evidence import KeptEvidence, evidence_of
-from gateway.signing.redis_store import EVIDENCE, RedisByteStore
-from gateway.signing.signature import Result as Signed
 from tests.audit.folders import actions, said
-from tests.commands.test_subjects import CLIENT, NAME, POLICY, code_of, enter
+from tests.commands.test_subjects import CLIENT, NAME, POLICY, code_of, enter, keep_evidence
 from tests.redis_server import redis_server
-from tests.signing.test_asked import signature
 
 USER = pwd.getpwuid(os.getuid()).pw_name
 
@@ -73,18 +65,6 @@ audit: {{directory: audit, keys: {{file: audit.jwks}}, mirror: mirror{more}}}
 apps: [{{name: a, url: 'http://localhost:8080', upstream: 'http://127.0.0.1:1', policy: policy.yaml}}]
 """
     )
-
-
-async def keep_evidence(folder: Path, url: str) -> None:
-    """Keep evidence of a signature of hanako's."""
-    secret = Secrets.parse((folder / "secret").read_text())
-    redis = make_redis(parse_redis_url(url), RedisOptions(timeout=5.0))
-    signed = signature(client_id=CLIENT, pseudonym=secret.pseudonym(CLIENT, "hanako"))
-    result = Signed("t-1", "c2ln", time.time(), certificate="Q0VSVA==")
-    store = RedisByteStore(redis, timeout=5.0, prefix=EVIDENCE)
-    evidence = evidence_of(signed, result, time.time() + 86_400.0)
-    assert await KeptEvidence(store, secret, secrets.token_bytes).keep(evidence, time.time())
-    await close_redis(redis)
 
 
 def sekisho(folder: Path, *arguments: str, typed: str | None = None) -> Result:

@@ -20,13 +20,17 @@ from gateway.limits.redis_limits import RedisLimits
 from gateway.login.aliases import Alias, read_aliases
 from gateway.login.jwcrypto_keys import new_key
 from gateway.policy.subject_code import show_code, subject_code
-from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
+from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
 from gateway.session.redis_sessions import open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.session import Session
 from gateway.session.ticket import new_ticket
 from gateway.settings.settings import SessionSettings
+from gateway.signing.evidence import KeptEvidence, evidence_of
+from gateway.signing.redis_store import EVIDENCE, RedisByteStore
+from gateway.signing.signature import Result as Signed
 from tests.redis_server import redis_server
+from tests.signing.test_asked import signature
 
 CLIENT = "RP00000001"
 NAME = "髙橋　花子"
@@ -92,6 +96,18 @@ async def enter(folder: Path, url: str, people: tuple[str, ...]) -> None:
     await limits.close()
 
 
+async def keep_evidence(folder: Path, url: str) -> None:
+    """Keep evidence of a signature of hanako's."""
+    secret = Secrets.parse((folder / "secret").read_text())
+    redis = make_redis(parse_redis_url(url), RedisOptions(timeout=5.0))
+    signed = signature(client_id=CLIENT, pseudonym=secret.pseudonym(CLIENT, "hanako"))
+    result = Signed("t-1", "c2ln", time.time(), certificate="Q0VSVA==")
+    store = RedisByteStore(redis, timeout=5.0, prefix=EVIDENCE)
+    evidence = evidence_of(signed, result, time.time() + 86_400.0)
+    assert await KeptEvidence(store, secret, secrets.token_bytes).keep(evidence, time.time())
+    await close_redis(redis)
+
+
 def subjects(folder: Path, *arguments: str, typed: str | None = None) -> Result:
     """Run `sekisho subjects`."""
     return CliRunner().invoke(app, ["subjects", *arguments, "-c", str(folder / "gateway.yaml")], input=typed)
@@ -128,6 +144,21 @@ def test_erasing_a_person_leaves_what_people_wrote(folder: Path) -> None:
     assert "dropped" not in said
     assert kinds(subjects(folder, "show", CLIENT, "hanako")) == ["code", "written"]
     assert kinds(subjects(folder, "show", CLIENT, "taro")) == ["code", "session", "limit", "written"]
+
+
+def test_evidence_of_a_persons_signatures_is_told_and_stays(folder: Path, url: str) -> None:
+    """It is kept for a period that the operator has stated, so one command shows it, and another one erases it."""
+    asyncio.run(keep_evidence(folder, url))
+
+    shown = subjects(folder, "show", CLIENT, "hanako")
+    erased = subjects(folder, "erase", CLIENT, "hanako", "--reason", "本人の請求による")
+
+    assert kinds(shown) == ["code", "session", "limit", "evidence", "written"]
+    assert "Q0VSVA" not in shown.output
+    assert "evidence of 1 signatures stays until " in erased.stdout
+    assert f"sekisho signature erase --client {CLIENT} --subject - --reason …" in erased.stdout
+    assert kinds(subjects(folder, "show", CLIENT, "hanako")) == ["code", "evidence", "written"]
+    assert "evidence of" not in subjects(folder, "erase", CLIENT, "taro", "--reason", "r").stdout
 
 
 def test_a_person_of_two_subjects_is_one(folder: Path) -> None:

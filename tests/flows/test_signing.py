@@ -606,7 +606,10 @@ def store_of_evidence(scene: Scene) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("stage", ["public evidence: {statement: public_body, keep: 30d}"], indirect=True)
+EVIDENCE = f"{VERIFIED}\n  evidence: {{statement: public_body, keep: 30d}}"
+
+
+@pytest.mark.parametrize("stage", [EVIDENCE], indirect=True)
 async def test_evidence_is_kept_exported_and_erased(scene: Scene) -> None:
     """The hand-over leaves it sealed, an operator exports it on the record, and erases it by the person's subject."""
     import redis.asyncio  # noqa: PLC0415

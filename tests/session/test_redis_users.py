@@ -19,8 +19,11 @@ from gateway.redis_client import RedisOptions, ask_sentinels, close_redis, make_
 from gateway.session.redis_sessions import open_sessions
 from gateway.session.seal import Secrets
 from gateway.settings.settings import SessionSettings
+from gateway.signing.records import Pointer, Records
+from gateway.signing.redis_store import RedisByteStore
 from gateway.yaml.mistakes import Language
 from tests.redis_server import RedisServer, redis_server, sentinel_redis, wait_until
+from tests.signing.test_asked import signature
 
 PASSWORD = "right and wrong"
 PAGE = Path(__file__).parents[2] / "docs" / "sessions.md"
@@ -85,6 +88,26 @@ async def test_the_documented_rights_are_enough(redis: RedisServer, user: str) -
 
     async with examined(redis, user) as finding:
         assert finding.level is Level.PASS
+
+
+async def test_the_documented_rights_are_enough_for_signatures(redis: RedisServer) -> None:
+    """Records, pointers and the room of an App, in the store of sessions."""
+    give_rights(redis, "gateway")
+    url = parse_redis_url(redis.url.replace("redis://", "redis://gateway@"))
+    client = make_redis(url, RedisOptions(password=PASSWORD))
+    store = RedisByteStore(client, timeout=5.0)
+    own = Records(store, Secrets.single(secrets.token_bytes(32)), secrets.token_bytes, 1024**2)
+    kept = signature(ends_at=time.time() + 60)
+    try:
+        assert await own.add(kept, time.time())
+        assert await own.point("sign-state", Pointer(kept.id), 60, time.time())
+        found = await own.find(kept.id, time.time())
+        assert found is not None
+        assert await own.replace(found, kept, time.time())
+        assert await own.follow("sign-state", time.time())
+        assert await own.remove(kept)
+    finally:
+        await close_redis(client)
 
 
 @pytest.mark.parametrize(("user", "right"), [(user, right) for user, rights in NEEDED.items() for right in rights])
