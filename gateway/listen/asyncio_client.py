@@ -16,7 +16,7 @@ from gateway.listen.downstream import Heir
 from gateway.listen.services import RequestServices
 from gateway.request.head_reader import HeadReader, Refused
 from gateway.settings.settings import TrafficSettings
-from gateway.wire.asyncio_outbox import SMALL, Outbox
+from gateway.wire.asyncio_outbox import ROOM, SMALL, Outbox
 from gateway.wire.deadlines import Deadlines
 from gateway.wire.pieces import Pieces
 
@@ -161,7 +161,12 @@ class ClientEnd:
         if len(answer) > SMALL:
             self.write(answer)
         elif self._transport is not None:
-            self._outbox.put(self._transport, answer)
+            outbox = self._outbox
+            # As in `put`, for each answer comes by here.
+            if 0 < len(outbox.waiting) < ROOM:
+                outbox.waiting.append((self._transport, answer))
+            else:
+                outbox.put(self._transport, answer)
 
     def date_line(self) -> bytes:
         """Return a `Date` line with the present second."""

@@ -468,7 +468,13 @@ class ClientConnection(ClientEnd, asyncio.Protocol):
             return
         # The property's own words: each answer comes by here.
         if exchange.upload is None or exchange.upload.state in COMPLETE:
-            self._next()
+            if self._buffer or self.congested or self._reading_paused or self.state is not _BUSY or not self.slot:
+                self._next()
+                return
+            # As in `_next`, for nearly each answer comes by here.
+            self._exchange = None
+            self.state = _FREE_AGAIN
+            self.deadline = self._deadlines.now + (LAST_REQUEST if self.draining else self._services.limits.idle)
         else:
             self.state = _AFTER_ANSWER[self.state]
             self._resume_reading()

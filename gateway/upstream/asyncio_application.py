@@ -27,7 +27,7 @@ from gateway.upstream.connection_states import (
 )
 from gateway.upstream.pool import IdleConnections
 from gateway.upstream.upstream import Receiver
-from gateway.wire.asyncio_outbox import Outbox
+from gateway.wire.asyncio_outbox import ROOM, Outbox
 from gateway.wire.deadlines import Deadlines
 
 _S = UpstreamState
@@ -181,8 +181,13 @@ class ApplicationEnd:
         if with_body:
             self._carries = True
         if not uploading:
-            self._leaves = home.outbox.times
-            home.outbox.put(transport, head)
+            outbox = home.outbox
+            self._leaves = outbox.times
+            # As in `put`, for each request comes by here.
+            if 0 < len(outbox.waiting) < ROOM:
+                outbox.waiting.append((transport, head))
+            else:
+                outbox.put(transport, head)
             return
         self._carries = True
         if not transport.is_closing():

@@ -15,6 +15,9 @@ import asyncio
 MOST = 32
 """The most that waits: a turn of a thousand reads must not hold up the answer to its first."""
 
+ROOM = MOST - 1
+"""With fewer messages than these, one more leaves room."""
+
 
 SMALL = 64 * 1024
 """Bytes of an answer that may wait."""
@@ -27,7 +30,10 @@ class Outbox:
 
     def __init__(self) -> None:
         self.waiting: list[tuple[asyncio.Transport, bytes]] = []
-        """Check this before a call of `send` on paths where the call costs more than the check."""
+        """Check this before a call of `send` on paths where the call costs more than the check.
+
+        Some paths add to it themselves, as `put` does where something waits and there is `ROOM`.
+        """
         self.times = 0
         """The number of times that it was emptied: a message that was put at the current number has not left."""
 

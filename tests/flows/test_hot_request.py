@@ -24,7 +24,7 @@ from tests.flows.in_process import Browser, signed_in_browser
 
 REQUESTS = 400
 
-CALLS = 40
+CALLS = 42
 """Calls of the gateway's own functions a request may make."""
 
 
