@@ -17,6 +17,7 @@ import typer
 
 from gateway import __version__
 from gateway.commands import (
+    accounts,
     apps,
     audit,
     doctor,
@@ -64,6 +65,7 @@ app.add_typer(operators.app)
 app.add_typer(limits.app)
 app.add_typer(apps.app)
 app.add_typer(subjects.app)
+app.add_typer(accounts.app)
 app.add_typer(signature.app)
 app.add_typer(audit.app)
 app.command()(init.init)

@@ -42,9 +42,10 @@ def marks_of_code(keys: Secrets, app: str, code: str) -> Marks:
     return Marks(tuple(_mark(key, app, code) for key in keys.all))
 
 
-def key_of(mark: str) -> str:
-    """Return the id of the key that made a mark."""
-    return mark.partition("-")[0]
+def is_mark(keys: Secrets, mark: str) -> bool:
+    """Say whether a text has the form of a mark of one of these keys."""
+    key, _, digits = mark.partition("-")
+    return keys.get(key) is not None and len(digits) == 2 * _BYTES and set(digits) <= set("0123456789abcdef")
 
 
 def _mark(key: Secret, app: str, code: str) -> str:

@@ -13,15 +13,17 @@ import secrets as randomness
 import stat
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import structlog
 import typer
 
+from gateway.accounts.accounts import AccountStore
+from gateway.accounts.marks import Marks, marks_of_code
 from gateway.audit.entry import Action
 from gateway.bounded_files import read_file
 from gateway.commands.limits import entry_fields, open_store
@@ -43,7 +45,8 @@ from gateway.limits.limits import Entry, LimitStore
 from gateway.login.aliases import LONGEST_FILE, Alias, AliasError, lines_naming, sealed_lines
 from gateway.observe.events import Event
 from gateway.policy.subject_code import show_code, subject_code
-from gateway.process.configuration import Configuration, read_configuration
+from gateway.process.account_stores import open_account_store
+from gateway.process.configuration import Configuration, client_of, read_configuration
 from gateway.redis_client import close_redis, make_redis, parse_redis_url
 from gateway.session.redis_sessions import Sessions
 from gateway.session.session import SubjectSessions
@@ -72,6 +75,8 @@ class _Person:
     client: str
     subjects: tuple[str, ...]
     """All her subjects; the first is the one that applications know."""
+    accounts: Mapping[str, AccountStore] = field(default_factory=dict)
+    """The stores of accounts of the client's Apps, by the App's name."""
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -95,6 +100,12 @@ class _Person:
             return []
         pseudonyms = frozenset(self.selector.pseudonyms)
         return [each async for each in self.evidence.of_person(pseudonyms, time.time())]
+
+    def marks(self, app: str) -> Marks:
+        """Return her marks at an App, under all her subjects."""
+        keys = self.configuration.account_keys[app]
+        every = (marks_of_code(keys, app, code).all for code in self.codes)
+        return Marks(tuple(mark for marks in every for mark in marks))
 
     def written(self) -> list[tuple[str, str]]:
         """Return the lines of files in which people named her; only people may change them."""
@@ -131,19 +142,34 @@ async def _person(config: Path, client: str, subject: str) -> AsyncIterator[_Per
         if redis is not None:
             bytes_ = RedisByteStore(redis, timeout=options.timeout, prefix=EVIDENCE)
             evidence = KeptEvidence(bytes_, sessions.secrets, randomness.token_bytes)
+        accounts = _account_stores(configuration, client)
         people = configuration.aliases.same_person(client, subject)
         try:
-            yield _Person(configuration, sessions, limits, evidence, client, people)
+            yield _Person(configuration, sessions, limits, evidence, client, people, accounts)
         finally:
+            for store in accounts.values():
+                await store.close()
             if limits is not None:
                 await limits.close()
             if redis is not None:
                 await close_redis(redis)
 
 
+def _account_stores(configuration: Configuration, client: str) -> dict[str, AccountStore]:
+    """Return the stores of accounts of a client's Apps; those in a gateway's memory end with it."""
+    settings = configuration.settings
+    return {
+        app.name: open_account_store(
+            app.accounts.store, configuration.account_keys[app.name], configuration.account_redis[app.name]
+        )
+        for app in settings.apps
+        if app.accounts is not None and app.accounts.store.url != "memory" and client_of(settings, app) == client
+    }
+
+
 @app.command()
 def show(client: Client, subject: Subject, config: ConfigFile = DEFAULT_CONFIG) -> None:
-    """Show the data kept of a person: sessions, entries of limits, evidence, and where lists and aliases name her."""
+    """Show the data kept of a person: sessions, limits, linked accounts, evidence, and lists and aliases with her."""
     try:
         asyncio.run(_show(config, client, typed_or_read(subject)))
     except StoreUnavailableError as error:
@@ -160,6 +186,10 @@ async def _show(config: Path, client: str, subject: str) -> None:
             say("limit", *entry_fields(number, entry))
         for evidence in await person.signed():
             say("evidence", evidence.app, f"signed {_day(evidence.signed_at)}", f"kept until {_day(evidence.ends_at)}")
+        for app, store in person.accounts.items():
+            for code in person.codes:
+                for held in await store.find(app, marks_of_code(person.configuration.account_keys[app], app, code)):
+                    say("account", app, held.account.name, held.account.kind.value, held.link.state.value)
         for place in person.written():
             say("written", *place)
 
@@ -176,7 +206,7 @@ def erase(
     operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
-    """End a person's sessions and erase her entries of limits; say what stays, and how it is erased."""
+    """End a person's sessions and links, erase her entries of limits; say what stays, and how it is erased."""
     if not reason.strip():
         raise _refused("give the reason")
     log_here(config)
@@ -200,7 +230,7 @@ async def _erase(config: Path, client: str, subject: str, reason: str, operator:
 
 
 async def _erase_person(person: _Person, client: str, reason: str, deed: Deed) -> None:
-    ended = erased = 0
+    ended = erased = unlinked = 0
     complete = False
     try:
         # Sessions end first, because a person who is signed in could have another entry counted meanwhile.
@@ -208,9 +238,11 @@ async def _erase_person(person: _Person, client: str, reason: str, deed: Deed) -
         for entry in await person.entries():
             if person.limits is not None and await person.limits.give_back(entry):
                 erased += 1
+        for app, store in person.accounts.items():
+            unlinked += await store.erase(app, person.marks(app))
         complete = True
     finally:
-        deed.tell(count=ended + erased)
+        deed.tell(count=ended + erased + unlinked)
         # The event also records a part that was done before a store went away: the operator must do the rest.
         _log.warning(
             Event.SUBJECT_ERASED,
@@ -218,11 +250,12 @@ async def _erase_person(person: _Person, client: str, reason: str, deed: Deed) -
             code=person.codes[0],
             sessions=ended,
             entries=erased,
+            links=unlinked,
             complete=complete,
             operator=os.environ.get("SUDO_USER") or getpass.getuser(),
             reason=reason,
         )
-    say(f"{ended} sessions ended, {erased} entries of limits erased")
+    say(f"{ended} sessions ended, {erased} entries of limits erased, {unlinked} links to accounts ended")
     if signed := await person.signed():
         until = _day(max(each.ends_at for each in signed))
         say(f"evidence of {len(signed)} signatures stays until {until} at the latest, the period that you have stated;")

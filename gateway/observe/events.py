@@ -255,7 +255,7 @@ SHAPES: Final[Mapping[Event, str]] = {
     Event.LIMIT_UNSETTLED: "request_id limit error where",
     Event.PRESS_NOT_GIVEN_BACK: "",
     Event.LIMIT_STORE_AWAY: "",
-    Event.SUBJECT_ERASED: "operator reason by client_id code sessions entries complete",
+    Event.SUBJECT_ERASED: "operator reason by client_id code sessions entries links complete",
     Event.LIMIT_GIVEN_BACK: "operator reason by policy limit period code state",
     Event.CERTIFICATE_INVALID: "file error",
     Event.CERTIFICATE_REFUSED: "file error",

@@ -35,6 +35,7 @@ FIELDS: Mapping[str, str] = {
     "endpoint": "the name of the provider's endpoint, not its URL",
     "ended": "the number of sessions that ended",
     "entries": "a count",
+    "links": "a count",
     "environment": "the provider's environment",
     "error": "an error's code or class, never its text",
     "event": "the event's name",

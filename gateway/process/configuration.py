@@ -327,7 +327,7 @@ class Configuration:
         return Route(
             app=replace(app, headers=self.settings.headers_of(app)),
             host=authority_of(app.url),
-            client_id=(app.client or self.settings.provider).client_id,
+            client_id=client_of(self.settings, app),
             policy=self._compiled(app.policy.file, app, on, homes, None if before is None else before.policy),
             closed_until=on.get(app.closing_switch, 0.0),
             closed_message={} if closing is None else closing.message,
@@ -480,6 +480,19 @@ def read_signing_authorities(settings: Settings, reading: Reading) -> tuple[x509
 def read_limit_options(settings: Settings, reading: Reading, environment: Mapping[str, str]) -> RedisOptions:
     """Return how the store of limits is reached beyond its URL, for a command that reads no other secret."""
     return _Reader(settings, reading, environment).limits_redis()
+
+
+def read_account_stores(
+    settings: Settings, reading: Reading, environment: Mapping[str, str]
+) -> tuple[Mapping[str, Secrets], Mapping[str, RedisOptions]]:
+    """Return the keys of accounts, and how their stores are reached beyond the URL, by the App's name."""
+    keys, _, options = _Reader(settings, reading, environment).accounts()
+    return keys, options
+
+
+def client_of(settings: Settings, app: AppSettings) -> str:
+    """Return the client by which an App's persons sign in."""
+    return (app.client or settings.provider).client_id
 
 
 def settings_digest(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.accounts.marks import key_of, marks_of, marks_of_code
+from gateway.accounts.marks import is_mark, marks_of, marks_of_code
 from gateway.policy.subject_code import subject_code
 from gateway.session.seal import Secrets
 
@@ -35,7 +35,11 @@ def test_the_first_key_marks_and_all_are_read() -> None:
     after = marks_of(KEYS, "booking", "RP1", "anna")
 
     assert after.all[1:] == before.all
-    assert [key_of(mark) for mark in after.all] == [key.id for key in KEYS.all]
+    assert all(is_mark(KEYS, mark) for mark in after.all)
+    assert not is_mark(Secrets.parse(OLD), after.first)
+    assert not any(
+        is_mark(KEYS, text) for text in ("", "key", f"{KEYS.first.id}-", f"{after.first}0", "x" + after.first)
+    )
     assert after.first == after.all[0]
 
 

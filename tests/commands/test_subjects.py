@@ -135,7 +135,7 @@ def test_erasing_a_person_leaves_what_people_wrote(folder: Path) -> None:
     result = subjects(folder, "erase", CLIENT, "hanako", "--reason", "本人の請求による")
 
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("1 sessions ended, 1 entries of limits erased\n")
+    assert result.stdout.startswith("1 sessions ended, 1 entries of limits erased, 0 links to accounts ended\n")
     assert f"{folder}/invited.yaml:2" in result.stdout
     said = next(json.loads(line) for line in result.stderr.splitlines() if "subject_erased" in line)
     assert (said["code"], said["sessions"], said["entries"]) == (code_of("hanako"), 1, 1)

@@ -1,0 +1,187 @@
+"""The office's list of accounts as CSV, in and out: one row a person's link, or an account without one.
+
+    アカウント,コード,種別,名義,役割
+    tanaka,7K2M-9QRS-T3VW-XY4Z,個人,,
+    club,7K2M-9QRS-T3VW-XY4Z,団体,卓球クラブ,代表者
+
+An export has the person's mark in place of the code, which nobody can compute from it, and no password. An import
+takes marks as well, so that a store can move.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+from unicodedata import normalize
+
+from gateway.accounts.accounts import LONGEST_TITLE, Account, Record
+from gateway.accounts.marks import Marks, is_mark, marks_of_code
+from gateway.accounts.names import fold_account, read_account_name
+from gateway.identity import AccountKind, Role
+from gateway.instant import rfc3339
+from gateway.policy.reading.sheets import decoded, rows_of
+from gateway.policy.subject_code import fold_code
+from gateway.session.seal import Secrets
+from gateway.yaml.mistakes import Mistakes, Phrase, Where, did_you_mean, one_of
+
+LONGEST_FILE = 64 * 1024 * 1024
+"""Bytes of a list."""
+
+HEADS: Mapping[str, tuple[str, ...]] = {
+    "account": ("アカウント", "利用者番号", "ログインID"),
+    "code": ("コード", "本人のコード", "本人コード"),
+    "kind": ("種別",),
+    "title": ("名義", "団体名"),
+    "role": ("役割",),
+    "mark": ("しるし",),
+    "evidence": ("根拠",),
+    "since": ("連携日時",),
+    "state": ("状態",),
+}
+"""The columns, and the Japanese words for each; the first is the one to recommend. The last three are an export's."""
+
+_Word = TypeVar("_Word", AccountKind, Role)
+
+_KINDS = {"person": AccountKind.PERSON, "個人": AccountKind.PERSON} | {
+    "group": AccountKind.GROUP,
+    "団体": AccountKind.GROUP,
+}
+_ROLES = {"representative": Role.REPRESENTATIVE, "代表者": Role.REPRESENTATIVE} | {
+    "member": Role.MEMBER,
+    "構成員": Role.MEMBER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of an import."""
+
+    line: int
+    account: Account
+    person: Marks | None
+    """`None`: the account is made known, and nobody is linked to it."""
+    role: Role
+
+
+def read_accounts(data: bytes, file: str, app: str, keys: Secrets, mistakes: Mistakes) -> list[Row]:
+    """Return the rows of a list in UTF-8 or CP932; each mistake is noted with its line and column."""
+    text = decoded(data, file, mistakes)
+    rows = None if text is None else rows_of(text, file, mistakes)
+    if not rows:
+        if rows is not None:
+            mistakes.add(Where(file), Phrase("the list is empty", "一覧が空です"))
+        return []
+    columns = [_column(head, Where(file, 1, number), mistakes) for number, head in enumerate(rows[0], 1)]
+    if "account" not in columns:
+        what = Phrase("no column names the account", "アカウントの列がありません")
+        mistakes.add(Where(file, 1), what, Phrase("name it `account`", "列名を「アカウント」としてください"))
+    if len(mistakes):
+        return []
+    found: list[Row] = []
+    kinds: dict[str, AccountKind] = {}
+    for line, cells in enumerate(rows[1:], 2):
+        if any(map(str.strip, cells)):
+            row = _row(dict(zip(columns, map(str.strip, cells), strict=False)), Where(file, line), app, keys, mistakes)
+            if row is None:
+                continue
+            kind = kinds.setdefault(fold_account(row.account.name), row.account.kind)
+            if kind is not row.account.kind:
+                what = Phrase("another row gives this account another kind", "ほかの行と種別が異なります")
+                mistakes.add(Where(file, line), what)
+            found.append(row)
+    return found
+
+
+def write_accounts(records: Iterable[Record]) -> Iterable[str]:
+    """Yield the lines of an export; a record without a link has one line."""
+    yield _line([HEADS[key][0] for key in ("account", "kind", "title", "role", "mark", "evidence", "since", "state")])
+    for record in records:
+        account = record.account
+        known = [_safe(account.name), account.kind.value, _safe(account.title)]
+        if not record.links:
+            yield _line([*known, "", "", "", "", ""])
+        for link in record.links:
+            role = "" if link.role is None else link.role.value
+            yield _line([*known, role, link.mark, link.evidence.value, rfc3339(link.since), link.state.value])
+
+
+def _line(cells: list[str]) -> str:
+    written = io.StringIO(newline="")
+    csv.writer(written, lineterminator="\r\n").writerow(cells)
+    return written.getvalue()
+
+
+def _safe(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula; an import takes the sign away again."""
+    return f"'{text}" if text[:1] in "=+-@\t'" and text else text
+
+
+def _column(head: str, where: Where, mistakes: Mistakes) -> str:
+    name = normalize("NFKC", head).strip()
+    for key, japanese in HEADS.items():
+        if name == key or name in japanese:
+            return key
+    if name:
+        words = (*HEADS, *(japanese[0] for japanese in HEADS.values()))
+        what = Phrase(f"unknown column `{name}`", f"`{name}` という列はありません")
+        mistakes.add(where, what, did_you_mean(name, words) or one_of(words))
+    return ""
+
+
+def _row(cells: Mapping[str, str], where: Where, app: str, keys: Secrets, mistakes: Mistakes) -> Row | None:
+    before = len(mistakes)
+    name = read_account_name(_plain(cells.get("account", "")))
+    if name is None:
+        mistakes.add(where, Phrase("this is no account's name", "アカウント名として読めません"))
+    title = _plain(cells.get("title", ""))
+    if len(title) > LONGEST_TITLE or not (title.isprintable() or not title):
+        mistakes.add(
+            where, Phrase("the title is too long, or not printable", "名義が長すぎるか、使えない文字があります")
+        )
+    role, kind = (
+        _word(cells.get("role", ""), _ROLES, where, mistakes),
+        _word(cells.get("kind", ""), _KINDS, where, mistakes),
+    )
+    if role is not None and kind is AccountKind.PERSON:
+        mistakes.add(where, Phrase("only a group has roles", "役割は団体のアカウントだけにあります"))
+    person = _person(cells, where, app, keys, mistakes)
+    if len(mistakes) > before or name is None:
+        return None
+    # A row with a role speaks of a group.
+    kind = kind or (AccountKind.PERSON if role is None else AccountKind.GROUP)
+    return Row(where.line, Account(app, name, kind, title), person, role or Role.MEMBER)
+
+
+def _person(cells: Mapping[str, str], where: Where, app: str, keys: Secrets, mistakes: Mistakes) -> Marks | None:
+    code, mark = cells.get("code", ""), cells.get("mark", "")
+    if code:
+        folded = fold_code(normalize("NFKC", code))
+        if folded is None:
+            what = Phrase(
+                "this is not the code of a person: one character is wrong",
+                "本人のコードではありません。一文字違っています",
+            )
+            mistakes.add(where, what, Phrase("ask her to read it out again", "もう一度読み上げてもらってください"))
+            return None
+        return marks_of_code(keys, app, folded)
+    if mark and not is_mark(keys, mark):
+        what = Phrase(
+            "no key of this App has made this mark", "このしるしは、このアプリの鍵で作られたものではありません"
+        )
+        mistakes.add(where, what)
+        return None
+    return Marks((mark,)) if mark else None
+
+
+def _word(written: str, words: Mapping[str, _Word], where: Where, mistakes: Mistakes) -> _Word | None:
+    found = words.get(normalize("NFKC", written).lower())
+    if written and found is None:
+        mistakes.add(where, Phrase(f"`{written}` is none of them", f"`{written}` は使えません"), one_of(tuple(words)))
+    return found
+
+
+def _plain(text: str) -> str:
+    return text[1:] if text[:1] == "'" and text[1:2] in "=+-@\t'" else text

@@ -1,0 +1,554 @@
+"""`sekisho accounts …`: the accounts of an application that cannot be changed, and the persons linked to them.
+
+The counter names a person by the code that she reads out. A subject comes from standard input alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from unicodedata import normalize
+
+import typer
+
+from gateway.accounts.accounts import (
+    Account,
+    AccountStore,
+    Evidence,
+    Full,
+    Link,
+    Linked,
+    Record,
+    Taken,
+)
+from gateway.accounts.marks import Marks, is_mark, marks_of_code
+from gateway.accounts.names import read_account_name
+from gateway.accounts.passwords import NONCE, resealed_password
+from gateway.accounts.sheet import LONGEST_FILE, Row, read_accounts, write_accounts
+from gateway.audit.entry import Action, person_by_code
+from gateway.bounded_files import read_file
+from gateway.commands.recorded import Deed, Operator, Reason, recorded
+from gateway.commands.terminal import (
+    DEFAULT_CONFIG,
+    EXIT_OURS,
+    EXIT_USERS,
+    ConfigFile,
+    fail,
+    language,
+    say,
+    say_text,
+    typed_or_read,
+)
+from gateway.errors import StoreUnavailableError, UnfitAccountStoreError
+from gateway.identity import AccountKind, Role
+from gateway.instant import tokyo_time
+from gateway.policy.subject_code import fold_code, subject_code
+from gateway.process.account_stores import open_account_store
+from gateway.process.configuration import client_of, read_account_stores
+from gateway.session.seal import Secrets
+from gateway.settings.check import read_settings
+from gateway.settings.settings import AppSettings, Settings
+from gateway.settings.typed import Reading
+from gateway.yaml.mistakes import Mistakes, Phrase
+
+app = typer.Typer(
+    name="accounts",
+    help="Linked accounts of an application that cannot be changed: show, link, hand over, import and export.",
+    no_args_is_help=True,
+)
+
+AppName = Annotated[str, typer.Option("--app", help="The App; it may be left out if only one has accounts.")]
+Name = Annotated[str, typer.Argument(help="The account, as the application names it.", metavar="ACCOUNT")]
+Person = Annotated[
+    str,
+    typer.Argument(
+        help="The person's code, as she reads it from her page. `-` reads it from standard input; "
+        "a line `subject:…` there is her subject instead.",
+        metavar="CODE",
+    ),
+]
+
+_SUBJECT = "subject:"
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """One App's accounts."""
+
+    settings: Settings
+    app: AppSettings
+    keys: Secrets
+    store: AccountStore
+
+    def person(self, written: str) -> tuple[Marks, str]:
+        """Return the marks of the person that an operator names, and the name by which the audit knows her."""
+        text = typed_or_read(written)
+        if written == "-" and text.startswith(_SUBJECT):
+            code: str | None = subject_code(client_of(self.settings, self.app), text.removeprefix(_SUBJECT).strip())
+        else:
+            code = fold_code(normalize("NFKC", text))
+        if code is None:
+            raise _refused(
+                Phrase(
+                    "this is not the code of a person: one character is wrong",
+                    "本人のコードではありません。一文字違っています",
+                )
+            )
+        return marks_of_code(self.keys, self.app.name, code), person_by_code(code)
+
+
+@asynccontextmanager
+async def _opened(config: Path, wanted: str) -> AsyncIterator[_Opened]:
+    mistakes = Mistakes()
+    reading = Reading(config.parent, mistakes)
+    settings = read_settings(config, reading)
+    if settings is None:
+        raise fail(mistakes)
+    app = _app(settings, wanted)
+    keys, options = read_account_stores(settings, reading, os.environ)
+    if len(mistakes):
+        raise fail(mistakes)
+    if app.accounts is None or app.accounts.store.url == "memory":
+        raise _refused(
+            Phrase("links in a gateway's memory end with it", "メモリ上の連携はほかのコマンドからは見えません")
+        )
+    store = open_account_store(app.accounts.store, keys[app.name], options[app.name])
+    try:
+        await store.check()
+        yield _Opened(settings, app, keys[app.name], store)
+    except (StoreUnavailableError, UnfitAccountStoreError) as error:
+        say(f"sekisho accounts: {error}", error=True)
+        raise typer.Exit(EXIT_OURS) from None
+    finally:
+        await store.close()
+
+
+def _app(settings: Settings, wanted: str) -> AppSettings:
+    found = [each for each in settings.apps if each.accounts is not None]
+    named = [each for each in found if wanted in ("", each.name)]
+    if len(named) == 1:
+        return named[0]
+    names = ", ".join(each.name for each in found) or "-"
+    raise _refused(
+        Phrase(f"say which App with --app, of those with `accounts`: {names}", f"--app で選んでください：{names}")
+    )
+
+
+def _run(work: Coroutine[Any, Any, _T]) -> _T:
+    return asyncio.run(work)
+
+
+@app.command("list")
+def list_accounts(
+    app_name: AppName = "",
+    operator: Operator = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    claimed: Annotated[bool, typer.Option("--claimed", help="Only accounts that a second person has proved.")] = False,
+) -> None:
+    """List accounts: name, kind, title, numbers of persons and of claims, and whether a password is kept."""
+
+    async def work() -> None:
+        async with _opened(config, app_name) as opened:
+            with recorded(config, Action.ACCOUNTS_LISTED, operator=operator, settings=opened.settings) as deed:
+                count = 0
+                async for record in opened.store.records(opened.app.name):
+                    if record.claims or not claimed:
+                        say(*_fields(record))
+                        count += 1
+                deed.tell(app=opened.app.name, count=count)
+
+    _run(work())
+
+
+def _fields(record: Record) -> tuple[object, ...]:
+    password = "password" if record.has_password else "-"
+    account = record.account
+    return account.name, account.kind.value, account.title or "-", len(record.links), len(record.claims), password
+
+
+@app.command()
+def show(name: Name, app_name: AppName = "", operator: Operator = "", config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Show one account: the persons who have it, by their marks, and those who have proved it as a second person."""
+
+    async def work() -> None:
+        async with _opened(config, app_name) as opened:
+            with recorded(config, Action.ACCOUNTS_LISTED, operator=operator, settings=opened.settings) as deed:
+                deed.tell(app=opened.app.name, object=name, count=1)
+                record = await opened.store.record(opened.app.name, name)
+                if record is None:
+                    raise _unknown(name)
+                say("account", *_fields(record))
+                for link in record.links:
+                    say("link", *_link_fields(link))
+                for claim in record.claims:
+                    say("claim", claim.mark, _time(claim.at))
+
+    _run(work())
+
+
+def _link_fields(link: Link) -> tuple[object, ...]:
+    role = "-" if link.role is None else link.role.value
+    return link.mark, role, link.evidence.value, _time(link.since), _time(link.proven_at), link.state.value
+
+
+def _time(at: float) -> str:
+    return f"{tokyo_time(at):%Y-%m-%d %H:%M} JST"
+
+
+@app.command()
+def find(person: Person, app_name: AppName = "", operator: Operator = "", config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """List the accounts of one person."""
+
+    async def work() -> None:
+        async with _opened(config, app_name) as opened:
+            marks, known_as = opened.person(person)
+            with recorded(config, Action.ACCOUNTS_LISTED, operator=operator, settings=opened.settings) as deed:
+                found = await opened.store.find(opened.app.name, marks)
+                deed.tell(app=opened.app.name, pseudonym=known_as, count=len(found))
+                for held in found:
+                    say(held.account.name, held.account.kind.value, held.account.title or "-", *_link_fields(held.link))
+
+    _run(work())
+
+
+@app.command()
+def link(
+    name: Name,
+    person: Person,
+    reason: Reason,
+    app_name: AppName = "",
+    role: Annotated[Role, typer.Option("--role", help="The role in a group.")] = Role.MEMBER,
+    operator: Operator = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Link a person to an account without its password: the counter has seen her. Nobody loses it by this.
+
+    A new account is a person's; `put` makes a group's known first.
+    """
+
+    async def work(opened: _Opened, marks: Marks) -> str:
+        account = Account(opened.app.name, _read(name))
+        outcome = await opened.store.link(account, marks, Evidence.COUNTER, time.time(), role)
+        if not isinstance(outcome, Linked):
+            raise _refused(_words(outcome))
+        return "renewed" if outcome.renewed else "linked"
+
+    _change(config, app_name, name, reason, operator, work, person)
+
+
+def _words(outcome: Taken | Full) -> Phrase:
+    if isinstance(outcome, Taken):
+        return Phrase(
+            "another person has this account: `hand-over` gives it to this one",
+            "ほかの人が連携しています。移すには `hand-over` を使ってください",
+        )
+    return Phrase(
+        "there is no room: too many accounts or members, or another representative",
+        "これ以上連携できません（件数の上限か、別の代表者がいます）",
+    )
+
+
+@app.command()
+def unlink(
+    name: Name,
+    person: Person,
+    reason: Reason,
+    app_name: AppName = "",
+    operator: Operator = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """End a person's link to an account. Her own password, if it was kept, goes with the last link."""
+
+    async def work(opened: _Opened, marks: Marks) -> str:
+        if await opened.store.unlink(opened.app.name, name, marks) is None:
+            raise _no_link()
+        return "unlinked"
+
+    _change(config, app_name, name, reason, operator, work, person)
+
+
+@app.command("hand-over")
+def hand_over(
+    name: Name,
+    person: Person,
+    reason: Reason,
+    app_name: AppName = "",
+    operator: Operator = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Give an account to a person: the former one loses it. In a group, she becomes the representative."""
+
+    async def work(opened: _Opened, marks: Marks) -> str:
+        account = Account(opened.app.name, _read(name))
+        former = await opened.store.hand_over(account, marks, Evidence.COUNTER, time.time())
+        if former is None:
+            raise _refused(_words(Full()))
+        for each in former:
+            say("former", *_link_fields(each))
+        return "handed_over"
+
+    _change(config, app_name, name, reason, operator, work, person)
+
+
+@app.command("role")
+def set_role(
+    name: Name,
+    person: Person,
+    role: Annotated[Role, typer.Argument(help="The role; a group has one representative.")],
+    reason: Reason,
+    app_name: AppName = "",
+    operator: Operator = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Give a member of a group a role; a former representative becomes a member."""
+
+    async def work(opened: _Opened, marks: Marks) -> str:
+        if not await opened.store.set_role(opened.app.name, name, marks, role):
+            raise _no_link()
+        return role.value
+
+    _change(config, app_name, name, reason, operator, work, person)
+
+
+@app.command("ask-again")
+def ask_again(
+    name: Name,
+    person: Person,
+    reason: Reason,
+    app_name: AppName = "",
+    operator: Operator = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Have a person prove an account again before her link counts."""
+
+    async def work(opened: _Opened, marks: Marks) -> str:
+        if not await opened.store.ask_again(opened.app.name, name, marks):
+            raise _no_link()
+        return "ask_again"
+
+    _change(config, app_name, name, reason, operator, work, person)
+
+
+@app.command()
+def put(
+    name: Name,
+    kind: Annotated[AccountKind, typer.Argument(help="A person's account or a group's.")],
+    reason: Reason,
+    title: Annotated[str, typer.Option("--title", help="The name that people know it by.")] = "",
+    app_name: AppName = "",
+    operator: Operator = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Make an account known, or change its kind and title."""
+
+    async def work(opened: _Opened, _marks: Marks) -> str:
+        if await opened.store.put(Account(opened.app.name, _read(name), kind, title)) is None:
+            raise _refused(
+                Phrase(
+                    "several persons have this account: unlink them first",
+                    "複数の人が連携しています。先に解除してください",
+                )
+            )
+        return kind.value
+
+    _change(config, app_name, name, reason, operator, work)
+
+
+@app.command()
+def unlock(
+    name: Name, reason: Reason, app_name: AppName = "", operator: Operator = "", config: ConfigFile = DEFAULT_CONFIG
+) -> None:
+    """Forget the failed attempts at an account, after the application has unlocked it."""
+
+    async def work(opened: _Opened, _marks: Marks) -> str:
+        await opened.store.forget_attempts(opened.app.name, name)
+        return "unlocked"
+
+    _change(config, app_name, name, reason, operator, work)
+
+
+@app.command()
+def remove(
+    name: Name, reason: Reason, app_name: AppName = "", operator: Operator = "", config: ConfigFile = DEFAULT_CONFIG
+) -> None:
+    """Forget an account with its links and its password. A password that the gateway made is then lost."""
+
+    async def work(opened: _Opened, _marks: Marks) -> str:
+        if not await opened.store.remove(opened.app.name, name):
+            raise _unknown(name)
+        return "removed"
+
+    _change(config, app_name, name, reason, operator, work)
+
+
+def _change(
+    config: Path,
+    app_name: str,
+    name: str,
+    reason: str,
+    operator: str,
+    work: Callable[[_Opened, Marks], Coroutine[Any, Any, str]],
+    person: str = "",
+) -> None:
+    """Do one change at the counter, and record it; `work` returns the word for what was done."""
+    if not reason.strip():
+        raise _refused(Phrase("give the reason", "理由を書いてください"))
+
+    async def run() -> None:
+        async with _opened(config, app_name) as opened:
+            marks, known_as = opened.person(person) if person else (Marks(()), "")
+            with recorded(
+                config, Action.ACCOUNT_CHANGED, operator=operator, about=name, reason=reason, settings=opened.settings
+            ) as deed:
+                deed.tell(app=opened.app.name, pseudonym=known_as)
+                done = await work(opened, marks)
+                deed.tell(verdict=done)
+        say(done, name)
+
+    _run(run())
+
+
+@app.command("import")
+def import_accounts(
+    file: Annotated[Path, typer.Argument(help="A CSV file in UTF-8 or CP932; its first row names the columns.")],
+    reason: Reason,
+    app_name: AppName = "",
+    operator: Operator = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the file, and change nothing.")] = False,
+) -> None:
+    """Link persons to accounts by the office's list: columns account, code, kind, title and role.
+
+    A list with a mistake changes nothing. An account that another person has is named, and stays as it is.
+    """
+    if not reason.strip():
+        raise _refused(Phrase("give the reason", "理由を書いてください"))
+
+    async def work() -> None:
+        async with _opened(config, app_name) as opened:
+            mistakes = Mistakes()
+            try:
+                data = read_file(file, LONGEST_FILE)
+            except OSError as error:
+                raise _refused(Phrase(f"{file}: {error.strerror}")) from None
+            rows = read_accounts(data, str(file), opened.app.name, opened.keys, mistakes)
+            if len(mistakes):
+                raise fail(mistakes)
+            if dry_run:
+                say(f"{len(rows)} rows can be imported")
+                return
+            with recorded(
+                config,
+                Action.ACCOUNTS_IMPORTED,
+                operator=operator,
+                about=str(file),
+                reason=reason,
+                settings=opened.settings,
+            ) as deed:
+                await _import(opened, rows, file, deed)
+
+    _run(work())
+
+
+async def _import(opened: _Opened, rows: list[Row], file: Path, deed: Deed) -> None:
+    done = refused = 0
+    deed.tell(app=opened.app.name)
+    try:
+        for row in rows:
+            wrong = await _import_row(opened.store, row)
+            if wrong is None:
+                done += 1
+            else:
+                refused += 1
+                say(f"{file}:{row.line}", row.account.name, wrong.say(language()), error=True)
+    finally:
+        deed.tell(count=done)
+    say(f"{done} rows imported, {refused} refused")
+    if refused:
+        raise typer.Exit(EXIT_USERS)
+
+
+async def _import_row(store: AccountStore, row: Row) -> Phrase | None:
+    if await store.put(row.account) is None:
+        return Phrase("several persons have this account", "複数の人が連携しています")
+    if row.person is None:
+        return None
+    outcome = await store.link(row.account, row.person, Evidence.IMPORT, time.time(), row.role)
+    return None if isinstance(outcome, Linked) else _words(outcome)
+
+
+@app.command("export")
+def export_accounts(
+    reason: Reason, app_name: AppName = "", operator: Operator = "", config: ConfigFile = DEFAULT_CONFIG
+) -> None:
+    """Write accounts and links as CSV to standard output: by marks, without codes, subjects and passwords."""
+    if not reason.strip():
+        raise _refused(Phrase("give the reason", "理由を書いてください"))
+
+    async def work() -> None:
+        async with _opened(config, app_name) as opened:
+            with recorded(
+                config, Action.ACCOUNTS_EXPORTED, operator=operator, reason=reason, settings=opened.settings
+            ) as deed:
+                records = [record async for record in opened.store.records(opened.app.name)]
+                deed.tell(app=opened.app.name, count=len(records))
+                for line in write_accounts(records):
+                    say_text(line.rstrip("\r\n"))
+
+    _run(work())
+
+
+@app.command()
+def reseal(app_name: AppName = "", operator: Operator = "", config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Seal accounts and passwords under the first key of `accounts.key`, before an older key is retired.
+
+    Links by an older key's marks are counted: each moves when its person comes, and is lost if the key goes first.
+    """
+
+    async def work() -> None:
+        async with _opened(config, app_name) as opened:
+            name, keys = opened.app.name, opened.keys
+
+            def box(account: str, old: bytes) -> bytes | None:
+                return resealed_password(keys, name, account, old, os.urandom(NONCE))
+
+            with recorded(config, Action.ACCOUNTS_RESEALED, operator=operator, settings=opened.settings) as deed:
+                count = await opened.store.reseal(name, box)
+                deed.tell(app=name, count=count)
+            older = 0
+            async for record in opened.store.records(name):
+                older += sum(not is_mark(Secrets((keys.first,)), link.mark) for link in record.links)
+            say(f"{count} accounts sealed anew; {older} links still bear an older key's mark")
+
+    _run(work())
+
+
+def _read(name: str) -> str:
+    read = read_account_name(name)
+    if read is None:
+        raise _refused(Phrase("this is no account's name", "アカウント名として読めません"))
+    return read
+
+
+def _unknown(name: str) -> typer.Exit:
+    return _refused(Phrase(f"there is no account `{name}`", f"`{name}` というアカウントはありません"))
+
+
+def _no_link() -> typer.Exit:
+    return _refused(
+        Phrase("this person has no such link", "この人の連携はありません"),
+    )
+
+
+def _refused(why: Phrase) -> typer.Exit:
+    say(f"sekisho accounts: {why.say(language())}", error=True)
+    return typer.Exit(EXIT_USERS)

@@ -1,0 +1,93 @@
+"""The office's list of accounts: read in two languages and two encodings, and written without a code."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.accounts.accounts import Account, Evidence, Link, Record
+from gateway.accounts.marks import marks_of_code
+from gateway.accounts.sheet import Row, read_accounts, write_accounts
+from gateway.identity import AccountKind, Role
+from gateway.policy.subject_code import show_code, subject_code
+from gateway.session.seal import Secrets
+from gateway.yaml.mistakes import Language, Mistakes
+
+KEYS = Secrets.parse("0123456789abcdef" * 4)
+CODE = subject_code("RP1", "anna")
+ANNA = marks_of_code(KEYS, "booking", CODE)
+SHEET = f"""\
+アカウント,コード,種別,名義,役割
+tanaka,{show_code(CODE)},個人,,
+club,{show_code(CODE).lower()},団体,卓球クラブ,代表者
+
+,,,,
+empty,,,,
+"""
+
+
+def read(data: bytes) -> tuple[list[Row], list[str]]:
+    mistakes = Mistakes()
+    rows = read_accounts(data, "a.csv", "booking", KEYS, mistakes)
+    return rows, [each.say(Language.EN) for each in mistakes]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
+def test_a_list_says_who_has_what(encoding: str) -> None:
+    """By the code that she reads out; a row without a code makes the account known."""
+    rows, mistakes = read(SHEET.encode(encoding))
+
+    assert mistakes == []
+    assert rows == [
+        Row(2, Account("booking", "tanaka"), ANNA, Role.MEMBER),
+        Row(3, Account("booking", "club", AccountKind.GROUP, "卓球クラブ"), ANNA, Role.REPRESENTATIVE),
+        Row(6, Account("booking", "empty"), None, Role.MEMBER),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "empty"),
+        ("code\nx\n", "no column names the account"),
+        ("account,phone\na,1\n", "unknown column `phone`"),
+        ("account,code\na,7K2M\n", "not the code of a person"),
+        ("account,mark\na,ffffffff-00\n", "no key of this App"),
+        ("account,kind\na,club\n", "`club` is none of them"),
+        ("account,role\na,boss\n", "`boss` is none of them"),
+        ("account,kind,role\na,person,member\n", "only a group has roles"),
+        ("account\n\x07\n", "no account's name"),
+        ("account,title\na," + "x" * 256 + "\n", "too long"),
+        ("account,kind\na,person\nＡ,group\n", "another kind"),
+        ('account\n"a\nb"\n', "no account's name"),
+    ],
+)
+def test_a_mistake_is_named_by_its_line(text: str, said: str) -> None:
+    """Of any kind; a name that is no name shows in no message."""
+    _, mistakes = read(text.encode())
+
+    assert any(said in each for each in mistakes), mistakes
+    assert all("a.csv" in each for each in mistakes)
+
+
+def test_bytes_of_neither_encoding_are_refused() -> None:
+    """With the remedy."""
+    assert "neither UTF-8 nor CP932" in read(b"account\n\x81\xff\n")[1][0]
+
+
+def test_an_export_can_be_imported_and_names_nobody() -> None:
+    """Accounts with and without persons; no formula for a spreadsheet."""
+    links = (Link(ANNA.first, Role.REPRESENTATIVE, Evidence.PROOF, 1.8e9, 1.8e9),)
+    club = Account("booking", "club", AccountKind.GROUP, "=1+1")
+    records = [Record(club, links), Record(Account("booking", "-x"))]
+
+    text = "".join(write_accounts(records))
+
+    assert CODE not in text.replace("-", "")
+    assert ",=1+1" not in text
+    assert "\n-x" not in text
+    rows, mistakes = read(text.encode())
+    assert mistakes == []
+    assert rows == [
+        Row(2, club, ANNA, Role.REPRESENTATIVE),
+        Row(3, Account("booking", "-x"), None, Role.MEMBER),
+    ]

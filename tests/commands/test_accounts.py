@@ -1,0 +1,276 @@
+"""`sekisho accounts …`, on a file of accounts as the counter uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.accounts.accounts import Account, AccountStore, Evidence, KeptPassword
+from gateway.accounts.attempts import Attempt, AttemptLimits
+from gateway.accounts.marks import Marks, marks_of
+from gateway.accounts.passwords import NONCE, open_password, seal_password
+from gateway.accounts.sqlite_accounts import SqliteAccounts
+from gateway.cli import app
+from gateway.login.jwcrypto_keys import new_key
+from gateway.policy.subject_code import show_code, subject_code
+from gateway.session.seal import Secrets
+from tests.redis_server import redis_server
+
+CLIENT = "RP00000001"
+CANARY = "canary-password-5f1c"
+NOW = 1_800_000_000.0
+_T = TypeVar("_T")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A gateway with one App whose accounts are linked, and nobody linked yet."""
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    (tmp_path / "secret").write_text(secrets.token_hex(32))
+    (tmp_path / "accounts.key").write_text(secrets.token_hex(32))
+    for name in ("secret", "accounts.key"):
+        (tmp_path / name).chmod(0o600)
+    (tmp_path / "policy.yaml").write_text("policy: p\nrules: [{name: all, allow: signed_in, disclose: [subject]}]\n")
+    new_key(tmp_path / "keys.jwks", "ES256")
+    (tmp_path / "gateway.yaml").write_text(
+        f"""\
+listen: 127.0.0.1:8080
+provider: {{environment: emulator, issuer: 'http://localhost:1/x', client_id: {CLIENT}, keys: {{file: keys.jwks}}}}
+sessions: {{store: memory, secret: {{file: secret}}}}
+workers: 1
+apps:
+  - name: booking
+    url: http://localhost:8080
+    upstream: http://127.0.0.1:1
+    policy: policy.yaml
+    accounts:
+      store: sqlite:{tmp_path}/accounts.db
+      key: {{file: accounts.key}}
+      tell: header
+      header: X-Account
+"""
+    )
+    return tmp_path
+
+
+def accounts(folder: Path, *arguments: str, typed: str | None = None) -> Result:
+    """Run `sekisho accounts`."""
+    return CliRunner().invoke(app, ["accounts", *arguments, "-c", str(folder / "gateway.yaml")], input=typed)
+
+
+def keys(folder: Path) -> Secrets:
+    return Secrets.parse((folder / "accounts.key").read_text())
+
+
+def person(folder: Path, subject: str) -> Marks:
+    return marks_of(keys(folder), "booking", CLIENT, subject)
+
+
+def code(subject: str) -> str:
+    return show_code(subject_code(CLIENT, subject))
+
+
+def on(folder: Path, work: Callable[[AccountStore], Coroutine[Any, Any, _T]]) -> _T:
+    """Do something with the store as a worker would."""
+
+    async def run() -> _T:
+        store = SqliteAccounts(folder / "accounts.db", keys(folder))
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+def names(folder: Path, subject: str) -> list[str]:
+    return [held.account.name for held in on(folder, lambda store: store.find("booking", person(folder, subject)))]
+
+
+def test_the_counter_links_and_unlinks_by_the_code(folder: Path) -> None:
+    """The worker finds the person by her subject; no subject is typed or shown."""
+    linked = accounts(folder, "link", "tanaka", code("anna-subject"), "--reason", "窓口で確認")
+
+    assert linked.exit_code == 0, linked.output
+    assert names(folder, "anna-subject") == ["tanaka"]
+    assert "tanaka\tperson" in accounts(folder, "list").stdout
+    assert "counter" in accounts(folder, "show", "Tanaka").stdout
+    assert accounts(folder, "find", code("anna-subject")).stdout.startswith("tanaka\t")
+    ended = accounts(folder, "unlink", "tanaka", code("anna-subject"), "--reason", "本人の希望")
+    assert ended.exit_code == 0, ended.output
+    assert names(folder, "anna-subject") == []
+    assert accounts(folder, "unlink", "tanaka", code("anna-subject"), "--reason", "r").exit_code == 2
+
+
+def test_a_subject_comes_from_standard_input_alone(folder: Path) -> None:
+    """Typed as an argument it is no code; a wrong character is found."""
+    assert accounts(folder, "link", "tanaka", "-", "--reason", "r", typed="subject: anna\n").exit_code == 0
+    assert names(folder, "anna") == ["tanaka"]
+
+    for written in ("subject:bert", "bert", code("bert")[:-1] + "2"):
+        refused = accounts(folder, "link", "suzuki", written, "--reason", "r")
+        assert refused.exit_code == 2
+        assert "bert" not in refused.output
+
+
+def test_a_second_person_needs_a_hand_over(folder: Path) -> None:
+    """Linking takes nothing from anybody; handing over does, and says from whom."""
+    accounts(folder, "link", "tanaka", code("anna"), "--reason", "r")
+
+    taken = accounts(folder, "link", "tanaka", code("bert"), "--reason", "r")
+    claimed = accounts(folder, "list", "--claimed")
+    handed = accounts(folder, "hand-over", "tanaka", code("bert"), "--reason", "相続")
+
+    assert taken.exit_code == 2
+    assert "hand-over" in taken.output
+    assert claimed.stdout.startswith("tanaka\t")
+    assert handed.exit_code == 0, handed.output
+    assert person(folder, "anna").first in handed.stdout
+    assert (names(folder, "anna"), names(folder, "bert")) == ([], ["tanaka"])
+    assert accounts(folder, "list", "--claimed").stdout == ""
+
+
+def test_a_group_has_its_roles(folder: Path) -> None:
+    """Made known, joined, and led by one."""
+    assert accounts(folder, "put", "club", "group", "--title", "卓球クラブ", "--reason", "r").exit_code == 0
+    for subject in ("anna", "bert"):
+        assert accounts(folder, "link", "club", code(subject), "--reason", "r").exit_code == 0
+
+    led = accounts(folder, "role", "club", code("bert"), "representative", "--reason", "総会")
+
+    assert led.exit_code == 0, led.output
+    assert accounts(folder, "show", "club").stdout.count("representative") == 1
+    assert "卓球クラブ" in accounts(folder, "list").stdout
+    assert accounts(folder, "put", "club", "person", "--reason", "r").exit_code == 2
+    assert accounts(folder, "ask-again", "club", code("anna"), "--reason", "r").exit_code == 0
+    assert "ask_again" in accounts(folder, "show", "club").stdout
+
+
+def test_the_counter_unlocks_and_removes(folder: Path) -> None:
+    """Attempts count anew after the application has unlocked the account."""
+    limits = AttemptLimits(account=1)
+
+    def begin(id_: str) -> bool:
+        return on(folder, lambda store: store.begin_attempt(Attempt("booking", "tanaka", "m", id_), limits, NOW))
+
+    assert begin("1")
+    assert not begin("2")
+    assert accounts(folder, "unlock", "tanaka", "--reason", "r").exit_code == 0
+    assert begin("2")
+    assert accounts(folder, "remove", "tanaka", "--reason", "r").exit_code == 2
+    accounts(folder, "put", "tanaka", "person", "--reason", "r")
+    assert accounts(folder, "remove", "tanaka", "--reason", "r").exit_code == 0
+    assert accounts(folder, "show", "tanaka").exit_code == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp932"])
+def test_the_offices_list_is_imported_and_exported(folder: Path, encoding: str) -> None:
+    """A dry run changes nothing; rows that would take an account from another person are named and refused."""
+    accounts(folder, "link", "suzuki", code("cara"), "--reason", "r")
+    sheet = folder / "list.csv"
+    text = (
+        "アカウント,コード,種別,名義,役割\n"
+        f"tanaka,{code('anna')},,,\nclub,{code('anna')},団体,卓球クラブ,代表者\nsuzuki,{code('bert')},,,\n"
+    )
+    sheet.write_bytes(text.encode(encoding))
+    assert accounts(folder, "import", str(sheet), "--dry-run", "--reason", "r").stdout == "3 rows can be imported\n"
+    assert names(folder, "anna") == []
+
+    imported = accounts(folder, "import", str(sheet), "--reason", "r")
+
+    assert imported.exit_code == 2
+    assert f"{sheet}:4\tsuzuki" in imported.stderr
+    assert imported.stdout == "2 rows imported, 1 refused\n"
+    assert (names(folder, "anna"), names(folder, "bert")) == (["club", "tanaka"], [])
+    exported = accounts(folder, "export", "--reason", "r")
+    assert "卓球クラブ" in exported.stdout
+    assert person(folder, "anna").first in exported.stdout
+    assert code("anna") not in exported.stdout
+
+
+def test_a_list_with_a_mistake_changes_nothing(folder: Path) -> None:
+    """Not even its good rows."""
+    sheet = folder / "list.csv"
+    sheet.write_text(f"account,code\ntanaka,{code('anna')}\nsuzuki,XXXX\n")
+
+    result = accounts(folder, "import", str(sheet), "--reason", "r")
+
+    assert result.exit_code == 2
+    assert "list.csv:3" in result.output
+    assert names(folder, "anna") == []
+
+
+def test_a_rotation_of_the_key_keeps_links_and_passwords(folder: Path) -> None:
+    """Sealed under the new key at once; marks follow when their persons come, and the rest is counted."""
+    old = (folder / "accounts.key").read_text()
+    accounts(folder, "link", "tanaka", code("anna"), "--reason", "r")
+    box = seal_password(keys(folder), "booking", "tanaka", CANARY, bytes(NONCE))
+    on(folder, lambda store: store.keep_password("booking", "tanaka", KeptPassword(box, own=True)))
+    new = secrets.token_hex(32)
+    (folder / "accounts.key").write_text(f"{new}\n{old}\n")
+
+    first = accounts(folder, "reseal")
+
+    assert first.stdout == "1 accounts sealed anew; 1 links still bear an older key's mark\n"
+    assert names(folder, "anna") == ["tanaka"]
+    assert accounts(folder, "reseal").stdout == "0 accounts sealed anew; 0 links still bear an older key's mark\n"
+    (folder / "accounts.key").write_text(new)
+    kept = on(folder, lambda store: store.passwords("booking", "tanaka")).current
+    assert kept is not None
+    assert open_password(keys(folder), "booking", "tanaka", kept.box) == CANARY
+    assert names(folder, "anna") == ["tanaka"]
+
+
+def test_no_password_is_ever_shown(folder: Path) -> None:
+    """By no command, and in no file of the store."""
+    accounts(folder, "link", "tanaka", code("anna"), "--reason", "r")
+    box = seal_password(keys(folder), "booking", "tanaka", CANARY, bytes(NONCE))
+    on(folder, lambda store: store.keep_password("booking", "tanaka", KeptPassword(box, own=True)))
+
+    said = [accounts(folder, *arguments) for arguments in (["list"], ["show", "tanaka"], ["export", "--reason", "r"])]
+
+    assert all(each.exit_code == 0 for each in said)
+    assert not any(CANARY in each.output for each in said)
+    assert not any(CANARY.encode() in file.read_bytes() for file in folder.iterdir() if file.is_file())
+    assert CANARY not in repr(KeptPassword(box, own=True))
+
+
+def test_a_store_that_others_may_read_is_refused(folder: Path) -> None:
+    """With the remedy, and as our failure."""
+    accounts(folder, "link", "tanaka", code("anna"), "--reason", "r")
+    (folder / "accounts.db").chmod(0o644)
+
+    result = accounts(folder, "list")
+
+    assert result.exit_code == 1
+    assert "chmod 600" in result.output
+
+
+def test_erasing_a_person_takes_her_links_along(folder: Path) -> None:
+    """At every App of her client; another person's stay."""
+    settings = folder / "gateway.yaml"
+    with redis_server("--appendonly", "yes") as server:
+        settings.write_text(
+            settings.read_text().replace("sessions: {store: memory", f"sessions: {{store: '{server.url}'")
+        )
+        _shown_and_erased(folder)
+
+
+def _shown_and_erased(folder: Path) -> None:
+    on(folder, lambda store: store.link(Account("booking", "tanaka"), person(folder, "anna"), Evidence.PROOF, NOW))
+    on(folder, lambda store: store.link(Account("booking", "suzuki"), person(folder, "bert"), Evidence.PROOF, NOW))
+    config = ["-c", str(folder / "gateway.yaml")]
+
+    shown = CliRunner().invoke(app, ["subjects", "show", CLIENT, "-", *config], input="anna\n")
+    erased = CliRunner().invoke(app, ["subjects", "erase", CLIENT, "-", "--reason", "r", *config], input="anna\n")
+
+    assert "account\tbooking\ttanaka\tperson\tactive" in shown.stdout, shown.output
+    assert erased.exit_code == 0, erased.output
+    assert "1 links to accounts ended" in erased.stdout
+    assert (names(folder, "anna"), names(folder, "bert")) == ([], ["suzuki"])
