@@ -73,6 +73,34 @@ class Birthdate:
         return self.earliest if self.day is not None else None
 
 
+class AccountKind(StrEnum):
+    """The kind of an application's account that sign-in identities are linked to."""
+
+    PERSON = "person"
+    """One person's account: one sign-in identity."""
+    GROUP = "group"
+    """The account of a group (団体): several identities, each with a role."""
+
+
+class Role(StrEnum):
+    """The role of an identity in a group's account."""
+
+    REPRESENTATIVE = "representative"
+    """代表者: one at most."""
+    MEMBER = "member"
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """The account of an application for which a person acts in this session."""
+
+    account: str
+    """As the application is told."""
+    kind: AccountKind = AccountKind.PERSON
+    role: Role | None = None
+    """Her role in a group."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A person as one client of the provider knows her.
@@ -94,20 +122,5 @@ class Identity:
     birthdate: Birthdate | None = None
     gender: Gender | None = None
     acr: str | None = None
-
-
-class AccountKind(StrEnum):
-    """The kind of an application's account that sign-in identities are linked to."""
-
-    PERSON = "person"
-    """One person's account: one sign-in identity."""
-    GROUP = "group"
-    """The account of a group (団体): several identities, each with a role."""
-
-
-class Role(StrEnum):
-    """The role of an identity in a group's account."""
-
-    REPRESENTATIVE = "representative"
-    """代表者: one at most."""
-    MEMBER = "member"
+    acting: Acting | None = None
+    """The application's account for which she acts, where a rule looks at accounts. No session keeps it."""

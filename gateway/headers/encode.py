@@ -17,7 +17,7 @@ from typing import NamedTuple
 from unicodedata import category
 from urllib.parse import quote_from_bytes
 
-from gateway.policy.verdict import Fact, Permit
+from gateway.policy.verdict import ActingFact, Fact, Permit
 from gateway.settings.settings import HeaderSettings
 from gateway.wire.eucjp_ms import NAME as EUCJP_MS
 
@@ -25,7 +25,9 @@ ASSERTION = "assertion"
 """The assertion's key in `names`."""
 
 _PREFIX = "X-Verified-"
-_TEXT = frozenset({Fact.NAME, Fact.ADDRESS, Fact.PREFECTURE, Fact.MUNICIPALITY, Fact.TOWN, Fact.TOWN_CANONICAL})
+_TEXT = frozenset(
+    {Fact.NAME, Fact.ADDRESS, Fact.PREFECTURE, Fact.MUNICIPALITY, Fact.TOWN, Fact.TOWN_CANONICAL, ActingFact.FOR}
+)
 _VISIBLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 GETA = "〓"
@@ -89,6 +91,12 @@ def signature_lines(facts: Iterable[tuple[str, str]], settings: HeaderSettings) 
         if value is not None:
             lines += header_name(name, settings) + b": " + value + b"\r\n"
     return bytes(lines)
+
+
+def encoded_text(text: str, settings: HeaderSettings) -> bytes | None:
+    """Return a text in an App's encoding; `None` if the App's charset lacks a character of it, or it cannot be sent."""
+    value, lost = _value(ActingFact.FOR, text, settings)
+    return None if lost else value
 
 
 def assertion_line(token: bytes, settings: HeaderSettings) -> bytes:

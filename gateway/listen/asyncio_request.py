@@ -34,6 +34,7 @@ from gateway.pipeline.outcome import (
     Answer,
     AskPortal,
     Forward,
+    NeedAccount,
     NeedPress,
     NeedRecord,
     NeedReservation,
@@ -130,6 +131,9 @@ class RequestSide(Ending):
             case NeedSession():
                 self.stage = _AFTER_ASK_SESSION[self.stage]
                 self._wait_for(self._load(step.ticket))
+            case NeedAccount():
+                self.stage = _AFTER_ASK_SESSION[self.stage]
+                self._wait_for(self._load_account(step))
             case NeedPress():
                 self.stage = _AFTER_READ_PRESS[self.stage]
                 self._wait_begins()
@@ -160,6 +164,25 @@ class RequestSide(Ending):
         await self._read_session(ticket)
         if self.stage is not _OVER:
             self._act(self._services.step(self.inbound, self.session, self._services.clock(), self._table))
+
+    async def _load_account(self, need: NeedAccount) -> None:
+        """Ask for which account of the application the person acts, and step again with the same table."""
+        step = await self._step_with_account(need)
+        if self.stage is not _OVER:
+            self._act(step)
+
+    async def _step_with_account(self, need: NeedAccount) -> Step | NeedRecord:
+        services = self._services
+        if services.accounts is None or self.ticket is None:
+            raise RuntimeError("a rule looks at accounts, and the App has none")
+        try:
+            await services.accounts.load(need.route, need.found, self.ticket)
+        except StoreUnavailableError:
+            return store_unavailable(need.route, self.inbound, self.session)
+        step = services.step(self.inbound, self.session, services.clock(), self._table)
+        if isinstance(step, NeedAccount):
+            raise TypeError("the account was asked for twice")
+        return step
 
     async def _read_session(self, ticket: Ticket) -> None:
         session = self.session = await session_of(ticket, self.inbound, self._table, self._services)
@@ -241,7 +264,9 @@ class RequestSide(Ending):
         if isinstance(step, NeedSession):
             await self._read_session(step.ticket)
             step = services.step(self.inbound, self.session, services.clock(), self._table)
-        if isinstance(step, NeedSession | NeedPress):
+        if isinstance(step, NeedAccount):
+            step = await self._step_with_account(step)
+        if isinstance(step, NeedSession | NeedAccount | NeedPress):
             raise TypeError("the session was asked for twice")
         return step
 

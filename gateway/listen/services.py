@@ -26,7 +26,8 @@ from gateway.request.section_cache import Removed
 from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
-from gateway.session.session import SessionReader, SessionState
+from gateway.session.session import Found, SessionReader, SessionState
+from gateway.session.ticket import Ticket
 from gateway.settings.settings import TrafficSettings
 from gateway.upstream.upstream import Headers, Upstreams
 
@@ -56,6 +57,18 @@ class OneUse(Protocol):
 
     async def unspend(self, name: str) -> None:
         """Forget that a name was used, because the action failed."""
+
+
+class Accounts(Protocol):
+    """Finds out for which account of an application a person acts; `accounts.asyncio_linking` implements it."""
+
+    async def load(self, route: Route, found: Found, ticket: Ticket) -> None:
+        """Keep the answer with the session.
+
+        Raises:
+            StoreUnavailableError: a store did not answer.
+
+        """
 
 
 def _as_it_came(inbound: Inbound, _table: RouteTable) -> Inbound | Answer:
@@ -92,6 +105,8 @@ class RequestServices:
     """A monotonic clock in seconds, for durations."""
     entries: LimitStore | None = None
     """The store of a policy's limits; `None` if no policy has one (checked when they are read)."""
+    accounts: Accounts | None = None
+    """Knows the accounts of Apps that have some (checked when the policies are read); `None` where none has."""
     returned: ReturnedForms | None = None
     """Opens a form that came back from another site; `None` where no rule can name one."""
     one_use: OneUse | None = None

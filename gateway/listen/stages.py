@@ -141,7 +141,8 @@ STAGES = States(
     moves={
         _S.UNDECIDED: _NEW | {_E.NO_BODY: _S.DECIDING},
         _S.DECIDING: _NEW,
-        _S.ASKING_SESSION: _UNSENT | {_E.READ_PRESS: _S.READING_PRESS},
+        # The person's account at the application may follow.
+        _S.ASKING_SESSION: _UNSENT | {_E.READ_PRESS: _S.READING_PRESS, _E.ASK_SESSION: _S.ASKING_SESSION},
         _S.READING_PRESS: _UNANSWERED | {_E.PRESS: _S.TAKING_PRESS},
         _S.TAKING_PRESS: _UNSENT,
         _S.TAKING_ENTRY: _UNSENT,

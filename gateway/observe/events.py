@@ -162,6 +162,10 @@ class Event(StrEnum):
     PRESS_NOT_GIVEN_BACK = "press_not_given_back"
     """A form that came back from another site did not reach its application, and the store of pending logins did not
     hear of it: a second press is answered as if the form had been sent."""
+    ACCOUNT = "account"
+    """A person linked an account of an application, chose one, or tried to; `outcome` says how it ended."""
+    ACCOUNT_LOGIN_FAILED = "account_login_failed"
+    """The gateway could not sign in at an application, which did not answer or not as the recipe says (`error`)."""
     LIMIT_STORE_AWAY = "limit_store_away"
     """The limit store did not answer at the start; rules with a limit answer 503 until it does."""
     SUBJECT_ERASED = "subject_erased"
@@ -254,6 +258,8 @@ SHAPES: Final[Mapping[Event, str]] = {
     Event.SWITCH_TURNED: "operator reason words name turned",
     Event.LIMIT_UNSETTLED: "request_id limit error where",
     Event.PRESS_NOT_GIVEN_BACK: "",
+    Event.ACCOUNT: "request_id app outcome pseudonym",
+    Event.ACCOUNT_LOGIN_FAILED: "request_id app error",
     Event.LIMIT_STORE_AWAY: "",
     Event.SUBJECT_ERASED: "operator reason by client_id code sessions entries links complete",
     Event.LIMIT_GIVEN_BACK: "operator reason by policy limit period code state",

@@ -24,12 +24,23 @@ from gateway.headers.cookies import without_ours
 from gateway.headers.encode import every_header
 from gateway.headers.names import DROP, OURS_TO_WRITE, header_rules_of
 from gateway.instant import Instant
-from gateway.pipeline.outcome import Answer, AskPortal, Forward, Headers, NeedPress, NeedReservation, NeedSession, Step
+from gateway.pipeline.outcome import (
+    Answer,
+    AskPortal,
+    Forward,
+    Headers,
+    NeedAccount,
+    NeedPress,
+    NeedReservation,
+    NeedSession,
+    Step,
+)
 from gateway.pipeline.small_page import WORDS, About, Link, Small, inbound_language, small_page
 from gateway.pipeline.step import about, judge
 from gateway.pipeline.step import step as judge_request
-from gateway.pipeline.urls import AUTH_PAGES, sign_in_url
+from gateway.pipeline.urls import ACCOUNT, AUTH_PAGES, sign_in_url
 from gateway.pipeline.visit import (
+    AccountPage,
     ForeignFormPage,
     FormNotSentPage,
     FormOverPage,
@@ -56,7 +67,7 @@ from gateway.request.trust import Trust, plain_address, scheme_of
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import SessionState
-from gateway.settings.settings import Mode, PathSettings
+from gateway.settings.settings import AppAccounts, Mode, PathSettings
 
 LONGEST_KNOWN = 4096
 """Bytes of a question's fields up to which it is remembered."""
@@ -294,12 +305,19 @@ def step(inbound: Inbound, known: SessionState, now: Instant, table: RouteTable)
     return _allowed(judged, inbound, table) if isinstance(judged, Forward) else _said(judged, inbound, here, table)
 
 
+def _of_accounts(accounts: AppAccounts | None) -> tuple[bytes, ...]:
+    """Return the name of the field by which the application is told of an account."""
+    if accounts is None:
+        return ()
+    return (b"Authorization",) if accounts.tell == "basic" else (accounts.header.encode("ascii"),)
+
+
 def _names(route: Route, dialect: str, table: RouteTable) -> QuestionNames:
     """Return what is known of the names of such questions, made once for the route."""
     known = table.question_cache.get((route, dialect))
     if known is not None:
         return known
-    ours = every_header(route.policy.disclosed, route.app.headers)
+    ours = (*every_header(route.policy.disclosed, route.app.headers), *_of_accounts(route.app.accounts))
     folded_ours = frozenset(map(fold, ours))
     rules = header_rules_of(route.app.headers)
     besides = _FIELDS[Dialect(dialect)].besides
@@ -388,14 +406,14 @@ def _says_the_same(name: bytes, value: bytes, inbound: Inbound) -> bool:
 
 
 def _said(
-    step: AskPortal | Answer | NeedSession | NeedPress | NeedReservation,
+    step: AskPortal | Answer | NeedSession | NeedAccount | NeedPress | NeedReservation,
     inbound: Inbound,
     route: Route,
     table: RouteTable,
-) -> Answer | NeedSession:
+) -> Answer | NeedSession | NeedAccount:
     nginx = inbound.forwarded == Dialect.NGINX
     match step:
-        case NeedSession():
+        case NeedSession() | NeedAccount():
             return step
         case NeedPress():
             # Never, as a question brings no body that could be the press.
@@ -482,6 +500,10 @@ def _page(asked: AskPortal, inbound: Inbound, route: Route, table: RouteTable) -
             # The outer proxy has the form, so it cannot be signed here.
             answer = _html(403, inbound, route, About(Small.DENIED))
             return msgspec.structs.replace(answer, verdict="deny", rule=rule, reason="signature")
+        case AccountPage(rule, ask):
+            location = f"{route.origin}{table.portal_prefix}{ACCOUNT}?app={route.name}".encode()
+            answer = Answer(401 if nginx else 303, ((b"Location", location), _NO_STORE))
+            return msgspec.structs.replace(answer, verdict="challenge", rule=rule, reason=f"account_{ask.value}")
         case RefusalPage(deny):
             return _denied(deny, inbound, route)
         case TroublePage(trouble, status, retry_after):

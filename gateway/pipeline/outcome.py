@@ -11,6 +11,7 @@ from gateway.pipeline.visit import Visit
 from gateway.policy.verdict import Limit, Permit
 from gateway.request.section_cache import Removed
 from gateway.route.route import Route
+from gateway.session.session import Found
 from gateway.session.ticket import Ticket
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -83,6 +84,14 @@ class NeedSession(msgspec.Struct, frozen=True):
     ticket: Ticket
 
 
+class NeedAccount(msgspec.Struct, frozen=True):
+    """The listener must first ask for which account of the application this person acts."""
+
+    route: Route
+    found: Found
+    """The answer is kept in it (`accounts`)."""
+
+
 class NeedPress(msgspec.Struct, frozen=True):
     """The body must be read first: it may be the button of our page about a form that came back."""
 
@@ -114,4 +123,4 @@ class NeedRecord(msgspec.Struct, frozen=True):
     """The outcome if it cannot be recorded."""
 
 
-Step = Forward | AskPortal | Answer | NeedSession | NeedPress | NeedReservation
+Step = Forward | AskPortal | Answer | NeedSession | NeedAccount | NeedPress | NeedReservation

@@ -15,6 +15,7 @@ from gateway.pipeline.outcome import (
     Answer,
     AskPortal,
     Forward,
+    NeedAccount,
     NeedPress,
     NeedRecord,
     NeedReservation,
@@ -68,7 +69,7 @@ class Recording:
                     return step
                 entry = self._entry(inbound, step.app, step.verdict, step.rule, step.reason, step.pseudonym, now)
                 return NeedRecord(step, entry, _problem(inbound))
-            case NeedSession() | NeedPress() | NeedReservation():
+            case NeedSession() | NeedAccount() | NeedPress() | NeedReservation():
                 return step
 
     def _entry(

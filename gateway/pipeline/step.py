@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from http import HTTPStatus
-from math import ceil
+from math import ceil, inf
 from typing import assert_never
 
 import msgspec
@@ -27,6 +27,7 @@ from gateway.pipeline.outcome import (
     AskPortal,
     Forward,
     Headers,
+    NeedAccount,
     NeedPress,
     NeedReservation,
     NeedSession,
@@ -35,6 +36,8 @@ from gateway.pipeline.outcome import (
 from gateway.pipeline.problem import RETRY_AFTER, problem
 from gateway.pipeline.urls import LOGIN, Kind, kind_of, own_url, sign_in_url
 from gateway.pipeline.visit import (
+    AccountAsk,
+    AccountPage,
     ForeignFormPage,
     FormNotSentPage,
     NotSignablePage,
@@ -51,6 +54,7 @@ from gateway.pipeline.visit import (
 from gateway.policy.both_rules import BothRules
 from gateway.policy.decide import CompiledPolicy, FittingRule, no_rule_fits
 from gateway.policy.permit_cache import ReadyPermit
+from gateway.policy.policy import Accounts
 from gateway.policy.verdict import Challenge, Deny, Limit, Permit, Reason, ReasonKind, Verdict
 from gateway.request.inbound import Framing, Inbound
 from gateway.request.kept_form import keepable
@@ -63,7 +67,7 @@ from gateway.request.signed_form import unsignable
 from gateway.request.worker_scope import REMOVES_ITSELF, allowed_may_cover, is_an_update, script_may_cover
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
-from gateway.session.session import Found, Limited, SessionState, Unavailable, Unread
+from gateway.session.session import Found, KnownAccount, Limited, SessionState, Unavailable, Unread
 from gateway.settings.settings import Mode
 from gateway.upstream.prefix import rewrite_of
 from gateway.wire.http1 import TOKEN
@@ -338,14 +342,28 @@ def _made(
     found: Found | None,
     now: Instant,
     table: RouteTable,
-) -> tuple[ReadyPermit, EncodingLosses | None] | AskPortal | Answer:
+) -> tuple[ReadyPermit, EncodingLosses | None] | AskPortal | Answer | NeedAccount:
     """Ask the rule, and keep its permit with the session or the App; or say what becomes of the request without one."""
     cache = route.permit_cache if found is None else found.permit_cache
-    decision = rule.decide(inbound, None if found is None else found.session.identity, now)
+    person = None if found is None else found.session.identity
+    until = inf
+    account: KnownAccount | None = None
+    if rule.needs_account and found is not None:
+        account = None if found.accounts is None else found.accounts.get(route.name)
+        if account is None or not account.valid_from <= now < account.valid_until:
+            return NeedAccount(route, found)
+        person, until = replace(found.session.identity, acting=account.acting), account.valid_until
+    decision = rule.decide(inbound, person, now)
+    if rule.accounts is not None and person is not None and person.acting is None and account is not None:
+        asked = _asking_for_account(decision.verdict, rule, account, route, inbound, known)
+        if asked is not None:
+            return asked
     match decision.verdict:
         case Permit() as permit:
             encoded = identity_lines(permit, route.app.headers)
-            lines, valid_until = encoded.lines, decision.valid_until
+            lines, valid_until = encoded.lines, min(decision.valid_until, until)
+            if permit.acting is not None:
+                lines += route.telling(permit.acting)
             if table.assertions is not None:
                 line, renew_at = table.assertions.line_for(permit, route, cache, now)
                 lines, valid_until = lines + line, min(valid_until, renew_at)
@@ -367,6 +385,35 @@ def _made(
             return refusal(route, inbound, known, verdict)
         case _:
             assert_never(decision.verdict)
+
+
+def _asking_for_account(
+    verdict: Verdict, rule: FittingRule, account: KnownAccount, route: Route, inbound: Inbound, known: SessionState
+) -> AskPortal | Answer | None:
+    """Ask for which account of the application a person acts who acts for none yet; `None`: she is not asked now.
+
+    A person whom the rule refuses for another reason is refused, and a sign-in comes first.
+    """
+    required = rule.accounts is Accounts.REQUIRED
+    match verdict:
+        case Challenge():
+            return None
+        case Deny(reasons=reasons):
+            if not all(reason.name in rule.account_conditions for reason in reasons):
+                return None
+        case Permit():
+            if not required and (account.declined or navigation(inbound) is not Navigation.PAGE):
+                return None
+        case _:
+            assert_never(verdict)
+    if account.declined and not required:
+        return None
+    if navigation(inbound) is Navigation.BACKGROUND:
+        answer = _problem(inbound, route, HTTPStatus.FORBIDDEN, "account_required")
+        answer = msgspec.structs.replace(answer, verdict="challenge", rule=str(rule.id), reason="account_required")
+        return about(answer, route, known)
+    ask = AccountAsk.CHOOSE if account.choices else AccountAsk.LINK
+    return AskPortal(Visit(route, inbound, known, AccountPage(str(rule.id), ask, required)))
 
 
 def _reserving(
@@ -400,7 +447,7 @@ def _beside_candidate(
 ) -> Step:
     """Add the candidate's verdict, if it differs. It changes nothing else."""
     match judged:
-        case NeedSession() | NeedPress():
+        case NeedSession() | NeedAccount() | NeedPress():
             return judged
         case NeedReservation():
             # The outcome after the entry is taken has the candidate's verdict.
@@ -417,7 +464,7 @@ def _beside_candidate(
         case AskPortal(Visit(purpose=RefusalPage(deny))):
             said = _word(deny)
         case AskPortal():
-            # The store is away: neither policy has judged a person.
+            # The store is away, or the person is asked for her account: neither policy has judged a person.
             return judged
         case _:
             assert_never(judged)

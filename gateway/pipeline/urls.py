@@ -44,6 +44,10 @@ CLEARED = "cleared"
 """Under our own prefix, the picture of the signed-out page that has the browser forget the page before it."""
 
 
+ACCOUNT = "account"
+"""Under our own prefix, the page on which a person links an account of the application, or chooses one."""
+
+
 DOCUMENT = "sign-document"
 """Under our own prefix, the document that a person is to sign, as a file."""
 
@@ -89,6 +93,7 @@ URLS: Mapping[str, OwnUrl] = {
     ME: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     LANGUAGE: OwnUrl(Kind.PAGE, _READ),
     SIGN: OwnUrl(Kind.PAGE, (*_READ, "POST")),
+    ACCOUNT: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     DOCUMENT: OwnUrl(Kind.PAGE, _READ),
     WITHDRAW: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     SIGNATURES: OwnUrl(Kind.MACHINE, ("POST",)),

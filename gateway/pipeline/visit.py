@@ -107,6 +107,25 @@ class NotSignablePage:
     why: Unsignable
 
 
+class AccountAsk(StrEnum):
+    """The question to a person about the application's accounts."""
+
+    LINK = "link"
+    """She has no account here yet: she links one, or says that she has none."""
+    CHOOSE = "choose"
+    """She has several, and says for which one she acts."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """The rule needs to know for which account of the application the person acts: ask her (403)."""
+
+    rule: str
+    ask: AccountAsk
+    required: bool
+    """Nobody passes without an account."""
+
+
 @dataclass(frozen=True, slots=True)
 class RefusalPage:
     """The policy said no: the conditions' own sentences."""
@@ -133,6 +152,7 @@ Purpose = (
     | FormOverPage
     | SignFormPage
     | NotSignablePage
+    | AccountPage
     | RefusalPage
     | TroublePage
 )
@@ -201,6 +221,8 @@ def access_words(visit: Visit) -> tuple[str, str | None, str | None]:
             return "challenge", rule, "signature"
         case NotSignablePage(rule, why):
             return "deny", rule, f"not_signable:{why.value}"
+        case AccountPage(rule, ask):
+            return "challenge", rule, f"account_{ask.value}"
         case RefusalPage(deny):
             return "deny", "" if deny.rule is None else str(deny.rule), deny.words
         case TroublePage(trouble=trouble):

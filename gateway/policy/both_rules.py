@@ -10,6 +10,7 @@ from __future__ import annotations
 from gateway.identity import Identity
 from gateway.instant import Instant
 from gateway.policy.decide import Decision, FittingRule
+from gateway.policy.policy import Accounts
 from gateway.policy.verdict import Challenge, Deny, Limit, Permit, Verdict
 from gateway.request.inbound import Inbound
 
@@ -32,6 +33,11 @@ class BothRules(FittingRule):
         self.needs_session = first.needs_session or other.needs_session
         self.returns_from = tuple(site for site in first.returns_from if site in other.returns_from)
         self.sign = first.sign or other.sign
+        self.needs_account = first.needs_account or other.needs_account
+        self.account_conditions = first.account_conditions | other.account_conditions
+        wanted = (first.accounts, other.accounts)
+        strictest = (each for each in (Accounts.REQUIRED, Accounts.OFFERED) if each in wanted)
+        self.accounts = next(strictest, None)
 
     def decide(self, inbound: Inbound, person: Identity | None, now: Instant) -> Decision:
         """Ask both, and return the stricter verdict."""
@@ -79,5 +85,6 @@ def _one_permit(first: Permit, other: Permit) -> Permit:
         tuple(pair for pair in first.disclosed if pair in other.disclosed),
         limits[0] if limits else None,
         first.audit or other.audit,
+        acting=first.acting if first.acting == other.acting else None,
         also=tuple(limits[1:]),
     )

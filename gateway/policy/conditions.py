@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from math import inf
 from typing import NamedTuple, assert_never
 
-from gateway.identity import Birthdate, Gender, Identity, Scope
+from gateway.identity import AccountKind, Birthdate, Gender, Identity, Role, Scope
 from gateway.instant import Instant, tokyo_time
 from gateway.policy.age import AgeRange, Ages, BornRange, CountedFrom, on_day
 from gateway.policy.calendar import Days
@@ -179,6 +179,30 @@ class GenderTest:
         if context.person is None or context.person.gender is None:
             return _UNKNOWN
         return _YES if context.person.gender is self.gender else _NO
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTest:
+    """`account`: depends on the application's account for which the person acts. All given parts must hold."""
+
+    kind: AccountKind | None = None
+    role: Role | None = None
+    names: frozenset[str] = frozenset()
+    """The accounts, as the application is told; empty for any."""
+
+    def ask(self, context: Context) -> ConditionResult:
+        """Say whether the person acts for such an account."""
+        if context.person is None:
+            return _UNKNOWN
+        acting = context.person.acting
+        if acting is None:
+            return _NO
+        holds = (
+            self.kind in (None, acting.kind)
+            and self.role in (None, acting.role)
+            and (not self.names or acting.account in self.names)
+        )
+        return _YES if holds else _NO
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,6 +426,7 @@ Test = (
     | GenderTest
     | TownTest
     | SubjectTest
+    | AccountTest
     | InNetwork
     | Dates
     | SwitchTest
@@ -445,6 +470,8 @@ class Needs:
     clock: bool = False
     lists: frozenset[str] = frozenset()
     switches: frozenset[str] = frozenset()
+    account: bool = False
+    """The result depends on the application's account for which the person acts."""
 
     def __or__(self, other: Needs) -> Needs:
         return Needs(
@@ -454,6 +481,7 @@ class Needs:
             self.clock or other.clock,
             self.lists | other.lists,
             self.switches | other.switches,
+            self.account or other.account,
         )
 
 
@@ -468,6 +496,8 @@ def needs_of(test: Test) -> Needs:
             return Needs(person=True, scopes=frozenset({Scope.ADDRESS}))
         case GenderTest():
             return Needs(person=True, scopes=frozenset({Scope.GENDER}))
+        case AccountTest():
+            return Needs(person=True, account=True)
         case SubjectTest(list=name):
             return Needs(person=True, clock=True, lists=frozenset({name}))
         case InNetwork():

@@ -26,13 +26,15 @@ from gateway.policy.conditions import (
     all_needs,
     can_become_yes,
     moment_of,
+    needs_of,
 )
 from gateway.policy.matching import MEMO_PATH, MEMO_SIZE, AmbiguousQuery, PathIndex, could_be, named_values
-from gateway.policy.policy import Allow, Policy, Rule
+from gateway.policy.policy import Accounts, Allow, Policy, Rule
 from gateway.policy.residence import residence_of
 from gateway.policy.spellings import Spellings
 from gateway.policy.verdict import (
     FACT_SCOPES,
+    ActingFact,
     Challenge,
     ChallengeReason,
     Deny,
@@ -107,7 +109,10 @@ class FittingRule:
         "_tells_age",
         "_twin",
         "_when",
+        "account_conditions",
+        "accounts",
         "id",
+        "needs_account",
         "needs_session",
         "public",
         "returns_from",
@@ -149,6 +154,14 @@ class FittingRule:
         self.returns_from: tuple[str, ...] = rule.returns_from
         self.sign = rule.sign
         """The document that must be signed before the form goes on; `None` for none."""
+        self.accounts: Accounts | None = rule.accounts
+        """Whether the application is told of an account; `None` for no."""
+        self.account_conditions: frozenset[str] = frozenset(
+            condition.name for _, condition in self._required if needs_of(condition.test).account
+        )
+        """The required conditions that look at the account."""
+        self.needs_account: bool = rule.accounts is not None or needs.account
+        """Whether the verdict can differ with the account for which the person acts."""
         self._constant: Decision | None = None
         self._twin: FittingRule | None = None
         if self.public and not rule.disclose:
@@ -232,7 +245,12 @@ class FittingRule:
                 disclosed.append((name, value))
         if self._tells_age:
             until = min(until, moment_of(next_birthday(person.birthdate, context.today)))
-        return Decision(Permit(rule.id, person, tuple(disclosed), rule.limit, rule.audit), until)
+        acting = None if rule.accounts is None else person.acting
+        if acting is not None:
+            disclosed.append((ActingFact.FOR.value, acting.account))
+            if acting.role is not None:
+                disclosed.append((ActingFact.ROLE.value, acting.role.value))
+        return Decision(Permit(rule.id, person, tuple(disclosed), rule.limit, rule.audit, acting=acting), until)
 
     def _challenge(self, reason: ChallengeReason, asked_before: frozenset[Scope]) -> Challenge:
         # A step-up replaces the known facts: if it did not ask for the last sign-in's facts again, alternating between
@@ -338,6 +356,8 @@ def _permits_no_more(rule: Rule, other: FittingRule) -> bool:
     if isinstance(other, Undecidable) or than.allow is Allow.NOBODY or than.limit is not None:
         return False
     if not set(than.require) <= set(rule.require) or (than.audit and not rule.audit):
+        return False
+    if than.accounts not in (None, rule.accounts):
         return False
     if than.allow is Allow.EVERYONE:
         return True
@@ -466,11 +486,11 @@ class CompiledPolicy:
     @property
     def disclosed(self) -> tuple[str, ...]:
         """Every fact and condition that any rule can tell, each once, in order of first mention."""
-        return tuple(dict.fromkeys(name for rule in self.policy.rules for name in rule.disclose))
+        return tuple(dict.fromkeys(name for rule in self.policy.rules for name in rule.told))
 
     def told_by(self, rule: RuleId) -> tuple[str, ...]:
         """Return the facts and conditions that a rule tells the application, as it is written."""
-        return next((each.disclose for each in self.policy.rules if each.id == rule), ())
+        return next((each.told for each in self.policy.rules if each.id == rule), ())
 
     def condition(self, name: str) -> Condition | None:
         """Return the condition of this name."""

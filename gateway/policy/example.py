@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gateway.identity import Birthdate, Gender, Identity, Scope
+from gateway.identity import Acting, Birthdate, Gender, Identity, Scope
 from gateway.instant import Instant
 from gateway.request.inbound import Inbound
 from gateway.request.target import DEFAULT_PATHS, Target
@@ -48,6 +48,8 @@ class Who:
     address: str | None = None
     birthdate: Birthdate | None = None
     gender: Gender | None = None
+    acting: Acting | None = None
+    """The account for which the person acts."""
 
     def identity(self, signed_in_at: Instant) -> Identity:
         """Return the person as a session would know her."""
@@ -60,6 +62,7 @@ class Who:
             address=self.address,
             birthdate=self.birthdate,
             gender=self.gender,
+            acting=self.acting,
         )
 
 

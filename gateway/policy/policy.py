@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gateway.policy.conditions import Condition, ListEntry
     from gateway.policy.example import Example
-from gateway.policy.verdict import Limit, RuleId, Sign, Words
+from gateway.policy.verdict import ActingFact, Limit, RuleId, Sign, Words
 
 # --- what is written -----------------------------------------------------------------
 
@@ -28,6 +28,15 @@ class Allow(StrEnum):
     EVERYONE = "everyone"
     SIGNED_IN = "signed_in"
     NOBODY = "nobody"
+
+
+class Accounts(StrEnum):
+    """The need of a rule for an account of the application (`apps[].accounts`)."""
+
+    REQUIRED = "required"
+    """Without a linked account nobody passes."""
+    OFFERED = "offered"
+    """A person is asked once, and may go on without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +82,15 @@ class Rule:
     returns_from: tuple[str, ...] = ()
     """Origins of other sites that send a person back here by a form, as browsers write them."""
     sign: Sign | None = None
+    accounts: Accounts | None = None
+    """The application is told for which of its accounts the person acts."""
     audit: bool = False
     line: int = field(default=0, compare=False)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Everything that the rule can tell the application: its disclosures, and those about an account."""
+        return self.disclose if self.accounts is None else (*self.disclose, *(fact.value for fact in ActingFact))
 
     @property
     def name(self) -> str:

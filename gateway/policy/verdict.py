@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from gateway.identity import Identity, Scope
+from gateway.identity import Acting, Identity, Scope
 
 
 class Fact(StrEnum):
@@ -77,6 +77,8 @@ class Permit(msgspec.Struct, frozen=True):
     shared: bool = False
     """Everybody who asks for the same method, path and query hears the same at any time: no person, address, clock,
     switch or list was looked at, by this rule or by an earlier one that did not fit. Any other answer is `private`."""
+    acting: Acting | None = None
+    """The account for which the person acts, where the rule has the application told."""
     also: tuple[Limit, ...] = ()
     """Other rules' limits, which count as well: where a request is judged by several rules (`both_rules`)."""
 
@@ -203,6 +205,13 @@ class SignedFact(StrEnum):
     HASH = "signature_hash"
     VALIDITY = "signature_validity"
     SAME_PERSON = "signature_same_person"
+
+
+class ActingFact(StrEnum):
+    """The facts about her account that stand beside a person's own, each in a header of its own."""
+
+    FOR = "acting_for"
+    ROLE = "acting_role"
 
 
 def header_word(name: str) -> str:

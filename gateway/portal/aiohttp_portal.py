@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlencode
 import structlog
 from aiohttp import hdrs, web
 
+from gateway.accounts.asyncio_linking import Linking
 from gateway.audit.entry import Action, Entry, Outcome, conditions_of
 from gateway.audit.trail import AuditTrail, NoTrail
 from gateway.errors import AuditUnavailableError, GatewayError, StoreUnavailableError
@@ -52,6 +53,7 @@ from gateway.observe.system_waits import measured
 from gateway.observe.trace_context import NO_TRACE
 from gateway.pipeline.problem import RETRY_AFTER
 from gateway.pipeline.urls import (
+    ACCOUNT,
     BACK,
     CLEARED,
     DOCUMENT,
@@ -68,6 +70,7 @@ from gateway.pipeline.visit import (
     REASON_HEADER,
     VISIT_HEADER,
     WAITED_HEADER,
+    AccountPage,
     ForeignFormPage,
     FormNotSentPage,
     FormOverPage,
@@ -85,6 +88,7 @@ from gateway.pipeline.visit import (
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.policy.verdict import Deny, Permit
 from gateway.portal import pages
+from gateway.portal.aiohttp_accounts import AccountPages, AccountTools
 from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages, colour_sheet
 from gateway.portal.aiohttp_signing import LARGEST_ASKED, PageTools, SigningPages, SigningServices, problem_for
 from gateway.portal.cookies import (
@@ -236,6 +240,8 @@ class PortalServices:
     """Records sign-ins, sign-outs and refusals."""
     spans: Spans | None = None
     """Takes the spans of pages and sign-ins; `None` without `traces`."""
+    accounts: Linking | None = None
+    """Links accounts of old applications; `None` if no App has any."""
     signing: SigningServices | None = None
     """The services behind documents that people sign; `None` if nothing can be signed."""
 
@@ -259,14 +265,18 @@ def make_portal(services: PortalServices) -> web.Application:
         "static/": {"GET": portal.static},
         CLEARED: {"GET": portal.cleared},
     }
+
+    def of_visit(answer: Callable[[Visit, web.Request], Awaitable[web.StreamResponse]]) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await answer(request[_VISIT], request)
+
+        return handle
+
+    if services.accounts is not None:
+        accounts = portal.with_accounts(services.accounts)
+        handlers[ACCOUNT] = {"GET": of_visit(accounts.page), "POST": of_visit(accounts.form)}
     if signing is not None:
         largest = max(largest, LARGEST_ASKED)
-
-        def of_visit(answer: Callable[[Visit, web.Request], Awaitable[web.StreamResponse]]) -> Handler:
-            async def handle(request: web.Request) -> web.StreamResponse:
-                return await answer(request[_VISIT], request)
-
-            return handle
 
         def of_program(answer: Callable[[Visit, web.Request], Awaitable[web.StreamResponse]]) -> Handler:
             async def handle(request: web.Request) -> web.StreamResponse:
@@ -322,6 +332,7 @@ class Portal:
         self._kept = not isinstance(services.trail, NoTrail)
         self._pages = Pages(services.prefix)
         self._signing: SigningPages | None = None
+        self._accounts: AccountPages | None = None
         self._spans = services.spans
 
     def with_signing(self, services: SigningServices) -> SigningPages:
@@ -340,6 +351,23 @@ class Portal:
         )
         self._signing = SigningPages(services, tools)
         return self._signing
+
+    def with_accounts(self, linking: Linking) -> AccountPages:
+        """Have accounts of old applications linked, too, and return the handlers of their page."""
+        tools = AccountTools(
+            page=self._page,
+            session=self._session,
+            ticket=self._ticket,
+            set_cookie=self._set,
+            form=_form,
+            record=self._trail.record,
+            table=self._table,
+            safe_return=self._sign_in.safe_return,
+            clock=self._clock,
+            random=self._random,
+        )
+        self._accounts = AccountPages(linking, tools)
+        return self._accounts
 
     @web.middleware
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -435,7 +463,7 @@ class Portal:
         for line in expire_other_forms(name.decode(), path, route.cookie_host, secure=route.app.secure):
             response.headers.add(hdrs.SET_COOKIE, line)
 
-    async def _answer(  # noqa: PLR0911 (one way out for each purpose)
+    async def _answer(  # noqa: C901, PLR0911, PLR0912 (one way out for each purpose)
         self, visit: Visit, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
         inbound = visit.inbound
@@ -471,6 +499,11 @@ class Portal:
                     # Nothing here can have a form signed, so it must not go on.
                     raise GatewayError
                 return await self._signing.ask_for_form(visit, wanted, await request.read())
+            case AccountPage() as asked:
+                if self._accounts is None:
+                    # Nothing here knows accounts, so nobody passes.
+                    raise GatewayError
+                return await self._accounts.ask(visit, asked)
             case NotSignablePage(why=why):
                 return self._page(visit, pages.not_signable(visit, why))
             case RefusalPage(deny):
@@ -588,6 +621,8 @@ class Portal:
                 waits = found
                 if person:
                     await self._waiting.hand_over(form_id, found, "")
+        if self._accounts is not None:
+            await self._accounts.leave(visit, await self._accounts.open_sessions(visit))
         ended = await self._sign_in.sign_out(visit.route, visit.inbound)
         self._tell(visit, "signed_out" if ended.alive_until is None else "signed_out_here", sessions=ended.ended)
         visit = replace(visit, session=NoTicket())
@@ -668,10 +703,14 @@ class Portal:
             return answer
         if (wait := self._callbacks.take(visit.inbound.client_address, self._clock())) is not None:
             return await self._sign_in_failed(visit, Failed(LoginFailure.TOO_MANY, retry_after=wait))
+        opened = () if self._accounts is None else await self._accounts.open_sessions(visit)
         outcome = await self._sign_in.finish(visit.route, visit.inbound, visit.inbound.target.query)
         route = visit.route
         match outcome:
             case SignedIn():
+                if self._accounts is not None:
+                    # Those of the person before, or of before a step-up: their cookies count no more.
+                    await self._accounts.leave(visit, opened)
                 # Before the browser has the cookie: without a record, nobody is signed in.
                 known = {"pseudonym": outcome.session.pseudonym}
                 await self._must_record(self._entry(visit, outcome.app or route.name, "signed_in", known))
@@ -723,6 +762,8 @@ class Portal:
                 assert_never(other)
         if not asked:
             return self._page(visit, pages.logout(visit, logout_token(ticket)))
+        if self._accounts is not None:
+            await self._accounts.leave(visit, await self._accounts.open_sessions(visit))
         ended = await self._sign_in.sign_out(visit.route, visit.inbound)
         self._tell(visit, "signed_out" if ended.alive_until is None else "signed_out_here", sessions=ended.ended)
         if ended.alive_until is not None:
@@ -1208,7 +1249,7 @@ class Portal:
         )
 
 
-_SWITCHED = frozenset({LOGIN, "logout", SIGNED_OUT, END_OF_TAB, ME})
+_SWITCHED = frozenset({LOGIN, "logout", SIGNED_OUT, END_OF_TAB, ME, ACCOUNT})
 """The pages of ours to which the switch of languages leads back."""
 
 _NOT_AUDITED = frozenset({"begun", "already_signed_in", "signed_in"})

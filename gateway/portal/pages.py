@@ -12,15 +12,24 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from urllib.parse import quote
 
-from gateway.identity import NOT_TOLD, Gender, Identity
+from gateway.identity import NOT_TOLD, AccountKind, Gender, Identity, Role
 from gateway.instant import Instant
 from gateway.language import COOKIE
 from gateway.login.login import CALLBACK
 from gateway.login.sign_in import Failed
 from gateway.pipeline.urls import LANGUAGE, LOGIN
-from gateway.pipeline.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit, WorkerPage
+from gateway.pipeline.visit import (
+    AccountAsk,
+    AccountPage,
+    OwnPage,
+    RefusalPage,
+    Trouble,
+    TroublePage,
+    Visit,
+    WorkerPage,
+)
 from gateway.policy.conditions import Age, Born, Dates, ResidenceTest, TownTest, needs_of
-from gateway.policy.verdict import FACT_SCOPES, Deny, Reason, ReasonKind
+from gateway.policy.verdict import FACT_SCOPES, ActingFact, Deny, Reason, ReasonKind
 from gateway.policy.verdict import Fact as ToldFact
 from gateway.portal.language import Language, Said, preferred, said
 from gateway.portal.messages import CATALOGUES, message, offered
@@ -528,6 +537,53 @@ def me(visit: Visit, session: Session, code: str, ledger: tuple[ToldThen, ...] =
     return replace(_page("me", HTTPStatus.OK, language, "me.title", values), sandboxed=True)
 
 
+@dataclass(frozen=True, slots=True)
+class AccountChoice:
+    """One account that a person may act for."""
+
+    number: int
+    name: str
+    kind: AccountKind
+    role: Role | None
+
+    @property
+    def is_japanese(self) -> bool:
+        """Whether the name has kana or Han letters, for readers of screens."""
+        return any(sign >= "\u3040" for sign in self.name)
+
+
+def account(
+    visit: Visit,
+    route: Route,
+    ask: AccountAsk,
+    choices: tuple[AccountChoice, ...],
+    target: str,
+    *,
+    required: bool,
+    proves: bool,
+    said_of: str = "",
+) -> Page:
+    """Ask a person to link her account of the application, or for which one she acts.
+
+    `proves`: the application's own login can prove one. `said_of` is the end of her last attempt; empty before one.
+    """
+    language = language_of(visit)
+    chooses = ask is AccountAsk.CHOOSE
+    values = _common(visit, route, language) | {
+        "app": route.name,
+        "chooses": chooses,
+        "choices": choices,
+        "target": target,
+        "required": required,
+        "proves": proves,
+        "said": said_of,
+        "unsent": visit.inbound.method == "POST" and isinstance(visit.purpose, AccountPage),
+    }
+    title = "account.choose_title" if chooses else "account.title"
+    status = HTTPStatus.FORBIDDEN if isinstance(visit.purpose, AccountPage) else HTTPStatus.OK
+    return _page("account", status, language, title, values)
+
+
 def worker_removed(visit: Visit) -> Page:
     """Say that something of the application's stood in the way and was removed, and how to go on."""
     language = language_of(visit)
@@ -599,7 +655,7 @@ def _who(visit: Visit, language: Language) -> Who | None:
     return Who(said_name, moment(visit.session.session.expires_at, visit.at, language))
 
 
-_TOLD_FACTS = frozenset(fact.value for fact in ToldFact)
+_TOLD_FACTS = frozenset((*ToldFact, *ActingFact))
 
 
 def told(route: Route, names: Iterable[str], language: Language) -> tuple[Told, ...]:

@@ -27,6 +27,7 @@ from gateway.bounded_files import KIB, read_file
 from gateway.headers.assertion import AssertionKeys, AssertionKeysError
 from gateway.headers.encode import every_header
 from gateway.headers.listed import listed_faults
+from gateway.headers.telling import telling
 from gateway.headers.told_names import told_faults
 from gateway.headers.worst_case import (
     LONGEST_FIELD,
@@ -47,6 +48,7 @@ from gateway.login.keys import KeySet, KeySetError, read_key_set
 from gateway.login.provider_defaults import accepted_acr
 from gateway.policy.authoring.check import RemarkKind, remarks
 from gateway.policy.authoring.examples import run_examples
+from gateway.policy.closing import closing
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy, PolicyPlace, rule_scopes
 from gateway.policy.example import make_inbound
@@ -62,7 +64,7 @@ from gateway.redis_client import RedisOptions, check_options, parse_redis_url
 from gateway.request.target import Target, canonical
 from gateway.request.worker_scope import names_a_covering_script
 from gateway.route.logo import LONGEST_LOGO, Logo, LogoError, read_logo
-from gateway.route.route import Route
+from gateway.route.route import Route, told_nothing
 from gateway.route.table import Assertions, RouteTable
 from gateway.route.traffic import RouteTraffic
 from gateway.session.seal import Secrets
@@ -70,6 +72,7 @@ from gateway.session.ticket import PLAIN, TicketSeals
 from gateway.settings.case import fold_case
 from gateway.settings.check import check_settings, read_settings
 from gateway.settings.origin import authority_of
+from gateway.settings.recipes import whole_recipe
 from gateway.settings.settings import (
     AccountKey,
     AccountStoreSettings,
@@ -304,6 +307,10 @@ class Configuration:
         before: CompiledPolicy | None,
     ) -> CompiledPolicy:
         policy = self.policies[file]
+        if app.accounts is not None and app.accounts.recipe is not None:
+            made = closing(policy, whole_recipe(app.accounts.recipe).closed)
+            # The same policy is the same object, so that a switch that is turned keeps what was made of it.
+            policy = before.policy if before is not None and before.policy == made else made
         home = _prefix_of(app)
         elsewhere = tuple(other for other in homes if _is_below(other, home))
         surroundings = Surroundings(on, policy.lists)
@@ -343,6 +350,9 @@ class Configuration:
             if app.traffic == AppTraffic()
             else RouteTraffic(self.settings.traffic, app.traffic, fold_case if app.paths.ignore_case else str),
             says_hsts=self.settings.tls is not None and bool(self.settings.tls.hsts),
+            telling=told_nothing
+            if app.accounts is None
+            else telling(app.accounts, app.headers, self.account_secrets.get(app.name, "")),
         )
 
     def summary(self, language: Language) -> str:
@@ -1153,8 +1163,6 @@ class _Reader:
             if accounts is None:
                 continue
             at = f"apps[{number}].accounts"
-            what = Phrase("`accounts` is not in force yet", "`accounts` はまだ動作しません")
-            self._reading.note(at, what, Phrase("remove it", "取り除いてください"))
             redis[app.name] = self._redis_options(accounts.store, f"{at}.store")
             text = self._account_key(accounts.key, f"{at}.key")
             if text is not None:

@@ -6,7 +6,7 @@ import asyncio
 import secrets as randomness
 import time
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +16,11 @@ from typing import NamedTuple
 import structlog
 from aiohttp import web
 
+from gateway.accounts.accounts import AccountStore
+from gateway.accounts.asyncio_application import Application
+from gateway.accounts.asyncio_linking import AppParts, Linking
+from gateway.accounts.asyncio_signed_in import SignedInUpstreams
+from gateway.accounts.attempts import attempt_limits
 from gateway.audit.entry import Entry
 from gateway.audit.trail import AuditTrail, NoTrail, always_recorded
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
@@ -50,6 +55,7 @@ from gateway.portal.aiohttp_portal import PortalServices, make_portal
 from gateway.portal.aiohttp_signing import SigningServices
 from gateway.portal.head import portal_head
 from gateway.portal.visits import VisitTable
+from gateway.process.account_stores import open_account_store
 from gateway.process.configuration import Configuration
 from gateway.process.sign_in_counts import SignInCounts
 from gateway.process.slices import Steps, in_slices, sparing_the_collector
@@ -63,6 +69,7 @@ from gateway.route.table import RouteTable
 from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.redis_sessions import Sessions
 from gateway.session.session import SessionState
+from gateway.settings.recipes import whole_recipe
 from gateway.settings.settings import Mode, TrafficSettings
 from gateway.signing.evidence import EvidenceStore, KeptEvidence
 from gateway.signing.memory_store import MemoryByteStore
@@ -71,6 +78,7 @@ from gateway.signing.service import SigningClient, SigningService, SigningTerms,
 from gateway.signing.verification import read_authorities, refused_for
 from gateway.upstream.asyncio_upstreams import Upstreams, client_contexts, upstreams_of
 from gateway.upstream.standing import Standing
+from gateway.upstream.upstream import Upstreams as AnyUpstreams
 from gateway.wire.deadlines import Deadlines
 
 _log = structlog.get_logger()
@@ -142,6 +150,8 @@ class Shared:
     """Takes spans; `None` without `traces`."""
     signatures: RecordStore = field(default_factory=MemoryByteStore)
     """The store of sealed signatures."""
+    account_stores: dict[str, AccountStore] = field(default_factory=dict)
+    """The stores of accounts in this process's memory, by the App's name: they outlive a reading of the settings."""
     evidence: EvidenceStore | None = None
     """The store of sealed evidence; `None` where the store of limits is no Redis."""
 
@@ -175,6 +185,14 @@ def _verification(authorities: bytes) -> Verify | None:
     if not authorities:
         return None
     return partial(refused_for, authorities=read_authorities(authorities))
+
+
+def _route_named(generation: Generation, name: str) -> Route:
+    return generation.table.named[name]
+
+
+def _never_joined(_client: str, _subject: str) -> None:
+    """Say that no person became known by an older subject."""
 
 
 async def _end(pages: PortalInside, runner: web.AppRunner) -> None:
@@ -271,8 +289,10 @@ class Generation:
         # generation that is over until then.
         reach = weakref.proxy(self)
         returned = ReturnedForms(shared.sessions.secrets, randomness.token_bytes)
+        accounts = self._accounts()
         portal = make_portal(
             PortalServices(
+                accounts=accounts,
                 visits=visits,
                 sign_in=sign_in_service,
                 sessions=shared.sessions.reader,
@@ -302,6 +322,7 @@ class Generation:
         )
         pages = await self._serve_inside(portal, limits)
         return RequestServices(
+            accounts=accounts,
             table=lambda: self.table,
             step=forward_auth.step if shared.recording is None else partial(_recorded_step, shared.recording),
             recording=shared.recording,
@@ -310,7 +331,7 @@ class Generation:
             names_removed=self._names_removed,
             original=partial(forward_auth.original, trust=trust),
             sessions=shared.sessions.reader,
-            upstreams=self.ways,
+            upstreams=self._upstreams(accounts),
             portal=pages,
             visits=visits,
             portal_head=portal_head,
@@ -421,6 +442,63 @@ class Generation:
             tokens=configuration.signing_tokens,
             observer=shared.counts,
             record=shared.trail.record,
+        )
+
+    def _upstreams(self, linking: Linking | None) -> Mapping[str, AnyUpstreams]:
+        """Return each App's way to its application; where the gateway signs in there, through what does so."""
+        if linking is None:
+            return self.ways
+        reach = weakref.proxy(self)
+        ways: dict[str, AnyUpstreams] = dict(self.ways)
+        for name, parts in linking.apps.items():
+            if parts.settings.tell == "form" and parts.application is not None:
+                ways[name] = SignedInUpstreams(
+                    self.ways[name],
+                    partial(_route_named, reach, name),
+                    linking,
+                    parts.application.recipe,
+                    self.configuration.settings.prefix,
+                )
+        return ways
+
+    def _accounts(self) -> Linking | None:
+        """Return what links persons to accounts of old applications; `None` if no App has any."""
+        configuration, shared = self.configuration, self._shared
+        apps: dict[str, AppParts] = {}
+        for app in configuration.settings.apps:
+            if app.accounts is None:
+                continue
+            keys = configuration.account_keys[app.name]
+            store = shared.account_stores.get(app.name) if app.accounts.store.url == "memory" else None
+            if store is None:
+                store = open_account_store(app.accounts.store, keys, configuration.account_redis[app.name])
+                if app.accounts.store.url == "memory":
+                    # A reload must not forget what nothing else keeps.
+                    shared.account_stores[app.name] = store
+                else:
+                    self._closing.push_async_callback(store.close)
+            recipe = None if app.accounts.recipe is None else whole_recipe(app.accounts.recipe)
+            apps[app.name] = AppParts(
+                name=app.name,
+                settings=app.accounts,
+                headers=app.headers,
+                store=store,
+                keys=keys,
+                application=None
+                if recipe is None
+                else Application(partial(self.ways.__getitem__, app.name), recipe, shared.clock),
+                limits=attempt_limits(
+                    None if recipe is None else recipe.locks_after, None if recipe is None else recipe.forgets_after
+                ),
+            )
+        if not apps:
+            return None
+        return Linking(
+            apps,
+            shared.sessions.store,
+            _never_joined,
+            clock=shared.clock,
+            random=randomness.token_bytes,
         )
 
     def provider_checks(self) -> dict[str, Callable[[], Awaitable[None]]]:

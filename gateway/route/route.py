@@ -7,9 +7,10 @@ one a request belongs to.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from gateway.identity import Acting
 from gateway.instant import Instant
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.permit_cache import PermitCache
@@ -22,6 +23,11 @@ from gateway.settings.settings import PORTAL_PREFIX, AppSettings, Ask
 from gateway.wire.methods import METHODS, REGISTERED
 
 _PORT = re.compile(r":[0-9]+\Z")
+
+
+def told_nothing(_acting: Acting) -> bytes:
+    """Tell an application nothing of an account."""
+    return b""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +59,8 @@ class Route:
     """The picture on the name plate, in place of the neutral mark."""
     candidate: CompiledPolicy | None = None
     """The candidate policy: its verdicts are compared and counted, and permit nothing."""
+    telling: Callable[[Acting], bytes] = told_nothing
+    """Returns the header lines that tell the application of an account, beside the facts."""
     permit_cache: PermitCache = field(default_factory=PermitCache, repr=False)
     """The permits of requests without a session. The pipeline fills it."""
     cookie_host: str = field(init=False)

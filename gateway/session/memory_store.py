@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -18,6 +18,8 @@ from gateway.session.ledger import Disclosure, in_order
 from gateway.session.session import (
     CARRY_OVER_SECONDS,
     CAUSE_MEMORY,
+    MOST_BOUND,
+    MOST_NOTES,
     NEVER_REVOKED,
     REVOCATION_MEMORY,
     AllSessions,
@@ -53,6 +55,8 @@ class _Kept:
     ends_at: Monotonic
     """The moment that age ends it, on a clock that no step of the wall clock moves."""
     watches: set[_MemoryWatch] = field(default_factory=set)
+    notes: dict[str, str] = field(default_factory=dict)
+    bound: dict[str, None] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -109,6 +113,7 @@ class MemoryStore:
         if (was.client_id, was.subject) == (session.client_id, session.identity.subject):
             self._followers[ticket_name(old)] = (ticket_name(new), self._monotonic() + CARRY_OVER_SECONDS)
             after.found.ledger = before.found.ledger
+            after.notes = before.notes
             after.watches, before.watches = before.watches, set()
             for watch in after.watches:
                 watch.kept = after
@@ -195,6 +200,33 @@ class MemoryStore:
         """See `SessionStore`."""
         kept = self._living(ticket)
         return () if kept is None else in_order(kept.found.ledger.told)
+
+    async def note(self, ticket: Ticket, name: str, value: str) -> None:
+        """See `SessionStore`."""
+        kept = self._living(ticket)
+        if kept is not None and (name in kept.notes or len(kept.notes) < MOST_NOTES):
+            kept.notes[name] = value
+
+    async def notes(self, ticket: Ticket) -> Mapping[str, str]:
+        """See `SessionStore`."""
+        kept = self._living(ticket)
+        return {} if kept is None else dict(kept.notes)
+
+    async def bind(self, ticket: Ticket, hashes: Sequence[str]) -> None:
+        """See `SessionStore`."""
+        kept = self._living(ticket)
+        if kept is None:
+            return
+        for each in hashes:
+            kept.bound.pop(each, None)
+            kept.bound[each] = None
+        for oldest in [*kept.bound][:-MOST_BOUND]:
+            del kept.bound[oldest]
+
+    async def bound(self, ticket: Ticket) -> frozenset[str]:
+        """See `SessionStore`."""
+        kept = self._living(ticket)
+        return frozenset() if kept is None else frozenset(kept.bound)
 
     async def told(self, ticket: Ticket) -> tuple[Disclosure, ...]:
         """See `SessionReader`."""

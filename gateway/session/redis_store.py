@@ -4,6 +4,8 @@
     {prefix}i:{<name>}    the idle clock: there or not there, its time to live is the clock
     {prefix}d:{<name>}    its ledger, each entry sealed; ends with the record
     {prefix}e:{<name>}    when its absolute clock ends it, and then what ended it; for a day longer than it could live
+    {prefix}a:{<name>}    words beside it (`note`); end with the record
+    {prefix}c:{<name>}    hashes of an application's cookies that were set in it; end with the record
     {prefix}n:{<name>}    the name of the session that followed this one, for its open streams
     {prefix}u:<pseudonym> names of a subject's sessions, by when they end; a superset
     {prefix}p:<hash>      the same for one session at the provider
@@ -23,7 +25,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, assert_never
 
 from gateway.errors import StoreFault, StoreUnavailableError
@@ -48,6 +50,8 @@ from gateway.session.sealed_box import NONCE_BYTES
 from gateway.session.session import (
     CARRY_OVER_SECONDS,
     CAUSE_MEMORY,
+    MOST_BOUND,
+    MOST_NOTES,
     NEVER_REVOKED,
     REVOCATION_MEMORY,
     AllSessions,
@@ -91,7 +95,7 @@ return 1
 _END = """
 local record = redis.call('DEL', KEYS[1])
 local living = redis.call('DEL', KEYS[2])
-redis.call('DEL', KEYS[3])
+redis.call('DEL', KEYS[3], KEYS[5], KEYS[6])
 if ARGV[1] == '' then
     redis.call('DEL', KEYS[4])
 elseif record == 1 then
@@ -110,6 +114,33 @@ for at = 1, #kept, 2 do
     if kept[at] == ARGV[2] then return 0 end
 end
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], left)
+return 1
+"""
+
+
+_NOTE = """
+local left = redis.call('PTTL', KEYS[1])
+if left <= 0 then return 0 end
+local kept = redis.call('HGETALL', KEYS[2])
+local known = #kept < 2 * tonumber(ARGV[1])
+for at = 1, #kept, 2 do
+    if kept[at] == ARGV[2] then known = true end
+end
+if not known then return 0 end
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], left)
+return 1
+"""
+
+
+_BIND = """
+local left = redis.call('PTTL', KEYS[1])
+if left <= 0 then return 0 end
+for at = 3, #ARGV do redis.call('ZADD', KEYS[2], ARGV[2], ARGV[at]) end
+for _, oldest in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1 - tonumber(ARGV[1]))) do
+    redis.call('ZREM', KEYS[2], oldest)
+end
 redis.call('PEXPIRE', KEYS[2], left)
 return 1
 """
@@ -234,11 +265,12 @@ class RedisStore:
     async def replace(self, old: Ticket, new: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
         """See `SessionStore`."""
         old_name, new_name = ticket_name(old), ticket_name(new)
-        before, living, ended, told = await self._ask(
+        before, living, ended, told, notes = await self._ask(
             ("GET", self.record_key(old_name)),
             ("EXISTS", self.idle_key(old_name)),
             ("HGETALL", self.ended_key),
             ("HGETALL", self._ledger_key(old_name)),
+            ("HGETALL", self._notes_key(old_name)),
         )
         if before is None or not living:
             return False
@@ -258,6 +290,7 @@ class RedisStore:
             await self._ask(
                 ("SET", self._follower_key(old_name), new_name, "PX", _milliseconds(CARRY_OVER_SECONDS)),
                 *(self._disclosing(new, each) for each in self._ledger(told, old)),
+                *(self._noting(new_name, _text(name), _text(value)) for name, value in _pairs(notes)),
             )
         if not await self._remove(old_name, EndCause.ANOTHER):
             # Ended while we wrote: by sign-out, by revocation, or by another sign-in that was quicker.
@@ -359,6 +392,32 @@ class RedisStore:
         name = ticket_name(ticket)
         living, told = await self._ask(("EXISTS", self.record_key(name)), ("HGETALL", self._ledger_key(name)))
         return self._ledger(told, ticket) if living else ()
+
+    async def note(self, ticket: Ticket, name: str, value: str) -> None:
+        """See `SessionStore`."""
+        await self._ask(self._noting(ticket_name(ticket), name, value))
+
+    def _noting(self, session: str, name: str, value: str) -> Command:
+        return ("EVAL", _NOTE, 2, self.record_key(session), self._notes_key(session), MOST_NOTES, name, value)
+
+    async def notes(self, ticket: Ticket) -> Mapping[str, str]:
+        """See `SessionStore`."""
+        name = ticket_name(ticket)
+        living, notes = await self._ask(("EXISTS", self.record_key(name)), ("HGETALL", self._notes_key(name)))
+        return {_text(word): _text(value) for word, value in _pairs(notes)} if living else {}
+
+    async def bind(self, ticket: Ticket, hashes: Sequence[str]) -> None:
+        """See `SessionStore`."""
+        if hashes:
+            name = ticket_name(ticket)
+            keys = (self.record_key(name), self._bound_key(name))
+            await self._ask(("EVAL", _BIND, 2, *keys, MOST_BOUND, repr(self._clock()), *hashes))
+
+    async def bound(self, ticket: Ticket) -> frozenset[str]:
+        """See `SessionStore`."""
+        name = ticket_name(ticket)
+        living, hashes = await self._ask(("EXISTS", self.record_key(name)), ("ZRANGE", self._bound_key(name), 0, -1))
+        return frozenset(_text(each) for each in hashes) if living else frozenset()
 
     def _disclosing(self, ticket: Ticket, told: Disclosure) -> Command:
         name = ticket_name(ticket)
@@ -466,7 +525,14 @@ class RedisStore:
 
     def _ending(self, name: str, cause: EndCause | None) -> Command:
         """Return the command that ends a session. Its keys are in one slot; its reply is 2 if the session lived."""
-        keys = (self.record_key(name), self.idle_key(name), self._ledger_key(name), self._cause_key(name))
+        keys = (
+            self.record_key(name),
+            self.idle_key(name),
+            self._ledger_key(name),
+            self._cause_key(name),
+            self._notes_key(name),
+            self._bound_key(name),
+        )
         return ("EVAL", _END, len(keys), *keys, "" if cause is None else cause.value, EndCause.IDLE.value)
 
     async def _mark_revoked(self, selector: Selector) -> None:
@@ -619,6 +685,12 @@ class RedisStore:
         if circuit is not None:
             circuit.succeeded()
         return replies
+
+    def _notes_key(self, name: str) -> str:
+        return f"{self.prefix}a:{{{name}}}"
+
+    def _bound_key(self, name: str) -> str:
+        return f"{self.prefix}c:{{{name}}}"
 
     def _ledger_key(self, name: str) -> str:
         return f"{self.prefix}d:{{{name}}}"

@@ -8,12 +8,12 @@ one is `expires_at`. Stores: `memory_store`, `redis_store`, behind one contract.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, assert_never
 
-from gateway.identity import Identity
+from gateway.identity import Acting, Identity
 from gateway.instant import Instant, began
 from gateway.policy.permit_cache import PermitCache
 from gateway.session.ledger import Disclosure, Ledger
@@ -54,6 +54,20 @@ class Unread:
     ticket: Ticket
 
 
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """The application's account for which a person acts, as it was known at one moment."""
+
+    acting: Acting | None
+    """`None`: she has none, has not chosen one yet, or has said that she has none."""
+    choices: int
+    """The accounts that she may choose from."""
+    declined: bool
+    """She has said in this session that she has none."""
+    valid_from: Instant
+    valid_until: Instant
+
+
 @dataclass(slots=True)
 class Found:
     """The session, and the permits that the pipeline has decided for it."""
@@ -63,6 +77,8 @@ class Found:
     """The pipeline fills it. It is dropped with the cached session."""
     ledger: Ledger = field(default_factory=Ledger, compare=False)
     """The pipeline tells it which facts go to which App."""
+    accounts: dict[str, KnownAccount] | None = field(default=None, compare=False)
+    """The person's accounts by the App's name, where an App has any and a rule has looked at them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +240,13 @@ CARRY_OVER_SECONDS = 60.0
 """Seconds an ended session remembers which one followed it, so that open streams may go over."""
 
 
+MOST_NOTES = 64
+"""Words beside one session."""
+
+MOST_BOUND = 256
+"""Hashes of cookies beside one session; some applications set another one with each answer."""
+
+
 class SessionStore(Protocol):
     """The store that keeps sessions between requests. One test suite holds every implementation to this.
 
@@ -286,6 +309,24 @@ class SessionStore(Protocol):
 
     async def disclosures(self, ticket: Ticket) -> tuple[Disclosure, ...]:
         """Return a session's ledger, the earliest entry first."""
+
+    async def note(self, ticket: Ticket, name: str, value: str) -> None:
+        """Keep a word beside a session that still exists, as long as it does. It holds no claim.
+
+        `replace` hands the words on if the subject stays the same.
+        """
+
+    async def notes(self, ticket: Ticket) -> Mapping[str, str]:
+        """Return the words beside a session."""
+
+    async def bind(self, ticket: Ticket, hashes: Sequence[str]) -> None:
+        """Keep hashes of an application's cookies beside a session that still exists: the newest `MOST_BOUND`.
+
+        The hashes end with this ticket, and `replace` hands none on.
+        """
+
+    async def bound(self, ticket: Ticket) -> frozenset[str]:
+        """Return the hashes of the cookies that were set in this session."""
 
     async def check(self) -> None:
         """Return if the store can be read and written now."""

@@ -8,7 +8,6 @@ from gateway.settings.recipes import covers, path_of, whole_recipe
 from gateway.settings.settings import (
     AppAccounts,
     AppSettings,
-    ChangeSettings,
     Mode,
     RecipeSettings,
     SecretSource,
@@ -170,9 +169,7 @@ def _check_form(accounts: AppAccounts, recipe: RecipeSettings | None, at: str, r
         )
         reading.note(here, what, remedy)
     else:
-        change = recipe.change
-        targets = [recipe.page, recipe.post, *(() if change is None else (change.page, change.post))]
-        for path in dict.fromkeys(path_of(target) for target in targets if target):
+        for path in dict.fromkeys(path_of(target) for target in (recipe.page, recipe.post) if target):
             if not any(covers(pattern, path) for pattern in recipe.closed):
                 what = Phrase(
                     f"`closed` leaves `{path}` open, by which people could get around the card",
@@ -190,15 +187,12 @@ def _check_form(accounts: AppAccounts, recipe: RecipeSettings | None, at: str, r
             f"`ended: {{location: {path_of(recipe.page) or '/login'}}}` と書いてください",
         )
         reading.note(here, what, remedy)
-    if recipe.change is None and accounts.passwords is None and f"{at}.passwords" not in reading.broken:
+    if accounts.passwords is None and f"{at}.passwords" not in reading.broken:
         what = Phrase(
-            "citizens' own passwords would be kept, as the recipe has no `change`, and nothing states that",
-            "`recipe` に `change` がないため住民自身のパスワードを保存しますが、その明示がありません",
+            "citizens' own passwords would be kept, sealed, and nothing states that",
+            "住民自身のパスワードを暗号化して保存しますが、その明示がありません",
         )
-        remedy = Phrase(
-            "describe the form under `change`, or write `passwords: kept`",
-            "`change` にパスワード変更の画面を書くか、`passwords: kept` と書いてください",
-        )
+        remedy = Phrase("write `passwords: kept`", "`passwords: kept` と書いてください")
         reading.note(at, what, remedy)
 
 
@@ -251,13 +245,6 @@ def _check_recipe(recipe: RecipeSettings, at: str, reading: Reading) -> None:
             "`logout` both submits a form and follows a link", "`logout` に `submit` と `link` の両方があります"
         )
         reading.note(f"{at}.logout.link", what, Phrase("keep one of them", "どちらか一つにしてください"))
-    if recipe.change is not None:
-        _check_change(recipe.change, f"{at}.change", reading)
-
-
-def _check_change(change: ChangeSettings, at: str, reading: Reading) -> None:
-    _check_targets((("page", change.page), ("post", change.post)), at, reading)
-    _check_success(change.success, f"{at}.success", reading)
 
 
 def _check_targets(targets: tuple[tuple[str, str], ...], at: str, reading: Reading) -> None:

@@ -16,27 +16,6 @@ from gateway.settings.settings import EndedSettings, LogoutSettings, RecipeSetti
 
 SHIPPED: Mapping[str, RecipeSettings] = MappingProxyType(
     {
-        "mediawiki": RecipeSettings(
-            page="/index.php/Special:UserLogin",
-            post="/index.php/Special:UserLogin",
-            user="wpName",
-            password="wpPassword",  # noqa: S106 (the name of a field)
-            fields={"wploginattempt": "Log in"},
-            account_cookie="*UserName",
-            success=SuccessSettings(cookie="*UserName"),
-            ended=EndedSettings(location="/index.php/Special:UserLogin"),
-            logout=LogoutSettings(page="/index.php/Special:UserLogout", submit=True),
-            closed=(
-                "/index.php/Special:UserLogin/**",
-                "/index.php/Special:CreateAccount/**",
-                "/index.php/Special:ChangeCredentials/**",
-                "/index.php/Special:ChangePassword/**",
-                "/index.php/Special:PasswordReset/**",
-                "/index.php/Special:BotPasswords/**",
-                "/api.php",
-                "/rest.php/**",
-            ),
-        ),
         "redmine": RecipeSettings(
             page="/login",
             post="/login",

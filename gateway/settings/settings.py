@@ -636,26 +636,6 @@ class LogoutSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeSettings:
-    """The form by which the application changes a password."""
-
-    page: str
-    """The path of the page with the form."""
-    post: str
-    """The path that the form is sent to."""
-    old: str
-    """The field of the old password; empty if the form asks for none."""
-    new: str
-    """The field of the new password."""
-    again: str = ""
-    """The field in which the new password is repeated; empty if there is none."""
-    fields: Mapping[str, str] = field(default_factory=dict)
-    """More fields with fixed values, such as the button's."""
-    success: SuccessSettings = SuccessSettings()
-    """The answer to a good change."""
-
-
-@dataclass(frozen=True, slots=True)
 class RecipeSettings:
     """How one signs in at the old application: the name of a shipped recipe, or the application's own form.
 
@@ -664,8 +644,8 @@ class RecipeSettings:
 
     SHORT: ClassVar = "like"
 
-    like: Literal["mediawiki", "redmine", "wordpress"] | None = None
-    """A shipped recipe: `mediawiki`, `redmine` or `wordpress`, for an application at the root of its host."""
+    like: Literal["redmine", "wordpress"] | None = None
+    """A shipped recipe: `redmine` or `wordpress`, for an application at the root of its host."""
     page: str = ""
     """The path of the login page; the gateway takes its hidden fields along."""
     post: str = ""
@@ -691,8 +671,6 @@ class RecipeSettings:
     """The number of wrong passwords after which the application locks an account. None: it never does."""
     forgets_after: Seconds | None = None
     """Seconds after which the application itself forgets a wrong password. None: not before the next good login."""
-    change: ChangeSettings | None = None
-    """The form by which the gateway sets a random password after linking. None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -730,8 +708,7 @@ class AppAccounts:
     """The key of the links and of kept passwords: one or more secrets, a line each, 32 bytes or more. The first one
     marks and seals, and all of them read. It is no secret of `sessions`."""
     passwords: Literal["kept"] | None = None
-    """The operator's statement that citizens' own passwords are kept, sealed. `tell: form` demands it if the recipe
-    has no `change`."""
+    """The operator's statement that citizens' own passwords are kept, sealed; `tell: form` demands it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from gateway.session.ledger import MOST, Disclosure
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.seal import Secrets
 from gateway.session.session import (
+    MOST_BOUND,
     AllSessions,
     ClientSessions,
     EndCause,
@@ -628,3 +629,67 @@ def test_the_documented_user_is_the_tested_one() -> None:
     (line,) = [line for line in page.splitlines() if line.startswith("user gateway on")]
 
     assert line == f"user gateway on >… ~sekisho:* resetchannels -@all {ACL_COMMANDS}"
+
+
+async def test_words_beside_a_session_end_with_it(store: SessionStore) -> None:
+    """A word is kept for one session, can be changed, and is gone after a sign-out."""
+    mine, other = ticket(), ticket()
+    await store.create(mine, session())
+    await store.create(other, session("sub-2"))
+
+    await store.note(mine, "account:booking", "a")
+    await store.note(mine, "account:booking", "b")
+    await store.note(mine, "account:wallet", "c")
+
+    assert await store.notes(mine) == {"account:booking": "b", "account:wallet": "c"}
+    assert await store.notes(other) == {}
+    await store.delete(mine)
+    assert await store.notes(mine) == {}
+    await store.note(mine, "account:booking", "d")
+    assert await store.notes(mine) == {}
+
+
+@pytest.mark.parametrize(("subject", "kept"), [("sub-1", True), ("sub-2", False)])
+async def test_words_go_over_to_the_same_person_alone_and_hashes_to_nobody(
+    store: SessionStore, subject: str, kept: bool
+) -> None:
+    """A step-up keeps the choice of an account; the cookies of the ticket before count no more."""
+    old, new = ticket(), ticket()
+    await store.create(old, session())
+    await store.note(old, "account:booking", "a")
+    await store.bind(old, ("one",))
+
+    assert await store.replace(old, new, session(subject))
+
+    assert await store.notes(new) == ({"account:booking": "a"} if kept else {})
+    assert await store.bound(new) == frozenset()
+    assert await store.bound(old) == frozenset()
+
+
+async def test_hashes_of_cookies_end_with_their_session(store: SessionStore) -> None:
+    """Neither a sign-out nor a revocation leaves one behind, and none is kept for a session that is gone."""
+    for end in (store.delete, lambda which: store.revoke(OneSession(ticket_name(which)))):
+        mine = ticket()
+        await store.create(mine, session(), begun_at=NOON + 1_000)
+        await store.bind(mine, ("one", "two"))
+        assert await store.bound(mine) == {"one", "two"}
+
+        await end(mine)
+
+        assert await store.bound(mine) == frozenset()
+        await store.bind(mine, ("three",))
+        assert await store.bound(mine) == frozenset()
+
+
+async def test_the_oldest_hashes_go_first(store: SessionStore) -> None:
+    """An application that sets a cookie with each answer fills no memory, and its newest ones count."""
+    mine = ticket()
+    await store.create(mine, session())
+
+    for number in range(MOST_BOUND + 20):
+        await store.bind(mine, (f"{number:04}",))
+
+    kept = await store.bound(mine)
+    assert len(kept) == MOST_BOUND
+    assert f"{MOST_BOUND + 19:04}" in kept
+    assert "0000" not in kept

@@ -12,11 +12,22 @@ from pathlib import Path
 from typing import TypeVar
 
 import gateway.portal
-from gateway.identity import Birthdate, Gender, Identity, Scope
+from gateway.accounts.asyncio_linking import LinkEnd
+from gateway.identity import AccountKind, Birthdate, Gender, Identity, Role, Scope
 from gateway.language import Language
 from gateway.login.sign_in import Failed, LoginFailure
 from gateway.pipeline.small_page import About, Small, last_resort, small_page
-from gateway.pipeline.visit import OwnPage, Purpose, RefusalPage, SignInPage, Trouble, TroublePage, Visit
+from gateway.pipeline.visit import (
+    AccountAsk,
+    AccountPage,
+    OwnPage,
+    Purpose,
+    RefusalPage,
+    SignInPage,
+    Trouble,
+    TroublePage,
+    Visit,
+)
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.reading.parse import parse_policy
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Reason, ReasonKind, RuleId
@@ -235,6 +246,7 @@ def _portal_pages() -> Mapping[str, Make]:
     made["me-of-nobody"] = lambda at: pages.me_of_nobody(visit(at, path=f"{PREFIX}me"))
     made["worker-removed"] = lambda at: pages.worker_removed(visit(at))
     made["worker-removed-form"] = lambda at: pages.worker_removed(visit(at, method="POST"))
+    made |= _account_pages()
     made |= _sign_pages()
     made |= _each("not-signable", Unsignable, lambda why, at: pages.not_signable(visit(at, method="POST"), why))
     return made
@@ -249,6 +261,37 @@ def _with_ledger(asked: Visit) -> pages.Page:
     )
     ledger = pages.ledger(asked, entries, RouteTable([asked.route], PREFIX))
     return pages.me(asked, session(), "8RM3-JQ4V-TX2H-6PKD", ledger)
+
+
+def _account_pages() -> Mapping[str, Make]:
+    """Return the page of an application's accounts: before a try, after each end of one, and with several accounts."""
+    choices = (
+        pages.AccountChoice(0, "12-345", AccountKind.PERSON, None),
+        pages.AccountChoice(1, "テニス部", AccountKind.GROUP, Role.REPRESENTATIVE),
+        pages.AccountChoice(2, "合唱団", AccountKind.GROUP, Role.MEMBER),
+    )
+
+    def make(
+        language: Language,
+        ask: AccountAsk = AccountAsk.LINK,
+        said: str = "",
+        *,
+        proves: bool = True,
+        method: str = "GET",
+    ) -> Page:
+        wanted = AccountPage("booking/reserve", ask, required=True)
+        known = visit(language, purpose=wanted, known=Found(session()), method=method)
+        held = choices if ask is AccountAsk.CHOOSE else ()
+        return pages.account(known, ROUTE, ask, held, "/reserve", required=True, proves=proves, said_of=said)
+
+    ends = [end for end in LinkEnd if end not in (LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED)]
+    made: dict[str, Make] = _each("account", ends, lambda end, at: make(at, said=end))
+    made["account-link"] = make
+    made["account-choose"] = lambda at: make(at, AccountAsk.CHOOSE)
+    made["account-none"] = lambda at: make(at, said="none")
+    made["account-counter"] = lambda at: make(at, proves=False)
+    made["account-unsent"] = lambda at: make(at, method="POST")
+    return made
 
 
 def _sign_pages() -> Mapping[str, Make]:
@@ -332,6 +375,7 @@ def missing() -> set[str]:
         *(f"small-{small}" for small in Small),
         *(f"sign-ended-{end}" for end in SignOutcome),
         *(f"notice-ended-{cause}" for cause in EndCause),
+        *(f"account-{end}" for end in (LinkEnd.WRONG, LinkEnd.TAKEN, LinkEnd.FULL, LinkEnd.AWAY, LinkEnd.NOT_TELLABLE)),
     }
     folder = Path(gateway.portal.__file__).parent / "templates"
     templates = {path.name for path in folder.glob("*.html")} - {"page.html", "parts.html"}

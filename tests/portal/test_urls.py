@@ -27,6 +27,7 @@ from tests import builders
 from tests.portal.fakes import Counted, FakeDesk, FakeSessions
 
 if TYPE_CHECKING:
+    from gateway.accounts.asyncio_linking import Linking
     from gateway.portal.aiohttp_signing import SigningServices
 
 SERVICES = ("signatures", "apps", "tokens", "observer", "record")
@@ -52,6 +53,7 @@ def served() -> dict[str, set[str]]:
             forms=WaitingForms(MemoryPendingStore(), PREFIX, clock=lambda: builders.NOON, random=os.urandom),
             returned=ReturnedForms(Secrets.single(os.urandom(32)), os.urandom),
             # The routes are there with the service; none of them is asked here.
+            accounts=cast("Linking", SimpleNamespace(apps={})),
             signing=cast(
                 "SigningServices", SimpleNamespace(signatures=None, apps={}, tokens={}, observer=None, record=None)
             ),

@@ -55,7 +55,7 @@ def test_the_settings_of_a_form_are_good(tmp_path: Path) -> None:
     assert faults(BEGINNING + FORM, tmp_path) == []
 
 
-@pytest.mark.parametrize("shipped", ["wordpress", "redmine", "mediawiki"])
+@pytest.mark.parametrize("shipped", ["wordpress", "redmine"])
 def test_a_shipped_recipe_is_whole(shipped: str, tmp_path: Path) -> None:
     """The name of a shipped recipe is enough for `tell: form`."""
     short = FORM[: FORM.index("      recipe:")] + f"      recipe: {shipped}\n"

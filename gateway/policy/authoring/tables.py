@@ -28,6 +28,9 @@ COLUMNS: Mapping[str, str] = {
     "address": "住所",
     "birthdate": "生年月日",
     "gender": "性別",
+    "account": "アカウント",
+    "account_kind": "アカウントの種類",
+    "account_role": "アカウントでの役割",
     "signed_in": "ログイン",
     "from": "接続元",
     "switch": "スイッチ",
@@ -42,7 +45,7 @@ _NOBODY = ("nobody", "なし", "誰でもない", "ログインしていない",
 _SOMEBODY = ("somebody", "本人", "あり", "ログインしている", "ログイン済み")
 """The words of the column `who`; her facts stand in the other columns."""
 
-_PERSON = frozenset({"subject", "name", "address", "birthdate", "gender"})
+_PERSON = frozenset({"subject", "name", "address", "birthdate", "gender", "account", "account_kind", "account_role"})
 _ANSWERS: Mapping[str, str] = {"はい": "yes", "いいえ": "no", "なし": "nothing", "伝えない": "nothing"}
 _DATE = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?=$|[ T])")
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from gateway.policy.conditions import (
+    AccountTest,
     Age,
     AllOf,
     AnyOf,
@@ -76,5 +77,8 @@ def why_unknown(test: Test, at: Context) -> Phrase | None:
             return _GENDER
         case SubjectTest():
             return _LIST
+        case AccountTest():
+            # Of a person who is known it is a yes or a no.
+            return None
         case _:
             assert_never(test)

@@ -12,11 +12,12 @@ from datetime import date, time
 from pathlib import PurePath
 from typing import assert_never
 
-from gateway.identity import Gender, Scope
+from gateway.identity import AccountKind, Gender, Role, Scope
 from gateway.instant import Instant, tokyo_time
 from gateway.policy.age import AgeOneOf, AgeRange, BornRange, CountedFrom
 from gateway.policy.calendar import LAST, Days
 from gateway.policy.conditions import (
+    AccountTest,
     Age,
     AllOf,
     AnyOf,
@@ -35,7 +36,7 @@ from gateway.policy.conditions import (
     all_needs,
 )
 from gateway.policy.decide import rule_scopes
-from gateway.policy.policy import Allow, Policy, Rule
+from gateway.policy.policy import Accounts, Allow, Policy, Rule
 from gateway.policy.residence import table
 from gateway.policy.verdict import FACT_SCOPES, Fact, Limit, Once, Words
 from gateway.yaml.mistakes import Language, Phrase
@@ -117,7 +118,7 @@ def _day(day: date | MonthDay, language: Language) -> str:
     return f"{day.year}年{day.month}月{day.day}日" if language is Language.JA else day.isoformat()
 
 
-def say_test(test: Test, language: Language) -> str:
+def say_test(test: Test, language: Language) -> str:  # noqa: PLR0911 (a line for each test)
     """Return what a test asks, as a phrase."""
     ja = language is Language.JA
     match test:
@@ -136,6 +137,8 @@ def say_test(test: Test, language: Language) -> str:
         case GenderTest(gender=gender):
             said = _GENDERS[gender].say(language)
             return f"カードに記録された性別が「{said}」である" if ja else f"the card's gender is {said}"
+        case AccountTest():
+            return _say_account(test, language)
         case TownTest():
             return _say_towns(test, language)
         case SubjectTest(list=name):
@@ -173,6 +176,22 @@ def _say_age(ages: AgeRange | AgeOneOf, on: date | None, language: Language) -> 
     if ages.below is not None:
         bounds.append(f"{ages.below}歳未満" if ja else f"below {ages.below}")
     return f"{when}{''.join(bounds)}{counted}である" if ja else f"is {when}{' and '.join(bounds)}{counted}"
+
+
+def _say_account(test: AccountTest, language: Language) -> str:
+    ja = language is Language.JA
+    if test.names:
+        names = _list(sorted(test.names), language)
+        said = f"アカウント{names}" if ja else f"the account {names}"
+    elif test.role is Role.REPRESENTATIVE:
+        said = "代表者として団体のアカウント" if ja else "a group's account as its representative"
+    elif test.role is not None or test.kind is AccountKind.GROUP:
+        said = "団体のアカウント" if ja else "a group's account"
+    elif test.kind is AccountKind.PERSON:
+        said = "本人のアカウント" if ja else "an account of her own"
+    else:
+        said = "連携したアカウント" if ja else "a linked account"
+    return f"{said}を使っている" if ja else f"acts for {said}"
 
 
 def _say_towns(test: TownTest, language: Language) -> str:
@@ -359,7 +378,9 @@ def _say_seconds(seconds: int, language: Language) -> str:
     raise AssertionError(seconds)
 
 
-def say_rule(rule: Rule, policy: Policy, number: int, language: Language) -> str:
+def say_rule(  # noqa: PLR0912 (a sentence for each key)
+    rule: Rule, policy: Policy, number: int, language: Language
+) -> str:
     """Return a rule as a paragraph."""
     ja = language is Language.JA
     sentences = [
@@ -400,8 +421,20 @@ def say_rule(rule: Rule, policy: Policy, number: int, language: Language) -> str
             sentences.append(
                 f"The application is told: {disclosed}" + (", of those already signed in." if only else ".")
             )
-    elif rule.allow is not Allow.NOBODY:
+    elif rule.allow is not Allow.NOBODY and rule.accounts is None:
         sentences.append("アプリケーションには何も伝えない。" if ja else "The application is told nothing.")
+    if rule.accounts is not None:
+        needed = rule.accounts is Accounts.REQUIRED
+        if ja:
+            sentences.append(
+                "連携したアカウントをアプリケーションに伝える"
+                + ("（アカウントのない方は通れない）。" if needed else "（アカウントがなくても通れる）。")
+            )
+        else:
+            sentences.append(
+                "The application is told the linked account"
+                + (", and nobody passes without one." if needed else ", if the person has one.")
+            )
     if rule.say is not None and (words := say_words(rule.say.words, language)):
         sentences.append(
             f"ページには「{words}」と示す（{rule.say.status}）。"

@@ -77,6 +77,15 @@ DESCRIPTIONS: Mapping[str, Phrase] = {
         "A list of towns, or a file of them (CSV with the column 町丁目, or YAML).",
         "町の一覧、またはファイル（「町丁目」の列がある CSV か、YAML）。",
     ),
+    "conditions.account": Phrase(
+        "The application's account for which the person acts: `linked` for any, or its kind, role or name.",
+        "本人が使うアプリケーションのアカウント。`linked`（どれでも）か、種類・役割・名前を書きます。",
+    ),
+    "conditions.account.kind": Phrase("`person` or `group`.", "`person`（本人）か `group`（団体）。"),
+    "conditions.account.role": Phrase(
+        "The role in a group: `representative` or `member`.", "団体での役割。`representative`（代表者）か `member`。"
+    ),
+    "conditions.account.in": Phrase("Names of accounts.", "アカウントの名前。"),
     "conditions.gender": Phrase(
         "The gender that the card has.", "カードに記録された性別。`female`（女性）、`male`（男性）、`other`。"
     ),
@@ -212,6 +221,10 @@ DESCRIPTIONS: Mapping[str, Phrase] = {
         "`true` for the DigestInfo form (RFC 8017), which XML signatures need.",
         "`true` で DigestInfo 形式（RFC 8017）。XML 署名に必要です。",
     ),
+    "rules.accounts": Phrase(
+        "Whether the person needs an account of the application, which she links once: `required` or `offered`.",
+        "アプリケーションのアカウントとの連携。`required`（必須）か `offered`（任意）。連携は一度だけです。",
+    ),
     "rules.audit": Phrase("Records every permit in the audit trail.", "許可したことも、毎回、監査記録に残します。"),
     "examples": Phrase(
         "Cases that the policy must permit or refuse; each check runs them.",
@@ -230,6 +243,13 @@ DESCRIPTIONS: Mapping[str, Phrase] = {
     "examples.who.address": Phrase("The address on the card.", "カードの住所。"),
     "examples.who.birthdate": Phrase("The date of birth: 1986-04-01.", "生年月日。例：1986-04-01"),
     "examples.who.gender": Phrase("The gender on the card.", "カードの性別。"),
+    "examples.who.account": Phrase(
+        "The application's account for which the person acts.", "本人が使うアプリケーションのアカウント。"
+    ),
+    "examples.who.account_kind": Phrase("The account's kind: `person` or `group`.", "アカウントの種類。"),
+    "examples.who.account_role": Phrase(
+        "The person's role in the group: `representative` or `member`.", "団体での役割。"
+    ),
     "examples.signed_in": Phrase("The time since the sign-in: 20m ago.", "ログインしてからの時間。例：20m ago"),
     "examples.from": Phrase("The browser's address.", "ブラウザの接続元のアドレス。"),
     "examples.switch": Phrase("The switches that are on.", "入っているスイッチ。"),

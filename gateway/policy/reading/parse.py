@@ -16,7 +16,7 @@ from gateway.bounded_files import read_file
 from gateway.identity import Scope
 from gateway.policy.conditions import Condition, needs_of
 from gateway.policy.decide import rule_scopes
-from gateway.policy.policy import Allow, Match, Policy, Rule, Say, Source
+from gateway.policy.policy import Accounts, Allow, Match, Policy, Rule, Say, Source
 from gateway.policy.reading.parse_conditions import ConditionReader, Lists
 from gateway.policy.reading.parse_examples import example_reader
 from gateway.policy.reading.parse_values import Reader
@@ -46,6 +46,7 @@ RULE_KEYS = (
     "keep_form",
     "returns_from",
     "sign",
+    "accounts",
     "audit",
 )
 METHODS = tuple(COMMON_METHODS.values())
@@ -245,6 +246,12 @@ class _PolicyReader(Reader):
         returns_from = () if returns_entry is None else self._returns_from(returns_entry, match)
         sign_entry = table.entry("sign")
         sign = None if sign_entry is None else self._sign(sign_entry, match)
+        accounts_node = table.get("accounts")
+        accounts = (
+            None
+            if accounts_node is None
+            else self.word(accounts_node, tuple(Accounts), Phrase("`accounts`", "`accounts`"))
+        )
         self._check_keys(table, allow)
         rule = Rule(
             id=RuleId(self._name, name or ""),
@@ -260,6 +267,7 @@ class _PolicyReader(Reader):
             keep_form=keep_form,
             returns_from=returns_from,
             sign=sign,
+            accounts=None if accounts is None else Accounts(accounts),
             audit=audit,
             line=node.where.line,
         )
@@ -573,6 +581,7 @@ class _PolicyReader(Reader):
             ("keep_form", asks),
             ("returns_from", asks),
             ("sign", asks),
+            ("accounts", asks),
             ("disclose", allow is not Allow.NOBODY),
             ("say", allow is Allow.NOBODY),
         ):

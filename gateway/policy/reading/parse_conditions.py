@@ -13,11 +13,12 @@ from ipaddress import ip_network
 from pathlib import Path
 from unicodedata import normalize
 
-from gateway.identity import Gender
+from gateway.identity import AccountKind, Gender, Role
 from gateway.instant import TOKYO
 from gateway.policy.age import HIGHEST_AGE, AgeOneOf, AgeRange, BornRange, CountedFrom
 from gateway.policy.calendar import LAST, MOST_IN_A_MONTH, Days
 from gateway.policy.conditions import (
+    AccountTest,
     Age,
     AllOf,
     AnyOf,
@@ -41,14 +42,17 @@ from gateway.policy.residence import NotAPlace, find_place
 from gateway.policy.residence import table as place_table
 from gateway.policy.subject_code import fold_code
 from gateway.policy.town import Town, town_of
-from gateway.policy.verdict import Fact, SignedFact, Words, header_word
+from gateway.policy.verdict import ActingFact, Fact, SignedFact, Words, header_word
 from gateway.yaml.mistakes import Mistakes, Phrase
 from gateway.yaml.slips import note_slips
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table, kind_of
 
-TESTS = ("age", "born", "residence", "town", "gender", "subject", "network", "dates", "switch", "any", "all", "not")
+TESTS = (
+    *("age", "born", "residence", "town", "gender", "subject", "account", "network", "dates", "switch"),
+    *("any", "all", "not"),
+)
 
-RESERVED = frozenset({*(header_word(name) for name in (*Fact, *SignedFact)), "assertion"})
+RESERVED = frozenset({*(header_word(name) for name in (*Fact, *SignedFact, *ActingFact)), "assertion"})
 """Names that our headers use already."""
 
 _CONDITION = Phrase("a condition", "条件")
@@ -249,6 +253,8 @@ class ConditionReader(Reader):
                 return self._gender(value)
             case "subject":
                 return self._subject(value, written)
+            case "account":
+                return self._account(value)
             case "network":
                 return self._network(value)
             case "dates":
@@ -327,6 +333,29 @@ class ConditionReader(Reader):
     def _gender(self, node: Node) -> Test | None:
         word = self.word(node, tuple(Gender), Phrase("a gender", "性別"), also=tuple(_GENDERS))
         return None if word is None else GenderTest(_GENDERS.get(word) or Gender(word))
+
+    def _account(self, node: Node) -> Test | None:
+        if isinstance(node, Scalar):
+            word = self.word(node, ("linked",), Phrase("`account`", "`account`"))
+            return None if word is None else AccountTest()
+        table = self.table(node, ("kind", "role", "in"), Phrase("keys of `account`", "`account` の項目"))
+        if table is None:
+            return None
+        kind_node, role_node, names_node = (table.get(key) for key in ("kind", "role", "in"))
+        kind = None if kind_node is None else self.word(kind_node, tuple(AccountKind), Phrase("a kind", "種類"))
+        role = None if role_node is None else self.word(role_node, tuple(Role), Phrase("a role", "役割"))
+        names: frozenset[str] = frozenset()
+        if names_node is not None:
+            written = self.listed(names_node, Phrase("accounts", "アカウント"))
+            names = frozenset(each.text for each in written)
+        if kind is None and role is None and not names:
+            remedy = Phrase(
+                "write `account: linked`, or one of `kind`, `role` and `in`",
+                "`account: linked` か、`kind`・`role`・`in` のどれかを書いてください",
+            )
+            self.expected(node, Phrase("an account", "アカウントの条件"), remedy)
+            return None
+        return AccountTest(None if kind is None else AccountKind(kind), None if role is None else Role(role), names)
 
     def _born(self, node: Node) -> Test | None:
         table = self.table(node, ("from", "until"), Phrase("keys of `born`", "`born` の項目"))

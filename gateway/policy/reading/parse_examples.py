@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import quote
 
-from gateway.identity import EARLIEST_YEAR, Birthdate, Gender
+from gateway.identity import EARLIEST_YEAR, AccountKind, Acting, Birthdate, Gender, Role
 from gateway.instant import TOKYO, Instant, start_of
 from gateway.policy.conditions import all_needs
 from gateway.policy.example import EXAMPLE_CLIENT, EXAMPLE_SUBJECT, NOTHING, Example, Expect, Who
@@ -30,7 +30,7 @@ _UNKNOWN = re.compile(r" *[(（](?:unknown|不明)[)）]$")
 """After the name of a condition: it is unknown, and does not only fail."""
 
 KEYS = ("title", "at", "who", "signed_in", "from", "switch", "entries", "request", "expect", "told")
-_WHO = ("subject", "name", "address", "birthdate", "gender")
+_WHO = ("subject", "name", "address", "birthdate", "gender", "account", "account_kind", "account_role")
 _EXAMPLE = Phrase("an example", "例")
 
 NO_MOMENT: Instant = start_of(datetime(2026, 4, 1, tzinfo=TOKYO).date())
@@ -196,7 +196,21 @@ class ExampleReader(Reader):
             word = self.word(value, tuple(Gender), Phrase("gender", "性別"))
             gender = None if word is None else Gender(word)
         subject = texts.get("subject", EXAMPLE_SUBJECT)
-        return Who(subject, texts.get("name"), texts.get("address"), birthdate, gender)
+        return Who(subject, texts.get("name"), texts.get("address"), birthdate, gender, self._acting(table, texts))
+
+    def _acting(self, table: Table, texts: Mapping[str, str]) -> Acting | None:
+        """Return the account for which the person of an example acts."""
+        kind_node, role_node = table.get("account_kind"), table.get("account_role")
+        kind = None if kind_node is None else self.word(kind_node, tuple(AccountKind), Phrase("a kind", "種類"))
+        role = None if role_node is None else self.word(role_node, tuple(Role), Phrase("a role", "役割"))
+        name = texts.get("account")
+        if name is None:
+            node = kind_node or role_node
+            if node is not None:
+                what = Phrase("a kind or role without `account`", "`account` がないのに種類か役割があります")
+                self.mistakes.add(node.where, what, Phrase("write `account: …`", "`account: …` を書いてください"))
+            return None
+        return Acting(name, AccountKind(kind or "person"), None if role is None else Role(role))
 
     def _birthdate(self, node: Node) -> Birthdate | None:
         text = self.clean(node, Phrase("a birthdate", "生年月日"))

@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.identity import Gender
+from gateway.identity import AccountKind, Gender, Role
 from gateway.policy.age import HIGHEST_AGE, CountedFrom
 from gateway.policy.example import Expect
-from gateway.policy.policy import Allow
+from gateway.policy.policy import Accounts, Allow
 from gateway.policy.reading.descriptions import DESCRIPTIONS, description_of
 from gateway.policy.reading.parse import KEYS, METHODS, MORE_METHODS, RULE_KEYS
 from gateway.policy.reading.parse_conditions import TESTS
@@ -62,6 +62,12 @@ def _condition() -> Schema:
         "town": _table({"of": _TEXT, "in": _one_or_list(_TEXT)}, "of", "in"),
         "gender": _one_of(Gender),
         "subject": _table({"in": {"type": "string"}}, "in"),
+        "account": {
+            "anyOf": [
+                {"const": "linked"},
+                _table({"kind": _one_of(AccountKind), "role": _one_of(Role), "in": _one_or_list(_TEXT)}),
+            ]
+        },
         "network": _one_or_list({"type": "string"}),
         "dates": _table(
             {**span, "hours": _table(span, "from", "until"), "days": _one_or_list(_TEXT), "in": _one_or_list(_TEXT)}
@@ -120,6 +126,7 @@ def _rule() -> Schema:
             "keep_form": {"type": "boolean"},
             "returns_from": _one_or_list({"type": "string", "pattern": "^https?://"}),
             "sign": sign,
+            "accounts": _one_of(Accounts),
             "audit": {"type": "boolean"},
         },
         "name",
@@ -128,7 +135,9 @@ def _rule() -> Schema:
 
 
 def _example() -> Schema:
-    who = _table({"subject": _TEXT, "name": _TEXT, "address": _TEXT, "birthdate": _TEXT, "gender": _one_of(Gender)})
+    person = {"subject": _TEXT, "name": _TEXT, "address": _TEXT, "birthdate": _TEXT, "gender": _one_of(Gender)}
+    account = {"account": _TEXT, "account_kind": _one_of(AccountKind), "account_role": _one_of(Role)}
+    who = _table(person | account)
     expect = [word.value for word in Expect if word is not Expect.DENY]
     return _table(
         {

@@ -1,0 +1,293 @@
+"""Asks an application in the gateway's own name: its login page, its login, and its logout.
+
+Each request goes out on a connection to the App's own upstream, as people's requests do: with the same TLS, the same
+Host, the same forwarding fields. A redirect of the application is read and never followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import unquote
+
+import msgspec
+
+from gateway.accounts.application_cookies import Jar
+from gateway.accounts.recipe import (
+    LARGEST_PAGE,
+    Page,
+    RecipeFault,
+    filled,
+    fits,
+    link_with,
+    read_page,
+    set_cookies,
+    succeeded,
+)
+from gateway.errors import GatewayError, UpstreamProtocolError, UpstreamTimeoutError
+from gateway.headers.strip import outbound
+from gateway.instant import Instant
+from gateway.request.inbound import Framing, Inbound
+from gateway.request.target import Target
+from gateway.route.route import Route
+from gateway.settings.recipes import path_of
+from gateway.settings.settings import LogoutSettings, RecipeSettings
+from gateway.upstream.upstream import AnswerHead, Exchanger, Headers, Upstreams
+
+ASK_SECONDS = 15.0
+"""Seconds for one request to the application."""
+
+_PASSED_ON = frozenset({b"user-agent", b"accept-language"})
+"""Fields of the person's browser that the application sees: some bind a session to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An application's answer, whole."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInThere:
+    """A login that the application has accepted."""
+
+    jar: Jar
+    set_cookies: tuple[bytes, ...]
+    """The lines by which it set its cookies, in their order."""
+    account: str | None
+    """The account's own name, where the application says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The application did not accept the login."""
+
+
+LoginResult = SignedInThere | Refused | RecipeFault
+
+
+class Application:
+    """One App's application, as the gateway itself asks it."""
+
+    def __init__(
+        self, upstreams: Callable[[], Upstreams], recipe: RecipeSettings, clock: Callable[[], Instant]
+    ) -> None:
+        """`upstreams` returns the App's connections now; the recipe is whole."""
+        self._upstreams = upstreams
+        self.recipe = recipe
+        self._clock = clock
+
+    async def sign_in(self, route: Route, person: Inbound, account: str, password: str) -> LoginResult:
+        """Sign in with a new session; `person` is the request of the browser on whose account it happens.
+
+        Raises:
+            GatewayError: the application did not answer.
+
+        """
+        recipe = self.recipe
+        page = await self._ask(route, person, "GET", recipe.page, Jar())
+        if page.status != HTTPStatus.OK:
+            return RecipeFault.NO_PAGE
+        jar = Jar().after(page.headers, recipe.page, self._clock())
+        read = read_page(page.body, page.headers)
+        form = read.form_with((recipe.user, recipe.password))
+        if form is None:
+            return RecipeFault.NO_FORM
+        values = {recipe.user: account, recipe.password: password, **recipe.fields}
+        body = filled(form, values, read.codec)
+        if body is None:
+            return Refused()
+        answer = await self._ask(route, person, "POST", recipe.post, jar, body, referer=recipe.page)
+        text = read_page(answer.body, answer.headers).text if answer.body else ""
+        if not succeeded(recipe.success, answer.status, answer.headers, text, recipe.post):
+            return Refused()
+        lines = tuple(line for reply in (page, answer) for _, line in set_cookies(reply.headers))
+        return SignedInThere(
+            jar.after(answer.headers, recipe.post, self._clock()), lines, self._account_of(answer.headers)
+        )
+
+    def _account_of(self, headers: Headers) -> str | None:
+        """Return the account's own name from the cookie that begins with it."""
+        pattern = self.recipe.account_cookie
+        for name, line in set_cookies(headers):
+            if pattern and fits(pattern, name):
+                value = line.partition(b"=")[2].partition(b";")[0].strip().decode("latin-1")
+                return unquote(value).partition("|")[0] or None
+        return None
+
+    async def sign_out(self, route: Route, person: Inbound, cookies: bytes) -> None:
+        """End a session there, as the recipe says.
+
+        Raises:
+            GatewayError: the application did not answer.
+
+        """
+        logout = self.recipe.logout
+        if not logout.page or not cookies:
+            return
+        page = await self._ask(route, person, "GET", logout.page, cookies)
+        if logout.submit or logout.link:
+            await self._confirm(logout, route, person, page, cookies)
+
+    async def _confirm(
+        self, logout: LogoutSettings, route: Route, person: Inbound, page: Reply, cookies: bytes
+    ) -> None:
+        read: Page = read_page(page.body, page.headers)
+        if logout.link:
+            target = link_with(read, logout.link, logout.page)
+            if target is not None and path_of(target) == path_of(logout.page):
+                await self._ask(route, person, "GET", target, cookies)
+            return
+        for form in read.forms:
+            body = filled(form, {}, read.codec)
+            if form.action_path(logout.page) == path_of(logout.page) and body is not None:
+                await self._ask(route, person, "POST", logout.page, cookies, body, referer=logout.page)
+                return
+
+    async def _ask(
+        self,
+        route: Route,
+        person: Inbound,
+        method: str,
+        target: str,
+        cookies: Jar | bytes,
+        body: bytes | None = None,
+        *,
+        referer: str = "",
+    ) -> Reply:
+        """Ask once, and return the whole answer.
+
+        Raises:
+            GatewayError: there is none, it is too long, or it took too long.
+
+        """
+        headers = [(name, value) for name, value in person.headers if name.lower() in _PASSED_ON]
+        headers += [(b"Accept", b"text/html,*/*;q=0.5"), (b"Accept-Encoding", b"identity")]
+        if body is not None:
+            headers += [
+                (b"Content-Type", b"application/x-www-form-urlencoded"),
+                (b"Origin", route.origin.encode()),
+                (b"Referer", f"{route.origin}{referer}".encode()),
+            ]
+        raw_path, mark, query = target.encode("ascii").partition(b"?")
+        field = cookies if isinstance(cookies, bytes) else cookies.field_for(target)
+        inbound = msgspec.structs.replace(
+            person,
+            method=method,
+            target=Target(raw_path.decode("ascii"), raw_path, query if mark else None),
+            headers=tuple(headers),
+            cookie=field,
+            framing=Framing.EMPTY if body is None else Framing.COUNTED,
+            length=len(body or b""),
+            websocket=False,
+            section_cache=None,
+            overrides=(),
+            worker_script=False,
+            references=False,
+        )
+        upstreams = self._upstreams()
+        head, _ = outbound(inbound, route, b"Content-Length: %d\r\n" % len(body) if body is not None else b"")
+        # Nobody else's request follows on this connection.
+        head += b"Connection: close\r\n\r\n"
+        if upstreams.rewrite is not None:
+            head = upstreams.rewrite.outbound(head)
+        asking = _Asking(head, body or b"")
+        # A kept connection may be dead, and a login is not sent twice.
+        upstreams.take_fresh(asking)
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                reply = await asking.reply
+        except TimeoutError as error:
+            raise UpstreamTimeoutError("the application took too long over a login") from error
+        finally:
+            asking.end(upstreams)
+        if upstreams.rewrite is not None:
+            return Reply(reply.status, upstreams.rewrite.answer(reply.headers), reply.body)
+        return reply
+
+
+class _Asking:
+    """Receives the answer to one request of ours, as far as `LARGEST_PAGE`."""
+
+    def __init__(self, head: bytes, body: bytes) -> None:
+        self._request = head + body
+        self._has_body = bool(body)
+        self._connection: Exchanger | None = None
+        self._head: AnswerHead | None = None
+        self._body = bytearray()
+        self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self.reply.done()
+
+    def end(self, upstreams: Upstreams) -> None:
+        """Give the connection back, or the place in the queue."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abandon(self)
+        elif not self.reply.done():
+            upstreams.leave(self)
+        self.reply.cancel()
+
+    def upstream_ready(self, connection: Exchanger) -> None:
+        """Send the request."""
+        if self.over:
+            connection.abandon(self)
+            return
+        self._connection = connection
+        connection.send(self, self._request, is_head=False, uploading=False, with_body=self._has_body)
+
+    def upstream_failed(self, error: GatewayError, *, unheard: bool) -> None:
+        """There is no answer."""
+        del unheard
+        self._connection = None
+        if not self.reply.done():
+            self.reply.set_exception(error)
+
+    def interim_answer(self, status: int, headers: Headers) -> None:
+        """Wait for the final answer."""
+
+    def answer_begins(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:
+        """Take the head."""
+        self._head = head
+        self.answer_goes_on(body)
+        if complete:
+            self.answer_ends(())
+
+    def answer_goes_on(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._body += body
+        if len(self._body) > LARGEST_PAGE and not self.reply.done():
+            self.reply.set_exception(UpstreamProtocolError("the application's login page is too long"))
+
+    def answer_ends(self, trailers: Headers) -> None:
+        """Hand the answer over."""
+        del trailers
+        self._connection = None
+        if self._head is not None and not self.reply.done():
+            self.reply.set_result(Reply(self._head.status, self._head.headers, bytes(self._body)))
+
+    def upgraded(self, headers: Headers, rest: bytes) -> None:
+        """Nobody asked for a tunnel."""
+        del headers, rest
+        if not self.reply.done():
+            self.reply.set_exception(UpstreamProtocolError("the application opened a tunnel unasked"))
+
+    def tunnel_data(self, data: bytes) -> None:
+        """There is no tunnel."""
+
+    def tunnel_ends(self) -> None:
+        """There is no tunnel."""
+
+    def pause_upload(self) -> None:
+        """The request is sent whole."""
+
+    def resume_upload(self) -> None:
+        """The request is sent whole."""

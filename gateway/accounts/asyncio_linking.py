@@ -1,0 +1,369 @@
+"""Links a person to an account of an application, and finds out for which one she acts.
+
+The application's own login proves an account. A wrong name, a wrong password and a limit that is reached have the same
+answer, at moments that every answer shares: nobody tries old passwords here, and nobody is locked out through us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+
+import structlog
+
+from gateway.accounts.accounts import Account, AccountStore, Evidence, Full, Held, KeptPassword, Linked, Taken, counts
+from gateway.accounts.application_cookies import cookie_key, counted, field_of
+from gateway.accounts.asyncio_application import Application, LoginResult, Refused, SignedInThere
+from gateway.accounts.attempts import Attempt, AttemptLimits, answer_at
+from gateway.accounts.marks import Marks, marks_of
+from gateway.accounts.names import fold_account, read_account_name
+from gateway.accounts.passwords import LONGEST, NONCE, open_password, seal_password
+from gateway.accounts.recipe import RecipeFault
+from gateway.errors import GatewayError, UpstreamOverloadedError, UpstreamProtocolError, UpstreamUnreachableError
+from gateway.headers.telling import can_tell
+from gateway.identity import Acting
+from gateway.instant import Instant
+from gateway.observe.events import Event
+from gateway.request.inbound import Inbound
+from gateway.route.route import Route
+from gateway.session.seal import Secrets
+from gateway.session.session import Found, KnownAccount, Session, SessionStore
+from gateway.session.ticket import Ticket
+from gateway.settings.settings import AppAccounts, HeaderSettings
+
+KNOWN_SECONDS = 5.0
+"""Seconds for which a worker believes the links that it has read: then the counter's changes take effect."""
+
+NONE = "none"
+"""The word beside a session whose person has said that she has no account."""
+
+log = structlog.get_logger()
+
+
+class LinkEnd(StrEnum):
+    """How an attempt to link an account ended. Word of a log line and of the audit trail."""
+
+    LINKED = "linked"
+    WRONG = "wrong"
+    """A wrong name or password, or a limit of attempts: a person is not told which."""
+    TAKEN = "taken"
+    """Another person has the account: the counter decides."""
+    FULL = "full"
+    """The person or the group has as many as there can be."""
+    AWAY = "away"
+    """The application did not answer, or not as the recipe says."""
+    NOT_TELLABLE = "not_tellable"
+    """The application could not be told of an account with this name."""
+    CHOSEN = "chosen"
+    """The person said for which account she acts."""
+    DECLINED = "declined"
+    """The person said that she has no account."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkResult:
+    """The end of an attempt, and the accounts and persons that it was about."""
+
+    end: LinkEnd
+    account: str = ""
+    person: str = ""
+    """The person's mark."""
+    holder: str = ""
+    """The mark of the person who has the account, where another one has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppParts:
+    """Everything that one App's accounts need."""
+
+    name: str
+    settings: AppAccounts
+    headers: HeaderSettings
+    store: AccountStore
+    keys: Secrets
+    application: Application | None
+    """Signs in at the application; `None` without a recipe."""
+    limits: AttemptLimits
+
+
+class Linking:
+    """The accounts of all Apps that have some, for the pages and for the byte path."""
+
+    def __init__(
+        self,
+        apps: Mapping[str, AppParts],
+        sessions: SessionStore,
+        joined_at: Callable[[str, str], Instant | None],
+        *,
+        clock: Callable[[], Instant],
+        random: Callable[[int], bytes],
+    ) -> None:
+        """`joined_at` returns the moment at which a person became known by an older subject, if she did."""
+        self.apps = apps
+        self._sessions = sessions
+        self._joined_at = joined_at
+        self._clock = clock
+        self._random = random
+
+    async def load(self, route: Route, found: Found, ticket: Ticket) -> None:
+        """Find out for which account a session's person acts, and keep it with the session.
+
+        Raises:
+            StoreUnavailableError: a store did not answer.
+
+        """
+        now = self._clock()
+        held = await self.accounts_of(route, found.session)
+        notes = await self._sessions.notes(ticket)
+        choice = notes.get(_note(route.name), "")
+        chosen = next((each for each in held if hmac.compare_digest(choice, self._choice(route.name, each))), None)
+        if chosen is None and len(held) == 1:
+            chosen = held[0]
+        acting = None if chosen is None else Acting(chosen.account.name, chosen.account.kind, chosen.link.role)
+        known = KnownAccount(acting, len(held), not held and choice == NONE, now, now + KNOWN_SECONDS)
+        found.accounts = {**(found.accounts or {}), route.name: known}
+
+    async def accounts_of(self, route: Route, session: Session) -> tuple[Held, ...]:
+        """Return the accounts of a person that she may use now.
+
+        Raises:
+            StoreUnavailableError: the store did not answer.
+
+        """
+        parts = self.apps[route.name]
+        person = session.identity
+        joined_at = self._joined_at(person.client_id, person.subject)
+        held = await parts.store.find(parts.name, self.marks(route, session))
+        return tuple(
+            each
+            for each in held
+            if counts(each.link, joined_at) and can_tell(parts.settings, parts.headers, each.account.name)
+        )
+
+    def marks(self, route: Route, session: Session) -> Marks:
+        """Return the marks by which the App's links name a person."""
+        person = session.identity
+        return marks_of(self.apps[route.name].keys, route.name, person.client_id, person.subject)
+
+    async def choose(self, route: Route, session: Session, ticket: Ticket, number: int) -> str | None:
+        """Have a person act for one of her accounts in this session, and return its name; `None`: she has no such one.
+
+        Raises:
+            StoreUnavailableError: a store did not answer.
+
+        """
+        held = await self.accounts_of(route, session)
+        if not 0 <= number < len(held):
+            return None
+        await self._sessions.note(ticket, _note(route.name), self._choice(route.name, held[number]))
+        return held[number].account.name
+
+    async def decline(self, route: Route, ticket: Ticket) -> None:
+        """Note that a person says that she has no account.
+
+        Raises:
+            StoreUnavailableError: the store did not answer.
+
+        """
+        await self._sessions.note(ticket, _note(route.name), NONE)
+
+    async def renew(self, old: Ticket, new: Ticket, session: Session) -> bool:
+        """Give a session another ticket, so that every worker finds out anew for which account its person acts.
+
+        Raises:
+            StoreUnavailableError: the store did not answer.
+
+        """
+        return await self._sessions.replace(old, new, session)
+
+    def _choice(self, app: str, held: Held) -> str:
+        """Return the word beside a session that chose an account: a keyed hash, and no name."""
+        key = self.apps[app].keys.first.value
+        message = f"sekisho.accounts.choice.v1:{app}:{fold_account(held.account.name)}".encode()
+        return hmac.digest(key, message, sha256).hex()[:32]
+
+    async def link(
+        self, route: Route, person: Inbound, session: Session, ticket: Ticket, typed: str, password: str
+    ) -> LinkResult:
+        """Prove an account by the application's own login, and link it.
+
+        Raises:
+            StoreUnavailableError: a store did not answer.
+
+        """
+        parts = self.apps[route.name]
+        began = self._clock()
+        result = await self._link(parts, route, person, session, ticket, typed, password)
+        if result.end is not LinkEnd.LINKED:
+            now = self._clock()
+            await asyncio.sleep(max(0.0, answer_at(began, now) - now))
+        return result
+
+    async def _link(
+        self,
+        parts: AppParts,
+        route: Route,
+        person: Inbound,
+        session: Session,
+        ticket: Ticket,
+        typed: str,
+        password: str,
+    ) -> LinkResult:
+        marks = self.marks(route, session)
+        name = read_account_name(typed)
+        if parts.application is None or name is None or not password or len(password.encode()) > LONGEST:
+            return LinkResult(LinkEnd.WRONG, person=marks.first)
+        if not can_tell(parts.settings, parts.headers, name):
+            return LinkResult(LinkEnd.NOT_TELLABLE, person=marks.first)
+        login = await self.sign_in(route, person, name, password, marks.first)
+        if login is None:
+            return LinkResult(LinkEnd.AWAY, name, marks.first)
+        if not isinstance(login, SignedInThere):
+            return LinkResult(LinkEnd.WRONG, name, marks.first)
+        account = read_account_name(login.account or name) or name
+        await self._leave(parts, route, person, login)
+        if not can_tell(parts.settings, parts.headers, account):
+            return LinkResult(LinkEnd.NOT_TELLABLE, account, marks.first)
+        linked = await parts.store.link(Account(parts.name, account), marks, Evidence.PROOF, self._clock())
+        match linked:
+            case Taken(known, holder):
+                return LinkResult(LinkEnd.TAKEN, known.name, marks.first, holder)
+            case Full():
+                return LinkResult(LinkEnd.FULL, account, marks.first)
+            case Linked(held):
+                if parts.settings.tell == "form":
+                    box = seal_password(parts.keys, parts.name, held.account.name, password, self._random(NONCE))
+                    await parts.store.keep_password(parts.name, held.account.name, KeptPassword(box, own=True))
+                await self._sessions.note(ticket, _note(route.name), self._choice(route.name, held))
+                return LinkResult(LinkEnd.LINKED, held.account.name, marks.first)
+
+    async def sign_in(
+        self, route: Route, person: Inbound, account: str, password: str, mark: str
+    ) -> LoginResult | None:
+        """Sign in at the application, counted as an attempt; `None`: the application is away.
+
+        Raises:
+            StoreUnavailableError: the store did not answer, so nothing would count the attempt.
+
+        """
+        parts = self.apps[route.name]
+        application = parts.application
+        if application is None:
+            return None
+        attempt = Attempt(parts.name, fold_account(account), mark, self._random(16).hex())
+        if not await parts.store.begin_attempt(attempt, parts.limits, self._clock()):
+            return Refused()
+        try:
+            login = await application.sign_in(route, person, account, password)
+        except GatewayError as error:
+            log.warning(Event.ACCOUNT_LOGIN_FAILED, app=route.name, request_id=person.request_id, error=error.code)
+            if isinstance(error, UpstreamUnreachableError | UpstreamOverloadedError):
+                # Any other failure may have come behind the login, so that the application has counted it.
+                await parts.store.withdraw_attempt(attempt)
+            return None
+        if isinstance(login, RecipeFault):
+            log.warning(Event.ACCOUNT_LOGIN_FAILED, app=route.name, request_id=person.request_id, error=login.value)
+            await parts.store.withdraw_attempt(attempt)
+            return None
+        if isinstance(login, SignedInThere):
+            await parts.store.attempt_succeeded(attempt)
+        return login
+
+    async def sign_in_as(self, route: Route, person: Inbound, session: Session, account: str) -> SignedInThere | None:
+        """Sign in for a person with the password that is kept.
+
+        `None`: none is kept that the application takes, so she must prove the account once more.
+
+        Raises:
+            GatewayError: the application or the store did not answer.
+
+        """
+        parts = self.apps[route.name]
+        marks = self.marks(route, session)
+        kept = await parts.store.passwords(parts.name, account)
+        password = None if kept.current is None else open_password(parts.keys, parts.name, account, kept.current.box)
+        if password is not None and parts.application is not None:
+            # Not held up by failed attempts: others may have made them, and a good login ends their count there too.
+            attempt = Attempt(parts.name, fold_account(account), marks.first, self._random(16).hex())
+            login = await parts.application.sign_in(route, person, account, password)
+            if isinstance(login, SignedInThere):
+                await parts.store.attempt_succeeded(attempt)
+                return login
+            if isinstance(login, RecipeFault):
+                log.warning(Event.ACCOUNT_LOGIN_FAILED, app=route.name, request_id=person.request_id, error=login.value)
+                raise UpstreamProtocolError("the application's login page is not as the recipe says")
+            await parts.store.begin_attempt(attempt, parts.limits, self._clock())
+        # Once: from here on the person proves the account herself.
+        await parts.store.ask_again(parts.name, account, marks)
+        return None
+
+    async def open_sessions(self, route: Route, person: Inbound, session: Session, ticket: Ticket) -> tuple[bytes, ...]:
+        """Return the cookies of a browser that open sessions at the application, as Cookie fields.
+
+        Raises:
+            StoreUnavailableError: the store did not answer.
+
+        """
+        parts = self.apps[route.name]
+        if parts.application is None or parts.settings.tell != "form" or not person.cookie:
+            return ()
+        known = await self._sessions.bound(ticket)
+        if not known:
+            return ()
+        key = cookie_key(ticket)
+        return tuple(
+            field_of(pairs)
+            for held in await self.accounts_of(route, session)
+            if (pairs := counted(person.cookie, known, key, route.name, held.account.name))
+        )
+
+    async def end(self, route: Route, person: Inbound, cookies: bytes) -> None:
+        """End a session at the application. It is a courtesy: those cookies count no more in any case."""
+        application = self.apps[route.name].application
+        if application is None:
+            return
+        try:
+            await application.sign_out(route, person, cookies)
+        except GatewayError as error:
+            log.warning(Event.ACCOUNT_LOGIN_FAILED, app=route.name, request_id=person.request_id, error=error.code)
+
+    async def bound(self, ticket: Ticket) -> frozenset[str]:
+        """Return the hashes of the cookies that count in a session.
+
+        Raises:
+            StoreUnavailableError: the store did not answer.
+
+        """
+        return await self._sessions.bound(ticket)
+
+    async def bind(self, ticket: Ticket, hashes: tuple[str, ...]) -> None:
+        """Have cookies count in a session.
+
+        Raises:
+            StoreUnavailableError: the store did not answer.
+
+        """
+        if hashes:
+            await self._sessions.bind(ticket, hashes)
+
+    def now(self) -> Instant:
+        """Return the moment it is."""
+        return self._clock()
+
+    async def _leave(self, parts: AppParts, route: Route, person: Inbound, login: SignedInThere) -> None:
+        """End the application's session that only proved the account."""
+        if parts.application is None:
+            return
+        cookies = login.jar.field_for(parts.application.recipe.logout.page)
+        try:
+            await parts.application.sign_out(route, person, cookies)
+        except GatewayError as error:
+            log.warning(Event.ACCOUNT_LOGIN_FAILED, app=route.name, request_id=person.request_id, error=error.code)
+
+
+def _note(app: str) -> str:
+    return f"account:{app}"

@@ -1,0 +1,258 @@
+"""The page on which a person links an account of an old application, or says for which one she acts today.
+
+`accounts/asyncio_linking` proves and keeps, and `pages` has the content. `aiohttp_portal` puts these handlers at their
+URL, and shows the same page in the place of one that needs an account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+import structlog
+from aiohttp import hdrs, web
+
+from gateway.accounts.asyncio_linking import LinkEnd, Linking, LinkResult
+from gateway.audit.entry import Action, Entry, Outcome
+from gateway.errors import StoreUnavailableError
+from gateway.instant import Instant
+from gateway.observe.events import Event
+from gateway.pipeline.visit import AccountAsk, AccountPage, Trouble, TroublePage, Visit
+from gateway.portal import pages
+from gateway.portal.pages import AccountChoice, Page
+from gateway.portal.sign_in_offer import person_of
+from gateway.request.navigation import is_surely_a_navigation
+from gateway.request.rates import Rate
+from gateway.request.same_site import Sender, sender
+from gateway.route.route import Route
+from gateway.route.table import RouteTable
+from gateway.session.session import Found, Limited, SessionState, Unavailable
+from gateway.session.ticket import TICKET_BYTES, Ticket, new_ticket
+
+ATTEMPTS_PER_ADDRESS = 30
+"""Attempts a minute to link an account, from one address: a counter's computer serves many persons."""
+ATTEMPTS_IN_ALL = 300
+"""Attempts a minute from all addresses: each is a login at the application."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountTools:
+    """The parts of the portal that these pages need."""
+
+    page: Callable[[Visit, Page], web.Response]
+    session: Callable[[Visit], Awaitable[SessionState]]
+    ticket: Callable[[Visit], Ticket | None]
+    set_cookie: Callable[[web.StreamResponse, Visit, bytes, str, int | None], None]
+    form: Callable[[web.Request], Awaitable[Mapping[str, str]]]
+    record: Callable[[Entry], None]
+    table: Callable[[], RouteTable]
+    safe_return: Callable[[Route, str | None], str]
+    clock: Callable[[], Instant]
+    random: Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """The person who is signed in, with her ticket, and the App whose accounts are meant."""
+
+    route: Route
+    found: Found
+    ticket: Ticket
+
+
+class AccountPages:
+    """The handlers."""
+
+    def __init__(self, linking: Linking, tools: AccountTools) -> None:
+        self._linking = linking
+        self._tools = tools
+        self._attempts = Rate(ATTEMPTS_PER_ADDRESS, ATTEMPTS_IN_ALL)
+
+    async def ask(self, visit: Visit, wanted: AccountPage) -> web.StreamResponse:
+        """Ask a person for her account, in the place of the page that needs it."""
+        person = await self._person(visit, visit.route)
+        if isinstance(person, Page):
+            return self._tools.page(visit, person)
+        # A form is not sent again by a link: its sender goes back to it.
+        target = visit.inbound.target.raw.decode("ascii") if visit.inbound.method == "GET" else ""
+        return await self._show(visit, person, wanted.ask, target, required=wanted.required)
+
+    async def page(self, visit: Visit, request: web.Request) -> web.StreamResponse:
+        """Show the accounts of a person, or offer to link one."""
+        del request
+        named = parse_qs((visit.inbound.target.query or b"").decode("ascii", "replace")).get("app", [""])[0]
+        route = self._route(visit, named)
+        person = await self._person(visit, route)
+        if isinstance(person, Page):
+            return self._tools.page(visit, person)
+        held = await self._linking.accounts_of(route, person.found.session)
+        ask = AccountAsk.CHOOSE if held else AccountAsk.LINK
+        return await self._show(visit, person, ask, "", required=False)
+
+    async def form(self, visit: Visit, request: web.Request) -> web.StreamResponse:
+        """Link, choose or decline, as the button of our own page says."""
+        said = await self._tools.form(request)
+        route = self._route(visit, said.get("app", ""))
+        person = await self._person(visit, route)
+        if isinstance(person, Page):
+            return self._tools.page(visit, person)
+        target = said.get("rd", "")
+        required = said.get("required") == "yes"
+        pressed = is_surely_a_navigation(visit.inbound) and sender(visit.inbound, visit.route.origin) is Sender.OURS
+        match said.get("action"):
+            case "link" if pressed:
+                return await self._link(visit, person, said, target, required=required)
+            case "choose" if pressed:
+                number = said.get("account", "")
+                chosen = await self._linking.choose(
+                    route, person.found.session, person.ticket, int(number) if number.isdecimal() else -1
+                )
+                if chosen is None:
+                    return await self._show(visit, person, AccountAsk.CHOOSE, target, required=required)
+                self._tell(visit, person, LinkResult(LinkEnd.CHOSEN, chosen, self._mark(person)))
+                return await self._onward(visit, person, target)
+            case "none" if pressed:
+                await self._linking.decline(route, person.ticket)
+                self._tell(visit, person, LinkResult(LinkEnd.DECLINED, person=self._mark(person)))
+                if required:
+                    return await self._show(visit, person, AccountAsk.LINK, target, required=True, said="none")
+                return await self._onward(visit, person, target)
+            case "another":
+                return await self._show(visit, person, AccountAsk.LINK, target, required=required)
+            case _:
+                return await self._show(visit, person, AccountAsk.LINK, target, required=required)
+
+    async def open_sessions(self, visit: Visit) -> tuple[tuple[Route, bytes], ...]:
+        """Return the sessions that this browser has at the applications of its host, each by its cookies."""
+        ticket = self._tools.ticket(visit)
+        session = await self._tools.session(visit)
+        if ticket is None or not isinstance(session, Found):
+            return ()
+        found: list[tuple[Route, bytes]] = []
+        for name in self._linking.apps:
+            route = self._tools.table().named.get(name)
+            if route is None or route.host != visit.route.host or not route.accepts(session.session):
+                continue
+            try:
+                opened = await self._linking.open_sessions(route, visit.inbound, session.session, ticket)
+            except StoreUnavailableError:
+                # Neither a sign-out nor a sign-in fails for it.
+                _log.warning(Event.ACCOUNT_LOGIN_FAILED, app=name, error="store_unavailable")
+                continue
+            found += [(route, cookies) for cookies in opened]
+        return tuple(found)
+
+    async def leave(self, visit: Visit, opened: tuple[tuple[Route, bytes], ...]) -> None:
+        """End these sessions: the person signs out, or another one has signed in."""
+        for route, cookies in opened:
+            await self._linking.end(route, visit.inbound, cookies)
+
+    async def _link(
+        self, visit: Visit, person: _Person, said: Mapping[str, str], target: str, *, required: bool
+    ) -> web.StreamResponse:
+        if (wait := self._attempts.take(visit.inbound.client_address, self._tools.clock())) is not None:
+            busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, wait)
+            return self._tools.page(visit, pages.trouble(visit, busy))
+        session = person.found.session
+        result = await self._linking.link(
+            person.route, visit.inbound, session, person.ticket, said.get("user", ""), said.get("password", "")
+        )
+        self._tell(visit, person, result)
+        if result.end is LinkEnd.LINKED:
+            return await self._onward(visit, person, target)
+        return await self._show(visit, person, AccountAsk.LINK, target, required=required, said=result.end.value)
+
+    async def _onward(self, visit: Visit, person: _Person, target: str) -> web.StreamResponse:
+        """Lead on to the wanted page with another ticket: then no worker acts on what it knew of the last one."""
+        ticket = new_ticket(self._tools.random(TICKET_BYTES))
+        kept = await self._linking.renew(person.ticket, ticket, person.found.session)
+        location = self._tools.safe_return(person.route, target or None)
+        response = web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: location})
+        if kept:
+            cookie = self._tools.table().seals.cookie(ticket)
+            self._tools.set_cookie(response, visit, visit.route.session_cookie, cookie, None)
+        return response
+
+    async def _show(
+        self, visit: Visit, person: _Person, ask: AccountAsk, target: str, *, required: bool, said: str = ""
+    ) -> web.Response:
+        held = await self._linking.accounts_of(person.route, person.found.session)
+        choices = tuple(
+            AccountChoice(number, each.account.title or each.account.name, each.account.kind, each.link.role)
+            for number, each in enumerate(held)
+        )
+        proves = self._linking.apps[person.route.name].application is not None
+        content = pages.account(
+            visit,
+            person.route,
+            ask if choices else AccountAsk.LINK,
+            choices,
+            target,
+            required=required,
+            proves=proves,
+            said_of=said,
+        )
+        return self._tools.page(visit, content)
+
+    def _route(self, visit: Visit, name: str) -> Route:
+        """Return the App of this host that a page is about.
+
+        Raises:
+            web.HTTPNotFound: there is none with accounts.
+
+        """
+        table = self._tools.table()
+        route = table.named.get(name)
+        if route is None or route.host != visit.route.host or name not in self._linking.apps:
+            raise web.HTTPNotFound
+        return route
+
+    async def _person(self, visit: Visit, route: Route) -> _Person | Page:
+        """Return the person who is signed in, or the page that says that nobody is.
+
+        Raises:
+            StoreUnavailableError: it cannot be said who is.
+
+        """
+        session = await self._tools.session(visit)
+        if isinstance(session, Unavailable):
+            raise StoreUnavailableError
+        if isinstance(session, Limited):
+            busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, session.retry_after)
+            return pages.trouble(visit, busy)
+        ticket = self._tools.ticket(visit)
+        if not isinstance(session, Found) or person_of(session, route) is None or ticket is None:
+            return pages.me_of_nobody(visit)
+        return _Person(route, session, ticket)
+
+    def _mark(self, person: _Person) -> str:
+        return self._linking.marks(person.route, person.found.session).first
+
+    def _tell(self, visit: Visit, person: _Person, result: LinkResult) -> None:
+        """Record what became of it. The trail names the account; a log line does not."""
+        session = person.found.session
+        good = result.end in (LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED)
+        self._tools.record(
+            Entry(
+                Action.ACCOUNT,
+                self._tools.clock(),
+                Outcome.DONE if good else Outcome.FAILED,
+                pseudonym=session.pseudonym,
+                app=person.route.name,
+                verdict=result.end.value,
+                object=result.account,
+                names=tuple(mark for mark in (result.person, result.holder) if mark),
+                request_id=visit.inbound.request_id,
+            )
+        )
+        _log.info(
+            Event.ACCOUNT,
+            request_id=visit.inbound.request_id,
+            app=person.route.name,
+            outcome=result.end.value,
+            pseudonym=session.pseudonym,
+        )

@@ -1,0 +1,100 @@
+"""An application's cookies: which ones count in a session, and which go where."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.accounts.application_cookies import (
+    LONGEST_COOKIE,
+    Jar,
+    SetCookie,
+    cookie_hash,
+    cookie_key,
+    cookies_in,
+    counted,
+    field_of,
+    hashes_of,
+    read_set_cookie,
+    with_cookies,
+)
+from tests.builders import NOON
+
+KEY = cookie_key("ticket")
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        (b"S=1", SetCookie(b"S", b"1", b"/a", over=False)),
+        (b"S=1; Path=/x; HttpOnly", SetCookie(b"S", b"1", b"/x", over=False)),
+        (b"S=; Max-Age=0; Path=/", SetCookie(b"S", b"", b"/", over=True)),
+        (b"S=1; max-age=-5; path=/", SetCookie(b"S", b"1", b"/", over=True)),
+        (b"S=1; Max-Age=60; Expires=Thu, 01-Jan-1970 00:00:01 GMT; Path=/", SetCookie(b"S", b"1", b"/", over=False)),
+        (b"S=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT; Path=/", SetCookie(b"S", b"deleted", b"/", over=True)),
+        (b"S=1; Expires=Thu, 01 Jan 2099 00:00:00 GMT; Path=/", SetCookie(b"S", b"1", b"/", over=False)),
+        (b"S=1; Expires=soon; Path=/", SetCookie(b"S", b"1", b"/", over=False)),
+        (b"nothing", None),
+        (b"=1", None),
+        (b"S=" + b"x" * LONGEST_COOKIE, None),
+    ],
+)
+def test_a_set_cookie_is_read_as_browsers_read_it(line: bytes, read: SetCookie | None) -> None:
+    """Name, value, path, and whether it ends the cookie."""
+    assert read_set_cookie(line, "/a/b?c", NOON) == read
+
+
+def test_a_jar_keeps_the_last_of_each_and_sends_what_fits_the_path() -> None:
+    """Two cookies of one name and other paths are two; one that is over is gone."""
+    first = ((b"Set-Cookie", b"S=1; Path=/"), (b"Set-Cookie", b"A=1; Path=/admin"), (b"Set-Cookie", b"T=1; Path=/"))
+    then = ((b"set-cookie", b"S=2; Path=/"), (b"Set-Cookie", b"T=; Max-Age=0; Path=/"))
+    jar = Jar().after(first, "/login", NOON).after(then, "/login", NOON)
+
+    assert jar.field_for("/") == b"S=2"
+    assert set(jar.field_for("/admin/x?y").split(b"; ")) == {b"S=2", b"A=1"}
+    assert jar.field_for("/administrator") == b"S=2"
+
+
+def test_a_cookie_counts_for_its_session_account_and_value_alone() -> None:
+    """Another ticket, account, App, name or value is another hash: nothing carries over."""
+    own = cookie_hash(KEY, "old", "yamada", b"S", b"1")
+    others = {
+        cookie_hash(cookie_key("other"), "old", "yamada", b"S", b"1"),
+        cookie_hash(KEY, "new", "yamada", b"S", b"1"),
+        cookie_hash(KEY, "old", "suzuki", b"S", b"1"),
+        cookie_hash(KEY, "old", "yamada", b"T", b"1"),
+        cookie_hash(KEY, "old", "yamada", b"S", b"2"),
+        cookie_hash(KEY, "oldy", "amada", b"S", b"1"),
+    }
+
+    assert own not in others
+    assert len(others) == 6
+
+
+def test_only_what_was_set_in_this_session_goes_on() -> None:
+    """A planted pair beside a good one is cut out, in every order, and the rest is written anew."""
+    known = set(hashes_of(((b"Set-Cookie", b"S=good; Path=/; HttpOnly"),), KEY, "old", "yamada", "/", NOON))
+
+    kept = counted(b'S=evil; S=good; T="x; S=evil2', known, KEY, "old", "yamada")
+
+    assert field_of(kept) == b"S=good"
+    assert counted(b"S=good", known, cookie_key("other"), "old", "yamada") == ()
+
+
+def test_a_cookie_that_ends_counts_nowhere() -> None:
+    """An empty value that deletes a cookie is not bound."""
+    assert hashes_of(((b"Set-Cookie", b"S=; Max-Age=0"),), KEY, "old", "yamada", "/", NOON) == ()
+
+
+@pytest.mark.parametrize(
+    ("head", "field", "changed"),
+    [
+        (b"GET / HTTP/1.1\r\nCookie: a=1\r\nX: y\r\n", b"b=2", b"GET / HTTP/1.1\r\nCookie: b=2\r\nX: y\r\n"),
+        (b"GET / HTTP/1.1\r\nX: y\r\nCookie: a=1\r\n", b"", b"GET / HTTP/1.1\r\nX: y\r\n"),
+        (b"GET / HTTP/1.1\r\nX: y\r\n", b"b=2", b"GET / HTTP/1.1\r\nCookie: b=2\r\nX: y\r\n"),
+        (b"GET / HTTP/1.1\r\nX: y\r\n", b"", b"GET / HTTP/1.1\r\nX: y\r\n"),
+    ],
+)
+def test_a_head_has_the_cookies_that_count(head: bytes, field: bytes, changed: bytes) -> None:
+    """The one Cookie field of our head is replaced, added or removed."""
+    assert with_cookies(head, field) == changed
+    assert cookies_in(changed) == field

@@ -1,0 +1,319 @@
+"""An application that nobody taught anything: people link an old account once, and the card is enough from then on.
+
+A PHP program with its own login form stands behind a whole gateway on real sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+
+from gateway.identity import Identity, Scope
+from tests.builders import CLIENT
+from tests.conftest import free_port, program
+from tests.flows.gateway_process import HOST, GatewayProcess
+from tests.flows.test_real_methods import listens
+from tests.redis_server import redis_server, wait_until
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+
+POLICY = """\
+policy: booking
+rules:
+  - name: open
+    match: {path: /open}
+    allow: everyone
+  - name: the rest
+    allow: signed_in
+    accounts: required
+    disclose: [subject]
+"""
+ACCOUNTS = """\
+    application_cookies: [OLDSID]
+    accounts:
+      store: memory
+      key: {file: accounts.key}
+      tell: form
+      passwords: kept
+      recipe:
+        page: /login.php
+        user: id
+        password: pw
+        success: {status: 302, not_location: /login.php}
+        ended: /login.php
+        logout: /logout.php
+        closed: [/login.php, /password/**]
+        locks_after: 5
+access_log"""
+NAVIGATION = {
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Dest": "document",
+    "Sec-Fetch-User": "?1",
+    "Accept": "text/html",
+    "Accept-Language": "en",
+}
+
+
+@dataclass
+class Old:
+    """The application behind, as its own files tell of it."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+
+    def all(self, what: str) -> list[tuple[Any, ...]]:
+        """Return the answer of its database."""
+        with sqlite3.connect(self.folder / "old.db") as connection:
+            return connection.execute(what).fetchall()
+
+    def end_sessions(self) -> None:
+        """Forget every session, as a restart does."""
+        for each in (self.folder / "sessions").iterdir():
+            each.unlink()
+
+
+@dataclass
+class Page:
+    """One answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    set_cookies: list[str]
+
+
+@dataclass
+class Person:
+    """A person's browser: it keeps cookies by name, and follows nothing by itself."""
+
+    port: int
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    async def ask(self, method: str, path: str, form: Mapping[str, str] | None = None, **headers: str) -> Page:
+        """Ask the gateway as a navigating browser does."""
+        origin = f"http://{HOST}:{self.port}"
+        sent = {**NAVIGATION, "Host": f"{HOST}:{self.port}", "Sec-Fetch-Site": "same-origin", **headers}
+        if self.cookies:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        if form is not None:
+            sent |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin, "Referer": f"{origin}/"}
+        async with (
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client,
+            client.request(
+                method,
+                f"http://127.0.0.1:{self.port}{path}",
+                data=None if form is None else urlencode(form),
+                headers=sent,
+                allow_redirects=False,
+            ) as answer,
+        ):
+            lines = answer.headers.getall("Set-Cookie", [])
+            page = Page(answer.status, answer.headers, await answer.text(), lines)
+        for line in lines:
+            for name, morsel in SimpleCookie(line).items():
+                if morsel["max-age"] == "0" or "1970" in morsel["expires"]:
+                    self.cookies.pop(name, None)
+                else:
+                    self.cookies[name] = morsel.value
+        return page
+
+    async def get(self, path: str) -> Page:
+        """Open a page."""
+        return await self.ask("GET", path)
+
+    async def link(self, user: str, password: str, path: str = "/") -> Page:
+        """Fill in our page."""
+        form = {"app": "app", "rd": path, "required": "yes", "action": "link", "user": user, "password": password}
+        return await self.ask("POST", "/.sekisho/account", form)
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Old]:
+    """Run the application."""
+    folder = tmp_path_factory.mktemp("untaught")
+    (folder / "sessions").mkdir()
+    found = Old(folder)
+    script = str(Path(__file__).with_name("untaught.php"))
+    environment = {"UNTAUGHT_DB": str(folder / "old.db"), "UNTAUGHT_SESSIONS": str(folder / "sessions")}
+    process = subprocess.Popen(
+        [program("php"), "-S", f"127.0.0.1:{found.port}", script],
+        env=os.environ | environment,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: listens(found.port), "php")
+        yield found
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory, old: Old) -> Iterator[GatewayProcess]:
+    """Run a gateway whose App has those lines and nothing else."""
+    folder = tmp_path_factory.mktemp("gateway")
+    with redis_server() as redis:
+        found = GatewayProcess(folder, old.port, redis.url, 1, POLICY)
+        (folder / "accounts.key").write_text(secrets.token_hex(32))
+        settings = found.settings.read_text()
+        found.settings.write_text(settings.replace("access_log", ACCOUNTS, 1))
+        try:
+            found.start()
+            yield found
+        finally:
+            found.stop()
+
+
+@pytest.fixture
+def people(gateway: GatewayProcess) -> People:
+    """Return a maker of signed-in persons."""
+    return People(gateway)
+
+
+@dataclass
+class People:
+    """Signs persons in."""
+
+    gateway: GatewayProcess
+
+    async def signed_in(self, subject: str) -> Person:
+        """Return a browser with a session of this person."""
+        identity = Identity(CLIENT, subject, time.time(), frozenset({Scope.OPENID}))
+        name, _, value = (await self.gateway.sign_in(identity)).partition("=")
+        return Person(self.gateway.port, {name: value})
+
+
+async def test_an_old_account_is_linked_once_and_the_card_is_enough_from_then_on(people: People, old: Old) -> None:
+    """She is asked once, comes back in another session, and the application greets her by her old account."""
+    hanako = await people.signed_in("hanako")
+
+    asked = await hanako.get("/mine")
+    assert asked.status == 403
+    assert "Your previous user ID" in asked.text
+    linked = await hanako.link("yamada", "old-Canary-1", "/mine")
+    assert (linked.status, linked.headers["Location"]) == (303, "/mine")
+    page = await hanako.get("/mine")
+    assert "hello yamada" in page.text
+    # The application hears of the account beside the facts, and nothing of our own ways.
+    assert "from yamada marker none" in page.text
+
+    again = await people.signed_in("hanako")
+    page = await again.get("/mine")
+    assert (page.status, "hello yamada" in page.text) == (200, True)
+    logins = len(old.all("SELECT line FROM log WHERE line LIKE 'POST /login.php%'"))
+    await again.get("/mine")
+    assert len(old.all("SELECT line FROM log WHERE line LIKE 'POST /login.php%'")) == logins, "one login for a session"
+
+
+async def test_a_second_person_cannot_take_an_account(people: People) -> None:
+    """The account has one person: another one who knows the password is sent to the counter."""
+    await (await people.signed_in("hanako-2")).link("suzuki", "old-Canary-2")
+    other = await people.signed_in("jiro")
+
+    refused = await other.link("SUZUKI ", "old-Canary-2")
+
+    assert "linked to another person" in refused.text
+    assert (await other.get("/")).status == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["/login.php", "/login.php?x=1", "/%6cogin.php", "/login.php/x", "/./login.php", "/password/new"]
+)
+async def test_the_applications_own_login_is_closed(people: People, path: str) -> None:
+    """No spelling of a closed page reaches the application, by GET or POST."""
+    person = await people.signed_in("hanako")
+
+    assert (await person.get(path)).status in (400, 403)
+    assert (await person.ask("POST", path, {"id": "yamada", "pw": "old-Canary-1"})).status in (400, 403)
+
+
+async def test_another_sessions_cookie_opens_nothing(people: People) -> None:
+    """A stolen cookie, a planted one and one of the last person are removed; she acts for her own account alone."""
+    await (await people.signed_in("hanako-3")).link("tennis", "old-Canary-3")
+    victim = await people.signed_in("hanako")
+    if "hello" not in (await victim.get("/")).text:
+        await victim.link("yamada", "old-Canary-1")
+        await victim.get("/")
+    stolen = victim.cookies["OLDSID"]
+
+    thief = await people.signed_in("hanako-3")
+    thief.cookies["OLDSID"] = stolen
+    page = await thief.get("/")
+    assert "hello tennis" in page.text
+    assert thief.cookies["OLDSID"] != stolen
+
+    nobody = Person(thief.port, {"OLDSID": stolen})
+    assert "open to all, nobody" in (await nobody.get("/open")).text
+
+
+async def test_a_form_is_not_lost_when_the_applications_session_ends(people: People, old: Old) -> None:
+    """The gateway signs in anew and sends the same form again, once."""
+    person = await people.signed_in("hanako")
+    if "hello" not in (await person.get("/")).text:
+        await person.link("yamada", "old-Canary-1")
+        await person.get("/")
+    old.end_sessions()
+
+    page = await person.ask("POST", "/note", {"note": "まだある"})
+
+    assert "noted by yamada: まだある" in page.text
+    assert old.all("SELECT count(*) FROM notes WHERE note = 'まだある'") == [(1,)]
+    assert "hello yamada" in (await person.get("/")).text
+
+
+async def test_a_sign_out_ends_the_applications_session_too(people: People, old: Old) -> None:
+    """The old cookie is worth nothing at the application itself afterwards."""
+    person = await people.signed_in("hanako")
+    if "hello" not in (await person.get("/")).text:
+        await person.link("yamada", "old-Canary-1")
+        await person.get("/")
+    cookie = person.cookies["OLDSID"]
+
+    out = await person.ask("POST", "/.sekisho/logout", {})
+    assert out.status == 303
+
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(
+            f"http://127.0.0.1:{old.port}/mine", headers={"Cookie": f"OLDSID={cookie}"}, allow_redirects=False
+        ) as answer,
+    ):
+        assert answer.status == 302
+    assert "OLDSID" not in person.cookies
+
+
+async def test_wrong_passwords_tell_nothing_and_lock_nobody_out(people: People, old: Old) -> None:
+    """Ten tries by two persons: the answers are alike, and the application counts fewer than it locks after."""
+    texts = set()
+    for subject, names in (("eve", ["suzuki"] * 4 + ["nobody"]), ("mallory", ["suzuki"] * 4 + ["nobody"])):
+        person = await people.signed_in(subject)
+        pages = await asyncio.gather(*(person.link(name, f"guess-{n}") for n, name in enumerate(names)))
+        texts |= {tuple(re.findall(r'<p class="h">(.*?)</p>', page.text)) for page in pages}
+
+    assert len(texts) == 1
+    assert "could not be confirmed" in str(texts)
+    ((wrong,),) = old.all("SELECT wrong FROM users WHERE id = 'suzuki'")
+    assert wrong < 5
+
+
+async def test_no_password_is_anywhere_in_the_clear(gateway: GatewayProcess, people: People) -> None:
+    """Neither logs nor access lines hold one."""
+    await people.signed_in("hanako")
+    for name in ("events.log", "access.log"):
+        text = (gateway.folder / name).read_text()
+        assert "Canary" not in text
+        assert "guess-" not in text

@@ -1,0 +1,62 @@
+<?php
+// A booking system of 2009, which nobody taught anything: a login form, a table of passwords, a session cookie.
+$db = new PDO('sqlite:' . getenv('UNTAUGHT_DB'));
+$db->setAttribute(PDO::ATTR_ERRMODE, PDO::ERRMODE_EXCEPTION);
+$db->exec('CREATE TABLE IF NOT EXISTS users (id TEXT PRIMARY KEY COLLATE NOCASE, pw TEXT, wrong INTEGER DEFAULT 0)');
+$db->exec('CREATE TABLE IF NOT EXISTS notes (id TEXT, note TEXT)');
+$db->exec('CREATE TABLE IF NOT EXISTS log (line TEXT)');
+foreach (['yamada' => 'old-Canary-1', 'suzuki' => 'old-Canary-2', 'tennis' => 'old-Canary-3'] as $id => $pw) {
+    $db->prepare('INSERT OR IGNORE INTO users (id, pw) VALUES (?, ?)')->execute([$id, $pw]);
+}
+session_save_path(getenv('UNTAUGHT_SESSIONS'));
+session_name('OLDSID');
+session_start();
+$path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
+$db->prepare('INSERT INTO log VALUES (?)')->execute([$_SERVER['REQUEST_METHOD'] . ' ' . $path . ' ' . ($_SESSION['id'] ?? '-')]);
+function page($text) { echo "<!doctype html><title>Booking</title><p>$text</p>"; }
+if ($path === '/open') {
+    page('open to all, ' . ($_SESSION['id'] ?? 'nobody'));
+    return;
+}
+if ($path === '/login.php') {
+    if ($_SERVER['REQUEST_METHOD'] === 'POST') {
+        if (!hash_equals($_SESSION['token'] ?? '?', $_POST['token'] ?? '')) {
+            http_response_code(400);
+            return page('stale form');
+        }
+        $found = $db->prepare('SELECT id, pw, wrong FROM users WHERE id = ?');
+        $found->execute([$_POST['id'] ?? '']);
+        $row = $found->fetch(PDO::FETCH_ASSOC);
+        if ($row && $row['wrong'] < 5 && hash_equals($row['pw'], $_POST['pw'] ?? '')) {
+            $db->prepare('UPDATE users SET wrong = 0 WHERE id = ?')->execute([$row['id']]);
+            session_regenerate_id(true);
+            $_SESSION['id'] = $row['id'];
+            header('Location: /');
+            http_response_code(302);
+            return;
+        }
+        if ($row) {
+            $db->prepare('UPDATE users SET wrong = wrong + 1 WHERE id = ?')->execute([$row['id']]);
+        }
+        return page('wrong');
+    }
+    $_SESSION['token'] = bin2hex(random_bytes(8));
+    echo '<form method="post" action="/login.php"><input type="hidden" name="token" value="' . $_SESSION['token'] . '">'
+        . '<input name="id"><input type="password" name="pw"><input type="submit" name="go" value="Login"></form>';
+    return;
+}
+if (!isset($_SESSION['id'])) {
+    header('Location: /login.php?from=' . urlencode($path));
+    http_response_code(302);
+    return;
+}
+if ($path === '/logout.php') {
+    session_destroy();
+    return page('bye');
+}
+if ($path === '/note' && $_SERVER['REQUEST_METHOD'] === 'POST') {
+    $db->prepare('INSERT INTO notes VALUES (?, ?)')->execute([$_SESSION['id'], $_POST['note'] ?? '']);
+    return page('noted by ' . $_SESSION['id'] . ': ' . htmlspecialchars($_POST['note'] ?? ''));
+}
+page('hello ' . $_SESSION['id'] . ' from ' . ($_SERVER['HTTP_X_VERIFIED_ACTING_FOR'] ?? 'nobody')
+    . ' marker ' . ($_SERVER['HTTP_SEKISHO_ACCOUNT'] ?? 'none'));

@@ -1,0 +1,42 @@
+"""The pages of an application that are closed to everybody, before any rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.policy.closing import CLOSED, closing
+from gateway.policy.decide import CompiledPolicy
+from gateway.policy.policy import Allow, Policy, Rule
+from gateway.policy.verdict import Deny, RuleId
+from gateway.settings.settings import Stack
+from tests.builders import NOON, inbound
+
+OPEN = Policy("p", (Rule(RuleId("p", "all"), allow=Allow.EVERYONE),))
+
+
+def test_a_policy_without_such_pages_stays_the_same_object() -> None:
+    """Nothing is made anew for an App that closes nothing."""
+    assert closing(OPEN, ()) is OPEN
+
+
+@pytest.mark.parametrize("path", ["/login.php", "/login.php/x", "/password", "/password/a/b"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_pages_and_what_is_below_them_are_closed(path: str, method: str) -> None:
+    """The rule is the first one, so that a rule for everybody opens nothing."""
+    policy = CompiledPolicy(closing(OPEN, ("/login.php", "/password/**")), stacks=(Stack.PHP,))
+    request = inbound(path, method=method)
+
+    rule = policy.fitting(request, NOON)
+
+    assert rule is not None
+    assert rule.id.rule == CLOSED
+    assert isinstance(rule.decide(request, None, NOON).verdict, Deny)
+
+
+def test_other_pages_stay_open() -> None:
+    """A page with a longer name is another one."""
+    policy = CompiledPolicy(closing(OPEN, ("/login.php",)))
+    rule = policy.fitting(inbound("/login.phpx"), NOON)
+
+    assert rule is not None
+    assert rule.id.rule == "all"
