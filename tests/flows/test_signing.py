@@ -62,6 +62,10 @@ NAVIGATION = {
 CANARY = "カナリア花子"
 FORM = (("name", CANARY), ("child", "太郎 & <b>"), ("memo", "一行目\r\n二行目"))
 BODY = urlencode(FORM)
+PAGE = """\
+<!DOCTYPE html><meta charset="utf-8"><title>申請</title>
+<form method="post" action="/apply"><input name="child"><button>申請</button></form>
+"""
 CONSENT = """
       consents:
         - name: newest
@@ -102,6 +106,8 @@ class Application:
             body = await request.read()
             if request.method == "POST":
                 self.got.append((request.path, dict(request.headers), body))
+            if request.path == "/form":
+                return web.Response(text=PAGE, content_type="text/html")
             return web.Response(text="received")
 
         served.router.add_route("*", "/{rest:.*}", answer)
