@@ -28,7 +28,8 @@ class Packed(NamedTuple):
     """A configuration in parts."""
 
     head: tuple[bytes, ...]
-    """The configuration without what follows; its Apps, and the places of its settings, some at a time."""
+    """The configuration without what follows; its Apps, the places of its settings, and what is known of its policies,
+    some at a time."""
     policies: Mapping[Path, tuple[bytes, ...]]
     """For each policy that is sent: the policy without its lists, and their entries, some at a time."""
 
@@ -42,15 +43,18 @@ def packing(
 ) -> Steps[Packed]:
     """Return the configuration for a process that has these policies; without `policies`, all but them."""
     settings = configuration.settings
-    bare = replace(configuration, settings=replace(settings, apps=()), policies={}, places={}, remarks=())
+    bare = replace(configuration, settings=replace(settings, apps=()), policies={}, places={}, known={}, remarks=())
     head = [pickle.dumps(bare)]
     yield
-    apps, places = iter(settings.apps), iter(configuration.places.items())
+    apps, places, known = iter(settings.apps), iter(configuration.places.items()), iter(configuration.known.items())
     while some := tuple(islice(apps, _APPS)):
-        head.append(pickle.dumps((some, {})))
+        head.append(pickle.dumps((some, {}, {})))
         yield
     while few := dict(islice(places, _ENTRIES)):
-        head.append(pickle.dumps(((), few)))
+        head.append(pickle.dumps(((), few, {})))
+        yield
+    while facts := dict(islice(known, _APPS)):
+        head.append(pickle.dumps(((), {}, facts)))
         yield
     packed: dict[Path, tuple[bytes, ...]] = {}
     for file, policy in configuration.policies.items() if policies else ():
@@ -80,17 +84,19 @@ def unpacking(packed: Packed, have: Mapping[Path, Policy] | None = None) -> Step
     yield
     apps: list[Any] = []
     places: dict[str, Any] = {}
+    known: dict[Path, KnownPolicy] = {}
     for part in packed.head[1:]:
-        some, few = _load(part)
+        some, few, facts = _load(part)
         apps += some
         places |= few
+        known |= facts
         yield
     policies: dict[Path, Policy] = {}
-    for file, known in configuration.known.items() if have is not None else ():
+    for file, facts in known.items() if have is not None else ():
         parts = packed.policies.get(file)
         if parts is None:
             kept = None if have is None else have.get(file)
-            if kept is None or kept.version != known.version:
+            if kept is None or kept.version != facts.version:
                 raise PolicyMissingError(str(file))
             policies[file] = kept
             continue
@@ -102,7 +108,7 @@ def unpacking(packed: Packed, have: Mapping[Path, Policy] | None = None) -> Step
         policies[file] = replace(_load(parts[0]), lists=lists)
         yield
     settings = replace(configuration.settings, apps=tuple(apps))
-    return replace(configuration, settings=settings, policies=policies, places=places)
+    return replace(configuration, settings=settings, policies=policies, places=places, known=known)
 
 
 def _load(part: bytes) -> Any:  # noqa: ANN401 - the caller says what each part is

@@ -13,7 +13,7 @@ from gateway.observe.events import Event
 from gateway.process.configuration import Configuration
 from gateway.process.packed import packing, unpacking
 from gateway.process.reader import Outcome, Task
-from gateway.process.slices import in_slices
+from gateway.process.slices import in_slices, sparing_the_collector
 
 _log = structlog.get_logger()
 
@@ -97,7 +97,8 @@ class FileReader:
 async def _configuration_of(outcome: Outcome | None, adopted: Configuration) -> Configuration | None:
     if outcome is None or outcome.packed is None:
         return None
-    return await in_slices(unpacking(outcome.packed, adopted.policies))
+    with sparing_the_collector():
+        return await in_slices(unpacking(outcome.packed, adopted.policies))
 
 
 def _told(outcome: Outcome | None) -> tuple[str, ...]:

@@ -18,6 +18,9 @@ SLICE = 0.002
 _NEVER = 1 << 30
 """Collections of the middle generation before a full one, if there must be no full one."""
 
+_spared: list[int] = []
+"""The threshold as it was, and a sign for each work that spares the collector now."""
+
 T = TypeVar("T")
 Steps = Generator[None, None, T]
 """Work that yields after each of its steps, and returns its result."""
@@ -56,12 +59,20 @@ def sparing_the_collector() -> Iterator[None]:
     to each other in circles. The same holds for all else that a reload finds alive: connections, our own pages, the
     provider's client. Each breaks its circles when it ends, as the collector will not visit it.
     """
-    # Garbage that is there now would be spared, too. This collection visits only what came after the last one.
-    gc.collect()
-    young, middle, old = gc.get_threshold()
-    gc.set_threshold(young, middle, _NEVER)
+    if not _spared:
+        # Garbage that is there now would be spared, too. This collection visits only what came after the last one, and
+        # nothing of what is being built: so a configuration is spared from its first part on.
+        gc.collect()
+        young, middle, old = gc.get_threshold()
+        _spared.append(old)
+        gc.set_threshold(young, middle, _NEVER)
+    _spared.append(0)
     try:
         yield
         gc.freeze()
     finally:
-        gc.set_threshold(young, middle, old)
+        _spared.pop()
+        if len(_spared) == 1:
+            # The last of several works that went on at the same time.
+            young, middle, _ = gc.get_threshold()
+            gc.set_threshold(young, middle, _spared.pop())

@@ -27,7 +27,7 @@ from gateway.process.follow_files import FileWatch
 from gateway.process.orders import LONGEST_ORDER, Order, Reply, encode, read_order
 from gateway.process.packed import unpacking
 from gateway.process.single import EXIT_OURS, EXIT_USERS, reload_worker, spare_the_collector
-from gateway.process.slices import in_slices
+from gateway.process.slices import in_slices, sparing_the_collector
 from gateway.process.worker import ListeningSockets, Worker, style_of
 
 _log = structlog.get_logger()
@@ -179,7 +179,8 @@ class _Line:
         """Return the configuration that the supervisor has read, and handed over in pieces."""
         packed, self._parts = b"".join(self._parts), []
         # It comes from the process that started us, over our own line.
-        return await in_slices(unpacking(pickle.loads(packed), self._worker.configuration.policies))  # noqa: S301
+        with sparing_the_collector():
+            return await in_slices(unpacking(pickle.loads(packed), self._worker.configuration.policies))  # noqa: S301
 
     async def _take_policies(self, mistakes: tuple[str, ...]) -> Reloaded:
         async with self._worker.reading:

@@ -54,6 +54,33 @@ def test_what_is_built_is_spared_by_the_collector() -> None:
         gc.unfreeze()
 
 
+def test_what_is_being_built_is_not_visited_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One work begins within another, or beside it and ends later: one collection, before the first part of any."""
+    collections = 0
+
+    def collected() -> None:
+        nonlocal collections
+        collections += 1
+
+    monkeypatch.setattr(gc, "collect", collected)
+    before = gc.get_threshold()
+    try:
+        one, other = sparing_the_collector(), sparing_the_collector()
+        one.__enter__()
+        with sparing_the_collector():
+            pass
+        other.__enter__()
+        one.__exit__(None, None, None)
+        spared = gc.get_threshold()
+        other.__exit__(None, None, None)
+    finally:
+        gc.unfreeze()
+
+    assert collections == 1
+    assert spared[2] > 1_000_000
+    assert gc.get_threshold() == before
+
+
 def test_work_that_fails_freezes_nothing() -> None:
     """A configuration that was refused leaves memory as any other garbage."""
     before, frozen = gc.get_threshold(), gc.get_freeze_count()
