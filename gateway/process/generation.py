@@ -58,7 +58,7 @@ from gateway.portal.visits import VisitTable
 from gateway.process.account_stores import open_account_store
 from gateway.process.configuration import Configuration
 from gateway.process.sign_in_counts import SignInCounts
-from gateway.process.slices import Steps, in_slices, sparing_the_collector
+from gateway.process.slices import Steps, in_slices, letting_go, sparing_the_collector
 from gateway.request.field_names import fold
 from gateway.request.inbound import Inbound
 from gateway.request.rates import LookupLimits, Rate
@@ -232,6 +232,7 @@ class Generation:
     async def adopt(self, configuration: Configuration) -> None:
         """Judge by these policies and switches from the next request on: each is judged by one table."""
         adopted = await in_slices(self._adopting(configuration))
+        parts = [] if self._before is not None or not hasattr(self, "table") else self.parts()
         self._before = None
         self.configuration = configuration
         self.table = adopted.table
@@ -239,6 +240,11 @@ class Generation:
         self.policies = adopted.policies
         self.versions = adopted.versions
         self._asked = adopted.asked
+        await in_slices(letting_go(parts))
+
+    def parts(self) -> list[object]:
+        """Return what this generation is made of, for `letting_go` behind its end."""
+        return [*self.table.routes, *self.configuration.policies.values()]
 
     def _adopting(self, configuration: Configuration) -> Steps[_Adopted]:
         shared = self._shared

@@ -11,7 +11,7 @@ import structlog
 
 from gateway.observe.events import Event
 from gateway.process.configuration import Configuration
-from gateway.process.packed import packing, unpacking
+from gateway.process.packed import packing, packing_known, unpacking
 from gateway.process.reader import Outcome, Task
 from gateway.process.slices import in_slices, sparing_the_collector
 
@@ -51,7 +51,7 @@ class FileReader:
     async def whole(self, adopted: Configuration) -> Configuration | None:
         """Return the configuration as its files are now; `None`, with every mistake logged, if it cannot be used."""
         try:
-            outcome = await self._outcome_of(Task(adopted.path, adopted.known))
+            outcome = await self._outcome_of(Task(adopted.path, await in_slices(packing_known(adopted.known))))
             fresh = await _configuration_of(outcome, adopted)
         # Any fault is a refusal, because the clients that are served now must stay connected.
         except Exception as error:  # noqa: BLE001
@@ -64,7 +64,8 @@ class FileReader:
 
     async def policies(self, adopted: Configuration) -> Configuration | tuple[str, ...]:
         """Return the configuration with its policies as their files are now; their mistakes, if they cannot be used."""
-        task = Task(adopted.path, adopted.known, await in_slices(packing(adopted, policies=False)))
+        known = await in_slices(packing_known(adopted.known))
+        task = Task(adopted.path, known, await in_slices(packing(adopted, policies=False)))
         outcome = await self._outcome_of(task)
         fresh = await _configuration_of(outcome, adopted)
         return _told(outcome) if fresh is None else fresh

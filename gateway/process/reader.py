@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import pickle
 import socket
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.process.configuration import Configuration, KnownPolicy, read_configuration, reread_policies
-from gateway.process.packed import Packed, packing, unpacking
+from gateway.process.configuration import Configuration, read_configuration, reread_policies
+from gateway.process.packed import Packed, packing, unpacked_known, unpacking
 from gateway.process.slices import at_once
 from gateway.yaml.mistakes import Mistake, Mistakes
 
@@ -26,8 +25,8 @@ class Task(NamedTuple):
 
     path: Path
     """The file of settings."""
-    known: Mapping[Path, KnownPolicy]
-    """The policies that the asking process has."""
+    known: tuple[bytes, ...]
+    """What the asking process knows of its policies, as `packing_known` packs it."""
     adopted: Packed | None = None
     """The settings that are in force, if the policies alone shall be read, by these settings."""
 
@@ -44,12 +43,13 @@ class Outcome(NamedTuple):
 def read(task: Task) -> Outcome:
     """Read what a task says, and pack the policies that the asking process does not have."""
     mistakes = Mistakes()
+    known = unpacked_known(task.known)
     configuration: Configuration | None
     if task.adopted is None:
-        configuration = read_configuration(task.path, mistakes, os.environ, task.known, remarking=False)
+        configuration = read_configuration(task.path, mistakes, os.environ, known, remarking=False)
     else:
         settings = at_once(unpacking(task.adopted, None))
-        configuration = reread_policies(settings, mistakes, task.known)
+        configuration = reread_policies(settings, mistakes, known)
     if configuration is None or len(mistakes):
         return Outcome(None, tuple(mistakes))
     return Outcome(at_once(packing(configuration)))

@@ -50,6 +50,13 @@ def at_once(steps: Steps[T]) -> T:
             return result
 
 
+def letting_go(parts: list[object]) -> Steps[None]:
+    """Let go of parts that nothing else may hold, one at a time: to free a thousand policies takes some 50 ms."""
+    while parts:
+        parts.pop()
+        yield
+
+
 @contextmanager
 def sparing_the_collector() -> Iterator[None]:
     """Have the garbage collector make no full collection while a configuration is built, and never visit what was.

@@ -72,7 +72,7 @@ from gateway.process.generation import Generation, Shared
 from gateway.process.management import StoreMark, limit_store, store_mark
 from gateway.process.readiness import SIGN_IN, Check, Checks, sorted_out
 from gateway.process.sign_in_counts import SignInCounts
-from gateway.process.slices import Steps, in_slices, sparing_the_collector
+from gateway.process.slices import Steps, in_slices, letting_go, sparing_the_collector
 from gateway.redis_client import POOL, close_redis, connections_of, end_tasks, make_redis, parse_redis_url
 from gateway.session.asyncio_owed import OwedToStore
 from gateway.session.prometheus_sessions import WENT_BACK, show_sessions
@@ -661,6 +661,9 @@ class Worker:
             await asyncio.sleep(generation.configuration.settings.traffic.answer)
         finally:
             await generation.close()
+        parts = generation.parts()
+        del generation
+        await in_slices(letting_go(parts))
 
     async def numbers(self) -> Families:
         """Return the metrics. With a thousand Apps they take a while to make, in which requests go on."""
