@@ -57,7 +57,7 @@ def heading(page: Page, words: str) -> None:
 
 def listed(page: Page) -> list[str]:
     """Return the items that the page says are read from the card."""
-    return page.locator("ul.facts.read b").all_inner_texts()
+    return page.locator("ul.facts.read b").all_text_contents()
 
 
 def answered(page: Page, card: int) -> str:

@@ -48,17 +48,20 @@ from tests import builders
 
 PREFIX = "/.sekisho/"
 SITE = "https://pay.example"
-RULE = RuleId("booking", "reserve")
+RULE = RuleId("book_rooms", "reserve_room")
 PURPOSE = {"ja": "施設の予約受付と使用料の区分のため", "en": "To take bookings and to set the fee"}
 POLICY = """\
-policy: booking
+policy: book_rooms
 title: {ja: 施設予約, en: Rooms}
 purpose: {ja: 施設の予約受付と使用料の区分のため, en: To take bookings and to set the fee}
 conditions:
-  adult: {age: {at_least: 18}, label: {ja: 18歳以上か, en: 18 years or older}}
-  resident: {residence: {in: [東京都渋谷区]}, label: {ja: 渋谷区にお住まいか, en: Living in Shibuya City}}
+  adult_now: {age: {at_least: 18}, label: {ja: 18歳以上か, en: 18 years or older}}
+  lives_here: {residence: {in: [東京都渋谷区]}, label: {ja: 渋谷区にお住まいか, en: Living in Shibuya City}}
 rules:
-  - {name: reserve, match: {path: /reserve/**}, require: [adult], disclose: [subject, name, adult, resident, town]}
+  - name: reserve_room
+    match: {path: /reserve/**}
+    require: [adult_now]
+    disclose: [subject, name, adult_now, lives_here, town]
   - {name: rest, allow: signed_in, disclose: [subject]}
 """
 
@@ -166,6 +169,11 @@ def _refused(reason: Reason, language: Language, **changes: object) -> Page:
     return pages.refusal(visit(language, purpose=RefusalPage(deny), known=Found(session())), deny)
 
 
+def _trouble(page: TroublePage, language: Language, method: str = "GET") -> Page:
+    closed = replace(ROUTE, closed_message={"ja": "年に一度の点検です。", "en": "Yearly check."})
+    return pages.trouble(replace(visit(language, purpose=page, method=method), route=closed), page)
+
+
 def _offer_because(why: ChallengeReason) -> SignInOffer:
     return offer(replace(CHALLENGE, reason=why))
 
@@ -215,16 +223,14 @@ def _portal_pages() -> Mapping[str, Make]:
     made["framed"] = lambda at: pages.framed(visit(at, purpose=SignInPage(CHALLENGE)))
     made["framed-form"] = lambda at: pages.framed(visit(at, purpose=SignInPage(CHALLENGE), method="POST"))
     made |= _each("refusal", ReasonKind, lambda kind, at: _refused(Reason(kind, ""), at))
-    made["refusal-own-words"] = lambda at: _refused(Reason(ReasonKind.CONDITION_NO, "adult", ADULT), at)
+    made["refusal-own-words"] = lambda at: _refused(Reason(ReasonKind.CONDITION_NO, "adult_now", ADULT), at)
     made["refusal-with-a-form"] = lambda at: pages.refusal(
-        visit(at), Deny(RULE, (Reason(ReasonKind.CONDITION_NO, "adult", ADULT),)), kept_until=builders.NOON + 900
+        visit(at), Deny(RULE, (Reason(ReasonKind.CONDITION_NO, "adult_now", ADULT),)), kept_until=builders.NOON + 900
     )
     made["refusal-later"] = lambda at: _refused(Reason(ReasonKind.LIMIT_REACHED, "twice"), at, retry_after=407_978)
-    made |= _each("trouble", Trouble, lambda what, at: pages.trouble(visit(at), TroublePage(what, 503, 5)))
-    made["trouble-form-sent"] = lambda at: pages.trouble(
-        visit(at, method="POST"), TroublePage(Trouble.UPSTREAM_TIMEOUT, 504)
-    )
-    made["trouble-long"] = lambda at: pages.trouble(visit(at), TroublePage(Trouble.MAINTENANCE, 503, 259_196))
+    made |= _each("trouble", Trouble, lambda what, at: _trouble(TroublePage(what, 503, 5), at))
+    made["trouble-form-sent"] = lambda at: _trouble(TroublePage(Trouble.UPSTREAM_TIMEOUT, 504), at, method="POST")
+    made["trouble-long"] = lambda at: _trouble(TroublePage(Trouble.MAINTENANCE, 503, 259_196), at)
     made |= _each("failure", LoginFailure, _failed)
     made["failure-wait"] = lambda at: pages.failure(visit(at), Failed(LoginFailure.TOO_MANY, retry_after=3_600), None)
     made["logout"] = lambda at: pages.logout(visit(at, path=f"{PREFIX}logout", known=Found(session())), "token")
@@ -257,7 +263,7 @@ def _with_ledger(asked: Visit) -> pages.Page:
     name = asked.route.name
     entries = (
         Disclosure(name, ("subject",), builders.NOON - 60),
-        Disclosure(name, ("subject", "name", "adult"), builders.NOON),
+        Disclosure(name, ("subject", "name", "adult_now"), builders.NOON),
     )
     ledger = pages.ledger(asked, entries, RouteTable([asked.route], PREFIX))
     return pages.me(asked, session(), "8RM3-JQ4V-TX2H-6PKD", ledger)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 
 from gateway.language import Language
+from gateway.portal import pages
 from gateway.portal.aiohttp_pages import Pages
-from tests.pages.states import PREFIX, State, missing, states
+from gateway.portal.messages import message
+from gateway.portal.sign_in_offer import ITEMS
+from tests.pages.states import PREFIX, ROUTE, RULE, State, missing, states
 
 STATES = states()
 LARGEST = 30_000
@@ -101,6 +106,43 @@ def test_no_state_counts_seconds_or_speaks_to_programs(state: State) -> None:
             assert not re.search("[a-z]+_[a-z_]+", text), text
             if tag_language.startswith("ja"):
                 assert not re.search("[A-Za-z]{4,}", _ALLOWED.sub("", text)), text
+
+
+@pytest.mark.parametrize("language", Language)
+def test_no_state_tells_a_fact_as_told_that_is_not(language: Language) -> None:
+    """Wherever a page lists what is told, it lists the facts of `disclose`, each of them and no other.
+
+    A fact that is read and not told stands in the list of those, with what is told that follows from it.
+    """
+    told = [each.name.text for each in pages.told(ROUTE, ROUTE.policy.told_by(RULE), language)]
+    everything = {each.name.text for each in pages.told(ROUTE, ROUTE.policy.disclosed, language)}
+    facts = {message(language, f"fact.{item}") for item in ITEMS}
+    listing = 0
+    for state in STATES:
+        html = state.html(language)
+        for kind, lines in sections(html, language):
+            match kind:
+                case "told":
+                    assert lines == told, state.name
+                case "may be told":
+                    assert set(lines) == everything, state.name
+                case _:
+                    assert set(lines) <= facts, state.name
+                    assert not set(lines) & everything, state.name
+            listing += bool(lines)
+
+    assert listing > 50
+
+
+def sections(html: str, language: Language) -> Iterator[tuple[str, list[str]]]:
+    """Yield each list of a page about what is told, with the names on it."""
+    operator = re.escape("{operator}")
+    kinds = {"notice.told": "told", "me.told": "may be told", "notice.untold": "untold"}
+    for key, kind in kinds.items():
+        heading = re.escape(message(language, key)).replace(operator, "[^<]*")
+        for found in re.finditer(f"<h2>{heading}</h2>(.*?)(?=<h2>|<form|</main>)", html, re.DOTALL):
+            part = found[1].partition("</ul>")[0]
+            yield kind, [unescape(re.sub("<[^>]+>", "", each)) for each in re.findall("<li><b>(.*?)</b>", part)]
 
 
 _ALLOWED = re.compile(
