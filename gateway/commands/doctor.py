@@ -16,13 +16,21 @@ import typer
 from gateway.commands.limits import open_store
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say, say_json
 from gateway.listen.system_tls import certificate_dates
-from gateway.login.aiohttp_doctor import examine_app, examine_client, examine_files, examine_limits, examine_store
+from gateway.login.aiohttp_doctor import (
+    examine_accounts,
+    examine_app,
+    examine_client,
+    examine_files,
+    examine_limits,
+    examine_store,
+)
 from gateway.login.doctor import Finding, Level, certificate_finding, passed, sentinels_finding
 from gateway.login.redis_pending import RedisPendingStore
+from gateway.process.account_stores import open_account_store
 from gateway.process.configuration import Configuration, read_configuration
 from gateway.redis_client import Kind, ask_sentinels, close_redis, make_redis, parse_redis_url
 from gateway.session.redis_sessions import open_sessions
-from gateway.settings.settings import SecretSource
+from gateway.settings.settings import AccountKey, SecretSource
 from gateway.yaml.mistakes import Language, Mistakes, Phrase
 
 
@@ -109,7 +117,7 @@ def examine_certificates(configuration: Configuration) -> Iterator[tuple[str, Fi
 
 
 async def _stores(configuration: Configuration) -> AsyncIterator[Finding]:
-    """Look at the store of sessions, that of limits, and the sentinels of both."""
+    """Look at the stores of sessions, of limits and of accounts, and the sentinels of them all."""
     settings = configuration.settings
     yield await _sessions(configuration)
     stores = [(settings.sessions.store, configuration.redis)]
@@ -120,6 +128,16 @@ async def _stores(configuration: Configuration) -> AsyncIterator[Finding]:
         finally:
             await limits.close()
         stores.append((settings.limits.store, configuration.limits_redis))
+    for app in settings.apps:
+        if app.accounts is not None and app.accounts.store.url != "memory":
+            place, options = app.accounts.store.url, configuration.account_redis[app.name]
+            accounts = open_account_store(app.accounts.store, configuration.account_keys[app.name], options)
+            try:
+                yield await examine_accounts(accounts, place)
+            finally:
+                await accounts.close()
+            if not place.startswith("sqlite:"):
+                stores.append((place, options))
     for store, options in stores:
         if store != "memory" and (url := parse_redis_url(store)).kind is Kind.SENTINEL:
             yield sentinels_finding(store, await ask_sentinels(url, options))
@@ -153,7 +171,7 @@ def secret_files(configuration: Configuration) -> Iterator[Path]:
 
 def _named_secrets(value: object) -> Iterator[Path]:
     """Walk settings for sources of secrets and for private keys, so that a new setting is looked at without a word."""
-    if isinstance(value, SecretSource):
+    if isinstance(value, SecretSource | AccountKey):
         if value.file is not None:
             yield value.file
     elif isinstance(value, Mapping):

@@ -16,11 +16,14 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from gateway.accounts.accounts import AccountStore
+from gateway.accounts.rehearsal import rehearse_accounts
 from gateway.errors import (
     GatewayError,
     ProviderRefusedError,
     ProviderUnavailableError,
     StoreUnavailableError,
+    UnfitAccountStoreError,
     UnfitLimitStoreError,
 )
 from gateway.identity import Scope
@@ -238,6 +241,17 @@ async def examine_limits(store: LimitStore, name: str) -> Finding:
     except UnfitLimitStoreError as error:
         return unfit_finding(name, error)
     return store_finding(name, None, check="limit_store")
+
+
+async def examine_accounts(store: AccountStore, name: str) -> Finding:
+    """Look whether a store of accounts forgets nothing and is ours alone, and take an account of nobody through it."""
+    try:
+        await rehearse_accounts(store, time.time(), secrets.token_bytes)
+    except StoreUnavailableError as error:
+        return store_finding(name, error.fault, check="account_store")
+    except UnfitAccountStoreError as error:
+        return unfit_finding(name, error, check="account_store")
+    return store_finding(name, None, check="account_store")
 
 
 def examine_files(paths: Iterable[Path]) -> Iterable[Finding]:

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from ipaddress import ip_address
 
-from gateway.errors import StoreFault, UnfitLimitStoreError
+from gateway.errors import StoreFault, UnfitAccountStoreError, UnfitLimitStoreError
 from gateway.instant import Instant, tokyo_time
 from gateway.yaml.mistakes import Language, Phrase
 
@@ -296,7 +296,8 @@ def certificate_finding(subject: str, dates: tuple[Instant, Instant] | None, now
 def store_finding(subject: str, fault: StoreFault | None, *, check: str = "store") -> Finding:
     """Judge whether a store takes every command that its work needs; `fault` is why not.
 
-    `check` is `store` for that of sessions and pending logins, and `limit_store` for that of limits.
+    `check` is `store` for that of sessions and pending logins, `limit_store` for that of limits, and
+    `account_store` for one of accounts.
     """
     if fault is None:
         said = Phrase("takes every command that is needed", "必要な命令をすべて受け付けます")
@@ -311,9 +312,11 @@ def store_finding(subject: str, fault: StoreFault | None, *, check: str = "store
     return Finding(check, subject, Level.FAIL, said, remedy)
 
 
-def unfit_finding(subject: str, unfit: UnfitLimitStoreError) -> Finding:
-    """Report a store of limits that may forget what it has counted."""
-    return Finding("limit_store", subject, Level.FAIL, Phrase(str(unfit)), Phrase(unfit.remedy))
+def unfit_finding(
+    subject: str, unfit: UnfitLimitStoreError | UnfitAccountStoreError, *, check: str = "limit_store"
+) -> Finding:
+    """Report a store that may forget what it has counted or linked."""
+    return Finding(check, subject, Level.FAIL, Phrase(str(unfit)), Phrase(unfit.remedy))
 
 
 def sentinels_finding(subject: str, answers: Mapping[str, str]) -> Finding:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ResponseError
 
+from gateway.accounts.redis_accounts import RedisAccounts
 from gateway.limits.redis_limits import RedisLimits
-from gateway.login.aiohttp_doctor import examine_limits, examine_store
+from gateway.login.aiohttp_doctor import examine_accounts, examine_limits, examine_store
 from gateway.login.doctor import Finding, Level
 from gateway.login.redis_pending import RedisPendingStore
 from gateway.redis_client import RedisOptions, ask_sentinels, close_redis, make_redis, parse_redis_url
@@ -35,6 +36,10 @@ NEEDED = {
     "gateway": [
         *("get", "set", "del", "hgetall", "eval", "pexpire"),
         *("zadd", "zcard", "zrange", "zrem", "zscore", "zremrangebyscore"),
+    ],
+    "accounts": [
+        *("get", "set", "del", "mget", "incr", "sadd", "srem", "sunion", "eval", "info"),
+        *("zadd", "zrem", "zcard", "zscore", "zrangebylex", "zremrangebyscore"),
     ],
     "limits": ["hexists", "hlen", "hset", "hget", "hdel", "pexpireat", "eval", "info"],
 }
@@ -71,7 +76,9 @@ async def examined(redis: RedisServer, user: str) -> AsyncIterator[Finding]:
         background=False,
     )
     try:
-        if user == "limits":
+        if user == "accounts":
+            yield await examine_accounts(RedisAccounts(client, seals), url)
+        elif user == "limits":
             yield await examine_limits(RedisLimits(client), url)
         else:
             pending = RedisPendingStore(client, seals, random=secrets.token_bytes, timeout=1)
