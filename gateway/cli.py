@@ -20,6 +20,7 @@ from gateway.commands import (
     accounts,
     apps,
     audit,
+    contract,
     doctor,
     init,
     keys,
@@ -64,6 +65,7 @@ app.add_typer(switch.app)
 app.add_typer(operators.app)
 app.add_typer(limits.app)
 app.add_typer(apps.app)
+app.add_typer(contract.app)
 app.add_typer(subjects.app)
 app.add_typer(accounts.app)
 app.add_typer(signature.app)

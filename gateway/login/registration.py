@@ -12,19 +12,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from gateway.identity import Scope
+from gateway.login.agency_forms import BASICS, FIELDS, OPEN_DAYS_BEFORE, SETUP, latest_filing_day
 from gateway.login.keys import KeySet
 from gateway.login.login import BACKCHANNEL_LOGOUT, post_logout_redirect_uri, redirect_uri, scope_text
 from gateway.login.profile import issuer_of
 from gateway.login.provider_defaults import asked_acr, is_agencys
 from gateway.settings.origin import origin_of
 from gateway.settings.settings import AppSettings, Environment, ProviderSettings, SigningSettings
+from gateway.strict_json import Json
 
 CLIENT_KEYS = "keys/client"
 """The portal's page of a client's public keys, under its prefix."""
 
 MISSING = "（未記入）"
+
+_FORMS = (BASICS, SETUP, "")
+_WISHED = frozenset({"start", "setup_date"})
+"""Dates before which the agency needs its days."""
 
 ITEMS: Mapping[Scope, str] = {
     Scope.NAME: "氏名",
@@ -53,6 +60,10 @@ class Entry:
     note: str = ""
     """A remark to read before writing it."""
     required: bool = True
+    form: str = ""
+    """The form of the agency's that it stands on."""
+    fault: str = ""
+    """The fault of the value that is written; empty if there is none."""
 
     @property
     def missing(self) -> bool:
@@ -90,7 +101,8 @@ def registration_sheet(
     """
     every = frozenset[Scope]().union(*(used.get(app.name, frozenset()) for app in apps))
     entries = (_agencys if is_agencys(client) else _of_openid_connect)(client, apps, used, every, keys, prefix)
-    entries += _signing(signing)
+    entries += _signing(signing, agencys=is_agencys(client))
+    entries.sort(key=lambda entry: _FORMS.index(entry.form))
     return Sheet(
         client.client_id, client.environment, issuer_of(client), tuple(app.name for app in apps), tuple(entries)
     )
@@ -171,27 +183,44 @@ def _agencys(
     """Return the fields of the agency's forms."""
     origins = _once(origin_of(app.url) for app in apps)
     return [
-        Entry("サービス名", _said(apps, "service")),
-        Entry("サービス提供者名", _once(app.operator.get("ja", "") for app in apps)),
         Entry(
-            "利用形態", _said(apps, "use") or ("PCWEB", "スマホWEB"), "ブラウザーからだけ使えます（アプリは使えません）"
+            "サービス名", _said(apps, "service") or _once(app.brand.service.get("ja", "") for app in apps), form=BASICS
         ),
-        Entry("月間トランザクション数（認証）", _said(apps, "transactions"), "サインインと追加確認の回数の見込み"),
+        Entry("サービス提供者名", _once(app.operator.get("ja", "") for app in apps), form=BASICS),
+        Entry("認証API利用", ("利用する",), form=BASICS),
+        Entry(
+            "利用形態",
+            _said(apps, "use") or ("PCWEB", "スマホWEB"),
+            "ブラウザーからだけ使えます（アプリは使えません）",
+            form=BASICS,
+        ),
+        *_written(apps, BASICS),
         *(_item(scope, name, every, client, apps, used) for scope, name in ITEMS.items()),
-        Entry("ホームURI", _said(apps, "home") or tuple(f"{origin}/" for origin in origins)),
-        Entry("リダイレクトURI", _once(redirect_uri(app.url, prefix) for app in apps), "一字一句このまま登録します"),
+        *_written(apps, SETUP),
+        Entry("ホームURI", _said(apps, "home") or tuple(f"{origin}/" for origin in origins), form=SETUP),
+        Entry(
+            "リダイレクトURI",
+            _once(redirect_uri(app.url, prefix) for app in apps),
+            "一字一句このまま登録します",
+            form=SETUP,
+        ),
         Entry(
             "クライアント認証用のJWKS",
             (keys.public_jwks().decode(),),
             f"公開鍵だけです。同じものを {origins[0] if origins else ''}{prefix}{CLIENT_KEYS} でも公開しています",
+            form=SETUP,
         ),
         Entry(
-            "Signed Jwt", _said(apps, "signed_jwt"), "意味は未確認です。デジタル庁に確認してください", required=False
+            "Signed Jwt",
+            _said(apps, "signed_jwt"),
+            "意味は未確認です。デジタル庁に確認してください",
+            required=False,
+            form=SETUP,
         ),
-        Entry("ポリシーURI", _once(app.privacy_policy for app in apps)),
-        Entry("サマリーURI", _said(apps, "summary")),
-        Entry("利用規約URI", _said(apps, "terms")),
-        Entry("ロゴ画像", _said(apps, "logo")),
+        Entry("ポリシーURI", _once(app.privacy_policy for app in apps), form=SETUP),
+        Entry("サマリーURI", _said(apps, "summary"), form=SETUP),
+        Entry("利用規約URI", _said(apps, "terms"), form=SETUP),
+        Entry("ロゴ画像", _said(apps, "logo"), form=SETUP),
         Entry(
             "サインアウト後のリダイレクトURI",
             _once(post_logout_redirect_uri(app.url, prefix) for app in apps),
@@ -207,17 +236,39 @@ def _agencys(
     ]
 
 
-def _signing(signing: SigningSettings | None) -> list[Entry]:
-    """Return the fields about the signature API (preview): only where the settings use it."""
+def _written(apps: Sequence[AppSettings], form: str) -> list[Entry]:
+    """Return the fields of a form that only the Apps' `registration` gives, each with its fault."""
+    entries = []
+    for field in FIELDS:
+        if field.form == form:
+            values = _said(apps, field.key)
+            fault = next((found for value in values if (found := field.check(value))), "")
+            note = field.note
+            if field.key in _WISHED and values and not fault:
+                note = (
+                    f"{latest_filing_day(date.fromisoformat(values[0]))} までに提出します（{OPEN_DAYS_BEFORE}開庁日前）"
+                )
+            entries.append(Entry(field.name, values, note, required=field.required, form=form, fault=fault))
+    return entries
+
+
+def _signing(signing: SigningSettings | None, *, agencys: bool) -> list[Entry]:
+    """Return the fields about the signature API (preview); where no setting uses it, the agency's form says so."""
     if signing is None:
-        return []
+        return [Entry("署名API利用", ("利用しない",), form=BASICS)] if agencys else []
     private = signing.operator == "private"
     return [
-        Entry("署名API利用", ("利用する",), "プレビュー機能です。認証要求の scope に sign が加わります"),
+        Entry(
+            "署名API利用",
+            ("利用する",),
+            "プレビュー機能です。認証要求の scope に sign が加わります",
+            form=BASICS,
+        ),
         Entry(
             "月間トランザクション数（署名）",
             () if signing.monthly is None else (str(signing.monthly),),
             "設定の signing.monthly",
+            form=BASICS,
         ),
         Entry(
             "PF事業者",
@@ -226,11 +277,7 @@ def _signing(signing: SigningSettings | None) -> list[Entry]:
             if private
             else "行政機関等は不要です",
             required=private,
-        ),
-        Entry(
-            "行政機関又は民間事業者",
-            ("民間事業者" if private else "行政機関",),
-            "" if private else f"根拠：{signing.public_because}",
+            form=BASICS,
         ),
     ]
 
@@ -250,13 +297,13 @@ def _item(
         note = f"使うアプリ：{users}"
         if scope.value not in client.contracted:
             note += f"。provider.contracted に {scope.value} がありません：契約が要ります"
-        return Entry(label, ("利用する",), note)
+        return Entry(label, ("利用する",), note, form=BASICS)
     unneeded = (
         f"provider.contracted に {scope.value} がありますが、どのポリシーも使いません"
         if scope.value in client.contracted
         else ""
     )
-    return Entry(label, ("利用しない",), unneeded)
+    return Entry(label, ("利用しない",), unneeded, form=BASICS)
 
 
 def _said(apps: Sequence[AppSettings], key: str) -> tuple[str, ...]:
@@ -276,12 +323,18 @@ def sheet_text(sheet: Sheet) -> str:
         f"　アプリ：{'、'.join(sheet.apps)}",
         "",
     ]
+    form = ""
     for entry in sheet.entries:
+        if entry.form and entry.form != form:
+            form = entry.form
+            lines.append(f"［{form}］")
         values = entry.values or (MISSING if entry.required else "（任意）",)
         lines.append(f"{entry.name}：{values[0]}")
         lines += [f"　　{value}" for value in values[1:]]
         if entry.note:
             lines.append(f"　　※ {entry.note}")
+        if entry.fault:
+            lines.append(f"　　✕ {entry.fault}")
     lines.append("")
     lines.append(f"未記入の項目：{'、'.join(sheet.missing) or 'なし'}")
     return "\n".join(lines) + "\n"
@@ -296,7 +349,12 @@ def sheets_json(sheets: Sequence[Sheet]) -> str:
             "issuer": sheet.issuer,
             "apps": list(sheet.apps),
             "fields": {
-                entry.name: {"values": list(entry.values) or None, "note": entry.note, "missing": entry.missing}
+                entry.name: {
+                    "values": list(entry.values) or None,
+                    "note": entry.note,
+                    "missing": entry.missing,
+                    **({"fault": entry.fault} if entry.fault else {}),
+                }
                 for entry in sheet.entries
             },
             "missing": list(sheet.missing),
@@ -304,3 +362,20 @@ def sheets_json(sheets: Sequence[Sheet]) -> str:
         for sheet in sheets
     ]
     return json.dumps(said, ensure_ascii=False, indent=2)
+
+
+def fields_of(sheets: Json) -> dict[str, dict[str, object]]:
+    """Return the fields of each client in a document of `sheets_json`.
+
+    Raises:
+        ValueError: it is another document.
+
+    """
+    found: dict[str, dict[str, object]] = {}
+    for sheet in sheets if isinstance(sheets, list) else [None]:
+        match sheet:
+            case {"client_id": str(client), "fields": dict(fields)}:
+                found[client] = dict(fields)
+            case _:
+                raise ValueError("not a file of `sekisho registration --save`")
+    return found

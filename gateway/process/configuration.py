@@ -42,6 +42,7 @@ from gateway.identity import Scope
 from gateway.instant import Instant
 from gateway.kept_files import in_memory
 from gateway.language import Language as PageLanguage
+from gateway.login.agency_forms import KEYS as REGISTRATION_KEYS
 from gateway.login.aliases import LONGEST_FILE, AliasError, Aliases, read_aliases
 from gateway.login.claims import LONGEST_ADDRESS, LONGEST_NAME, LONGEST_SUBJECT
 from gateway.login.keys import KeySet, KeySetError, read_key_set
@@ -92,7 +93,7 @@ from gateway.settings.typed import Reading
 from gateway.signing.profile import LONGEST_PROFILE, SHIPPED, Profile, ProfileError, read_profile
 from gateway.signing.verification import LONGEST_AUTHORITIES, AuthoritiesError, read_authorities
 from gateway.wire.methods import METHODS, NAMED_IN_BODY
-from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where
+from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where, did_you_mean
 from gateway.yaml.read import MAX_BYTES
 
 LONGEST_SECRET = 256 * KIB
@@ -712,6 +713,16 @@ class _Reader:
             self._remark_pages(app, policy, at)
         self._remark_lengths(app, rules, at)
         self._remark_methods(app, at)
+        for key in app.registration:
+            if key not in REGISTRATION_KEYS:
+                self.remarks.add(
+                    self._reading.where(f"{at}.registration"),
+                    Phrase(f"`registration` has no key `{key}`", f"`registration` に `{key}` という項目はありません"),
+                    did_you_mean(key, REGISTRATION_KEYS)
+                    or Phrase(
+                        "`sekisho registration --keys` lists them", "`sekisho registration --keys` で一覧が出ます"
+                    ),
+                )
         named = sorted({path for rule in rules for path in rule.match.path})
         for path in named:
             if names_a_covering_script(path, self._settings.prefix):

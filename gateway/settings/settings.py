@@ -787,7 +787,7 @@ class AppSettings:
     """The application's own accounts, linked to persons at the gateway. None: the application knows no accounts, or
     links them itself."""
     registration: Mapping[str, str] = field(default_factory=dict)
-    """Entries for the agency's forms: `home`, `summary`, `terms`, `logo`."""
+    """Entries for the agency's forms, by the keys that `sekisho registration --keys` lists: `home`, `start` …"""
 
     @property
     def secure(self) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli import app
+from gateway.login.aliases import read_aliases
 from gateway.login.jwcrypto_keys import new_key
 from tests.conftest import free_port
 
@@ -100,9 +101,9 @@ def test_an_alias_is_kept_and_read(folder: Path) -> None:
     assert again.exit_code == 2
     assert "already has an alias" in again.output
     said = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [(line["client_id"], line["new"], line["old"], line["reason"]) for line in said] == [
-        ("RP00000001", "sub-new", "sub-old", "case 12")
-    ]
+    assert [(line["client_id"], line["reason"]) for line in said] == [("RP00000001", "case 12")]
+    assert read_aliases(file.read_bytes().splitlines()).known_as("RP00000001", "sub-new") == "sub-old"
+    assert not any(subject in file.read_text() for subject in ("sub-new", "sub-old"))
     assert file.stat().st_mode & 0o777 == 0o600
 
 

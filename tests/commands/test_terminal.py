@@ -199,6 +199,8 @@ COMMANDS: dict[str, list[list[str]]] = {
     "policy check": [["{policy}"], ["{folder}/odd.yaml"], ["{folder}"]],
     "policy words": [["{policy}"], ["{policy}", "--data-map"], ["{folder}/odd.yaml"]],
     "policy explain": [["{policy}", f"GET /{BAD}"], ["{policy}", "GET /a", "--json"], ["{folder}/odd.yaml", "GET /"]],
+    "contract diff": [["{folder}/odd.yaml", "-c", "{config}"], ["{folder}/none", "-c", "{broken}"]],
+    "contract calendar": [["2027-01-15"], [BAD]],
     "policy diff": [["{policy}", "{policy}"], ["{folder}/odd.yaml", "{policy}"], ["{policy}", "{policy}", "--at", BAD]],
     "policy schema": [[]],
     "policy adopt": [["--all", "--reason", BAD, "-c", "{config}"], [BAD, "--reason", "r", "-c", "{config}"]],

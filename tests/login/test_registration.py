@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gateway.identity import Scope
+from gateway.login.agency_forms import FIELDS
 from gateway.login.registration import MISSING, Sheet, registration_sheet, sheet_text, sheets_json
 from gateway.settings.settings import AppSettings, Environment, ProviderSettings
 from tests.login.conftest import new_keys
@@ -58,11 +60,30 @@ def test_the_four_items_are_those_the_policies_use(sheet: Sheet) -> None:
 
 def test_what_nobody_said_is_marked(sheet: Sheet) -> None:
     """By name, at the field and at the end; what is optional is not missing."""
-    assert sheet.missing == ("サービス名", "月間トランザクション数（認証）", "利用規約URI")
+    needed = {field.name for field in FIELDS if field.required}
+    assert set(sheet.missing) == needed | {"サービス名", "利用規約URI"}
     text = sheet_text(sheet)
-    assert text.count(MISSING) == 3
-    assert "未記入の項目：サービス名、月間トランザクション数（認証）、利用規約URI" in text
+    assert text.count(MISSING) == len(sheet.missing)
+    assert "未記入の項目：サービス名、" in text
     assert "意味は未確認です" in text
+
+
+def test_the_fields_stand_in_the_order_of_the_forms(sheet: Sheet) -> None:
+    """All of ④ first, then ⑤; both forms are whole."""
+    forms = [entry.form for entry in sheet.entries]
+    assert forms == sorted(forms, key=["④サービス基本情報", "⑤テスト環境・本番環境設定書", ""].index)
+    assert {field.name for field in FIELDS} <= {entry.name for entry in sheet.entries}
+    assert "［④サービス基本情報］" in sheet_text(sheet)
+
+
+def test_a_wrong_value_and_a_wished_date_are_remarked() -> None:
+    """Before the form comes back from the agency."""
+    app = replace(BOOKING, registration={"corporate_number": "123", "setup_date": "2027-01-15"})
+
+    text = sheet_text(registration_sheet(CLIENT, [app], USED, new_keys(), "/.sekisho/"))
+
+    assert "✕ 13桁の半角数字で書いてください" in text
+    assert "※ 2026-12-25 までに提出します（10開庁日前）" in text
 
 
 def test_the_keys_are_the_public_ones(sheet: Sheet) -> None:
