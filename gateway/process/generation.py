@@ -191,10 +191,6 @@ def _route_named(generation: Generation, name: str) -> Route:
     return generation.table.named[name]
 
 
-def _never_joined(_client: str, _subject: str) -> None:
-    """Say that no person became known by an older subject."""
-
-
 async def _end(pages: PortalInside, runner: web.AppRunner) -> None:
     """End our own pages, then their application, which comes apart as soon as nothing refers to `pages`."""
     try:
@@ -502,7 +498,7 @@ class Generation:
         return Linking(
             apps,
             shared.sessions.store,
-            _never_joined,
+            configuration.aliases.joined_at,
             clock=shared.clock,
             random=randomness.token_bytes,
         )

@@ -6,7 +6,6 @@ shipped one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from types import MappingProxyType
@@ -64,8 +63,15 @@ def path_of(target: str) -> str:
 
 def covers(pattern: str, path: str) -> bool:
     """Whether a pattern of paths fits a path: `*` is one segment, `**` any number."""
-    parts = (
-        "(?:/[^/]*)*" if part == "**" else f"/{'[^/]+' if part == '*' else re.escape(part)}"
-        for part in pattern.split("/")[1:]
-    )
-    return re.fullmatch("".join(parts), path) is not None
+    return _covers(pattern.split("/")[1:], path.split("/")[1:])
+
+
+def _covers(pattern: list[str], path: list[str]) -> bool:
+    if not pattern:
+        return not path
+    first, *rest = pattern
+    if first == "**":
+        return any(_covers(rest, path[taken:]) for taken in range(len(path) + 1))
+    if not path or not (path[0] if first == "*" else path[0] == first):
+        return False
+    return _covers(rest, path[1:])

@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -21,8 +21,15 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
-from gateway.identity import Identity, Scope
+from gateway.accounts.accounts import Account, AccountStore, Evidence
+from gateway.accounts.marks import marks_of
+from gateway.identity import AccountKind, Identity, Role, Scope
+from gateway.process.account_stores import open_account_store
+from gateway.redis_client import RedisOptions
+from gateway.session.seal import Secrets
+from gateway.settings.settings import AccountStoreSettings
 from tests.builders import CLIENT
 from tests.conftest import free_port, program
 from tests.flows.gateway_process import HOST, GatewayProcess
@@ -103,10 +110,12 @@ class Person:
     port: int
     cookies: dict[str, str] = field(default_factory=dict)
 
-    async def ask(self, method: str, path: str, form: Mapping[str, str] | None = None, **headers: str) -> Page:
+    async def ask(
+        self, method: str, path: str, form: Mapping[str, str] | None = None, more: Mapping[str, str] | None = None
+    ) -> Page:
         """Ask the gateway as a navigating browser does."""
         origin = f"http://{HOST}:{self.port}"
-        sent = {**NAVIGATION, "Host": f"{HOST}:{self.port}", "Sec-Fetch-Site": "same-origin", **headers}
+        sent = {**NAVIGATION, "Host": f"{HOST}:{self.port}", "Sec-Fetch-Site": "same-origin", **(more or {})}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         if form is not None:
@@ -176,6 +185,70 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, old: Old) -> Iterator[Gate
             yield found
         finally:
             found.stop()
+
+
+BY_HEADER = """\
+policy: told
+conditions:
+  representative:
+    account: {role: representative}
+    if_not: {ja: 代表者の方だけが使えます。, en: Only representatives may.}
+rules:
+  - name: for representatives
+    match: {path: /open/group}
+    require: [representative]
+    accounts: required
+  - name: with or without
+    match: {path: /open/maybe}
+    allow: signed_in
+    accounts: offered
+  - name: the rest
+    allow: signed_in
+    accounts: required
+"""
+TOLD = """\
+    accounts:
+      store: sqlite:{folder}/accounts.db
+      key: {{file: accounts.key}}
+      tell: header
+      header: X-Old-User
+access_log"""
+
+
+@dataclass
+class Office:
+    """A gateway whose accounts the office has linked, and its store."""
+
+    gateway: GatewayProcess
+    store: AccountStore
+    keys: Secrets
+
+    async def link(self, subject: str, name: str, role: Role | None = None) -> None:
+        """Link a person to an account of her own, or to a group's."""
+        kind = AccountKind.PERSON if role is None else AccountKind.GROUP
+        account = Account("app", name, kind, "")
+        await self.store.put(account)
+        marks = marks_of(self.keys, "app", CLIENT, subject)
+        await self.store.link(account, marks, Evidence.IMPORT, time.time(), role or Role.MEMBER)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def office(tmp_path_factory: pytest.TempPathFactory, old: Old) -> AsyncIterator[Office]:
+    """Run two workers on a file of accounts, which the application is told in a header."""
+    folder = tmp_path_factory.mktemp("office")
+    with redis_server() as redis:
+        found = GatewayProcess(folder, old.port, redis.url, 2, BY_HEADER)
+        (folder / "accounts.key").write_text(secrets.token_hex(32))
+        settings = found.settings.read_text()
+        found.settings.write_text(settings.replace("access_log", TOLD.format(folder=folder), 1))
+        keys = Secrets.parse((folder / "accounts.key").read_text())
+        store = open_account_store(AccountStoreSettings(f"sqlite:{folder}/accounts.db"), keys, RedisOptions())
+        try:
+            found.start()
+            yield Office(found, store, keys)
+        finally:
+            found.stop()
+            await store.close()
 
 
 @pytest.fixture
@@ -294,6 +367,58 @@ async def test_a_sign_out_ends_the_applications_session_too(people: People, old:
     ):
         assert answer.status == 302
     assert "OLDSID" not in person.cookies
+
+
+async def test_a_person_with_several_accounts_chooses_one_for_each_session(office: Office) -> None:
+    """Each worker acts on her choice at once, and tells account and role in headers; a client's own are removed."""
+    await office.link("sachiko", "sachiko-1")
+    await office.link("sachiko", "tennis-club", Role.REPRESENTATIVE)
+    person = await People(office.gateway).signed_in("sachiko")
+
+    asked = await person.get("/open")
+    assert "For whom do you act today?" in asked.text
+    names = re.findall(r'value="(\d)" required>\s*<span><bdi>([^<]*)', asked.text)
+    for number, name in names:
+        chosen = await person.ask(
+            "POST", "/.sekisho/account", {"app": "app", "rd": "/open", "action": "choose", "account": number}
+        )
+        assert (chosen.status, chosen.headers["Location"]) == (303, "/open")
+        role = "representative" if name == "tennis-club" else "-"
+        for _ in range(6):
+            page = await person.ask("GET", "/open", more={"X-Old-User": "evil", "X-Verified-Acting-Role": "evil"})
+            assert f"told {name} as {role}" in page.text
+        group = await person.get("/open/group")
+        assert (group.status == 200) == (name == "tennis-club")
+    assert {name for _, name in names} == {"sachiko-1", "tennis-club"}
+
+
+async def test_another_site_chooses_nothing(office: Office) -> None:
+    """A press of a foreign page neither chooses nor declines."""
+    await office.link("taro", "taro-1")
+    await office.link("taro", "taro-2")
+    person = await People(office.gateway).signed_in("taro")
+
+    for form in ({"action": "choose", "account": "0"}, {"action": "none"}):
+        page = await person.ask(
+            "POST", "/.sekisho/account", {"app": "app", **form}, more={"Sec-Fetch-Site": "cross-site"}
+        )
+        assert page.status == 200
+    assert "For whom do you act today?" in (await person.get("/open")).text
+
+
+async def test_an_offer_can_be_declined_and_a_script_is_told_what_is_missing(office: Office) -> None:
+    """She goes on without an account where the rule permits it, and nowhere else."""
+    person = await People(office.gateway).signed_in("jiro-2")
+
+    assert (await person.get("/open/maybe")).status == 403
+    declined = await person.ask("POST", "/.sekisho/account", {"app": "app", "rd": "/open/maybe", "action": "none"})
+    assert declined.headers["Location"] == "/open/maybe"
+    assert "told - as -" in (await person.get("/open/maybe")).text
+    assert (await person.get("/open")).status == 403
+    script = await person.ask(
+        "GET", "/open", more={"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Accept": "*/*"}
+    )
+    assert (script.status, "account_required" in script.text) == (403, True)
 
 
 async def test_wrong_passwords_tell_nothing_and_lock_nobody_out(people: People, old: Old) -> None:

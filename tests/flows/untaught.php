@@ -14,8 +14,10 @@ session_start();
 $path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
 $db->prepare('INSERT INTO log VALUES (?)')->execute([$_SERVER['REQUEST_METHOD'] . ' ' . $path . ' ' . ($_SESSION['id'] ?? '-')]);
 function page($text) { echo "<!doctype html><title>Booking</title><p>$text</p>"; }
-if ($path === '/open') {
+if (strpos($path, '/open') === 0) {
     page('open to all, ' . ($_SESSION['id'] ?? 'nobody'));
+    page('told ' . ($_SERVER['HTTP_X_OLD_USER'] ?? '-') . ' as ' . ($_SERVER['HTTP_X_VERIFIED_ACTING_ROLE'] ?? '-')
+        . ' basic ' . ($_SERVER['HTTP_AUTHORIZATION'] ?? '-'));
     return;
 }
 if ($path === '/login.php') {
