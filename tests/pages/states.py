@@ -244,11 +244,19 @@ def _portal_pages() -> Mapping[str, Make]:
     made["signed-out-onward"] = lambda at: pages.signed_out(visit(at), "https://provider.test/logout")
     made["signed-in"] = lambda at: pages.signed_in(visit(at, path=f"{PREFIX}signed-in"))
     made |= _each("plain", PLAIN, lambda kind, at: pages.plain(visit(at), kind, PLAIN[kind]))
-    made["me"] = lambda at: pages.me(visit(at, path=f"{PREFIX}me", method="POST"), session(), "8RM3-JQ4V-TX2H-6PKD")
-    made["me-ledger"] = lambda at: _with_ledger(visit(at, path=f"{PREFIX}me", method="POST"))
-    made["me-offer"] = lambda at: pages.me_offer(visit(at, path=f"{PREFIX}me"), session(), "token")
-    made["me-offer-again"] = lambda at: pages.me_offer(visit(at, path=f"{PREFIX}me", method="POST"), session(), "token")
-    made["me-old-browser"] = lambda at: pages.me_offer(visit(at, path=f"{PREFIX}me"), session(), "")
+    made["me"] = lambda at: pages.me(
+        visit(at, path=f"{PREFIX}me", method="POST", known=Found(session())), session(), "8RM3-JQ4V-TX2H-6PKD"
+    )
+    made["me-ledger"] = lambda at: _with_ledger(visit(at, path=f"{PREFIX}me", method="POST", known=Found(session())))
+    made["me-offer"] = lambda at: pages.me_offer(
+        visit(at, path=f"{PREFIX}me", known=Found(session())), session(), "token"
+    )
+    made["me-offer-again"] = lambda at: pages.me_offer(
+        visit(at, path=f"{PREFIX}me", method="POST", known=Found(session())), session(), "token"
+    )
+    made["me-old-browser"] = lambda at: pages.me_offer(
+        visit(at, path=f"{PREFIX}me", known=Found(session())), session(), ""
+    )
     made["me-of-nobody"] = lambda at: pages.me_of_nobody(visit(at, path=f"{PREFIX}me"))
     made["worker-removed"] = lambda at: pages.worker_removed(visit(at))
     made["worker-removed-form"] = lambda at: pages.worker_removed(visit(at, method="POST"))

@@ -53,6 +53,13 @@ def chromium_fixture() -> Iterator[Browser]:
         yield browser
 
 
+def barriers(page: Page) -> list[str]:
+    """Return what axe finds on a page. The debugger evaluates it, as our pages allow no script."""
+    page.evaluate(f"() => {{ if (!window.axe) {{ {AXE_SCRIPT} }} }}")
+    found: list[dict[str, Any]] = page.evaluate(f"axe.run({json.dumps(RULES)}).then(results => results.violations)")
+    return [f"{each['id']}: {[node['html'][:120] for node in each['nodes']]}" for each in found]
+
+
 class Shown:
     """A tab that shows states, one after the other."""
 
@@ -70,14 +77,6 @@ class Shown:
         """Open a page."""
         self._html = html
         self.page.goto(f"{ORIGIN}/")
-
-    def barriers(self) -> list[str]:
-        """Return what axe finds on the page. The debugger evaluates it, as the page allows no script."""
-        self.page.evaluate(f"() => {{ if (!window.axe) {{ {AXE_SCRIPT} }} }}")
-        found: list[dict[str, Any]] = self.page.evaluate(
-            f"axe.run({json.dumps(RULES)}).then(results => results.violations)"
-        )
-        return [f"{each['id']}: {[node['html'][:120] for node in each['nodes']]}" for each in found]
 
 
 @pytest.fixture(name="shown")
@@ -110,7 +109,7 @@ def test_axe_finds_no_barrier_in_any_state(shown: Shown, language: Language, par
         for view, (width, height, scheme) in VIEWS.items():
             shown.page.set_viewport_size({"width": width, "height": height})
             shown.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-            found += [f"{state.name} {view}: {each}" for each in shown.barriers()]
+            found += [f"{state.name} {view}: {each}" for each in barriers(shown.page)]
 
     assert found == []
 
