@@ -79,6 +79,7 @@ def outbound(inbound: Inbound, route: Route, identity_lines: bytes) -> tuple[byt
 def _section(inbound: Inbound, route: Route) -> RenderedSection:
     """Render a client's header section for an application."""
     rules = header_rules_of(route.app.headers)
+    told = rules.removed
     host = inbound.host.encode()
     parts = [b" HTTP/1.1\r\nHost: ", host]
     begin = len(parts)
@@ -87,12 +88,14 @@ def _section(inbound: Inbound, route: Route) -> RenderedSection:
     for name, value in inbound.headers:
         action = rules[name]
         if action is DROP:
-            family = rules.removed.get(name)
+            family = told.get(name)
+            if family is None:
+                continue
             if family is Family.METHOD and route.app.method_override == "both":
                 # Both methods have been judged, so the application may act on either.
                 parts += (b"\r\n" + name + b": ", value)
                 continue
-            if family is not None and (family not in _FROM_A_PROXY or inbound.client_address == inbound.peer):
+            if family not in _FROM_A_PROXY or inbound.client_address == inbound.peer:
                 removed.append((family, name))
             continue
         if action is CONNECTION:
@@ -119,7 +122,7 @@ def _section(inbound: Inbound, route: Route) -> RenderedSection:
         b"" if inbound.trace is NO_TRACE else inbound.trace.lines,
         b"\r\nX-Request-Id: ",
     )
-    return RenderedSection(b"".join(parts), tuple(removed))
+    return b"".join(parts), tuple(removed)
 
 
 def _unnamed(parts: list[bytes], named: frozenset[bytes]) -> list[bytes]:

@@ -15,15 +15,12 @@ Removed = tuple[tuple[Family, bytes], ...]
 """The fields that no browser sends and that were not passed on: each one's family, and its name as it came."""
 
 
-class RenderedSection(NamedTuple):
-    """A client's header section, rendered for one application. No identity and no request id is in it."""
+RenderedSection = tuple[bytes, Removed]
+"""A client's header section, rendered for one application: all bytes between the request's target and its id, and the
+fields that are not in it. No identity and no request id is in it. A plain tuple, as a named one takes ten times as long
+to make."""
 
-    lines: bytes
-    """All bytes between the request's target and its id."""
-    removed: Removed
-
-
-_NOTHING = RenderedSection(b"", ())
+_NOTHING: RenderedSection = (b"", ())
 
 
 class QuestionAnswer(NamedTuple):

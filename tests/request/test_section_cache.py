@@ -1,7 +1,7 @@
 """A section's cache is empty at first, and holds one result of each kind."""
 
 from gateway.request.brought import Brought
-from gateway.request.section_cache import RenderedSection, SectionCache
+from gateway.request.section_cache import SectionCache
 
 
 def test_a_new_cache_answers_nothing() -> None:
@@ -9,7 +9,7 @@ def test_a_new_cache_answers_nothing() -> None:
     cache = SectionCache()
 
     assert (cache.cookie_name, cache.brought, cache.route) == (None, None, None)
-    assert cache.section == RenderedSection(b"", ())
+    assert cache.section == (b"", ())
 
 
 def test_a_cache_has_room_for_one_result_of_each_kind() -> None:
@@ -18,8 +18,8 @@ def test_a_cache_has_room_for_one_result_of_each_kind() -> None:
 
     for number in range(3):
         cache.cookie_name, cache.brought = b"%d" % number, Brought("t", sealed=True)
-        cache.route, cache.section = object(), RenderedSection(b"%d" % number, ())
+        cache.route, cache.section = object(), (b"%d" % number, ())
 
-    assert cache.section.lines == b"2"
+    assert cache.section[0] == b"2"
     assert not hasattr(cache, "__dict__")
     assert other.route is None
