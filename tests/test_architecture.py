@@ -64,6 +64,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "pipeline",
         "listen",
         "portal",
+        "workbench",
         "console",
         "process",
         "setup",

@@ -34,6 +34,7 @@ from gateway.policy.authoring.effect_words import as_values as effects_as_values
 from gateway.policy.authoring.effect_words import say_comparison
 from gateway.policy.authoring.examples import Outcome, run_example, surroundings_of
 from gateway.policy.authoring.explain import as_values, explain, say_explanation
+from gateway.policy.authoring.questions import read_question
 from gateway.policy.authoring.tables import read_table
 from gateway.policy.authoring.words import say_data_map, say_policy
 from gateway.policy.conditions import Surroundings
@@ -42,14 +43,13 @@ from gateway.policy.example import Example
 from gateway.policy.losses import ADOPTIONS_FILE, Adopted, AdoptionsError, as_read
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import load_policy
-from gateway.policy.reading.parse_examples import example_reader, moment_of
+from gateway.policy.reading.parse_examples import moment_of
 from gateway.policy.reading.schema import schema_text
 from gateway.policy.system_adoptions import adopt as write_adopted
 from gateway.settings.check import read_settings
 from gateway.settings.typed import Reading
 from gateway.yaml.mistakes import Language, Mistakes, Phrase, Where
 from gateway.yaml.read import MAX_BYTES
-from gateway.yaml.tree import Entry, Items, Scalar, Table
 
 app = typer.Typer(name="policy", help="Read, test and explain policies.", no_args_is_help=True)
 
@@ -177,20 +177,18 @@ def explain_request(
     """Explain the verdict on one request of one person: the rule, the reasons, the items asked, the facts told."""
     (policy,) = _load([file])
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 9 * 3600))
-    place = Where("explain")
-    written = {"title": "explain", "request": request, "expect": "allow", "at": at or now, "signed_in": signed_in}
-    entries = [_entry(key, text, place) for key, text in {**written, "from": client}.items() if text]
-    if switch:
-        entries.append(Entry("switch", place, Items(tuple(Scalar(name, place) for name in switch), place)))
     facts = [fact for fact in who or [] if fact != "nobody"]
-    if who and "nobody" not in who:
-        pairs = (fact.partition("=") for fact in facts)
-        entries.append(Entry("who", place, Table(tuple(_entry(key, text, place) for key, _, text in pairs), place)))
     mistakes = Mistakes()
-    found = example_reader(policy, mistakes).examples(Items((Table(tuple(entries), place),), place))
-    if len(mistakes):
+    example = read_question(
+        policy,
+        mistakes,
+        place="explain",
+        asked={"request": request, "at": at or now, "signed_in": signed_in or "", "from": client or ""},
+        who=None if not who or "nobody" in who else {key: text for key, _, text in (f.partition("=") for f in facts)},
+        switches=switch or (),
+    )
+    if example is None:
         raise fail(mistakes)
-    (example,) = found
     person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
     snapshot = CompiledPolicy(policy, Surroundings()).within(surroundings_of(policy, example))
     explanation = explain(snapshot, example.inbound(snapshot.paths), person, example.at)
@@ -198,10 +196,6 @@ def explain_request(
         say_json(json.dumps(as_values(explanation), ensure_ascii=False, indent=2))
     else:
         say_text(say_explanation(explanation, language()))
-
-
-def _entry(key: str, text: str, place: Where) -> Entry:
-    return Entry(key, place, Scalar(text, place, plain=False))
 
 
 @app.command()

@@ -7,6 +7,7 @@ Here are the file and its rules; conditions are read in `parse_conditions`, exam
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -53,6 +54,7 @@ METHODS = tuple(COMMON_METHODS.values())
 MORE_METHODS = tuple(REGISTERED.values())
 
 _RULE = Phrase("a rule", "規則")
+_OUTSIDE = Phrase("lies outside the folder, so it is not read here", "フォルダーの外にあるため、ここでは読みません")
 _WHOLE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*(/[^?#]*)?(?:[?#].*)?")
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -68,10 +70,19 @@ def load_policy(path: Path, mistakes: Mistakes, name: str | None = None) -> Poli
 
 
 def parse_policy(
-    text: str | bytes, mistakes: Mistakes, *, file: str = "policy.yaml", folder: Path = Path()
+    text: str | bytes,
+    mistakes: Mistakes,
+    *,
+    file: str = "policy.yaml",
+    folder: Path = Path(),
+    may_read: Callable[[Path], bool] | None = None,
 ) -> Policy | None:
-    """Read a policy that is in memory; files it uses are looked for in `folder`."""
-    sources = _Sources(mistakes)
+    """Read a policy that is in memory; files it uses are looked for in `folder`.
+
+    `may_read` says which files the policy may name; `None` is any. A mistake quotes the file that it is in, so a text
+    that comes from somebody else must not lead to every file of the machine.
+    """
+    sources = _Sources(mistakes, may_read)
     data = text.encode() if isinstance(text, str) else text
     root = sources.take(folder / file, data, file)
     return _PolicyReader(sources, folder / file, file).policy(root)
@@ -80,11 +91,16 @@ def parse_policy(
 class _Sources:
     """Every file that was read, for the version and for the watch on changed files."""
 
-    def __init__(self, mistakes: Mistakes) -> None:
+    def __init__(self, mistakes: Mistakes, may_read: Callable[[Path], bool] | None = None) -> None:
         self.mistakes = mistakes
         self.data: dict[Path, bytes] = {}
+        self._may_read = may_read
 
     def read(self, path: Path, name: str) -> Node | None:
+        if self._may_read is not None and not self._may_read(path):
+            # The same words for a file that is there and for one that is not.
+            self.mistakes.add(Where(name), _OUTSIDE)
+            return None
         before = len(self.mistakes)
         try:
             data = read_file(path, MAX_BYTES)

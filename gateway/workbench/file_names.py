@@ -1,0 +1,52 @@
+"""The names under which the workbench reads and writes: policy files inside one folder, and nothing else.
+
+A name comes from a form. It leads to no other folder, to no hidden file and to no file of another kind.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+
+MOST_PARTS = 3
+"""Folders within the folder, and the file."""
+
+LONGEST_NAME = 120
+"""Characters of a name."""
+
+_PART = re.compile(r"[^\W_][\w .-]{0,79}")
+"""Letters of any script and digits first: no dot that hides a file or leads upwards, no minus of an option."""
+
+
+def is_policy_name(name: str) -> bool:
+    """Say whether a name may be read and written."""
+    parts = name.split("/")
+    return (
+        len(name) <= LONGEST_NAME
+        and len(parts) <= MOST_PARTS
+        and name.endswith(".yaml")
+        and all(_PART.fullmatch(part) is not None and part == part.rstrip(" .") for part in parts)
+    )
+
+
+def digest_of(data: bytes) -> str:
+    """Return what a form remembers of the file that its author has opened."""
+    return sha256(data).hexdigest()
+
+
+NEW = "new"
+"""Stands for the digest of a file that is not there yet."""
+
+
+def as_written(text: str, before: bytes | None) -> bytes:
+    """Return the bytes of a text that a browser sent, with the line ends and the mark that the file had.
+
+    HTML section 4.10.5.4: a browser sends every line end as CRLF.
+    """
+    plain = text.replace("\r\n", "\n").replace("\r", "\n")
+    if plain and not plain.endswith("\n"):
+        plain += "\n"
+    if before is not None and b"\r\n" in before and before.count(b"\r\n") == before.count(b"\n"):
+        plain = plain.replace("\n", "\r\n")
+    mark = b"\xef\xbb\xbf" if before is not None and before.startswith(b"\xef\xbb\xbf") else b""
+    return mark + plain.encode("utf-8", "replace")

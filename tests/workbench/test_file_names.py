@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.workbench.file_names import as_written, digest_of, is_policy_name
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "施設予約.yaml", "2026/facility-booking.yaml", "a b/c.d/e.yaml"])
+def test_a_policy_file_within_the_folder_has_a_name(name: str) -> None:
+    """In any script, and in a folder of the folder."""
+    assert is_policy_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".yaml",
+        "../a.yaml",
+        "a/../b.yaml",
+        "/etc/a.yaml",
+        "a//b.yaml",
+        "./a.yaml",
+        ".hidden/a.yaml",
+        "a/.b.yaml",
+        "a.yml",
+        "a.csv",
+        "gateway.yaml\0",
+        "a\n.yaml",
+        "a\\..\\b.yaml",
+        "-a.yaml",
+        "a /b.yaml",
+        "a./b.yaml",
+        "a/b/c/d.yaml",
+        "x" * 130 + ".yaml",
+        "a\u202eb.yaml",
+    ],
+)
+def test_no_name_leads_elsewhere(name: str) -> None:
+    """Up, to the root, to a hidden file, to another kind of file, or to a name that reads as another."""
+    assert not is_policy_name(name)
+
+
+def test_a_file_keeps_its_line_ends_and_its_mark() -> None:
+    """A browser sends CRLF, and Windows editors write a mark: neither makes every line of a comparison differ."""
+    assert as_written("a\r\nb\r\n", None) == b"a\nb\n"
+    assert as_written("a\r\nb", b"x\n") == b"a\nb\n"
+    assert as_written("a\nb\n", b"\xef\xbb\xbfx\r\ny\r\n") == b"\xef\xbb\xbfa\r\nb\r\n"
+    assert as_written("a\nb\n", b"x\r\ny\n") == b"a\nb\n"
+    assert as_written("", None) == b""
+
+
+def test_a_digest_tells_two_files_apart() -> None:
+    """And says the same of the same file."""
+    assert digest_of(b"a") == digest_of(b"a") != digest_of(b"b")
