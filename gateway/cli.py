@@ -34,6 +34,7 @@ from gateway.commands import (
     support,
     switch,
     verify,
+    workbench,
 )
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
@@ -75,6 +76,7 @@ app.command()(verify.verify)
 app.command()(support.support)
 app.command()(registration.registration)
 app.command()(doctor.doctor)
+app.command()(workbench.workbench)
 
 
 def _version(wanted: bool) -> None:

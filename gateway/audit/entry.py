@@ -72,6 +72,8 @@ class Action(StrEnum):
     """An operator turned a switch off; `object` is its name."""
     FILE_ADOPTED = "file_adopted"
     """An operator took a policy's file as it is; `object` is the file."""
+    POLICY_SAVED = "policy_saved"
+    """An author wrote a policy's file in the workbench; `object` is its name, `count` is 1."""
     KEY_MADE = "key_made"
     """An operator made a signing key; `object` is its `kid`."""
     KEY_ROTATED = "key_rotated"

@@ -6,7 +6,7 @@ of their own.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -15,33 +15,30 @@ from aiohttp import hdrs, web
 
 from gateway.audit.trail import AuditTrail
 from gateway.console.aiohttp_audit import AuditPages
+from gateway.console.aiohttp_doors import ConsoleDoors, signed_in_cookie, signed_out_cookie
 from gateway.console.aiohttp_health import HealthPages
 from gateway.console.aiohttp_limits import LimitPages
 from gateway.console.aiohttp_oidc import OidcSignIn
 from gateway.console.aiohttp_policies import PolicyPages
-from gateway.console.aiohttp_render import HEADERS, see_other, serve_asset
+from gateway.console.aiohttp_render import see_other, serve_asset
 from gateway.console.aiohttp_sessions import SessionPages
 from gateway.console.aiohttp_switches import SwitchPages
-from gateway.console.aiohttp_visitor import Handler, RefusedError, Visitor, read_form, refusal, sender_of
-from gateway.console.csrf import FIELD, is_token
-from gateway.console.doors import Way, is_own_form, may_see, way_of
+from gateway.console.aiohttp_visitor import Handler, RefusedError, Visitor, refusal
+from gateway.console.aiohttp_workbench import DraftAnalyst, WorkbenchPages
 from gateway.console.node import Node
-from gateway.console.routes import ROUTES, Admits, ConsoleRoute, Place, may
-from gateway.console.screen import LONGEST_REASON, Screen
-from gateway.console.sign_ins import SignIn, SignIns
+from gateway.console.routes import ROUTES, Place
+from gateway.console.screen import Screen
+from gateway.console.sign_ins import SignIns
 from gateway.console.structlog_record import DeedRecord
-from gateway.errors import GatewayError
+from gateway.console.workbench import InForce
 from gateway.instant import Instant
 from gateway.observe.events import Event
-from gateway.observe.redact import where_it_failed
-from gateway.portal.aiohttp_management import CONSOLE
 from gateway.portal.asyncio_refusals import RefusalRecord
 from gateway.portal.attempts import TokenCheck, Wait
-from gateway.portal.cookies import expire_cookie, set_cookie
-from gateway.portal.language import preferred
 from gateway.portal.refusals import RefusalReason
 from gateway.request.rates import Rate
 from gateway.settings.settings import ConsoleSettings
+from gateway.workbench.asyncio_analyst import Analyst
 
 LOGINS_PER_ADDRESS = 60
 LOGINS = 600
@@ -66,6 +63,8 @@ class ConsoleServices:
     """Records the clients that are refused."""
     clock: Callable[[], Instant]
     random: Callable[[int], bytes]
+    analyst: DraftAnalyst = field(default_factory=Analyst)
+    """Analyses the drafts of policies."""
 
 
 def make_console(services: ConsoleServices) -> web.Application:
@@ -74,21 +73,13 @@ def make_console(services: ConsoleServices) -> web.Application:
     app = web.Application()
     handlers = console.handlers()
     for route in ROUTES:
-        app.router.add_route(route.method, f"/{route.path}", console.admitted(route, handlers[route.place]))
-    app.middlewares.append(console.answers)
+        app.router.add_route(route.method, f"/{route.path}", console.doors.admitted(route, handlers[route.place]))
+    app.middlewares.append(console.doors.answers)
     app.cleanup_ctx.append(console.health.running)
+    app.cleanup_ctx.append(console.workbench.running)
     if services.oidc is not None:
         app.cleanup_ctx.append(services.oidc.running)
     return app
-
-
-class _MisdirectedError(web.HTTPException):
-    """A browser on another machine came by plain HTTP, which anybody on the way reads and changes."""
-
-    status_code = HTTPStatus.MISDIRECTED_REQUEST
-
-    def __init__(self) -> None:
-        super().__init__(reason="open the console by the https URL in console.url, or on this machine")
 
 
 @dataclass(slots=True)
@@ -98,17 +89,37 @@ class _Console:
     record: DeedRecord = field(init=False)
     logins: Rate = field(default_factory=lambda: Rate(LOGINS_PER_ADDRESS, LOGINS))
     health: HealthPages = field(init=False)
+    doors: ConsoleDoors = field(init=False)
+    workbench: WorkbenchPages = field(init=False)
 
     def __post_init__(self) -> None:
         self.sign_ins = SignIns(self.services.clock, self.services.random)
         self.record = DeedRecord(self.services.trail, self.services.clock)
         self.health = HealthPages(self.services.node, self.services.clock)
+        self.workbench = WorkbenchPages(
+            folder=lambda: self.services.settings().workbench,
+            in_force=lambda: tuple(
+                InForce(app.name, app.policy, app.policy_file) for app in self.services.node.facts().apps
+            ),
+            clock=self.services.clock,
+            random=self.services.random,
+            analyst=self.services.analyst,
+        )
+        self.doors = ConsoleDoors(
+            settings=self.services.settings,
+            operators=self.services.tokens.operators,
+            sign_ins=self.sign_ins,
+            record=self.record,
+            refusals=self.services.refusals,
+            signed_out=self._sign_in_page,
+        )
 
     def handlers(self) -> Mapping[Place, Handler]:
         """Return the handler of every place."""
         node, clock = self.services.node, self.services.clock
         sessions, limits, switches = SessionPages(node), LimitPages(node, clock), SwitchPages(node, clock)
         policies, audit = PolicyPages(node, self.health.today, clock), AuditPages(node)
+        workbench = self.workbench
         return {
             Place.STATIC: self._static,
             Place.SIGN_IN: self._sign_in,
@@ -130,109 +141,11 @@ class _Console:
             Place.APPLICATIONS: policies.show_applications,
             Place.AUDIT: audit.show,
             Place.AUDIT_FIND: audit.find,
+            Place.WORKBENCH: workbench.show,
+            Place.WORKBENCH_EDIT: workbench.edit,
+            Place.WORKBENCH_WORK: workbench.work,
+            Place.WORKBENCH_SAVE: workbench.save,
         }
-
-    def admitted(self, route: ConsoleRoute, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """Return a handler that runs only for somebody whom the table of routes admits."""
-
-        async def answer(request: web.Request) -> web.StreamResponse:
-            visitor = self._visitor(request)
-            try:
-                await self._admit(route, request, visitor)
-                return await handler(visitor)
-            except RefusedError as refused:
-                return visitor.page(refused.screen)
-            except GatewayError as error:
-                # The page names the part that is away; the error's own words are for the log.
-                return visitor.page(Screen("away", "away.title", {"code": error.code}, int(error.status)))
-
-        return answer
-
-    async def _admit(self, route: ConsoleRoute, request: web.Request, visitor: Visitor) -> None:
-        """Return if the request may go on.
-
-        Raises:
-            RefusedError: it may not, and the page says why.
-
-        """
-        sender, address = sender_of(request), visitor.address
-        if request.method == hdrs.METH_GET:
-            good = may_see(sender, asset=route.place is Place.STATIC)
-        else:
-            good = is_own_form(sender, visitor.way)
-        if not good:
-            self.services.refusals.refused(RefusalReason.FOREIGN_PAGE, address)
-            raise RefusedError(
-                Screen("refused", "refused.foreign_page", {"kind": "foreign_page"}, HTTPStatus.FORBIDDEN)
-            )
-        if request.method == hdrs.METH_POST:
-            visitor.form = await read_form(request)
-        operator = visitor.sign_in
-        if not may(route.needs, None if operator is None else operator.operator.roles):
-            if operator is None:
-                raise RefusedError(self._sign_in_page(HTTPStatus.UNAUTHORIZED))
-            self.services.refusals.refused(RefusalReason.ROLE, address, operator.operator.name)
-            raise refusal("role", HTTPStatus.FORBIDDEN)
-        if operator is not None and request.method == hdrs.METH_POST and route.needs is not Admits.EVERYBODY:
-            self._check_form(route, visitor, operator, address)
-
-    def _check_form(self, route: ConsoleRoute, visitor: Visitor, operator: SignIn, address: str) -> None:
-        """Return if a form has our token, and a reason where it changes something.
-
-        Raises:
-            RefusedError: it lacks one.
-
-        """
-        if not is_token(visitor.form.get(FIELD, ""), operator.csrf, route.place):
-            self.services.refusals.refused(RefusalReason.CSRF, address, operator.operator.name)
-            raise refusal("csrf", HTTPStatus.FORBIDDEN)
-        if route.changes and not visitor.reason:
-            raise refusal("reason", HTTPStatus.BAD_REQUEST)
-        if len(visitor.reason) > LONGEST_REASON:
-            raise RefusedError(
-                Screen("refused", "refused.long_reason", {"kind": "long_reason"}, HTTPStatus.BAD_REQUEST)
-            )
-
-    @web.middleware
-    async def answers(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        """Give every answer the headers of the console, also one that no handler made."""
-        try:
-            response = await handler(request)
-        except web.HTTPNotFound:
-            response = self._visitor(request).page(Screen("refused", "refused.not_found", {"kind": "not_found"}, 404))
-        except web.HTTPException as refused:
-            response = web.Response(status=refused.status, text=f"{refused.reason}\n")
-            if hdrs.ALLOW in refused.headers:
-                response.headers[hdrs.ALLOW] = refused.headers[hdrs.ALLOW]
-        # A mistake of ours: its words may quote what it met.
-        except Exception as error:  # noqa: BLE001
-            _log.error(Event.UNCAUGHT, error=type(error).__name__, where=where_it_failed(error))
-            response = web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR, text="internal error\n")
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
-
-    def _visitor(self, request: web.Request) -> Visitor:
-        """Return who asks, in which way and language.
-
-        Raises:
-            _MisdirectedError: by plain HTTP from another machine.
-
-        """
-        settings = self.services.settings()
-        way = way_of(request.headers.getall(hdrs.HOST, ()), settings.url)
-        if way is None:
-            raise _MisdirectedError
-        sign_in = self.sign_ins.find(
-            request.cookies.get(cookie_name(way), ""),
-            self.services.tokens.operators(),
-            idle=settings.idle,
-            absolute=settings.absolute,
-        )
-        language = preferred(",".join(request.headers.getall(hdrs.ACCEPT_LANGUAGE, ())))
-        return Visitor(request, way, language, sign_in, self.record)
 
     async def _static(self, visitor: Visitor) -> web.StreamResponse:
         return serve_asset(visitor.request.match_info["name"])
@@ -253,12 +166,12 @@ class _Console:
             case _:
                 pass
         # The secret of an earlier sign-in in this browser opens nothing any more: a planted cookie would be one.
-        self.sign_ins.end(visitor.request.cookies.get(cookie_name(visitor.way), ""))
+        self.doors.leave(visitor)
         secret = self.sign_ins.begin(operator, by_token=True)
         _log.info(Event.CONSOLE_SIGNED_IN, operator=operator.name, selector="token")
         self.record.console(operator.name, "sign-in by token")
         response = see_other(Place.HOME)
-        response.headers.add(hdrs.SET_COOKIE, _cookie(visitor.way, secret))
+        response.headers.add(hdrs.SET_COOKIE, signed_in_cookie(visitor.way, secret))
         return response
 
     async def _oidc(self, visitor: Visitor) -> web.StreamResponse:
@@ -278,13 +191,13 @@ class _Console:
         except RefusedError:
             self.services.refusals.refused(RefusalReason.OIDC, visitor.address)
             raise
-        self.sign_ins.end(visitor.request.cookies.get(cookie_name(visitor.way), ""))
+        self.doors.leave(visitor)
         secret = self.sign_ins.begin(operator, by_token=False)
         _log.info(Event.CONSOLE_SIGNED_IN, operator=operator.name, selector="oidc")
         self.record.console(operator.name, "sign-in by OIDC")
         # Not a redirect: a browser that comes from another site would send no `Strict` cookie along.
         response = visitor.page(Screen("come_back", "come_back.title"))
-        response.headers.add(hdrs.SET_COOKIE, _cookie(visitor.way, secret))
+        response.headers.add(hdrs.SET_COOKIE, signed_in_cookie(visitor.way, secret))
         oidc.forget(visitor, response)
         return response
 
@@ -295,29 +208,11 @@ class _Console:
         return Screen("sign_in", "sign_in.title", values, status, retry_after, leads_to)
 
     async def _sign_out(self, visitor: Visitor) -> web.StreamResponse:
-        self.sign_ins.end(visitor.request.cookies.get(cookie_name(visitor.way), ""))
+        self.doors.leave(visitor)
         if visitor.sign_in is not None:
             _log.info(Event.CONSOLE_SIGNED_OUT, operator=visitor.operator)
             self.record.console(visitor.operator, "sign-out")
         response = see_other(Place.HOME)
-        ended = expire_cookie(cookie_name(visitor.way), secure=visitor.way.secure)
-        response.headers.add(hdrs.SET_COOKIE, _placed(visitor.way, ended))
+        response.headers.add(hdrs.SET_COOKIE, signed_out_cookie(visitor.way))
         response.headers["Clear-Site-Data"] = '"cache"'
         return response
-
-
-def cookie_name(way: Way) -> str:
-    """Return the name of the cookie: `__Host-` keeps other hosts of the domain from planting one, and needs TLS."""
-    return "__Host-sekisho-console" if way.secure else "sekisho-console"
-
-
-def _cookie(way: Way, secret: str) -> str:
-    return _placed(way, set_cookie(cookie_name(way), secret, secure=way.secure, same_site="Strict"))
-
-
-def _placed(way: Way, line: str) -> str:
-    """Return a cookie's line for its place.
-
-    `__Host-` demands the root. Without TLS the other ports of the host get the cookie too, so it is for our path alone.
-    """
-    return line if way.secure else line.replace("Path=/;", f"Path={CONSOLE};")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from urllib.parse import parse_qsl
 from aiohttp import hdrs, web
 
 from gateway.audit.entry import Action
-from gateway.console.aiohttp_render import render, see_other
+from gateway.console.aiohttp_render import render, render_text, see_other
 from gateway.console.doors import Sender, Way
 from gateway.console.routes import Place
 from gateway.console.screen import Screen
@@ -21,6 +22,9 @@ from gateway.request.media_type import FORM_TYPE, media_type
 
 MOST_FIELDS = 20
 """Fields of a form; the longest form of ours has half as many."""
+
+LONG_FORM = 16 * 1024
+"""Bytes from which a form is read beside the loop."""
 
 REASON = "reason"
 """The field in which an operator says why."""
@@ -75,6 +79,19 @@ class Visitor:
         """Return a page in this visitor's language. It shows once how her last button ended."""
         return render(screen, self.language, here, self.sign_in)
 
+    def text(self, name: str) -> str:
+        """Return a field of the form as it is, with plain line ends."""
+        return self.form.get(name, "").replace("\r\n", "\n")
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether a script of ours asks, which shows the answer in the page that is open."""
+        return self.request.headers.get(hdrs.ACCEPT, "") == "application/json"
+
+    def fragment(self, screen: Screen) -> str:
+        """Return a part of a page, in this visitor's language."""
+        return render_text(screen, self.language, None, self.sign_in)
+
     async def act(
         self,
         place: Place,
@@ -128,8 +145,9 @@ async def read_form(request: web.Request) -> dict[str, str]:
     if media_type(request.headers.get(hdrs.CONTENT_TYPE, "")) != FORM_TYPE:
         raise refused
     try:
-        text = (await request.read()).decode("ascii")
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        data = await request.read()
+        # A draft of a policy takes a while to read, and this loop may serve requests.
+        pairs = await asyncio.to_thread(_pairs, data) if len(data) > LONG_FORM else _pairs(data)
     except ValueError:
         raise refused from None
     found = dict(pairs)
@@ -137,3 +155,7 @@ async def read_form(request: web.Request) -> dict[str, str]:
     if len(found) != len(pairs):
         raise refused
     return found
+
+
+def _pairs(data: bytes) -> list[tuple[str, str]]:
+    return parse_qsl(data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)

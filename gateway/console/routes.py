@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.portal.operators import Role
+from gateway.workbench.draft import LONGEST_TEXT
+
+LONGEST_DRAFT = 3 * LONGEST_TEXT + 16 * 1024
+"""Bytes of a form with a draft: a browser writes each byte of Japanese as three."""
 
 
 class Place(StrEnum):
@@ -36,6 +40,10 @@ class Place(StrEnum):
     APPLICATIONS = "applications"
     AUDIT = "audit"
     AUDIT_FIND = "audit_find"
+    WORKBENCH = "workbench"
+    WORKBENCH_EDIT = "workbench_edit"
+    WORKBENCH_WORK = "workbench_work"
+    WORKBENCH_SAVE = "workbench_save"
 
 
 class Admits(StrEnum):
@@ -58,6 +66,8 @@ class ConsoleRoute:
     needs: Role | Admits
     changes: bool = False
     """Whether it changes the gateway, a store or a file: then it is a POST with a reason and is in the audit trail."""
+    longest_body: int = 0
+    """Bytes of its form, where that may be longer than others."""
 
 
 ROUTES: tuple[ConsoleRoute, ...] = (
@@ -82,6 +92,10 @@ ROUTES: tuple[ConsoleRoute, ...] = (
     ConsoleRoute(Place.APPLICATIONS, "GET", "applications", Role.LOOK),
     ConsoleRoute(Place.AUDIT, "GET", "audit", Role.AUDIT),
     ConsoleRoute(Place.AUDIT_FIND, "POST", "audit/find", Role.AUDIT),
+    ConsoleRoute(Place.WORKBENCH, "GET", "workbench", Role.AUTHOR),
+    ConsoleRoute(Place.WORKBENCH_EDIT, "GET", "workbench/edit", Role.AUTHOR),
+    ConsoleRoute(Place.WORKBENCH_WORK, "POST", "workbench/work", Role.AUTHOR, longest_body=LONGEST_DRAFT),
+    ConsoleRoute(Place.WORKBENCH_SAVE, "POST", "workbench/save", Role.AUTHOR, changes=True, longest_body=LONGEST_DRAFT),
 )
 
 MENU: tuple[Place, ...] = (
@@ -92,6 +106,7 @@ MENU: tuple[Place, ...] = (
     Place.POLICIES,
     Place.APPLICATIONS,
     Place.AUDIT,
+    Place.WORKBENCH,
 )
 """The pages of the menu, in order."""
 

@@ -25,6 +25,8 @@ class Screen:
     """Seconds, for the Retry-After field."""
     leads_to: tuple[str, ...] = ()
     """Other origins to which a form of the page leads by a redirect."""
+    nonce: str = ""
+    """A word of this answer alone, by which the page's script may add a sheet of styles; empty: no script runs."""
 
 
 @dataclass(frozen=True, slots=True)

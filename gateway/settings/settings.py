@@ -968,6 +968,10 @@ class ConsoleSettings:
     """Seconds after a sign-in at which an operator must sign in again in any case."""
     oidc: AtRestart[ConsoleOidcSettings | None] = None
     """The sign-in by OpenID Connect, beside the tokens of `operators`. It needs `url`."""
+    workbench: Path | None = None
+    """The folder in which authors (role `author`) read and write policy files. The console writes nowhere else, and the
+    gateway's user needs the permission to write there. None: the workbench shows the policies in force and saves
+    nothing."""
 
 
 @dataclass(frozen=True, slots=True)

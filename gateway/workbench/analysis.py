@@ -260,7 +260,7 @@ def _as_example(asked: WhatIf, verdict: Verdict) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a text as YAML reads it back, whatever is in it."""
+    """Return a text as YAML reads it back, with any signs in it."""
     return "'" + text.replace("'", "''") + "'"
 
 

@@ -121,8 +121,9 @@ class Analyst:
         running.process.kill()
         await asyncio.to_thread(running.process.join)
 
-    async def running(self, _app: object) -> AsyncIterator[None]:
+    async def running(self, app: object) -> AsyncIterator[None]:
         """End the process with the application that it serves."""
+        del app
         yield
         await self.end()
 

@@ -114,7 +114,7 @@ class Judged(msgspec.Struct, frozen=True):
     rule: str
     reasons: tuple[str, ...]
     sentences: tuple[str, ...]
-    """What a refused person reads."""
+    """The sentences that a refused person reads."""
     asked: str
     """The items that the provider is asked for, in words; empty where it is not asked."""
     told: tuple[tuple[str, str], ...]

@@ -49,9 +49,10 @@ def be_analyst(line: socket.socket) -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ.clear()
-    os.nice(_NICE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    with suppress(OSError):
+        os.nice(_NICE)
+    _bound(resource.RLIMIT_FSIZE, 0, 0)
+    _bound(resource.RLIMIT_AS, _MEMORY, _MEMORY)
     with suppress(ConnectionError), line:
         while (message := _received(line)) is not None:
             answer = msgspec.json.encode(_answer(message))
@@ -63,12 +64,23 @@ def _answer(message: bytes) -> Answered:
     used = resource.getrusage(resource.RUSAGE_SELF)
     # Also where nobody is left to end this process, an analysis ends.
     most = int(used.ru_utime + used.ru_stime) + SECONDS + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
+    _bound(resource.RLIMIT_CPU, most, resource.RLIM_INFINITY)
     try:
         return Answered(analyse(msgspec.json.decode(message, type=Draft), _text_of))
     # A mistake of ours, or not enough memory; its words may quote the draft.
     except Exception as error:  # noqa: BLE001
         return Answered(None, f"{type(error).__name__} {where_it_failed(error)}")
+
+
+def _bound(limit: int, soft: int, hard: int) -> None:
+    """Bound this process, as far as its service manager lets it.
+
+    A unit may forbid every change of limits (`SystemCallFilter=~@resources`), and bounds memory by itself. The time of
+    an analysis is bounded by the process that waits for it.
+    """
+    # CPython says `ValueError` where the system says EPERM.
+    with suppress(OSError, ValueError):
+        resource.setrlimit(limit, (soft, hard))
 
 
 def _text_of(path: Path) -> str:

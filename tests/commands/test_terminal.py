@@ -195,6 +195,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         [BAD, "--keys", "{folder}/keys.jwks", "--audience", BAD],
         ["x.y.z", "--keys", "{folder}/no", "--audience", "a"],
     ],
+    "workbench": [[BAD], ["{folder}", "--config", "{broken}"]],
     "policy test": [["{policy}", "{folder}/odd.yaml", "-v"], ["{policy}", "--table", "{folder}/table.csv"]],
     "policy check": [["{policy}"], ["{folder}/odd.yaml"], ["{folder}"]],
     "policy words": [["{policy}"], ["{policy}", "--data-map"], ["{folder}/odd.yaml"]],

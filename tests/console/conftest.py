@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from gateway.audit.entry import Entry
 from gateway.console.aiohttp_console import ConsoleServices, make_console
 from gateway.console.aiohttp_oidc import OidcSignIn
-from gateway.console.csrf import token_of
+from gateway.console.csrf import KEY_BYTES, token_of
 from gateway.console.node import AppFacts, Expiry, NodeFacts, SessionsAtHand, WorkerState
 from gateway.console.routes import Place, route_of
 from gateway.limits.limits import LimitStore
@@ -28,6 +29,8 @@ from gateway.portal.operators import Operators, Role, new_token, read_operators
 from gateway.portal.readiness import Readiness
 from gateway.session.memory_store import MemoryStore
 from gateway.settings.settings import ConsoleSettings
+from gateway.workbench.analysis import analyse
+from gateway.workbench.draft import Analysis, Draft, NotAnalysed
 from tests.builders import CLIENT, NOON
 
 URL = "https://console.city.example.jp"
@@ -58,6 +61,8 @@ class FakeNode:
     folder: Path = Path("/nonexistent")
     access_log: Path | None = None
     trail: Path | None = None
+    workbench: Path | None = None
+    apps: tuple[AppFacts, ...] = (APP,)
 
     def facts(self) -> NodeFacts:
         return NodeFacts(
@@ -65,7 +70,7 @@ class FakeNode:
             "0.0",
             NOON - 60,
             1,
-            (APP,),
+            self.apps,
             (CLIENT,),
             self.folder / "switches.json",
             ("maintenance-booking", "rain"),
@@ -90,6 +95,18 @@ class FakeNode:
 
     async def expiries(self) -> Sequence[Expiry]:
         return self.ends
+
+
+class AnalystHere:
+    """Analyses drafts in this process: `tests/workbench` tries the real one, which starts another."""
+
+    async def analyse(self, author: str, draft: Draft) -> Analysis | NotAnalysed:
+        del author
+        return await asyncio.to_thread(analyse, draft, lambda path: path.read_text("utf-8"))
+
+    async def running(self, app: object) -> AsyncIterator[None]:
+        del app
+        yield
 
 
 @dataclass
@@ -170,7 +187,7 @@ class House:
 
     def token_of(self, place: Place) -> str:
         """Return the token of a button for the last sign-in, also where no page of hers shows the button."""
-        return token_of(self.keys[-1], place)
+        return token_of(next(key for key in reversed(self.keys) if len(key) == KEY_BYTES), place)
 
     async def press(self, place: str, **form: str) -> ClientResponse:
         """Press a button with its token."""
@@ -212,13 +229,14 @@ async def make_house(url: str = "", oidc: OidcSignIn | None = None) -> House:
     random = Random()
     services = ConsoleServices(
         node=node,
-        settings=lambda: ConsoleSettings(url=url),
+        settings=lambda: ConsoleSettings(url=url, workbench=node.workbench),
         tokens=TokenCheck(operators, lambda: clock[0]),
         trail=trail,
         refusals=RefusalRecord(trail, lambda: clock[0]),
         oidc=oidc,
         clock=lambda: clock[0],
         random=random,
+        analyst=AnalystHere(),
     )
 
     names = frozenset({"console.city.example.jp"})

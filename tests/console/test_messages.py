@@ -13,6 +13,8 @@ from gateway.console.sessions import By
 from gateway.console.switches import LENGTHS
 from gateway.limits.limits import EntryState
 from gateway.login.funnel import SignInStep
+from gateway.policy.authoring.explain import Fit
+from gateway.policy.verdict import Truth
 from gateway.portal.language import Language
 from gateway.portal.operators import Role
 
@@ -29,6 +31,15 @@ FAMILIES = (
         "switches.length_",
         "switches.message_",
     ),
+    *(
+        "workbench.fault_",
+        "workbench.why_",
+        "workbench.verdict_",
+        "workbench.fit_",
+        "workbench.says_",
+        "workbench.kind_",
+    ),
+    "workbench.q_",
 )
 """Sentences whose keys end in a closed word that a page puts together."""
 
@@ -55,6 +66,8 @@ def test_every_closed_word_has_its_sentences() -> None:
     needed |= {f"sessions.by_{way}" for way in By} | {f"limits.state_{state}" for state in EntryState}
     needed |= {f"health.step_{step}" for step in SignInStep}
     needed |= {f"switches.length_{length}" for length in LENGTHS}
+    needed |= {f"workbench.fit_{fit}" for fit in Fit} | {f"workbench.says_{truth.value}" for truth in Truth}
+    needed |= {f"workbench.verdict_{word}" for word in ("allow", "sign_in", "sign_in_again", "deny")}
 
     assert needed <= set(CATALOGUE[Language.JA])
 

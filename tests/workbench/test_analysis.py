@@ -120,7 +120,7 @@ def test_a_limit_that_is_reached_refuses() -> None:
 @pytest.mark.parametrize("address", ["広島県府中市元町1", "東京都府中市1", "it's 'here'", ""])
 @pytest.mark.parametrize("nobody", [True, False])
 def test_a_question_becomes_an_example_that_passes(address: str, nobody: bool, entries: str) -> None:
-    """The author keeps it by a copy into her file, whatever signs are in it."""
+    """The author keeps it by a copy into her file, with any signs in it."""
     asked = WhatIf(request="POST /enter", at="2026-12-05", nobody=nobody, address=address, entries=entries)
     judged = of(LOTTERY, what_if=asked).judged
     assert judged is not None
