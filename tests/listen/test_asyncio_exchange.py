@@ -20,6 +20,7 @@ from gateway.request.trust import Trust
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, SessionState, Unread
 from gateway.settings.settings import UpstreamSettings
+from gateway.upstream.prefix import PathRewrite
 from tests.builders import identity, session
 from tests.listen.byte_path import HOST, SIGNED_IN, TICKET, Answered, Door, Peer, app_settings, get, navigate
 
@@ -600,6 +601,19 @@ async def test_each_client_gets_its_own_cookie_and_no_other(door: Door) -> None:
                 assert (answer[b"X-A"], answer[b"Content-Length"], answer.body) == (b"1", b"2", b"ok")
 
     assert len(door.upstreams.endpoints[0].head_cache) == 0
+
+
+async def test_a_remembered_head_gets_no_cookie_of_an_inner_path(door: Door) -> None:
+    """An App whose paths are others inside has each cookie's path changed, behind any head that came before."""
+    head = b"HTTP/1.1 200 OK\r\nSet-Cookie: %b\r\nContent-Length: 2\r\n\r\nok"
+    cookies = {b"a=1": b"a=1", b"a=2; Path=/inner/x": b"a=2; Path=/x", b"a=3; Path=/inner": b"a=3; Path=/"}
+    await say(door, *[head % cookie for _ in range(2) for cookie in cookies])
+    door.rewrite = PathRewrite("", "/inner")
+    await door.open()
+
+    for _ in range(2):
+        for wanted in cookies.values():
+            assert (await door.ask(get())).all(b"Set-Cookie") == [wanted]
 
 
 async def test_a_chunked_answer_is_chunked_anew(door: Door) -> None:
