@@ -546,11 +546,6 @@ class AccountChoice:
     kind: AccountKind
     role: Role | None
 
-    @property
-    def is_japanese(self) -> bool:
-        """Whether the name has kana or Han letters, for readers of screens."""
-        return any(sign >= "\u3040" for sign in self.name)
-
 
 def account(
     visit: Visit,
@@ -573,6 +568,8 @@ def account(
         "app": route.name,
         "chooses": chooses,
         "choices": choices,
+        # Kana or Han letters in a name, for readers of screens.
+        "japanese": frozenset(each.number for each in choices if any(sign >= "\u3040" for sign in each.name)),
         "target": target,
         "required": required,
         "proves": proves,
