@@ -35,6 +35,8 @@ from gateway.policy.authoring.effect_words import say_comparison
 from gateway.policy.authoring.examples import Outcome, run_example, surroundings_of
 from gateway.policy.authoring.explain import as_values, explain, say_explanation
 from gateway.policy.authoring.questions import read_question
+from gateway.policy.authoring.sibling_words import say_proof
+from gateway.policy.authoring.siblings import Siblings
 from gateway.policy.authoring.tables import read_table
 from gateway.policy.authoring.words import say_data_map, say_policy
 from gateway.policy.conditions import Surroundings
@@ -142,6 +144,7 @@ def check(files: PolicyFiles) -> None:
         for remark in remarks(policy, today=tokyo_day(time.time())):
             say_text(remark.say(said, str(file)), error=True)
         say_text(say_policy(policy, said))
+        say_text(say_proof(Siblings(CompiledPolicy(policy)), said))
 
 
 @app.command()

@@ -48,7 +48,7 @@ from gateway.policy.verdict import (
     Words,
 )
 from gateway.request.inbound import Inbound
-from gateway.request.readings import Readings
+from gateway.request.readings import Folding, Reading, Readings
 from gateway.request.target import DEFAULT_PATHS
 from gateway.settings.case import fold_case
 from gateway.settings.settings import PathSettings, Stack
@@ -348,12 +348,14 @@ _FACTS: Mapping[Fact, Callable[[Identity, Context], str | None]] = {
 }
 
 
-def _permits_no_more(rule: Rule, other: FittingRule) -> bool:
+def permits_no_more(rule: Rule, other: FittingRule) -> bool:
     """Whether the other rule permits everybody whom the first one permits, judged by the rules alone."""
     than = other.rule
     if rule is than:
         return True
-    if isinstance(other, Undecidable) or than.allow is Allow.NOBODY or than.limit is not None:
+    if isinstance(other, Undecidable) or than.allow is Allow.NOBODY:
+        return False
+    if than.limit not in (None, rule.limit) or than.sign not in (None, rule.sign):
         return False
     if not set(than.require) <= set(rule.require) or (than.audit and not rule.audit):
         return False
@@ -361,7 +363,8 @@ def _permits_no_more(rule: Rule, other: FittingRule) -> bool:
         return False
     if than.allow is Allow.EVERYONE:
         return True
-    if rule.allow is Allow.EVERYONE:
+    # A form of another site comes in where the rule names the site, and nowhere else.
+    if rule.allow is Allow.EVERYONE or not set(rule.returns_from) <= set(than.returns_from):
         return False
     fresh = than.signed_in_within
     return fresh is None or (rule.signed_in_within is not None and rule.signed_in_within <= fresh)
@@ -528,8 +531,21 @@ class CompiledPolicy:
 
     def other_reading(self, inbound: Inbound, now: Instant) -> str | None:
         """Return the path that the application may read instead, where that makes another rule of it."""
-        found = self._find(inbound, self._without_parameters(inbound.target.path), now)
+        found = self.as_written(inbound, now)
         return None if found is None or found.rule.allow is Allow.NOBODY else self._doubt(inbound, found, now)[0]
+
+    def as_written(self, inbound: Inbound, now: Instant) -> FittingRule | None:
+        """Return the first rule that fits, without a look at other readings of the request."""
+        return self._find(inbound, self._without_parameters(inbound.target.path), now)
+
+    def readings(self, path: str) -> tuple[Reading, ...]:
+        """Return every reading of a path, its own first; none if there are too many."""
+        return self._spellings.readings(path)
+
+    @property
+    def folding(self) -> Folding:
+        """The signs that the application's server takes for one another."""
+        return self._spellings.folding
 
     def _without_parameters(self, path: str) -> str:
         """Cut `;jsessionid=…` off, as the application does: otherwise `/reserve;x` would not match `/reserve`."""
@@ -549,11 +565,11 @@ class CompiledPolicy:
             if own:
                 rule = self._find(inbound, reading, now)
                 lasting = lasting and self._is_plain(inbound.method, reading)
-                if rule is None or not _permits_no_more(found.rule, rule):
+                if rule is None or not permits_no_more(found.rule, rule):
                     return reading, lasting
             for number in others:
                 lasting = lasting and self._plain[number]
-                if self._applies(number, inbound, now) and not _permits_no_more(found.rule, self._rules[number]):
+                if self._applies(number, inbound, now) and not permits_no_more(found.rule, self._rules[number]):
                     return reading, lasting
         return None, lasting
 
@@ -642,7 +658,7 @@ class CompiledPolicy:
             rule = self._rules[number]
             for other in careless:
                 # The application may take the value for one that the other rule names: `?do=Edit`, `?id=01`.
-                if rule.rule.allow is not Allow.NOBODY and not _permits_no_more(rule.rule, self._rules[other]):
+                if rule.rule.allow is not Allow.NOBODY and not permits_no_more(rule.rule, self._rules[other]):
                     return _ambiguous(self.policy.rules[other])
             return rule if shared else rule.unshared
         return None

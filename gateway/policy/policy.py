@@ -85,6 +85,8 @@ class Rule:
     accounts: Accounts | None = None
     """The application is told for which of its accounts the person acts."""
     audit: bool = False
+    weaker_than: Mapping[str, str] = field(default_factory=dict)
+    """Stricter rules by name, with the reason why other spellings of their pages may reach this one."""
     line: int = field(default=0, compare=False)
 
     @property

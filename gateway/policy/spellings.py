@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, assert_never
 
 from gateway.policy.matching import MEMO_PATH, MEMO_SIZE, PathIndex
-from gateway.request.readings import Kind, Reading, Readings, also_served
+from gateway.request.readings import Folding, Kind, Reading, Readings, also_served
 from gateway.settings.settings import Stack
 
 
@@ -82,6 +82,15 @@ class Spellings:
         """
         readings = self._readings.of(path, raw) if raw else self._read(path)
         return None if readings is None else self._ask(method, path, rule, readings)
+
+    @property
+    def folding(self) -> Folding:
+        """The signs that the application's server takes for one another."""
+        return self._readings.folding
+
+    def readings(self, path: str) -> tuple[Reading, ...]:
+        """Return every reading of a path, its own first; none if there are too many."""
+        return self._read(path) or ()
 
     def _read(self, path: str) -> tuple[Reading, ...] | None:
         if path in self._readings_cache:

@@ -223,7 +223,8 @@ _DOCUMENT_ROOTS = frozenset({"public", "web", "public_html", "htdocs", "webroot"
 _FRONT = re.compile(
     r"(?:index|app|app_dev|main|default)\.(?:php[0-9]?|phtml|cgi|fcgi|wsgi|psgi|pl|py|rb)", re.IGNORECASE
 )
-_INDEX = re.compile(r"(?:index|default|home|main|welcome|iisstart)(?:\.[a-z0-9]{1,5}){1,2}", re.IGNORECASE)
+_INDEX = re.compile(r"(?:index|default|home|main|welcome|iisstart)(?:\.[a-z0-9]{1,5}){1,2}|index", re.IGNORECASE)
+"""Pages that stand for their folder. `index` alone is one for MultiViews, and an action for ASP.NET MVC and CakePHP."""
 _SESSION = re.compile(r"\((?:[A-Za-z]\([^()]*\))+\)|\([A-Za-z0-9]{24}\)")
 """ASP.NET's tokens: of its session, its forms and its anonymous users; the second form is version 1's."""
 _MANGLED = re.compile(r"\([^()]*\)\Z")
@@ -234,7 +235,7 @@ _ENDPOINT = re.compile(r"feed|rdf|rss2?|atom|embed|trackback|amp|page|comment-pa
 
 _PLAIN = re.compile(r"(?:/[a-z0-9_-]+)+/?|/")
 _FILE = re.compile(r"(?:/[a-z0-9_-]+)*/([a-z0-9_-]+)\.[a-z0-9]+")
-_SCRIPT_BELOW = re.compile(r"/(?:index|cgi-bin|cgi|fcgi-bin|cgi-win|scripts)/", re.IGNORECASE)
+_SCRIPT_BELOW = re.compile(r"/(?:index|cgi-bin|cgi|fcgi-bin|cgi-win|scripts)/|/index\Z", re.IGNORECASE)
 
 # The signs a path must have for a rewriting to change it.
 _ANY_PLUS = re.compile(r"\+")
@@ -252,7 +253,8 @@ _ANY_STREAM = re.compile("[:!]")
 _ANY_SHORT = re.compile("~[0-9]")
 _ANY_PROGRAM = re.compile(rf"\.(?:{_PROGRAMS})/|/(?:index|cgi-bin|cgi|fcgi-bin|cgi-win|scripts)/", re.IGNORECASE)
 _ANY_FOLDER = re.compile("/.*/", re.DOTALL)
-_ANY_SUFFIX = re.compile(r"\.[^/]*\Z")
+_ANY_INDEX = re.compile(r"(?:/index|\.[^/]*)\Z", re.IGNORECASE)
+_ANY_SUFFIX = re.compile(r"\.[^/]*/?\Z")
 _ANY_HOST = re.compile("/virtualhostroot(?:/|\\Z)", re.IGNORECASE)
 
 
@@ -293,7 +295,7 @@ class Readings:
             (_ANY_TOKEN, _unmangled),
             (_ANY_SHORT, self._long_names),
             (_ANY_FOLDER if Stack.PHP in self.stacks else _ANY_PROGRAM, self._scripts),
-            (_ANY_SUFFIX, _folder),
+            (_ANY_INDEX, _folder),
             (_ANY_SUFFIX, _handler),
             (_ANY_HOST, _behind_virtual_host),
             *([(_ANY_FOLDER, _acquired)] if Stack.ZOPE in self.stacks else []),
@@ -618,11 +620,16 @@ def _behind_virtual_host(draft: _Draft) -> Iterator[_Draft]:
 
 
 def _handler(draft: _Draft) -> Iterator[_Draft]:
-    """Spring, Rails and content negotiation: what answers to `/reserve` answers to `/reserve.json`."""
-    segment, number = draft.segments[-1]
+    """Spring, Rails and content negotiation: what answers to `/reserve` answers to `/reserve.json`.
+
+    Rails takes `/reserve.json/` for the same.
+    """
+    segments = draft.segments
+    place = len(segments) - (2 if len(segments) > 1 and not segments[-1][0] else 1)
+    segment, number = segments[place]
     stem, _, suffix = segment.rpartition(".")
     if draft.kind is Kind.ALIAS and stem.strip(". ") and suffix:
-        yield _with(draft, (*draft.segments[:-1], (stem, number)), {number}, Kind.HANDLER)
+        yield _with(draft, (*segments[:place], (stem, number), *segments[place + 1 :]), {number}, Kind.HANDLER)
 
 
 def _acquired(draft: _Draft) -> Iterator[_Draft]:
@@ -642,6 +649,17 @@ def _endpoints(draft: _Draft) -> Iterator[_Draft]:
 # --- the other way: what a pattern's page also answers to -----------------------------
 
 
+def page_stem(segment: str) -> str | None:
+    """Return the name under which a server finds a page without its suffix; `None` if it has none."""
+    page = _PAGE.fullmatch(segment)
+    return None if page is None else page[1]
+
+
+def is_index(segment: str) -> bool:
+    """Whether a server may answer with this page for its folder."""
+    return _INDEX.fullmatch(segment) is not None
+
+
 def also_served(pattern: str, stacks: Iterable[Stack] = ()) -> tuple[str, ...]:
     """Return the patterns of other paths under which a server finds what this pattern names.
 
@@ -650,13 +668,13 @@ def also_served(pattern: str, stacks: Iterable[Stack] = ()) -> tuple[str, ...]:
     """
     segments = pattern.split("/")[1:]
     found: list[str] = []
-    bare = [segment if (page := _PAGE.fullmatch(segment)) is None else page[1] for segment in segments]
+    bare = [page_stem(segment) or segment for segment in segments]
     if bare != segments:
         found.append("/" + "/".join(bare))
         if Stack.ASPNET in frozenset(stacks) and segments[-1] != bare[-1]:
             # Friendly URLs hand the rest of the path to the page.
             found.append("/" + "/".join([*bare, "**"]))
     named = segments[:-1] if segments[-1] == "**" else segments
-    if named and _INDEX.fullmatch(named[-1]):
+    if named and is_index(named[-1]):
         found.append("/" + "/".join(named[:-1]))
     return tuple(found)

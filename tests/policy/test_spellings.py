@@ -564,3 +564,43 @@ def test_an_empty_segment_that_an_app_keeps_is_no_way_around(sent: str) -> None:
     for who in (None, MINOR):
         assert not isinstance(judged(policy, sent, who, paths), Permit)
     assert isinstance(judged(policy, "/open//1", None, paths), Permit)
+
+
+@pytest.mark.parametrize("spelled", ["/adult/index", "/adult/Index", "/adult.json/", "/adult.html/"])
+def test_a_page_alone_has_the_spellings_of_a_folder(spelled: str) -> None:
+    """MultiViews and ASP.NET MVC take `/adult/index` for `/adult`, and Rails takes `/adult.json/`."""
+    guarded = policy_of("name: adults, match: {path: /adult}, require: [adult]", "name: rest, allow: everyone")
+
+    assert is_ambiguous(judged(CompiledPolicy(guarded), spelled, None))
+
+
+@pytest.mark.parametrize(
+    "stricter",
+    [
+        "sign: {document: form, title: {ja: 申請}}",
+        "limit: {name: once, once: ever, counted_when: {status: 303}}",
+        "signed_in_within: 5m",
+        "audit: true",
+    ],
+)
+def test_a_rule_that_asks_for_more_than_people_is_stricter(stricter: str) -> None:
+    """Both rules let the same people pass, and one of them has more to do with them."""
+    rule = f"name: form, match: {{path: /form, method: POST}}, allow: signed_in, {stricter}"
+    policy = CompiledPolicy(policy_of(rule, "name: rest, allow: signed_in"))
+
+    found = policy.fitting(make_inbound("POST", "/Form"), NOW)
+
+    assert found is not None
+    assert is_ambiguous(found.decide(make_inbound("POST", "/Form"), ADULT, NOW).verdict)
+
+
+def test_a_rule_that_lets_in_forms_of_more_sites_is_weaker() -> None:
+    """A form of another site comes in where a rule names the site."""
+    strict = "name: form, match: {path: /form, method: POST}, allow: signed_in"
+    loose = "name: rest, match: {path: /**, method: POST}, allow: signed_in, returns_from: [https://pay.example]"
+    policy = CompiledPolicy(policy_of(strict, loose))
+
+    found = policy.fitting(make_inbound("POST", "/Form"), NOW)
+
+    assert found is not None
+    assert is_ambiguous(found.decide(make_inbound("POST", "/Form"), ADULT, NOW).verdict)

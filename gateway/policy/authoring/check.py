@@ -13,6 +13,8 @@ from itertools import product
 
 from gateway.identity import Birthdate, Scope
 from gateway.policy.authoring.idle import idle_parts
+from gateway.policy.authoring.sibling_words import open_siblings
+from gateway.policy.authoring.siblings import Siblings
 from gateway.policy.conditions import Age, AllOf, AnyOf, Condition, Not, Test, all_needs
 from gateway.policy.decide import CompiledPolicy, rule_scopes
 from gateway.policy.example import make_inbound
@@ -91,7 +93,7 @@ def remarks(
     compiled = compiled or CompiledPolicy(policy)
     found = [
         *_never_reached(policy, order),
-        *_siblings(policy, order, ignore_case=compiled.paths.ignore_case),
+        *_siblings(compiled, methods),
         *_read_otherwise(policy, order, compiled),
         *_never_arrives(policy, methods),
         *_children_shown(policy, order, methods),
@@ -182,46 +184,9 @@ def _strength(rule: Rule | None) -> int:
     return 3
 
 
-def _spellings(path: str, *, ignore_case: bool) -> Iterator[str]:
-    """Give what a careless application may take for the same path. `//` never comes: the door refuses or merges it."""
-    if path != "/":
-        yield path.removesuffix("/") if path.endswith("/") else path + "/"
-    stem, _, last = path.rpartition("/")
-    if last and "." not in last:
-        yield f"{stem}/{last}.html"
-    swapped = f"{stem}/{last.swapcase()}" if last.swapcase() != last else path.swapcase()
-    if not ignore_case and swapped != path:
-        yield swapped
-
-
-def _siblings(policy: Policy, order: _Order, *, ignore_case: bool) -> Iterator[Remark]:
-    for rule in policy.rules:
-        weaker: dict[str, str] = {}
-        for pattern, method in product(rule.match.path, _methods(rule)):
-            path = next((path for path in _samples(pattern) if not set(path) & set(_SEGMENTS)), None)
-            if path is None or order.taker(method, path) is not rule:
-                continue
-            for spelling in _spellings(path, ignore_case=ignore_case):
-                other = order.taker(method, spelling)
-                if other is not None and _strength(other) < _strength(rule):
-                    weaker[spelling] = other.name
-        if weaker:
-            shown = "`, `".join(sorted(weaker))
-            others = "`, `".join(sorted(set(weaker.values())))
-            yield Remark(
-                RemarkKind.SIBLING,
-                rule.line,
-                Phrase(
-                    f"`{shown}` is not `{rule.name}` but the weaker `{others}`; such a request is refused "
-                    "(`ambiguous_path`), as an application may take it for the same page",
-                    f"`{shown}` には `{rule.name}` ではなく、より緩い `{others}` が当てはまります。"
-                    "アプリケーションが同じページとして扱うことがあるため、拒否します（`ambiguous_path`）",
-                ),
-                Phrase(
-                    "add `/**` to the path, state `paths:` of the App, or end with a rule that is as strict",
-                    "パスに `/**` を付けるか、アプリの `paths:` を書くか、最後の規則を同じ厳しさにしてください",
-                ),
-            )
+def _siblings(compiled: CompiledPolicy, methods: Collection[str] | None) -> Iterator[Remark]:
+    for rule, what, wiser in open_siblings(Siblings(compiled, methods)):
+        yield Remark(RemarkKind.SIBLING, rule.line, what, wiser)
 
 
 def _read_otherwise(policy: Policy, order: _Order, compiled: CompiledPolicy) -> Iterator[Remark]:

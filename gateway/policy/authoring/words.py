@@ -378,6 +378,15 @@ def _say_seconds(seconds: int, language: Language) -> str:
     raise AssertionError(seconds)
 
 
+def _say_weaker(rule: Rule, language: Language) -> list[str]:
+    return [
+        f"「{name}」より緩いのは意図したもの: {reason}。"
+        if language is Language.JA
+        else f"It is weaker than “{name}” on purpose: {reason}."
+        for name, reason in rule.weaker_than.items()
+    ]
+
+
 def say_rule(  # noqa: PLR0912 (a sentence for each key)
     rule: Rule, policy: Policy, number: int, language: Language
 ) -> str:
@@ -465,6 +474,7 @@ def say_rule(  # noqa: PLR0912 (a sentence for each key)
             else f"The person signs the form as “{title}” with the My Number card before the application gets it "
             "(preview)."
         )
+    sentences += _say_weaker(rule, language)
     if rule.audit:
         sentences.append("許可をすべて記録する。" if ja else "Every permit is recorded.")
     return ("" if ja else " ").join(sentences)

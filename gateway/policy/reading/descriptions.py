@@ -226,6 +226,10 @@ DESCRIPTIONS: Mapping[str, Phrase] = {
         "アプリケーションのアカウントとの連携。`required`（必須）か `offered`（任意）。連携は一度だけです。",
     ),
     "rules.audit": Phrase("Records every permit in the audit trail.", "許可したことも、毎回、監査記録に残します。"),
+    "rules.weaker_than": Phrase(
+        "Stricter rules by name, each with the reason why this one may be weaker for another spelling of their pages.",
+        "この規則より厳しい規則の名前と、別のつづりのリクエストがこの規則に当たってよい理由です。",
+    ),
     "examples": Phrase(
         "Cases that the policy must permit or refuse; each check runs them.",
         "このポリシーがすべきこと・すべきでないことの例。確認のたびに試されます。",

@@ -49,6 +49,7 @@ RULE_KEYS = (
     "sign",
     "accounts",
     "audit",
+    "weaker_than",
 )
 METHODS = tuple(COMMON_METHODS.values())
 MORE_METHODS = tuple(REGISTERED.values())
@@ -163,6 +164,7 @@ class _PolicyReader(Reader):
         self._conditions = self._reader.conditions()
         rules = self._rules(table)
         self._check_names(rules)
+        self._check_weaker(table, rules)
         policy = Policy(
             name=self._name,
             rules=tuple(rules),
@@ -268,6 +270,8 @@ class _PolicyReader(Reader):
             if accounts_node is None
             else self.word(accounts_node, tuple(Accounts), Phrase("`accounts`", "`accounts`"))
         )
+        weaker_node = table.get("weaker_than")
+        weaker_than = {} if weaker_node is None else self._weaker_than(weaker_node)
         self._check_keys(table, allow)
         rule = Rule(
             id=RuleId(self._name, name or ""),
@@ -285,6 +289,7 @@ class _PolicyReader(Reader):
             sign=sign,
             accounts=None if accounts is None else Accounts(accounts),
             audit=audit,
+            weaker_than=weaker_than,
             line=node.where.line,
         )
         if name is None:
@@ -292,6 +297,25 @@ class _PolicyReader(Reader):
         if len(self.mistakes) == before:
             self._check_purpose(rule, table)
         return rule
+
+    def _weaker_than(self, node: Node) -> dict[str, str]:
+        what = Phrase("rules and reasons", "規則と理由の組")
+        if not isinstance(node, Table) or not node.entries:
+            remedy = Phrase("write `{RULE: the reason}`", "`{規則の名前: 理由}` と書いてください")
+            self.expected(node, what, remedy)
+            return {}
+        said = {entry.key: self.text(entry.value, Phrase("a reason", "理由")) for entry in node}
+        return {name: reason for name, reason in said.items() if reason}
+
+    def _check_weaker(self, table: Table, rules: list[Rule]) -> None:
+        """Note statements about rules that are not there: they would be believed and would state nothing."""
+        node = table.get("rules")
+        names = [rule.name for rule in rules]
+        for item in node if isinstance(node, Items) else ():
+            stated = item.get("weaker_than") if isinstance(item, Table) else None
+            for entry in stated if isinstance(stated, Table) else ():
+                if entry.key not in names:
+                    self.unknown_name(Scalar(entry.key, entry.where), names, Phrase("rule", "規則"))
 
     def _who(self, table: Table) -> tuple[Allow | None, tuple[str, ...]]:
         allow_entry, require_entry = table.entry("allow"), table.entry("require")

@@ -128,6 +128,7 @@ def _rule() -> Schema:
             "sign": sign,
             "accounts": _one_of(Accounts),
             "audit": {"type": "boolean"},
+            "weaker_than": {"type": "object", "additionalProperties": _TEXT, "minProperties": 1},
         },
         "name",
     )

@@ -9,7 +9,6 @@ import pytest
 from gateway.policy.authoring.check import Remark, RemarkKind, remarks
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.reading.parse import load_policy, parse_policy
-from gateway.settings.settings import PathSettings
 from gateway.wire.methods import METHODS
 from gateway.yaml.mistakes import Language, Mistakes
 
@@ -29,17 +28,17 @@ rules:
 EXAMPLES = "examples:\n  - {title: t, at: 2026-11-23, request: GET /nowhere, expect: sign in}\n"
 
 
-def found(*rules: str, examples: str = EXAMPLES, ignore_case: bool = False) -> list[Remark]:
+def found(*rules: str, examples: str = EXAMPLES) -> list[Remark]:
     """Return the remarks but those about idle parts: the head above names more than each rule uses."""
     mistakes = Mistakes()
     policy = parse_policy(HEAD + "".join(f"  - {{{rule}}}\n" for rule in rules) + examples, mistakes)
     assert policy is not None, mistakes.say()
-    said = remarks(policy, CompiledPolicy(policy, paths=PathSettings(ignore_case=ignore_case)))
+    said = remarks(policy, CompiledPolicy(policy))
     return [remark for remark in said if remark.kind is not RemarkKind.IDLE]
 
 
-def kinds(*rules: str, ignore_case: bool = False) -> list[RemarkKind]:
-    return [remark.kind for remark in found(*rules, ignore_case=ignore_case)]
+def kinds(*rules: str) -> list[RemarkKind]:
+    return [remark.kind for remark in found(*rules)]
 
 
 def method_kinds(*rules: str, methods: tuple[str, ...] | None) -> list[tuple[RemarkKind, str]]:
@@ -127,39 +126,18 @@ def test_a_rule_that_is_never_reached_is_named(first: str, second: str, *, reach
     assert (RemarkKind.NEVER_REACHED in said) is not reached
 
 
-def test_a_spelling_that_falls_to_a_weaker_rule_is_named() -> None:
-    """The application may take `/enter/` and `/ENTER` for `/enter`; we do not."""
-    (remark,) = found("name: a, match: {path: /enter}, require: [here]", "name: b, allow: signed_in")
+def test_a_request_that_reaches_a_weaker_rule_is_named() -> None:
+    """A HEAD is answered with the head of the page that the rule guards."""
+    (remark,) = found("name: a, match: {path: /enter, method: GET}, require: [here]", "name: b, allow: signed_in")[:1]
 
     assert remark.kind is RemarkKind.SIBLING
-    assert "`/ENTER`, `/enter.html`, `/enter/` is not `a` but the weaker `b`" in remark.what.en
-
-
-@pytest.mark.parametrize(
-    ("path", "ignore_case", "spellings"),
-    [
-        ("/enter/**", False, ["/ENTER", "/enter.html"]),
-        ("/enter/**", True, ["/enter.html"]),
-        ("[/enter/**, /enter.html/**]", True, []),
-        ("/**", False, []),
-    ],
-)
-def test_spellings_that_are_stated_are_not_remarked(path: str, *, ignore_case: bool, spellings: list[str]) -> None:
-    """The rule or the App's `paths` covers these spellings, so none of them falls to another rule."""
-    said = [
-        remark.what.en
-        for remark in found(
-            f"name: a, match: {{path: {path}}}, require: [here]", "name: b, allow: signed_in", ignore_case=ignore_case
-        )
-        if remark.kind is RemarkKind.SIBLING
-    ]
-
-    assert len(said) == bool(spellings)
-    assert all(f"`{spelling}`" in said[0] for spelling in spellings)
+    assert "`HEAD /enter` reaches the weaker `b` (line 13)" in remark.what.en
+    assert remark.line == 12
 
 
 def test_a_spelling_that_is_refused_needs_no_remark() -> None:
-    """If no weaker rule stands behind it, the worst result is a refusal."""
+    """The gateway refuses `/ENTER` and `/enter/` by itself, and without a weaker rule nothing is open."""
+    assert kinds("name: a, match: {path: /enter}, require: [here]", "name: b, allow: signed_in") == []
     assert kinds("name: a, match: {path: /enter}, require: [here]") == []
     assert kinds("name: a, match: {path: /enter}, require: [here]", "name: b, allow: nobody") == []
 
