@@ -77,6 +77,7 @@ class FixedRule:
         self.id = RuleId("test", "rule")
         self.token = object()
         self.needs_session = somebody is not None
+        self.needs_account = False
         self.returns_from: tuple[str, ...] = ()
         self.sign: Sign | None = None
         self.asked = 0
