@@ -123,6 +123,50 @@ async def test_a_signature_opens_by_its_id_alone(store: RecordStore) -> None:
     assert await own.find(kept.id, NOW + 60) is None
 
 
+async def test_a_secret_is_replaced_while_signatures_are_under_way(store: RecordStore) -> None:
+    """The old one opens what it has sealed, and a change seals anew by the first."""
+    old, new = b"a" * 32, b"b" * 32
+    kept = signature(ends_at=NOW + 60)
+    assert await records(store, old).add(kept, NOW)
+    both = Records(store, Secrets((Secrets.single(new).first, Secrets.single(old).first)), os.urandom, 1024**2)
+
+    found = await both.find(kept.id, NOW)
+    assert found is not None
+    assert found.signature == kept
+    assert await both.replace(found, msgspec.structs.replace(kept, progress=Progress.CANCELLED), NOW)
+
+    again = await records(store, new).find(kept.id, NOW)
+    assert again is not None
+    assert again.signature.progress is Progress.CANCELLED
+    assert await records(store, old).find(kept.id, NOW) is None
+
+
+async def test_a_record_opens_under_its_own_name_alone(store: RecordStore) -> None:
+    """One who writes to the store cannot give a signature to another id, nor make it a pointer, nor change a byte."""
+    own, names = records(store), Spy()
+    spied = records(names)
+    for each in (signature(ends_at=NOW + 60), signature(id="j" * 43, app="town", ends_at=NOW + 60)):
+        await own.add(each, NOW)
+        await spied.add(each, NOW)
+    await own.point("sign-state", Pointer("i" * 43), 60, NOW)
+    await spied.point("sign-state", Pointer("i" * 43), 60, NOW)
+    first, second, pointer = names.values
+    boxes = {name: await store.get(name, NOW) or b"" for name in names.values}
+
+    for to, moved in ((first, second), (first, pointer), (second, first), (pointer, first)):
+        assert await store.swap(to, boxes[to], boxes[moved], 60, NOW)
+        assert await own.find("i" * 43 if to == first else "j" * 43, NOW) is None or to == pointer
+        assert await own.follow("sign-state", NOW) is None or to != pointer
+        assert await store.swap(to, boxes[moved], boxes[to], 60, NOW)
+    for place in (0, 8, 20, len(boxes[first]) // 2, -1):
+        spoilt = bytearray(boxes[first])
+        spoilt[place] ^= 1
+        assert await store.swap(first, boxes[first], bytes(spoilt), 60, NOW)
+        assert await own.find("i" * 43, NOW) is None
+        assert await store.swap(first, bytes(spoilt), boxes[first], 60, NOW)
+    assert await own.find("i" * 43, NOW) is not None
+
+
 async def test_a_change_is_made_to_what_was_read(store: RecordStore) -> None:
     """Of two who read the same, one alone changes it."""
     own = records(store)
@@ -150,16 +194,23 @@ async def test_a_pointer_leads_on_by_its_own_secret(store: RecordStore) -> None:
     assert await own.follow("sign-other", NOW) is None
 
 
+class Spy(MemoryByteStore):
+    """A store that remembers what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[str, bytes] = {}
+
+    async def add(self, name: str, value: bytes, seconds: float, now: Any) -> bool:
+        self.values[name] = value
+        return await super().add(name, value, seconds, now)
+
+
 async def test_the_store_sees_nothing_of_a_person() -> None:
     """Its names are hashes, its values are sealed, and two of them are of one length."""
-    values: dict[str, bytes] = {}
-
-    class Spy(MemoryByteStore):
-        async def add(self, name: str, value: bytes, seconds: float, now: Any) -> bool:
-            values[name] = value
-            return await super().add(name, value, seconds, now)
-
-    own = records(Spy())
+    store = Spy()
+    values = store.values
+    own = records(store)
     await own.add(signature(ends_at=NOW + 60), NOW)
     await own.add(signature(id="j" * 43, ends_at=NOW + 60, subject="a-longer-subject"), NOW)
 

@@ -470,6 +470,33 @@ async def test_only_a_certificate_that_is_over_sends_a_person_to_her_municipalit
     assert (ended.outcome, ended.check) == (outcome, refusal)
 
 
+@pytest.mark.parametrize("step", ["start", "callback", "collect", "decline"])
+async def test_a_signature_that_is_over_begins_and_brings_nothing(step: str) -> None:
+    """At each step: the provider is asked for nothing more, and nothing is recorded."""
+    house = House()
+    sent = await house.begin()
+    if step == "collect":
+        house.provider.result = {"state": "waiting"}
+        assert (await house.back(sent)).outcome is SignOutcome.NOT_READY
+    calls = len(house.provider.calls)
+    house.now += 2 * 3_600
+
+    match step:
+        case "start":
+            ended: SentToSign | Ended = await house.service.start(house.route, inbound(cookie=BROWSER), "i" * 43)
+        case "callback":
+            ended = await house.back(sent)
+        case "collect":
+            ended = await house.collect()
+        case _:
+            ended = await house.service.decline("i" * 43, house.record)
+
+    assert isinstance(ended, Ended)
+    assert ended.outcome is SignOutcome.OVER
+    assert len(house.provider.calls) == calls
+    assert house.recorded == []
+
+
 async def test_attempts_are_bounded_and_a_refusal_is_final() -> None:
     """A person who does not consent is not asked again."""
     house = House()
