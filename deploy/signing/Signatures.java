@@ -11,15 +11,16 @@ import java.nio.charset.StandardCharsets;
  *
  * <pre>
  * Signatures api = new Signatures("https://app.example/.sekisho/signatures", token);
- * String asked = api.ask("{\"title\": \"契約書\", \"media_type\": \"text/plain\", ...}", key);
+ * String asked = api.ask("{\"title\": \"契約書\", \"media_type\": \"text/plain\", \"subject\": ..., ...}", key);
  * // Keep its `id`, and send the browser to its `url`. It comes back later.
  * String found = api.read(id);
  * // Where its `state` is `signed`, keep what you need of it.
  * api.confirm(id);
  * </pre>
  *
- * Requests and answers are JSON: read them with the library that your application has. The key is a word of your own for
- * this request: a request that is sent again with the same key leads to the same signature.
+ * The subject is the person who is to sign, as the header X-Verified-Subject names her. Without it, the first person who
+ * opens the URL signs. Requests and answers are JSON: read them with the library that your application has. The key is a
+ * word of your own for this request: a request that is sent again with the same key leads to the same signature.
  */
 public final class Signatures {
     private final String url;

@@ -4,7 +4,7 @@
  *
  *     $api = new SekishoSignatures('https://app.example/.sekisho/signatures', $token);
  *     $asked = $api->ask(['title' => '契約書', 'media_type' => 'text/plain', 'document' => base64_encode($text),
- *         'return_to' => '/signed'], $key);
+ *         'return_to' => '/signed', 'subject' => $_SERVER['HTTP_X_VERIFIED_SUBJECT']], $key);
  *     // Keep $asked['id'], and send the browser to $asked['url']. When it comes back to /signed:
  *     $found = $api->read($asked['id']);
  *     if ($found['state'] === 'signed') {
@@ -12,8 +12,8 @@
  *         $api->confirm($asked['id']);
  *     }
  *
- * $key is a word of your own for this request: a request that is sent again with the same key leads to the same
- * signature.
+ * Without `subject` the first person who opens the URL signs. $key is a word of your own for this request: a request
+ * that is sent again with the same key leads to the same signature.
  */
 
 declare(strict_types=1);

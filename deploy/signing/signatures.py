@@ -1,15 +1,17 @@
 """Ask for signatures by the gateway's API, from a Python application. Copy this file.
 
     api = Signatures("https://app.example/.sekisho/signatures", token)
-    asked = api.ask({"title": "契約書", "media_type": "text/plain", "document": text, "return_to": "/signed"}, key)
+    asked = api.ask({"title": "契約書", "media_type": "text/plain", "document": text, "return_to": "/signed",
+        "subject": subject}, key)
     # Keep asked["id"], and send the browser to asked["url"]. When it comes back to /signed:
     found = api.read(asked["id"])
     if found["state"] == "signed":
         ...  # keep what you need of it, and then:
         api.confirm(asked["id"])
 
-`text` is the document in Base64. `key` is a word of your own for this request, such as the number of your contract with
-a random part: a request that is sent again with the same key leads to the same signature.
+`text` is the document in Base64. `subject` is the person who is to sign, as the header X-Verified-Subject names her:
+without it, the first person who opens the URL signs. `key` is a word of your own for this request, such as the number
+of your contract with a random part: a request that is sent again with the same key leads to the same signature.
 """
 
 import json
