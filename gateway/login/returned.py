@@ -103,7 +103,8 @@ class ReturnedForms:
     ) -> Sealed:
         """Return a form sealed for the browser that sent it.
 
-        A form that is sealed twice under one `name` (17 bytes) is sent on once all the same.
+        A form that is sealed twice under one `name` (17 bytes) is sent on once all the same, from either page: two tabs
+        have one cookie of that name, so both pages open with the same secret.
 
         Raises:
             ValueError: the body is longer than `LARGEST_RETURNED`.
@@ -126,8 +127,8 @@ class ReturnedForms:
         named = name or self._random(1 + NAME_BYTES)
         slot = f"{named[0] & 0xF:x}"
         one_time = slot + _text(named[1 : 1 + NAME_BYTES])
-        cookie_secret = _text(self._random(SECRET_BYTES))
         secret = self._secrets.first
+        cookie_secret = _text(self._random(SECRET_BYTES) if name is None else _shared(secret, name))
         box = close_box(
             _key(secret, cookie_secret),
             self._random(NONCE_BYTES),
@@ -201,6 +202,11 @@ def _field(body: bytes) -> str:
 
 def _text(random: bytes) -> str:
     return urlsafe_b64encode(random).rstrip(b"=").decode()
+
+
+def _shared(secret: Secret, name: bytes) -> bytes:
+    """Return the secret in the cookie of every page of a name: the page shows the name, and our secret it does not."""
+    return secret.derived(b"sekisho.returned.cookie.v1:" + name)
 
 
 def _key(secret: Secret, cookie_secret: str) -> bytes:

@@ -190,3 +190,21 @@ def test_a_signed_form_is_sent_once_however_often_its_page_is_made() -> None:
     found = kept.open(press_of(other), PREFIX, body_of(other), NOW + 1)
     assert found is not None
     assert found.name != opened[0].name
+
+
+def test_pages_of_one_name_open_with_one_cookie() -> None:
+    """A second tab's page sets the same cookie as the first one's, so both buttons work; another name has another."""
+    kept = forms()
+    first, second = (kept.seal(came(), PAY, BODY, NOW, name=b"n" * 17) for _ in range(2))
+    other = kept.seal(came(), PAY, BODY, NOW, name=b"m" * 17)
+
+    assert (first.cookie, first.secret) == (second.cookie, second.secret)
+    for sealed in (first, second):
+        opened = kept.open(press_of(second), PREFIX, body_of(sealed), NOW + 1)
+        assert opened is not None
+        assert opened.body == BODY
+    assert other.secret != first.secret
+    assert kept.open(press_of(other), PREFIX, body_of(first), NOW) is None
+    assert ReturnedForms(Secrets.single(os.urandom(32)), os.urandom).seal(
+        came(), PAY, BODY, NOW, name=b"n" * 17
+    ).secret not in {first.secret, other.secret}
