@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.identity import Identity, Scope
 from gateway.instant import Instant
+from gateway.policy.policy import Accounts
 from gateway.policy.verdict import Permit, RuleId, Sign, Verdict
 from gateway.request.inbound import Inbound
 from gateway.request.target import Target
@@ -80,6 +81,9 @@ class FixedRule:
         self.needs_account = False
         self.returns_from: tuple[str, ...] = ()
         self.sign: Sign | None = None
+        self.accounts: Accounts | None = None
+        self.account_conditions: frozenset[str] = frozenset()
+        self.needs_account = False
         self.asked = 0
         self._nobody = nobody or Permit(self.id, None)
         self._somebody = somebody or self._nobody

@@ -157,6 +157,8 @@ class _Request:
             end = head.index(b"\r\n\r\n") + 4
             head, body = head[:end], head[end:]
             self._keep(body)
+        # From here on the byte path has it.
+        self._owner.forget(holder)
         self._account, self._head = read_account(head)
         self._is_head, self._uploading = is_head, uploading
         self._start(self._go())
@@ -269,7 +271,7 @@ class _Request:
         pairs: tuple[tuple[bytes, bytes], ...] = ()
         if session is not None and ticket is not None and (field := cookies_in(self._head)):
             known = await self._owner.linking.bound(ticket)
-            pairs = counted(field, known, cookie_key(ticket), self._owner.route().name, self._account or "")
+            pairs = counted(field, known, cookie_key(ticket), self._owner.route().name, self._counting)
         if self._account is not None and not pairs:
             await self._sign_in()
             return
@@ -292,6 +294,16 @@ class _Request:
     def _target(self) -> str:
         return self._head.split(b" ", 2)[1].decode("ascii")
 
+    @property
+    def _counting(self) -> str:
+        """The account for which cookies count: on a page that needs none, the one for which the person acts already."""
+        if self._account is not None:
+            return self._account
+        state = self._person.session
+        known = state.accounts if isinstance(state, Found) else None
+        account = None if known is None else known.get(self._owner.route().name)
+        return "" if account is None or account.acting is None else account.acting.account
+
     def _session(self) -> tuple[Session | None, Ticket | None]:
         state = self._person.session
         found = isinstance(state, Found) and self._owner.route().accepts(state.session)
@@ -303,7 +315,7 @@ class _Request:
         if ticket is None:
             return
         route, linking = self._owner.route(), self._owner.linking
-        hashes = hashes_of(headers, cookie_key(ticket), route.name, self._account or "", self._target, linking.now())
+        hashes = hashes_of(headers, cookie_key(ticket), route.name, self._counting, self._target, linking.now())
         await linking.bind(ticket, hashes)
 
     def _take(self, cookies: bytes) -> None:

@@ -289,6 +289,9 @@ async def test_an_old_account_is_linked_once_and_the_card_is_enough_from_then_on
     assert (page.status, "hello yamada" in page.text) == (200, True)
     logins = len(old.all("SELECT line FROM log WHERE line LIKE 'POST /login.php%'"))
     await again.get("/mine")
+    # A page for everybody knows her too, and takes her session from nobody.
+    assert "open to all, yamada" in (await again.get("/open")).text
+    await again.get("/mine")
     assert len(old.all("SELECT line FROM log WHERE line LIKE 'POST /login.php%'")) == logins, "one login for a session"
 
 

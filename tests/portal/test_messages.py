@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 import gateway.portal
+from gateway.accounts.asyncio_linking import LinkEnd
+from gateway.identity import Role
 from gateway.login.sign_in import LoginFailure
 from gateway.pipeline.visit import Trouble
-from gateway.policy.verdict import ChallengeReason, Fact, ReasonKind
+from gateway.policy.verdict import ActingFact, ChallengeReason, Fact, ReasonKind
 from gateway.portal.language import Language
 from gateway.portal.messages import CATALOGUE, CATALOGUES, REVIEWED, _flat, message, offered
 from gateway.request.signed_form import Unsignable
@@ -17,6 +19,9 @@ from gateway.session.session import EndCause
 from gateway.signing.signature import SignOutcome
 
 PORTAL = Path(gateway.portal.__file__).parent
+
+ACCOUNT_ERRORS = frozenset(LinkEnd) - {LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED}
+"""The ends of an attempt to link an account that its page explains."""
 
 
 def placeholders(sentence: str) -> set[str]:
@@ -59,6 +64,7 @@ def test_every_closed_word_has_its_sentences() -> None:
     needed |= {f"signing.{outcome}.{part}" for outcome in SignOutcome for part in ("title", "do")}
     needed |= {f"notice.lead_{reason}" for reason in ChallengeReason}
     needed |= {f"ended.{cause}" for cause in EndCause}
+    needed |= {f"account.error_{end}" for end in ACCOUNT_ERRORS} | {f"account.role_{role}" for role in Role}
 
     assert needed <= set(CATALOGUE[Language.JA])
 
@@ -88,7 +94,9 @@ def test_no_sentence_is_left_over() -> None:
         "steps.",
         "me.gender_",
         "time.",
-        *(f"told.{fact}" for fact in Fact),
+        *(f"told.{fact}" for fact in (*Fact, *ActingFact)),
+        *(f"account.error_{end}" for end in ACCOUNT_ERRORS),
+        *(f"account.role_{role}" for role in Role),
         "refusal.title.",
     )
     plain = {f"{kind}.{part}" for kind in ("not_found", "method", "bad_form", "internal") for part in ("title", "what")}
