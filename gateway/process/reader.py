@@ -26,7 +26,7 @@ class Task(NamedTuple):
     path: Path
     """The file of settings."""
     known: tuple[bytes, ...]
-    """What the asking process knows of its policies, as `packing_known` packs it."""
+    """The policies that the asking process knows, as `packing_known` packs them."""
     adopted: Packed | None = None
     """The settings that are in force, if the policies alone shall be read, by these settings."""
 

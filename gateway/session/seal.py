@@ -39,7 +39,7 @@ _BLOCK = 64
 """Bytes of a block of SHA-256."""
 _INNER = bytes(each ^ 0x36 for each in range(256))
 _OUTER = bytes(each ^ 0x5C for each in range(256))
-"""What RFC 2104 section 2 does to a key's bytes."""
+"""The change of a key's bytes in HMAC (RFC 2104 section 2)."""
 
 _VERSION = 1
 _PADDING = 64
