@@ -108,6 +108,17 @@ def test_no_state_counts_seconds_or_speaks_to_programs(state: State) -> None:
                 assert not re.search("[A-Za-z]{4,}", _ALLOWED.sub("", text)), text
 
 
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+def test_every_ending_has_a_way_onward(state: State) -> None:
+    """One button of full weight at most, and one way onward at least, where any place is known to go to."""
+    main = state.html(Language.JA).partition("<main")[2].partition("</main>")[0]
+    weight = len(re.findall('class="button"', main))
+    ways = weight + len(re.findall('class="button line"|class="b"', main))
+
+    assert weight <= 1 + (state.name == "notice-in-app"), "the real browser first, and then the sign-in"
+    assert ways >= 1 or state.name in ("small-no-app", "last-resort")
+
+
 @pytest.mark.parametrize("language", Language)
 def test_no_state_tells_a_fact_as_told_that_is_not(language: Language) -> None:
     """Wherever a page lists what is told, it lists the facts of `disclose`, each of them and no other.
