@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import cases, cold, goals, login, plot, questions, reloads, small, tls
+from benchmarks import cases, cold, goals, login, plot, questions, reloads, sizes, small, tls
 from benchmarks.peer import Peer
 from benchmarks.peers import oauth2_proxy
 from benchmarks.peers.aiohttp_proxy import AiohttpProxy
@@ -38,6 +38,7 @@ CASES = (
     "delay",
     "workers",
     "growth",
+    "sizes",
     "login",
     "forward-auth",
     "cold",
@@ -120,6 +121,7 @@ def whole(options: argparse.Namespace, around: Surroundings, numbers: dict[str, 
         "delay": lambda: cases.delays(near, around, full=full, **timing),
         "workers": lambda: cases.workers(around, **timing),
         "growth": lambda: cases.growth(around, **timing),
+        "sizes": lambda: sizes.sizes(around, **timing),
         "login": lambda: login.login([*_signing_in(), *login.sizes()], around, **timing),
         "forward-auth": lambda: questions.forward_auth(around, **timing),
         "cold": lambda: cold.cold(around, **timing),

@@ -29,7 +29,7 @@ _MILLISECONDS = 3_600_000
 _FASTEST = 20_000
 """More requests a second than any cold round has reached."""
 
-_REQUESTS = """
+REQUESTS = """
 local requests, at = {{}}, 0
 for line in io.lines("{cookies}") do
   requests[#requests + 1] = "GET / HTTP/1.1\\r\\nHost: {host}\\r\\nCookie: " .. line .. "\\r\\n\\r\\n"
@@ -51,7 +51,7 @@ def cold(around: Surroundings, *, rounds: int, seconds: int) -> list[Row]:
     seen: dict[str, list[load.Round]] = {COLD: [], WARM: []}
     with Sekisho().run(around) as peer:
         path = around.folder / "cookies"
-        path.write_bytes(_sessions(around, peer.headers["Cookie"].encode()))
+        path.write_bytes(sessions(around, "sekisho", peer.headers["Cookie"].encode(), SESSIONS))
         first = 0
         # As many sessions as one round takes at the speed of warm ones.
         share = min(seconds, max(1, SESSIONS // (rounds * _FASTEST)))
@@ -59,7 +59,7 @@ def cold(around: Surroundings, *, rounds: int, seconds: int) -> list[Row]:
             used = SESSIONS - first
             for name, rounds_seen in seen.items():
                 print(f"cold, round {number + 1} of {rounds}: {name} …", file=sys.stderr, flush=True)
-                requests = _REQUESTS.format(cookies=path, host=peer.headers["Host"], first=first, count=used)
+                requests = REQUESTS.format(cookies=path, host=peer.headers["Host"], first=first, count=used)
                 done = load.run(
                     peer.program, peer.port, "/", {}, seconds=share, folder=around.folder, requests=requests
                 )
@@ -83,23 +83,24 @@ def cold(around: Surroundings, *, rounds: int, seconds: int) -> list[Row]:
     ]
 
 
-def _sessions(around: Surroundings, cookies: bytes) -> bytes:
-    """Write the sessions to Redis; return a Cookie field for each, one a line."""
-    secrets = Secrets.parse((around.folder / "sekisho" / "secret").read_text())
+def sessions(around: Surroundings, name: str, cookies: bytes, count: int) -> bytes:
+    """Write so many sessions of the gateway of this name to Redis; return a Cookie field for each, one a line."""
+    secrets = Secrets.parse((around.folder / name / "secret").read_text())
     seals = ticket_seals(secrets, "plain")
     lines: list[bytes] = []
     with redis.Redis(port=around.redis) as store:
-        name, kept = _found(store, secrets, cookies)
+        cookie, kept = _found(store, secrets, cookies)
         with store.pipeline(transaction=False) as pipe:
-            for _ in range(SESSIONS):
+            for _ in range(count):
                 ticket = new_ticket(os.urandom(32))
                 key = ticket_name(ticket)
                 record = seal(kept, ticket, secrets.first, os.urandom(12))
                 pipe.set(f"{DEFAULT_PREFIX}t:{{{key}}}", record, px=_MILLISECONDS)
                 pipe.set(f"{DEFAULT_PREFIX}i:{{{key}}}", b"1", px=_MILLISECONDS)
-                lines.append(name + b"=" + seals.cookie(ticket).encode())
+                lines.append(cookie + b"=" + seals.cookie(ticket).encode())
                 if not len(lines) % _BATCH:
                     pipe.execute()
+            pipe.execute()
     return b"\n".join(lines) + b"\n"
 
 

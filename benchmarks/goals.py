@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from benchmarks import tls
-from benchmarks.cases import DOWN, P99, UP, Row
+from benchmarks import sizes, tls
+from benchmarks.cases import APART, DOWN, MESSAGE, ONE_WORKER, P99, UP, Row
 from benchmarks.cold import COLD, WARM
 from benchmarks.login import CPU as SIGN_IN
 from benchmarks.questions import DECISION, PROXIED, WHOLE
@@ -45,7 +45,7 @@ def goals(rates: Mapping[str, float], rows: Iterable[Row]) -> list[Goal]:
 
 def _of_rates(rates: Mapping[str, float]) -> Iterator[Goal]:
     ours = rates.get("sekisho")
-    for peer, bound in (("envoy-oauth2", 2.0), ("mod_auth_openidc-redis", 10.0), ("nginx", 0.6)):
+    for peer, bound in (("envoy-oauth2", 2.8), ("mod_auth_openidc-redis", 11.0), ("nginx", 0.7)):
         if ours is not None and peer in rates:
             yield Goal(f"small requests a second, × {peer}", ours / rates[peer], bound, at_least=True)
 
@@ -76,14 +76,17 @@ def _of_rows(rows: Sequence[Row]) -> Iterator[Goal]:
     added = [row.figures[ADDED] for row in rows if row.case == "reload"]
     if added:
         yield Goal("longest wait that a reload adds, ms", max(added), ADDED_BY_RELOAD, at_least=False)
-    for case, what in (
-        ("workers", "CPU a request, two workers × one"),
-        ("growth", "CPU a request, dearest × cheapest"),
-    ):
-        costs = [row.figures["µs CPU a request"] for row in rows if row.case == case]
-        if len(costs) > 1:
-            ratio = costs[-1] / costs[0] if case == "workers" else max(costs) / min(costs)
-            yield Goal(what, ratio, 1.1, at_least=False)
+    if (ratio := of_nginx("websocket", MESSAGE)) is not None:
+        yield Goal("CPU a WebSocket message, × nginx", ratio, 1.2, at_least=False)
+    apart, alone = (by_peer.get(("workers", name)) for name in (APART, ONE_WORKER))
+    if apart is not None and alone is not None:
+        cost = "µs CPU a request"
+        yield Goal("CPU a request, two workers apart × one", apart[cost] / alone[cost], 1.05, at_least=False)
+    costs = [row.figures["µs CPU a request"] for row in rows if row.case == "growth"]
+    if len(costs) > 1:
+        yield Goal("CPU a request, dearest × cheapest", max(costs) / min(costs), 1.1, at_least=False)
+    for part, times in sizes.growth(rows).items():
+        yield Goal(f"CPU of {part}, {sizes.MANY:,} Apps × 1", times, 1.1, at_least=False)
     yield from _of_identity(by_peer)
 
 

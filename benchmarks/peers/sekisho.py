@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import secrets
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,10 +21,13 @@ from benchmarks.browser import Browser
 from benchmarks.certificates import certify
 from benchmarks.peer import Running, SignIn
 from benchmarks.peers.nginx_asking import asking
-from benchmarks.programs import LOAD_CORE, PEER_CORE, BenchmarkError, free_port, get, running
+from benchmarks.programs import LOAD_CORE, PEER_CORE, BenchmarkError, Program, free_port, get, running
 from benchmarks.surroundings import BODY, Surroundings
 
 CLIENT = "RP00000001"
+
+_WORKERS_SECONDS = 60.0
+"""Seconds that a second worker may take to come up."""
 
 _SETTINGS = """\
 listen: 127.0.0.1:{port}
@@ -88,7 +93,7 @@ class Sekisho:
 
     name = "sekisho"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each is a size or a shape of its own)
         self,
         *,
         rules: int = 20,
@@ -98,11 +103,14 @@ class Sekisho:
         asked: bool = False,
         own_policies: bool = False,
         tls: bool = False,
+        apart: bool = False,
         name: str = "sekisho",
     ) -> None:
         """Take its size; `asked`: nginx has the bytes, and asks about each request (`auth_request`)."""
         self.rules, self.apps, self.workers, self.memory, self.asked = rules, apps, workers, memory, asked
         self.tls = tls
+        self.apart = apart
+        """Whether the last worker runs on the load's core, so that each has a core of its own."""
         self.own_policies = own_policies
         """Whether each App has a file of its own, `policy-NUMBER.yaml`, and the first one's is `policy.yaml`."""
         self.name = name
@@ -166,6 +174,8 @@ class Sekisho:
             sign_in = SignIn(f"{origin}/", {"response": "normal", "card": "1"})
             with contextlib.closing(Browser()) as browser:
                 cookies = browser.walk(sign_in.url, BODY.encode(), sign_in.answers)
+            if self.apart:
+                _set_apart(program)
             headers = {
                 "Host": f"localhost:{public}",
                 "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items() if "login" not in name),
@@ -185,6 +195,19 @@ class Sekisho:
             }
             whole = Running(nginx, front, headers)
             yield Running(program, port, headers | words, path="/.sekisho/auth/nginx", front=whole)
+
+
+def _set_apart(program: Program) -> None:
+    """Move the last worker, with its threads, to the load's core, as soon as both are there."""
+    workers: list[int] = []
+    until = time.monotonic() + _WORKERS_SECONDS
+    while len(workers) < 2:
+        if time.monotonic() > until:
+            raise BenchmarkError("the gateway has no second worker")
+        named = [(pid, Path(f"/proc/{pid}/comm")) for pid in program.pids()]
+        workers = [pid for pid, name in named if name.exists() and name.read_text().startswith("sekisho-worker")]
+    for thread in Path(f"/proc/{workers[-1]}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {LOAD_CORE})
 
 
 def main() -> None:
