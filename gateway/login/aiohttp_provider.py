@@ -474,7 +474,13 @@ class AiohttpProvider:
     def _way(self, url: str) -> _Way:
         """Return the options of every call: through the proxy if there is one, and without following redirects."""
         # Uncompressed: a small compressed answer could expand to any size.
-        headers = {"Accept": "application/json, application/jwt", "Accept-Encoding": "identity", **trace_fields()}
+        headers = {
+            "Accept": "application/json, application/jwt",
+            "Accept-Encoding": "identity",
+            # Some doors refuse a client without a name.
+            "User-Agent": "Sekisho",
+            **trace_fields(),
+        }
         way = _Way(allow_redirects=False, proxy=self._settings.via, headers=headers)
         if self._settings.via is not None and self._via_credentials is not None:
             credentials = {"Proxy-Authorization": aiohttp.encode_basic_auth(*self._via_credentials)}

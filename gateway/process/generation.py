@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets as randomness
+import os
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
@@ -215,7 +215,7 @@ class Generation:
         assertion_keys = configuration.assertion_keys
         self._assertions = None
         if assertion_keys is not None:
-            self._assertions = Assertions(assertion_keys, configuration.settings.assertion, randomness.token_bytes)
+            self._assertions = Assertions(assertion_keys, configuration.settings.assertion, os.urandom)
         self.table: RouteTable
         self.audited: frozenset[str]
         """The rules whose every permit is recorded: looked at on each request."""
@@ -286,11 +286,11 @@ class Generation:
             Rate(rates.forged_tickets_per_address, rates.forged_tickets),
             Rate(rates.ended_tickets_per_address, rates.ended_tickets),
         )
-        visits = VisitTable(randomness.token_bytes)
+        visits = VisitTable(os.urandom)
         # The framework's objects stay until the last request that uses them. They must not keep the policies of a
         # generation that is over until then.
         reach = weakref.proxy(self)
-        returned = ReturnedForms(shared.sessions.secrets, randomness.token_bytes)
+        returned = ReturnedForms(shared.sessions.secrets, os.urandom)
         accounts = self._accounts()
         portal = make_portal(
             PortalServices(
@@ -312,7 +312,7 @@ class Generation:
                     shared.pending,
                     settings.prefix,
                     clock=shared.clock,
-                    random=randomness.token_bytes,
+                    random=os.urandom,
                     sign_in=settings.sessions.sign_in,
                 ),
                 returned=returned,
@@ -381,7 +381,7 @@ class Generation:
                 keys,
                 clock=shared.clock,
                 monotonic=time.monotonic,
-                random=randomness.token_bytes,
+                random=os.urandom,
                 meter=meter,
                 via_credentials=self.configuration.via_credentials.get(client_id),
             )
@@ -402,7 +402,7 @@ class Generation:
             ),
             pseudonyms=shared.sessions.secrets.pseudonyms,
             clock=shared.clock,
-            random=randomness.token_bytes,
+            random=os.urandom,
             observer=meter,
             known_as=self.configuration.aliases.known_as,
             shared_tasks=SharedTasks(),
@@ -421,7 +421,7 @@ class Generation:
         }
         service = SigningService(
             clients,
-            Records(shared.signatures, shared.sessions.secrets, randomness.token_bytes, settings.room),
+            Records(shared.signatures, shared.sessions.secrets, os.urandom, settings.room),
             SigningTerms(
                 prefix=configuration.settings.prefix,
                 profile=profile,
@@ -431,12 +431,12 @@ class Generation:
                 evidence_for=0.0 if settings.evidence is None else settings.evidence.keep or 0.0,
             ),
             clock=shared.clock,
-            random=randomness.token_bytes,
+            random=os.urandom,
             known_as=configuration.aliases.known_as,
             verify=_verification(configuration.signing_authorities),
             evidence=None
             if settings.evidence is None or shared.evidence is None
-            else KeptEvidence(shared.evidence, shared.sessions.secrets, randomness.token_bytes),
+            else KeptEvidence(shared.evidence, shared.sessions.secrets, os.urandom),
         )
         return SigningServices(
             signatures=service,
@@ -500,7 +500,7 @@ class Generation:
             shared.sessions.store,
             configuration.aliases.joined_at,
             clock=shared.clock,
-            random=randomness.token_bytes,
+            random=os.urandom,
         )
 
     def provider_checks(self) -> dict[str, Callable[[], Awaitable[None]]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets as randomness
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -231,12 +230,12 @@ class Worker:
         self.metrics.show(KEY_CHANGED, lambda: self._keys_changed)
         self.metrics.show(MOST_CONNECTIONS, lambda: {(): self.settings.traffic.connections})
         # Without a secret there is one store, in this process; what it seals dies with it.
-        secrets = self._configuration.secrets or Secrets.single(randomness.token_bytes(TICKET_BYTES))
+        secrets = self._configuration.secrets or Secrets.single(os.urandom(TICKET_BYTES))
         sessions = await open_sessions(
             settings.sessions,
             secrets,
             clock=self._clock,
-            random=randomness.token_bytes,
+            random=os.urandom,
             options=self._configuration.redis,
             timed=self._stores.of(Store.SESSIONS),
         )
@@ -364,7 +363,7 @@ class Worker:
         pending = RedisPendingStore(
             redis,
             secrets,
-            random=randomness.token_bytes,
+            random=os.urandom,
             timeout=settings.timeout,
             life=settings.sign_in,
             timed=timed,
@@ -387,7 +386,7 @@ class Worker:
         if file is None or not isinstance(sessions.store, RedisStore):
             return
         told = partial(self.record, Action.STORE_WENT_BACK)
-        mark = RedisMark(sessions.store, MarkFile(file), self._clock, randomness.token_bytes, told)
+        mark = RedisMark(sessions.store, MarkFile(file), self._clock, os.urandom, told)
         watching = asyncio.create_task(mark.run())
         self._closing.push_async_callback(end_tasks, [watching])
         self.metrics.show(WENT_BACK, lambda: {(): mark.times})
@@ -680,7 +679,7 @@ class Worker:
         shared = self._shared
         providers = self._current().provider_checks()
         checks: dict[str, Check] = {
-            SIGN_IN: partial(rehearse, shared.pending, shared.sessions.store, self._clock(), randomness.token_bytes),
+            SIGN_IN: partial(rehearse, shared.pending, shared.sessions.store, self._clock(), os.urandom),
             **providers,
         }
         if shared.entries is not None:
