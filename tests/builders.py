@@ -78,7 +78,6 @@ class FixedRule:
         self.id = RuleId("test", "rule")
         self.token = object()
         self.needs_session = somebody is not None
-        self.needs_account = False
         self.returns_from: tuple[str, ...] = ()
         self.sign: Sign | None = None
         self.accounts: Accounts | None = None
