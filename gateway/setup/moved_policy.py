@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from gateway.policy.residence import NotAPlace, Place, find_place
 
 _HOME = re.compile(r"residence: \{in: \[([^\],]+)\]\}")
+_MUNICIPALITY = re.compile(r"[一-龠]{2,3}[都道府県][一-龠ぁ-んァ-ヶ]{1,7}?[市町村]")
+"""A municipality with its prefecture, as the shipped policies write addresses."""
+
 _SHORTEST = 3
 """Characters of a name that is replaced by itself: a shorter one can be a part of a word."""
 
@@ -44,8 +47,8 @@ def move_policy(text: str, town: Place) -> str:
 
 def _named_in(prefecture: str, text: str) -> list[Place]:
     """Return the municipalities of a prefecture that a text names by their full names."""
-    found = [find_place(written) for written in re.findall(rf"{prefecture}[^\s,\]}}\d]+?[市町村]", text)]
-    return [place for place in found if isinstance(place, Place)]
+    written = dict.fromkeys(name for name in _MUNICIPALITY.findall(text) if name.startswith(prefecture))
+    return [place for place in map(find_place, written) if isinstance(place, Place)]
 
 
 def _swapped(one: Place, other: Place) -> dict[str, str]:
@@ -66,5 +69,11 @@ def _ways(place: Place) -> tuple[str, str, str, str]:
 
 def _exchange(text: str, pairs: Mapping[str, str]) -> str:
     """Replace each of the words by its partner, the longest first, in one pass."""
-    longest_first = "|".join(re.escape(word) for word in sorted(pairs, key=len, reverse=True))
-    return re.sub(longest_first, lambda found: pairs[found[0]], text)
+    longest_first = sorted(pairs, key=len, reverse=True)
+    written: list[str] = []
+    place = 0
+    while place < len(text):
+        word = next((word for word in longest_first if text.startswith(word, place)), text[place])
+        written.append(pairs.get(word, word))
+        place += len(word)
+    return "".join(written)
