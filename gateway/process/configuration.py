@@ -50,7 +50,7 @@ from gateway.login.provider_defaults import accepted_acr
 from gateway.policy.authoring.check import RemarkKind, remarks
 from gateway.policy.authoring.examples import run_examples
 from gateway.policy.closing import closing
-from gateway.policy.conditions import Surroundings
+from gateway.policy.conditions import Surroundings, all_needs
 from gateway.policy.decide import CompiledPolicy, PolicyPlace, rule_scopes
 from gateway.policy.example import make_inbound
 from gateway.policy.losses import ADOPTIONS_FILE
@@ -429,7 +429,7 @@ def read_configuration(
     signing_authorities = b"".join(each.public_bytes(Encoding.PEM) for each in reader.signing_authorities())
     signing_profile = reader.signing_profile(policies)
     signing_tokens = reader.signing_tokens()
-    account_keys, account_secrets, account_redis = reader.accounts()
+    account_keys, account_secrets, account_redis = reader.accounts(policies)
     logos = reader.logos()
     reader.check_files()
     if len(mistakes):
@@ -1164,7 +1164,29 @@ class _Reader:
             found[app.name] = digest
         return found
 
-    def accounts(self) -> tuple[dict[str, Secrets], dict[str, str], dict[str, RedisOptions]]:
+    def _note_accounts(self, number: int, app: AppSettings, policies: Mapping[Path, Policy]) -> None:
+        """Note a rule that looks at accounts where the App has none: every request of it would fail."""
+        policy = policies.get(app.policy.file)
+        if policy is None:
+            return
+        for rule in policy.rules:
+            asked = [
+                policy.conditions[name].test for name in (*rule.require, *rule.disclose) if name in policy.conditions
+            ]
+            if rule.accounts is not None or all_needs(asked).account:
+                self._reading.note(
+                    f"apps[{number}]",
+                    Phrase(
+                        f"the rule `{rule.name}` of `{app.name}` looks at accounts, and `accounts` is missing",
+                        f"`{app.name}` の規則 `{rule.name}` はアカウントを見ますが、`accounts` がありません",
+                    ),
+                    Phrase("write `accounts` of the App", "アプリに `accounts` を書いてください"),
+                )
+                return
+
+    def accounts(
+        self, policies: Mapping[Path, Policy] = MappingProxyType({})
+    ) -> tuple[dict[str, Secrets], dict[str, str], dict[str, RedisOptions]]:
         """Read the keys, the secrets and the further settings of the stores of Apps with `accounts`."""
         keys: dict[str, Secrets] = {}
         secrets: dict[str, str] = {}
@@ -1172,6 +1194,7 @@ class _Reader:
         for number, app in enumerate(self._settings.apps):
             accounts = app.accounts
             if accounts is None:
+                self._note_accounts(number, app, policies)
                 continue
             at = f"apps[{number}].accounts"
             redis[app.name] = self._redis_options(accounts.store, f"{at}.store")

@@ -435,3 +435,35 @@ def test_header_fields_for_the_collector_come_from_a_file(
     else:
         assert configuration is not None, [str(mistake) for mistake in mistakes]
         assert configuration.trace_headers == fields
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["{name: all, allow: signed_in, accounts: offered}", "{name: all, require: [linked]}"],
+)
+def test_a_rule_that_looks_at_accounts_needs_an_app_that_has_some(folder: Path, rule: str) -> None:
+    """Otherwise each of its requests would fail; with accounts, key and store the same policy is good."""
+    conditions = "conditions: {linked: {account: linked}}\n"
+    (folder / "policy.yaml").write_text(f"policy: p\n{conditions}rules: [{rule}]\n")
+    (folder / "accounts.key").write_text(secrets.token_hex(32))
+
+    assert any("looks at accounts" in mistake for mistake in mistakes_of(folder, ""))
+    accounts = ", accounts: {store: memory, key: {file: accounts.key}, header: X-User}"
+    assert mistakes_of(folder, "", app=accounts) == []
+
+
+def test_the_key_of_accounts_may_come_from_a_program(folder: Path) -> None:
+    """A key service's program prints it; a program that fails, or prints no key, is named."""
+    (folder / "policy.yaml").write_text("policy: p\nrules: [{name: all, allow: signed_in, accounts: required}]\n")
+    (folder / "accounts.key").write_text(secrets.token_hex(32))
+
+    def found(*command: str) -> list[str]:
+        written = ", ".join(f"'{word}'" for word in command)
+        return mistakes_of(
+            folder, "", app=f", accounts: {{store: memory, key: {{command: [{written}]}}, header: X-User}}"
+        )
+
+    assert found("/bin/cat", str(folder / "accounts.key")) == []
+    assert any("ended with 1" in mistake for mistake in found("/bin/false"))
+    assert any("FileNotFoundError" in mistake for mistake in found("/no/such/program"))
+    assert any("bytes" in mistake for mistake in found("/bin/echo", "short"))
