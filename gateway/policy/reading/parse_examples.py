@@ -26,7 +26,7 @@ _EVERYTHING = PathSettings(parameters="keep", encoded_slash="keep", merge_slashe
 
 _WRITTEN = "".join(map(chr, range(0x21, 0x7F)))
 
-_UNKNOWN = re.compile(r" *[(（](?:unknown|不明)[)）]$")
+_UNKNOWN = ("(unknown)", "（unknown）", "(不明)", "（不明）")
 """After the name of a condition: it is unknown, and does not only fail."""
 
 KEYS = ("title", "at", "who", "signed_in", "from", "switch", "entries", "request", "expect", "told")
@@ -137,7 +137,8 @@ class ExampleReader(Reader):
         word, _, name = text.partition(" ")
         if word == Expect.DENY:
             name = name.strip()
-            bare = _UNKNOWN.sub("", name)
+            ending = next((each for each in _UNKNOWN if name.endswith(each)), "")
+            bare = name.removesuffix(ending).rstrip()
             unknown, name = bare != name, bare
             if name and name not in self._names:
                 self.unknown_name(
