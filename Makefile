@@ -34,7 +34,7 @@ UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long check coverage mutants bench bench-quick soak security pages fmt docs lock release build clean
+.PHONY: help demo test test-long check coverage mutants bench bench-quick soak security pages fmt docs editor lock release build clean
 
 help: ## list the targets
 	@echo "Sekisho: make TARGET [ARGS=…]"
@@ -92,6 +92,9 @@ fmt: $(VENV)/.dev ## format, and repair what lint can repair
 docs: $(VENV)/.dev ## write the reference pages anew from the code
 	$(BIN)/python -m tools.reference
 	$(BIN)/python -m tools.boards
+
+editor: $(VENV)/.dev ## make the workbench's editor anew from tools/editor/package-lock.json (needs npm; ARGS=--check compares)
+	$(BIN)/python -m tools.bundle_editor $(ARGS)
 
 lock: $(VENV)/.dev ## resolve the dependencies anew, with hashes (ARGS=--upgrade)
 	$(UV_LOCK) $(ARGS) pyproject.toml --output-file requirements.lock
