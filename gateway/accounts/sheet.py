@@ -22,10 +22,10 @@ from gateway.accounts.marks import Marks, is_mark, marks_of_code
 from gateway.accounts.names import fold_account, read_account_name
 from gateway.identity import AccountKind, Role
 from gateway.instant import rfc3339
-from gateway.policy.reading.sheets import decoded, rows_of
+from gateway.policy.reading.sheets import column_of, decoded, rows_of
 from gateway.policy.subject_code import fold_code
 from gateway.session.seal import Secrets
-from gateway.yaml.mistakes import Mistakes, Phrase, Where, did_you_mean, one_of
+from gateway.yaml.mistakes import Mistakes, Phrase, Where, one_of
 
 LONGEST_FILE = 64 * 1024 * 1024
 """Bytes of a list."""
@@ -74,7 +74,7 @@ def read_accounts(data: bytes, file: str, app: str, keys: Secrets, mistakes: Mis
         if rows is not None:
             mistakes.add(Where(file), Phrase("the list is empty", "一覧が空です"))
         return []
-    columns = [_column(head, Where(file, 1, number), mistakes) for number, head in enumerate(rows[0], 1)]
+    columns = [column_of(head, HEADS, Where(file, 1, number), mistakes) for number, head in enumerate(rows[0], 1)]
     if "account" not in columns:
         what = Phrase("no column names the account", "アカウントの列がありません")
         mistakes.add(Where(file, 1), what, Phrase("name it `account`", "列名を「アカウント」としてください"))
@@ -117,18 +117,6 @@ def _line(cells: list[str]) -> str:
 def _safe(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula; an import takes the sign away again."""
     return f"'{text}" if text[:1] in "=+-@\t'" and text else text
-
-
-def _column(head: str, where: Where, mistakes: Mistakes) -> str:
-    name = normalize("NFKC", head).strip()
-    for key, japanese in HEADS.items():
-        if name == key or name in japanese:
-            return key
-    if name:
-        words = (*HEADS, *(japanese[0] for japanese in HEADS.values()))
-        what = Phrase(f"unknown column `{name}`", f"`{name}` という列はありません")
-        mistakes.add(where, what, did_you_mean(name, words) or one_of(words))
-    return ""
 
 
 def _row(cells: Mapping[str, str], where: Where, app: str, keys: Secrets, mistakes: Mistakes) -> Row | None:

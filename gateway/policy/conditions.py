@@ -8,7 +8,7 @@ holds for the same person, client address, lists and switches. Ages live in `age
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from functools import lru_cache
@@ -483,6 +483,18 @@ class Needs:
             self.switches | other.switches,
             self.account or other.account,
         )
+
+
+def leaves(test: Test) -> Iterator[Test]:
+    """Yield the tests that a test is made of, those of its parts included; itself if it has none."""
+    match test:
+        case AnyOf(tests=tests) | AllOf(tests=tests):
+            for inner in tests:
+                yield from leaves(inner)
+        case Not(test=inner):
+            yield from leaves(inner)
+        case _:
+            yield test
 
 
 def needs_of(test: Test) -> Needs:

@@ -31,6 +31,7 @@ from gateway.policy.conditions import (
     Test,
     TownTest,
     can_become_yes,
+    leaves,
     needs_of,
 )
 from gateway.policy.reading.parse import parse_policy
@@ -340,3 +341,12 @@ def test_a_birthday_is_the_end_of_an_answer() -> None:
 
     assert (heard.truth, wall(heard.valid_until)) == (Truth.NO, "2026-11-24 00:00")
     assert test.ask(at(heard.valid_until, who)) == (Truth.YES, inf)
+
+
+def test_a_test_is_taken_apart_into_the_tests_that_look_at_something() -> None:
+    """`any`, `all` and `not` look at nothing themselves, however deep they stand."""
+    age, switch = Age(AgeRange(at_least=18)), SwitchTest("storm")
+    both = AllOf(("a", "b"), (age, Not("c", AnyOf(("d",), (switch,)))))
+
+    assert list(leaves(both)) == [age, switch]
+    assert list(leaves(age)) == [age]

@@ -17,7 +17,7 @@ from itertools import islice, product
 from urllib.parse import quote_plus
 
 from gateway.policy.authoring.path_words import Habit, PathWords
-from gateway.policy.conditions import AllOf, AnyOf, Not, Test
+from gateway.policy.conditions import AllOf, AnyOf, Not, Test, leaves
 from gateway.policy.decide import CompiledPolicy, FittingRule, Undecidable, permits_no_more
 from gateway.policy.example import make_inbound
 from gateway.policy.matching import matches
@@ -465,7 +465,7 @@ def _states(policy: Policy, names: tuple[str, ...]) -> Iterator[frozenset[str]]:
     """Give the names of the conditions that hold together, for every answer of the tests that they are made of."""
     tests: list[Test] = []
     for name in names:
-        tests += [test for test in _leaves(policy.conditions[name].test) if test not in tests]
+        tests += [test for test in leaves(policy.conditions[name].test) if test not in tests]
     if len(tests) > _MOST_TESTS:
         states = [tuple(each == number for each in range(len(tests))) for number in range(-1, len(tests))]
     else:
@@ -473,17 +473,6 @@ def _states(policy: Policy, names: tuple[str, ...]) -> Iterator[frozenset[str]]:
     for answers in states:
         told = list(zip(tests, answers, strict=True))
         yield frozenset(name for name in names if _holds(policy.conditions[name].test, told))
-
-
-def _leaves(test: Test) -> Iterator[Test]:
-    match test:
-        case AnyOf(tests=tests) | AllOf(tests=tests):
-            for inner in tests:
-                yield from _leaves(inner)
-        case Not(test=inner):
-            yield from _leaves(inner)
-        case _:
-            yield test
 
 
 def _holds(test: Test, told: Sequence[tuple[Test, bool]]) -> bool:

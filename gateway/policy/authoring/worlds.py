@@ -16,19 +16,17 @@ from gateway.identity import EARLIEST_YEAR, Birthdate, Gender, Identity, Scope
 from gateway.instant import Instant, start_of, tokyo_day
 from gateway.policy.conditions import (
     Age,
-    AllOf,
-    AnyOf,
     Born,
     Context,
     Dates,
     InNetwork,
     Needs,
-    Not,
     ResidenceTest,
     Surroundings,
     SwitchTest,
     Test,
     TownTest,
+    leaves,
 )
 from gateway.policy.example import EXAMPLE_CLIENT, EXAMPLE_CLIENT_ID, EXAMPLE_SUBJECT
 from gateway.policy.policy import Policy
@@ -84,9 +82,7 @@ class Kinds:
 
 def kinds_of(policies: Sequence[Policy], now: Instant) -> Kinds:
     """Return the representatives for policies that are compared with each other."""
-    tests = [
-        leaf for policy in policies for condition in policy.conditions.values() for leaf in _leaves(condition.test)
-    ]
+    tests = [leaf for policy in policies for condition in policy.conditions.values() for leaf in leaves(condition.test)]
     lists = {
         f"{number} {key}": entries for number, policy in enumerate(policies) for key, entries in policy.lists.items()
     }
@@ -166,17 +162,6 @@ def surroundings_in(world: World, policy: Policy) -> Surroundings:
 
 def _switched(kinds: Kinds, needs: Needs) -> tuple[tuple[str, ...], ...]:
     return tuple(each for each in kinds.switches if needs.switches.issuperset(each))
-
-
-def _leaves(test: Test) -> Iterator[Test]:
-    match test:
-        case AnyOf(tests=tests) | AllOf(tests=tests):
-            for inner in tests:
-                yield from _leaves(inner)
-        case Not(test=inner):
-            yield from _leaves(inner)
-        case _:
-            yield test
 
 
 def _by_kind(

@@ -72,7 +72,7 @@ def read_sheet(data: bytes, file: str, mistakes: Mistakes) -> Node | None:
             Phrase("name the columns in the first row", "1行目に列の名前を書いてください"),
         )
         return None
-    columns = [_column(head, Where(file, 1, number), mistakes) for number, head in enumerate(rows[0], 1)]
+    columns = [column_of(head, HEADS, Where(file, 1, number), mistakes) for number, head in enumerate(rows[0], 1)]
     items = [
         _row(row, columns, Where(file, line), mistakes)
         for line, row in enumerate(rows[1:], 2)
@@ -81,13 +81,17 @@ def read_sheet(data: bytes, file: str, mistakes: Mistakes) -> Node | None:
     return Items(tuple(items), Where(file))
 
 
-def _column(head: str, where: Where, mistakes: Mistakes) -> str:
+def column_of(head: str, heads: Mapping[str, tuple[str, ...]], where: Where, mistakes: Mistakes) -> str:
+    """Return the key of a column by its head, in English or Japanese; empty for a blank or an unknown one.
+
+    `heads` has the Japanese heads of each key. An unknown head is a mistake that names the known ones.
+    """
     name = normalize("NFKC", head).strip()
-    for key, japanese in HEADS.items():
+    for key, japanese in heads.items():
         if name == key or name in japanese:
             return key
     if name:
-        words = (*HEADS, *(japanese[0] for japanese in HEADS.values()))
+        words = (*heads, *(japanese[0] for japanese in heads.values()))
         what = Phrase(f"unknown column `{name}`", f"`{name}` という列はありません")
         mistakes.add(where, what, did_you_mean(name, words) or one_of(words))
     return ""
