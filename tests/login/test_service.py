@@ -931,7 +931,7 @@ async def test_a_store_that_goes_away_half_way_is_told_the_rest_later(
     held = await house.session()
     waits = Waits()
 
-    async def away(_: object) -> int:
+    async def away(*_: object) -> int:
         raise StoreUnavailableError(StoreFault.TIMEOUT)
 
     monkeypatch.setattr(house.service, "_owed", waits)

@@ -14,6 +14,7 @@ from gateway.pipeline.urls import (
     CLEARED,
     LOGIN,
     ME,
+    SIGNATURES,
     URLS,
     Kind,
     kind_of,
@@ -52,7 +53,7 @@ def test_a_get_with_an_effect_has_no_head() -> None:
     """A link checker must not begin a sign-in nor use up a callback."""
     effects = {name for name, url in URLS.items() if "GET" in url.methods and "HEAD" not in url.methods}
 
-    assert effects == {LOGIN, "callback", CLEARED}
+    assert effects == {LOGIN, "callback", CLEARED, f"{SIGNATURES}/"}
 
 
 def test_no_machine_is_asked_by_a_form_of_a_browser() -> None:

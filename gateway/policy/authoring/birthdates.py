@@ -26,7 +26,7 @@ class Passing:
     first: date | None
     """The oldest person's; `None`: however old."""
     last: date | None
-    """The youngest person's; `None`: born on the day itself, or later."""
+    """The youngest person's; `None`: however young."""
     oldest: int | None
     """Her age on that day by the birthday."""
     youngest: int | None
@@ -73,7 +73,9 @@ def _rows(test: Age, today: date) -> Iterator[Passing]:
             yield _passing(begun, point - _ONE_DAY, day)
             begun = None
     if begun is not None:
-        yield Passing(_open(begun), None, _age(begun, day), None)
+        # A person who was born after a stated day that is over has no age on it.
+        newest = last if day < today else None
+        yield Passing(_open(begun), newest, _age(begun, day), _age(newest, day))
 
 
 def _passing(first: date, last: date, day: date) -> Passing:
