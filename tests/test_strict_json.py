@@ -94,7 +94,7 @@ def test_no_document_takes_long(piece: bytes) -> None:
     with pytest.raises(NotJsonError):
         read_items(b'{"keys":' + document, 512 * 1024, "keys")
 
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 6
 
 
 @given(st.lists(VALUES, max_size=5), st.dictionaries(st.text().filter("keys".__ne__), VALUES, max_size=3))

@@ -296,6 +296,8 @@ async def _do_with_evidence(action: Action, asked: _Asked, reason: str, operator
             found = await _found(kept, names)
             for each in found[:1]:
                 deed.tell(client_id=each.client_id, pseudonym=each.pseudonym)
+            if asked.id and not found:
+                raise _refused("no evidence of this signature is kept")
             if action is Action.SIGNATURE_ERASED:
                 await _erase(kept, found, deed)
             else:

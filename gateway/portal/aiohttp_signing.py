@@ -367,7 +367,8 @@ class SigningPages:
         person = await self._person(visit, f"{self._tools.prefix}{SIGN}?id={id_}")
         if isinstance(person, Page):
             return person
-        if not signature.subject:
+        if not signature.pseudonym:
+            # The application may have named the person, but it does not know her session.
             bound = await self._signatures.bind(id_, person.identity.subject, person.pseudonym)
             signature = signature if bound is None else bound
         if not same_subject(signature, person.identity.subject):

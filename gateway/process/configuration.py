@@ -414,6 +414,7 @@ def read_configuration(
     check_settings(settings, reading)
     reader = _Reader(settings, reading, environment or {}, known, remarking=remarking)
     reader.remark_providers()
+    reader.remark_verification()
     policies = reader.policies()
     keys = reader.client_keys()
     secrets = reader.secrets()
@@ -542,6 +543,22 @@ class _Reader:
         self.remarks = Mistakes()
         self.files: dict[Path, bytes] = {}
         """The content of each file of certificates or their keys."""
+
+    def remark_verification(self) -> None:
+        """Remark on a private operator's `verify`: it gets no certificate, so the gateway verifies no result."""
+        signing = self._settings.signing
+        if signing is not None and signing.verify is not None and signing.operator == "private":
+            self.remarks.add(
+                self._reading.where("signing.verify"),
+                Phrase(
+                    "`verify` verifies no result of a private operator, whose certificate only its PF operator opens",
+                    "民間事業者の証明書はPF事業者だけが開けるため、`verify` では署名の結果を検証できません",
+                ),
+                Phrase(
+                    "use it with `sekisho signature verify` alone, or write `operator: public` for a public body",
+                    "`sekisho signature verify` でだけ使うか、行政機関等なら `operator: public` と書いてください",
+                ),
+            )
 
     def remark_providers(self) -> None:
         """Remark on a provider whose every sign-in passes although no setting says that this is intended."""

@@ -71,6 +71,7 @@ from gateway.signing.signature import (
     Signature,
     SignOutcome,
     is_signing_state,
+    same_subject,
 )
 from gateway.signing.verification import OF_THE_CERTIFICATE
 
@@ -289,7 +290,9 @@ class SigningService:
         return await self._records.remove(signature)
 
     async def bind(self, id_: str, subject: str, pseudonym: str) -> Signature | None:
-        """Return a signature for the first person who opens it, or the one to whom it belongs already.
+        """Return a signature for the first person who opens it, or for the one whom its application has named.
+
+        The signature stays as it is for anybody else, and for a person whose pseudonym it has.
 
         Raises:
             StoreUnavailableError: the store does not answer.
@@ -297,7 +300,7 @@ class SigningService:
         """
 
         def bound(signature: Signature) -> Signature:
-            if signature.subject:
+            if signature.pseudonym or (signature.subject and not same_subject(signature, subject)):
                 return signature
             return msgspec.structs.replace(signature, subject=subject, pseudonym=pseudonym)
 

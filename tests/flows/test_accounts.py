@@ -427,14 +427,14 @@ async def test_an_offer_can_be_declined_and_a_script_is_told_what_is_missing(off
 async def test_wrong_passwords_tell_nothing_and_lock_nobody_out(people: People, old: Old) -> None:
     """Ten tries by two persons: the answers are alike, and the application counts fewer than it locks after."""
     texts = set()
-    for subject, names in (("eve", ["suzuki"] * 4 + ["nobody"]), ("mallory", ["suzuki"] * 4 + ["nobody"])):
+    for subject, names in (("eve", ["guessed"] * 4 + ["nobody"]), ("mallory", ["guessed"] * 4 + ["nobody"])):
         person = await people.signed_in(subject)
         pages = await asyncio.gather(*(person.link(name, f"guess-{n}") for n, name in enumerate(names)))
         texts |= {tuple(re.findall(r'<p class="h">(.*?)</p>', page.text)) for page in pages}
 
     assert len(texts) == 1
     assert "could not be confirmed" in str(texts)
-    ((wrong,),) = old.all("SELECT wrong FROM users WHERE id = 'suzuki'")
+    ((wrong,),) = old.all("SELECT wrong FROM users WHERE id = 'guessed'")
     assert wrong < 5
 
 

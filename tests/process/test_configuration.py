@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import secrets
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from gateway.demo.signing_cards import SigningCards
 from gateway.login.jwcrypto_keys import new_key
 from gateway.process.configuration import read_configuration
 from gateway.yaml.mistakes import Mistakes
@@ -467,3 +470,17 @@ def test_the_key_of_accounts_may_come_from_a_program(folder: Path) -> None:
     assert any("ended with 1" in mistake for mistake in found("/bin/false"))
     assert any("FileNotFoundError" in mistake for mistake in found("/no/such/program"))
     assert any("bytes" in mistake for mistake in found("/bin/echo", "short"))
+
+
+def test_a_private_operator_is_told_that_no_result_is_verified(folder: Path) -> None:
+    """Only its PF operator opens the certificate, so `verify` is for the command alone."""
+    authority = folder / "ca.pem"
+    authority.write_bytes(SigningCards().authority(datetime.now(UTC)).public_bytes(Encoding.PEM))
+    path = write(folder, "store: memory")
+    path.write_text(path.read_text() + f"\nsigning: {{verify: {{statement: approved, ca: {authority}}}}}\n")
+    mistakes = Mistakes()
+
+    configuration = read_configuration(path, mistakes, {})
+
+    assert configuration is not None, mistakes.say()
+    assert any("verifies no result of a private operator" in str(remark) for remark in configuration.remarks)

@@ -556,3 +556,17 @@ async def test_a_signature_belongs_to_who_opens_it_first_and_to_nobody_once_it_i
     assert second == first
     assert await house.service.remove(first)
     assert not await house.service.remove(first)
+
+
+async def test_a_person_whom_the_application_has_named_brings_her_pseudonym_and_nobody_else_does() -> None:
+    """The trail, the evidence and an erasure find her by it."""
+    house = House()
+    await house.service.add(signature(subject="hanako", pseudonym="", ends_at=NOW + 900))
+
+    other = await house.service.bind("i" * 43, "taro", "p2")
+    named = await house.service.bind("i" * 43, "hanako", "p1")
+
+    assert other is not None
+    assert named is not None
+    assert (other.subject, other.pseudonym) == ("hanako", "")
+    assert (named.subject, named.pseudonym) == ("hanako", "p1")
