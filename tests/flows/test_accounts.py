@@ -272,25 +272,25 @@ class People:
 
 async def test_an_old_account_is_linked_once_and_the_card_is_enough_from_then_on(people: People, old: Old) -> None:
     """She is asked once, comes back in another session, and the application greets her by her old account."""
-    hanako = await people.signed_in("hanako")
+    hanako = await people.signed_in("newcomer")
 
     asked = await hanako.get("/mine")
     assert asked.status == 403
     assert "Your previous user ID" in asked.text
-    linked = await hanako.link("yamada", "old-Canary-1", "/mine")
+    linked = await hanako.link("tanaka", "old-Canary-5", "/mine")
     assert (linked.status, linked.headers["Location"]) == (303, "/mine")
     page = await hanako.get("/mine")
-    assert "hello yamada" in page.text
+    assert "hello tanaka" in page.text
     # The application hears of the account beside the facts, and nothing of our own ways.
-    assert "from yamada marker none" in page.text
+    assert "from tanaka marker none" in page.text
 
-    again = await people.signed_in("hanako")
+    again = await people.signed_in("newcomer")
     page = await again.get("/mine")
-    assert (page.status, "hello yamada" in page.text) == (200, True)
+    assert (page.status, "hello tanaka" in page.text) == (200, True)
     logins = len(old.all("SELECT line FROM log WHERE line LIKE 'POST /login.php%'"))
     await again.get("/mine")
     # A page for everybody knows her too, and takes her session from nobody.
-    assert "open to all, yamada" in (await again.get("/open")).text
+    assert "open to all, tanaka" in (await again.get("/open")).text
     await again.get("/mine")
     assert len(old.all("SELECT line FROM log WHERE line LIKE 'POST /login.php%'")) == logins, "one login for a session"
 

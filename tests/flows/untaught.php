@@ -5,7 +5,7 @@ $db->setAttribute(PDO::ATTR_ERRMODE, PDO::ERRMODE_EXCEPTION);
 $db->exec('CREATE TABLE IF NOT EXISTS users (id TEXT PRIMARY KEY COLLATE NOCASE, pw TEXT, wrong INTEGER DEFAULT 0)');
 $db->exec('CREATE TABLE IF NOT EXISTS notes (id TEXT, note TEXT)');
 $db->exec('CREATE TABLE IF NOT EXISTS log (line TEXT)');
-foreach (['yamada' => 'old-Canary-1', 'suzuki' => 'old-Canary-2', 'tennis' => 'old-Canary-3', 'guessed' => 'old-Canary-4'] as $id => $pw) {
+foreach (['yamada' => 'old-Canary-1', 'suzuki' => 'old-Canary-2', 'tennis' => 'old-Canary-3', 'guessed' => 'old-Canary-4', 'tanaka' => 'old-Canary-5'] as $id => $pw) {
     $db->prepare('INSERT OR IGNORE INTO users (id, pw) VALUES (?, ?)')->execute([$id, $pw]);
 }
 session_save_path(getenv('UNTAUGHT_SESSIONS'));
