@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, say, say_json, say_text
-from gateway.login.agency_forms import FIELDS
+from gateway.login.agency_forms import KEYS
 from gateway.login.keys import KeySet
 from gateway.login.registration import Sheet, registration_sheet, sheet_text, sheets_json
 from gateway.policy.decide import CompiledPolicy
@@ -29,8 +29,8 @@ def registration(
 ) -> None:
     """Fill in the agency's forms from the settings and policies, and mark what is missing."""
     if keys:
-        for field in FIELDS:
-            say(field.key, field.form, field.name)
+        for key, (form, name) in KEYS.items():
+            say(key, form, name)
         return
     mistakes = Mistakes()
     configuration = read_configuration(config, mistakes, os.environ)

@@ -114,10 +114,17 @@ FIELDS: tuple[Field, ...] = (
 )
 """Every field of ④ and ⑤ that the settings do not give otherwise."""
 
-KEYS = frozenset({"home", "summary", "terms", "logo", "service", "use", "signed_jwt"}).union(
-    each.key for each in FIELDS
-)
-"""Every key that an App's `registration` may have."""
+KEYS: Mapping[str, tuple[str, str]] = {
+    "service": (BASICS, "サービス名"),
+    "use": (BASICS, "利用形態"),
+    "home": (SETUP, "ホームURI"),
+    "signed_jwt": (SETUP, "Signed Jwt"),
+    "summary": (SETUP, "サマリーURI"),
+    "terms": (SETUP, "利用規約URI"),
+    "logo": (SETUP, "ロゴ画像"),
+    **{each.key: (each.form, each.name) for each in FIELDS},
+}
+"""Every key that an App's `registration` may have, with its form and field."""
 
 PREPARATION: tuple[str, ...] = (
     "申込者（サービス提供者名）と代表者の役職・氏名が、④と同じ表記になっている",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.login.login import redirect_uri
+from gateway.settings.settings import PORTAL_PREFIX
 from gateway.setup.first_files import KEYS, POLICIES, SETTINGS
 from gateway.setup.questions import EMULATOR_CLIENT, EMULATOR_PORT, Answers, Provider, Question, Service
 from gateway.yaml.mistakes import Language, Phrase
-
-CALLBACK = "/.sekisho/callback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def next_steps(answers: Answers, folder: str, program: str) -> tuple[Step, ...]:
         ),
     ]
     if answers[Question.PROVIDER] == Provider.EMULATOR:
-        redirect = answers[Question.URL].rstrip("/") + CALLBACK
+        redirect = redirect_uri(answers[Question.URL], PORTAL_PREFIX)
         steps += [
             Step(
                 Phrase(

@@ -76,6 +76,7 @@ def test_the_keys_are_listed() -> None:
     """An operator sees what she can write into `registration`."""
     listed = sekisho("registration", "--keys").stdout
     assert "corporate_number\t④サービス基本情報\t法人番号\n" in listed
+    assert "home\t⑤テスト環境・本番環境設定書\tホームURI\n" in listed
 
 
 def test_a_key_that_no_form_has_is_remarked(folder: Path) -> None:
