@@ -48,6 +48,7 @@ from gateway.commands.terminal import (
     say_text,
 )
 from gateway.login.doctor import Level
+from gateway.setup.questions import EMULATOR_CLIENT, EMULATOR_PORT
 from gateway.yaml.mistakes import Mistakes, Where
 
 app = typer.Typer(
@@ -150,8 +151,8 @@ def demo(
 
 @app.command()
 def emulator(
-    port: Annotated[int, typer.Option(help="The port to serve on, on loopback.", min=1, max=65535)] = 9000,
-    client_id: Annotated[str, typer.Option(help="The client that may sign people in.")] = "RP00000001",
+    port: Annotated[int, typer.Option(help="The port to serve on, on loopback.", min=1, max=65535)] = EMULATOR_PORT,
+    client_id: Annotated[str, typer.Option(help="The client that may sign people in.")] = EMULATOR_CLIENT,
     redirect_uri: Annotated[
         list[str] | None, typer.Option(help="A redirect URI of the client; repeat for more.")
     ] = None,
