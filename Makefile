@@ -14,7 +14,7 @@ FOR_VENV := python:ensurepip=python3-venv python:venv=python3-venv
 FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx php=php-cli systemd-analyze=systemd node=nodejs npm=npm \
 	file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk
 FOR_LONG_TESTS := $(FOR_TESTS) javac=default-jdk-headless file:/usr/share/tomcat10=tomcat10 promtool=prometheus amtool=prometheus-alertmanager wrk=wrk \
-	apache2=apache2 php-cgi=php-cgi haproxy=haproxy \
+	apache2=apache2 php-cgi=php-cgi haproxy=haproxy zsh=zsh fish=fish \
 	rsyslogd=rsyslog file:/usr/share/doc/rsyslog-gnutls=rsyslog-gnutls \
 	file:/usr/share/dokuwiki=dokuwiki file:/usr/share/mediawiki=mediawiki file:/usr/share/doc/php-sqlite3=php-sqlite3 \
 	file:/usr/share/redmine=redmine file:/usr/share/doc/redmine-sqlite=redmine-sqlite puma=puma \

@@ -20,6 +20,7 @@ from gateway.commands import (
     accounts,
     apps,
     audit,
+    completion,
     contract,
     doctor,
     init,
@@ -78,6 +79,7 @@ app.command()(support.support)
 app.command()(registration.registration)
 app.command()(doctor.doctor)
 app.command()(workbench.workbench)
+app.command()(completion.completion)
 
 
 def _version(wanted: bool) -> None:
