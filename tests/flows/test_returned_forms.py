@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from gateway.login.returned import RETURNED_SECONDS
 from tests import builders
 from tests.conftest import free_port
 from tests.flows.gateway_process import HOST, GatewayProcess
@@ -374,5 +375,7 @@ async def test_what_waits_in_a_browser_is_bounded(shop: tuple[Browser, Site]) ->
     for page in pages[:3]:
         (line,) = page.all("set-cookie")
         assert re.fullmatch(
-            r"sekisho-return-[0-9a-f]=[A-Za-z0-9_-]{43}; Path=/; HttpOnly; SameSite=Strict; Max-Age=780", line
+            r"sekisho-return-[0-9a-f]=[A-Za-z0-9_-]{43}; Path=/; HttpOnly; SameSite=Strict; "
+            f"Max-Age={RETURNED_SECONDS:.0f}",
+            line,
         )
