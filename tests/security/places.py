@@ -46,6 +46,8 @@ BYPASSES = (
     "/.sekisho/../admin/secret",
 )
 DAY = 86_400.0
+PATIENCE = 60.0
+"""Seconds that a busy machine may take."""
 
 
 @dataclass
@@ -489,9 +491,10 @@ async def our_cookies_stay(place: Place, guest: Guest) -> str:
 
 async def scripts(place: Place, guest: Guest) -> str:
     script = (("Accept", "*/*"), ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "empty"))
-    for fields in (script, PAGE):
+    # The application is told the name, so the status line of a page says it. A script gets no page at all.
+    for fields, values in ((script, (NAME, ADDRESS)), (PAGE, (ADDRESS,))):
         answer = await place.ask("/.sekisho/me", *fields, session=guest.adult)
-        if answer is not None and (NAME in answer.text or ADDRESS in answer.text):
+        if answer is not None and any(value in answer.text for value in values):
             return "a value"
     answer = await place.ask("/.sekisho/me", *script, session=guest.adult)
     return "a page" if answer is not None and page_of(answer).forms else ""
@@ -632,8 +635,14 @@ async def floods(place: Place, guest: Guest) -> str:
     for begin in range(0, 304, 8):
         await asyncio.gather(*(forge(number) for number in range(begin, begin + 8)))
     place.received()
-    if not await place.passes("/app/echo", session=guest.minor):
-        return "others are not served"
+    answer = await place.ask("/app/echo", session=guest.minor)
+    async with asyncio.timeout(PATIENCE):
+        # On a busy machine a heartbeat of the store may be late, and nobody is believed until the next one.
+        while answer is not None and answer.status == 503:
+            await asyncio.sleep(0.5)
+            answer = await place.ask("/app/echo", session=guest.minor)
+    if not place.received():
+        return f"others are not served: {answer and answer.status}"
     grown = sum(node.resident() for node in nodes) - before
     return f"{grown >> 20} MiB more" if grown > 64 << 20 else ""
 
@@ -644,8 +653,9 @@ async def forged_tickets(place: Place, guest: Guest) -> str:
     for _ in range(20):
         if not await place.passes("/public/echo", ("Cookie", forged)):
             return "a page for everyone is refused"
-    looked_up = sum(1 for command in place.fixture.store.commands[commands:] if command[0] == b"GET")
-    return f"{looked_up} look-ups" if looked_up > 2 else ""
+    # The store's heartbeat reads a key of its own.
+    looked_up = sum(1 for words in place.fixture.store.commands[commands:] if words[1:2] and b":t:" in words[1])
+    return f"{looked_up} look-ups" if looked_up else ""
 
 
 async def one_host(place: Place, guest: Guest) -> str:
