@@ -41,20 +41,14 @@ class Lookups(Generic[T]):
             StoreUnavailableError: there is none.
 
         """
-        if not self._under_way:
-            self._under_way += 1
-            try:
-                (answer,) = await self._ask((name,))
-            finally:
-                self._under_way -= 1
-            if isinstance(answer, StoreUnavailableError):
-                raise answer
-            return answer
         loop = asyncio.get_running_loop()
-        if not self._gathered:
-            loop.call_soon(self._send)
         asked: asyncio.Future[T] = loop.create_future()
-        self._gathered.append((name, asked))
+        if not self._under_way:
+            self._begin([(name, asked)])
+        else:
+            if not self._gathered:
+                loop.call_soon(self._send)
+            self._gathered.append((name, asked))
         waits = present_waits()
         if waits is None and not is_recorded():
             return await asked
@@ -73,14 +67,21 @@ class Lookups(Generic[T]):
 
     def _send(self) -> None:
         gathered, self._gathered = self._gathered, []
-        loop = asyncio.get_running_loop()
         for first in range(0, len(gathered), MOST):
-            task = loop.create_task(self._ask_together(gathered[first : first + MOST]), context=Context())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(gathered[first : first + MOST])
+
+    def _begin(self, asked: list[tuple[str, asyncio.Future[T]]]) -> None:
+        """Ask in a task of its own: a caller that leaves must not end an exchange with the store."""
+        self._under_way += 1
+        task = asyncio.get_running_loop().create_task(self._ask_together(asked), context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way -= 1
+        self._tasks.discard(task)
 
     async def _ask_together(self, asked: list[tuple[str, asyncio.Future[T]]]) -> None:
-        self._under_way += 1
         try:
             answers = await self._ask([name for name, _ in asked])
         except StoreUnavailableError as error:
@@ -95,8 +96,6 @@ class Lookups(Generic[T]):
             for _, future in asked:
                 future.cancel()
             raise
-        finally:
-            self._under_way -= 1
         for (_, future), answer in zip(asked, answers, strict=True):
             if future.done():
                 continue

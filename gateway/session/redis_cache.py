@@ -142,7 +142,8 @@ class CachedReader:
         self._clock = clock
         self._monotonic = monotonic
         self._on_lost: Callable[[StoreFault], None] | None = None
-        self._loads: dict[Ticket, asyncio.Task[Found | Gone | Unavailable]] = {}
+        self._loads: dict[Ticket, list[asyncio.Future[Found | Gone | Unavailable | None]]] = {}
+        """Tickets that are asked for, each with the later callers, who get the answer of the first."""
         self._tasks: list[asyncio.Task[None]] = []
         self._places: tuple[Place, ...] = ()
         self._heart = f"{store.prefix}h:{worker}:"
@@ -165,7 +166,7 @@ class CachedReader:
 
     async def close(self) -> None:
         """Stop everything that runs."""
-        await end_tasks({*self._tasks, *self._loads.values()})
+        await end_tasks(self._tasks)
         self.cache.end()
 
     @property
@@ -185,13 +186,23 @@ class CachedReader:
 
     async def load(self, ticket: Ticket, now: Instant) -> Found | Gone | Unavailable:
         """See `SessionReader`."""
-        task = self._loads.get(ticket)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(self._load(ticket))
-            self._loads[ticket] = task
-            task.add_done_callback(lambda _: self._loads.pop(ticket, None))
-        # The first caller may go away; the others still want the answer.
-        state = await asyncio.shield(task)
+        state: Found | Gone | Unavailable | None = None
+        while state is None:
+            others = self._loads.get(ticket)
+            if others is None:
+                others = self._loads[ticket] = []
+                try:
+                    state = await self._load(ticket)
+                finally:
+                    # Without an answer, as its caller went away, one of the others asks.
+                    del self._loads[ticket]
+                    for each in others:
+                        if not each.done():
+                            each.set_result(state)
+            else:
+                answer: asyncio.Future[Found | Gone | Unavailable | None] = asyncio.get_running_loop().create_future()
+                others.append(answer)
+                state = await answer
         return self._without_store(ticket, now) if isinstance(state, Unavailable) else state
 
     async def told(self, ticket: Ticket) -> tuple[Disclosure, ...]:

@@ -55,7 +55,7 @@ async def test_one_that_is_alone_leaves_at_once_and_the_others_together(store: S
 
 
 async def test_one_after_the_other_each_is_alone(store: Store) -> None:
-    """A quiet gateway has no task and no wait beside the look-up itself."""
+    """A quiet gateway waits for no others."""
     lookups = Lookups(store.ask)
     store.go_on.set()
 
@@ -119,15 +119,36 @@ async def test_a_caller_that_leaves_takes_nobody_with_it(store: Store) -> None:
 async def test_the_end_leaves_nobody_waiting(store: Store) -> None:
     """The store is closed while look-ups are under way: each ends."""
     lookups = Lookups(store.ask)
-    alone, *together = await begun(lookups, "a", "b", "c")
+    tasks = await begun(lookups, "a", "b", "c")
 
     await lookups.close()
 
     assert all(
-        isinstance(each, asyncio.CancelledError) for each in await asyncio.gather(*together, return_exceptions=True)
+        isinstance(each, asyncio.CancelledError) for each in await asyncio.gather(*tasks, return_exceptions=True)
     )
+
+
+async def test_a_caller_that_was_alone_and_leaves_ends_no_exchange(store: Store) -> None:
+    """A client that opens and closes connections quickly costs no connection to the store each time."""
+    ended: list[BaseException | None] = []
+
+    async def ask(names: Sequence[str]) -> list[str | StoreUnavailableError]:
+        try:
+            found = await store.ask(names)
+        except BaseException as error:
+            ended.append(error)
+            raise
+        ended.append(None)
+        return found
+
+    lookups = Lookups(ask)
+    (alone,) = await begun(lookups, "a")
+    alone.cancel()
+    await asyncio.wait({alone})
     store.go_on.set()
-    assert await alone == "<a>"
+
+    assert await lookups.of("b") == "<b>"
+    assert ended == [None, None]
 
 
 async def test_each_caller_counts_its_own_wait(store: Store) -> None:
