@@ -62,6 +62,8 @@ class LinkEnd(StrEnum):
     """The person said for which account she acts."""
     DECLINED = "declined"
     """The person said that she has no account."""
+    UNLINKED = "unlinked"
+    """The person ended her link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +136,34 @@ class Linking:
             StoreUnavailableError: the store did not answer.
 
         """
+        return tuple(each for each in await self.links_of(route, session) if self.opens(route, session, each))
+
+    async def links_of(self, route: Route, session: Session) -> tuple[Held, ...]:
+        """Return every account that a person is linked to, also those that she must prove again before using them.
+
+        Raises:
+            StoreUnavailableError: the store did not answer.
+
+        """
+        parts = self.apps[route.name]
+        return await parts.store.find(parts.name, self.marks(route, session))
+
+    def opens(self, route: Route, session: Session, held: Held) -> bool:
+        """Say whether a person may use an account of hers now."""
         parts = self.apps[route.name]
         person = session.identity
         joined_at = self._joined_at(person.client_id, person.subject)
-        held = await parts.store.find(parts.name, self.marks(route, session))
-        return tuple(
-            each
-            for each in held
-            if counts(each.link, joined_at) and can_tell(parts.settings, parts.headers, each.account.name)
-        )
+        return counts(held.link, joined_at) and can_tell(parts.settings, parts.headers, held.account.name)
+
+    async def unlink(self, route: Route, session: Session, name: str) -> bool:
+        """End a person's link to an account; False if she has none.
+
+        Raises:
+            StoreUnavailableError: the store did not answer.
+
+        """
+        parts = self.apps[route.name]
+        return await parts.store.unlink(parts.name, name, self.marks(route, session)) is not None
 
     def marks(self, route: Route, session: Session) -> Marks:
         """Return the marks by which the App's links name a person."""

@@ -38,7 +38,7 @@ class Action(StrEnum):
     SIGNATURE_ERASED = "signature_erased"
     """An operator erased evidence of signatures; `count` says of how many."""
     ACCOUNT = "account"
-    """A person linked an account of an application, chose one or said that she has none, or failed to link one;
+    """A person linked an account of an application, ended a link, chose an account, had none, or failed to link one.
     `verdict` says which, `object` is the account, and `names` has the marks of the person and of its holder."""
     DECISION = "decision"
     """A request was refused, or permitted by a rule that says `audit: true`."""

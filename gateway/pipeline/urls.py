@@ -48,6 +48,9 @@ ACCOUNT = "account"
 """Under our own prefix, the page on which a person links an account of the application, or chooses one."""
 
 
+UNLINK = "unlink"
+"""Under our own prefix, the page on which a person ends her link to an account of the application."""
+
 DOCUMENT = "sign-document"
 """Under our own prefix, the document that a person is to sign, as a file."""
 
@@ -94,6 +97,7 @@ URLS: Mapping[str, OwnUrl] = {
     LANGUAGE: OwnUrl(Kind.PAGE, _READ),
     SIGN: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     ACCOUNT: OwnUrl(Kind.PAGE, (*_READ, "POST")),
+    UNLINK: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     DOCUMENT: OwnUrl(Kind.PAGE, _READ),
     WITHDRAW: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     SIGNATURES: OwnUrl(Kind.MACHINE, ("POST",)),

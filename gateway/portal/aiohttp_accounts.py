@@ -1,4 +1,4 @@
-"""The page on which a person links an account of an old application, or says for which one she acts today.
+"""The pages on which a person links an account of an old application, says for which one she acts, or ends a link.
 
 `accounts/asyncio_linking` proves and keeps, and `pages` has the content. `aiohttp_portal` puts these handlers at their
 URL, and shows the same page in the place of one that needs an account.
@@ -14,13 +14,18 @@ from urllib.parse import parse_qs
 import structlog
 from aiohttp import hdrs, web
 
+from gateway.accounts.accounts import Held
 from gateway.accounts.asyncio_linking import LinkEnd, Linking, LinkResult
+from gateway.accounts.names import fold_account
 from gateway.audit.entry import Action, Entry, Outcome
 from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
 from gateway.observe.events import Event
+from gateway.pipeline.urls import UNLINK
 from gateway.pipeline.visit import AccountAsk, AccountPage, Trouble, TroublePage, Visit
 from gateway.portal import pages
+from gateway.portal.cookies import expire_application_cookies
+from gateway.portal.once import NONCE_BYTES, make_token, name_to_spend, word_of
 from gateway.portal.pages import AccountChoice, Page
 from gateway.portal.sign_in_offer import person_of
 from gateway.request.navigation import is_surely_a_navigation
@@ -28,13 +33,18 @@ from gateway.request.rates import Rate
 from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
-from gateway.session.session import Found, Limited, SessionState, Unavailable
+from gateway.session.session import Found, Limited, Session, SessionState, Unavailable
 from gateway.session.ticket import TICKET_BYTES, Ticket, new_ticket
 
 ATTEMPTS_PER_ADDRESS = 30
 """Attempts a minute to link an account, from one address: a counter's computer serves many persons."""
 ATTEMPTS_IN_ALL = 300
 """Attempts a minute from all addresses: each is a login at the application."""
+
+ENDS_PER_ADDRESS = 30
+"""Links a minute that may be ended from one address."""
+ENDS_IN_ALL = 300
+"""The same from all addresses: each takes a name in the store, and a sign-out at the application."""
 
 _log = structlog.get_logger()
 
@@ -51,6 +61,7 @@ class AccountTools:
     record: Callable[[Entry], None]
     table: Callable[[], RouteTable]
     safe_return: Callable[[Route, str | None], str]
+    spend: Callable[[str, Instant], Awaitable[bool]]
     clock: Callable[[], Instant]
     random: Callable[[int], bytes]
 
@@ -71,6 +82,7 @@ class AccountPages:
         self._linking = linking
         self._tools = tools
         self._attempts = Rate(ATTEMPTS_PER_ADDRESS, ATTEMPTS_IN_ALL)
+        self._ends = Rate(ENDS_PER_ADDRESS, ENDS_IN_ALL)
 
     async def ask(self, visit: Visit, wanted: AccountPage) -> web.StreamResponse:
         """Ask a person for her account, in the place of the page that needs it."""
@@ -126,6 +138,95 @@ class AccountPages:
             case _:
                 return await self._show(visit, person, AccountAsk.LINK, target, required=required)
 
+    async def links(self, visit: Visit, session: Session) -> pages.Links | None:
+        """Return the links of a signed-in person for her own page; `None` if no App of this host has accounts."""
+        ticket = self._tools.ticket(visit)
+        routes = [
+            route
+            for route in map(self._tools.table().named.get, self._linking.apps)
+            if route is not None and route.host == visit.route.host and route.accepts(session)
+        ]
+        if not routes or ticket is None:
+            return None
+        found: list[pages.LinkedAccount] = []
+        whole = True
+        for route in routes:
+            try:
+                held = await self._linking.links_of(route, session)
+            except StoreUnavailableError:
+                # She sees the rest of her page all the same, and that this part is missing.
+                _log.warning(Event.ACCOUNT_LOGIN_FAILED, app=route.name, error="store_unavailable")
+                whole = False
+                continue
+            found += [self._linked(visit, route, session, ticket, each) for each in held]
+        return pages.Links(tuple(found), whole)
+
+    async def unlink_page(self, visit: Visit, request: web.Request) -> web.StreamResponse:
+        """Ask whether to end a link: a GET changes nothing, however it came about."""
+        del request
+        given = parse_qs((visit.inbound.target.query or b"").decode("ascii", "replace"))
+        route = self._route(visit, given.get("app", [""])[0])
+        return await self._ask_to_end(visit, route, given.get("link", [""])[0])
+
+    async def unlink_form(self, visit: Visit, request: web.Request) -> web.StreamResponse:
+        """End a link, and the browser's sessions at the application, as the button of our own page says."""
+        said = await self._tools.form(request)
+        route = self._route(visit, said.get("app", ""))
+        person = await self._person(visit, route)
+        if isinstance(person, Page):
+            return self._tools.page(visit, person)
+        word, now = said.get("link", ""), self._tools.clock()
+        held = await self._named(person, word)
+        name = name_to_spend(said.get("token", ""), person.ticket, _page_of(route, word), now)
+        pressed = is_surely_a_navigation(visit.inbound) and sender(visit.inbound, visit.route.origin) is Sender.OURS
+        if held is None or name is None or not pressed:
+            return await self._ask_to_end(visit, route, word, again=True)
+        if (wait := self._ends.take(visit.inbound.client_address, now)) is not None:
+            busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, wait)
+            return self._tools.page(visit, pages.trouble(visit, busy))
+        if not await self._tools.spend(name, now):
+            return await self._ask_to_end(visit, route, word, again=True)
+        return await self._end(visit, person, held)
+
+    async def _ask_to_end(self, visit: Visit, route: Route, word: str, *, again: bool = False) -> web.StreamResponse:
+        person = await self._person(visit, route)
+        if isinstance(person, Page):
+            return self._tools.page(visit, person)
+        held = await self._named(person, word)
+        if held is None:
+            return self._tools.page(visit, pages.unlink(visit, route, None, done=False))
+        linked = self._linked(visit, route, person.found.session, person.ticket, held)
+        token = ""
+        if is_surely_a_navigation(visit.inbound):
+            nonce = self._tools.random(NONCE_BYTES)
+            token = make_token(person.ticket, _page_of(route, word), self._tools.clock(), nonce)
+        return self._tools.page(visit, pages.unlink(visit, route, linked, done=False, token=token, again=again))
+
+    async def _end(self, visit: Visit, person: _Person, held: Held) -> web.StreamResponse:
+        """End the link before the application's sessions: from then on nothing signs in for her."""
+        route, session, ticket = person.route, person.found.session, person.ticket
+        opened = await self._linking.open_sessions(route, visit.inbound, session, ticket)
+        ended = await self._linking.unlink(route, session, held.account.name)
+        if ended:
+            self._tell(visit, person, LinkResult(LinkEnd.UNLINKED, held.account.name, self._mark(person)))
+        await self.leave(visit, tuple((route, cookies) for cookies in opened))
+        linked = self._linked(visit, route, session, ticket, held)
+        response = self._tools.page(visit, pages.unlink(visit, route, linked if ended else None, done=ended))
+        app = route.app
+        for line in expire_application_cookies(app.application_cookies, route.prefix, secure=app.secure):
+            response.headers.add(hdrs.SET_COOKIE, line)
+        await self._renew(visit, person, response)
+        return response
+
+    async def _named(self, person: _Person, word: str) -> Held | None:
+        """Return the link that a URL names by its word; `None` if this session has no such one."""
+        held = await self._linking.links_of(person.route, person.found.session)
+        return next((each for each in held if _word_of(person.route, person.ticket, each) == word), None)
+
+    def _linked(self, visit: Visit, route: Route, session: Session, ticket: Ticket, held: Held) -> pages.LinkedAccount:
+        usable = self._linking.opens(route, session, held)
+        return pages.linked_account(visit, route, held, _word_of(route, ticket, held), usable=usable)
+
     async def open_sessions(self, visit: Visit) -> tuple[tuple[Route, bytes], ...]:
         """Return the sessions that this browser has at the applications of its host, each by its cookies."""
         ticket = self._tools.ticket(visit)
@@ -168,14 +269,16 @@ class AccountPages:
 
     async def _onward(self, visit: Visit, person: _Person, target: str) -> web.StreamResponse:
         """Lead on to the wanted page with another ticket: then no worker acts on what it knew of the last one."""
-        ticket = new_ticket(self._tools.random(TICKET_BYTES))
-        kept = await self._linking.renew(person.ticket, ticket, person.found.session)
         location = self._tools.safe_return(person.route, target or None)
         response = web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: location})
-        if kept:
+        await self._renew(visit, person, response)
+        return response
+
+    async def _renew(self, visit: Visit, person: _Person, response: web.StreamResponse) -> None:
+        ticket = new_ticket(self._tools.random(TICKET_BYTES))
+        if await self._linking.renew(person.ticket, ticket, person.found.session):
             cookie = self._tools.table().seals.cookie(ticket)
             self._tools.set_cookie(response, visit, visit.route.session_cookie, cookie, None)
-        return response
 
     async def _show(
         self, visit: Visit, person: _Person, ask: AccountAsk, target: str, *, required: bool, said: str = ""
@@ -235,7 +338,7 @@ class AccountPages:
     def _tell(self, visit: Visit, person: _Person, result: LinkResult) -> None:
         """Record what became of it. The trail names the account; a log line does not."""
         session = person.found.session
-        good = result.end in (LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED)
+        good = result.end in (LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED, LinkEnd.UNLINKED)
         self._tools.record(
             Entry(
                 Action.ACCOUNT,
@@ -256,3 +359,12 @@ class AccountPages:
             outcome=result.end.value,
             pseudonym=session.pseudonym,
         )
+
+
+def _word_of(route: Route, ticket: Ticket, held: Held) -> str:
+    return word_of(ticket, UNLINK, f"{route.name}:{fold_account(held.account.name)}")
+
+
+def _page_of(route: Route, word: str) -> str:
+    """Return the name of the page that ends one link, for the token that it carries."""
+    return f"{UNLINK}:{route.name}:{word}"

@@ -61,6 +61,7 @@ from gateway.pipeline.urls import (
     LOGIN,
     ME,
     SIGNATURES,
+    UNLINK,
     URLS,
     WITHDRAW,
     Kind,
@@ -275,6 +276,7 @@ def make_portal(services: PortalServices) -> web.Application:
     if services.accounts is not None:
         accounts = portal.with_accounts(services.accounts)
         handlers[ACCOUNT] = {"GET": of_visit(accounts.page), "POST": of_visit(accounts.form)}
+        handlers[UNLINK] = {"GET": of_visit(accounts.unlink_page), "POST": of_visit(accounts.unlink_form)}
     if signing is not None:
         largest = max(largest, LARGEST_ASKED)
 
@@ -363,6 +365,7 @@ class Portal:
             record=self._trail.record,
             table=self._table,
             safe_return=self._sign_in.safe_return,
+            spend=self._spend,
             clock=self._clock,
             random=self._random,
         )
@@ -890,7 +893,8 @@ class Portal:
         person = held.identity
         code = show_code(subject_code(person.client_id, person.subject))
         told = await self._sessions.told(ticket)
-        return self._page(visit, pages.me(visit, held, code, pages.ledger(visit, told, self._table())))
+        links = None if self._accounts is None else await self._accounts.links(visit, held)
+        return self._page(visit, pages.me(visit, held, code, pages.ledger(visit, told, self._table()), links))
 
     async def _held(self, visit: Visit) -> Session | Page:
         """Return the session of the signed-in person, or the page that says why there is none.

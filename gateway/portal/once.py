@@ -27,6 +27,11 @@ NONCE_BYTES = 16
 _SHAPE = re.compile(r"([0-9]{1,12})\.([A-Za-z0-9_-]{22})\.([0-9a-f]{64})")
 _DOMAIN = b"sekisho.once.v1:"
 
+WORD_SIGNS = 32
+"""Signs of the word that names a thing of a session in a URL: 128 bits."""
+
+_WORDS = b"sekisho.word.v1:"
+
 
 def make_token(ticket: Ticket, page: str, now: Instant, nonce: bytes) -> str:
     """Return a token for one page of ours. `nonce` is `NONCE_BYTES` random bytes."""
@@ -48,6 +53,11 @@ def name_to_spend(token: str, ticket: Ticket, page: str, now: Instant) -> str | 
     if not -CLOCKS_APART <= age < TOKEN_SECONDS:
         return None
     return f"once:{match[3]}"
+
+
+def word_of(ticket: Ticket, page: str, what: str) -> str:
+    """Return the word by which a URL of ours names a thing of one session, so that no log has the thing's name."""
+    return hmac.digest(ticket.encode(), _WORDS + f"{page}:{what}".encode(), sha256).hex()[:WORD_SIGNS]
 
 
 def _mac(ticket: Ticket, page: str, said: str) -> str:

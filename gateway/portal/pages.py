@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from urllib.parse import quote
 
+from gateway.accounts import accounts
 from gateway.identity import NOT_TOLD, AccountKind, Gender, Identity, Role
 from gateway.instant import Instant
 from gateway.language import COOKIE
@@ -513,17 +514,76 @@ def ledger(visit: Visit, entries: Iterable[Disclosure], table: RouteTable) -> tu
     found: list[ToldThen] = []
     for each in entries:
         route = table.named.get(each.app)
-        if route is None:
-            receiver = Said(each.app, language)
-        else:
-            app = route.app
-            receiver = said(app.brand.service, language) or said(app.operator, language) or Said(route.host, language)
+        receiver = Said(each.app, language) if route is None else _service(route, language)
         names = told(visit.route if route is None else route, each.names, language)
         found.append(ToldThen(receiver, moment(each.at, visit.at, language), names))
     return tuple(found)
 
 
-def me(visit: Visit, session: Session, code: str, ledger: tuple[ToldThen, ...] = ()) -> Page:
+@dataclass(frozen=True, slots=True)
+class LinkedAccount:
+    """One link of a person to an account of an application, as she reads it. `word` names it in our URLs."""
+
+    word: str
+    app: str
+    service: Said
+    name: Said
+    kind: AccountKind
+    role: Role | None
+    since: Moment
+    usable: bool
+    """False until she has proved the account again, or where the application cannot be told of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The links of a person at the Apps of one host; not `whole` if a store did not answer."""
+
+    found: tuple[LinkedAccount, ...]
+    whole: bool
+
+
+def linked_account(visit: Visit, route: Route, held: accounts.Held, word: str, *, usable: bool) -> LinkedAccount:
+    """Return a link as its person reads it."""
+    language = language_of(visit)
+    known = held.account
+    return LinkedAccount(
+        word,
+        route.name,
+        _service(route, language),
+        _as_read(known.title or known.name, language),
+        known.kind,
+        held.link.role,
+        moment(held.link.since, visit.at, language),
+        usable,
+    )
+
+
+def _service(route: Route, language: Language) -> Said:
+    app = route.app
+    return said(app.brand.service, language) or said(app.operator, language) or Said(route.host, language)
+
+
+def _as_read(name: str, language: Language) -> Said:
+    """Return a name with the language of its letters, for readers of screens."""
+    return Said(name, Language.JA if any(sign >= "\u3040" for sign in name) else language)
+
+
+def unlink(
+    visit: Visit, route: Route, linked: LinkedAccount | None, *, done: bool, token: str = "", again: bool = False
+) -> Page:
+    """Ask whether to end a link, say that it has ended, or, without one, that there is no such link any more.
+
+    Without a token the browser does not say who asks. `again`: the last press came too late.
+    """
+    language = language_of(visit)
+    values = _common(visit, route, language) | {"linked": linked, "done": done, "token": token, "again": again}
+    return _page("unlink", HTTPStatus.OK, language, "unlink.done_title" if done else "unlink.title", values)
+
+
+def me(
+    visit: Visit, session: Session, code: str, ledger: tuple[ToldThen, ...] = (), links: Links | None = None
+) -> Page:
     """Show a person the data that we hold of her, and what was told; she reads `code` out at a counter."""
     language = language_of(visit)
     names = visit.route.policy.disclosed
@@ -532,6 +592,7 @@ def me(visit: Visit, session: Session, code: str, ledger: tuple[ToldThen, ...] =
         "held": held,
         "told": told(visit.route, names, language),
         "ledger": ledger,
+        "links": links,
         "untold": untold(visit.route, (fact.name for fact in held.facts if fact.asked), names, language),
     }
     return replace(_page("me", HTTPStatus.OK, language, "me.title", values), sandboxed=True)

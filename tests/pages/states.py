@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import gateway.portal
+from gateway.accounts.accounts import Account, Evidence, Held, Link
 from gateway.accounts.asyncio_linking import LinkEnd
 from gateway.identity import AccountKind, Birthdate, Gender, Identity, Role, Scope
 from gateway.language import Language
@@ -261,6 +262,7 @@ def _portal_pages() -> Mapping[str, Make]:
     made["worker-removed"] = lambda at: pages.worker_removed(visit(at))
     made["worker-removed-form"] = lambda at: pages.worker_removed(visit(at, method="POST"))
     made |= _account_pages()
+    made |= _link_pages()
     made |= _sign_pages()
     made |= _each("not-signable", Unsignable, lambda why, at: pages.not_signable(visit(at, method="POST"), why))
     return made
@@ -298,7 +300,7 @@ def _account_pages() -> Mapping[str, Make]:
         held = choices if ask is AccountAsk.CHOOSE else ()
         return pages.account(known, ROUTE, ask, held, "/reserve", required=True, proves=proves, said_of=said)
 
-    ends = [end for end in LinkEnd if end not in (LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED)]
+    ends = [end for end in LinkEnd if end not in (LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED, LinkEnd.UNLINKED)]
     made: dict[str, Make] = _each("account", ends, lambda end, at: make(at, said=end))
     made["account-link"] = make
     made["account-choose"] = lambda at: make(at, AccountAsk.CHOOSE)
@@ -306,6 +308,44 @@ def _account_pages() -> Mapping[str, Make]:
     made["account-counter"] = lambda at: make(at, proves=False)
     made["account-unsent"] = lambda at: make(at, method="POST")
     return made
+
+
+def _link_pages() -> Mapping[str, Make]:
+    """Return the links on a person's own page, and the page that ends one."""
+
+    def links(asked: Visit) -> tuple[pages.LinkedAccount, ...]:
+        proved = Link("k-1", None, Evidence.PROOF, builders.NOON - 90_000, builders.NOON - 90_000)
+        member = Link("k-1", Role.MEMBER, Evidence.IMPORT, builders.NOON - 9_000_000, builders.NOON)
+        own = Held(Account("booking", "12-345"), proved)
+        club = Held(Account("booking", "70011", AccountKind.GROUP, "テニス部"), member)
+        return (
+            pages.linked_account(asked, ROUTE, own, "a1", usable=True),
+            pages.linked_account(asked, ROUTE, club, "b2", usable=False),
+        )
+
+    def mine(language: Language, *, whole: bool = True, some: bool = True) -> Page:
+        asked = visit(language, path=f"{PREFIX}me", method="POST", known=Found(session()))
+        found = links(asked) if some else ()
+        return pages.me(asked, session(), "8RM3-JQ4V-TX2H-6PKD", links=pages.Links(found, whole))
+
+    def unlink(language: Language, *, which: int | None = 0, token: str = "token", **more: bool) -> Page:
+        asked = visit(language, path=f"{PREFIX}unlink", known=Found(session()))
+        linked = None if which is None else links(asked)[which]
+        return pages.unlink(
+            asked, ROUTE, linked, done=more.get("done", False), token=token, again=more.get("again", False)
+        )
+
+    return {
+        "me-links": mine,
+        "me-links-none": lambda at: mine(at, some=False),
+        "me-links-away": lambda at: mine(at, some=False, whole=False),
+        "unlink": unlink,
+        "unlink-group": lambda at: unlink(at, which=1),
+        "unlink-again": lambda at: unlink(at, again=True),
+        "unlink-old-browser": lambda at: unlink(at, token=""),
+        "unlinked": lambda at: unlink(at, done=True),
+        "unlink-gone": lambda at: unlink(at, which=None),
+    }
 
 
 def _sign_pages() -> Mapping[str, Make]:

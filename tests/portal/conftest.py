@@ -12,6 +12,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 from pytest_aiohttp.plugin import AiohttpClient
 
+from gateway.accounts.asyncio_linking import Linking
+from gateway.audit.trail import AuditTrail, NoTrail
 from gateway.identity import Scope
 from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.returned import ReturnedForms
@@ -138,6 +140,8 @@ async def make_house(
     others: tuple[Route, ...] = (),
     returned: ReturnedForms | None = None,
     signing: SigningServices | None = None,
+    accounts: Linking | None = None,
+    trail: AuditTrail | None = None,
 ) -> House:
     """Start a portal for that route, and for others; `rate` is how many sign-ins a minute may begin, and end."""
     visits, sign_in_service, sessions, counted = VisitTable(os.urandom), FakeDesk(), FakeSessions(), Counted()
@@ -158,6 +162,8 @@ async def make_house(
             forms=forms,
             returned=returned or ReturnedForms(Secrets.single(os.urandom(32)), os.urandom),
             signing=signing,
+            accounts=accounts,
+            trail=trail or NoTrail(),
             clock=lambda: builders.NOON,
         )
     )

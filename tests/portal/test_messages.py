@@ -20,7 +20,7 @@ from gateway.signing.signature import SignOutcome
 
 PORTAL = Path(gateway.portal.__file__).parent
 
-ACCOUNT_ERRORS = frozenset(LinkEnd) - {LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED}
+ACCOUNT_ERRORS = frozenset(LinkEnd) - {LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED, LinkEnd.UNLINKED}
 """The ends of an attempt to link an account that its page explains."""
 
 

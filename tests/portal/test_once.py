@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.login.pending import SPENT_SECONDS
-from gateway.portal.once import CLOCKS_APART, NONCE_BYTES, TOKEN_SECONDS, make_token, name_to_spend
+from gateway.portal.once import CLOCKS_APART, NONCE_BYTES, TOKEN_SECONDS, WORD_SIGNS, make_token, name_to_spend, word_of
 from tests.builders import NOON
 
 TICKET = "T" * 43
@@ -38,6 +38,20 @@ def test_a_token_is_good_for_a_while(later: float, *, good: bool) -> None:
 def test_a_spent_name_is_remembered_longer_than_its_token_is_good() -> None:
     """Else a token could be used once more after its name was forgotten."""
     assert TOKEN_SECONDS + 2 * CLOCKS_APART < SPENT_SECONDS
+
+
+def test_a_word_names_one_thing_of_one_session() -> None:
+    """No log has the thing's name, and another session's word for it is another one."""
+    word = word_of(TICKET, "unlink", "booking:yamada")
+
+    assert len(word) == WORD_SIGNS
+    assert word == word_of(TICKET, "unlink", "booking:yamada")
+    others = {
+        word_of("U" * 43, "unlink", "booking:yamada"),
+        word_of(TICKET, "me", "booking:yamada"),
+        word_of(TICKET, "unlink", "booking:tanaka"),
+    }
+    assert len(others | {word}) == 4
 
 
 def test_two_tokens_have_two_names() -> None:
