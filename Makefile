@@ -34,7 +34,7 @@ UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long check coverage mutants bench bench-quick soak security pages fmt docs editor lock release build clean
+.PHONY: help demo test test-long check coverage mutants bench bench-quick soak security pages fmt docs site editor lock release build clean
 
 help: ## list the targets
 	@echo "Sekisho: make TARGET [ARGS=…]"
@@ -47,7 +47,7 @@ test: $(VENV)/.peers ## the tests but the long ones, in random order (ARGS="-k n
 	@tools/need $(FOR_TESTS)
 	$(BIN)/python -m pytest $(ARGS)
 
-test-long: $(VENV)/.peers ## every test: storms, 100,000 examples, gigabytes
+test-long: $(VENV)/.peers $(VENV)/.site ## every test: storms, 100,000 examples, gigabytes
 	@tools/need $(FOR_LONG_TESTS)
 	$(BIN)/python -m pytest -m "long or not long" $(ARGS)
 
@@ -93,6 +93,9 @@ docs: $(VENV)/.dev ## write the reference pages anew from the code
 	$(BIN)/python -m tools.reference
 	$(BIN)/python -m tools.boards
 
+site: $(VENV)/.site ## the documentation as a site in both languages, with a search, in build/site/; needs no network
+	$(BIN)/python -m tools.build_site $(ARGS)
+
 editor: $(VENV)/.dev ## make the workbench's editor anew from tools/editor/package-lock.json (needs npm; ARGS=--check compares)
 	$(BIN)/python -m tools.bundle_editor $(ARGS)
 
@@ -102,6 +105,7 @@ lock: $(VENV)/.dev ## resolve the dependencies anew, with hashes (ARGS=--upgrade
 	$(UV_LOCK) $(ARGS) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(UV_LOCK) $(ARGS) pyproject.toml --extra bench --constraint requirements.lock --output-file requirements-bench.lock
 	$(UV_LOCK) $(ARGS) pyproject.toml --extra upkeep --constraint requirements-dev.lock --output-file requirements-upkeep.lock
+	$(UV_LOCK) $(ARGS) pyproject.toml --extra site --constraint requirements-dev.lock --output-file requirements-site.lock
 	echo 'hatchling' | $(UV_LOCK) $(ARGS) - --constraint requirements-dev.lock --output-file requirements-build.lock
 
 release: $(VENV)/.upkeep ## wheel, sdist, bill of materials and their hashes, in dist/; the same bytes on any machine
@@ -142,6 +146,11 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 # Tools of the targets that run seldom: mutation tests, and the bill of materials of a release.
 $(VENV)/.upkeep: requirements-upkeep.lock $(VENV)/.dev | $(VENV)/bin/python
 	$(PIP) install --require-hashes --requirement requirements-upkeep.lock
+	@touch $@
+
+# Sphinx, its Markdown and its theme.
+$(VENV)/.site: requirements-site.lock $(VENV)/.dev | $(VENV)/bin/python
+	$(PIP) install --require-hashes --requirement requirements-site.lock
 	@touch $@
 
 # The servers we are tested and measured beside: Envoy, Caddy, Traefik.

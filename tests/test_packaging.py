@@ -103,6 +103,7 @@ def test_the_lock_knows_every_dependency() -> None:
     assert names(groups["otel"]) <= locked("requirements-otel.lock") & locked("requirements-dev.lock")
     assert names(groups["bench"]) <= locked("requirements-bench.lock")
     assert names(groups["upkeep"]) <= locked("requirements-upkeep.lock")
+    assert names(groups["site"]) <= locked("requirements-site.lock")
 
 
 def test_every_import_is_a_declared_dependency() -> None:
