@@ -138,7 +138,7 @@ def test_a_japanese_reader_finds_the_page(site: Path, page: Page, words: str, ex
 
 
 def test_a_word_that_is_nowhere_is_not_found(site: Path, page: Page) -> None:
-    """The search does not list whatever shares a character."""
+    """The search does not list a page for one shared character."""
     page.goto(f"file://{site}/ja/search.html?q={urllib.parse.quote('宇宙旅行保険')}")
     page.get_by_text("見つかりませんでした").wait_for(timeout=30_000)
 

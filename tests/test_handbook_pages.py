@@ -59,7 +59,7 @@ def test_a_page_that_is_only_english_says_so_to_a_japanese_reader() -> None:
 
 
 def test_a_code_block_is_left_as_it_is() -> None:
-    """What looks like a link in a block is text."""
+    """A block may show the form of a link as text."""
     block = "```yaml\nx: [a](guide.md)\n```\n"
 
     assert staged("docs/x.md", "en", PAGES | {"docs/x.md": f"# X\n\n{block}"}, FOLDERS).endswith(block)

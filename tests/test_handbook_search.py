@@ -27,7 +27,7 @@ def asked(*queries: str) -> list[list[str]]:
     "query", ["秘密の入れ替え", "復元", "メンテナンス", "鍵", "Redis の復元", "sessions.idle", "々", "〇"]
 )
 def test_a_sentence_that_contains_the_query_has_all_its_words(query: str) -> None:
-    """A reader finds a word in the middle of a sentence, whatever stands around it."""
+    """A reader finds a word in the middle of any sentence."""
     words = indexed(f"ここでは{query}について説明します。")
 
     assert asked(query)[0]
