@@ -1,7 +1,7 @@
 """Forward-auth: the question of an outer proxy about a request, and our answer in the proxy's dialect.
 
 The outer proxy keeps the bytes; we see a sub-request that tells of them. Each dialect has an
-endpoint of its own under our prefix (`auth/nginx`, `auth/traefik`, `auth/caddy`, `auth/envoy`) and is
+endpoint of its own under our prefix (`auth/nginx`, `auth/traefik`, `auth/caddy`, `auth/envoy`, `auth/haproxy`) and is
 believed only in its own fields, each exactly once, and only from a listed peer. Since the outer
 proxy forwards the target as *it* has it, a target of which we would forward another spelling is refused.
 Allowed is 200 and nothing else, and it carries every identity header, empty where unknown, so that the proxy overwrites
@@ -80,6 +80,7 @@ class Dialect(StrEnum):
     TRAEFIK = "traefik"
     CADDY = "caddy"
     ENVOY = "envoy"
+    HAPROXY = "haproxy"
 
 
 class AuthFault(StrEnum):
@@ -121,16 +122,17 @@ class _Fields:
         return self._told.get(name.lower(), 0)
 
 
+_X_ORIGINAL = {
+    b"x-original-scheme": _SCHEME,
+    b"x-original-method": _METHOD,
+    b"x-original-host": _HOST,
+    b"x-original-uri": _URI,
+}
+
 _FIELDS = {
-    # nginx sets no such field by itself, so these are names no other proxy sets; the sample configuration does.
-    Dialect.NGINX: _Fields(
-        {
-            b"x-original-scheme": _SCHEME,
-            b"x-original-method": _METHOD,
-            b"x-original-host": _HOST,
-            b"x-original-uri": _URI,
-        }
-    ),
+    # Neither sets such a field by itself, so these are names no other proxy sets; the sample configurations do.
+    Dialect.NGINX: _Fields(_X_ORIGINAL),
+    Dialect.HAPROXY: _Fields(_X_ORIGINAL),
     Dialect.TRAEFIK: _Fields(_X_FORWARDED, frozenset({b"x-forwarded-server"})),
     Dialect.CADDY: _Fields(_X_FORWARDED),
     # Envoy repeats the request itself, behind a path prefix.

@@ -23,6 +23,7 @@ BROWSER = (("Accept", "text/html"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-
 
 TOLD = {
     Dialect.NGINX: ("X-Original-Method", "X-Original-Scheme", "X-Original-Host", "X-Original-URI"),
+    Dialect.HAPROXY: ("X-Original-Method", "X-Original-Scheme", "X-Original-Host", "X-Original-URI"),
     Dialect.TRAEFIK: ("X-Forwarded-Method", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri"),
     Dialect.CADDY: ("X-Forwarded-Method", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri"),
 }
@@ -104,7 +105,7 @@ def test_what_is_kept_of_a_sub_request_is_not_the_original_requests() -> None:
     assert asked.section_cache is not cache
 
 
-@pytest.mark.parametrize("dialect", [Dialect.NGINX, Dialect.TRAEFIK, Dialect.CADDY])
+@pytest.mark.parametrize("dialect", [Dialect.NGINX, Dialect.HAPROXY, Dialect.TRAEFIK, Dialect.CADDY])
 @pytest.mark.parametrize("place", range(4))
 def test_every_field_is_required_once(dialect: Dialect, place: int) -> None:
     """A field that is missing, empty or there twice makes no question."""
@@ -119,7 +120,7 @@ def test_every_field_is_required_once(dialect: Dialect, place: int) -> None:
         assert asked.status == 403
 
 
-@pytest.mark.parametrize("dialect", [Dialect.NGINX, Dialect.TRAEFIK, Dialect.CADDY])
+@pytest.mark.parametrize("dialect", [Dialect.NGINX, Dialect.HAPROXY, Dialect.TRAEFIK, Dialect.CADDY])
 def test_a_dialect_is_believed_in_its_own_words_alone(dialect: Dialect) -> None:
     """The dialect of another proxy means nothing here: a browser may have written it."""
     foreign = tuple((name, "/public/") for names in TOLD.values() for name in names if name not in TOLD[dialect])

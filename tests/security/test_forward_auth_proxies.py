@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long, pytest
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "forward-auth"
 NAME = "yoyaku.city.example.lg.jp"
-PROXIES = ("nginx", "traefik", "caddy", "envoy")
+PROXIES = ("nginx", "traefik", "caddy", "envoy", "haproxy")
 
 
 @dataclass
@@ -72,13 +72,14 @@ PAGE = (("Accept", "text/html"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Des
 def adapted(text: str, fixture: Fixture, port: int, folder: Path) -> str:
     """Put this machine's names, ports and files where the sample says to change them."""
     pem = fixture.directory / "idp.pem"
-    text = text.replace(NAME, APP).replace("/etc/traefik", str(folder))
-    text = re.sub(r"/etc/ssl/sekisho/(fullchain|privkey)\.pem", str(pem), text)
+    text = text.replace(NAME, APP).replace("/etc/traefik", str(folder)).replace("/etc/haproxy", str(folder))
+    text = re.sub(r"/etc/ssl/sekisho/(fullchain|privkey|haproxy)\.pem", str(pem), text)
     text = text.replace("127.0.0.1:8080", f"127.0.0.1:{fixture.forward.port}")
     text = text.replace("127.0.0.1:8081", f"127.0.0.1:{fixture.upstream_ports['app']}")
     text = text.replace("port_value: 8080", f"port_value: {fixture.forward.port}")
     text = text.replace("port_value: 8081", f"port_value: {fixture.upstream_ports['app']}")
     text = text.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl").replace(f"{APP}:443", f"{APP}:{port}")
+    text = text.replace("bind 0.0.0.0:443", f"bind 127.0.0.1:{port}")
     text = text.replace("address: 0.0.0.0, port_value: 443", f"address: 127.0.0.1, port_value: {port}")
     return text.replace('address: ":443"', f'address: "127.0.0.1:{port}"')
 
@@ -107,6 +108,9 @@ def command(name: str, fixture: Fixture, port: int, folder: Path) -> list[str]:
             return [program("traefik"), f"--configFile={write('traefik/traefik.yml')}"]
         case "caddy":
             return [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(write("Caddyfile"))]
+        case "haproxy":
+            write("haproxy/sekisho.lua")
+            return [program("haproxy"), "-db", "-f", str(write("haproxy/haproxy.cfg"))]
         case _:
             return [
                 program("envoy"),

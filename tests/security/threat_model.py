@@ -6,7 +6,7 @@ from pathlib import Path
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "threat-model.md").read_text(encoding="utf-8")
 
-COLUMNS = ("proxy mode", "nginx", "Traefik", "Caddy", "Envoy")
+COLUMNS = ("proxy mode", "nginx", "Traefik", "Caddy", "Envoy", "HAProxy")
 CELLS = frozenset({"held", "not held", "not ours"})
 
 
