@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -257,7 +258,7 @@ async def soaking(folder: Path, redis_url: str) -> AsyncIterator[Soak]:
 @pytest.mark.long
 @pytest.mark.timeout(LASTS + 600)
 async def test_nothing_grows_and_nothing_is_lost(
-    tmp_path: Path, redis_url: str, record_testsuite_property: Record
+    tmp_path: Path, redis_url: str, record_testsuite_property: Record, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Sign-ins, pages, uploads, faults of applications and clients, reloads and changed policies, all at once."""
     store = int(redis_url.rpartition(":")[2].partition("/")[0])
@@ -273,6 +274,12 @@ async def test_nothing_grows_and_nothing_is_lost(
             if now >= WARM_UP:
                 memory = max(map(resident, workers))
                 looks.append(Look(now, memory, sum(descriptors(pid, store) for pid in workers)))
+                if len(looks) % 60 == 1:
+                    look = looks[-1]
+                    with capsys.disabled():
+                        sys.stdout.write(
+                            f"\n{now:.0f} s: {look.memory / 2**20:.1f} MiB, {look.open} open, {here.people} people"
+                        )
             ended = [task.exception() for task in living if task.done()]
             assert not ended
         for task in living:

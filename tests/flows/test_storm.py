@@ -11,7 +11,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -356,8 +356,12 @@ def descriptors(pid: int, store: int) -> int:
     """Count what a process has open, but for its connections to the store's port, which are kept for the next rush."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     kept = {f"socket:[{row[9]}]" for row in rows if int(row[2].rpartition(":")[2], 16) == store}
-    links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]  # noqa: PTH115 - not a path
-    return sum(link not in kept for link in links)
+    count = 0
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        # One that was closed since the folder was read is not open.
+        with suppress(FileNotFoundError):
+            count += os.readlink(link) not in kept  # noqa: PTH115 - not a path
+    return count
 
 
 async def until(holds: Callable[[], bool], what: str, seconds: float = 40.0) -> None:
