@@ -40,7 +40,7 @@ help: ## list the targets
 	@echo "Sekisho: make TARGET [ARGS=…]"
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: $(VENV)/.run ## provider, gateway and four applications on http://localhost:PORT/ (PORT=8080)
+demo: $(VENV)/.run ## provider, gateway and five applications on http://localhost:PORT/ (PORT=8080)
 	@exec $(BIN)/sekisho demo --port $(PORT) $(ARGS)
 
 test: $(VENV)/.peers ## the tests but the long ones, in random order (ARGS="-k name")

@@ -141,7 +141,7 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
 def demo(
     port: Annotated[int, typer.Option(envvar="PORT", help="The port to open in a browser.", min=1, max=65535)] = 8080,
 ) -> None:
-    """Start provider, gateway and four old applications on this machine, to try it out."""
+    """Start provider, gateway and five old applications on this machine, to try it out."""
     import uvloop  # noqa: PLC0415
 
     from gateway.demo.demo import run_demo  # noqa: PLC0415

@@ -11,9 +11,13 @@ import hashlib
 import hmac
 import secrets
 import sqlite3
+import time
+from collections.abc import Callable
 from datetime import date, timedelta
 from http import HTTPStatus
+from pathlib import Path
 
+from gateway.demo.courts import ACCOUNTS
 from gateway.demo.legacy import (
     LegacyApplication,
     RefusedRequestError,
@@ -23,7 +27,7 @@ from gateway.demo.legacy import (
     see_other,
     visitor_of,
 )
-from gateway.instant import tokyo_day
+from gateway.instant import Instant, tokyo_day
 
 SLOTS = {"am": "午前（9時–12時）", "pm": "午後（13時–17時）", "night": "夜間（18時–21時）"}
 OLD_ACCOUNTS = (
@@ -66,6 +70,13 @@ CREATE TABLE IF NOT EXISTS bookings (
     account INTEGER NOT NULL REFERENCES accounts (id), fee INTEGER NOT NULL, UNIQUE (facility, day, slot)
 )"""
 
+    def __init__(
+        self, database: Path, *, logout_url: str = "", courts_url: str = "", now: Callable[[], Instant] = time.time
+    ) -> None:
+        """`courts_url` leads to the demo's application that has accounts of its own kind."""
+        self._courts_url = courts_url
+        super().__init__(database, logout_url=logout_url, now=now)
+
     def fill(self, connection: sqlite3.Connection) -> None:
         """Put in the rooms, and the accounts of 2009 with a booking that one of them already holds."""
         if connection.execute("SELECT 1 FROM facilities").fetchone():
@@ -83,10 +94,14 @@ CREATE TABLE IF NOT EXISTS bookings (
         """Find the page."""
         match request.verb, request.path.strip("/").split("/"):
             case "GET", [""] | ["facilities"]:
-                return self.page("index", request, facilities=self._facilities())
+                return self.page("index", request, facilities=self._facilities(), courts=self._courts())
             case "GET", ["static", "style.css" | "help.html" as name]:
                 help_page = name == "help.html"
-                return self.page("help", request, accounts=OLD_ACCOUNTS) if help_page else self.stylesheet()
+                return (
+                    self.page("help", request, accounts=OLD_ACCOUNTS, courts=self._courts())
+                    if help_page
+                    else self.stylesheet()
+                )
             case "GET", ["facilities", number]:
                 return self._facility_page(request, number)
             case "GET", ["reserve"]:
@@ -111,6 +126,10 @@ CREATE TABLE IF NOT EXISTS bookings (
                 raise RefusedRequestError(HTTPStatus.NOT_FOUND, "お探しのページはありません。")
 
     # Pages for everybody
+
+    def _courts(self) -> dict[str, object] | None:
+        """Return the other application with old accounts, for the pages that tell of the demo."""
+        return {"url": self._courts_url, "accounts": ACCOUNTS} if self._courts_url else None
 
     def _facility_page(self, request: Request, number: str) -> Reply:
         facility = self._facility(number)

@@ -1,4 +1,4 @@
-"""`sekisho demo` starts the provider, the gateway and four old applications on this machine, for one evening.
+"""`sekisho demo` starts the provider, the gateway and five old applications on this machine, for one evening.
 
 Everything is made anew in a folder that goes with the process: client keys, secrets, the settings that
 it shows, the applications' files. The gateway itself is started as `sekisho run` starts it, from those
@@ -29,6 +29,7 @@ from joserfc import jwk
 from gateway.demo.allowance import Allowance
 from gateway.demo.bank import Bank
 from gateway.demo.booking import Booking
+from gateway.demo.courts import ACCOUNTS, COOKIE, LOCKS_AFTER, Courts
 from gateway.demo.currency import Currency
 from gateway.demo.emulator import REALM, EmulatorClient, EmulatorSettings, make_emulator, serve_emulator
 from gateway.demo.emulator_signing import SigningContract
@@ -45,6 +46,25 @@ from gateway.yaml.mistakes import Mistakes
 
 _CLIENT_ID = "RP00000001"
 _PREFIX = "/.sekisho/"
+_COURTS_POLICY = """\
+policy: tennis-courts
+title: {ja: テニスコートの予約, en: Tennis courts}
+rules:
+  - name: look around
+    match: {path: [/, /style.css], method: [GET, HEAD]}
+    allow: everyone
+  - name: the rest
+    allow: signed_in
+    accounts: required
+examples:
+  - title: nobody needs an account to look
+    request: GET /
+    expect: allow
+  - title: a booking is made for an old account
+    who: {account: tanaka}
+    request: POST /book.cgi
+    expect: allow
+"""
 _READY_SECONDS = 30.0
 _REDIS_SECONDS = 10.0
 
@@ -69,13 +89,22 @@ async def _run(port: int, lines: LineWriter) -> int:
         stack.enter_context(door)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sekisho-demo-")))
         store = await stack.enter_async_context(_store(folder))
-        booking = stack.enter_context(serving(Booking(folder / "booking.db", logout_url=f"{_PREFIX}logout")))
+        booking = stack.enter_context(
+            serving(
+                Booking(
+                    folder / "booking.db",
+                    logout_url=f"{_PREFIX}logout",
+                    courts_url=f"http://courts.localhost:{port}/",
+                )
+            )
+        )
         currency = stack.enter_context(serving(Currency(folder / "currency.db", logout_url=f"{_PREFIX}logout")))
         allowance = stack.enter_context(serving(Allowance(folder / "allowance.db", logout_url=f"{_PREFIX}logout")))
         bank_token = secrets.token_urlsafe(32)
         signatures = f"http://127.0.0.1:{port}{_PREFIX}signatures"
         bank_app = Bank(folder / "bank.db", signatures=signatures, token=bank_token, host=f"bank.localhost:{port}")
         bank = stack.enter_context(serving(bank_app))
+        courts = stack.enter_context(serving(Courts(folder / "courts.db")))
         management_socket = stack.enter_context(bind("127.0.0.1:0"))
         key = jwk.ECKey.generate_key("P-256", {"kid": secrets.token_urlsafe(8), "use": "sig", "alg": "ES256"})
         origins = (
@@ -83,14 +112,20 @@ async def _run(port: int, lines: LineWriter) -> int:
             f"http://wallet.localhost:{port}",
             f"http://allowance.localhost:{port}",
             f"http://bank.localhost:{port}",
+            f"http://courts.localhost:{port}",
         )
         issuer = await _provider(stack, origins, key)
         settings = folder / "gateway.yaml"
-        _write_secret(folder / "client-keys.jwks", json.dumps({"keys": [key.as_dict(private=True)]}))
-        _write_secret(folder / "secret", secrets.token_hex(32))
-        _write_secret(folder / "bank-token", bank_token)
         token, line = new_token("demo", secrets.token_bytes(TOKEN_BYTES), Role)
-        _write_secret(folder / "operators", line)
+        for name, text in (
+            ("client-keys.jwks", json.dumps({"keys": [key.as_dict(private=True)]})),
+            ("secret", secrets.token_hex(32)),
+            ("bank-token", bank_token),
+            ("accounts.key", secrets.token_hex(32)),
+            ("operators", line),
+        ):
+            _write_secret(folder / name, text)
+        (folder / "courts.yaml").write_text(_COURTS_POLICY, encoding="utf-8")
         management = f"127.0.0.1:{management_socket.getsockname()[1]}"
         settings.write_text(
             _settings(
@@ -100,7 +135,8 @@ async def _run(port: int, lines: LineWriter) -> int:
                 issuer=issuer,
                 store=store,
                 origins=origins,
-                upstreams=(booking, currency, allowance, bank),
+                upstreams=(booking, currency, allowance, bank, courts),
+                accounts=folder / "accounts.db",
             ),
             encoding="utf-8",
         )
@@ -256,6 +292,7 @@ def _settings(
     store: str,
     origins: tuple[str, ...],
     upstreams: tuple[int, ...],
+    accounts: Path,
 ) -> str:
     """Return a `gateway.yaml`, as an operator would have written it."""
     apps = (
@@ -291,7 +328,45 @@ def _settings(
             "GINKO_SESSION",
             ("関所銀行", "Sekisho Bank", "#123a6b"),
         ),
+        (
+            "courts",
+            "",
+            "スポーツ振興課（実演用）",
+            "Sports division (demo)",
+            COOKIE,
+            ("テニスコート予約", "Tennis courts", "#28506e"),
+        ),
     )
+    more = {
+        "wallet": ["    home: /about"],
+        "bank": [
+            "    signing:",
+            "      token: {file: bank-token}",
+            "      from: [127.0.0.1]",
+            "      consents:",
+            "        - name: newest",
+            "          receiver: {ja: 関所銀行（実演用）, en: Sekisho Bank (demo)}",
+            "          purpose: {ja: 住所変更などのお手続きを省くため, en: To spare you notices of changes}",
+            "          items: [name, address, birthdate]",
+            "          withdraw: https://bank.example/withdraw",
+        ],
+        "courts": [
+            "    accounts:",
+            f"      store: {json.dumps(f'sqlite:{accounts}')}",
+            "      key: {file: accounts.key}",
+            "      tell: form",
+            "      passwords: kept",
+            "      recipe:",
+            "        page: /login.cgi",
+            "        user: user",
+            "        password: pass",
+            "        success: {status: 302, not_location: /login.cgi}",
+            "        ended: /login.cgi",
+            "        logout: /logout.cgi",
+            "        closed: [/login.cgi, /passwd.cgi]",
+            f"        locks_after: {LOCKS_AFTER}",
+        ],
+    }
     lines = [
         f"listen: {listen}",
         f"management: {management}",
@@ -316,7 +391,7 @@ def _settings(
             f"  - name: {name}",
             f"    url: {origin}",
             f"    upstream: http://127.0.0.1:{upstream}",
-            f"    policy: {json.dumps(str(POLICIES / f'{policy}.yaml'))}",
+            f"    policy: {json.dumps(str(POLICIES / f'{policy}.yaml')) if policy else 'courts.yaml'}",
             f"    operator: {{ja: {ja}, en: {en}}}",
             f"    privacy_policy: {origins[0]}/static/help.html",
             "    contact:",
@@ -329,19 +404,8 @@ def _settings(
             f"      url: {origins[0]}/static/help.html",
             "      text: {ja: 窓口での申込み, en: Apply at the counter}",
             f"    application_cookies: [{cookie}]",
-            *(["    home: /about"] if name == "wallet" else []),
+            *more.get(name, []),
         ]
-    lines += [
-        "    signing:",
-        "      token: {file: bank-token}",
-        "      from: [127.0.0.1]",
-        "      consents:",
-        "        - name: newest",
-        "          receiver: {ja: 関所銀行（実演用）, en: Sekisho Bank (demo)}",
-        "          purpose: {ja: 住所変更などのお手続きを省くため, en: To spare you notices of changes}",
-        "          items: [name, address, birthdate]",
-        "          withdraw: https://bank.example/withdraw",
-    ]
     return "\n".join(lines) + "\n"
 
 
@@ -359,6 +423,9 @@ Sekisho demo. Everyone here is made up, and everything is gone after Ctrl-C.
                  The form is signed with the card: cards 1 and 4 can, card 28 has no signing certificate.
   Ask a bank     {origins[3]}/
                  It asks for the newest name and address; the consent is signed.
+  Book a court   {origins[4]}/
+                 Nobody ever taught it anything. Any card, and once one of the old logins:
+                 {", ".join(f"{login} ({password})" for login, password, _ in ACCOUNTS)}
   Old logins     {origins[0]}/static/help.html
   Console        http://{management}/console/
                  Its token is {token}

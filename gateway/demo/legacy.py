@@ -24,7 +24,7 @@ from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
-from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -336,7 +336,7 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
 
 
 @contextlib.contextmanager
-def serving(application: LegacyApplication, port: int = 0) -> Iterator[int]:
+def serving(application: WSGIApplication, port: int = 0) -> Iterator[int]:
     """Serve an application on loopback from a thread of its own, and yield the port.
 
     Raises:

@@ -46,6 +46,10 @@ class Demo:
         return f"http://bank.localhost:{self.port}"
 
     @property
+    def courts(self) -> str:
+        return f"http://courts.localhost:{self.port}"
+
+    @property
     def redis_path(self) -> str:
         """The Unix socket of the Redis it started."""
         found = re.search(r"unix://(\S+)", self.said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +15,9 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 LOOKS = [("ja-JP", "light"), ("en-GB", "dark")]
 """The languages and colours in which each page is looked at; the applications are old, and have one of each."""
+
+
+LINK = re.compile("連携する|Link it")
 
 
 def hold(page: Page, card: int, look: Callable[[str], None] | None = None) -> None:
@@ -60,6 +64,19 @@ def walk(page: Page, demo: Demo, look: Callable[[str], None]) -> None:
     page.goto(demo.bank)
     hold(page, 1)
     look("the bank")
+    page.goto(demo.courts)
+    look("the courts")
+    page.goto(f"{demo.courts}/book.cgi")
+    hold(page, 23)
+    if page.locator("#user").count():
+        look("the question for an old account")
+        page.locator("#user").fill("tanaka")
+        page.locator("#password").fill("court-2009")
+        page.get_by_role("button", name=LINK).click()
+    page.locator("textarea[name=note]").wait_for()
+    look("the court's form")
+    page.goto(f"{demo.courts}/mine.cgi")
+    look("the court's bookings")
 
 
 @pytest.mark.parametrize(("locale", "scheme"), LOOKS)
