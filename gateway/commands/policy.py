@@ -6,6 +6,7 @@ import getpass
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ import typer
 
 from gateway.audit.entry import Action
 from gateway.bounded_files import read_file
+from gateway.commands.at_app import AppName, say_turned, settings_with, split_request, strict_remark, turned_values
 from gateway.commands.recorded import Operator, recorded
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
@@ -28,12 +30,13 @@ from gateway.commands.terminal import (
 )
 from gateway.instant import tokyo_day
 from gateway.observe.events import Event
+from gateway.pipeline.at_the_door import Door, TurnedAway
 from gateway.policy.authoring.check import remarks
 from gateway.policy.authoring.effect import compare
 from gateway.policy.authoring.effect_words import as_values as effects_as_values
 from gateway.policy.authoring.effect_words import say_comparison
 from gateway.policy.authoring.examples import Outcome, run_example, surroundings_of
-from gateway.policy.authoring.explain import as_values, explain, say_explanation
+from gateway.policy.authoring.explain import Explanation, as_values, explain, say_explanation
 from gateway.policy.authoring.questions import read_question
 from gateway.policy.authoring.sibling_words import say_proof
 from gateway.policy.authoring.siblings import Siblings
@@ -48,6 +51,7 @@ from gateway.policy.reading.parse import load_policy
 from gateway.policy.reading.parse_examples import moment_of
 from gateway.policy.reading.schema import schema_text
 from gateway.policy.system_adoptions import adopt as write_adopted
+from gateway.process.configuration import door_of
 from gateway.settings.check import read_settings
 from gateway.settings.typed import Reading
 from gateway.yaml.mistakes import Language, Mistakes, Phrase, Where
@@ -71,17 +75,27 @@ def find_files(named: list[Path]) -> list[Path]:
 
 @app.command("test")
 def run_tests(
-    files: PolicyFiles,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Policy files, or folders of them; with `--app` its own policy.", metavar="FILE…"),
+    ] = None,
     table: Annotated[
         Path | None, typer.Option("--table", help="A CSV table of further examples, for one policy.", metavar="CSV")
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the examples that pass, too.")] = False,
+    app_name: AppName = None,
+    config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Run the examples of each policy: exit 2 if one fails, or if a file has a mistake."""
     said = language()
     mistakes = Mistakes()
     passed = failed = 0
-    found = find_files(files)
+    settings, own = (None, None) if app_name is None else settings_with(config, app_name)
+    found = find_files(files or ([] if own is None else [own]))
+    if not found:
+        none = Phrase("name a policy file, or an App with `--app`", "ポリシーのファイルか `--app` を指定してください")
+        say(none.say(said), error=True)
+        raise typer.Exit(EXIT_USERS)
     if table is not None and len(found) != 1:
         say(Phrase("a table needs one policy", "表で試すポリシーは一つだけ指定してください").say(said), error=True)
         raise typer.Exit(EXIT_USERS)
@@ -91,12 +105,13 @@ def run_tests(
             continue
         examples = [*policy.examples, *(_rows(table, policy, mistakes) if table is not None else ())]
         compiled = CompiledPolicy(policy)
-        outcomes = [run_example(policy, example, compiled) for example in examples]
+        door = None if settings is None or app_name is None else door_of(config, settings, app_name, policy)
+        outcomes = [door.run(each) if door else run_example(policy, each, compiled) for each in examples]
         for outcome in outcomes:
             if verbose or not outcome.passed:
                 say_text(f"{outcome.example.where}: {outcome.say(said)}")
             if not outcome.passed:
-                say_text(_trace(policy, compiled, outcome, said))
+                say_text(_trace(policy, compiled, outcome, said, door))
         passed += sum(outcome.passed for outcome in outcomes)
         failed += sum(not outcome.passed for outcome in outcomes)
         if not outcomes:
@@ -119,13 +134,23 @@ def _rows(table: Path, policy: Policy, mistakes: Mistakes) -> tuple[Example, ...
     return read_table(data, str(table), policy, mistakes)
 
 
-def _trace(policy: Policy, compiled: CompiledPolicy, outcome: Outcome, said: Language) -> str:
+def _trace(policy: Policy, compiled: CompiledPolicy, outcome: Outcome, said: Language, door: Door | None = None) -> str:
     """Return how a failing example came to its verdict, indented below it."""
     example = outcome.example
-    person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
-    snapshot = compiled.within(surroundings_of(policy, example))
-    lines = say_explanation(explain(snapshot, example.inbound(snapshot.paths), person, example.at), said).splitlines()
-    return "\n".join(f"    {line}" for line in lines)
+    if door is None:
+        person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
+        snapshot = compiled.within(surroundings_of(policy, example))
+        text = say_explanation(explain(snapshot, example.inbound(snapshot.paths), person, example.at), said)
+    else:
+        asked = door.ask(example)
+        text = (
+            say_turned(asked, said)
+            if isinstance(asked, TurnedAway)
+            else say_explanation(
+                replace(explain(asked.policy, asked.inbound, asked.person, example.at), verdict=asked.verdict), said
+            )
+        )
+    return "\n".join(f"    {line}" for line in text.splitlines())
 
 
 @app.command()
@@ -162,7 +187,7 @@ def words(
 
 
 @app.command("explain")
-def explain_request(
+def explain_request(  # noqa: PLR0913, PLR0917 - one parameter an option
     file: PolicyFile,
     request: Annotated[str, typer.Argument(help="The request, such as `GET /reserve/42`.", metavar="REQUEST")],
     at: Annotated[str | None, typer.Option("--at", help="A day or a time in Japan; the default is now.")] = None,
@@ -176,29 +201,65 @@ def explain_request(
     client: Annotated[str | None, typer.Option("--from", help="The browser's address.")] = None,
     switch: Annotated[list[str] | None, typer.Option("--switch", help="A switch that is on; several times.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")] = False,
+    app_name: AppName = None,
+    config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
-    """Explain the verdict on one request of one person: the rule, the reasons, the items asked, the facts told."""
+    """Explain the verdict on one request of one person: the rule, the reasons, the items asked, the facts told.
+
+    With `--app` the request is judged as the gateway would for that App: its spelling, its host and its path too.
+    """
+    said = language()
     (policy,) = _load([file])
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 9 * 3600))
     facts = [fact for fact in who or [] if fact != "nobody"]
     mistakes = Mistakes()
+    method, host, target = split_request(request)
     example = read_question(
         policy,
         mistakes,
         place="explain",
-        asked={"request": request, "at": at or now, "signed_in": signed_in or "", "from": client or ""},
+        # The App's own door reads the target.
+        asked={
+            "request": f"{method} /" if app_name and method else request,
+            "at": at or now,
+            "signed_in": signed_in or "",
+            "from": client or "",
+        },
         who=None if not who or "nobody" in who else {key: text for key, _, text in (f.partition("=") for f in facts)},
         switches=switch or (),
     )
     if example is None:
         raise fail(mistakes)
-    person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
-    snapshot = CompiledPolicy(policy, Surroundings()).within(surroundings_of(policy, example))
-    explanation = explain(snapshot, example.inbound(snapshot.paths), person, example.at)
+    if app_name is None:
+        person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
+        snapshot = CompiledPolicy(policy, Surroundings()).within(surroundings_of(policy, example))
+        explanation = explain(snapshot, example.inbound(snapshot.paths), person, example.at)
+        if strict := strict_remark(target, said):
+            say(strict, error=True)
+        _say_explained(explanation, {}, "", as_json=as_json)
+        return
+    settings, _ = settings_with(config, app_name)
+    asked = door_of(config, settings, app_name, policy).ask(replace(example, written=target), host)
+    if isinstance(asked, TurnedAway):
+        if as_json:
+            say_json(json.dumps(turned_values(asked), ensure_ascii=False, indent=2))
+        else:
+            say_text(say_turned(asked, said))
+        return
+    explanation = explain(asked.policy, asked.inbound, asked.person, example.at)
+    _say_explained(replace(explanation, verdict=asked.verdict), {"door": None}, asked.inner, as_json=as_json)
+
+
+def _say_explained(explanation: Explanation, more: dict[str, object], inner: str, *, as_json: bool) -> None:
+    """Print the way to a verdict, and the request that the application gets."""
     if as_json:
-        say_json(json.dumps(as_values(explanation), ensure_ascii=False, indent=2))
-    else:
-        say_text(say_explanation(explanation, language()))
+        values = as_values(explanation) | more | ({"request": inner} if inner else {})
+        say_json(json.dumps(values, ensure_ascii=False, indent=2))
+        return
+    said = language()
+    say_text(say_explanation(explanation, said))
+    if inner:
+        say(Phrase(f"the application gets `{inner}`", f"アプリケーションに届くリクエスト: `{inner}`").say(said))
 
 
 @app.command()
@@ -207,6 +268,8 @@ def diff(
     new: Annotated[Path, typer.Argument(help="The policy that would replace it.", metavar="NEW")],
     at: Annotated[str | None, typer.Option("--at", help="A day or a time in Japan; the default is now.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")] = False,
+    app_name: AppName = None,
+    config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Show the effect of a change on people: exit 3 if anything is newly permitted or told."""
     (before,), (after,) = _load([old]), _load([new])
@@ -217,7 +280,14 @@ def diff(
         )
         say(wrong.say(language()), error=True)
         raise typer.Exit(EXIT_USERS)
-    comparison = compare(before, after, now)
+    if app_name is None:
+        comparison = compare(before, after, now)
+    else:
+        settings, _ = settings_with(config, app_name)
+        old_door, new_door = (door_of(config, settings, app_name, policy) for policy in (before, after))
+        comparison = compare(
+            before, after, now, ready=(old_door.route.policy, new_door.route.policy), takes=new_door.takes
+        )
     if as_json:
         say_json(json.dumps(effects_as_values(comparison), ensure_ascii=False, indent=2))
     else:

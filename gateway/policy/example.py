@@ -76,6 +76,8 @@ class Example:
     path: str
     query: str | None
     expect: Expect
+    written: str = ""
+    """The target as its author wrote it, for the door of an App; empty where it is only known as it is read."""
     name: str = ""
     """The condition, limit or rule after `deny`, which must be among the reasons. Empty means that no rule fits."""
     unknown: bool = False

@@ -47,6 +47,7 @@ from gateway.login.aliases import LONGEST_FILE, AliasError, Aliases, read_aliase
 from gateway.login.claims import LONGEST_ADDRESS, LONGEST_NAME, LONGEST_SUBJECT
 from gateway.login.keys import KeySet, KeySetError, read_key_set
 from gateway.login.provider_defaults import accepted_acr
+from gateway.pipeline.at_the_door import Door
 from gateway.policy.authoring.check import RemarkKind, remarks
 from gateway.policy.authoring.examples import run_examples
 from gateway.policy.closing import closing
@@ -378,6 +379,25 @@ def _is_in(path: str, prefix: str) -> bool:
 
 def _is_below(prefix: str, other: str) -> bool:
     return prefix != other and (other == "/" or prefix.startswith(f"{other}/"))
+
+
+def door_of(path: Path, settings: Settings, name: str, policy: Policy) -> Door:
+    """Return the door of an App as if this were its policy. Keys, secrets and stores are not read.
+
+    Raises:
+        KeyError: no App has the name.
+
+    """
+    own = {app.name: app for app in settings.apps}[name]
+    here = tuple(app for app in settings.apps if authority_of(app.url) == authority_of(own.url))
+    policies = {app.policy.file: policy for app in here}
+    tried = tuple(replace(app, policy=replace(app.policy, candidate=None)) for app in here)
+    configuration = Configuration(
+        path, replace(settings, apps=tried), policies, {}, None, RedisOptions(), RedisOptions(), None, {}
+    )
+    table = configuration.table(None, {})
+    methods = [method for app in settings.apps for method in app.methods]
+    return Door(table.routes, name, settings.traffic, settings.prefix, methods)
 
 
 def reread_policies(

@@ -84,6 +84,9 @@ _HIDDEN_DOTS = re.compile(r"/(?:\.{1,2}(?:[;/]|\Z)|;)")
 
 _CODECS = {"utf-8": "utf-8", "cp932": "cp932", "euc-jp": EUCJP_MS}
 
+_WRITTEN = "".join(map(chr, range(0x21, 0x7F)))
+"""The signs that are in a request line as they are; a `%` of the author's is one of an escape."""
+
 _SAFE = "/!$&'()*+,;=:@~"
 """Beside letters, digits and `_.-`: what RFC 3986 allows in a path unescaped."""
 
@@ -131,6 +134,20 @@ def canonical(raw: bytes, paths: PathSettings) -> Target | TargetFault:
 def encoded(path: str) -> bytes:
     """Return a canonical path in ASCII with every required escape: our own pages know one spelling."""
     return b"%2F".join(quote(part, safe=_SAFE).encode("ascii") for part in path.split("%2F"))
+
+
+def escaped(written: str, charset: str = "utf-8") -> bytes:
+    """Return a target that a person wrote as a browser sends it: signs that are no visible ASCII are escaped.
+
+    `charset`: the one in which the application spells its paths, as settings name it. A query is in UTF-8.
+
+    Raises:
+        UnicodeEncodeError: the charset does not have a sign of the path.
+
+    """
+    path, mark, query = written.partition("?")
+    spelled = quote(path.encode(_CODECS[charset]), safe=_WRITTEN)
+    return f"{spelled}{mark}{quote(query, safe=_WRITTEN)}".encode("ascii")
 
 
 def _fits(raw: bytes) -> bool:

@@ -175,3 +175,110 @@ def test_diff_names_a_wrong_moment_and_a_wrong_file(tmp_path: Path) -> None:
 
     assert sekisho("policy", "diff", str(file), str(file), "--at", "tomorrow").exit_code == 2
     assert sekisho("policy", "diff", str(file), str(tmp_path / "none.yaml")).exit_code == 2
+
+
+OPEN = """\
+policy: p
+conditions:
+  職員: {network: [192.0.2.0/24], if_not: {ja: 庁内からご利用ください。}}
+rules:
+  - {name: 管理画面, match: {path: /admin/**}, require: [職員]}
+  - {name: 公開, match: {path: /**, method: [GET, HEAD]}, allow: everyone}
+examples:
+  - {title: two slashes, at: 2026-11-23, request: GET //admin/users, expect: deny}
+"""
+
+SETTINGS = """\
+listen: 127.0.0.1:8080
+provider: {environment: emulator, issuer: 'http://localhost:1/x', client_id: RP00000001, keys: {file: keys.jwks}}
+sessions: {secret: {file: secret}, store: memory}
+apps:
+  - {name: plain, url: 'http://localhost:8080', upstream: 'http://127.0.0.1:1', policy: p.yaml}
+  - name: old
+    url: http://127.0.0.1:8080/old
+    upstream: http://127.0.0.1:1
+    upstream_options: {strip_prefix: true}
+    policy: p.yaml
+    paths: {ignore_case: true, merge_slashes: true}
+    stack: [rails]
+"""
+
+
+@pytest.fixture(name="settings")
+def settings_fixture(tmp_path: Path) -> Path:
+    """Settings with two Apps under one policy; their keys and secrets are not there, and no author needs them."""
+    (tmp_path / "p.yaml").write_text(OPEN, encoding="utf-8")
+    (tmp_path / "gateway.yaml").write_text(SETTINGS, encoding="utf-8")
+    return tmp_path / "gateway.yaml"
+
+
+def explained(settings: Path, request: str, app_name: str, *more: str) -> str:
+    """Explain a request as one App's door judges it."""
+    file = str(settings.with_name("p.yaml"))
+    result = sekisho("policy", "explain", file, request, "--app", app_name, "-c", str(settings), *more)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_explain_judges_as_the_door_of_an_app(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that the gateway answers with 400 is no permit, even where a rule would permit it."""
+    assert "(400 target_empty_segment)" in explained(settings, "GET //admin/users", "plain")
+    assert "setting that admits it: `paths: {merge_slashes: true}`" in explained(settings, "GET //x", "plain")
+    assert "verdict: deny ambiguous_path" in explained(settings, "GET /ADMIN/users", "plain")
+    assert "(404 unknown_path)" in explained(settings, "GET /x", "old")
+    assert "the application gets `GET /x`" in explained(settings, "GET //OLD/X", "old")
+    assert "(421 unknown_host)" in explained(settings, "GET https://elsewhere.example/x", "plain")
+    refused = json.loads(explained(settings, "GET /a;b", "plain", "--json"))
+    assert refused == {"verdict": "refused", "door": {"status": 400, "code": "target_parameter"}}
+    permitted = json.loads(explained(settings, "GET /x", "plain", "--json"))
+    assert (permitted["verdict"], permitted["door"], permitted["request"]) == ("allow", None, "GET /x")
+    monkeypatch.setenv("LC_ALL", "ja_JP.UTF-8")
+    assert "規則を見る前にゲートウェイが拒否する（400 target_parameter）" in explained(settings, "GET /a;b", "plain")
+
+
+def test_explain_without_an_app_says_which_spellings_most_apps_refuse(settings: Path) -> None:
+    """The policy alone permits `//x`, and an App without `paths` never lets it come to the policy."""
+    result = sekisho("policy", "explain", str(settings.with_name("p.yaml")), "GET //x")
+
+    assert "verdict: allow" in result.stdout
+    assert "(400 target_empty_segment)" in result.stderr
+    assert "--app" in result.stderr
+
+
+def test_the_examples_run_at_the_door_of_an_app(settings: Path) -> None:
+    """The App's own policy is tested where no file is named; another App of the host reads the request otherwise."""
+    asked = ("policy", "test", "-c", str(settings), "--app")
+
+    plain, old = sekisho(*asked, "plain"), sekisho(*asked, "old", str(settings.with_name("p.yaml")))
+
+    assert (plain.exit_code, plain.stdout) == (0, "1 passed, 0 failed\n")
+    assert old.exit_code == 0
+    assert sekisho("policy", "test").exit_code == 2
+    unknown = sekisho(*asked, "nowhere")
+    assert unknown.exit_code == 2
+    assert "write one of plain, old" in unknown.output
+
+
+def test_an_example_that_the_door_refuses_fails_with_its_reason(settings: Path) -> None:
+    """The author reads the status, the word of the log, and the setting."""
+    settings.with_name("p.yaml").write_text(OPEN.replace("expect: deny", "expect: allow"), encoding="utf-8")
+
+    result = sekisho("policy", "test", "-c", str(settings), "--app", "plain")
+
+    assert result.exit_code == 2
+    assert "expected `allow`, found `400 target_empty_segment`" in result.stdout
+    assert "setting that admits it" in result.stdout
+
+
+def test_diff_compares_as_an_app_reads_paths(settings: Path) -> None:
+    """Only requests that come to the App's policy count, in the readings of its stack."""
+    old, new = settings.with_name("p.yaml"), settings.with_name("new.yaml")
+    new.write_text(OPEN.replace("/admin/**", "/admin"), encoding="utf-8")
+    asked = ("policy", "diff", str(old), str(new))
+
+    assert sekisho(*asked).exit_code == 3
+    assert sekisho(*asked, "-c", str(settings), "--app", "plain").exit_code == 3
+    behind_a_prefix = sekisho(*asked, "-c", str(settings), "--app", "old")
+    assert behind_a_prefix.exit_code == 0, behind_a_prefix.output
+    new.write_text(OPEN.replace("path: /admin/**", "path: /old/x"), encoding="utf-8")
+    assert "GET /old" in sekisho(*asked, "-c", str(settings), "--app", "old").stdout

@@ -7,9 +7,9 @@ import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from random import Random
@@ -21,18 +21,21 @@ import uvloop
 
 from gateway.identity import Identity
 from gateway.instant import Instant
+from gateway.pipeline.at_the_door import Admitted, TurnedAway
 from gateway.policy.authoring.explain import Explanation, explain
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy
-from gateway.policy.example import make_inbound
+from gateway.policy.example import EXAMPLE_CLIENT, Example, Expect, make_inbound
 from gateway.policy.reading.parse import load_policy
 from gateway.policy.switches import Switch, write_switches
 from gateway.policy.verdict import Challenge, Deny, Permit
-from gateway.process.configuration import read_configuration
+from gateway.process.configuration import door_of, read_configuration
 from gateway.process.sockets import bind
 from gateway.process.worker import ListeningSockets, Worker
 from gateway.session.session import Session
 from gateway.session.ticket import TICKET_BYTES, new_ticket
+from gateway.settings.check import read_settings
+from gateway.settings.typed import Reading
 from gateway.yaml.mistakes import Mistakes
 from tests.builders import CLIENT
 from tests.flows.gateway_process import GatewayProcess
@@ -133,6 +136,19 @@ class Script:
         self._reader = reader
         self._writer = writer
 
+    async def status_of(self, host: str, request: bytes) -> tuple[int, str]:
+        """Send a request as it is written, and return the status and our code; the connection may end with it."""
+        fields = b"Host: %b\r\nX-Forwarded-For: %b\r\nAccept: application/json" % (
+            host.encode(),
+            EXAMPLE_CLIENT.encode(),
+        )
+        self._writer.write(b"%b HTTP/1.1\r\n%b\r\n\r\n" % (request, fields))
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0] or b"0")
+        body = await self._reader.readexactly(length)
+        code = json.loads(body).get("code", "") if body.startswith(b"{") else ""
+        return int(head.split(b" ")[1]), code
+
     async def ask(self, host: str, case: Case, number: int) -> Came:
         """Send one request, and return what came back."""
         asked = case.asked
@@ -204,7 +220,7 @@ class Gateway:
         return {int(line["request_id"]): Logged(*(line.get(field, "") for field in Logged._fields)) for line in lines}
 
 
-def _settings(files: GatewayProcess, upstream: int, policies: list[str]) -> tuple[str, ...]:
+def _settings(files: GatewayProcess, upstream: int, policies: list[str], more: Sequence[str] = ()) -> tuple[str, ...]:
     """Write settings with an App to each policy, and return the Apps' hosts."""
     folder = files.folder
     hosts = tuple(f"app{number}.localhost:{files.port}" for number in range(len(policies)))
@@ -215,7 +231,7 @@ def _settings(files: GatewayProcess, upstream: int, policies: list[str]) -> tupl
     above = files.settings.read_text(encoding="utf-8").partition("apps:\n")[0]
     apps = [
         f"  - {{name: app{number}, url: 'http://{host}', upstream: 'http://127.0.0.1:{upstream}',"
-        f" policy: p{number}.yaml}}\n"
+        f" policy: p{number}.yaml{more[number] if more else ''}}}\n"
         for number, host in enumerate(hosts)
     ]
     files.settings.write_text(
@@ -228,7 +244,9 @@ def _settings(files: GatewayProcess, upstream: int, policies: list[str]) -> tupl
 
 
 @asynccontextmanager
-async def gateway(folder: Path, redis_url: str, policies: list[str]) -> AsyncIterator[Gateway]:
+async def gateway(
+    folder: Path, redis_url: str, policies: list[str], more: Sequence[str] = ()
+) -> AsyncIterator[Gateway]:
     """Run a gateway in this process with an App to each policy; its log is whole once this is left."""
     async with AsyncExitStack() as closing:
         application = await asyncio.get_running_loop().create_server(_Application, "127.0.0.1", 0)
@@ -237,7 +255,7 @@ async def gateway(folder: Path, redis_url: str, policies: list[str]) -> AsyncIte
         closing.push_async_callback(_Application.all_gone)
         files = GatewayProcess(folder, 1, redis_url)
         closing.callback(files.stop)
-        hosts = _settings(files, application.sockets[0].getsockname()[1], policies)
+        hosts = _settings(files, application.sockets[0].getsockname()[1], policies, more)
         mistakes = Mistakes()
         configuration = read_configuration(files.settings, mistakes, os.environ)
         assert configuration is not None, mistakes.say()
@@ -323,3 +341,74 @@ async def test_explain_and_the_running_gateway_agree(tmp_path: Path, redis_url: 
     statuses = Counter(answer.status for answer in came)
     assert all(statuses[status] >= count // 100 for status in (200, 401, 403, 400, 503)), statuses
     assert sum(bool(answer.disclosed) for answer in came) >= count // 40
+
+
+APPS = (
+    "",
+    ", paths: {ignore_case: true, merge_slashes: true, parameters: keep}",
+    ", paths: {charset: cp932, encoded_slash: keep}, stack: [iis], methods: [PROPFIND], method_override: both",
+    ", paths: {empty_segments: keep, encoded_percent: keep}, stack: [rails]",
+)
+"""The Apps' settings on the spelling of requests."""
+
+DOOR_POLICY = """\
+policy: door
+conditions:
+  office: {network: [192.0.2.0/24]}
+rules:
+  - {name: admin, match: {path: [/admin/**, /資料/**]}, require: [office]}
+  - {name: delete, match: {path: /items/**, method: DELETE}, allow: signed_in}
+  - {name: rest, match: {path: /**}, allow: everyone}
+"""
+
+PARTS = (
+    *("/admin", "/ADMIN", "/items", "/x", "/", "//", "/.", "/..", "/%2e%2e", "/%2f", "/%252e", "/a%zz", ";v=1", "%20"),
+    *("/%8E%91%97%BF", "/%E8%B3%87%E6%96%99", ".json", ".html", "/admin~1", "?a=1", "?_method=DELETE", "%5c", "~", "+"),
+    *("/.sekisho/notice", "&x=%", "%00", "%ef%bc%8fadmin"),
+)
+
+
+async def test_the_door_and_the_running_gateway_agree(tmp_path: Path, redis_url: str) -> None:
+    """Status and code are the same for requests in odd spellings, under Apps that read paths in different ways."""
+    random = Random(20261124)
+    asked = [
+        (
+            random.randrange(len(APPS)),
+            random.choice(("GET", "GET", "GET", "POST", "DELETE", "PROPFIND", "TRACE")),
+            "/" + "".join(random.choices(PARTS, k=random.randint(1, 4))),
+        )
+        for _ in range(400)
+    ]
+    came: list[tuple[int, str]] = []
+    async with gateway(tmp_path, redis_url, [DOOR_POLICY] * len(APPS), APPS) as running:
+        port = int(running.apps[0].rpartition(":")[2])
+        for app, method, target in asked:
+            script = Script(*await asyncio.open_connection("127.0.0.1", port))
+            came.append(await script.status_of(running.apps[app], f"{method} {target}".encode()))
+            script.close()
+        mistakes = Mistakes()
+        settings = read_settings(tmp_path / "gateway.yaml", Reading(tmp_path, mistakes))
+        assert settings is not None, mistakes.say()
+    policy = load_policy(tmp_path / "p0.yaml", mistakes)
+    assert policy is not None, mistakes.say()
+    doors = [door_of(tmp_path / "gateway.yaml", settings, f"app{number}", policy) for number in range(len(APPS))]
+    example = Example("", NOW, "GET", "/", None, Expect.ALLOW)
+
+    for (app, method, target), (status, code) in zip(asked, came, strict=True):
+        found = doors[app].ask(replace(example, method=method, written=target))
+        match found:
+            case TurnedAway(code="own_page"):
+                assert status != HTTPStatus.BAD_REQUEST, (app, method, target, status, code)
+            case TurnedAway():
+                assert (status, code) == (int(found.status), found.code), (app, method, target)
+            case Admitted(verdict=Permit()):
+                assert (status, code) == (200, ""), (app, method, target)
+            case Admitted(verdict=Challenge()):
+                assert (status, code) == (401, "sign_in_required"), (app, method, target)
+            case Admitted(verdict=Deny() as deny):
+                assert (status, code) == (deny.status, deny.reasons[0].kind.value), (app, method, target)
+            case _:
+                raise AssertionError(found)
+    # Were nearly all the same, agreeing would say little.
+    assert len({code for _, code in came}) > 10, Counter(came)
+    assert sum(status == HTTPStatus.OK for status, _ in came) > 40, Counter(came)

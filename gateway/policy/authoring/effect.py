@@ -6,7 +6,7 @@ wildcards is tried in each of its shapes, and also in spellings that an applicat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain, product
@@ -22,6 +22,8 @@ from gateway.policy.matching import matches
 from gateway.policy.policy import Policy, Rule
 from gateway.policy.verdict import Challenge, Deny, Permit, Verdict
 from gateway.request.inbound import Inbound
+from gateway.settings.case import fold_case
+from gateway.settings.settings import PathSettings
 
 MOST_PEOPLE = 20_000
 """People who are tried for one pair of rules in one surroundings."""
@@ -92,17 +94,30 @@ class Comparison:
         return any(effect.kind in (EffectKind.PERMITS, EffectKind.TELLS) for effect in self.effects)
 
 
-def compare(old: Policy, new: Policy, now: Instant) -> Comparison:
-    """Return the effects of putting `new` in the place of `old`."""
+def compare(
+    old: Policy,
+    new: Policy,
+    now: Instant,
+    *,
+    ready: tuple[CompiledPolicy, CompiledPolicy] | None = None,
+    takes: Callable[[str, str], bool] | None = None,
+) -> Comparison:
+    """Return the effects of putting `new` in the place of `old`.
+
+    `ready`: both as an App reads paths. `takes`: whether the App's policy decides on a method and a canonical path.
+    """
     kinds = kinds_of((old, new), now)
-    before, after = _Judge(old), _Judge(new)
+    before, after = map(_Judge, ready or (CompiledPolicy(old), CompiledPolicy(new)))
     found: dict[tuple[object, ...], Effect] = {}
     cut: list[str] = []
     tried = 0
     # A rule's verdict depends on the person and what is around her, and not on the request that led to the rule.
     seen: set[tuple[object, ...]] = set()
-    for inbound in _requests((old, new)):
-        for around in arounds(kinds, _looked_at((old, new), inbound)):
+    # A policy may be made longer for an App: pages that its recipe closes have a rule of their own.
+    for inbound in _requests((before.policy, after.policy), before.compiled.paths, before.compiled.place.prefix):
+        if takes is not None and not takes(inbound.method, inbound.target.path):
+            continue
+        for around in arounds(kinds, _looked_at((before.policy, after.policy), inbound)):
             one, other = before.fitting(inbound, around), after.fitting(inbound, around)
             tried += 1
             needs = before.needs(one) | after.needs(other)
@@ -132,9 +147,9 @@ def compare(old: Policy, new: Policy, now: Instant) -> Comparison:
 class _Judge:
     """One policy, ready within each surroundings that come up."""
 
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-        self.compiled = CompiledPolicy(policy)
+    def __init__(self, compiled: CompiledPolicy) -> None:
+        self.policy = compiled.policy
+        self.compiled = compiled
         self._ready: dict[tuple[tuple[str, ...], str], CompiledPolicy] = {}
 
     def _within(self, world: World) -> CompiledPolicy:
@@ -188,7 +203,7 @@ def _example_effect(before: _Judge, after: _Judge, example: Example) -> Effect |
         surroundings: Surroundings = surroundings_of(judge.policy, example)
         verdict, rule = verdict_of(judge.compiled.within(surroundings), example)
         sides.append((rule or "", verdict))
-    return _effect(sides[0], sides[1], example.inbound(), None, example.title)
+    return _effect(sides[0], sides[1], example.inbound(before.compiled.paths), None, example.title)
 
 
 def _effect(
@@ -262,21 +277,23 @@ def _may_take(rule: Rule, inbound: Inbound) -> bool:
 # --- the requests --------------------------------------------------------------------
 
 
-def _requests(policies: Sequence[Policy]) -> Iterator[Inbound]:
+def _requests(policies: Sequence[Policy], paths: PathSettings, prefix: str) -> Iterator[Inbound]:
     """Give the requests that the rules tell apart: each shape of each path, its methods, and its parameters."""
+    fold = fold_case if paths.ignore_case else str
     rules = [rule for policy in policies for rule in policy.rules]
     methods = list(
         dict.fromkeys(["GET", "POST", *sorted(chain(*(rule.match.method for rule in rules))), _OTHER_METHOD])
     )
-    paths = dict.fromkeys(
-        spelling
+    inside = ("", "/", "/x", "/x/y") if prefix != "/" else ()
+    spelled = dict.fromkeys(prefix + below for below in inside) | dict.fromkeys(
+        fold(spelling)
         for rule in rules
         for pattern in rule.match.path or ("/**",)
         for path in _shapes(pattern)
         for spelling in _spellings(path)
     )
     queries = list(dict.fromkeys(_queries(rules)))
-    for path, method, query in product(paths, methods, queries):
+    for path, method, query in product(spelled, methods, queries):
         yield make_inbound(method, path, query)
 
 

@@ -6,6 +6,7 @@ so far, and a request. The examples read no store and ask no provider. Reading t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -14,7 +15,7 @@ from gateway.policy.decide import CompiledPolicy, no_rule_fits
 from gateway.policy.example import EXAMPLE_CLIENT_ID, NOTHING, UNKNOWN, Example, Expect
 from gateway.policy.policy import Policy
 from gateway.policy.subject_code import fold_code, subject_code
-from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, Reason, ReasonKind, Verdict
+from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Limit, Permit, Reason, ReasonKind, Verdict
 from gateway.yaml.mistakes import Language
 
 
@@ -65,16 +66,27 @@ def verdict_of(compiled: CompiledPolicy, example: Example) -> tuple[Verdict, str
         return no_rule_fits(), None
     person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
     verdict = rule.decide(inbound, person, example.at).verdict
-    if isinstance(verdict, Permit) and verdict.limit is not None and example.entries >= verdict.limit.times:
-        reason = Reason(ReasonKind.LIMIT_REACHED, verdict.limit.name, verdict.limit.if_over)
-        verdict = Deny(verdict.rule, (reason,))
+    if isinstance(verdict, Permit) and verdict.limit is not None:
+        verdict = counted(verdict, example, (verdict.limit,))
     return verdict, rule.id.rule
+
+
+def counted(permit: Permit, example: Example, limits: Iterable[Limit]) -> Permit | Deny:
+    """Return the permit, or the refusal by the first limit that the entries of an example have used up."""
+    for limit in limits:
+        if example.entries >= limit.times:
+            return Deny(permit.rule, (Reason(ReasonKind.LIMIT_REACHED, limit.name, limit.if_over),))
+    return permit
 
 
 def run_example(policy: Policy, example: Example, compiled: CompiledPolicy | None = None) -> Outcome:
     """Judge one example and compare. `compiled` saves making the policy ready for each."""
     ready = (compiled or CompiledPolicy(policy)).within(surroundings_of(policy, example))
-    verdict, rule = verdict_of(ready, example)
+    return compare_outcome(example, *verdict_of(ready, example))
+
+
+def compare_outcome(example: Example, verdict: Verdict, rule: str | None) -> Outcome:
+    """Compare a verdict with the expectation of an example."""
     differences: list[tuple[str, str, str]] = []
     expected = f"{example.expect} {example.name}".strip() + UNKNOWN * example.unknown
     if not _as_expected(example, verdict):

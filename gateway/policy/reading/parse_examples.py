@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from ipaddress import ip_address
-from urllib.parse import quote
 
 from gateway.identity import EARLIEST_YEAR, AccountKind, Acting, Birthdate, Gender, Role
 from gateway.instant import TOKYO, Instant, start_of
@@ -15,7 +14,7 @@ from gateway.policy.example import EXAMPLE_CLIENT, EXAMPLE_SUBJECT, NOTHING, Exa
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse_values import Reader, day_of
 from gateway.policy.verdict import Fact
-from gateway.request.target import TargetFault, canonical
+from gateway.request.target import TargetFault, canonical, escaped
 from gateway.settings.settings import PathSettings
 from gateway.settings.typed import duration_of
 from gateway.yaml.mistakes import Mistakes, Phrase, did_you_mean
@@ -24,7 +23,8 @@ from gateway.yaml.tree import Items, Node, Scalar, Table, unknown_key
 _EVERYTHING = PathSettings(parameters="keep", encoded_slash="keep", merge_slashes=True)
 """An example is of a policy, not of an App: it may have any path that some App's `paths` admit."""
 
-_WRITTEN = "".join(map(chr, range(0x21, 0x7F)))
+REQUEST = re.compile(r"([A-Z-]+) +(/\S*)")
+"""A method and a target, as an author writes them."""
 
 _UNKNOWN = ("(unknown)", "（unknown）", "(不明)", "（不明）")
 """After the name of a condition: it is unknown, and does not only fail."""
@@ -83,13 +83,14 @@ class ExampleReader(Reader):
         disclosed = None if told_node is None else self._tell(told_node)
         if len(self.mistakes) > before or request is None or expect is None or at is None:
             return None
-        method, path, query = request
+        method, path, query, written = request
         return Example(
             title=title,
             at=at,
             method=method,
             path=path,
             query=query,
+            written=written,
             expect=expect[0],
             name=expect[1],
             unknown=expect[2],
@@ -108,18 +109,18 @@ class ExampleReader(Reader):
             return words.get("ja", "")
         return self.text(node, Phrase("a title", "題")) or ""
 
-    def _request(self, node: Node) -> tuple[str, str, str | None] | None:
+    def _request(self, node: Node) -> tuple[str, str, str | None, str] | None:
         text = self.clean(node, Phrase("a request", "リクエスト"))
         if text is None:
             return None
-        match = re.fullmatch(r"([A-Z-]+) +(/\S*)", text)
+        match = REQUEST.fullmatch(text)
         if match is None:
             what = Phrase(f"`{text}` is not a request", f"`{text}` はリクエストではありません")
             remedy = Phrase("write it as `GET /path`", "`GET /path` のように書いてください")
             self.mistakes.add(node.where, what, remedy)
             return None
         # Read by the door's own canonicaliser; an author may write signs that a browser would have escaped.
-        target = canonical(quote(match[2], safe=_WRITTEN).encode("ascii"), _EVERYTHING)
+        target = canonical(escaped(match[2]), _EVERYTHING)
         if isinstance(target, TargetFault):
             what = Phrase(
                 f"`{text}` is refused before any rule is evaluated (`{target}`)",
@@ -128,7 +129,8 @@ class ExampleReader(Reader):
             remedy = Phrase("write a path that can arrive", "届くことのあるパスを書いてください")
             self.mistakes.add(node.where, what, remedy)
             return None
-        return match[1], target.path, None if target.query is None else target.query.decode("ascii")
+        query = None if target.query is None else target.query.decode("ascii")
+        return match[1], target.path, query, match[2]
 
     def _expect(self, node: Node) -> tuple[Expect, str, bool] | None:
         text = self.text(node, Phrase("`expect`", "`expect`"))
