@@ -38,8 +38,8 @@ class Front:
 
 
 @contextlib.contextmanager
-def nginx_before(tmp_path: Path, upstream_port: int, name: str = NAME) -> Iterator[Front]:
-    """Run nginx in front of a port of this machine, for a name, until the end of the block."""
+def nginx_before(tmp_path: Path, upstream_port: int, name: str = NAME, other: int | None = None) -> Iterator[Front]:
+    """Run nginx in front of a port of this machine, and of another node if there is one, until the end of the block."""
     port, plain_port = free_port(), free_port()
     chain, private = certify(tmp_path, name)
     shipped = CONFIG.read_text()
@@ -51,11 +51,14 @@ def nginx_before(tmp_path: Path, upstream_port: int, name: str = NAME) -> Iterat
         ("listen 80;", f"listen 127.0.0.1:{plain_port};"),
         ("/etc/ssl/sekisho/fullchain.pem", str(chain)),
         ("/etc/ssl/sekisho/privkey.pem", str(private)),
-        ("server 127.0.0.1:8080;", f"server 127.0.0.1:{upstream_port};"),
+        ("server 127.0.0.1:8080 ", f"server 127.0.0.1:{upstream_port} "),
     ):
         assert written in shipped, f"the configuration no longer says `{written}`"
         shipped = shipped.replace(written, here)
     shipped = shipped.replace(NAME, name)
+    if other is not None:
+        assert "    # server 10.0.0.12:8080 " in shipped, "the configuration has no second node any more"
+        shipped = shipped.replace("# server 10.0.0.12:8080 ", f"server 127.0.0.1:{other} ")
     temporary = "".join(
         f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )

@@ -50,7 +50,7 @@ def test_the_files_beside_it_speak_of_the_same_addresses() -> None:
     socket = (ROOT / "deploy/systemd/sekisho.socket").read_text()
     scrape = (ROOT / "deploy/prometheus/prometheus.yml").read_text()
 
-    assert f"server {settings.listen};" in nginx
+    assert f"server {settings.listen} " in nginx
     assert f"ListenStream={settings.listen}\n" in socket
     assert "FileDescriptorName=listen\n" in socket
     assert f"[{settings.management}]" in scrape
@@ -62,12 +62,15 @@ def test_nginx_waits_longer_than_the_gateway() -> None:
     """The gateway's clocks answer with a page; nginx's would answer with none."""
     settings = example()
     nginx = (ROOT / "deploy/nginx/sekisho.conf").read_text()
-    waits = {
-        name: int(seconds) for name, seconds in re.findall(r"(proxy_\w+_timeout|keepalive_timeout) (\d+)s;", nginx)
-    }
+    common, pages, streams = (_waits(part) for part in re.split(r"location [/@]", nginx))
 
-    longest = max(settings.traffic.answer, settings.traffic.stream_idle, settings.traffic.tunnel_idle)
-    assert waits["proxy_read_timeout"] > longest
-    assert waits["proxy_send_timeout"] > longest
+    for name in ("proxy_read_timeout", "proxy_send_timeout"):
+        assert pages[name] > max(settings.traffic.answer, settings.traffic.stream_idle)
+        assert streams[name] > settings.traffic.tunnel_idle
     # The side that sends the requests closes first: else one is sent into a connection that is going away.
-    assert waits["keepalive_timeout"] < settings.traffic.idle
+    assert common["keepalive_timeout"] < settings.traffic.idle
+
+
+def _waits(part: str) -> dict[str, int]:
+    found = re.findall(r"(proxy_\w+_timeout|keepalive_timeout) (\d+)s;", part)
+    return {name: int(seconds) for name, seconds in found}

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gateway.settings.settings import TrafficSettings
+from tests.conftest import free_port
 from tests.deploy.nginx import NAME, Front, nginx_before
 
 
@@ -87,11 +88,13 @@ def test_what_a_client_says_of_itself_is_not_passed_on_as_ours(front: Front, rec
 @pytest.mark.parametrize(
     "target", ["/a%2Fb", "//double", "/a/../b", "/%E6%B8%8B?x=%41", "/static/..;/reserve", "/a%5cb", "/A%c3%a9?"]
 )
-def test_the_target_arrives_as_it_was_sent(front: Front, recorder: Recorder, target: str) -> None:
-    """The gateway judges what the browser sent, not what nginx made of it."""
-    front.ask(f"GET {target} HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n".encode())
+@pytest.mark.parametrize("more", ["Accept: text/html", "Accept: text/event-stream", "Upgrade: websocket"])
+def test_the_target_arrives_as_it_was_sent(front: Front, recorder: Recorder, target: str, more: str) -> None:
+    """The gateway judges what the browser sent, not what nginx made of it, also where a stream is asked for."""
+    front.ask(f"GET {target} HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n{more}\r\n\r\n".encode())
 
     assert recorder.heads[-1].startswith(f"GET {target} HTTP/1.1\r\n".encode())
+    assert lines(recorder.heads[-1])["x-forwarded-for"] == ["127.0.0.1"]
 
 
 def test_a_websocket_keeps_its_upgrade(front: Front, recorder: Recorder) -> None:
@@ -133,3 +136,48 @@ def test_the_longest_head_that_we_pass_on_fits(front: Front, recorder: Recorder)
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.count(b"Set-Cookie: a=") == TrafficSettings().answer_headers // len(field)
     assert recorder.heads[-1].startswith(f"GET {target} HTTP/1.1\r\n".encode())
+
+
+@contextlib.contextmanager
+def breaking() -> Iterator[tuple[int, list[bytes]]]:
+    """Run a node that breaks each connection once it has the request, and yield its port and what it got."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        got: list[bytes] = []
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        got.append(connection.recv(65536))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1], got
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+@pytest.mark.parametrize(("method", "repeated"), [("GET", True), ("HEAD", True), ("POST", False), ("PATCH", False)])
+def test_the_second_node_gets_what_the_first_one_did_not_answer(
+    tmp_path: Path, recorder: Recorder, method: str, repeated: bool
+) -> None:
+    """A page is asked for again at the other node. A form is not: the application may have it already."""
+    with breaking() as (broken, got), nginx_before(tmp_path, recorder.port, other=broken) as front:
+        head = f"{method} /x HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+        # Of two requests, one goes to the node that breaks it, and that one is then left alone.
+        answers = [front.ask(head)[:12] for _ in range(2)]
+
+    assert len(got) == 1
+    assert sorted(answers) == [b"HTTP/1.1 200", b"HTTP/1.1 200" if repeated else b"HTTP/1.1 502"]
+    assert len(recorder.heads) == (2 if repeated else 1)
+
+
+def test_a_node_that_is_away_costs_nobody_a_request(tmp_path: Path, recorder: Recorder) -> None:
+    """Nothing was sent to a node that refuses the connection, so a form goes to the other one as well."""
+    with nginx_before(tmp_path, recorder.port, other=free_port()) as front:
+        head = f"POST /x HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok".encode()
+        answers = {front.ask(head)[:12] for _ in range(4)}
+
+    assert answers == {b"HTTP/1.1 200"}
+    assert len(recorder.heads) == 4
