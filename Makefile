@@ -4,6 +4,8 @@ PYTHON ?= python3
 PORT ?= 8080
 ARGS ?=
 SECONDS ?= 3600
+BASE ?= debian:bookworm-slim
+IMAGE ?= localhost/sekisho:$(VERSION)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,6 +17,7 @@ FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx php=php-cli
 	file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk
 FOR_LONG_TESTS := $(FOR_TESTS) javac=default-jdk-headless file:/usr/share/tomcat10=tomcat10 promtool=prometheus amtool=prometheus-alertmanager wrk=wrk \
 	apache2=apache2 php-cgi=php-cgi haproxy=haproxy zsh=zsh fish=fish \
+	podman=podman buildah=buildah runc=runc debootstrap=debootstrap docker-compose=docker-compose ip=iproute2 \
 	rsyslogd=rsyslog file:/usr/share/doc/rsyslog-gnutls=rsyslog-gnutls \
 	file:/usr/share/dokuwiki=dokuwiki file:/usr/share/mediawiki=mediawiki file:/usr/share/doc/php-sqlite3=php-sqlite3 \
 	file:/usr/share/redmine=redmine file:/usr/share/doc/redmine-sqlite=redmine-sqlite puma=puma \
@@ -34,7 +37,7 @@ UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long check coverage mutants bench bench-quick soak security pages fmt docs site editor lock release build clean
+.PHONY: help demo test test-long check coverage mutants bench bench-quick soak security pages fmt docs site editor lock release build image clean
 
 help: ## list the targets
 	@echo "Sekisho: make TARGET [ARGS=…]"
@@ -119,6 +122,12 @@ release: $(VENV)/.upkeep ## wheel, sdist, bill of materials and their hashes, in
 
 build: $(VENV)/.dev ## wheel and sdist, in dist/
 	$(BIN)/python -m build --no-isolation --outdir dist .
+
+image: ## the container image localhost/sekisho:VERSION (BASE=debian:bookworm-slim IMAGE=…; ARGS are buildah's)
+	@tools/need buildah=buildah
+	buildah bud --file deploy/container/Containerfile --build-arg BASE=$(BASE) \
+		--timestamp `git log -1 --format=%ct` --tag $(IMAGE) \
+		$(if $(filter localhost/sekisho:%,$(IMAGE)),--tag localhost/sekisho:latest) $(ARGS) .
 
 clean: ## remove what make made
 	rm -rf $(VENV) dist build mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,9 +7,11 @@ Residents (`X-Verified-Resident: yes`) pay less. It never learns an address.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import hmac
 import secrets
+import signal
 import sqlite3
 import time
 from collections.abc import Callable
@@ -25,6 +27,7 @@ from gateway.demo.legacy import (
     Request,
     Visitor,
     see_other,
+    serving,
     visitor_of,
 )
 from gateway.instant import Instant, tokyo_day
@@ -293,3 +296,24 @@ CREATE TABLE IF NOT EXISTS bookings (
 def _sealed(password: str, salt: str) -> str:
     digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), _ROUNDS)
     return f"{salt}${digest.hex()}"
+
+
+def main() -> None:
+    """Serve the application by itself, as `deploy/compose` does, until SIGTERM: `python -m gateway.demo.booking`.
+
+    It believes the headers of everybody who reaches it, as the old applications behind the gateway do.
+    """
+    parser = argparse.ArgumentParser(prog="python -m gateway.demo.booking", description=__doc__)
+    parser.add_argument("--listen", default="127.0.0.1:8000", help="address and port")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of its database")
+    asked = parser.parse_args()
+    host, _, port = asked.listen.rpartition(":")
+    ends = {signal.SIGTERM, signal.SIGINT}
+    # Before the server's threads begin: they inherit the mask, and so the signal waits for us.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    with serving(Booking(asked.folder / "booking.db", logout_url="/.sekisho/logout"), int(port), host):
+        signal.sigwait(ends)
+
+
+if __name__ == "__main__":
+    main()

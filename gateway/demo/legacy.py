@@ -336,14 +336,14 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
 
 
 @contextlib.contextmanager
-def serving(application: WSGIApplication, port: int = 0) -> Iterator[int]:
-    """Serve an application on loopback from a thread of its own, and yield the port.
+def serving(application: WSGIApplication, port: int = 0, host: str = "127.0.0.1") -> Iterator[int]:
+    """Serve an application from a thread of its own, on loopback unless told otherwise, and yield the port.
 
     Raises:
         OSError: the port cannot be had.
 
     """
-    server = _Server(("127.0.0.1", port), _Handler)
+    server = _Server((host, port), _Handler)
     server.set_app(application)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
