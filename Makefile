@@ -140,29 +140,30 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed, $(PYTHON) is `$(PYTHON) -V`: make PYTHON=python3.12 …" >&2; exit 2; }
 	@tools/need $(FOR_VENV)
-	$(PYTHON) -m venv $(VENV)
+	@echo "making the Python environment $(VENV) …" >&2
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: requirements.lock requirements-build.lock pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --require-hashes --requirement requirements.lock --requirement requirements-build.lock
-	$(INSTALL_US)
+	@tools/install $(BIN)/python requirements.lock requirements-build.lock
+	@$(INSTALL_US)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --require-hashes --requirement requirements-dev.lock
-	$(INSTALL_US)
+	@tools/install $(BIN)/python requirements-dev.lock
+	@$(INSTALL_US)
 	@touch $@ $(VENV)/.run
 
 # Tools of the targets that run seldom: mutation tests, and the bill of materials of a release.
 $(VENV)/.upkeep: requirements-upkeep.lock $(VENV)/.dev | $(VENV)/bin/python
-	$(PIP) install --require-hashes --requirement requirements-upkeep.lock
+	@tools/install $(BIN)/python requirements-upkeep.lock
 	@touch $@
 
 # Sphinx, its Markdown and its theme.
 $(VENV)/.site: requirements-site.lock $(VENV)/.dev | $(VENV)/bin/python
-	$(PIP) install --require-hashes --requirement requirements-site.lock
+	@tools/install $(BIN)/python requirements-site.lock
 	@touch $@
 
 # The servers we are tested and measured beside: Envoy, Caddy, Traefik.
 $(VENV)/.peers: requirements-bench.lock $(VENV)/.dev | $(VENV)/bin/python
-	$(PIP) install --require-hashes --requirement requirements-bench.lock
+	@tools/install $(BIN)/python requirements-bench.lock
 	@touch $@
