@@ -119,9 +119,11 @@ def test_each_page_is_in_both_trees(site: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("秘密鍵", "docs/console.html"),
-        ("復元", "docs/runbook.html"),
-        ("メンテナンス", "docs/runbook.html"),
+        ("秘密の入れ替え", "docs/deployment.html"),
+        ("復元", "docs/deployment.html"),
+        ("メンテナンス", "docs/operations.html"),
+        ("秘密鍵の入れ替え", "docs/sign-in.html"),
+        ("失効", "docs/sessions.html"),
         ("運用コンソール", "docs/console.html"),
     ],
 )

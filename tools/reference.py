@@ -48,11 +48,15 @@ from gateway.upstream import prometheus_upstreams
 from gateway.upstream.answer_states import ANSWER
 from gateway.upstream.connection_states import SENDING, UPSTREAM_CONNECTION
 from gateway.wire.states import States
+from tools.reference_words import CATALOGUE, Words, english, japanese
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 CONTRACT_PAGE = ROOT / "docs" / "contract.md"
 OPERATIONS_PAGE = ROOT / "docs" / "operations.md"
+SETTINGS_PAGE_JA = ROOT / "docs" / "settings.ja.md"
+OPERATIONS_PAGE_JA = ROOT / "docs" / "operations.ja.md"
+METRICS_PAGE_JA = ROOT / "docs" / "metrics.ja.md"
 REQUEST_PAGE = ROOT / "docs" / "request.md"
 METRICS_PAGE = ROOT / "docs" / "metrics.md"
 STATES_PAGE = ROOT / "docs" / "states.md"
@@ -149,39 +153,43 @@ def _without_none(kind: object) -> tuple[object, bool]:
     return kind, False
 
 
-def kind_in_words(kind: object) -> str:
+def kind_in_words(kind: object, words: Words) -> str:
     """Return what may stand at a key, as an operator would say it."""
     kind, optional = _without_none(kind)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind == Seconds:
-        words = "duration"
+        said = words.say("duration", "時間")
     elif kind == Bytes:
-        words = "size"
+        said = words.say("size", "大きさ")
     elif kind == Share:
-        words = "share"
+        said = words.say("share", "割合")
     elif origin in (tuple, frozenset):
-        words = f"list of {kind_in_words(arguments[0])}"
+        said = words.say(f"list of {kind_in_words(arguments[0], words)}", f"{kind_in_words(arguments[0], words)}の一覧")
     elif origin is typing.Literal:
-        words = " \\| ".join(f"`{argument}`" for argument in arguments)
+        said = " \\| ".join(f"`{argument}`" for argument in arguments)
     elif isinstance(origin, type) and issubclass(origin, Mapping):
-        words = "words by name"
+        said = words.say("words by name", "名前と語の組")
     elif isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        words = f"[{sections()[kind]}](#{_anchor(kind)})"
+        said = f"[{_section(kind, words)}](#{_anchor(kind)})"
     elif isinstance(kind, type) and issubclass(kind, StrEnum):
-        words = " \\| ".join(f"`{member}`" for member in kind)
+        said = " \\| ".join(f"`{member}`" for member in kind)
     else:
-        words = {str: "text", int: "number", bool: "true \\| false", Path: "path", float: "number"}.get(
-            typing.cast("type", kind), str(kind)
-        )
-    return f"{words}, or `none`" if optional else words
+        said = {
+            str: words.say("text", "文字列"),
+            int: words.say("number", "数"),
+            bool: "true \\| false",
+            Path: words.say("path", "パス"),
+            float: words.say("number", "数"),
+        }.get(typing.cast("type", kind), str(kind))
+    return words.say(f"{said}, or `none`", f"{said}、または `none`") if optional else said
 
 
-def default_in_words(field: dataclasses.Field[object], kind: object) -> str:
+def default_in_words(field: dataclasses.Field[object], kind: object, say: Words) -> str:
     """Return what an operator gets who leaves the key out."""
     plain, _ = _without_none(kind)
     value = field.default if field.default is not dataclasses.MISSING else None
     if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-        words = "required"
+        words = say.say("required", "必須")
     elif value in (None, "", (), frozenset(), Path()) or dataclasses.is_dataclass(value):
         words = ""
     elif plain == Seconds:
@@ -217,52 +225,85 @@ def sections() -> dict[type, str]:
     return found | {settings.SecretSource: "a secret"}
 
 
+def _section(cls: type, words: Words) -> str:
+    return words.say("a secret", "秘密") if cls is settings.SecretSource else sections()[cls]
+
+
 def _anchor(cls: type) -> str:
     return re.sub(r"[^a-z_]+", "-", sections()[cls]).strip("-")
 
 
-def settings_page() -> str:
+def settings_page(language: Words | None = None) -> str:
     """Return the reference page of `gateway.yaml`."""
+    say = language or english()
     words = field_words(Path(settings.__file__))
-    lines = [
-        "# Settings",
-        "",
-        "This page is for operators who write `gateway.yaml`.",
-        "`make docs` writes it from `gateway/settings/settings.py`; change it there.",
-        "",
-        "Durations are written `250ms`, `30s`, `15m`, `8h`, `7d`; sizes `512B`, `64KiB`, `10MiB`, `2GiB`.",
-        "`none` or `off` takes a limit away where the table says `or none`.",
-        "Secrets are named by file or by environment variable, never written inline.",
-        "`sekisho check -c gateway.yaml` names every mistake at once, each with its line.",
-        "",
-        "The column *taken up by* says when a changed setting takes effect.",
-        "A `reload` is SIGHUP, a `replacement` of the workers is SIGUSR2, a `restart` starts the whole gateway again.",
-        "With one worker there is nothing to replace, and a `replacement` is a restart.",
-        "A section inside another one has rows of its own.",
-        "A section's own row says how adding or removing it takes effect.",
-    ]
+    lines = say.say(_SETTINGS_HEAD, _SETTINGS_HEAD_JA).splitlines()
     for cls, at in sections().items():
         title = (
-            "The file itself"
+            say.say("The file itself", "ファイル全体")
             if cls is settings.Settings
             else f"`{at}`"
             if cls is not settings.SecretSource
-            else "A secret"
+            else say.say("A secret", "秘密")
         )
-        lines += ["", f'<a id="{_anchor(cls)}"></a>', "", f"## {title}", "", _first_line(cls), ""]
-        lines += ["| key | value | default | taken up by | meaning |", "|---|---|---|---|---|"]
+        first = say.of("class", cls.__name__, _first_line(cls))
+        lines += ["", f'<a id="{_anchor(cls)}"></a>', "", f"## {title}", "", first, ""]
+        lines += [
+            say.say("| key | value | default | taken up by | meaning |", "| キー | 値 | 既定値 | 反映 | 意味 |"),
+            "|---|---|---|---|---|",
+        ]
         kinds = typing.get_type_hints(cls, include_extras=True)
         for field in dataclasses.fields(cls):
             when = taken_up(kinds[field.name])
             kind = without_mark(kinds[field.name])
-            said = words.get(cls.__name__, {}).get(field.name, "")
+            said = say.of(cls.__name__, field.name, words.get(cls.__name__, {}).get(field.name, ""))
             inner, _ = _without_none(kind)
             if not said and isinstance(inner, type) and (dataclasses.is_dataclass(inner) or issubclass(inner, StrEnum)):
-                said = _first_line(inner)
+                said = say.of("class", inner.__name__, _first_line(inner))
             said = said.replace("|", "\\|")
             key = getattr(cls, "KEYS", {}).get(field.name, field.name)
-            lines.append(f"| `{key}` | {kind_in_words(kind)} | {default_in_words(field, kind)} | {when} | {said} |")
+            value, default = kind_in_words(kind, say), default_in_words(field, kind, say)
+            lines.append(f"| `{key}` | {value} | {default} | {say.say(when, _TAKEN_UP_JA[when])} | {said} |")
     return "\n".join(lines) + "\n"
+
+
+_TAKEN_UP_JA: Mapping[str, str] = {"reload": "再読み込み", "replacement": "入れ替え", "restart": "再起動"}
+_SETTINGS_HEAD = """\
+# Settings
+
+This page is for operators who write `gateway.yaml`.
+The Japanese version is [settings.ja.md](settings.ja.md).
+`make docs` writes it from `gateway/settings/settings.py`; change it there.
+
+Durations are written `250ms`, `30s`, `15m`, `8h`, `7d`; sizes `512B`, `64KiB`, `10MiB`, `2GiB`.
+`none` or `off` takes a limit away where the table says `or none`.
+Secrets are named by file or by environment variable, never written inline.
+`sekisho check -c gateway.yaml` names every mistake at once, each with its line.
+
+The column *taken up by* says when a changed setting takes effect.
+A `reload` is SIGHUP, a `replacement` of the workers is SIGUSR2, a `restart` starts the whole gateway again.
+With one worker there is nothing to replace, and a `replacement` is a restart.
+A section inside another one has rows of its own.
+A section's own row says how adding or removing it takes effect."""
+_SETTINGS_HEAD_JA = """\
+# 設定
+
+このページは、`gateway.yaml` を書く運用担当者のためのものです。
+英語版は [settings.md](settings.md) です。
+`make docs` が、`gateway/settings/settings.py` と `tools/reference.ja.toml` から書き出します。
+内容を変えるときは、これらのファイルを変えてください。
+
+時間は `250ms`、`30s`、`15m`、`8h`、`7d`、大きさは `512B`、`64KiB`、`10MiB`、`2GiB` のように書きます。
+表に「または `none`」とあるところでは、`none` か `off` で上限をなくせます。
+秘密は、ファイルか環境変数の名前で示します。設定の中に直接は書きません。
+`sekisho check -c gateway.yaml` は、すべての誤りを、行番号とともに一度に示します。
+
+「反映」の列は、変更した設定がいつ有効になるかを示します。
+再読み込み（`reload`）は SIGHUP、ワーカーの入れ替え（`replacement`）は SIGUSR2 で行います。
+再起動（`restart`）は、ゲートウェイ全体を起動し直すことです。
+ワーカーが一つのときは入れ替えるものがないので、入れ替えは再起動になります。
+節の中の節には、それ自身の表があります。
+節そのものの行は、その節を加えたり外したりしたときに、いつ有効になるかを示します。"""
 
 
 def _first_line(cls: type) -> str:
@@ -276,39 +317,55 @@ def all_errors(cls: type[errors.GatewayError] = errors.GatewayError) -> Iterator
         yield from all_errors(each)
 
 
-def error_table() -> str:
+def error_table(language: Words | None = None) -> str:
     """Return the table of error codes."""
-    rows = {f"| `{each.code}` | {int(each.status)} | {_first_line(each)} |" for each in all_errors()}
-    return "\n".join(["| code | status | meaning |", "|---|---|---|", *sorted(rows)])
+    say = language or english()
+    head = say.say("| code | status | meaning |", "| コード | ステータス | 意味 |")
+    rows = {
+        f"| `{each.code}` | {int(each.status)} | {say.of('error', each.code, _first_line(each))} |"
+        for each in all_errors()
+    }
+    return "\n".join([head, "|---|---|---|", *sorted(rows)])
 
 
-def event_table() -> str:
+def event_table(language: Words | None = None) -> str:
     """Return the table of events."""
+    say = language or english()
     words = field_words(EVENTS_SOURCE).get("Event", {})
     rows = []
     for node in ast.walk(ast.parse(EVENTS_SOURCE.read_bytes())):
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(event))):
                 fields = ", ".join(f"`{field}`" for field in SHAPES[Event(event)].split())
-                rows.append(f"| `{event}` | {words.get(name, '')} | {fields or '–'} |")
+                rows.append(f"| `{event}` | {say.of('event', name, words.get(name, ''))} | {fields or '–'} |")
             case _:
                 pass
-    return "\n".join(["| event | meaning | fields |", "|---|---|---|", *sorted(rows)])
+    head = say.say("| event | meaning | fields |", "| イベント | 意味 | 項目 |")
+    return "\n".join([head, "|---|---|---|", *sorted(rows)])
 
 
-def field_table() -> str:
+def field_table(language: Words | None = None) -> str:
     """Return the table of the fields of log lines: those of every line, of requests, and of events."""
+    say = language or english()
     words = field_words(ACCESS_SOURCE)["AccessLine"]
     head = tuple(line_style("node").head(0.0, LineKind.ACCESS))
     of_events = {"level", "event", "dropped", *(field for shape in SHAPES.values() for field in shape.split())}
-    rows = [(field, "every line", FIELDS[field]) for field in head]
-    rows += [(field, "`access`", words[field]) for field in AccessLine.__struct_fields__ if field not in head]
-    rows += [(field, "`event`, `audit`", FIELDS[field]) for field in sorted(of_events)]
-    shown = (
-        f"| `{field}` | {kinds} | {meaning[:1].upper()}{meaning[1:].removesuffix('.')}. |"
-        for field, kinds, meaning in rows
-    )
-    return "\n".join(["| field | lines | meaning |", "|---|---|---|", *shown])
+    rows = [(field, say.say("every line", "すべての行"), _field(say, "line", field, FIELDS[field])) for field in head]
+    rows += [
+        (field, "`access`", _field(say, "access", field, words[field]))
+        for field in AccessLine.__struct_fields__
+        if field not in head
+    ]
+    both = say.say("`event`, `audit`", "`event`、`audit`")
+    rows += [(field, both, _field(say, "line", field, FIELDS[field])) for field in sorted(of_events)]
+    shown = (f"| `{field}` | {kinds} | {meaning} |" for field, kinds, meaning in rows)
+    title = say.say("| field | lines | meaning |", "| 項目 | 行 | 意味 |")
+    return "\n".join([title, "|---|---|---|", *shown])
+
+
+def _field(say: Words, group: str, field: str, meaning: str) -> str:
+    said = f"{meaning[:1].upper()}{meaning[1:].removesuffix('.')}."
+    return say.of(group, field, said)
 
 
 def samples(declared: Declared) -> frozenset[str]:
@@ -318,44 +375,83 @@ def samples(declared: Declared) -> frozenset[str]:
     return frozenset({declared.sample})
 
 
-def cause_table() -> str:
+def cause_table(language: Words | None = None) -> str:
     """Return the table of causes."""
+    say = language or english()
     words = field_words(CAUSES_SOURCE).get("Cause", {})
-    rows = [f"| `{cause}` | {words[cause.name]} | {'yes' if cause in FAULTS else 'no'} |" for cause in Cause]
-    return "\n".join(["| cause | who decided | a 5xx counts against availability |", "|---|---|---|", *rows])
+    rows = []
+    for cause in Cause:
+        counts = say.say("yes", "はい") if cause in FAULTS else say.say("no", "いいえ")
+        rows.append(f"| `{cause}` | {say.of('cause', cause.name, words[cause.name])} | {counts} |")
+    head = say.say(
+        "| cause | who decided | a 5xx counts against availability |",
+        "| 原因 | 決めたもの | 5xx を可用性に数えるか |",
+    )
+    return "\n".join([head, "|---|---|---|", *rows])
 
 
-def reason_table() -> str:
+def reason_table(language: Words | None = None) -> str:
     """Return the table of the reasons that decide a cause."""
-    rows = [f"| `{reason}` | `{cause}` | {words} |" for reason, (cause, words) in sorted(REASONS.items())]
-    return "\n".join(["| reason | cause | meaning |", "|---|---|---|", *rows])
-
-
-def metrics_page() -> str:
-    """Return the page of metrics."""
-    words = field_words(ROOT / "gateway" / "observe" / "merge.py")["Over"]
-    lines = [
-        "# Metrics",
-        "",
-        "This page is for operators who write queries, boards and alerts.",
-        "`make docs` writes it from the declarations in the code; change them there.",
-        "`docs/operations.md` explains where the numbers are served and how many series there are.",
-        "",
-        "The column *over workers* says how the numbers of several workers become the gateway's:",
-        "",
-        *(f"- `{over}`: {words[over.name]}" for over in Over),
-        "",
-        "A label with its values in parentheses is closed: no other value comes.",
-        "A counter or histogram whose labels are all closed, but for `app`, starts each series at 0.",
-        f"A counter with more than {MOST_SERIES:,} combinations of labels counts the rest under `{OTHER}`.",
-        f"So does a histogram with more than {MOST_SPREADS:,}.",
+    say = language or english()
+    rows = [
+        f"| `{reason}` | `{cause}` | {say.of('reason', str(reason), words)} |"
+        for reason, (cause, words) in sorted(REASONS.items())
     ]
+    return "\n".join([say.say("| reason | cause | meaning |", "| 理由 | 原因 | 意味 |"), "|---|---|---|", *rows])
+
+
+_METRICS_HEAD = f"""\
+# Metrics
+
+This page is for operators who write queries, boards and alerts.
+The Japanese version is [metrics.ja.md](metrics.ja.md).
+`make docs` writes it from the declarations in the code; change them there.
+`docs/operations.md` explains where the numbers are served and how many series there are.
+
+The column *over workers* says how the numbers of several workers become the gateway's:
+
+OVER
+
+A label with its values in parentheses is closed: no other value comes.
+A counter or histogram whose labels are all closed, but for `app`, starts each series at 0.
+A counter with more than {MOST_SERIES:,} combinations of labels counts the rest under `{OTHER}`.
+So does a histogram with more than {MOST_SPREADS:,}."""
+_METRICS_HEAD_JA = f"""\
+# メトリクス
+
+このページは、クエリー、ボード、アラートを書く運用担当者のためのものです。
+英語版は [metrics.md](metrics.md) です。
+`make docs` が、コードの宣言と `tools/reference.ja.toml` から書き出します。
+内容を変えるときは、これらを変えてください。
+どこで値を返すか、系列がいくつあるかは、[運用](operations.ja.md#メトリクス)で説明します。
+
+「ワーカー間」の列は、複数のワーカーの値がどのようにゲートウェイの値になるかを示します。
+
+OVER
+
+値を括弧に示したラベルでは、ほかの値は出ません。
+`app` を除くすべてのラベルの値が決まっているカウンターとヒストグラムは、どの系列も 0 から始まります。
+ラベルの組合せが {MOST_SERIES:,} を超えるカウンターは、残りを `{OTHER}` で数えます。
+{MOST_SPREADS:,} を超えるヒストグラムも同じです。"""
+
+
+def metrics_page(language: Words | None = None) -> str:
+    """Return the page of metrics."""
+    say = language or english()
+    words = field_words(ROOT / "gateway" / "observe" / "merge.py")["Over"]
+    colon = say.say(": ", "：")
+    over = "\n".join(f"- `{over}`{colon}{say.of('over', over.name, words[over.name])}" for over in Over)
+    lines = say.say(_METRICS_HEAD, _METRICS_HEAD_JA).replace("OVER", over).splitlines()
+    head = say.say(
+        "| metric | kind | unit | labels | over workers | meaning |",
+        "| メトリクス | 種類 | 単位 | ラベル | ワーカー間 | 意味 |",
+    )
     for title, declared in METRICS.items():
-        lines += ["", f"## {title}", "", "| metric | kind | unit | labels | over workers | meaning |"]
-        lines.append("|---|---|---|---|---|---|")
+        lines += ["", f"## {say.of('concern', title, title)}", "", head, "|---|---|---|---|---|---|"]
         for each in sorted(declared, key=lambda each: each.sample):
             labels = ", ".join(_label(each, label) for label in each.labels)
-            lines.append(f"| `{each.sample}` | {each.kind} | {each.unit} | {labels} | `{each.over}` | {each.meaning} |")
+            meaning = say.of("metric", each.name, each.meaning)
+            lines.append(f"| `{each.sample}` | {each.kind} | {each.unit} | {labels} | `{each.over}` | {meaning} |")
     return "\n".join(lines) + "\n"
 
 
@@ -442,18 +538,29 @@ def with_tables(page: str, tables: Mapping[str, str]) -> str:
     return page
 
 
-def operations_page(page: str) -> str:
+def operations_page(page: str, language: Words | None = None) -> str:
     """Return the operations page with its tables written anew."""
     return with_tables(
         page,
         {
-            "fields": field_table(),
-            "events": event_table(),
-            "errors": error_table(),
-            "causes": cause_table(),
-            "reasons": reason_table(),
+            "fields": field_table(language),
+            "events": event_table(language),
+            "errors": error_table(language),
+            "causes": cause_table(language),
+            "reasons": reason_table(language),
         },
     )
+
+
+def japanese_pages() -> tuple[dict[Path, str], Words]:
+    """Return the Japanese reference pages, and the words that they were made with."""
+    words = japanese()
+    pages = {
+        SETTINGS_PAGE_JA: settings_page(words),
+        METRICS_PAGE_JA: metrics_page(words),
+        OPERATIONS_PAGE_JA: operations_page(OPERATIONS_PAGE_JA.read_text(encoding="utf-8"), words),
+    }
+    return pages, words
 
 
 def request_page(page: str) -> str:
@@ -474,6 +581,13 @@ def main() -> int:
     OPERATIONS_PAGE.write_text(operations_page(OPERATIONS_PAGE.read_text()))
     REQUEST_PAGE.write_text(request_page(REQUEST_PAGE.read_text()))
     STATES_PAGE.write_text(states_page())
+    pages, words = japanese_pages()
+    for page, text in pages.items():
+        page.write_text(text, encoding="utf-8")
+    for where, line in words.missing.items():
+        print(f"{CATALOGUE.relative_to(ROOT)} needs, in {where.partition(' ')[0]}: {line}")
+    for entry in words.stale():
+        print(f"{CATALOGUE.relative_to(ROOT)} has an entry that nothing uses: {entry}")
     return 0
 
 
