@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 
 FREE = {
+    "accounts": "written for offices in Japan; the English page is for developers of the gateway",
     "accounts-counter": "written for counters in Japan; the English page is a shorter one for developers",
     "applications": "its names of places in commands are Japanese",
     "audit": "its examples of programs are in the English page",
@@ -30,6 +31,8 @@ TWINS = sorted(
 )
 
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DRAWN = re.compile(r"[─│►]")
+EMPTY = re.compile(r"\n\s*\n")
 COMMENT = re.compile(r"(?:^|\s+)#.*$", re.MULTILINE)
 NAMES_OF_THE_OTHER = re.compile(r"`(?:docs/[\w-]+(?:\.ja)?\.md|or none|tools/reference\.ja\.toml)`")
 
@@ -39,8 +42,11 @@ def page(name: str, language: str) -> str:
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
-    """Return each block of code with its language, without comments, which are for readers."""
-    return [(language, re.sub(r"\n\s*\n", "\n", COMMENT.sub("", body))) for language, body in FENCE.findall(text)]
+    """Return each block of code with its language, without what is for readers: comments, and drawings with words."""
+    return [
+        (language, "" if language == "text" and DRAWN.search(body) else EMPTY.sub("\n", COMMENT.sub("", body)))
+        for language, body in FENCE.findall(text)
+    ]
 
 
 def headings(text: str) -> list[int]:
