@@ -10,6 +10,8 @@ IMAGE ?= localhost/sekisho:$(VERSION)
 VENV := .venv
 BIN := $(VENV)/bin
 export PYTHON
+# The tests start hundreds of processes. Each of them would compile our modules anew if it could not keep the result.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Debian's packages, by what needs them: what=package, see tools/need.
 FOR_VENV := python:ensurepip=python3-venv python:venv=python3-venv
