@@ -173,6 +173,12 @@ def new_keys(kid: str = "c1") -> KeySet:
 
 
 @pytest.fixture
+def soon_fetched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a token of an unknown key wait for the next fetch of the keys, but not for seconds."""
+    monkeypatch.setattr("gateway.login.aiohttp_provider.REFETCH_PAUSE", 0.1)
+
+
+@pytest.fixture
 async def house() -> AsyncIterator[House]:
     """A desk with nobody signed in."""
     keys = new_keys()

@@ -20,6 +20,8 @@ from gateway.session.owed import Owed, Owing
 from tests.builders import CLIENT
 from tests.login.conftest import Browser, House, challenge
 
+pytestmark = pytest.mark.usefixtures("soon_fetched_again")
+
 
 @dataclass
 class Waiting:

@@ -33,6 +33,8 @@ from tests.login.stand_in import Spoil
 from tests.login.test_logout import logout_token
 from tests.observe.test_otel_spans import Kept
 
+pytestmark = pytest.mark.usefixtures("soon_fetched_again")
+
 
 async def test_a_person_signs_in(house: House) -> None:
     """From the challenge to a session with the four items, back where she wanted to go."""
