@@ -87,7 +87,7 @@ class _Provider(BaseHTTPRequestHandler):
 def network_fixture() -> Iterator[int]:
     """A provider and an application at once."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Provider)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield server.server_address[1]
     server.shutdown()

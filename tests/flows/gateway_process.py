@@ -72,7 +72,7 @@ def application() -> Iterator[int]:
     """Run an application that repeats what it was asked, and yield its port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Application)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
         yield server.server_address[1]

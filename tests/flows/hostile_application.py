@@ -80,7 +80,7 @@ def serving(port: int = 0) -> Iterator[tuple[Hostile, int]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
         yield hostile, server.server_address[1]

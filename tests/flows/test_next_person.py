@@ -85,7 +85,7 @@ def site(folder: Path, pages: str) -> Iterator[Site]:
     """Run a gateway whose App has its pages kept so."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Application)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     with redis_server() as redis:
         gateway = GatewayProcess(folder, server.server_address[1], redis.url, policy=POLICY)
         text = gateway.settings.read_text()

@@ -37,7 +37,7 @@ class _Server(socketserver.ThreadingTCPServer):
 @contextmanager
 def talker() -> Iterator[_Server]:
     with _Server(("127.0.0.1", 0), _Talker) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
             yield server

@@ -327,7 +327,7 @@ def counting_server(name: str, folder: Path) -> Iterator[int]:
         return [b"%d:%b" % (len(body), body)]
 
     with make_server("127.0.0.1", 0, application, handler_class=_Quiet) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
             yield server.server_port
