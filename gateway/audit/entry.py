@@ -66,6 +66,9 @@ class Action(StrEnum):
     """An operator had accounts sealed under the first key; `count` says how many were not."""
     LIMIT_GIVEN_BACK = "limit_given_back"
     """An operator gave an entry of a limit back."""
+    LIMIT_CANCELLED = "limit_cancelled"
+    """An application said that a person's entry of a limit was cancelled, and the gateway gave it back; `verdict` is
+    `given_back`, or says why there was nothing to give back."""
     SWITCH_ON = "switch_on"
     """An operator turned a switch on; `object` is its name."""
     SWITCH_OFF = "switch_off"

@@ -89,7 +89,7 @@ def app_answer_headers(
 
     `report` is told of each order to a server in front.
     """
-    named: frozenset[bytes] = frozenset()
+    named = route.for_us
     cache_control: list[bytes] = []
     lines: list[bytes] = []
     kind = b""

@@ -1,7 +1,8 @@
 """Limits for one sign-in identity: the counted entries, their periods, and the effect of an answer on them.
 
 An entry is *reserved* before a request goes on, and settled when the head of the application's answer
-is there: counted, or given back. An entry with an unknown end stays counted, so that a crash is never a second chance.
+is there: counted, or given back. A counted entry is given back when the application says later that it was cancelled
+(`gives_back`), or by an operator. An entry with an unknown end stays counted, so that a crash is never a second chance.
 `sekisho limits show` finds it until an operator gives it back. Counted is per PPID of a client; a PPID may change, so
 this never promises 一人一回.
 
@@ -14,14 +15,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from hashlib import sha256
 from math import inf
-from typing import Protocol, assert_never
+from typing import NamedTuple, Protocol, assert_never
 from urllib.parse import urlsplit
 
 from gateway.identity import Identity
 from gateway.instant import Instant, start_of, tokyo_day
 from gateway.policy.subject_code import subject_code
-from gateway.policy.verdict import Deny, Limit, Once, Permit, Reason, ReasonKind, RuleId
+from gateway.policy.verdict import Deny, GivesBack, Limit, Once, Permit, Reason, ReasonKind, RuleId
 
 LEASE = 90.0
 """Seconds a reservation counts as in flight without being renewed; then its outcome is unknown."""
@@ -110,6 +112,15 @@ def over(permit: Permit) -> Deny:
     return Deny(permit.rule, (reason,))
 
 
+class AnswerWords(NamedTuple):
+    """The part of an application's answer that speaks of entries: its head."""
+
+    status: int
+    location: str | None
+    """The `Location` field as received."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
 class Settlement(StrEnum):
     """The end of a reservation."""
 
@@ -119,13 +130,51 @@ class Settlement(StrEnum):
     """The outcome is unknown: it stays counted until a person gives it back."""
 
 
-def settle_answer(limit: Limit, status: int, location: str | None) -> Settlement:
-    """Say what an answer's head means. `location` is the `Location` field as received."""
-    if status in limit.statuses and (limit.location is None or _path_of(location) == limit.location):
+def settle_answer(limit: Limit, answer: AnswerWords) -> Settlement:
+    """Say what an answer's head means."""
+    if answer.status in limit.statuses and (limit.location is None or _path_of(answer.location) == limit.location):
         return Settlement.COUNT
-    if status in _NOT_THE_APPLICATION:
+    if answer.status in _NOT_THE_APPLICATION:
         return Settlement.LEAVE
     return Settlement.GIVE_BACK
+
+
+MOST_NAMES = 16
+"""Entries that one answer can name as cancelled."""
+
+_DENIALS = frozenset({b"", b"0", b"no", b"false"})
+
+
+def entry_name(limit: Limit, answer: AnswerWords) -> str:
+    """Return the name that an answer gives to a counted entry; empty: it has none.
+
+    A store keeps a hash: an application may name its entries by something personal.
+    """
+    return next(iter(_names(limit.header, answer)), "")
+
+
+def cancelled_entries(gives_back: GivesBack, answer: AnswerWords) -> tuple[str, ...]:
+    """Return the names of the entries that an answer says are cancelled; the empty name stands for the newest one."""
+    if answer.status in _NOT_THE_APPLICATION or (gives_back.statuses and answer.status not in gives_back.statuses):
+        return ()
+    if gives_back.location is not None and _path_of(answer.location) != gives_back.location:
+        return ()
+    if gives_back.limit.header:
+        return _names(gives_back.header, answer)
+    if not gives_back.header:
+        return ("",)
+    said = _values(gives_back.header, answer)
+    return ("",) if said and not any(value.lower() in _DENIALS for value in said) else ()
+
+
+def _names(header: str, answer: AnswerWords) -> tuple[str, ...]:
+    values = dict.fromkeys(value for value in _values(header, answer) if value)
+    return tuple(sha256(value).hexdigest()[:32] for value in values)[:MOST_NAMES]
+
+
+def _values(header: str, answer: AnswerWords) -> list[bytes]:
+    wanted = header.encode()
+    return [value.strip(b" \t") for name, value in answer.headers if wanted and name.lower() == wanted]
 
 
 def strictest(settlements: Iterable[Settlement]) -> Settlement:
@@ -149,6 +198,16 @@ def _path_of(location: str | None) -> str | None:
     except ValueError:
         return None
     return path or "/"
+
+
+class Cancellation(StrEnum):
+    """The end of an entry that an application said was cancelled."""
+
+    GIVEN_BACK = "given_back"
+    NONE = "none"
+    """The person has no such entry in this period: it was given back before, or belongs to an earlier one."""
+    UNSETTLED = "unsettled"
+    """The store did not answer: the entry stays counted until an operator gives it back."""
 
 
 class EntryState(StrEnum):
@@ -190,8 +249,18 @@ class LimitStore(Protocol):
     async def renew(self, use: LimitUse, entry: str, now: Instant) -> bool:
         """Say that the request is still in flight; False if the entry is not there any more."""
 
-    async def settle(self, use: LimitUse, entry: str, settlement: Settlement, now: Instant) -> None:
-        """Count a reservation, give it back, or leave it as it is. Twice is as once."""
+    async def settle(self, use: LimitUse, entry: str, settlement: Settlement, now: Instant, name: str = "") -> None:
+        """Count a reservation, give it back, or leave it as it is. Twice is as once.
+
+        `name` is the application's for a counted entry (`entry_name`).
+        """
+
+    async def cancel(self, use: LimitUse, name: str, before: Instant, now: Instant) -> bool:
+        """Give back one entry that was taken before a moment; False if there is none.
+
+        With a name, it is the counted entry of that name and no other. Without one, it is the newest counted entry, or
+        else the newest whose end is unknown. An entry whose request is in flight is never given back.
+        """
 
     async def show(self, code: str, now: Instant) -> Sequence[Entry]:
         """Return every entry of a person, of all limits and periods still kept."""

@@ -15,6 +15,7 @@ class _Kept:
     since: Instant
     lease_ends: Instant
     counted: bool = False
+    name: str = ""
 
 
 class MemoryLimits:
@@ -42,7 +43,7 @@ class MemoryLimits:
         kept.lease_ends = now + LEASE
         return True
 
-    async def settle(self, use: LimitUse, entry: str, settlement: Settlement, now: Instant) -> None:
+    async def settle(self, use: LimitUse, entry: str, settlement: Settlement, now: Instant, name: str = "") -> None:
         """See `LimitStore`."""
         del now
         entries = self._kept[_key(use)]
@@ -51,6 +52,21 @@ class MemoryLimits:
                 del entries[entry]
         elif settlement is Settlement.COUNT and entry in entries:
             entries[entry].counted = True
+            entries[entry].name = name
+
+    async def cancel(self, use: LimitUse, name: str, before: Instant, now: Instant) -> bool:
+        """See `LimitStore`."""
+        entries = self._kept[_key(use)]
+        fit = [
+            (kept.counted, kept.since, entry)
+            for entry, kept in entries.items()
+            if kept.since < before
+            and ((kept.counted and kept.name == name) if name else (kept.counted or kept.lease_ends <= now))
+        ]
+        if not fit:
+            return False
+        del entries[max(fit)[2]]
+        return True
 
     async def show(self, code: str, now: Instant) -> Sequence[Entry]:
         """See `LimitStore`."""

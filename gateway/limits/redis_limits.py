@@ -1,6 +1,6 @@
 """Limits in a Redis of their own, that neither evicts nor forgets.
 
-    {prefix}l:{<policy>:<limit>:<period>:<code>}   a hash: entry → `<state> <since> <lease ends>`
+    {prefix}l:{<policy>:<limit>:<period>:<code>}   a hash: entry → `<state> <since> <lease ends>[ <name>]`
 
 One key is one person's use of one limit in one period, so that a reservation is one script on one key:
 of fifty at once, on any number of workers, exactly as many as `times` come through. The names are
@@ -52,8 +52,27 @@ _COUNT = """
 local kept = redis.call('HGET', KEYS[1], ARGV[1])
 if not kept then return 0 end
 local since = string.match(kept, '^%S+ (%S+) ')
-redis.call('HSET', KEYS[1], ARGV[1], 'counted ' .. since .. ' 0')
+redis.call('HSET', KEYS[1], ARGV[1], 'counted ' .. since .. ' 0' .. ARGV[2])
 return 1
+"""
+
+# The store compares moments as it keeps them, with three digits behind the point.
+_CANCEL = """
+local all = redis.call('HGETALL', KEYS[1])
+local found, newest, counted
+for at = 1, #all, 2 do
+  local state, since, lease, name = string.match(all[at + 1], '^(%S+) ([%d.]+) ([%d.]+) ?(%S*)$')
+  local fits = state == 'counted' and (ARGV[1] == '' or name == ARGV[1])
+  fits = fits or (state == 'reserved' and ARGV[1] == '' and tonumber(lease) <= tonumber(ARGV[3]))
+  if fits and tonumber(since) < tonumber(ARGV[2]) then
+    local is_counted = state == 'counted'
+    if not found or (is_counted and not counted) or (is_counted == counted and tonumber(since) > newest) then
+      found, newest, counted = all[at], tonumber(since), is_counted
+    end
+  end
+end
+if not found then return 0 end
+return redis.call('HDEL', KEYS[1], found)
 """
 
 # A late failure of the same request does not give back a counted entry.
@@ -95,13 +114,17 @@ class RedisLimits:
         """See `LimitStore`."""
         return bool(await self._run(_RENEW, use, entry, f"{now + LEASE:.3f}"))
 
-    async def settle(self, use: LimitUse, entry: str, settlement: Settlement, now: Instant) -> None:
+    async def settle(self, use: LimitUse, entry: str, settlement: Settlement, now: Instant, name: str = "") -> None:
         """See `LimitStore`."""
         del now
         if settlement is Settlement.COUNT:
-            await self._run(_COUNT, use, entry)
+            await self._run(_COUNT, use, entry, f" {name}" if name else "")
         elif settlement is Settlement.GIVE_BACK:
             await self._run(_GIVE_BACK, use, entry)
+
+    async def cancel(self, use: LimitUse, name: str, before: Instant, now: Instant) -> bool:
+        """See `LimitStore`."""
+        return bool(await self._run(_CANCEL, use, name, f"{before:.3f}", f"{now:.3f}"))
 
     async def show(self, code: str, now: Instant) -> Sequence[Entry]:
         """See `LimitStore`."""
@@ -166,9 +189,9 @@ def _read_entry(value: bytes, now: Instant) -> tuple[EntryState, Instant]:
     An entry that no gateway wrote still counts, so the listing shows it: an operator must be able to give it back.
     """
     state, _, times = value.decode("ascii", "replace").partition(" ")
-    since, _, lease = times.partition(" ")
+    since, _, behind = times.partition(" ")
     try:
-        begun, ends = float(since), float(lease)
+        begun, ends = float(since), float(behind.partition(" ")[0])
     except ValueError:
         return EntryState.UNKNOWN, 0.0
     if not is_instant(begun) or not is_instant(ends) or state not in ("counted", "reserved"):

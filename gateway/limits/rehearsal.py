@@ -36,4 +36,6 @@ async def rehearse(store: LimitStore, now: Instant, random: Callable[[int], byte
     # Not by `show`, which walks over all keys of the store.
     await store.give_back(Entry(use, entry, EntryState.COUNTED, now))
     await store.reserve(use, entry, now)
+    # An entry in flight is never cancelled, but the store looks for one.
+    await store.cancel(use, "", now, now)
     await store.settle(use, entry, Settlement.GIVE_BACK, now)

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from gateway.errors import GatewayError
 from gateway.headers.answer import cookie_passes
 from gateway.limits.asyncio_entry import Entry
+from gateway.limits.limits import AnswerWords
 from gateway.listen.answer import (
     CHUNKED,
     NO_BODY,
@@ -89,12 +90,12 @@ class Exchange(RequestSide):
 
     async def _settle(self, entries: tuple[Entry, ...], head: AnswerHead, body: bytes, *, complete: bool) -> None:
         """Count or give back the entries before the client hears of it, then hand over what has come meanwhile."""
-        location = location_of(head)
+        words = AnswerWords(head.status, location_of(head), head.headers)
         waits = self.upstream
         if waits is not None:
             waits.pause(self)
         for entry in entries:
-            await entry.settle_by(head.status, location)
+            await entry.settle_by(words)
         # The store's time is none of the application's.
         waited = self._waited
         self._wait_ends()

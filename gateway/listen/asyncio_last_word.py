@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from gateway.errors import GatewayError
 from gateway.limits.asyncio_entry import Entry
-from gateway.limits.limits import settle_failure
+from gateway.limits.limits import AnswerWords, settle_failure
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers, location_of
 
 
@@ -52,9 +52,9 @@ class LastWord:
     def answer_begins(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:  # noqa: ARG002
         """Settle the entries by what has become of the request, and let go of the rest."""
         self.over = True
-        location = location_of(head)
+        words = AnswerWords(head.status, location_of(head), head.headers)
         for entry in self._entries:
-            entry.settle_by_soon(head.status, location)
+            entry.settle_by_soon(words)
         if not complete:
             self._connection.abandon(self)
         self._heard()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from gateway.errors import StoreUnavailableError
-from gateway.limits.limits import Settlement
+from gateway.limits.limits import AnswerWords, Settlement
 from gateway.listen.services import OneUse
 from gateway.observe.events import Event
 from gateway.settings.settings import TrafficSettings
@@ -73,10 +73,10 @@ class SpentName:
         self._store = store
         self._name = name
 
-    async def settle_by(self, status: int, location: str | None) -> None:
+    async def settle_by(self, answer: AnswerWords) -> None:
         """The application has answered, so the name stays used."""
 
-    def settle_by_soon(self, status: int, location: str | None) -> None:
+    def settle_by_soon(self, answer: AnswerWords) -> None:
         """The application has answered, so the name stays used."""
 
     def settle_soon(self, settlement: Settlement) -> None:

@@ -25,7 +25,7 @@ from gateway.listen.answer import (
 )
 from gateway.listen.asyncio_ending import Ending
 from gateway.listen.asyncio_press import SpentName, WholeBody
-from gateway.listen.asyncio_stores import session_of, taken_entry
+from gateway.listen.asyncio_stores import entry_to_cancel, session_of, taken_entry
 from gateway.listen.stages import STAGES, Stage, StageEvent
 from gateway.listen.upload import COMPLETE, WANTED, BadUploadError, Upload, body_lines
 from gateway.login.returned import is_of_our_page, unpressed
@@ -34,11 +34,13 @@ from gateway.pipeline.outcome import (
     Answer,
     AskPortal,
     Forward,
+    MayGiveBack,
     NeedAccount,
     NeedPress,
     NeedRecord,
     NeedReservation,
     NeedSession,
+    Passing,
     Step,
 )
 from gateway.pipeline.step import pressed, pseudonym_of, signed, store_unavailable
@@ -141,6 +143,9 @@ class RequestSide(Ending):
             case NeedReservation():
                 self.stage = _AFTER_TAKE_ENTRY[self.stage]
                 self._wait_for(self._reserve(step))
+            case MayGiveBack():
+                self._entries += (entry_to_cancel(step, self.inbound.request_id, self._services),)
+                self._act(self._to_record(step.forward))
             case NeedRecord():
                 self.stage = _AFTER_TAKE_ENTRY[self.stage]
                 self._wait_for(self._record(step))
@@ -242,7 +247,7 @@ class RequestSide(Ending):
         if step is not judged:
             # The sealed form is kept with the pending sign-in, in a form of our own page.
             self._go_on(press, body)
-        elif isinstance(step, Forward | NeedReservation) and self.stage is not _OVER:
+        elif isinstance(step, Passing) and self.stage is not _OVER:
             if not await one_use.spend(opened.name, services.clock()):
                 return self._to_record(over)
             self._entries = (SpentName(one_use, opened.name),)
@@ -280,9 +285,10 @@ class RequestSide(Ending):
             await entry.settle(Settlement.GIVE_BACK)
         else:
             self._entries += (entry,)
-            if isinstance(step, Forward) and step.signed_in and isinstance(self.session, Found):
-                told = tuple(name for name, _ in step.permit.disclosed)
-                self.session.ledger.tell(step.route.app.name, told, self._services.clock())
+            sent = step.forward if isinstance(step, MayGiveBack) else step
+            if isinstance(sent, Forward) and sent.signed_in and isinstance(self.session, Found):
+                told = tuple(name for name, _ in sent.permit.disclosed)
+                self.session.ledger.tell(sent.route.app.name, told, self._services.clock())
         if self.stage is not _OVER:
             self._act(self._to_record(step))
 

@@ -6,11 +6,12 @@ These coroutines ask the two stores. `asyncio_exchange` waits for them, and goes
 from __future__ import annotations
 
 import secrets
+from functools import partial
 
 from gateway.errors import StoreUnavailableError
-from gateway.limits.asyncio_entry import ReservedEntry
+from gateway.limits.asyncio_entry import CancelledEntry, ReservedEntry
 from gateway.listen.services import RequestServices
-from gateway.pipeline.outcome import NeedReservation, Step
+from gateway.pipeline.outcome import MayGiveBack, NeedReservation, Step
 from gateway.request.inbound import Inbound
 from gateway.route.table import RouteTable
 from gateway.session.session import Gone, Limited, SessionState
@@ -53,3 +54,17 @@ async def taken_entry(
     if not taken:
         return need.none_left, None
     return need.taken, ReservedEntry(store, need.use, name, services.clock, need.limits)
+
+
+def entry_to_cancel(may: MayGiveBack, request_id: str, services: RequestServices) -> CancelledEntry:
+    """Return what the application's answer may cancel.
+
+    Raises:
+        RuntimeError: there is no store of limits, which is a bug of ours.
+
+    """
+    store = services.entries
+    if store is None:
+        raise RuntimeError("a rule gives entries back, and there is no store of limits")
+    tell = partial(services.cancelled, may, request_id)
+    return CancelledEntry(store, may.use, may.gives_back, services.clock, tell)

@@ -13,12 +13,12 @@ from typing import Protocol
 from gateway.audit.entry import Entry
 from gateway.audit.trail import always_recorded
 from gateway.instant import Instant
-from gateway.limits.limits import LimitStore
+from gateway.limits.limits import Cancellation, LimitStore
 from gateway.listen.upload import CountedBytes
 from gateway.login.returned import ReturnedForms
 from gateway.observe.access_log import Observer
 from gateway.observe.spans import Spans
-from gateway.pipeline.outcome import Answer, NeedRecord, Step
+from gateway.pipeline.outcome import Answer, MayGiveBack, NeedRecord, Step
 from gateway.pipeline.visit import Visit
 from gateway.request.inbound import Inbound
 from gateway.request.rates import LookupLimits
@@ -83,6 +83,10 @@ def _untold(_app: str, _removed: Removed) -> None:
     """Tell nobody."""
 
 
+def _uncancelled(_may: MayGiveBack, _request_id: str, _how: Cancellation) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestServices:
     """The services an exchange may call: they decide on a request, answer it, and record it."""
@@ -105,6 +109,8 @@ class RequestServices:
     """A monotonic clock in seconds, for durations."""
     entries: LimitStore | None = None
     """The store of a policy's limits; `None` if no policy has one (checked when they are read)."""
+    cancelled: Callable[[MayGiveBack, str, Cancellation], None] = _uncancelled
+    """Told of each entry that an application said was cancelled, with the request's id."""
     accounts: Accounts | None = None
     """Knows the accounts of Apps that have some (checked when the policies are read); `None` where none has."""
     returned: ReturnedForms | None = None

@@ -157,6 +157,8 @@ class Event(StrEnum):
     """An error stopped the watch of policies and switches; they stay as they were, and the watch goes on."""
     SWITCH_TURNED = "switch_turned"
     """An operator turned a switch on or off, and said why."""
+    LIMIT_CANCELLED = "limit_cancelled"
+    """An application said that a person's entry was cancelled; `outcome` says whether it was given back."""
     LIMIT_UNSETTLED = "limit_unsettled"
     """The limit store did not get the outcome of an entry; the entry stays counted until an operator gives it back."""
     PRESS_NOT_GIVEN_BACK = "press_not_given_back"
@@ -256,6 +258,7 @@ SHAPES: Final[Mapping[Event, str]] = {
     Event.SWITCHES_REFUSED: "file",
     Event.FILES_UNREAD: "error where",
     Event.SWITCH_TURNED: "operator reason words name turned",
+    Event.LIMIT_CANCELLED: "request_id app policy limit period outcome",
     Event.LIMIT_UNSETTLED: "request_id limit error where",
     Event.PRESS_NOT_GIVEN_BACK: "",
     Event.ACCOUNT: "request_id app outcome pseudonym",

@@ -54,6 +54,14 @@ FILES_HELD: Final = Declared(
     meaning="Policy files that lost much at once and wait for an operator",
     over=Over.LARGEST,
 )
+CANCELLED: Final = Declared(
+    name="sekisho_entries_cancelled",
+    kind=Kind.COUNTER,
+    meaning="Entries of limits that an application said were cancelled, by outcome: `none` where there was no such "
+    "entry, `unsettled` where the store was away",
+    labels=("outcome",),
+    closed={"outcome": ("given_back", "none", "unsettled")},
+)
 SPANS: Final = Declared(
     name="sekisho_spans",
     kind=Kind.COUNTER,
@@ -71,7 +79,7 @@ BUILD: Final = Declared(
     over=Over.ONCE,
 )
 
-DECLARED: Final = (LIMITS_MET, RELOADS, SWITCH_ON, FILES_HELD, SPANS, OPENED, OPEN, LOST, BUILD)
+DECLARED: Final = (LIMITS_MET, RELOADS, SWITCH_ON, FILES_HELD, CANCELLED, SPANS, OPENED, OPEN, LOST, BUILD)
 
 
 class GatewayMetrics:
@@ -82,6 +90,7 @@ class GatewayMetrics:
         self._lost = lost
         self._limited = Counter(LIMITS_MET)
         self._reloads = Counter(RELOADS)
+        self._cancelled = Counter(CANCELLED)
         self._switches: tuple[str, ...] = ()
         self._opened = 0
         self._closed = 0
@@ -101,6 +110,10 @@ class GatewayMetrics:
         """Count one of `RELOADED` that was read anew, with one of `OUTCOMES`."""
         self._reloads.add((what, outcome))
 
+    def entry_cancelled(self, outcome: str) -> None:
+        """Count an entry that an application said was cancelled."""
+        self._cancelled.add((outcome,))
+
     def switches_on(self, names: Iterable[str]) -> None:
         """Show which switches are on from now on."""
         self._switches = tuple(sorted(names))
@@ -109,6 +122,7 @@ class GatewayMetrics:
         """Yield every metric."""
         yield self._limited.family()
         yield self._reloads.family()
+        yield self._cancelled.family()
         yield shown(SWITCH_ON, {(name,): 1 for name in self._switches})
         yield shown(OPENED, {(): self._opened})
         yield shown(OPEN, {(): self._opened - self._closed})

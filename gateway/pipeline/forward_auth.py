@@ -29,6 +29,7 @@ from gateway.pipeline.outcome import (
     AskPortal,
     Forward,
     Headers,
+    MayGiveBack,
     NeedAccount,
     NeedPress,
     NeedReservation,
@@ -408,7 +409,7 @@ def _says_the_same(name: bytes, value: bytes, inbound: Inbound) -> bool:
 
 
 def _said(
-    step: AskPortal | Answer | NeedSession | NeedAccount | NeedPress | NeedReservation,
+    step: AskPortal | Answer | NeedSession | NeedAccount | NeedPress | NeedReservation | MayGiveBack,
     inbound: Inbound,
     route: Route,
     table: RouteTable,
@@ -426,7 +427,7 @@ def _said(
             return msgspec.structs.replace(step, status=403) if hidden else step
         case AskPortal():
             return about(_page(step, inbound, route, table), route, step.visit.session)
-        case NeedReservation():
+        case NeedReservation() | MayGiveBack():
             # `check` refuses such a policy: who never sees the answer cannot count. If one gets here, it is refused.
             return _refused(AuthFault.MODE)
         case _:

@@ -8,7 +8,7 @@ from gateway.audit.entry import Entry
 from gateway.headers.encode import EncodingLosses
 from gateway.limits.limits import LimitUse
 from gateway.pipeline.visit import Visit
-from gateway.policy.verdict import Limit, Permit
+from gateway.policy.verdict import GivesBack, Limit, Permit
 from gateway.request.section_cache import Removed
 from gateway.route.route import Route
 from gateway.session.session import Found
@@ -49,7 +49,7 @@ class AskPortal(msgspec.Struct, frozen=True):
 
     visit: Visit
     candidate: str = ""
-    signed: Forward | NeedReservation | None = None
+    signed: Passing | None = None
     """The outcome for the same form once it is signed, where the page asks the person to sign it."""
 
 
@@ -108,10 +108,18 @@ class NeedReservation(msgspec.Struct, frozen=True):
     use: LimitUse
     limits: tuple[Limit, ...]
     """The limits that this one entry is for: what an answer means for it is the strictest of theirs."""
-    taken: Forward | NeedReservation
+    taken: Passing
     none_left: AskPortal | Answer
     unavailable: AskPortal | Answer
     """The outcome if the store of limits is away: not a pass, since nothing would count it."""
+
+
+class MayGiveBack(msgspec.Struct, frozen=True):
+    """Send the request, and give an entry of a limit back if the application's answer says that it was cancelled."""
+
+    use: LimitUse
+    gives_back: GivesBack
+    forward: Forward
 
 
 class NeedRecord(msgspec.Struct, frozen=True):
@@ -123,4 +131,7 @@ class NeedRecord(msgspec.Struct, frozen=True):
     """The outcome if it cannot be recorded."""
 
 
-Step = Forward | AskPortal | Answer | NeedSession | NeedAccount | NeedPress | NeedReservation
+Passing = Forward | NeedReservation | MayGiveBack
+"""The outcomes by which a request reaches its application."""
+
+Step = Passing | AskPortal | Answer | NeedSession | NeedAccount | NeedPress

@@ -15,6 +15,7 @@ from gateway.pipeline.outcome import (
     Answer,
     AskPortal,
     Forward,
+    MayGiveBack,
     NeedAccount,
     NeedPress,
     NeedRecord,
@@ -69,7 +70,7 @@ class Recording:
                     return step
                 entry = self._entry(inbound, step.app, step.verdict, step.rule, step.reason, step.pseudonym, now)
                 return NeedRecord(step, entry, _problem(inbound))
-            case NeedSession() | NeedAccount() | NeedPress() | NeedReservation():
+            case NeedSession() | NeedAccount() | NeedPress() | NeedReservation() | MayGiveBack():
                 return step
 
     def _entry(

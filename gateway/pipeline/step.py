@@ -27,10 +27,12 @@ from gateway.pipeline.outcome import (
     AskPortal,
     Forward,
     Headers,
+    MayGiveBack,
     NeedAccount,
     NeedPress,
     NeedReservation,
     NeedSession,
+    Passing,
     Step,
 )
 from gateway.pipeline.problem import RETRY_AFTER, problem
@@ -328,10 +330,10 @@ def judge(
         return Forward(route, ready.permit, head, False, "", ready.name, losses, removed)  # noqa: FBT003
     session = found.session
     forward = Forward(route, ready.permit, head, True, session.pseudonym, ready.name, losses, removed)  # noqa: FBT003
-    if ready.permit.limit is None:
+    if not ready.settles:
         return forward
-    # The verdict may be remembered; each request has a reservation of its own.
-    return _reserving(ready.permit, forward, session.identity, inbound, known, now)
+    # The verdict may be remembered; each request has an entry of its own.
+    return _with_entries(ready.permit, forward, session.identity, inbound, known, now)
 
 
 def _made(
@@ -367,7 +369,8 @@ def _made(
             if table.assertions is not None:
                 line, renew_at = table.assertions.line_for(permit, route, cache, now)
                 lines, valid_until = lines + line, min(valid_until, renew_at)
-            ready = ReadyPermit(rule.token, route.token, permit, lines, now, valid_until, str(permit.rule))
+            settles = permit.limit is not None or permit.gives_back is not None
+            ready = ReadyPermit(rule.token, route.token, permit, lines, now, valid_until, str(permit.rule), settles)
             if valid_until > now:
                 cache.keep_permit(ready, table.token)
             if found is not None and permit.limit is None:
@@ -416,10 +419,10 @@ def _asking_for_account(
     return AskPortal(Visit(route, inbound, known, AccountPage(str(rule.id), ask, required)))
 
 
-def _reserving(
+def _with_entries(
     permit: Permit, forward: Forward, person: Identity, inbound: Inbound, known: SessionState, now: Instant
-) -> NeedReservation:
-    """Have an entry of each limit taken, one after the other, before the request goes on.
+) -> Passing:
+    """Have an entry of each limit taken, one after the other, before the request goes on, and one given back after it.
 
     Two limits of one name are one, and take one entry.
     """
@@ -427,7 +430,10 @@ def _reserving(
     for limit in (permit.limit, *permit.also):
         if limit is not None:
             by_name[limit.name] = (*by_name.get(limit.name, ()), limit)
-    taken: Forward | NeedReservation = forward
+    cancelled = permit.gives_back
+    taken: Passing = forward
+    if cancelled is not None:
+        taken = MayGiveBack(limit_use(permit.rule, cancelled.limit, person, now), cancelled, forward)
     for limits in by_name.values():
         counted = msgspec.structs.replace(permit, limit=limits[0])
         taken = NeedReservation(
@@ -437,8 +443,6 @@ def _reserving(
             refusal(forward.route, inbound, known, over(counted)),
             store_unavailable(forward.route, inbound, known),
         )
-    if isinstance(taken, Forward):
-        raise ValueError("a permit without a limit reserves nothing")  # noqa: TRY004 (a caller's mistake)
     return taken
 
 
@@ -453,6 +457,9 @@ def _beside_candidate(
             # The outcome after the entry is taken has the candidate's verdict.
             taken = _beside_candidate(judged.taken, candidate, route, inbound, known, now)
             return msgspec.structs.replace(judged, taken=taken)
+        case MayGiveBack():
+            forward = _beside_candidate(judged.forward, candidate, route, inbound, known, now)
+            return msgspec.structs.replace(judged, forward=forward)
         case Forward():
             said = "permit"
         case Answer():
@@ -623,7 +630,7 @@ def pressed(judged: Step, press: Inbound) -> Step:
 
 def _to_sign(judged: Step, rule: FittingRule | None, route: Route, inbound: Inbound, known: SessionState) -> Step:
     """Have a form signed that its rule would let pass, and refuse what cannot be signed."""
-    if rule is None or rule.sign is None or not isinstance(judged, Forward | NeedReservation):
+    if rule is None or rule.sign is None or not isinstance(judged, Passing):
         return judged
     why = unsignable(inbound, route.origin)
     if navigation(inbound) is Navigation.BACKGROUND:
@@ -641,23 +648,37 @@ def signed(judged: Step, subject: str, lines: bytes) -> Step | None:
     form pass is returned as it is.
     """
     match judged:
-        case AskPortal(signed=Forward() | NeedReservation() as step):
+        case AskPortal(signed=Forward() | NeedReservation() | MayGiveBack() as step):
             person = _permit_of(step).identity
             return _with_lines(step, lines) if person is not None and person.subject == subject else None
-        case Forward() | NeedReservation():
+        case Forward() | NeedReservation() | MayGiveBack():
             return None
         case _:
             return judged
 
 
-def _permit_of(step: Forward | NeedReservation) -> Permit:
-    return step.permit if isinstance(step, Forward) else _permit_of(step.taken)
+def _permit_of(step: Passing) -> Permit:
+    match step:
+        case Forward():
+            return step.permit
+        case NeedReservation():
+            return _permit_of(step.taken)
+        case MayGiveBack():
+            return step.forward.permit
+        case _:
+            assert_never(step)
 
 
-def _with_lines(step: Forward | NeedReservation, lines: bytes) -> Forward | NeedReservation:
-    if isinstance(step, Forward):
-        return msgspec.structs.replace(step, head=step.head + lines)
-    return msgspec.structs.replace(step, taken=_with_lines(step.taken, lines))
+def _with_lines(step: Passing, lines: bytes) -> Passing:
+    match step:
+        case Forward():
+            return msgspec.structs.replace(step, head=step.head + lines)
+        case NeedReservation():
+            return msgspec.structs.replace(step, taken=_with_lines(step.taken, lines))
+        case MayGiveBack():
+            return msgspec.structs.replace(step, forward=_with_lines(step.forward, lines))
+        case _:
+            assert_never(step)
 
 
 def _problem(inbound: Inbound, route: Route, status: HTTPStatus, code: str, retry_after: int | None = None) -> Answer:

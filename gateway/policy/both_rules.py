@@ -87,4 +87,5 @@ def _one_permit(first: Permit, other: Permit) -> Permit:
         first.audit or other.audit,
         acting=first.acting if first.acting == other.acting else None,
         also=tuple(limits[1:]),
+        gives_back=first.gives_back if first.gives_back == other.gives_back else None,
     )

@@ -250,7 +250,10 @@ class FittingRule:
             disclosed.append((ActingFact.FOR.value, acting.account))
             if acting.role is not None:
                 disclosed.append((ActingFact.ROLE.value, acting.role.value))
-        return Decision(Permit(rule.id, person, tuple(disclosed), rule.limit, rule.audit, acting=acting), until)
+        permit = Permit(
+            rule.id, person, tuple(disclosed), rule.limit, rule.audit, acting=acting, gives_back=rule.gives_back
+        )
+        return Decision(permit, until)
 
     def _challenge(self, reason: ChallengeReason, asked_before: frozenset[Scope]) -> Challenge:
         # A step-up replaces the known facts: if it did not ask for the last sign-in's facts again, alternating between

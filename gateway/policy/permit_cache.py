@@ -35,6 +35,8 @@ class ReadyPermit(msgspec.Struct, frozen=True):
     valid_until: Instant
     name: str
     """The rule's, as the access line says it."""
+    settles: bool = False
+    """Whether an entry of a limit waits for the application's answer: each request has its own."""
 
 
 class SignedLine(NamedTuple):

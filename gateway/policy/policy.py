@@ -7,7 +7,7 @@ exhaustively.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gateway.policy.conditions import Condition, ListEntry
     from gateway.policy.example import Example
-from gateway.policy.verdict import ActingFact, Limit, RuleId, Sign, Words
+from gateway.policy.verdict import ActingFact, GivesBack, Limit, RuleId, Sign, Words
 
 # --- what is written -----------------------------------------------------------------
 
@@ -73,6 +73,7 @@ class Rule:
     signed_in_within: float | None = None
     """Seconds."""
     limit: Limit | None = None
+    gives_back: GivesBack | None = None
     disclose: tuple[str, ...] = ()
     """Facts and names of conditions, in the order written."""
     purpose: Words = field(default_factory=dict)
@@ -98,6 +99,13 @@ class Rule:
     def name(self) -> str:
         """The rule's name in its policy."""
         return self.id.rule
+
+
+def entry_fields(rules: Iterable[Rule]) -> frozenset[bytes]:
+    """Return the answer fields in which an application speaks of entries, by these rules."""
+    fields = {rule.limit.header for rule in rules if rule.limit is not None}
+    fields |= {rule.gives_back.header for rule in rules if rule.gives_back is not None}
+    return frozenset(name.encode() for name in fields if name)
 
 
 REMEMBERED = 256 * 1024

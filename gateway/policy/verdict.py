@@ -81,6 +81,8 @@ class Permit(msgspec.Struct, frozen=True):
     """The account for which the person acts, where the rule has the application told."""
     also: tuple[Limit, ...] = ()
     """Other rules' limits, which count as well: where a request is judged by several rules (`both_rules`)."""
+    gives_back: GivesBack | None = None
+    """The answer that gives an entry back to this person, if the rule names one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,22 @@ class Limit:
     """… and, where this is given, its `Location` leads to this path."""
     times: int = 1
     if_over: Words = field(default_factory=dict)
+    header: str = ""
+    """The answer's field in which the application names the entry, in lower case; empty: its entries have no names."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivesBack:
+    """An answer of the application that says that the person's entry of a limit was cancelled.
+
+    The answer has every part that is given, and one of `statuses` and `header` is.
+    """
+
+    limit: Limit
+    statuses: frozenset[int] = frozenset()
+    location: str | None = None
+    header: str = ""
+    """A field of the answer, in lower case; it names the entry where the limit's entries have names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ from gateway.policy.conditions import Surroundings, all_needs
 from gateway.policy.decide import CompiledPolicy, PolicyPlace, rule_scopes
 from gateway.policy.example import make_inbound
 from gateway.policy.losses import ADOPTIONS_FILE
-from gateway.policy.policy import Allow, Policy, Rule
+from gateway.policy.policy import Allow, Policy, Rule, entry_fields
 from gateway.policy.reading.parse import load_policy
 from gateway.policy.switches import Switch
 from gateway.policy.verdict import Permit
@@ -333,21 +333,26 @@ class Configuration:
     ) -> Route:
         # RFC 6265bis section 4.1.3.2: `__Host-` is for secure origins alone; plain HTTP is for loopback.
         prefix = "__Host-" if app.secure else ""
+        policy = self._compiled(app.policy.file, app, on, homes, None if before is None else before.policy)
+        candidate = (
+            None
+            if app.policy.candidate is None
+            else self._compiled(app.policy.candidate, app, on, homes, None if before is None else before.candidate)
+        )
         return Route(
             app=replace(app, headers=self.settings.headers_of(app)),
             host=authority_of(app.url),
             client_id=client_of(self.settings, app),
-            policy=self._compiled(app.policy.file, app, on, homes, None if before is None else before.policy),
+            policy=policy,
             closed_until=on.get(app.closing_switch, 0.0),
             closed_message={} if closing is None else closing.message,
             logo=self.logos.get(app.name),
-            candidate=None
-            if app.policy.candidate is None
-            else self._compiled(app.policy.candidate, app, on, homes, None if before is None else before.candidate),
+            candidate=candidate,
             session_cookie=f"{prefix}sekisho".encode(),
             pending_cookie=f"{prefix}sekisho-login".encode(),
             prefix=_prefix_of(app),
             portal_prefix=self.settings.prefix,
+            for_us=entry_fields((*policy.policy.rules, *(() if candidate is None else candidate.policy.rules))),
             traffic=None
             if app.traffic == AppTraffic()
             else RouteTraffic(self.settings.traffic, app.traffic, fold_case if app.paths.ignore_case else str),

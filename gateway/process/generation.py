@@ -21,13 +21,13 @@ from gateway.accounts.asyncio_application import Application
 from gateway.accounts.asyncio_linking import AppParts, Linking
 from gateway.accounts.asyncio_signed_in import SignedInUpstreams
 from gateway.accounts.attempts import attempt_limits
-from gateway.audit.entry import Entry
+from gateway.audit.entry import Action, Entry, Outcome
 from gateway.audit.trail import AuditTrail, NoTrail, always_recorded
 from gateway.headers.answer import app_answer_headers, portal_answer_headers
 from gateway.headers.assertion import Assertions
 from gateway.headers.strip import trailer_lines
 from gateway.instant import Instant
-from gateway.limits.limits import LimitStore
+from gateway.limits.limits import Cancellation, LimitStore
 from gateway.listen.services import RequestServices
 from gateway.listen.upload import CountedBytes
 from gateway.login.aiohttp_provider import AiohttpProvider
@@ -45,7 +45,7 @@ from gateway.observe.removed_names import RemovedNames, shown
 from gateway.observe.spans import Spans
 from gateway.observe.structlog_observer import GatewayObserver
 from gateway.pipeline import forward_auth
-from gateway.pipeline.outcome import NeedRecord, Step
+from gateway.pipeline.outcome import MayGiveBack, NeedRecord, Step
 from gateway.pipeline.recording import Recording
 from gateway.pipeline.to_https import hsts_line
 from gateway.policy.policy import Rule
@@ -331,6 +331,7 @@ class Generation:
             recorded=shared.recorded,
             count_encoding_losses=self._count_encoding_losses,
             names_removed=self._names_removed,
+            cancelled=self._entry_cancelled,
             original=partial(forward_auth.original, trust=trust),
             sessions=shared.sessions.reader,
             upstreams=self._upstreams(accounts),
@@ -516,6 +517,33 @@ class Generation:
         for trouble, count in (("replaced", replaced), ("left_out", left_out)):
             if count:
                 self._shared.metrics.sign_ins.header_value_troubled(route.name, trouble, count)
+
+    def _entry_cancelled(self, may: MayGiveBack, request_id: str, how: Cancellation) -> None:
+        """Count and record an entry that an application said was cancelled."""
+        shared, forward, use = self._shared, may.forward, may.use
+        shared.metrics.gateway.entry_cancelled(how.value)
+        _log.info(
+            Event.LIMIT_CANCELLED,
+            request_id=request_id,
+            app=forward.route.name,
+            policy=use.policy,
+            limit=use.limit,
+            period=use.period,
+            outcome=how.value,
+        )
+        shared.trail.record(
+            Entry(
+                Action.LIMIT_CANCELLED,
+                shared.clock(),
+                Outcome.DONE if how is not Cancellation.UNSETTLED else Outcome.FAILED,
+                pseudonym=forward.pseudonym,
+                app=forward.route.name,
+                rule=str(forward.permit.rule),
+                verdict=how.value,
+                request_id=request_id,
+                object=f"{use.policy}/{use.limit} {use.period}",
+            )
+        )
 
     def _names_removed(self, app: str, removed: Removed) -> None:
         """Count the client's fields that the application did not get, and tell the operator of names that are news."""

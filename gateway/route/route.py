@@ -59,6 +59,8 @@ class Route:
     """The picture on the name plate, in place of the neutral mark."""
     candidate: CompiledPolicy | None = None
     """The candidate policy: its verdicts are compared and counted, and permit nothing."""
+    for_us: frozenset[bytes] = frozenset()
+    """The answer fields in which the application speaks of entries, in lower case: no browser gets them."""
     telling: Callable[[Acting], bytes] = told_nothing
     """Returns the header lines that tell the application of an account, beside the facts."""
     permit_cache: PermitCache = field(default_factory=PermitCache, repr=False)

@@ -128,6 +128,64 @@ async def test_a_person_can_give_any_entry_back(store: LimitStore) -> None:
     assert await store.reserve(ANNA, "b", NOW)
 
 
+async def counted(store: LimitStore, entry: str, at: float, use: LimitUse, name: str = "") -> None:
+    """Take an entry and count it."""
+    assert await store.reserve(use, entry, at)
+    await store.settle(use, entry, Settlement.COUNT, at, name)
+
+
+async def test_a_cancelled_entry_is_given_back_once(store: LimitStore) -> None:
+    """The newest counted one that was there before; then nothing is left to cancel, and the person may try again."""
+    twice = replace(ANNA, times=2)
+    await counted(store, "old", NOW, twice)
+    await counted(store, "new", NOW + 10, twice)
+
+    assert not await store.cancel(twice, "", NOW, NOW + 20)
+    assert await store.cancel(twice, "", NOW + 15, NOW + 20)
+    assert await states(store, NOW + 20) == [("old", EntryState.COUNTED)]
+    assert await store.cancel(twice, "", NOW + 15, NOW + 20)
+    assert not await store.cancel(twice, "", NOW + 15, NOW + 20)
+    assert await store.reserve(ANNA, "again", NOW + 20)
+
+
+async def test_an_entry_in_flight_is_never_cancelled(store: LimitStore) -> None:
+    """Its own answer decides on it. One whose end nobody knows is given back when there is no counted one."""
+    twice = replace(ANNA, times=2)
+    assert await store.reserve(twice, "a", NOW)
+
+    assert not await store.cancel(twice, "", NOW + 1, NOW + 2)
+
+    await counted(store, "b", NOW + 1, twice)
+    late = NOW + LEASE + 1
+    assert await store.cancel(twice, "", late, late)
+    assert await states(store, late) == [("a", EntryState.UNKNOWN)]
+    assert await store.cancel(twice, "", late, late)
+    assert await states(store, late) == []
+
+
+async def test_a_named_entry_is_cancelled_by_its_name_alone(store: LimitStore) -> None:
+    """The same cancellation again, another name, and one of another person or period give nothing back."""
+    twice = replace(ANNA, times=2)
+    await counted(store, "a", NOW, twice, "first")
+    await counted(store, "b", NOW + 1, twice, "second")
+
+    assert not await store.cancel(twice, "third", NOW + 5, NOW + 5)
+    assert not await store.cancel(replace(twice, code="BERTBERTBERTBERT"), "first", NOW + 5, NOW + 5)
+    assert not await store.cancel(replace(twice, period="2027"), "first", NOW + 5, NOW + 5)
+    assert await store.cancel(twice, "first", NOW + 5, NOW + 5)
+    assert not await store.cancel(twice, "first", NOW + 5, NOW + 5)
+    assert await states(store, NOW + 5) == [("b", EntryState.COUNTED)]
+
+
+async def test_a_name_cancels_nothing_whose_end_is_unknown(store: LimitStore) -> None:
+    """Nobody knows the name of such an entry: a repeated cancellation must not find it."""
+    assert await store.reserve(ANNA, "a", NOW)
+    late = NOW + LEASE + 1
+
+    assert not await store.cancel(ANNA, "first", late, late)
+    assert await states(store, late) == [("a", EntryState.UNKNOWN)]
+
+
 async def test_renewing_what_is_gone_brings_nothing_back(store: LimitStore) -> None:
     """Nor does settling it."""
     assert not await store.renew(ANNA, "a", NOW)

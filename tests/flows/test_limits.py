@@ -27,6 +27,10 @@ rules:
     limit: {name: draw, once: ever, counted_when: {status: 303, location: /entered},
             if_over: {ja: すでに応募されています。}}
     disclose: [subject]
+  - name: cancel
+    match: {path: /cancel, method: POST}
+    allow: signed_in
+    gives_back: {limit: draw, when: {header: X-Entry-Cancelled}}
   - name: the rest
     allow: signed_in
 """
@@ -55,6 +59,12 @@ class Lottery:
             return web.Response(status=303, headers={"Location": "/entered?no=1"})
         return web.Response(status=status, text="sorry")
 
+    async def cancel(self, request: web.Request) -> web.Response:
+        """Cancel an entry, if the form says so; any page may carry the header."""
+        cancelled = (await request.text()) == "yes=1"
+        headers = {"x-entry-cancelled": "yes" if cancelled else "no", "X-Seen": "1"}
+        return web.Response(text="done", headers=headers)
+
 
 @pytest.fixture
 def redis_of_limits() -> Iterator[str]:
@@ -69,6 +79,8 @@ async def lottery() -> AsyncIterator[tuple[Lottery, int]]:
     state = Lottery()
     app = web.Application()
     app.router.add_post("/enter", state.enter)
+    app.router.add_post("/cancel", state.cancel)
+    app.router.add_post("/elsewhere", state.cancel)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -123,6 +135,34 @@ async def test_a_failed_entry_gives_the_chance_back(gateway: GatewayProcess, lot
     hanako = await person(gateway, "hanako")
 
     assert [await enter(gateway, hanako) for _ in range(4)] == [200, 500, 303, 403]
+
+
+async def test_a_cancelled_entry_is_given_back_on_the_applications_word(
+    gateway: GatewayProcess, lottery: tuple[Lottery, int]
+) -> None:
+    """To its person alone, by the rule that says so alone, and never on a browser's word."""
+    hanako, taro = await person(gateway, "hanako"), await person(gateway, "taro")
+    assert [await enter(gateway, hanako), await enter(gateway, taro), await enter(gateway, hanako)] == [303, 303, 403]
+
+    async def post(path: str, body: str, headers: dict[str, str]) -> set[str]:
+        headers = headers | {"Content-Type": "application/x-www-form-urlencoded", "X-Entry-Cancelled": "yes"}
+        async with (
+            aiohttp.ClientSession() as browser,
+            browser.post(f"http://127.0.0.1:{gateway.port}{path}", data=body, headers=headers) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            return {name.lower() for name in answer.headers}
+
+    for path, body in (("/cancel", "yes=0"), ("/elsewhere", "yes=1")):
+        names = await post(path, body, hanako)
+        assert "x-seen" in names
+        assert "x-entry-cancelled" not in names
+        assert await enter(gateway, hanako) == 403
+
+    assert "x-entry-cancelled" not in await post("/cancel", "yes=1", hanako)
+    gateway.wait_for_event("limit_cancelled", "given_back")
+    assert [await enter(gateway, hanako), await enter(gateway, hanako), await enter(gateway, taro)] == [303, 403, 403]
+    assert lottery[0].entered == ["hanako", "taro", "hanako"]
 
 
 @pytest.mark.long

@@ -237,3 +237,14 @@ def test_a_workers_scope_is_held_against_the_prefix_in_force() -> None:
     lines = app_answer_headers(((b"Service-Worker-Allowed", b"/app/"),), elsewhere, private=False)
 
     assert lines == b""
+
+
+def test_the_field_in_which_an_application_speaks_of_entries_reaches_no_browser() -> None:
+    """On each answer of the App, by any spelling, also of a page that everybody gets; other fields pass."""
+    here = route(for_us=frozenset({b"x-entry-cancelled"}))
+    raw = ((b"X-Entry-CANCELLED", b"4711"), (b"x-entry-cancelled", b"4712"), (b"X-Entry", b"1"))
+
+    for private in (False, True):
+        lines = app_answer_headers(raw, here, private=private).split(b"\r\n")
+        assert b"X-Entry: 1" in lines
+        assert not any(b"cancelled" in line.lower() for line in lines)

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from gateway.identity import Identity, Scope
 from gateway.limits.limits import (
+    AnswerWords,
     EntryState,
     Settlement,
+    cancelled_entries,
+    entry_name,
     limit_use,
     over,
     period_end,
@@ -22,7 +25,7 @@ from gateway.limits.limits import (
 )
 from gateway.policy.reading.parse_examples import moment_of
 from gateway.policy.subject_code import subject_code
-from gateway.policy.verdict import Limit, Once, Permit, ReasonKind, RuleId
+from gateway.policy.verdict import GivesBack, Limit, Once, Permit, ReasonKind, RuleId
 
 RULE = RuleId("p", "r")
 LIMIT = Limit("entry", Once.DAY, frozenset({303}), "/entered", if_over={"ja": "すでに応募されています。"})
@@ -85,12 +88,61 @@ def test_a_period_lasts_until_its_end(once: Once, now: float) -> None:
 )
 def test_an_answers_head_decides(status: int, location: str | None, settlement: Settlement) -> None:
     """2009's applications answer 200 to failures; what a proxy behind us does not know, nobody does."""
-    assert settle_answer(LIMIT, status, location) is settlement
+    assert settle_answer(LIMIT, AnswerWords(status, location)) is settlement
 
 
 def test_without_a_location_the_status_is_enough() -> None:
     """`counted_when: {status: 201}`."""
-    assert settle_answer(Limit("l", Once.EVER, frozenset({201})), 201, None) is Settlement.COUNT
+    assert settle_answer(Limit("l", Once.EVER, frozenset({201})), AnswerWords(201, None)) is Settlement.COUNT
+
+
+BY_REDIRECT = GivesBack(LIMIT, frozenset({303}), "/cancelled")
+BY_HEADER = GivesBack(LIMIT, header="x-cancelled")
+BY_BOTH = GivesBack(LIMIT, frozenset({200, 303}), None, "x-cancelled")
+NAMED = Limit("entry", Once.DAY, frozenset({303}), header="x-entry")
+BY_NAME = GivesBack(NAMED, header="x-cancelled")
+
+
+@pytest.mark.parametrize(
+    ("gives_back", "status", "location", "headers", "said"),
+    [
+        (BY_REDIRECT, 303, "/cancelled?no=1", (), True),
+        (BY_REDIRECT, 303, "/cancel", (), False),
+        (BY_REDIRECT, 200, "/cancelled", (), False),
+        (BY_REDIRECT, 303, None, ((b"X-Cancelled", b"yes"),), False),
+        (BY_HEADER, 200, None, ((b"X-Cancelled", b"yes"),), True),
+        (BY_HEADER, 404, None, ((b"x-cancelled", b"42"),), True),
+        (BY_HEADER, 502, None, ((b"X-Cancelled", b"yes"),), False),
+        (BY_HEADER, 200, None, (), False),
+        *((BY_HEADER, 200, None, ((b"X-Cancelled", no),), False) for no in (b"", b" ", b"0", b"No", b"FALSE")),
+        (BY_HEADER, 200, None, ((b"X-Cancelled", b"yes"), (b"X-Cancelled", b"no")), False),
+        (BY_HEADER, 200, None, ((b"X-Cancelled-By", b"yes"),), False),
+        (BY_BOTH, 303, None, ((b"X-Cancelled", b"yes"),), True),
+        (BY_BOTH, 404, None, ((b"X-Cancelled", b"yes"),), False),
+        (BY_BOTH, 200, None, (), False),
+    ],
+)
+def test_every_part_of_the_answer_must_say_that_an_entry_was_cancelled(
+    gives_back: GivesBack, status: int, location: str | None, headers: tuple[tuple[bytes, bytes], ...], *, said: bool
+) -> None:
+    """An answer of another page, of a proxy, or one that says no, gives nothing back."""
+    assert cancelled_entries(gives_back, AnswerWords(status, location, headers)) == (("",) if said else ())
+
+
+def test_an_entry_with_a_name_is_cancelled_by_its_name_alone() -> None:
+    """The store gets a hash of it; an answer that names none cancels none, one that names two cancels two."""
+    counted = entry_name(NAMED, AnswerWords(303, "/entered", ((b"X-Entry", b" 4711 "),)))
+
+    def cancelled(*names: bytes) -> tuple[str, ...]:
+        return cancelled_entries(BY_NAME, AnswerWords(200, None, tuple((b"X-Cancelled", name) for name in names)))
+
+    assert "4711" not in counted
+    assert cancelled(b"4711") == (counted,)
+    assert cancelled(b"4711", b"4711") == (counted,)
+    assert len(cancelled(b"4711", b"4712")) == 2
+    assert cancelled() == cancelled(b"") == ()
+    assert len(cancelled(*(b"%d" % number for number in range(500)))) == 16
+    assert entry_name(NAMED, AnswerWords(303, "/entered")) == entry_name(LIMIT, AnswerWords(303, "/entered")) == ""
 
 
 def test_what_was_never_sent_did_nothing() -> None:

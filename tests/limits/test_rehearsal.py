@@ -14,6 +14,7 @@ from gateway.limits.memory_limits import MemoryLimits
 from gateway.limits.rehearsal import rehearse
 
 NOW = 1_795_402_800.0
+COMMANDS = ("check", "reserve", "renew", Settlement.COUNT, Settlement.GIVE_BACK, "cancel", "operator")
 
 
 class Store(MemoryLimits):
@@ -42,9 +43,13 @@ class Store(MemoryLimits):
         self._note("renew")
         return await super().renew(use, entry, now)
 
-    async def settle(self, use: LimitUse, entry: str, settlement: Settlement, now: Instant) -> None:
+    async def settle(self, use: LimitUse, entry: str, settlement: Settlement, now: Instant, name: str = "") -> None:
         self._note(settlement)
-        await super().settle(use, entry, settlement, now)
+        await super().settle(use, entry, settlement, now, name)
+
+    async def cancel(self, use: LimitUse, name: str, before: Instant, now: Instant) -> bool:
+        self._note("cancel")
+        return await super().cancel(use, name, before, now)
 
     async def give_back(self, entry: Entry) -> bool:
         self._note("operator")
@@ -63,12 +68,16 @@ async def test_each_command_of_an_entry_is_given_and_nothing_stays() -> None:
     for _ in range(3):
         await rehearse(store, NOW, secrets.token_bytes)
 
-    assert {"check", "reserve", "renew", Settlement.COUNT, Settlement.GIVE_BACK, "operator"} == set(store.asked)
+    assert {"check", "reserve", "renew", Settlement.COUNT, Settlement.GIVE_BACK, "cancel", "operator"} == set(
+        store.asked
+    )
     assert len(store.codes) == 3
     assert await left_in(store) == []
 
 
-@pytest.mark.parametrize("command", ["check", "reserve", "renew", Settlement.COUNT, Settlement.GIVE_BACK, "operator"])
+@pytest.mark.parametrize(
+    "command", ["check", "reserve", "renew", Settlement.COUNT, Settlement.GIVE_BACK, "cancel", "operator"]
+)
 @pytest.mark.parametrize(
     "error", [StoreUnavailableError(StoreFault.REFUSED), UnfitLimitStoreError("it evicts", "set it to `noeviction`")]
 )

@@ -8,10 +8,30 @@ import pytest
 
 from gateway.audit.entry import Action, Entry, Outcome
 from gateway.limits.limits import LimitUse
-from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedPress, NeedRecord, NeedReservation, NeedSession
+from gateway.pipeline.outcome import (
+    Answer,
+    AskPortal,
+    Forward,
+    MayGiveBack,
+    NeedPress,
+    NeedRecord,
+    NeedReservation,
+    NeedSession,
+)
 from gateway.pipeline.recording import Recording, audit_unavailable
 from gateway.pipeline.visit import FormOverPage, OwnPage, RefusalPage, SignInPage, Trouble, TroublePage, Visit
-from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, Reason, ReasonKind, RuleId
+from gateway.policy.verdict import (
+    Challenge,
+    ChallengeReason,
+    Deny,
+    GivesBack,
+    Limit,
+    Once,
+    Permit,
+    Reason,
+    ReasonKind,
+    RuleId,
+)
 from gateway.session.session import Found, NoTicket
 from gateway.session.ticket import Ticket
 from tests.builders import NOON, inbound, route, session
@@ -120,6 +140,7 @@ def test_the_answer_to_another_proxy_waits() -> None:
         NeedSession(Ticket("t" * 43)),
         NeedPress(route(), ()),
         NeedReservation(LimitUse("p", "l", "day", "c"), (), forward(), Answer(403), Answer(503)),
+        MayGiveBack(LimitUse("p", "l", "day", "c"), GivesBack(Limit("l", Once.DAY, frozenset({303}))), forward()),
     ],
 )
 def test_what_decides_nothing_waits_for_nothing(step: Any) -> None:

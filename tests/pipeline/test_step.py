@@ -7,7 +7,16 @@ import msgspec
 import pytest
 
 from gateway.headers.assertion import JWKS_PAGE
-from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedPress, NeedReservation, NeedSession, Step
+from gateway.pipeline.outcome import (
+    Answer,
+    AskPortal,
+    Forward,
+    MayGiveBack,
+    NeedPress,
+    NeedReservation,
+    NeedSession,
+    Step,
+)
 from gateway.pipeline.step import next_worker, signed, step
 from gateway.pipeline.urls import URLS, Kind
 from gateway.pipeline.visit import (
@@ -29,6 +38,7 @@ from gateway.policy.verdict import (
     Challenge,
     ChallengeReason,
     Deny,
+    GivesBack,
     Limit,
     Once,
     Permit,
@@ -530,6 +540,31 @@ def test_a_limited_permit_asks_for_an_entry_each_time() -> None:
         assert (result.none_left.status, result.none_left.reason) == (403, "limit_reached:draw")
         assert isinstance(result.unavailable, Answer)
         assert result.unavailable.status == 503
+
+
+def test_a_permit_that_may_give_an_entry_back_names_its_person_each_time() -> None:
+    """The use is that of the signed-in person now; a limit of the same rule takes its entry first."""
+    draw, fee = Limit("draw", Once.EVER, frozenset({303})), Limit("fee", Once.DAY, frozenset({303}))
+    gives_back = GivesBack(draw, header="x-cancelled")
+    alone = FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity(), gives_back=gives_back))
+    both = FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity(), limit=fee, gives_back=gives_back))
+    candidate = FixedPolicy(FixedRule(nobody=NO, somebody=NO))
+    post = inbound("/cancel", SCRIPT, method="POST")
+
+    results = [step(post, Found(session()), NOON, table(alone)) for _ in range(2)]
+    counted = step(post, Found(session()), NOON, table(both))
+    beside = route(FixedPolicy(alone), candidate=candidate)
+    compared = step(post, Found(session()), NOON, RouteTable([beside], "/.sekisho/"))
+
+    for result in results:
+        assert isinstance(result, MayGiveBack)
+        assert (result.use.limit, result.gives_back) == ("draw", gives_back)
+        assert isinstance(result.forward, Forward)
+    assert isinstance(counted, NeedReservation)
+    assert counted.use.limit == "fee"
+    assert isinstance(counted.taken, MayGiveBack)
+    assert isinstance(compared, MayGiveBack)
+    assert compared.forward.candidate.startswith("deny")
 
 
 def test_a_candidate_is_heard_and_changes_nothing() -> None:

@@ -41,7 +41,7 @@ NEEDED = {
         *("get", "set", "del", "mget", "incr", "sadd", "srem", "sunion", "eval", "info"),
         *("zadd", "zrem", "zcard", "zscore", "zrangebylex", "zremrangebyscore"),
     ],
-    "limits": ["hexists", "hlen", "hset", "hget", "hdel", "pexpireat", "eval", "info"],
+    "limits": ["hexists", "hlen", "hset", "hget", "hdel", "hgetall", "pexpireat", "eval", "info"],
 }
 """The commands without which nobody signs in, or no entry is counted. The others list, search, or tell of changes."""
 

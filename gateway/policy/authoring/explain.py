@@ -15,7 +15,7 @@ from gateway.identity import Identity, Scope
 from gateway.instant import Instant
 from gateway.policy.authoring.examples import say_verdict
 from gateway.policy.authoring.unknown import why_unknown
-from gateway.policy.authoring.words import say_scopes, say_test, say_words
+from gateway.policy.authoring.words import say_gives_back, say_limit, say_scopes, say_test, say_words
 from gateway.policy.conditions import AllOf, AnyOf, Context, Not, Surroundings, Test
 from gateway.policy.decide import CompiledPolicy, Undecidable, no_rule_fits
 from gateway.policy.matching import AmbiguousQuery, matches, named_values
@@ -259,6 +259,12 @@ def say_explanation(explanation: Explanation, language: Language) -> str:
             else f"the form is signed as “{title}” before it is sent (preview)"
         )
     if isinstance(explanation.verdict, Permit):
+        if explanation.verdict.limit is not None:
+            said = say_limit(explanation.verdict.limit, language)
+            lines.append(f"回数: {said}" if ja else f"counted: {said}")
+        if explanation.verdict.gives_back is not None:
+            said = say_gives_back(explanation.verdict.gives_back, language)
+            lines.append(f"取消: {said}" if ja else f"given back: {said}")
         lines.append("アプリケーションに伝わること" if ja else "told to the application")
         lines += [f"  {name}: {value}" for name, value in explanation.disclosed] or [f"  {'なし' if ja else 'nothing'}"]
     return "\n".join(lines)

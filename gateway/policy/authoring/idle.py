@@ -39,6 +39,7 @@ def idle_parts(policy: Policy, today: date | None) -> Iterator[Idle]:
     yield from _unused_conditions(policy)
     yield from _wide_networks(policy)
     yield from _counted_failures(policy)
+    yield from _careless_cancellations(policy)
     if today is not None:
         yield from _past(policy, today)
     if policy.examples:
@@ -148,6 +149,28 @@ def _counted_failures(policy: Policy) -> Iterator[Idle]:
                 Phrase(
                     "count the redirect behind a success: `{status: 303, location: /done}`",
                     "成功した後の転送を数えてください（`{status: 303, location: /done}`）",
+                ),
+            )
+
+
+def _careless_cancellations(policy: Policy) -> Iterator[Idle]:
+    """An entry that is given back by every page with 200: applications answer so to a cancellation that failed, too."""
+    for rule in policy.rules:
+        gives_back = rule.gives_back
+        if gives_back is None or gives_back.header or gives_back.location is not None:
+            continue
+        if _OK in gives_back.statuses:
+            yield Idle(
+                rule.line,
+                Phrase(
+                    f"`{rule.name}` gives an entry back for every answer of 200: many applications say 200 to a "
+                    "cancellation that was not taken",
+                    f"`{rule.name}` は 200 の応答のたびに記録を戻します。取消できなかったときも 200 を返す"
+                    "アプリケーションがあります",
+                ),
+                Phrase(
+                    "have the application send a header when it has cancelled, and write `header: X-Entry-Cancelled`",
+                    "取り消したときだけヘッダーを返すようにし、`header: X-Entry-Cancelled` と書いてください",
                 ),
             )
 

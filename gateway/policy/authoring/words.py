@@ -38,7 +38,7 @@ from gateway.policy.conditions import (
 from gateway.policy.decide import rule_scopes
 from gateway.policy.policy import Accounts, Allow, Policy, Rule
 from gateway.policy.residence import table
-from gateway.policy.verdict import FACT_SCOPES, Fact, Limit, Once, Words
+from gateway.policy.verdict import FACT_SCOPES, Fact, GivesBack, Limit, Once, Words
 from gateway.yaml.mistakes import Language, Phrase
 
 _FACTS: Mapping[Fact, Phrase] = {
@@ -340,7 +340,8 @@ def _say_who(rule: Rule, language: Language) -> str:
             assert_never(rule.allow)
 
 
-def _say_limit(limit: Limit, language: Language) -> str:
+def say_limit(limit: Limit, language: Language) -> str:
+    """Return a limit in words."""
     once = _ONCE[limit.once].say(language)
     statuses = _list([str(status) for status in sorted(limit.statuses)], language)
     over = say_words(limit.if_over, language)
@@ -355,6 +356,30 @@ def _say_limit(limit: Limit, language: Language) -> str:
         f"counted when the application answers {statuses}{where}"
     )
     return said + (f"; a person over it reads: “{over}”" if over else "")
+
+
+def say_gives_back(gives_back: GivesBack, language: Language) -> str:
+    """Return in words by which answer an entry is given back."""
+    statuses = _list([str(status) for status in sorted(gives_back.statuses)], language)
+    by_name = bool(gives_back.limit.header)
+    name = gives_back.limit.name
+    if language is Language.JA:
+        parts = [f"状態コードが {statuses}"] if statuses else []
+        parts += [f"行き先が `{gives_back.location}`"] if gives_back.location else []
+        parts += [f"ヘッダー `{gives_back.header}` がある"] if gives_back.header else []
+        which = f"`{gives_back.header}` が名前で示す記録" if by_name else "いちばん新しい記録"
+        return (
+            f"アプリケーションの応答が「{'、'.join(parts)}」のとき、"
+            f"「{name}」の本人の{which}を一つ戻す（その期間のものだけ。もう一度使える）"
+        )
+    parts = [f"has the status {statuses}"] if statuses else []
+    parts += [f"leads to `{gives_back.location}`"] if gives_back.location else []
+    parts += [f"has the header `{gives_back.header}`"] if gives_back.header else []
+    which = f"the entry that `{gives_back.header}` names" if by_name else "the person's newest entry"
+    return (
+        f"when the application's answer {' and '.join(parts)}, {which} of “{name}” in this period is given back, "
+        "so that the person may try again"
+    )
 
 
 def say_told(names: Iterable[str], conditions: Mapping[str, Condition], language: Language) -> str:
@@ -387,7 +412,7 @@ def _say_weaker(rule: Rule, language: Language) -> list[str]:
     ]
 
 
-def say_rule(  # noqa: PLR0912 (a sentence for each key)
+def say_rule(  # noqa: C901, PLR0912 (a sentence for each key)
     rule: Rule, policy: Policy, number: int, language: Language
 ) -> str:
     """Return a rule as a paragraph."""
@@ -405,8 +430,11 @@ def say_rule(  # noqa: PLR0912 (a sentence for each key)
             else f"The sign-in is at most {minutes} minutes old."
         )
     if rule.limit is not None:
-        said = _say_limit(rule.limit, language)
+        said = say_limit(rule.limit, language)
         sentences.append(f"{said}。" if ja else f"Counted: {said}.")
+    if rule.gives_back is not None:
+        said = say_gives_back(rule.gives_back, language)
+        sentences.append(f"{said}。" if ja else f"Given back: {said}.")
     scopes = rule_scopes(rule, policy.conditions)
     if scopes:
         items = say_scopes(scopes, language)

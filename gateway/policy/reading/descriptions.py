@@ -191,7 +191,31 @@ DESCRIPTIONS: Mapping[str, Phrase] = {
     "rules.limit.counted_when.location": Phrase(
         "The path to which the answer leads (Location).", "応答が導く先のパス（Location）。"
     ),
+    "rules.limit.counted_when.header": Phrase(
+        "A header of that answer in which the application names the entry, so that it can be cancelled by name.",
+        "記録の名前を入れる応答ヘッダー。書いておくと、取消のときに名前で一つを選んで戻せます。",
+    ),
     "rules.limit.if_over": Phrase("The sentence for a person who has reached the limit.", "回数に達した方に示す文。"),
+    "rules.gives_back": Phrase(
+        "On the rule of a page that cancels: gives the person's own entry of a limit back when the application's "
+        "answer says that it was cancelled.",
+        "取消のページの規則に書きます。取り消したとアプリケーションが応答したとき、本人の記録を一つ戻します。",
+    ),
+    "rules.gives_back.limit": Phrase("The limit's name.", "制限の名前。"),
+    "rules.gives_back.when": Phrase(
+        "The application's answer that says so: each part that is written must hold. Browsers cannot send it.",
+        "取り消したことを示すアプリケーションの応答。書いたものがすべてそろうときだけ戻します。",
+    ),
+    "rules.gives_back.when.status": Phrase("The answer's status, such as 303.", "応答の状態コード。例：303"),
+    "rules.gives_back.when.location": Phrase(
+        "The path to which the answer leads (Location).", "応答が導く先のパス（Location）。"
+    ),
+    "rules.gives_back.when.header": Phrase(
+        "A header of the answer, such as X-Entry-Cancelled; no browser gets it. It names the entry where "
+        "`counted_when` has a `header`.",
+        "応答のヘッダー。例：X-Entry-Cancelled。ブラウザには届きません。`counted_when` に `header` があれば、"
+        "値が取り消した記録の名前です。",
+    ),
     "rules.disclose": Phrase(
         "The facts and conditions that the application is told. Tell as little as possible: the name of a condition "
         "tells yes or no.",

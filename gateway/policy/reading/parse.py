@@ -1,6 +1,6 @@
 """Reads a policy from YAML and notes every mistake at once, each with its place and remedy.
 
-Here are the file and its rules; conditions are read in `parse_conditions`, examples in
+Here are the file and its rules; conditions are read in `parse_conditions`, limits in `parse_limits`, examples in
 `parse_examples`, small values in `parse_values`. `check` remarks on policies that are readable but unwise.
 """
 
@@ -20,9 +20,10 @@ from gateway.policy.decide import rule_scopes
 from gateway.policy.policy import Accounts, Allow, Match, Policy, Rule, Say, Source
 from gateway.policy.reading.parse_conditions import ConditionReader, Lists
 from gateway.policy.reading.parse_examples import example_reader
+from gateway.policy.reading.parse_limits import LimitReader
 from gateway.policy.reading.parse_values import Reader
 from gateway.policy.reading.sheets import is_sheet, read_sheet
-from gateway.policy.verdict import Fact, Limit, Once, RuleId, Sign, Words, header_word
+from gateway.policy.verdict import Fact, RuleId, Sign, Words, header_word
 from gateway.request.same_site import LONGEST_ORIGIN, ORIGIN
 from gateway.settings.origin import is_loopback, origin_of
 from gateway.wire.methods import METHODS as COMMON_METHODS
@@ -41,6 +42,7 @@ RULE_KEYS = (
     "require",
     "signed_in_within",
     "limit",
+    "gives_back",
     "disclose",
     "purpose",
     "say",
@@ -140,6 +142,7 @@ class _PolicyReader(Reader):
         self._file = file
         self._lists = Lists(sources.read)
         self._reader = ConditionReader(sources.mistakes, self._lists)
+        self._limits = LimitReader(sources.mistakes, file)
         self._conditions: dict[str, Condition] = {}
         self._name = ""
         self._purpose: Words = {}
@@ -163,7 +166,7 @@ class _PolicyReader(Reader):
             self._reader.add(conditions_node, self._file, self._path.parent)
         self._conditions = self._reader.conditions()
         rules = self._rules(table)
-        self._check_names(rules)
+        self._limits.check_names(rules)
         self._check_weaker(table, rules)
         policy = Policy(
             name=self._name,
@@ -221,6 +224,7 @@ class _PolicyReader(Reader):
             return []
         found: list[Rule] = []
         lines: dict[str, int] = {}
+        cancelling: dict[int, Node] = {}
         for item in node:
             rule = self._rule(item)
             if rule is None:
@@ -234,6 +238,13 @@ class _PolicyReader(Reader):
                 self.mistakes.add(item.where, what, remedy)
             lines.setdefault(rule.name, rule.line)
             found.append(rule)
+            if isinstance(item, Table) and (stated := item.get("gives_back")) is not None:
+                cancelling[len(found) - 1] = stated
+        # The limit may stand in a later rule.
+        limits = {rule.limit.name: rule.limit for rule in found if rule.limit is not None}
+        for number, stated in cancelling.items():
+            gives_back = self._limits.gives_back(stated, limits, found[number].limit)
+            found[number] = replace(found[number], gives_back=gives_back)
         return found
 
     def _rule(self, node: Node) -> Rule | None:
@@ -250,7 +261,7 @@ class _PolicyReader(Reader):
         when = None if when_node is None else self._when(when_node)
         within_node = table.get("signed_in_within")
         within = None if within_node is None else self.duration(within_node, Phrase("a duration", "時間の長さ"))
-        limit = None if limit_node is None else self._limit(limit_node)
+        limit = None if limit_node is None else self._limits.limit(limit_node)
         disclose_node = table.get("disclose")
         disclose = () if disclose_node is None else self._disclose(disclose_node)
         purpose_node = table.get("purpose")
@@ -502,46 +513,6 @@ class _PolicyReader(Reader):
         retry = None if retry_node is None else self.number(retry_node, Phrase("seconds", "秒数"), 0, 31_536_000)
         return Say(words, status or 403, retry)
 
-    def _limit(self, node: Node) -> Limit | None:
-        keys = ("name", "once", "times", "counted_when", "if_over")
-        what = Phrase("`limit`", "`limit`")
-        table = self.table(node, keys, what)
-        if table is None:
-            return None
-        name_node, once_node, counted_node = (self.need(table, key, what) for key in ("name", "once", "counted_when"))
-        name = None if name_node is None else self.name(name_node, what)
-        once = None if once_node is None else self.word(once_node, tuple(Once), Phrase("`once`", "`once`"))
-        times_node, over_node = table.get("times"), table.get("if_over")
-        times = 1 if times_node is None else self.number(times_node, Phrase("`times`", "`times`"), 1, 1_000_000)
-        over = {} if over_node is None else self.words(over_node, Phrase("`if_over`", "`if_over`"))
-        statuses, location = frozenset[int](), None
-        if counted_node is not None:
-            counted = self.table(counted_node, ("status", "location"), Phrase("`counted_when`", "`counted_when`"))
-            if counted is None:
-                return None
-            status_node = self.need(counted, "status", Phrase("`counted_when`", "`counted_when`"))
-            if status_node is not None:
-                numbers = [
-                    self.number(scalar, Phrase("a status", "ステータス"), 200, 599)
-                    for scalar in self.listed(status_node, Phrase("a status", "ステータス"))
-                ]
-                statuses = frozenset(number for number in numbers if number is not None)
-            location_node = counted.get("location")
-            if location_node is not None:
-                location = self.text(location_node, Phrase("a path", "パス"))
-                if location is not None and not location.startswith("/"):
-                    self.mistakes.add(
-                        location_node.where,
-                        Phrase(f"`{location}` does not begin with `/`", f"`{location}` が `/` で始まっていません"),
-                        Phrase(
-                            "write the path the application redirects to",
-                            "アプリケーションの転送先のパスを書いてください",
-                        ),
-                    )
-        if name is None or once is None or times is None:
-            return None
-        return Limit(name, Once(once), statuses, location, times, over)
-
     def _returns_from(self, entry: Entry, match: Match) -> tuple[str, ...]:
         if match.method and "POST" not in match.method:
             what = Phrase(
@@ -618,6 +589,7 @@ class _PolicyReader(Reader):
         for key, fits in (
             ("signed_in_within", asks),
             ("limit", asks),
+            ("gives_back", asks),
             ("keep_form", asks),
             ("returns_from", asks),
             ("sign", asks),
@@ -664,20 +636,3 @@ class _PolicyReader(Reader):
                 "ポリシーか規則に `purpose: {ja: …}` を書いてください",
             )
             self.mistakes.add((entry or table).where, what, remedy)
-
-    def _check_names(self, rules: list[Rule]) -> None:
-        limits: dict[str, Limit] = {}
-        for rule in rules:
-            if rule.limit is None:
-                continue
-            other = limits.setdefault(rule.limit.name, rule.limit)
-            if (other.once, other.times) != (rule.limit.once, rule.limit.times):
-                what = Phrase(
-                    f"the limit `{rule.limit.name}` counts differently in another rule",
-                    f"制限 `{rule.limit.name}` の数え方がほかの規則と違います",
-                )
-                remedy = Phrase(
-                    "make `once` and `times` the same, or give it another name",
-                    "`once` と `times` をそろえるか、別の名前にしてください",
-                )
-                self.mistakes.add(Where(self._file, rule.line), what, remedy)

@@ -89,12 +89,17 @@ def _rule() -> Schema:
             "retry_after": {"anyOf": [_NUMBER, {"const": "end"}]},
         }
     )
+    answer: dict[str, Schema] = {
+        "status": _one_or_list(_NUMBER),
+        "location": {"type": "string"},
+        "header": {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9-]*$"},
+    }
     limit = _table(
         {
             "name": _TEXT,
             "once": _one_of(Once),
             "times": _NUMBER,
-            "counted_when": _table({"status": _one_or_list(_NUMBER), "location": {"type": "string"}}, "status"),
+            "counted_when": _table(answer, "status"),
             "if_over": _WORDS,
         },
         "name",
@@ -120,6 +125,7 @@ def _rule() -> Schema:
             "require": _one_or_list(_TEXT),
             "signed_in_within": _DURATION,
             "limit": limit,
+            "gives_back": _table({"limit": _TEXT, "when": _table(answer)}, "limit", "when"),
             "disclose": _one_or_list({"anyOf": [_one_of(Fact), _TEXT]}),
             "purpose": _WORDS,
             "say": say,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from math import inf
+from pathlib import Path
 from random import Random
 
 from gateway.identity import Birthdate, Identity, Scope
@@ -11,9 +12,13 @@ from gateway.policy.authoring.explain import Fit, as_values, explain, say_explan
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy, no_rule_fits
 from gateway.policy.example import make_inbound
+from gateway.policy.reading.parse import load_policy
+from gateway.policy.reading.parse_examples import moment_of
 from gateway.policy.verdict import Truth
-from gateway.yaml.mistakes import Language
+from gateway.yaml.mistakes import Language, Mistakes
 from tests.policy.random_cases import NOW, policy_of, random_moment, random_person, random_request, random_rules
+
+POLICIES = Path(__file__).parents[3] / "policies"
 
 
 def person(**facts: object) -> Identity:
@@ -135,3 +140,21 @@ def test_a_form_that_is_signed_is_explained() -> None:
     assert "the form is signed as “申請書”" in say_explanation(explanation, Language.EN)
     assert "「申請書」として電子署名" in say_explanation(explanation, Language.JA)
     assert as_values(explanation)["signs"] == {"ja": "申請書"}
+
+
+def test_the_way_to_a_permit_says_what_is_counted_and_what_gives_it_back() -> None:
+    """An author who asks about the page that cancels reads the answer that frees an entry."""
+    policy = load_policy(POLICIES / "lottery.yaml", Mistakes())
+    assert policy is not None
+    compiled = CompiledPolicy(policy)
+
+    def said(request: str, language: Language) -> str:
+        here = person(address="広島県府中市府川町315番地")
+        moment = moment_of("2026-12-05 10:00")
+        assert moment is not None
+        return say_explanation(explain(compiled, make_inbound("POST", request), here, moment), language)
+
+    assert "counted: at most 1 time(s)" in said("/enter", Language.EN)
+    assert "given back: when the application's answer has the status 303" in said("/cancel", Language.EN)
+    assert "取消: アプリケーションの応答が「状態コードが 303" in said("/cancel", Language.JA)
+    assert "counted" not in said("/cancel", Language.EN)

@@ -39,6 +39,15 @@ def condition(test: str) -> str:
     return GOOD.replace("rules:\n", f"  c: {test}\nrules:\n").replace("require: [市民]", "require: [市民]\n    when: c")
 
 
+def cancelling(when: str) -> str:
+    """Return the policy with a limit, and a rule that gives its entry back by this answer."""
+    counted = "    limit: {name: l, once: ever, counted_when: {status: 303, location: /done}}\n"
+    rule = "  - {name: c, match: {path: /c}, allow: signed_in, gives_back: {limit: l, when: " + when + "}}\n"
+    example = "  - {title: c, at: 2026-11-29, who: {}, request: POST /c, expect: allow}\n"
+    first = rule + "  - name: r\n    match: {path: /a}\n    require: [市民]\n" + counted
+    return GOOD.replace("  - name: r\n    match: {path: /a}\n    require: [市民]\n", first) + example
+
+
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
 def test_no_policy_that_is_shipped_has_an_idle_part(path: Path) -> None:
     """Every rule has its example, and every condition somebody who fails it."""
@@ -95,6 +104,15 @@ def test_a_policy_that_uses_all_it_says_hears_nothing() -> None:
             ),
             "",
         ),
+        (
+            cancelling("{status: [200, 303]}"),
+            (
+                "6: `c` gives an entry back for every answer of 200: "
+                "many applications say 200 to a cancellation that was not taken"
+            ),
+        ),
+        (cancelling("{status: 200, header: X-Entry-Cancelled}"), ""),
+        (cancelling("{status: 303, location: /cancelled}"), ""),
     ],
 )
 def test_an_idle_part_is_named_at_its_line(text: str, said: str) -> None:

@@ -164,3 +164,32 @@ def test_a_form_that_is_signed_is_said() -> None:
 
     assert "The person signs the form as “申請書”" in say_policy(policy, Language.EN)
     assert "「申請書」としてマイナンバーカードで電子署名" in say_policy(policy, Language.JA)
+
+
+@pytest.mark.parametrize(
+    ("counted", "when", "english", "japanese"),
+    [
+        (
+            "{status: 303, location: /entered}",
+            "{status: [302, 303], location: /cancelled}",
+            "when the application's answer has the status 302, 303 and leads to `/cancelled`, the person's",
+            "アプリケーションの応答が「状態コードが 302、303、行き先が `/cancelled`」のとき、「draw」の本人の",
+        ),
+        (
+            "{status: 303, header: X-Entry}",
+            "{header: X-Entry-Cancelled}",
+            "has the header `x-entry-cancelled`, the entry that `x-entry-cancelled` names of “draw”",
+            "ヘッダー `x-entry-cancelled` がある」のとき、「draw」の本人の`x-entry-cancelled` が名前で示す記録",
+        ),
+    ],
+)
+def test_the_answer_that_gives_an_entry_back_is_said(counted: str, when: str, english: str, japanese: str) -> None:
+    """The official who signs the policy reads when a person may try again."""
+    limit = f"limit: {{name: draw, once: ever, counted_when: {counted}}}"
+    rules = f"  - {{name: e, match: {{path: /e}}, allow: signed_in, {limit}}}\n"
+    rules += f"  - {{name: c, match: {{path: /c}}, allow: signed_in, gives_back: {{limit: draw, when: {when}}}}}\n"
+    policy = parse_policy(f"policy: p\nrules:\n{rules}", Mistakes())
+    assert policy is not None
+
+    assert english in say_policy(policy, Language.EN)
+    assert japanese in say_policy(policy, Language.JA)

@@ -394,6 +394,7 @@ def test_a_rule_that_cannot_be_read_hides_no_mistake_in_the_next() -> None:
         ("once: day, times: 2, counted_when: {status: 302}", True),
         ("once: day, times: 3, counted_when: {status: 200}", False),
         ("once: ever, times: 2, counted_when: {status: 200}", False),
+        ("once: day, times: 2, counted_when: {status: 200, header: X-Entry}", False),
     ],
 )
 def test_limits_of_one_name_count_alike(other: str, *, agree: bool) -> None:
@@ -409,7 +410,7 @@ def test_limits_of_one_name_count_alike(other: str, *, agree: bool) -> None:
         else [
             (
                 "10:1: the limit `l` counts differently in another rule, "
-                "make `once` and `times` the same, or give it another name"
+                "make `once`, `times` and the `header` of `counted_when` the same, or give it another name"
             )
         ]
     )
