@@ -7,6 +7,7 @@ import json
 import os
 import time
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ from gateway.commands.terminal import (
 from gateway.instant import tokyo_day
 from gateway.observe.events import Event
 from gateway.pipeline.at_the_door import Door, TurnedAway
+from gateway.policy.authoring.birthdate_words import say_birthdates
 from gateway.policy.authoring.check import remarks
 from gateway.policy.authoring.effect import compare
 from gateway.policy.authoring.effect_words import as_values as effects_as_values
@@ -49,6 +51,7 @@ from gateway.policy.losses import ADOPTIONS_FILE, Adopted, AdoptionsError, as_re
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import load_policy
 from gateway.policy.reading.parse_examples import moment_of
+from gateway.policy.reading.parse_values import day_of, meant_day
 from gateway.policy.reading.schema import schema_text
 from gateway.policy.system_adoptions import adopt as write_adopted
 from gateway.process.configuration import door_of
@@ -66,6 +69,23 @@ EXIT_PERMITS_MORE = 3
 
 PolicyFile = Annotated[Path, typer.Argument(help="A policy file.", metavar="FILE")]
 PolicyFiles = Annotated[list[Path], typer.Argument(help="Policy files, or folders of them.", metavar="FILE…")]
+
+
+Day = Annotated[
+    str | None, typer.Option("--day", help="The day for which birthdates are listed: 2027-04-01.", metavar="DAY")
+]
+
+
+def _day(text: str) -> date:
+    found = day_of(text)
+    if found is None:
+        wrong = Phrase(
+            f"`{text}` is not a day: write `{meant_day(text) or '2027-04-01'}`",
+            f"`{text}` は日付ではありません。`{meant_day(text) or '2027-04-01'}` のように書いてください",
+        )
+        say(wrong.say(language()), error=True)
+        raise typer.Exit(EXIT_USERS)
+    return found
 
 
 def find_files(named: list[Path]) -> list[Path]:
@@ -154,9 +174,10 @@ def _trace(policy: Policy, compiled: CompiledPolicy, outcome: Outcome, said: Lan
 
 
 @app.command()
-def check(files: PolicyFiles) -> None:
+def check(files: PolicyFiles, day: Day = None) -> None:
     """Name every mistake in the policies, with its place and what would be right; say the rest in words."""
     said = language()
+    today = tokyo_day(time.time()) if day is None else _day(day)
     mistakes = Mistakes()
     read = [(file, load_policy(file, mistakes)) for file in find_files(files)]
     if len(mistakes):
@@ -169,6 +190,8 @@ def check(files: PolicyFiles) -> None:
         for remark in remarks(policy, today=tokyo_day(time.time())):
             say_text(remark.say(said, str(file)), error=True)
         say_text(say_policy(policy, said))
+        if birthdates := say_birthdates(policy, today, said):
+            say_text(birthdates)
         say_text(say_proof(Siblings(CompiledPolicy(policy)), said))
 
 
@@ -179,11 +202,15 @@ def words(
     lang: Annotated[
         Language | None, typer.Option("--lang", help="The language of the output, instead of the terminal's.")
     ] = None,
+    day: Day = None,
 ) -> None:
-    """Say the policies in plain sentences, for somebody who signs them."""
+    """Say the policies in plain sentences, for somebody who signs them; with a day, also who is of age on it."""
     said = lang or language()
+    today = None if day is None else _day(day)
     for policy in _load(files):
         say_text(say_data_map(policy, said) if data else say_policy(policy, said))
+        if today is not None and (birthdates := say_birthdates(policy, today, said)):
+            say_text(birthdates)
 
 
 @app.command("explain")

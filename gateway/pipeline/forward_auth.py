@@ -24,6 +24,7 @@ from gateway.headers.cookies import without_ours
 from gateway.headers.encode import every_header
 from gateway.headers.names import DROP, OURS_TO_WRITE, header_rules_of
 from gateway.instant import Instant
+from gateway.language import Language
 from gateway.pipeline.outcome import (
     Answer,
     AskPortal,
@@ -518,10 +519,12 @@ def _page(asked: AskPortal, inbound: Inbound, route: Route, table: RouteTable) -
 
 
 def _denied(deny: Deny, inbound: Inbound, route: Route) -> Answer:
-    known = {language for reason in deny.reasons for language in reason.sentence}
+    sentences = [reason.sentence for reason in deny.reasons if reason.sentence]
+    # In the languages that all of them have, and `ja` is always one: no reason is left out, and none is in another.
     said = {
-        language: " ".join(reason.sentence[language] for reason in deny.reasons if language in reason.sentence)
-        for language in sorted(known)
+        language.value: " ".join(sentence[language] for sentence in sentences)
+        for language in Language
+        if sentences and all(language in sentence for sentence in sentences)
     }
     waits = () if deny.retry_after is None else ((b"Retry-After", b"%d" % deny.retry_after),)
     nginx = inbound.forwarded == Dialect.NGINX

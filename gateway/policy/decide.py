@@ -16,6 +16,7 @@ from typing import NamedTuple, assert_never
 
 from gateway.identity import Identity, Scope
 from gateway.instant import TOKYO, Instant, began
+from gateway.language import Language
 from gateway.policy.age import age_on, next_birthday
 from gateway.policy.conditions import (
     Condition,
@@ -286,13 +287,16 @@ class FittingRule:
         return Decision(Deny(rule.id, reasons, say.status, retry_after, planned), until)
 
 
+_BETWEEN = {language.value: "; " if language is Language.EN else "、" for language in Language}
+
+
 def _joined(purposes: Iterable[Words]) -> Words:
     """Return several purposes as one sentence, each once, in the languages that all of them have."""
     each = list(dict.fromkeys(tuple(sorted(words.items())) for words in purposes))
     spoken = [dict(words) for words in each]
     return {
         language: between.join(dict.fromkeys(words[language] for words in spoken))
-        for language, between in (("ja", "、"), ("en", "; "))
+        for language, between in _BETWEEN.items()
         if spoken and all(language in words for words in spoken)
     }
 

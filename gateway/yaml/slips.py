@@ -99,9 +99,9 @@ def _corrected(line: str) -> Phrase:
 
 
 _ANY_UNSEEN = re.compile("[\u00a0\u00ad\u2000-\u200c\u200e\u200f\u2028\u2029\u202f\u205f\u2060\ufeff]")
-_CUT = re.compile(r"^[ \-]*(?P<key>ja|en) *: +(?P<said>[^\s\"'|>{\[#][^#]*? )(?P<rest>#\S.*?)\s*$")
-_FLOW_SENTENCES = re.compile(r"\{(?P<inside>\s*(?:ja|en)\s*:.*)\}")
-_BETWEEN_LANGUAGES = re.compile(r",\s*(?=(?:ja|en|status|retry_after)\s*:)")
+_CUT = re.compile(r"^[ \-]*(?P<key>ja|ja-simple|en) *: +(?P<said>[^\s\"'|>{\[#][^#]*? )(?P<rest>#\S.*?)\s*$")
+_FLOW_SENTENCES = re.compile(r"\{(?P<inside>\s*(?:ja|ja-simple|en)\s*:.*)\}")
+_BETWEEN_LANGUAGES = re.compile(r",\s*(?=(?:ja|ja-simple|en|status|retry_after)\s*:)")
 _BREAKS = re.compile(r": | #|, |,(?=\S)|[\[\]{}]")
 
 

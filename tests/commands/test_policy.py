@@ -106,6 +106,22 @@ def test_a_table_is_tested_beside_the_examples(tmp_path: Path) -> None:
     assert "1 passed, 1 failed" in result.stdout
 
 
+def test_check_lists_the_birthdates_of_a_day(tmp_path: Path) -> None:
+    """Of today, or of the day that is asked for; `words` has them only where a day is given."""
+    file = tmp_path / "p.yaml"
+    file.write_text(GOOD, encoding="utf-8")
+
+    today, then = sekisho("policy", "check", str(file)), sekisho("policy", "check", str(file), "--day", "2027-04-11")
+    signed, dated = (sekisho("policy", "words", str(file), *more) for more in ((), ("--day", "2027-04-11")))
+    wrong = sekisho("policy", "check", str(file), "--day", "令和9年4月11日")
+
+    assert "Birthdates that pass conditions of age on 20" in today.stdout
+    assert "born on 2009-04-11 (18 years) or earlier" in then.stdout
+    assert "born on 2009-04-11 (18 years) or earlier" in dated.stdout
+    assert "Birthdates" not in signed.stdout
+    assert (wrong.exit_code, "write `2027-04-11`" in wrong.stderr) == (2, True)
+
+
 def test_check_remarks_and_says_the_rule_in_words(tmp_path: Path) -> None:
     """A policy that can be read gives exit code 0, also with remarks."""
     file = tmp_path / "p.yaml"

@@ -198,7 +198,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "workbench": [[BAD], ["{folder}", "--config", "{broken}"]],
     "completion": [["bash"], ["zsh"], ["fish"], [BAD]],
     "policy test": [["{policy}", "{folder}/odd.yaml", "-v"], ["{policy}", "--table", "{folder}/table.csv"]],
-    "policy check": [["{policy}"], ["{folder}/odd.yaml"], ["{folder}"]],
+    "policy check": [["{policy}"], ["{folder}/odd.yaml"], ["{folder}"], ["{policy}", "--day", YAML]],
     "policy words": [["{policy}"], ["{policy}", "--data-map"], ["{folder}/odd.yaml"]],
     "policy explain": [["{policy}", f"GET /{BAD}"], ["{policy}", "GET /a", "--json"], ["{folder}/odd.yaml", "GET /"]],
     "contract diff": [["{folder}/odd.yaml", "-c", "{config}"], ["{folder}/none", "-c", "{broken}"]],

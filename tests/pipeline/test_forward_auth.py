@@ -462,6 +462,25 @@ def test_a_refusal_says_why_and_runs_nothing(dialect: Dialect) -> None:
     assert b"frame-ancestors 'none'" in dict(answer.headers)[b"Content-Security-Policy"]
 
 
+@pytest.mark.parametrize(
+    ("accepted", "said"),
+    [
+        ("en", '<span lang="ja">18歳以上の方。 市民の方。</span>'),
+        ("ja-simple", "18さい から。 この まちの 人。"),
+        ("ja", "18歳以上の方。 市民の方。"),
+    ],
+)
+def test_a_refusal_leaves_no_reason_out(accepted: str, said: str) -> None:
+    """A page in a language that one of the sentences does not have says all of them in Japanese."""
+    adult = {"ja": "18歳以上の方。", "ja-simple": "18さい から。", "en": "For adults."}
+    here = {"ja": "市民の方。", "ja-simple": "この まちの 人。"}
+    reasons = (Reason(ReasonKind.CONDITION_NO, "adult", adult), Reason(ReasonKind.CONDITION_NO, "here", here))
+
+    answer = decided(Dialect.NGINX, Deny(RULE, reasons, 403), *BROWSER, ("Accept-Language", accepted))
+
+    assert said in answer.body.decode()
+
+
 @pytest.mark.parametrize("dialect", Dialect)
 def test_a_store_that_fails_lets_nobody_pass(dialect: Dialect) -> None:
     """503 where a session is needed and cannot be read."""

@@ -698,9 +698,15 @@ def test_the_purposes_of_all_rules_that_ask_are_one_sentence() -> None:
             "name: d, match: {path: /d}, allow: signed_in, purpose: {ja: 丙のため, en: For D}",
         )
     )
+    easy = CompiledPolicy(
+        policy_of(
+            "name: a, require: [adult], purpose: {ja: 甲のため, ja-simple: 甲の ため}", "name: b, allow: everyone"
+        )
+    )
     japanese = CompiledPolicy(policy_of("name: a, require: [adult]", "name: b, allow: everyone"))
 
     assert both.purpose == {"ja": "甲のため、乙のため", "en": "For A; For B"}
+    assert easy.purpose == {"ja": "甲のため", "ja-simple": "甲の ため"}
     assert japanese.purpose == {"ja": "予約のため"}
     assert CompiledPolicy(policy_of("name: a, allow: signed_in")).purpose == {}
     assert both.within(Surroundings()).purpose == both.purpose

@@ -11,6 +11,10 @@ from gateway.yaml.mistakes import Phrase
 
 WORDS: Mapping[str, Phrase] = {
     "ja": Phrase("The sentence in Japanese.", "日本語の文。"),
+    "ja-simple": Phrase(
+        "The sentence in やさしい日本語; without it, these pages show the Japanese one.",
+        "やさしい日本語の文。書かなければ、やさしい日本語の画面にも日本語の文が出ます。",
+    ),
     "en": Phrase("The sentence in English.", "英語の文。"),
 }
 """The keys of every sentence, wherever it stands."""

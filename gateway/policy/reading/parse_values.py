@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from unicodedata import category, normalize
 
 from gateway.instant import TOKYO
+from gateway.language import Language
 from gateway.policy.conditions import MonthDay
 from gateway.policy.verdict import Words
 from gateway.settings.typed import duration_of
@@ -18,7 +19,17 @@ from gateway.yaml.mistakes import Mistakes, Phrase, Where, did_you_mean, one_of
 from gateway.yaml.slips import note_slips
 from gateway.yaml.tree import Items, Node, Scalar, Table, kind_of, unknown_key
 
-LANGUAGES = ("ja", "en")
+LANGUAGES = tuple(language.value for language in Language)
+"""The languages of every text: those of our pages. A page shows a text in its own language, or else in Japanese."""
+
+_OTHER_NAMES = {
+    Language.JA: frozenset(("jp", "jpn", "ja-jp", "日本語")),
+    Language.EASY: frozenset(
+        ("ja-hira", "ja-easy", "ja-yasashii", "ja_simple", "easy", "simple", "yasashii", "やさしい日本語", "やさしい")
+    ),
+    Language.EN: frozenset(("eng", "en-us", "en-gb", "英語", "english")),
+}
+"""Names by which authors know a language."""
 
 _QUOTES = "“”„‟‘’「」『』＂＇"
 
@@ -106,7 +117,7 @@ class Reader:
         return text
 
     def words(self, node: Node, what: Phrase, *, also: tuple[str, ...] = ()) -> Words:
-        """Return a sentence in Japanese and, where it is given, in English."""
+        """Return a sentence in Japanese and in the other languages in which it is given."""
         if isinstance(node, Scalar) and node.text:
             remedy = Phrase(f"write `{{ja: {node.text}}}`", f"`{{ja: {node.text}}}` と書いてください")
             self.expected(node, Phrase(f"{what.en} by language", f"言語ごとの{what.ja}"), remedy)
@@ -115,7 +126,8 @@ class Reader:
             said = Phrase("an unquoted `,` in a sentence", "文の中に、囲まれていない `,` があります")
             self.mistakes.add(node.where, said, Phrase(f"write `{line}`", f"`{line}` と書いてください"))
             return {}
-        table = self.table(node, (*LANGUAGES, *also), Phrase(f"{what.en} by language", f"言語ごとの{what.ja}"))
+        known = (*LANGUAGES, *also, *(self._other_names(node) if isinstance(node, Table) else ()))
+        table = self.table(node, known, Phrase(f"{what.en} by language", f"言語ごとの{what.ja}"))
         if table is None:
             return {}
         found: dict[str, str] = {}
@@ -126,6 +138,19 @@ class Reader:
                 found[language] = text.strip()
         if "ja" not in found and not (also and not found and "ja" not in table.keys):
             self.need(table, "ja", what)
+        return found
+
+    def _other_names(self, table: Table) -> list[str]:
+        """Note other names of languages, and return them: they are no unknown keys."""
+        found = []
+        for entry in table:
+            meant = next((language for language, names in _OTHER_NAMES.items() if entry.key.lower() in names), None)
+            if meant is not None:
+                said = Phrase(
+                    f"the language `{entry.key}` is called `{meant}`", f"言語 `{entry.key}` は `{meant}` と書きます"
+                )
+                self.mistakes.add(entry.where, said, Phrase(f"write `{meant}: …`", f"`{meant}: …` と書いてください"))
+                found.append(entry.key)
         return found
 
     def listed(self, node: Node, what: Phrase) -> list[Scalar]:
@@ -353,6 +378,15 @@ def meant_day(text: str) -> str:
     if (found := _MONTH_DAY.fullmatch(text)) is not None and day_of(f"2024-{found[1]}-{found[2]}") is not None:
         return f"{int(found[1]):02}-{int(found[2]):02}"
     return ""
+
+
+def era_day(day: date) -> str:
+    """Return a day by the year of its era, as papers of authorities have it: 昭和61年4月1日."""
+    for era, (_, first, last) in _ERAS.items():
+        if first <= day <= last:
+            year = day.year - first.year + 1
+            return f"{era}{'元' if year == 1 else year}年{day.month}月{day.day}日"
+    return f"{day.year}年{day.month}月{day.day}日"
 
 
 _DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.identity import AccountKind, Gender, Role
+from gateway.language import Language
 from gateway.policy.age import HIGHEST_AGE, CountedFrom
 from gateway.policy.example import Expect
 from gateway.policy.policy import Accounts, Allow
@@ -40,7 +41,8 @@ def _one_or_list(item: Schema) -> Schema:
 _TEXT: Schema = {"type": ["string", "number", "boolean"]}
 _NUMBER: Schema = {"type": "integer", "minimum": 0}
 _AGE: Schema = {"type": "integer", "minimum": 0, "maximum": HIGHEST_AGE}
-_WORDS: Schema = _table({"ja": {"type": "string"}, "en": {"type": "string"}}, "ja")
+_SENTENCES: dict[str, Schema] = {language.value: {"type": "string"} for language in Language}
+_WORDS: Schema = _table(_SENTENCES, "ja")
 _DURATION: Schema = {"type": "string", "pattern": f"^{DURATION_PATTERN}$"}
 
 
@@ -83,8 +85,7 @@ def _condition() -> Schema:
 def _rule() -> Schema:
     say = _table(
         {
-            "ja": {"type": "string"},
-            "en": {"type": "string"},
+            **_SENTENCES,
             "status": _NUMBER,
             "retry_after": {"anyOf": [_NUMBER, {"const": "end"}]},
         }

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.language import Language
 from gateway.policy.conditions import MonthDay
-from gateway.policy.reading.parse_values import MAX_NAME, Reader, day_of
+from gateway.policy.reading.parse_values import MAX_NAME, Reader, day_of, era_day, meant_day
 from gateway.yaml.mistakes import Mistakes, Phrase, Where
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table
 
@@ -105,6 +106,26 @@ def test_words_come_by_language() -> None:
     assert read(lambda r: r.words(table(status="404"), WHAT, also=("status",))) == ({}, [])
 
 
+def test_words_may_be_in_every_language_of_our_pages() -> None:
+    """A language that has no catalogue would never be shown."""
+    every = {language.value: f"予約 {language}" for language in Language}
+    assert read(lambda r: r.words(table(**every), WHAT)) == (every, [])
+    assert read(lambda r: r.words(table(ja="予約", fr="x"), WHAT))[1] == [
+        f"2:3: unknown key `fr`, write one of {', '.join(f'`{key}`' for key in every)}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "language"),
+    [("ja-Hira", "ja-simple"), ("やさしい日本語", "ja-simple"), ("easy", "ja-simple"), ("jp", "ja"), ("en-US", "en")],
+)
+def test_another_name_of_a_language_is_told(key: str, language: str) -> None:
+    """By the line to write; the sentence itself is not lost on the way."""
+    said = read(lambda r: r.words(table(**{"ja": "予約", "en": "x", "ja-simple": "y", key: "z"}), WHAT))[1]
+
+    assert said == [f"2:3: the language `{key}` is called `{language}`, write `{language}: …`"]
+
+
 def test_a_list_may_be_one_thing() -> None:
     """Japanese commas in a plain text separate it and are noted; in quotes they are a part of it."""
     assert [each.text for each in read(lambda r: r.listed(scalar("x"), WHAT))[0]] == ["x"]
@@ -191,6 +212,25 @@ def test_a_time_of_day(text: str, clock: time | None) -> None:
 
     assert found == clock
     assert bool(said) is (clock is None or not text.isascii())
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (date(1868, 1, 24), "1868年1月24日"),
+        (date(1868, 1, 25), "明治元年1月25日"),
+        (date(1926, 12, 24), "大正15年12月24日"),
+        (date(1926, 12, 25), "昭和元年12月25日"),
+        (date(1989, 1, 7), "昭和64年1月7日"),
+        (date(1989, 1, 8), "平成元年1月8日"),
+        (date(2019, 4, 30), "平成31年4月30日"),
+        (date(2026, 11, 23), "令和8年11月23日"),
+    ],
+)
+def test_a_day_of_an_era_reads_back(day: date, said: str) -> None:
+    """An author may copy it into a policy, where it is named with the line to write."""
+    assert era_day(day) == said
+    assert meant_day(said) == day.isoformat()
 
 
 def test_an_unknown_name_is_offered_a_near_one() -> None:
