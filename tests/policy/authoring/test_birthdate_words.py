@@ -4,7 +4,9 @@ from datetime import date
 
 import pytest
 
+from gateway.policy.age import AgeRange
 from gateway.policy.authoring.birthdate_words import say_birthdates
+from gateway.policy.conditions import Age, Condition
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import parse_policy
 from gateway.yaml.mistakes import Language, Mistakes
@@ -55,7 +57,6 @@ def policy_of(condition: str) -> Policy:
             ["    1989-01-07（昭和64年1月7日・37歳） から 2019-05-01（令和元年5月1日・7歳） までに生まれた方"],
             ["    born from 1989-01-07 (37 years) to 2019-05-01 (7 years)"],
         ),
-        ("{age: {at_least: 18, below: 18}}", ["    満たす方はいない"], ["    nobody passes"]),
         ("{age: {at_least: 0}}", ["    すべての方"], ["    everybody"]),
     ],
 )
@@ -76,6 +77,14 @@ def test_an_age_on_a_stated_day_says_the_day() -> None:
     assert "（年齢は 2027-04-11 のもの）" in said
     assert "2009-04-11（平成21年4月11日・18歳） 以前" in said
     assert "(ages on 2027-04-11)" in say_birthdates(policy, TODAY, Language.EN)
+
+
+def test_a_condition_that_nobody_passes_says_so() -> None:
+    """A file cannot say it, and a mistake in the search must not read as everybody."""
+    policy = Policy("p", (), conditions={"a": Condition("a", Age(AgeRange(18, 18)))})
+
+    assert say_birthdates(policy, TODAY, Language.JA).splitlines()[2:] == ["    満たす方はいない"]
+    assert say_birthdates(policy, TODAY, Language.EN).splitlines()[2:] == ["    nobody passes"]
 
 
 def test_a_policy_without_ages_says_nothing() -> None:
