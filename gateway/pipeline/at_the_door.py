@@ -20,6 +20,7 @@ from gateway.pipeline.outcome import (
     Answer,
     AskPortal,
     Forward,
+    MayGiveBack,
     NeedAccount,
     NeedPress,
     NeedReservation,
@@ -222,12 +223,12 @@ def _verdict(
 ) -> Verdict | TurnedAway:
     """Return the verdict that a step carries out, or the gateway's own answer."""
     match found:
-        case Forward(permit=permit):
+        case Forward(permit=permit) | MayGiveBack(forward=Forward(permit=permit)):
             return permit
         case NeedReservation(taken=taken, limits=limits):
             within = _verdict(taken, route, inbound, person, example)
             return counted(within, example, limits) if isinstance(within, Permit) else within
-        case AskPortal(signed=Forward() | NeedReservation() as signed):
+        case AskPortal(signed=Forward() | NeedReservation() | MayGiveBack() as signed):
             return _verdict(signed, route, inbound, person, example)
         case AskPortal(visit=visit):
             return _of_visit(visit, route, inbound, person, example)

@@ -31,6 +31,10 @@ rules:
     match: {path: /enter, method: POST}
     allow: signed_in
     limit: {name: 一回, once: ever, times: 2, counted_when: {status: 303}}
+  - name: 取消
+    match: {path: /cancel, method: POST}
+    allow: signed_in
+    gives_back: {limit: 一回, when: {header: X-Entry-Cancelled}}
   - {name: 消す, match: {path: /items/**, method: DELETE}, allow: nobody}
   - name: 署名
     match: {path: /sign, method: POST}
@@ -201,6 +205,7 @@ def test_the_verdict_is_the_one_that_the_step_carries_out() -> None:
     over = verdict("POST /enter", who={}, entries="2")
     assert isinstance(over, Deny)
     assert over.words == "limit_reached:一回"
+    assert isinstance(verdict("POST /cancel", who={}, entries="2"), Permit)
     assert isinstance(verdict("POST /sign", who={}), Permit)
     assert isinstance(verdict("GET /account", who={"account": "a1"}), Permit)
     for method in ("GET", "DELETE"):
