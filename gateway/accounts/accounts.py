@@ -25,6 +25,9 @@ MOST_ACCOUNTS = 50
 MOST_PERSONS = 1_000
 """Persons of one group."""
 
+CHANGE_SECONDS = 120.0
+"""Seconds after which a change of password that has not ended is over: its worker is gone."""
+
 LONGEST_TITLE = 255
 """Characters of the name that people know an account by (名義)."""
 
@@ -143,6 +146,10 @@ class KeptPassword:
     box: bytes = field(repr=False)
     own: bool
     """The person's own, kept by explicit statement. It goes with the last link; one that the gateway made stays."""
+    since: Instant = 0.0
+    """The moment at which the gateway made it."""
+    refused: bool = False
+    """The application did not take it the last time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +232,19 @@ class AccountStore(Protocol):
     async def passwords(self, app: str, name: str) -> KeptPasswords:
         """Return the sealed passwords of an account."""
 
-    async def prepare_password(self, app: str, name: str, password: KeptPassword) -> bool:
+    async def prepare_password(self, app: str, name: str, password: KeptPassword, seen: KeptPasswords) -> bool:
         """Keep a password beside the one in use before the application is asked to change it.
 
-        False if the account is unknown or another change is under way: `keep_password` or `forget_password` ends it.
+        `seen`: the passwords as they were before the login that goes before the change. False if they are others now,
+        if another change began less than `CHANGE_SECONDS` ago, or if the account is unknown. `keep_password` or
+        `withdraw_password` ends the change.
         """
+
+    async def refuse_password(self, app: str, name: str, password: KeptPassword) -> bool:
+        """Note that the application did not take a kept password; False if it is not kept any more."""
+
+    async def withdraw_password(self, app: str, name: str, password: KeptPassword) -> bool:
+        """Forget a prepared password that is not in force; False if it is not the prepared one."""
 
     async def keep_password(self, app: str, name: str, password: KeptPassword) -> bool:
         """Keep the password in use, and forget a prepared one; False if nobody is linked to the account."""

@@ -17,6 +17,7 @@ import msgspec
 from gateway.accounts.application_cookies import Jar
 from gateway.accounts.recipe import (
     LARGEST_PAGE,
+    Form,
     Page,
     RecipeFault,
     filled,
@@ -71,6 +72,24 @@ class Refused:
 LoginResult = SignedInThere | Refused | RecipeFault
 
 
+@dataclass(frozen=True, slots=True)
+class NotAsked:
+    """The application was not asked to change a password, which is as before."""
+
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The form of a new password, ready to be filled in."""
+
+    page: Page
+    form: Form
+    jar: Jar
+    longest: int
+    """Signs that it takes, as far as the page says."""
+
+
 class Application:
     """One App's application, as the gateway itself asks it."""
 
@@ -111,6 +130,43 @@ class Application:
             jar.after(answer.headers, recipe.post, self._clock()), lines, self._account_of(answer.headers)
         )
 
+    async def prepare_change(self, route: Route, person: Inbound, jar: Jar) -> Prepared | NotAsked:
+        """Fetch the form of a new password in a session there."""
+        change = self.recipe.change
+        try:
+            reply = await self._ask(route, person, "GET", change.page, jar)
+        except GatewayError as error:
+            return NotAsked(error.code)
+        if reply.status != HTTPStatus.OK:
+            return NotAsked(RecipeFault.NO_PAGE)
+        read = read_page(reply.body, reply.headers)
+        form = read.form_with((change.old, change.new, change.repeat))
+        if form is None:
+            return NotAsked(RecipeFault.NO_FORM)
+        longest = min(form.longest.get(name, change.length) for name in (change.new, change.repeat or change.new))
+        return Prepared(read, form, jar.after(reply.headers, change.page, self._clock()), longest)
+
+    async def change_password(
+        self, route: Route, person: Inbound, prepared: Prepared, old: str, new: str
+    ) -> Jar | None:
+        """Send the form of a new password; only a login says what came of it. `None`: the form cannot say them.
+
+        Raises:
+            GatewayError: the application did not answer, and may have changed the password or not.
+
+        """
+        change = self.recipe.change
+        values = {change.new: new, **change.fields}
+        if change.repeat:
+            values[change.repeat] = new
+        if change.old:
+            values[change.old] = old
+        body = filled(prepared.form, values, prepared.page.codec)
+        if body is None:
+            return None
+        answer = await self._ask(route, person, "POST", change.post, prepared.jar, body, referer=change.page)
+        return prepared.jar.after(answer.headers, change.post, self._clock())
+
     def _account_of(self, headers: Headers) -> str | None:
         """Return the account's own name from the cookie that begins with it."""
         pattern = self.recipe.account_cookie
@@ -144,7 +200,7 @@ class Application:
                 await self._ask(route, person, "GET", target, cookies)
             return
         for form in read.forms:
-            body = filled(form, {}, read.codec)
+            body = filled(form, {}, read.codec) if form.posts else None
             if form.action_path(logout.page) == path_of(logout.page) and body is not None:
                 await self._ask(route, person, "POST", logout.page, cookies, body, referer=logout.page)
                 return

@@ -9,15 +9,28 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 
 import structlog
 
-from gateway.accounts.accounts import Account, AccountStore, Evidence, Full, Held, KeptPassword, Linked, Taken, counts
-from gateway.accounts.application_cookies import cookie_key, counted, field_of
+from gateway.accounts.accounts import (
+    CHANGE_SECONDS,
+    Account,
+    AccountStore,
+    Evidence,
+    Full,
+    Held,
+    KeptPassword,
+    KeptPasswords,
+    Linked,
+    Taken,
+    counts,
+)
+from gateway.accounts.application_cookies import Jar, cookie_key, counted, field_of
 from gateway.accounts.asyncio_application import Application, LoginResult, Refused, SignedInThere
+from gateway.accounts.asyncio_changing import ChangeEnd, ChangeResult, PasswordChange
 from gateway.accounts.attempts import Attempt, AttemptLimits, answer_at
 from gateway.accounts.marks import Marks, marks_of
 from gateway.accounts.names import fold_account, read_account_name
@@ -56,6 +69,8 @@ class LinkEnd(StrEnum):
     """The person or the group has as many as there can be."""
     AWAY = "away"
     """The application did not answer, or not as the recipe says."""
+    NOT_CHANGED = "not_changed"
+    """The account is hers, and the gateway could not give it a password of its own: she proves it again later."""
     NOT_TELLABLE = "not_tellable"
     """The application could not be told of an account with this name."""
     CHOSEN = "chosen"
@@ -90,6 +105,29 @@ class AppParts:
     application: Application | None
     """Signs in at the application; `None` without a recipe."""
     limits: AttemptLimits
+
+
+@dataclass(frozen=True, slots=True)
+class _NotTried:
+    """A limit of attempts is reached, and the application was not asked."""
+
+
+@dataclass(slots=True)
+class _Proof:
+    """A login by which a person has proved an account, and what was kept of the account before it."""
+
+    parts: AppParts
+    route: Route
+    person: Inbound
+    marks: Marks
+    login: SignedInThere
+    password: str = field(repr=False)
+    seen: KeptPasswords
+    jar: Jar = field(init=False)
+    """The cookies of the session there that is still open."""
+
+    def __post_init__(self) -> None:
+        self.jar = self.login.jar
 
 
 class Linking:
@@ -240,27 +278,83 @@ class Linking:
             return LinkResult(LinkEnd.WRONG, person=marks.first)
         if not can_tell(parts.settings, parts.headers, name):
             return LinkResult(LinkEnd.NOT_TELLABLE, person=marks.first)
+        seen = await parts.store.passwords(parts.name, name)
         login = await self.sign_in(route, person, name, password, marks.first)
         if login is None:
             return LinkResult(LinkEnd.AWAY, name, marks.first)
         if not isinstance(login, SignedInThere):
             return LinkResult(LinkEnd.WRONG, name, marks.first)
         account = read_account_name(login.account or name) or name
-        await self._leave(parts, route, person, login)
-        if not can_tell(parts.settings, parts.headers, account):
-            return LinkResult(LinkEnd.NOT_TELLABLE, account, marks.first)
-        linked = await parts.store.link(Account(parts.name, account), marks, Evidence.PROOF, self._clock())
+        if fold_account(account) != fold_account(name):
+            seen = await parts.store.passwords(parts.name, account)
+        proof = _Proof(parts, route, person, marks, login, password, seen)
+        try:
+            return await self._proved(proof, account, ticket)
+        finally:
+            await self._leave(parts, route, person, proof.jar)
+
+    async def _proved(self, proof: _Proof, name: str, ticket: Ticket) -> LinkResult:
+        """Link a person to the account that she has proved."""
+        parts, mark = proof.parts, proof.marks.first
+        if not can_tell(parts.settings, parts.headers, name):
+            return LinkResult(LinkEnd.NOT_TELLABLE, name, mark)
+        linked = await parts.store.link(Account(parts.name, name), proof.marks, Evidence.PROOF, self._clock())
         match linked:
             case Taken(known, holder):
-                return LinkResult(LinkEnd.TAKEN, known.name, marks.first, holder)
+                return LinkResult(LinkEnd.TAKEN, known.name, mark, holder)
             case Full():
-                return LinkResult(LinkEnd.FULL, account, marks.first)
+                return LinkResult(LinkEnd.FULL, name, mark)
             case Linked(held):
-                if parts.settings.tell == "form":
-                    box = seal_password(parts.keys, parts.name, held.account.name, password, self._random(NONCE))
-                    await parts.store.keep_password(parts.name, held.account.name, KeptPassword(box, own=True))
-                await self._sessions.note(ticket, _note(route.name), self._choice(route.name, held))
-                return LinkResult(LinkEnd.LINKED, held.account.name, marks.first)
+                account = held.account.name
+                await self._sessions.note(ticket, _note(parts.name), self._choice(parts.name, held))
+                end = LinkEnd.LINKED if await self._keep(proof, account) else LinkEnd.NOT_CHANGED
+                return LinkResult(end, account, mark)
+
+    async def _keep(self, proof: _Proof, account: str) -> bool:
+        """Keep a password for an account that was proved, as the settings say; False if the link cannot count yet."""
+        parts = proof.parts
+        match parts.settings.passwords if parts.settings.tell == "form" else None:
+            case "kept":
+                box = seal_password(parts.keys, parts.name, account, proof.password, self._random(NONCE))
+                await parts.store.keep_password(parts.name, account, KeptPassword(box, own=True))
+            case "changed":
+                changed = await self._change(proof, account)
+                if changed.login is not None:
+                    await self._leave(parts, proof.route, proof.person, changed.login.jar)
+                if changed.end in (ChangeEnd.NOT_CHANGED, ChangeEnd.LOST):
+                    if not _made(await parts.store.passwords(parts.name, account)):
+                        await parts.store.ask_again(parts.name, account, proof.marks)
+                    return False
+            case None:
+                pass
+        return True
+
+    async def _change(self, proof: _Proof, account: str) -> ChangeResult:
+        """Have the application know the account by a password that the gateway makes."""
+        parts = proof.parts
+        if parts.application is None:
+            raise RuntimeError("a password was proved without an application")
+
+        async def prove(password: str) -> SignedInThere | Refused | None:
+            login = await self._tried(proof.route, proof.person, account, password, proof.marks.first)
+            return login if isinstance(login, SignedInThere | Refused) else None
+
+        change = PasswordChange(
+            app=parts.name,
+            account=account,
+            store=parts.store,
+            keys=parts.keys,
+            application=parts.application,
+            route=proof.route,
+            person=proof.person,
+            prove=prove,
+            leave=lambda login: self._leave(parts, proof.route, proof.person, login.jar),
+            clock=self._clock,
+            random=self._random,
+        )
+        changed = await change.make(proof.login, proof.password, proof.seen)
+        proof.jar = changed.jar
+        return changed
 
     async def sign_in(
         self, route: Route, person: Inbound, account: str, password: str, mark: str
@@ -271,13 +365,19 @@ class Linking:
             StoreUnavailableError: the store did not answer, so nothing would count the attempt.
 
         """
+        login = await self._tried(route, person, account, password, mark)
+        return Refused() if isinstance(login, _NotTried) else login
+
+    async def _tried(
+        self, route: Route, person: Inbound, account: str, password: str, mark: str
+    ) -> SignedInThere | Refused | _NotTried | None:
         parts = self.apps[route.name]
         application = parts.application
         if application is None:
             return None
         attempt = Attempt(parts.name, fold_account(account), mark, self._random(16).hex())
         if not await parts.store.begin_attempt(attempt, parts.limits, self._clock()):
-            return Refused()
+            return _NotTried()
         try:
             login = await application.sign_in(route, person, account, password)
         except GatewayError as error:
@@ -306,20 +406,56 @@ class Linking:
         parts = self.apps[route.name]
         marks = self.marks(route, session)
         kept = await parts.store.passwords(parts.name, account)
-        password = None if kept.current is None else open_password(parts.keys, parts.name, account, kept.current.box)
-        if password is not None and parts.application is not None:
-            # Not held up by failed attempts: others may have made them, and a good login ends their count there too.
-            attempt = Attempt(parts.name, fold_account(account), marks.first, self._random(16).hex())
-            login = await parts.application.sign_in(route, person, account, password)
-            if isinstance(login, SignedInThere):
-                await parts.store.attempt_succeeded(attempt)
-                return login
-            if isinstance(login, RecipeFault):
-                log.warning(Event.ACCOUNT_LOGIN_FAILED, app=route.name, request_id=person.request_id, error=login.value)
-                raise UpstreamProtocolError("the application's login page is not as the recipe says")
+        if kept.current is None and kept.next is not None and self._clock() < kept.next.since + CHANGE_SECONDS:
+            raise UpstreamOverloadedError("the account's password is being changed")
+        for each in (kept.current, kept.next):
+            password = None if each is None else open_password(parts.keys, parts.name, account, each.box)
+            if each is None or password is None or parts.application is None:
+                continue
+            login = await self._sign_in_with(parts, route, person, account, marks, each, password)
+            if login is None:
+                continue
+            if each.refused or each is kept.next:
+                await parts.store.keep_password(parts.name, account, replace(each, refused=False))
+            if each.own and parts.settings.passwords == "changed":
+                # It was kept before the settings said so.
+                changed = await self._change(_Proof(parts, route, person, marks, login, password, kept), account)
+                return changed.login or login
+            return login
+        if not _made(kept):
+            # Once: from here on the person proves the account herself. She cannot, if the password is ours.
+            await parts.store.ask_again(parts.name, account, marks)
+        return None
+
+    async def _sign_in_with(
+        self,
+        parts: AppParts,
+        route: Route,
+        person: Inbound,
+        account: str,
+        marks: Marks,
+        kept: KeptPassword,
+        password: str,
+    ) -> SignedInThere | None:
+        """Sign in with one kept password; `None`: the application does not take it."""
+        attempt = Attempt(parts.name, fold_account(account), marks.first, self._random(16).hex())
+        # Not held up by failed attempts: others may have made them, and a good login ends their count there too. One
+        # that was refused before may be refused again, and the application counts.
+        if kept.refused and not await parts.store.begin_attempt(attempt, parts.limits, self._clock()):
+            return None
+        if parts.application is None:
+            return None
+        login = await parts.application.sign_in(route, person, account, password)
+        if isinstance(login, SignedInThere):
+            await parts.store.attempt_succeeded(attempt)
+            return login
+        if isinstance(login, RecipeFault):
+            await parts.store.withdraw_attempt(attempt)
+            log.warning(Event.ACCOUNT_LOGIN_FAILED, app=route.name, request_id=person.request_id, error=login.value)
+            raise UpstreamProtocolError("the application's login page is not as the recipe says")
+        if not kept.refused:
             await parts.store.begin_attempt(attempt, parts.limits, self._clock())
-        # Once: from here on the person proves the account herself.
-        await parts.store.ask_again(parts.name, account, marks)
+            await parts.store.refuse_password(parts.name, account, kept)
         return None
 
     async def open_sessions(self, route: Route, person: Inbound, session: Session, ticket: Ticket) -> tuple[bytes, ...]:
@@ -375,11 +511,11 @@ class Linking:
         """Return the moment it is."""
         return self._clock()
 
-    async def _leave(self, parts: AppParts, route: Route, person: Inbound, login: SignedInThere) -> None:
+    async def _leave(self, parts: AppParts, route: Route, person: Inbound, jar: Jar) -> None:
         """End the application's session that only proved the account."""
         if parts.application is None:
             return
-        cookies = login.jar.field_for(parts.application.recipe.logout.page)
+        cookies = jar.field_for(parts.application.recipe.logout.page)
         try:
             await parts.application.sign_out(route, person, cookies)
         except GatewayError as error:
@@ -388,3 +524,8 @@ class Linking:
 
 def _note(app: str) -> str:
     return f"account:{app}"
+
+
+def _made(kept: KeptPasswords) -> bool:
+    """Whether a password is kept that the gateway has made."""
+    return any(each is not None and not each.own for each in (kept.current, kept.next))

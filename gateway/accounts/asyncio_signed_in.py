@@ -73,8 +73,8 @@ class SignedInUpstreams:
 
     @property
     def rewrite(self) -> PathRewrite | None:
-        """Changes paths on their way there and back; `None` if they are the same."""
-        return self.way.rewrite
+        """Nothing: recipe, cookies and our own redirects have public paths, and a request changes them behind here."""
+        return None
 
     def take(self, receiver: Receiver, *, repeatable: bool) -> Exchanger | None:
         """Return what takes the request, at once; it finds a connection by itself."""
@@ -329,7 +329,7 @@ class _Request:
     def _ask_again(self) -> None:
         """Lead the person to the page on which she proves her account once more."""
         route = self._owner.route()
-        location = f"{self._owner.prefix}account?app={route.name}".encode("ascii")
+        location = f"{self._owner.prefix}account?app={route.name}&again=yes".encode("ascii")
         head = AnswerHead(303, ((b"Location", location), (b"Cache-Control", b"no-store")), AnswerFraming.COUNTED, 0)
         self._deliver(head, b"", complete=True)
 
@@ -352,7 +352,8 @@ class _Request:
         if self._kept > LARGEST_KEPT:
             self._whole = False
             self._body.clear()
-        head = self._head
+        rewrite = self._owner.way.rewrite
+        head = self._head if rewrite is None else rewrite.outbound(self._head)
         if connection.last and b"\r\nConnection: " not in head:
             head = head[:-2] + b"Connection: close\r\n\r\n"
         if body and not self._uploading:
@@ -391,6 +392,9 @@ class _Request:
             return
         if complete:
             self._inner = None
+        rewrite = self._owner.way.rewrite
+        if rewrite is not None:
+            head = msgspec.structs.replace(head, headers=rewrite.answer(head.headers), answer_cache=None)
         ended = self._account is not None and has_ended(
             self._owner.recipe.ended, head.status, head.headers, self._target
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from gateway.accounts.accounts import (
+    CHANGE_SECONDS,
     MOST_PERSONS,
     Account,
     Claim,
@@ -131,8 +132,7 @@ def hand_over(
     since = now if found is None else found.since
     if kept.account.kind is AccountKind.PERSON:
         only = Link(to.first, None, evidence, since, now)
-        own = others and kept.passwords.current is not None and kept.passwords.current.own
-        passwords = KeptPasswords() if own else kept.passwords
+        passwords = _without_own(kept.passwords) if others else kept.passwords
         return Change(replace(kept, links=(only,), claims=(), passwords=passwords), others)
     if found is None and len(kept.links) >= MOST_PERSONS:
         return Change(kept, None)
@@ -167,11 +167,31 @@ def erase(kept: Kept | None, person: Marks) -> Change[int]:
     return Change(_without(kept, person), links + sum(claim.mark in person.all for claim in kept.claims))
 
 
-def prepare_password(kept: Kept | None, password: KeptPassword) -> Change[bool]:
+def prepare_password(kept: Kept | None, password: KeptPassword, seen: KeptPasswords) -> Change[bool]:
     """See `AccountStore.prepare_password`."""
-    if kept is None or kept.passwords.next is not None:
+    if kept is None or kept.passwords != seen:
         return Change(kept, outcome=False)
-    return Change(replace(kept, passwords=replace(kept.passwords, next=password)), outcome=True)
+    if seen.next is not None and password.since < seen.next.since + CHANGE_SECONDS:
+        return Change(kept, outcome=False)
+    return Change(replace(kept, passwords=replace(seen, next=password)), outcome=True)
+
+
+def refuse_password(kept: Kept | None, password: KeptPassword) -> Change[bool]:
+    """See `AccountStore.refuse_password`."""
+    if kept is None or password not in (kept.passwords.current, kept.passwords.next):
+        return Change(kept, outcome=False)
+    refused = replace(password, refused=True)
+    current, prepared = (
+        refused if each == password else each for each in (kept.passwords.current, kept.passwords.next)
+    )
+    return Change(replace(kept, passwords=KeptPasswords(current, prepared)), outcome=True)
+
+
+def withdraw_password(kept: Kept | None, password: KeptPassword) -> Change[bool]:
+    """See `AccountStore.withdraw_password`."""
+    if kept is None or kept.passwords.next != password:
+        return Change(kept, outcome=False)
+    return Change(replace(kept, passwords=replace(kept.passwords, next=None)), outcome=True)
 
 
 def keep_password(kept: Kept | None, password: KeptPassword) -> Change[bool]:
@@ -211,10 +231,14 @@ def _with(kept: Kept, new: Link) -> Kept:
 def _without(kept: Kept, person: Marks) -> Kept:
     links = tuple(each for each in kept.links if each.mark not in person.all)
     claims = tuple(each for each in kept.claims if each.mark not in person.all)
-    current = kept.passwords.current
-    # Nobody uses a person's own password without her. One that the gateway made is the only key to the account.
-    passwords = KeptPasswords() if not links and current is not None and current.own else kept.passwords
+    passwords = kept.passwords if links else _without_own(kept.passwords)
     return replace(kept, links=links, claims=claims, passwords=passwords)
+
+
+def _without_own(passwords: KeptPasswords) -> KeptPasswords:
+    """Forget a person's own password: nobody uses it without her. One that we made is the only key to the account."""
+    current, prepared = (None if each is None or each.own else each for each in (passwords.current, passwords.next))
+    return KeptPasswords(current, prepared)
 
 
 def _representative(kept: Kept) -> bool:

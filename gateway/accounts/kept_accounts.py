@@ -176,9 +176,17 @@ class KeptAccounts(ABC):
         kept = await self._one(app, name)
         return KeptPasswords() if kept is None else kept.passwords
 
-    async def prepare_password(self, app: str, name: str, password: KeptPassword) -> bool:
+    async def prepare_password(self, app: str, name: str, password: KeptPassword, seen: KeptPasswords) -> bool:
         """See `AccountStore`."""
-        return await self._changed(app, name, lambda kept: changes.prepare_password(kept, password))
+        return await self._changed(app, name, lambda kept: changes.prepare_password(kept, password, seen))
+
+    async def refuse_password(self, app: str, name: str, password: KeptPassword) -> bool:
+        """See `AccountStore`."""
+        return await self._changed(app, name, lambda kept: changes.refuse_password(kept, password))
+
+    async def withdraw_password(self, app: str, name: str, password: KeptPassword) -> bool:
+        """See `AccountStore`."""
+        return await self._changed(app, name, lambda kept: changes.withdraw_password(kept, password))
 
     async def keep_password(self, app: str, name: str, password: KeptPassword) -> bool:
         """See `AccountStore`."""

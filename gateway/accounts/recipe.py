@@ -49,9 +49,11 @@ class RecipeFault(StrEnum):
     """Why a recipe does not fit its application. Word of a log line, and of `doctor`."""
 
     NO_PAGE = "no_page"
-    """The login page does not answer with 200."""
+    """The page does not answer with 200."""
     NO_FORM = "no_form"
-    """No form on the login page has both fields."""
+    """No form on the page has the fields."""
+    TOO_SHORT = "too_short"
+    """The form of the new password takes too few signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class Form:
 
     fields: tuple[tuple[str, str], ...]
     action: str = ""
+    posts: bool = True
+    """Whether a browser sends it by POST."""
+    longest: Mapping[str, int] = field(default_factory=dict)
+    """The most signs that a browser lets people write into a field, where the page says so."""
 
     def action_path(self, at: str) -> str | None:
         """Return the path that the form goes to, from a page at this target; `None` if it is not of its own site."""
@@ -89,8 +95,7 @@ def read_page(body: bytes, headers: Headers) -> Page:
     reader = _Reader()
     reader.feed(text)
     reader.close()
-    forms = tuple(Form(tuple(fields), action) for action, fields in reader.forms)
-    return Page(text, codec, forms, tuple(reader.links))
+    return Page(text, codec, tuple(each.form for each in reader.forms), tuple(reader.links))
 
 
 def filled(form: Form, values: Mapping[str, str], codec: str) -> bytes | None:
@@ -185,6 +190,20 @@ def _codec_of(body: bytes, headers: Headers) -> str:
 
 
 @dataclass
+class _Form:
+    """A form that is being read."""
+
+    action: str
+    posts: bool
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    longest: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def form(self) -> Form:
+        return Form(tuple(self.fields), self.action, self.posts, dict(self.longest))
+
+
+@dataclass
 class _Select:
     name: str
     value: str | None = None
@@ -204,9 +223,9 @@ class _Reader(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.forms: list[tuple[str, list[tuple[str, str]]]] = []
+        self.forms: list[_Form] = []
         self.links: list[str] = []
-        self._form: list[tuple[str, str]] | None = None
+        self._form: _Form | None = None
         self._select: _Select | None = None
         self._area: _Text | None = None
 
@@ -216,8 +235,8 @@ class _Reader(HTMLParser):
         if tag == "a" and "href" in values:
             self.links.append(values["href"])
         elif tag == "form":
-            self._form = []
-            self.forms.append((values.get("action", ""), self._form))
+            self._form = _Form(values.get("action", ""), values.get("method", "").strip().lower() == "post")
+            self.forms.append(self._form)
         elif self._form is not None and "disabled" not in values:
             self._field(tag, values)
 
@@ -235,7 +254,7 @@ class _Reader(HTMLParser):
                 if "checked" in values:
                     self._add(name, values.get("value", "on"))
             elif kind not in _NOT_SENT:
-                self._add(name, values.get("value", ""))
+                self._add(name, values.get("value", ""), values.get("maxlength", ""))
         elif tag == "select":
             self._select = _Select(name)
         elif tag == "textarea":
@@ -258,6 +277,8 @@ class _Reader(HTMLParser):
             self._add(self._area.name, "".join(self._area.parts))
             self._area = None
 
-    def _add(self, name: str, value: str) -> None:
-        if self._form is not None and len(self._form) < MOST_FIELDS:
-            self._form.append((name, value))
+    def _add(self, name: str, value: str, longest: str = "") -> None:
+        if self._form is not None and len(self._form.fields) < MOST_FIELDS:
+            self._form.fields.append((name, value))
+            if re.fullmatch(r"[0-9]{1,6}", longest):
+                self._form.longest[name] = int(longest)

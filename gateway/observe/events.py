@@ -168,6 +168,9 @@ class Event(StrEnum):
     """A person linked an account of an application, chose one, or tried to; `outcome` says how it ended."""
     ACCOUNT_LOGIN_FAILED = "account_login_failed"
     """The gateway could not sign in at an application, which did not answer or not as the recipe says (`error`)."""
+    ACCOUNT_PASSWORD = "account_password"  # noqa: S105 - the name of an event
+    """The gateway changed an account's password at the application, or did not (`outcome`, `error`): with `lost` the
+    application takes neither the old nor the new one, and the office must set one there."""
     LIMIT_STORE_AWAY = "limit_store_away"
     """The limit store did not answer at the start; rules with a limit answer 503 until it does."""
     SUBJECT_ERASED = "subject_erased"
@@ -263,6 +266,7 @@ SHAPES: Final[Mapping[Event, str]] = {
     Event.PRESS_NOT_GIVEN_BACK: "",
     Event.ACCOUNT: "request_id app outcome pseudonym",
     Event.ACCOUNT_LOGIN_FAILED: "request_id app error",
+    Event.ACCOUNT_PASSWORD: "request_id app outcome error",
     Event.LIMIT_STORE_AWAY: "",
     Event.SUBJECT_ERASED: "operator reason by client_id code sessions entries links complete",
     Event.LIMIT_GIVEN_BACK: "operator reason by policy limit period code state",

@@ -96,13 +96,14 @@ class AccountPages:
     async def page(self, visit: Visit, request: web.Request) -> web.StreamResponse:
         """Show the accounts of a person, or offer to link one."""
         del request
-        named = parse_qs((visit.inbound.target.query or b"").decode("ascii", "replace")).get("app", [""])[0]
-        route = self._route(visit, named)
+        asked = parse_qs((visit.inbound.target.query or b"").decode("ascii", "replace"))
+        route = self._route(visit, asked.get("app", [""])[0])
         person = await self._person(visit, route)
         if isinstance(person, Page):
             return self._tools.page(visit, person)
         held = await self._linking.accounts_of(route, person.found.session)
-        ask = AccountAsk.CHOOSE if held else AccountAsk.LINK
+        # `again`: the application does not take the kept password of an account that she has.
+        ask = AccountAsk.CHOOSE if held and "again" not in asked else AccountAsk.LINK
         return await self._show(visit, person, ask, "", required=False)
 
     async def form(self, visit: Visit, request: web.Request) -> web.StreamResponse:

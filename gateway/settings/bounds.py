@@ -15,6 +15,7 @@ from gateway.settings.settings import (
     AppTraffic,
     AssertionSettings,
     AuditSettings,
+    ChangeSettings,
     ConsoleSettings,
     EndedSettings,
     HeaderSettings,
@@ -115,6 +116,8 @@ BOUNDS: dict[type, dict[str, Bound]] = {
     EndedSettings: {"status": Bound(200, 599)},
     # Our own attempts stay below it, and one must be left.
     RecipeSettings: {"locks_after": Bound(2, MOST), "forgets_after": _SOME_TIME},
+    # Fewer signs say too little, and more than a form takes are of no use.
+    ChangeSettings: {"length": Bound(12, 128)},
     HeaderSettings: {"longest": Bound(1, LARGEST)},
     HealthSettings: {
         "interval": Bound(0.1, LONGEST),

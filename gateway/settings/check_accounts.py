@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from gateway.settings.recipes import covers, path_of, whole_recipe
+from gateway.settings.recipes import LEAST_BITS, bits_of, covers, path_of, whole_recipe
 from gateway.settings.settings import (
     AppAccounts,
     AppSettings,
+    ChangeSettings,
     Mode,
     RecipeSettings,
     SecretSource,
@@ -192,8 +193,36 @@ def _check_form(accounts: AppAccounts, recipe: RecipeSettings | None, at: str, r
             "citizens' own passwords would be kept, sealed, and nothing states that",
             "住民自身のパスワードを暗号化して保存しますが、その明示がありません",
         )
-        remedy = Phrase("write `passwords: kept`", "`passwords: kept` と書いてください")
+        remedy = Phrase(
+            "write `passwords: changed` if the recipe has `change`, or `passwords: kept`",
+            "`recipe` に `change` があれば `passwords: changed`、なければ `passwords: kept` と書いてください",
+        )
         reading.note(at, what, remedy)
+    if accounts.passwords == "changed":
+        _check_change(recipe, here, reading)
+
+
+def _check_change(recipe: RecipeSettings, at: str, reading: Reading) -> None:
+    """Note what a change of passwords lacks: a half one would take an account from everybody."""
+    change = recipe.change
+    for key, value in (("page", change.page), ("new", change.new)):
+        if not value:
+            what = Phrase(
+                f"`passwords: changed` without `change.{key}`", f"`passwords: changed` に `change.{key}` がありません"
+            )
+            remedy = Phrase(
+                "describe the form under `change`, or write `passwords: kept`",
+                "`change` にパスワード変更の画面を書くか、`passwords: kept` と書いてください",
+            )
+            reading.note(at, what, remedy)
+            return
+    for path in dict.fromkeys(path_of(target) for target in (change.page, change.post)):
+        if recipe.closed and not any(covers(pattern, path) for pattern in recipe.closed):
+            what = Phrase(
+                f"`closed` leaves `{path}` open, by which people could change the gateway's password",
+                f"`{path}` が `closed` に含まれていません。関所が設定したパスワードを変更できてしまいます",
+            )
+            reading.note(f"{at}.closed", what, Phrase(f"add `{path}`", f"`{path}` を加えてください"))
 
 
 def _check_unused(accounts: AppAccounts, at: str, reading: Reading) -> None:
@@ -209,6 +238,13 @@ def _check_unused(accounts: AppAccounts, at: str, reading: Reading) -> None:
                 f"`{key}` has no effect without `tell: {tell}`", f"`{key}` は `tell: {tell}` のときだけ使われます"
             )
             reading.note(f"{at}.{key}", what, Phrase("remove it", "取り除いてください"))
+    if accounts.recipe is not None and accounts.recipe.change != ChangeSettings() and accounts.passwords != "changed":
+        what = Phrase(
+            "`change` has no effect without `passwords: changed`",
+            "`change` は `passwords: changed` のときだけ使われます",
+        )
+        remedy = Phrase("write it, or remove `change`", "`passwords: changed` と書くか、取り除いてください")
+        reading.note(f"{at}.recipe.change", what, remedy)
 
 
 def _check_recipe(recipe: RecipeSettings, at: str, reading: Reading) -> None:
@@ -236,6 +272,7 @@ def _check_recipe(recipe: RecipeSettings, at: str, reading: Reading) -> None:
     _check_success(recipe.success, f"{at}.success", reading)
     ended = recipe.ended
     _check_paths((("location", ended.location),), f"{at}.ended", reading)
+    _check_form_of_change(recipe.change, f"{at}.change", reading)
     logout = recipe.logout
     if not logout.page and (logout.submit or logout.link):
         what = Phrase("`logout` names no `page`", "`logout` に `page` がありません")
@@ -245,6 +282,23 @@ def _check_recipe(recipe: RecipeSettings, at: str, reading: Reading) -> None:
             "`logout` both submits a form and follows a link", "`logout` に `submit` と `link` の両方があります"
         )
         reading.note(f"{at}.logout.link", what, Phrase("keep one of them", "どちらか一つにしてください"))
+
+
+def _check_form_of_change(change: ChangeSettings, at: str, reading: Reading) -> None:
+    _check_targets((("page", change.page), ("post", change.post)), at, reading)
+    if not re.fullmatch(r"[!-~]+", change.alphabet):
+        what = Phrase("`alphabet` has a sign that no password field takes", "`alphabet` に使えない文字があります")
+        remedy = Phrase("write visible signs of ASCII", "空白以外の ASCII 文字で書いてください")
+        reading.note(f"{at}.alphabet", what, remedy)
+    elif bits_of(change.alphabet, change.length) < LEAST_BITS:
+        what = Phrase(
+            f"{change.length} signs of this alphabet can be guessed", f"この文字で {change.length} 字では推測できます"
+        )
+        remedy = Phrase(
+            f"write a longer `alphabet`, or a `length` that makes {LEAST_BITS} bits",
+            f"`alphabet` を増やすか、`length` を {LEAST_BITS} ビット以上になる長さにしてください",
+        )
+        reading.note(f"{at}.length" if f"{at}.length" in reading.places else at, what, remedy)
 
 
 def _check_targets(targets: tuple[tuple[str, str], ...], at: str, reading: Reading) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from math import log2
 from types import MappingProxyType
 from typing import Any
 
-from gateway.settings.settings import EndedSettings, LogoutSettings, RecipeSettings, SuccessSettings
+from gateway.settings.settings import ChangeSettings, EndedSettings, LogoutSettings, RecipeSettings, SuccessSettings
 
 SHIPPED: Mapping[str, RecipeSettings] = MappingProxyType(
     {
@@ -23,6 +24,13 @@ SHIPPED: Mapping[str, RecipeSettings] = MappingProxyType(
             success=SuccessSettings(status=302, not_location="/login"),
             ended=EndedSettings(location="/login"),
             logout=LogoutSettings(page="/logout", submit=True),
+            change=ChangeSettings(
+                page="/my/password",
+                post="/my/password",
+                old="password",
+                new="new_password",
+                repeat="new_password_confirmation",
+            ),
             closed=("/login", "/account/**", "/my/password", "/my/api_key/**"),
         ),
         "wordpress": RecipeSettings(
@@ -34,7 +42,17 @@ SHIPPED: Mapping[str, RecipeSettings] = MappingProxyType(
             success=SuccessSettings(status=302, not_location="/wp-login.php", cookie="wordpress_logged_in_*"),
             ended=EndedSettings(location="/wp-login.php"),
             logout=LogoutSettings(page="/wp-login.php?action=logout", link="_wpnonce="),
-            closed=("/wp-login.php", "/wp-signup.php", "/wp-activate.php", "/xmlrpc.php"),
+            change=ChangeSettings(
+                page="/wp-admin/profile.php", post="/wp-admin/profile.php", new="pass1", repeat="pass2"
+            ),
+            closed=(
+                "/wp-login.php",
+                "/wp-signup.php",
+                "/wp-activate.php",
+                "/xmlrpc.php",
+                "/wp-admin/profile.php",
+                "/wp-admin/user/profile.php",
+            ),
         ),
     }
 )
@@ -50,10 +68,20 @@ def whole_recipe(recipe: RecipeSettings) -> RecipeSettings:
             if (value := getattr(recipe, each.name)) != getattr(_EMPTY, each.name)
         }
         recipe = replace(SHIPPED[recipe.like], **own)
-    return recipe if recipe.post else replace(recipe, post=recipe.page)
+    change = recipe.change if recipe.change.post else replace(recipe.change, post=recipe.change.page)
+    return replace(recipe, post=recipe.post or recipe.page, change=change)
 
 
 _EMPTY = RecipeSettings()
+
+
+LEAST_BITS = 64
+"""Bits of chance in a new password below which a recipe is refused."""
+
+
+def bits_of(alphabet: str, length: int) -> float:
+    """Return the bits of chance in a password of so many signs."""
+    return length * log2(max(1, len(set(alphabet))))
 
 
 def path_of(target: str) -> str:

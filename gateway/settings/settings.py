@@ -636,6 +636,28 @@ class LogoutSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeSettings:
+    """The form by which the application lets a person change her password, for `passwords: changed`."""
+
+    page: str = ""
+    """The path of the page with the form; the gateway takes its hidden fields along."""
+    post: str = ""
+    """The path that the form is sent to. Without it, `page`."""
+    old: str = ""
+    """The form's field of the present password, if it asks for it."""
+    new: str = ""
+    """The form's field of the new password."""
+    repeat: str = ""
+    """The form's field in which the new password is repeated, if there is one."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """More fields with fixed values, such as the button's."""
+    length: int = 24
+    """The number of signs of a new password. A smaller `maxlength` of the form's field counts."""
+    alphabet: str = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+    """The signs of a new password, which has one at least of each kind: capitals, small letters, digits, others."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecipeSettings:
     """How one signs in at the old application: the name of a shipped recipe, or the application's own form.
 
@@ -665,6 +687,8 @@ class RecipeSettings:
     """The answer by which the application says that its session is over."""
     logout: LogoutSettings = LogoutSettings()
     """The way in which the application ends a session of its own."""
+    change: ChangeSettings = ChangeSettings()
+    """The form by which the application changes a password; `passwords: changed` uses it."""
     closed: tuple[str, ...] = ()
     """Patterns of paths as in a policy that people cannot reach: login, change of password, reset."""
     locks_after: int | None = None
@@ -707,8 +731,9 @@ class AppAccounts:
     key: AccountKey = AccountKey()
     """The key of the links and of kept passwords: one or more secrets, a line each, 32 bytes or more. The first one
     marks and seals, and all of them read. It is no secret of `sessions`."""
-    passwords: Literal["kept"] | None = None
-    """The operator's statement that citizens' own passwords are kept, sealed; `tell: form` demands it."""
+    passwords: Literal["kept", "changed"] | None = None
+    """The passwords that `tell: form` uses. `changed`: after linking, the gateway sets a random one by the recipe's
+    `change`, and keeps that one, sealed. `kept`: the operator states that citizens' own passwords are kept, sealed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def apply(kept: Kept, deed: tuple[str, object, object]) -> Kept:
         case "keep", bool() as own, _:
             return changes.keep_password(kept, KeptPassword(b"box", own)).kept or kept
         case "prepare", bool() as own, _:
-            return changes.prepare_password(kept, KeptPassword(b"box2", own)).kept or kept
+            return changes.prepare_password(kept, KeptPassword(b"box2", own), kept.passwords).kept or kept
         case _:
             raise AssertionError(deed)
 
@@ -77,6 +77,7 @@ def test_no_order_of_changes_gives_an_account_to_two(
 ) -> None:
     """A person's account has one person at most; a group has one representative at most, and a role for each."""
     kept = Kept(replace(TANAKA, kind=kind))
+    before: list[KeptPassword] = []
     for deed in history:
         kept = apply(kept, deed)
 
@@ -94,6 +95,10 @@ def test_no_order_of_changes_gives_an_account_to_two(
         assert kept.account.name == "tanaka"
         if kept.passwords.current is not None and kept.passwords.current.own:
             assert kept.links, "a person's own password outlived her link"
+        made = [each for each in (kept.passwords.current, kept.passwords.next) if each is not None and not each.own]
+        if deed[0] not in ("keep", "prepare"):
+            assert made == before, "a password that the gateway made is the only key to the account"
+        before = made
         if deed[0] == "erase" and isinstance(deed[1], Marks):
             assert not kept.marks & {*deed[1].all}
 
@@ -165,7 +170,9 @@ def test_nothing_becomes_of_an_unknown_account() -> None:
     for change in (
         changes.set_role(None, ANNA, Role.MEMBER),
         changes.ask_again(None, ANNA),
-        changes.prepare_password(None, password),
+        changes.prepare_password(None, password, KeptPasswords()),
+        changes.withdraw_password(None, password),
+        changes.refuse_password(None, password),
         changes.keep_password(None, password),
         changes.forget_password(None),
     ):

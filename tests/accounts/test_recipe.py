@@ -23,7 +23,7 @@ LOGIN = """
 <form action="/search"><input name="q" value="x"></form>
 <form method="post" action="login.php">
   <input type="hidden" name="token" value="a&amp;b">
-  <input name="id" value=""><input type="password" name="pw">
+  <input name="id" value=""><input type="password" name="pw" maxlength="20">
   <input type="checkbox" name="keep" value="1"><input type="checkbox" name="seen" checked>
   <input type="radio" name="as" value="x"><input type="radio" name="as" value="y" checked>
   <input type="submit" name="go" value="Login"><input type="file" name="f"><input name="off" disabled value="1">
@@ -53,6 +53,8 @@ def test_the_form_with_both_fields_is_read_as_a_browser_sends_it() -> None:
         "memo": "two\nlines",
     }
     assert form.action_path("/sub/page.php?x=1") == "/sub/login.php"
+    assert [each.posts for each in page.forms] == [False, True]
+    assert form.longest == {"pw": 20}
     assert page.form_with(("id", "other")) is None
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from gateway.accounts.accounts import (
+    CHANGE_SECONDS,
     Account,
     AccountStore,
     Evidence,
@@ -428,15 +429,25 @@ async def test_a_password_is_kept_as_it_was_sealed(store: AccountStore) -> None:
 
 async def test_a_change_of_password_survives_an_interruption(store: AccountStore) -> None:
     """Both are there until one of them is known to be right, and only one change is under way."""
-    old, new = KeptPassword(b"old", own=True), KeptPassword(b"new", own=False)
+    old, new = KeptPassword(b"old", own=True), KeptPassword(b"new", own=False, since=NOW)
+    soon = KeptPassword(b"another", own=False, since=NOW + CHANGE_SECONDS - 1)
     await link(store, TANAKA, ANNA)
     await store.keep_password(APP, "tanaka", old)
+    seen = await store.passwords(APP, "tanaka")
 
-    assert await store.prepare_password(APP, "tanaka", new)
+    assert await store.prepare_password(APP, "tanaka", new, seen)
 
-    assert await store.passwords(APP, "tanaka") == KeptPasswords(old, new)
-    assert not await store.prepare_password(APP, "tanaka", KeptPassword(b"another", own=False))
-    assert not await store.prepare_password(APP, "nobody", new)
+    now = await store.passwords(APP, "tanaka")
+    assert now == KeptPasswords(old, new)
+    assert not await store.prepare_password(APP, "tanaka", soon, seen), "another login came first"
+    assert not await store.prepare_password(APP, "tanaka", soon, now), "a change is under way"
+    assert not await store.prepare_password(APP, "nobody", new, KeptPasswords())
+    assert not await store.withdraw_password(APP, "tanaka", soon)
+    assert await store.withdraw_password(APP, "tanaka", new)
+    assert await store.passwords(APP, "tanaka") == seen
+    assert await store.prepare_password(APP, "tanaka", new, seen)
+    late = KeptPassword(b"another", own=False, since=NOW + CHANGE_SECONDS)
+    assert await store.prepare_password(APP, "tanaka", late, now), "the former worker is gone"
     assert await store.keep_password(APP, "tanaka", new)
     assert await store.passwords(APP, "tanaka") == KeptPasswords(new)
 

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -45,7 +46,7 @@ ACCOUNTS = """\
     store: sqlite:{folder}/accounts.db
     key: {{file: {folder}/accounts.key}}
     tell: form
-    passwords: kept
+    passwords: {passwords}
     recipe: {recipe}
 """
 WRITER = "clerk"
@@ -102,19 +103,33 @@ class Place:
         form = {"app": "app", "rd": self.app.home, "required": "yes", "user": user, "password": password}
         return visitor.send("/.sekisho/account", {**form, "action": "link"})
 
+    def takes(self, user: str, password: str) -> bool:
+        """Whether the application itself takes a password."""
+        visitor = Visitor(self.upstream, self.host)
+        name, secret = self.app.form
+        form = visitor.get(self.app.login).fields(f'name="{secret}"')
+        visitor.ask(
+            "POST",
+            self.app.post,
+            urlencode({**form, name: user, secret: password}).encode(),
+            {"Content-Type": "application/x-www-form-urlencoded"},
+        )
+        return self.app.greets(visitor) == user
+
     def directly(self, jar: dict[str, str]) -> str:
         """Return as whom the application itself knows somebody with these cookies."""
         return self.app.greets(Visitor(self.upstream, self.host, jar=dict(jar)))
 
 
 @contextmanager
-def placed(app: Linked, folder: Path, store: str) -> Iterator[Place]:
+def placed(app: Linked, folder: Path, store: str, passwords: str = "kept") -> Iterator[Place]:
     """Run an application and a gateway with the recipe that is shipped for it."""
     public = free_port()
     host = f"{HOST}:{public}"
     found = recipes(PAGES[0])[app.title]
     (folder / "accounts.key").write_text(secrets.token_hex(32))
-    entry = found.app.replace(f"name: {app.recipe}", "name: app") + ACCOUNTS.format(folder=folder, recipe=app.recipe)
+    accounts = ACCOUNTS.format(folder=folder, recipe=app.recipe, passwords=passwords)
+    entry = found.app.replace(f"name: {app.recipe}", "name: app") + accounts
     (folder / "site").mkdir()
     with (
         app.lay_out(found, folder / "site", f"http://{host}") as upstream,
@@ -146,9 +161,9 @@ def peopled_wordpress(recipe: Recipe, folder: Path, url: str) -> Iterator[int]:
 
 
 def greeted_by_wordpress(visitor: Visitor) -> str:
-    """Return the name on the profile's page."""
-    page = visitor.ask("GET", "/wp-admin/profile.php", compare=False)
-    found = re.search(r'id="user_login" value="([^"]+)"', page.text)
+    """Return the name in the bar of the administration."""
+    page = visitor.ask("GET", "/wp-admin/edit.php", compare=False)
+    found = re.search(r'wp-admin-bar-my-account.*?"display-name">([^<]+)<', page.text, re.DOTALL)
     return found[1] if page.status == HTTPStatus.OK and found is not None else ""
 
 
@@ -185,13 +200,19 @@ rules:
     keep_form: true
 """,
     lay_out=peopled_wordpress,
-    home="/wp-admin/profile.php",
+    home="/wp-admin/edit.php",
     greets=greeted_by_wordpress,
     write=write_in_wordpress,
     login="/wp-login.php",
     post="/wp-login.php",
     form=("log", "pwd"),
-    others=("/wp-login.php?action=lostpassword", "/wp-login.php?action=rp", "/xmlrpc.php", "/WP-LOGIN.PHP"),
+    others=(
+        "/wp-login.php?action=lostpassword",
+        "/wp-login.php?action=rp",
+        "/xmlrpc.php",
+        "/WP-LOGIN.PHP",
+        "/wp-admin/profile.php",
+    ),
     aliases=("clerk@city.example", "CLERK"),
 )
 
@@ -395,3 +416,22 @@ def test_somebody_elses_cookie_opens_nothing(place: Place) -> None:
     stranger = Visitor(place.gateway.port, place.host, jar=dict(stolen), told=NAVIGATION)
     assert app.greets(stranger) == ""
     assert WRITER not in stranger.get("/").text
+
+
+@pytest.mark.parametrize("app", APPLICATIONS, ids=lambda app: app.recipe)
+def test_a_linked_account_gets_a_password_that_nobody_knows(app: Linked, tmp_path: Path, redis_url: str) -> None:
+    """The application takes the old one no more; the card opens the account, also in another session."""
+    with placed(app, tmp_path, redis_url, "changed") as place:
+        assert place.takes(WRITER, PASSWORD)
+        hanako = place.visitor("hanako")
+        place.link(hanako, WRITER, PASSWORD)
+        assert app.greets(hanako) == WRITER
+        assert not place.takes(WRITER, PASSWORD)
+        sign_out(hanako)
+
+        again = place.visitor("hanako")
+        again.get(app.home)
+        assert app.greets(again) == WRITER
+        place.gateway.wait_for_event("account_password", "changed")
+        assert "linked" not in place.link(place.visitor("jiro"), WRITER, PASSWORD).text
+        assert place.takes(OTHER, OTHERS_PASSWORD), "nobody else's password is touched"

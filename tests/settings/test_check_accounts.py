@@ -61,6 +61,47 @@ def test_a_shipped_recipe_is_whole(shipped: str, tmp_path: Path) -> None:
     short = FORM[: FORM.index("      recipe:")] + f"      recipe: {shipped}\n"
 
     assert faults(BEGINNING + short, tmp_path) == []
+    assert faults(BEGINNING + short.replace("passwords: kept", "passwords: changed"), tmp_path) == []
+
+
+CHANGED = (
+    FORM.replace("passwords: kept", "passwords: changed")
+    + """\
+        change:
+          page: /password/change
+          old: before
+          new: after
+          length: 16
+"""
+)
+
+
+def test_a_change_of_passwords_is_good(tmp_path: Path) -> None:
+    """The lines that the documentation shows are accepted."""
+    assert faults(BEGINNING + CHANGED, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ("passwords: changed", "passwords: kept", 24, "`change` has no effect"),
+        ("          page: /password/change\n", "", 15, "without `change.page`"),
+        ("          new: after\n", "", 15, "without `change.new`"),
+        ("page: /password/change", "page: /settings", 21, "leaves `/settings` open"),
+        ("page: /password/change", "page: /password/change\n          post: /save", 21, "leaves `/save` open"),
+        ("page: /password/change", "page: 'password'", 24, "no path of the application"),
+        ("length: 16", "length: 11", 27, "`length` cannot be 11"),
+        ("length: 16", "length: 12\n          alphabet: '0123456789'", 27, "can be guessed"),
+        ("length: 16", "alphabet: 'あいうえお'", 27, "no password field takes"),
+    ],
+)
+def test_a_half_change_is_refused(old: str, new: str, line: int, said: str, tmp_path: Path) -> None:
+    """A change that cannot end well is refused at the line that holds it."""
+    assert old in CHANGED
+    found = faults(BEGINNING + CHANGED.replace(old, new, 1), tmp_path)
+
+    assert any(said in fault for fault in found), found
+    assert any(fault.startswith(f"gateway.yaml:{line}:") for fault in found if said in fault), found
 
 
 @pytest.mark.parametrize(

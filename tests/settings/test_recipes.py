@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.settings.recipes import SHIPPED, covers, path_of, whole_recipe
-from gateway.settings.settings import RecipeSettings
+from gateway.settings.recipes import SHIPPED, bits_of, covers, path_of, whole_recipe
+from gateway.settings.settings import ChangeSettings, RecipeSettings
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED))
@@ -29,6 +29,14 @@ def test_what_is_written_stands_in_the_place_of_what_is_shipped() -> None:
 def test_a_form_is_sent_to_its_own_page_without_another() -> None:
     """`post` is the login page itself where nothing else is written."""
     assert whole_recipe(RecipeSettings(page="/login.php")).post == "/login.php"
+    changed = whole_recipe(RecipeSettings(page="/login.php", change=ChangeSettings(page="/password.php")))
+    assert changed.change.post == "/password.php"
+
+
+def test_bits_count_each_sign_once() -> None:
+    """An alphabet that says a sign twice is not larger for it."""
+    assert bits_of("aabb", 10) == bits_of("ab", 10) == 10
+    assert bits_of("", 10) == 0
 
 
 @pytest.mark.parametrize(
