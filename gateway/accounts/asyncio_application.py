@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from urllib.parse import unquote
 
@@ -193,17 +193,30 @@ class Application:
     async def _confirm(
         self, logout: LogoutSettings, route: Route, person: Inbound, page: Reply, cookies: bytes
     ) -> None:
-        read: Page = read_page(page.body, page.headers)
+        read = self._with_public_addresses(read_page(page.body, page.headers))
         if logout.link:
-            target = link_with(read, logout.link, logout.page)
+            target = link_with(read, logout.link, logout.page, route.origin)
             if target is not None and path_of(target) == path_of(logout.page):
                 await self._ask(route, person, "GET", target, cookies)
             return
         for form in read.forms:
             body = filled(form, {}, read.codec) if form.posts else None
-            if form.action_path(logout.page) == path_of(logout.page) and body is not None:
+            if form.action_path(logout.page, route.origin) == path_of(logout.page) and body is not None:
                 await self._ask(route, person, "POST", logout.page, cookies, body, referer=logout.page)
                 return
+
+    def _with_public_addresses(self, page: Page) -> Page:
+        """Return a page whose links and forms lead to public paths, as its `Location` would."""
+        rewrite = self._upstreams().rewrite
+        if rewrite is None:
+            return page
+
+        def public(address: str) -> str:
+            ((_, value),) = rewrite.answer(((b"Location", address.encode("utf-8", "replace")),))
+            return value.decode("utf-8", "replace")
+
+        forms = tuple(replace(form, action=public(form.action)) for form in page.forms)
+        return replace(page, forms=forms, links=tuple(public(link) for link in page.links))
 
     async def _ask(
         self,

@@ -67,10 +67,10 @@ class Form:
     longest: Mapping[str, int] = field(default_factory=dict)
     """The most signs that a browser lets people write into a field, where the page says so."""
 
-    def action_path(self, at: str) -> str | None:
+    def action_path(self, at: str, origin: str) -> str | None:
         """Return the path that the form goes to, from a page at this target; `None` if it is not of its own site."""
-        parts = _parts(self.action, at)
-        return None if parts is None or parts[0] != "x" else parts[1].partition("?")[0]
+        target = _own_target(self.action, at, origin)
+        return None if target is None else target.partition("?")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +107,13 @@ def filled(form: Form, values: Mapping[str, str], codec: str) -> bytes | None:
         return None
 
 
-def link_with(page: Page, part: str, at: str) -> str | None:
-    """Return the target of the page's first link whose address has this part; `None` if it has none of its own site."""
-    for link in page.links:
-        if part in link:
-            parts = _parts(link, at)
-            if parts is not None and parts[0] == "x" and parts[1].startswith("/"):
-                return parts[1]
-    return None
+def link_with(page: Page, part: str, at: str, origin: str) -> str | None:
+    """Return the target of the page's first link whose address has this part; `None` if it has none of its own site.
+
+    `origin` is the public one, in which many applications write their links.
+    """
+    targets = (_own_target(link, at, origin) for link in page.links if part in link)
+    return next((target for target in targets if target is not None), None)
 
 
 def succeeded(success: SuccessSettings, status: int, headers: Headers, text: str, at: str) -> bool:
@@ -165,6 +164,14 @@ def set_cookies(headers: Headers) -> list[tuple[str, bytes]]:
     """Return the cookies that an answer sets or expires: the name, and the whole line."""
     lines = [value for name, value in headers if name.lower() == b"set-cookie"]
     return [(line.partition(b"=")[0].strip().decode("latin-1"), line) for line in lines if b"=" in line]
+
+
+def _own_target(url: str, at: str, origin: str) -> str | None:
+    """Return the target that an address on a page leads to; `None` if it leads away from the application."""
+    parts = _parts(url, at)
+    if parts is None or not parts[1].startswith("/") or parts[0] not in ("x", origin.partition("://")[2]):
+        return None
+    return parts[1]
 
 
 def _parts(url: str, at: str) -> tuple[str, str] | None:

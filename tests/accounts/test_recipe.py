@@ -18,6 +18,7 @@ from gateway.accounts.recipe import (
 )
 from gateway.settings.settings import EndedSettings, SuccessSettings
 
+ORIGIN = "https://old.example.jp"
 HTML = ((b"Content-Type", b"text/html; charset=utf-8"),)
 LOGIN = """
 <form action="/search"><input name="q" value="x"></form>
@@ -52,7 +53,7 @@ def test_the_form_with_both_fields_is_read_as_a_browser_sends_it() -> None:
         "first": "1",
         "memo": "two\nlines",
     }
-    assert form.action_path("/sub/page.php?x=1") == "/sub/login.php"
+    assert form.action_path("/sub/page.php?x=1", ORIGIN) == "/sub/login.php"
     assert [each.posts for each in page.forms] == [False, True]
     assert form.longest == {"pw": 20}
     assert page.form_with(("id", "other")) is None
@@ -93,8 +94,32 @@ def test_a_link_of_its_own_site_is_followed_and_no_other() -> None:
     """A link to another host is none of the application's."""
     page = read_page(LOGIN.encode(), HTML)
 
-    assert link_with(page, "_wpnonce=", "/wp-login.php") == "/logout?_wpnonce=7&x=1"
-    assert link_with(page, "_wpnonce=9", "/wp-login.php") is None
+    assert link_with(page, "_wpnonce=", "/wp-login.php", ORIGIN) == "/logout?_wpnonce=7&x=1"
+    assert link_with(page, "_wpnonce=9", "/wp-login.php", ORIGIN) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "target"),
+    [
+        ("/logout?a=1", "/logout?a=1"),
+        ("logout?a=1", "/deep/logout?a=1"),
+        ("?a=1", "/deep/page?a=1"),
+        ("https://old.example.jp/logout?a=1", "/logout?a=1"),
+        ("//old.example.jp/logout?a=1", "/logout?a=1"),
+        ("https://old.example.jp:8443/logout?a=1", None),
+        ("https://old.example.jp.evil.example/logout?a=1", None),
+        ("https://old.example.jp@evil.example/logout?a=1", None),
+        ("//evil.example/logout?a=1", None),
+        ("javascript:a=1", None),
+        ("https://[a=1", None),
+    ],
+)
+def test_an_address_in_the_applications_own_origin_is_its_own(address: str, target: str | None) -> None:
+    """Many applications write their links with the public origin; no other host is theirs."""
+    page = read_page(f'<a href="{address}">x</a><form method=post action="{address}"></form>'.encode(), HTML)
+
+    assert link_with(page, "a=1", "/deep/page", ORIGIN) == target
+    assert page.forms[0].action_path("/deep/page", ORIGIN) == (None if target is None else target.partition("?")[0])
 
 
 def location(value: str) -> Headers:
