@@ -135,12 +135,9 @@ class PasswordChange:
         return self._ended(ChangeEnd.LOST, jar, fault="refused")
 
     def _ended(self, end: ChangeEnd, jar: Jar, login: SignedInThere | None = None, *, fault: str = "") -> ChangeResult:
-        good = end in (ChangeEnd.CHANGED, ChangeEnd.UNDER_WAY)
-        (log.info if good else log.warning)(
-            Event.ACCOUNT_PASSWORD,
-            request_id=self.person.request_id,
-            app=self.app,
-            outcome=end.value,
-            **({} if good else {"error": fault or end.value}),
-        )
+        number = self.person.request_id
+        if end in (ChangeEnd.CHANGED, ChangeEnd.UNDER_WAY):
+            log.info(Event.ACCOUNT_PASSWORD, request_id=number, app=self.app, outcome=end.value)
+        else:
+            log.warning(Event.ACCOUNT_PASSWORD, request_id=number, app=self.app, outcome=end.value, error=fault)
         return ChangeResult(end, jar, login)

@@ -1,4 +1,4 @@
-"""The gateway gives an account a password of its own: whatever fails in the middle, the account stays within reach."""
+"""The gateway gives an account a password of its own. No failure in the middle takes the account from its person."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from gateway.settings.settings import (
     RecipeSettings,
     SuccessSettings,
 )
+from gateway.upstream.upstream import Upstreams
 from tests.builders import NOON, identity, inbound, route, session
 
 KEYS = Secrets.parse(secrets.token_hex(32))
@@ -81,10 +82,10 @@ class Old(Application):
         self.longest = ""
 
     @staticmethod
-    def no_connections() -> object:
+    def no_connections() -> Upstreams:
         raise AssertionError("a real connection was asked for")
 
-    async def _ask(  # type: ignore[override]
+    async def _ask(
         self,
         route: Route,
         person: Inbound,

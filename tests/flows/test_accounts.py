@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -87,6 +88,11 @@ class Old:
         with sqlite3.connect(self.folder / "old.db") as connection:
             return connection.execute(what).fetchall()
 
+    def change(self, what: str) -> None:
+        """Change its database."""
+        with sqlite3.connect(self.folder / "old.db") as connection:
+            connection.execute(what)
+
     def end_sessions(self) -> None:
         """Forget every session, as a restart does."""
         for each in (self.folder / "sessions").iterdir():
@@ -109,13 +115,15 @@ class Person:
 
     port: int
     cookies: dict[str, str] = field(default_factory=dict)
+    host: str = HOST
+    app: str = "app"
 
     async def ask(
         self, method: str, path: str, form: Mapping[str, str] | None = None, more: Mapping[str, str] | None = None
     ) -> Page:
         """Ask the gateway as a navigating browser does."""
-        origin = f"http://{HOST}:{self.port}"
-        sent = {**NAVIGATION, "Host": f"{HOST}:{self.port}", "Sec-Fetch-Site": "same-origin", **(more or {})}
+        origin = f"http://{self.host}:{self.port}"
+        sent = {**NAVIGATION, "Host": f"{self.host}:{self.port}", "Sec-Fetch-Site": "same-origin", **(more or {})}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         if form is not None:
@@ -146,14 +154,13 @@ class Person:
 
     async def link(self, user: str, password: str, path: str = "/") -> Page:
         """Fill in our page."""
-        form = {"app": "app", "rd": path, "required": "yes", "action": "link", "user": user, "password": password}
+        form = {"app": self.app, "rd": path, "required": "yes", "action": "link", "user": user, "password": password}
         return await self.ask("POST", "/.sekisho/account", form)
 
 
-@pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Old]:
+@contextmanager
+def application(folder: Path) -> Iterator[Old]:
     """Run the application."""
-    folder = tmp_path_factory.mktemp("untaught")
     (folder / "sessions").mkdir()
     found = Old(folder)
     script = str(Path(__file__).with_name("untaught.php"))
@@ -169,6 +176,13 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Old]:
     finally:
         process.terminate()
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Old]:
+    """Run the application for all tests of this page."""
+    with application(tmp_path_factory.mktemp("untaught")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -263,11 +277,11 @@ class People:
 
     gateway: GatewayProcess
 
-    async def signed_in(self, subject: str) -> Person:
-        """Return a browser with a session of this person."""
-        identity = Identity(CLIENT, subject, time.time(), frozenset({Scope.OPENID}))
+    async def signed_in(self, subject: str, app: str = "app", ago: float = 0) -> Person:
+        """Return a browser with a session of this person, signed in so many seconds ago, which goes to an App."""
+        identity = Identity(CLIENT, subject, time.time() - ago, frozenset({Scope.OPENID}))
         name, _, value = (await self.gateway.sign_in(identity)).partition("=")
-        return Person(self.gateway.port, {name: value})
+        return Person(self.gateway.port, {name: value}, f"{app}.localhost", app)
 
 
 async def test_an_old_account_is_linked_once_and_the_card_is_enough_from_then_on(people: People, old: Old) -> None:

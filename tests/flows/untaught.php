@@ -5,7 +5,8 @@ $db->setAttribute(PDO::ATTR_ERRMODE, PDO::ERRMODE_EXCEPTION);
 $db->exec('CREATE TABLE IF NOT EXISTS users (id TEXT PRIMARY KEY COLLATE NOCASE, pw TEXT, wrong INTEGER DEFAULT 0)');
 $db->exec('CREATE TABLE IF NOT EXISTS notes (id TEXT, note TEXT)');
 $db->exec('CREATE TABLE IF NOT EXISTS log (line TEXT)');
-foreach (['yamada' => 'old-Canary-1', 'suzuki' => 'old-Canary-2', 'tennis' => 'old-Canary-3', 'guessed' => 'old-Canary-4', 'tanaka' => 'old-Canary-5'] as $id => $pw) {
+foreach (['yamada' => 'old-Canary-1', 'suzuki' => 'old-Canary-2', 'tennis' => 'old-Canary-3', 'guessed' => 'old-Canary-4', 'tanaka' => 'old-Canary-5',
+    'sato' => 'old-Canary-6', 'ito' => 'old-Canary-7', 'kato' => 'old-Canary-8', 'goto' => 'old-Canary-9'] as $id => $pw) {
     $db->prepare('INSERT OR IGNORE INTO users (id, pw) VALUES (?, ?)')->execute([$id, $pw]);
 }
 session_save_path(getenv('UNTAUGHT_SESSIONS'));
@@ -55,6 +56,23 @@ if (!isset($_SESSION['id'])) {
 if ($path === '/logout.php') {
     session_destroy();
     return page('bye');
+}
+if ($path === '/password/change') {
+    $found = $db->prepare('SELECT pw FROM users WHERE id = ?');
+    $found->execute([$_SESSION['id']]);
+    if ($_SERVER['REQUEST_METHOD'] === 'POST') {
+        $good = hash_equals($_SESSION['token'] ?? '?', $_POST['token'] ?? '')
+            && hash_equals($found->fetchColumn(), $_POST['now'] ?? '') && $_POST['new'] === $_POST['again'];
+        if ($good) {
+            $db->prepare('UPDATE users SET pw = ? WHERE id = ?')->execute([$_POST['new'], $_SESSION['id']]);
+        }
+        return page($good ? 'changed' : 'not changed');
+    }
+    $_SESSION['token'] = bin2hex(random_bytes(8));
+    echo '<form method="post"><input type="hidden" name="token" value="' . $_SESSION['token'] . '">'
+        . '<input type="password" name="now"><input type="password" name="new" maxlength="20">'
+        . '<input type="password" name="again" maxlength="20"></form>';
+    return;
 }
 if ($path === '/note' && $_SERVER['REQUEST_METHOD'] === 'POST') {
     $db->prepare('INSERT INTO notes VALUES (?, ?)')->execute([$_SESSION['id'], $_POST['note'] ?? '']);
