@@ -58,7 +58,7 @@ class PortalInside:
         self._middlewares = tuple(reversed(app.middlewares))
         # Only the collector ends the circles of an application, and it never visits those that a reload finds alive.
         # No request can come any more once this object is gone.
-        weakref.finalize(self, _part, app)
+        weakref.finalize(self, _part, app, self._known)
 
     def take(self, receiver: Receiver, *, repeatable: bool) -> PageCall:
         """Return the way to one answer; there is always one."""
@@ -107,9 +107,9 @@ class PortalInside:
                 await asyncio.wait(late, timeout=SECONDS_TO_CLOSE)
 
 
-def _part(app: web.Application) -> None:
-    """Have the parts of an application refer to each other no more."""
-    for route in app.router.routes():
+def _part(app: web.Application, known: dict[tuple[str, str], Any]) -> None:
+    """Have the parts of an application refer to each other no more: those too that stand for no page of it."""
+    for route in (*app.router.routes(), *(match_info.route for match_info in known.values())):
         vars(route).clear()
     vars(app).clear()
 

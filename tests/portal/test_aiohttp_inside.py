@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from gateway.errors import GatewayError, UpstreamProtocolError, UpstreamTimeoutError
 from gateway.portal.aiohttp_inside import PortalInside
@@ -195,6 +198,37 @@ async def test_a_place_that_is_remembered_serves_its_own_method_and_path_alone(i
         assert isinstance(waiting.error, UpstreamProtocolError)
 
     assert sorted(portal._known) == [("GET", "/echo"), ("GET", "/nothing"), ("POST", "/echo")]
+
+
+@web.middleware
+async def _notice(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Make the page of the root, as the portal does: there is no handler for it."""
+    return web.Response() if request.path == "/" else await handler(request)
+
+
+async def test_a_portal_that_is_over_leaves_memory_without_the_collector() -> None:
+    """A reload has the collector spare all that is there: what a portal knew, the root without a page among it."""
+    gc.disable()
+    try:
+        app = web.Application(client_max_size=LONGEST, middlewares=[_notice])
+        app.router.add_post("/form", House().form)
+        runner = web.AppRunner(app, handle_signals=False)
+        await runner.setup()
+        portal = PortalInside(app, TrafficSettings())
+        for path, method in (("/", "GET"), ("/form", "POST")):
+            found, _ = await ask(portal, head(path, "Content-Length: 0", method=method)).answered()
+            assert found.status == 200
+        watched = [weakref.ref(known.route) for known in portal._known.values()]
+        assert len(watched) == 2
+        await portal.close()
+        await runner.cleanup()
+        del portal, app, runner
+
+        async with asyncio.timeout(20):
+            while any(route() is not None for route in watched):
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["counted", "chunked"])
