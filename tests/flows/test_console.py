@@ -116,5 +116,5 @@ def test_the_page_shows_both_workers_and_the_requests_of_today(managed: tuple[Ga
 
     assert "稼働状況" in home
     assert "2 のうち 2 が応答しています" in page
-    assert re.search(r"要求 5 件、失敗（500番台）0 件", page)
+    assert re.search(r"要求 5 件、障害による失敗（500番台）0 件", page)
     gateway.wait_for_event("console_signed_in", "sato")
