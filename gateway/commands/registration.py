@@ -14,6 +14,7 @@ from gateway.login.keys import KeySet
 from gateway.login.registration import Sheet, registration_sheet, sheet_text, sheets_json
 from gateway.policy.decide import CompiledPolicy
 from gateway.process.configuration import Configuration, read_configuration
+from gateway.settings.settings import AppSettings, Settings
 from gateway.yaml.mistakes import Mistakes
 
 
@@ -54,13 +55,18 @@ def _save(sheets: list[Sheet], file: Path) -> None:
         raise typer.Exit(EXIT_USERS) from None
 
 
+def apps_of(settings: Settings, client_id: str) -> list[AppSettings]:
+    """Return the Apps that share a client."""
+    return [app for app in settings.apps if (app.client or settings.provider).client_id == client_id]
+
+
 def make_sheets(configuration: Configuration) -> list[Sheet]:
     """Return a sheet for each client."""
     settings = configuration.settings
     used = {app.name: CompiledPolicy(configuration.policies[app.policy.file]).scopes for app in settings.apps}
     sheets = []
     for client_id, client in configuration.clients().items():
-        apps = [app for app in settings.apps if (app.client or settings.provider).client_id == client_id]
+        apps = apps_of(settings, client_id)
         keys = configuration.client_keys.get(client_id, KeySet(()))
         sheets.append(registration_sheet(client, apps, used, keys, settings.prefix, settings.signing))
     return sheets

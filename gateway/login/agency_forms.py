@@ -16,6 +16,9 @@ from gateway.policy.calendar import is_holiday
 BASICS = "④サービス基本情報"
 SETUP = "⑤テスト環境・本番環境設定書"
 
+SIGN_INS, SIGNATURES = "月間トランザクション数（認証）", "月間トランザクション数（署名）"
+"""The fields of ④ that say how often the provider is asked in a month."""
+
 OPEN_DAYS_BEFORE = 10
 """開庁日 before the wished date, by which the forms must be with the agency."""
 
@@ -81,7 +84,7 @@ FIELDS: tuple[Field, ...] = (
     Field("start", "運用開始希望日", BASICS, _day),
     Field("develop_from", "開発開始予定日", BASICS, _day),
     Field("develop_until", "開発終了予定日", BASICS, _day),
-    Field("transactions", "月間トランザクション数（認証）", BASICS, _number, "サインインと追加確認の回数の見込み"),
+    Field("transactions", SIGN_INS, BASICS, _number, "サインインと追加確認の回数の見込み"),
     Field("embedded_service", "組込みサービス名", BASICS, _anything, "ほかのサービスに組み込む場合", required=False),
     Field("kind", "行政機関又は民間事業者", BASICS, _kind, "行政機関は公的個人認証法17条1項1号のものです"),
     Field("corporate_number", "法人番号", BASICS, corporate_number_fault),
@@ -146,10 +149,24 @@ def latest_filing_day(wished: date) -> date:
     return day
 
 
+def rotation_days(day: date) -> tuple[date, date]:
+    """Return the last day on which a new public key can be filed that is to sign on a day, and when the old one goes.
+
+    The new key is filed in ⑤ as part of the JWKS. The old one stays a day longer, for sign-ins that are under way.
+    """
+    return latest_filing_day(day), day + timedelta(days=1)
+
+
 def is_open(day: date) -> bool:
     """Say whether offices are open: no weekend, no holiday, and not 29 December to 3 January (行政機関の休日)."""
     closed = (day.month, day.day) >= (12, 29) or (day.month, day.day) <= (1, 3)
     return day.weekday() < 5 and not closed and not is_holiday(day)
+
+
+def filed_number(filed: Mapping[str, object], name: str) -> int | None:
+    """Return the number that was filed in a field; `None` if there is none."""
+    values = _values(filed.get(name))
+    return int(values[0]) if len(values) == 1 and re.fullmatch(r"[0-9]{1,12}", values[0]) else None
 
 
 def differences(filed: Mapping[str, object], now: Mapping[str, object]) -> tuple[tuple[str, str, str], ...]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from gateway.identity import Scope
-from gateway.login.agency_forms import BASICS, FIELDS, OPEN_DAYS_BEFORE, SETUP, latest_filing_day
+from gateway.login.agency_forms import BASICS, FIELDS, OPEN_DAYS_BEFORE, SETUP, SIGNATURES, latest_filing_day
 from gateway.login.keys import KeySet
 from gateway.login.login import BACKCHANNEL_LOGOUT, post_logout_redirect_uri, redirect_uri, scope_text
 from gateway.login.profile import issuer_of
@@ -265,7 +265,7 @@ def _signing(signing: SigningSettings | None, *, agencys: bool) -> list[Entry]:
             form=BASICS,
         ),
         Entry(
-            "月間トランザクション数（署名）",
+            SIGNATURES,
             () if signing.monthly is None else (str(signing.monthly),),
             "設定の signing.monthly",
             form=BASICS,

@@ -11,10 +11,14 @@ from gateway.login.agency_forms import (
     KEYS,
     OPEN_DAYS_BEFORE,
     PREPARATION,
+    SIGN_INS,
+    SIGNATURES,
     corporate_number_fault,
     differences,
+    filed_number,
     is_open,
     latest_filing_day,
+    rotation_days,
 )
 
 CHECKS = {field.key: field.check for field in FIELDS}
@@ -80,3 +84,16 @@ def test_a_difference_names_what_was_filed_and_what_is() -> None:
     now = {"a": {"values": ["2"]}, "b": {"values": None}, "c": {"values": ["x", "y"]}, "e": {"values": ["new"]}}
 
     assert differences(filed, now) == (("a", "1", "2"), ("e", "（なし）", "new"))
+
+
+def test_a_rotation_has_its_days() -> None:
+    """A key that signs from a Monday in January on is filed before New Year; the old one goes a day later."""
+    assert rotation_days(date(2027, 1, 18)) == (date(2026, 12, 28), date(2027, 1, 19))
+
+
+def test_only_a_number_that_was_filed_counts() -> None:
+    """Neither an empty field nor words are a number of transactions."""
+    fields = {SIGN_INS: {"values": ["5000"]}, SIGNATURES: {"values": []}, "x": {"values": ["about 5"]}, "y": 3}
+
+    assert filed_number(fields, SIGN_INS) == 5_000
+    assert [filed_number(fields, name) for name in (SIGNATURES, "x", "y", "z")] == [None] * 4
