@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import ipaddress
 import logging
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 
 import pytest
 import structlog
+import typer.testing
 from hypothesis import HealthCheck, settings
 
 # A property is held by its examples, not by how long a loaded machine takes for one of them, or to draw it.
@@ -85,6 +87,14 @@ def _loopback_only() -> Iterator[None]:
     _guard_on = True
     yield
     _guard_on = False
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _commands_made_once() -> Iterator[None]:
+    """Make the tree of our commands once, and not for each one that is run: that takes longer than most of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", functools.cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(autouse=True)
