@@ -183,6 +183,43 @@ def test_each_sekisho_command_shown_exists() -> None:
     assert not unknown
 
 
+def options_of_the_cli() -> dict[str, frozenset[str]]:
+    """Return the options of every command of ours: `policy test` and `--json`."""
+    import typer  # noqa: PLC0415 - only this test needs it
+
+    from gateway.cli import app  # noqa: PLC0415 - only this test needs it
+
+    found: dict[str, frozenset[str]] = {}
+
+    def walk(command: object, words: tuple[str, ...]) -> None:
+        params = getattr(command, "params", [])
+        options = {each for param in params for each in (*param.opts, *param.secondary_opts)}
+        found[" ".join(words)] = frozenset(options | {"--help", "-h"})
+        for name, each in getattr(command, "commands", {}).items():
+            walk(each, (*words, name))
+
+    walk(typer.main.get_command(app), ())
+    return found
+
+
+def test_each_option_shown_exists() -> None:
+    """A reader who copies a command of ours with its options is not told of an unknown one."""
+    known = options_of_the_cli()
+    unknown = set()
+    for page, line in shell_lines():
+        for part in re.split(r"\s(?:\||&&|;)\s", line.removeprefix("$ ")):
+            found = re.match(r"(?:\S*/)?sekisho ((?:[a-z][a-z-]* ?)+)(.*)", part)
+            if found is None:
+                continue
+            words = found[1].split()
+            while words and " ".join(words) not in known:
+                words.pop()
+            shown = set(re.findall(r"(?<=\s)(--?[a-z][a-z-]*)", f" {found[2]}"))
+            unknown |= {(page, " ".join(words), each) for each in shown - known[" ".join(words)]}
+
+    assert not unknown
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_python_snippets_run(page: Path) -> None:
     """A Python block marked `run` runs as it stands; one that is not marked at least parses."""
