@@ -29,7 +29,7 @@ from gateway.setup.first_files import (
     text_of,
 )
 from gateway.setup.moved_policy import move_policy
-from gateway.setup.next_steps import next_steps, say_steps
+from gateway.setup.next_steps import HOME, next_steps, say_steps
 from gateway.setup.pack import POLICIES as PACK
 from gateway.setup.pack import UNIT, pack_files, pack_needs, pack_titles
 from gateway.setup.questions import (
@@ -233,18 +233,26 @@ def _refused(wrong: Mapping[Question, str], said: Language) -> typer.Exit:
 def _write_next(draft: Path, answers: Answers, folder: Path, said: Language) -> None:
     """Write the service's unit, if it is wanted, and the page of next steps."""
     program = _program()
-    if answers[Question.RUN] == Service.SYSTEMD:
+    place = str(folder.resolve())
+    if answers[Question.RUN] == Service.SYSTEMD and not (_is_packaged() and place == HOME):
         unit = UNIT.read_text("utf-8").replace("/opt/sekisho/bin/sekisho", program).replace("/opt/sekisho", sys.prefix)
-        unit = unit.replace("/etc/sekisho", str(folder.resolve()))
+        unit = unit.replace(HOME, place)
         (draft / UNIT.name).write_text(unit, encoding="utf-8")
-    steps = next_steps(answers, str(folder.resolve()), program)
+    steps = next_steps(answers, place, program, packaged=_is_packaged())
     (draft / NEXT_STEPS).write_text(say_steps(steps, said), encoding="utf-8")
 
 
 def _program() -> str:
     """Return the path of `sekisho` of this installation."""
+    if _is_packaged():
+        return "sekisho"
     beside = Path(sys.executable).with_name("sekisho")
     return str(beside) if beside.exists() else "sekisho"
+
+
+def _is_packaged() -> bool:
+    """Say whether the Debian package brought this program, and with it the account and the unit."""
+    return sys.prefix == "/usr/lib/sekisho"
 
 
 def _hand_over(draft: Path, folder: Path, said: Language) -> None:
@@ -270,7 +278,8 @@ def _say_done(folder: Path, draft: Path, configuration: Configuration, answers: 
         say(f"  {file.relative_to(folder)}")
     for remark in configuration.remarks:
         say("remark: " + remark.say(said).replace(str(draft), str(folder)))
-    say_text(say_steps(next_steps(answers, str(folder.resolve()), _program()), said))
+    steps = next_steps(answers, str(folder.resolve()), _program(), packaged=_is_packaged())
+    say_text(say_steps(steps, said))
     if answers[Question.PROVIDER] != Provider.EMULATOR:
         forms = Phrase("The page is also in", "この手順は次のファイルにもあります：").say(said)
         say(f"{forms} {folder / NEXT_STEPS}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pickle
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +58,9 @@ def read(task: Task) -> Outcome:
 
 def serve_one(line: socket.socket) -> None:
     """Carry out the one task that comes in on the line, and answer with its outcome."""
-    os.nice(PATIENT)
+    # A service manager's filter of system calls may forbid it: then the reader reads with the workers' priority.
+    with suppress(OSError):
+        os.nice(PATIENT)
     with line.makefile("rb") as asked:
         task: Task = pickle.load(asked)  # noqa: S301 - it comes from the process that had us forked
     try:

@@ -20,14 +20,23 @@ class Step:
     commands: tuple[str, ...] = ()
 
 
+HOME = "/etc/sekisho"
+"""The folder whose rights and unit the Debian package brings."""
+
+_RIGHTS_OF_PACKAGE = "systemd-tmpfiles --create sekisho.conf"
+"""The command gives each file of `HOME` its owner and mode, as the package's file for it says."""
+
 _OPERATOR = Phrase("operator", "運用担当")
 _AUTHOR = Phrase("policy author", "ポリシー担当")
 _SECTION = Phrase("the section", "担当課")
 _OWNER = Phrase("owner of the application", "アプリの担当")
 
 
-def next_steps(answers: Answers, folder: str, program: str) -> tuple[Step, ...]:
-    """Return the steps from the written files to people's first sign-in. `program` is the path of `sekisho`."""
+def next_steps(answers: Answers, folder: str, program: str, *, packaged: bool = False) -> tuple[Step, ...]:
+    """Return the steps from the written files to people's first sign-in.
+
+    `program` is the path of `sekisho`. `packaged` says that Debian's package brought it, with the account and the unit.
+    """
     settings, policy = f"{folder}/{SETTINGS}", f"{folder}/{POLICIES}/{answers[Question.POLICY]}.yaml"
     steps = [
         Step(
@@ -95,9 +104,12 @@ def next_steps(answers: Answers, folder: str, program: str) -> tuple[Step, ...]:
         ),
     ]
     if answers[Question.RUN] == Service.SYSTEMD:
+        as_service = Phrase("Run it as a service", "サービスとして動かします")
         steps.append(
-            Step(
-                Phrase("Run it as a service", "サービスとして動かします"),
+            Step(as_service, _OPERATOR, (_RIGHTS_OF_PACKAGE, "systemctl enable --now sekisho"))
+            if packaged and folder == HOME
+            else Step(
+                as_service,
                 _OPERATOR,
                 (
                     "useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin sekisho",

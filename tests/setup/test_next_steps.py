@@ -38,6 +38,17 @@ def test_a_service_is_installed_by_commands() -> None:
     assert not any(" run -c " in command for command in found)
 
 
+def test_the_package_has_brought_account_and_unit() -> None:
+    """In its folder two commands are left; in another folder the person does everything herself."""
+
+    def at(folder: str) -> tuple[str, ...]:
+        answers = {**BASE, Question.PROVIDER: Provider.PRODUCTION, Question.RUN: Service.SYSTEMD}
+        return next_steps(answers, folder, "sekisho", packaged=True)[-1].commands
+
+    assert at("/etc/sekisho") == ("systemd-tmpfiles --create sekisho.conf", "systemctl enable --now sekisho")
+    assert "useradd --system" in at("/srv/sekisho")[0]
+
+
 @pytest.mark.parametrize("language", list(Language))
 def test_the_page_names_who_does_each_step(language: Language) -> None:
     """Each step has a number, its words and the person."""
