@@ -19,7 +19,7 @@ FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx php=php-cli
 	file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk
 FOR_LONG_TESTS := $(FOR_TESTS) javac=default-jdk-headless file:/usr/share/tomcat10=tomcat10 promtool=prometheus amtool=prometheus-alertmanager wrk=wrk \
 	apache2=apache2 php-cgi=php-cgi haproxy=haproxy zsh=zsh fish=fish \
-	podman=podman buildah=buildah runc=runc debootstrap=debootstrap docker-compose=docker-compose ip=iproute2 lintian=lintian dpkg-deb=dpkg \
+	podman=podman buildah=buildah runc=runc debootstrap=debootstrap docker-compose=docker-compose ip=iproute2 lintian=lintian dpkg-deb=dpkg unshare=util-linux \
 	rsyslogd=rsyslog file:/usr/share/doc/rsyslog-gnutls=rsyslog-gnutls \
 	file:/usr/share/dokuwiki=dokuwiki file:/usr/share/mediawiki=mediawiki file:/usr/share/doc/php-sqlite3=php-sqlite3 \
 	file:/usr/share/redmine=redmine file:/usr/share/doc/redmine-sqlite=redmine-sqlite puma=puma \
@@ -39,7 +39,7 @@ UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long check coverage mutants bench bench-quick soak security pages fmt docs site editor lock release build image deb clean
+.PHONY: help demo test test-long check coverage mutants bench bench-quick soak security pages fmt docs site editor lock release build image deb bundle clean
 
 help: ## list the targets
 	@echo "Sekisho: make TARGET [ARGS=…]"
@@ -134,6 +134,9 @@ image: ## the container image localhost/sekisho:VERSION (BASE=debian:bookworm-sl
 deb: $(VENV)/.upkeep ## Debian package with an environment of its own, in dist/ (ARGS="--python 3.13 --machine aarch64")
 	@tools/need dpkg-deb=dpkg
 	$(BIN)/python -m tools.deb $(ARGS)
+
+bundle: $(VENV)/.upkeep ## one archive for closed networks: every library, an installer, a bill of materials; in dist/ (ARGS="--machine aarch64")
+	$(BIN)/python -m tools.bundle $(ARGS)
 
 clean: ## remove what make made
 	rm -rf $(VENV) dist build mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis

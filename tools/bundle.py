@@ -12,7 +12,6 @@ import hashlib
 import io
 import platform
 import shutil
-import sys
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -111,10 +110,10 @@ def packed(folder: Path, moment: int) -> bytes:
     with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in (folder, *sorted(folder.rglob("*"))):
             about = archive.gettarinfo(str(path), arcname=str(path.relative_to(folder.parent)))
-            about.uid = about.gid = 0
-            about.uname = about.gname = "root"
-            about.mtime = moment
-            about.mode = 0o755 if path.is_dir() or path.suffix == ".sh" else 0o644
+            mode = 0o755 if path.is_dir() or path.suffix == ".sh" else 0o644
+            plain = {"uid": 0, "gid": 0, "uname": "root", "gname": "root", "mtime": moment, "mode": mode}
+            for name, value in plain.items():
+                setattr(about, name, value)
             if path.is_file():
                 with path.open("rb") as content:
                     archive.addfile(about, content)
@@ -124,4 +123,4 @@ def packed(folder: Path, moment: int) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
