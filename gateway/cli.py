@@ -34,6 +34,7 @@ from gateway.commands import (
     subjects,
     support,
     switch,
+    upgrade_check,
     verify,
     workbench,
 )
@@ -80,6 +81,7 @@ app.command()(registration.registration)
 app.command()(doctor.doctor)
 app.command()(workbench.workbench)
 app.command()(completion.completion)
+app.command()(upgrade_check.upgrade_check)
 
 
 def _version(wanted: bool) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gateway import __version__
+from gateway.yaml.mistakes import Language
 from tools import reference
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,6 +76,14 @@ def test_events_errors_and_metrics_are_current() -> None:
 def test_the_page_of_metrics_is_current() -> None:
     """Every declared metric is on the page; `make docs` writes it."""
     assert reference.METRICS_PAGE.read_text() == reference.metrics_page(), "run `make docs`"
+
+
+@pytest.mark.parametrize("language", list(reference.UPGRADE_PAGES))
+def test_the_pages_of_upgrades_are_current(language: Language) -> None:
+    """Both pages have every note that `sekisho upgrade-check` knows; `make docs` writes them."""
+    page = reference.UPGRADE_PAGES[language].read_text()
+
+    assert page == reference.upgrade_page(page, language), "run `make docs`"
 
 
 def test_the_map_of_files_is_current() -> None:

@@ -44,10 +44,12 @@ from gateway.observe.structlog_setup import line_style
 from gateway.session import prometheus_sessions
 from gateway.settings import settings
 from gateway.settings.typed import Bytes, Seconds, Share, taken_up, without_mark
+from gateway.setup.upgrade_notes import notes_page
 from gateway.upstream import prometheus_upstreams
 from gateway.upstream.answer_states import ANSWER
 from gateway.upstream.connection_states import SENDING, UPSTREAM_CONNECTION
 from gateway.wire.states import States
+from gateway.yaml.mistakes import Language
 from tools.reference_words import CATALOGUE, Words, english, japanese
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +62,7 @@ METRICS_PAGE_JA = ROOT / "docs" / "metrics.ja.md"
 REQUEST_PAGE = ROOT / "docs" / "request.md"
 METRICS_PAGE = ROOT / "docs" / "metrics.md"
 STATES_PAGE = ROOT / "docs" / "states.md"
+UPGRADE_PAGES = {Language.EN: ROOT / "docs" / "upgrade.md", Language.JA: ROOT / "docs" / "upgrade.ja.md"}
 MACHINES: tuple[States[typing.Any, typing.Any], ...] = (
     CLIENT_CONNECTION,
     STAGES,
@@ -573,8 +576,15 @@ def contract_page(page: str) -> str:
     return with_tables(page, {"answer fields": answer_table()})
 
 
+def upgrade_page(page: str, language: Language) -> str:
+    """Return the page of upgrades in a language with its notes written anew."""
+    return with_tables(page, {"notes": notes_page(language)})
+
+
 def main() -> int:
     """Write the pages."""
+    for language, file in UPGRADE_PAGES.items():
+        file.write_text(upgrade_page(file.read_text(), language))
     CONTRACT_PAGE.write_text(contract_page(CONTRACT_PAGE.read_text()))
     SETTINGS_PAGE.write_text(settings_page())
     METRICS_PAGE.write_text(metrics_page())

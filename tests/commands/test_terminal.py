@@ -196,6 +196,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["x.y.z", "--keys", "{folder}/no", "--audience", "a"],
     ],
     "workbench": [[BAD], ["{folder}", "--config", "{broken}"]],
+    "upgrade-check": [["-c", "{config}"], ["-c", "{broken}"], ["-c", BAD]],
     "completion": [["bash"], ["zsh"], ["fish"], [BAD]],
     "policy test": [["{policy}", "{folder}/odd.yaml", "-v"], ["{policy}", "--table", "{folder}/table.csv"]],
     "policy check": [["{policy}"], ["{folder}/odd.yaml"], ["{folder}"], ["{policy}", "--day", YAML]],
