@@ -113,14 +113,9 @@ lock: $(VENV)/.dev ## resolve the dependencies anew, with hashes (ARGS=--upgrade
 	$(UV_LOCK) $(ARGS) pyproject.toml --extra site --constraint requirements-dev.lock --output-file requirements-site.lock
 	echo 'hatchling' | $(UV_LOCK) $(ARGS) - --constraint requirements-dev.lock --output-file requirements-build.lock
 
-release: $(VENV)/.upkeep ## wheel, sdist, bill of materials and their hashes, in dist/; the same bytes on any machine
-	rm -rf dist
-	SOURCE_DATE_EPOCH=`git log -1 --format=%ct` $(MAKE) --no-print-directory build
-	@sed 's/^dynamic = .*/version = "$(VERSION)"/' pyproject.toml > dist/pyproject.toml
-	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject dist/pyproject.toml --output-reproducible \
-		--output-file dist/sekisho-$(VERSION).cdx.json
-	@rm dist/pyproject.toml
-	cd dist && sha256sum -- * > SHA256SUMS && cat SHA256SUMS
+release: $(VENV)/.upkeep ## everything of a version, with its bill of materials and sums, in dist/ (ARGS="--draft --image BASE")
+	@tools/need dpkg-deb=dpkg
+	$(BIN)/python -m tools.release $(ARGS)
 
 build: $(VENV)/.dev ## wheel and sdist, in dist/
 	$(BIN)/python -m build --no-isolation --outdir dist .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gateway import __version__
+from tools.wheels import PYTHONS, locked_for
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
@@ -73,6 +75,58 @@ def test_the_wheel_installs_and_runs_from_elsewhere(built: tuple[Path, Path], tm
     assert where.startswith(str(tmp_path))
     policies = "import gateway.demo as d, pathlib; print(*pathlib.Path(d.__file__).parent.glob('policies/*.yaml'))"
     assert "facility-booking.yaml" in run(python, "-c", policies, cwd=tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_an_index_takes_them(built: tuple[Path, Path]) -> None:
+    """An index judges the metadata and renders the README; a warning is a failure."""
+    said = run(sys.executable, "-m", "twine", "check", "--strict", *built, cwd=ROOT)
+
+    assert said.count("PASSED") == 2
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_two_builds_are_the_same_bytes(built: tuple[Path, Path], tmp_path: Path) -> None:
+    """Another folder and another mask change nothing, neither in the wheel nor in the sdist."""
+    mask = os.umask(0o077)
+    try:
+        run(sys.executable, "-m", "build", "--no-isolation", "--outdir", tmp_path, ROOT, cwd=tmp_path)
+    finally:
+        os.umask(mask)
+
+    assert [(tmp_path / each.name).read_bytes() == each.read_bytes() for each in built] == [True, True]
+
+
+def test_the_packages_are_for_the_versions_that_the_metadata_names() -> None:
+    """The bundle and the Debian packages leave no version of Python out."""
+    named = [
+        each.rpartition(" ")[2]
+        for each in PROJECT["classifiers"]
+        if re.fullmatch(r"Programming Language :: Python :: 3\.\d+", each)
+    ]
+
+    assert named == list(PYTHONS)
+
+
+def test_a_condition_of_the_lock_is_met_by_some_release_of_a_python() -> None:
+    """Debian 12 has 3.11.2, where a library needs one that 3.11.7 does not; Windows is nobody's server here."""
+    lock = """\
+# a comment
+one==1 \\
+    --hash=sha256:aa
+old==2 ; python_full_version < '3.11.3' \\
+    --hash=sha256:bb \\
+    --hash=sha256:cc
+windows==3 ; sys_platform == 'win32' \\
+    --hash=sha256:dd
+    # via one
+"""
+
+    assert re.findall(r"(?m)^\w+==\d", locked_for(lock, "3.11", "x86_64")) == ["one==1", "old==2"]
+    assert re.findall(r"(?m)^\w+==\d", locked_for(lock, "3.12", "x86_64")) == ["one==1"]
+    assert locked_for(lock, "3.11", "x86_64", {"old"}).count("--hash") == 2
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
