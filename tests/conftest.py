@@ -81,6 +81,17 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+LONG_PATIENCE = 300
+"""Seconds for a long test that names none of its own: a minute is enough for the others, also on a busy machine."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the long tests more patience than `timeout` in `pyproject.toml`."""
+    for item in items:
+        if item.get_closest_marker("long") is not None and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(LONG_PATIENCE))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _loopback_only() -> Iterator[None]:
     global _guard_on  # noqa: PLW0603 - an audit hook lives as long as the process and cannot be handed a value
