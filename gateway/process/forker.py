@@ -21,6 +21,7 @@ import sys
 import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NoReturn
 
 from gateway.process.descriptors import raise_file_limit
 from gateway.process.reader import serve_one
@@ -262,8 +263,8 @@ def _be_worker(orders: socket.socket, doors: list[socket.socket], held: int) -> 
     return work(commission, orders, ListeningSockets(doors[0], doors[1] if doors[1:] else None))
 
 
-def _be_reader(line: socket.socket, held: int) -> int:
-    """Read a configuration for the process at the other end of the line; return the exit code."""
+def _be_reader(line: socket.socket, held: int) -> NoReturn:
+    """Read a configuration for the process at the other end of the line, and end at once."""
     _name_process("sekisho-reader")
     _keep_only(line.fileno(), held)
     # Standard error may be a pipe that nobody reads, and a reader has nothing to say there.
@@ -272,7 +273,8 @@ def _be_reader(line: socket.socket, held: int) -> int:
         os.dup2(nowhere.fileno(), 2)
     with line:
         serve_one(line)
-    return 0
+    # To take all its objects apart would cost more than the reading, and a reader has little of a busy machine.
+    os._exit(0)
 
 
 def _name_process(name: str) -> None:

@@ -21,13 +21,11 @@ _log = structlog.get_logger()
 class ReaderProcess(Protocol):
     """A process that reads."""
 
-    exitcode: int | None
-
     def kill(self) -> None:
         """End it at once."""
 
     def join(self) -> None:
-        """Take its exit code."""
+        """Take its exit code, if that comes soon."""
 
 
 class Readers(Protocol):
@@ -71,7 +69,7 @@ class FileReader:
         return _told(outcome) if fresh is None else fresh
 
     async def _outcome_of(self, task: Task) -> Outcome | None:
-        """Have a process carry out a task; it ends with the task that waits for it. `None`: it gave no answer."""
+        """Have a process carry out a task; it ends with the task that waits for it. `None`: it gave no whole answer."""
         try:
             process, line = await asyncio.to_thread(self._readers.fork_reader)
         except OSError:
@@ -89,9 +87,12 @@ class FileReader:
             if not reader.at_eof():
                 process.kill()
             await asyncio.to_thread(process.join)
-        if not said or process.exitcode:
+        # Its exit code may come late: a process with so little claim to a busy machine ends long after its last word.
+        try:
+            outcome: Outcome = pickle.loads(said)  # noqa: S301 - it comes from a process of ours
+        except (EOFError, pickle.UnpicklingError):
+            # Something has ended it before its answer was whole.
             return None
-        outcome: Outcome = pickle.loads(said)  # noqa: S301 - it comes from a process of ours
         return outcome
 
 

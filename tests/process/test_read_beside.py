@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import signal
 import socket
 import threading
@@ -16,7 +17,10 @@ import structlog
 from gateway.login.jwcrypto_keys import new_key
 from gateway.process.configuration import Configuration, read_configuration
 from gateway.process.forker import ForkedWorker, Forker, _spawn
+from gateway.process.packed import packing
 from gateway.process.read_beside import FileReader
+from gateway.process.reader import Outcome
+from gateway.process.slices import at_once
 from gateway.yaml.mistakes import Mistakes
 
 POLICY = "policy: p\nrules: [{name: all, allow: everyone}]\n"
@@ -122,6 +126,64 @@ async def test_a_reader_that_ends_early_is_a_refusal(adopted: Configuration, for
         assert await FileReader(_Dying(forker)).whole(adopted) is None
 
     assert [event["event"] for event in said] == ["reload_refused"]
+
+
+class _Lingering:
+    """Readers that end long after their last word, as on a busy machine."""
+
+    def __init__(self, forker: Forker) -> None:
+        self._forker = forker
+
+    def fork_reader(self) -> tuple[_Lingering, socket.socket]:
+        self.process, line = self._forker.fork_reader()
+        return self, line
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def join(self) -> None:
+        """Return without an exit code."""
+
+
+async def test_a_reader_may_end_long_after_its_answer(adopted: Configuration, forker: Forker) -> None:
+    """Its answer is whole: a busy machine refuses no reload."""
+    lingering = _Lingering(forker)
+
+    assert await FileReader(lingering).whole(adopted) is not None
+
+    await asyncio.to_thread(lingering.process.join)
+    assert lingering.process.exitcode == 0
+
+
+class _Cut:
+    """Readers that are ended in the middle of their answer."""
+
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+
+    def fork_reader(self) -> tuple[_Cut, socket.socket]:
+        ours, self.theirs = socket.socketpair()
+        self.theirs.sendall(self._said)
+        self.theirs.shutdown(socket.SHUT_WR)
+        return self, ours
+
+    def kill(self) -> None:
+        raise AssertionError("it has ended already")
+
+    def join(self) -> None:
+        self.theirs.close()
+
+
+@pytest.mark.parametrize("missing", [1, 2, 10, 1_000])
+async def test_half_an_answer_is_a_refusal(adopted: Configuration, missing: int) -> None:
+    """However little of it is missing."""
+    whole = pickle.dumps(Outcome(at_once(packing(adopted))))
+    assert len(whole) > missing
+
+    with structlog.testing.capture_logs() as said:
+        assert await FileReader(_Cut(whole[:-missing])).whole(adopted) is None
+
+    assert "was ended" in said[0]["mistake"]
 
 
 class _Exhausted:
