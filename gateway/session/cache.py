@@ -34,6 +34,8 @@ UNKNOWN = 10_000
 UNKNOWN_SECONDS = 10.0
 TOUCHES = 10
 """Times in its idle time that a session in use has its idle clock restarted."""
+SWEPT = 500
+"""Entries that one sweep looks at: all 100,000 in less than a minute, a few dozen microseconds at a time."""
 _RETRY = 1.0
 """Seconds until an idle clock that could not be restarted is tried again."""
 
@@ -74,6 +76,7 @@ class SessionCache:
         "_markers",
         "_size",
         "_stale_for",
+        "_sweeping",
         "_tickets",
         "_trusted_until",
         "_unknown",
@@ -94,6 +97,7 @@ class SessionCache:
         # In the order in which they are thrown out, but for those used since they were last considered.
         self._entries: OrderedDict[Ticket, _Entry] = OrderedDict()
         self._unknown: OrderedDict[Ticket, tuple[Monotonic, str]] = OrderedDict()
+        self._sweeping: list[Ticket] = []
         self._tickets: dict[str, Ticket] = {}
         self._markers: dict[str, Marker] = {}
         self._confirmed: dict[str, Monotonic] = {}
@@ -226,6 +230,25 @@ class SessionCache:
         if entry is not None:
             self._tickets.pop(entry.name, None)
 
+    def sweep(self, now: Instant, monotonic: Monotonic) -> None:
+        """Forget some entries that no look may believe any more: a person who has left shall not stay in memory.
+
+        Call it often. Each call looks at the next few entries, and all are looked at before one is looked at again.
+        """
+        for _ in range(min(SWEPT, len(self._unknown))):
+            ticket, (until, name) = next(iter(self._unknown.items()))
+            if monotonic < until:
+                break
+            del self._unknown[ticket]
+            self._tickets.pop(name, None)
+        if not self._sweeping:
+            self._sweeping = list(self._entries)
+        for _ in range(min(SWEPT, len(self._sweeping))):
+            ticket = self._sweeping.pop()
+            entry = self._entries.get(ticket)
+            if entry is not None and (monotonic >= entry.silent_at or now >= entry.expires_at):
+                self.discard(ticket)
+
     def touched(self, ticket: Ticket, sent_at: Monotonic) -> None:
         """The command sent at that time restarted its idle clock."""
         entry = self._entries.get(ticket)
@@ -259,4 +282,5 @@ class SessionCache:
         self._unknown.clear()
         self._tickets.clear()
         self._markers.clear()
+        self._sweeping.clear()
         self.due.clear()

@@ -425,6 +425,7 @@ class CachedReader:
             if beat % TOLD_BEATS == 0:
                 with suppress(StoreUnavailableError):
                     await self._write_told()
+            self.cache.sweep(self._clock(), self._monotonic())
             due, self.cache.due[:] = list(dict.fromkeys(self.cache.due)), []
             for first in range(0, len(due), TOUCHES_AT_ONCE):
                 batch = due[first : first + TOUCHES_AT_ONCE]

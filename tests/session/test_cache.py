@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.session.cache import TRUST, UNKNOWN_SECONDS, Marker, SessionCache
+from gateway.session.cache import SWEPT, TRUST, UNKNOWN_SECONDS, Marker, SessionCache
 from gateway.session.session import Found, Gone
 from gateway.session.ticket import Ticket, new_ticket, ticket_name
 from tests.builders import NOON, session
@@ -308,3 +308,65 @@ def test_a_session_known_to_be_over_is_not_stale() -> None:
 
     assert cache.stale(ticket(1), NOON, 0.5) is None
     assert cache.stale(ticket(2), NOON, 0.5) is None
+
+
+def test_who_has_left_does_not_stay_in_memory() -> None:
+    """Reproduced before: sessions of the last hours stayed in memory with their facts, up to 100,000 of them.
+
+    Those in use stay, and so does one that was heard of again after the sweep began.
+    """
+    cache = trusted()
+    silent = [remember(cache, ticket(number)) for number in range(1, 3 * SWEPT - 1)]
+    remember(cache, ticket(0), at=1_000.0)
+    remember(cache, ticket(3 * SWEPT), at=10.0)
+    cache.touched(ticket(3 * SWEPT), 1_500.0)
+    assert len(cache) == len(silent) + 2
+
+    for _ in range(3):
+        cache.sweep(NOON, IDLE + 20.0)
+
+    assert len(cache) == 2
+    cache.confirm("here", IDLE + 20.0)
+    assert cache.peek(ticket(0), NOON, IDLE + 20.0) is not None
+    assert cache.peek(ticket(3 * SWEPT), NOON, IDLE + 20.0) is not None
+    assert cache.peek(ticket(1), NOON, IDLE + 20.0) is None
+
+
+def test_a_session_past_its_end_leaves_memory() -> None:
+    """However often it is used."""
+    cache = trusted()
+    found = remember(cache, ticket())
+
+    cache.sweep(found.session.expires_at - 1.0, 1.0)
+    assert len(cache) == 1
+    cache.sweep(found.session.expires_at, 1.0)
+    assert len(cache) == 0
+
+
+def test_a_sweep_looks_at_a_bounded_number() -> None:
+    """The loop waits for no memory of a hundred thousand; and a new session is looked at in the next round."""
+    cache = trusted()
+    for number in range(2 * SWEPT):
+        remember(cache, ticket(number))
+
+    cache.sweep(NOON, IDLE)
+    assert len(cache) == SWEPT
+    remember(cache, ticket(2 * SWEPT), at=1.0)
+    cache.sweep(NOON, IDLE)
+    assert len(cache) == 1
+    cache.sweep(NOON, IDLE + 1.0)
+    assert len(cache) == 0
+
+
+def test_a_ticket_that_stood_for_nothing_is_forgotten() -> None:
+    """A forged one stays as long as it saves look-ups, and no longer."""
+    cache = trusted()
+    cache.keep_unknown(place(cache, ticket()))
+
+    cache.sweep(NOON, UNKNOWN_SECONDS - 1.0)
+    cache.confirm("here", UNKNOWN_SECONDS - 1.0)
+    assert cache.peek(ticket(), NOON, UNKNOWN_SECONDS - 1.0) == Gone()
+    cache.sweep(NOON, UNKNOWN_SECONDS)
+    cache.invalidate(ticket_name(ticket()))
+
+    assert cache.peek(ticket(), NOON, UNKNOWN_SECONDS - 0.5) is None
