@@ -118,6 +118,13 @@ class UpstreamProtocolError(GatewayError):
     status = HTTPStatus.BAD_GATEWAY
 
 
+class ApplicationSessionEndedError(GatewayError):
+    """The application's own session ended in the middle of a request that cannot be sent again."""
+
+    code = "application_session_ended"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class UpstreamOverloadedError(GatewayError):
     """The App's limit of concurrent requests is reached, and its queue is full or too slow."""
 

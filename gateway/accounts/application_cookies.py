@@ -24,6 +24,9 @@ HASH_SIGNS = 32
 LONGEST_COOKIE = 8 * 1024
 """Bytes of a cookie that can count."""
 
+_OVER = "-"
+"""Stands before the hash of a cookie whose session the application has ended."""
+
 _DOMAIN = b"sekisho.accounts.cookies.v1:"
 _ATTRIBUTE = re.compile(rb";\s*([A-Za-z-]+)\s*(?:=\s*([^;]*))?")
 _COOKIE_LINE = re.compile(rb"\r\nCookie: ([^\r\n]*)")
@@ -126,9 +129,13 @@ def counted(
     field: bytes, known: Collection[str], key: bytes, app: str, account: str
 ) -> tuple[tuple[bytes, bytes], ...]:
     """Return the cookies of a request that count, each with its value as it came."""
-    return tuple(
-        (name, value) for name, value in pairs_of(field) if cookie_hash(key, app, account, name, value) in known
-    )
+    hashed = ((name, value, cookie_hash(key, app, account, name, value)) for name, value in pairs_of(field))
+    return tuple((name, value) for name, value, word in hashed if word in known and _OVER + word not in known)
+
+
+def over(pairs: Iterable[tuple[bytes, bytes]], key: bytes, app: str, account: str) -> tuple[str, ...]:
+    """Return the words beside a session by which these cookies count no more."""
+    return tuple(_OVER + cookie_hash(key, app, account, name, value) for name, value in pairs)
 
 
 def field_of(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:

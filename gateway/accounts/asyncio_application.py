@@ -22,6 +22,7 @@ from gateway.accounts.recipe import (
     RecipeFault,
     filled,
     fits,
+    has_ended,
     link_with,
     read_page,
     set_cookies,
@@ -129,6 +130,17 @@ class Application:
         return SignedInThere(
             jar.after(answer.headers, recipe.post, self._clock()), lines, self._account_of(answer.headers)
         )
+
+    async def is_alive(self, route: Route, person: Inbound, cookies: bytes) -> bool:
+        """Ask a page that needs a login whether these cookies open it still.
+
+        Raises:
+            GatewayError: the application did not answer.
+
+        """
+        recipe = self.recipe
+        reply = await self._ask(route, person, "GET", recipe.alive, cookies)
+        return not has_ended(recipe.ended, reply.status, reply.headers, recipe.alive)
 
     async def prepare_change(self, route: Route, person: Inbound, jar: Jar) -> Prepared | NotAsked:
         """Fetch the form of a new password in a session there."""

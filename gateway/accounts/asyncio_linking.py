@@ -478,6 +478,16 @@ class Linking:
             if (pairs := counted(person.cookie, known, key, route.name, held.account.name))
         )
 
+    async def is_alive(self, route: Route, person: Inbound, cookies: bytes) -> bool:
+        """Whether these cookies open a session at the application.
+
+        Raises:
+            GatewayError: the application did not answer.
+
+        """
+        application = self.apps[route.name].application
+        return application is None or await application.is_alive(route, person, cookies)
+
     async def end(self, route: Route, person: Inbound, cookies: bytes) -> None:
         """End a session at the application. It is a courtesy: those cookies count no more in any case."""
         application = self.apps[route.name].application

@@ -20,16 +20,17 @@ from gateway.accounts.application_cookies import (
     counted,
     field_of,
     hashes_of,
+    over,
     pairs_of,
     with_cookies,
 )
 from gateway.accounts.asyncio_application import SignedInThere
 from gateway.accounts.asyncio_linking import Linking
 from gateway.accounts.recipe import has_ended, set_cookies
-from gateway.errors import GatewayError, StoreUnavailableError, UpstreamProtocolError
+from gateway.errors import ApplicationSessionEndedError, GatewayError, StoreUnavailableError, UpstreamProtocolError
 from gateway.headers.telling import read_account
 from gateway.observe.events import Event
-from gateway.request.inbound import Inbound
+from gateway.request.inbound import Framing, Inbound
 from gateway.request.kept_form import LARGEST_KEPT
 from gateway.route.route import Route
 from gateway.session.session import Found, Session, SessionState
@@ -100,6 +101,17 @@ class SignedInUpstreams:
         """A request is over."""
         self._requests.pop(receiver, None)
 
+    async def is_alive(self, person: PersonsRequest, pairs: tuple[tuple[bytes, bytes], ...]) -> bool:
+        """Whether the application's session that these cookies open is alive; True if nobody can say.
+
+        Raises:
+            GatewayError: the application did not answer.
+
+        """
+        if not self.recipe.alive:
+            return True
+        return await self.linking.is_alive(self.route(), person.inbound, field_of(pairs))
+
     async def login(
         self, person: PersonsRequest, session: Session, ticket: Ticket, account: str
     ) -> SignedInThere | None:
@@ -131,6 +143,8 @@ class _Request:
         self._inner: Exchanger | None = None
         self._head = b""
         self._account: str | None = None
+        self._pairs: tuple[tuple[bytes, bytes], ...] = ()
+        """The cookies that counted."""
         self._fresh: SignedInThere | None = None
         """The login that was made for this request."""
         self._body: list[bytes] = []
@@ -272,10 +286,24 @@ class _Request:
         if session is not None and ticket is not None and (field := cookies_in(self._head)):
             known = await self._owner.linking.bound(ticket)
             pairs = counted(field, known, cookie_key(ticket), self._owner.route().name, self._counting)
+        if (
+            self._account is not None
+            and pairs
+            and self._is_long
+            and not await self._owner.is_alive(self._person, pairs)
+        ):
+            pairs = ()
         if self._account is not None and not pairs:
             await self._sign_in()
             return
+        self._pairs = pairs
         self._take(field_of(pairs))
+
+    @property
+    def _is_long(self) -> bool:
+        """Whether the body cannot be kept: it is sent once, to a session that is alive."""
+        inbound = self._person.inbound
+        return inbound.framing is Framing.CHUNKED or inbound.length > LARGEST_KEPT
 
     async def _sign_in(self) -> None:
         session, ticket = self._session()
@@ -446,10 +474,15 @@ class _Request:
             inner.abandon(self)
         self._tries += 1
         self._sent = False
-        if not self._whole or self._uploading:
-            self._fail(UpstreamProtocolError("the application's session ended while a long upload came"))
-            return
-        self._start(self._sign_in())
+        self._start(self._sign_in() if self._whole else self._lost())
+
+    async def _lost(self) -> None:
+        """Say that a long body has to be sent again, and let the next request sign in first."""
+        _, ticket = self._session()
+        if ticket is not None:
+            key = cookie_key(ticket)
+            await self._owner.linking.bind(ticket, over(self._pairs, key, self._owner.route().name, self._counting))
+        self._fail(ApplicationSessionEndedError("the application's session ended while a long body came"))
 
     def _deliver(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:
         holder = self._holder

@@ -56,6 +56,45 @@ class RecipeFault(StrEnum):
     """The form of the new password takes too few signs."""
 
 
+class TrialStep(StrEnum):
+    """One step of a trial of a recipe with an account that is nobody's, and how it ended."""
+
+    AWAY = "away"
+    """The application did not answer."""
+    NO_PAGE = "no_page"
+    """The login page does not answer with 200."""
+    NO_FORM = "no_form"
+    """No form on the login page has both fields."""
+    ANY_PASSWORD = "any_password"  # noqa: S105 - the name of a step
+    """A wrong password is taken for a good login: everybody could prove every account."""
+    WRONG_REFUSED = "wrong_refused"
+    """A wrong password is refused."""
+    REFUSED = "refused"
+    """The account's own password is not taken for a good login."""
+    SIGNED_IN = "signed_in"
+    """The account is signed in."""
+    NO_NAME = "no_name"
+    """No cookie says the account's own name, and `account_cookie` names one."""
+    ALIVE = "alive"
+    """The page `alive` opens with the session, and says without one that it is over."""
+    NOT_ALIVE = "not_alive"
+    """The page `alive` says that a fresh session is over."""
+    NEVER_ENDS = "never_ends"
+    """The page `alive` says nothing where there is no session."""
+    CHANGE_READY = "change_ready"
+    """The form of a new password is as the recipe says."""
+    NO_CHANGE = "no_change"
+    """The form of a new password is missing, or takes too few signs."""
+    NO_LOGOUT = "no_logout"
+    """The recipe names no logout."""
+    SIGNED_OUT = "signed_out"
+    """The session is over after the logout."""
+    STILL_IN = "still_in"
+    """The session is open after the logout."""
+    LOGOUT_ASKED = "logout_asked"
+    """The logout was asked for; without `alive` nothing tells what came of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form as a browser would send it, before anything is filled in."""

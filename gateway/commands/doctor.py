@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.accounts.asyncio_application import Application
+from gateway.accounts.asyncio_trial import try_recipe
+from gateway.bounded_files import read_file
 from gateway.commands.limits import open_store
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say, say_json
 from gateway.listen.system_tls import certificate_dates
@@ -24,13 +29,19 @@ from gateway.login.aiohttp_doctor import (
     examine_limits,
     examine_store,
 )
-from gateway.login.doctor import Finding, Level, certificate_finding, passed, sentinels_finding
+from gateway.login.doctor import Finding, Level, certificate_finding, passed, sentinels_finding, trial_finding
 from gateway.login.redis_pending import RedisPendingStore
 from gateway.process.account_stores import open_account_store
 from gateway.process.configuration import Configuration, read_configuration
 from gateway.redis_client import Kind, ask_sentinels, close_redis, make_redis, parse_redis_url
+from gateway.request.inbound import Inbound
+from gateway.request.target import Target
+from gateway.route.route import Route
 from gateway.session.redis_sessions import open_sessions
+from gateway.settings.recipes import whole_recipe
 from gateway.settings.settings import AccountKey, SecretSource
+from gateway.upstream.asyncio_upstreams import Upstreams, client_contexts, upstreams_of
+from gateway.wire.deadlines import Deadlines
 from gateway.yaml.mistakes import Language, Mistakes, Phrase
 
 
@@ -103,6 +114,70 @@ async def examine(configuration: Configuration) -> AsyncIterator[Finding]:
     for app in settings.apps:
         async for finding in examine_app(app):
             yield finding
+    async for finding in _recipes(configuration):
+        yield finding
+
+
+async def _recipes(configuration: Configuration) -> AsyncIterator[Finding]:
+    """Try every recipe that has a trial account."""
+    settings = configuration.settings
+    tried = [app for app in settings.apps if app.accounts is not None and app.accounts.trial is not None]
+    if not tried:
+        return
+    table = configuration.table(None, {})
+    contexts = await asyncio.to_thread(client_contexts, tried)
+    for app in tried:
+        route, accounts = table.named[app.name], app.accounts
+        if accounts is None or accounts.trial is None or accounts.recipe is None:
+            continue
+        user, password = _word(accounts.trial.user), _word(accounts.trial.password)
+        if user is None or password is None:
+            said = Phrase("the trial account cannot be read", "試験用アカウントを読み取れません")
+            remedy = Phrase("look at the sources of `trial`", "`trial` のファイルか環境変数を確認してください")
+            yield Finding("recipe", app.name, Level.FAIL, said, remedy)
+            continue
+        way = upstreams_of(route, settings.traffic, Deadlines(time.monotonic()), tls=contexts.get(app.name))
+        application = Application(partial(_same, way), whole_recipe(accounts.recipe), time.time)
+        try:
+            async for step in try_recipe(
+                application,
+                route,
+                _nobody(route),
+                user,
+                password,
+                wrong=secrets.token_urlsafe(24),
+                changes=accounts.passwords == "changed",
+            ):
+                yield trial_finding(app.name, step)
+        finally:
+            way.close()
+
+
+def _same(way: Upstreams) -> Upstreams:
+    return way
+
+
+def _word(source: SecretSource) -> str | None:
+    """Return the one line that a source has; `None` if it has none."""
+    try:
+        data = os.environ.get(source.env or "", "").encode() if source.file is None else read_file(source.file, 4_096)
+        return data.decode().strip("\r\n") or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _nobody(route: Route) -> Inbound:
+    """Return the request of a browser that is nobody's."""
+    return Inbound(
+        method="GET",
+        target=Target("/", b"/", None),
+        host=route.host,
+        headers=((b"User-Agent", b"sekisho-doctor"), (b"Accept-Language", b"ja, en;q=0.5")),
+        request_id=secrets.token_hex(8),
+        peer="127.0.0.1",
+        client_address="127.0.0.1",
+        scheme="https" if route.app.secure else "http",
+    )
 
 
 def examine_certificates(configuration: Configuration) -> Iterator[tuple[str, Finding]]:
@@ -144,16 +219,16 @@ async def _stores(configuration: Configuration) -> AsyncIterator[Finding]:
 
 
 async def _sessions(configuration: Configuration) -> Finding:
-    settings, secrets = configuration.settings.sessions, configuration.secrets
-    if settings.store == "memory" or secrets is None:
+    settings, keys = configuration.settings.sessions, configuration.secrets
+    if settings.store == "memory" or keys is None:
         said = Phrase("sessions live in the gateway's memory", "セッションはゲートウェイのメモリーにあります")
         return passed("store", settings.store, said)
     sessions = await open_sessions(
-        settings, secrets, clock=time.time, random=os.urandom, options=configuration.redis, background=False
+        settings, keys, clock=time.time, random=os.urandom, options=configuration.redis, background=False
     )
     redis = make_redis(parse_redis_url(settings.store), configuration.redis)
     try:
-        pending = RedisPendingStore(redis, secrets, random=os.urandom, timeout=settings.timeout)
+        pending = RedisPendingStore(redis, keys, random=os.urandom, timeout=settings.timeout)
         return await examine_store(pending, sessions.store, settings.store)
     finally:
         await close_redis(redis)

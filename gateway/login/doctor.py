@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from ipaddress import ip_address
 
+from gateway.accounts.recipe import TrialStep
 from gateway.errors import StoreFault, UnfitAccountStoreError, UnfitLimitStoreError
 from gateway.instant import Instant, tokyo_time
 from gateway.yaml.mistakes import Language, Phrase
@@ -317,6 +318,145 @@ def unfit_finding(
 ) -> Finding:
     """Report a store that may forget what it has counted or linked."""
     return Finding(check, subject, Level.FAIL, Phrase(str(unfit)), Phrase(unfit.remedy))
+
+
+_LOOK_AT_SUCCESS = Phrase(
+    "sign in by hand, and compare status, `Location` and cookies of the answer with `success`",
+    "手動でログインし、応答のステータス・`Location`・Cookie を `success` と見比べてください",
+)
+_LOOK_AT_PAGE = Phrase(
+    "open the login page by hand, and compare its address and its fields with `page`, `user` and `password`",
+    "ログイン画面を手動で開き、アドレスと入力欄の名前を `page`・`user`・`password` と見比べてください",
+)
+_LOOK_AT_ENDED = Phrase(
+    "open that page with and without a login, and compare the answers with `ended`",
+    "そのページをログインした状態としていない状態で開き、応答を `ended` と見比べてください",
+)
+_LOOK_AT_LOGOUT = Phrase(
+    "sign out by hand, and compare the requests with `logout`: many applications ask once more, by a form or a link",
+    "手動でログアウトし、要求を `logout` と見比べてください。確認の画面があるときは `submit` か `link` が要ります",
+)
+_TRIAL: Mapping[TrialStep, tuple[Level, Phrase, Phrase]] = {
+    TrialStep.AWAY: (
+        Level.FAIL,
+        Phrase("the application does not answer", "アプリケーションが応答しません"),
+        Phrase(
+            "look at `upstream`, and at the application's own log",
+            "`upstream` とアプリケーションのログを確認してください",
+        ),
+    ),
+    TrialStep.NO_PAGE: (
+        Level.FAIL,
+        Phrase("the login page does not answer with 200", "ログイン画面が 200 を返しません"),
+        _LOOK_AT_PAGE,
+    ),
+    TrialStep.NO_FORM: (
+        Level.FAIL,
+        Phrase("no form of the login page has both fields", "ログイン画面に、両方の入力欄を持つフォームがありません"),
+        _LOOK_AT_PAGE,
+    ),
+    TrialStep.ANY_PASSWORD: (
+        Level.FAIL,
+        Phrase(
+            "a wrong password is taken for a good login: everybody could take every account",
+            "誤ったパスワードがログイン成功とみなされます。だれでも他人のアカウントを連携できてしまいます",
+        ),
+        _LOOK_AT_SUCCESS,
+    ),
+    TrialStep.WRONG_REFUSED: (
+        Level.PASS,
+        Phrase("a wrong password is refused", "誤ったパスワードは拒否されます"),
+        _NOTHING,
+    ),
+    TrialStep.REFUSED: (
+        Level.FAIL,
+        Phrase(
+            "the trial account's password is not taken for a good login",
+            "試験用アカウントのログインが成功とみなされません",
+        ),
+        _LOOK_AT_SUCCESS,
+    ),
+    TrialStep.SIGNED_IN: (
+        Level.PASS,
+        Phrase("the trial account is signed in", "試験用アカウントでログインできます"),
+        _NOTHING,
+    ),
+    TrialStep.NO_NAME: (
+        Level.FAIL,
+        Phrase("no cookie says the account's name", "アカウント名を示す Cookie がありません"),
+        Phrase(
+            "compare the cookies of a login with `account_cookie`",
+            "ログイン時の Cookie を `account_cookie` と見比べてください",
+        ),
+    ),
+    TrialStep.ALIVE: (
+        Level.PASS,
+        Phrase(
+            "`alive` and `ended` tell whether a session is over", "`alive` と `ended` でセッション切れを判断できます"
+        ),
+        _NOTHING,
+    ),
+    TrialStep.NOT_ALIVE: (
+        Level.FAIL,
+        Phrase(
+            "`ended` takes a fresh session for one that is over",
+            "ログイン直後のセッションが `ended` で切れたとみなされます",
+        ),
+        _LOOK_AT_ENDED,
+    ),
+    TrialStep.NEVER_ENDS: (
+        Level.FAIL,
+        Phrase("`ended` does not notice that there is no session", "セッションがないことを `ended` で判断できません"),
+        _LOOK_AT_ENDED,
+    ),
+    TrialStep.CHANGE_READY: (
+        Level.PASS,
+        Phrase("the form of a new password is as `change` says", "パスワード変更の画面は `change` のとおりです"),
+        _NOTHING,
+    ),
+    TrialStep.NO_CHANGE: (
+        Level.FAIL,
+        Phrase(
+            "the form of a new password is not as `change` says, or takes fewer than 12 signs",
+            "パスワード変更の画面が `change` と違うか、12 文字を入力できません",
+        ),
+        Phrase(
+            "open it by hand, and compare its fields with `change`", "手動で開き、入力欄を `change` と見比べてください"
+        ),
+    ),
+    TrialStep.NO_LOGOUT: (
+        Level.WARN,
+        Phrase(
+            "`logout` is missing: the application's session outlives a sign-out",
+            "`logout` がないため、サインアウト後もアプリケーションのセッションが残ります",
+        ),
+        Phrase("write `logout: /logout`", "`logout: /logout` のように書いてください"),
+    ),
+    TrialStep.SIGNED_OUT: (
+        Level.PASS,
+        Phrase("the session is over after the logout", "ログアウト後はセッションが切れます"),
+        _NOTHING,
+    ),
+    TrialStep.STILL_IN: (
+        Level.FAIL,
+        Phrase("the session is still open after the logout", "ログアウト後もセッションが残っています"),
+        _LOOK_AT_LOGOUT,
+    ),
+    TrialStep.LOGOUT_ASKED: (
+        Level.WARN,
+        Phrase(
+            "the logout was asked for, and nothing tells whether the session is over",
+            "ログアウトを送りましたが、セッションが切れたかは判断できません",
+        ),
+        Phrase("write `alive: /page-that-needs-a-login`", "`alive` にログインが必要なページを書いてください"),
+    ),
+}
+
+
+def trial_finding(subject: str, step: TrialStep) -> Finding:
+    """Say how one step of a trial of a recipe ended."""
+    level, said, remedy = _TRIAL[step]
+    return Finding("recipe", subject, level, said, remedy)
 
 
 def sentinels_finding(subject: str, answers: Mapping[str, str]) -> Finding:

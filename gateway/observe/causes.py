@@ -55,6 +55,10 @@ REASONS: Final[Mapping[str, tuple[Cause, str]]] = {
     "upstream_unreachable": (Cause.UPSTREAM, "No upstream of the App accepted a connection."),
     "upstream_timeout": (Cause.UPSTREAM, "The application took the request and did not answer in time."),
     "upstream_protocol": (Cause.UPSTREAM, "The application's answer is no HTTP/1.1 that the gateway accepts."),
+    "application_session_ended": (
+        Cause.UPSTREAM,
+        "The application ended its own session in the middle of a body that is too long to be sent twice.",
+    ),
     "overloaded": (Cause.OVERLOAD, "The App has as many requests as `concurrency`, and its queue is full or too slow."),
     "connections": (Cause.OVERLOAD, "The worker has as many connections as `traffic.connections`."),
     "connections_per_address": (Cause.OVERLOAD, "One address has as many connections as it may."),

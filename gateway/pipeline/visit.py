@@ -33,6 +33,7 @@ class Trouble(StrEnum):
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
     UPSTREAM_TIMEOUT = "upstream_timeout"
     UPSTREAM_PROTOCOL = "upstream_protocol"
+    APPLICATION_SESSION_ENDED = "application_session_ended"
     STORE_UNAVAILABLE = "store_unavailable"
     OVERLOADED = "overloaded"
     TOO_MANY_REQUESTS = "too_many_requests"

@@ -48,6 +48,7 @@ def check_accounts(app: AppSettings, at: str, reading: Reading, workers: str) ->
         case "form":
             _check_form(accounts, recipe, at, reading)
     _check_unused(accounts, at, reading)
+    _check_trial(accounts, at, reading)
 
 
 def _check_store(accounts: AppAccounts, at: str, reading: Reading, workers: str) -> None:
@@ -225,6 +226,24 @@ def _check_change(recipe: RecipeSettings, at: str, reading: Reading) -> None:
             reading.note(f"{at}.closed", what, Phrase(f"add `{path}`", f"`{path}` を加えてください"))
 
 
+def _check_trial(accounts: AppAccounts, at: str, reading: Reading) -> None:
+    trial = accounts.trial
+    if trial is None:
+        return
+    if accounts.recipe is None:
+        what = Phrase("`trial` without `recipe`: there is nothing to try", "`recipe` がないため `trial` は使われません")
+        reading.note(
+            f"{at}.trial",
+            what,
+            Phrase("write `recipe`, or remove `trial`", "`recipe` を書くか、`trial` を取り除いてください"),
+        )
+    for key, source in (("user", trial.user), ("password", trial.password)):
+        if (source.file is None) == (source.env is None):
+            what = Phrase(f"`{key}` needs one source", f"`{key}` の読み込み元を一つ書いてください")
+            remedy = Phrase(f"write `{key}: {{file: …}}`", f"`{key}: {{file: …}}` と書いてください")
+            reading.note(f"{at}.trial", what, remedy)
+
+
 def _check_unused(accounts: AppAccounts, at: str, reading: Reading) -> None:
     """Note keys of another way of telling: their writer believes that they do something."""
     unused = {
@@ -252,7 +271,16 @@ def _check_recipe(recipe: RecipeSettings, at: str, reading: Reading) -> None:
         if not value:
             what = Phrase(f"the recipe has no `{key}`", f"`recipe` に `{key}` がありません")
             reading.note(at, what, Phrase(f"write `{key}: …`", f"`{key}: …` を書いてください"))
-    _check_targets((("page", recipe.page), ("post", recipe.post), ("logout.page", recipe.logout.page)), at, reading)
+    _check_targets(
+        (
+            ("page", recipe.page),
+            ("post", recipe.post),
+            ("alive", recipe.alive),
+            ("logout.page", recipe.logout.page),
+        ),
+        at,
+        reading,
+    )
     for number, pattern in enumerate(recipe.closed):
         if not _PATTERN.fullmatch(pattern):
             what = Phrase(f"`{pattern}` is no pattern of paths", f"`{pattern}` はパスの書き方として読めません")

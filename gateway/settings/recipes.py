@@ -23,6 +23,7 @@ SHIPPED: Mapping[str, RecipeSettings] = MappingProxyType(
             password="password",  # noqa: S106 (the name of a field)
             success=SuccessSettings(status=302, not_location="/login"),
             ended=EndedSettings(location="/login"),
+            alive="/my/account",
             logout=LogoutSettings(page="/logout", submit=True),
             change=ChangeSettings(
                 page="/my/password",
@@ -41,6 +42,7 @@ SHIPPED: Mapping[str, RecipeSettings] = MappingProxyType(
             account_cookie="wordpress_logged_in_*",
             success=SuccessSettings(status=302, not_location="/wp-login.php", cookie="wordpress_logged_in_*"),
             ended=EndedSettings(location="/wp-login.php"),
+            alive="/wp-admin/about.php",
             logout=LogoutSettings(page="/wp-login.php?action=logout", link="_wpnonce="),
             change=ChangeSettings(
                 page="/wp-admin/profile.php", post="/wp-admin/profile.php", new="pass1", repeat="pass2"

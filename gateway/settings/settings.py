@@ -685,6 +685,9 @@ class RecipeSettings:
     """The answer to a good login."""
     ended: EndedSettings = EndedSettings()
     """The answer by which the application says that its session is over."""
+    alive: str = ""
+    """The path of a page that needs a login. The gateway asks for it by GET before it sends a body of more than 64 KiB,
+    which it cannot send twice. `sekisho doctor` asks for it, too."""
     logout: LogoutSettings = LogoutSettings()
     """The way in which the application ends a session of its own."""
     change: ChangeSettings = ChangeSettings()
@@ -715,6 +718,16 @@ class AccountKey:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialAccount:
+    """An account of the application that is nobody's, for `sekisho doctor` alone."""
+
+    user: SecretSource = SecretSource()
+    """The account's name."""
+    password: SecretSource = SecretSource()
+    """The account's password."""
+
+
+@dataclass(frozen=True, slots=True)
 class AppAccounts:
     """The accounts of an application that cannot be changed: each is linked to a person once (代理認証)."""
 
@@ -731,6 +744,8 @@ class AppAccounts:
     key: AccountKey = AccountKey()
     """The key of the links and of kept passwords: one or more secrets, a line each, 32 bytes or more. The first one
     marks and seals, and all of them read. It is no secret of `sessions`."""
+    trial: TrialAccount | None = None
+    """An account that is nobody's, with which `sekisho doctor` tries the recipe. The gateway does not read it."""
     passwords: Literal["kept", "changed"] | None = None
     """The passwords that `tell: form` uses. `changed`: after linking, the gateway sets a random one by the recipe's
     `change`, and keeps that one, sealed. `kept`: the operator states that citizens' own passwords are kept, sealed."""

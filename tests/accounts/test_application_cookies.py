@@ -14,6 +14,7 @@ from gateway.accounts.application_cookies import (
     counted,
     field_of,
     hashes_of,
+    over,
     read_set_cookie,
     with_cookies,
 )
@@ -98,3 +99,12 @@ def test_a_head_has_the_cookies_that_count(head: bytes, field: bytes, changed: b
     """The one Cookie field of our head is replaced, added or removed."""
     assert with_cookies(head, field) == changed
     assert cookies_in(changed) == field
+
+
+def test_a_cookie_whose_session_the_application_ended_counts_no_more() -> None:
+    """The others of the browser count still, and so does a newer value."""
+    headers = ((b"Set-Cookie", b"S=1; Path=/"), (b"Set-Cookie", b"L=ja; Path=/"), (b"Set-Cookie", b"S=2; Path=/"))
+    known = {*hashes_of(headers, KEY, "old", "yamada", "/", NOON), *over([(b"S", b"1")], KEY, "old", "yamada")}
+
+    assert counted(b"S=1; L=ja", known, KEY, "old", "yamada") == ((b"L", b"ja"),)
+    assert counted(b"S=2; L=ja", known, KEY, "old", "yamada") == ((b"S", b"2"), (b"L", b"ja"))

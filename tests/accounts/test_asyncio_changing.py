@@ -130,8 +130,15 @@ class Old(Application):
             known = secrets.token_hex(8)
             self.sessions.add(known)
             return Reply(302, ((b"Set-Cookie", f"SID={known}; Path=/".encode()), (b"Location", b"/")), b"")
+        if target == "/nowhere":
+            return Reply(404, (), b"")
         if cookie.removeprefix("SID=") not in self.sessions:
             return Reply(302, ((b"Location", b"/login"),), b"")
+        if target == "/logout":
+            self.sessions.discard(cookie.removeprefix("SID="))
+            return Reply(200, (), b"bye")
+        if target == "/no":
+            return Reply(404, (), b"")
         if method == "GET":
             old = "<input name=before>" if self.asks_for_the_old else "<input name=before type=hidden>"
             return Reply(200, (), f"<form>{old}<input name=after {self.longest}><input name=again></form>".encode())

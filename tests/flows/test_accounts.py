@@ -365,6 +365,23 @@ async def test_a_form_is_not_lost_when_the_applications_session_ends(people: Peo
     assert "hello yamada" in (await person.get("/")).text
 
 
+async def test_a_long_form_whose_session_ended_is_sent_once_more(people: People, old: Old) -> None:
+    """The page says that nothing arrived, and the next time the gateway signs in first."""
+    person = await people.signed_in("hanako")
+    if "hello" not in (await person.get("/")).text:
+        await person.link("yamada", "old-Canary-1")
+        await person.get("/")
+    old.end_sessions()
+    note = "長い" * 50_000
+
+    lost = await person.ask("POST", "/note", {"note": note})
+
+    assert (lost.status, "did not arrive" in lost.text) == (503, True), lost.text[:1_000]
+    assert old.all("SELECT count(*) FROM notes WHERE note LIKE '長い長い%'") == [(0,)]
+    assert "noted by yamada" in (await person.ask("POST", "/note", {"note": note})).text
+    assert old.all("SELECT count(*) FROM notes WHERE note LIKE '長い長い%'") == [(1,)]
+
+
 async def test_a_sign_out_ends_the_applications_session_too(people: People, old: Old) -> None:
     """The old cookie is worth nothing at the application itself afterwards."""
     person = await people.signed_in("hanako")

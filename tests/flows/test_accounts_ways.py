@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
+import os
 import re
 import secrets
 import ssl
@@ -55,11 +57,15 @@ FORM = """\
         password: pw
         success: {{status: 302, not_location: {prefix}/login.php}}
         ended: {prefix}/login.php
+        alive: {prefix}/mine
         logout: {prefix}/logout.php
         closed: [{prefix}/login.php, {prefix}/password/**]
         locks_after: 5
 """
-CHANGE = "        change: {page: /password/change, old: now, new: new, repeat: again}\n"
+CHANGE = """\
+        change: {page: /password/change, old: now, new: new, repeat: again}
+      trial: {user: {file: trial.user}, password: {file: trial.password}}
+"""
 DEEP = """\
   - name: deep
     url: http://deep.localhost:{port}/old
@@ -162,6 +168,8 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         )
         (folder / "accounts.key").write_text(secrets.token_hex(32))
         (folder / "basic.secret").write_text(SECRET)
+        (folder / "trial.user").write_text("abe\n")
+        (folder / "trial.password").write_text("old-Canary-10\n")
         store = redis.url.rpartition("/")[0] + "/1"
         text = gateway.settings.read_text(encoding="utf-8")
         text = text.replace("http://localhost:1/api/realms/main", f"http://127.0.0.1:{issuer}{REALM}")
@@ -219,6 +227,10 @@ async def test_an_application_over_tls_below_a_prefix_is_signed_in_at(town: Town
     town.old.end_sessions()
     page = await person.ask("POST", "/old/note", {"note": "deep"})
     assert "noted by ito: deep" in page.text
+    town.old.end_sessions()
+    # A body that cannot be sent twice goes to a session that is known to be alive.
+    page = await person.ask("POST", "/old/note", {"note": "long" * 50_000})
+    assert f"noted by ito: {'long' * 50_000}" in page.text
     for path in ("/old/login.php", "/old/password/change", "/old/%6cogin.php"):
         assert (await person.get(path)).status == 403, path
 
@@ -288,3 +300,25 @@ async def test_another_person_at_the_browser_ends_the_applications_session(town:
         ) as answer,
     ):
         assert answer.status == 302
+
+
+async def test_the_doctor_tries_the_recipe_with_an_account_that_is_nobodys(town: Town) -> None:
+    """Each step is said in both languages; the account is signed in and out, and nothing of it is shown."""
+    command = ["-m", "gateway", "doctor", "--json", "-c", str(town.gateway.settings)]
+    for language, said in (
+        ("en_US.UTF-8", "a wrong password is refused"),
+        ("ja_JP.UTF-8", "誤ったパスワードは拒否されます"),
+    ):
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "LC_ALL": language, "LANG": language, "PYTHONUTF8": "1"},
+        )
+        findings = [each for each in json.loads(done.stdout)["findings"] if each["check"] == "recipe"]
+        assert [(each["subject"], each["level"]) for each in findings] == [("app", "pass")] * 5, findings
+        assert findings[0]["said"] == said
+        assert "Canary" not in done.stdout + done.stderr
+    assert town.old.all("SELECT pw, wrong FROM users WHERE id = 'abe'") == [("old-Canary-10", 0)]

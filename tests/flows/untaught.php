@@ -6,7 +6,7 @@ $db->exec('CREATE TABLE IF NOT EXISTS users (id TEXT PRIMARY KEY COLLATE NOCASE,
 $db->exec('CREATE TABLE IF NOT EXISTS notes (id TEXT, note TEXT)');
 $db->exec('CREATE TABLE IF NOT EXISTS log (line TEXT)');
 foreach (['yamada' => 'old-Canary-1', 'suzuki' => 'old-Canary-2', 'tennis' => 'old-Canary-3', 'guessed' => 'old-Canary-4', 'tanaka' => 'old-Canary-5',
-    'sato' => 'old-Canary-6', 'ito' => 'old-Canary-7', 'kato' => 'old-Canary-8', 'goto' => 'old-Canary-9'] as $id => $pw) {
+    'sato' => 'old-Canary-6', 'ito' => 'old-Canary-7', 'kato' => 'old-Canary-8', 'goto' => 'old-Canary-9', 'abe' => 'old-Canary-10'] as $id => $pw) {
     $db->prepare('INSERT OR IGNORE INTO users (id, pw) VALUES (?, ?)')->execute([$id, $pw]);
 }
 session_save_path(getenv('UNTAUGHT_SESSIONS'));

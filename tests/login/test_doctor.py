@@ -6,6 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
+from gateway.accounts.recipe import TrialStep
 from gateway.errors import StoreFault, UnfitLimitStoreError
 from gateway.login.doctor import (
     Level,
@@ -21,6 +22,7 @@ from gateway.login.doctor import (
     redirect_finding,
     sentinels_finding,
     store_finding,
+    trial_finding,
     unfit_finding,
     upstream_finding,
 )
@@ -241,3 +243,13 @@ def test_an_outer_proxy_is_tried_with_a_forged_header(
 
     assert (found.check, found.subject, found.level) == ("outer_proxy", "booking", level)
     assert said in found.said.say(Language.EN)
+
+
+@pytest.mark.parametrize("step", TrialStep)
+def test_each_step_of_a_trial_is_said_in_both_languages(step: TrialStep) -> None:
+    """A step that is not well has a remedy, and one that is well has none."""
+    finding = trial_finding("old", step)
+
+    assert finding.said.say(Language.EN) != finding.said.say(Language.JA)
+    assert bool(finding.remedy.say(Language.JA)) == (finding.level is not Level.PASS)
+    assert finding.remedy.say(Language.EN).isascii()

@@ -131,6 +131,8 @@ def test_a_half_change_is_refused(old: str, new: str, line: int, said: str, tmp_
         ("locks_after: 5", "forgets_after: 1h", 22, "nothing to forget"),
         ("not_location: /login.php}", "text_present: a, text_absent: a}", 18, "cannot have a text"),
         ("locks_after: 5", "locks_after: 1", 22, "`locks_after` cannot be 1"),
+        ("passwords: kept", "passwords: kept\n      trial: {user: {file: u}}", 14, "`password` needs one source"),
+        ("passwords: kept", "passwords: kept\n      trial: {user: {file: u, env: U}}", 14, "`user` needs one source"),
         ("tell: form", "tell: header", 10, "without the header's name"),
         ("tell: form", "tell: header\n      header: X_User", 13, "cannot name a header"),
         ("tell: form", "tell: basic", 10, "without `secret`"),
