@@ -17,6 +17,7 @@ import typer
 from gateway.audit.entry import Action
 from gateway.bounded_files import read_file
 from gateway.commands.at_app import AppName, say_turned, settings_with, split_request, strict_remark, turned_values
+from gateway.commands.policy_logs import EXIT_PERMITS_MORE, candidate, replay
 from gateway.commands.recorded import Operator, recorded
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
@@ -61,11 +62,10 @@ from gateway.yaml.mistakes import Language, Mistakes, Phrase, Where
 from gateway.yaml.read import MAX_BYTES
 
 app = typer.Typer(name="policy", help="Read, test and explain policies.", no_args_is_help=True)
+app.command()(replay)
+app.command()(candidate)
 
 _log = structlog.get_logger()
-
-EXIT_PERMITS_MORE = 3
-"""`diff`: something is newly permitted, or newly told to the application."""
 
 PolicyFile = Annotated[Path, typer.Argument(help="A policy file.", metavar="FILE")]
 PolicyFiles = Annotated[list[Path], typer.Argument(help="Policy files, or folders of them.", metavar="FILE…")]

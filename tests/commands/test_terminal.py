@@ -205,6 +205,12 @@ COMMANDS: dict[str, list[list[str]]] = {
     "contract diff": [["{folder}/odd.yaml", "-c", "{config}"], ["{folder}/none", "-c", "{broken}"]],
     "contract calendar": [["2027-01-15"], [BAD]],
     "policy diff": [["{policy}", "{policy}"], ["{folder}/odd.yaml", "{policy}"], ["{policy}", "{policy}", "--at", BAD]],
+    "policy replay": [
+        ["{policy}", "{config}"],
+        ["{folder}/odd.yaml"],
+        ["{policy}", "--in-force", "{policy}", "{config}"],
+    ],
+    "policy candidate": [["{config}"], ["{config}", "--app", BAD, "--json"]],
     "policy schema": [[]],
     "policy adopt": [["--all", "--reason", BAD, "-c", "{config}"], [BAD, "--reason", "r", "-c", "{config}"]],
     "keys list": [["{folder}/keys.jwks"], ["{folder}/odd.jwks"], ["{folder}/none.jwks"]],

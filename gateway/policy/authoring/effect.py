@@ -107,7 +107,7 @@ def compare(
     `ready`: both as an App reads paths. `takes`: whether the App's policy decides on a method and a canonical path.
     """
     kinds = kinds_of((old, new), now)
-    before, after = map(_Judge, ready or (CompiledPolicy(old), CompiledPolicy(new)))
+    before, after = map(Judge, ready or (CompiledPolicy(old), CompiledPolicy(new)))
     found: dict[tuple[object, ...], Effect] = {}
     cut: list[str] = []
     tried = 0
@@ -144,7 +144,7 @@ def compare(
     return Comparison(tuple(sorted(found.values(), key=lambda each: order.index(each.kind))), tried, tuple(cut))
 
 
-class _Judge:
+class Judge:
     """One policy, ready within each surroundings that come up."""
 
     def __init__(self, compiled: CompiledPolicy) -> None:
@@ -176,7 +176,7 @@ class _Judge:
         conditions = self.policy.conditions
         return all_needs(conditions[name].test for name in names if name in conditions)
 
-    def means_the_same(self, rule: FittingRule | None, other: _Judge, others: FittingRule | None) -> bool:
+    def means_the_same(self, rule: FittingRule | None, other: Judge, others: FittingRule | None) -> bool:
         """Whether two rules are written alike, and so are the conditions and lists that they ask."""
         if rule is None or others is None:
             return rule is others
@@ -197,7 +197,7 @@ class _Judge:
         return rule.id.rule, ready.decide(asked, world.person, world.now).verdict
 
 
-def _example_effect(before: _Judge, after: _Judge, example: Example) -> Effect | None:
+def _example_effect(before: Judge, after: Judge, example: Example) -> Effect | None:
     sides = []
     for judge in (before, after):
         surroundings: Surroundings = surroundings_of(judge.policy, example)

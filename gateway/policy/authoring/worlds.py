@@ -80,8 +80,8 @@ class Kinds:
     """Seconds since the sign-in."""
 
 
-def kinds_of(policies: Sequence[Policy], now: Instant) -> Kinds:
-    """Return the representatives for policies that are compared with each other."""
+def kinds_of(policies: Sequence[Policy], now: Instant, *, ahead: int = DAYS_AHEAD) -> Kinds:
+    """Return the representatives for policies that are compared with each other, on the days `ahead` of now."""
     tests = [leaf for policy in policies for condition in policy.conditions.values() for leaf in leaves(condition.test)]
     lists = {
         f"{number} {key}": entries for number, policy in enumerate(policies) for key, entries in policy.lists.items()
@@ -103,7 +103,7 @@ def kinds_of(policies: Sequence[Policy], now: Instant) -> Kinds:
             lambda client: Context(None, now, client, Surroundings()),
         ),
         moments=_by_kind(
-            _moments(tests, now),
+            _moments(tests, now, ahead),
             [t for t in tests if isinstance(t, Dates)],
             lambda moment: Context(None, moment, "", Surroundings()),
         ),
@@ -251,7 +251,7 @@ def _addresses(tests: Sequence[Test]) -> Iterator[str | None]:
     yield None
 
 
-def _moments(tests: Sequence[Test], now: Instant) -> Iterator[Instant]:
+def _moments(tests: Sequence[Test], now: Instant, ahead: int) -> Iterator[Instant]:
     """Give now, both sides of every stated moment to come, and of every hour that a test names in a year."""
     yield now
     looking = [test for test in tests if isinstance(test, Dates)]
@@ -274,7 +274,7 @@ def _moments(tests: Sequence[Test], now: Instant) -> Iterator[Instant]:
     )
     if looking:
         today = tokyo_day(now)
-        for number in range(DAYS_AHEAD):
+        for number in range(ahead):
             midnight = start_of(today + timedelta(days=number))
             for clock in clocks:
                 yield from (moment for moment in (midnight + clock - 1, midnight + clock) if moment > now)
