@@ -52,7 +52,7 @@ test: $(VENV)/.peers ## the tests but the long ones, in random order (ARGS="-k n
 	@tools/need $(FOR_TESTS)
 	$(BIN)/python -m pytest $(ARGS)
 
-test-long: $(VENV)/.peers $(VENV)/.site ## every test: storms, 100,000 examples, gigabytes
+test-long: $(VENV)/.peers $(VENV)/.site $(VENV)/.upkeep ## every test: storms, 100,000 examples, gigabytes
 	@tools/need $(FOR_LONG_TESTS)
 	$(BIN)/python -m pytest -m "long or not long" $(ARGS)
 

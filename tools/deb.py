@@ -133,7 +133,7 @@ def put_pages(root: Path, found: tuple[Licence, ...], moment: int) -> None:
     """Put the manual, the pages for operators, the samples, the changelogs and the licences."""
     put_packed(root, "usr/share/man/man1/sekisho.1.gz", manual_page(program(), moment))
     pages = root / "usr" / "share" / "doc" / "sekisho"
-    for page in (*ROOT.glob("README*.md"), ROOT / "SECURITY.md", *ROOT.glob("docs/*.md")):
+    for page in (*ROOT.glob("README*.md"), *ROOT.glob("SECURITY*.md"), *ROOT.glob("docs/*.md")):
         put(root, f"usr/share/doc/sekisho/{page.relative_to(ROOT)}", page.read_text("utf-8"))
     shutil.copytree(DEPLOY, pages / "examples", ignore=shutil.ignore_patterns("debian", "systemd", "logrotate"))
     shutil.copytree(ROOT / "policies", pages / "examples" / "policies")
