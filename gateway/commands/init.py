@@ -13,10 +13,12 @@ from typing import Annotated
 
 import typer
 
+from gateway import __version__
 from gateway.commands.terminal import EXIT_USERS, ask, fail, language, say, say_text
 from gateway.login.jwcrypto_keys import new_key
 from gateway.process.configuration import Configuration, read_configuration
 from gateway.setup.first_files import (
+    COMPOSE,
     KEYS,
     NEXT_STEPS,
     POLICIES,
@@ -24,6 +26,7 @@ from gateway.setup.first_files import (
     SECRET,
     SETTINGS,
     Line,
+    compose_file,
     draft_settings,
     question_at,
     text_of,
@@ -66,7 +69,7 @@ def init(  # noqa: PLR0913, PLR0917 - one option a question, as typer reads them
     phone: Annotated[str | None, typer.Option(help="Telephone for questions.")] = None,
     privacy: Annotated[str | None, typer.Option(help="URL of the privacy policy.")] = None,
     store: Annotated[str | None, typer.Option(help="The store of sessions: `redis://host:port/0` or `memory`.")] = None,
-    run: Annotated[str | None, typer.Option(help="Files for a service: `systemd` or `none`.")] = None,
+    run: Annotated[str | None, typer.Option(help="Files for a service: `systemd`, `container` or `none`.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the options, and the defaults.")] = False,
 ) -> None:
     """Ask for what a gateway needs, and write its settings, keys, secret and policy, with what to do next."""
@@ -231,13 +234,15 @@ def _refused(wrong: Mapping[Question, str], said: Language) -> typer.Exit:
 
 
 def _write_next(draft: Path, answers: Answers, folder: Path, said: Language) -> None:
-    """Write the service's unit, if it is wanted, and the page of next steps."""
+    """Write the files of the service that is wanted, and the page of next steps."""
     program = _program()
     place = str(folder.resolve())
     if answers[Question.RUN] == Service.SYSTEMD and not (_is_packaged() and place == HOME):
         unit = UNIT.read_text("utf-8").replace("/opt/sekisho/bin/sekisho", program).replace("/opt/sekisho", sys.prefix)
         unit = unit.replace(HOME, place)
         (draft / UNIT.name).write_text(unit, encoding="utf-8")
+    if answers[Question.RUN] == Service.CONTAINER:
+        (draft / COMPOSE).write_text(compose_file(answers, __version__, said), encoding="utf-8")
     steps = next_steps(answers, place, program, packaged=_is_packaged())
     (draft / NEXT_STEPS).write_text(say_steps(steps, said), encoding="utf-8")
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.setup.pack import Needs
-from gateway.setup.questions import EMULATOR_PORT, Answers, Provider, Question
+from gateway.setup.questions import EMULATOR_PORT, Answers, Provider, Question, Service
 from gateway.yaml.mistakes import Language, Phrase
 
 SETTINGS = "gateway.yaml"
@@ -21,6 +21,9 @@ SECRET = "secret"  # noqa: S105 - the name of the file
 POLICIES = "policies"
 SCHEMA = "policy.schema.json"
 NEXT_STEPS = "next-steps.md"
+COMPOSE = "compose.yaml"
+CONTAINER_USER = 10001
+"""The user of the image, by its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ def draft_settings(answers: Answers, needs: Needs, language: Language) -> tuple[
         *_limits(answers, needs, language),
         *([Line("signing: {}"), Line("")] if needs.signs else ()),
         Line("access_log: stderr"),
+        *_switches(answers, language),
         Line(""),
         Line("apps:"),
         Line(f"  - name: {name_of(answers)}"),
@@ -120,6 +124,47 @@ def _limits(answers: Answers, needs: Needs, language: Language) -> tuple[Line, .
         Line(f"  store: {quoted(own)}", Question.STORE),
         Line(""),
     )
+
+
+def _switches(answers: Answers, language: Language) -> tuple[Line, ...]:
+    """Return the place of the switches in a container, which cannot write the folder of the settings."""
+    if answers.get(Question.RUN) != Service.CONTAINER:
+        return ()
+    note = Phrase("the container's own volume", "コンテナー専用のボリューム")
+    return (Line(f"switches: /var/lib/sekisho/switches.json    # {note.say(language)}"),)
+
+
+def compose_file(answers: Answers, version: str, language: Language) -> str:
+    """Return the file by which Compose runs one gateway of the image, on the machine's own network.
+
+    The addresses in the settings are the machine's, so they hold in the container, too.
+    """
+    said = Phrase(
+        "One gateway in a container. `docker compose up -d` in this folder starts it; docs/containers.md explains it.",
+        "コンテナーのゲートウェイ一つ。このフォルダーの `docker compose up -d` で起動します（docs/containers.ja.md）。",
+    )
+    return f"""\
+# {said.say(language)}
+
+services:
+  gateway:
+    image: ${{SEKISHO_IMAGE:-localhost/sekisho:{version}}}
+    network_mode: host
+    read_only: true
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    restart: unless-stopped
+    stop_grace_period: 45s
+    ulimits: {{nofile: 131072}}
+    tmpfs: ["/tmp:size=16m"]
+    environment: {{SEKISHO_HEALTH: "http://{_door(answers)}/.sekisho/health"}}
+    volumes:
+      - .:/etc/sekisho:ro
+      - state:/var/lib/sekisho
+
+volumes:
+  state: {{}}
+"""
 
 
 def quoted(text: str) -> str:

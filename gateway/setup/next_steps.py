@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gateway.login.login import redirect_uri
 from gateway.settings.settings import PORTAL_PREFIX
-from gateway.setup.first_files import KEYS, POLICIES, SETTINGS
+from gateway.setup.first_files import COMPOSE, CONTAINER_USER, KEYS, POLICIES, SECRET, SETTINGS
 from gateway.setup.questions import EMULATOR_CLIENT, EMULATOR_PORT, Answers, Provider, Question, Service
 from gateway.yaml.mistakes import Language, Phrase
 
@@ -68,7 +68,9 @@ def next_steps(answers: Answers, folder: str, program: str, *, packaged: bool = 
                     f"ゲートウェイを起動し、{answers[Question.URL]} を開いて、テストカードでサインインします",
                 ),
                 _OPERATOR,
-                (f"{program} run -c {settings}",),
+                _in_container(folder)
+                if answers[Question.RUN] == Service.CONTAINER
+                else (f"{program} run -c {settings}",),
             ),
             Step(
                 Phrase(
@@ -123,9 +125,25 @@ def next_steps(answers: Answers, folder: str, program: str, *, packaged: bool = 
                 ),
             )
         )
+    elif answers[Question.RUN] == Service.CONTAINER:
+        in_container = Phrase("Run it in a container", "コンテナーで動かします")
+        steps.append(Step(in_container, _OPERATOR, _in_container(folder)))
     else:
         steps.append(Step(Phrase("Start it", "起動します"), _OPERATOR, (f"{program} run -c {settings}",)))
     return tuple(steps)
+
+
+def _in_container(folder: str) -> tuple[str, ...]:
+    """Return the commands that give the files to the image's user, check them with the image, and start it."""
+    compose = f"docker compose --file {folder}/{COMPOSE}"
+    return (
+        f"chown -R root:{CONTAINER_USER} {folder}",
+        f"chmod -R u=rwX,g=rX,o= {folder}",
+        f"chown {CONTAINER_USER} {folder}/{KEYS} {folder}/{SECRET}",
+        f"chmod 400 {folder}/{KEYS} {folder}/{SECRET}",
+        f"{compose} run --rm gateway check",
+        f"{compose} up --detach",
+    )
 
 
 def say_steps(steps: tuple[Step, ...], language: Language) -> str:

@@ -32,6 +32,7 @@ class Service(StrEnum):
     """The program that starts the gateway."""
 
     SYSTEMD = "systemd"
+    CONTAINER = "container"
     NONE = "none"
 
 
@@ -86,7 +87,10 @@ ASKED: Mapping[Question, Phrase] = {
         "Store of sessions: redis://host:port/0, or memory",
         "セッションの置き場所：redis://ホスト:ポート/0 または memory",
     ),
-    Question.RUN: Phrase("Files for a service: systemd or none", "サービス用のファイル：systemd または none"),
+    Question.RUN: Phrase(
+        "Files for a service: systemd, container or none",
+        "サービス用のファイル：systemd、container（コンテナー）、none",
+    ),
 }
 
 OPTIONAL = frozenset({Question.SECTION_EN, Question.SERVICE_EN, Question.COOKIE})

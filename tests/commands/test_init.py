@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from gateway.cli import app
 from gateway.process.configuration import read_configuration
 from gateway.setup.pack import POLICIES
 from gateway.yaml.mistakes import Mistakes
+from tests.conftest import program
 
 GIVEN = {
     "--city": "岐阜県高山市",
@@ -134,3 +136,22 @@ def test_a_service_gets_its_unit(tmp_path: Path) -> None:
     assert f"run -c {folder}/gateway.yaml" in unit
     assert "/opt/sekisho" not in unit
     assert "systemctl enable --now sekisho" in (folder / "next-steps.md").read_text("utf-8")
+
+
+@pytest.mark.long
+def test_compose_takes_the_file_of_a_container(tmp_path: Path) -> None:
+    """The real program reads it without a complaint, and finds the folder where the person is told to start it."""
+    folder = tmp_path / "new"
+    assert sekisho_init(folder, {**GIVEN, **AGENCY, "--run": "container"}, "--yes").exit_code == 0
+
+    said = subprocess.run(
+        [program("docker-compose"), "--file", folder / "compose.yaml", "config"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert said.returncode == 0, said.stderr
+    assert str(folder) in said.stdout
+    assert "docker compose --file" in (folder / "next-steps.md").read_text("utf-8")

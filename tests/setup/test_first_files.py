@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ruamel.yaml import YAML
 
-from gateway.setup.first_files import draft_settings, question_at, quoted, text_of
+from gateway.setup.first_files import compose_file, draft_settings, question_at, quoted, text_of
 from gateway.setup.pack import Needs
 from gateway.setup.questions import Answers, Provider, Question
 from gateway.yaml.mistakes import Language
@@ -105,3 +105,19 @@ def test_a_line_knows_its_question() -> None:
 def test_a_quoted_text_is_itself(text: str) -> None:
     """YAML reads many a text as something else."""
     assert YAML(typ="safe", pure=True).load(quoted(text)) == text
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_a_container_has_the_settings_and_writes_nowhere_else(language: Language) -> None:
+    """The folder is read-only, the switches lie in the container's volume, and its health is asked at the door."""
+    answers = {**ANSWERS, Question.RUN: "container"}
+
+    gateway = YAML(typ="safe", pure=True).load(compose_file(answers, "0.2.0", language))["services"]["gateway"]
+
+    assert gateway["image"] == "${SEKISHO_IMAGE:-localhost/sekisho:0.2.0}"
+    assert gateway["read_only"] is True
+    assert gateway["cap_drop"] == ["ALL"]
+    assert gateway["volumes"] == [".:/etc/sekisho:ro", "state:/var/lib/sekisho"]
+    assert gateway["environment"] == {"SEKISHO_HEALTH": "http://127.0.0.1:8080/.sekisho/health"}
+    assert read(answers)["switches"] == "/var/lib/sekisho/switches.json"
+    assert "switches" not in read(ANSWERS)

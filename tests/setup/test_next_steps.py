@@ -49,6 +49,17 @@ def test_the_package_has_brought_account_and_unit() -> None:
     assert "useradd --system" in at("/srv/sekisho")[0]
 
 
+@pytest.mark.parametrize("provider", [Provider.EMULATOR, Provider.SANDBOX])
+def test_a_container_is_checked_by_its_own_image(provider: Provider) -> None:
+    """The image's user reads the files, and the image's version judges them before it serves."""
+    found = commands(provider, Service.CONTAINER)
+
+    check = found.index("docker compose --file /etc/sekisho/compose.yaml run --rm gateway check")
+    assert found[check + 1] == "docker compose --file /etc/sekisho/compose.yaml up --detach"
+    assert "chown 10001 /etc/sekisho/client-keys.jwks /etc/sekisho/secret" in found[:check]
+    assert not any(" run -c " in command for command in found)
+
+
 @pytest.mark.parametrize("language", list(Language))
 def test_the_page_names_who_does_each_step(language: Language) -> None:
     """Each step has a number, its words and the person."""
