@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,11 @@ from gateway.accounts.accounts import (
     Account,
     AccountStore,
     Evidence,
-    Full,
     Link,
     Linked,
     Record,
-    Taken,
 )
+from gateway.accounts.counter import Hindrance, hindrance_of, import_row
 from gateway.accounts.marks import Marks, is_mark, marks_of_code
 from gateway.accounts.names import read_account_name
 from gateway.accounts.passwords import NONCE, resealed_password
@@ -238,22 +237,23 @@ def link(
         account = Account(opened.app.name, _read(name))
         outcome = await opened.store.link(account, marks, Evidence.COUNTER, time.time(), role)
         if not isinstance(outcome, Linked):
-            raise _refused(_words(outcome))
+            raise _refused(_WORDS[hindrance_of(outcome) or Hindrance.FULL])
         return "renewed" if outcome.renewed else "linked"
 
     _change(config, app_name, name, reason, operator, work, person)
 
 
-def _words(outcome: Taken | Full) -> Phrase:
-    if isinstance(outcome, Taken):
-        return Phrase(
-            "another person has this account: `hand-over` gives it to this one",
-            "ほかの人が連携しています。移すには `hand-over` を使ってください",
-        )
-    return Phrase(
+_WORDS: Mapping[Hindrance, Phrase] = {
+    Hindrance.TAKEN: Phrase(
+        "another person has this account: `hand-over` gives it to this one",
+        "ほかの人が連携しています。移すには `hand-over` を使ってください",
+    ),
+    Hindrance.FULL: Phrase(
         "there is no room: too many accounts or members, or another representative",
         "これ以上連携できません（件数の上限か、別の代表者がいます）",
-    )
+    ),
+    Hindrance.SEVERAL: Phrase("several persons have this account", "複数の人が連携しています"),
+}
 
 
 @app.command()
@@ -290,7 +290,7 @@ def hand_over(
         account = Account(opened.app.name, _read(name))
         former = await opened.store.hand_over(account, marks, Evidence.COUNTER, time.time())
         if former is None:
-            raise _refused(_words(Full()))
+            raise _refused(_WORDS[Hindrance.FULL])
         for each in former:
             say("former", *_link_fields(each))
         return "handed_over"
@@ -464,26 +464,17 @@ async def _import(opened: _Opened, rows: list[Row], file: Path, deed: Deed) -> N
     deed.tell(app=opened.app.name)
     try:
         for row in rows:
-            wrong = await _import_row(opened.store, row)
+            wrong = await import_row(opened.store, row, time.time())
             if wrong is None:
                 done += 1
             else:
                 refused += 1
-                say(f"{file}:{row.line}", row.account.name, wrong.say(language()), error=True)
+                say(f"{file}:{row.line}", row.account.name, _WORDS[wrong].say(language()), error=True)
     finally:
         deed.tell(count=done)
     say(f"{done} rows imported, {refused} refused")
     if refused:
         raise typer.Exit(EXIT_USERS)
-
-
-async def _import_row(store: AccountStore, row: Row) -> Phrase | None:
-    if await store.put(row.account) is None:
-        return Phrase("several persons have this account", "複数の人が連携しています")
-    if row.person is None:
-        return None
-    outcome = await store.link(row.account, row.person, Evidence.IMPORT, time.time(), row.role)
-    return None if isinstance(outcome, Linked) else _words(outcome)
 
 
 @app.command("export")

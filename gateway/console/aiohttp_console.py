@@ -14,6 +14,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from gateway.audit.trail import AuditTrail
+from gateway.console.aiohttp_accounts import AccountsPages
 from gateway.console.aiohttp_audit import AuditPages
 from gateway.console.aiohttp_doors import ConsoleDoors, signed_in_cookie, signed_out_cookie
 from gateway.console.aiohttp_health import HealthPages
@@ -118,6 +119,7 @@ class _Console:
         """Return the handler of every place."""
         node, clock = self.services.node, self.services.clock
         sessions, limits, switches = SessionPages(node), LimitPages(node, clock), SwitchPages(node, clock)
+        accounts = AccountsPages(node, clock)
         policies, audit = PolicyPages(node, self.health.today, clock), AuditPages(node)
         workbench = self.workbench
         return {
@@ -134,6 +136,12 @@ class _Console:
             Place.LIMITS: limits.show,
             Place.LIMITS_FIND: limits.find,
             Place.LIMITS_GIVE_BACK: limits.give_back,
+            Place.ACCOUNTS: accounts.show,
+            Place.ACCOUNTS_FIND: accounts.find,
+            Place.ACCOUNTS_LINK: accounts.link,
+            Place.ACCOUNTS_UNLINK: accounts.unlink,
+            Place.ACCOUNTS_IMPORT: accounts.bring_in,
+            Place.ACCOUNTS_EXPORT: accounts.export,
             Place.SWITCHES: switches.show,
             Place.SWITCH_ON: switches.turn_on,
             Place.SWITCH_OFF: switches.turn_off,

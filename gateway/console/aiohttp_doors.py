@@ -13,7 +13,15 @@ import structlog
 from aiohttp import hdrs, web
 
 from gateway.console.aiohttp_render import HEADERS
-from gateway.console.aiohttp_visitor import Handler, RefusedError, Visitor, read_form, refusal, sender_of
+from gateway.console.aiohttp_visitor import (
+    Handler,
+    RefusedError,
+    Visitor,
+    read_file_form,
+    read_form,
+    refusal,
+    sender_of,
+)
 from gateway.console.csrf import FIELD, is_token
 from gateway.console.doors import Way, is_own_form, may_see, way_of
 from gateway.console.routes import Admits, ConsoleRoute, Place, may
@@ -98,7 +106,11 @@ class ConsoleDoors:
             self.refusals.refused(RefusalReason.ROLE, address, operator.operator.name)
             raise refusal("role", HTTPStatus.FORBIDDEN)
         if request.method == hdrs.METH_POST:
-            visitor.form = await read_form(request.clone(client_max_size=route.longest_body or LONGEST_BODY))
+            bounded = request.clone(client_max_size=route.longest_body or LONGEST_BODY)
+            if route.takes_file:
+                visitor.form, visitor.file = await read_file_form(bounded)
+            else:
+                visitor.form = await read_form(bounded)
         if operator is not None and request.method == hdrs.METH_POST and route.needs is not Admits.EVERYBODY:
             self._check_form(route, visitor, operator, address)
 

@@ -53,6 +53,8 @@ class Visitor:
     sign_in: SignIn | None
     record: DeedRecord
     form: dict[str, str] = field(default_factory=dict)
+    file: bytes = field(default=b"", repr=False)
+    """The file of a form that has one."""
 
     @property
     def operator(self) -> str:
@@ -114,6 +116,12 @@ class Visitor:
             client_id=client_id,
             event_about=event_about,
         )
+        return await self.carry_out(place, deed, work, then=then)
+
+    async def carry_out(
+        self, place: Place, deed: Deed, work: Callable[[], Awaitable[int]], *, then: Place
+    ) -> web.Response:
+        """Do the work of a deed, record it, and lead this operator to the page that says how it ended."""
         count = await self.record.act(deed, work)
         if self.sign_in is not None:
             self.sign_in.done = (place if count else "nothing", count)
@@ -155,6 +163,37 @@ async def read_form(request: web.Request) -> dict[str, str]:
     if len(found) != len(pairs):
         raise refused
     return found
+
+
+async def read_file_form(request: web.Request) -> tuple[dict[str, str], bytes]:
+    """Return the fields of a form with one file, and the file's bytes; a form without one has an empty file.
+
+    Raises:
+        RefusedError: it is no such form, or has a field twice.
+
+    """
+    refused = refusal("form", HTTPStatus.BAD_REQUEST)
+    if media_type(request.headers.get(hdrs.CONTENT_TYPE, "")) != "multipart/form-data":
+        return await read_form(request), b""
+    try:
+        fields = await request.post()
+    except ValueError:
+        raise refused from None
+    if len(fields) > MOST_FIELDS or len(set(fields)) != len(fields):
+        raise refused
+    form: dict[str, str] = {}
+    files: list[bytes] = []
+    for name, value in fields.items():
+        if isinstance(value, str):
+            form[name] = value
+        elif isinstance(value, web.FileField):
+            with value.file:
+                files.append(value.file.read())
+        else:
+            raise refused
+    if len(files) != 1:
+        raise refused
+    return form, files[0]
 
 
 def _pairs(data: bytes) -> list[tuple[str, str]]:

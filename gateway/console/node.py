@@ -12,10 +12,12 @@ from typing import Protocol
 
 import msgspec
 
+from gateway.accounts.accounts import AccountStore
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
 from gateway.observe.merge import Families
 from gateway.portal.readiness import Readiness
+from gateway.session.seal import Secrets
 from gateway.session.session import ListedSession, Selector
 
 
@@ -117,6 +119,15 @@ class SessionsAtHand:
     """Returns every mark of the person with a code: `Secrets.code_marks`."""
 
 
+@dataclass(frozen=True, slots=True)
+class AccountsAtHand:
+    """The linked accounts of one App."""
+
+    store: AccountStore
+    keys: Secrets
+    """They mark persons."""
+
+
 class Node(Protocol):
     """The gateway on this machine."""
 
@@ -147,6 +158,9 @@ class Node(Protocol):
             StoresDifferError: the workers use different ones.
 
         """
+
+    async def accounts(self) -> Mapping[str, AccountsAtHand]:
+        """Return the linked accounts of each App that has some within reach, by its name."""
 
     async def expiries(self) -> Sequence[Expiry]:
         """Return when certificates of ours end."""

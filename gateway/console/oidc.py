@@ -71,7 +71,13 @@ def operator_of(claims: Mapping[str, Any], settings: ConsoleOidcSettings) -> Ope
     said = claims.get(settings.roles_claim)
     listed = [said] if isinstance(said, str) else said if isinstance(said, list) else []
     words = {word for word in listed if isinstance(word, str)}
-    given = {Role.LOOK: settings.look, Role.ACT: settings.act, Role.AUDIT: settings.audit, Role.AUTHOR: settings.author}
+    given = {
+        Role.LOOK: settings.look,
+        Role.ACT: settings.act,
+        Role.AUDIT: settings.audit,
+        Role.AUTHOR: settings.author,
+        Role.ACCOUNTS: settings.accounts,
+    }
     roles = frozenset(role for role, names in given.items() if words.intersection(names))
     # A name of the provider's is told apart from one of the file of tokens.
     return Operator(f"{name} (OIDC)", roles) if roles else None

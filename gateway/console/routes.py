@@ -16,6 +16,9 @@ from gateway.workbench.draft import LONGEST_TEXT
 LONGEST_DRAFT = 3 * LONGEST_TEXT + 16 * 1024
 """Bytes of a form with a draft: a browser writes each byte of Japanese as three."""
 
+LONGEST_LIST = 8 * 1024 * 1024
+"""Bytes of a form with the office's list of accounts; the command takes longer ones."""
+
 
 class Place(StrEnum):
     """The name of a route: of a page, or of a form's target."""
@@ -33,6 +36,12 @@ class Place(StrEnum):
     LIMITS = "limits"
     LIMITS_FIND = "limits_find"
     LIMITS_GIVE_BACK = "limits_give_back"
+    ACCOUNTS = "accounts"
+    ACCOUNTS_FIND = "accounts_find"
+    ACCOUNTS_LINK = "accounts_link"
+    ACCOUNTS_UNLINK = "accounts_unlink"
+    ACCOUNTS_IMPORT = "accounts_import"
+    ACCOUNTS_EXPORT = "accounts_export"
     SWITCHES = "switches"
     SWITCH_ON = "switch_on"
     SWITCH_OFF = "switch_off"
@@ -68,6 +77,8 @@ class ConsoleRoute:
     """Whether it changes the gateway, a store or a file: then it is a POST with a reason and is in the audit trail."""
     longest_body: int = 0
     """Bytes of its form, where that may be longer than others."""
+    takes_file: bool = False
+    """Whether its form has a file (multipart/form-data, RFC 7578)."""
 
 
 ROUTES: tuple[ConsoleRoute, ...] = (
@@ -85,6 +96,21 @@ ROUTES: tuple[ConsoleRoute, ...] = (
     ConsoleRoute(Place.LIMITS, "GET", "limits", Role.LOOK),
     ConsoleRoute(Place.LIMITS_FIND, "POST", "limits/find", Role.LOOK),
     ConsoleRoute(Place.LIMITS_GIVE_BACK, "POST", "limits/give-back", Role.ACT, changes=True),
+    ConsoleRoute(Place.ACCOUNTS, "GET", "accounts", Role.ACCOUNTS),
+    ConsoleRoute(Place.ACCOUNTS_FIND, "POST", "accounts/find", Role.ACCOUNTS),
+    ConsoleRoute(Place.ACCOUNTS_LINK, "POST", "accounts/link", Role.ACCOUNTS, changes=True),
+    ConsoleRoute(Place.ACCOUNTS_UNLINK, "POST", "accounts/unlink", Role.ACCOUNTS, changes=True),
+    ConsoleRoute(
+        Place.ACCOUNTS_IMPORT,
+        "POST",
+        "accounts/import",
+        Role.ACCOUNTS,
+        changes=True,
+        longest_body=LONGEST_LIST,
+        takes_file=True,
+    ),
+    # It changes nothing, and takes every account out of the gateway: so it needs a reason, as the command does.
+    ConsoleRoute(Place.ACCOUNTS_EXPORT, "POST", "accounts/export", Role.ACCOUNTS, changes=True),
     ConsoleRoute(Place.SWITCHES, "GET", "switches", Role.LOOK),
     ConsoleRoute(Place.SWITCH_ON, "POST", "switches/on", Role.ACT, changes=True),
     ConsoleRoute(Place.SWITCH_OFF, "POST", "switches/off", Role.ACT, changes=True),
@@ -102,6 +128,7 @@ MENU: tuple[Place, ...] = (
     Place.HEALTH,
     Place.SESSIONS,
     Place.LIMITS,
+    Place.ACCOUNTS,
     Place.SWITCHES,
     Place.POLICIES,
     Place.APPLICATIONS,

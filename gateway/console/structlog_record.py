@@ -30,6 +30,9 @@ class Deed:
     client_id: str = ""
     event_about: str = ""
     """The same thing in the event, where the trail knows it by another name."""
+    app: str = ""
+    verdict: str = ""
+    """The word for a deed that went well, where the action alone does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +84,11 @@ class DeedRecord:
 
     def _entry(self, deed: Deed, outcome: Outcome, count: int | None) -> Entry:
         entry = Entry(deed.action, self.clock(), outcome, operator=deed.operator, object=deed.about, count=count)
-        return msgspec.structs.replace(entry, reason=deed.reason, pseudonym=deed.pseudonym, client_id=deed.client_id)
+        return msgspec.structs.replace(
+            entry,
+            reason=deed.reason,
+            pseudonym=deed.pseudonym,
+            client_id=deed.client_id,
+            app=deed.app,
+            verdict=deed.verdict if outcome is Outcome.DONE else "",
+        )

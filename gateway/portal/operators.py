@@ -34,6 +34,8 @@ class Role(StrEnum):
     """Searches the audit trail."""
     AUTHOR = "author"
     """Works on policies."""
+    ACCOUNTS = "accounts"
+    """Sees and changes who has an account of an old application."""
 
 
 OLD_ROLES = frozenset({Role.LOOK, Role.ACT})

@@ -11,7 +11,7 @@ import asyncio
 import secrets as randomness
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +23,7 @@ from gateway import __version__
 from gateway.audit.trail import AuditTrail
 from gateway.console.aiohttp_console import ConsoleServices, make_console
 from gateway.console.aiohttp_oidc import OidcSignIn
-from gateway.console.node import AppFacts, Expiry, NodeFacts, SessionsAtHand, WorkerState
+from gateway.console.node import AccountsAtHand, AppFacts, Expiry, NodeFacts, SessionsAtHand, WorkerState
 from gateway.errors import StoresDifferError
 from gateway.instant import Instant
 from gateway.limits.limits import LimitStore
@@ -187,6 +187,7 @@ class ManagedNode:
     workers: Callable[[], Coroutine[None, None, Sequence[WorkerState | None]]]
     opened_sessions: Callable[[], Coroutine[None, None, Sessions]]
     limits: Callable[[], Coroutine[None, None, LimitStore | None]]
+    accounts: Callable[[], Coroutine[None, None, Mapping[str, AccountsAtHand]]]
     trail: AuditTrail
     refused: Callable[[str], None]
     """Counts a refused client of the management listener, by its reason."""

@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +25,7 @@ from gateway.observe.supervision_metrics import Reloaded, SupervisionMetrics
 from gateway.observe.thread_lines import LineWriter
 from gateway.policy.losses import ADOPT
 from gateway.process.configuration import Configuration, read_configuration, settings_digest
+from gateway.process.managed_accounts import ManagedAccounts
 from gateway.process.management import ManagedNode, make_management_application
 from gateway.process.systemd import notify
 from gateway.process.worker import ListeningSockets, Worker
@@ -136,6 +137,7 @@ async def serve(
         async def workers() -> Sequence[WorkerState]:
             return (worker.state(),)
 
+        accounts = ManagedAccounts(lambda: worker.configuration, lambda: worker.account_stores)
         node = ManagedNode(
             configuration=lambda: worker.configuration,
             started_at=time.time(),
@@ -145,11 +147,14 @@ async def serve(
             workers=workers,
             opened_sessions=worker.sessions,
             limits=worker.limits,
+            accounts=accounts.by_app,
             trail=worker.audit.trail,
             refused=supervision.management_refused,
         )
         app = make_management_application(node)
-        async with serving_management(app, management_socket):
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(accounts.close)
+            await stack.enter_async_context(serving_management(app, management_socket))
             await worker.listen(listening_sockets)
             _log.info(Event.STARTED, listen=configuration.settings.listen, count=1)
             notify("READY=1")

@@ -39,6 +39,7 @@ from gateway.process.audit_trail import OpenTrail, open_trail
 from gateway.process.configuration import Configuration, settings_digest
 from gateway.process.follow_files import INTERVAL, FileWatch
 from gateway.process.forker import ForkedWorker, Forker
+from gateway.process.managed_accounts import ManagedAccounts
 from gateway.process.management import ManagedNode, ManagedStores, StoreMark, make_management_application
 from gateway.process.orders import PIECE, REPLY, Order, Reply, encode, read_reply
 from gateway.process.packed import packing
@@ -280,6 +281,7 @@ class Supervisor:
             return self._code
         settings = self._configuration.settings
         stores = ManagedStores(self._configuration, self._marks, lambda: reread_configuration(self._configuration.path))
+        accounts = ManagedAccounts(lambda: self._configuration)
         node = ManagedNode(
             configuration=lambda: self._configuration,
             started_at=time.time(),
@@ -289,12 +291,14 @@ class Supervisor:
             workers=self._states,
             opened_sessions=stores.sessions,
             limits=stores.limits,
+            accounts=accounts.by_app,
             trail=self._audit.trail,
             refused=self._counts.management_refused,
         )
         app = make_management_application(node)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(stores.close)
+            stack.push_async_callback(accounts.close)
             await stack.enter_async_context(serving_management(app, self._management_socket))
             _log.info(Event.STARTED, listen=settings.listen, count=self._wanted)
             self._record(Action.STARTED)

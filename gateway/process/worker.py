@@ -23,6 +23,7 @@ from typing import NamedTuple
 import structlog
 
 from gateway import __version__
+from gateway.accounts.accounts import AccountStore
 from gateway.audit.entry import Action, Entry, Outcome, decision
 from gateway.console.node import AppState, HeldFile, UpstreamState, WorkerState
 from gateway.errors import StoreUnavailableError
@@ -713,6 +714,11 @@ class Worker:
     async def limits(self) -> LimitStore | None:
         """Return the store of limits that this worker uses."""
         return self._shared.entries
+
+    @property
+    def account_stores(self) -> Mapping[str, AccountStore]:
+        """The stores of accounts in this worker's memory, by the App's name."""
+        return self._shared.account_stores
 
     def state(self) -> WorkerState:
         """Say by which policies this worker judges, and what it knows of the applications."""

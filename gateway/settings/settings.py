@@ -993,6 +993,8 @@ class ConsoleOidcSettings:
     """Words that give the role `audit`."""
     author: tuple[str, ...] = ()
     """Words that give the role `author`."""
+    accounts: tuple[str, ...] = ()
+    """Words that give the role `accounts`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from gateway.audit.entry import Entry
 from gateway.console.aiohttp_console import ConsoleServices, make_console
 from gateway.console.aiohttp_oidc import OidcSignIn
 from gateway.console.csrf import KEY_BYTES, token_of
-from gateway.console.node import AppFacts, Expiry, NodeFacts, SessionsAtHand, WorkerState
+from gateway.console.node import AccountsAtHand, AppFacts, Expiry, NodeFacts, SessionsAtHand, WorkerState
 from gateway.console.routes import Place, route_of
 from gateway.limits.limits import LimitStore
 from gateway.limits.memory_limits import MemoryLimits
@@ -58,6 +58,7 @@ class FakeNode:
         default_factory=lambda: MemoryStore(idle=1800, clock=lambda: NOON, monotonic=lambda: 0.0)
     )
     entries: LimitStore | None = field(default_factory=MemoryLimits)
+    linked: dict[str, AccountsAtHand] = field(default_factory=dict)
     folder: Path = Path("/nonexistent")
     access_log: Path | None = None
     trail: Path | None = None
@@ -83,6 +84,9 @@ class FakeNode:
 
     async def limits(self) -> LimitStore | None:
         return self.entries
+
+    async def accounts(self) -> Mapping[str, AccountsAtHand]:
+        return self.linked
 
     async def readiness(self) -> Readiness:
         return self.ready
@@ -212,6 +216,7 @@ PEOPLE: dict[str, tuple[Role, ...]] = {
     "ito": (Role.LOOK, Role.ACT),
     "mori": (Role.AUDIT,),
     "abe": (Role.AUTHOR,),
+    "kato": (Role.ACCOUNTS,),
     "ono": tuple(Role),
 }
 

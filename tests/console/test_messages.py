@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 
 import gateway.console
+from gateway.accounts.accounts import Evidence, LinkState
+from gateway.accounts.counter import Hindrance
+from gateway.console.accounts import By as AccountsBy
 from gateway.console.messages import CATALOGUE, message
 from gateway.console.routes import MENU, ROUTES
 from gateway.console.sessions import By
 from gateway.console.switches import LENGTHS
+from gateway.identity import AccountKind
+from gateway.identity import Role as GroupRole
 from gateway.limits.limits import EntryState
 from gateway.login.funnel import SignInStep
 from gateway.policy.authoring.explain import Fit
@@ -39,6 +44,7 @@ FAMILIES = (
         "workbench.says_",
         "workbench.kind_",
     ),
+    *("accounts.by_", "accounts.kind_", "accounts.role_", "accounts.evidence_", "accounts.state_", "accounts.why_"),
     "workbench.q_",
 )
 """Sentences whose keys end in a closed word that a page puts together."""
@@ -64,6 +70,10 @@ def test_every_closed_word_has_its_sentences() -> None:
     needed = {f"role.{role}" for role in Role} | {f"menu.{place}" for place in MENU}
     needed |= {f"done.{route.place}" for route in ROUTES if route.changes} | {"done.nothing"}
     needed |= {f"sessions.by_{way}" for way in By} | {f"limits.state_{state}" for state in EntryState}
+    needed |= {f"accounts.by_{way}" for way in AccountsBy} | {f"accounts.state_{state}" for state in LinkState}
+    needed |= {f"accounts.evidence_{each}" for each in Evidence} | {f"accounts.kind_{kind}" for kind in AccountKind}
+    needed |= {f"accounts.role_{role}" for role in GroupRole}
+    needed |= {f"{section}{why}" for section in ("accounts.why_", "done.accounts_") for why in Hindrance}
     needed |= {f"health.step_{step}" for step in SignInStep}
     needed |= {f"switches.length_{length}" for length in LENGTHS}
     needed |= {f"workbench.fit_{fit}" for fit in Fit} | {f"workbench.says_{truth.value}" for truth in Truth}

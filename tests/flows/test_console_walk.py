@@ -36,7 +36,7 @@ HANAKO = Identity(
 CANARIES = ("髙橋", "花子", "神南", "1986", "hanako-ppid")
 """Parts of what is known of her that no page may show."""
 
-PAGES = ("", "health", "sessions", "limits", "switches", "policies", "applications", "audit")
+PAGES = ("", "health", "sessions", "limits", "accounts", "switches", "policies", "applications", "audit")
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +176,8 @@ def test_a_token_that_may_look_finds_no_button(
     walk.sign_in(tokens["sato"][0])
     targets = set()
     for path in PAGES[:-1]:
+        if path == "accounts":
+            continue
         walk.page.goto(walk.origin + path)
         targets |= {form.get_attribute("action") for form in walk.page.locator("form").all()}
     refused = walk.page.goto(walk.origin + "audit")
@@ -183,4 +185,86 @@ def test_a_token_that_may_look_finds_no_button(
     assert targets == {"/console/sign-out", "/console/sessions/find", "/console/limits/find"}
     assert refused is not None
     assert refused.status == 403
+    walk.context.close()
+
+
+ACCOUNTS = """\
+    accounts:
+      store: sqlite:{folder}/accounts.db
+      key: {{file: accounts.key}}
+      tell: header
+      header: X-Old-User
+access_log"""
+LIST = """\
+アカウント,コード,種別,名義,役割
+tanaka,{code},個人,,
+club,{code},団体,卓球クラブ,代表者
+club,{other},団体,卓球クラブ,代表者
+"""
+
+
+@pytest.mark.parametrize(("locale", "language"), [("ja-JP", "ja"), ("en-GB", "en")])
+def test_a_counter_imports_shows_links_and_unlinks_accounts(
+    chromium: Browser,
+    gateway: GatewayProcess,
+    tokens: dict[str, tuple[str, str]],
+    tmp_path: Path,
+    locale: str,
+    language: str,
+) -> None:
+    """A list from a file, an account with its persons, a link by a code, an end of one, and the list as a file."""
+    gateway.stop()
+    (tmp_path / "accounts.key").write_text(secrets.token_hex(32))
+    settings = gateway.settings.read_text()
+    gateway.settings.write_text(settings.replace("access_log", ACCOUNTS.format(folder=tmp_path), 1))
+    gateway.start()
+    codes = [show_code(subject_code("RP00000001", subject)) for subject in ("hanako-ppid", "taro-ppid")]
+    walk = Walk(chromium, gateway, locale)
+    page = walk.page
+    walk.sign_in(tokens["ono"][0])
+    walk.failures.clear()
+
+    page.goto(walk.origin + "accounts")
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    walk.examine("accounts")
+    text = LIST.format(code=codes[0], other=codes[1])
+    page.set_input_files("#list", {"name": "meibo.csv", "mimeType": "text/csv", "buffer": text.encode("cp932")})
+    page.fill("#reason-import", "the list of 2009")
+    page.locator("form[action$='accounts/import'] button").click()
+    expect(page.locator("[role=status]")).to_contain_text("2")
+    expect(page.locator("[role=alert] li")).to_contain_text("club")
+    walk.examine("accounts: a list that was imported")
+
+    page.fill("#account", "tanaka")
+    page.fill("#code", codes[1])
+    page.fill("#reason-link", "seen")
+    page.locator("form[action$='accounts/link'] button").click()
+    expect(page.locator("[role=status]")).to_contain_text("hand-over")
+    page.fill("#account", "club")
+    page.fill("#code", codes[1])
+    page.fill("#reason-link", "seen")
+    page.locator("form[action$='accounts/link'] button").click()
+    expect(page.locator("[role=status]")).not_to_contain_text("hand-over")
+
+    page.select_option("#by", "account")
+    page.fill("#value", "club")
+    page.locator("form[action$='accounts/find'] button").click()
+    rows = page.locator("tbody").last.locator("tr")
+    expect(rows).to_have_count(2)
+    page.locator("details summary").first.click()
+    walk.examine("accounts: one that two persons have")
+    page.fill("#reason-1", "has left")
+    page.locator("details button").first.click()
+    expect(page.locator("[role=status]")).to_be_visible()
+    walk.examine("accounts: a link that has ended")
+
+    page.fill("#reason-export", "backup")
+    with page.expect_download() as download:
+        page.locator("form[action$='accounts/export'] button").click()
+    assert download.value.suggested_filename == "accounts-app.csv"
+    assert "卓球クラブ" in download.value.path().read_text("utf-8-sig")
+    assert walk.failures == []
+    gateway.wait_for_event("operator_acted", "has left")
+    events = (tmp_path / "events.log").read_text()
+    assert "tanaka" not in events
     walk.context.close()

@@ -1,0 +1,44 @@
+"""The office's deeds on accounts that a command and a page of the console share: one row of its list, and why not.
+
+The store is asked through its protocol alone.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from gateway.accounts.accounts import AccountStore, Evidence, Linked, LinkOutcome, Taken
+from gateway.accounts.sheet import Row
+from gateway.instant import Instant
+
+
+class Hindrance(StrEnum):
+    """The reason why the office's wish was not carried out."""
+
+    TAKEN = "taken"
+    """Another person has the account."""
+    FULL = "full"
+    """There are too many accounts or members, or the group has another representative."""
+    SEVERAL = "several"
+    """Several persons have the account, so it cannot become one person's."""
+
+
+def hindrance_of(outcome: LinkOutcome) -> Hindrance | None:
+    """Return the reason why a person was not linked; `None` if she was."""
+    if isinstance(outcome, Linked):
+        return None
+    return Hindrance.TAKEN if isinstance(outcome, Taken) else Hindrance.FULL
+
+
+async def import_row(store: AccountStore, row: Row, now: Instant) -> Hindrance | None:
+    """Make an account known as one row of the office's list says, and link its person, if the row names one.
+
+    Raises:
+        StoreUnavailableError: the store did not answer.
+
+    """
+    if await store.put(row.account) is None:
+        return Hindrance.SEVERAL
+    if row.person is None:
+        return None
+    return hindrance_of(await store.link(row.account, row.person, Evidence.IMPORT, now, row.role))

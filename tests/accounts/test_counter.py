@@ -1,0 +1,59 @@
+"""The office's deeds that a command and the console share."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.accounts.accounts import Account, Evidence
+from gateway.accounts.counter import Hindrance, hindrance_of, import_row
+from gateway.accounts.marks import Marks
+from gateway.accounts.memory_accounts import MemoryAccounts
+from gateway.accounts.sheet import Row
+from gateway.identity import AccountKind, Role
+from tests.builders import NOON
+
+HANAKO, TARO = Marks(("k-1",)), Marks(("k-2",))
+OWN = Account("booking", "tanaka")
+CLUB = Account("booking", "club", AccountKind.GROUP, "卓球クラブ")
+
+
+async def test_a_row_makes_an_account_known_and_links_its_person() -> None:
+    """A row without a person only makes it known."""
+    store = MemoryAccounts()
+
+    assert await import_row(store, Row(2, CLUB, None, Role.MEMBER), NOON) is None
+    assert await import_row(store, Row(3, CLUB, HANAKO, Role.REPRESENTATIVE), NOON) is None
+
+    record = await store.record("booking", "club")
+    assert record is not None
+    assert [(each.role, each.evidence) for each in record.links] == [(Role.REPRESENTATIVE, Evidence.IMPORT)]
+
+
+async def test_a_row_takes_an_account_from_nobody() -> None:
+    """Neither a person's, nor a group's representative, nor a group from its members."""
+    store = MemoryAccounts()
+    await import_row(store, Row(2, OWN, HANAKO, Role.MEMBER), NOON)
+    await import_row(store, Row(3, CLUB, HANAKO, Role.REPRESENTATIVE), NOON)
+    await import_row(store, Row(4, CLUB, TARO, Role.MEMBER), NOON)
+
+    assert await import_row(store, Row(5, OWN, TARO, Role.MEMBER), NOON) is Hindrance.TAKEN
+    assert await import_row(store, Row(6, Account("booking", "club"), None, Role.MEMBER), NOON) is Hindrance.SEVERAL
+
+
+@pytest.mark.parametrize("word", Hindrance)
+async def test_every_hindrance_comes_about(word: Hindrance) -> None:
+    """Each of them is the outcome of a store."""
+    store = MemoryAccounts()
+    await store.put(CLUB)
+    await store.link(OWN, HANAKO, Evidence.COUNTER, NOON)
+    await store.link(CLUB, HANAKO, Evidence.COUNTER, NOON, Role.REPRESENTATIVE)
+    match word:
+        case Hindrance.TAKEN:
+            found = hindrance_of(await store.link(OWN, TARO, Evidence.COUNTER, NOON))
+        case Hindrance.FULL:
+            found = hindrance_of(await store.link(CLUB, TARO, Evidence.COUNTER, NOON, Role.REPRESENTATIVE))
+        case _:
+            await store.link(CLUB, TARO, Evidence.COUNTER, NOON)
+            found = await import_row(store, Row(2, Account("booking", "club"), None, Role.MEMBER), NOON)
+
+    assert found is word
