@@ -77,7 +77,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a list."""
+    """The effect of a list: what it has changed, and what not."""
 
     done: int = 0
     refused: tuple[Refused, ...] = ()

@@ -39,6 +39,21 @@ CANARIES = ("髙橋", "花子", "神南", "1986", "hanako-ppid")
 PAGES = ("", "health", "sessions", "limits", "accounts", "switches", "policies", "applications", "audit")
 
 
+ACCOUNTS = """\
+    accounts:
+      store: sqlite:{folder}/accounts.db
+      key: {{file: accounts.key}}
+      tell: header
+      header: X-Old-User
+access_log"""
+LIST = """\
+アカウント,コード,種別,名義,役割
+tanaka,{code},個人,,
+club,{code},団体,卓球クラブ,代表者
+club,{other},団体,卓球クラブ,代表者
+"""
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -63,6 +78,22 @@ def gateway(tmp_path: Path, redis_url: str, tokens: dict[str, tuple[str, str]]) 
     more = "operators: {file: operators}\nlimits: {store: memory}\n"
     with application() as upstream:
         process = GatewayProcess(tmp_path, upstream, redis_url, more=more)
+        try:
+            process.start()
+            yield process
+        finally:
+            process.stop()
+
+
+@pytest.fixture
+def counter(tmp_path: Path, redis_url: str, tokens: dict[str, tuple[str, str]]) -> Iterator[GatewayProcess]:
+    """A gateway with two workers whose App has accounts in a file."""
+    (tmp_path / "operators").write_text("\n".join(line for _, line in tokens.values()))
+    (tmp_path / "accounts.key").write_text(secrets.token_hex(32))
+    with application() as upstream:
+        process = GatewayProcess(tmp_path, upstream, redis_url, 2, more="operators: {file: operators}\n")
+        settings = process.settings.read_text()
+        process.settings.write_text(settings.replace("access_log", ACCOUNTS.format(folder=tmp_path), 1))
         try:
             process.start()
             yield process
@@ -188,38 +219,17 @@ def test_a_token_that_may_look_finds_no_button(
     walk.context.close()
 
 
-ACCOUNTS = """\
-    accounts:
-      store: sqlite:{folder}/accounts.db
-      key: {{file: accounts.key}}
-      tell: header
-      header: X-Old-User
-access_log"""
-LIST = """\
-アカウント,コード,種別,名義,役割
-tanaka,{code},個人,,
-club,{code},団体,卓球クラブ,代表者
-club,{other},団体,卓球クラブ,代表者
-"""
-
-
 @pytest.mark.parametrize(("locale", "language"), [("ja-JP", "ja"), ("en-GB", "en")])
 def test_a_counter_imports_shows_links_and_unlinks_accounts(
     chromium: Browser,
-    gateway: GatewayProcess,
+    counter: GatewayProcess,
     tokens: dict[str, tuple[str, str]],
-    tmp_path: Path,
     locale: str,
     language: str,
 ) -> None:
     """A list from a file, an account with its persons, a link by a code, an end of one, and the list as a file."""
-    gateway.stop()
-    (tmp_path / "accounts.key").write_text(secrets.token_hex(32))
-    settings = gateway.settings.read_text()
-    gateway.settings.write_text(settings.replace("access_log", ACCOUNTS.format(folder=tmp_path), 1))
-    gateway.start()
     codes = [show_code(subject_code("RP00000001", subject)) for subject in ("hanako-ppid", "taro-ppid")]
-    walk = Walk(chromium, gateway, locale)
+    walk = Walk(chromium, counter, locale)
     page = walk.page
     walk.sign_in(tokens["ono"][0])
     walk.failures.clear()
@@ -264,7 +274,7 @@ def test_a_counter_imports_shows_links_and_unlinks_accounts(
     assert download.value.suggested_filename == "accounts-app.csv"
     assert "卓球クラブ" in download.value.path().read_text("utf-8-sig")
     assert walk.failures == []
-    gateway.wait_for_event("operator_acted", "has left")
-    events = (tmp_path / "events.log").read_text()
+    counter.wait_for_event("operator_acted", "has left")
+    events = (counter.folder / "events.log").read_text()
     assert "tanaka" not in events
     walk.context.close()
