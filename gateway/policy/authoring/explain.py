@@ -19,7 +19,7 @@ from gateway.policy.authoring.words import say_gives_back, say_limit, say_scopes
 from gateway.policy.conditions import AllOf, AnyOf, Context, Not, Surroundings, Test
 from gateway.policy.decide import CompiledPolicy, Undecidable, no_rule_fits
 from gateway.policy.matching import AmbiguousQuery, matches, named_values
-from gateway.policy.policy import Policy, Rule
+from gateway.policy.policy import Accounts, Policy, Rule
 from gateway.policy.verdict import Challenge, Deny, Permit, Sign, Truth, Verdict
 from gateway.request.inbound import Inbound
 from gateway.yaml.mistakes import Language, Phrase
@@ -66,6 +66,8 @@ class Explanation:
     valid_until: Instant
     sign: Sign | None = None
     """The document to be signed before the form goes on."""
+    account: Phrase | None = None
+    """The part of an account in it, where the rule looks for one and does not refuse."""
 
     @property
     def rule(self) -> str | None:
@@ -94,7 +96,27 @@ def explain(policy: CompiledPolicy, inbound: Inbound, person: Identity | None, n
     verdict, until = rule.decide(inbound, person, now)
     at = Context(person, now, inbound.seen_from, policy.surroundings)
     traces = [trace for name in rule.rule.require for trace in _conditions(policy.policy, name, at, 0)]
-    return Explanation(rules, tuple(traces), verdict, until, rule.sign)
+    account = None if isinstance(verdict, Deny) else _account(rule.rule, person)
+    return Explanation(rules, tuple(traces), verdict, until, rule.sign, account)
+
+
+def _account(rule: Rule, person: Identity | None) -> Phrase | None:
+    """Say what the gateway does about an account of the application, before the request goes on."""
+    if rule.accounts is None:
+        return None
+    acting = None if person is None else person.acting
+    if acting is not None:
+        name = acting.account
+        return Phrase(f"the person acts for `{name}`", f"アカウント「{name}」として利用する")
+    if rule.accounts is Accounts.REQUIRED:
+        return Phrase(
+            "needed: a person without one is asked to link it, and does not pass before",
+            "必要。連携していない方には連携の画面を示し、それまで通さない",
+        )
+    return Phrase(
+        "offered: a person without one is asked once, and may go on",
+        "任意。連携していない方には一度だけ尋ね、先へ進める",
+    )
 
 
 def _in_doubt(rules: tuple[RuleTrace, ...], stands: Undecidable, reading: str | None) -> tuple[RuleTrace, ...]:
@@ -251,6 +273,8 @@ def say_explanation(explanation: Explanation, language: Language) -> str:
             if ja
             else f"a form that comes back from {sites} is sent by a press"
         )
+    if explanation.account is not None:
+        lines.append(f"{'アカウント' if ja else 'account'}: {explanation.account.say(language)}")
     if explanation.sign is not None and not isinstance(explanation.verdict, Deny):
         title = say_words(explanation.sign.title, language)
         lines.append(
@@ -282,6 +306,7 @@ def as_values(explanation: Explanation) -> dict[str, Any]:
         "rules": [
             {"name": trace.name, "fit": trace.fit.value, "because": trace.because.en} for trace in explanation.rules
         ],
+        "account": None if explanation.account is None else explanation.account.en,
         "signs": None if explanation.sign is None else dict(explanation.sign.title),
         "conditions": [
             {

@@ -653,7 +653,42 @@ def data_map(policy: Policy, language: Language) -> tuple[DataItem, ...]:
                 else "the application: form, signature, certificate",
             )
         )
-    return tuple(items)
+    return (*items, *_account_items(policy, language))
+
+
+def _account_items(policy: Policy, language: Language) -> tuple[DataItem, ...]:
+    """Return what is kept of accounts. A policy does not know `apps[].accounts.tell`, so the password says its case."""
+    ja = language is Language.JA
+    asking = [rule.name for rule in policy.rules if rule.accounts is not None]
+    if not asking:
+        return ()
+    asked, store = (
+        _list(asking, language),
+        "アカウントの保存先（封をして保存）" if ja else "the store of accounts, sealed",
+    )
+    link = DataItem(
+        item="アプリケーションのアカウントとの連携（識別子から作った符号、アカウント名、役割、日時）"
+        if ja
+        else "the link to an account of the application (a code made of the identifier, account, role, times)",
+        purpose="これまでのアカウントを使い続けるため" if ja else "to go on with the account from before",
+        asked_where=asked,
+        kept_where=store,
+        kept_how_long="本人か窓口が連携を解除するまで" if ja else "until the person or the counter ends the link",
+        told_to="アプリケーション: アカウント名と役割" if ja else "the application: account and role",
+    )
+    password = DataItem(
+        item="そのアカウントのパスワード（設定 `tell: form` のときだけ）"
+        if ja
+        else "the password of that account (with the setting `tell: form` alone)",
+        purpose="本人に代わってアプリケーションにログインするため"
+        if ja
+        else "to sign in at the application for the person",
+        asked_where=asked,
+        kept_where=store,
+        kept_how_long="そのアカウントの最後の連携を解除するまで" if ja else "until the last link of the account ends",
+        told_to="アプリケーション: ログイン画面で" if ja else "the application: at its own login",
+    )
+    return link, password
 
 
 def _behind(name: str, conditions: Mapping[str, Condition]) -> frozenset[Scope]:

@@ -7,7 +7,7 @@ from math import inf
 from pathlib import Path
 from random import Random
 
-from gateway.identity import Birthdate, Identity, Scope
+from gateway.identity import AccountKind, Acting, Birthdate, Identity, Role, Scope
 from gateway.policy.authoring.explain import Fit, as_values, explain, say_explanation
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy, no_rule_fits
@@ -158,3 +158,29 @@ def test_the_way_to_a_permit_says_what_is_counted_and_what_gives_it_back() -> No
     assert "given back: when the application's answer has the status 303" in said("/cancel", Language.EN)
     assert "取消: アプリケーションの応答が「状態コードが 303" in said("/cancel", Language.JA)
     assert "counted" not in said("/cancel", Language.EN)
+
+
+def test_the_account_that_a_rule_needs_is_told() -> None:
+    """The gateway asks for it once the policy has said yes. A person who acts for one goes on, and a refusal stands."""
+    policy = CompiledPolicy(
+        policy_of(
+            "name: need, match: {path: /need}, allow: signed_in, accounts: required",
+            "name: may, match: {path: /may}, allow: signed_in, accounts: offered",
+            "name: never, match: {path: /never}, allow: nobody",
+            "name: rest, allow: everyone",
+        )
+    )
+    member = person(acting=Acting("tennis", AccountKind.GROUP, Role.MEMBER))
+    said = {
+        (path, who is member): explain(policy, make_inbound("GET", path), who, NOW)
+        for path in ("/need", "/may", "/never", "/rest")
+        for who in (person(), member)
+    }
+
+    assert "account: needed" in say_explanation(said["/need", False], Language.EN)
+    assert "アカウント: 必要" in say_explanation(said["/need", False], Language.JA)
+    assert "account: offered" in say_explanation(said["/may", False], Language.EN)
+    assert "account: the person acts for `tennis`" in say_explanation(said["/may", True], Language.EN)
+    assert said["/never", True].account is None
+    assert said["/rest", True].account is None
+    assert as_values(said["/need", True])["account"] == "the person acts for `tennis`"

@@ -193,3 +193,43 @@ def test_the_answer_that_gives_an_entry_back_is_said(counted: str, when: str, en
 
     assert english in say_policy(policy, Language.EN)
     assert japanese in say_policy(policy, Language.JA)
+
+
+ACCOUNTS = """\
+policy: p
+conditions:
+  club: {account: {role: representative}}
+rules:
+  - {name: book, match: {path: /book}, require: [club], accounts: required}
+  - {name: look, match: {path: /look}, allow: signed_in, accounts: offered}
+  - {name: rest, allow: everyone}
+"""
+
+
+def test_the_data_map_names_the_link_and_the_password() -> None:
+    """Each with the rules that ask for an account, how long it is kept, and who is told; none without such a rule."""
+    policy = parse_policy(ACCOUNTS, Mistakes())
+    assert policy is not None
+
+    link, password = data_map(policy, Language.EN)[-2:]
+    table = say_data_map(policy, Language.JA)
+
+    assert (link.asked_where, link.told_to) == ("book, look", "the application: account and role")
+    assert link.kept_how_long == "until the person or the counter ends the link"
+    assert "`tell: form` alone" in password.item
+    assert "アカウントとの連携" in table
+    assert "そのアカウントのパスワード" in table
+    plain = load(POLICIES[0].with_name("facility-booking.yaml"))
+    assert not [item for item in data_map(plain, Language.EN) if "account" in item.item]
+
+
+def test_a_rule_says_which_account_it_looks_at() -> None:
+    """The words that are signed have the condition and both needs."""
+    policy = parse_policy(ACCOUNTS, Mistakes())
+    assert policy is not None
+    english, japanese = say_policy(policy, Language.EN), say_policy(policy, Language.JA)
+
+    for word in ("a group's account as its representative", "nobody passes without one", "if the person has one"):
+        assert word in english
+    for word in ("代表者として団体のアカウント", "アカウントのない方は通れない", "アカウントがなくても通れる"):
+        assert word in japanese
