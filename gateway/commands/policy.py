@@ -17,6 +17,7 @@ import typer
 from gateway.audit.entry import Action
 from gateway.bounded_files import read_file
 from gateway.commands.at_app import AppName, say_turned, settings_with, split_request, strict_remark, turned_values
+from gateway.commands.policy_fmt import fmt
 from gateway.commands.policy_logs import EXIT_PERMITS_MORE, candidate, replay
 from gateway.commands.recorded import Operator, recorded
 from gateway.commands.terminal import (
@@ -64,6 +65,8 @@ from gateway.yaml.read import MAX_BYTES
 app = typer.Typer(name="policy", help="Read, test and explain policies.", no_args_is_help=True)
 app.command()(replay)
 app.command()(candidate)
+
+app.command("fmt")(fmt)
 
 _log = structlog.get_logger()
 

@@ -298,3 +298,65 @@ def test_diff_compares_as_an_app_reads_paths(settings: Path) -> None:
     assert behind_a_prefix.exit_code == 0, behind_a_prefix.output
     new.write_text(OPEN.replace("path: /admin/**", "path: /old/x"), encoding="utf-8")
     assert "GET /old" in sekisho(*asked, "-c", str(settings), "--app", "old").stdout
+
+
+ODD = "rules: [{allow: signed_in, name: all}]   # one\npolicy: p\n"
+FORMED = "policy: p\nrules:  # one\n  - name: all\n    allow: signed_in\n"
+
+
+def test_fmt_writes_the_house_form(tmp_path: Path) -> None:
+    """Once; its rights stay, and nothing else is left in the folder."""
+    file = tmp_path / "p.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + ODD.replace("\n", "\r\n").encode())
+    file.chmod(0o640)
+
+    first, second = sekisho("policy", "fmt", str(tmp_path)), sekisho("policy", "fmt", str(file))
+
+    assert (first.exit_code, first.stdout) == (0, f"{file}\twritten in the house's form\n")
+    assert (second.exit_code, second.stdout) == (0, "")
+    assert file.read_text(encoding="utf-8") == FORMED
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_fmt_check_shows_the_difference_and_writes_nothing(tmp_path: Path) -> None:
+    """Exit 1 for CI, and 0 for a file in the form."""
+    file = tmp_path / "p.yaml"
+    file.write_text(ODD, encoding="utf-8")
+
+    result = sekisho("policy", "fmt", "--check", str(file))
+
+    assert result.exit_code == 1
+    assert "-rules: [{allow: signed_in, name: all}]   # one" in result.stdout
+    assert "+    allow: signed_in" in result.stdout
+    assert file.read_text(encoding="utf-8") == ODD
+    file.write_text(FORMED, encoding="utf-8")
+    assert sekisho("policy", "fmt", "--check", str(file)).exit_code == 0
+    file.write_bytes(FORMED.replace("\n", "\r\n").encode())
+    assert sekisho("policy", "fmt", "--check", str(file)).exit_code == 1
+
+
+def test_fmt_reads_standard_input(tmp_path: Path) -> None:
+    """For editors: the form goes to standard output."""
+    result = CliRunner().invoke(app, ["policy", "fmt", "-"], input=ODD)
+
+    assert (result.exit_code, result.stdout) == (0, FORMED)
+    assert not list(tmp_path.iterdir())
+
+
+def test_fmt_touches_no_file_with_a_mistake(tmp_path: Path) -> None:
+    """A slip of the keyboard is mended with `--fix` alone; other mistakes stay their author's."""
+    file = tmp_path / "p.yaml"
+    slip = "policy： p\nrules:\n  - name: all\n    allow： signed_in\n"
+    file.write_text(slip, encoding="utf-8")
+
+    refused = sekisho("policy", "fmt", str(file))
+
+    assert refused.exit_code == 2
+    assert f"{file}:1:7: a full-width colon" in refused.output
+    assert file.read_text(encoding="utf-8") == slip
+    assert sekisho("policy", "fmt", "--fix", str(file)).exit_code == 0
+    assert file.read_text(encoding="utf-8") == FORMED.replace("  # one", "")
+    file.write_text("- a\n", encoding="utf-8")
+    assert sekisho("policy", "fmt", str(file)).exit_code == 2
+    assert sekisho("policy", "fmt", str(tmp_path / "nothing.yaml")).exit_code == 2

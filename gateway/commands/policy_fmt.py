@@ -1,0 +1,123 @@
+"""`sekisho policy fmt`: write policies in the house's form, comments kept."""
+
+from __future__ import annotations
+
+import os
+import sys
+from difflib import unified_diff
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.bounded_files import read_file
+from gateway.commands.terminal import EXIT_OURS, EXIT_USERS, language, say, say_text
+from gateway.policy.authoring.house_form import NotTheSameError, house_form, mended
+from gateway.policy.reading.parse import parse_policy
+from gateway.yaml.mistakes import Mistakes, Phrase, Where
+from gateway.yaml.read import MAX_BYTES, decode, read_yaml
+from gateway.yaml.tree import Table
+
+EXIT_DIFFERS = 1
+"""`--check`: a file is not in the house's form."""
+
+_STDIN = Path("-")
+
+
+def fmt(
+    files: Annotated[
+        list[Path], typer.Argument(help="Policy files, or folders of them; `-` is standard input.", metavar="FILE…")
+    ],
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; show the difference, and exit 1 if there is one.")
+    ] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Write half-width signs for full-width ones that are mistakes, too.")
+    ] = False,
+) -> None:
+    """Write policies in the house's form: keys in the guide's order, short lists on one line, comments kept.
+
+    A file with a mistake is not touched. With `--fix` the slips of a Japanese keyboard are mended first, sign by sign.
+    """
+    mistakes = Mistakes()
+    differs = False
+    named = [file for path in files for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
+    for file in named:
+        before = _read(file, mistakes)
+        if before is None:
+            continue
+        after = _formed(before, file, mistakes, fix=fix)
+        if after is None:
+            continue
+        if file == _STDIN and not check:
+            sys.stdout.write(after)
+        elif before != after:
+            differs = True
+            _tell(file, before, after, check=check)
+    if len(mistakes):
+        say_text(mistakes.say(language()), error=True)
+        raise typer.Exit(EXIT_USERS)
+    if check and differs:
+        raise typer.Exit(EXIT_DIFFERS)
+
+
+def _read(file: Path, mistakes: Mistakes) -> str | None:
+    """Return the exact text of a file, which may begin with a BOM and have other line ends."""
+    try:
+        data = sys.stdin.buffer.read(MAX_BYTES + 1) if file == _STDIN else read_file(file, MAX_BYTES)
+    except OSError as error:
+        reason = error.strerror or "unreadable"
+        mistakes.add(Where(str(file)), Phrase(f"cannot be read: {reason}", f"読めません（{reason}）"))
+        return None
+    return None if decode(data, str(file), mistakes) is None else data.decode()
+
+
+def _formed(text: str, file: Path, mistakes: Mistakes, *, fix: bool) -> str | None:
+    """Return a text in the house's form; `None` where a mistake in it is noted."""
+    plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if fix:
+        plain = mended(plain, lambda each: _mistakes_of(each, file))
+    found = Mistakes()
+    tree = read_yaml(plain, str(file), found)
+    if tree is None or len(found):
+        mistakes.extend(found)
+        return None
+    if not isinstance(tree, Table):
+        mistakes.add(tree.where, Phrase("this is not a policy", "ポリシーではありません"))
+        return None
+    try:
+        return house_form(plain)
+    except NotTheSameError:
+        fault = Phrase(
+            "a fault of ours: the house's form would say something else, so the file is left as it is",
+            "不具合です。整形すると意味が変わるため、何もしませんでした",
+        )
+        say(f"{file}: {fault.say(language())}", error=True)
+        raise typer.Exit(EXIT_OURS) from None
+
+
+def _mistakes_of(text: str, file: Path) -> Mistakes:
+    mistakes = Mistakes()
+    parse_policy(text, mistakes, file=str(file), folder=Path() if file == _STDIN else file.parent)
+    return mistakes
+
+
+def _tell(file: Path, before: str, after: str, *, check: bool) -> None:
+    """Show the difference, or write the file and say so."""
+    if check:
+        lines = unified_diff(before.splitlines(), after.splitlines(), str(file), str(file), lineterm="", n=2)
+        say_text("\n".join(lines) or Phrase("line ends, or a BOM", "改行か BOM").say(language()))
+        return
+    _replace(file.resolve(), after.encode())
+    say(str(file), Phrase("written in the house's form", "整形しました").say(language()))
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Replace a file at once; its rights stay."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.chmod(file.stat().st_mode & 0o777)
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
