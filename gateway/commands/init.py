@@ -25,6 +25,7 @@ from gateway.setup.first_files import (
     SCHEMA,
     SECRET,
     SETTINGS,
+    STATE,
     Line,
     compose_file,
     draft_settings,
@@ -210,6 +211,8 @@ def _write(draft: Path, answers: Answers, said: Language) -> tuple[Line, ...]:
             shutil.copyfile(file, target)
     shutil.copyfile(PACK / SCHEMA, policies / SCHEMA)
     new_key(draft / KEYS, "ES256")
+    if answers[Question.RUN] == Service.CONTAINER:
+        (draft / STATE).mkdir(mode=0o700)
     secret = draft / SECRET
     secret.touch(mode=0o600)
     secret.write_text(secrets.token_urlsafe(48) + "\n", encoding="utf-8")

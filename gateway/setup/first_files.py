@@ -22,6 +22,8 @@ POLICIES = "policies"
 SCHEMA = "policy.schema.json"
 NEXT_STEPS = "next-steps.md"
 COMPOSE = "compose.yaml"
+STATE = "state"
+"""The folder for the state of a container: its switches, and the sign-outs that wait."""
 CONTAINER_USER = 10001
 """The user of the image, by its number."""
 
@@ -130,8 +132,8 @@ def _switches(answers: Answers, language: Language) -> tuple[Line, ...]:
     """Return the place of the switches in a container, which cannot write the folder of the settings."""
     if answers.get(Question.RUN) != Service.CONTAINER:
         return ()
-    note = Phrase("the container's own volume", "コンテナー専用のボリューム")
-    return (Line(f"switches: /var/lib/sekisho/switches.json    # {note.say(language)}"),)
+    note = Phrase("the one folder that the container writes", "コンテナーが書く唯一のフォルダー")
+    return (Line(f"switches: {STATE}/switches.json    # {note.say(language)}"),)
 
 
 def compose_file(answers: Answers, version: str, language: Language) -> str:
@@ -157,13 +159,12 @@ services:
     stop_grace_period: 45s
     ulimits: {{nofile: 131072}}
     tmpfs: ["/tmp:size=16m"]
-    environment: {{SEKISHO_HEALTH: "http://{_door(answers)}/.sekisho/health"}}
+    environment:
+      SEKISHO_HEALTH: http://{_door(answers)}/.sekisho/health
+      STATE_DIRECTORY: /etc/sekisho/{STATE}
     volumes:
       - .:/etc/sekisho:ro
-      - state:/var/lib/sekisho
-
-volumes:
-  state: {{}}
+      - ./{STATE}:/etc/sekisho/{STATE}
 """
 
 

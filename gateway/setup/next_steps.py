@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gateway.login.login import redirect_uri
 from gateway.settings.settings import PORTAL_PREFIX
-from gateway.setup.first_files import COMPOSE, CONTAINER_USER, KEYS, POLICIES, SECRET, SETTINGS
+from gateway.setup.first_files import COMPOSE, CONTAINER_USER, KEYS, POLICIES, SECRET, SETTINGS, STATE
 from gateway.setup.questions import EMULATOR_CLIENT, EMULATOR_PORT, Answers, Provider, Question, Service
 from gateway.yaml.mistakes import Language, Phrase
 
@@ -139,7 +139,7 @@ def _in_container(folder: str) -> tuple[str, ...]:
     return (
         f"chown -R root:{CONTAINER_USER} {folder}",
         f"chmod -R u=rwX,g=rX,o= {folder}",
-        f"chown {CONTAINER_USER} {folder}/{KEYS} {folder}/{SECRET}",
+        f"chown {CONTAINER_USER} {folder}/{KEYS} {folder}/{SECRET} {folder}/{STATE}",
         f"chmod 400 {folder}/{KEYS} {folder}/{SECRET}",
         f"{compose} run --rm gateway check",
         f"{compose} up --detach",

@@ -109,7 +109,7 @@ def test_a_quoted_text_is_itself(text: str) -> None:
 
 @pytest.mark.parametrize("language", list(Language))
 def test_a_container_has_the_settings_and_writes_nowhere_else(language: Language) -> None:
-    """The folder is read-only, the switches lie in the container's volume, and its health is asked at the door."""
+    """The folder is read-only, the switches lie in the one that it may write, and its health is asked at the door."""
     answers = {**ANSWERS, Question.RUN: "container"}
 
     gateway = YAML(typ="safe", pure=True).load(compose_file(answers, "0.2.0", language))["services"]["gateway"]
@@ -117,7 +117,10 @@ def test_a_container_has_the_settings_and_writes_nowhere_else(language: Language
     assert gateway["image"] == "${SEKISHO_IMAGE:-localhost/sekisho:0.2.0}"
     assert gateway["read_only"] is True
     assert gateway["cap_drop"] == ["ALL"]
-    assert gateway["volumes"] == [".:/etc/sekisho:ro", "state:/var/lib/sekisho"]
-    assert gateway["environment"] == {"SEKISHO_HEALTH": "http://127.0.0.1:8080/.sekisho/health"}
-    assert read(answers)["switches"] == "/var/lib/sekisho/switches.json"
+    assert gateway["volumes"] == [".:/etc/sekisho:ro", "./state:/etc/sekisho/state"]
+    assert gateway["environment"] == {
+        "SEKISHO_HEALTH": "http://127.0.0.1:8080/.sekisho/health",
+        "STATE_DIRECTORY": "/etc/sekisho/state",
+    }
+    assert read(answers)["switches"] == "state/switches.json"
     assert "switches" not in read(ANSWERS)

@@ -56,7 +56,7 @@ def test_a_container_is_checked_by_its_own_image(provider: Provider) -> None:
 
     check = found.index("docker compose --file /etc/sekisho/compose.yaml run --rm gateway check")
     assert found[check + 1] == "docker compose --file /etc/sekisho/compose.yaml up --detach"
-    assert "chown 10001 /etc/sekisho/client-keys.jwks /etc/sekisho/secret" in found[:check]
+    assert "chown 10001 /etc/sekisho/client-keys.jwks /etc/sekisho/secret /etc/sekisho/state" in found[:check]
     assert not any(" run -c " in command for command in found)
 
 
