@@ -1034,7 +1034,7 @@ class Settings:
     """Host names that `management` answers, beside addresses, `localhost` and the name on which it listens."""
     operators: AtRestart[SecretSource | None] = None
     """Operators who may use the console and the sessions API of `management`: a file with a name, a token's hash and
-    roles (`look`, `act`, `audit`, `author`) a line, as `sekisho operators add` writes it."""
+    roles (`look`, `act`, `audit`, `author`, `accounts`) a line, as `sekisho operators add` writes it."""
     console: ConsoleSettings = ConsoleSettings()
     """The console for operators."""
     aliases: Path | None = None
