@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from urllib.parse import unquote
 
 import msgspec
 
@@ -21,9 +20,9 @@ from gateway.accounts.recipe import (
     Page,
     RecipeFault,
     filled,
-    fits,
     has_ended,
     link_with,
+    named_accounts,
     read_page,
     set_cookies,
     succeeded,
@@ -181,12 +180,7 @@ class Application:
 
     def _account_of(self, headers: Headers) -> str | None:
         """Return the account's own name from the cookie that begins with it."""
-        pattern = self.recipe.account_cookie
-        for name, line in set_cookies(headers):
-            if pattern and fits(pattern, name):
-                value = line.partition(b"=")[2].partition(b";")[0].strip().decode("latin-1")
-                return unquote(value).partition("|")[0] or None
-        return None
+        return next(iter(named_accounts(self.recipe.account_cookie, headers)), None)
 
     async def sign_out(self, route: Route, person: Inbound, cookies: bytes) -> None:
         """End a session there, as the recipe says.

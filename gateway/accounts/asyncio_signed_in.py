@@ -26,7 +26,8 @@ from gateway.accounts.application_cookies import (
 )
 from gateway.accounts.asyncio_application import SignedInThere
 from gateway.accounts.asyncio_linking import Linking
-from gateway.accounts.recipe import has_ended, set_cookies
+from gateway.accounts.names import fold_account
+from gateway.accounts.recipe import has_ended, named_accounts, set_cookies
 from gateway.errors import ApplicationSessionEndedError, GatewayError, StoreUnavailableError, UpstreamProtocolError
 from gateway.headers.telling import read_account
 from gateway.observe.events import Event
@@ -429,6 +430,7 @@ class _Request:
         if ended and self._tries == 0:
             self._again(complete=complete)
             return
+        head = self._without_another_login(head)
         fresh = () if self._fresh is None else tuple((b"Set-Cookie", line) for line in self._fresh.set_cookies)
         expired = self._expired()
         new = msgspec.structs.replace(head, headers=(*fresh, *expired, *head.headers), answer_cache=None)
@@ -440,6 +442,24 @@ class _Request:
         if self._inner is not None:
             self._inner.pause(self)
         self._start(self._bound(head.headers, new, body, complete=complete))
+
+    def _without_another_login(self, head: AnswerHead) -> AnswerHead:
+        """Return an answer without its cookies if they are of another account: somebody signed in there past the card.
+
+        A form of an extension may do that under an address that no `closed` names.
+        """
+        named = named_accounts(self._owner.recipe.account_cookie, head.headers)
+        if all(fold_account(name) == fold_account(self._counting) for name in named):
+            return head
+        inbound = self._person.inbound
+        log.warning(
+            Event.ACCOUNT_LOGIN_FAILED,
+            app=self._owner.route().name,
+            request_id=inbound.request_id,
+            error="another_account",
+        )
+        kept = tuple(each for each in head.headers if each[0].lower() != b"set-cookie")
+        return msgspec.structs.replace(head, headers=kept, answer_cache=None)
 
     async def _bound(self, headers: Headers, new: AnswerHead, body: bytes, *, complete: bool) -> None:
         try:

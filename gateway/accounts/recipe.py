@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from html.parser import HTMLParser
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 from gateway.settings.settings import EndedSettings, SuccessSettings
 from gateway.wire.eucjp_ms import NAME as EUCJP_MS
@@ -203,6 +203,18 @@ def set_cookies(headers: Headers) -> list[tuple[str, bytes]]:
     """Return the cookies that an answer sets or expires: the name, and the whole line."""
     lines = [value for name, value in headers if name.lower() == b"set-cookie"]
     return [(line.partition(b"=")[0].strip().decode("latin-1"), line) for line in lines if b"=" in line]
+
+
+def named_accounts(pattern: str, headers: Headers) -> tuple[str, ...]:
+    """Return the accounts that an answer's cookies name: the part before a `|` of each whose name fits the pattern."""
+    if not pattern:
+        return ()
+    values = (
+        unquote(line.partition(b"=")[2].partition(b";")[0].strip().decode("latin-1"))
+        for name, line in set_cookies(headers)
+        if fits(pattern, name)
+    )
+    return tuple(name for value in values if (name := value.partition("|")[0].strip()))
 
 
 def _own_target(url: str, at: str, origin: str) -> str | None:

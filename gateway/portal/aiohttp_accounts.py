@@ -270,6 +270,8 @@ class AccountPages:
 
     async def _onward(self, visit: Visit, person: _Person, target: str) -> web.StreamResponse:
         """Lead on to the wanted page with another ticket: then no worker acts on what it knew of the last one."""
+        # The application's sessions of this browser are the former account's, and their cookies the former ticket's.
+        await self.leave(visit, await self.open_sessions(visit))
         location = self._tools.safe_return(person.route, target or None)
         response = web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: location})
         await self._renew(visit, person, response)

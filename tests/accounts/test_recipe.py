@@ -13,6 +13,7 @@ from gateway.accounts.recipe import (
     has_ended,
     link_with,
     location_path,
+    named_accounts,
     read_page,
     succeeded,
 )
@@ -96,6 +97,23 @@ def test_a_link_of_its_own_site_is_followed_and_no_other() -> None:
 
     assert link_with(page, "_wpnonce=", "/wp-login.php", ORIGIN) == "/logout?_wpnonce=7&x=1"
     assert link_with(page, "_wpnonce=9", "/wp-login.php", ORIGIN) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        (b"who_1=clerk%7C1%7Cx; Path=/", ("clerk",)),
+        (b"who_1=%E5%B1%B1%E7%94%B0", ("山田",)),
+        (b"who_1=+; Expires=Thu, 01 Jan 1970 00:00:00 GMT", ("+",)),
+        (b"who_1=%20; Expires=Thu, 01 Jan 1970 00:00:00 GMT", ()),
+        (b"who_1=; Max-Age=0", ()),
+        (b"SID=clerk", ()),
+    ],
+)
+def test_an_account_is_read_from_the_cookie_that_names_it(line: bytes, named: tuple[str, ...]) -> None:
+    """A cookie that is emptied names nobody, and neither does one of another name."""
+    assert named_accounts("who_*", ((b"set-cookie", line),)) == named
+    assert named_accounts("", ((b"set-cookie", line),)) == ()
 
 
 @pytest.mark.parametrize(

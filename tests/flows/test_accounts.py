@@ -123,9 +123,10 @@ class Person:
     ) -> Page:
         """Ask the gateway as a navigating browser does."""
         origin = f"http://{self.host}:{self.port}"
-        sent = {**NAVIGATION, "Host": f"{self.host}:{self.port}", "Sec-Fetch-Site": "same-origin", **(more or {})}
+        sent = {**NAVIGATION, "Host": f"{self.host}:{self.port}", "Sec-Fetch-Site": "same-origin"}
         if self.cookies:
-            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+            sent["Cookie"] = self.cookie_field
+        sent |= more or {}
         if form is not None:
             sent |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin, "Referer": f"{origin}/"}
         async with (
@@ -147,6 +148,11 @@ class Person:
                 else:
                     self.cookies[name] = morsel.value
         return page
+
+    @property
+    def cookie_field(self) -> str:
+        """The cookies that it sends."""
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
     async def get(self, path: str) -> Page:
         """Open a page."""
@@ -348,6 +354,45 @@ async def test_another_sessions_cookie_opens_nothing(people: People) -> None:
 
     nobody = Person(thief.port, {"OLDSID": stolen})
     assert "open to all, nobody" in (await nobody.get("/open")).text
+
+
+async def test_a_planted_cookie_is_never_the_one_that_is_signed_in(people: People, old: Old) -> None:
+    """The gateway signs in with a session of its own, so who planted one holds nothing afterwards."""
+    victim = await people.signed_in("fixed")
+    planted = "f" * 26
+    victim.cookies["OLDSID"] = planted
+
+    await victim.link("sato", "old-Canary-6")
+    page = await victim.get("/mine")
+
+    assert "hello sato" in page.text
+    assert victim.cookies["OLDSID"] != planted
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(
+            f"http://127.0.0.1:{old.port}/mine", headers={"Cookie": f"OLDSID={planted}"}, allow_redirects=False
+        ) as answer,
+    ):
+        assert answer.status == 302
+    # Under another path, a browser sends it beside the good one.
+    two = await victim.ask("GET", "/mine", more={"Cookie": f"OLDSID={planted}; {victim.cookie_field}"})
+    assert "hello sato" in two.text
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example/", "//evil.example/", "/\\evil.example", "/%0d%0aSet-Cookie: a=b", "javascript:x"]
+)
+async def test_our_page_leads_to_the_app_alone(people: People, target: str) -> None:
+    """A planted `rd` leads to no other site."""
+    person = await people.signed_in("led")
+
+    linked = await person.link("ito", "old-Canary-7", target)
+
+    assert linked.status == 303
+    location = linked.headers["Location"]
+    assert location.startswith("/")
+    assert "evil" not in location
+    assert not any("a=b" in line for line in linked.set_cookies)
 
 
 async def test_a_form_is_not_lost_when_the_applications_session_ends(people: People, old: Old) -> None:

@@ -28,16 +28,17 @@ import pytest_asyncio
 from gateway.accounts.accounts import Account, AccountStore, Evidence
 from gateway.accounts.marks import marks_of
 from gateway.demo.emulator import REALM
-from gateway.login.jwcrypto_keys import load_keys
+from gateway.login.jwcrypto_keys import load_keys, new_key
 from gateway.process.account_stores import open_account_store
-from gateway.redis_client import RedisOptions
+from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
 from gateway.session.seal import Secrets
 from gateway.settings.settings import AccountStoreSettings
 from tests.builders import CLIENT
 from tests.conftest import free_port
-from tests.flows.gateway_process import HOST, GatewayProcess
+from tests.flows.gateway_process import HOST, PATIENCE, GatewayProcess
 from tests.flows.test_accounts import POLICY, Old, People, Person, application
 from tests.flows.test_real_methods import listens
+from tests.flows.test_traces import Collector, collector
 from tests.redis_server import redis_server, wait_until
 from tests.upstream.certificates import certify
 
@@ -60,6 +61,7 @@ FORM = """\
         alive: {prefix}/mine
         logout: {prefix}/logout.php
         closed: [{prefix}/login.php, {prefix}/password/**]
+        account_cookie: OLDNAME
         locks_after: 5
 """
 CHANGE = """\
@@ -129,6 +131,8 @@ class Town:
     store: AccountStore
     keys: Secrets
     redis: str
+    redis_folder: Path
+    spans: Collector
 
     async def signed_in(self, subject: str, app: str) -> Person:
         """Return a browser with a session of this person."""
@@ -159,6 +163,7 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         old = stack.enter_context(application(tmp_path_factory.mktemp("untaught")))
         redis = stack.enter_context(redis_server(*FIT))
         tls = await stack.enter_async_context(over_tls(folder, old.port))
+        spans, endpoint = await stack.enter_async_context(collector())
         gateway = GatewayProcess(folder, old.port, redis.url, 1, FRESH)
         (folder / "deep.yaml").write_text(
             POLICY.replace("policy: booking", "policy: deep").replace("/open", "/old/open")
@@ -180,7 +185,12 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
             + FORM.format(store=store, passwords="kept", prefix="/old")
             + BASIC.format(port=gateway.port, php=old.port, store=store)
         )
-        gateway.settings.write_text(text.replace("access_log", f"{apps}access_log", 1), encoding="utf-8")
+        new_key(folder / "audit.jwks", "ES256")
+        (folder / "audit").mkdir()
+        more = (
+            f"traces: {{endpoint: '{endpoint}', ratio: 1}}\naudit: {{directory: audit, keys: {{file: audit.jwks}}}}\n"
+        )
+        gateway.settings.write_text(text.replace("access_log", f"{apps}{more}access_log", 1), encoding="utf-8")
         keys = folder / "public.jwks"
         keys.write_bytes(load_keys(folder / "keys.jwks").public_jwks())
         redirect = f"http://{HOST}:{gateway.port}/.sekisho/callback"
@@ -191,7 +201,7 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         try:
             await asyncio.to_thread(wait_until, lambda: listens(issuer), "the emulator's start", 120.0)
             await asyncio.to_thread(gateway.start)
-            yield Town(gateway, old, kept, links, store)
+            yield Town(gateway, old, kept, links, store, redis.directory, spans)
         finally:
             await asyncio.to_thread(gateway.stop)
             provider.terminate()
@@ -238,13 +248,7 @@ async def test_an_application_over_tls_below_a_prefix_is_signed_in_at(town: Town
     assert with_password is not None
     cookie = person.cookies["OLDSID"]
     assert (await person.ask("POST", "/.sekisho/logout", {})).status == 303
-    async with (
-        aiohttp.ClientSession() as client,
-        client.get(
-            f"http://127.0.0.1:{town.old.port}/mine", headers={"Cookie": f"OLDSID={cookie}"}, allow_redirects=False
-        ) as answer,
-    ):
-        assert answer.status == 302, "the application's session has ended"
+    assert not await known_there(town, cookie), "the application's session has ended"
 
 
 async def test_a_password_that_the_application_takes_no_more_is_asked_for_again(town: Town) -> None:
@@ -293,13 +297,7 @@ async def test_another_person_at_the_browser_ends_the_applications_session(town:
     page = await person.get("/mine")
     assert (page.status, "goto" in page.text) == (403, False)
     assert person.cookies.get("OLDSID") != cookie
-    async with (
-        aiohttp.ClientSession() as client,
-        client.get(
-            f"http://127.0.0.1:{town.old.port}/mine", headers={"Cookie": f"OLDSID={cookie}"}, allow_redirects=False
-        ) as answer,
-    ):
-        assert answer.status == 302
+    assert not await known_there(town, cookie)
 
 
 async def test_the_doctor_tries_the_recipe_with_an_account_that_is_nobodys(town: Town) -> None:
@@ -322,3 +320,85 @@ async def test_the_doctor_tries_the_recipe_with_an_account_that_is_nobodys(town:
         assert findings[0]["said"] == said
         assert "Canary" not in done.stdout + done.stderr
     assert town.old.all("SELECT pw, wrong FROM users WHERE id = 'abe'") == [("old-Canary-10", 0)]
+
+
+async def test_a_login_past_the_card_leads_nowhere(town: Town) -> None:
+    """A form that no settings name signs somebody in as another account: its cookies reach no browser."""
+    person = await town.signed_in("past", "deep")
+    await person.link("yamada", "old-Canary-1", "/old/mine")
+    assert "hello yamada" in (await person.get("/old/mine")).text
+    before = dict(person.cookies)
+
+    await person.ask("POST", "/old/extension/login", {"id": "suzuki"})
+
+    assert person.cookies == before
+    assert "hello yamada" in (await person.get("/old/mine")).text
+    await asyncio.to_thread(town.gateway.wait_for_event, "account_login_failed", "another_account")
+
+
+async def test_a_change_of_account_ends_the_session_of_the_former_one(town: Town) -> None:
+    """Two accounts of one person: the application's session of the first has ended when she acts for the second."""
+    person = await town.signed_in("double", "deep")
+    await person.link("suzuki", "old-Canary-2", "/old/mine")
+    assert "hello suzuki" in (await person.get("/old/mine")).text
+    former = person.cookies["OLDSID"]
+    await person.link("tennis", "old-Canary-3", "/old/mine")
+
+    page = await person.get("/old/mine")
+
+    assert "hello tennis" in page.text
+    assert not await known_there(town, former)
+    person.cookies["OLDSID"] = former
+    assert "hello tennis" in (await person.get("/old/mine")).text
+
+
+async def known_there(town: Town, cookie: str) -> bool:
+    """Whether the application itself knows somebody with this cookie."""
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(
+            f"http://127.0.0.1:{town.old.port}/mine", headers={"Cookie": f"OLDSID={cookie}"}, allow_redirects=False
+        ) as answer,
+    ):
+        return answer.status != 302
+
+
+async def test_no_password_is_anywhere_in_the_clear(town: Town) -> None:
+    """Not in logs, access lines, metrics, spans, the audit trail, the stores or their files; neither old nor new."""
+    person = await town.signed_in("canary", "app")
+    await person.link("kato", "wrong-Canary-guess", "/mine")
+    await person.link("goto", "old-Canary-9", "/mine")
+    said = [(await person.get("/mine")).text, (await person.ask("POST", "/.sekisho/logout", {})).text]
+    made = [password for (password,) in town.old.all("SELECT pw FROM users")]
+    async with asyncio.timeout(PATIENCE):
+        while not town.spans.spans:
+            await asyncio.sleep(0.05)
+    said.append(town.gateway.ask_management("/metrics")[1])
+    said.append(town.spans.raw.decode("latin-1"))
+    files = [each for each in town.gateway.folder.rglob("*") if each.is_file() and each.name not in KNOWN_TO_US]
+    files += [each for each in town.redis_folder.rglob("*") if each.is_file()]
+    said += [each.read_bytes().decode("latin-1") for each in files]
+    said += [text async for text in everything_in(town.redis)]
+
+    names = {each.name for each in files}
+    assert {"events.log", "access.log"} <= names
+    assert any("audit" in str(each) for each in files)
+    assert any(each.suffix == ".aof" for each in files)
+    for text in said:
+        assert "Canary" not in text
+        assert not [password for password in made if password in text]
+
+
+KNOWN_TO_US = frozenset({"trial.password", "basic.secret"})
+"""Files in which the operator keeps what is looked for."""
+
+
+async def everything_in(url: str) -> AsyncIterator[str]:
+    """Yield every key of a Redis with its value, as it is kept."""
+    redis = make_redis(parse_redis_url(url), RedisOptions())
+    try:
+        async for key in redis.scan_iter():
+            yield repr(key)
+            yield repr(await redis.dump(key))
+    finally:
+        await close_redis(redis)

@@ -7,9 +7,10 @@ import pytest
 from gateway.policy.closing import CLOSED, closing
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.policy import Allow, Policy, Rule
-from gateway.policy.verdict import Deny, RuleId
+from gateway.policy.verdict import Deny, Permit, RuleId
 from gateway.settings.settings import Stack
 from tests.builders import NOON, inbound
+from tests.policy.test_spellings import SPELLINGS, judged
 
 OPEN = Policy("p", (Rule(RuleId("p", "all"), allow=Allow.EVERYONE),))
 
@@ -40,3 +41,13 @@ def test_other_pages_stay_open() -> None:
 
     assert rule is not None
     assert rule.id.rule == "all"
+
+
+@pytest.mark.parametrize("stack", [None, *Stack])
+def test_no_spelling_of_a_closed_page_is_open(stack: Stack | None) -> None:
+    """The gateway closes or refuses each path that a server takes for the page: case, dots, `;`, `%2f` and `//`."""
+    policy = CompiledPolicy(closing(OPEN, ("/adult/**",)), stacks=() if stack is None else (stack,))
+
+    spelled = [sent for sent in SPELLINGS if not sent.startswith("/open/..%20%3F/")]
+    assert len(spelled) > 50
+    assert not [sent for sent in spelled if isinstance(judged(policy, sent, None), Permit)]
