@@ -6,6 +6,7 @@ once a start, and by `sekisho doctor`. `RedisStore.check` asks whether Redis ans
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -21,6 +22,7 @@ class SetupWarning(StrEnum):
     EVICTS = "evicts"
     SINGLE = "no_replica_required"
     UNTOLD = "settings_untold"
+    OLD = "too_old"
 
     @property
     def words(self) -> str:
@@ -40,7 +42,15 @@ _WORDS = {
     SetupWarning.UNTOLD: (
         "`CONFIG GET` is not allowed, so eviction and replicas could not be checked: see docs/sessions.md"
     ),
+    SetupWarning.OLD: (
+        "this Redis is older than 7.0, the oldest version that knows each command of ours: "
+        "`sekisho limits` and `sekisho subjects` fail there"
+    ),
 }
+
+
+OLDEST = (7, 0)
+"""The oldest Redis that works: the store of limits asks with `PEXPIRETIME` when an entry is forgotten."""
 
 
 async def setup_warnings(redis: AnyRedis, url: RedisUrl, seconds: float) -> tuple[SetupWarning, ...]:
@@ -54,17 +64,24 @@ async def setup_warnings(redis: AnyRedis, url: RedisUrl, seconds: float) -> tupl
     try:
         async with asking(seconds):
             found = await redis.execute_command("CONFIG GET", "m*", **target)
+            server = await redis.info("server", **target)
     except StoreUnavailableError:
         async with asking(seconds):
             await redis.execute_command("GET", "sekisho:check")
         return (SetupWarning.UNTOLD,)
     settings = {_text(name): _text(value) for name, value in found.items()}
-    warnings: list[SetupWarning] = []
+    warnings: list[SetupWarning] = [SetupWarning.OLD] if is_too_old(server) else []
     if settings.get("maxmemory", "0") != "0" and settings.get("maxmemory-policy") != "noeviction":
         warnings.append(SetupWarning.EVICTS)
     if url.kind is Kind.SENTINEL and settings.get("min-replicas-to-write", "0") == "0":
         warnings.append(SetupWarning.SINGLE)
     return tuple(warnings)
+
+
+def is_too_old(server: Mapping[str, Any]) -> bool:
+    """Say whether the server section of INFO names a version before the oldest that works; Valkey names Redis's too."""
+    numbers = [int(part) for part in str(server.get("redis_version", "")).split(".") if part.isdigit()]
+    return bool(numbers) and tuple(numbers[:2]) < OLDEST
 
 
 def _text(value: object) -> str:

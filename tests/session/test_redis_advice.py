@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 
+import pytest
+
 from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
-from gateway.session.redis_advice import SetupWarning, setup_warnings
+from gateway.session.redis_advice import SetupWarning, is_too_old, setup_warnings
 from tests.redis_server import RedisServer, cluster_redis, sentinel_redis
 
 
@@ -57,3 +59,21 @@ async def test_a_cluster_is_asked_too() -> None:
     """Any one of its nodes answers."""
     with cluster_redis() as cluster:
         assert await ask(cluster.url) == ()
+
+
+@pytest.mark.parametrize(
+    ("version", "too_old"),
+    [
+        ("6.2.14", True),
+        ("6.0", True),
+        ("7.0.0", False),
+        ("7.2.4", False),
+        ("8.0.1", False),
+        ("10.0", False),
+        ("", False),
+    ],
+)
+def test_a_redis_before_7_is_told_of(version: str, too_old: bool) -> None:
+    """The store of limits asks such a server for what it does not know; one that hides its version is believed."""
+    assert is_too_old({"redis_version": version}) is too_old
+    assert "7.0" in SetupWarning.OLD.words
