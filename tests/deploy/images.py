@@ -88,13 +88,20 @@ def _run(*command: str, **environment: str) -> None:
 
 
 def image() -> str:
-    """Return the name of the image of this tree; build it if it is not there."""
+    """Return the name of the image of this tree; build it if it is not there.
+
+    `SEKISHO_TEST_IMAGE` names another one, such as that of a release.
+    """
+    given = os.environ.get("SEKISHO_TEST_IMAGE")
+    if given:
+        return given
     name = f"localhost/sekisho-test:{made_from()}"
     if _exists(name):
         return name
     _base()
     with tempfile.TemporaryDirectory(prefix="sekisho-pip-") as folder:
-        arguments = ["--isolation", "chroot", "--network", "host", "--layers"]
+        # One time for all commits, so that layers that did not change are used again.
+        arguments = ["--isolation", "chroot", "--network", "host", "--layers", "--timestamp", "0"]
         # A build machine may reach its package index through an authority of its own.
         authority = os.environ.get("PIP_CERT")
         if authority:
