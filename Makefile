@@ -6,6 +6,7 @@ ARGS ?=
 SECONDS ?= 3600
 BASE ?= debian:bookworm-slim
 IMAGE ?= localhost/sekisho:$(VERSION)
+HELM_VERSION := v3.22.0
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,6 +33,8 @@ FOR_ALL_PEERS := $(FOR_BENCH) haproxy=haproxy apache2=apache2 \
 
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' gateway/__init__.py)
 
+HELM = $(shell command -v helm || echo $(BIN)/helm)
+
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL_US := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -39,7 +42,7 @@ UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long check coverage mutants bench bench-quick soak security pages fmt docs site editor lock release build image deb bundle clean
+.PHONY: help demo test test-long check coverage mutants bench bench-quick soak security pages fmt docs site editor lock release build image chart deb bundle clean
 
 help: ## list the targets
 	@echo "Sekisho: make TARGET [ARGS=…]"
@@ -122,7 +125,7 @@ build: $(VENV)/.dev ## wheel and sdist, in dist/
 
 image: ## the container image localhost/sekisho:VERSION (BASE=debian:bookworm-slim IMAGE=…; ARGS are buildah's)
 	@tools/need buildah=buildah
-	buildah bud --file deploy/container/Containerfile --build-arg BASE=$(BASE) \
+	buildah bud --format docker --file deploy/container/Containerfile --build-arg BASE=$(BASE) \
 		--timestamp `git log -1 --format=%ct` --tag $(IMAGE) \
 		$(if $(filter localhost/sekisho:%,$(IMAGE)),--tag localhost/sekisho:latest) $(ARGS) .
 
@@ -132,6 +135,15 @@ deb: $(VENV)/.upkeep ## Debian package with an environment of its own, in dist/ 
 
 bundle: $(VENV)/.upkeep ## one archive for closed networks: every library, an installer, a bill of materials; in dist/ (ARGS="--machine aarch64")
 	$(BIN)/python -m tools.bundle $(ARGS)
+
+chart: ## the Helm chart in dist/, and the plain manifests of deploy/kubernetes that it renders (installs helm where Go is)
+	@command -v $(HELM) >/dev/null || { command -v go >/dev/null || { echo "needs helm, or Go to install it" >&2; exit 2; }; \
+		echo "installing helm $(HELM_VERSION) to $(BIN)" >&2; GOBIN=$(abspath $(BIN)) go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION); }
+	sed -i 's/^\(version\|appVersion\): .*/\1: $(VERSION)/' deploy/helm/sekisho/Chart.yaml
+	$(HELM) lint --strict deploy/helm/sekisho
+	{ echo '# `make chart` writes this file from the chart in deploy/helm with its own values. docs/containers.md explains it.'; \
+		$(HELM) template sekisho deploy/helm/sekisho --namespace sekisho --kube-version 1.25 | sed '/^\# Source: /d'; } > deploy/kubernetes/sekisho.yaml
+	$(HELM) package --destination dist deploy/helm/sekisho
 
 clean: ## remove what make made
 	rm -rf $(VENV) dist build mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis
