@@ -685,7 +685,9 @@ def _account_items(policy: Policy, language: Language) -> tuple[DataItem, ...]:
         else "to sign in at the application for the person",
         asked_where=asked,
         kept_where=store,
-        kept_how_long="そのアカウントの最後の連携を解除するまで" if ja else "until the last link of the account ends",
+        kept_how_long="本人のものは最後の連携を解除するまで。ゲートウェイが作ったものは窓口がアカウントの記録を消すまで"
+        if ja
+        else "a person's own until the last link ends; one that the gateway made until the counter removes the account",
         told_to="アプリケーション: ログイン画面で" if ja else "the application: at its own login",
     )
     return link, password
