@@ -36,6 +36,7 @@ from gateway.observe.events import Event
 from gateway.pipeline.at_the_door import Door, TurnedAway
 from gateway.policy.authoring.birthdate_words import say_birthdates
 from gateway.policy.authoring.check import remarks
+from gateway.policy.authoring.coverage import coverage, say_coverage
 from gateway.policy.authoring.effect import compare
 from gateway.policy.authoring.effect_words import as_values as effects_as_values
 from gateway.policy.authoring.effect_words import say_comparison
@@ -106,6 +107,12 @@ def run_tests(
         Path | None, typer.Option("--table", help="A CSV table of further examples, for one policy.", metavar="CSV")
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the examples that pass, too.")] = False,
+    covers: Annotated[
+        bool, typer.Option("--coverage", help="Show which rules, conditions and outcomes the examples try.")
+    ] = False,
+    at_least: Annotated[
+        int, typer.Option("--at-least", help="With `--coverage`: exit 2 below so many percent.", min=0, max=100)
+    ] = 0,
     app_name: AppName = None,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
@@ -113,6 +120,7 @@ def run_tests(
     said = language()
     mistakes = Mistakes()
     passed = failed = 0
+    too_little = False
     settings, own = (None, None) if app_name is None else settings_with(config, app_name)
     found = find_files(files or ([] if own is None else [own]))
     if not found:
@@ -137,13 +145,17 @@ def run_tests(
                 say_text(_trace(policy, compiled, outcome, said, door))
         passed += sum(outcome.passed for outcome in outcomes)
         failed += sum(not outcome.passed for outcome in outcomes)
+        if covers:
+            tried = coverage(policy, outcomes, compiled)
+            say_text(f"{file}\n{say_coverage(tried, said)}")
+            too_little = too_little or tried.percent < at_least
         if not outcomes:
             nothing = Phrase("no examples: nothing shows that the policy does what its author means", "例がありません")
             say(f"{file}: {nothing.say(said)}", error=True)
     if len(mistakes):
         say_text(mistakes.say(said), error=True)
     say(Phrase(f"{passed} passed, {failed} failed", f"成功 {passed} 件、失敗 {failed} 件").say(said))
-    if failed or len(mistakes):
+    if failed or too_little or len(mistakes):
         raise typer.Exit(EXIT_USERS)
 
 

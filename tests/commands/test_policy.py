@@ -360,3 +360,20 @@ def test_fmt_touches_no_file_with_a_mistake(tmp_path: Path) -> None:
     file.write_text("- a\n", encoding="utf-8")
     assert sekisho("policy", "fmt", str(file)).exit_code == 2
     assert sekisho("policy", "fmt", str(tmp_path / "nothing.yaml")).exit_code == 2
+
+
+def test_coverage_shows_what_examples_try(tmp_path: Path) -> None:
+    """A threshold is for CI."""
+    file = tmp_path / "p.yaml"
+    file.write_text(GOOD, encoding="utf-8")
+    asked = ("policy", "test", "--coverage", str(file))
+
+    shown, enough, too_little = (
+        sekisho(*asked),
+        sekisho(*asked, "--at-least", "50"),
+        sekisho(*asked, "--at-least", "51"),
+    )
+
+    assert "tried by examples: 2 of 4 (50%)" in shown.stdout
+    assert "- condition adult / no: no example" in shown.stdout
+    assert (shown.exit_code, enough.exit_code, too_little.exit_code) == (0, 0, 2)
