@@ -8,11 +8,14 @@ import re
 import shlex
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from gateway import __version__
+from gateway.settings.settings import Settings
 from gateway.yaml.mistakes import Language
 from tools import reference
 
@@ -225,6 +228,38 @@ def test_each_option_shown_exists() -> None:
                 words.pop()
             shown = set(re.findall(r"(?<=\s)(--?[a-z][a-z-]*)", f" {found[2]}"))
             unknown |= {(page, " ".join(words), each) for each in shown - known[" ".join(words)]}
+
+    assert not unknown
+
+
+def unknown_keys(cls: type, value: object, at: str) -> list[str]:
+    """Return the keys of a part of `gateway.yaml` that the settings do not have."""
+    if isinstance(value, list):
+        return [each for item in value for each in unknown_keys(cls, item, at)]
+    if not isinstance(value, dict):
+        return []
+    hints = typing.get_type_hints(cls)
+    keys = {getattr(cls, "KEYS", {}).get(field.name, field.name): field.name for field in dataclasses.fields(cls)}
+    found = [f"{at}{key}" for key in value if key not in keys and key != "…"]
+    for key, inner in value.items():
+        kinds = [hints[keys[key]], *typing.get_args(hints[keys[key]])] if key in keys else []
+        kinds += [each for kind in kinds for each in typing.get_args(kind)]
+        for kind in kinds:
+            if isinstance(kind, type) and dataclasses.is_dataclass(kind) and kind in reference.sections():
+                found += unknown_keys(kind, inner, f"{at}{key}.")
+                break
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_yaml_snippets_have_keys_of_the_settings(page: Path) -> None:
+    """A reader who copies a part of `gateway.yaml` from a page gets no unknown key."""
+    names = {field.name for field in dataclasses.fields(Settings)}
+    unknown = []
+    for language, _, body in BLOCK.findall(page.read_text()):
+        value = YAML(typ="safe").load(body) if language == "yaml" and re.match(r"(?:#.*\n)*[a-z]", body) else None
+        if isinstance(value, dict) and 2 * len(set(value) & names) > len(value):
+            unknown += unknown_keys(Settings, value, "")
 
     assert not unknown
 
