@@ -249,6 +249,12 @@ def _names_another(prefecture: Place, rest: str) -> bool:
     return False
 
 
+@lru_cache(maxsize=1)
+def _prefectures() -> tuple[str, ...]:
+    """Return the folded names of all prefectures: no town begins with one, so 横浜市東京都 contradicts itself."""
+    return tuple(fold(place.prefecture) for place in table().places.values() if not place.municipality)
+
+
 def _at(place: Place, rest: str, address: str) -> Residence:
     if not place.municipality:
         if _names_another(place, rest):
@@ -256,6 +262,8 @@ def _at(place: Place, rest: str, address: str) -> Residence:
         return Residence(
             prefecture=place.prefecture, chain=place.chain, open_within=place.code, gap=Gap.NO_PLACE if rest else None
         )
+    if any(rest.startswith(name) for name in _prefectures() if name != fold(place.prefecture)):
+        return _CONTRADICTION
     if place.is_city:
         # A ward we do not know: old or very new. It counts as the city, and its name is no town.
         ward = re.match(r"[^\d市町村]{1,6}?区", rest)

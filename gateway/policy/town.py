@@ -60,15 +60,20 @@ def town_by_rule(code: str, rest: str) -> str | None:
     chome = _CHOME.search(rest)
     if chome is not None and (lot is None or chome.end() <= lot.start() or chome.start() == lot.start()):
         between = "" if lot is None else rest[chome.end() : lot.start()]
-        if lot is not None and (_SIDE.fullmatch(between) or (between.endswith("町") and _by_streets(code, rest))):
+        if _is_streets(code, rest, chome.end()):
+            # This 丁目 counts along a street; the town stands behind it, and without a lot nothing says how far.
+            return rest[: lot.start()] if lot is not None and between.endswith("町") else None
+        if lot is not None and _SIDE.fullmatch(between):
             return rest[: lot.start()]
         return rest[: chome.end()]
     town = "" if lot is None else _LOT_LETTER.sub("", rest[: lot.start()])
     return None if town in {"", "字", "大字"} else town
 
 
-def _by_streets(code: str, rest: str) -> bool:
-    return code.startswith(_KYOTO) and _STREETS.match(rest) is not None
+def _is_streets(code: str, rest: str, end: int) -> bool:
+    """Whether Kyoto's way along the streets leads up to this place: 四条通寺町東入2丁目."""
+    streets = _STREETS.match(rest) if code.startswith(_KYOTO) else None
+    return streets is not None and streets.end() >= end
 
 
 def _read_exceptions() -> Mapping[str, tuple[str, ...]]:

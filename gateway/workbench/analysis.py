@@ -15,6 +15,8 @@ from gateway.instant import tokyo_day
 from gateway.plain_text import printable
 from gateway.policy.authoring.birthdates import age_tables
 from gateway.policy.authoring.check import remarks
+from gateway.policy.authoring.effect import EffectKind, compare
+from gateway.policy.authoring.effect_words import effect_rows
 from gateway.policy.authoring.examples import Outcome, run_examples, say_verdict, surroundings_of, verdict_of
 from gateway.policy.authoring.explain import explain
 from gateway.policy.authoring.questions import read_question
@@ -34,6 +36,7 @@ from gateway.workbench.draft import (
     Compared,
     ConditionStep,
     Draft,
+    EffectRow,
     ExampleResult,
     Finding,
     Judged,
@@ -42,6 +45,12 @@ from gateway.workbench.draft import (
     WhatIf,
 )
 from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase
+
+MOST_TRIED = 30_000
+"""Requests of people that a draft is tried on beside the policy in force: a second or two of work."""
+
+MOST_EFFECTS = 200
+"""Effects that are shown, the gravest first."""
 
 _REASONS = {
     ReasonKind.NO_RULE: Phrase("no rule fits", "当てはまる規則がありません"),
@@ -92,9 +101,7 @@ def analyse(draft: Draft, read_text: Callable[[Path], str]) -> Analysis:
         data=tuple(item.cells for item in data_map(policy, language)),
         what_if_mistakes=faults,
         judged=judged,
-        compared=None
-        if in_force is None or before is None
-        else _compared(draft.text, before, policy, compiled, in_force),
+        compared=None if in_force is None or before is None else _compared(draft, before, policy, compiled, in_force),
         names=tuple(policy.conditions),
         switches=tuple(sorted(named_by([policy]))),
     )
@@ -267,11 +274,13 @@ def _quoted(text: str) -> str:
 # --- beside the policy in force ---------------------------------------------------------
 
 
-def _compared(text: str, before: str, policy: Policy, compiled: CompiledPolicy, in_force: Path) -> Compared:
-    lines = changed_lines(before, text)
+def _compared(draft: Draft, before: str, policy: Policy, compiled: CompiledPolicy, in_force: Path) -> Compared:
+    lines = changed_lines(before, draft.text)
     old = load_policy(in_force, Mistakes())
     if old is None:
         return Compared(lines, (), 0)
+    if old.version == policy.version:
+        return Compared(lines, (), 0, old.version)
     old_compiled = CompiledPolicy(old)
     examples: list[Example] = []
     for each in (*policy.examples, *old.examples):
@@ -287,7 +296,22 @@ def _compared(text: str, before: str, policy: Policy, compiled: CompiledPolicy, 
         if say_verdict(earlier) != say_verdict(later) or _told(earlier) != _told(later):
             more = isinstance(later, Permit) and (not isinstance(earlier, Permit) or _told(earlier) != _told(later))
             changed.append(Changed(example.title, _shown(earlier), _shown(later), more))
-    return Compared(lines, tuple(changed), len(examples), old.version)
+    comparison = compare(old, policy, draft.now, most=MOST_TRIED)
+    rows = [
+        EffectRow(row.kind.value, row.head, row.sides, row.witness, row.kind in (EffectKind.PERMITS, EffectKind.TELLS))
+        for row in effect_rows(comparison, Language(draft.language))
+    ]
+    return Compared(
+        lines,
+        tuple(changed),
+        len(examples),
+        old.version,
+        tuple(rows[:MOST_EFFECTS]),
+        max(0, len(rows) - MOST_EFFECTS),
+        comparison.permits_more,
+        comparison.tried,
+        len(comparison.cut),
+    )
 
 
 def _told(verdict: Verdict) -> tuple[tuple[str, str], ...]:

@@ -144,6 +144,17 @@ class Changed(msgspec.Struct, frozen=True):
     """Whether the draft permits it and the policy in force does not."""
 
 
+class EffectRow(msgspec.Struct, frozen=True):
+    """An effect of the draft on people, with one of them."""
+
+    kind: str
+    head: str
+    sides: str
+    witness: str
+    more: bool
+    """Whether a request is newly permitted, or something is newly told."""
+
+
 class Compared(msgspec.Struct, frozen=True):
     """The draft beside the policy in force."""
 
@@ -153,6 +164,15 @@ class Compared(msgspec.Struct, frozen=True):
     """The number of examples that both were asked."""
     in_force_version: str = ""
     """Empty where the policy in force cannot be read."""
+    effects: tuple[EffectRow, ...] = ()
+    more_effects: int = 0
+    """Effects that are not shown."""
+    permits_more: bool = False
+    """Whether anything is newly permitted or told, among the effects or the examples."""
+    tried: int = 0
+    """Requests of people that both policies were asked about."""
+    not_all: int = 0
+    """Requests for which not every kind of person and moment was tried."""
 
 
 class Analysis(msgspec.Struct, frozen=True):

@@ -162,7 +162,7 @@ def test_an_author_breaks_a_rule_sees_it_mends_it_and_prints(
     walk.examine("the list")
     page.get_by_role("link", name="lottery.yaml").click()
     expect(page.locator("html")).to_have_attribute("lang", language)
-    expect(page.locator("main li.green")).to_have_count(7)
+    expect(page.locator("main li.green")).to_have_count(8)
     walk.settle()
     expect(page.locator(".cm-line.example-green").first).to_be_visible()
     walk.examine_both("opened")
@@ -175,6 +175,9 @@ def test_an_author_breaks_a_rule_sees_it_mends_it_and_prints(
     expect(page.locator(".cm-line.example-red").first).to_be_attached()
     walk.examine_both("an example fails")
     page.screenshot(path=PICTURES / f"2-red.{language}.png")
+    expect(page.locator(".compared .anew .state")).to_be_visible()
+    expect(page.locator(".compared table.effects tbody tr").first).to_be_visible()
+    page.locator(".compared").screenshot(path=PICTURES / f"6-effects.{language}.png")
 
     count = walk.settle()
     replace_in_editor(page, "東京都府中市", "府中市")
@@ -190,7 +193,7 @@ def test_an_author_breaks_a_rule_sees_it_mends_it_and_prints(
     replace_in_editor(page, "[府中市", "[広島県府中市")
     walk.answered(count)
     expect(page.locator("main li.mistake")).to_have_count(0)
-    expect(page.locator("main li.green")).to_have_count(7)
+    expect(page.locator("main li.green")).to_have_count(8)
 
     count = walk.settle()
     page.fill("#q_request", "POST /enter")

@@ -12,6 +12,7 @@ import pytest
 from gateway.policy.place_names import fold
 from gateway.policy.residence import (
     NOWHERE,
+    Gap,
     NotAPlace,
     Place,
     check_digit,
@@ -194,6 +195,15 @@ def test_no_municipality_behind_another_prefecture_decides_anything() -> None:
         if other.code == place.code[:2] or written in OWN_NAMES:
             continue
         assert residence_of(written + TAIL).lies_in(frozenset({place.code})) is Truth.UNKNOWN, written
+
+
+def test_another_prefecture_behind_a_municipality_contradicts_it() -> None:
+    """横浜市東京都 begins with a place of Japan and decides nothing; the own prefecture's name is told by no town."""
+    prefectures = sorted({place.prefecture for place in table().places.values()})
+    for prefecture in prefectures:
+        found = residence_of(f"横浜市{prefecture}1-1")
+        assert (found.gap is Gap.CONTRADICTION) is (prefecture != "神奈川県"), prefecture
+    assert residence_of("横浜市中区東京ビル1-1").municipality == "横浜市中区"
 
 
 def test_a_town_is_told_as_the_card_spells_it() -> None:

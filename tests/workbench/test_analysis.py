@@ -156,6 +156,40 @@ def test_a_comparison_shows_the_lines_and_the_examples_that_change() -> None:
         ]
 
 
+def test_a_comparison_shows_the_effects_on_people() -> None:
+    """Hours, places and verdicts that change, each with one person, the gravest first; and that nothing is looser."""
+    looser = LOTTERY.replace("until: 2026-12-10", "until: 2026-12-20")
+    stricter = LOTTERY.replace("until: 2026-12-10", "until: 2026-12-09").partition("examples:")[0]
+    before = str(POLICIES / "lottery.yaml")
+
+    more, less = (of(text, in_force=before, language="ja").compared for text in (looser, stricter))
+    english = of(looser, in_force=before).compared
+
+    assert more is not None
+    assert less is not None
+    assert english is not None
+    assert more.permits_more
+    assert (more.effects[0].kind, more.effects[0].head, more.effects[0].more) == ("permits", "新たに通る", True)
+    assert any("2026-12-11" in row.witness and "広島県府中市" in row.witness for row in more.effects)
+    assert english.effects[0].head == "newly permitted"
+    assert not less.permits_more
+    assert {row.kind for row in less.effects} == {"refuses", "otherwise"}
+    assert (more.tried > 10, more.not_all) == (True, 0)
+
+
+def test_a_comparison_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A draft with very many kinds of people is not tried on all of them, and says so."""
+    monkeypatch.setattr("gateway.workbench.analysis.MOST_TRIED", 1)
+    monkeypatch.setattr("gateway.workbench.analysis.MOST_EFFECTS", 0)
+    looser = LOTTERY.replace("until: 2026-12-10", "until: 2026-12-20")
+
+    compared = of(looser, in_force=str(POLICIES / "lottery.yaml")).compared
+
+    assert compared is not None
+    assert compared.not_all > 0
+    assert (compared.effects, compared.more_effects > 0) == ((), True)
+
+
 def test_what_an_author_types_reads_no_file_outside_the_folder(tmp_path: Path) -> None:
     """Neither its content nor its being there comes back in a mistake."""
     (tmp_path / "secret.yaml").write_text("canary: [canary\n")

@@ -101,10 +101,12 @@ def compare(
     *,
     ready: tuple[CompiledPolicy, CompiledPolicy] | None = None,
     takes: Callable[[str, str], bool] | None = None,
+    most: int | None = None,
 ) -> Comparison:
     """Return the effects of putting `new` in the place of `old`.
 
     `ready`: both as an App reads paths. `takes`: whether the App's policy decides on a method and a canonical path.
+    `most` is for somebody who waits: so much is tried at most, and `cut` names the rest.
     """
     kinds = kinds_of((old, new), now)
     before, after = map(Judge, ready or (CompiledPolicy(old), CompiledPolicy(new)))
@@ -116,6 +118,9 @@ def compare(
     # A policy may be made longer for an App: pages that its recipe closes have a rule of their own.
     for inbound in _requests((before.policy, after.policy), before.compiled.paths, before.compiled.place.prefix):
         if takes is not None and not takes(inbound.method, inbound.target.path):
+            continue
+        if most is not None and tried >= most:
+            cut.append(_say_request(inbound))
             continue
         for around in arounds(kinds, _looked_at((before.policy, after.policy), inbound)):
             one, other = before.fitting(inbound, around), after.fitting(inbound, around)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.identity import Birthdate, Scope
@@ -21,6 +22,27 @@ _HEADS: Mapping[EffectKind, Phrase] = {
     EffectKind.OTHERWISE: Phrase("refused for another reason", "断る理由が変わる"),
 }
 _NO_RULE = Phrase("no rule", "規則なし")
+
+
+@dataclass(frozen=True, slots=True)
+class EffectWords:
+    """One effect in the words of a table's row."""
+
+    kind: EffectKind
+    head: str
+    sides: str
+    """Both rules and verdicts, with the facts that come and go."""
+    witness: str
+    """One request and one person who shows it."""
+
+
+def effect_rows(comparison: Comparison, language: Language) -> Iterator[EffectWords]:
+    """Give a row for each effect, the gravest first."""
+    for kind in EffectKind:
+        for effect in comparison.effects:
+            if effect.kind is kind:
+                sides = f"{_say_sides(effect, language)}{_say_facts(effect, language)}"
+                yield EffectWords(kind, _HEADS[kind].say(language), sides, _say_witness(effect, language))
 
 
 def say_comparison(comparison: Comparison, language: Language) -> str:
@@ -45,14 +67,13 @@ def say_comparison(comparison: Comparison, language: Language) -> str:
 
 
 def _lines(comparison: Comparison, language: Language) -> Iterator[str]:
-    for kind in EffectKind:
-        effects = [effect for effect in comparison.effects if effect.kind is kind]
-        if not effects:
-            continue
-        yield _HEADS[kind].say(language)
-        for effect in effects:
-            yield f"  {_say_sides(effect, language)}{_say_facts(effect, language)}"
-            yield f"    {_say_witness(effect, language)}"
+    last: EffectKind | None = None
+    for row in effect_rows(comparison, language):
+        if row.kind is not last:
+            last = row.kind
+            yield row.head
+        yield f"  {row.sides}"
+        yield f"    {row.witness}"
 
 
 def _say_sides(effect: Effect, language: Language) -> str:

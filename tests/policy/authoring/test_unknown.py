@@ -5,10 +5,15 @@ from __future__ import annotations
 import pytest
 
 from gateway.identity import Birthdate, Identity, Scope
+from gateway.policy.authoring.examples import run_examples
+from gateway.policy.authoring.explain import explain, say_explanation
 from gateway.policy.authoring.unknown import say_gap, why_unknown
 from gateway.policy.conditions import Context, Surroundings
+from gateway.policy.decide import CompiledPolicy
+from gateway.policy.example import make_inbound
 from gateway.policy.reading.parse import parse_policy
 from gateway.policy.residence import Gap, residence_of
+from gateway.policy.verdict import Truth
 from gateway.yaml.mistakes import Language, Mistakes
 
 NOW = 1_796_000_000.0
@@ -83,3 +88,36 @@ def test_every_gap_has_words_in_both_languages(gap: Gap) -> None:
 def test_an_address_that_decides_has_no_gap(address: str) -> None:
     """Overseas is an answer, too."""
     assert residence_of(address).gap is None
+
+
+OUTSIDE = """policy: p
+purpose: {ja: 確認のため}
+conditions:
+  市民: {residence: {in: [横浜市]}}
+  市外: {not: 市民}
+  都民: {residence: {in: [東京都]}}
+  どちらか: {any: [市外, 都民]}
+  どちらも: {all: [市外, 都民]}
+  どちらでもない: {not: どちらか}
+rules:
+  - {name: r, match: {path: /r}, require: [NAME]}
+examples:
+  - {title: x, at: 2026-11-29, who: {address: 東京都横浜市中区本町1-1}, request: GET /r, expect: deny NAME (unknown)}
+"""
+
+
+@pytest.mark.parametrize("name", ["市民", "市外", "都民", "どちらか", "どちらも", "どちらでもない"])
+@pytest.mark.parametrize("address", ["東京都横浜市中区本町1-1", "横浜市東京都千代田区1-1", "大阪府横浜市1-1"])
+def test_a_contradictory_address_is_unknown_also_under_not(name: str, address: str) -> None:
+    """It is outside of nothing either; the reason is said, and an example can expect it."""
+    mistakes = Mistakes()
+    policy = parse_policy(OUTSIDE.replace("NAME", name).replace("東京都横浜市中区本町1-1", address), mistakes)
+    assert policy is not None, mistakes.say()
+    context = Context(person(address=address), NOW, "192.0.2.1", Surroundings())
+
+    assert policy.conditions[name].test.ask(context).truth is Truth.UNKNOWN
+    assert all(outcome.passed for outcome in run_examples(policy))
+    said = say_explanation(
+        explain(CompiledPolicy(policy), make_inbound("GET", "/r"), person(address=address), NOW), Language.JA
+    )
+    assert "不明：住所の都道府県と市区町村が食い違う" in said
