@@ -293,6 +293,8 @@ class _Asking:
         self._request = head + body
         self._has_body = bool(body)
         self._connection: Exchanger | None = None
+        self._waits = True
+        """Whether it has a place in the queue for a connection."""
         self._head: AnswerHead | None = None
         self._body = bytearray()
         self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
@@ -307,12 +309,15 @@ class _Asking:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.abandon(self)
-        elif not self.reply.done():
+        elif self._waits:
+            # Not told by the reply: a timeout has cancelled that already.
+            self._waits = False
             upstreams.leave(self)
         self.reply.cancel()
 
     def upstream_ready(self, connection: Exchanger) -> None:
         """Send the request."""
+        self._waits = False
         if self.over:
             connection.abandon(self)
             return
@@ -323,6 +328,7 @@ class _Asking:
         """There is no answer."""
         del unheard
         self._connection = None
+        self._waits = False
         if not self.reply.done():
             self.reply.set_exception(error)
 
