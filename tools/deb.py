@@ -96,6 +96,9 @@ def lay_out(root: Path, wheels: tuple[Path, ...], python: str) -> None:
         with WheelFile.open(wheel) as source:
             install(source, destination, additional_metadata={"INSTALLER": b"dpkg\n"})
     home = root / HOME[1:]
+    # A library's own tests hold private keys, which a scanner for secrets would find.
+    for tests in (root / packages[1:]).glob("jwcrypto/tests*"):
+        shutil.rmtree(tests) if tests.is_dir() else tests.unlink()
     (home / "pyvenv.cfg").write_text(f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {python}\n")
     for name in ("python", "python3", f"python{python}"):
         (home / "bin" / name).symlink_to(f"../../../bin/python{python}")

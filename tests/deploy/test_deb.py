@@ -109,6 +109,8 @@ def installs_and_starts_nothing(machine: Machine) -> None:
     machine.run("apt-get install -y -q --no-install-recommends /root/sekisho.deb", timeout=1_200)
 
     assert machine.run("sekisho --version") == f"sekisho {__version__}\n"
+    assert machine.run("grep -rlE 'BEGIN (RSA |EC )?PRIVATE KEY' /usr/lib/sekisho", expect=1) == ""
+    assert machine.run("find /usr/lib/sekisho -perm /6000") == ""
     assert machine.run("systemctl is-active sekisho", expect=3) == "inactive\n"
     machine.run("systemctl start sekisho")
     assert machine.run("systemctl is-active sekisho", expect=3) == "inactive\n"
