@@ -20,7 +20,7 @@ from gateway.policy.decide import CompiledPolicy, FittingRule, Undecidable, no_r
 from gateway.policy.example import Example, make_inbound
 from gateway.policy.matching import matches
 from gateway.policy.policy import Policy, Rule
-from gateway.policy.verdict import Challenge, Deny, Permit, Verdict
+from gateway.policy.verdict import Challenge, Deny, Limit, Permit, Verdict
 from gateway.request.inbound import Inbound
 from gateway.settings.case import fold_case
 from gateway.settings.settings import PathSettings
@@ -233,6 +233,8 @@ def _kind(old: Verdict, new: Verdict) -> tuple[EffectKind, _Names, _Names] | Non
             told, tells = dict(old.disclosed), dict(new.disclosed)
             more = tuple(name for name, value in tells.items() if told.get(name) != value)
             less = tuple(name for name in told if name not in tells)
+            if (counted := _counted_otherwise(old, new)) is not None:
+                return counted[0], (*more, *counted[1]), (*less, *counted[2])
             if not more and not less:
                 return None
             return EffectKind.TELLS if more else EffectKind.WITHHOLDS, more, less
@@ -249,6 +251,36 @@ def _kind(old: Verdict, new: Verdict) -> tuple[EffectKind, _Names, _Names] | Non
             return None if same else (EffectKind.OTHERWISE, (), ())
         case _:
             return EffectKind.REFUSES, (), ()
+
+
+def _counted_otherwise(old: Permit, new: Permit) -> tuple[EffectKind, _Names, _Names] | None:
+    """Return the kind of a difference between the limits of two permits, with what comes and what goes.
+
+    A limit that is gone, counts more generously or counts other answers may let a person pass more often. So may an
+    answer that gives entries back.
+    """
+    was, becomes = _limits_of(old), _limits_of(new)
+    if was == becomes:
+        return None
+    more = tuple(f"{word} {limit.name}" for word, limit in becomes.items() if was.get(word) != limit)
+    less = tuple(f"{word} {limit.name}" for word, limit in was.items() if becomes.get(word) != limit)
+    gives_back = new.gives_back is not None and new.gives_back != old.gives_back
+    looser = gives_back or _is_looser(was.get("limit"), becomes.get("limit"))
+    return EffectKind.PERMITS if looser else EffectKind.REFUSES, more, less
+
+
+def _limits_of(permit: Permit) -> dict[str, Limit]:
+    """Return the limits of a permit by the policy's word for each, without the sentences for refused persons."""
+    found = {"limit": permit.limit, "gives_back": None if permit.gives_back is None else permit.gives_back.limit}
+    return {word: replace(limit, if_over={}) for word, limit in found.items() if limit is not None}
+
+
+def _is_looser(was: Limit | None, becomes: Limit | None) -> bool:
+    if was is None or becomes is None:
+        return was is not None
+    if replace(was, times=1) == replace(becomes, times=1):
+        return becomes.times > was.times
+    return True
 
 
 def _count(found: dict[tuple[object, ...], Effect], effect: Effect) -> None:

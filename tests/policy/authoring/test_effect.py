@@ -88,6 +88,47 @@ def test_one_change_is_found_with_somebody_whom_it_concerns(old: str, new: str, 
     assert found.permits_more == any(each.kind in (EffectKind.PERMITS, EffectKind.TELLS) for each in found.effects)
 
 
+def limited(*rules: str) -> str:
+    """Return a policy of rules for signed-in people, each given by its further keys."""
+    lines = [
+        f"  - {{name: r{number}, match: {{path: /{number}}}, allow: signed_in{keys}}}\n"
+        for number, keys in enumerate(rules)
+    ]
+    return "policy: p\nrules:\n" + "".join(lines)
+
+
+ONCE = ", limit: {name: l, once: day, counted_when: {status: 303}}"
+TWICE = ONCE.replace("once: day", "once: day, times: 2")
+SAID = ONCE.replace("status: 303}", "status: 303}, if_over: {ja: 済みです。}")
+OTHER = ONCE.replace("303", "302")
+BACK = ", gives_back: {limit: l, when: {header: X-Cancelled}}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "more", "less"),
+    [
+        (limited(ONCE), limited(""), EffectKind.PERMITS, (), ("limit l",)),
+        (limited(ONCE), limited(TWICE), EffectKind.PERMITS, ("limit l",), ("limit l",)),
+        (limited(ONCE), limited(OTHER), EffectKind.PERMITS, ("limit l",), ("limit l",)),
+        (limited(ONCE, ""), limited(ONCE, BACK), EffectKind.PERMITS, ("gives_back l",), ()),
+        (limited(""), limited(ONCE), EffectKind.REFUSES, ("limit l",), ()),
+        (limited(TWICE), limited(ONCE), EffectKind.REFUSES, ("limit l",), ("limit l",)),
+        (limited(ONCE, BACK), limited(ONCE, ""), EffectKind.REFUSES, (), ("gives_back l",)),
+        (limited(ONCE), limited(SAID), None, (), ()),
+    ],
+)
+def test_a_limit_that_changes_is_an_effect(
+    old: str, new: str, kind: EffectKind | None, more: tuple[str, ...], less: tuple[str, ...]
+) -> None:
+    """A pipeline that lets nothing be newly permitted must see a limit that goes, and not a sentence that changes."""
+    found = between(old, new)
+
+    assert {(effect.kind, effect.more, effect.less) for effect in found.effects} == (
+        set() if kind is None else {(kind, more, less)}
+    )
+    assert found.permits_more is (kind is EffectKind.PERMITS)
+
+
 def test_the_person_is_the_one_on_the_border() -> None:
     """From 18 to 16, the youngest is named who newly passes, or the oldest."""
     effect = next(e for e in between(BASE, BASE.replace("at_least: 18", "at_least: 16")).effects if e.world)
