@@ -89,7 +89,7 @@ async def test_a_page_that_is_not_as_the_recipe_says(page: tuple[int, bytes], fa
 
 
 async def test_the_applications_own_name_of_the_account_counts() -> None:
-    """Where a cookie begins with it: she may have typed her address."""
+    """A cookie begins with it; she may have typed her address."""
     recipe = replace(RECIPE, account_cookie="OLD*")
 
     login = await of(OldApplication(), recipe).sign_in(ROUTE, PERSON, "yamada", "old-Canary-1")

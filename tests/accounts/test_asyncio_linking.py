@@ -1,0 +1,321 @@
+"""Linking an account and acting for one, on stores in memory and an application without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway.accounts.accounts import Account, Evidence, LinkState
+from gateway.accounts.application_cookies import cookie_key, hashes_of
+from gateway.accounts.asyncio_application import Refused, SignedInThere
+from gateway.accounts.asyncio_linking import KNOWN_SECONDS, LinkEnd, Linking, LinkResult
+from gateway.accounts.attempts import ANSWER_EVERY, MOST_FOR_ACCOUNT
+from gateway.accounts.memory_accounts import MemoryAccounts
+from gateway.errors import StoreUnavailableError, UpstreamProtocolError
+from gateway.identity import AccountKind, Acting, Role
+from gateway.instant import Instant
+from gateway.session.memory_store import MemoryStore
+from gateway.session.session import Found, Session
+from gateway.session.ticket import Ticket
+from gateway.settings.settings import AppAccounts
+from tests import builders
+from tests.accounts.old_application import RECIPE, Clock, OldApplication, linking
+
+ROUTE = builders.route()
+TICKET, OTHER_TICKET = "T" * 43, "U" * 43
+HANAKO = builders.session()
+TARO = builders.session(builders.identity("taro"), pseudonym="p-taro")
+INBOUND = builders.inbound("/mine")
+
+
+@dataclass
+class Town:
+    """The linking of one App, with its stores, its application and a clock."""
+
+    clock: Clock = field(default_factory=Clock)
+    old: OldApplication = field(default_factory=OldApplication)
+    accounts: MemoryAccounts = field(default_factory=MemoryAccounts)
+    joined: dict[str, Instant] = field(default_factory=dict)
+    settings: AppAccounts | None = None
+    linking: Linking = field(init=False)
+    sessions: MemoryStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sessions = MemoryStore(idle=1_800, clock=self.clock, monotonic=lambda: 0.0)
+        self.linking = linking(
+            self.old,
+            store=self.accounts,
+            sessions=self.sessions,
+            clock=self.clock,
+            joined_at=lambda _client, subject: self.joined.get(subject),
+            settings=self.settings,
+        )
+
+    async def begin(self) -> None:
+        """Sign both in."""
+        await self.sessions.create(TICKET, HANAKO)
+        await self.sessions.create(OTHER_TICKET, TARO)
+
+    async def link(self, user: str, password: str, session: Session = HANAKO, ticket: Ticket = TICKET) -> LinkResult:
+        """Fill in the form."""
+        return await self.linking.link(ROUTE, INBOUND, session, ticket, user, password)
+
+    async def known(self, session: Session = HANAKO, ticket: Ticket = TICKET) -> Found:
+        """Find out for which account she acts."""
+        found = Found(session)
+        await self.linking.load(ROUTE, found, ticket)
+        return found
+
+    async def given(self, name: str, role: Role | None = None, session: Session = HANAKO) -> None:
+        """Have the office link one."""
+        kind = AccountKind.PERSON if role is None else AccountKind.GROUP
+        marks = self.linking.marks(ROUTE, session)
+        await self.accounts.link(
+            Account("booking", name, kind), marks, Evidence.IMPORT, builders.NOON, role or Role.MEMBER
+        )
+
+
+@pytest.fixture(name="make")
+async def make_fixture(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Town]:
+    """Makes towns in which nobody sleeps: a pause moves the clock."""
+    towns: list[Town] = []
+    pause = asyncio.sleep
+
+    async def passes(seconds: float) -> None:
+        for town in towns:
+            town.clock.now += seconds
+        await pause(0)
+
+    monkeypatch.setattr("gateway.accounts.asyncio_linking.asyncio.sleep", passes)
+
+    def make(**parts: object) -> Town:
+        towns.append(Town(**parts))  # type: ignore[arg-type]
+        return towns[-1]
+
+    return make
+
+
+@pytest.fixture(name="town")
+async def town_fixture(make: Callable[..., Town]) -> Town:
+    """Two persons are signed in."""
+    town = make()
+    await town.begin()
+    return town
+
+
+async def test_a_proved_account_is_hers_from_then_on(town: Town) -> None:
+    """She acts for it in this session and in the next one; the password is kept sealed, and its session is over."""
+    assert await town.link("yamada", "old-Canary-1") == LinkResult(
+        LinkEnd.LINKED, "yamada", town.linking.marks(ROUTE, HANAKO).first
+    )
+    found = await town.known()
+    assert found.accounts is not None
+    assert found.accounts["booking"].acting == Acting("yamada", AccountKind.PERSON, None)
+    assert found.accounts["booking"].valid_until == town.clock.now + KNOWN_SECONDS
+    kept = (await town.accounts.passwords("booking", "yamada")).current
+    assert kept is not None
+    assert kept.own
+    assert b"Canary" not in kept.box
+    assert town.old.sessions == {}
+
+
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [("yamada", "guess"), ("nobody", "guess"), ("", "x"), ("yamada", ""), ("a\x00b", "x"), ("yamada", "x" * 2_000)],
+)
+async def test_every_wrong_login_has_one_answer_at_one_moment(town: Town, user: str, password: str) -> None:
+    """Whatever was wrong, the person learns the same, after as long."""
+    result = await town.link(user, password)
+
+    assert result.end is LinkEnd.WRONG
+    assert (town.clock.now - builders.NOON) % ANSWER_EVERY == 0
+    assert town.clock.now > builders.NOON
+    assert await town.linking.links_of(ROUTE, HANAKO) == ()
+
+
+async def test_nobody_is_locked_out_and_a_reached_limit_looks_like_a_wrong_password(make: Callable[..., Town]) -> None:
+    """All persons together make fewer attempts than the application locks after; then the right one fails as well."""
+    town = make()
+    await town.begin()
+    for number in range(8):
+        session, ticket = (HANAKO, TICKET) if number % 2 else (TARO, OTHER_TICKET)
+        assert (await town.link("yamada", f"guess-{number}", session, ticket)).end is LinkEnd.WRONG
+
+    assert town.old.logins() == min(MOST_FOR_ACCOUNT, (RECIPE.locks_after or 0) - 2)
+    assert (await town.link("yamada", "old-Canary-1")).end is LinkEnd.WRONG
+    await town.accounts.forget_attempts("booking", "yamada")
+    assert (await town.link("yamada", "old-Canary-1")).end is LinkEnd.LINKED
+
+
+async def test_a_second_person_gets_no_link_and_both_are_named(town: Town) -> None:
+    """The counter decides; she acts for nothing."""
+    await town.link("yamada", "old-Canary-1")
+
+    result = await town.link("yamada", "old-Canary-1", TARO, OTHER_TICKET)
+
+    marks = [town.linking.marks(ROUTE, each).first for each in (TARO, HANAKO)]
+    assert (result.end, result.person, result.holder) == (LinkEnd.TAKEN, *marks)
+    assert await town.linking.accounts_of(ROUTE, TARO) == ()
+
+
+@pytest.mark.parametrize("broken", ["unreachable", "no page", "protocol"])
+async def test_an_application_that_is_away_costs_no_attempt_that_it_never_saw(town: Town, broken: str) -> None:
+    """An answer that broke off may have come behind the login, so that one counts."""
+    match broken:
+        case "unreachable":
+            town.old.fails_unheard = True
+        case "no page":
+            town.old.page = (500, b"")
+        case _:
+            town.old.fails = UpstreamProtocolError("broken")
+    for _ in range((RECIPE.locks_after or 0) - 2):
+        assert (await town.link("yamada", "old-Canary-1")).end is LinkEnd.AWAY
+
+    town.old.fails_unheard, town.old.fails, town.old.page = False, None, OldApplication().page
+    again = (await town.link("yamada", "old-Canary-1")).end
+    assert again is (LinkEnd.WRONG if broken == "protocol" else LinkEnd.LINKED)
+
+
+async def test_a_person_with_several_accounts_acts_for_none_until_she_chooses(town: Town) -> None:
+    """For one session; a number that is none changes nothing, and the note beside the session has no name."""
+    await town.given("yamada")
+    await town.given("club", Role.REPRESENTATIVE)
+    before = (await town.known()).accounts
+    assert before is not None
+    assert (before["booking"].acting, before["booking"].choices) == (None, 2)
+
+    assert await town.linking.choose(ROUTE, HANAKO, TICKET, 7) is None
+    assert await town.linking.choose(ROUTE, HANAKO, TICKET, 0) == "club"
+
+    after = (await town.known()).accounts
+    assert after is not None
+    assert after["booking"].acting == Acting("club", AccountKind.GROUP, Role.REPRESENTATIVE)
+    assert "club" not in str(await town.sessions.notes(TICKET))
+    other = (await town.known(ticket=OTHER_TICKET)).accounts
+    assert other is not None
+    assert other["booking"].acting is None, "another session has chosen nothing"
+
+
+async def test_an_offer_that_was_declined_is_not_made_again(town: Town) -> None:
+    """Until she has one."""
+    await town.linking.decline(ROUTE, TICKET)
+    declined = (await town.known()).accounts
+    assert declined is not None
+    assert declined["booking"].declined
+
+    await town.given("yamada")
+    linked = (await town.known()).accounts
+    assert linked is not None
+    assert not linked["booking"].declined
+    assert linked["booking"].acting is not None
+
+
+async def test_a_link_that_must_be_proved_again_opens_nothing(town: Town) -> None:
+    """After an alias, or as the counter says; her own page lists it all the same."""
+    await town.given("yamada")
+    town.joined["hanako"] = builders.NOON + 1
+    assert await town.linking.accounts_of(ROUTE, HANAKO) == ()
+    town.joined.clear()
+    assert len(await town.linking.accounts_of(ROUTE, HANAKO)) == 1
+
+    await town.accounts.ask_again("booking", "yamada", town.linking.marks(ROUTE, HANAKO))
+
+    assert await town.linking.accounts_of(ROUTE, HANAKO) == ()
+    (held,) = await town.linking.links_of(ROUTE, HANAKO)
+    assert held.link.state is LinkState.ASK_AGAIN
+
+
+async def test_a_person_ends_her_own_link_alone(town: Town) -> None:
+    """Another person's stays."""
+    await town.given("club", Role.MEMBER)
+    await town.given("club", Role.MEMBER, TARO)
+
+    assert await town.linking.unlink(ROUTE, HANAKO, "club")
+    assert not await town.linking.unlink(ROUTE, HANAKO, "club")
+    assert len(await town.linking.links_of(ROUTE, TARO)) == 1
+
+
+async def test_the_gateway_signs_in_with_the_kept_password(town: Town) -> None:
+    """Once it is no longer good, she is asked, and it is not tried again and again."""
+    await town.link("yamada", "old-Canary-1")
+    assert isinstance(await town.linking.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada"), SignedInThere)
+    town.old.passwords["yamada"] = "another"
+    tried = town.old.logins()
+
+    assert await town.linking.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada") is None
+
+    assert town.old.logins() == tried + 1
+    assert await town.linking.accounts_of(ROUTE, HANAKO) == ()
+
+
+async def test_without_a_kept_password_she_is_asked(town: Town) -> None:
+    """The office has linked her: no password was ever typed."""
+    await town.given("yamada")
+
+    assert await town.linking.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada") is None
+    assert town.old.asked == []
+
+
+async def test_a_login_page_that_has_changed_is_no_wrong_password(town: Town) -> None:
+    """The link stays as it is."""
+    await town.link("yamada", "old-Canary-1")
+    town.old.page = (200, b"<p>maintenance")
+
+    with pytest.raises(UpstreamProtocolError):
+        await town.linking.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada")
+    assert len(await town.linking.accounts_of(ROUTE, HANAKO)) == 1
+
+
+async def test_sessions_that_count_are_found_and_ended(town: Town) -> None:
+    """Those whose cookies this very session has bound, and no stolen one; an application that is away is a courtesy."""
+    await town.link("yamada", "old-Canary-1")
+    login = await town.linking.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada")
+    assert isinstance(login, SignedInThere)
+    lines = tuple((b"Set-Cookie", line) for line in login.set_cookies)
+    hashes = hashes_of(lines, cookie_key(TICKET), "booking", "yamada", "/login.php", town.clock.now)
+    await town.linking.bind(TICKET, hashes)
+    brought = builders.inbound("/mine", ("Cookie", "OLDSID=s2; OTHER=x"))
+
+    assert await town.linking.open_sessions(ROUTE, brought, HANAKO, TICKET) == (b"OLDSID=s2",)
+    assert await town.linking.open_sessions(ROUTE, brought, TARO, OTHER_TICKET) == ()
+    assert await town.linking.open_sessions(ROUTE, INBOUND, HANAKO, TICKET) == ()
+    await town.linking.end(ROUTE, brought, b"OLDSID=s2")
+    assert town.old.sessions == {}
+    town.old.fails_unheard = True
+    await town.linking.end(ROUTE, brought, b"OLDSID=s2")
+
+
+async def test_an_app_without_a_recipe_proves_nothing() -> None:
+    """The office links, and the application is told in a header."""
+    sessions = MemoryStore(idle=1_800, clock=Clock(), monotonic=lambda: 0.0)
+    office = linking(None, sessions=sessions, settings=AppAccounts(tell="header", header="X-Old-User"))
+
+    assert await office.sign_in(ROUTE, INBOUND, "yamada", "x", "k-1") is None
+    assert await office.open_sessions(ROUTE, builders.inbound("/", ("Cookie", "a=b")), HANAKO, TICKET) == ()
+    await office.end(ROUTE, INBOUND, b"a=b")
+
+
+async def test_an_attempt_that_cannot_be_counted_is_not_made(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application is not asked then."""
+
+    async def away(*_: object) -> bool:
+        raise StoreUnavailableError
+
+    monkeypatch.setattr(town.accounts, "begin_attempt", away)
+    with pytest.raises(StoreUnavailableError):
+        await town.link("yamada", "old-Canary-1")
+    assert town.old.asked == []
+
+
+async def test_a_login_over_the_limit_is_refused_without_asking(town: Town) -> None:
+    """By the same word as a wrong password."""
+    marks = town.linking.marks(ROUTE, HANAKO).first
+    for number in range(5):
+        await town.linking.sign_in(ROUTE, INBOUND, "yamada", f"guess-{number}", marks)
+    tried = town.old.logins()
+
+    assert await town.linking.sign_in(ROUTE, INBOUND, "yamada", "old-Canary-1", marks) == Refused()
+    assert town.old.logins() == tried
