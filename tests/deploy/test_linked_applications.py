@@ -67,6 +67,8 @@ class Linked:
     lay_out: LayOut
     home: str
     """A page that needs an account."""
+    way_out: str
+    """A text that a public page has for people whom the application knows, and for nobody else."""
     greets: Callable[[Visitor], str]
     """Says as whom the application knows a visitor; empty for nobody."""
     write: Callable[[Visitor, str], str]
@@ -201,6 +203,7 @@ rules:
 """,
     lay_out=peopled_wordpress,
     home="/wp-admin/edit.php",
+    way_out="wp-admin-bar-logout",
     greets=greeted_by_wordpress,
     write=write_in_wordpress,
     login="/wp-login.php",
@@ -281,6 +284,7 @@ rules:
 """,
     lay_out=peopled_redmine,
     home="/my/page",
+    way_out='href="/logout"',
     greets=greeted_by_redmine,
     write=write_in_redmine,
     login="/login",
@@ -415,7 +419,8 @@ def test_somebody_elses_cookie_opens_nothing(place: Place) -> None:
     assert app.greets(unlinked) == ""
     stranger = Visitor(place.gateway.port, place.host, jar=dict(stolen), told=NAVIGATION)
     assert app.greets(stranger) == ""
-    assert WRITER not in stranger.get("/").text
+    assert app.way_out in hanako.get("/").text, "a page for everybody knows her, too"
+    assert app.way_out not in stranger.get("/").text
 
 
 @pytest.mark.parametrize("app", APPLICATIONS, ids=lambda app: app.recipe)
