@@ -334,7 +334,7 @@ async def test_others_failures_hold_up_no_login_with_a_kept_password(world: Worl
 @example(faults={3: "dies after"}, begins_kept=False)
 @example(faults={3: "cut after", 4: "unreachable"}, begins_kept=False)
 @example(faults={2: "dies after"}, begins_kept=True)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_whatever_fails_in_the_middle_the_account_stays_within_reach(
     *, faults: dict[int, str], begins_kept: bool
 ) -> None:

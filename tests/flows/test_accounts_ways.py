@@ -300,6 +300,7 @@ async def test_another_person_at_the_browser_ends_the_applications_session(town:
     assert not await known_there(town, cookie)
 
 
+@pytest.mark.long
 async def test_the_doctor_tries_the_recipe_with_an_account_that_is_nobodys(town: Town) -> None:
     """Each step is said in both languages; the account is signed in and out, and nothing of it is shown."""
     command = ["-m", "gateway", "doctor", "--json", "-c", str(town.gateway.settings)]
