@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import pickle
 import signal
@@ -19,7 +20,7 @@ from gateway.process.configuration import Configuration, read_configuration
 from gateway.process.forker import ForkedWorker, Forker, _spawn
 from gateway.process.packed import packing
 from gateway.process.read_beside import FileReader
-from gateway.process.reader import Outcome
+from gateway.process.reader import Outcome, Task, serve_one
 from gateway.process.slices import at_once
 from gateway.yaml.mistakes import Mistakes
 
@@ -236,3 +237,24 @@ def _write(file: Path, before: str, after: str) -> None:
     text = file.read_text(encoding="utf-8")
     assert before in text
     file.write_text(text.replace(before, after), encoding="utf-8")
+
+
+def test_a_reader_that_may_not_lower_its_priority_reads_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A filter of system calls may forbid it, as the shipped unit did. A reload then reads with the usual priority."""
+
+    def forbidden(_: int) -> int:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "nice", forbidden)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(pickle.dumps(Task(tmp_path / "gateway.yaml", ())))
+        ours.shutdown(socket.SHUT_WR)
+        serve_one(theirs)
+        theirs.close()
+        with ours.makefile("rb") as said:
+            outcome: Outcome = pickle.load(said)  # noqa: S301 - this test wrote it
+
+    assert [mistake.file for mistake in outcome.mistakes] == [str(tmp_path / "gateway.yaml")]
