@@ -17,6 +17,7 @@ import typer
 from gateway.audit.entry import Action
 from gateway.bounded_files import read_file
 from gateway.commands.at_app import AppName, say_turned, settings_with, split_request, strict_remark, turned_values
+from gateway.commands.japanese_help import JapaneseHelp
 from gateway.commands.policy_fmt import fmt
 from gateway.commands.policy_logs import EXIT_PERMITS_MORE, candidate, replay
 from gateway.commands.recorded import Operator, recorded
@@ -63,7 +64,7 @@ from gateway.settings.typed import Reading
 from gateway.yaml.mistakes import Language, Mistakes, Phrase, Where
 from gateway.yaml.read import MAX_BYTES
 
-app = typer.Typer(name="policy", help="Read, test and explain policies.", no_args_is_help=True)
+app = typer.Typer(name="policy", help="Read, test and explain policies.", no_args_is_help=True, cls=JapaneseHelp)
 app.command()(replay)
 app.command()(candidate)
 

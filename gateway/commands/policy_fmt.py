@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from gateway.bounded_files import read_file
-from gateway.commands.terminal import EXIT_OURS, EXIT_USERS, language, say, say_text
+from gateway.commands.terminal import EXIT_OURS, EXIT_USERS, language, say, say_text, write_document
 from gateway.policy.authoring.house_form import NotTheSameError, house_form, mended
 from gateway.policy.reading.parse import parse_policy
 from gateway.yaml.mistakes import Mistakes, Phrase, Where
@@ -50,7 +50,7 @@ def fmt(
         if after is None:
             continue
         if file == _STDIN and not check:
-            sys.stdout.write(after)
+            write_document(after.encode())
         elif before != after:
             differs = True
             _tell(file, before, after, check=check)

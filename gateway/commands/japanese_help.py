@@ -1,0 +1,129 @@
+"""The help of `sekisho policy` in Japanese, for a terminal that speaks it: its commands are for authors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from typer.core import TyperGroup
+
+from gateway.commands.terminal import language
+from gateway.yaml.mistakes import Language
+
+WORDS: Mapping[str, str] = {
+    "Read, test and explain policies.": "ポリシーを確かめ、試し、説明します。",
+    "Judge the requests of an access log by a policy: exit 3 if one is newly permitted or told, 4 if one may be.": (
+        "アクセスログのリクエストを、ポリシーで判断し直します。新たに通る・伝わるものがあれば終了コード 3、"
+        "ありうるときは 4 です。"
+    ),
+    "The policy that would be put in force.": "これから使うポリシー。",
+    "Files of the access log, `.gz` too; `-`, or none, is standard input.": (
+        "アクセスログのファイル（`.gz` も可）。`-` または省略で標準入力。"
+    ),
+    "The policy in force when it was written.": "ログが書かれたときに使われていたポリシー。",
+    "The lines of this App alone.": "このアプリの行だけ。",
+    "Print JSON for other tools.": "ほかのツールのために JSON で出力します。",
+    "Report by rule and reason where candidate policies judged otherwise: exit 3 if one permitted more.": (
+        "候補のポリシーの判断が違ったところを、規則と理由ごとに示します。"
+        "候補のほうが多く通していれば終了コード 3 です。"
+    ),
+    "Write policies in the house's form: keys in the guide's order, short lists on one line, comments kept.\n\n"
+    "A file with a mistake is not touched. With `--fix` the slips of a Japanese keyboard are mended first, sign by "
+    "sign.": (
+        "ポリシーを決まった形に整えます。項目は手引の順、短いリストは一行になり、注釈は残ります。\n\n"
+        "間違いのあるファイルには触れません。`--fix` を付けると、先に全角の打ち間違いを一文字ずつ直します。"
+    ),
+    "Policy files, or folders of them; `-` is standard input.": "ポリシーのファイルかフォルダー。`-` は標準入力。",
+    "Write nothing; show the difference, and exit 1 if there is one.": (
+        "書き込まずに違いを示します。違いがあれば終了コード 1 です。"
+    ),
+    "Write half-width signs for full-width ones that are mistakes, too.": "間違いとなる全角の文字も半角に直します。",
+    "Run the examples of each policy: exit 2 if one fails, or if a file has a mistake.": (
+        "ポリシーの例を試します。期待と違う例や、ファイルの間違いがあれば終了コード 2 です。"
+    ),
+    "Policy files, or folders of them; with `--app` its own policy.": (
+        "ポリシーのファイルかフォルダー。`--app` があれば、省略するとそのアプリのポリシー。"
+    ),
+    "A CSV table of further examples, for one policy.": "さらに試す例の表（CSV）。ポリシーは一つに限ります。",
+    "Show the examples that pass, too.": "期待どおりの例も示します。",
+    "Show which rules, conditions and outcomes the examples try.": "例が試した規則・条件・結果を示します。",
+    "With `--coverage`: exit 2 below so many percent.": "`--coverage` で、この割合（%）に満たなければ終了コード 2。",
+    "Judge requests as the gateway would for this App of the settings.": (
+        "設定にあるこのアプリの入口として、リクエストを判断します。"
+    ),
+    "The gateway's settings.": "ゲートウェイの設定ファイル。",
+    "Name every mistake in the policies, with its place and what would be right; say the rest in words.": (
+        "ポリシーの間違いをすべて、場所と直し方とともに示し、規則を文章にします。"
+    ),
+    "Policy files, or folders of them.": "ポリシーのファイルかフォルダー。",
+    "The day for which birthdates are listed: 2027-04-01.": "生年月日の表の日付（例: 2027-04-01）。",
+    "Say the policies in plain sentences, for somebody who signs them; with a day, also who is of age on it.": (
+        "ポリシーを文章にします（決裁に添えるため）。日付を付けると、その日に対象となる生年月日も示します。"
+    ),
+    "Print the table of personal data instead.": "文章の代わりに、個人情報の一覧を出します。",
+    "The language of the output, instead of the terminal's.": "出力の言語（省略すると端末の言語）。",
+    "Explain the verdict on one request of one person: the rule, the reasons, the items asked, the facts told.\n\n"
+    "With `--app` the request is judged as the gateway would for that App: its spelling, its host and its path too.": (
+        "ある人の一つのリクエストがどう判断されるかを、規則・理由・求める項目・伝わることとともに説明します。\n\n"
+        "`--app` を付けると、つづり・ホスト・パスも含め、そのアプリのゲートウェイとして判断します。"
+    ),
+    "A policy file.": "ポリシーのファイル。",
+    "The request, such as `GET /reserve/42`.": "リクエスト（例: `GET /reserve/42`）。",
+    "A day or a time in Japan; the default is now.": "日付か日時（日本時間）。省略すると現在。",
+    "`nobody`, or a fact such as `birthdate=1986-04-01`; several times.": (
+        "`nobody`、または `birthdate=1986-04-01` のような本人の事実。何度でも書けます。"
+    ),
+    "The time since the sign-in, such as `20m ago`.": "ログインからの時間（例: `20m ago`）。",
+    "The browser's address.": "ブラウザーの IP アドレス。",
+    "A switch that is on; several times.": "入っているスイッチ。何度でも書けます。",
+    "Show the effect of a change on people: exit 3 if anything is newly permitted or told.": (
+        "変更の影響を示します。新たに通る・伝わるものがあれば終了コード 3 です。"
+    ),
+    "The policy that is in force.": "いま使われているポリシー。",
+    "The policy that would replace it.": "置き換えるポリシー。",
+    "Take files as they are that lost much at once: the gateway holds them, since they may be half written.": (
+        "一度に多くの行が減ったファイルを、そのまま使うことにします（書きかけのおそれがあるため、"
+        "ゲートウェイは待っています）。"
+    ),
+    "The reason; the audit records it.": "理由。監査記録に残ります。",
+    "Subject lists and policy files to take as they are.": "そのまま使う、本人の一覧とポリシーのファイル。",
+    "Every file of every App's policies.": "すべてのアプリのポリシーのファイル。",
+    "Your name, for the audit trail, beside the user of the machine.": (
+        "あなたの名前。マシンの利用者名とともに、監査記録に残ります。"
+    ),
+    "Print the JSON Schema of a policy file, for completion in editors.": (
+        "ポリシーの JSON Schema を出力します（エディターの補完のため）。"
+    ),
+    "Show this message and exit.": "この説明を表示します。",
+}
+"""Each sentence of the help, and the same in Japanese."""
+
+_PANELS = {"argument": "引数", "option": "オプション"}
+
+
+class JapaneseHelp(TyperGroup):
+    """A group of commands that says its help in the terminal's language."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 (the library keeps its types to itself)
+        """Return a command of the group, its help in the terminal's language."""
+        found = super().get_command(ctx, cmd_name)
+        if found is not None and language() is Language.JA:
+            found.rich_help_panel = "コマンド"  # type: ignore[attr-defined] # the library reads it of each command
+            translate(found, ctx)
+        return found
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 (as above)
+        """Write the help of the group itself."""
+        if language() is Language.JA:
+            translate(self, ctx)
+        super().format_help(ctx, formatter)
+
+
+def translate(command: Any, ctx: Any) -> None:  # noqa: ANN401 (as above)
+    """Put the Japanese sentences in the place of the English ones; a sentence without one stays."""
+    command.help = WORDS.get(command.help, command.help)
+    for parameter in command.get_params(ctx):
+        said = getattr(parameter, "help", None)
+        if said is not None:
+            parameter.help = WORDS.get(said, said)
+        parameter.rich_help_panel = _PANELS.get(parameter.param_type_name)
