@@ -43,6 +43,7 @@ PARTS = ROOT / "tools" / "site" / "contents.toml"
 STATIC = ROOT / "tools" / "site" / "static"
 TEMPLATES = ROOT / "tools" / "site" / "templates"
 NOT_ON_THE_SITE = ("tests/", "benchmarks/", "gateway/", "tools/", "deploy/")
+"""Folders whose pages are on the site if another page links to them, and not otherwise."""
 
 
 class Pairs(SearchLanguage):
@@ -67,11 +68,12 @@ def files() -> list[str]:
 
 def stage(into: Path, language: Language, known: list[str]) -> None:
     """Write one language's tree of pages, and copy the files that they name."""
-    pages = {
-        file: (ROOT / file).read_text(encoding="utf-8")
-        for file in known
-        if file.endswith(".md") and not file.startswith(NOT_ON_THE_SITE)
-    }
+    texts_of = {file: (ROOT / file).read_text(encoding="utf-8") for file in known if file.endswith(".md")}
+    pages = {file: text for file, text in texts_of.items() if not file.startswith(NOT_ON_THE_SITE)}
+    while more := {
+        path for page, text in pages.items() for path in linked(page, text) if path in texts_of and path not in pages
+    }:
+        pages |= {path: texts_of[path] for path in more}
     parts = [
         Part({"en": part["en"], "ja": part["ja"]}, part["pages"])
         for part in tomllib.loads(PARTS.read_text(encoding="utf-8"))["part"]

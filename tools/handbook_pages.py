@@ -15,7 +15,7 @@ from typing import Literal
 Language = Literal["en", "ja"]
 
 OTHER: Mapping[Language, Language] = {"en": "ja", "ja": "en"}
-REST: Mapping[Language, str] = {"en": "Decisions", "ja": "設計上の決定"}
+REST: Mapping[Language, str] = {"en": "Decisions and more", "ja": "設計上の決定など"}
 NAMES: Mapping[Language, str] = {"en": "English", "ja": "日本語"}
 TITLES: Mapping[Language, str] = {"en": "Sekisho's handbook", "ja": "Sekisho の手引き"}
 FIRST = "index"
