@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -176,7 +177,7 @@ class _Request:
         self._owner.forget(holder)
         self._account, self._head = read_account(head)
         self._is_head, self._uploading = is_head, uploading
-        self._start(self._go())
+        self._start(self._go)
 
     def within(self, holder: Receiver, limits: TrafficSettings) -> None:
         """Have other clocks than the App's hold."""
@@ -257,12 +258,13 @@ class _Request:
 
     # --- the login, and the request -----------------------------------------------------------
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        # Not a coroutine: a client that gives up at once would leave one behind that never ran.
         self._task = asyncio.get_running_loop().create_task(self._guarded(work))
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()
         except GatewayError as error:
             self._fail(error)
         except Exception:
@@ -441,7 +443,7 @@ class _Request:
         self._waiting = []
         if self._inner is not None:
             self._inner.pause(self)
-        self._start(self._bound(head.headers, new, body, complete=complete))
+        self._start(partial(self._bound, head.headers, new, body, complete=complete))
 
     def _without_another_login(self, head: AnswerHead) -> AnswerHead:
         """Return an answer without its cookies if they are of another account: somebody signed in there past the card.
@@ -494,7 +496,7 @@ class _Request:
             inner.abandon(self)
         self._tries += 1
         self._sent = False
-        self._start(self._sign_in() if self._whole else self._lost())
+        self._start(self._sign_in if self._whole else self._lost)
 
     async def _lost(self) -> None:
         """Say that a long body has to be sent again, and let the next request sign in first."""

@@ -127,7 +127,7 @@ async def test_a_proved_account_is_hers_from_then_on(town: Town) -> None:
     [("yamada", "guess"), ("nobody", "guess"), ("", "x"), ("yamada", ""), ("a\x00b", "x"), ("yamada", "x" * 2_000)],
 )
 async def test_every_wrong_login_has_one_answer_at_one_moment(town: Town, user: str, password: str) -> None:
-    """Whatever was wrong, the person learns the same, after as long."""
+    """The person learns the same of each, after as long."""
     result = await town.link(user, password)
 
     assert result.end is LinkEnd.WRONG
