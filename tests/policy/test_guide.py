@@ -10,6 +10,7 @@ import pytest
 
 from gateway.policy.age import CountedFrom
 from gateway.policy.authoring.examples import run_examples
+from gateway.policy.reading.descriptions import DESCRIPTIONS
 from gateway.policy.reading.parse import parse_policy
 from gateway.policy.verdict import Fact
 from gateway.yaml.mistakes import Mistakes
@@ -72,3 +73,13 @@ def test_the_guide_says_what_can_be_disclosed_instead() -> None:
     for guide in GUIDES:
         text = guide.read_text("utf-8")
         assert all(f"`{fact}`" in text for fact in (Fact.SUBJECT, Fact.AGE, Fact.TOWN, Fact.MUNICIPALITY, Fact.ADDRESS))
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
+def test_the_guide_has_every_key_of_the_schema(guide: Path) -> None:
+    """A key that the schema describes is a word of both pages."""
+    page = guide.read_text(encoding="utf-8")
+    keys = {path.rpartition(".")[2] for path in DESCRIPTIONS}
+
+    assert {key for key in keys if not re.search(rf"\b{re.escape(key)}\b", page, re.ASCII)} == set()
+    assert "`LANG=ja_JP.UTF-8`" in page
