@@ -211,7 +211,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["{policy}", "--in-force", "{policy}", "{config}"],
     ],
     "policy candidate": [["{config}"], ["{config}", "--app", BAD, "--json"]],
-    "policy fmt": [["--check", "{folder}/odd.yaml"], [BAD]],
+    "policy fmt": [["--check", "{folder}/odd.yaml", BAD], [BAD]],
     "policy schema": [[]],
     "policy adopt": [["--all", "--reason", BAD, "-c", "{config}"], [BAD, "--reason", "r", "-c", "{config}"]],
     "keys list": [["{folder}/keys.jwks"], ["{folder}/odd.jwks"], ["{folder}/none.jwks"]],
