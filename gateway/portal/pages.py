@@ -429,6 +429,7 @@ def trouble(visit: Visit, page: TroublePage) -> Page:
         "again": _raw(visit) if visit.inbound.method == "GET" and not isinstance(visit.purpose, OwnPage) else "",
         "wait": _span(page.retry_after, language),
         "form_sent": sent and unclear,
+        "send_again": page.trouble is Trouble.APPLICATION_SESSION_ENDED,
     }
     return _page("trouble", page.status, language, f"trouble.{page.trouble}.title", values, page.retry_after)
 
