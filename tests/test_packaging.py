@@ -73,7 +73,7 @@ def test_the_wheel_installs_and_runs_from_elsewhere(built: tuple[Path, Path], tm
     assert said == f"sekisho {__version__}\n"
     where = run(python, "-c", "import gateway; print(gateway.__file__)", cwd=tmp_path)
     assert where.startswith(str(tmp_path))
-    policies = "import gateway.demo as d, pathlib; print(*pathlib.Path(d.__file__).parent.glob('policies/*.yaml'))"
+    policies = "import gateway.setup as d, pathlib; print(*pathlib.Path(d.__file__).parent.glob('policies/*.yaml'))"
     assert "facility-booking.yaml" in run(python, "-c", policies, cwd=tmp_path)
 
 
