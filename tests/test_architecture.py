@@ -41,7 +41,7 @@ TECHNOLOGIES = frozenset(
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "instant errors language plain_text strict_json bounded_files kept_files",
+        "instant errors language plain_text strict_json bounded_files kept_files whole_files",
         "observe",
         "yaml",
         "wire",

@@ -6,15 +6,12 @@ The commands name kept things by times, counts, files and lines. They never show
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import getpass
 import os
 import secrets as randomness
-import stat
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +23,7 @@ from gateway.accounts.accounts import AccountStore
 from gateway.accounts.marks import Marks, marks_of_code
 from gateway.audit.entry import Action
 from gateway.bounded_files import read_file
+from gateway.commands import subject_lists
 from gateway.commands.limits import entry_fields, open_store
 from gateway.commands.recorded import Deed, Operator, recorded
 from gateway.commands.sessions import opened, session_fields
@@ -52,9 +50,11 @@ from gateway.session.redis_sessions import Sessions
 from gateway.session.session import SubjectSessions
 from gateway.signing.evidence import Evidence, KeptEvidence
 from gateway.signing.redis_store import EVIDENCE, RedisByteStore
+from gateway.whole_files import held, replace_whole
 from gateway.yaml.mistakes import Mistakes
 
 app = typer.Typer(name="subjects", help="Show, erase and join the data that is kept of a person.", no_args_is_help=True)
+app.add_typer(subject_lists.app)
 
 Client = Annotated[str, typer.Argument(help="The client whose subject it is.", metavar="CLIENT")]
 Subject = Annotated[
@@ -305,7 +305,7 @@ def alias(
         deed.tell(client_id=said.client_id, pseudonym=next(iter(known), ""))
         try:
             configuration.aliases.and_(said)
-            with _held(file, os.O_CREAT) as descriptor:
+            with held(file, create=True) as descriptor:
                 os.write(descriptor, said.line)
                 os.fsync(descriptor)
         except AliasError as error:
@@ -327,10 +327,10 @@ def seal_aliases(operator: Operator = "", config: ConfigFile = DEFAULT_CONFIG) -
         raise _refused("there is no file of aliases")
     with recorded(config, Action.ALIASES_SEALED, operator=operator, settings=configuration.settings) as deed:
         try:
-            with _held(file, 0):
+            with held(file):
                 content, number = sealed_lines(read_file(file, LONGEST_FILE).splitlines())
                 if number:
-                    _replace(file, content)
+                    replace_whole(file, content)
         except AliasError as error:
             raise _refused(str(error)) from None
         except OSError as error:
@@ -339,37 +339,6 @@ def seal_aliases(operator: Operator = "", config: ConfigFile = DEFAULT_CONFIG) -
     say(f"{number} lines sealed")
     if number:
         say("backups and earlier copies of the file still name subjects: erase them")
-
-
-@contextmanager
-def _held(file: Path, flags: int) -> Iterator[int]:
-    """Open the file for appending, and hold it against another command: no line is lost while it is replaced."""
-    while True:
-        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | flags, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.path.samestat(os.fstat(descriptor), file.stat()):
-                yield descriptor
-                return
-        finally:
-            os.close(descriptor)
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """Put another content in the place of a file, with its owner and mode; it is there whole at every moment."""
-    about = file.stat()
-    descriptor, draft = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            os.fchown(descriptor, about.st_uid, about.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(about.st_mode))
-            stream.write(content)
-            stream.flush()
-            os.fsync(descriptor)
-        Path(draft).replace(file)
-    except BaseException:
-        Path(draft).unlink()
-        raise
 
 
 def _refused(why: str) -> typer.Exit:
