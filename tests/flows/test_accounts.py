@@ -421,7 +421,7 @@ async def test_a_long_form_whose_session_ended_is_sent_once_more(people: People,
 
     lost = await person.ask("POST", "/note", {"note": note})
 
-    assert (lost.status, "did not arrive" in lost.text) == (503, True), lost.text[:1_000]
+    assert (lost.status, "did not get what you just sent" in lost.text) == (503, True), lost.text[:1_000]
     assert old.all("SELECT count(*) FROM notes WHERE note LIKE '長い長い%'") == [(0,)]
     assert "noted by yamada" in (await person.ask("POST", "/note", {"note": note})).text
     assert old.all("SELECT count(*) FROM notes WHERE note LIKE '長い長い%'") == [(1,)]
