@@ -178,7 +178,7 @@ class Store:
     async def renew(self, use: LimitUse, entry: str, now: float) -> bool:
         return True
 
-    async def settle(self, use: LimitUse, entry: str, settlement: Any, now: float) -> None:
+    async def settle(self, use: LimitUse, entry: str, settlement: Any, now: float, name: str = "") -> None:
         await self.may_settle.wait()
         self.settled.append(entry)
 
