@@ -33,7 +33,7 @@ from gateway.accounts.asyncio_application import Application, LoginResult, Refus
 from gateway.accounts.asyncio_changing import ChangeEnd, ChangeResult, PasswordChange
 from gateway.accounts.attempts import Attempt, AttemptLimits, answer_at
 from gateway.accounts.marks import Marks, marks_of
-from gateway.accounts.names import fold_account, read_account_name
+from gateway.accounts.names import fold_account, read_account_name, typed_account_name
 from gateway.accounts.passwords import LONGEST, NONCE, open_password, seal_password
 from gateway.accounts.recipe import RecipeFault
 from gateway.errors import GatewayError, UpstreamOverloadedError, UpstreamProtocolError, UpstreamUnreachableError
@@ -273,7 +273,7 @@ class Linking:
         password: str,
     ) -> LinkResult:
         marks = self.marks(route, session)
-        name = read_account_name(typed)
+        name = typed_account_name(typed)
         if parts.application is None or name is None or not password or len(password.encode()) > LONGEST:
             return LinkResult(LinkEnd.WRONG, person=marks.first)
         if not can_tell(parts.settings, parts.headers, name):
@@ -474,7 +474,8 @@ class Linking:
         key = cookie_key(ticket)
         return tuple(
             field_of(pairs)
-            for held in await self.accounts_of(route, session)
+            # Also of an account that she must prove again: its session at the application may be open still.
+            for held in await self.links_of(route, session)
             if (pairs := counted(person.cookie, known, key, route.name, held.account.name))
         )
 

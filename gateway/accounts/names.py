@@ -6,7 +6,13 @@ here, two persons could be linked to one account, and each spelling would have i
 
 from __future__ import annotations
 
+import re
 from unicodedata import combining, normalize
+from unicodedata import name as name_of
+
+_REWRITTEN = re.compile("[<>&%]")
+_STRUCK = re.compile(r"LATIN SMALL LETTER (?:DOTLESS )?([A-Z])(?: WITH .*)?")
+"""Letters that are compared as their plain ones, and that Unicode does not take apart: đ, ø, ł, ı."""
 
 LONGEST = 255
 """Characters of an account's name."""
@@ -18,12 +24,31 @@ def read_account_name(written: str) -> str | None:
     return name if 0 < len(name) <= LONGEST and name.isprintable() else None
 
 
+def typed_account_name(written: str) -> str | None:
+    """Return a name that a person typed to prove an account; `None` if an application may read another one in it.
+
+    Applications take tags, entities and percent-encoded bytes out of a name before they look it up. So `tan%00aka`
+    would be `tanaka` there, with attempts and a link of its own here. A counter may link such a name as it stands.
+    """
+    name = read_account_name(written)
+    return None if name is None or _REWRITTEN.search(normalize("NFKC", name)) else name
+
+
 def fold_account(name: str) -> str:
     """Return the one spelling by which links and attempts of an account are kept.
 
-    It is wider than most applications' comparison: capitals, width, accents, voiced marks and blanks make no
+    It is wider than most applications' comparison: capitals, width, accents, strokes, voiced marks and blanks make no
     difference, and hiragana is katakana. Two accounts whose names differ in these alone cannot both be linked.
     """
     plain = normalize("NFKC", normalize("NFKC", name).casefold())
-    letters = "".join(sign for sign in normalize("NFKD", plain) if not combining(sign) and not sign.isspace())
+    letters = "".join(
+        _plain_letter(sign) for sign in normalize("NFKD", plain) if not combining(sign) and not sign.isspace()
+    )
     return "".join(chr(ord(sign) + 0x60) if "ぁ" <= sign <= "ゖ" else sign for sign in letters)
+
+
+def _plain_letter(sign: str) -> str:
+    if sign.isascii():
+        return sign
+    struck = _STRUCK.fullmatch(name_of(sign, ""))
+    return sign if struck is None else struck[1].lower()

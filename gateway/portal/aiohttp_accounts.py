@@ -75,6 +75,10 @@ class _Person:
     ticket: Ticket
 
 
+_DIGITS = 4
+"""Of the number of an account on our page: a person has far fewer."""
+
+
 class AccountPages:
     """The handlers."""
 
@@ -122,7 +126,10 @@ class AccountPages:
             case "choose" if pressed:
                 number = said.get("account", "")
                 chosen = await self._linking.choose(
-                    route, person.found.session, person.ticket, int(number) if number.isdecimal() else -1
+                    route,
+                    person.found.session,
+                    person.ticket,
+                    int(number) if number.isdecimal() and len(number) <= _DIGITS else -1,
                 )
                 if chosen is None:
                     return await self._show(visit, person, AccountAsk.CHOOSE, target, required=required)

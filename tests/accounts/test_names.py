@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.accounts.names import LONGEST, fold_account, read_account_name
+from gateway.accounts.names import LONGEST, fold_account, read_account_name, typed_account_name
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,10 @@ def test_a_name_is_what_people_can_type(written: str, name: str | None) -> None:
         ("がっき", "ガッキ", "ｶﾞｯｷ", "かっき"),
         ("josé", "JOSE", "jose\u0301"),
         ("straße", "STRASSE"),
+        ("sato", "satø", "SATØ"),
+        ("yamada", "yamađa"),
+        ("kliment", "kłiment"),
+        ("hid", "hıd"),
         ("ⅷ", "viii"),
     ],
 )
@@ -57,3 +61,16 @@ def test_folding_twice_is_as_once(name: str) -> None:
     """So a folded name may be handed on as a name."""
     assert fold_account(fold_account(name)) == fold_account(name)
     assert fold_account(name.upper()) == fold_account(name.upper().lower())
+
+
+@pytest.mark.parametrize("name", ["tan%00aka", "%11guessed", "guessed&a;", "guessed<i>", "＜b＞tanaka"])
+def test_a_name_that_an_application_rewrites_proves_nothing(name: str) -> None:
+    """Reproduced before: `tan%00aka` was another account here and `tanaka` there. A counter can still link it."""
+    assert typed_account_name(name) is None
+    assert read_account_name(name) == name
+
+
+def test_an_ordinary_name_can_be_typed() -> None:
+    """Mail addresses and Japanese names among them."""
+    for name in ("tanaka", "taro.tanaka+booking@example.jp", "田中 太郎", "O'Brien"):
+        assert typed_account_name(f" {name} ") == name
