@@ -33,6 +33,7 @@ _SCHEMA = 1
 
 BUSY_SECONDS = 2.0
 """Seconds in which another worker's transaction has to end."""
+_AGAIN_SECONDS = 0.02
 
 _TABLES = (
     """CREATE TABLE accounts (
@@ -61,6 +62,24 @@ _FAULTS = {
 }
 
 _Outcome = TypeVar("_Outcome")
+
+
+async def _write_ahead(database: aiosqlite.Connection) -> None:
+    """Switch to a log beside the file. SQLite waits for nobody if another connection does the same, so we do.
+
+    Raises:
+        sqlite3.Error: the file is busy for longer than a command may wait, or cannot be used.
+
+    """
+    for left in range(int(BUSY_SECONDS / _AGAIN_SECONDS), -1, -1):
+        try:
+            await database.execute_fetchall("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not left or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            await asyncio.sleep(_AGAIN_SECONDS)
+        else:
+            return
 
 
 class SqliteAccounts(KeptAccounts):
@@ -235,7 +254,8 @@ class SqliteAccounts(KeptAccounts):
 
     async def _prepare(self, database: aiosqlite.Connection) -> None:
         """Make the tables, or see that they are ours."""
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "trusted_schema = OFF"):
+        await _write_ahead(database)
+        for pragma in ("synchronous = FULL", "secure_delete = ON", "trusted_schema = OFF"):
             await database.execute_fetchall(f"PRAGMA {pragma}")
         await database.execute("BEGIN IMMEDIATE")
         ((application,),) = await _rows(database, "PRAGMA application_id")

@@ -498,6 +498,17 @@ async def test_a_groups_password_stays_with_its_members(store: AccountStore) -> 
 # Stores that outlive a process.
 
 
+async def test_workers_that_start_together_open_one_new_file(tmp_path: Path) -> None:
+    """Reproduced before: SQLite told one of them at once that the file was busy, and a person got 503."""
+    for number in range(20):
+        stores = [SqliteAccounts(tmp_path / f"{number}.db", KEYS) for _ in range(8)]
+        try:
+            assert await asyncio.gather(*(each.find("booking", Marks(("key1-x",))) for each in stores)) == [()] * 8
+        finally:
+            for each in stores:
+                await each.close()
+
+
 async def test_workers_share_one_file(tmp_path: Path) -> None:
     """Each with a connection of its own, from the first moment on: of all who prove an account, one has it."""
     stores = [SqliteAccounts(tmp_path / "accounts.db", KEYS) for _ in range(4)]
