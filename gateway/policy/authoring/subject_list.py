@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from gateway.policy.reading.parse_values import day_of
-from gateway.policy.reading.sheets import HEADS, column_of, decoded
+from gateway.policy.reading.sheets import HEADS, column_of, dashed_day, decoded
 from gateway.policy.subject_code import fold_code, show_code
 from gateway.yaml.mistakes import Mistakes, Phrase, Where
 from gateway.yaml.read import decode, read_yaml
@@ -25,7 +25,6 @@ _BOM = b"\xef\xbb\xbf"
 _NAME_COLUMNS = Phrase(
     "name the columns in the first row: subject,until,note", "1行目に列名を書いてください: 本人のコード,期限,備考"
 )
-_SLASHED = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +168,7 @@ def _enter(entries: dict[str, Listed], item: Node, first: int, last: int, mistak
         mistakes.add(item.where, what)
         return
     until, note = (value.text if isinstance(value := item.get(key), Scalar) else "" for key in ("until", "note"))
-    day = day_of(_SLASHED.sub(lambda slashed: f"{slashed[1]}-{int(slashed[2]):02}-{int(slashed[3]):02}", until))
+    day = day_of(dashed_day(until))
     if until and day is None:
         mistakes.add(item.where, Phrase(f"`{until}` is not a day", f"`{until}` は日付ではありません"))
     if code in entries:
@@ -194,7 +193,8 @@ def _line(listed: SubjectList, code: str, until: date | None, note: str) -> str:
 def _indent(listed: SubjectList) -> str:
     if listed.entries:
         first = min(entry.first for entry in listed.entries.values())
-        return re.match(r"[ ]*", listed.lines[first - 1])[0]  # type: ignore[index]  # it fits every text
+        line = listed.lines[first - 1]
+        return line[: len(line) - len(line.lstrip(" "))]
     return "  " if listed.count is not None else ""
 
 

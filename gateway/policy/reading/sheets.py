@@ -97,6 +97,11 @@ def column_of(head: str, heads: Mapping[str, tuple[str, ...]], where: Where, mis
     return ""
 
 
+def dashed_day(text: str) -> str:
+    """Return a day as Excel writes it, 2027/3/31, as 2027-03-31; any other text as it is."""
+    return _SLASHED.sub(lambda day: f"{day[1]}-{int(day[2]):02}-{int(day[3]):02}", text)
+
+
 def _row(row: list[str], columns: list[str], start: Where, mistakes: Mistakes) -> Table:
     entries: list[Entry] = []
     for number, cell in enumerate(row, 1):
@@ -111,6 +116,6 @@ def _row(row: list[str], columns: list[str], start: Where, mistakes: Mistakes) -
             mistakes.add(where, what, remedy)
         elif column := columns[number - 1]:
             if column in _DAYS:
-                text = _SLASHED.sub(lambda day: f"{day[1]}-{int(day[2]):02}-{int(day[3]):02}", text)
+                text = dashed_day(text)
             entries.append(Entry(column, where, Scalar(text, where, plain=False)))
     return Table(tuple(entries), start)
