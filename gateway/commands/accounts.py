@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +27,10 @@ from gateway.accounts.accounts import (
 )
 from gateway.accounts.counter import Hindrance, hindrance_of, import_row
 from gateway.accounts.marks import Marks, is_mark, marks_of_code
-from gateway.accounts.names import read_account_name
+from gateway.accounts.names import fold_account, read_account_name
 from gateway.accounts.passwords import NONCE, resealed_password
 from gateway.accounts.sheet import LONGEST_FILE, Row, read_accounts, write_accounts
+from gateway.accounts.survey import Asked, Survey, asked, survey
 from gateway.audit.entry import Action, person_by_code
 from gateway.bounded_files import read_file
 from gateway.commands.recorded import Deed, Operator, Reason, recorded
@@ -101,6 +102,21 @@ class _Opened:
                 )
             )
         return marks_of_code(self.keys, self.app.name, code), person_by_code(code)
+
+    async def survey(self, rows: Iterable[str]) -> Survey:
+        """Look at accounts before they are linked."""
+        return await survey(self.store, self.app.name, rows)
+
+    def asked(self, *, has_password: bool) -> Asked | None:
+        """Return the reason why a person of an account is asked for its password at her next visit, if she is."""
+        return None if self.app.accounts is None else asked(self.app.accounts, has_password=has_password)
+
+    async def note_asked(self, name: str) -> None:
+        """Say that the person who has been linked is asked for the account's password, if she is."""
+        record = await self.store.record(self.app.name, name)
+        why = self.asked(has_password=record is not None and record.has_password)
+        if why is not None:
+            _note(_WILL_ASK[why])
 
 
 @asynccontextmanager
@@ -227,20 +243,70 @@ def link(
     role: Annotated[Role, typer.Option("--role", help="The role in a group.")] = Role.MEMBER,
     operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    new: Annotated[
+        bool, typer.Option("--new", help="The account is new here, although a known one has nearly the same name.")
+    ] = False,
 ) -> None:
     """Link a person to an account without its password: the counter has seen her. Nobody loses it by this.
 
-    A new account is a person's; `put` makes a group's known first.
+    A new account is a person's; `put` makes a group's known first. One whose name is nearly that of a known account
+    needs `--new`. With `tell: form`, a page asks the person for the application's password at her next visit, unless
+    one is kept already (`show`).
     """
 
     async def work(opened: _Opened, marks: Marks) -> str:
         account = Account(opened.app.name, _read(name))
+        near = (await opened.survey((account.name,))).near(account.name)
+        if near and not new:
+            said = _nearly(account.name, near)
+            raise _refused(
+                Phrase(f"{said.en}. Write `--new` if it is right", f"{said.ja}。正しければ `--new` を付けてください")
+            )
         outcome = await opened.store.link(account, marks, Evidence.COUNTER, time.time(), role)
         if not isinstance(outcome, Linked):
             raise _refused(_WORDS[hindrance_of(outcome) or Hindrance.FULL])
+        if near is not None:
+            _note(
+                Phrase(
+                    f"`{account.name}` is new here: nobody has had it before. If it is misspelt, `remove` it",
+                    f"`{account.name}` はここでは初めてのアカウントです。つづりの誤りなら `remove` で消してください",
+                )
+            )
+        await opened.note_asked(account.name)
         return "renewed" if outcome.renewed else "linked"
 
     _change(config, app_name, name, reason, operator, work, person)
+
+
+def _nearly(name: str, near: tuple[str, ...]) -> Phrase:
+    """Return the sentence about an account that is new here, and nearly has the name of a known one."""
+    listed = ", ".join(f"`{each}`" for each in near)
+    return Phrase(
+        f"`{name}` is new here, and nearly the same as {listed}",
+        f"`{name}` はここでは初めてのアカウントですが、{listed} とよく似ています",
+    )
+
+
+def _note(said: Phrase) -> None:
+    """Say something that the operator should know, beside the command's result."""
+    say(f"note: {said.say(language())}", error=True)
+
+
+_WILL_ASK: Mapping[Asked, Phrase] = {
+    Asked.THEN_CHANGED: Phrase(
+        "no password is kept: a page asks the person for the application's own at the next visit, once, and the "
+        "gateway then replaces it. If the person does not know it, set a new one in the application",
+        "パスワードは保存されていません。次の利用のとき、アプリケーションのパスワードを一度だけ尋ね、"
+        "そのあと新しいものに取り替えます。本人が知らないときは、アプリケーションで設定し直して本人に伝えてください",
+    ),
+    Asked.THEN_KEPT: Phrase(
+        "no password is kept: a page asks the person for the application's own at the next visit, once, and the "
+        "gateway then keeps it, sealed. If the person does not know it, set a new one in the application",
+        "パスワードは保存されていません。次の利用のとき、アプリケーションのパスワードを一度だけ尋ね、"
+        "暗号化して保存します。本人が知らないときは、アプリケーションで設定し直して本人に伝えてください",
+    ),
+}
 
 
 _WORDS: Mapping[Hindrance, Phrase] = {
@@ -284,15 +350,21 @@ def hand_over(
     operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
-    """Give an account to a person: the former one loses it. In a group, she becomes the representative."""
+    """Give an account to a person: the former one loses it. In a group, she becomes the representative.
+
+    With `tell: form`, a person's own password is forgotten with the former link, and the new person is asked for it.
+    """
 
     async def work(opened: _Opened, marks: Marks) -> str:
         account = Account(opened.app.name, _read(name))
+        if await opened.store.record(account.app, account.name) is None:
+            raise _unknown(account.name)
         former = await opened.store.hand_over(account, marks, Evidence.COUNTER, time.time())
         if former is None:
             raise _refused(_WORDS[Hindrance.FULL])
         for each in former:
             say("former", *_link_fields(each))
+        await opened.note_asked(account.name)
         return "handed_over"
 
     _change(config, app_name, name, reason, operator, work, person)
@@ -443,8 +515,10 @@ def import_accounts(
             rows = read_accounts(data, str(file), opened.app.name, opened.keys, mistakes)
             if len(mistakes):
                 raise fail(mistakes)
+            before = await opened.survey(row.account.name for row in rows)
             if dry_run:
                 say(f"{len(rows)} rows can be imported")
+                _note_rows(opened, before, rows, file)
                 return
             with recorded(
                 config,
@@ -454,27 +528,53 @@ def import_accounts(
                 reason=reason,
                 settings=opened.settings,
             ) as deed:
-                await _import(opened, rows, file, deed)
+                await _import(opened, before, rows, file, deed)
 
     _run(work())
 
 
-async def _import(opened: _Opened, rows: list[Row], file: Path, deed: Deed) -> None:
-    done = refused = 0
+async def _import(opened: _Opened, before: Survey, rows: list[Row], file: Path, deed: Deed) -> None:
+    done: list[Row] = []
     deed.tell(app=opened.app.name)
     try:
         for row in rows:
             wrong = await import_row(opened.store, row, time.time())
             if wrong is None:
-                done += 1
+                done.append(row)
             else:
-                refused += 1
                 say(f"{file}:{row.line}", row.account.name, _WORDS[wrong].say(language()), error=True)
     finally:
-        deed.tell(count=done)
-    say(f"{done} rows imported, {refused} refused")
+        deed.tell(count=len(done))
+    refused = len(rows) - len(done)
+    say(f"{len(done)} rows imported, {refused} refused")
+    _note_rows(opened, before, done, file)
     if refused:
         raise typer.Exit(EXIT_USERS)
+
+
+def _note_rows(opened: _Opened, before: Survey, rows: list[Row], file: Path) -> None:
+    """Say which accounts of a list are new, which of them may be misspelt, and how many persons are asked."""
+    new: dict[str, str] = {}
+    for row in rows:
+        name = row.account.name
+        near = before.near(name)
+        if near is None or fold_account(name) in new:
+            continue
+        new[fold_account(name)] = name
+        if near:
+            say(f"{file}:{row.line}", name, _nearly(name, near).say(language()), error=True)
+    if new:
+        _note(
+            Phrase(
+                f"accounts that are new here: {len(new)}. `remove` one that is misspelt",
+                f"ここでは初めてのアカウント：{len(new)} 件。つづりの誤りがあれば `remove` で消してください",
+            )
+        )
+    waiting = sum(row.person is not None and before.lacks_password(row.account.name) for row in rows)
+    why = opened.asked(has_password=False)
+    if waiting and why is not None:
+        _note(Phrase(f"links without a kept password: {waiting}", f"パスワードが保存されていない連携：{waiting} 件"))
+        _note(_WILL_ASK[why])
 
 
 @app.command("export")

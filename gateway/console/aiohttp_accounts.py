@@ -13,8 +13,9 @@ from gateway.accounts.accounts import Account, Evidence, Record
 from gateway.accounts.counter import Hindrance, hindrance_of, import_row
 from gateway.accounts.marks import Marks, is_mark, marks_of_code
 from gateway.accounts.sheet import Row, read_accounts, write_accounts
+from gateway.accounts.survey import asked, survey
 from gateway.audit.entry import Action, person_by_code
-from gateway.console.accounts import MOST_SHOWN, By, Outcome, Sought, accounts_page, refused_rows, row_of, sought
+from gateway.console.accounts import MOST_SHOWN, By, Doubt, Outcome, Sought, accounts_page, outcome_of, row_of, sought
 from gateway.console.aiohttp_visitor import Visitor, refusal
 from gateway.console.node import AccountsAtHand, Node
 from gateway.console.routes import Place
@@ -38,7 +39,9 @@ class AccountsPages:
 
     async def show(self, visitor: Visitor) -> web.StreamResponse:
         """Show the forms."""
-        return visitor.page(accounts_page(await self._apps()), Place.ACCOUNTS)
+        linked = await self._node.accounts()
+        asks = any(map(_asks, linked.values()))
+        return visitor.page(accounts_page(tuple(linked), asks=asks), Place.ACCOUNTS)
 
     async def find(self, visitor: Visitor) -> web.StreamResponse:
         """List the accounts that the form names, or one account with its persons."""
@@ -46,20 +49,19 @@ class AccountsPages:
         wanted = sought(visitor.asked("by"), visitor.asked("value"))
         if wanted is None:
             raise refusal("sought", HTTPStatus.BAD_REQUEST)
-        apps = await self._apps()
+        apps, asks = await self._apps(), _asks(at_hand)
         if wanted.by is By.ACCOUNT:
             record = await at_hand.store.record(app, wanted.value)
             count = int(record is not None)
-            screen = accounts_page(apps, app, wanted, record=record)
+            screen = accounts_page(apps, app, wanted, record=record, asks=asks)
         elif wanted.by is By.CODE:
             held = await at_hand.store.find(app, marks_of_code(at_hand.keys, app, wanted.value))
             count = len(held)
-            screen = accounts_page(apps, app, wanted, held=held)
+            screen = accounts_page(apps, app, wanted, held=held, asks=asks)
         else:
             found = [each async for each in _records(at_hand, app, wanted)]
             count = min(len(found), MOST_SHOWN)
-            rows = [row_of(each) for each in found[:MOST_SHOWN]]
-            screen = accounts_page(apps, app, wanted, rows=rows, more=len(found) > MOST_SHOWN)
+            screen = accounts_page(apps, app, wanted, rows=[row_of(each) for each in found], asks=asks)
         looked = Deed(
             operator=visitor.operator,
             action=Action.ACCOUNTS_LISTED,
@@ -71,13 +73,22 @@ class AccountsPages:
         return visitor.page(screen, Place.ACCOUNTS)
 
     async def link(self, visitor: Visitor) -> web.StreamResponse:
-        """Link a person to an account without its password: the counter has seen her. Nobody loses it by this."""
+        """Link a person to an account without its password: the counter has seen her. Nobody loses it by this.
+
+        The page asks back if the account is new here, and a known one has nearly its name.
+        """
         app, at_hand = await self._at_hand(visitor)
         account, person = sought(By.ACCOUNT, visitor.asked("account")), sought(By.CODE, visitor.asked("code"))
         if account is None or person is None:
             raise refusal("sought", HTTPStatus.BAD_REQUEST)
         role = Role.REPRESENTATIVE if visitor.asked("role") == Role.REPRESENTATIVE else Role.MEMBER
         marks = marks_of_code(at_hand.keys, app, person.value)
+        before = await survey(at_hand.store, app, (account.value,))
+        near = before.near(account.value)
+        if near and visitor.asked("new") != "yes":
+            doubt = Doubt(account.value, person.shown, role, near, visitor.reason)
+            screen = accounts_page(await self._apps(), app, outcome=doubt, asks=_asks(at_hand))
+            return visitor.page(screen, Place.ACCOUNTS)
         hindered: Hindrance | None = None
 
         async def work() -> int:
@@ -88,8 +99,10 @@ class AccountsPages:
 
         deed = _changed(visitor, app, account.value, "linked", person_by_code(person.value))
         response = await visitor.carry_out(Place.ACCOUNTS_LINK, deed, work, then=Place.ACCOUNTS)
-        if hindered is not None and visitor.sign_in is not None:
-            visitor.sign_in.done = (f"accounts_{hindered}", 0)
+        if visitor.sign_in is not None:
+            waits = _asks(at_hand) and before.lacks_password(account.value)
+            linked = "accounts_link" + "_new" * (near is not None) + "_asked" * waits
+            visitor.sign_in.done = (linked if hindered is None else f"accounts_{hindered}", 0)
         return response
 
     async def unlink(self, visitor: Visitor) -> web.StreamResponse:
@@ -116,9 +129,10 @@ class AccountsPages:
         if len(mistakes):
             words = PhraseLanguage.JA if visitor.language is Language.JA else PhraseLanguage.EN
             said = tuple(each.say(words) for each in islice(mistakes, MOST_SHOWN))
-            screen = accounts_page(await self._apps(), app, outcome=Outcome(mistakes=said))
+            screen = accounts_page(await self._apps(), app, outcome=Outcome(mistakes=said), asks=_asks(at_hand))
             return visitor.page(screen, Place.ACCOUNTS)
         found: list[tuple[Row, Hindrance]] = []
+        before = await survey(at_hand.store, app, (row.account.name for row in rows))
 
         async def work() -> int:
             for row in rows:
@@ -134,8 +148,9 @@ class AccountsPages:
             reason=visitor.reason,
             app=app,
         )
-        done = await visitor.record.act(deed, work)
-        screen = accounts_page(await self._apps(), app, outcome=Outcome(done, refused_rows(found)))
+        await visitor.record.act(deed, work)
+        outcome = outcome_of(rows, found, before, at_hand.settings)
+        screen = accounts_page(await self._apps(), app, outcome=outcome, asks=_asks(at_hand))
         return visitor.page(screen, Place.ACCOUNTS)
 
     async def export(self, visitor: Visitor) -> web.StreamResponse:
@@ -172,6 +187,11 @@ class AccountsPages:
         if at_hand is None:
             raise refusal("sought", HTTPStatus.BAD_REQUEST)
         return app, at_hand
+
+
+def _asks(at_hand: AccountsAtHand) -> bool:
+    """Say whether people are asked for a password of the application where none is kept."""
+    return asked(at_hand.settings, has_password=False) is not None
 
 
 def _changed(visitor: Visitor, app: str, account: str, done: str, pseudonym: str = "") -> Deed:

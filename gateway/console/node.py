@@ -19,6 +19,7 @@ from gateway.observe.merge import Families
 from gateway.portal.readiness import Readiness
 from gateway.session.seal import Secrets
 from gateway.session.session import ListedSession, Selector
+from gateway.settings.settings import AppAccounts
 
 
 class UpstreamState(msgspec.Struct, frozen=True):
@@ -126,6 +127,8 @@ class AccountsAtHand:
     store: AccountStore
     keys: Secrets
     """They mark persons."""
+    settings: AppAccounts
+    """They say whether a person who is linked here is asked for a password."""
 
 
 class Node(Protocol):

@@ -54,7 +54,7 @@ class ManagedAccounts:
             if app.accounts.store.url == "memory":
                 kept = self._in_memory().get(app.name)
                 if kept is not None:
-                    found[app.name] = AccountsAtHand(kept, keys)
+                    found[app.name] = AccountsAtHand(kept, keys, app.accounts)
                 continue
             place = (app.accounts.store, keys)
             known = self._open.get(app.name)
@@ -64,7 +64,7 @@ class ManagedAccounts:
                     self._old.append(known[1])
                 store = open_account_store(app.accounts.store, keys, configuration.account_redis[app.name])
                 known = self._open[app.name] = (place, store)
-            found[app.name] = AccountsAtHand(known[1], keys)
+            found[app.name] = AccountsAtHand(known[1], keys, app.accounts)
         return found
 
     async def close(self) -> None:

@@ -68,6 +68,18 @@ def keys(folder: Path) -> Secrets:
     return Secrets.parse((folder / "accounts.key").read_text())
 
 
+def form_mode(folder: Path, passwords: str) -> None:
+    """Have the gateway sign in at the application for the person."""
+    settings = folder / "gateway.yaml"
+    change = "        change: {page: /password, new: new}\n" if passwords == "changed" else ""
+    recipe = (
+        f"tell: form\n      passwords: {passwords}\n      recipe:\n"
+        "        page: /login\n        user: id\n        password: pw\n        success: {status: 302}\n"
+        f"        ended: /login\n        closed: [/login, /password]\n{change}"
+    )
+    settings.write_text(settings.read_text().replace("tell: header\n      header: X-Account\n", recipe))
+
+
 def person(folder: Path, subject: str) -> Marks:
     return marks_of(keys(folder), "booking", CLIENT, subject)
 
@@ -134,6 +146,63 @@ def test_a_second_person_needs_a_hand_over(folder: Path) -> None:
     assert person(folder, "anna").first in handed.stdout
     assert (names(folder, "anna"), names(folder, "bert")) == ([], ["tanaka"])
     assert accounts(folder, "list", "--claimed").stdout == ""
+
+
+def test_an_account_that_is_new_here_is_said_to_be_new(folder: Path) -> None:
+    """Nearly the name of a known one is refused until the counter says that it is right; nothing is handed over yet."""
+    first = accounts(folder, "link", "tanaka", code("anna"), "--reason", "r")
+    near = accounts(folder, "link", "tanka", code("bert"), "--reason", "r")
+    known = accounts(folder, "link", "Tanaka", code("anna"), "--reason", "r")
+    handed = accounts(folder, "hand-over", "tanka", code("bert"), "--reason", "r")
+
+    assert "new here" in first.stderr
+    assert near.exit_code == 2
+    assert "`tanaka`" in near.stderr
+    assert "--new" in near.stderr
+    assert "new here" not in known.stderr
+    assert handed.exit_code == 2
+    assert names(folder, "bert") == []
+    assert accounts(folder, "link", "tanka", code("bert"), "--new", "--reason", "r").exit_code == 0
+    assert names(folder, "bert") == ["tanka"]
+
+
+@pytest.mark.parametrize(("passwords", "then"), [("changed", "replaces it"), ("kept", "keeps it")])
+def test_the_counter_hears_who_is_asked_for_a_password(folder: Path, passwords: str, then: str) -> None:
+    """With `tell: form` and no kept password: by a link, a hand-over and a list, before and after."""
+    form_mode(folder, passwords)
+    sheet = folder / "list.csv"
+    sheet.write_text(f"account,code\nsuzuki,{code('bert')}\nsato,\n")
+
+    linked = accounts(folder, "link", "tanaka", code("anna"), "--reason", "r")
+    handed = accounts(folder, "hand-over", "tanaka", code("bert"), "--reason", "r")
+    tried = accounts(folder, "import", str(sheet), "--dry-run", "--reason", "r")
+    imported = accounts(folder, "import", str(sheet), "--reason", "r")
+
+    for each in (linked, handed, tried, imported):
+        assert each.exit_code == 0, each.output
+        assert "asks the person" in each.stderr
+        assert then in each.stderr
+    assert all("links without a kept password: 1\n" in each.stderr for each in (tried, imported))
+    box = seal_password(keys(folder), "booking", "tanaka", CANARY, bytes(NONCE))
+    on(folder, lambda store: store.keep_password("booking", "tanaka", KeptPassword(box, own=False)))
+    again = accounts(folder, "hand-over", "tanaka", code("anna"), "--reason", "r")
+    assert "asks the person" not in again.stderr
+
+
+def test_a_list_says_which_accounts_are_new_and_which_may_be_misspelt(folder: Path) -> None:
+    """In a dry run as well, by the line; a list is not refused for it."""
+    accounts(folder, "link", "tanaka", code("anna"), "--reason", "r")
+    sheet = folder / "list.csv"
+    sheet.write_text(f"account,code\nTANAKA,{code('anna')}\ntanka,{code('bert')}\nsuzuki,{code('cara')}\n")
+
+    tried = accounts(folder, "import", str(sheet), "--dry-run", "--reason", "r")
+    imported = accounts(folder, "import", str(sheet), "--reason", "r")
+
+    for each in (tried, imported):
+        assert each.exit_code == 0, each.output
+        assert f"{sheet}:3\ttanka\t" in each.stderr
+        assert each.stderr.count("nearly the same") == 1
+        assert "new here: 2." in each.stderr
 
 
 def test_a_group_has_its_roles(folder: Path) -> None:

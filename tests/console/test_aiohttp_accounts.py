@@ -12,7 +12,7 @@ import pytest
 import structlog
 from aiohttp import ClientResponse, FormData
 
-from gateway.accounts.accounts import Account, Evidence
+from gateway.accounts.accounts import Account, Evidence, KeptPassword
 from gateway.accounts.marks import marks_of_code
 from gateway.accounts.memory_accounts import MemoryAccounts
 from gateway.audit.entry import Action, Outcome, person_by_code
@@ -22,6 +22,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.identity import AccountKind, Role
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.session.seal import Secrets
+from gateway.settings.settings import AppAccounts
 from tests.builders import CLIENT, NOON
 from tests.console.conftest import House
 
@@ -34,7 +35,7 @@ HANAKO, TARO = (marks_of_code(KEYS, "booking", code) for code in (CODE, OTHER))
 async def desk(house: House) -> House:
     """Hanako has an account that Taro has proved, too; an operator with the one role is signed in."""
     store = MemoryAccounts()
-    house.node.linked["booking"] = AccountsAtHand(store, KEYS)
+    house.node.linked["booking"] = AccountsAtHand(store, KEYS, AppAccounts())
     await store.link(Account("booking", "tanaka"), HANAKO, Evidence.PROOF, NOON)
     await store.link(Account("booking", "tanaka"), TARO, Evidence.PROOF, NOON)
     await store.put(Account("booking", "club", AccountKind.GROUP, "卓球クラブ"))
@@ -63,7 +64,7 @@ async def upload(house: House, data: bytes, **changes: Any) -> ClientResponse:
 
 async def test_the_pages_need_the_role_accounts(house: House) -> None:
     """Neither to look nor to act is enough: a name of an account says who has it."""
-    house.node.linked["booking"] = AccountsAtHand(MemoryAccounts(), KEYS)
+    house.node.linked["booking"] = AccountsAtHand(MemoryAccounts(), KEYS, AppAccounts())
     for name, status in (("ito", 403), ("mori", 403), ("kato", 200), ("ono", 200)):
         house.cookies.clear()
         await house.sign_in(name)
@@ -133,6 +134,47 @@ async def test_a_person_is_linked_by_the_code_that_she_reads_out(desk: House) ->
     assert (entry.pseudonym, entry.app) == (person_by_code(CODE), "booking")
     assert [each["object"] for each in events] == ["booking"]
     assert "club" not in str(events)
+
+
+async def test_the_counter_is_asked_back_about_a_name_that_is_nearly_a_known_one(desk: House) -> None:
+    """Nothing has changed until the box is ticked; what was written stands in the form again."""
+    form = {"app": "booking", "account": "tanka", "code": show_code(CODE), "role": "member", "reason": "seen"}
+
+    asked_back = unescape(await (await desk.press("accounts_link", **form)).text())
+    nothing = await store_of(desk).record("booking", "tanka")
+    await desk.press("accounts_link", **form, new="yes")
+    said = unescape(await (await desk.get("accounts")).text())
+
+    assert nothing is None
+    assert "nearly the same as tanaka" in asked_back
+    for written in ('value="tanka"', f'value="{show_code(CODE)}"', 'value="seen"', 'name="new"'):
+        assert written in asked_back
+    assert "The account is new here" in said
+    assert await store_of(desk).record("booking", "tanka") is not None
+    assert [each.verdict for each in desk.trail.entries] == ["linked"]
+
+
+async def test_the_counter_hears_who_is_asked_for_a_password(desk: House) -> None:
+    """Before a link, after it, beside the account, and after a list."""
+    store = store_of(desk)
+    desk.node.linked["booking"] = AccountsAtHand(store, KEYS, AppAccounts(tell="form", passwords="kept"))
+
+    before = unescape(await (await desk.get("accounts")).text())
+    await desk.press("accounts_link", app="booking", account="club", code=show_code(CODE), role="", reason="x")
+    after = unescape(await (await desk.get("accounts")).text())
+    shown = unescape(await (await desk.press("accounts_find", app="booking", by="account", value="club")).text())
+    sheet = f"account,code\r\nclub,{show_code(OTHER)}\r\ntanka,{show_code(OTHER)}\r\nsato,\r\n"
+    listed = unescape(await (await upload(desk, sheet.replace("club,", "sendai,").encode())).text())
+
+    assert "a page asks the person for the application's own" in before
+    assert "a page asks her for the application's own" in after
+    assert "none: a page asks for it at the next visit" in shown
+    assert "Links without a kept password: 2." in listed
+    assert "Accounts that are new here: 3." in listed
+    assert "Line 3: tanka, nearly the same as tanaka" in listed
+    await store.keep_password("booking", "club", KeptPassword(b"x", own=False))
+    await desk.press("accounts_link", app="booking", account="club", code=show_code(OTHER), role="", reason="x")
+    assert "Every worker follows" in await (await desk.get("accounts")).text()
 
 
 async def test_nobody_loses_an_account_by_a_link(desk: House) -> None:
