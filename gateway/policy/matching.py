@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote, unquote_to_bytes
 
-from gateway.request.readings import plain_text
+from gateway.request.readings import plain_text, without_unicode_escapes
 
 MEMO_SIZE = 4096
 """Paths whose rules are remembered, per policy; all are forgotten when it is full."""
@@ -125,7 +125,6 @@ class AmbiguousQuery(ValueError):  # noqa: N818 - not an error of ours: a reques
 
 _PLAIN_NAMES = re.compile(rb"[A-Za-z0-9_&-]*")
 _BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
-_UNICODE_ESCAPE = re.compile("%[uU]([0-9A-Fa-f]{4})")
 _CUT_OFF = re.compile(r"[\[\0][^&]*")
 _BLANK_ENDS = re.compile(r"(?:\A|(?<=&)) +|(?<! ) +(?=&|\Z)")
 _LEADING_NUMBER = re.compile(r"\s*[+-]?0*([0-9]+)")
@@ -190,8 +189,7 @@ def _fold(names: str) -> str:
     knows `%uXXXX`; some decode twice; and some fold signs as they do in paths.
     """
     if "%" in names:
-        names = _UNICODE_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), names)
-        names = _BROKEN_ESCAPE.sub("", unquote(names))
+        names = _BROKEN_ESCAPE.sub("", unquote(without_unicode_escapes(names)))
     names = _CUT_OFF.sub("", plain_text(names).replace("+", " "))
     return _BLANK_ENDS.sub("", names).replace(".", "_").replace(" ", "_")
 

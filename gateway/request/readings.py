@@ -155,6 +155,11 @@ _FULL_WIDTH = {0xFF01 + place: 0x21 + place for place in range(94)}
 _LETTERS = {ord("*"): _ASTERISK, **_NARROW}
 
 
+def without_unicode_escapes(text: str) -> str:
+    """Return a text with each `%uXXXX` decoded, as old IIS and classic ASP do."""
+    return _UNICODE_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+
+
 def plain_text(text: str) -> str:
     """Return a text with its signs folded, as servers take one for another, and nothing else changed."""
     if text.isascii():
@@ -498,9 +503,7 @@ def _seen(draft: _Draft) -> Iterator[_Draft]:
 
 def _unescaped(draft: _Draft) -> Iterator[_Draft]:
     """A path is decoded once more: a kept `%2F`, a kept `%25`, the `%uXXXX` of old IIS."""
-    yield from _split(
-        draft, lambda segment: unquote(_UNICODE_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), segment))
-    )
+    yield from _split(draft, lambda segment: unquote(without_unicode_escapes(segment)))
 
 
 def _stripped(draft: _Draft) -> Iterator[_Draft]:

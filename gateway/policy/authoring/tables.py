@@ -6,14 +6,13 @@ dates may be 2008/11/24. An empty cell is a key that is not written.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from unicodedata import normalize
 
 from gateway.policy.example import Example
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse_examples import ExampleReader, example_reader
-from gateway.policy.reading.sheets import decoded, rows_of
+from gateway.policy.reading.sheets import dashed_day, decoded, rows_of
 from gateway.yaml.mistakes import Mistakes, Phrase, Where, did_you_mean, one_of
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table
 
@@ -47,7 +46,6 @@ _SOMEBODY = ("somebody", "本人", "あり", "ログインしている", "ログ
 
 _PERSON = frozenset({"subject", "name", "address", "birthdate", "gender", "account", "account_kind", "account_role"})
 _ANSWERS: Mapping[str, str] = {"はい": "yes", "いいえ": "no", "なし": "nothing", "伝えない": "nothing"}
-_DATE = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?=$|[ T])")
 
 
 def read_table(data: bytes, file: str, policy: Policy, mistakes: Mistakes) -> tuple[Example, ...]:
@@ -110,7 +108,7 @@ def _row(row: list[str], columns: list[str], start: Where, reader: ExampleReader
         if column in ("expect", "entries", "signed_in", "from") or column.startswith(_TOLD):
             text = normalize("NFKC", text)
         text = _ANSWERS.get(text, text) if column.startswith(_TOLD) else text
-        value = Scalar(_dated(text) if column in ("at", "birthdate") else text, where, plain=False)
+        value = Scalar(dashed_day(text) if column in ("at", "birthdate") else text, where, plain=False)
         if column == "who":
             nobody, somebody = text in _NOBODY, text in _SOMEBODY
             if not (nobody or somebody):
@@ -136,8 +134,3 @@ def _row(row: list[str], columns: list[str], start: Where, reader: ExampleReader
     node: Node = Items((Table(tuple(entries), start),), start)
     examples = reader.examples(node)
     return examples[0] if examples else None
-
-
-def _dated(text: str) -> str:
-    """Return Excel's 2008/11/24 as 2008-11-24, its time of day as it is."""
-    return _DATE.sub(lambda match: f"{match[1]}-{int(match[2]):02}-{int(match[3]):02}", text)

@@ -26,7 +26,7 @@ HEADS: Mapping[str, tuple[str, ...]] = {
 """The columns that a list can have, and the Japanese words for each; the first is the one to recommend."""
 
 _DAYS = frozenset({"until", "day"})
-_SLASHED = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})")
+_SLASHED = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?=$|[ T])")
 
 
 def is_sheet(path: Path) -> bool:
@@ -98,7 +98,7 @@ def column_of(head: str, heads: Mapping[str, tuple[str, ...]], where: Where, mis
 
 
 def dashed_day(text: str) -> str:
-    """Return a day as Excel writes it, 2027/3/31, as 2027-03-31; any other text as it is."""
+    """Return a text with the day that Excel writes as 2027/3/31 written as 2027-03-31; all else stays as it is."""
     return _SLASHED.sub(lambda day: f"{day[1]}-{int(day[2]):02}-{int(day[3]):02}", text)
 
 
